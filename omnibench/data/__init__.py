@@ -1,0 +1,1 @@
+"""WHAT is learned from: sources, steps, splits, and the recipe that joins them."""

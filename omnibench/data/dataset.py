@@ -1,0 +1,193 @@
+"""RecSysDataSet: a lazy recipe of a source and steps. Its key is known without reading an interaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from omnibench.data.interactions import Interactions, warn_of_repeats
+from omnibench.data.preprocess import MakeImplicit, Preprocessing, Step
+from omnibench.data.split import Parts, Split
+from omnibench.errors import DataError
+from omnibench.keys import digest, display
+from omnibench.seed import get_random_state
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Source(Protocol):
+    """Where interactions come from."""
+
+    @property
+    def fingerprint(self) -> Any:
+        """What identifies the content, in canonical form; found without coding the interactions."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Which of user, item, rating, timestamp there are."""
+
+    def load(self) -> Interactions:
+        """Read the interactions."""
+
+
+@dataclass(frozen=True)
+class RawData:
+    """All interactions as one frame."""
+
+    df: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class SplitData:
+    """The three parts of a single split."""
+
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    test: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class FoldedData:
+    """The parts of each fold, by fold number."""
+
+    folds: Mapping[int, SplitData]
+
+
+class RecSysDataSet:
+    """A source and the steps applied to it. Nothing is read until somebody needs the interactions.
+
+    Args:
+        source: Where the interactions come from.
+        name: What to call the dataset in tables and directories; a label, not part of the key.
+        steps: The steps so far.
+        seed: The seed of every random step; the random state of the moment when not given.
+    """
+
+    def __init__(self, source: Source, name: str, steps: tuple[Step, ...] = (), seed: int | None = None) -> None:
+        self.source = source
+        self.name = name
+        self.steps = steps
+        self.seed = get_random_state() if seed is None else seed
+
+    def __repr__(self) -> str:
+        steps = "".join(f" | {step}" for step in self.steps)
+        return f"<RecSysDataSet {display(self.name, self.key)}{steps}>"
+
+    def pipe(self, *steps: Step) -> RecSysDataSet:
+        """Return a dataset with steps appended; this one stays as it is.
+
+        Raises:
+            DataError: A step is none, comes after a split, or makes implicit what has no ratings.
+        """
+        piped = self
+        for step in steps:
+            piped._check_next(step)
+            piped = RecSysDataSet(piped.source, piped.name, (*piped.steps, step), piped.seed)
+        return piped
+
+    def _check_next(self, step: Step) -> None:
+        if not isinstance(step, Preprocessing | Split):
+            hint = f" Write {step.__name__}(...) with its arguments." if isinstance(step, type) else ""
+            raise DataError(f"{self.name}: {step!r} is no step of a dataset.{hint}")
+        if self.split is not None:
+            raise DataError(
+                f"{self.name}: {type(step).__name__} comes after {type(self.split).__name__}, but a split is the "
+                "last step. Pipe it earlier."
+            )
+        if isinstance(step, MakeImplicit) and self.feedback == "implicit":
+            raise DataError(f"{self.name}: MakeImplicit needs ratings, but the dataset has none (it is implicit).")
+
+    @property
+    def identity(self) -> Any:
+        """What the key is made of."""
+        return [
+            "data/1",
+            {
+                "source": self.source.fingerprint,
+                "steps": [step.identity for step in self.steps],
+                "seed": self.seed,
+            },
+        ]
+
+    @property
+    def key(self) -> str:
+        """The dataset's identity: 64 hex digits that depend on content, steps and seed."""
+        return digest(self.identity)
+
+    @property
+    def split(self) -> Split | None:
+        """The split that ends the recipe, or None for raw data."""
+        last = self.steps[-1] if self.steps else None
+        return last if isinstance(last, Split) else None
+
+    @property
+    def variant(self) -> type[RawData | SplitData | FoldedData]:
+        """What ``data`` is: RawData, SplitData or FoldedData."""
+        if self.split is None:
+            return RawData
+        return SplitData if self.split.folds is None else FoldedData
+
+    @property
+    def folds(self) -> int | None:
+        """The number of folds, or None for raw data and single splits."""
+        return None if self.split is None else self.split.folds
+
+    @property
+    def feedback(self) -> str:
+        """``explicit`` when there are ratings to predict, else ``implicit``."""
+        implied = any(isinstance(step, MakeImplicit) for step in self.steps)
+        return "explicit" if "rating" in self.source.columns and not implied else "implicit"
+
+    def interactions(self) -> Interactions:
+        """Read the source and apply every step before the split; canonical rows without repeats."""
+        rows = self.source.load()
+        if len(rows) == 0:
+            raise DataError(f"{self.name} has no interactions.")
+        for position, step in enumerate(self.steps):
+            if isinstance(step, Preprocessing):
+                rows = step.apply(rows, self.seed, position)
+        rows, repeats = rows.canonical().without_repeats()
+        warn_of_repeats(self.name, repeats)
+        return rows
+
+    def parts(self, interactions: Interactions) -> list[Parts]:
+        """Split canonical rows: one entry per fold, one for a single split.
+
+        Raises:
+            DataError: The dataset has no split, or the split is impossible.
+        """
+        if self.split is None:
+            raise DataError(
+                f"{self.name} is raw data without a split, so there is nothing to test on. End its recipe with a "
+                "split, e.g. .pipe(UserHoldout(validation_size=0.1, test_size=0.2))."
+            )
+        return self.split.split(interactions, self.seed, len(self.steps) - 1)
+
+    @property
+    def data(self) -> RawData | SplitData | FoldedData:
+        """The interactions as pandas frames with the user's own ids."""
+        rows = self.interactions()
+        if self.split is None:
+            return RawData(rows.frame())
+        folds = {
+            number: SplitData(*(rows.frame(part) for part in parts))
+            for number, parts in enumerate(self.parts(rows))
+        }
+        return folds[0] if self.split.folds is None else FoldedData(folds)
+
+
+class Pipe:
+    """Steps without a dataset, to be applied to several.
+
+    Example:
+        ``Pipe(MakeImplicit(3), CorePruning(5), UserHoldout()).process(dataset)``
+    """
+
+    def __init__(self, *steps: Step) -> None:
+        self.steps = steps
+
+    def process(self, dataset: RecSysDataSet) -> RecSysDataSet:
+        """Return the dataset with the steps appended."""
+        return dataset.pipe(*self.steps)

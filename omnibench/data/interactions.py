@@ -1,0 +1,183 @@
+"""Interactions in memory: coded columns of numpy arrays, and the maps back to the user's ids."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omnibench.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("user", "item", "rating", "timestamp")
+"""The columns that omnibench knows; the first two are required."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """A table of interactions with dense codes for users and items.
+
+    Attributes:
+        user: int32 codes into ``user_ids``, shape (n,).
+        item: int32 codes into ``item_ids``, shape (n,).
+        rating: float32 ratings, or None when the feedback is implicit.
+        timestamp: int64 seconds since 1970, or None.
+        user_ids: The user's own ids, one per code.
+        item_ids: The same for items.
+    """
+
+    user: npt.NDArray[np.int32]
+    item: npt.NDArray[np.int32]
+    rating: npt.NDArray[np.float32] | None
+    timestamp: npt.NDArray[np.int64] | None
+    user_ids: Sequence[Hashable]
+    item_ids: Sequence[Hashable]
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def take(self, rows: npt.NDArray[Any]) -> Interactions:
+        """Return the given rows (a boolean mask or row numbers); codes and id maps stay as they are."""
+        return replace(
+            self,
+            user=self.user[rows],
+            item=self.item[rows],
+            rating=None if self.rating is None else self.rating[rows],
+            timestamp=None if self.timestamp is None else self.timestamp[rows],
+        )
+
+    def canonical(self) -> Interactions:
+        """Return the same interactions with dense codes, sorted by (user, timestamp), ties as they came."""
+        user, user_ids = _dense(self.user, self.user_ids)
+        item, item_ids = _dense(self.item, self.item_ids)
+        order = np.argsort(user, kind="stable") if self.timestamp is None else np.lexsort((self.timestamp, user))
+        dense = replace(self, user=user, item=item, user_ids=user_ids, item_ids=item_ids)
+        return dense.take(order)
+
+    def without_repeats(self) -> tuple[Interactions, int]:
+        """Keep the last row of each repeated (user, item) pair; return how many rows went.
+
+        Call it on canonical rows, where "last" is the latest in time.
+        """
+        pair = self.user.astype(np.int64) * len(self.item_ids) + self.item
+        last = len(pair) - 1 - np.unique(pair[::-1], return_index=True)[1]
+        repeats = len(pair) - len(last)
+        return (self.take(np.sort(last)), repeats) if repeats else (self, 0)
+
+    def frame(self, rows: npt.NDArray[np.int64] | None = None) -> pd.DataFrame:
+        """Return a pandas frame with the user's own ids and the columns that there are."""
+        import pandas as pd
+
+        part = self if rows is None else self.take(rows)
+        columns: dict[str, Any] = {
+            "user": decode(part.user, self.user_ids),
+            "item": decode(part.item, self.item_ids),
+        }
+        if part.rating is not None:
+            columns["rating"] = part.rating
+        if part.timestamp is not None:
+            columns["timestamp"] = part.timestamp
+        return pd.DataFrame(columns)
+
+
+def decode(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> Any:
+    """Return the ids of codes as an int64, text or object array."""
+    kinds = {type(one) for one in ids}
+    if kinds == {int}:
+        return np.asarray(ids, dtype=np.int64)[codes]
+    table = np.empty(len(ids), dtype=object)
+    table[:] = list(ids)
+    return table[codes]
+
+
+def from_columns(columns: dict[str, Any], where: str) -> Interactions:
+    """Check and code columns as a frame or file gives them.
+
+    Args:
+        columns: pandas Series or arrays by name: user and item, and optionally rating and timestamp.
+        where: What to call the data in an error.
+
+    Raises:
+        DataError: An id, rating or timestamp is missing, not a number, or has no stable form.
+    """
+    user, user_ids = _factorize(columns["user"], "user", where)
+    item, item_ids = _factorize(columns["item"], "item", where)
+    rating = _numbers(columns["rating"], "rating", where).astype(np.float32) if "rating" in columns else None
+    timestamp = _seconds(columns["timestamp"], where) if "timestamp" in columns else None
+    return Interactions(user, item, rating, timestamp, user_ids, item_ids)
+
+
+def warn_of_repeats(name: str, repeats: int) -> None:
+    """Say once that repeated pairs were dropped: a pair in both train and test would be a leak."""
+    if repeats:
+        warnings.warn(
+            f"{name} has {repeats} repeated (user, item) pairs; the last one of each was kept, because a pair "
+            "must not lie in training and test at once. Drop them beforehand to choose differently.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _dense(
+    codes: npt.NDArray[np.int32], ids: Sequence[Hashable]
+) -> tuple[npt.NDArray[np.int32], Sequence[Hashable]]:
+    used = np.flatnonzero(np.bincount(codes, minlength=len(ids)))
+    if len(used) == len(ids):
+        return codes, ids
+    new = np.zeros(len(ids), dtype=np.int32)
+    new[used] = np.arange(len(used), dtype=np.int32)
+    return new[codes], [ids[code] for code in used]
+
+
+def _factorize(column: Any, name: str, where: str) -> tuple[npt.NDArray[np.int32], list[Hashable]]:
+    import pandas as pd
+
+    series = pd.Series(column)
+    missing = int(series.isna().sum())
+    if missing:
+        first = int(np.flatnonzero(series.isna().to_numpy())[0])
+        raise DataError(
+            f"{where}: column {name!r} has {missing} missing values (the first in row {first}). "
+            "Drop or fill them before building the dataset."
+        )
+    try:
+        codes, unique = pd.factorize(series)
+    except TypeError as error:
+        raise DataError(f"{where}: column {name!r} holds ids that are not hashable ({error}).") from error
+    return codes.astype(np.int32), [one.item() if isinstance(one, np.generic) else one for one in unique]
+
+
+def _numbers(column: Any, name: str, where: str) -> npt.NDArray[np.float64]:
+    import pandas as pd
+
+    series = pd.Series(column)
+    values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise DataError(
+            f"{where}: column {name!r} has {len(bad)} values that are no finite number "
+            f"(the first is {series.iloc[int(bad[0])]!r} in row {bad[0]})."
+        )
+    return values
+
+
+def _seconds(column: Any, where: str) -> npt.NDArray[np.int64]:
+    import pandas as pd
+
+    series = pd.Series(column)
+    if not pd.api.types.is_numeric_dtype(series):
+        moments = pd.to_datetime(series, errors="coerce", utc=True)
+        bad = np.flatnonzero(moments.isna().to_numpy())
+        if len(bad):
+            raise DataError(
+                f"{where}: column 'timestamp' has {len(bad)} values that are neither a number nor a date "
+                f"(the first is {series.iloc[int(bad[0])]!r} in row {bad[0]})."
+            )
+        return moments.to_numpy(dtype="datetime64[s]").astype(np.int64)
+    return np.floor(_numbers(series, "timestamp", where)).astype(np.int64)

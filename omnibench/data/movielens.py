@@ -1,0 +1,113 @@
+"""MovieLens-100K: the same 100,000 ratings from wherever they can be had.
+
+GroupLens does not allow redistribution, so the ratings are not in this repository. The recbole package
+carries them (``recbole/dataset_example/ml-100k``); it is only looked into, never imported.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omnibench.data.digests import table_digest
+from omnibench.data.interactions import COLUMNS, Interactions, from_columns
+from omnibench.errors import DataError
+from omnibench.paths import cache_directory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONTENT = "762f71da0ab2b0d6ed44b8a24235a455e9516ae1c12139eb8a378f29f54b7752"
+"""``table_digest`` of the 100,000 ratings in their original order."""
+
+URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
+ZIP_SHA256 = "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229"
+_IN_PACKAGE = Path("dataset_example", "ml-100k", "ml-100k.inter")
+
+
+@dataclass(frozen=True)
+class MovieLens100K:
+    """The source behind ``load_dataset("MovieLens100K")``.
+
+    Args:
+        path: ``u.data``, ``ml-100k.inter``, ``ml-100k.zip``, or a directory that holds one of them; None to
+            look into the recbole package, and to download from GroupLens when there is none.
+    """
+
+    path: Path | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return COLUMNS
+
+    @property
+    def fingerprint(self) -> Any:
+        return ["table", CONTENT]
+
+    def load(self) -> Interactions:
+        where = self.path or _in_recbole() or _downloaded()
+        frame = read_ratings(where)
+        content = table_digest({name: frame[name] for name in COLUMNS})
+        if content != CONTENT:
+            raise DataError(
+                f"{where} does not hold the original MovieLens-100K: {len(frame)} ratings with digest "
+                f"{content[:12]} instead of 100000 with {CONTENT[:12]}. Use from_file for a changed copy."
+            )
+        return from_columns({name: frame[name] for name in COLUMNS}, "MovieLens100K")
+
+
+def read_ratings(where: Path) -> pd.DataFrame:
+    """Read the ratings from any of the shapes in which they are distributed."""
+    import pandas as pd
+
+    if where.is_dir():
+        for inner in ("u.data", "ml-100k.inter", "ml-100k/u.data", "ml-100k/ml-100k.inter", "ml-100k.zip"):
+            if (where / inner).is_file():
+                return read_ratings(where / inner)
+        raise DataError(f"{where} holds neither u.data nor ml-100k.inter nor ml-100k.zip.")
+    header = 0 if where.suffix == ".inter" else None
+    options: dict[str, Any] = {"sep": "\t", "names": list(COLUMNS), "header": header}
+    if where.suffix == ".zip":
+        with zipfile.ZipFile(where) as archive, archive.open("ml-100k/u.data") as file:
+            frame = pd.read_csv(file, **options)
+    else:
+        frame = pd.read_csv(where, **options)
+    try:
+        return frame.astype({"user": "int64", "item": "int64", "rating": "float64", "timestamp": "int64"})
+    except ValueError as error:
+        raise DataError(f"{where} is no MovieLens-100K ratings file: {error}.") from error
+
+
+def _in_recbole() -> Path | None:
+    """The ratings inside the recbole package of this environment, or of an isolated one."""
+    spec = importlib.util.find_spec("recbole")
+    packages = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
+    packages += sorted(cache_directory().glob("envs/RecBole-*/lib/python*/site-packages/recbole"))
+    for package in packages:
+        if (package / _IN_PACKAGE).is_file():
+            return package / _IN_PACKAGE
+    return None
+
+
+def _downloaded() -> Path:
+    import pooch
+
+    try:
+        return Path(
+            pooch.retrieve(
+                URL,
+                known_hash=f"sha256:{ZIP_SHA256}",
+                fname="ml-100k.zip",
+                path=cache_directory() / "datasets",
+                downloader=pooch.HTTPDownloader(progressbar=True, timeout=20),
+            )
+        )
+    except Exception as error:  # requests, urllib3 and pooch raise many kinds; all mean the same here
+        raise DataError(
+            f"MovieLens100K: no recbole package holds the ratings, and {URL} could not be downloaded "
+            f"({type(error).__name__}: {error}). Run `omnibench envs build RecBole`, or give a local copy: "
+            'load_dataset("MovieLens100K", path=".../ml-100k.zip").'
+        ) from error

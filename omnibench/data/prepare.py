@@ -1,0 +1,94 @@
+"""Run a recipe once and write what every process then memory-maps.
+
+A prepared dataset is a directory: ``user.npy item.npy [rating.npy] [timestamp.npy]`` (canonical rows),
+``indptr.npy`` (first row of each user), ``users.json items.json`` (the user's ids by code), ``fold_k/``
+with ``train.npy validation.npy test.npy`` (row numbers) and ``manifest.json``. The manifest is what
+``runners.guest.data.Fold`` reads, in the guests and here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omnibench.data import ids
+from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.interactions import Interactions
+from omnibench.data.split import Parts
+
+FORMAT = "prepared/1"
+
+
+def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
+    """Write a dataset's arrays into an empty directory and return the manifest.
+
+    Args:
+        dataset: A dataset with a split.
+        directory: Where to write; publishing it is the caller's business.
+
+    Raises:
+        DataError: The recipe is impossible for these interactions.
+    """
+    rows = dataset.interactions()
+    folds = dataset.parts(rows)
+    columns: dict[str, npt.NDArray[Any]] = {"user": rows.user, "item": rows.item}
+    if dataset.feedback == "explicit" and rows.rating is not None:
+        columns["rating"] = rows.rating
+    if rows.timestamp is not None:
+        columns["timestamp"] = rows.timestamp
+    for name, column in columns.items():
+        np.save(directory / f"{name}.npy", column, allow_pickle=False)
+    counts = np.bincount(rows.user, minlength=len(rows.user_ids))
+    np.save(directory / "indptr.npy", np.concatenate([[0], np.cumsum(counts)]), allow_pickle=False)
+    _write_ids(directory / "users.json", rows.user_ids)
+    _write_ids(directory / "items.json", rows.item_ids)
+    for number, parts in enumerate(folds):
+        fold = directory / f"fold_{number}"
+        fold.mkdir()
+        for name, part in parts._asdict().items():
+            np.save(fold / f"{name}.npy", part, allow_pickle=False)
+    manifest = {
+        "format": FORMAT,
+        "key": dataset.key,
+        "identity": dataset.identity,
+        "name": dataset.name,
+        "feedback": dataset.feedback,
+        "columns": list(columns),
+        "interactions": len(rows),
+        "users": len(rows.user_ids),
+        "items": len(rows.item_ids),
+        "test": [_test_digest(rows, columns, parts) for parts in folds],
+    }
+    (directory / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    return manifest
+
+
+def _test_digest(rows: Interactions, columns: dict[str, npt.NDArray[Any]], parts: Parts) -> str:
+    """What an evaluation depends on: the test pairs and ratings of a fold."""
+    content = hashlib.sha256()
+    for name in ("user", "item", "rating"):
+        if name in columns:
+            content.update(np.ascontiguousarray(columns[name][parts.test]).tobytes())
+    content.update(np.array([len(rows.user_ids), len(rows.item_ids)]).tobytes())
+    return content.hexdigest()
+
+
+def _write_ids(path: Path, values: Sequence[Hashable]) -> None:
+    encoded = [ids.encode(value, path.stem) for value in values]
+    path.write_text(json.dumps(encoded, ensure_ascii=False), encoding="utf-8")
+
+
+def read_ids(directory: Path, which: str) -> list[Hashable]:
+    """Return the user's ids by code.
+
+    Args:
+        directory: A prepared dataset.
+        which: ``users`` or ``items``.
+    """
+    return [ids.decode(value) for value in json.loads((directory / f"{which}.json").read_text(encoding="utf-8"))]

@@ -1,0 +1,183 @@
+"""Sources of interactions: known datasets by name, the user's frames, the user's files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omnibench.data import movielens
+from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.digests import file_digest, table_digest
+from omnibench.data.interactions import COLUMNS, Interactions, from_columns
+from omnibench.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ALIASES = {"user_id": "user", "item_id": "item"}
+"""What RecBole's atomic files call the columns."""
+
+
+@dataclass(frozen=True)
+class FrameSource:
+    """Interactions that the user already has in memory."""
+
+    frame: pd.DataFrame
+    name: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(column for column in COLUMNS if column in self.frame.columns)
+
+    @cached_property
+    def fingerprint(self) -> Any:
+        return ["table", table_digest({name: self.frame[name] for name in self.columns})]
+
+    def load(self) -> Interactions:
+        return from_columns({name: self.frame[name] for name in self.columns}, self.name)
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Interactions in a CSV, TSV, Parquet or atomic ``.inter`` file."""
+
+    path: Path
+    kind: str
+    renamed: Mapping[str, str]
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(column for column in COLUMNS if column in self.renamed.values())
+
+    @cached_property
+    def fingerprint(self) -> Any:
+        return ["file", self.kind, dict(self.renamed), file_digest(self.path)]
+
+    def load(self) -> Interactions:
+        import pandas as pd
+
+        header = list(self.renamed)
+        if self.kind == "parquet":
+            frame = pd.read_parquet(self.path, columns=header)
+        else:
+            # Tokens of atomic files are names, not numbers: '007' and '7' are two users.
+            tokens = {name: str for name in header if name.endswith(":token")}
+            separator = "," if self.kind == "csv" else "\t"
+            frame = pd.read_csv(
+                self.path, sep=separator, usecols=header, dtype=tokens, float_precision="round_trip"
+            )
+        return from_columns({self.renamed[name]: frame[name] for name in header}, str(self.path))
+
+
+def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
+    """Make a dataset of a pandas frame of interactions.
+
+    The frame is copied, so changing it later does not change the dataset.
+
+    Args:
+        df: Columns user and item (any hashable ids), and optionally rating (numbers) and timestamp (seconds
+            since 1970, or dates).
+        name: What to call the dataset; a label, not part of its key.
+
+    Raises:
+        DataError: A column is missing, or the frame is empty.
+    """
+    if not hasattr(df, "columns"):
+        raise DataError(f"from_frame got {type(df).__name__}, not a pandas DataFrame.")
+    known = [column for column in COLUMNS if column in df.columns]
+    _require_columns({str(column): str(column) for column in known}, [str(c) for c in df.columns], name)
+    if len(df) == 0:
+        raise DataError(f"{name} has no interactions.")
+    return RecSysDataSet(FrameSource(df[known].reset_index(drop=True).copy(), name), name)
+
+
+def from_file(
+    path: str | Path, name: str | None = None, columns: Mapping[str, str] | None = None
+) -> RecSysDataSet:
+    """Make a dataset of a file of interactions.
+
+    Args:
+        path: A ``.csv``, ``.tsv``, ``.parquet`` or (RecBole's atomic format) ``.inter`` file with a header.
+        name: What to call the dataset; the file's stem by default.
+        columns: The file's own column names to omnibench's, e.g. ``{"userId": "user", "movieId": "item"}``,
+            where they are not called user, item, rating, timestamp already.
+
+    Raises:
+        DataError: The file is not there, of an unknown kind, or lacks a column.
+    """
+    path = Path(path).expanduser().absolute()
+    if not path.is_file():
+        raise DataError(f"there is no file {str(path)!r}; check the path (it was made absolute from {Path.cwd()}).")
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in ("csv", "tsv", "parquet", "inter"):
+        raise DataError(
+            f"{path.name} ends in {path.suffix!r}; from_file reads .csv, .tsv, .parquet and .inter. "
+            "For anything else, read it with pandas and use from_frame."
+        )
+    header = _header(path, kind)
+    given = dict(columns or {})
+    absent = [column for column in given if column not in header]
+    if absent:
+        raise DataError(f"{path.name} has no column {absent[0]!r}{nearest(absent[0], header)}; it has {header}.")
+    renamed = {}
+    for column in header:
+        plain = column.split(":")[0]
+        target = given.get(column) or (_ALIASES.get(plain, plain) if kind == "inter" else plain)
+        if target in COLUMNS and target not in renamed.values() and (column in given or target not in given.values()):
+            renamed[column] = target
+    _require_columns(renamed, header, path.name)
+    return RecSysDataSet(FileSource(path, kind, renamed), name or path.stem)
+
+
+def _header(path: Path, kind: str) -> list[str]:
+    if kind == "parquet":
+        import pyarrow.parquet as pq
+
+        return list(pq.read_schema(path).names)
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return next(csv.reader(file, delimiter="," if kind == "csv" else "\t"), [])
+
+
+def _require_columns(renamed: Mapping[str, str], header: list[str], where: str) -> None:
+    for column in ("user", "item"):
+        if column not in renamed.values():
+            raise DataError(
+                f"{where} has no column {column!r}{nearest(column, header)}; it has {header}. "
+                "Interactions need columns user and item, and may have rating and timestamp."
+            )
+
+
+_LOADERS: dict[str, Callable[[Path | None], Any]] = {"MovieLens100K": movielens.MovieLens100K}
+
+
+def register_dataset(name: str, loader: Callable[[Path | None], Any]) -> None:
+    """Make ``load_dataset(name)`` know another dataset.
+
+    Args:
+        name: The dataset's name.
+        loader: Called with the path given to ``load_dataset`` (or None); returns a source.
+    """
+    _LOADERS[name] = loader
+
+
+def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
+    """Return a known dataset by name. Nothing is read or downloaded yet.
+
+    Args:
+        name: ``MovieLens100K``, or a name given to ``register_dataset``.
+        path: Where a copy lies, when you have one; where it comes from does not change the key.
+
+    Raises:
+        DataError: The name is unknown, or there is nothing at the path.
+    """
+    if name not in _LOADERS:
+        known = ", ".join(sorted(_LOADERS))
+        raise DataError(f"there is no dataset named {name!r}{nearest(name, _LOADERS)}; known are: {known}.")
+    local = None if path is None else Path(path).expanduser().absolute()
+    if local is not None and not local.exists():
+        raise DataError(f"{name}: there is nothing at {str(local)!r}; check the path, or leave it out.")
+    return RecSysDataSet(_LOADERS[name](local), name)

@@ -1,0 +1,70 @@
+"""The errors that omnibench raises on purpose. Each message names the thing, its value and the way out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class OmnibenchError(Exception):
+    """Base of every error that omnibench raises on purpose."""
+
+
+class DataError(OmnibenchError):
+    """A dataset cannot be read, or a step cannot be applied to it."""
+
+
+class PlanError(OmnibenchError):
+    """A plan names something that does not exist, or is empty."""
+
+
+class EvaluationError(OmnibenchError):
+    """Metrics and dataset do not belong together, or a metric's parameter is impossible."""
+
+
+class KeyValueError(OmnibenchError):
+    """A value cannot be part of a key because it has no canonical form."""
+
+
+class StoreError(OmnibenchError):
+    """The checkpoint store cannot be used as it is."""
+
+
+class GuestEnvironmentError(OmnibenchError):
+    """A framework's environment cannot be built or used."""
+
+
+class GuestError(OmnibenchError):
+    """A framework failed, died, or returned something that breaks its contract.
+
+    Args:
+        message: What happened, in one sentence.
+        details: The guest's traceback, or the last lines of its stderr.
+    """
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class PhaseError(OmnibenchError):
+    """A phase of an item failed.
+
+    Args:
+        phase: Fit, Predict or Eval; or Prepare when the dataset could not be made.
+        message: What happened, in one sentence.
+        details: Traceback and the guest's last lines.
+    """
+
+    def __init__(self, phase: str, message: str, details: str = "") -> None:
+        super().__init__(f"{phase} failed: {message}")
+        self.phase = phase
+        self.message = message
+        self.details = details
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return ``"; did you mean 'X'?"`` for the nearest valid name, or nothing when none is near."""
+    by_folded = {candidate.casefold(): candidate for candidate in names}
+    matches = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
+    return f"; did you mean {by_folded[matches[0]]!r}?" if matches else ""

@@ -1,0 +1,129 @@
+"""Evaluator: which metrics are wanted, and what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from omnibench.errors import EvaluationError, nearest
+from omnibench.experiment import DEFAULT_LIST_LENGTH, Experiment
+from omnibench.metrics.base import Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Result:
+    """The metrics of one item, as records keep and tables show them; plain data throughout.
+
+    Attributes:
+        dataset: The dataset's display name.
+        algorithm: The configuration's display name.
+        configuration: The algorithm with its explicit hyperparameters, for people.
+        fold: The fold's number, or None for a single split.
+        metrics: Values by label.
+    """
+
+    dataset: str
+    algorithm: str
+    configuration: str
+    fold: int | None
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def __getitem__(self, label: str) -> float:
+        """Return a metric's value, e.g. ``result["NDCG@10"]``."""
+        if label not in self.metrics:
+            raise KeyError(f"there is no {label!r}{nearest(label, self.metrics)}; there are {', '.join(self.metrics)}")
+        return self.metrics[label]
+
+    @classmethod
+    def of(cls, experiment: Experiment, metrics: dict[str, float]) -> Result:
+        """Return the result of an experiment."""
+        return cls(
+            experiment.dataset_name,
+            experiment.algorithm_name,
+            str(experiment.configuration),
+            None if experiment.dataset.folds is None else experiment.fold,
+            metrics,
+        )
+
+
+class Evaluator:
+    """The wanted metrics, and the results that a run fills in.
+
+    Args:
+        metrics: Such as ``NDCG([10, 20])`` and ``HR(10)``; the same column twice counts once.
+
+    Raises:
+        EvaluationError: Something given is no metric.
+    """
+
+    def __init__(self, *metrics: Metric) -> None:
+        for metric in metrics:
+            if not isinstance(metric, Metric):
+                hint = f"; write {metric.__name__}(...)" if isinstance(metric, type) else ""
+                raise EvaluationError(f"{metric!r} is no metric{hint}.")
+        self.metrics = metrics
+        self.results: list[Result] = []
+
+    @property
+    def columns(self) -> list[tuple[Metric, str]]:
+        """The wanted columns in order: each metric with one of its labels."""
+        found = {label: metric for metric in self.metrics for label in metric.labels}
+        return [(metric, label) for label, metric in found.items()]
+
+    @property
+    def labels(self) -> list[str]:
+        """The wanted columns by name, e.g. ``["NDCG@10", "NDCG@20", "HR@10"]``."""
+        return [label for _, label in self.columns]
+
+    @property
+    def lower_is_better(self) -> list[str]:
+        """The columns where the smallest value is the best."""
+        return [label for metric, label in self.columns if not metric.higher_is_better]
+
+    @property
+    def list_length(self) -> int:
+        """How many recommendations per user are needed: 20, or the largest k."""
+        return max([DEFAULT_LIST_LENGTH, *(k for metric in self.metrics for k in getattr(metric, "k", ()))])
+
+    def add(self, result: Result) -> None:
+        """Take in a result; one of the same item replaces it."""
+        same = (result.dataset, result.algorithm, result.fold)
+        self.results = [one for one in self.results if (one.dataset, one.algorithm, one.fold) != same]
+        self.results.append(result)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all results, one row per dataset, algorithm, fold and metric.
+
+        Columns: dataset, algorithm, configuration, fold (missing for single splits), metric, k (missing for
+        rating metrics), value.
+        """
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = []
+        for result in self.results:
+            for label, value in result.metrics.items():
+                name, _, k = label.partition("@")
+                rows.append(
+                    {
+                        "dataset": result.dataset,
+                        "algorithm": result.algorithm,
+                        "configuration": result.configuration,
+                        "fold": result.fold,
+                        "metric": name,
+                        "k": int(k) if k else None,
+                        "value": value,
+                    }
+                )
+        names = ["dataset", "algorithm", "configuration", "fold", "metric", "k", "value"]
+        return pd.DataFrame(rows, columns=names).astype({"fold": "Int64", "k": "Int64", "value": "float64"})
+
+    def get_tables(self) -> list[Table]:
+        """Return one rich table per dataset: a row per algorithm and fold, a column per metric."""
+        from omnibench.report.terminal import tables
+
+        return tables(self.results, self.lower_is_better)
+

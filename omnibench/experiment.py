@@ -1,0 +1,171 @@
+"""ONE unit of work: a dataset, a configuration and a fold, with the keys that identify what it produces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from omnibench.data.dataset import RecSysDataSet
+from omnibench.errors import DataError, EvaluationError, PlanError
+from omnibench.keys import DISPLAY_DIGITS, digest, display
+from omnibench.metrics.base import Metric
+from omnibench.plan import Configuration, ExperimentPlan, configuration_key
+
+DEFAULT_LIST_LENGTH = 20
+"""Recommendations per user, unless a metric needs more."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One dataset x configuration x fold.
+
+    Attributes:
+        dataset: A dataset with a split.
+        configuration: The algorithm and its hyperparameters.
+        fold: The fold's number, 0 for a single split.
+        version: The framework's version.
+        seed: The seed of everything random in the framework.
+        device: The device class, ``cpu`` or ``cuda``.
+        digits: How many digits of the keys are shown.
+    """
+
+    dataset: RecSysDataSet
+    configuration: Configuration
+    fold: int
+    version: str
+    seed: int
+    device: str = "cpu"
+    digits: int = DISPLAY_DIGITS
+
+    @cached_property
+    def configuration_key(self) -> str:
+        """Identifies the configuration, whatever the data."""
+        return configuration_key(self.configuration, self.version, self.seed, self.device)
+
+    @property
+    def identity(self) -> list[Any]:
+        """What the fitted model depends on."""
+        configuration = self.configuration.identity(self.version, self.seed, self.device)
+        return ["fit/1", {"data": self.dataset.key, "fold": self.fold, "configuration": configuration}]
+
+    @cached_property
+    def fit_key(self) -> str:
+        """Identifies the fitted model, and the experiment as a whole."""
+        return digest(self.identity)
+
+    def predict_key(self, list_length: int) -> str:
+        """Identifies the predictions."""
+        length = list_length if self.dataset.feedback == "implicit" else None
+        return digest(["predict/1", {"fit": self.fit_key, "length": length, "candidates": "unseen"}])
+
+    @property
+    def dataset_name(self) -> str:
+        """The dataset's display name, e.g. ``MovieLens100K-a3f8e2c1``."""
+        return display(self.dataset.name, self.dataset.key, self.digits)
+
+    @property
+    def algorithm_name(self) -> str:
+        """The configuration's display name, e.g. ``LensKit.ItemKNNScorer-b7d4a9f1``."""
+        return display(self.configuration.name, self.configuration_key, self.digits)
+
+    @property
+    def name(self) -> str:
+        """The experiment's name: dataset, algorithm, and fold where there are several."""
+        name = f"{self.dataset_name}/{self.algorithm_name}"
+        return name if self.dataset.folds is None else f"{name}/fold_{self.fold}"
+
+
+def eval_key(predictions_sha256: str, test_digest: str, metric: Metric, label: str) -> str:
+    """Identifies one metric of one item: what was predicted, what was true, and the metric."""
+    return digest(["eval/1", {"predictions": predictions_sha256, "test": test_digest, "metric": metric.identity(label)}])
+
+
+def experiments(
+    datasets: RecSysDataSet | Iterable[RecSysDataSet],
+    plan: ExperimentPlan,
+    metrics: Sequence[Metric],
+    *,
+    versions: Any,
+    seed: int,
+    device: str = "cpu",
+) -> list[Experiment]:
+    """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
+
+    Args:
+        datasets: One or several datasets.
+        plan: The algorithms.
+        metrics: What is to be measured; only checked against the datasets here.
+        versions: A function from a runner to its framework's version.
+        seed: The seed of everything random in the frameworks.
+        device: The device class.
+
+    Raises:
+        DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
+    """
+    listed = [datasets] if isinstance(datasets, RecSysDataSet) else list(datasets)
+    if not listed:
+        raise DataError("there is no dataset to benchmark on; give one or several.")
+    if not isinstance(plan, ExperimentPlan):
+        raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
+    configurations = plan.configurations()
+    for dataset in listed:
+        _check_dataset(dataset, metrics)
+        for configuration in configurations:
+            _check_feedback(dataset, configuration)
+    found = {}
+    for dataset in listed:
+        for configuration in configurations:
+            for fold in range(dataset.folds or 1):
+                one = Experiment(dataset, configuration, fold, versions(configuration.runner), seed, device)
+                found.setdefault(one.fit_key, one)
+    return _with_clear_names(list(found.values()))
+
+
+def _with_clear_names(found: list[Experiment]) -> list[Experiment]:
+    """Show more digits of the keys when the first eight are shared by two things of one name."""
+    digits = DISPLAY_DIGITS
+    while len({one.name.casefold() for one in found}) < len(found):
+        digits += 4
+        found = [
+            Experiment(one.dataset, one.configuration, one.fold, one.version, one.seed, one.device, digits)
+            for one in found
+        ]
+    return found
+
+
+def _check_dataset(dataset: RecSysDataSet, metrics: Sequence[Metric]) -> None:
+    if not isinstance(dataset, RecSysDataSet):
+        raise DataError(f"{dataset!r} is no dataset; make one with load_dataset, from_frame or from_file.")
+    if dataset.split is None:
+        raise DataError(
+            f"{dataset.name} is raw data without a split, so there is nothing to test on. End its recipe with a "
+            "split, e.g. .pipe(UserHoldout(validation_size=0.1, test_size=0.2))."
+        )
+    if not metrics:
+        raise EvaluationError("the evaluator has no metric; give some, e.g. Evaluator(NDCG([10, 20]), HR(10)).")
+    for metric in metrics:
+        if metric.kind == "ranking" and dataset.feedback == "explicit":
+            raise EvaluationError(
+                f"{metric.name} ranks, but {dataset.name} has explicit ratings, where rating predictions are judged. "
+                "Pipe MakeImplicit(...) before the split, or use RMSE and MAE."
+            )
+        if metric.kind == "rating" and dataset.feedback == "implicit":
+            raise EvaluationError(
+                f"{metric.name} judges predicted ratings, but {dataset.name} is implicit and has none. Leave out "
+                "MakeImplicit, or use ranking metrics such as NDCG."
+            )
+
+
+def _check_feedback(dataset: RecSysDataSet, configuration: Configuration) -> None:
+    if dataset.feedback == "explicit" and not configuration.offers_ratings:
+        raise PlanError(
+            f"{configuration.name} predicts no ratings, but {dataset.name} has explicit ratings. Pipe "
+            "MakeImplicit(...) before the split, or choose an algorithm that does, e.g. LensKit.BiasedMFScorer."
+        )
+    if dataset.feedback == "implicit" and not configuration.offers_ranking:
+        raise PlanError(
+            f"{configuration.name} only predicts ratings, but {dataset.name} is implicit. Leave out MakeImplicit, or "
+            "choose an algorithm that ranks, e.g. LensKit.ImplicitMFScorer."
+        )

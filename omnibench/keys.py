@@ -1,0 +1,110 @@
+"""Canonical JSON and the sha256 keys made of it.
+
+Two values have the same canonical text exactly when they mean the same: types are kept apart (1 is not
+1.0, True is not 1), the order of mappings and sets does not matter, and whatever has no canonical form is
+refused with the place where it stands instead of being turned into ``str()``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import PurePath
+from typing import Any
+
+from omnibench.errors import KeyValueError
+
+DISPLAY_DIGITS = 8
+"""Digits of a key that are shown and used in directory names; the identity is always all 64."""
+
+_TAG = "$"
+
+
+def canonical(value: Any) -> str:
+    """Return the canonical JSON text of a value.
+
+    Args:
+        value: None, bool, int, float, str, bytes, enum member, numpy scalar, dataclass, or mappings,
+            sequences and sets of these.
+
+    Raises:
+        KeyValueError: The value, or something inside it, has no canonical form; the message says where.
+    """
+    return json.dumps(_plain(value, "value"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Any) -> str:
+    """Return the sha256 of ``canonical(value)`` as 64 hex digits."""
+    return hashlib.sha256(canonical(value).encode("utf-8")).hexdigest()
+
+
+def display(name: str, key: str, digits: int = DISPLAY_DIGITS) -> str:
+    """Return the display name of a keyed thing, e.g. ``MovieLens100K-a3f8e2c1``."""
+    return f"{name}-{key[:digits]}"
+
+
+def _plain(value: Any, place: str) -> Any:
+    """Return JSON data for a value; everything that JSON has no type for becomes ``{"$": tag, ...}``."""
+    if isinstance(value, enum.Enum):
+        return _plain(value.value, place)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return _plain_float(float(value))
+    if isinstance(value, str):
+        return _plain_text(str(value), place)
+    if isinstance(value, bytes):
+        return {_TAG: "bytes", "hex": value.hex()}
+    if isinstance(value, PurePath):
+        raise KeyValueError(
+            f"{place} is the path {str(value)!r}; a path says nothing about content, so it cannot be part of a "
+            "key. Give the content, or a name and a version."
+        )
+    if isinstance(value, Mapping):
+        return _plain_mapping(value, place)
+    if isinstance(value, AbstractSet):
+        return {_TAG: "set", "items": sorted((canonical(item) for item in value))}
+    if isinstance(value, Sequence) and not isinstance(value, (bytearray, memoryview)):
+        return [_plain(item, f"{place}[{index}]") for index, item in enumerate(value)]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {
+            _TAG: type(value).__name__,
+            "fields": {name: _plain(item, f"{place}.{name}") for name, item in fields.items()},
+        }
+    if hasattr(value, "dtype") and getattr(value, "ndim", None) == 0:  # a numpy scalar, without importing numpy
+        return _plain(value.item(), place)
+    raise KeyValueError(
+        f"{place} is {value!r} of type {type(value).__name__}, which has no canonical form. "
+        "Use numbers, strings, booleans, None, and lists or dictionaries of them."
+    )
+
+
+def _plain_float(value: float) -> Any:
+    if math.isnan(value):
+        return {_TAG: "float", "value": "nan"}
+    if math.isinf(value):
+        return {_TAG: "float", "value": "inf" if value > 0 else "-inf"}
+    return 0.0 if value == 0 else value
+
+
+def _plain_text(value: str, place: str) -> str:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise KeyValueError(f"{place} is {value!r}, which is no valid Unicode text ({error.reason}).") from error
+    return value
+
+
+def _plain_mapping(value: Mapping[Any, Any], place: str) -> Any:
+    if all(isinstance(name, str) for name in value) and _TAG not in value:
+        return {_plain_text(str(name), place): _plain(item, f"{place}[{name!r}]") for name, item in value.items()}
+    pairs = sorted((canonical(name), _plain(item, f"{place}[{name!r}]")) for name, item in value.items())
+    return {_TAG: "mapping", "pairs": [list(pair) for pair in pairs]}

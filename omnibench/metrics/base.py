@@ -1,0 +1,42 @@
+"""What a metric is: a name, a version, parameters, and a value per user."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+Values = npt.NDArray[np.float64]
+
+
+class Metric:
+    """A metric. Its name, version and parameters are part of an evaluation's key.
+
+    Attributes:
+        kind: ``ranking`` for metrics of recommendation lists, ``rating`` for metrics of predicted ratings.
+        version: Raise it when the meaning changes; results of the old version are then not reused.
+        higher_is_better: Which direction is good.
+    """
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+    higher_is_better: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """The field's name of the metric."""
+        return type(self).__name__
+
+    @property
+    def labels(self) -> list[str]:
+        """The columns that the metric fills, e.g. ``["NDCG@10", "NDCG@20"]``."""
+        raise NotImplementedError
+
+    def identity(self, label: str) -> list[Any]:
+        """What a column adds to the key of its evaluation."""
+        _, _, k = label.partition("@")
+        return [self.name, {"k": int(k)} if k else {}, self.version]
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(self.labels)})"

@@ -1,0 +1,220 @@
+"""Fit, Predict and Eval of one experiment: plain data and paths in, files and plain data out, no store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omnibench.data.prepare import read_ids
+from omnibench.errors import GuestError
+from omnibench.experiment import Experiment
+from omnibench.metrics.base import Metric, Values
+from omnibench.metrics.ranking import RankingMetric, mark_hits
+from omnibench.metrics.rating import RatingMetric, errors_of
+from omnibench.runners.gateway import Guest
+from omnibench.runners.guest.data import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
+
+JSON_ROWS = 1_000_000
+"""Predictions with more rows are exported as Parquet."""
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+def _request(experiment: Experiment, dataset: Path, guest: Guest) -> dict[str, Any]:
+    own = experiment.configuration.own
+    return {
+        "algorithm": json.dumps(own.locator) if own else experiment.configuration.algorithm,
+        "parameters": plain(experiment.configuration.parameters),
+        "seed": experiment.seed,
+        "device": experiment.device,
+        "threads": guest.threads,
+        "dataset": str(dataset),
+        "fold": experiment.fold,
+        "fit_key": experiment.fit_key,
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return a value as execnet carries it: no enum members, no numpy scalars."""
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if hasattr(value, "dtype"):
+        return value.item()
+    return getattr(value, "value", value)
+
+
+def fit(guest: Guest, experiment: Experiment, dataset: Path, output: Path, progress: Progress | None) -> dict[str, Any]:
+    """Fit a model and write it into the directory ``output``.
+
+    Args:
+        guest: A guest of the experiment's framework.
+        experiment: What to fit.
+        dataset: The prepared dataset.
+        output: An empty directory.
+        progress: Called with what the framework reports meanwhile.
+
+    Returns:
+        ``file`` (its name), ``seconds``, ``cpu_seconds``, ``peak_rss`` (bytes), ``effective`` (all
+        hyperparameters), ``version`` of the framework.
+
+    Raises:
+        GuestError: The framework failed, or its process died.
+    """
+    answer = guest.ask({**_request(experiment, dataset, guest), "op": "fit", "output": str(output)}, progress)
+    if not (output / answer["file"]).is_file():
+        raise GuestError(f"{experiment.configuration.name} reported the model {answer['file']!r} but wrote none")
+    return answer
+
+
+def predict(
+    guest: Guest,
+    experiment: Experiment,
+    dataset: Path,
+    model: Path,
+    list_length: int,
+    output: Path,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Write the recommendations (or the predicted test ratings) of a model to ``output``, and check them.
+
+    Args:
+        guest: A guest of the experiment's framework.
+        experiment: What was fitted.
+        dataset: The prepared dataset.
+        model: The fitted model's file.
+        list_length: Recommendations per user.
+        output: The ``.npy`` file to write.
+        progress: Called with what the framework reports meanwhile.
+
+    Raises:
+        GuestError: The framework failed, its process died, or what it wrote breaks the contract.
+    """
+    request = {**_request(experiment, dataset, guest), "op": "predict", "model": str(model)}
+    answer = guest.ask({**request, "k": list_length, "output": str(output)}, progress)
+    fold = Fold(dataset, experiment.fold)
+    rows = np.load(output, allow_pickle=False)
+    flaw = _rating_flaw(fold, rows) if fold.explicit else _list_flaw(fold, rows, list_length)
+    if flaw:
+        raise GuestError(f"{experiment.configuration.name} broke the contract of predictions: {flaw}")
+    return answer
+
+
+def _rating_flaw(fold: Fold, rows: npt.NDArray[np.void]) -> str:
+    """Say what is wrong with predicted ratings, or return nothing."""
+    if rows.dtype != RATING_DTYPE or not (
+        np.array_equal(rows["user"], fold.test.user) and np.array_equal(rows["item"], fold.test.item)
+    ):
+        return "they are not the ratings of the test pairs"
+    if not np.isfinite(rows["rating"]).all():
+        return f"{int((~np.isfinite(rows['rating'])).sum())} of {len(rows)} ratings are no finite number"
+    return ""
+
+
+def _list_flaw(fold: Fold, rows: npt.NDArray[np.void], list_length: int) -> str:
+    """Say what is wrong with recommendation lists, or return nothing."""
+    if rows.dtype != recommendation_dtype(list_length) or not np.array_equal(rows["user"], fold.users):
+        return f"they are not lists of {list_length} items for the test users known in training"
+    items, scores = rows["item"], rows["score"]
+    filled = items != NO_ITEM
+    if (filled[:, 1:] & ~filled[:, :-1]).any():
+        return "a list has a gap"
+    if ((items < NO_ITEM) | (items >= fold.n_items)).any():
+        return "an item code does not exist"
+    if not np.isfinite(scores[filled]).all():
+        return "a score is no finite number"
+    both = filled[:, 1:] & filled[:, :-1]
+    rising = scores[:, 1:] > scores[:, :-1]
+    tied = (scores[:, 1:] == scores[:, :-1]) & (items[:, 1:] < items[:, :-1])
+    if (both & (rising | tied)).any():
+        return "a list is not in the order of its scores (ties by item code)"
+    pairs = (rows["user"][:, None].astype(np.int64) * fold.n_items + items)[filled]
+    if len(np.unique(pairs)) < len(pairs):
+        return "a list has an item twice"
+    seen = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.train, fold.validation)]
+    if np.isin(pairs, np.concatenate(seen)).any():
+        return "a list has an item that the user has in training or validation"
+    return ""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What Eval found.
+
+    Attributes:
+        values: The metric over all test users (or pairs), by label.
+        users: Codes of the users with test items, ascending; shape (n,).
+        per_user: One row per label, in the order of ``values``; float64, shape (labels, n).
+    """
+
+    values: dict[str, float]
+    users: npt.NDArray[np.int32]
+    per_user: Values
+
+
+def evaluate(dataset: Path, fold_number: int, predictions: Path, wanted: Sequence[tuple[Metric, str]]) -> Evaluation:
+    """Compute metrics of predictions against the test part.
+
+    Args:
+        dataset: The prepared dataset.
+        fold_number: The fold.
+        predictions: A file that ``predict`` wrote.
+        wanted: Metrics and labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``.
+    """
+    fold = Fold(dataset, fold_number)
+    rows = np.load(predictions, allow_pickle=False, mmap_mode="r")
+    values: dict[str, float] = {}
+    per_user: list[Values] = []
+    if fold.explicit:
+        assert fold.test.rating is not None
+        errors = errors_of(fold.test.user, fold.test.rating, rows["rating"])
+        for metric, label in wanted:
+            assert isinstance(metric, RatingMetric)
+            per_user.append(metric.per_user(errors))
+            values[label] = metric.value(errors)
+        return Evaluation(values, errors.users, np.array(per_user))
+    hits = mark_hits(fold.test.user, fold.test.item, rows["user"], rows["item"], fold.n_items)
+    for metric, label in wanted:
+        assert isinstance(metric, RankingMetric)
+        per_user.append(metric.per_user(hits, int(label.partition("@")[2])))
+        values[label] = float(per_user[-1].mean())
+    return Evaluation(values, hits.users, np.array(per_user))
+
+
+def export_predictions(dataset: Path, predictions: Path, directory: Path) -> Path:
+    """Write predictions with the user's own ids: ``predictions.json``, or ``.parquet`` when they are many.
+
+    The JSON has one list per column: user, item, score, rank (from 1) for recommendations; user, item,
+    rating for rating predictions.
+    """
+    rows = np.load(predictions, allow_pickle=False)
+    users = np.array(read_ids(dataset, "users") + [None], dtype=object)
+    items = np.array(read_ids(dataset, "items") + [None], dtype=object)
+    if "rating" in (rows.dtype.names or ()):
+        columns = {"user": users[rows["user"]], "item": items[rows["item"]], "rating": rows["rating"]}
+    else:
+        filled = rows["item"] != NO_ITEM
+        length = filled.shape[1]
+        columns = {
+            "user": users[np.repeat(rows["user"], length).reshape(filled.shape)[filled]],
+            "item": items[rows["item"][filled]],
+            "score": rows["score"][filled],
+            "rank": np.broadcast_to(np.arange(1, length + 1), filled.shape)[filled],
+        }
+    if len(columns["user"]) > JSON_ROWS:
+        import pandas as pd
+
+        path = directory / "predictions.parquet"
+        pd.DataFrame(columns).to_parquet(path, index=False)
+    else:
+        path = directory / "predictions.json"
+        text = json.dumps({name: column.tolist() for name, column in columns.items()}, ensure_ascii=False, default=str)
+        path.write_text(text, encoding="utf-8")
+    return path

@@ -1,0 +1,303 @@
+"""WHICH algorithms: ExperimentPlan, grids, and the names of everything that the runners run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from omnibench.errors import KeyValueError, PlanError, nearest
+from omnibench.keys import canonical, digest, display
+from omnibench.own import OwnAlgorithm
+from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner
+
+
+@dataclass(frozen=True, init=False)
+class Grid:
+    """Several values of one hyperparameter; a plan gets a configuration for each.
+
+    A bare list is a value: ``{"hidden": [64, 32]}`` is one configuration, ``{"hidden": Grid([64, 32])}`` two.
+
+    Args:
+        values: At least one value; repeated ones count once.
+
+    Raises:
+        PlanError: There is no value.
+    """
+
+    values: tuple[Any, ...]
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+            raise PlanError(f"Grid got {values!r}; give a list of at least one value, e.g. Grid([20, 40]).")
+        unique = {_canonical(value, "a value of a Grid"): value for value in values}
+        object.__setattr__(self, "values", tuple(unique.values()))
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One algorithm with one point of its grid.
+
+    Attributes:
+        runner: The framework's runner.
+        algorithm: The algorithm's name in that framework.
+        parameters: The explicitly given hyperparameters, and only those.
+        own: The user's class when the algorithm is one.
+    """
+
+    runner: RunnerInfo
+    algorithm: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    own: OwnAlgorithm | None = None
+
+    @property
+    def name(self) -> str:
+        """The full name, e.g. ``LensKit.ItemKNNScorer``; a user's own class goes by its name."""
+        return self.algorithm if self.own else f"{self.runner.name}.{self.algorithm}"
+
+    def identity(self, version: str, seed: int, device: str) -> list[Any]:
+        """What a model's key gets from its configuration.
+
+        Args:
+            version: The framework's version.
+            seed: The run's seed.
+            device: The device class, ``cpu`` or ``cuda``.
+        """
+        return [
+            "configuration/1",
+            {
+                "runner": self.runner.name,
+                "algorithm": self.algorithm,
+                "parameters": dict(self.parameters),
+                "seed": seed,
+                "version": version,
+                "adapter": self.runner.adapter_version,
+                "device": device,
+                "code": self.own.code if self.own else None,
+            },
+        ]
+
+    @property
+    def offers_ratings(self) -> bool:
+        """Whether it can predict ratings."""
+        return self.own.rates if self.own else bool(algorithm_info(self.runner, self.algorithm)["ratings"])
+
+    @property
+    def offers_ranking(self) -> bool:
+        """Whether it can recommend."""
+        return self.own.ranks if self.own else bool(algorithm_info(self.runner, self.algorithm)["ranking"])
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+        return f"{self.name}({given})"
+
+
+class ExperimentPlan:
+    """A named list of algorithms and their hyperparameters.
+
+    Args:
+        plan_name: What to call the plan; a label.
+
+    Example:
+        >>> plan = ExperimentPlan("baselines")
+        >>> plan.add_algorithm(LensKit.ItemKNNScorer, {"max_nbrs": Grid([20, 40])})
+        >>> len(plan.configurations())
+        2
+    """
+
+    def __init__(self, plan_name: str = "Unnamed-Plan") -> None:
+        self.plan_name = plan_name
+        self._entries: dict[str, tuple[RunnerInfo, str, dict[str, Any], OwnAlgorithm | None]] = {}
+
+    def add_algorithm(
+        self, algorithm: str | type, config: Mapping[str, Any] | None = None, *, force: bool = False
+    ) -> None:
+        """Add an algorithm.
+
+        Args:
+            algorithm: An enum member such as ``LensKit.ItemKNNScorer``, its name as a string, or a class of
+                your own with ``fit(train)`` and ``recommend(users, k)``.
+            config: Hyperparameters; what is not given keeps the framework's default and stays out of the key.
+            force: Replace the algorithm when the plan has it already.
+
+        Raises:
+            PlanError: The algorithm or a hyperparameter does not exist, or the plan has the algorithm already.
+        """
+        name, (runner, bare, own) = _resolve(algorithm)
+        if name in self._entries and not force:
+            raise PlanError(
+                f"the plan {self.plan_name!r} has {name} already; change it with update_algorithm, replace it with "
+                "add_algorithm(..., force=True), or give several values as Grid([...])."
+            )
+        parameters = dict(config or {})
+        _check_parameters(name, runner, bare, own, parameters)
+        self._entries[name] = (runner, bare, parameters, own)
+
+    def update_algorithm(self, algorithm: str | type, config: Mapping[str, Any]) -> None:
+        """Change hyperparameters of an algorithm that the plan has; those not named stay.
+
+        Raises:
+            PlanError: The plan does not have it, or a hyperparameter does not exist.
+        """
+        name, runner, bare, parameters, own = self._entry(algorithm)
+        changed = {**parameters, **config}
+        _check_parameters(name, runner, bare, own, changed)
+        self._entries[name] = (runner, bare, changed, own)
+
+    def get_algorithm_config(self, algorithm: str | type) -> dict[str, Any]:
+        """Return a copy of an algorithm's hyperparameters, grids unexpanded."""
+        return dict(self._entry(algorithm)[3])
+
+    def _entry(
+        self, algorithm: str | type
+    ) -> tuple[str, RunnerInfo, str, dict[str, Any], OwnAlgorithm | None]:
+        name, _ = _resolve(algorithm)
+        if name not in self._entries:
+            raise PlanError(
+                f"the plan {self.plan_name!r} has no {name}{nearest(name, self._entries)}; add it with add_algorithm."
+            )
+        return (name, *self._entries[name])
+
+    def configurations(self) -> list[Configuration]:
+        """Return every configuration: one per algorithm, or one per point of its grid.
+
+        Raises:
+            PlanError: The plan is empty.
+        """
+        if not self._entries:
+            raise PlanError(f"the plan {self.plan_name!r} is empty; add algorithms with add_algorithm.")
+        return [
+            Configuration(runner, bare, point, own)
+            for runner, bare, parameters, own in self._entries.values()
+            for point in _points(parameters)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _points(parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    choices = [value.values if isinstance(value, Grid) else (value,) for value in parameters.values()]
+    for point in itertools.product(*choices):
+        yield dict(zip(parameters, point, strict=True))
+
+
+def _resolve(algorithm: str | type) -> tuple[str, tuple[RunnerInfo, str, OwnAlgorithm | None]]:
+    """Return the full name of an algorithm, its runner, its bare name, and the user's class if it is one."""
+    if isinstance(algorithm, type):
+        own = OwnAlgorithm.of(algorithm)
+        return algorithm.__name__, (get_runner("Own"), algorithm.__name__, own)
+    if not isinstance(algorithm, str):
+        raise PlanError(
+            f"{algorithm!r} is no algorithm; give a member such as LensKit.ItemKNNScorer, a name such as "
+            "'LensKit.ItemKNNScorer', or a class of your own."
+        )
+    framework, _, bare = str(algorithm).partition(".")
+    if not bare:
+        raise PlanError(f"{algorithm!r} names no framework; write 'LensKit.{framework}' or the like.")
+    runner = get_runner(framework)
+    algorithm_info(runner, bare)
+    return f"{framework}.{bare}", (runner, bare, None)
+
+
+def _check_parameters(
+    name: str, runner: RunnerInfo, bare: str, own: OwnAlgorithm | None, parameters: Mapping[str, Any]
+) -> None:
+    known = own.parameters if own else algorithm_info(runner, bare)["parameters"]
+    for parameter, value in parameters.items():
+        if known is not None and parameter not in known:
+            raise PlanError(
+                f"{name} has no hyperparameter {parameter!r}{nearest(str(parameter), known)}; "
+                f"it has {', '.join(known) or 'none'}."
+            )
+        for one in value.values if isinstance(value, Grid) else (value,):
+            _canonical(one, f"{name}: {parameter}")
+
+
+def _canonical(value: Any, where: str) -> str:
+    try:
+        return canonical(value)
+    except KeyValueError as error:
+        raise PlanError(f"{where}: {error}") from error
+
+
+def configuration_key(configuration: Configuration, version: str, seed: int, device: str) -> str:
+    """Return the key that names a configuration's directory."""
+    return digest(configuration.identity(version, seed, device))
+
+
+def configuration_name(configuration: Configuration, version: str, seed: int, device: str) -> str:
+    """Return a configuration's display name, e.g. ``LensKit.ItemKNNScorer-b7d4a9f1``."""
+    return display(configuration.name, configuration_key(configuration, version, seed, device))
+
+
+class LensKit(StrEnum):
+    """The algorithms of LensKit."""
+
+    PopScorer = "LensKit.PopScorer"
+    EASEScorer = "LensKit.EASEScorer"
+    SLIMScorer = "LensKit.SLIMScorer"
+    ImplicitMFScorer = "LensKit.ImplicitMFScorer"
+    FlexMFImplicitScorer = "LensKit.FlexMFImplicitScorer"
+    ItemKNNScorer = "LensKit.ItemKNNScorer"
+    UserKNNScorer = "LensKit.UserKNNScorer"
+    BiasScorer = "LensKit.BiasScorer"
+    BiasedMFScorer = "LensKit.BiasedMFScorer"
+    FunkSVDScorer = "LensKit.FunkSVDScorer"
+    FlexMFExplicitScorer = "LensKit.FlexMFExplicitScorer"
+
+
+class RecPack(StrEnum):
+    """The algorithms of RecPack."""
+
+    Popularity = "RecPack.Popularity"
+    Random = "RecPack.Random"
+    ItemKNN = "RecPack.ItemKNN"
+    EASE = "RecPack.EASE"
+    SVD = "RecPack.SVD"
+    NMF = "RecPack.NMF"
+    SVDItemToItem = "RecPack.SVDItemToItem"
+    NMFItemToItem = "RecPack.NMFItemToItem"
+    SLIM = "RecPack.SLIM"
+    KUNN = "RecPack.KUNN"
+    MultVAE = "RecPack.MultVAE"
+    RecVAE = "RecPack.RecVAE"
+    BPRMF = "RecPack.BPRMF"
+    Prod2Vec = "RecPack.Prod2Vec"
+
+
+class RecBole(StrEnum):
+    """The algorithms of RecBole."""
+
+    Pop = "RecBole.Pop"
+    ItemKNN = "RecBole.ItemKNN"
+    EASE = "RecBole.EASE"
+    SLIMElastic = "RecBole.SLIMElastic"
+    ADMMSLIM = "RecBole.ADMMSLIM"
+    NCEPLRec = "RecBole.NCEPLRec"
+    Random = "RecBole.Random"
+    BPR = "RecBole.BPR"
+    NeuMF = "RecBole.NeuMF"
+    LightGCN = "RecBole.LightGCN"
+    NGCF = "RecBole.NGCF"
+    DMF = "RecBole.DMF"
+    SGL = "RecBole.SGL"
+    SimpleX = "RecBole.SimpleX"
+    FISM = "RecBole.FISM"
+    NAIS = "RecBole.NAIS"
+    ConvNCF = "RecBole.ConvNCF"
+    NNCF = "RecBole.NNCF"
+    SpectralCF = "RecBole.SpectralCF"
+    GCMC = "RecBole.GCMC"
+    DGCF = "RecBole.DGCF"
+    LINE = "RecBole.LINE"
+    MultiVAE = "RecBole.MultiVAE"
+    MultiDAE = "RecBole.MultiDAE"
+    MacridVAE = "RecBole.MacridVAE"
+    CDAE = "RecBole.CDAE"
+    RecVAE = "RecBole.RecVAE"
+    ENMF = "RecBole.ENMF"
+    DiffRec = "RecBole.DiffRec"
+    LDiffRec = "RecBole.LDiffRec"

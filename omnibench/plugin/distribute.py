@@ -1,0 +1,105 @@
+"""The controller of a distributed run: it collects once, runs what is done itself, and starts workers for the rest.
+
+xdist's controller does not collect. For benchmarks it has to: the look at the records must happen once (a
+worker that joins later would see a moving store), and where nothing is pending no worker is worth its start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omnibench.plugin import BENCH_FILES, begin, existing_session
+from omnibench.plugin.collect import BenchItem, short_id
+from omnibench.plugin.session import report_all
+
+
+class Distribution:
+    """Registered beside xdist's session on the controller."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self._done: list[pytest.Item] = []
+        self._collected = 0
+        self._remaining: int | None = None  # None: leave everything to xdist
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Collect and look at the records: after pytest is ready for it, before xdist starts workers."""
+        config = self.config
+        if not _has_bench_files(config):
+            return
+        session.perform_collect()
+        self._collected = session.testscollected
+        if config.option.collectonly or session.testsfailed:
+            self._remaining = 0
+        else:
+            self._begin(session)
+        if self._remaining == 0:  # xdist's display of workers cannot show none
+            config.pluginmanager.unregister(name="terminaldistreporter")
+        elif self._remaining is not None and all(spec == "popen" for spec in config.option.tx):
+            config.option.tx = config.option.tx[: self._remaining]
+
+    def _begin(self, session: pytest.Session) -> None:
+        begin(session)
+        found = existing_session(self.config)
+        if found is not None:
+            self._done = [item for item in session.items if isinstance(item, BenchItem) and found.is_done(item)]
+            self._remaining = len(session.items) - len(self._done)
+            found.build_environments()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_xdist_setupnodes(self, specs: list[Any]) -> None:
+        """Start no worker when there is nothing to compute."""
+        if self._remaining == 0:
+            specs.clear()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker, also one that replaces another, what was done when the run began."""
+        node.workerinput["omnibench_done"] = "".join(short_id(item.nodeid) for item in self._done)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Report what is done; where there is nothing else, that was the run."""
+        if session.testsfailed and self._remaining == 0 and not session.config.option.continue_on_collection_errors:
+            errors = session.testsfailed
+            raise session.Interrupted(f"{errors} error{'' if errors == 1 else 's'} during collection")
+        if session.config.option.collectonly and self._remaining == 0:
+            return True
+        report_all(self._done, session)
+        return True if self._remaining == 0 else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self) -> None:
+        """Count the items that no worker collects, or the percentages run beyond a hundred."""
+        session = self.config.pluginmanager.get_plugin("session")
+        if isinstance(session, pytest.Session) and session.testscollected < self._collected:
+            session.testscollected = self._collected
+
+
+def _has_bench_files(config: pytest.Config) -> bool:
+    """Whether the run may collect a bench file; without one the controller leaves everything to xdist."""
+    skipped = [*config.getini("norecursedirs"), "__pycache__"]
+    return any(
+        fnmatch(name, BENCH_FILES) for argument in config.args for name in _names(_path(config, argument), skipped)
+    )
+
+
+def _path(config: pytest.Config, argument: str) -> Path:
+    return config.invocation_params.dir / argument.split("::")[0]
+
+
+def _names(path: Path, skipped: list[str]) -> Iterator[str]:
+    if not path.is_dir():
+        yield path.name
+    for _, directories, files in os.walk(path):
+        yield from files
+        directories[:] = [name for name in directories if not any(fnmatch(name, pattern) for pattern in skipped)]
+
+

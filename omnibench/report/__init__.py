@@ -1,0 +1,1 @@
+"""What people read: tables made of results, never results made of anything."""

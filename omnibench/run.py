@@ -1,0 +1,37 @@
+"""run_omnirec: the whole thing in one call, for scripts and notebooks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from omnibench.coordinator import Coordinator
+from omnibench.data.dataset import RecSysDataSet
+from omnibench.evaluation import Evaluator
+from omnibench.plan import ExperimentPlan
+
+
+def run_omnirec(
+    datasets: RecSysDataSet | Iterable[RecSysDataSet],
+    plan: ExperimentPlan,
+    evaluator: Evaluator,
+    checkpoint_dir: str | os.PathLike[str] = "checkpoints",
+    tmp_dir: str | os.PathLike[str] | None = None,
+) -> Evaluator:
+    """Run every experiment that is not done and return the evaluator with all results.
+
+    Keys and store are those of the pytest plugin: what one computed, the other finds.
+
+    Args:
+        datasets: One or several datasets with a split.
+        plan: The algorithms.
+        evaluator: The metrics.
+        checkpoint_dir: Where checkpoints are kept.
+        tmp_dir: Where guests get their working directories.
+
+    Raises:
+        OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
+        ItemsFailed: Some items failed; raised after all others are done.
+    """
+    with Coordinator(checkpoint_dir, tmp_dir) as coordinator:
+        return coordinator.run(datasets, plan, evaluator)

@@ -1,0 +1,1 @@
+"""WHO computes: the frameworks, their environments, and the guests that run in them."""

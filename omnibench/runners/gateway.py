@@ -1,0 +1,244 @@
+"""The host's half of the conversation with a guest: start it, ask it, notice its death, keep its prints.
+
+A guest is an execnet gateway over pipes: no port is opened, and it dies with its host. Its stdout and
+stderr come through named pipes, so that the last words of a guest that crashed are not lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import execnet
+
+from omnibench.errors import GuestError
+from omnibench.runners.registry import RunnerInfo
+
+GUEST_PACKAGE = Path(__file__).parent / "guest"
+_TAIL_LINES = 20
+_POLL_SECONDS = 1.0
+
+_BOOTSTRAP = """
+import importlib.util, sys
+package, adapter = channel.receive()
+spec = importlib.util.spec_from_file_location(
+    "omnibench_guest", package + "/__init__.py", submodule_search_locations=[package])
+sys.modules["omnibench_guest"] = module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+from omnibench_guest.base import serve
+serve(channel, adapter)
+"""
+
+
+class Guest:
+    """A running guest. Close it, or use it as a context manager.
+
+    Args:
+        runner: The framework it is for.
+        python: The interpreter of the environment it runs in.
+        scratch: An existing directory of its own: working directory and log pipes.
+        threads: How many threads it may compute with.
+        log: Called with (``out`` or ``err``, whole lines) as the guest prints them.
+
+    Raises:
+        GuestError: It does not start.
+    """
+
+    def __init__(
+        self,
+        runner: RunnerInfo,
+        python: Path,
+        scratch: Path,
+        threads: int,
+        log: Callable[[str, bytes], None],
+    ) -> None:
+        self.runner = runner
+        self.threads = threads
+        self._log = log
+        self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._peak = 0
+        self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
+        command = ["env", "-u", "PYTHONPATH", "-u", "PYTHONHOME", "-u", "VIRTUAL_ENV"]
+        command += [f"{name}={value}" for name, value in thread_variables(threads).items()]
+        command += ["PYTHONHASHSEED=0", str(python)]
+        self._group = execnet.Group()
+        self._gateway = self._group.makegateway(f"popen//python={shlex.join(command)}")
+        self._process = self._gateway._io.popen  # execnet keeps its process to itself
+        self._channel = self._gateway.remote_exec(_BOOTSTRAP)
+        self._channel.send((str(GUEST_PACKAGE), runner.adapter))
+        pipes = {stream: str(scratch / f"{stream}.pipe") for stream in ("out", "err")}
+        work = scratch / "work"
+        work.mkdir(exist_ok=True)
+        self._channel.send({"parent": os.getpid(), "scratch": str(work), **pipes})
+        hello = self._receive(None)
+        if not hello["ok"]:
+            self.close()
+            raise GuestError(f"{runner.name} does not start: {hello['error']}", hello["traceback"])
+
+    def __enter__(self) -> Guest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """The guest's process id."""
+        return int(self._process.pid)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is still there."""
+        return self._process.poll() is None
+
+    def ask(
+        self, request: Mapping[str, Any], on_progress: Callable[[dict[str, Any]], None] | None = None
+    ) -> dict[str, Any]:
+        """Send a request and wait for its answer.
+
+        Args:
+            request: Plain data with an ``op``; see ``guest.base.Session``.
+            on_progress: Called with what the adapter reports while it works.
+
+        Raises:
+            GuestError: The framework raised, or the guest died.
+        """
+        self._errors.clear()
+        try:
+            self._channel.send(dict(request))
+        except OSError as error:
+            raise GuestError(self._obituary(), self._last_words()) from error
+        answer = self._receive(on_progress)
+        if not answer["ok"]:
+            raise GuestError(answer["error"], f"{answer['traceback']}{self._last_words()}")
+        return answer
+
+    def _receive(self, on_progress: Callable[[dict[str, Any]], None] | None) -> dict[str, Any]:
+        while True:
+            try:
+                message = self._channel.receive(timeout=_POLL_SECONDS)
+            except self._channel.TimeoutError:
+                self._peak = max(self._peak, _peak_of(self.pid))
+                continue
+            except (EOFError, self._channel.RemoteError) as error:
+                raise GuestError(self._obituary(), f"{error}\n{self._last_words()}") from error
+            if "progress" not in message:
+                return dict(message)
+            if on_progress is not None:
+                on_progress(message["progress"])
+
+    def _obituary(self) -> str:
+        """Say how the guest ended."""
+        with contextlib.suppress(Exception):
+            self._process.wait(timeout=10)
+        status = self._process.poll()
+        if status is None:
+            how = "stopped answering"
+        elif status < 0:
+            how = f"was killed by {signal.Signals(-status).name}"
+        else:
+            how = f"ended with exit status {status}"
+        peak = f"; its peak memory was at least {self._peak / 2**20:.0f} MiB" if self._peak else ""
+        return f"the {self.runner.name} process {self.pid} {how}{peak}"
+
+    def _last_words(self) -> str:
+        for reader in self._readers:
+            if not self.alive:
+                reader.join(timeout=2)
+        return "\nThe last lines of its stderr:\n" + "\n".join(self._errors) if self._errors else ""
+
+    def _reader(self, scratch: Path, stream: str) -> threading.Thread:
+        pipe = scratch / f"{stream}.pipe"
+        os.mkfifo(pipe, 0o600)
+        # Reading without a writer would block the opening, and end at once; holding a writer ourselves would never end.
+        descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        thread = threading.Thread(target=self._read, args=(descriptor, stream), daemon=True, name=f"{stream}-log")
+        thread.start()
+        return thread
+
+    def _read(self, descriptor: int, stream: str) -> None:
+        with os.fdopen(descriptor, "rb", buffering=0) as pipe:
+            for lines in _whole_lines(pipe, self._ended):
+                if stream == "err":
+                    self._errors.extend(lines.decode(errors="replace").splitlines())
+                with contextlib.suppress(OSError):  # a full disk must not stop the guest
+                    self._log(stream, lines)
+
+    def _ended(self) -> bool:
+        process = getattr(self, "_process", None)
+        return process is not None and process.poll() is not None
+
+    def close(self) -> None:
+        """End the guest, gently when it listens and by SIGKILL when it does not."""
+        if self.alive:
+            with contextlib.suppress(OSError):
+                self._channel.close()
+            with contextlib.suppress(Exception):
+                self._process.kill()
+        self._group.terminate(timeout=1)
+        for reader in self._readers:
+            reader.join(timeout=2)
+
+
+def _whole_lines(pipe: Any, ended: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield what arrives in chunks of whole lines, until the writer is gone."""
+    import select
+
+    pending = b""
+    written = False
+    while True:
+        ready, _, _ = select.select([pipe], [], [], 0.2)
+        chunk = pipe.read(65536) if ready else None
+        if chunk:
+            written = True
+            complete, newline, pending = (pending + chunk).rpartition(b"\n")
+            if newline:
+                yield complete + newline
+            if len(pending) > 65536:
+                yield pending + b"\n"
+                pending = b""
+        elif chunk == b"" and (written or ended()):
+            if ended():
+                break
+            threading.Event().wait(0.05)  # the guest may have closed its stream and go on computing
+        elif chunk == b"":
+            threading.Event().wait(0.02)  # nobody has opened the other end yet
+        elif ended():
+            break
+    if pending:
+        yield pending + b"\n"
+
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """The variables by which numeric libraries are told how many threads to use, read when they are imported."""
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
+
+
+def _peak_of(pid: int) -> int:
+    """Return the largest resident set of a process so far, in bytes, where /proc tells."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0

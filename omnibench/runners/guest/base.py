@@ -1,0 +1,190 @@
+"""The guest's half of the conversation: read a task, run the framework's adapter, answer with plain data.
+
+An adapter is a module beside this one with the functions of ``Adapter``. It never talks to the channel,
+never masks, never ranks: ``data.recommend`` does that alike for every framework.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from . import data
+
+
+@dataclass(frozen=True)
+class Task:
+    """One Fit or Predict as the host asks for it.
+
+    Attributes:
+        algorithm: The algorithm's name in this framework, e.g. ``ItemKNNScorer``.
+        parameters: The explicitly given hyperparameters.
+        seed: The seed of everything random.
+        device: ``cpu`` or ``cuda``.
+        threads: How many threads may compute.
+        k: The length of the lists that Predict asks for.
+        report: Call it with plain values to show progress, e.g. ``report(epoch=3, epochs=20, loss=0.4)``.
+    """
+
+    algorithm: str
+    parameters: Mapping[str, Any]
+    seed: int
+    device: str = "cpu"
+    threads: int = 1
+    k: int = 0
+    report: Callable[..., None] = field(default=lambda **_: None)
+
+
+class Adapter(Protocol):
+    """What a framework's module must offer."""
+
+    def version(self) -> str:
+        """The framework's version."""
+
+    def catalogue(self) -> dict[str, dict[str, Any]]:
+        """Every algorithm that runs: ``{name: {"parameters": {name: default}, "ratings": bool}}``."""
+
+    def fit(self, task: Task, fold: data.Fold) -> tuple[Any, dict[str, Any]]:
+        """Fit on the fold's training part; return the model and the effective hyperparameters."""
+
+    def save(self, model: Any, directory: Path) -> Path:
+        """Write the model as one file ``model.<ext>`` into the directory; return its path."""
+
+    def load(self, path: Path, task: Task, fold: data.Fold) -> Any:
+        """Read a model that ``save`` wrote, possibly in another process and another directory."""
+
+    def score(self, model: Any, task: Task, fold: data.Fold) -> Iterator[tuple[data.Ints, data.Floats]]:
+        """Yield (users, scores of all items) in batches, over ``fold.users`` in order."""
+
+    def rate(self, model: Any, task: Task, fold: data.Fold) -> data.Floats:
+        """Predict a rating for every row of ``fold.test``."""
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel (Linux) to kill this process when its host dies, however it dies."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the request could take effect
+        os._exit(1)
+
+
+def peak_rss() -> int:
+    """The largest resident set of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def send_prints_to(out: str, err: str) -> None:
+    """Point stdout and stderr of this process at the host's log pipes, below Python, line by line."""
+    for path, stream in ((out, 1), (err, 2)):
+        descriptor = os.open(path, os.O_WRONLY)
+        os.dup2(descriptor, stream)
+        os.close(descriptor)
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
+
+
+class Session:
+    """The life of one guest: an adapter, and the model fitted last (so that Predict need not reload it)."""
+
+    def __init__(self, adapter: Adapter, send: Callable[[dict[str, Any]], None]) -> None:
+        self.adapter = adapter
+        self.send = send
+        self._model: tuple[str, Any] | None = None
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Do what a request asks for; a failure comes back as data, with its traceback."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            result = getattr(self, "do_" + request["op"])(request)
+        except BaseException as error:  # a framework may raise SystemExit: that is its failure, not the guest's end
+            return {
+                "ok": False,
+                "error": f"{type(error).__name__}: {error}",
+                "traceback": traceback.format_exc(),
+                "peak_rss": peak_rss(),
+            }
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        return {
+            "ok": True,
+            "seconds": time.perf_counter() - wall,
+            "cpu_seconds": time.process_time() - cpu,
+            "peak_rss": peak_rss(),
+            **result,
+        }
+
+    def _task(self, request: dict[str, Any]) -> Task:
+        def report(**values: Any) -> None:
+            self.send({"progress": values})
+
+        names = ("algorithm", "parameters", "seed", "device", "threads")
+        return Task(**{name: request[name] for name in names}, k=request.get("k", 0), report=report)
+
+    def do_catalogue(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The framework's version and algorithms."""
+        return {"version": self.adapter.version(), "algorithms": self.adapter.catalogue()}
+
+    def do_fit(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Fit and write the model into the directory ``output``."""
+        self._model = None
+        gc.collect()
+        task, fold = self._task(request), data.Fold(request["dataset"], request["fold"])
+        model, effective = self.adapter.fit(task, fold)
+        path = self.adapter.save(model, Path(request["output"]))
+        self._model = (request["fit_key"], model)
+        return {"file": path.name, "effective": effective, "version": self.adapter.version()}
+
+    def do_predict(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Write the recommendations, or the ratings of the test pairs, to the file ``output``."""
+        task, fold = self._task(request), data.Fold(request["dataset"], request["fold"])
+        if self._model is None or self._model[0] != request["fit_key"]:
+            self._model = None
+            self._model = (request["fit_key"], self.adapter.load(Path(request["model"]), task, fold))
+        model = self._model[1]
+        if fold.explicit:
+            rows = np.zeros(len(fold.test), dtype=data.RATING_DTYPE)
+            rows["user"], rows["item"] = fold.test.user, fold.test.item
+            rows["rating"] = self.adapter.rate(model, task, fold)
+        else:
+            rows = data.recommend(fold, self.adapter.score(model, task, fold), request["k"])
+        np.save(request["output"], rows, allow_pickle=False)
+        return {"rows": len(rows)}
+
+
+def serve(channel: Any, adapter_module: str) -> None:
+    """Answer the host's requests until it hangs up. Runs in the guest's main thread.
+
+    Args:
+        channel: The execnet channel. The first message is ``{parent, out, err, scratch}``.
+        adapter_module: The adapter's module name beside this one.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the host decides
+    setup = channel.receive()
+    die_with_parent(setup["parent"])
+    send_prints_to(setup["out"], setup["err"])
+    os.chdir(setup["scratch"])
+    try:
+        adapter = importlib.import_module(f"{__package__}.{adapter_module}")
+    except BaseException as error:
+        channel.send({"ok": False, "error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+        return
+    channel.send({"ok": True, "pid": os.getpid()})
+    session = Session(adapter, channel.send)  # type: ignore[arg-type]  # a module serves as the Protocol
+    for request in channel:
+        channel.send(session.answer(request))

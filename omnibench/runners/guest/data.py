@@ -1,0 +1,180 @@
+"""The prepared dataset as a guest sees it, and the one top-k that every framework shares.
+
+A guest gets a directory and a fold number. The arrays are memory-mapped read-only; users and items are
+dense int32 codes over the whole prepared dataset, so a code means the same in every part and fold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+
+NO_ITEM = -1
+"""Pads the tail of a list that is shorter than k."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The interactions of one part (train, validation or test) of a fold, one entry per row.
+
+    Attributes:
+        user: int32 user codes, ascending.
+        item: int32 item codes.
+        rating: float32 ratings, or None when the dataset is implicit.
+        timestamp: int64 seconds (ascending within a user), or None when the dataset has none.
+    """
+
+    user: Ints
+    item: Ints
+    rating: Floats | None
+    timestamp: npt.NDArray[np.int64] | None
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+
+class Fold:
+    """One fold of a prepared dataset directory.
+
+    Args:
+        directory: A directory published by ``omnibench.data.prepare``.
+        fold: The fold's number, 0 for a single split.
+    """
+
+    def __init__(self, directory: str | Path, fold: int) -> None:
+        self.directory = Path(directory)
+        self.number = fold
+        manifest = json.loads((self.directory / "manifest.json").read_text(encoding="utf-8"))
+        self.n_users: int = manifest["users"]
+        self.n_items: int = manifest["items"]
+        self.explicit: bool = manifest["feedback"] == "explicit"
+        self._columns: list[str] = manifest["columns"]
+
+    def _part(self, name: str) -> Part:
+        rows = np.load(self.directory / f"fold_{self.number}" / f"{name}.npy", mmap_mode="r")
+        column = {
+            name: np.load(self.directory / f"{name}.npy", mmap_mode="r")[rows] for name in self._columns
+        }
+        return Part(column["user"], column["item"], column.get("rating"), column.get("timestamp"))
+
+    @cached_property
+    def train(self) -> Part:
+        """What a model is fitted on."""
+        return self._part("train")
+
+    @cached_property
+    def validation(self) -> Part:
+        """What early stopping may look at; empty when the split has no validation part."""
+        return self._part("validation")
+
+    @cached_property
+    def test(self) -> Part:
+        """What predictions are judged by. An adapter may read only which pairs are in it, never ratings."""
+        return self._part("test")
+
+    @cached_property
+    def users(self) -> Ints:
+        """The users to recommend for: those of the test part that training knows, ascending."""
+        return np.intersect1d(self.test.user, self.train.user).astype(np.int32)
+
+    @cached_property
+    def candidates(self) -> npt.NDArray[np.bool_]:
+        """Whether an item may be recommended at all: those that occur in training. Shape (n_items,)."""
+        known = np.zeros(self.n_items, dtype=bool)
+        known[self.train.item] = True
+        return known
+
+    @cached_property
+    def _seen(self) -> tuple[npt.NDArray[np.int64], Ints]:
+        user = np.concatenate([self.train.user, self.validation.user])
+        item = np.concatenate([self.train.item, self.validation.item])
+        order = np.argsort(user, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=self.n_users))])
+        return starts, item[order]
+
+    def mask(self, users: Ints, scores: Floats) -> None:
+        """Set the scores of items that must not be recommended to -inf, in place.
+
+        These are the items that the user has in training or validation, and items unknown in training.
+
+        Args:
+            users: User codes, shape (b,).
+            scores: float32 scores, shape (b, n_items), one row per user.
+        """
+        starts, items = self._seen
+        scores[:, ~self.candidates] = -np.inf
+        for row, user in enumerate(users):
+            scores[row, items[starts[user] : starts[user + 1]]] = -np.inf
+
+
+def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
+    """The k best items of each row: by score, ties by item code, never a score of NaN or -inf.
+
+    Args:
+        scores: float32, shape (b, n_items).
+        k: The length of the lists.
+
+    Returns:
+        Item codes int32 and scores float32, both of shape (b, k); rows with fewer scored items end in
+        ``NO_ITEM`` with a score of 0.
+    """
+    usable = np.where(np.isnan(scores), -np.inf, scores)
+    width = min(k, usable.shape[1])
+    items = np.full((len(usable), k), NO_ITEM, dtype=np.int32)
+    best = np.zeros((len(usable), k), dtype=np.float32)
+    if width == 0 or len(usable) == 0:
+        return items, best
+    # Partitioning finds the k-th best score; sorting only what reaches it keeps ties exact and cheap.
+    threshold = -np.partition(-usable, width - 1, axis=1)[:, width - 1]
+    for row in range(len(usable)):
+        reach = np.flatnonzero((usable[row] >= threshold[row]) & (usable[row] > -np.inf))
+        ranked = reach[np.argsort(-usable[row, reach], kind="stable")[:k]]
+        items[row, : len(ranked)] = ranked
+        best[row, : len(ranked)] = usable[row, ranked]
+    return items, best
+
+
+def recommendation_dtype(k: int) -> np.dtype[np.void]:
+    """The row of a recommendation file: a user, its k items, their k scores."""
+    return np.dtype([("user", "<i4"), ("item", "<i4", (k,)), ("score", "<f4", (k,))])
+
+
+RATING_DTYPE = np.dtype([("user", "<i4"), ("item", "<i4"), ("rating", "<f4")])
+"""The row of a rating-prediction file: one test pair and the predicted rating."""
+
+
+def recommend(
+    fold: Fold, batches: Iterable[tuple[Ints, Floats]], k: int
+) -> npt.NDArray[np.void]:
+    """Mask, rank and cut the scores of a framework into the rows of a recommendation file.
+
+    Args:
+        fold: The fold whose ``users`` are recommended for.
+        batches: Pairs of user codes (b,) and float32 scores (b, n_items); NaN or -inf where the
+            framework has no score. Together they cover ``fold.users`` in order.
+        k: The length of the lists.
+
+    Returns:
+        A structured array with one row per user of ``fold.users``.
+    """
+    rows = np.zeros(len(fold.users), dtype=recommendation_dtype(k))
+    done = 0
+    for users, scores in batches:
+        scores = np.array(scores, dtype=np.float32)
+        fold.mask(users, scores)
+        block = rows[done : done + len(users)]
+        block["user"] = users
+        block["item"], block["score"] = top_k(scores, k)
+        done += len(users)
+    if done != len(rows):
+        raise ValueError(f"scores came for {done} users, but the fold has {len(rows)} to recommend for")
+    return rows

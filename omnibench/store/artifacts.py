@@ -1,0 +1,94 @@
+"""Artifacts: files that appear complete or not at all, and are checked before they are used again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import TypedDict
+
+
+class Artifact(TypedDict):
+    """What a record keeps of a file: where, and what must be in it."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(directory: Path) -> None:
+    """Make every file and directory below a directory durable."""
+    for place, _, files in os.walk(directory):
+        for name in files:
+            with open(os.path.join(place, name), "rb") as file:
+                os.fsync(file.fileno())
+        sync_directory(Path(place))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def publish(partial: Path, final: Path, root: Path) -> Artifact:
+    """Move a finished file to where its readers look, durably, and describe it.
+
+    Args:
+        partial: The file, on the same file system.
+        final: Where it goes; a file that is there is replaced.
+        root: The store's directory, which the described path is relative to.
+    """
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    make_directories(final.parent, root)
+    os.replace(partial, final)
+    sync_directory(final.parent)
+    return {"path": final.relative_to(root).as_posix(), "size": final.stat().st_size, "sha256": sha256}
+
+
+def make_directories(directory: Path, root: Path) -> None:
+    """Create a directory below the root, with durable names and for the user's eyes only."""
+    missing = []
+    while directory != root and not directory.exists():
+        missing.append(directory)
+        directory = directory.parent
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)
+        sync_directory(one.parent)
+
+
+def resolve(artifact: Artifact, root: Path) -> Path | None:
+    """Return the artifact's path, or None when the record points out of the store."""
+    path = (root / artifact["path"]).resolve()
+    return path if path.is_relative_to(root.resolve()) else None
+
+
+def is_intact(artifact: Artifact, root: Path) -> bool:
+    """Whether the file is there with the recorded size and sha256."""
+    path = resolve(artifact, root)
+    try:
+        return path is not None and path.stat().st_size == artifact["size"] and sha256_of(path) == artifact["sha256"]
+    except OSError:
+        return False
+
+
+def set_aside(artifact: Artifact, root: Path) -> Path | None:
+    """Rename a damaged file so that nobody reads it and somebody can look at it; return its new path."""
+    path = resolve(artifact, root)
+    if path is None or not path.exists():
+        return None
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
+    os.replace(path, aside)
+    return aside

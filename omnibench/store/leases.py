@@ -1,0 +1,96 @@
+"""One publisher per key: a lease is an flock, so it ends with its process and needs no clock."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from omnibench.errors import StoreError
+
+_POLL_SECONDS = 0.05
+
+
+class Lease:
+    """The right to publish under one key, until it is released or the process ends.
+
+    Attributes:
+        token: The fencing token, unique to this lease; it goes into every record published under it.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.token = uuid.uuid4().hex
+        self._descriptor = descriptor
+        holder = {"token": self.token, "pid": os.getpid(), "host": platform.node()}
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+
+    def check(self) -> None:
+        """Raise unless the lock file still names this lease.
+
+        Raises:
+            StoreError: Somebody removed the file and took the lease again.
+        """
+        try:
+            held = json.loads(self.path.read_text(encoding="utf-8"))["token"]
+        except (OSError, ValueError, KeyError):
+            held = None
+        if held != self.token:
+            raise StoreError(f"the lease {self.path.name} was lost to another process; its result is not published")
+
+
+@contextmanager
+def lease(path: Path, on_wait: Callable[[str], None] = lambda holder: None) -> Iterator[Lease]:
+    """Hold the lease of a key, waiting for whoever has it.
+
+    Args:
+        path: The key's lock file. It stays there for good: removing lock files is what makes them race.
+        on_wait: Called once with the holder's description when the lease is taken.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        told = False
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not told:
+                    on_wait(_holder(path))
+                    told = True
+                time.sleep(_POLL_SECONDS)
+        yield Lease(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_held(path: Path) -> str | None:
+    """Return who holds a lease right now, or None when nobody does."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(path)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _holder(path: Path) -> str:
+    try:
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {holder['pid']} on {holder['host']}"
+    except (OSError, ValueError, KeyError):
+        return "another process"

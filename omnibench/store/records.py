@@ -1,0 +1,134 @@
+"""The checkpoint records: JSON texts in diskcache. The only module that imports diskcache.
+
+What diskcache would do by default and must not do here: evict records, keep values in files without
+checksums, and pickle. Settings live in the database itself, so they are checked after every opening.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import diskcache
+
+from omnibench.errors import StoreError
+
+Record = dict[str, Any]
+
+_SETTINGS = {
+    "eviction_policy": "none",
+    "cull_limit": 0,
+    "size_limit": 2**62,
+    "statistics": 0,
+    "disk_min_file_size": 2**31 - 1,
+    "sqlite_synchronous": 2,  # FULL: a record that was committed survives power loss
+    "sqlite_mmap_size": 0,
+}
+
+
+class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is untyped
+    """Keys and values are texts; anything else would be pickled (CVE-2025-69872), so it is refused."""
+
+    def put(self, key: Any) -> Any:
+        if type(key) is not str:
+            raise StoreError(f"the record key {key!r} is no text")
+        return super().put(key)
+
+    def get(self, key: Any, raw: bool) -> Any:
+        if not raw:
+            raise StoreError("the store holds a pickled key, which omnibench never writes; it is not opened")
+        return super().get(key, raw)
+
+    def store(self, value: Any, read: bool, key: Any = diskcache.UNKNOWN) -> Any:
+        if type(value) is not str:
+            raise StoreError(f"the value of record {key!r} is no text")
+        return super().store(value, read, key=key)
+
+    def fetch(self, mode: int, filename: Any, value: Any, read: bool) -> Any:
+        if mode != diskcache.core.MODE_RAW or filename is not None:
+            raise StoreError("the store holds a value that omnibench never writes (a pickle or a file); it is not read")
+        return super().fetch(mode, filename, value, read)
+
+
+class Records:
+    """The records of one store. Open it once per process.
+
+    Args:
+        directory: The diskcache directory.
+
+    Raises:
+        StoreError: The database cannot be opened with the settings that keep records.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        try:
+            self._cache = diskcache.Cache(str(directory), timeout=30, disk=TextDisk, **_SETTINGS)
+        except (sqlite3.Error, OSError, diskcache.Timeout) as error:
+            raise StoreError(
+                f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}). "
+                "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
+            ) from error
+        for name in ("eviction_policy", "cull_limit", "size_limit", "disk_min_file_size"):
+            if getattr(self._cache, name) != _SETTINGS[name]:
+                raise StoreError(
+                    f"the checkpoint records in {directory} were opened elsewhere with {name}="
+                    f"{getattr(self._cache, name)!r}, which may drop results. Close that program and try again."
+                )
+
+    def get(self, key: str) -> Record | None:
+        """Return a record, or None."""
+        text = self._cache.get(key, retry=True)
+        return None if text is None else json.loads(text)
+
+    def commit(
+        self, records: Mapping[str, Record], delete: Iterable[str] = (), check: Callable[[], None] = lambda: None
+    ) -> None:
+        """Write and delete records in one transaction that is on disk when this returns.
+
+        Args:
+            records: By key.
+            delete: Keys to forget.
+            check: Called inside the transaction; raising abandons it.
+        """
+        texts = {key: json.dumps(record, ensure_ascii=False) for key, record in records.items()}
+        with self._cache.transact(retry=True):
+            check()
+            self._check_place()
+            for key in delete:
+                self._cache.delete(key)
+            for key, text in texts.items():
+                self._cache.set(key, text)
+
+    def _check_place(self) -> None:
+        """Refuse to "succeed" into a database whose directory was removed under us."""
+        if not os.path.exists(self.directory / "cache.db"):
+            raise StoreError(f"the checkpoint records in {self.directory} were removed while they were in use")
+
+    def close(self) -> None:
+        """Close the database."""
+        self._cache.close()
+
+
+def read_all(directory: Path) -> dict[str, Record]:
+    """Return every record in one read-only SELECT; writers are neither waited for nor disturbed.
+
+    Args:
+        directory: The diskcache directory; when there is none, there are no records.
+    """
+    database = directory / "cache.db"
+    if not database.exists():
+        return {}
+    with closing(sqlite3.connect(f"file:{database.as_posix()}?mode=ro", uri=True, timeout=30)) as connection:
+        try:
+            rows = connection.execute("SELECT key, value FROM Cache WHERE raw = 1 AND mode = 1").fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):  # somebody is creating it right now
+                return {}
+            raise
+    return {key: json.loads(value) for key, value in rows}

@@ -1,0 +1,71 @@
+"""What the records say of an item: done, failed, or still to do. Reads records only, never data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from omnibench.experiment import Experiment, eval_key
+from omnibench.metrics.base import Metric
+
+Get = Callable[[str], dict[str, Any] | None]
+Columns = Sequence[tuple[Metric, str]]
+
+DONE, FAILED, PENDING = "done", "failed", "pending"
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of an item.
+
+    Attributes:
+        status: ``done`` when every wanted metric is recorded, ``failed`` when its last attempt failed, else
+            ``pending``.
+        metrics: The wanted values by label, when done.
+        error: ``{phase, message, details}`` of the last attempt, when failed.
+    """
+
+    status: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    error: dict[str, str] = field(default_factory=dict)
+
+
+def look_up(get: Get, experiment: Experiment, columns: Columns, list_length: int) -> State:
+    """Return what the records say of one item.
+
+    Args:
+        get: From a record's key to the record, or None: a snapshot's or the store's.
+        experiment: The item.
+        columns: The wanted metrics and labels.
+        list_length: Recommendations per user.
+    """
+    keys = eval_keys(get, experiment, columns, list_length)
+    if keys is not None:
+        records = {label: get(f"eval/{key}") for label, key in keys.items()}
+        if all(record is not None for record in records.values()):
+            return State(DONE, metrics={label: record["value"] for label, record in records.items() if record})
+    item = get(f"item/{experiment.fit_key}")
+    if item is not None and item["status"] == FAILED:
+        return State(FAILED, error=item["error"])
+    return State(PENDING)
+
+
+def eval_keys(get: Get, experiment: Experiment, columns: Columns, list_length: int) -> dict[str, str] | None:
+    """Return the evaluations' keys by label, or None while the item has no predictions."""
+    data = get(f"data/{experiment.dataset.key}")
+    predict = get(f"predict/{experiment.predict_key(list_length)}")
+    if data is None or predict is None:
+        return None
+    test = data["test"][experiment.fold]
+    return {label: eval_key(predict["predictions"]["sha256"], test, metric, label) for metric, label in columns}
+
+
+def count(states: Iterable[State]) -> str:
+    """Return e.g. ``12 items: 3 done, 1 failed, 8 pending``."""
+    tally = Counter(state.status for state in states)
+    total = tally.total()
+    return f"{total} item{'' if total == 1 else 's'}: " + ", ".join(
+        f"{tally[status]} {status}" for status in (DONE, FAILED, PENDING)
+    )

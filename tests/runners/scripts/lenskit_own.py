@@ -1,0 +1,42 @@
+"""LensKit as its documentation uses it: a top-n pipeline and batch recommendation.
+
+python lenskit_own.py DATASET FOLD ALGORITHM SEED OUTPUT
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ["LK_TORCH_COMPILE"] = "0"
+
+import numpy as np
+from fold_files import FoldFiles
+from lenskit.als import ImplicitMFScorer
+from lenskit.batch import recommend
+from lenskit.data import from_interactions_df
+from lenskit.flexmf import FlexMFImplicitScorer
+from lenskit.knn import ItemKNNScorer
+from lenskit.pipeline import topn_pipeline
+from lenskit.training import TrainingOptions
+
+SCORERS = {
+    "ItemKNNScorer": lambda: ItemKNNScorer(feedback="implicit"),
+    "ImplicitMFScorer": ImplicitMFScorer,
+    "FlexMFImplicitScorer": lambda: FlexMFImplicitScorer(preset="bpr"),
+}
+
+
+def main(dataset: str, fold: str, algorithm: str, seed: str, output: str) -> None:
+    """Write the top-20 lists, shape (users, 20)."""
+    files = FoldFiles(dataset, fold)
+    train = from_interactions_df(files.train.rename(columns={"user": "user_id", "item": "item_id"}))
+    pipeline = topn_pipeline(SCORERS[algorithm]())
+    pipeline.train(train, TrainingOptions(rng=int(seed), device="cpu"))
+    lists = recommend(pipeline, files.users.tolist(), n=files.n_items, n_jobs=1)
+    ranked = {key.user_id: items.ids().tolist() for key, items in lists.items()}
+    np.save(output, np.array([files.cut(user, ranked[user], 20) for user in files.users.tolist()]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,97 @@
+"""The adapters against the frameworks' own way of doing things: the same lists come out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import omnibench
+
+SCRIPTS = Path(__file__).parent / "scripts"
+GUEST = Path(omnibench.__path__[0]) / "runners" / "guest"
+SEED = 42
+ITEMS = 150
+
+
+@pytest.fixture(scope="module")
+def fold_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Publish a small implicit dataset of 200 users with tastes, split 60/20/20 per user."""
+    root = tmp_path_factory.mktemp("fold")
+    rng = np.random.default_rng(7)
+    taste, kind = rng.normal(size=(200, 4)), rng.normal(size=(ITEMS, 4))
+    liked = taste @ kind.T + rng.gumbel(size=(200, ITEMS)) + np.linspace(1, -1, ITEMS)
+    item = np.argsort(-liked, axis=1)[:, :25]
+    user = np.repeat(np.arange(200, dtype=np.int32), 25)
+    np.save(root / "user.npy", user)
+    np.save(root / "item.npy", item.ravel().astype(np.int32))
+    np.save(root / "timestamp.npy", np.arange(len(user), dtype=np.int64))
+    manifest = {"users": 200, "items": ITEMS, "feedback": "implicit", "columns": ["user", "item", "timestamp"]}
+    (root / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    place = rng.permuted(np.tile(np.arange(25), (200, 1)), axis=1).ravel()
+    (root / "fold_0").mkdir()
+    for name, low, high in (("train", 0, 15), ("validation", 15, 20), ("test", 20, 25)):
+        np.save(root / "fold_0" / f"{name}.npy", np.flatnonzero((place >= low) & (place < high)))
+    return root
+
+
+def run(python: Path, script: str, *arguments: object, cwd: Path) -> None:
+    """Run a script inside a framework's environment, single-threaded; fail with its last words."""
+    single = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA", "RAYON")}
+    command = [str(python), str(SCRIPTS / script), *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, env={**os.environ, **single}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.guests
+@pytest.mark.parametrize(
+    ("framework", "algorithm", "parameters"),
+    [
+        ("LensKit", "ItemKNNScorer", {}),
+        ("LensKit", "ImplicitMFScorer", {}),
+        ("LensKit", "FlexMFImplicitScorer", {"preset": "bpr"}),
+        ("RecPack", "ItemKNN", {}),
+        ("RecPack", "BPRMF", {"max_epochs": 3}),
+        ("RecBole", "ItemKNN", {}),
+        ("RecBole", "BPR", {"epochs": 3}),
+    ],
+)
+def test_the_adapter_ranks_as_the_framework_itself_does(
+    framework: str,
+    algorithm: str,
+    parameters: dict[str, object],
+    fold_directory: Path,
+    tmp_path: Path,
+    environment_python: Callable[[str], Path],
+) -> None:
+    """A script that uses the framework as its documentation does gives the adapter's lists, up to exact ties."""
+    python, name = environment_python(framework), framework.lower()
+    own_file, adapter_file = tmp_path / "own.npy", tmp_path / "adapter.npy"
+    run(python, f"{name}_own.py", fold_directory, 0, algorithm, SEED, own_file, cwd=tmp_path)
+    task = (algorithm, json.dumps(parameters), SEED, ITEMS)
+    run(python, "adapter_run.py", GUEST, name, fold_directory, 0, *task, adapter_file, cwd=tmp_path)
+    own, ours = np.load(own_file), np.load(adapter_file)
+    assert len(own) == len(ours) == 200
+    assert (own >= 0).all()
+    for mine, theirs in zip(ours, own, strict=True):
+        score = dict(zip(mine["item"], mine["score"], strict=True))
+        assert len(set(theirs)) == 20
+        # Where scores tie exactly each side may order as it likes, so the scores are compared, not the items.
+        assert [score[item] for item in theirs] == list(mine["score"][:20])
+
+
+@pytest.mark.guests
+@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole"])
+def test_the_committed_catalogue_is_what_the_framework_says(
+    framework: str, tmp_path: Path, environment_python: Callable[[str], Path]
+) -> None:
+    """The host may check names and hyperparameters by the JSON file: the installed framework offers just those."""
+    name, offered = framework.lower(), tmp_path / "offered.json"
+    run(environment_python(framework), "adapter_catalogue.py", GUEST, name, offered, cwd=tmp_path)
+    committed = GUEST.parent / "catalogue" / f"{name}.json"
+    assert json.loads(offered.read_text("utf-8")) == json.loads(committed.read_text("utf-8"))
