@@ -34,7 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     manager = config.pluginmanager
     manager.register(Summary(config), "omnibench-summary")
-    if getattr(config.option, "dist", "no") != "no" and getattr(config.option, "tx", None):
+    distributed = getattr(config.option, "dist", "no") != "no" and getattr(config.option, "tx", None)
+    if distributed and not config.option.collectonly:  # xdist, too, collects in this process when only asked to
         from omnibench.plugin.distribute import Distribution
 
         # Of those that start last, pytest calls the first registered first: pytest's terminal, we, then xdist.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,13 @@ class BenchModule(pytest.Module):
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
         try:
             yield from super().collect()
-        except self.CollectError as error:
-            if not isinstance(error.__cause__, OmnibenchError):
-                raise
-            yield Refused.from_parent(self, name="refused", error=error.__cause__)
+        except OmnibenchError as error:
+            yield Refused.from_parent(self, name="refused", error=error, place=self._place(error))
+
+    def _place(self, error: OmnibenchError) -> str:
+        """Return the line of this file that was refused."""
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self.path)]
+        return f"{self.path.name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
 
 
 class BenchFunction(pytest.Collector):
@@ -155,16 +159,17 @@ class BenchItem(pytest.Item):
 class Refused(pytest.Item):
     """Stands for a benchmark that omnibench refuses; it fails with the reason."""
 
-    def __init__(self, *, error: OmnibenchError, **options: Any) -> None:
+    def __init__(self, *, error: OmnibenchError, place: str = "", **options: Any) -> None:
         super().__init__(**options)
         self.error = error
+        self.place = place
 
     def runtest(self) -> None:
         raise self.error
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, OmnibenchError):
-            return f"{type(excinfo.value).__name__}: {excinfo.value}"
+            return "\n".join(filter(None, [self.place, f"{type(excinfo.value).__name__}: {excinfo.value}"]))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:

@@ -36,7 +36,7 @@ class Distribution:
             return
         session.perform_collect()
         self._collected = session.testscollected
-        if config.option.collectonly or session.testsfailed:
+        if session.testsfailed and not config.option.continue_on_collection_errors:
             self._remaining = 0
         else:
             self._begin(session)
@@ -67,11 +67,9 @@ class Distribution:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Report what is done; where there is nothing else, that was the run."""
-        if session.testsfailed and self._remaining == 0 and not session.config.option.continue_on_collection_errors:
+        if session.testsfailed and self._remaining == 0:
             errors = session.testsfailed
             raise session.Interrupted(f"{errors} error{'' if errors == 1 else 's'} during collection")
-        if session.config.option.collectonly and self._remaining == 0:
-            return True
         report_all(self._done, session)
         return True if self._remaining == 0 else None
 

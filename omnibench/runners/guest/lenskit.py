@@ -102,7 +102,7 @@ def _parameters(config: Any) -> dict[str, Any]:
 
 
 def fit(task: Task, fold: data.Fold) -> tuple[Model, dict[str, Any]]:
-    """Fit a scorer, and on explicit data the fallback of LensKit's ``predict_pipeline`` beside it.
+    """Fit a scorer, and on explicit data LensKit's fallback for ratings beside it.
 
     Implicit data makes ``feedback="implicit"`` the default of the neighbourhood scorers: their own default,
     explicit, needs ratings.
@@ -134,7 +134,7 @@ def fit(task: Task, fold: data.Fold) -> tuple[Model, dict[str, Any]]:
 
 
 def _scorer_seed(seed: int) -> np.random.SeedSequence:
-    """Return what ``topn_pipeline(...).train(options with rng=seed)`` hands its scorer.
+    """Return what a ``topn_pipeline`` trained with ``rng=seed`` hands its scorer.
 
     A pipeline spawns one seed per trainable component: history lookup, candidate selector, scorer. With the
     same one a model is the same as in a LensKit script of one's own.
@@ -202,7 +202,7 @@ def score(model: Model, task: Task, fold: data.Fold) -> Iterator[tuple[data.Ints
 
 
 def rate(model: Model, task: Task, fold: data.Fold) -> data.Floats:
-    """Rate the test pairs; the bias model rates what the scorer cannot, as in LensKit's ``predict_pipeline``."""
+    """Rate the test pairs; what the scorer cannot is up to the bias model, as in a LensKit pipeline."""
     if type(model.scorer) not in RATING + RATING_AND_RANKING:
         raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")
     test = fold.test

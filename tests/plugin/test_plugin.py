@@ -1,0 +1,320 @@
+"""Whole runs of pytest with the plugin, on algorithms that run in real processes."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from projects import Project
+
+
+def lines(result: pytest.RunResult, pattern: str) -> list[str]:
+    """The lines of a run's output that match a pattern."""
+    return [line for line in result.stdout.lines if re.search(pattern, line)]
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_computes_once_then_everything_is_cached(project: Project, workers: str) -> None:
+    """The first run computes every item and prints the table; the second computes nothing and prints the same."""
+    first = project.run("-n", workers)
+    first.assert_outcomes(passed=2)
+    first.stdout.fnmatch_lines(["*2 items: 0 done, 0 failed, 2 pending*", "tiny-*: Evaluation Results*"])
+    assert project.count_fits() == 2
+    second = project.run("-n", workers)
+    assert second.parse_summary_nouns(second.stdout.lines) == {"cached": 2}
+    assert second.ret == 0
+    second.stdout.fnmatch_lines(["*2 items: 2 done, 0 failed, 0 pending*"])
+    assert project.count_fits() == 2
+    table = r"Popular|mean|std|Algorithm"
+    assert lines(first, table) == lines(second, table) != []
+
+
+def test_ids_name_dataset_configuration_and_fold(project: Project) -> None:
+    """A node id is bench function, dataset, configuration and fold, and selects exactly that item."""
+    listed = project.run("--collect-only", "-q")
+    ids = lines(listed, r"^bench_tiny\.py::")
+    assert len(ids) == 2
+    assert all(re.fullmatch(r"bench_tiny\.py::bench_tiny::tiny-[0-9a-f]{8}/Popular-[0-9a-f]{8}/fold_[01]", i) for i in ids)
+    project.run(ids[1]).assert_outcomes(passed=1)
+    selected = project.run("-k", "fold_0 and Popular")
+    selected.assert_outcomes(passed=1, deselected=1)
+    assert project.run("-k", "fold_0").parse_summary_nouns(["1 cached"]) == {"cached": 1}
+
+
+def test_collect_only_touches_no_store(project: Project) -> None:
+    """Collecting neither creates a checkpoint directory nor fits anything."""
+    project.run("--collect-only", "-n", "2")
+    assert not (project.pytester.path / "checkpoints").exists()
+    assert project.count_fits() == 0
+
+
+def test_new_metric_evaluates_only(project: Project) -> None:
+    """A metric added later is computed from the stored predictions; nothing is fitted or predicted again."""
+    project.run().assert_outcomes(passed=2)
+    project.bench(metrics="NDCG([5, 10]), HR(10), Recall(5)")
+    again = project.run("-v")
+    again.assert_outcomes(passed=2)
+    assert project.count_fits() == 2
+    assert any("Recall@5" in line for line in again.stdout.lines)
+
+
+def test_longer_lists_predict_from_the_saved_model(project: Project) -> None:
+    """A metric with a larger k predicts longer lists from the stored model, and does not fit."""
+    project.run().assert_outcomes(passed=2)
+    project.bench(metrics="NDCG(30)")
+    project.run().assert_outcomes(passed=2)
+    assert project.count_fits() == 2
+    project.bench()
+    assert "2 cached" in project.run().stdout.str()
+
+
+def test_new_configuration_computes_only_itself(project: Project) -> None:
+    """A hyperparameter added later makes a new item and leaves the finished ones alone."""
+    project.run().assert_outcomes(passed=2)
+    project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([0, 1])})')
+    project.run().assert_outcomes(passed=4)
+    project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([0, 1, 2])})')
+    result = project.run()
+    assert result.parse_summary_nouns(result.stdout.lines) == {"passed": 2, "cached": 4}
+    assert project.count_fits() == 2 + 4 + 2
+
+
+def test_body_judges_cached_results_too(project: Project) -> None:
+    """An assertion in the bench function fails its item, also when the result comes from the store."""
+    project.bench(body='assert result["NDCG@10"] > 2, "worse than possible"')
+    project.run().assert_outcomes(failed=2)
+    again = project.run("-n", "2")
+    again.assert_outcomes(failed=2)
+    assert project.count_fits() == 2
+    again.stdout.fnmatch_lines(["*worse than possible*"])
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_failure_names_phase_and_is_retried(project: Project, workers: str) -> None:
+    """A failed item shows its phase and the traceback, is recorded, skipped on request, and tried again by default."""
+    flag = project.pytester.path / "repaired"
+    project.bench(plan=f'plan.add_algorithm(Broken, {{"unless": {str(flag)!r}}}); plan.add_algorithm(Popular)')
+    first = project.run("-n", workers)
+    first.assert_outcomes(failed=2, passed=2)
+    first.stdout.fnmatch_lines(["*Fit failed: RuntimeError: the algorithm is broken*"])
+    first.stdout.fnmatch_lines(["*in fit*", "*Run only this item: pytest *bench_tiny.py::bench_tiny::tiny-*"])
+    assert first.ret == 1
+    skipping = project.run("-n", workers, "--omnirec-failed=skip", "-rs")
+    assert skipping.parse_summary_nouns(skipping.stdout.lines) == {"skipped": 2, "cached": 2}
+    skipping.stdout.fnmatch_lines(["*4 items: 2 done, 2 failed, 0 pending*"])
+    skipping.stdout.fnmatch_lines(["*SKIPPED*Fit failed: RuntimeError: the algorithm is broken*"])
+    flag.touch()
+    retried = project.run("-n", workers)
+    assert retried.parse_summary_nouns(retried.stdout.lines) == {"passed": 2, "cached": 2}
+
+
+@pytest.mark.parametrize(("how", "said"), [("segfault", "was killed by SIGSEGV"), ("exit", "exit status 3")])
+def test_dead_guest_fails_its_item_only(project: Project, how: str, said: str) -> None:
+    """A guest that dies fails its item with how it died and its last words; the next item gets a fresh one."""
+    project.bench(plan=f'plan.add_algorithm(Dying, {{"how": {how!r}}}); plan.add_algorithm(Popular)')
+    result = project.run()
+    result.assert_outcomes(failed=2, passed=2)
+    result.stdout.fnmatch_lines([f"*Fit failed: the Own process * {said}*", "*last words*"])
+
+
+def test_broken_contract_is_named(project: Project) -> None:
+    """An algorithm that recommends an item twice fails in Predict with that reason."""
+    project.bench(plan="plan.add_algorithm(Cheating)")
+    result = project.run("-k", "fold_0")
+    result.assert_outcomes(failed=1, deselected=1)
+    result.stdout.fnmatch_lines(["*Predict failed:*twice*"])
+
+
+def test_reset_computes_selected_items_anew(project: Project) -> None:
+    """--omnirec-reset forgets exactly what is selected, also with workers, and only once."""
+    project.run().assert_outcomes(passed=2)
+    project.run("--omnirec-reset", "-k", "fold_1", "-n", "2").assert_outcomes(passed=1, deselected=1)
+    assert project.count_fits() == 3
+    assert "2 cached" in project.run().stdout.str()
+
+
+def test_reset_of_a_broken_collection_forgets_nothing(project: Project) -> None:
+    """When collection fails, --omnirec-reset has touched nothing."""
+    project.run().assert_outcomes(passed=2)
+    project.pytester.makepyfile(bench_broken="1 / 0")
+    assert project.run("--omnirec-reset").ret == 2
+    assert project.run("--omnirec-reset", "-n", "2").ret == 2
+    (project.pytester.path / "bench_broken.py").unlink()
+    assert "2 cached" in project.run().stdout.str()
+
+
+def test_last_failed_and_exitfirst(project: Project) -> None:
+    """--lf selects what failed, -x stops at the first failure, with and without workers."""
+    project.pytester.makeini("[pytest]\npythonpath = .\n")
+    project.bench(plan="plan.add_algorithm(Broken); plan.add_algorithm(Popular)")
+    first = project.run("-x")
+    first.assert_outcomes(failed=1)
+    first.stdout.fnmatch_lines(["*stopping after 1 failures*"])
+    project.run()
+    again = project.run("--lf", "-n", "2")
+    again.assert_outcomes(failed=2, deselected=0)
+    assert "Popular" not in "".join(lines(again, "FAILED"))
+
+
+def test_junit_carries_metrics_once(project: Project) -> None:
+    """The JUnit file has each item once, with its metrics as properties."""
+    project.run("--junitxml=report.xml", "-n", "2").assert_outcomes(passed=2)
+    cases = list(ET.parse(project.pytester.path / "report.xml").iter("testcase"))
+    assert len(cases) == 2
+    properties = {one.get("name"): one.get("value") for one in cases[0].iter("property")}
+    assert 0 <= float(properties["NDCG@10"] or "nan") <= 1
+    assert properties["omnibench.status"] == "done"
+    project.run("--junitxml=report.xml").assert_outcomes()
+    assert len(list(ET.parse(project.pytester.path / "report.xml").iter("testcase"))) == 2
+
+
+def test_files_of_the_store(project: Project) -> None:
+    """The checkpoint directory holds predictions with the user's ids, readable exports and the logs."""
+    project.run().assert_outcomes(passed=2)
+    root = project.pytester.path / "checkpoints"
+    (export,) = root.glob("tiny-*/Popular-*/fold_0/predictions.json")
+    columns = json.loads(export.read_text())
+    assert list(columns) == ["user", "item", "score", "rank"]
+    assert columns["rank"][:3] == [1, 2, 3]
+    progress = json.loads((root / "progress.json").read_text())["items"]
+    assert sorted(entry["status"] for entry in progress.values()) == ["done", "done"]
+    rows = json.loads((root / "results.json").read_text())["results"]
+    assert {(row["metric"], row["k"]) for row in rows} == {("NDCG", 5), ("NDCG", 10), ("HR", 10)}
+    assert "/Popular-" in (root / "out.log").read_text()
+    assert "fitting Popular on" in (root / "out.log").read_text()
+    assert list((root / "tmp").iterdir()) == []
+
+
+def test_checkpoint_dir_by_flag_variable_and_ini(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line beats the environment, which beats the ini file."""
+    project.pytester.makeini("[pytest]\npythonpath = .\nomnirec_checkpoint_dir = from_ini\n")
+    project.run("-k", "fold_0")
+    monkeypatch.setenv("OMNIREC_CHECKPOINT_DIR", "from_variable")
+    project.run("-k", "fold_0")
+    project.run("-k", "fold_0", "--omnirec-checkpoint-dir=from_flag")
+    made = {path.name for path in project.pytester.path.glob("from_*")}
+    assert made == {"from_ini", "from_variable", "from_flag"}
+
+
+def test_unwritable_store_fails_items_with_the_way_out(project: Project) -> None:
+    """A checkpoint directory that cannot be made is an error of the items, with the option that helps."""
+    (project.pytester.path / "file").touch()
+    result = project.run("--omnirec-checkpoint-dir=file/below")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*StoreError: the checkpoint directory*cannot be written*--omnirec-checkpoint-dir*"])
+    assert project.count_fits() == 0
+
+
+REFUSED = {
+    "empty plan": ("plan = ExperimentPlan('nothing')", "the plan 'nothing' is empty"),
+    "raw data": ("data = from_frame(frame, 'tiny').pipe(MakeImplicit(2))", "raw data without a split"),
+    "ranking on explicit": ("data = from_frame(frame, 'tiny').pipe(UserHoldout())", "NDCG ranks*explicit ratings"),
+    "rating on implicit": ("evaluator = Evaluator(RMSE())", "RMSE judges predicted ratings"),
+    "unknown algorithm": ("plan.add_algorithm('LensKit.ItemKNNScore')", "did you mean 'ItemKNNScorer'?"),
+    "unknown framework": ("plan.add_algorithm('Lenskit.PopScorer')", "did you mean 'LensKit'?"),
+    "unknown hyperparameter": ("plan.add_algorithm(RecBole.BPR, {'epoch': 3})", "did you mean 'epochs'?"),
+    "missing column": ("from_frame(frame.rename(columns={'item': 'movie'}))", "has no column 'item'"),
+    "missing file": ("from_file('nowhere.csv')", "there is no file*nowhere.csv"),
+    "wrong threshold": ("data.pipe(MakeImplicit('3'))", "MakeImplicit: the threshold is '3'"),
+    "k below one": ("NDCG(0)", "NDCG: k is 0"),
+    "few interactions": (
+        "data = from_frame(frame, 'tiny').pipe(MakeImplicit(2), UserCrossValidation(40))",
+        "users have too few interactions*CorePruning(",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_bad_input_fails_its_item_before_any_fit(project: Project, case: str, workers: str) -> None:
+    """What cannot work is an error of that benchmark with the way out; the others of the run are computed."""
+    statement, message = REFUSED[case]
+    project.pytester.makepyfile(
+        bench_refused=f"""
+        from bench_tiny import *
+        evaluator = Evaluator(NDCG(10))
+        plan = ExperimentPlan(); plan.add_algorithm(Popular)
+        {statement}
+
+        @benchmark(data, plan, evaluator)
+        def bench_refused(result): ...
+        del bench_tiny
+        """
+    )
+    result = project.run("-n", workers)
+    outcomes = result.parseoutcomes()
+    assert outcomes["passed"] == 2
+    assert outcomes["failed"] >= 1
+    assert "errors" not in outcomes
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"*{message}*"])
+    assert project.count_fits() == 2
+
+
+def test_ordinary_tests_run_beside_benchmarks(project: Project) -> None:
+    """Tests and benchmarks share a distributed run; cached benchmarks do not keep tests from running."""
+    project.pytester.makepyfile(test_plain="def test_one(): ...\ndef test_two(): assert 0")
+    for expected in ({"passed": 3, "failed": 1}, {"passed": 1, "failed": 1, "cached": 2}):
+        result = project.run("-n", "2")
+        assert result.parse_summary_nouns(result.stdout.lines) == expected
+
+
+def test_benchmark_in_a_test_file(project: Project) -> None:
+    """A function under @benchmark is collected from test files too, with workers as well."""
+    (project.pytester.path / "bench_tiny.py").rename(project.pytester.path / "test_tiny.py")
+    project.run("-n", "2").assert_outcomes(passed=2)
+    assert project.run().ret == 0
+    assert project.count_fits() == 2
+
+
+def test_silent_without_benchmarks(pytester: pytest.Pytester) -> None:
+    """In a project without benchmarks the plugin prints nothing and imports none of its machinery."""
+    pytester.makepyfile(
+        test_plain="""
+        import sys
+        def test_imports():
+            heavy = {"pandas", "numpy", "diskcache", "rich", "execnet", "omnibench.coordinator"}
+            assert sorted(heavy & set(sys.modules)) == []
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:xdist", "-p", "no:hypothesispytest")
+    result.assert_outcomes(passed=1)
+    assert "omni" not in result.stdout.str().split("plugins:")[1].partition("\n")[2]
+
+
+def test_default_random_state_in_every_file(project: Project) -> None:
+    """set_random_state in one bench file does not change the keys of the next."""
+    (project.pytester.path / "bench_a_first.py").write_text("from omnibench import set_random_state\nset_random_state(1)\n")
+    together = lines(project.run("--collect-only", "-q"), "fold_0")
+    alone = lines(project.run("--collect-only", "-q", "bench_tiny.py"), "fold_0")
+    assert together == alone != []
+
+
+def test_skip_and_xfail_marks_count(project: Project) -> None:
+    """pytest.mark.skip and xfail on a bench function do what they do on a test."""
+    path = project.pytester.path / "bench_tiny.py"
+    path.write_text("import pytest\n" + path.read_text().replace("@benchmark", "@pytest.mark.skip\n@benchmark"))
+    project.run().assert_outcomes(skipped=2)
+    assert project.count_fits() == 0
+
+
+def test_script_and_plugin_share_the_store(project: Project) -> None:
+    """What run_omnirec computed the plugin finds, and the other way round."""
+    project.pytester.makepyfile(
+        script="""
+        from bench_tiny import Evaluator, HR, NDCG, data, plan, run_omnirec
+        evaluator = run_omnirec(data, plan, Evaluator(NDCG([5, 10]), HR(10)))
+        print(evaluator.to_frame().groupby("metric")["value"].mean().to_dict())
+        print(len(evaluator.get_tables()))
+        """
+    )
+    run = project.pytester.run(sys.executable, "script.py")
+    assert run.ret == 0
+    assert "2 items: 0 done, 0 failed, 2 pending" in run.stderr.str()
+    assert "2 cached" in project.run().stdout.str()
+    assert project.count_fits() == 2
+    assert Path(project.pytester.path / "checkpoints").is_dir()

@@ -1,0 +1,130 @@
+"""A small project with a bench file, for tests that run pytest in it."""
+
+from __future__ import annotations
+
+import pytest
+
+OWN_ALGORITHMS = '''
+"""Small algorithms that do what their parameters say."""
+
+import os
+import time
+from pathlib import Path
+
+
+class Popular:
+    """Recommends the most popular items of training."""
+
+    def __init__(self, noise=0):
+        self.noise = noise
+
+    def fit(self, train):
+        print("fitting Popular on", len(train))
+        marks = os.environ.get("COUNT_FITS_IN")
+        if marks:
+            Path(marks, f"fit-{time.time_ns()}-{os.getpid()}").touch()
+        self.items = train["item"].value_counts().sort_index().sort_values(ascending=False, kind="stable").index.tolist()
+
+    def recommend(self, users, k):
+        return {user: self.items[:k] for user in users}
+
+
+class Slow(Popular):
+    """Takes its time to fit."""
+
+    def __init__(self, seconds=1.0, tag=0):
+        self.seconds = seconds
+        self.tag = tag
+
+    def fit(self, train):
+        marks = os.environ["COUNT_FITS_IN"]
+        Path(marks, f"begin-{self.tag}-{time.time_ns()}-{os.getpid()}").touch()
+        time.sleep(self.seconds)
+        super().fit(train)
+
+
+class Broken(Popular):
+    """Raises in fit while a file says so."""
+
+    def __init__(self, unless="/nonexistent"):
+        self.unless = unless
+
+    def fit(self, train):
+        if not os.path.exists(self.unless):
+            raise RuntimeError("the algorithm is broken")
+        super().fit(train)
+
+
+class Dying(Popular):
+    """Kills its own process."""
+
+    def __init__(self, how="segfault"):
+        self.how = how
+
+    def fit(self, train):
+        import ctypes, sys
+        print("last words", file=sys.stderr, flush=True)
+        if self.how == "segfault":
+            ctypes.string_at(0)
+        os._exit(3)
+
+
+class Cheating(Popular):
+    """Recommends an item twice."""
+
+    def recommend(self, users, k):
+        return {user: [self.items[0], self.items[0], *self.items[1:]] for user in users}
+
+
+class Rater:
+    """Predicts the mean rating."""
+
+    def fit(self, train):
+        self.mean = train["rating"].mean()
+
+    def predict(self, users, items):
+        return [self.mean] * len(users)
+'''
+
+BENCH = """
+import numpy as np
+import pandas as pd
+from omnibench import *
+from own_algorithms import *
+
+rng = np.random.default_rng(7)
+frame = pd.DataFrame({{"user": rng.integers(0, 30, 1200), "item": (rng.pareto(1.0, 1200) * 8).astype(int) % 60,
+                      "rating": rng.integers(1, 6, 1200)}}).drop_duplicates(["user", "item"])
+data = from_frame(frame, "tiny").pipe(MakeImplicit(2), CorePruning(4), UserCrossValidation(2))
+
+plan = ExperimentPlan("tests")
+{plan}
+
+@benchmark(data, plan, Evaluator({metrics}))
+def bench_tiny(result):
+    {body}
+"""
+
+
+class Project:
+    """A directory with a bench file that the tests run pytest in."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        self.fits = pytester.mkdir("fits")
+        pytester.makepyfile(own_algorithms=OWN_ALGORITHMS)
+        pytester.makeini("[pytest]\naddopts = -p no:cacheprovider\npythonpath = .\n")
+
+    def bench(
+        self, plan: str = "plan.add_algorithm(Popular)", metrics: str = "NDCG([5, 10]), HR(10)", body: str = "..."
+    ) -> None:
+        """Write the bench file."""
+        self.pytester.makepyfile(bench_tiny=BENCH.format(plan=plan, metrics=metrics, body=body))
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest in a process of its own."""
+        return self.pytester.runpytest_subprocess(*arguments)
+
+    def count_fits(self, prefix: str = "fit-") -> int:
+        """How often an algorithm was fitted so far."""
+        return sum(1 for mark in self.fits.iterdir() if mark.name.startswith(prefix))
