@@ -63,8 +63,8 @@ class PhaseError(OmnibenchError):
         self.details = details
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: object, names: Iterable[str]) -> str:
     """Return ``"; did you mean 'X'?"`` for the nearest valid name, or nothing when none is near."""
     by_folded = {candidate.casefold(): candidate for candidate in names}
-    matches = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(str(name).casefold(), by_folded, n=1, cutoff=0.5)
     return f"; did you mean {by_folded[matches[0]]!r}?" if matches else ""

@@ -35,7 +35,7 @@ def canonical(value: Any) -> str:
     Raises:
         KeyValueError: The value, or something inside it, has no canonical form; the message says where.
     """
-    return json.dumps(_plain(value, "value"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _text(value, "value")
 
 
 def digest(value: Any) -> str:
@@ -48,7 +48,17 @@ def display(name: str, key: str, digits: int = DISPLAY_DIGITS) -> str:
     return f"{name}-{key[:digits]}"
 
 
-def _plain(value: Any, place: str) -> Any:
+def _text(value: Any, place: str) -> str:
+    try:
+        plain = _plain(value, place)
+        return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except RecursionError:
+        raise KeyValueError(f"{place} contains itself, or is nested too deeply to be part of a key.") from None
+    except ValueError as error:  # Python's limit on the digits of an int
+        raise KeyValueError(f"{place} cannot be written as text ({error}).") from error
+
+
+def _plain(value: Any, place: str) -> Any:  # noqa: C901, PLR0912 - one branch per kind of value is the table itself
     """Return JSON data for a value; everything that JSON has no type for becomes ``{"$": tag, ...}``."""
     if isinstance(value, enum.Enum):
         return _plain(value.value, place)
@@ -59,7 +69,7 @@ def _plain(value: Any, place: str) -> Any:
     if isinstance(value, float):
         return _plain_float(float(value))
     if isinstance(value, str):
-        return _plain_text(str(value), place)
+        return _plain_text(value, place)
     if isinstance(value, bytes):
         return {_TAG: "bytes", "hex": value.hex()}
     if isinstance(value, PurePath):
@@ -70,8 +80,8 @@ def _plain(value: Any, place: str) -> Any:
     if isinstance(value, Mapping):
         return _plain_mapping(value, place)
     if isinstance(value, AbstractSet):
-        return {_TAG: "set", "items": sorted((canonical(item) for item in value))}
-    if isinstance(value, Sequence) and not isinstance(value, (bytearray, memoryview)):
+        return {_TAG: "set", "items": sorted(_text(item, f"{place}{{{item!r}}}") for item in value)}
+    if isinstance(value, Sequence) and not isinstance(value, bytearray | memoryview):
         return [_plain(item, f"{place}[{index}]") for index, item in enumerate(value)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
@@ -80,7 +90,10 @@ def _plain(value: Any, place: str) -> Any:
             "fields": {name: _plain(item, f"{place}.{name}") for name, item in fields.items()},
         }
     if hasattr(value, "dtype") and getattr(value, "ndim", None) == 0:  # a numpy scalar, without importing numpy
-        return _plain(value.item(), place)
+        item = value.item()
+        # A longdouble's item is itself again, and a moment's may be a bare count of nanoseconds.
+        if type(item) is not type(value) and getattr(value.dtype, "kind", "") not in "mM":
+            return _plain(item, place)
     raise KeyValueError(
         f"{place} is {value!r} of type {type(value).__name__}, which has no canonical form. "
         "Use numbers, strings, booleans, None, and lists or dictionaries of them."
@@ -100,11 +113,19 @@ def _plain_text(value: str, place: str) -> str:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise KeyValueError(f"{place} is {value!r}, which is no valid Unicode text ({error.reason}).") from error
-    return value
+    return str.__str__(value)  # the text itself, whatever a subclass (an enum, say) prints
 
 
 def _plain_mapping(value: Mapping[Any, Any], place: str) -> Any:
     if all(isinstance(name, str) for name in value) and _TAG not in value:
-        return {_plain_text(str(name), place): _plain(item, f"{place}[{name!r}]") for name, item in value.items()}
-    pairs = sorted((canonical(name), _plain(item, f"{place}[{name!r}]")) for name, item in value.items())
-    return {_TAG: "mapping", "pairs": [list(pair) for pair in pairs]}
+        return {_plain_text(name, place): _plain(item, f"{place}[{name!r}]") for name, item in value.items()}
+    named = {_text(name, f"the name {name!r} in {place}"): (name, item) for name, item in value.items()}
+    if len(named) < len(value):
+        raise KeyValueError(f"{place} has two names that mean the same, among {list(value)!r}.")
+    return {
+        _TAG: "mapping",
+        "pairs": [
+            [text, _plain(item, f"{place}[{name!r}]")]
+            for text, (name, item) in sorted(named.items(), key=lambda pair: pair[0])
+        ],
+    }

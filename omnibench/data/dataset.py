@@ -141,16 +141,19 @@ class RecSysDataSet:
         return "explicit" if "rating" in self.source.columns and not implied else "implicit"
 
     def interactions(self) -> Interactions:
-        """Read the source and apply every step before the split; canonical rows without repeats."""
+        """Read the source and apply every step before the split; canonical rows without repeats.
+
+        Repeats go first, so that a step such as CorePruning counts what will be there.
+        """
         rows = self.source.load()
         if len(rows) == 0:
             raise DataError(f"{self.name} has no interactions.")
+        rows, repeats = rows.canonical().without_repeats()
+        warn_of_repeats(self.name, repeats)
         for position, step in enumerate(self.steps):
             if isinstance(step, Preprocessing):
                 rows = step.apply(rows, self.seed, position)
-        rows, repeats = rows.canonical().without_repeats()
-        warn_of_repeats(self.name, repeats)
-        return rows
+        return rows.canonical()
 
     def parts(self, interactions: Interactions) -> list[Parts]:
         """Split canonical rows: one entry per fold, one for a single split.
@@ -172,8 +175,7 @@ class RecSysDataSet:
         if self.split is None:
             return RawData(rows.frame())
         folds = {
-            number: SplitData(*(rows.frame(part) for part in parts))
-            for number, parts in enumerate(self.parts(rows))
+            number: SplitData(*(rows.frame(part) for part in parts)) for number, parts in enumerate(self.parts(rows))
         }
         return folds[0] if self.split.folds is None else FoldedData(folds)
 
@@ -189,5 +191,11 @@ class Pipe:
         self.steps = steps
 
     def process(self, dataset: RecSysDataSet) -> RecSysDataSet:
-        """Return the dataset with the steps appended."""
+        """Return the dataset with the steps appended.
+
+        Raises:
+            DataError: It is no dataset, or a step does not fit.
+        """
+        if not isinstance(dataset, RecSysDataSet):
+            raise DataError(f"{dataset!r} is no dataset; make one with load_dataset, from_frame or from_file.")
         return dataset.pipe(*self.steps)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from omnibench.data import ids
+from omnibench.errors import DataError
 from omnibench.keys import digest
 from omnibench.paths import cache_directory
 
@@ -29,6 +30,9 @@ def table_digest(columns: Mapping[str, Any]) -> str:
 
     Args:
         columns: pandas Series or arrays by name; ids may be of any kind that ``ids.encode`` knows.
+
+    Raises:
+        DataError: A value is missing where a whole number stands, or has no stable form.
     """
     described = {name: _column_digest(column, name) for name, column in columns.items()}
     rows = len(next(iter(columns.values())))
@@ -39,11 +43,14 @@ def _column_digest(column: Any, name: str) -> list[str]:
     import pandas as pd
 
     series = pd.Series(column)
+    missing = int(series.isna().sum())
+    if missing and not pd.api.types.is_float_dtype(series):
+        raise DataError(f"column {name!r} has {missing} missing values. Drop or fill them before building the dataset.")
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(series.cat.categories.dtype)
     if pd.api.types.is_bool_dtype(series):
         pass  # the ids True and False are not the ids 1 and 0
-    elif pd.api.types.is_integer_dtype(series):
+    elif pd.api.types.is_integer_dtype(series) and not (len(series) and int(series.max()) >= 2**63):
         return ["int", _sha(series.to_numpy(dtype="<i8"))]
     elif pd.api.types.is_float_dtype(series):
         values = series.to_numpy(dtype="<f8", na_value=np.nan).copy()
@@ -53,17 +60,17 @@ def _column_digest(column: Any, name: str) -> list[str]:
     elif pd.api.types.is_datetime64_any_dtype(series):
         moments = pd.to_datetime(series, utc=True).to_numpy(dtype="datetime64[ns]")
         return ["datetime", _sha(moments.astype("<i8"))]
-    values = series.tolist()
-    if all(type(value) is str for value in values):
-        encoded = [value.encode("utf-8") for value in values]
+    entries: list[Any] = series.tolist()
+    if all(type(entry) is str for entry in entries):
+        encoded = [ids.encode(entry, f"column {name!r}, row {row}").encode() for row, entry in enumerate(entries)]
         lengths = np.fromiter((len(one) for one in encoded), dtype="<i8", count=len(encoded))
         return ["text", hashlib.sha256(lengths.tobytes() + b"".join(encoded)).hexdigest()]
-    if all(type(value) is int for value in values):
+    if all(type(entry) is int for entry in entries):
         try:
-            return ["int", _sha(np.array(values, dtype="<i8"))]
+            return ["int", _sha(np.array(entries, dtype="<i8"))]
         except OverflowError:
             pass  # wider than int64: digested as encoded ids below
-    return ["ids", digest([ids.encode(value, f"column {name!r}, row {row}") for row, value in enumerate(values)])]
+    return ["ids", digest([ids.encode(entry, f"column {name!r}, row {row}") for row, entry in enumerate(entries)])]
 
 
 def _sha(values: np.ndarray[Any, Any]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
+import decimal
 import uuid
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from omnibench.errors import DataError
@@ -16,7 +17,9 @@ def encode(value: Hashable, place: str) -> Any:
     Raises:
         DataError: The id has no form that is the same in the next process.
     """
-    if value is None or type(value) in (bool, int, float, str):
+    if isinstance(value, str):
+        return _text(value, place)
+    if value is None or type(value) in (bool, int, float):
         return value
     if isinstance(value, tuple):
         return {"tuple": [encode(one, place) for one in value]}
@@ -26,31 +29,49 @@ def encode(value: Hashable, place: str) -> Any:
         return {"bytes": value.hex()}
     if isinstance(value, uuid.UUID):
         return {"uuid": str(value)}
-    if isinstance(value, datetime.datetime):  # pandas.Timestamp is one
-        return {"datetime": value.isoformat()}
-    if isinstance(value, datetime.date):
+    if isinstance(value, decimal.Decimal):
+        return {"decimal": str(value)}
+    if isinstance(value, dt.datetime):  # pandas.Timestamp is one, and knows nanoseconds
+        return {"timestamp" if getattr(value, "nanosecond", 0) else "datetime": value.isoformat()}
+    if isinstance(value, dt.date):
         return {"date": value.isoformat()}
     if hasattr(value, "dtype") and hasattr(value, "item"):
         return encode(value.item(), place)
     raise DataError(
         f"{place}: the id {value!r} of type {type(value).__name__} has no stable form. "
-        "Use numbers, strings, bytes, dates, UUIDs, or tuples of these."
+        "Use numbers, strings, bytes, dates, UUIDs, or tuples and frozensets of these."
     )
+
+
+def _text(value: str, place: str) -> str:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(f"{place}: the id {value!r} is no valid Unicode text ({error.reason}).") from error
+    return str.__str__(value)  # a subclass equals its text
 
 
 def decode(value: Any) -> Hashable:
     """Return the id that ``encode`` was given."""
     if not isinstance(value, dict):
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]  # JSON's own types need no decoding
     ((kind, content),) = value.items()
-    if kind == "tuple":
-        return tuple(decode(one) for one in content)
-    if kind == "frozenset":
-        return frozenset(decode(one) for one in content)
-    if kind == "bytes":
-        return bytes.fromhex(content)
-    if kind == "uuid":
-        return uuid.UUID(content)
-    if kind == "datetime":
-        return datetime.datetime.fromisoformat(content)
-    return datetime.date.fromisoformat(content)
+    return _DECODERS[kind](content)
+
+
+def _timestamp(text: str) -> Hashable:
+    import pandas as pd
+
+    return pd.Timestamp(text)
+
+
+_DECODERS: dict[str, Callable[[Any], Hashable]] = {
+    "tuple": lambda content: tuple(decode(one) for one in content),
+    "frozenset": lambda content: frozenset(decode(one) for one in content),
+    "bytes": bytes.fromhex,
+    "uuid": uuid.UUID,
+    "decimal": decimal.Decimal,
+    "timestamp": _timestamp,
+    "datetime": dt.datetime.fromisoformat,
+    "date": dt.date.fromisoformat,
+}

@@ -90,7 +90,10 @@ def decode(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> Any:
     """Return the ids of codes as an int64, text or object array."""
     kinds = {type(one) for one in ids}
     if kinds == {int}:
-        return np.asarray(ids, dtype=np.int64)[codes]
+        try:
+            return np.asarray(ids, dtype=np.int64)[codes]
+        except OverflowError:
+            pass  # an id is wider than int64: kept as Python's own int
     table = np.empty(len(ids), dtype=object)
     table[:] = list(ids)
     return table[codes]
@@ -108,7 +111,9 @@ def from_columns(columns: dict[str, Any], where: str) -> Interactions:
     """
     user, user_ids = _factorize(columns["user"], "user", where)
     item, item_ids = _factorize(columns["item"], "item", where)
-    rating = _numbers(columns["rating"], "rating", where).astype(np.float32) if "rating" in columns else None
+    rating = None
+    if "rating" in columns:
+        rating = _numbers(columns["rating"], "rating", where, float(np.finfo(np.float32).max)).astype(np.float32)
     timestamp = _seconds(columns["timestamp"], where) if "timestamp" in columns else None
     return Interactions(user, item, rating, timestamp, user_ids, item_ids)
 
@@ -124,15 +129,13 @@ def warn_of_repeats(name: str, repeats: int) -> None:
         )
 
 
-def _dense(
-    codes: npt.NDArray[np.int32], ids: Sequence[Hashable]
-) -> tuple[npt.NDArray[np.int32], Sequence[Hashable]]:
+def _dense(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> tuple[npt.NDArray[np.int32], Sequence[Hashable]]:
     used = np.flatnonzero(np.bincount(codes, minlength=len(ids)))
     if len(used) == len(ids):
         return codes, ids
     new = np.zeros(len(ids), dtype=np.int32)
     new[used] = np.arange(len(used), dtype=np.int32)
-    return new[codes], [ids[code] for code in used]
+    return new[codes], [ids[code] for code in used.tolist()]
 
 
 def _factorize(column: Any, name: str, where: str) -> tuple[npt.NDArray[np.int32], list[Hashable]]:
@@ -153,15 +156,15 @@ def _factorize(column: Any, name: str, where: str) -> tuple[npt.NDArray[np.int32
     return codes.astype(np.int32), [one.item() if isinstance(one, np.generic) else one for one in unique]
 
 
-def _numbers(column: Any, name: str, where: str) -> npt.NDArray[np.float64]:
+def _numbers(column: Any, name: str, where: str, largest: float) -> npt.NDArray[np.float64]:
     import pandas as pd
 
     series = pd.Series(column)
     values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = np.flatnonzero(~np.isfinite(values))
+    bad = np.flatnonzero(~(np.abs(values) <= largest))
     if len(bad):
         raise DataError(
-            f"{where}: column {name!r} has {len(bad)} values that are no finite number "
+            f"{where}: column {name!r} has {len(bad)} values that are no finite number, or too large a one "
             f"(the first is {series.iloc[int(bad[0])]!r} in row {bad[0]})."
         )
     return values
@@ -170,14 +173,18 @@ def _numbers(column: Any, name: str, where: str) -> npt.NDArray[np.float64]:
 def _seconds(column: Any, where: str) -> npt.NDArray[np.int64]:
     import pandas as pd
 
-    series = pd.Series(column)
+    series = pd.Series(column).infer_objects()  # pandas would take numbers among objects for nanoseconds
     if not pd.api.types.is_numeric_dtype(series):
-        moments = pd.to_datetime(series, errors="coerce", utc=True)
+        # Texts are ISO 8601: pandas would guess a format from the first of them.
+        form = "ISO8601" if pd.api.types.is_string_dtype(series) else None
+        moments = pd.to_datetime(series, errors="coerce", utc=True, format=form)
         bad = np.flatnonzero(moments.isna().to_numpy())
         if len(bad):
             raise DataError(
-                f"{where}: column 'timestamp' has {len(bad)} values that are neither a number nor a date "
+                f"{where}: column 'timestamp' has {len(bad)} values that are neither a number nor an ISO 8601 date "
                 f"(the first is {series.iloc[int(bad[0])]!r} in row {bad[0]})."
             )
         return moments.to_numpy(dtype="datetime64[s]").astype(np.int64)
-    return np.floor(_numbers(series, "timestamp", where)).astype(np.int64)
+    if series.dtype == np.int64:
+        return series.to_numpy()  # a float would round the nanoseconds that some people count in
+    return np.floor(_numbers(series, "timestamp", where, 2.0**62)).astype(np.int64)

@@ -60,7 +60,11 @@ class MovieLens100K:
 
 
 def read_ratings(where: Path) -> pd.DataFrame:
-    """Read the ratings from any of the shapes in which they are distributed."""
+    """Read the ratings from any of the shapes in which they are distributed.
+
+    Raises:
+        DataError: The file or directory is none of them.
+    """
     import pandas as pd
 
     if where.is_dir():
@@ -70,14 +74,14 @@ def read_ratings(where: Path) -> pd.DataFrame:
         raise DataError(f"{where} holds neither u.data nor ml-100k.inter nor ml-100k.zip.")
     header = 0 if where.suffix == ".inter" else None
     options: dict[str, Any] = {"sep": "\t", "names": list(COLUMNS), "header": header}
-    if where.suffix == ".zip":
-        with zipfile.ZipFile(where) as archive, archive.open("ml-100k/u.data") as file:
-            frame = pd.read_csv(file, **options)
-    else:
-        frame = pd.read_csv(where, **options)
     try:
+        if where.suffix == ".zip":
+            with zipfile.ZipFile(where) as archive, archive.open("ml-100k/u.data") as file:
+                frame: pd.DataFrame = pd.read_csv(file, **options)
+        else:
+            frame = pd.read_csv(where, **options)
         return frame.astype({"user": "int64", "item": "int64", "rating": "float64", "timestamp": "int64"})
-    except ValueError as error:
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise DataError(f"{where} is no MovieLens-100K ratings file: {error}.") from error
 
 

@@ -24,6 +24,16 @@ def random_keys(n: int, *entropy: int) -> npt.NDArray[np.uint64]:
     return np.random.PCG64(np.random.SeedSequence(entropy)).random_raw(n)
 
 
+def is_int(value: object) -> bool:
+    """Whether a step's argument is a whole number; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    """Whether a step's argument is a number; True and False are none."""
+    return is_int(value) or isinstance(value, float)
+
+
 @dataclass(frozen=True)
 class Step:
     """A step of a dataset's recipe. Its name, version and fields are part of the dataset's key."""
@@ -66,7 +76,7 @@ class MakeImplicit(Preprocessing):
     threshold: int | float
 
     def __post_init__(self) -> None:
-        if isinstance(self.threshold, bool) or not isinstance(self.threshold, int | float):
+        if not is_number(self.threshold):
             raise DataError(
                 f"MakeImplicit: the threshold is {self.threshold!r} of type {type(self.threshold).__name__}; "
                 "give an int (a rating) or a float from 0 to 1 (a fraction of the rating range)."
@@ -77,7 +87,7 @@ class MakeImplicit(Preprocessing):
                 f"for a rating give an int, e.g. MakeImplicit({round(self.threshold)})."
             )
 
-    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
+    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:  # noqa: ARG002 - nothing random
         rating = interactions.rating
         if rating is None:
             return interactions
@@ -100,15 +110,18 @@ class CorePruning(Preprocessing):
 
     Args:
         core: The smallest number of interactions, at least 1.
+
+    Raises:
+        DataError: The core is no such number.
     """
 
     core: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.core, bool) or not isinstance(self.core, int) or self.core < 1:
+        if not is_int(self.core) or self.core < 1:
             raise DataError(f"CorePruning: core is {self.core!r}; give an int of at least 1.")
 
-    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
+    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:  # noqa: ARG002 - nothing random
         kept = interactions
         while len(kept):
             users = np.bincount(kept.user, minlength=len(kept.user_ids))
@@ -129,15 +142,18 @@ class Subsample(Preprocessing):
 
     Args:
         sample_size: An int is a number of interactions; a float above 0 and up to 1 is a fraction.
+
+    Raises:
+        DataError: The size is neither.
     """
 
     sample_size: int | float
 
     def __post_init__(self) -> None:
         size = self.sample_size
-        if isinstance(size, bool) or not isinstance(size, int | float):
+        if not is_number(size):
             raise DataError(f"Subsample: sample_size is {size!r}; give an int (a number) or a float (a fraction).")
-        if size <= 0 or (isinstance(size, float) and size > 1):
+        if not (0 < size <= 1 if isinstance(size, float) else size >= 1):
             raise DataError(f"Subsample: sample_size is {size!r}; give an int of at least 1 or a float in (0, 1].")
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
@@ -145,7 +161,8 @@ class Subsample(Preprocessing):
         size = max(1, round(self.sample_size * n)) if isinstance(self.sample_size, float) else self.sample_size
         if size > n:
             raise DataError(
-                f"Subsample({self.sample_size}) asks for {size} interactions, but the steps before leave {n}."
+                f"Subsample({self.sample_size}) asks for {size} interactions, but the steps before leave {n}. "
+                "Give a smaller number, or a fraction as a float."
             )
         drawn = np.argsort(random_keys(n, seed, position), kind="stable")[:size]
         return interactions.take(np.sort(drawn))

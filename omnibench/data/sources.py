@@ -55,22 +55,47 @@ class FileSource:
 
     @cached_property
     def fingerprint(self) -> Any:
-        return ["file", self.kind, dict(self.renamed), file_digest(self.path)]
+        try:
+            return ["file", self.kind, dict(self.renamed), file_digest(self.path)]
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read ({error.strerror or error}); check the path.") from error
 
     def load(self) -> Interactions:
-        import pandas as pd
-
         header = list(self.renamed)
-        if self.kind == "parquet":
-            frame = pd.read_parquet(self.path, columns=header)
-        else:
-            # Tokens of atomic files are names, not numbers: '007' and '7' are two users.
-            tokens = {name: str for name in header if name.endswith(":token")}
-            separator = "," if self.kind == "csv" else "\t"
-            frame = pd.read_csv(
-                self.path, sep=separator, usecols=header, dtype=tokens, float_precision="round_trip"
+        try:
+            frame = (
+                _read_parquet(self.path, header) if self.kind == "parquet" else _read_text(self.path, self.kind, header)
             )
+        except (OSError, ValueError) as error:  # what pandas and pyarrow raise for broken content are ValueErrors
+            raise DataError(f"{self.path} cannot be read as .{self.kind}: {error}") from error
         return from_columns({self.renamed[name]: frame[name] for name in header}, str(self.path))
+
+
+def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    # Without pandas' metadata, which would make an index of a column that was one.
+    frame: pd.DataFrame = pq.read_table(path, columns=columns).to_pandas(ignore_metadata=True)
+    return frame
+
+
+def _read_text(path: Path, kind: str, columns: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    options: dict[str, Any] = {
+        # Tokens of atomic files are names, not numbers: '007' and '7' are two users.
+        "dtype": {name: str for name in columns if name.endswith(":token")},
+        # "NA", "null" and the like are ids as good as any; only an empty field is a missing one.
+        "keep_default_na": False,
+        "na_values": [""],
+        # Guessing a type chunk by chunk would make 1 and '1' of the same id.
+        "low_memory": False,
+        "encoding": "utf-8",
+    }
+    if tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1):
+        options["float_precision"] = "round_trip"  # later versions do that always, and warn of the option
+    frame: pd.DataFrame = pd.read_csv(path, sep="," if kind == "csv" else "\t", usecols=columns, **options)
+    return frame
 
 
 def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
@@ -88,16 +113,18 @@ def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
     """
     if not hasattr(df, "columns"):
         raise DataError(f"from_frame got {type(df).__name__}, not a pandas DataFrame.")
+    header = [str(column) for column in df.columns]
     known = [column for column in COLUMNS if column in df.columns]
-    _require_columns({str(column): str(column) for column in known}, [str(c) for c in df.columns], name)
+    _require_columns({column: column for column in known}, header, name)
+    twice = [column for column in known if header.count(column) > 1]
+    if twice:
+        raise DataError(f"{name} has the column {twice[0]!r} twice; it has {header}. Rename or drop one.")
     if len(df) == 0:
         raise DataError(f"{name} has no interactions.")
     return RecSysDataSet(FrameSource(df[known].reset_index(drop=True).copy(), name), name)
 
 
-def from_file(
-    path: str | Path, name: str | None = None, columns: Mapping[str, str] | None = None
-) -> RecSysDataSet:
+def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, str] | None = None) -> RecSysDataSet:
     """Make a dataset of a file of interactions.
 
     Args:
@@ -107,7 +134,7 @@ def from_file(
             where they are not called user, item, rating, timestamp already.
 
     Raises:
-        DataError: The file is not there, of an unknown kind, or lacks a column.
+        DataError: The file is not there, of an unknown kind, cannot be read, or lacks a column.
     """
     path = Path(path).expanduser().absolute()
     if not path.is_file():
@@ -118,12 +145,13 @@ def from_file(
             f"{path.name} ends in {path.suffix!r}; from_file reads .csv, .tsv, .parquet and .inter. "
             "For anything else, read it with pandas and use from_frame."
         )
-    header = _header(path, kind)
+    try:
+        header = _header(path, kind)
+    except (OSError, ValueError) as error:  # a UnicodeDecodeError and pyarrow's ArrowInvalid are ValueErrors
+        raise DataError(f"{path} cannot be read as .{kind}: {error}") from error
     given = dict(columns or {})
-    absent = [column for column in given if column not in header]
-    if absent:
-        raise DataError(f"{path.name} has no column {absent[0]!r}{nearest(absent[0], header)}; it has {header}.")
-    renamed = {}
+    _check_given(given, header, path.name)
+    renamed: dict[str, str] = {}
     for column in header:
         plain = column.split(":")[0]
         target = given.get(column) or (_ALIASES.get(plain, plain) if kind == "inter" else plain)
@@ -139,7 +167,21 @@ def _header(path: Path, kind: str) -> list[str]:
 
         return list(pq.read_schema(path).names)
     with path.open(newline="", encoding="utf-8-sig") as file:
-        return next(csv.reader(file, delimiter="," if kind == "csv" else "\t"), [])
+        rows = csv.reader(file, delimiter="," if kind == "csv" else "\t")
+        return next((row for row in rows if row), [])  # like pandas, past empty lines
+
+
+def _check_given(given: Mapping[str, str], header: list[str], where: str) -> None:
+    for column, target in given.items():
+        if column not in header:
+            raise DataError(f"{where} has no column {column!r}{nearest(column, header)}; it has {header}.")
+        if target not in COLUMNS:
+            raise DataError(
+                f"{where}: the column {column!r} is to be {target!r}, which omnibench does not know"
+                f"{nearest(target, COLUMNS)}; known are {', '.join(COLUMNS)}."
+            )
+        if list(given.values()).count(target) > 1:
+            raise DataError(f"{where}: two columns are to be {target!r}; give one.")
 
 
 def _require_columns(renamed: Mapping[str, str], header: list[str], where: str) -> None:

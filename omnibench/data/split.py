@@ -7,6 +7,7 @@ A part with a size above zero gets at least one row per user; what cannot be don
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,10 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from omnibench.data.interactions import Interactions
-from omnibench.data.preprocess import Step, random_keys
+from omnibench.data.preprocess import Step, is_int, is_number, random_keys
 from omnibench.errors import DataError
 
 Rows = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int64]
+
+_FEWEST_FOLDS = 2
+_NAMED_USERS = 5
+"""How many users an error names."""
 
 
 class Parts(NamedTuple):
@@ -70,11 +76,15 @@ class UserHoldout(Split):
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
         counts = _counts(interactions)
         test, validation = _share(self.test_size, counts), _share(self.validation_size, counts)
-        _refuse_short_users(self, interactions, counts, test + validation + 1)
+        _refuse_short_users(self, interactions, self._needed)
         rank = _ranks(interactions, random_keys(len(interactions), seed, position))
         tested = rank < test[interactions.user]
         validated = ~tested & (rank < (test + validation)[interactions.user])
         return [_parts(tested, validated)]
+
+    def _needed(self, counts: Counts) -> Counts:
+        """Return how many interactions every part takes of users with so many; training takes at least one."""
+        return _share(self.test_size, counts) + _share(self.validation_size, counts) + 1
 
 
 @dataclass(frozen=True)
@@ -130,18 +140,21 @@ class UserCrossValidation(Split):
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
         counts = _counts(interactions)
         validation = _share(self.validation_size, counts)
-        largest_fold = -(-counts // self.num_folds)
-        needed = np.maximum(self.num_folds, largest_fold + validation + 1)
-        _refuse_short_users(self, interactions, counts, needed)
+        _refuse_short_users(self, interactions, self._needed)
         rank = _ranks(interactions, random_keys(len(interactions), seed, position))
         start = random_keys(len(counts), seed, position, 1) % np.uint64(self.num_folds)
-        fold_of_row = (rank + start[interactions.user].astype(np.int64)) % self.num_folds
+        fold_of_row: Rows = (rank + start[interactions.user].astype(np.int64)) % self.num_folds
         folds = []
         for fold in range(self.num_folds):
             tested = fold_of_row == fold
             validated = _draw(interactions, ~tested, validation, seed, position, 2, fold)
             folds.append(_parts(tested, validated))
         return folds
+
+    def _needed(self, counts: Counts) -> Counts:
+        """Return how many interactions every part takes of users with so many; training takes at least one."""
+        largest_fold: Counts = -(-counts // self.num_folds)
+        return np.maximum(self.num_folds, largest_fold + _share(self.validation_size, counts) + 1)
 
 
 @dataclass(frozen=True)
@@ -183,17 +196,18 @@ class RandomCrossValidation(Split):
         return folds
 
 
-def _counts(interactions: Interactions) -> npt.NDArray[np.int64]:
+def _counts(interactions: Interactions) -> Counts:
     return np.bincount(interactions.user, minlength=len(interactions.user_ids))
 
 
-def _share(size: int | float, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _share(size: float, counts: Counts) -> Counts:
     """How many rows a size means for each count: a fraction rounded half up, but at least one."""
-    if isinstance(size, int):
-        return np.full(len(counts), size)
+    if is_int(size):
+        return np.full(len(counts), size, dtype=np.int64)
     if size == 0:
         return np.zeros(len(counts), dtype=np.int64)
-    return np.maximum(1, np.floor(size * counts + 0.5).astype(np.int64))
+    rounded: Counts = np.floor(size * counts + 0.5).astype(np.int64)
+    return np.maximum(1, rounded)
 
 
 def _order(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
@@ -225,43 +239,48 @@ def _parts(tested: npt.NDArray[np.bool_], validated: npt.NDArray[np.bool_]) -> P
     return Parts(np.flatnonzero(~tested & ~validated), np.flatnonzero(validated), np.flatnonzero(tested))
 
 
-def _check_size(split: Split, name: str, size: int | float, *, zero: bool) -> None:
-    if isinstance(size, bool) or not isinstance(size, int | float):
+def _check_size(split: Split, name: str, size: float, *, zero: bool) -> None:
+    if not is_number(size):
         raise DataError(
             f"{type(split).__name__}: {name} is {size!r}; give a float below 1 (a fraction) or an int (a number)."
         )
-    if size < 0 or (size == 0 and not zero) or (isinstance(size, float) and size >= 1):
+    smallest_fits = size >= 0 if zero else size > 0
+    if not (smallest_fits and (is_int(size) or size < 1)):
         raise DataError(
             f"{type(split).__name__}: {name} is {size!r}; give a fraction {'from' if zero else 'above'} 0 and "
             "below 1 as a float, or a number of interactions as an int."
         )
 
 
-def _check_sum(split: Split, *sizes: int | float) -> None:
+def _check_sum(split: Split, *sizes: float) -> None:
     if sum(size for size in sizes if isinstance(size, float)) >= 1:
         raise DataError(f"{type(split).__name__}: test and validation take everything; nothing is left to train on.")
 
 
 def _check_folds(split: Split, num_folds: int) -> None:
-    if isinstance(num_folds, bool) or not isinstance(num_folds, int) or num_folds < 2:
+    if not is_int(num_folds) or num_folds < _FEWEST_FOLDS:
         raise DataError(f"{type(split).__name__}: num_folds is {num_folds!r}; give an int of at least 2.")
 
 
-def _refuse_short_users(
-    split: Split, interactions: Interactions, counts: npt.NDArray[np.int64], needed: npt.NDArray[np.int64]
-) -> None:
-    short = np.flatnonzero(counts < needed)
+def _refuse_short_users(split: Split, interactions: Interactions, needed: Callable[[Counts], Counts]) -> None:
+    counts = _counts(interactions)
+    short = np.flatnonzero(counts < needed(counts))
     if len(short) == 0:
         return
-    named = ", ".join(f"{interactions.user_ids[user]!r} has {counts[user]}" for user in short[:5])
-    more = f", and {len(short) - 5} more" if len(short) > 5 else ""
-    most = int(needed[short].max())
+    named = ", ".join(f"{interactions.user_ids[user]!r} has {counts[user]}" for user in short[:_NAMED_USERS])
+    more = f", and {len(short) - _NAMED_USERS} more" if len(short) > _NAMED_USERS else ""
+    # What a fraction takes grows with the user, so enough for these users may be too few for the next larger ones.
+    sizes = np.arange(1, max(1000, 2 * int(needed(counts).max())))
+    enough = int(sizes[sizes < needed(sizes)].max()) + 1
     raise DataError(
         f"{split}: {len(short)} of {len(counts)} users have too few interactions for every part: user {named}{more}; "
-        f"this split needs {most}. Pipe CorePruning({most}) before it, or choose fewer folds or smaller parts."
+        f"this split needs {enough}. Pipe CorePruning({enough}) before it, or choose fewer folds or smaller parts."
     )
 
 
 def _refuse_short_data(split: Split, n: int, needed: int) -> None:
     if n < needed:
-        raise DataError(f"{split}: the dataset has {n} interactions, but this split needs at least {needed}.")
+        raise DataError(
+            f"{split}: the dataset has {n} interactions, but this split needs at least {needed}. "
+            "Choose fewer folds or smaller parts, or prune less before it."
+        )

@@ -7,7 +7,6 @@ worker that joins later would see a moving store), and where nothing is pending 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -82,22 +81,16 @@ class Distribution:
 
 
 def _has_bench_files(config: pytest.Config) -> bool:
-    """Whether the run may collect a bench file; without one the controller leaves everything to xdist."""
+    """Whether the run may collect a benchmark; without one the controller leaves everything to xdist."""
     skipped = [*config.getini("norecursedirs"), "__pycache__"]
-    return any(
-        fnmatch(name, BENCH_FILES) for argument in config.args for name in _names(_path(config, argument), skipped)
-    )
+    return any(_leads_to_bench(config.invocation_params.dir / one.split("::")[0], skipped) for one in config.args)
 
 
-def _path(config: pytest.Config, argument: str) -> Path:
-    return config.invocation_params.dir / argument.split("::")[0]
-
-
-def _names(path: Path, skipped: list[str]) -> Iterator[str]:
-    if not path.is_dir():
-        yield path.name
+def _leads_to_bench(path: Path, skipped: list[str]) -> bool:
+    if path.is_file():
+        return fnmatch(path.name, BENCH_FILES) or b"omnibench" in path.read_bytes()
     for _, directories, files in os.walk(path):
-        yield from files
+        if any(fnmatch(name, BENCH_FILES) for name in files):
+            return True
         directories[:] = [name for name in directories if not any(fnmatch(name, pattern) for pattern in skipped)]
-
-
+    return False

@@ -34,9 +34,9 @@ class Summary:
 
         lower = {label for one in told for label in one["lower_is_better"]}
         writer = terminalreporter._tw
-        for table in tables(_merged(told), lower):
+        for table in tables(_merged(told), lower, writer.fullwidth):
             terminalreporter.write_line("")
-            terminalreporter.write_line(render(table, writer.fullwidth, colour=writer.hasmarkup))
+            terminalreporter.write_line(render(table, colour=writer.hasmarkup))
         terminalreporter.write_line(f"Results and predictions: {checkpoint_dir(self.config)}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -14,9 +15,14 @@ from omnibench.evaluation import Result
 
 _DECIMALS = 4
 _BEST = "bold green"
+_GAP = 3
+"""Characters between columns."""
+_UNLIMITED = 10_000
 
 
-def tables(results: Sequence[Result], lower_is_better: Collection[str] = ()) -> list[Table]:
+def tables(
+    results: Sequence[Result], lower_is_better: Collection[str] = (), width: int | None = None
+) -> list[Table]:
     """Return one table per dataset, titled e.g. ``MovieLens100K-a3f8e2c1: Evaluation Results``.
 
     The fold column is there when the dataset has folds; rows of mean and standard deviation then follow an
@@ -25,21 +31,45 @@ def tables(results: Sequence[Result], lower_is_better: Collection[str] = ()) -> 
     Args:
         results: All results, in the order of their rows.
         lower_is_better: The columns where the smallest value is the best.
+        width: Characters per line; a dataset with more metrics than fit gets several tables, because a number
+            that is cut off is worse than none. Without it every dataset gets one.
     """
-    return [
-        _table(dataset, [result for result in results if result.dataset == dataset], lower_is_better)
-        for dataset in dict.fromkeys(result.dataset for result in results)
-    ]
+    found = []
+    for dataset in dict.fromkeys(result.dataset for result in results):
+        rows = [result for result in results if result.dataset == dataset]
+        labels = list(dict.fromkeys(label for result in rows for label in result.metrics))
+        for group in _groups(rows, labels, width):
+            title = f"{dataset}: Evaluation Results"
+            found.append(_table(title, rows, group, lower_is_better, legend=group[-1] == labels[-1]))
+    return found
 
 
-def _table(dataset: str, results: list[Result], lower_is_better: Collection[str]) -> Table:
-    labels = list(dict.fromkeys(label for result in results for label in result.metrics))
+def _groups(rows: list[Result], labels: list[str], width: int | None) -> list[list[str]]:
+    """Cut the metric columns into groups that fit beside the algorithm and fold columns."""
+    if width is None:
+        return [labels]
+    taken = max(len("Algorithm"), *(len(row.algorithm) for row in rows)) + len("Fold") + 4 * _GAP
+    groups: list[list[str]] = [[]]
+    left = width - taken
+    for label in labels:
+        needed = max(len(label), _DECIMALS + len("*0.")) + _GAP
+        if needed > left and groups[-1]:
+            groups.append([])
+            left = width - taken
+        groups[-1].append(label)
+        left -= needed
+    return groups
+
+
+def _table(
+    title: str, results: list[Result], labels: list[str], lower_is_better: Collection[str], *, legend: bool
+) -> Table:
     by_algorithm: dict[str, list[Result]] = {}
     for result in results:
         by_algorithm.setdefault(result.algorithm, []).append(result)
     folded = any(result.fold is not None for result in results)
     best = {label: _best(by_algorithm, label, label not in lower_is_better) for label in labels}
-    table = Table(title=f"{dataset}: Evaluation Results", box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column("Algorithm", no_wrap=True)
     if folded:
         table.add_column("Fold", justify="right", no_wrap=True)
@@ -57,8 +87,11 @@ def _table(dataset: str, results: list[Result], lower_is_better: Collection[str]
             means = [_mean_cell(rows, label, marked=algorithm in best[label]) for label in labels]
             table.add_row(Text(""), Text("mean"), *means)
             table.add_row(Text(""), Text("std"), *(_spread_cell(rows, label) for label in labels), end_section=True)
-    legend = "* best of its column" + (" (of the means); std is over folds, n - 1" if folded else "")
-    table.caption, table.caption_justify = legend, "left"
+    if legend:
+        notes = ["* best of its column" + (" (of the means); std is over folds, n - 1" if folded else "")]
+        configurations = {row.algorithm: row.configuration.partition("(")[2].rstrip(")") for row in results}
+        notes += [f"{algorithm}: {given}" for algorithm, given in configurations.items() if given]
+        table.caption, table.caption_justify = Text("\n".join(notes), style="dim"), "left"
     return table
 
 
@@ -97,19 +130,19 @@ def _marked(text: str, *, marked: bool) -> Text:
     return Text(f"*{text}", style=_BEST) if marked else Text(text)
 
 
-def render(table: Table, width: int, *, colour: bool) -> str:
-    """Return a table as text, as wide as it needs to be but never losing a digit to a narrow terminal.
+def render(table: Table, *, colour: bool) -> str:
+    """Return a table as text, as wide as it is.
 
     Args:
         table: One of ``tables``.
-        width: The terminal's width in characters.
         colour: Whether to use colour.
     """
-    console = Console(width=max(width, 20), force_terminal=colour, no_color=not colour, color_system="standard")
-    needed = console.measure(table).maximum
-    console = Console(
-        width=max(width, needed), force_terminal=colour, no_color=not colour, color_system="standard" if colour else None
-    )
+    options: dict[str, Any] = {"force_terminal": colour, "no_color": not colour}
+    console = Console(width=_UNLIMITED, **options)
+    notes, table.caption = table.caption, None  # rich would wrap it to the table's width
+    console = Console(width=console.measure(table).maximum, color_system="standard" if colour else None, **options)
     with console.capture() as capture:
         console.print(table)
-    return capture.get().rstrip("\n")
+    table.caption = notes
+    lines = [line.rstrip() for line in capture.get().rstrip().splitlines()]
+    return "\n".join([*lines, *str(notes or "").splitlines()])

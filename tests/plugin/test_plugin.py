@@ -17,6 +17,11 @@ def lines(result: pytest.RunResult, pattern: str) -> list[str]:
     return [line for line in result.stdout.lines if re.search(pattern, line)]
 
 
+def summary(result: pytest.RunResult) -> dict[str, int]:
+    """What the last line of a run counts."""
+    return result.parse_summary_nouns(result.stdout.lines)
+
+
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_computes_once_then_everything_is_cached(project: Project, workers: str) -> None:
     """The first run computes every item and prints the table; the second computes nothing and prints the same."""
@@ -25,7 +30,7 @@ def test_computes_once_then_everything_is_cached(project: Project, workers: str)
     first.stdout.fnmatch_lines(["*2 items: 0 done, 0 failed, 2 pending*", "tiny-*: Evaluation Results*"])
     assert project.count_fits() == 2
     second = project.run("-n", workers)
-    assert second.parse_summary_nouns(second.stdout.lines) == {"cached": 2}
+    assert summary(second) == {"cached": 2}
     assert second.ret == 0
     second.stdout.fnmatch_lines(["*2 items: 2 done, 0 failed, 0 pending*"])
     assert project.count_fits() == 2
@@ -42,7 +47,7 @@ def test_ids_name_dataset_configuration_and_fold(project: Project) -> None:
     project.run(ids[1]).assert_outcomes(passed=1)
     selected = project.run("-k", "fold_0 and Popular")
     selected.assert_outcomes(passed=1, deselected=1)
-    assert project.run("-k", "fold_0").parse_summary_nouns(["1 cached"]) == {"cached": 1}
+    assert summary(project.run("-k", "fold_0")) == {"cached": 1, "deselected": 1}
 
 
 def test_collect_only_touches_no_store(project: Project) -> None:
@@ -79,7 +84,7 @@ def test_new_configuration_computes_only_itself(project: Project) -> None:
     project.run().assert_outcomes(passed=4)
     project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([0, 1, 2])})')
     result = project.run()
-    assert result.parse_summary_nouns(result.stdout.lines) == {"passed": 2, "cached": 4}
+    assert summary(result) == {"passed": 2, "cached": 4}
     assert project.count_fits() == 2 + 4 + 2
 
 
@@ -104,12 +109,12 @@ def test_failure_names_phase_and_is_retried(project: Project, workers: str) -> N
     first.stdout.fnmatch_lines(["*in fit*", "*Run only this item: pytest *bench_tiny.py::bench_tiny::tiny-*"])
     assert first.ret == 1
     skipping = project.run("-n", workers, "--omnirec-failed=skip", "-rs")
-    assert skipping.parse_summary_nouns(skipping.stdout.lines) == {"skipped": 2, "cached": 2}
+    assert summary(skipping) == {"skipped": 2, "cached": 2}
     skipping.stdout.fnmatch_lines(["*4 items: 2 done, 2 failed, 0 pending*"])
     skipping.stdout.fnmatch_lines(["*SKIPPED*Fit failed: RuntimeError: the algorithm is broken*"])
     flag.touch()
     retried = project.run("-n", workers)
-    assert retried.parse_summary_nouns(retried.stdout.lines) == {"passed": 2, "cached": 2}
+    assert summary(retried) == {"passed": 2, "cached": 2}
 
 
 @pytest.mark.parametrize(("how", "said"), [("segfault", "was killed by SIGSEGV"), ("exit", "exit status 3")])
@@ -156,7 +161,7 @@ def test_last_failed_and_exitfirst(project: Project) -> None:
     first.stdout.fnmatch_lines(["*stopping after 1 failures*"])
     project.run()
     again = project.run("--lf", "-n", "2")
-    again.assert_outcomes(failed=2, deselected=0)
+    again.assert_outcomes(failed=2, deselected=2)
     assert "Popular" not in "".join(lines(again, "FAILED"))
 
 
@@ -260,7 +265,7 @@ def test_ordinary_tests_run_beside_benchmarks(project: Project) -> None:
     project.pytester.makepyfile(test_plain="def test_one(): ...\ndef test_two(): assert 0")
     for expected in ({"passed": 3, "failed": 1}, {"passed": 1, "failed": 1, "cached": 2}):
         result = project.run("-n", "2")
-        assert result.parse_summary_nouns(result.stdout.lines) == expected
+        assert summary(result) == expected
 
 
 def test_benchmark_in_a_test_file(project: Project) -> None:

@@ -1,0 +1,149 @@
+"""Interrupted runs: what was committed stays, what was in flight is computed again, nobody is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from projects import Project
+
+PLAN = 'plan.add_algorithm(Popular); plan.add_algorithm(Slow, {"seconds": 3.0})'
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for a condition; fail when it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail("waited in vain")
+        time.sleep(0.02)
+
+
+def processes_with(text: str) -> list[int]:
+    """The processes whose environment or command line mentions a text."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            told = (directory / "environ").read_bytes() + (directory / "cmdline").read_bytes()
+            if text.encode() in told and "Z" not in (directory / "stat").read_text().rpartition(")")[2].split()[0]:
+                found.append(int(directory.name))
+    return found
+
+
+@contextlib.contextmanager
+def started(project: Project, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A run of pytest in its own process group, killed at the end if it is still there."""
+    with (project.pytester.path / "run.txt").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-v", *arguments],
+            cwd=project.pytester.path,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_kill_9_in_fit_loses_only_that_fit(project: Project, workers: str) -> None:
+    """After kill -9 during a Fit no guest survives, and the next run computes only what was not recorded."""
+    project.bench(plan=PLAN)
+    marker = str(project.fits)
+    with started(project, "-n", workers) as run:
+        wait_until(lambda: project.count_fits("begin-") >= 1)
+        finished = project.count_fits("fit-")
+        run.kill()
+        run.wait()
+        wait_until(lambda: processes_with(marker) == [os.getpid()] or not processes_with(marker), 20)
+    interrupted = project.count_fits("begin-")
+    again = project.run()
+    counted = again.parse_summary_nouns(again.stdout.lines)
+    assert sum(counted.values()) == 4
+    assert set(counted) <= {"passed", "cached"}
+    assert project.count_fits("begin-") <= 2 + interrupted
+    assert finished <= project.count_fits("fit-") <= 4 + 2
+    table = [line for line in again.stdout.lines if "mean" in line]
+    cached = project.run()
+    assert cached.parse_summary_nouns(cached.stdout.lines) == {"cached": 4}
+    assert [line for line in cached.stdout.lines if "mean" in line] == table
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_ctrl_c_ends_guests_and_the_next_run_goes_on(project: Project, workers: str) -> None:
+    """Ctrl-C stops the run soon, without orphans; items finished before are cached afterwards."""
+    project.bench(plan=PLAN)
+    marker = str(project.fits)
+    with started(project, "-n", workers) as run:
+        wait_until(lambda: project.count_fits("begin-") >= 1)
+        os.killpg(run.pid, signal.SIGINT)
+        wait_until(lambda: run.poll() is not None, 20)
+        assert run.returncode == 2
+        if sys.platform == "linux":
+            wait_until(lambda: processes_with(marker) in ([], [os.getpid()]), 20)
+    again = project.run()
+    counted = again.parse_summary_nouns(again.stdout.lines)
+    assert sum(counted.values()) == 4
+    assert set(counted) <= {"passed", "cached"}
+
+
+def test_two_runs_share_the_work(project: Project) -> None:
+    """Two runs on one store at once compute each item once; both end with all results."""
+    project.bench(plan='plan.add_algorithm(Slow, {"seconds": 1.0, "tag": Grid([1, 2])})')
+    with started(project) as first:
+        second = project.run()
+        wait_until(lambda: first.poll() is not None)
+        assert first.returncode == 0
+    assert second.ret == 0
+    assert project.count_fits("begin-") == 4
+    assert sum(second.parse_summary_nouns(second.stdout.lines).values()) == 4
+
+
+def test_damaged_predictions_are_set_aside_and_computed_again(project: Project) -> None:
+    """A prediction file that differs from its record is never evaluated: it is set aside and made anew."""
+    project.run().assert_outcomes(passed=2)
+    root = project.pytester.path / "checkpoints"
+    (victim,) = root.glob("tiny-*/Popular-*/fold_1/predictions-*.npy")
+    content = bytearray(victim.read_bytes())
+    content[-5] ^= 1
+    victim.write_bytes(content)
+    project.bench(metrics="MRR(10)")
+    result = project.run()
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*predictions-*.npy differs from its record and was set aside*"])
+    assert len(list(victim.parent.glob("*.damaged-*"))) == 1
+    assert project.count_fits() == 2, "the model was intact, so only Predict ran again"
+
+
+def test_damaged_model_is_fitted_again(project: Project) -> None:
+    """A model file that differs from its record is never loaded."""
+    project.run().assert_outcomes(passed=2)
+    (victim,) = (project.pytester.path / "checkpoints").glob("tiny-*/Popular-*/fold_0/model.pkl")
+    victim.write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
+    project.bench(metrics="NDCG(30)")
+    project.run().assert_outcomes(passed=2)
+    assert project.count_fits() == 3
+    assert not list(project.pytester.path.rglob("pwned"))
+
+
+def test_missing_dataset_is_prepared_again(project: Project) -> None:
+    """When a prepared dataset loses a file, it is prepared again, to the same numbers."""
+    project.run().assert_outcomes(passed=2)
+    (victim,) = (project.pytester.path / "checkpoints" / "datasets").glob("tiny-*/item.npy")
+    before = victim.read_bytes()
+    victim.unlink()
+    project.bench(metrics="NDCG([5, 10]), HR(10), MAP(5)")
+    project.run().assert_outcomes(passed=2)
+    assert victim.read_bytes() == before
