@@ -1,1 +1,42 @@
+"""What several tests need: a small project with benchmarks, and the frameworks' environments."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from projects import Project
+
 pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with a bench file of two items that pass."""
+    from projects import Project
+
+    made = Project(pytester)
+    monkeypatch.setenv("COUNT_FITS_IN", str(made.fits))
+    ours = ("OMNIREC_", "PYTEST_ADDOPTS", "PYTEST_XDIST_")
+    for name in [name for name in os.environ if name.startswith(ours)]:
+        monkeypatch.delenv(name)
+    made.bench()
+    return made
+
+
+@pytest.fixture(scope="session")
+def environment_python() -> Callable[[str], Path]:
+    """Return the interpreter of a framework's isolated environment, building it when it is missing."""
+    from omnibench.runners.environments import environment_of
+    from omnibench.runners.registry import get_runner
+
+    def find(framework: str) -> Path:
+        return environment_of(get_runner(framework)).ensure(lambda line: print(line, file=sys.stderr))
+
+    return find

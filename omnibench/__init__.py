@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from omnibench.coordinator import Coordinator as Coordinator
-    from omnibench.coordinator import ItemsFailed as ItemsFailed
+    from omnibench.coordinator import ItemsFailedError as ItemsFailedError
     from omnibench.data.dataset import FoldedData as FoldedData
     from omnibench.data.dataset import Pipe as Pipe
     from omnibench.data.dataset import RawData as RawData
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 # Every pytest session of an environment imports this package for its plugin, so nothing else is imported
 # until it is used.
 _HOMES = {
-    "coordinator": ("Coordinator", "ItemsFailed"),
+    "coordinator": ("Coordinator", "ItemsFailedError"),
     "data.dataset": ("FoldedData", "Pipe", "RawData", "RecSysDataSet", "SplitData"),
     "data.preprocess": ("CorePruning", "MakeImplicit", "Subsample"),
     "data.sources": ("from_file", "from_frame", "load_dataset", "register_dataset"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.errors import EvaluationError, nearest
 from omnibench.experiment import DEFAULT_LIST_LENGTH, Experiment
 from omnibench.metrics.base import Metric
+from omnibench.metrics.ranking import RankingMetric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,12 +62,18 @@ class Evaluator:
     """
 
     def __init__(self, *metrics: Metric) -> None:
-        for metric in metrics:
+        given: tuple[Any, ...] = metrics
+        for metric in given:
             if not isinstance(metric, Metric):
                 hint = f"; write {metric.__name__}(...)" if isinstance(metric, type) else ""
                 raise EvaluationError(f"{metric!r} is no metric{hint}.")
         self.metrics = metrics
-        self.results: list[Result] = []
+        self._results: dict[tuple[str, str, int | None], Result] = {}
+
+    @property
+    def results(self) -> list[Result]:
+        """The results so far, in the order in which they came."""
+        return list(self._results.values())
 
     @property
     def columns(self) -> list[tuple[Metric, str]]:
@@ -87,13 +94,11 @@ class Evaluator:
     @property
     def list_length(self) -> int:
         """How many recommendations per user are needed: 20, or the largest k."""
-        return max([DEFAULT_LIST_LENGTH, *(k for metric in self.metrics for k in getattr(metric, "k", ()))])
+        return max([DEFAULT_LIST_LENGTH, *(k for one in self.metrics if isinstance(one, RankingMetric) for k in one.k)])
 
     def add(self, result: Result) -> None:
         """Take in a result; one of the same item replaces it."""
-        same = (result.dataset, result.algorithm, result.fold)
-        self.results = [one for one in self.results if (one.dataset, one.algorithm, one.fold) != same]
-        self.results.append(result)
+        self._results[result.dataset, result.algorithm, result.fold] = result
 
     def to_frame(self) -> pd.DataFrame:
         """Return all results, one row per dataset, algorithm, fold and metric.
@@ -126,4 +131,3 @@ class Evaluator:
         from omnibench.report.terminal import tables
 
         return tables(self.results, self.lower_is_better)
-

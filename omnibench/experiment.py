@@ -79,7 +79,9 @@ class Experiment:
 
 def eval_key(predictions_sha256: str, test_digest: str, metric: Metric, label: str) -> str:
     """Identifies one metric of one item: what was predicted, what was true, and the metric."""
-    return digest(["eval/1", {"predictions": predictions_sha256, "test": test_digest, "metric": metric.identity(label)}])
+    return digest(
+        ["eval/1", {"predictions": predictions_sha256, "test": test_digest, "metric": metric.identity(label)}]
+    )
 
 
 def experiments(
@@ -104,6 +106,8 @@ def experiments(
     Raises:
         DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
     """
+    if not isinstance(datasets, RecSysDataSet | Iterable):
+        raise DataError(f"{datasets!r} is no dataset; make one with load_dataset, from_frame or from_file.")
     listed = [datasets] if isinstance(datasets, RecSysDataSet) else list(datasets)
     if not listed:
         raise DataError("there is no dataset to benchmark on; give one or several.")
@@ -114,7 +118,7 @@ def experiments(
         _check_dataset(dataset, metrics)
         for configuration in configurations:
             _check_feedback(dataset, configuration)
-    found = {}
+    found: dict[str, Experiment] = {}
     for dataset in listed:
         for configuration in configurations:
             for fold in range(dataset.folds or 1):

@@ -15,13 +15,14 @@ from omnibench.errors import PlanError
 
 @dataclass(frozen=True)
 class OwnAlgorithm:
-    """A class of the user's with ``fit(train)`` and ``recommend(users, k)`` or ``predict(users, items)``.
+    """A class of the user's own, with ``fit(train)`` and ``recommend(users, k)`` or ``predict(users, items)``.
 
     Attributes:
         module: The name under which its module is imported.
         file: The module's file.
         name: The class's name in the module.
-        code: Its ``version`` if it has one, else a digest of its source without comments and layout.
+        code: Its ``version`` if it has one, else a digest of its source without comments and layout, and of
+            the source of its bases in the same module.
         parameters: The names its constructor takes, or None when it takes any.
         ranks: Whether it can recommend.
         rates: Whether it can predict ratings.
@@ -73,10 +74,11 @@ class OwnAlgorithm:
 
 def _code(algorithm: type) -> str:
     version = algorithm.__dict__.get("version")
-    if version is not None:
+    if isinstance(version, str | int | float):  # a method or property of that name says nothing stable
         return f"version {version}"
+    here = [one for one in algorithm.__mro__ if one.__module__ == algorithm.__module__]
     try:
-        source = textwrap.dedent(inspect.getsource(algorithm))
+        source = "\n".join(textwrap.dedent(inspect.getsource(one)) for one in here)
     except (OSError, TypeError) as error:
         raise PlanError(
             f"the source of {algorithm.__qualname__} cannot be read ({error}); give the class a `version` attribute "
@@ -87,9 +89,14 @@ def _code(algorithm: type) -> str:
 
 
 def _parameters(algorithm: type) -> tuple[str, ...] | None:
-    parameters = inspect.signature(algorithm).parameters.values()
+    try:
+        parameters = inspect.signature(algorithm).parameters.values()
+    except (TypeError, ValueError):  # a constructor that is not written in Python
+        return None
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
     return tuple(
-        parameter.name for parameter in parameters if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        parameter.name
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     )

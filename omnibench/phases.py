@@ -195,8 +195,8 @@ def export_predictions(dataset: Path, predictions: Path, directory: Path) -> Pat
     rating for rating predictions.
     """
     rows = np.load(predictions, allow_pickle=False)
-    users = np.array(read_ids(dataset, "users") + [None], dtype=object)
-    items = np.array(read_ids(dataset, "items") + [None], dtype=object)
+    users = np.array([*read_ids(dataset, "users"), None], dtype=object)
+    items = np.array([*read_ids(dataset, "items"), None], dtype=object)
     if "rating" in (rows.dtype.names or ()):
         columns = {"user": users[rows["user"]], "item": items[rows["item"]], "rating": rows["rating"]}
     else:

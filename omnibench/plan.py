@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +13,7 @@ from typing import Any
 from omnibench.errors import KeyValueError, PlanError, nearest
 from omnibench.keys import canonical, digest, display
 from omnibench.own import OwnAlgorithm
-from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner
+from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
 
 
 @dataclass(frozen=True, init=False)
@@ -24,15 +26,16 @@ class Grid:
         values: At least one value; repeated ones count once.
 
     Raises:
-        PlanError: There is no value.
+        PlanError: There is no value, or one that has no canonical form.
     """
 
     values: tuple[Any, ...]
 
     def __init__(self, values: Sequence[Any]) -> None:
-        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+        given: Any = values  # a set, which has no order, and a text come from callers without a type checker
+        if isinstance(given, str | bytes) or not isinstance(given, Sequence) or not given:
             raise PlanError(f"Grid got {values!r}; give a list of at least one value, e.g. Grid([20, 40]).")
-        unique = {_canonical(value, "a value of a Grid"): value for value in values}
+        unique = {_canonical(value, "a value of a Grid"): copy.deepcopy(value) for value in values}
         object.__setattr__(self, "values", tuple(unique.values()))
 
 
@@ -131,7 +134,7 @@ class ExperimentPlan:
                 f"the plan {self.plan_name!r} has {name} already; change it with update_algorithm, replace it with "
                 "add_algorithm(..., force=True), or give several values as Grid([...])."
             )
-        parameters = dict(config or {})
+        parameters = _copied(name, {} if config is None else config)
         _check_parameters(name, runner, bare, own, parameters)
         self._entries[name] = (runner, bare, parameters, own)
 
@@ -142,22 +145,19 @@ class ExperimentPlan:
             PlanError: The plan does not have it, or a hyperparameter does not exist.
         """
         name, runner, bare, parameters, own = self._entry(algorithm)
-        changed = {**parameters, **config}
+        changed = {**parameters, **_copied(name, config)}
         _check_parameters(name, runner, bare, own, changed)
         self._entries[name] = (runner, bare, changed, own)
 
     def get_algorithm_config(self, algorithm: str | type) -> dict[str, Any]:
         """Return a copy of an algorithm's hyperparameters, grids unexpanded."""
-        return dict(self._entry(algorithm)[3])
+        return copy.deepcopy(self._entry(algorithm)[3])
 
-    def _entry(
-        self, algorithm: str | type
-    ) -> tuple[str, RunnerInfo, str, dict[str, Any], OwnAlgorithm | None]:
+    def _entry(self, algorithm: str | type) -> tuple[str, RunnerInfo, str, dict[str, Any], OwnAlgorithm | None]:
         name, _ = _resolve(algorithm)
         if name not in self._entries:
-            raise PlanError(
-                f"the plan {self.plan_name!r} has no {name}{nearest(name, self._entries)}; add it with add_algorithm."
-            )
+            near = nearest(name, self._entries)
+            raise PlanError(f"the plan {self.plan_name!r} has no {name}{near}; add it with add_algorithm.")
         return (name, *self._entries[name])
 
     def configurations(self) -> list[Configuration]:
@@ -181,7 +181,14 @@ class ExperimentPlan:
 def _points(parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     choices = [value.values if isinstance(value, Grid) else (value,) for value in parameters.values()]
     for point in itertools.product(*choices):
-        yield dict(zip(parameters, point, strict=True))
+        yield copy.deepcopy(dict(zip(parameters, point, strict=True)))
+
+
+def _copied(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy hyperparameters, so that a list that the user changes later does not change the plan."""
+    if not isinstance(config, Mapping):
+        raise PlanError(f"{name}: the hyperparameters are {config!r}; give a dictionary, e.g. {{'k': 20}}.")
+    return copy.deepcopy(dict(config))
 
 
 def _resolve(algorithm: str | type) -> tuple[str, tuple[RunnerInfo, str, OwnAlgorithm | None]]:
@@ -194,10 +201,14 @@ def _resolve(algorithm: str | type) -> tuple[str, tuple[RunnerInfo, str, OwnAlgo
             f"{algorithm!r} is no algorithm; give a member such as LensKit.ItemKNNScorer, a name such as "
             "'LensKit.ItemKNNScorer', or a class of your own."
         )
-    framework, _, bare = str(algorithm).partition(".")
-    if not bare:
-        raise PlanError(f"{algorithm!r} names no framework; write 'LensKit.{framework}' or the like.")
+    framework, dot, bare = str(algorithm).partition(".")
+    if not dot:
+        having = [runner.name for runner in runners() if framework in runner.catalogue["algorithms"]]
+        examples = " or ".join(repr(f"{name}.{framework}") for name in having) or "e.g. 'LensKit.ItemKNNScorer'"
+        raise PlanError(f"{framework!r} is not a framework and an algorithm; write {examples}.")
     runner = get_runner(framework)
+    if not runner.distribution:
+        raise PlanError(f"{algorithm!r} is an algorithm of your own; give the class itself, not its name.")
     algorithm_info(runner, bare)
     return f"{framework}.{bare}", (runner, bare, None)
 
@@ -207,13 +218,30 @@ def _check_parameters(
 ) -> None:
     known = own.parameters if own else algorithm_info(runner, bare)["parameters"]
     for parameter, value in parameters.items():
+        if not isinstance(parameter, str):
+            raise PlanError(f"{name}: the hyperparameter {parameter!r} is no text; write its name in quotes.")
         if known is not None and parameter not in known:
             raise PlanError(
-                f"{name} has no hyperparameter {parameter!r}{nearest(str(parameter), known)}; "
+                f"{name} has no hyperparameter {parameter!r}{nearest(parameter, known)}; "
                 f"it has {', '.join(known) or 'none'}."
             )
         for one in value.values if isinstance(value, Grid) else (value,):
             _canonical(one, f"{name}: {parameter}")
+            _refuse_objects(one, f"{name}: {parameter}")
+
+
+def _refuse_objects(value: Any, where: str) -> None:
+    """Refuse what has a canonical form but cannot be handed to a framework."""
+    if isinstance(value, Grid):
+        raise PlanError(f"{where} has a Grid inside a value; only a whole hyperparameter can be one.")
+    if dataclasses.is_dataclass(value):
+        raise PlanError(f"{where} is or has {value!r} of type {type(value).__name__}; give plain values.")
+    if isinstance(value, Mapping):
+        for one in value.values():
+            _refuse_objects(one, where)
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        for one in value:
+            _refuse_objects(one, where)
 
 
 def _canonical(value: Any, where: str) -> str:

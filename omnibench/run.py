@@ -31,7 +31,7 @@ def run_omnirec(
 
     Raises:
         OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
-        ItemsFailed: Some items failed; raised after all others are done.
+        ItemsFailedError: Some items failed; raised after all others are done.
     """
     with Coordinator(checkpoint_dir, tmp_dir) as coordinator:
         return coordinator.run(datasets, plan, evaluator)

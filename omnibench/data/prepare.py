@@ -50,7 +50,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     _write_ids(directory / "items.json", rows.item_ids)
     for number, parts in enumerate(folds):
         fold = directory / f"fold_{number}"
-        fold.mkdir()
+        fold.mkdir(mode=0o700)
         for name, part in parts._asdict().items():
             np.save(fold / f"{name}.npy", part, allow_pickle=False)
     manifest = {

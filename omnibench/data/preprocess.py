@@ -87,7 +87,7 @@ class MakeImplicit(Preprocessing):
                 f"for a rating give an int, e.g. MakeImplicit({round(self.threshold)})."
             )
 
-    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:  # noqa: ARG002 - nothing random
+    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
         rating = interactions.rating
         if rating is None:
             return interactions
@@ -121,7 +121,7 @@ class CorePruning(Preprocessing):
         if not is_int(self.core) or self.core < 1:
             raise DataError(f"CorePruning: core is {self.core!r}; give an int of at least 1.")
 
-    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:  # noqa: ARG002 - nothing random
+    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
         kept = interactions
         while len(kept):
             users = np.bincount(kept.user, minlength=len(kept.user_ids))

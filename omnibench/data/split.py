@@ -153,8 +153,9 @@ class UserCrossValidation(Split):
 
     def _needed(self, counts: Counts) -> Counts:
         """Return how many interactions every part takes of users with so many; training takes at least one."""
-        largest_fold: Counts = -(-counts // self.num_folds)
-        return np.maximum(self.num_folds, largest_fold + _share(self.validation_size, counts) + 1)
+        largest_fold = -(-counts // self.num_folds)
+        needed: Counts = np.maximum(self.num_folds, largest_fold + _share(self.validation_size, counts) + 1)
+        return needed
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,7 @@ def _check_size(split: Split, name: str, size: float, *, zero: bool) -> None:
 
 
 def _check_sum(split: Split, *sizes: float) -> None:
-    if sum(size for size in sizes if isinstance(size, float)) >= 1:
+    if sum(size for size in sizes if not is_int(size)) >= 1:
         raise DataError(f"{type(split).__name__}: test and validation take everything; nothing is left to train on.")
 
 

@@ -92,7 +92,14 @@ class RankingMetric(Metric):
 
 
 def _discounts(k: int) -> Values:
-    return 1.0 / np.log2(np.arange(2, k + 2))
+    discounts: Values = 1.0 / np.log2(np.arange(2, k + 2))
+    return discounts
+
+
+def _count(hits: Hits, k: int) -> Values:
+    """Relevant items among the first k."""
+    found: Values = hits.matrix[:, :k].sum(axis=1, dtype=np.float64)
+    return found
 
 
 class NDCG(RankingMetric):
@@ -106,35 +113,37 @@ class NDCG(RankingMetric):
         weights = _discounts(k)
         width = min(k, hits.matrix.shape[1])
         ideal = np.cumsum(weights)[np.minimum(hits.relevant, k) - 1]
-        return hits.matrix[:, :width] @ weights[:width] / ideal
+        gain: Values = hits.matrix[:, :width] @ weights[:width]
+        relative: Values = gain / ideal
+        return relative
 
 
 class HR(RankingMetric):
     """Hit rate: 1 when any of the first k items is relevant, else 0 (trec_eval's ``success``)."""
 
     def per_user(self, hits: Hits, k: int) -> Values:
-        return hits.matrix[:, :k].any(axis=1).astype(np.float64)
+        return np.minimum(_count(hits, k), 1.0)
 
 
 class Recall(RankingMetric):
     """Relevant items among the first k, divided by all relevant items (trec_eval's ``recall``)."""
 
     def per_user(self, hits: Hits, k: int) -> Values:
-        return hits.matrix[:, :k].sum(axis=1) / hits.relevant
+        return _count(hits, k) / hits.relevant
 
 
 class RecallCapped(RankingMetric):
     """Relevant items among the first k, divided by min(k, relevant): what OmniRec and LensKit call Recall."""
 
     def per_user(self, hits: Hits, k: int) -> Values:
-        return hits.matrix[:, :k].sum(axis=1) / np.minimum(hits.relevant, k)
+        return _count(hits, k) / np.minimum(hits.relevant, k)
 
 
 class Precision(RankingMetric):
     """Relevant items among the first k, divided by k however short the list (trec_eval's ``P``)."""
 
     def per_user(self, hits: Hits, k: int) -> Values:
-        return hits.matrix[:, :k].sum(axis=1) / k
+        return _count(hits, k) / k
 
 
 class MRR(RankingMetric):

@@ -25,7 +25,9 @@ class Errors:
     error: Values
 
 
-def errors_of(user: npt.NDArray[np.int32], truth: npt.NDArray[np.float32], predicted: npt.NDArray[np.float32]) -> Errors:
+def errors_of(
+    user: npt.NDArray[np.int32], truth: npt.NDArray[np.float32], predicted: npt.NDArray[np.float32]
+) -> Errors:
     """Compare predicted with true ratings of the same test pairs, all of shape (m,)."""
     users, row = np.unique(user, return_inverse=True)
     return Errors(users.astype(np.int32), row, predicted.astype(np.float64) - truth.astype(np.float64))

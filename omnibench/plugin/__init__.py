@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,13 +134,13 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     """Give reports of benchmark items what tables are made of."""
     report: Any = yield
     told = getattr(item, "told", None)
     if told is not None and report.when == "call":
         report.omnibench = told
-    return report  # type: ignore[return-value]  # pluggy's wrappers return the result
+    return report
 
 
 def pytest_report_teststatus(report: Any) -> tuple[str, str, Any] | None:

@@ -7,13 +7,16 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from omnibench.errors import OmnibenchError
 from omnibench.experiment import Experiment, experiments
 from omnibench.plugin.declare import Declaration, is_trivial
+
+if TYPE_CHECKING:
+    from omnibench.evaluation import Evaluator
 
 
 class BenchModule(pytest.Module):
@@ -43,13 +46,10 @@ class BenchFunction(pytest.Collector):
             self.keywords[mark.name] = mark
 
     def collect(self) -> Iterator[pytest.Item]:
-        from omnibench.evaluation import Evaluator
         from omnibench.plugin import bench_session
 
         try:
-            evaluator = self.declaration.evaluator
-            if not isinstance(evaluator, Evaluator):
-                raise OmnibenchError(f"the evaluator is {evaluator!r}; give an Evaluator, e.g. Evaluator(NDCG(10)).")
+            evaluator = self._checked_evaluator()
             self._check_signature()
             found = experiments(
                 self.declaration.datasets,
@@ -63,6 +63,14 @@ class BenchFunction(pytest.Collector):
             return
         for experiment in found:
             yield BenchItem.from_parent(self, name=experiment.name, experiment=experiment)
+
+    def _checked_evaluator(self) -> Evaluator:
+        from omnibench.evaluation import Evaluator
+
+        evaluator = self.declaration.evaluator
+        if not isinstance(evaluator, Evaluator):
+            raise OmnibenchError(f"the evaluator is {evaluator!r}; give an Evaluator, e.g. Evaluator(NDCG(10)).")
+        return evaluator
 
     def _check_signature(self) -> None:
         names = list(inspect.signature(self.function).parameters)

@@ -20,8 +20,7 @@ from omnibench.survey import DONE, State, count, look_up
 
 
 class BenchSession:
-    """What one process knows and holds while benchmarks run.
-"""
+    """What one process knows and holds while benchmarks run."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -118,7 +117,7 @@ class BenchSession:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        item.session._setupstate.teardown_exact(nextitem)
+        item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001 - as pytest's own protocol ends
         return True
 
     def _cached(self, item: BenchItem) -> Outcome:

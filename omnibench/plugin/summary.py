@@ -33,7 +33,7 @@ class Summary:
         from omnibench.report.terminal import render, tables
 
         lower = {label for one in told for label in one["lower_is_better"]}
-        writer = terminalreporter._tw
+        writer = terminalreporter._tw  # noqa: SLF001 - pytest offers the width and colour nowhere else
         for table in tables(_merged(told), lower, writer.fullwidth):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup))

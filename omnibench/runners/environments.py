@@ -197,7 +197,7 @@ def _lock_lines(runner: RunnerInfo) -> list[str]:
 
 @functools.cache
 def _find_links() -> dict[str, str]:
-    """uv's local wheel folders; pip's when uv has none, because uv does not read pip's configuration."""
+    """Return uv's local wheel folders; pip's when uv has none, because uv does not read pip's configuration."""
     links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS") or _pip_setting("global.find-links")
     return {"UV_FIND_LINKS": ",".join(links.replace(",", " ").split())} if links else {}
 

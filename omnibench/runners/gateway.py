@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
 import execnet
 
@@ -24,6 +24,7 @@ from omnibench.runners.registry import RunnerInfo
 GUEST_PACKAGE = Path(__file__).parent / "guest"
 _TAIL_LINES = 20
 _POLL_SECONDS = 1.0
+_CHUNK = 65536
 
 _BOOTSTRAP = """
 import importlib.util, sys
@@ -70,7 +71,7 @@ class Guest:
         command += ["PYTHONHASHSEED=0", str(python)]
         self._group = execnet.Group()
         self._gateway = self._group.makegateway(f"popen//python={shlex.join(command)}")
-        self._process = self._gateway._io.popen  # execnet keeps its process to itself
+        self._process: Any = cast(Any, self._gateway._io).popen  # noqa: SLF001 - execnet keeps its process to itself
         self._channel = self._gateway.remote_exec(_BOOTSTRAP)
         self._channel.send((str(GUEST_PACKAGE), runner.adapter))
         pipes = {stream: str(scratch / f"{stream}.pipe") for stream in ("out", "err")}
@@ -82,7 +83,7 @@ class Guest:
             self.close()
             raise GuestError(f"{runner.name} does not start: {hello['error']}", hello["traceback"])
 
-    def __enter__(self) -> Guest:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -195,13 +196,13 @@ def _whole_lines(pipe: Any, ended: Callable[[], bool]) -> Iterator[bytes]:
     written = False
     while True:
         ready, _, _ = select.select([pipe], [], [], 0.2)
-        chunk = pipe.read(65536) if ready else None
+        chunk = pipe.read(_CHUNK) if ready else None
         if chunk:
             written = True
             complete, newline, pending = (pending + chunk).rpartition(b"\n")
             if newline:
                 yield complete + newline
-            if len(pending) > 65536:
+            if len(pending) > _CHUNK:
                 yield pending + b"\n"
                 pending = b""
         elif chunk == b"" and (written or ended()):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+import uuid
 from pathlib import Path
 from typing import TypedDict
+
+from omnibench.errors import StoreError
 
 
 class Artifact(TypedDict):
@@ -28,11 +31,12 @@ def sync_directory(directory: Path) -> None:
 
 def sync_tree(directory: Path) -> None:
     """Make every file and directory below a directory durable."""
-    for place, _, files in os.walk(directory):
-        for name in files:
-            with open(os.path.join(place, name), "rb") as file:
+    for place in [directory, *directory.rglob("*")]:
+        if place.is_dir():
+            sync_directory(place)
+        else:
+            with place.open("rb") as file:
                 os.fsync(file.fileno())
-        sync_directory(Path(place))
 
 
 def sha256_of(path: Path) -> str:
@@ -48,14 +52,26 @@ def publish(partial: Path, final: Path, root: Path) -> Artifact:
         partial: The file, on the same file system.
         final: Where it goes; a file that is there is replaced.
         root: The store's directory, which the described path is relative to.
+
+    Raises:
+        StoreError: It would lie outside of the store.
     """
+    refuse_outside(final, root)
     with partial.open("rb") as file:
         os.fsync(file.fileno())
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     make_directories(final.parent, root)
-    os.replace(partial, final)
+    partial.replace(final)
     sync_directory(final.parent)
     return {"path": final.relative_to(root).as_posix(), "size": final.stat().st_size, "sha256": sha256}
+
+
+def refuse_outside(path: Path, root: Path) -> None:
+    """Raise StoreError when a path leads out of the store, by ``..`` or over a link."""
+    if ".." in path.parts or not path.parent.resolve().is_relative_to(root.resolve()):
+        raise StoreError(
+            f"{str(path)!r} is outside of the checkpoint directory {str(root)!r}; nothing is written there"
+        )
 
 
 def make_directories(directory: Path, root: Path) -> None:
@@ -89,6 +105,5 @@ def set_aside(artifact: Artifact, root: Path) -> Path | None:
     path = resolve(artifact, root)
     if path is None or not path.exists():
         return None
-    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
-    os.replace(path, aside)
-    return aside
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}")
+    return path.replace(aside)

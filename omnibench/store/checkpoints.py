@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 import shutil
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.store import artifacts, leases
 from omnibench.store.artifacts import Artifact
-from omnibench.store.leases import Lease
+from omnibench.store.leases import Lease, Workspace
 from omnibench.store.records import Record, Records, read_all
 
 FORMAT = 1
+_LONGEST_STEM = 150
+"""Bytes of a name that go into a directory name; file systems allow 255 in all."""
 
 
 class CheckpointStore:
@@ -37,28 +38,29 @@ class CheckpointStore:
         self.root = Path(root).expanduser().absolute()
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._scratch = self.root / "tmp"
-            self._scratch.mkdir(mode=0o700, exist_ok=True)
-            with self.temporary():
-                pass
+            self._workspace = Workspace(self.root / "tmp")
+            self._elsewhere: list[Workspace] = []
             self._check_format()
         except OSError as error:
             raise StoreError(
                 f"the checkpoint directory {str(self.root)!r} cannot be written ({error.strerror or error}). "
                 "Choose another with --omnirec-checkpoint-dir, or make it writable."
             ) from error
+        except StoreError:
+            self._workspace.remove()
+            raise
         self.records = Records(self.root / "store")
 
     def _check_format(self) -> None:
         marker = self.root / "STORE.json"
         if not marker.exists():
-            partial = self._scratch / uuid.uuid4().hex
-            partial.write_text(json.dumps({"format": FORMAT}), encoding="utf-8")
-            artifacts.publish(partial, marker, self.root)
+            with self.temporary() as scratch:
+                (scratch / "marker").write_text(json.dumps({"format": FORMAT}), encoding="utf-8")
+                artifacts.publish(scratch / "marker", marker, self.root)
             return
         try:
-            found = json.loads(marker.read_text(encoding="utf-8"))["format"]
-        except (ValueError, KeyError) as error:
+            found = int(json.loads(marker.read_text(encoding="utf-8"))["format"])
+        except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{marker} is damaged; it should read {json.dumps({'format': FORMAT})}.") from error
         if found > FORMAT:
             raise StoreError(
@@ -84,7 +86,7 @@ class CheckpointStore:
     @contextmanager
     def temporary(self) -> Iterator[Path]:
         """A directory on the store's file system that is gone afterwards; what is published is moved out of it."""
-        directory = self._scratch / f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        directory = self._workspace.directory / uuid.uuid4().hex[:12]
         directory.mkdir(mode=0o700)
         try:
             yield directory
@@ -92,19 +94,26 @@ class CheckpointStore:
             shutil.rmtree(directory, ignore_errors=True)
 
     def scratch(self, elsewhere: str | os.PathLike[str] | None = None) -> Path:
-        """Make a working directory for guests, and remove those of processes of this host that are dead.
+        """Make a working directory for guests; those of dead processes beside it are removed.
 
         Args:
             elsewhere: The directory to make it in; the store's own by default.
+
+        Raises:
+            StoreError: It cannot be made there.
         """
-        parent = self._scratch if elsewhere is None else Path(elsewhere).expanduser().absolute()
-        host = re.sub(r"[^\w]", "_", platform.node())
-        for left in parent.glob(f"guests.{host}.*"):
-            if not _is_alive(int(left.name.split(".")[2])):
-                shutil.rmtree(left, ignore_errors=True)
-        directory = parent / f"guests.{host}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
-        directory.mkdir(mode=0o700, parents=True)
-        return directory
+        if elsewhere is None:
+            directory = self._workspace.directory / f"guests-{uuid.uuid4().hex[:8]}"
+            directory.mkdir(mode=0o700)
+            return directory
+        parent = Path(elsewhere).expanduser().absolute()
+        try:
+            self._elsewhere.append(Workspace(parent))
+        except OSError as error:
+            raise StoreError(
+                f"the directory {str(parent)!r} for temporary files cannot be written ({error.strerror or error})."
+            ) from error
+        return self._elsewhere[-1].directory
 
     def drop_scratch(self, directory: Path) -> None:
         """Remove a working directory that ``scratch`` made."""
@@ -124,12 +133,15 @@ class CheckpointStore:
             parent: A directory of this store.
             name: The thing's name; what a file name cannot hold is replaced.
             key: Its full key.
+
+        Raises:
+            StoreError: The parent is outside of the store, or what marks its directories is damaged.
         """
-        stem = re.sub(r"[^\w.+-]", "_", name)
-        artifacts.make_directories(parent, self.root)
+        stem = re.sub(r"[^\w.+-]", "_", name).encode()[:_LONGEST_STEM].decode(errors="ignore")
+        artifacts.refuse_outside(parent / stem, self.root)
         for digits in (DISPLAY_DIGITS, 12, 16, 32, len(key)):
             directory = parent / f"{stem}-{key[:digits]}"
-            directory.mkdir(mode=0o700, exist_ok=True)
+            artifacts.make_directories(directory, self.root)
             if self._owner(directory, key) == key:
                 return directory
         raise StoreError(f"{parent} holds another {name} with the key {key}; its .key files are damaged")
@@ -140,10 +152,8 @@ class CheckpointStore:
         if not owner.exists():
             with self.temporary() as scratch:
                 (scratch / "key").write_text(key, encoding="utf-8")
-                try:
-                    os.link(scratch / "key", owner)  # link fails when the name exists: the first one wins
-                except FileExistsError:
-                    pass
+                with suppress(FileExistsError):
+                    owner.hardlink_to(scratch / "key")  # fails when the name exists: the first one wins
         return owner.read_text(encoding="utf-8")
 
     def usable(self, artifact: Artifact) -> Path | None:
@@ -163,7 +173,11 @@ class CheckpointStore:
         """Move a finished directory into place durably and describe every file in it.
 
         What lies at the final place has no record (or a damaged one) and gives way.
+
+        Raises:
+            StoreError: It would lie outside of the store.
         """
+        artifacts.refuse_outside(final, self.root)
         artifacts.sync_tree(partial)
         described: list[Artifact] = [
             {
@@ -177,8 +191,8 @@ class CheckpointStore:
         artifacts.make_directories(final.parent, self.root)
         with self.temporary() as scratch:
             if final.exists():
-                os.replace(final, scratch / "replaced")
-            os.replace(partial, final)
+                final.replace(scratch / "replaced")
+            partial.replace(final)
             artifacts.sync_directory(final.parent)
         return described
 
@@ -193,19 +207,12 @@ class CheckpointStore:
     def replace_text(self, name: str, text: str) -> None:
         """Replace a readable export at the root atomically."""
         with self.temporary() as scratch:
-            (scratch / name).write_text(text, encoding="utf-8")
-            os.replace(scratch / name, self.root / name)
+            # What a guest printed may hold half a character; backslashes are how JSON writes such things.
+            (scratch / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+            (scratch / name).replace(self.root / name)
 
     def close(self) -> None:
-        """Close the records."""
+        """Close the records and remove the temporary files."""
         self.records.close()
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+        for workspace in (*self._elsewhere, self._workspace):
+            workspace.remove()

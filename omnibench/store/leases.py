@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import platform
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -40,14 +41,14 @@ class Lease:
         """
         try:
             held = json.loads(self.path.read_text(encoding="utf-8"))["token"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             held = None
         if held != self.token:
             raise StoreError(f"the lease {self.path.name} was lost to another process; its result is not published")
 
 
 @contextmanager
-def lease(path: Path, on_wait: Callable[[str], None] = lambda holder: None) -> Iterator[Lease]:
+def lease(path: Path, on_wait: Callable[[str], None] = lambda _: None) -> Iterator[Lease]:
     """Hold the lease of a key, waiting for whoever has it.
 
     Args:
@@ -92,5 +93,37 @@ def _holder(path: Path) -> str:
     try:
         holder = json.loads(path.read_text(encoding="utf-8"))
         return f"process {holder['pid']} on {holder['host']}"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "another process"
+
+
+class Workspace:
+    """A directory that is its process's own, and that others may remove when the process is dead.
+
+    Process numbers do not tell who is dead (containers have their own), so the directory holds a lock file
+    that is held for life.
+
+    Args:
+        parent: Where to make it; made when it is missing.
+    """
+
+    _PREFIX = "work."
+
+    def __init__(self, parent: Path) -> None:
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = f"{os.getpid()}.{uuid.uuid4().hex[:8]}"
+        unlocked = parent / f"new.{name}"
+        unlocked.mkdir(mode=0o700)
+        self._descriptor = os.open(unlocked / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.directory = unlocked.rename(parent / f"{self._PREFIX}{name}")  # others see it only with its lock
+        for left in parent.glob(f"{self._PREFIX}*"):
+            if left != self.directory and (left / ".lock").is_file() and is_held(left / ".lock") is None:
+                shutil.rmtree(left, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Remove the directory and what is in it; once is enough."""
+        if self._descriptor >= 0:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            os.close(self._descriptor)
+            self._descriptor = -1

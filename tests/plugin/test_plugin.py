@@ -282,7 +282,7 @@ def test_silent_without_benchmarks(pytester: pytest.Pytester) -> None:
         test_plain="""
         import sys
         def test_imports():
-            heavy = {"pandas", "numpy", "diskcache", "rich", "execnet", "omnibench.coordinator"}
+            heavy = {"pandas", "numpy", "diskcache", "rich", "omnibench.coordinator"}
             assert sorted(heavy & set(sys.modules)) == []
         """
     )

@@ -94,8 +94,8 @@ def send_prints_to(out: str, err: str) -> None:
         descriptor = os.open(path, os.O_WRONLY)
         os.dup2(descriptor, stream)
         os.close(descriptor)
-    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
-    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115 - stays open
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
 
 
 class Session:
@@ -185,6 +185,6 @@ def serve(channel: Any, adapter_module: str) -> None:
         channel.send({"ok": False, "error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
         return
     channel.send({"ok": True, "pid": os.getpid()})
-    session = Session(adapter, channel.send)  # type: ignore[arg-type]  # a module serves as the Protocol
+    session = Session(adapter, channel.send)
     for request in channel:
         channel.send(session.answer(request))

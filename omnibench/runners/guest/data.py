@@ -169,11 +169,11 @@ def recommend(
     rows = np.zeros(len(fold.users), dtype=recommendation_dtype(k))
     done = 0
     for users, scores in batches:
-        scores = np.array(scores, dtype=np.float32)
-        fold.mask(users, scores)
+        masked = np.array(scores, dtype=np.float32)
+        fold.mask(users, masked)
         block = rows[done : done + len(users)]
         block["user"] = users
-        block["item"], block["score"] = top_k(scores, k)
+        block["item"], block["score"] = top_k(masked, k)
         done += len(users)
     if done != len(rows):
         raise ValueError(f"scores came for {done} users, but the fold has {len(rows)} to recommend for")

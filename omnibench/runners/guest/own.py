@@ -55,7 +55,8 @@ def _module(name: str, file: str) -> ModuleType:
     if spec is not None and spec.origin is not None and Path(spec.origin).resolve() == Path(file):
         return importlib.import_module(name)
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

@@ -1,0 +1,57 @@
+"""Prepared datasets: made once per key by whoever comes first, found by everybody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.prepare import prepare
+from omnibench.errors import OmnibenchError, PhaseError
+from omnibench.store import CheckpointStore
+from omnibench.store.records import timestamp
+
+
+class PreparedDatasets:
+    """The prepared datasets of a store, as one process has looked them up.
+
+    Args:
+        store: Where they are published and recorded.
+    """
+
+    def __init__(self, store: CheckpointStore) -> None:
+        self.store = store
+        self._found: dict[str, Path | PhaseError] = {}
+
+    def get(self, dataset: RecSysDataSet) -> Path:
+        """Return the directory of a dataset's arrays, preparing it when nobody has.
+
+        Raises:
+            PhaseError: The recipe is impossible; remembered, so that every item of the dataset says it at once.
+        """
+        if dataset.key not in self._found:
+            try:
+                self._found[dataset.key] = self._prepare(dataset)
+            except OmnibenchError as error:
+                self._found[dataset.key] = PhaseError("Prepare", str(error))
+        found = self._found[dataset.key]
+        if isinstance(found, PhaseError):
+            raise PhaseError(found.phase, found.message)
+        return found
+
+    def _prepare(self, dataset: RecSysDataSet) -> Path:
+        key = f"data/{dataset.key}"
+        with self.store.lease(f"data-{dataset.key}") as lease:
+            record = self.store.records.get(key)
+            if record is not None and all([self.store.usable(file) for file in record["files"]]):  # noqa: C419 - look at every file, so that each damaged one is set aside
+                return self.store.root / str(record["directory"])
+            directory = self.store.claim(self.store.root / "datasets", dataset.name, dataset.key)
+            with self.store.temporary() as scratch:
+                partial = scratch / "dataset"
+                partial.mkdir(mode=0o700)
+                (partial / ".key").write_text(dataset.key, encoding="utf-8")
+                manifest = prepare(dataset, partial)
+                files = self.store.publish_directory(partial, directory)
+            relative = directory.relative_to(self.store.root).as_posix()
+            facts = {name: manifest[name] for name in ("identity", "name", "test", "users", "items", "interactions")}
+            self.store.commit(lease, {key: {**facts, "directory": relative, "files": files, "finished": timestamp()}})
+            return directory
