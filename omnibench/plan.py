@@ -131,7 +131,7 @@ class ExperimentPlan:
         name, (runner, bare, own) = _resolve(algorithm)
         if name in self._entries and not force:
             raise PlanError(
-                f"the plan {self.plan_name!r} has {name} already; change it with update_algorithm, replace it with "
+                f"the plan {self.plan_name!r} has {name} already; change it with update_algorithm, replace it with "  # noqa: S608 - English
                 "add_algorithm(..., force=True), or give several values as Grid([...])."
             )
         parameters = _copied(name, {} if config is None else config)

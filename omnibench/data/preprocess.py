@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -82,9 +83,10 @@ class MakeImplicit(Preprocessing):
                 "give an int (a rating) or a float from 0 to 1 (a fraction of the rating range)."
             )
         if isinstance(self.threshold, float) and not 0 <= self.threshold <= 1:
+            rating = round(self.threshold) if math.isfinite(self.threshold) else 3
             raise DataError(
                 f"MakeImplicit: the threshold is the float {self.threshold}, which is no fraction from 0 to 1; "
-                f"for a rating give an int, e.g. MakeImplicit({round(self.threshold)})."
+                f"for a rating give an int, e.g. MakeImplicit({rating})."
             )
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:

@@ -1,0 +1,161 @@
+"""Interactions in memory: coding, canonical order, repeats, and what bad columns get."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnibench.data.interactions import Interactions, from_columns
+from omnibench.errors import DataError
+
+rows = st.lists(
+    st.tuples(st.integers(-3, 3), st.sampled_from("abcd"), st.sampled_from([1.0, 2.5, 5.0]), st.integers(-5, 5)),
+    min_size=1,
+    max_size=30,
+)
+Row = tuple[int, str, float, int]
+
+
+def of_rows(table: list[Row]) -> Interactions:
+    frame = pd.DataFrame(table, columns=["user", "item", "rating", "timestamp"])
+    return from_columns(dict(frame.items()), "here")
+
+
+@given(rows)
+def test_a_frame_comes_back_as_it_went_in(table: list[Row]):
+    """Coding and decoding lose nothing and keep the order."""
+    assert list(of_rows(table).frame().itertuples(index=False, name=None)) == table
+
+
+@given(rows)
+def test_codes_are_dense_and_narrow(table: list[Row]):
+    """Codes are int32, ratings float32, timestamps int64, and every code has its id."""
+    coded = of_rows(table)
+    assert (coded.user.dtype, coded.item.dtype) == (np.int32, np.int32)
+    assert coded.rating is not None
+    assert coded.timestamp is not None
+    assert (coded.rating.dtype, coded.timestamp.dtype) == (np.float32, np.int64)
+    assert set(coded.user.tolist()) == set(range(len(coded.user_ids)))
+    assert set(coded.item.tolist()) == set(range(len(coded.item_ids)))
+
+
+@given(rows, st.data())
+def test_canonical_rows_are_sorted_by_user_and_time(table: list[Row], data: st.DataObject):
+    """Whatever rows are left, canonical rows have dense codes and are sorted, ties as they came."""
+    kept = data.draw(st.lists(st.booleans(), min_size=len(table), max_size=len(table)).filter(any))
+    canonical = of_rows(table).take(np.array(kept)).canonical()
+    assert set(canonical.user.tolist()) == set(range(len(canonical.user_ids)))
+    assert set(canonical.item.tolist()) == set(range(len(canonical.item_ids)))
+    left = [row for row, keep in zip(table, kept, strict=True) if keep]
+    first_seen = list(dict.fromkeys(row[0] for row in table))
+    expected = sorted(left, key=lambda row: (first_seen.index(row[0]), row[3]))
+    assert list(canonical.frame().itertuples(index=False, name=None)) == expected
+
+
+@given(rows)
+def test_of_repeated_pairs_the_last_in_time_is_kept(table: list[Row]):
+    """Each (user, item) pair stays once, with its latest row; the number of dropped rows is told."""
+    kept, repeats = of_rows(table).canonical().without_repeats()
+    latest = {(row[0], row[1]): row for row in sorted(table, key=lambda row: row[3])}
+    assert sorted(kept.frame().itertuples(index=False, name=None)) == sorted(latest.values())
+    assert repeats == len(table) - len(latest)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [3, 1, 2**62],
+        [2**63, 1, 2**64 - 1],
+        [2**70, 1, -(2**70)],
+        ["a", "1", "ß"],
+        [1, "1", (1,)],
+        [1.5, 2.5, -1e300],
+        [True, False, True],
+        [b"a", b"b", b""],
+        [(1, "a"), (1, "b"), ((1,), "a")],
+        [frozenset({1}), frozenset({1, 2}), frozenset()],
+        [uuid.UUID(int=1), uuid.UUID(int=2), uuid.UUID(int=3)],
+        [dt.date(2020, 1, 1), dt.date(2020, 1, 2), dt.date(2020, 1, 3)],
+    ],
+    ids=lambda ids: type(ids[0]).__name__,
+)
+def test_any_hashable_id_is_welcome(ids: list[Any]):
+    """Numbers of any width, texts, bytes, tuples, sets, UUIDs and dates code and decode as themselves."""
+    column = pd.Series(ids, dtype=object)
+    coded = from_columns({"user": column, "item": column}, "here")
+    assert coded.frame()["user"].tolist() == ids
+    assert len(coded.user_ids) == len(set(ids))
+
+
+def test_ids_of_whole_numbers_stay_numbers_in_frames():
+    """int ids decode to an int64 column, so that joins with the user's own tables work."""
+    coded = from_columns({"user": pd.Series([5, 6], dtype="int16"), "item": pd.Series([5, 6], dtype="category")}, "here")
+    assert coded.frame()["user"].dtype == np.int64
+    assert coded.frame()["item"].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series([881250949, -1]),
+        pd.Series([881250949, -1], dtype=object),
+        pd.Series([881250949, -1], dtype="Int64"),
+        pd.Series([881250949.9, -0.5]),
+        pd.Series(["1997-12-04T15:55:49", "1969-12-31T23:59:59"]),
+        pd.Series(["1997-12-04T15:55:49.9Z", "1970-01-01T00:59:59+01:00"]),
+        pd.Series(pd.to_datetime(["1997-12-04T15:55:49.5", "1969-12-31T23:59:59.5"])),
+        pd.Series(pd.to_datetime(["1997-12-04T15:55:49", "1969-12-31T23:59:59"], utc=True)),
+        pd.Series([dt.datetime(1997, 12, 4, 15, 55, 49), dt.datetime(1969, 12, 31, 23, 59, 59)], dtype=object),  # noqa: DTZ001
+    ],
+    ids=["int", "object", "nullable", "float", "iso", "iso zones", "naive", "utc", "datetimes"],
+)
+def test_timestamps_of_every_kind_mean_seconds(column: pd.Series[Any]):
+    """Numbers are seconds since 1970, dates are converted, fractions go down; a column of objects is no exception."""
+    coded = from_columns({"user": [1, 2], "item": [1, 2], "timestamp": column}, "here")
+    assert coded.timestamp is not None
+    assert coded.timestamp.tolist() == [881250949, -1]
+
+
+def test_whole_timestamps_keep_every_digit():
+    """Somebody who counts in nanoseconds keeps the order of events that a float would merge."""
+    moments = [1_600_000_000_000_000_001, 1_600_000_000_000_000_002]
+    coded = from_columns({"user": [1, 2], "item": [1, 2], "timestamp": pd.Series(moments)}, "here")
+    assert coded.timestamp is not None
+    assert coded.timestamp.tolist() == moments
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "says"),
+    [
+        ("user", pd.Series(["a", None]), r"column 'user' has 1 missing values \(the first in row 1\)"),
+        ("item", pd.Series([1.0, np.nan]), r"column 'item' has 1 missing values \(the first in row 1\)"),
+        ("user", pd.Series([[1], [2]]), r"column 'user' holds ids that are not hashable"),
+        ("rating", pd.Series([1.0, np.nan]), r"column 'rating' has 1 values that are no finite number.*row 1"),
+        ("rating", pd.Series([1.0, np.inf]), r"column 'rating' has 1 values that are no finite number.*row 1"),
+        ("rating", pd.Series([1.0, 1e39]), r"column 'rating' has 1 values .*too large.*row 1"),
+        ("rating", pd.Series(["4", "good"]), r"column 'rating' has 1 values .*'good' in row 1"),
+        ("timestamp", pd.Series(["2020-01-01", "soon"]), r"column 'timestamp' has 1 values .*'soon' in row 1"),
+        ("timestamp", pd.Series(["2020-01-01", "01/02/2020"]), r"neither a number nor an ISO 8601 date"),
+        ("timestamp", pd.Series([1.0, np.nan]), r"column 'timestamp' has 1 values"),
+        ("timestamp", pd.Series([pd.Timestamp("2020-01-01"), pd.NaT]), r"column 'timestamp' has 1 values"),
+    ],
+)
+def test_bad_columns_are_named_with_count_and_row(name: str, column: pd.Series[Any], says: str):
+    """The error says which data, which column, how many values, and where the first is."""
+    columns: dict[str, Any] = {"user": pd.Series([1, 2]), "item": pd.Series([1, 2])}
+    with pytest.raises(DataError, match=f"here: {says}"):
+        from_columns({**columns, name: column}, "here")
+
+
+def test_ratings_in_text_are_numbers():
+    """A column of numerals is as good as one of numbers."""
+    coded = from_columns({"user": [1, 2], "item": [1, 2], "rating": pd.Series(["4", "3.5"])}, "here")
+    assert coded.rating is not None
+    assert coded.rating.tolist() == [4.0, 3.5]

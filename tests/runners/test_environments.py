@@ -1,0 +1,141 @@
+"""Isolated environments: built once from a lock, whoever asks at the same time, and said what goes wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from omnibench.errors import GuestEnvironmentError
+from omnibench.runners import environments
+from omnibench.runners.environments import Environment, environment_of, torch_backend
+from omnibench.runners.pool import Environments
+from omnibench.runners.registry import RunnerInfo, get_runner, runners
+
+BUILD = """
+import sys
+from pathlib import Path
+from omnibench.runners.environments import Environment
+from omnibench.runners.registry import RunnerInfo
+runner = RunnerInfo("Tiny", "six", "own", 1, python=sys.argv[2], lock=Path(sys.argv[1]), size="1 MB")
+environment = Environment(runner, "cpu")
+print(environment.ensure(print))
+"""
+
+
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The lock of a tiny environment, and a cache directory of its own."""
+    monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path / "cache"))
+    path = tmp_path / "tiny.txt"
+    path.write_text("six==1.16.0\n")
+    return path
+
+
+def tiny(lock: Path) -> Environment:
+    """The environment of a lock."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return Environment(RunnerInfo("Tiny", "six", "own", 1, python=python, lock=lock, size="1 MB"), "cpu")
+
+
+def test_concurrent_users_build_once(lock: Path) -> None:
+    """Two processes that need the same environment at once build it once and both get it."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    both = [
+        subprocess.Popen([sys.executable, "-c", BUILD, str(lock), python], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum("building its isolated environment, once: 1 packages, about 1 MB" in text for text in said) == 1
+    environment = tiny(lock)
+    assert environment.ready
+    assert environment.verify() == []
+    told: list[str] = []
+    assert environment.ensure(told.append) == environment.python
+    assert told == []
+
+
+def test_verify_names_what_differs_and_remove_removes(lock: Path) -> None:
+    """Verification names a package that is not as locked; a removed environment is not ready."""
+    environment = tiny(lock)
+    environment.ensure()
+    (found,) = environment.directory.glob("lib/python*/site-packages/six-*.dist-info/METADATA")
+    found.write_text(found.read_text().replace("1.16.0", "1.15.0"))
+    found.parent.rename(found.parent.with_name("six-1.15.0.dist-info"))
+    assert environment.verify() == ["six is 1.15.0 instead of 1.16.0"]
+    environment.remove()
+    assert not environment.ready
+
+
+def test_another_lock_is_another_environment(lock: Path) -> None:
+    """The environment's directory depends on the lock's content, the Python and the torch backend."""
+    first = tiny(lock)
+    before = first.directory
+    assert Environment(first.runner, "cu126").directory != before
+    lock.write_text("six==1.15.0\n")
+    assert tiny(lock).directory != before
+
+
+def test_failed_build_leaves_nothing_and_shows_uv(lock: Path) -> None:
+    """When uv fails, its last words and the command are in the error, and nothing half-built stays."""
+    lock.write_text("six==0.0.0.999\n")
+    with pytest.raises(GuestEnvironmentError, match=r"(?s)could not build the environment of Tiny.*six.*uv pip install"):
+        tiny(lock).ensure()
+    assert not tiny(lock).ready
+    assert [path.name for path in tiny(lock).directory.parent.iterdir() if path.is_dir()] == []
+
+
+def test_choice_of_environments_is_read_and_checked() -> None:
+    """One word chooses for all frameworks, pairs for some; other words are refused."""
+    some = Environments.parse("LensKit=current, RecBole=isolated")
+    assert [some.of(runner) for runner in (get_runner("LensKit"), get_runner("RecPack"))] == ["current", "isolated"]
+    assert Environments.parse("current").of(get_runner("RecBole")) == "current"
+    with pytest.raises(GuestEnvironmentError, match="'isolatd' is neither"):
+        Environments.parse("isolatd")
+
+
+def test_current_environment_without_the_framework_is_refused() -> None:
+    """A framework that is to run in the current environment has to be installed there."""
+    with pytest.raises(GuestEnvironmentError, match="recbole is not installed in it"):
+        Environments("current").version(get_runner("RecBole"))
+
+
+def test_torch_backend_and_wheel_folders_follow_the_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backend is the user's choice; a build in a local wheel folder is taken without asking the network."""
+    environments._find_links.cache_clear()
+    monkeypatch.setenv("OMNIBENCH_TORCH_BACKEND", "cu126")
+    assert torch_backend() == "cu126"
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    monkeypatch.setenv("PIP_FIND_LINKS", f"{tmp_path} /elsewhere")
+    assert environments._find_links() == {"UV_FIND_LINKS": f"{tmp_path},/elsewhere"}
+    lenskit = get_runner("LensKit")
+    assert Environment(lenskit, "cpu")._torch_options() == ["--no-deps", "--torch-backend", "cpu"]
+    (tmp_path / "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl").touch()
+    assert Environment(lenskit, "cpu")._torch_options() == ["--no-deps"]
+    assert Environment(lenskit, "cu126")._torch_options() == ["--torch-backend", "cu126"]
+    environments._find_links.cache_clear()
+
+
+@pytest.mark.parametrize("runner", runners(), ids=lambda runner: runner.name)
+def test_locks_pin_exactly_and_say_nothing_of_this_machine(runner: RunnerInfo) -> None:
+    """Every line of a lock is name==version: no ranges, no indexes, no folders, no build of torch in particular."""
+    assert runner.lock is not None
+    lines = [line for line in runner.lock.read_text().splitlines() if line and not line.startswith("#")]
+    assert all(line.count("==") == 1 and "+" not in line and "/" not in line for line in lines)
+    pinned = dict(line.split("==") for line in lines)
+    assert pinned[runner.distribution] == runner.version("isolated")
+    assert not any(name.startswith(("nvidia", "triton", "cuda")) for name in pinned)
+
+
+@pytest.mark.guests
+@pytest.mark.parametrize("runner", runners(), ids=lambda runner: runner.name)
+def test_built_environments_are_as_locked(runner: RunnerInfo) -> None:
+    """The environment of each framework holds what its lock says."""
+    environment = environment_of(runner)
+    environment.ensure()
+    assert environment.verify() == []

@@ -1,0 +1,141 @@
+"""Guests: their prints, their death, their threads."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from omnibench.errors import GuestError
+from omnibench.runners.gateway import Guest, thread_variables
+from omnibench.runners.registry import get_runner
+
+CLASSES = '''
+import os, signal, sys, time
+
+class Talks:
+    def fit(self, train):
+        print("to stdout")
+        print("to stderr", file=sys.stderr)
+        print("x" * 3_000_000)
+        os.write(2, b"below python\\n")
+    def recommend(self, users, k): ...
+
+class Exits:
+    def fit(self, train): sys.exit("I have had enough")
+    def recommend(self, users, k): ...
+
+class Ends:
+    def __init__(self, signal): self.signal = signal
+    def fit(self, train):
+        print("last words", file=sys.stderr)
+        os.kill(os.getpid(), self.signal)
+        time.sleep(60)
+    def recommend(self, users, k): ...
+'''
+
+
+class Host:
+    """A guest for a user's classes, and what it printed."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.printed: dict[str, bytes] = {"out": b"", "err": b""}
+        self.directory = tmp_path
+        (tmp_path / "classes.py").write_text(CLASSES)
+        (tmp_path / "guest").mkdir()
+        self.guest = Guest(get_runner("Own"), Path(sys.executable), tmp_path / "guest", 1, self.log)
+
+    def log(self, stream: str, lines: bytes) -> None:
+        """Keep what the guest prints."""
+        self.printed[stream] += lines
+
+    def fit(self, name: str, **parameters: object) -> dict[str, object]:
+        """Ask the guest to fit a class on a tiny prepared dataset."""
+        import json
+
+        import pandas as pd
+
+        from omnibench import UserHoldout, from_frame
+        from omnibench.data.prepare import prepare
+
+        data = self.directory / "data"
+        if not data.exists():
+            data.mkdir()
+            frame = pd.DataFrame({"user": [1, 1, 1, 2, 2, 2], "item": [1, 2, 3, 1, 2, 3]})
+            prepare(from_frame(frame).pipe(UserHoldout(0, 1)), data)
+        locator = {"module": "classes", "file": str(self.directory / "classes.py"), "name": name, "path": sys.path}
+        output = self.directory / f"model-{time.monotonic_ns()}"
+        output.mkdir()
+        return self.guest.ask(
+            {
+                "op": "fit",
+                "algorithm": json.dumps(locator),
+                "parameters": parameters,
+                "seed": 1,
+                "device": "cpu",
+                "threads": 1,
+                "dataset": str(data),
+                "fold": 0,
+                "fit_key": "k",
+                "output": str(output),
+            }
+        )
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    """A running guest."""
+    made = Host(tmp_path)
+    yield made
+    made.guest.close()
+
+
+def test_everything_printed_reaches_the_log(host: Host) -> None:
+    """Prints, large outputs and writes below Python arrive completely, and disturb nothing."""
+    assert host.fit("Talks")["file"] == "model.pkl"
+    host.guest.close()
+    assert host.printed["out"].startswith(b"to stdout\n")
+    assert host.printed["out"].count(b"x") >= 3_000_000
+    assert host.printed["err"] == b"to stderr\nbelow python\n"
+
+
+def test_system_exit_is_a_failure_and_the_guest_lives_on(host: Host) -> None:
+    """An algorithm that calls sys.exit fails with that message; the guest answers the next request."""
+    with pytest.raises(GuestError, match="SystemExit: I have had enough"):
+        host.fit("Exits")
+    assert host.guest.alive
+    assert host.fit("Talks")["file"] == "model.pkl"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
+def test_death_is_named_by_its_signal(host: Host, number: signal.Signals) -> None:
+    """A guest killed by a signal raises with the signal's name and the last lines of its stderr."""
+    with pytest.raises(GuestError, match=f"was killed by {number.name}") as caught:
+        host.fit("Ends", signal=int(number))
+    assert "last words" in caught.value.details
+    assert not host.guest.alive
+
+
+def test_ctrl_c_is_the_hosts_business(host: Host) -> None:
+    """SIGINT, which reaches the whole process group, does not end a guest."""
+    os.kill(host.guest.pid, signal.SIGINT)
+    assert host.fit("Talks")["file"] == "model.pkl"
+
+
+def test_closing_leaves_no_process(host: Host) -> None:
+    """A closed guest is gone, and closing twice does no harm."""
+    host.guest.close()
+    host.guest.close()
+    assert not host.guest.alive
+
+
+def test_threads_are_told_to_every_numeric_library() -> None:
+    """The variables that libraries read when they are imported carry the number of threads."""
+    variables = thread_variables(3)
+    assert set(variables.values()) == {"3"}
+    assert {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"} <= set(variables)
