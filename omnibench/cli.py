@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from omnibench.errors import OmnibenchError
 from omnibench.runners.environments import Environment, environment_of
+from omnibench.runners.gateway import Guest
 from omnibench.runners.registry import get_runner, runners
 
 
@@ -71,12 +75,24 @@ def envs_algorithms(names: Sequence[str]) -> int:
     return 0
 
 
+def envs_catalogue(names: Sequence[str]) -> int:
+    """Ask each framework itself for its algorithms; print the JSON that runners/catalogue keeps."""
+    for environment in _selected(names):
+        python = environment.ensure(lambda line: print(line, file=sys.stderr))  # noqa: T201
+        with tempfile.TemporaryDirectory() as scratch:
+            with Guest(environment.runner, python, Path(scratch), 1, lambda _stream, _lines: None) as guest:
+                answer = guest.ask({"op": "catalogue"})
+        _say(json.dumps({name: answer[name] for name in ("version", "algorithms")}, indent=2))
+    return 0
+
+
 _ENVS: dict[str, Callable[[Sequence[str]], int]] = {
     "list": envs_list,
     "build": envs_build,
     "remove": envs_remove,
     "verify": envs_verify,
     "algorithms": envs_algorithms,
+    "catalogue": envs_catalogue,
 }
 
 

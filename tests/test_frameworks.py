@@ -67,9 +67,7 @@ def predictions(root: Path, algorithm: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("algorithm", ["LensKit.ItemKNNScorer", "RecPack.EASE", "RecBole.EASE"])
-def test_metrics_agree_with_trec_eval_on_real_predictions(
-    finished: tuple[Path, pd.DataFrame], algorithm: str
-) -> None:
+def test_metrics_agree_with_trec_eval_on_real_predictions(finished: tuple[Path, pd.DataFrame], algorithm: str) -> None:
     """Every metric of every framework's predictions equals trec_eval's to 1e-9 (MAP: an independent loop)."""
     import pytrec_eval
 
@@ -132,9 +130,7 @@ def test_every_framework_is_masked_alike(finished: tuple[Path, pd.DataFrame], al
     assert (lists.groupby("user").size() == 20).all()
 
 
-def test_finished_run_starts_no_process(
-    finished: tuple[Path, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_finished_run_starts_no_process(finished: tuple[Path, pd.DataFrame], monkeypatch: pytest.MonkeyPatch) -> None:
     """Running again computes nothing: no process is started, and the results are the same."""
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
     again = run_omnirec(IMPLICIT, plan(), Evaluator(*METRICS), finished[0]).to_frame()
@@ -157,7 +153,9 @@ def test_rating_metrics_agree_with_scikit_learn(tmp_path: Path) -> None:
         )
         assert len(both) == len(split.test)
         mine = results[results["algorithm"].str.startswith(algorithm)].set_index("metric")["value"]
-        assert mine["RMSE"] == pytest.approx(root_mean_squared_error(both["rating"], both["rating_predicted"]), abs=1e-9)
+        assert mine["RMSE"] == pytest.approx(
+            root_mean_squared_error(both["rating"], both["rating_predicted"]), abs=1e-9
+        )
         assert mine["MAE"] == pytest.approx(mean_absolute_error(both["rating"], both["rating_predicted"]), abs=1e-9)
         assert 0.85 < mine["RMSE"] < 1.0
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,9 @@ from omnibench.keys import canonical, digest, display
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts | st.binary(max_size=4)
-hashables = st.recursive(scalars, lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3), max_leaves=4)
+hashables = st.recursive(
+    scalars, lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3), max_leaves=4
+)
 values = st.recursive(
     scalars | st.frozensets(hashables, max_size=3),
     lambda inner: (
@@ -78,12 +81,12 @@ class Point:
     y: float
 
 
-def test_the_key_of_a_value_never_changes():
+def test_the_key_of_a_value_never_changes() -> None:
     """A frozen digest: whoever changes it makes every stored result of every user unreachable."""
     assert digest(SAMPLE) == FROZEN
 
 
-def test_keys_do_not_depend_on_the_process():
+def test_keys_do_not_depend_on_the_process() -> None:
     """Another hash seed, hence another order of sets, gives the same key."""
     code = f"from omnibench.keys import digest; nan, inf = float('nan'), float('inf'); print(digest({SAMPLE!r}))"
     for seed in ("1", "2"):
@@ -93,7 +96,7 @@ def test_keys_do_not_depend_on_the_process():
 
 
 @given(st.dictionaries(hashables, values, max_size=5), st.randoms())
-def test_the_order_of_mappings_does_not_matter(mapping: dict[Any, Any], random: Any):
+def test_the_order_of_mappings_does_not_matter(mapping: dict[Any, Any], random: Any) -> None:
     """A mapping has the same canonical text in every order."""
     pairs = list(mapping.items())
     random.shuffle(pairs)
@@ -101,13 +104,13 @@ def test_the_order_of_mappings_does_not_matter(mapping: dict[Any, Any], random: 
 
 
 @given(values, values)
-def test_two_values_share_a_key_exactly_when_they_mean_the_same(one: Any, other: Any):
+def test_two_values_share_a_key_exactly_when_they_mean_the_same(one: Any, other: Any) -> None:
     """The canonical text is injective up to tuples being lists and negative zero being zero."""
     assert (canonical(one) == canonical(other)) == (meaning(one) == meaning(other))
 
 
 @given(values)
-def test_a_value_can_be_told_from_its_own_canonical_text(value: Any):
+def test_a_value_can_be_told_from_its_own_canonical_text(value: Any) -> None:
     """Tags cannot be forged: the decoded canonical text is another value with another key, unless it is the value."""
     import json
 
@@ -134,7 +137,7 @@ def test_a_value_can_be_told_from_its_own_canonical_text(value: Any):
         (float("nan"), {"$": "float", "value": "nan"}),
     ],
 )
-def test_what_differs_in_type_differs_in_key(one: Any, other: Any):
+def test_what_differs_in_type_differs_in_key(one: Any, other: Any) -> None:
     """Python calls some of these equal; a key does not."""
     assert digest(one) != digest(other)
 
@@ -150,14 +153,14 @@ def test_what_differs_in_type_differs_in_key(one: Any, other: Any):
         ({OldText.RED: 1}, {"red": 1}),
         (np.int64(3), 3),
         (np.float32(0.5), 0.5),
-        (np.bool_(True), True),  # noqa: FBT003 - the scalar is what is tested
+        (np.bool_(True), True),
         (np.str_("a"), "a"),
         (np.array(3), 3),
         (frozenset({1, 2}), {2, 1}),
         (Point(1, 2.0), Point(1, 2.0)),
     ],
 )
-def test_the_documented_equivalences_hold(one: Any, other: Any):
+def test_the_documented_equivalences_hold(one: Any, other: Any) -> None:
     """Enum members are their values, numpy scalars their items, tuples lists, negative zero zero."""
     assert digest(one) == digest(other)
 
@@ -184,20 +187,20 @@ def test_the_documented_equivalences_hold(one: Any, other: Any):
         ({1: {}, Colour: 2}, "value"),
     ],
 )
-def test_what_has_no_canonical_form_is_refused_with_its_place(value: Any, place: str):
+def test_what_has_no_canonical_form_is_refused_with_its_place(value: Any, place: str) -> None:
     """Nothing is turned into str(): the error says where the value stands."""
     with pytest.raises(KeyValueError) as caught:
         canonical(value)
     assert place in str(caught.value)
 
 
-def test_names_that_mean_the_same_are_refused():
+def test_names_that_mean_the_same_are_refused() -> None:
     """An enum member and its value cannot both be names of one mapping."""
     with pytest.raises(KeyValueError, match="two names that mean the same"):
         canonical({Colour.RED: 1, "red": 2, 3: 4})
 
 
-def test_a_value_that_contains_itself_is_refused():
+def test_a_value_that_contains_itself_is_refused() -> None:
     """A cycle is an error of omnibench's, not a RecursionError."""
     cycle: list[Any] = []
     cycle.append(cycle)
@@ -205,7 +208,7 @@ def test_a_value_that_contains_itself_is_refused():
         canonical({"a": cycle})
 
 
-def test_display_names_show_eight_digits_unless_told():
+def test_display_names_show_eight_digits_unless_told() -> None:
     """A display name is the name and the first digits of the key."""
     assert display("MovieLens100K", "a3f8e2c1" + "0" * 56) == "MovieLens100K-a3f8e2c1"
     assert display("MovieLens100K", "a3f8e2c1" + "0" * 56, 12) == "MovieLens100K-a3f8e2c10000"

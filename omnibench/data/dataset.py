@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.interactions import Interactions, warn_of_repeats
@@ -111,7 +112,7 @@ class RecSysDataSet:
             },
         ]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The dataset's identity: 64 hex digits that depend on content, steps and seed."""
         return digest(self.identity)

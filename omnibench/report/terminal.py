@@ -20,9 +20,7 @@ _GAP = 3
 _UNLIMITED = 10_000
 
 
-def tables(
-    results: Sequence[Result], lower_is_better: Collection[str] = (), width: int | None = None
-) -> list[Table]:
+def tables(results: Sequence[Result], lower_is_better: Collection[str] = (), width: int | None = None) -> list[Table]:
     """Return one table per dataset, titled e.g. ``MovieLens100K-a3f8e2c1: Evaluation Results``.
 
     The fold column is there when the dataset has folds; rows of mean and standard deviation then follow an
@@ -40,7 +38,7 @@ def tables(
         labels = list(dict.fromkeys(label for result in rows for label in result.metrics))
         for group in _groups(rows, labels, width):
             title = f"{dataset}: Evaluation Results"
-            found.append(_table(title, rows, group, lower_is_better, legend=group[-1] == labels[-1]))
+            found.append(_table(title, rows, group, lower_is_better, legend=group[-1:] == labels[-1:]))
     return found
 
 
@@ -69,7 +67,9 @@ def _table(
         by_algorithm.setdefault(result.algorithm, []).append(result)
     folded = any(result.fold is not None for result in results)
     best = {label: _best(by_algorithm, label, label not in lower_is_better) for label in labels}
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    # As a Text, because a dataset's name may hold brackets, and never wrapped, because people search for it.
+    named = Text(title, style="italic")
+    table = Table(title=named, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, min_width=named.cell_len)
     table.add_column("Algorithm", no_wrap=True)
     if folded:
         table.add_column("Fold", justify="right", no_wrap=True)
@@ -89,7 +89,7 @@ def _table(
             table.add_row(Text(""), Text("std"), *(_spread_cell(rows, label) for label in labels), end_section=True)
     if legend:
         notes = ["* best of its column" + (" (of the means); std is over folds, n - 1" if folded else "")]
-        configurations = {row.algorithm: row.configuration.partition("(")[2].rstrip(")") for row in results}
+        configurations = {row.algorithm: row.configuration.partition("(")[2].removesuffix(")") for row in results}
         notes += [f"{algorithm}: {given}" for algorithm, given in configurations.items() if given]
         table.caption, table.caption_justify = Text("\n".join(notes), style="dim"), "left"
     return table

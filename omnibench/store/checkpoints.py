@@ -138,7 +138,7 @@ class CheckpointStore:
             StoreError: The parent is outside of the store, or what marks its directories is damaged.
         """
         stem = re.sub(r"[^\w.+-]", "_", name).encode()[:_LONGEST_STEM].decode(errors="ignore")
-        artifacts.refuse_outside(parent / stem, self.root)
+        artifacts.refuse_outside(parent / ".key", self.root)
         for digits in (DISPLAY_DIGITS, 12, 16, 32, len(key)):
             directory = parent / f"{stem}-{key[:digits]}"
             artifacts.make_directories(directory, self.root)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
+import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import omnibench.data.sources as sources
 from omnibench import (
     CorePruning,
     FoldedData,
@@ -27,6 +27,7 @@ from omnibench import (
     from_frame,
     set_random_state,
 )
+from omnibench.data import sources
 from omnibench.data.preprocess import Step
 from omnibench.errors import DataError
 from omnibench.seed import get_random_state
@@ -52,14 +53,14 @@ def triples(*frames: pd.DataFrame) -> list[tuple[Any, ...]]:
     return sorted(row for frame in frames for row in frame.itertuples(index=False, name=None))
 
 
-def test_raw_data_is_the_frame():
+def test_raw_data_is_the_frame() -> None:
     """Without steps, data is all interactions with the user's own ids."""
     data = from_frame(FRAME).data
     assert isinstance(data, RawData)
     assert triples(data.df) == triples(FRAME)
 
 
-def test_a_holdout_gives_the_three_parts():
+def test_a_holdout_gives_the_three_parts() -> None:
     """SplitData's parts are disjoint and together the interactions."""
     dataset = from_frame(FRAME).pipe(UserHoldout(0.1, 0.2))
     assert dataset.variant is SplitData
@@ -69,7 +70,7 @@ def test_a_holdout_gives_the_three_parts():
     assert len(data.test) == 12 * 3
 
 
-def test_a_cross_validation_gives_folds_by_number():
+def test_a_cross_validation_gives_folds_by_number() -> None:
     """FoldedData has each fold's parts; the test parts together are the interactions."""
     dataset = from_frame(FRAME).pipe(UserCrossValidation(5, validation_size=1))
     assert dataset.variant is FoldedData
@@ -82,7 +83,7 @@ def test_a_cross_validation_gives_folds_by_number():
         assert set(fold.test["user"]) == set(FRAME["user"])
 
 
-def test_pipe_leaves_the_dataset_as_it_is():
+def test_pipe_leaves_the_dataset_as_it_is() -> None:
     """Appending steps makes a new dataset; Pipe does the same to any dataset."""
     raw = from_frame(FRAME)
     key = raw.key
@@ -114,7 +115,7 @@ RECIPES: list[tuple[Step, ...]] = [
 ]
 
 
-def test_every_recipe_has_a_key_of_its_own():
+def test_every_recipe_has_a_key_of_its_own() -> None:
     """Source, steps, their order, their arguments and the seed are in the key; nothing else is."""
     keys = {from_frame(FRAME).pipe(*recipe).key for recipe in RECIPES}
     assert len(keys) == len(RECIPES)
@@ -124,7 +125,7 @@ def test_every_recipe_has_a_key_of_its_own():
     assert keys == {from_frame(FRAME, name="other").pipe(*recipe).key for recipe in RECIPES}
 
 
-def test_the_seed_is_that_of_the_datasets_creation():
+def test_the_seed_is_that_of_the_datasets_creation() -> None:
     """Setting the random state later changes neither key nor parts of a dataset that exists."""
     dataset = from_frame(FRAME)
     before = dataset.pipe(UserHoldout())
@@ -139,20 +140,20 @@ def test_the_seed_is_that_of_the_datasets_creation():
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 10**30])
-def test_a_seed_outside_of_what_frameworks_take_is_refused(seed: int):
+def test_a_seed_outside_of_what_frameworks_take_is_refused(seed: int) -> None:
     """The error says the range."""
     with pytest.raises(ValueError, match="from 0 to 4294967295"):
         set_random_state(seed)
 
 
 @pytest.mark.parametrize("seed", [True, 1.0, "42", None])
-def test_a_seed_that_is_no_int_is_refused(seed: Any):
+def test_a_seed_that_is_no_int_is_refused(seed: Any) -> None:
     """A float or text would be another seed in another framework."""
     with pytest.raises(TypeError, match="non-negative integer"):
         set_random_state(seed)
 
 
-def test_nothing_is_read_before_it_is_needed(monkeypatch: pytest.MonkeyPatch):
+def test_nothing_is_read_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Key, name, variant, folds and repr of a recipe touch no interaction."""
     monkeypatch.setattr(sources.FrameSource, "load", lambda self: pytest.fail(f"{self} was read"))
     dataset = from_frame(FRAME, "Mine").pipe(MakeImplicit(3), CorePruning(2), UserCrossValidation(3))
@@ -170,8 +171,8 @@ def test_nothing_is_read_before_it_is_needed(monkeypatch: pytest.MonkeyPatch):
         (lambda raw: raw.pipe(UserHoldout(), MakeImplicit(3)), "MakeImplicit comes after UserHoldout"),
         (lambda raw: raw.pipe(UserHoldout(), RandomHoldout()), "RandomHoldout comes after UserHoldout"),
         (lambda raw: raw.pipe(MakeImplicit(3), MakeImplicit(3)), "MakeImplicit needs ratings"),
-        (lambda raw: from_frame(FRAME[["user", "item"]]).pipe(MakeImplicit(3)), "MakeImplicit needs ratings"),
-        (lambda raw: Pipe(MakeImplicit(3)).process(None), "None is no dataset"),
+        (lambda _: from_frame(FRAME[["user", "item"]]).pipe(MakeImplicit(3)), "MakeImplicit needs ratings"),
+        (lambda _: Pipe(MakeImplicit(3)).process(None), "None is no dataset"),  # type: ignore[arg-type]
         (lambda raw: raw.parts(raw.interactions()), "raw data without a split"),
         (lambda raw: raw.pipe(MakeImplicit(6)).data, "no rating reaches 6"),
         (lambda raw: raw.pipe(CorePruning(16)).data, r"CorePruning\(16\) leaves no interaction"),
@@ -179,13 +180,13 @@ def test_nothing_is_read_before_it_is_needed(monkeypatch: pytest.MonkeyPatch):
         (lambda raw: raw.pipe(UserCrossValidation(16)).data, "12 of 12 users have too few.*CorePruning"),
     ],
 )
-def test_impossible_recipes_are_refused(attempt: Callable[[Any], Any], says: str):
+def test_impossible_recipes_are_refused(attempt: Callable[[Any], Any], says: str) -> None:
     """The error says which dataset or step, and the way out."""
     with pytest.raises(DataError, match=says):
         attempt(from_frame(FRAME))
 
 
-def test_repeats_are_dropped_before_the_steps_and_said_aloud():
+def test_repeats_are_dropped_before_the_steps_and_said_aloud() -> None:
     """CorePruning counts what will be there: five rows of one pair are one interaction."""
     repeated = pd.DataFrame({"user": ["r"] * 5, "item": [0] * 5, "rating": 5.0, "timestamp": range(5)})
     dataset = from_frame(pd.concat([FRAME, repeated]), "Mine").pipe(CorePruning(5), UserCrossValidation(5))
@@ -195,7 +196,7 @@ def test_repeats_are_dropped_before_the_steps_and_said_aloud():
     assert "r" not in set(data.folds[0].train["user"])
 
 
-def test_the_last_of_repeated_pairs_counts_before_a_threshold():
+def test_the_last_of_repeated_pairs_counts_before_a_threshold() -> None:
     """Who rated 5 first and 1 later does not like it any more."""
     frame = pd.DataFrame({"user": [1, 1, 1], "item": [1, 1, 2], "rating": [5.0, 1.0, 4.0], "timestamp": [1, 2, 3]})
     with pytest.warns(UserWarning, match="1 repeated"):
@@ -204,9 +205,9 @@ def test_the_last_of_repeated_pairs_counts_before_a_threshold():
     assert data.df["item"].tolist() == [2]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from([recipe for recipe in RECIPES if recipe]), st.integers(0, 2**32 - 1))
-def test_a_recipe_gives_the_same_data_every_time(recipe: tuple[Step, ...], seed: int):
+def test_a_recipe_gives_the_same_data_every_time(recipe: tuple[Step, ...], seed: int) -> None:
     """Two datasets of equal keys have equal parts."""
     set_random_state(seed)
     one, other = (from_frame(FRAME).pipe(*recipe) for _ in range(2))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import decimal
 import enum
 import json
-import uuid
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +41,7 @@ def through_json(value: Hashable) -> Hashable:
 
 
 @given(any_id)
-def test_an_id_survives_the_way_through_json(value: Hashable):
+def test_an_id_survives_the_way_through_json(value: Hashable) -> None:
     """Encoding, writing, reading and decoding give an equal id of the same type."""
     back = through_json(value)
     assert back == value
@@ -51,7 +50,7 @@ def test_an_id_survives_the_way_through_json(value: Hashable):
 
 
 @given(any_id)
-def test_the_form_of_an_id_is_stable(value: Hashable):
+def test_the_form_of_an_id_is_stable(value: Hashable) -> None:
     """An id and its copy out of JSON have the same text, whatever order a set has in memory."""
     assert json.dumps(encode(through_json(value), "here")) == json.dumps(encode(value, "here"))
 
@@ -75,20 +74,20 @@ class Pair(NamedTuple):
         (np.int64(3), 3),
         (np.str_("a"), "a"),
         (np.float32(0.5), 0.5),
-        (np.bool_(True), True),  # noqa: FBT003 - the scalar is what is tested
+        (np.bool_(True), True),
         (Text.A, "a"),
         (Pair(1, "b"), (1, "b")),
         (pd.Timestamp("2020-01-01 12:00"), dt.datetime(2020, 1, 1, 12)),  # noqa: DTZ001 - people's dates have no zone
     ],
 )
-def test_what_equals_a_plain_id_is_kept_as_one(value: Any, plainly: Hashable):
-    """numpy scalars, enum members of text, named tuples and pandas' moments come back as the plain id they equal."""
+def test_what_equals_a_plain_id_is_kept_as_one(value: Any, plainly: Hashable) -> None:
+    """Numpy scalars, enum members of text, named tuples and pandas' moments come back as the plain id they equal."""
     back = through_json(value)
     assert back == plainly == value
     assert type(back) is type(plainly)
 
 
-def test_nanoseconds_are_kept():
+def test_nanoseconds_are_kept() -> None:
     """Two moments that differ by a nanosecond are two ids."""
     moment = pd.Timestamp("2020-01-01T00:00:00.000000001")
     assert through_json(moment) == moment != through_json(pd.Timestamp("2020-01-01"))
@@ -98,8 +97,10 @@ class Opaque:
     """Hashable, but by its address."""
 
 
-@pytest.mark.parametrize("value", [Opaque(), (1, Opaque()), frozenset([Opaque()]), len, 1 + 2j, "\ud800", (1, "\ud800")])
-def test_an_id_without_a_stable_form_is_refused_by_name(value: Hashable):
+@pytest.mark.parametrize(
+    "value", [Opaque(), (1, Opaque()), frozenset([Opaque()]), len, 1 + 2j, "\ud800", (1, "\ud800")]
+)
+def test_an_id_without_a_stable_form_is_refused_by_name(value: Hashable) -> None:
     """The error says where the id stands."""
     with pytest.raises(DataError, match="column 'user', row 7"):
         encode(value, "column 'user', row 7")

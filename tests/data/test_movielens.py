@@ -36,12 +36,12 @@ def u_data(recbole_ratings: Path) -> bytes:
     return recbole_ratings.read_bytes().split(b"\n", 1)[1]
 
 
-def test_the_recbole_package_has_the_original_ratings(u_data: bytes):
+def test_the_recbole_package_has_the_original_ratings(u_data: bytes) -> None:
     """Its copy is GroupLens' u.data, byte for byte, but for the header."""
     assert hashlib.sha256(u_data).hexdigest() == SHA256_OF_U_DATA
 
 
-def test_the_ratings_are_the_known_ones(recbole_ratings: Path):
+def test_the_ratings_are_the_known_ones(recbole_ratings: Path) -> None:
     """100,000 ratings of 943 users for 1,682 items, from 1 to 5."""
     data = load_dataset("MovieLens100K", recbole_ratings).data
     assert isinstance(data, RawData)
@@ -50,16 +50,16 @@ def test_the_ratings_are_the_known_ones(recbole_ratings: Path):
     assert (data.df["timestamp"].min(), data.df["timestamp"].max()) == (874724710, 893286638)
 
 
-def as_u_data(ratings: bytes, inter: Path, place: Path) -> Path:
+def as_u_data(ratings: bytes, _: Path, place: Path) -> Path:
     (place / "u.data").write_bytes(ratings)
     return place / "u.data"
 
 
-def as_inter(ratings: bytes, inter: Path, place: Path) -> Path:
+def as_inter(_: bytes, inter: Path, place: Path) -> Path:
     return Path(shutil.copy(inter, place / "ml-100k.inter"))
 
 
-def as_zip(ratings: bytes, inter: Path, place: Path) -> Path:
+def as_zip(ratings: bytes, _: Path, place: Path) -> Path:
     with zipfile.ZipFile(place / "ml-100k.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("ml-100k/README", "...")
         archive.writestr("ml-100k/u.data", ratings)
@@ -85,7 +85,7 @@ SHAPES: list[Shape] = [as_u_data, as_inter, as_zip, as_directory, as_outer_direc
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: str(shape.__name__))
-def test_every_shape_is_the_same_dataset(shape: Shape, recbole_ratings: Path, u_data: bytes, tmp_path: Path):
+def test_every_shape_is_the_same_dataset(shape: Shape, recbole_ratings: Path, u_data: bytes, tmp_path: Path) -> None:
     """Where the ratings come from changes neither key nor frames."""
     known = load_dataset("MovieLens100K", recbole_ratings)
     other = load_dataset("MovieLens100K", shape(u_data, recbole_ratings, tmp_path))
@@ -95,7 +95,7 @@ def test_every_shape_is_the_same_dataset(shape: Shape, recbole_ratings: Path, u_
     pd.testing.assert_frame_equal(known.data.df, other.data.df)
 
 
-def test_the_key_is_known_without_any_ratings(monkeypatch: pytest.MonkeyPatch):
+def test_the_key_is_known_without_any_ratings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a package nor the network is needed to collect; and the key never changes."""
     monkeypatch.setattr(movielens, "_in_recbole", lambda: pytest.fail("looked into recbole"))
     monkeypatch.setattr(movielens, "_downloaded", lambda: pytest.fail("downloaded"))
@@ -112,24 +112,24 @@ FROZEN = "45731b4cffeac563ae2640bd900e68fc5dd8dd7a360d6fd2e2c48bffb950d8ac"
         ("u.data", lambda ratings: ratings.replace(b"196\t242\t3", b"196\t242\t4", 1), "does not hold the original"),
         ("u.data", lambda ratings: ratings.split(b"\n", 1)[1], "99999 ratings"),
         ("u.data", lambda ratings: ratings + ratings[:20].split(b"\n")[0] + b"\n", "100001 ratings"),
-        ("u.data", lambda ratings: b"", "0 ratings"),
+        ("u.data", lambda _: b"", "0 ratings"),
         ("u.data", lambda ratings: b"user\titem\n" + ratings, "no MovieLens-100K ratings file"),
-        ("u.data", lambda ratings: b"1\t2\t3\t4\n1\t2\t3\t4\t5\n", "no MovieLens-100K ratings file"),
-        ("u.data", lambda ratings: b"\xff\xfe\x00", "no MovieLens-100K ratings file"),
-        ("ml-100k.zip", lambda ratings: b"not a zip", "no MovieLens-100K ratings file"),
-        ("README", lambda ratings: b"", "holds neither u.data nor ml-100k.inter nor ml-100k.zip"),
+        ("u.data", lambda _: b"1\t2\t3\t4\n1\t2\t3\t4\t5\n", "no MovieLens-100K ratings file"),
+        ("u.data", lambda _: b"\xff\xfe\x00", "no MovieLens-100K ratings file"),
+        ("ml-100k.zip", lambda _: b"not a zip", "no MovieLens-100K ratings file"),
+        ("README", lambda _: b"", "holds neither u.data nor ml-100k.inter nor ml-100k.zip"),
     ],
 )
 def test_a_changed_copy_is_refused(
     name: str, change: Callable[[bytes], bytes], says: str, u_data: bytes, tmp_path: Path
-):
+) -> None:
     """One changed rating is another dataset; the error says what was found."""
     (tmp_path / name).write_bytes(change(u_data))
     with pytest.raises(DataError, match=says):
         _ = load_dataset("MovieLens100K", tmp_path).data
 
 
-def test_a_zip_without_ratings_is_refused(tmp_path: Path):
+def test_a_zip_without_ratings_is_refused(tmp_path: Path) -> None:
     """A zip of something else is named."""
     with zipfile.ZipFile(tmp_path / "ml-100k.zip", "w") as archive:
         archive.writestr("ml-1m/ratings.dat", "")
@@ -137,7 +137,7 @@ def test_a_zip_without_ratings_is_refused(tmp_path: Path):
         _ = load_dataset("MovieLens100K", tmp_path / "ml-100k.zip").data
 
 
-def test_without_package_and_network_the_ways_out_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_without_package_and_network_the_ways_out_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The error names the download, why it failed, and what to do."""
     import pooch
 
@@ -151,8 +151,8 @@ def test_without_package_and_network_the_ways_out_are_told(monkeypatch: pytest.M
         _ = load_dataset("MovieLens100K").data
 
 
-def test_the_download_is_checked_against_the_known_sha256(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """pooch gets the address and the published digest, and the place where downloads are kept."""
+def test_the_download_is_checked_against_the_known_sha256(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The downloader gets the address and the published digest, and the place where downloads are kept."""
     import pooch
 
     asked: dict[str, object] = {}
@@ -172,7 +172,7 @@ def test_the_download_is_checked_against_the_known_sha256(monkeypatch: pytest.Mo
     assert asked["path"] == tmp_path / "datasets"
 
 
-def test_loading_imports_no_framework(recbole_ratings: Path):
+def test_loading_imports_no_framework(recbole_ratings: Path) -> None:
     """The ratings are read out of the recbole package without importing it, or torch."""
     code = f"""
 import sys

@@ -49,13 +49,11 @@ def content(directory: Path) -> dict[str, str]:
 def decoded(part: Part, directory: Path) -> list[tuple[Any, ...]]:
     users, items = read_ids(directory, "users"), read_ids(directory, "items")
     columns = [[users[code] for code in part.user], [items[code] for code in part.item]]
-    for column in (part.rating, part.timestamp):
-        if column is not None:
-            columns.append(column.tolist())
+    columns += [column.tolist() for column in (part.rating, part.timestamp) if column is not None]
     return list(zip(*columns, strict=True))
 
 
-def test_a_guest_sees_the_parts_of_the_recipe(tmp_path: Path):
+def test_a_guest_sees_the_parts_of_the_recipe(tmp_path: Path) -> None:
     """Each part of each fold, read as a guest reads it and decoded, is the frame that the dataset shows."""
     dataset = from_frame(frame_of(MIXED)).pipe(UserCrossValidation(3, validation_size=1))
     directory = prepared(dataset, tmp_path / "d")
@@ -68,7 +66,7 @@ def test_a_guest_sees_the_parts_of_the_recipe(tmp_path: Path):
             assert decoded(getattr(fold, name), directory) == list(frame.itertuples(index=False, name=None))
 
 
-def test_the_arrays_are_canonical(tmp_path: Path):
+def test_the_arrays_are_canonical(tmp_path: Path) -> None:
     """int32 codes sorted by user and time, float32 ratings, int64 seconds, an indptr per user; ids by code."""
     directory = prepared(from_frame(frame_of(MIXED)).pipe(UserHoldout(0, 2)), tmp_path / "d")
     columns = {name: np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in (
@@ -82,7 +80,7 @@ def test_the_arrays_are_canonical(tmp_path: Path):
     assert (order == np.arange(63)).all()
 
 
-def test_the_manifest_says_what_there_is(tmp_path: Path):
+def test_the_manifest_says_what_there_is(tmp_path: Path) -> None:
     """Key, sizes, columns and one digest per test part."""
     dataset = from_frame(frame_of(MIXED), "Mine").pipe(MakeImplicit(2), UserCrossValidation(3))
     (tmp_path / "d").mkdir()
@@ -94,14 +92,14 @@ def test_the_manifest_says_what_there_is(tmp_path: Path):
     assert (manifest["feedback"], len(set(manifest["test"]))) == ("implicit", 3)
 
 
-def test_implicit_data_has_no_ratings(tmp_path: Path):
+def test_implicit_data_has_no_ratings(tmp_path: Path) -> None:
     """After MakeImplicit no rating is left for a framework to learn from."""
     directory = prepared(from_frame(frame_of(["a", "b"])).pipe(MakeImplicit(2), UserHoldout(0, 1)), tmp_path / "d")
     assert not (directory / "rating.npy").exists()
     assert Fold(directory, 0).train.rating is None
 
 
-def test_preparing_twice_gives_the_same_bytes_in_every_process(tmp_path: Path):
+def test_preparing_twice_gives_the_same_bytes_in_every_process(tmp_path: Path) -> None:
     """Another process with another hash seed writes the same files."""
     here = content(prepared(from_frame(frame_of(["a", "b", "c"])).pipe(UserCrossValidation(3, 1)), tmp_path / "here"))
     code = f"""
@@ -118,7 +116,7 @@ prepare(from_frame(frame).pipe(UserCrossValidation(3, 1)), Path({str(tmp_path / 
     assert content(tmp_path / "there") == here
 
 
-def test_the_digest_of_a_test_part_changes_with_its_ratings(tmp_path: Path):
+def test_the_digest_of_a_test_part_changes_with_its_ratings(tmp_path: Path) -> None:
     """An evaluation depends on the true ratings of the test part."""
     frame = frame_of(["a", "b"])
     digests = []
@@ -128,13 +126,13 @@ def test_the_digest_of_a_test_part_changes_with_its_ratings(tmp_path: Path):
     assert digests[0] != digests[1]
 
 
-def test_what_is_written_is_for_the_users_eyes_only(tmp_path: Path):
+def test_what_is_written_is_for_the_users_eyes_only(tmp_path: Path) -> None:
     """Directories of folds are 0700."""
     directory = prepared(from_frame(frame_of(["a", "b"])).pipe(UserHoldout()), tmp_path / "d")
     assert stat.S_IMODE((directory / "fold_0").stat().st_mode) == 0o700
 
 
-def test_an_impossible_recipe_is_a_data_error(tmp_path: Path):
+def test_an_impossible_recipe_is_a_data_error(tmp_path: Path) -> None:
     """Raw data cannot be prepared, nor an id that no other process could read."""
     with pytest.raises(DataError, match="raw data without a split"):
         prepare(from_frame(frame_of(["a"])), tmp_path)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import omnibench.data.sources as sources
 from omnibench import from_file, from_frame, load_dataset, register_dataset
+from omnibench.data import sources
 from omnibench.data.dataset import RawData, RecSysDataSet
 from omnibench.errors import DataError
 
@@ -62,7 +63,7 @@ WRITERS: dict[str, Callable[[pd.DataFrame, Path], Path]] = {
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_every_kind_of_file_gives_the_frames_interactions(kind: str, tmp_path: Path):
+def test_every_kind_of_file_gives_the_frames_interactions(kind: str, tmp_path: Path) -> None:
     """A frame written and read back is the same dataset, but for .inter, where tokens stay texts."""
     expected = rows_of(from_frame(FRAME))
     if kind == "inter":
@@ -85,7 +86,7 @@ def test_every_kind_of_file_gives_the_frames_interactions(kind: str, tmp_path: P
     ),
     st.sampled_from(["csv", "tsv", "parquet"]),
 )
-def test_files_keep_every_digit(tmp_path: Path, table: list[tuple[int, str, float, int]], kind: str):
+def test_files_keep_every_digit(tmp_path: Path, table: list[tuple[int, str, float, int]], kind: str) -> None:
     """Any ids, ratings and timestamps come back from a file as they went in."""
     frame = pd.DataFrame(table, columns=list(FRAME.columns))
     # A column of numerals reads as numbers and one of blanks may be trimmed, as in any CSV; a letter prevents both.
@@ -93,7 +94,7 @@ def test_files_keep_every_digit(tmp_path: Path, table: list[tuple[int, str, floa
     assert rows_of(from_file(WRITERS[kind](frame, tmp_path / f"mine.{kind}"))) == rows_of(from_frame(frame))
 
 
-def test_tokens_of_atomic_files_stay_texts(tmp_path: Path):
+def test_tokens_of_atomic_files_stay_texts(tmp_path: Path) -> None:
     """'007' and '7' are two users."""
     path = tmp_path / "a.inter"
     path.write_text("user_id:token\titem_id:token\n007\t1\n7\t1\n", encoding="utf-8")
@@ -103,7 +104,7 @@ def test_tokens_of_atomic_files_stay_texts(tmp_path: Path):
 
 
 @pytest.mark.parametrize("word", ["NA", "null", "None", "nan", "N/A", "-"])
-def test_words_that_pandas_takes_for_missing_are_ids(word: str, tmp_path: Path):
+def test_words_that_pandas_takes_for_missing_are_ids(word: str, tmp_path: Path) -> None:
     """A user may be called null; only an empty field is a missing value."""
     path = tmp_path / "a.csv"
     path.write_text(f"user,item\n{word},1\nb,1\n", encoding="utf-8")
@@ -112,7 +113,7 @@ def test_words_that_pandas_takes_for_missing_are_ids(word: str, tmp_path: Path):
     assert data.df["user"].tolist() == [word, "b"]
 
 
-def test_an_empty_field_is_a_missing_value(tmp_path: Path):
+def test_an_empty_field_is_a_missing_value(tmp_path: Path) -> None:
     """It is refused with its column."""
     path = tmp_path / "a.csv"
     path.write_text("user,item\n,1\nb,1\n", encoding="utf-8")
@@ -120,7 +121,7 @@ def test_an_empty_field_is_a_missing_value(tmp_path: Path):
         _ = from_file(path).data
 
 
-def test_a_large_column_has_one_type(tmp_path: Path):
+def test_a_large_column_has_one_type(tmp_path: Path) -> None:
     """A text far down makes the whole column text; 1 and '1' do not become two users."""
     path = tmp_path / "a.csv"
     lines = [f"{number % 1000},{number}" for number in range(300_000)]
@@ -130,8 +131,10 @@ def test_a_large_column_has_one_type(tmp_path: Path):
     assert data.df["user"].nunique() == 1001
 
 
-@pytest.mark.parametrize("text", ["\ufeffuser,item\n1,2\n", "\n\nuser,item\n1,2\n", "user,item,\n1,2,\n", '"user","item"\r\n1,2\r\n'])
-def test_oddities_of_real_files_are_read(text: str, tmp_path: Path):
+@pytest.mark.parametrize(
+    "text", ["\ufeffuser,item\n1,2\n", "\n\nuser,item\n1,2\n", "user,item,\n1,2,\n", '"user","item"\r\n1,2\r\n']
+)
+def test_oddities_of_real_files_are_read(text: str, tmp_path: Path) -> None:
     """Byte order marks, empty lines, quoted names and trailing commas are no obstacle."""
     path = tmp_path / "a.csv"
     path.write_bytes(text.encode())
@@ -140,13 +143,13 @@ def test_oddities_of_real_files_are_read(text: str, tmp_path: Path):
     assert data.df.to_dict("list") == {"user": [1], "item": [2]}
 
 
-def test_a_parquet_index_is_a_column_too(tmp_path: Path):
-    """pandas hides an index in its metadata; the file has the column all the same."""
+def test_a_parquet_index_is_a_column_too(tmp_path: Path) -> None:
+    """An index is hidden by pandas in its metadata; the file has the column all the same."""
     FRAME.set_index("user").to_parquet(tmp_path / "a.parquet")
     assert rows_of(from_file(tmp_path / "a.parquet")) == rows_of(from_frame(FRAME))
 
 
-def test_columns_of_other_names_can_be_mapped(tmp_path: Path):
+def test_columns_of_other_names_can_be_mapped(tmp_path: Path) -> None:
     """The file's own names are mapped to omnibench's; what is mapped wins over what has the name already."""
     frame = FRAME.rename(columns={"user": "userId", "item": "movieId", "rating": "stars"}).assign(rating=0.0)
     path = write_csv(frame, tmp_path / "a.csv")
@@ -154,7 +157,7 @@ def test_columns_of_other_names_can_be_mapped(tmp_path: Path):
     assert rows_of(mapped) == rows_of(from_frame(FRAME))
 
 
-def test_the_key_of_a_file_needs_no_reading_of_interactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_key_of_a_file_needs_no_reading_of_interactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Key, columns and feedback of a file or frame are known without loading it."""
     dataset = from_file(write_csv(FRAME, tmp_path / "a.csv"))
     for kind in (sources.FileSource, sources.FrameSource):
@@ -164,7 +167,7 @@ def test_the_key_of_a_file_needs_no_reading_of_interactions(tmp_path: Path, monk
     assert len(from_frame(FRAME).key) == 64
 
 
-def test_names_and_paths_are_labels(tmp_path: Path):
+def test_names_and_paths_are_labels(tmp_path: Path) -> None:
     """The same content under another name, in another place, at another time is the same dataset."""
     (tmp_path / "below").mkdir()
     one = from_file(write_csv(FRAME, tmp_path / "a.csv"), name="one")
@@ -174,11 +177,9 @@ def test_names_and_paths_are_labels(tmp_path: Path):
     assert from_frame(FRAME, "one").key == from_frame(FRAME.copy(), "other").key
 
 
-def test_other_content_has_another_key(tmp_path: Path):
+def test_other_content_has_another_key(tmp_path: Path) -> None:
     """One changed rating, row order or seed of the same size is another dataset."""
-    keys = {
-        from_frame(frame).key for frame in (FRAME, FRAME.assign(rating=[0.2, 5.0, 3.5, 1e-7]), FRAME.iloc[::-1])
-    }
+    keys = {from_frame(frame).key for frame in (FRAME, FRAME.assign(rating=[0.2, 5.0, 3.5, 1e-7]), FRAME.iloc[::-1])}
     files = {
         from_file(write_csv(frame, tmp_path / f"{number}.csv")).key
         for number, frame in enumerate((FRAME, FRAME.assign(timestamp=[3, 2, 1, 881250948])))
@@ -187,7 +188,7 @@ def test_other_content_has_another_key(tmp_path: Path):
     assert len(files) == 2
 
 
-def test_a_frame_is_copied():
+def test_a_frame_is_copied() -> None:
     """Changing the frame afterwards changes neither the key nor the interactions."""
     frame = FRAME.copy()
     dataset = from_frame(frame)
@@ -198,20 +199,20 @@ def test_a_frame_is_copied():
     assert dataset.key == key == from_frame(FRAME).key
 
 
-def test_other_columns_do_not_matter():
+def test_other_columns_do_not_matter() -> None:
     """What omnibench does not know is left out of the key, too."""
     assert from_frame(FRAME.assign(genre="x")).key == from_frame(FRAME).key
 
 
 @pytest.mark.parametrize("mistake", [
     (lambda path: from_file(path / "gone.csv"), "there is no file .*gone.csv.*check the path"),
-    (lambda path: from_file(path), "there is no file"),
+    (from_file, "there is no file"),
     (lambda path: from_file(touch(path / "a.xlsx")), "reads .csv, .tsv, .parquet and .inter.*from_frame"),
     (lambda path: from_file(touch(path / "a.csv")), "has no column 'user'"),
     (lambda path: from_file(touch(path / "a.csv", "usr,item\n1,2\n")), "no column 'user'; did you mean 'usr'"),
     (lambda path: from_file(touch(path / "a.csv", "user,itme\n1,2\n")), "no column 'item'; did you mean 'itme'"),
     (lambda path: from_file(touch(path / "a.csv", "u,item\n1,2\n"), columns={"uid": "user"}), "no column 'uid'"),
-    (lambda path: from_file(touch(path / "a.csv", "user,item\n1,2\n"), columns={1: "user"}), "no column 1"),
+    (lambda path: from_file(touch(path / "a.csv", "user,item\n1,2\n"), columns={1: "user"}), "no column 1"),  # type: ignore[dict-item]
     (lambda path: from_file(touch(path / "a.csv", "user,item,r\n1,2,3\n"), columns={"r": "raitng"}),
      "'raitng', which omnibench does not know; did you mean 'rating'"),
     (lambda path: from_file(touch(path / "a.csv", "a,b,item\n1,2,3\n"), columns={"a": "user", "b": "user"}),
@@ -220,18 +221,18 @@ def test_other_columns_do_not_matter():
     (lambda path: from_file(touch(path / "a.parquet", "nope")), "a.parquet cannot be read as .parquet"),
     (lambda path: from_file(touch(path / "a.csv", "user,item\n", "utf-16")), "a.csv cannot be read as .csv"),
     (lambda path: from_file(touch(path / "a.csv", 'user,item\n1,"2\n')).data, "a.csv cannot be read as .csv"),
-    (lambda path: from_frame(FRAME.drop(columns="item")), "frame has no column 'item'"),
-    (lambda path: from_frame(FRAME.rename(columns={"user": "User"})), "no column 'user'; did you mean 'User'"),
-    (lambda path: from_frame(FRAME.iloc[:0], "mine"), "mine has no interactions"),
-    (lambda path: from_frame(None), "NoneType, not a pandas DataFrame"),
-    (lambda path: from_frame(pd.concat([FRAME, FRAME[["user"]]], axis=1)), "the column 'user' twice"),
-    (lambda path: from_frame(FRAME.assign(user=pd.Series([1, None, 2, 3], dtype="Int64"))).key, "'user' has 1 missing"),
-    (lambda path: load_dataset("MovieLens100k"), "named 'MovieLens100k'; did you mean 'MovieLens100K'"),
-    (lambda path: load_dataset("Netflix"), "known are: .*MovieLens100K"),
-    (lambda path: load_dataset(3), "no dataset named 3"),
+    (lambda _: from_frame(FRAME.drop(columns="item")), "frame has no column 'item'"),
+    (lambda _: from_frame(FRAME.rename(columns={"user": "User"})), "no column 'user'; did you mean 'User'"),
+    (lambda _: from_frame(FRAME.iloc[:0], "mine"), "mine has no interactions"),
+    (lambda _: from_frame(None), "NoneType, not a pandas DataFrame"),  # type: ignore[arg-type]
+    (lambda _: from_frame(pd.concat([FRAME, FRAME[["user"]]], axis=1)), "the column 'user' twice"),
+    (lambda _: from_frame(FRAME.assign(user=pd.Series([1, None, 2, 3], dtype="Int64"))).key, "'user' has 1 missing"),
+    (lambda _: load_dataset("MovieLens100k"), "named 'MovieLens100k'; did you mean 'MovieLens100K'"),
+    (lambda _: load_dataset("Netflix"), "known are: .*MovieLens100K"),
+    (lambda _: load_dataset(3), "no dataset named 3"),  # type: ignore[arg-type]
     (lambda path: load_dataset("MovieLens100K", path / "gone.zip"), "nothing at '.*gone.zip'"),
 ])  # fmt: skip
-def test_mistakes_get_an_error_that_names_the_thing(mistake: tuple[Callable[[Path], Any], str], tmp_path: Path):
+def test_mistakes_get_an_error_that_names_the_thing(mistake: tuple[Callable[[Path], Any], str], tmp_path: Path) -> None:
     """What is wrong, where, and what to do instead."""
     attempt, says = mistake
     with pytest.raises(DataError, match=says):
@@ -243,7 +244,7 @@ def touch(path: Path, text: str = "", encoding: str = "utf-8") -> Path:
     return path
 
 
-def test_a_file_that_went_away_is_named_when_its_key_is_asked_for(tmp_path: Path):
+def test_a_file_that_went_away_is_named_when_its_key_is_asked_for(tmp_path: Path) -> None:
     """Not a bare FileNotFoundError in the middle of collection."""
     path = write_csv(FRAME, tmp_path / "a.csv")
     dataset = from_file(path)
@@ -252,7 +253,7 @@ def test_a_file_that_went_away_is_named_when_its_key_is_asked_for(tmp_path: Path
         _ = dataset.key
 
 
-def test_a_dataset_can_be_registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_dataset_can_be_registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """load_dataset finds it by name and hands it the given path."""
     monkeypatch.setattr(sources, "_LOADERS", dict(sources._LOADERS))
     asked: list[Path | None] = []

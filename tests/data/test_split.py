@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,7 +55,9 @@ test_sizes = st.sampled_from([1, 3, 0.05, 0.2, 0.25, 0.3])
 
 
 @given(counts, seeds, sizes, test_sizes)
-def test_a_user_holdout_takes_the_share_of_every_user(per_user: list[int], seed: int, validation: float, test: float):
+def test_a_user_holdout_takes_the_share_of_every_user(
+    per_user: list[int], seed: int, validation: float, test: float
+) -> None:
     """Parts are disjoint and complete, and every user gives exactly the documented share to each."""
     rows = of_counts(per_user)
     (parts,) = UserHoldout(validation, test).split(rows, seed, 0)
@@ -65,7 +68,9 @@ def test_a_user_holdout_takes_the_share_of_every_user(per_user: list[int], seed:
 
 
 @given(counts, seeds, sizes, test_sizes)
-def test_a_random_holdout_takes_the_share_of_all(per_user: list[int], seed: int, validation: float, test: float):
+def test_a_random_holdout_takes_the_share_of_all(
+    per_user: list[int], seed: int, validation: float, test: float
+) -> None:
     """Parts are disjoint and complete, with the documented share of all interactions."""
     rows = of_counts(per_user)
     (parts,) = RandomHoldout(validation, test).split(rows, seed, 0)
@@ -75,7 +80,7 @@ def test_a_random_holdout_takes_the_share_of_all(per_user: list[int], seed: int,
 
 
 @given(counts, seeds, st.integers(2, 6), sizes)
-def test_user_folds_are_balanced_for_every_user(per_user: list[int], seed: int, folds: int, validation: float):
+def test_user_folds_are_balanced_for_every_user(per_user: list[int], seed: int, folds: int, validation: float) -> None:
     """Test parts partition the rows; every user is in each, with sizes that differ by at most one."""
     rows = of_counts(per_user)
     found = UserCrossValidation(folds, validation).split(rows, seed, 0)
@@ -92,7 +97,7 @@ def test_user_folds_are_balanced_for_every_user(per_user: list[int], seed: int, 
 
 
 @given(counts, seeds, st.integers(2, 6), sizes)
-def test_random_folds_are_balanced_overall(per_user: list[int], seed: int, folds: int, validation: float):
+def test_random_folds_are_balanced_overall(per_user: list[int], seed: int, folds: int, validation: float) -> None:
     """Test parts partition the rows and their sizes differ by at most one; validation has its share."""
     rows = of_counts(per_user)
     found = RandomCrossValidation(folds, validation).split(rows, seed, 0)
@@ -105,7 +110,7 @@ def test_random_folds_are_balanced_overall(per_user: list[int], seed: int, folds
     assert max(tested) - min(tested) <= 1
 
 
-def test_the_surplus_of_users_is_spread_over_the_folds():
+def test_the_surplus_of_users_is_spread_over_the_folds() -> None:
     """Where every user has one item more than folds, no fold gets all the surplus."""
     rows = of_counts([6] * 2000)
     tested = [len(parts.test) for parts in UserCrossValidation(5).split(rows, 42, 0)]
@@ -121,7 +126,7 @@ SPLITS: list[Split] = [
 
 
 @pytest.mark.parametrize("split", SPLITS, ids=lambda split: type(split).__name__)
-def test_seed_and_position_decide_the_draw(split: Split):
+def test_seed_and_position_decide_the_draw(split: Split) -> None:
     """The same seed and position give the same parts; another seed or position gives others."""
     rows = of_counts([20, 30, 40])
 
@@ -135,7 +140,7 @@ def test_seed_and_position_decide_the_draw(split: Split):
 
 
 @pytest.mark.parametrize("split", SPLITS[2:], ids=lambda split: type(split).__name__)
-def test_validation_is_drawn_anew_in_every_fold(split: Split):
+def test_validation_is_drawn_anew_in_every_fold(split: Split) -> None:
     """The rows that two folds share in training and validation are not validated in both by construction."""
     rows = of_counts([60, 60])
     first, second, _ = split.split(rows, 42, 0)
@@ -143,7 +148,7 @@ def test_validation_is_drawn_anew_in_every_fold(split: Split):
 
 
 @pytest.mark.parametrize("split", SPLITS, ids=lambda split: type(split).__name__)
-def test_a_split_is_the_same_in_another_process(split: Split):
+def test_a_split_is_the_same_in_another_process(split: Split) -> None:
     """What one process drew, another draws again, whatever its hash seed."""
     code = f"""
 import numpy as np
@@ -160,13 +165,13 @@ print([part.tolist() for parts in {split!r}.split(rows, 42, 0) for part in parts
     assert done.stdout.strip() == str(here)
 
 
-def test_the_draw_of_a_user_holdout_never_changes():
+def test_the_draw_of_a_user_holdout_never_changes() -> None:
     """A frozen draw: whoever changes it must raise the step's version, or old results are mistaken for new ones."""
     (parts,) = UserHoldout(1, 2).split(of_counts([5, 4]), 42, 0)
     assert [part.tolist() for part in parts] == FROZEN_HOLDOUT
 
 
-def test_the_folds_of_a_user_cross_validation_never_change():
+def test_the_folds_of_a_user_cross_validation_never_change() -> None:
     """The same for the folds."""
     found = UserCrossValidation(3, 1).split(of_counts([4, 5]), 42, 1)
     assert [[part.tolist() for part in parts] for parts in found] == FROZEN_FOLDS
@@ -176,7 +181,7 @@ FROZEN_HOLDOUT = [[0, 2, 5], [3, 7], [1, 4, 6, 8]]
 FROZEN_FOLDS = [[[2, 4, 6], [3, 8], [0, 1, 5, 7]], [[0, 1, 4, 7, 8], [3, 5], [2, 6]], [[0, 2, 6, 7], [1, 5], [3, 4, 8]]]
 
 
-def test_users_with_too_few_interactions_are_named():
+def test_users_with_too_few_interactions_are_named() -> None:
     """The error counts the users, names the first with what they have, and tells the way out."""
     rows = of_counts([4, 9, 3, 9, 2, 1, 4, 4, 4])
     with pytest.raises(DataError) as caught:
@@ -196,7 +201,7 @@ def test_users_with_too_few_interactions_are_named():
     ),
     st.integers(1, 30),
 )
-def test_the_advised_core_is_enough_for_users_of_any_size(split: Split, count: int):
+def test_the_advised_core_is_enough_for_users_of_any_size(split: Split, count: int) -> None:
     """After the CorePruning that the error advises, no user is too small, whatever they have; one less is not enough."""
     import re
 
@@ -213,7 +218,7 @@ def test_the_advised_core_is_enough_for_users_of_any_size(split: Split, count: i
 @pytest.mark.parametrize(
     ("split", "n"), [(RandomHoldout(0.1, 0.2), 2), (RandomCrossValidation(5), 4), (RandomCrossValidation(2, 5), 8)]
 )
-def test_too_few_interactions_are_refused(split: Split, n: int):
+def test_too_few_interactions_are_refused(split: Split, n: int) -> None:
     """The error says how many there are, how many are needed, and what to do."""
     with pytest.raises(DataError, match=rf"has {n} interactions, but this split needs at least \d+\. Choose"):
         split.split(of_counts([n]), 42, 0)
@@ -238,7 +243,7 @@ nan = float("nan")
         lambda: RandomHoldout(validation_size=nan),
         lambda: RandomHoldout(validation_size=0.9, test_size=0.2),
         lambda: UserCrossValidation(1),
-        lambda: UserCrossValidation(True),  # noqa: FBT003 - that it is no number of folds is the point
+        lambda: UserCrossValidation(True),
         lambda: UserCrossValidation(2.0),  # type: ignore[arg-type]
         lambda: UserCrossValidation(2, 0.5),
         lambda: UserCrossValidation(5, nan),
@@ -247,13 +252,13 @@ nan = float("nan")
         lambda: RandomCrossValidation(5, 1.5),
     ],
 )
-def test_impossible_arguments_are_refused_at_once(make: Callable[[], Split]):
+def test_impossible_arguments_are_refused_at_once(make: Callable[[], Split]) -> None:
     """A split that can never be made is refused when it is written down, by name."""
-    with pytest.raises(DataError, match="Holdout|CrossValidation"):
+    with pytest.raises(DataError, match=r"Holdout|CrossValidation"):
         make()
 
 
-def test_single_splits_have_no_folds():
+def test_single_splits_have_no_folds() -> None:
     """A holdout is a single split; a cross-validation tells its number of folds."""
     assert UserHoldout().folds is None
     assert RandomHoldout().folds is None

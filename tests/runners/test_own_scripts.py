@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import omnibench
+from omnibench.data.prepare import prepare
+from omnibench.runners.guest.data import Fold
 
 SCRIPTS = Path(__file__).parent / "scripts"
 GUEST = Path(omnibench.__path__[0]) / "runners" / "guest"
@@ -19,10 +21,21 @@ SEED = 42
 ITEMS = 150
 
 
-@pytest.fixture(scope="module")
-def fold_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Publish a small implicit dataset of 200 users with tastes, split 60/20/20 per user."""
+@pytest.fixture(scope="module", params=["synthetic", pytest.param("MovieLens100K", marks=pytest.mark.slow)])
+def fold_directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Publish a prepared dataset: a small one, or the real MovieLens-100K."""
     root = tmp_path_factory.mktemp("fold")
+    if request.param == "synthetic":
+        _tastes(root)
+    else:
+        movielens = omnibench.load_dataset("MovieLens100K")
+        steps = (omnibench.MakeImplicit(3), omnibench.CorePruning(5), omnibench.UserHoldout(0.1, 0.2))
+        prepare(movielens.pipe(*steps), root)
+    return root
+
+
+def _tastes(root: Path) -> None:
+    """Write an implicit dataset of 200 users with tastes, split 60/20/20 per user."""
     rng = np.random.default_rng(7)
     taste, kind = rng.normal(size=(200, 4)), rng.normal(size=(ITEMS, 4))
     liked = taste @ kind.T + rng.gumbel(size=(200, ITEMS)) + np.linspace(1, -1, ITEMS)
@@ -37,7 +50,6 @@ def fold_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "fold_0").mkdir()
     for name, low, high in (("train", 0, 15), ("validation", 15, 20), ("test", 20, 25)):
         np.save(root / "fold_0" / f"{name}.npy", np.flatnonzero((place >= low) & (place < high)))
-    return root
 
 
 def run(python: Path, script: str, *arguments: object, cwd: Path) -> None:
@@ -73,10 +85,11 @@ def test_the_adapter_ranks_as_the_framework_itself_does(
     python, name = environment_python(framework), framework.lower()
     own_file, adapter_file = tmp_path / "own.npy", tmp_path / "adapter.npy"
     run(python, f"{name}_own.py", fold_directory, 0, algorithm, SEED, own_file, cwd=tmp_path)
-    task = (algorithm, json.dumps(parameters), SEED, ITEMS)
+    fold = Fold(fold_directory, 0)
+    task = (algorithm, json.dumps(parameters), SEED, fold.n_items)
     run(python, "adapter_run.py", GUEST, name, fold_directory, 0, *task, adapter_file, cwd=tmp_path)
     own, ours = np.load(own_file), np.load(adapter_file)
-    assert len(own) == len(ours) == 200
+    assert len(own) == len(ours) == len(fold.users)
     assert (own >= 0).all()
     for mine, theirs in zip(ours, own, strict=True):
         score = dict(zip(mine["item"], mine["score"], strict=True))

@@ -1,0 +1,183 @@
+"""Artifacts: complete or not there, checked before they are used again, and never outside of the store."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import properties  # noqa: F401 - hypothesis without deadlines
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from omnibench.errors import StoreError
+from omnibench.store import artifacts
+from omnibench.store.artifacts import Artifact, is_intact, make_directories, publish, resolve, set_aside, sha256_of
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "store").mkdir()
+    return tmp_path / "store"
+
+
+def published(root: Path, content: bytes = b"content", name: str = "a/b/file.npy") -> Artifact:
+    partial = root / "partial"
+    partial.write_bytes(content)
+    return publish(partial, root / name, root)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@given(st.binary(max_size=100))
+def test_a_published_file_is_what_its_description_says(root: Path, content: bytes) -> None:
+    """Path relative to the store, size and sha256; the partial file is gone, what lay there is replaced."""
+    artifact = published(root, content)
+    assert artifact == {"path": "a/b/file.npy", "size": len(content), "sha256": sha256_of(root / "a/b/file.npy")}
+    assert (root / "a/b/file.npy").read_bytes() == content
+    assert not (root / "partial").exists()
+    assert is_intact(artifact, root)
+
+
+def test_directories_are_for_the_users_eyes_only(root: Path) -> None:
+    """Whatever the umask, every directory on the way is 0700."""
+    before = os.umask(0)
+    try:
+        published(root)
+        make_directories(root / "c/d/e", root)
+    finally:
+        os.umask(before)
+    for name in ("a", "a/b", "c", "c/d", "c/d/e"):
+        assert stat.S_IMODE((root / name).stat().st_mode) == 0o700
+
+
+def test_publication_is_durable_before_it_is_described(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """File first, then its name: fsync, rename, fsync of the directory, and only then the description."""
+    acts: list[str] = []
+    original_fsync, original_replace = os.fsync, Path.replace
+
+    def fsync(descriptor: int) -> None:
+        acts.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+        original_fsync(descriptor)
+
+    def replace(self: Path, target: Path) -> Path:
+        acts.append(f"rename to {target.name}")
+        return original_replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    published(root)
+    assert acts == ["fsync partial", "fsync store", "fsync a", "rename to file.npy", "fsync b"]
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[3] ^= 1
+    path.write_bytes(content)
+
+
+def swap_for_a_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip,
+        lambda path: path.write_bytes(path.read_bytes()[:-1]),
+        lambda path: path.write_bytes(path.read_bytes() + b"x"),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"\0" * path.stat().st_size),
+        swap_for_a_directory,
+    ],
+    ids=["flipped", "truncated", "extended", "emptied", "zeroed", "directory"],
+)
+def test_every_damage_is_noticed_and_set_aside(damage: Callable[[Path], object], root: Path) -> None:
+    """One flipped bit is enough; the damaged file is renamed, not removed."""
+    artifact = published(root)
+    damage(root / artifact["path"])
+    assert not is_intact(artifact, root)
+    aside = set_aside(artifact, root)
+    assert aside is not None
+    assert aside.name.startswith("file.npy.damaged-")
+    assert aside.exists()
+    assert not (root / artifact["path"]).exists()
+
+
+def test_a_missing_file_is_not_intact_and_nothing_to_set_aside(root: Path) -> None:
+    """Removing a file by hand makes it a miss, not an error."""
+    artifact = published(root)
+    (root / artifact["path"]).unlink()
+    assert not is_intact(artifact, root)
+    assert set_aside(artifact, root) is None
+
+
+def test_files_damaged_twice_at_once_are_both_kept(root: Path) -> None:
+    """Within the same second, the second does not overwrite the first."""
+    kept = {set_aside(published(root, content), root) for content in (b"one", b"two", b"three")}
+    assert sorted(path.read_bytes() for path in kept if path) == [b"one", b"three", b"two"]
+
+
+def outward_link(root: Path) -> str:
+    (root / "link").symlink_to(root.parent / "outside")
+    return "link"
+
+
+def outward_directory(root: Path) -> str:
+    (root / "link").symlink_to(root.parent)
+    return "link/outside"
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda _: "../outside",
+        lambda _: "a/../../outside",
+        lambda root: str(root.parent / "outside"),
+        outward_link,
+        outward_directory,
+    ],
+    ids=["dots", "inner dots", "absolute", "link", "link of a directory"],
+)
+def test_no_recorded_path_leads_out_of_the_store(way: Callable[[Path], str], root: Path) -> None:
+    """A record with such a path is no artifact: it is neither read nor renamed."""
+    outside = root.parent / "outside"
+    outside.write_bytes(b"content")
+    path = way(root)
+    artifact: Artifact = {"path": path, "size": 7, "sha256": sha256_of(outside)}
+    assert resolve(artifact, root) is None
+    assert not is_intact(artifact, root)
+    assert set_aside(artifact, root) is None
+    assert outside.read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("way", [lambda _: "../outside", lambda _: "a/../../outside", outward_directory])
+def test_nothing_is_published_out_of_the_store(way: Callable[[Path], str], root: Path) -> None:
+    """A guest that reports a model in `../` does not get it moved there."""
+    (root / "partial").write_bytes(b"content")
+    with pytest.raises(StoreError, match="outside of the checkpoint directory"):
+        publish(root / "partial", root / way(root), root)
+    assert not (root.parent / "outside").exists()
+    assert (root / "partial").exists()
+
+
+def test_a_linked_store_is_a_store(root: Path) -> None:
+    """The checkpoint directory itself may be a link to a larger disk."""
+    link = root.parent / "link"
+    link.symlink_to(root)
+    assert is_intact(published(link), link)
+
+
+def test_a_whole_tree_is_made_durable(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file and every directory of a prepared dataset is synchronised."""
+    make_directories(root / "d/fold_0", root)
+    (root / "d/fold_0/train.npy").write_bytes(b"x")
+    (root / "d/user.npy").write_bytes(b"x")
+    synced: set[str] = set()
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: synced.add(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+    )
+    artifacts.sync_tree(root / "d")
+    assert synced == {"d", "fold_0", "train.npy", "user.npy"}

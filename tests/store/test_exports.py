@@ -1,0 +1,105 @@
+"""progress.json and results.json: what the records say, readable, replaced atomically."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omnibench.store import CheckpointStore
+from omnibench.store.exports import Exports, progress, results
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[CheckpointStore]:
+    opened = CheckpointStore(tmp_path / "checkpoints")
+    yield opened
+    opened.close()
+
+
+def record(item: str, phase: str, **facts: Any) -> dict[str, Any]:
+    return {
+        "item": item,
+        "phase": phase,
+        "fit_key": f"key of {item}",
+        "dataset": "D-1",
+        "algorithm": item,
+        "parameters": {"k": 3},
+        "fold": 0,
+        "finished": "2026-01-01T00:00:00Z",
+        **facts,
+    }
+
+
+RECORDS: dict[str, dict[str, Any]] = {
+    "data/d": {"name": "D"},
+    "fit/key of A": record("A", "Fit"),
+    "predict/a": record("A", "Predict"),
+    "eval/a": record("A", "Eval"),
+    "item/key of A": record(
+        "A", "Done", status="done", metrics={"NDCG@10": {"value": 0.25, "key": "e"}, "RMSE": {"value": 0.5, "key": "f"}}
+    ),
+    "fit/key of B": record("B", "Fit"),
+    "item/key of C": record("C", "Fit", status="failed", metrics={}, error={"message": "no \udcff memory"}),
+    "fit/key of D": record("D", "Fit"),
+    "predict/d": record("D", "Predict"),
+}
+
+
+def test_progress_says_how_far_every_item_is() -> None:
+    """Done, failed with its message, or the last phase that is finished."""
+    found = progress(RECORDS)
+    assert list(found) == ["A", "B", "C", "D"]
+    assert [found[name]["status"] for name in found] == ["done", "incomplete", "failed", "incomplete"]
+    assert [found[name]["phase"] for name in found] == ["Done", "Fit", "Fit", "Predict"]
+    assert found["C"]["error"] == "no \udcff memory"
+    assert found["A"]["fit_key"] == "key of A"
+
+
+def test_results_have_a_row_per_metric_of_what_is_done() -> None:
+    """Metric and k apart, as data; failed and incomplete items have none."""
+    rows = results(RECORDS)
+    assert [(row["metric"], row["k"], row["value"]) for row in rows] == [("NDCG", 10, 0.25), ("RMSE", None, 0.5)]
+    assert rows[0]["parameters"] == {"k": 3}
+
+
+def test_a_refresh_writes_both_files_from_the_records(store: CheckpointStore) -> None:
+    """What a guest printed may hold half a character; the files are valid JSON all the same."""
+    with store.lease("a") as lease:
+        store.commit(lease, RECORDS)
+    Exports(store).refresh(now=True)
+    assert json.loads((store.root / "progress.json").read_text(encoding="utf-8")) == {"items": progress(RECORDS)}
+    assert json.loads((store.root / "results.json").read_text(encoding="utf-8")) == {"results": results(RECORDS)}
+
+
+def test_files_are_not_rewritten_for_every_item(store: CheckpointStore) -> None:
+    """A second refresh right after the first does nothing, unless it must."""
+    exports = Exports(store)
+    exports.refresh()
+    (store.root / "progress.json").write_text("mine")
+    exports.refresh()
+    assert (store.root / "progress.json").read_text() == "mine"
+    exports.refresh(now=True)
+    assert (store.root / "progress.json").read_text() != "mine"
+
+
+def test_a_reader_never_sees_half_a_file(store: CheckpointStore) -> None:
+    """Replacing is atomic: who has the old file open keeps reading it."""
+    store.replace_text("progress.json", "old " * 1000)
+    with (store.root / "progress.json").open(encoding="utf-8") as reader:
+        store.replace_text("progress.json", "new")
+        assert reader.read() == "old " * 1000
+    assert (store.root / "progress.json").read_text(encoding="utf-8") == "new"
+
+
+def test_exports_are_never_read_back(store: CheckpointStore) -> None:
+    """A damaged or edited file changes nothing that the store knows."""
+    with store.lease("a") as lease:
+        store.commit(lease, RECORDS)
+    (store.root / "progress.json").write_text("{")
+    again = CheckpointStore(store.root)
+    assert set(again.snapshot()) == set(RECORDS)
+    again.close()

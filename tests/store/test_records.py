@@ -1,0 +1,280 @@
+"""Records: JSON texts that stay, that survive their writer, and that are never pickles."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import diskcache
+import properties  # noqa: F401 - hypothesis without deadlines
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from omnibench.errors import StoreError
+from omnibench.store.records import Records, read_all
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "a?b#c %20" / "store"
+
+
+@pytest.fixture
+def records(directory: Path) -> Iterator[Records]:
+    opened = Records(directory)
+    yield opened
+    opened.close()
+
+
+def database(directory: Path) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(directory / "cache.db", isolation_level=None))
+
+
+texts = st.text(max_size=8)
+keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+contents = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(st.dictionaries(keys, st.dictionaries(texts, contents)))
+def test_what_is_committed_is_read(records: Records, directory: Path, committed: dict[str, dict[str, Any]]) -> None:
+    """By key and in bulk, with every kind of text and number; half characters in a guest's output do not hurt."""
+    records.commit(committed)
+    everything = read_all(directory)
+    for key, record in committed.items():
+        assert records.get(key) == record == everything[key]
+
+
+def test_a_missing_record_is_none(records: Records, directory: Path) -> None:
+    """So is every record of a directory that is not there."""
+    assert records.get("fit/x") is None
+    assert read_all(directory) == {}
+    assert read_all(directory / "nowhere") == {}
+
+
+def test_a_commit_is_all_or_nothing(records: Records, directory: Path) -> None:
+    """What is raised inside the transaction, or cannot be written, leaves everything as it was."""
+    records.commit({"kept": {"a": 1}})
+
+    def refuse() -> None:
+        raise StoreError("lost the lease")
+
+    with pytest.raises(StoreError, match="lost the lease"):
+        records.commit({"new": {}}, delete=["kept"], check=refuse)
+    with pytest.raises(TypeError):
+        records.commit({"new": {}, "bad": {"a": object()}}, delete=["kept"])
+    with pytest.raises(StoreError, match="is no text"):
+        records.commit({"new": {}, 3: {}}, delete=["kept"])  # type: ignore[dict-item]
+    assert read_all(directory) == {"kept": {"a": 1}}
+
+
+def test_deleting_and_writing_happen_at_once(records: Records, directory: Path) -> None:
+    """A key that is deleted and written stays with what is written; unknown keys do no harm."""
+    records.commit({"a": {"n": 1}, "b": {}})
+    records.commit({"a": {"n": 2}}, delete=["a", "b", "never"])
+    assert read_all(directory) == {"a": {"n": 2}}
+
+
+def test_the_settings_keep_records(records: Records, directory: Path) -> None:
+    """No eviction, no limit, no value files, full synchronisation: as asked for, in the database, for good."""
+    cache = records._cache
+    assert cache.eviction_policy == "none"
+    assert (cache.cull_limit, cache.size_limit, cache.disk_min_file_size) == (0, 2**62, 2**31 - 1)
+    assert cache.sqlite_synchronous == 2
+    assert cache._sql("PRAGMA synchronous").fetchone() == (2,)
+    assert cache._sql("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_nothing_is_evicted_and_no_file_is_written(records: Records, directory: Path) -> None:
+    """Records far beyond diskcache's default limits for files and culling stay, inside the database."""
+    large = {f"large/{number}": {"text": str(number) * 200_000} for number in range(10)}
+    small = {f"small/{number}": {"n": number} for number in range(2000)}
+    records.commit(large)
+    records.commit(small)
+    records._cache.cull()
+    records._cache.expire()
+    assert read_all(directory) == {**large, **small}
+    assert {file.name for file in directory.iterdir()} <= {"cache.db", "cache.db-wal", "cache.db-shm"}
+
+
+def test_settings_of_another_program_are_put_right(directory: Path) -> None:
+    """Somebody opened the database with diskcache's defaults: opening it again restores what keeps records."""
+    diskcache.Cache(str(directory), size_limit=1000, cull_limit=10, eviction_policy="least-recently-stored").close()
+    with closing(Records(directory)) as records:
+        records.commit({f"r/{number}": {"text": "x" * 1000} for number in range(50)})
+        assert len(read_all(directory)) == 50
+        assert records._cache.eviction_policy == "none"
+
+
+def test_settings_that_do_not_hold_are_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Better no run than one whose results may be dropped."""
+    original = diskcache.Cache.reset
+
+    def stubborn(self: Any, key: str, *given: Any, **named: Any) -> Any:
+        if key == "cull_limit":
+            self.cull_limit = 10
+            return 10
+        return original(self, key, *given, **named)
+
+    monkeypatch.setattr(diskcache.Cache, "reset", stubborn)
+    with pytest.raises(StoreError, match="cull_limit=10, which may drop results"):
+        Records(directory)
+
+
+class Bomb:
+    """Leaves a trace when it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (os.environ["BOMB"],)
+
+
+@pytest.fixture
+def bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BOMB", str(tmp_path / "exploded"))
+    return tmp_path / "exploded"
+
+
+def test_a_planted_pickle_is_refused_unread(records: Records, directory: Path, bomb: Path) -> None:
+    """As a value, in the database or in a file, and as a key; the bulk read does not even see it (CVE-2025-69872)."""
+    records.commit({"fit/a": {}, "fit/b": {}})
+    payload = pickle.dumps(Bomb())
+    (directory / "payload.val").write_bytes(payload)
+    with database(directory) as connection:
+        connection.execute("UPDATE Cache SET mode = 4, value = ? WHERE key = 'fit/a'", (payload,))
+        connection.execute("UPDATE Cache SET mode = 4, value = NULL, filename = 'payload.val' WHERE key = 'fit/b'")
+    for key in ("fit/a", "fit/b"):
+        with pytest.raises(StoreError, match="never writes"):
+            records.get(key)
+    assert read_all(directory) == {}
+    with database(directory) as connection:
+        connection.execute("UPDATE Cache SET raw = 0, key = ? WHERE key = 'fit/a'", (payload,))
+    with pytest.raises(StoreError, match="pickled key"):
+        list(records._cache)
+    assert not bomb.exists()
+
+
+def test_only_text_goes_in(records: Records) -> None:
+    """Whatever diskcache would pickle is refused before it is written."""
+    for key, value in ((1, "text"), ("key", {"a": 1}), ("key", b"bytes"), (("key",), "text")):
+        with pytest.raises(StoreError, match="is no text"):
+            records._cache.set(key, value)
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", "3", ""])
+def test_a_damaged_record_is_named(records: Records, directory: Path, damaged: str) -> None:
+    """Not a JSONDecodeError out of nowhere, and never a wrong record."""
+    records.commit({"fit/a": {}})
+    with database(directory) as connection:
+        connection.execute("UPDATE Cache SET value = ?", (damaged,))
+    with pytest.raises(StoreError, match=r"the record 'fit/a' .* is damaged"):
+        records.get("fit/a")
+    with pytest.raises(StoreError, match=r"the record 'fit/a' .* is damaged"):
+        read_all(directory)
+
+
+def test_a_record_survives_the_death_of_its_writer(directory: Path) -> None:
+    """Killed right after the commit returned: the record is there."""
+    code = f"""
+import os, signal
+from pathlib import Path
+from omnibench.store.records import Records
+records = Records(Path({str(directory)!r}))
+for number in range(20):
+    records.commit({{f"fit/{{number}}": {{"n": number}}}})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == -signal.SIGKILL
+    expected = {f"fit/{number}": {"n": number} for number in range(20)}
+    assert read_all(directory) == expected
+    with closing(Records(directory)) as records:
+        assert all(records.get(key) == record for key, record in expected.items())
+
+
+def test_a_writer_killed_inside_a_transaction_leaves_nothing_and_no_lock(directory: Path) -> None:
+    """Half a commit is none, and the next one goes through."""
+    code = f"""
+import os, signal
+from pathlib import Path
+from omnibench.store.records import Records
+records = Records(Path({str(directory)!r}))
+records.commit({{"kept": {{}}}})
+cache = records._cache
+with cache.transact():
+    cache.set("half", "{{}}")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert read_all(directory) == {"kept": {}}
+    with closing(Records(directory)) as records:
+        records.commit({"next": {}})
+    assert read_all(directory) == {"kept": {}, "next": {}}
+
+
+def test_several_processes_write_at_once(directory: Path) -> None:
+    """No record of any of them is lost."""
+    code = """
+import sys
+from pathlib import Path
+from omnibench.store.records import Records
+records = Records(Path(sys.argv[1]))
+for number in range(25):
+    records.commit({f"{sys.argv[2]}/{number}": {"n": number}})
+records.close()
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(directory), name]) for name in "abcd"]
+    assert [writer.wait() for writer in writers] == [0, 0, 0, 0]
+    assert len(read_all(directory)) == 100
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_commit_into_a_removed_database_is_refused(directory: Path, replaced: bool) -> None:
+    """It would "succeed" into a file that nobody can open again; also when another store took its place."""
+    records = Records(directory)
+    directory.rename(directory.with_name("moved"))
+    other = Records(directory) if replaced else None
+    with pytest.raises(StoreError, match="were removed while they were in use"):
+        records.commit({"fit/a": {}})
+    records.close()
+    if other is not None:
+        other.close()
+
+
+def test_a_damaged_database_is_set_aside_and_said_aloud(directory: Path) -> None:
+    """What is no database any more is kept for looking at, and a new one takes its place."""
+    with closing(Records(directory)) as records:
+        records.commit({"fit/a": {}})
+    for file in directory.iterdir():
+        file.write_bytes(b"not a database " * 100)
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_all(directory)
+    with pytest.warns(UserWarning, match=r"damaged .* set aside as store\.damaged-"):
+        records = Records(directory)
+    assert read_all(directory) == {}
+    records.commit({"fit/b": {}})
+    records.close()
+    (aside,) = directory.parent.glob("store.damaged-*")
+    assert (aside / "cache.db").read_bytes().startswith(b"not a database")
+
+
+def test_a_place_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    """A directory below a file is nothing to set aside; the error says the way out."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"cannot be opened .*--omnirec-checkpoint-dir"):
+        Records(tmp_path / "file" / "store")
+    assert (tmp_path / "file").read_text() == ""
