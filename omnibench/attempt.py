@@ -134,7 +134,8 @@ class Attempt:
             model = self.store.publish(scratch / answer["file"], self._directory / answer["file"])
             facts = {name: answer[name] for name in ("seconds", "cpu_seconds", "peak_rss", "effective", "version")}
             self.store.commit(
-                self.lease, {key: {**self._labels("Fit"), **facts, "identity": self.experiment.identity, "model": model}}
+                self.lease,
+                {key: {**self._labels("Fit"), **facts, "identity": self.experiment.identity, "model": model}},
             )
         return self.store.root / model["path"]
 

@@ -79,9 +79,11 @@ def envs_catalogue(names: Sequence[str]) -> int:
     """Ask each framework itself for its algorithms; print the JSON that runners/catalogue keeps."""
     for environment in _selected(names):
         python = environment.ensure(lambda line: print(line, file=sys.stderr))  # noqa: T201
-        with tempfile.TemporaryDirectory() as scratch:
-            with Guest(environment.runner, python, Path(scratch), 1, lambda _stream, _lines: None) as guest:
-                answer = guest.ask({"op": "catalogue"})
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            Guest(environment.runner, python, Path(scratch), 1, lambda _stream, _lines: None) as guest,
+        ):
+            answer = guest.ask({"op": "catalogue"})
         _say(json.dumps({name: answer[name] for name in ("version", "algorithms")}, indent=2))
     return 0
 

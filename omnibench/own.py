@@ -13,6 +13,10 @@ from pathlib import Path
 from omnibench.errors import PlanError
 
 
+SEED_NAMES = ("random_state", "seed")
+"""A constructor that takes one of these, and is not given it, gets the run's seed."""
+
+
 @dataclass(frozen=True)
 class OwnAlgorithm:
     """A class of the user's own, with ``fit(train)`` and ``recommend(users, k)`` or ``predict(users, items)``.
@@ -24,6 +28,7 @@ class OwnAlgorithm:
         code: Its ``version`` if it has one, else a digest of its source without comments and layout, and of
             the source of its bases in the same module.
         parameters: The names its constructor takes, or None when it takes any.
+        required: Those of them without a default.
         ranks: Whether it can recommend.
         rates: Whether it can predict ratings.
     """
@@ -33,6 +38,7 @@ class OwnAlgorithm:
     name: str
     code: str
     parameters: tuple[str, ...] | None
+    required: tuple[str, ...]
     ranks: bool
     rates: bool
 
@@ -62,6 +68,7 @@ class OwnAlgorithm:
             name=name,
             code=_code(algorithm),
             parameters=_parameters(algorithm),
+            required=_required(algorithm),
             ranks=ranks,
             rates=rates,
         )
@@ -88,15 +95,25 @@ def _code(algorithm: type) -> str:
     return "source " + hashlib.sha256(ast.unparse(ast.parse(source)).encode()).hexdigest()
 
 
-def _parameters(algorithm: type) -> tuple[str, ...] | None:
+def _signature(algorithm: type) -> list[inspect.Parameter] | None:
     try:
-        parameters = inspect.signature(algorithm).parameters.values()
+        return list(inspect.signature(algorithm).parameters.values())
     except (TypeError, ValueError):  # a constructor that is not written in Python
         return None
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def _parameters(algorithm: type) -> tuple[str, ...] | None:
+    signature = _signature(algorithm)
+    if signature is None or any(one.kind is one.VAR_KEYWORD for one in signature):
         return None
-    return tuple(
-        parameter.name
-        for parameter in parameters
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    )
+    return tuple(one.name for one in signature if one.kind in _NAMED)
+
+
+def _required(algorithm: type) -> tuple[str, ...]:
+    """Name what has no default, but for the seed, which every algorithm that asks for one is given."""
+    signature = _signature(algorithm) or []
+    named = (one for one in signature if one.kind in _NAMED and one.default is one.empty)
+    return tuple(one.name for one in named if one.name not in SEED_NAMES)

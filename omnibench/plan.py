@@ -164,10 +164,14 @@ class ExperimentPlan:
         """Return every configuration: one per algorithm, or one per point of its grid.
 
         Raises:
-            PlanError: The plan is empty.
+            PlanError: The plan is empty, or a class of the user's lacks an argument that it needs.
         """
         if not self._entries:
             raise PlanError(f"the plan {self.plan_name!r} is empty; add algorithms with add_algorithm.")
+        for name, (_, _, parameters, own) in self._entries.items():
+            missing = [one for one in own.required if one not in parameters] if own else []
+            if missing:
+                raise PlanError(f"{name} needs {', '.join(missing)}; give it in add_algorithm({name}, {{...}}).")
         return [
             Configuration(runner, bare, point, own)
             for runner, bare, parameters, own in self._entries.values()
@@ -195,7 +199,8 @@ def _resolve(algorithm: str | type) -> tuple[str, tuple[RunnerInfo, str, OwnAlgo
     """Return the full name of an algorithm, its runner, its bare name, and the user's class if it is one."""
     if isinstance(algorithm, type):
         own = OwnAlgorithm.of(algorithm)
-        return algorithm.__name__, (get_runner("Own"), algorithm.__name__, own)
+        # Two classes of one name from two modules are two algorithms.
+        return f"{own.module}.{own.name}", (get_runner("Own"), algorithm.__name__, own)
     if not isinstance(algorithm, str):
         raise PlanError(
             f"{algorithm!r} is no algorithm; give a member such as LensKit.ItemKNNScorer, a name such as "

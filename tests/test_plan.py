@@ -263,3 +263,23 @@ def test_every_catalogue_says_what_an_algorithm_offers() -> None:
         for name in runner.catalogue["algorithms"]:
             info = algorithm_info(runner, name)
             assert {"parameters", "ratings", "ranking"} <= set(info), f"{runner.name}.{name}"
+
+
+def test_missing_argument_of_an_own_class_is_refused_before_anything_runs() -> None:
+    """A class whose constructor needs an argument is refused while the argument is not given; a seed is given anyway."""
+    plan = ExperimentPlan()
+    plan.add_algorithm(NeedsFactors)
+    with pytest.raises(PlanError, match=r"NeedsFactors needs factors; give it in add_algorithm"):
+        plan.configurations()
+    plan.update_algorithm(NeedsFactors, {"factors": 3})
+    assert len(plan.configurations()) == 1
+
+
+class NeedsFactors:
+    """An algorithm with an argument that has no default."""
+
+    def __init__(self, factors: int, seed: int) -> None: ...
+
+    def fit(self, train: object) -> None: ...
+
+    def recommend(self, users: object, k: int) -> None: ...

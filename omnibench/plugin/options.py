@@ -47,7 +47,10 @@ CHECKPOINT_DIR = Option(
     "--omnirec-checkpoint-dir", "Where checkpoints are kept (default: checkpoints in the rootdir).", "checkpoints"
 )
 FAILED = Option(
-    "--omnirec-failed", "Items whose last attempt failed: retry them (default), or skip them.", "retry", ("retry", "skip")
+    "--omnirec-failed",
+    "Items whose last attempt failed: retry them (default), or skip them.",
+    "retry",
+    ("retry", "skip"),
 )
 ENVIRONMENTS = Option(
     "--omnirec-environments",

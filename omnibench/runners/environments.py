@@ -44,7 +44,12 @@ class Environment:
     def key(self) -> str:
         """What it is made of, as 64 hex digits."""
         assert self.runner.lock is not None
-        parts = (self.runner.lock.read_bytes(), self.runner.python.encode(), self.backend.encode(), _platform().encode())
+        parts = (
+            self.runner.lock.read_bytes(),
+            self.runner.python.encode(),
+            self.backend.encode(),
+            _platform().encode(),
+        )
         return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
     @property
@@ -156,7 +161,10 @@ class Environment:
         import uv
 
         listed = subprocess.run(
-            [uv.find_uv_bin(), "pip", "freeze", "--python", str(self.python)], capture_output=True, text=True, check=False
+            [uv.find_uv_bin(), "pip", "freeze", "--python", str(self.python)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if listed.returncode != 0:
             return [f"its interpreter does not run: {_tail(listed.stderr)}"]

@@ -43,7 +43,9 @@ def test_ids_name_dataset_configuration_and_fold(project: Project) -> None:
     listed = project.run("--collect-only", "-q")
     ids = lines(listed, r"^bench_tiny\.py::")
     assert len(ids) == 2
-    assert all(re.fullmatch(r"bench_tiny\.py::bench_tiny::tiny-[0-9a-f]{8}/Popular-[0-9a-f]{8}/fold_[01]", i) for i in ids)
+    assert all(
+        re.fullmatch(r"bench_tiny\.py::bench_tiny::tiny-[0-9a-f]{8}/Popular-[0-9a-f]{8}/fold_[01]", i) for i in ids
+    )
     project.run(ids[1]).assert_outcomes(passed=1)
     selected = project.run("-k", "fold_0 and Popular")
     selected.assert_outcomes(passed=1, deselected=1)
@@ -293,7 +295,9 @@ def test_silent_without_benchmarks(pytester: pytest.Pytester) -> None:
 
 def test_default_random_state_in_every_file(project: Project) -> None:
     """set_random_state in one bench file does not change the keys of the next."""
-    (project.pytester.path / "bench_a_first.py").write_text("from omnibench import set_random_state\nset_random_state(1)\n")
+    (project.pytester.path / "bench_a_first.py").write_text(
+        "from omnibench import set_random_state\nset_random_state(1)\n"
+    )
     together = lines(project.run("--collect-only", "-q"), "fold_0")
     alone = lines(project.run("--collect-only", "-q", "bench_tiny.py"), "fold_0")
     assert together == alone != []

@@ -63,7 +63,9 @@ def test_verify_names_what_differs_and_remove_removes(lock: Path) -> None:
     environment = tiny(lock)
     environment.ensure()
     (found,) = environment.directory.glob("lib/python*/site-packages/six-*.dist-info/METADATA")
-    found.write_text(found.read_text().replace("1.16.0", "1.15.0"))
+    changed = found.read_text().replace("1.16.0", "1.15.0")
+    found.unlink()  # writing into it would write into uv's cache, which it is a hard link to
+    found.write_text(changed)
     found.parent.rename(found.parent.with_name("six-1.15.0.dist-info"))
     assert environment.verify() == ["six is 1.15.0 instead of 1.16.0"]
     environment.remove()
@@ -82,7 +84,9 @@ def test_another_lock_is_another_environment(lock: Path) -> None:
 def test_failed_build_leaves_nothing_and_shows_uv(lock: Path) -> None:
     """When uv fails, its last words and the command are in the error, and nothing half-built stays."""
     lock.write_text("six==0.0.0.999\n")
-    with pytest.raises(GuestEnvironmentError, match=r"(?s)could not build the environment of Tiny.*six.*uv pip install"):
+    with pytest.raises(
+        GuestEnvironmentError, match=r"(?s)could not build the environment of Tiny.*six.*uv pip install"
+    ):
         tiny(lock).ensure()
     assert not tiny(lock).ready
     assert [path.name for path in tiny(lock).directory.parent.iterdir() if path.is_dir()] == []
@@ -103,9 +107,7 @@ def test_current_environment_without_the_framework_is_refused() -> None:
         Environments("current").version(get_runner("RecBole"))
 
 
-def test_torch_backend_and_wheel_folders_follow_the_variables(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_torch_backend_and_wheel_folders_follow_the_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The backend is the user's choice; a build in a local wheel folder is taken without asking the network."""
     environments._find_links.cache_clear()
     monkeypatch.setenv("OMNIBENCH_TORCH_BACKEND", "cu126")

@@ -15,7 +15,7 @@ from omnibench.errors import GuestError
 from omnibench.runners.gateway import Guest, thread_variables
 from omnibench.runners.registry import get_runner
 
-CLASSES = '''
+CLASSES = """
 import os, signal, sys, time
 
 class Talks:
@@ -37,7 +37,7 @@ class Ends:
         os.kill(os.getpid(), self.signal)
         time.sleep(60)
     def recommend(self, users, k): ...
-'''
+"""
 
 
 class Host:

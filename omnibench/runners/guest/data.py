@@ -61,9 +61,7 @@ class Fold:
 
     def _part(self, name: str) -> Part:
         rows = np.load(self.directory / f"fold_{self.number}" / f"{name}.npy", mmap_mode="r")
-        column = {
-            name: np.load(self.directory / f"{name}.npy", mmap_mode="r")[rows] for name in self._columns
-        }
+        column = {name: np.load(self.directory / f"{name}.npy", mmap_mode="r")[rows] for name in self._columns}
         return Part(column["user"], column["item"], column.get("rating"), column.get("timestamp"))
 
     @cached_property
@@ -152,9 +150,7 @@ RATING_DTYPE = np.dtype([("user", "<i4"), ("item", "<i4"), ("rating", "<f4")])
 """The row of a rating-prediction file: one test pair and the predicted rating."""
 
 
-def recommend(
-    fold: Fold, batches: Iterable[tuple[Ints, Floats]], k: int
-) -> npt.NDArray[np.void]:
+def recommend(fold: Fold, batches: Iterable[tuple[Ints, Floats]], k: int) -> npt.NDArray[np.void]:
     """Mask, rank and cut the scores of a framework into the rows of a recommendation file.
 
     Args:

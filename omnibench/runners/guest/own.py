@@ -20,6 +20,7 @@ import pandas as pd
 
 from omnibench.data.interactions import decode
 from omnibench.data.prepare import read_ids
+from omnibench.own import SEED_NAMES
 
 from . import data
 from .base import Task
@@ -79,7 +80,7 @@ def fit(task: Task, fold: data.Fold) -> tuple[Model, dict[str, Any]]:
     np.random.seed(task.seed)
     parameters = dict(task.parameters)
     accepted = inspect.signature(algorithm).parameters
-    for name in ("random_state", "seed"):
+    for name in SEED_NAMES:
         if name in accepted and name not in parameters:
             parameters[name] = task.seed
     user_ids, item_ids = read_ids(fold.directory, "users"), read_ids(fold.directory, "items")
