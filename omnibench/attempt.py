@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from omnibench.store.records import Record, timestamp
 from omnibench.survey import DONE, FAILED, Columns, eval_keys
 
 INTERRUPTED = "interrupted"
-PhaseListener = Callable[[str, float], None]
 
 
 class Attempt:
@@ -37,7 +36,6 @@ class Attempt:
         columns: The wanted metrics and labels.
         list_length: Recommendations per user.
         lease: The item's lease, held for as long as this attempt lasts.
-        on_phase: Called with a phase and its wall time when it is done.
 
     Attributes:
         seconds: Wall time of each phase that ran.
@@ -52,7 +50,6 @@ class Attempt:
         columns: Columns,
         list_length: int,
         lease: Lease,
-        on_phase: PhaseListener,
     ) -> None:
         self.store = store
         self.guests = guests
@@ -61,7 +58,6 @@ class Attempt:
         self.columns = columns
         self.list_length = list_length
         self.lease = lease
-        self.on_phase = on_phase
         self.seconds: dict[str, float] = {}
         self._phase = "Prepare"
 
@@ -110,10 +106,6 @@ class Attempt:
             raise PhaseError(phase, f"{type(error).__name__}: {error}", traceback.format_exc()) from error
         finally:
             self.seconds[phase] = time.perf_counter() - started
-        self.on_phase(phase, self.seconds[phase])
-
-    def _progress(self, values: dict[str, Any]) -> None:
-        """Receive what a framework reports while it works."""
 
     def _usable(self, key: str, role: str) -> tuple[Record, Path] | None:
         """Return a phase's record and its file, when it is recorded and the file is what the record says."""
@@ -130,7 +122,7 @@ class Attempt:
             return found[1]
         with self._timed("Fit"), self.store.temporary() as scratch:
             guest = self.guests.get(self.experiment.configuration.runner)
-            answer = phases.fit(guest, self.experiment, self._dataset, scratch, self._progress)
+            answer = phases.fit(guest, self.experiment, self._dataset, scratch)
             model = self.store.publish(scratch / answer["file"], self._directory / answer["file"])
             facts = {name: answer[name] for name in ("seconds", "cpu_seconds", "peak_rss", "effective", "version")}
             self.store.commit(
@@ -149,9 +141,7 @@ class Attempt:
         with self._timed("Predict"), self.store.temporary() as scratch:
             guest = self.guests.get(self.experiment.configuration.runner)
             partial = scratch / "predictions.npy"
-            answer = phases.predict(
-                guest, self.experiment, self._dataset, model, self.list_length, partial, self._progress
-            )
+            answer = phases.predict(guest, self.experiment, self._dataset, model, self.list_length, partial)
             export = phases.export_predictions(self._dataset, partial, scratch)
             exported = self.store.publish(export, self._directory / export.name)
             predictions = self.store.publish(partial, self._directory / f"predictions-{name[:8]}.npy")

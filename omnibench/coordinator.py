@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Self
 
-from omnibench.attempt import Attempt, PhaseListener
+from omnibench.attempt import Attempt
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.errors import OmnibenchError, PhaseError
+from omnibench.errors import DataError, OmnibenchError, PhaseError, StoreError
 from omnibench.evaluation import Evaluator, Result
 from omnibench.experiment import Experiment, experiments
 from omnibench.plan import ExperimentPlan
 from omnibench.prepared import PreparedDatasets
+from omnibench.runners.gateway import GUEST_MARK
 from omnibench.runners.pool import Environments, GuestPool
 from omnibench.seed import get_random_state
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
+from omnibench.store.leases import Lease
 from omnibench.survey import DONE, FAILED, Columns, State, count, look_up
 
 CACHED, SKIPPED = "cached", "skipped"
@@ -90,6 +94,7 @@ class Coordinator:
     ) -> None:
         if failed not in ("retry", "skip"):
             raise OmnibenchError(f"failed is {failed!r}; choose 'retry' or 'skip'.")
+        _refuse_guests()
         self.environments = environments if isinstance(environments, Environments) else Environments(environments)
         self.failed = failed
         self.store = CheckpointStore(checkpoint_dir)
@@ -97,9 +102,15 @@ class Coordinator:
         self._exports = Exports(self.store)
         self._datasets = PreparedDatasets(self.store)
         self._current = ""
-        self._scratch = self.store.scratch(tmp_dir)
+        try:
+            scratch = self.store.scratch(tmp_dir)
+        except StoreError:
+            self.store.close()
+            raise
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.guests = GuestPool(self.environments, self._scratch, threads or cores, self._log, notify)
+        self.guests = GuestPool(self.environments, scratch, threads or cores, self._log, notify)
+        # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
+        self._finalizer = weakref.finalize(self, _end, self.guests, self.store)
 
     def __enter__(self) -> Self:
         return self
@@ -109,10 +120,11 @@ class Coordinator:
 
     def close(self) -> None:
         """End the guests, write the exports, close the records."""
+        if not self._finalizer.alive:
+            return
         self.guests.close()
-        self.store.drop_scratch(self._scratch)
-        self._exports.refresh(now=True)
-        self.store.close()
+        self._export(now=True)
+        self._finalizer()
 
     def run(
         self, datasets: RecSysDataSet | Iterable[RecSysDataSet], plan: ExperimentPlan, evaluator: Evaluator
@@ -134,6 +146,7 @@ class Coordinator:
         snapshot = self.store.snapshot()
         states = [look_up(snapshot.get, item, evaluator.columns, evaluator.list_length) for item in items]
         self._notify(f"{count(states)} ({self.store.root})")
+        self._prepare([item for item, state in zip(items, states, strict=True) if state.status != DONE])
         failures: dict[str, PhaseError] = {}
         for number, item in enumerate(items, start=1):
             outcome = self.run_item(item, evaluator.columns, evaluator.list_length)
@@ -144,25 +157,30 @@ class Coordinator:
             if outcome.status != CACHED:
                 times = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in outcome.seconds.items())
                 self._notify(f"[{number}/{len(items)}] {outcome.status} {item.name} ({times})")
-        self._exports.refresh(now=True)
+        self._export(now=True)
         if failures:
             raise ItemsFailedError(evaluator, failures, len(items))
         return evaluator
 
-    def run_item(
-        self,
-        experiment: Experiment,
-        columns: Columns,
-        list_length: int,
-        on_phase: PhaseListener = lambda _phase, _seconds: None,
-    ) -> Outcome:
+    def _prepare(self, items: Iterable[Experiment]) -> None:
+        """Prepare every dataset that is needed, so that an impossible one is refused before any Fit.
+
+        Raises:
+            DataError: A dataset cannot be prepared.
+        """
+        for dataset in {item.dataset.key: item.dataset for item in items}.values():
+            try:
+                self._datasets.get(dataset)
+            except PhaseError as error:
+                raise DataError("\n".join(filter(None, [error.message, error.details]))) from error
+
+    def run_item(self, experiment: Experiment, columns: Columns, list_length: int) -> Outcome:
         """Bring one item to Done, computing only what is not recorded.
 
         Args:
             experiment: The item.
             columns: The wanted metrics and labels.
             list_length: Recommendations per user.
-            on_phase: Called with a phase and its wall time when it is done.
 
         Returns:
             How it ended; a failure is an outcome, not an exception.
@@ -170,16 +188,20 @@ class Coordinator:
         Raises:
             StoreError: The store itself failed.
         """
-        outcome = self._recorded(experiment, columns, list_length)
-        if outcome is not None:
-            return outcome
-        with self.store.lease(experiment.fit_key, lambda holder: self._waits(experiment, holder)) as lease:
+        try:
+            return self._recorded(experiment, columns, list_length) or self._attempt(experiment, columns, list_length)
+        except OSError as error:
+            raise StoreError(
+                f"the checkpoints in {self.store.root} cannot be used ({error}). What was recorded is safe; make room "
+                "or make it writable, and run again."
+            ) from error
+
+    def _attempt(self, experiment: Experiment, columns: Columns, list_length: int) -> Outcome:
+        with self._lease(experiment) as lease:
             state = self._state(experiment, columns, list_length)
             if state.status == DONE:  # another run finished it while this one waited
                 return Outcome(CACHED, Result.of(experiment, state.metrics))
-            attempt = Attempt(
-                self.store, self.guests, self._datasets, experiment, columns, list_length, lease, on_phase
-            )
+            attempt = Attempt(self.store, self.guests, self._datasets, experiment, columns, list_length, lease)
             self._current = f"[{experiment.name}] "
             try:
                 metrics = attempt.run()
@@ -187,8 +209,16 @@ class Coordinator:
                 return Outcome(FAILED, Result.of(experiment, {}), attempt.seconds, error)
             finally:
                 self._current = ""
-                self._exports.refresh()
+                self._export()
             return Outcome(DONE, Result.of(experiment, metrics), attempt.seconds)
+
+    def _export(self, *, now: bool = False) -> None:
+        trouble = self._exports.refresh(now=now)
+        if trouble:
+            self._notify(trouble)
+
+    def _lease(self, experiment: Experiment) -> AbstractContextManager[Lease]:
+        return self.store.lease(experiment.fit_key, lambda holder: self._waits(experiment, holder))
 
     def _recorded(self, experiment: Experiment, columns: Columns, list_length: int) -> Outcome | None:
         """Return an outcome that needs no work, or None."""
@@ -215,15 +245,31 @@ class Coordinator:
 
         Files stay where they are and are replaced by what the next run publishes.
         """
-        snapshot = self.store.snapshot()
+        recorded: dict[str, list[str]] = {}
+        for key, record in self.store.snapshot().items():
+            recorded.setdefault(record.get("fit_key", ""), []).append(key)
         for experiment in items:
-            with self.store.lease(experiment.fit_key, lambda holder, of=experiment: self._waits(of, holder)) as lease:  # type: ignore[misc]
-                named = snapshot.get(f"item/{experiment.fit_key}")
-                evaluations = [metric["key"] for metric in named["metrics"].values()] if named else []
-                predictions = [
-                    key
-                    for key, record in snapshot.items()
-                    if key.startswith("predict/") and record["fit_key"] == experiment.fit_key
-                ]
-                gone = [f"fit/{experiment.fit_key}", f"item/{experiment.fit_key}", *predictions]
-                self.store.commit(lease, {}, delete=[*gone, *(f"eval/{key}" for key in evaluations)])
+            if experiment.fit_key in recorded:
+                with self._lease(experiment) as lease:
+                    self.store.commit(lease, {}, delete=recorded[experiment.fit_key])
+
+
+def _refuse_guests() -> None:
+    """Refuse to run benchmarks inside a guest, which imports a script only to find a class in it.
+
+    Raises:
+        OmnibenchError: This process is a guest.
+    """
+    if os.environ.get(GUEST_MARK):
+        raise OmnibenchError(
+            "this script runs its benchmarks while it is imported, and a class of yours in it is being imported by the "
+            'process that fits it. Put the run below `if __name__ == "__main__":`.'
+        )
+
+
+def _end(guests: GuestPool, store: CheckpointStore) -> None:
+    """Leave neither processes nor temporary files behind."""
+    try:
+        guests.close()
+    finally:
+        store.close()

@@ -126,8 +126,15 @@ class Evaluator:
         names = ["dataset", "algorithm", "configuration", "fold", "metric", "k", "value"]
         return pd.DataFrame(rows, columns=names).astype({"fold": "Int64", "k": "Int64", "value": "float64"})
 
-    def get_tables(self) -> list[Table]:
-        """Return one rich table per dataset: a row per algorithm and fold, a column per metric."""
+    def get_tables(self, width: int | None = None) -> list[Table]:
+        """Return rich tables: a row per algorithm and fold, a column per metric.
+
+        Args:
+            width: Characters per line, the terminal's by default; a dataset with more metrics than fit gets
+                several tables, because rich would cut the numbers.
+        """
+        from rich.console import Console
+
         from omnibench.report.terminal import tables
 
-        return tables(self.results, self.lower_is_better)
+        return tables(self.results, self.lower_is_better, width or Console().width)

@@ -77,11 +77,14 @@ class Experiment:
         return name if self.dataset.folds is None else f"{name}/fold_{self.fold}"
 
 
-def eval_key(predictions_sha256: str, test_digest: str, metric: Metric, label: str) -> str:
-    """Identifies one metric of one item: what was predicted, what was true, and the metric."""
-    return digest(
-        ["eval/1", {"predictions": predictions_sha256, "test": test_digest, "metric": metric.identity(label)}]
-    )
+def eval_key(fit_key: str, predictions_sha256: str, test_digest: str, metric: Metric, label: str) -> str:
+    """Identifies one metric of one item: which item, what was predicted, what was true, and the metric.
+
+    The item is part of it although the numbers do not depend on it: two items with equal predictions would
+    share a record, and resetting or exporting one of them would change the other.
+    """
+    identity = {"fit": fit_key, "predictions": predictions_sha256, "test": test_digest}
+    return digest(["eval/1", {**identity, "metric": metric.identity(label)}])
 
 
 def experiments(
@@ -114,8 +117,14 @@ def experiments(
     if not isinstance(plan, ExperimentPlan):
         raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
     configurations = plan.configurations()
+    names: dict[str, str] = {}
     for dataset in listed:
         _check_dataset(dataset, metrics)
+        if names.setdefault(dataset.key, dataset.name) != dataset.name:
+            raise DataError(
+                f"{names[dataset.key]} and {dataset.name} are the same data with the same steps under two names; "
+                "leave out one of them."
+            )
         for configuration in configurations:
             _check_feedback(dataset, configuration)
     found: dict[str, Experiment] = {}

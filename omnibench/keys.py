@@ -12,6 +12,7 @@ import enum
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import PurePath
@@ -44,8 +45,12 @@ def digest(value: Any) -> str:
 
 
 def display(name: str, key: str, digits: int = DISPLAY_DIGITS) -> str:
-    """Return the display name of a keyed thing, e.g. ``MovieLens100K-a3f8e2c1``."""
-    return f"{name}-{key[:digits]}"
+    """Return the display name of a keyed thing, e.g. ``MovieLens100K-a3f8e2c1``.
+
+    What would break a pytest node id, a shell command or a file name is replaced by ``_``.
+    """
+    plain = re.sub(r"[^\w.+-]", "_", name)
+    return f"{plain}-{key[:digits]}"
 
 
 def _text(value: Any, place: str) -> str:

@@ -6,12 +6,10 @@ import ast
 import hashlib
 import inspect
 import sys
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 from omnibench.errors import PlanError
-
 
 SEED_NAMES = ("random_state", "seed")
 """A constructor that takes one of these, and is not given it, gets the run's seed."""
@@ -62,11 +60,16 @@ class OwnAlgorithm:
                 f"the class {name} runs in a process of its own, which has to import it; define it at the top level "
                 "of a file (not in a function, a notebook or a prompt)."
             )
+        if algorithm.__module__ == "__main__" and _is_guarded(name, file):
+            raise PlanError(
+                f"the class {name} runs in a process of its own, which imports {Path(file).name} without running what "
+                'stands below `if __name__ == "__main__":`; define the class above it.'
+            )
         return cls(
             module=algorithm.__module__,
             file=str(Path(file).resolve()),
             name=name,
-            code=_code(algorithm),
+            code=code_of(algorithm),
             parameters=_parameters(algorithm),
             required=_required(algorithm),
             ranks=ranks,
@@ -76,23 +79,75 @@ class OwnAlgorithm:
     @property
     def locator(self) -> dict[str, object]:
         """What the guest needs to import the class."""
-        return {"module": self.module, "file": self.file, "name": self.name, "path": list(sys.path)}
+        return {
+            "module": self.module,
+            "file": self.file,
+            "name": self.name,
+            "code": self.code,
+            "path": list(sys.path),
+        }
 
 
-def _code(algorithm: type) -> str:
+def code_of(algorithm: type) -> str:
+    """Identify a class's code: its ``version`` if it has one, else a digest of its source.
+
+    The source is the class's and that of everything at the top level of the same module that it uses, directly or
+    not: base classes, functions, constants. Comments and layout do not count; imported modules do not either.
+
+    Raises:
+        PlanError: The source cannot be read.
+    """
     version = algorithm.__dict__.get("version")
     if isinstance(version, str | int | float):  # a method or property of that name says nothing stable
         return f"version {version}"
-    here = [one for one in algorithm.__mro__ if one.__module__ == algorithm.__module__]
+    file = inspect.getsourcefile(algorithm)
     try:
-        source = "\n".join(textwrap.dedent(inspect.getsource(one)) for one in here)
-    except (OSError, TypeError) as error:
+        if file is None:
+            raise OSError("it has no file")  # noqa: TRY301 - the same way out
+        top_level = _definitions(ast.parse(Path(file).read_bytes()))
+        if algorithm.__name__ not in top_level:
+            raise OSError("it is not defined at the top level of its file")  # noqa: TRY301
+    except (OSError, SyntaxError) as error:
         raise PlanError(
             f"the source of {algorithm.__qualname__} cannot be read ({error}); give the class a `version` attribute "
             "so that its results can be told apart."
         ) from error
+    used, open_names = [], [algorithm.__name__]
+    while open_names:
+        name = open_names.pop()
+        if name in used or name not in top_level:
+            continue
+        used.append(name)
+        inside = (one for node in top_level[name] for one in ast.walk(node))
+        open_names += [one.id for one in inside if isinstance(one, ast.Name)]
     # ast.unparse is the same under comments, blank lines and moves (research: stable over 3.10 to 3.13).
-    return "source " + hashlib.sha256(ast.unparse(ast.parse(source)).encode()).hexdigest()
+    source = "\n".join(ast.unparse(node) for name in sorted(used) for node in top_level[name])
+    return "source " + hashlib.sha256(source.encode()).hexdigest()
+
+
+def _definitions(module: ast.Module) -> dict[str, list[ast.stmt]]:
+    """Return the statements of a module that define a name, by name, also those below an ``if`` or ``try``."""
+    found: dict[str, list[ast.stmt]] = {}
+    statements: list[ast.stmt] = list(module.body)
+    while statements:
+        one = statements.pop(0)
+        if isinstance(one, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [one.name]
+        elif isinstance(one, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            targets = one.targets if isinstance(one, ast.Assign) else [one.target]
+            names = [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
+        else:
+            names = []
+            statements += [part for part in ast.iter_child_nodes(one) if isinstance(part, ast.stmt)]
+        for name in names:
+            found.setdefault(name, []).append(one)
+    return found
+
+
+def _is_guarded(name: str, file: str) -> bool:
+    """Whether a script defines a name only when it is the main program."""
+    body = ast.parse(Path(file).read_bytes()).body
+    return not any(isinstance(one, ast.ClassDef) and one.name == name for one in body)
 
 
 def _signature(algorithm: type) -> list[inspect.Parameter] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,6 @@ from omnibench.runners.guest.data import NO_ITEM, RATING_DTYPE, Fold, recommenda
 
 JSON_ROWS = 1_000_000
 """Predictions with more rows are exported as Parquet."""
-
-Progress = Callable[[dict[str, Any]], None]
 
 
 def _request(experiment: Experiment, dataset: Path, guest: Guest) -> dict[str, Any]:
@@ -51,7 +49,7 @@ def plain(value: Any) -> Any:
     return getattr(value, "value", value)
 
 
-def fit(guest: Guest, experiment: Experiment, dataset: Path, output: Path, progress: Progress | None) -> dict[str, Any]:
+def fit(guest: Guest, experiment: Experiment, dataset: Path, output: Path) -> dict[str, Any]:
     """Fit a model and write it into the directory ``output``.
 
     Args:
@@ -59,7 +57,6 @@ def fit(guest: Guest, experiment: Experiment, dataset: Path, output: Path, progr
         experiment: What to fit.
         dataset: The prepared dataset.
         output: An empty directory.
-        progress: Called with what the framework reports meanwhile.
 
     Returns:
         ``file`` (its name), ``seconds``, ``cpu_seconds``, ``peak_rss`` (bytes), ``effective`` (all
@@ -68,7 +65,7 @@ def fit(guest: Guest, experiment: Experiment, dataset: Path, output: Path, progr
     Raises:
         GuestError: The framework failed, or its process died.
     """
-    answer = guest.ask({**_request(experiment, dataset, guest), "op": "fit", "output": str(output)}, progress)
+    answer = guest.ask({**_request(experiment, dataset, guest), "op": "fit", "output": str(output)})
     if not (output / answer["file"]).is_file():
         raise GuestError(f"{experiment.configuration.name} reported the model {answer['file']!r} but wrote none")
     return answer
@@ -81,7 +78,6 @@ def predict(
     model: Path,
     list_length: int,
     output: Path,
-    progress: Progress | None,
 ) -> dict[str, Any]:
     """Write the recommendations (or the predicted test ratings) of a model to ``output``, and check them.
 
@@ -92,13 +88,12 @@ def predict(
         model: The fitted model's file.
         list_length: Recommendations per user.
         output: The ``.npy`` file to write.
-        progress: Called with what the framework reports meanwhile.
 
     Raises:
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.
     """
     request = {**_request(experiment, dataset, guest), "op": "predict", "model": str(model)}
-    answer = guest.ask({**request, "k": list_length, "output": str(output)}, progress)
+    answer = guest.ask({**request, "k": list_length, "output": str(output)})
     fold = Fold(dataset, experiment.fold)
     rows = np.load(output, allow_pickle=False)
     flaw = _rating_flaw(fold, rows) if fold.explicit else _list_flaw(fold, rows, list_length)
@@ -212,7 +207,11 @@ def export_predictions(dataset: Path, predictions: Path, directory: Path) -> Pat
         import pandas as pd
 
         path = directory / "predictions.parquet"
-        pd.DataFrame(columns).to_parquet(path, index=False)
+        frame = pd.DataFrame(columns)
+        for name in ("user", "item"):
+            if len({type(one) for one in frame[name]}) > 1 or not isinstance(frame[name].iloc[0], int | str | float):
+                frame[name] = frame[name].astype(str)  # a Parquet column has one type
+        frame.to_parquet(path, index=False)
     else:
         path = directory / "predictions.json"
         text = json.dumps({name: column.tolist() for name, column in columns.items()}, ensure_ascii=False, default=str)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
+import enum
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from omnibench.errors import KeyValueError, PlanError, nearest
-from omnibench.keys import canonical, digest, display
+from omnibench.keys import canonical, digest
 from omnibench.own import OwnAlgorithm
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
 
@@ -236,17 +236,24 @@ def _check_parameters(
 
 
 def _refuse_objects(value: Any, where: str) -> None:
-    """Refuse what has a canonical form but cannot be handed to a framework."""
+    """Refuse what has a canonical form but cannot be handed to a framework, or written into a record."""
     if isinstance(value, Grid):
         raise PlanError(f"{where} has a Grid inside a value; only a whole hyperparameter can be one.")
-    if dataclasses.is_dataclass(value):
-        raise PlanError(f"{where} is or has {value!r} of type {type(value).__name__}; give plain values.")
-    if isinstance(value, Mapping):
-        for one in value.values():
+    if isinstance(value, enum.Enum):
+        _refuse_objects(value.value, where)
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            if not isinstance(name, str):
+                raise PlanError(f"{where} has the dictionary key {name!r}; use texts as keys.")
             _refuse_objects(one, where)
-    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+    elif isinstance(value, list | tuple):
         for one in value:
             _refuse_objects(one, where)
+    elif not (value is None or isinstance(value, bool | int | float | str) or hasattr(value, "dtype")):
+        raise PlanError(
+            f"{where} is or has {value!r} of type {type(value).__name__}; give plain values: numbers, texts, booleans, "
+            "None, and lists or dictionaries of them."
+        )
 
 
 def _canonical(value: Any, where: str) -> str:
@@ -259,11 +266,6 @@ def _canonical(value: Any, where: str) -> str:
 def configuration_key(configuration: Configuration, version: str, seed: int, device: str) -> str:
     """Return the key that names a configuration's directory."""
     return digest(configuration.identity(version, seed, device))
-
-
-def configuration_name(configuration: Configuration, version: str, seed: int, device: str) -> str:
-    """Return a configuration's display name, e.g. ``LensKit.ItemKNNScorer-b7d4a9f1``."""
-    return display(configuration.name, configuration_key(configuration, version, seed, device))
 
 
 class LensKit(StrEnum):

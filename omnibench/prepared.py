@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.prepare import prepare
-from omnibench.errors import OmnibenchError, PhaseError
+from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.store import CheckpointStore
 from omnibench.store.records import timestamp
 
@@ -31,11 +32,16 @@ class PreparedDatasets:
         if dataset.key not in self._found:
             try:
                 self._found[dataset.key] = self._prepare(dataset)
+            except StoreError:
+                raise
             except OmnibenchError as error:
                 self._found[dataset.key] = PhaseError("Prepare", str(error))
+            except Exception as error:  # a loader of the user's may raise anything
+                told = f"{type(error).__name__}: {error}"
+                self._found[dataset.key] = PhaseError("Prepare", told, traceback.format_exc())
         found = self._found[dataset.key]
         if isinstance(found, PhaseError):
-            raise PhaseError(found.phase, found.message)
+            raise PhaseError(found.phase, found.message, found.details)
         return found
 
     def _prepare(self, dataset: RecSysDataSet) -> Path:

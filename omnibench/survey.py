@@ -59,7 +59,8 @@ def eval_keys(get: Get, experiment: Experiment, columns: Columns, list_length: i
     if data is None or predict is None:
         return None
     test = data["test"][experiment.fold]
-    return {label: eval_key(predict["predictions"]["sha256"], test, metric, label) for metric, label in columns}
+    predictions = predict["predictions"]["sha256"]
+    return {label: eval_key(experiment.fit_key, predictions, test, metric, label) for metric, label in columns}
 
 
 def count(states: Iterable[State]) -> str:

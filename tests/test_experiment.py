@@ -66,7 +66,9 @@ def test_there_is_one_for_each_dataset_configuration_and_fold() -> None:
 def test_an_identical_experiment_is_there_once() -> None:
     """The same dataset under two names, or twice in the list, is computed once."""
     twin = from_frame(FRAME.copy(), "Twin").pipe(MakeImplicit(1), UserCrossValidation(3))
-    assert len(made([FOLDED, twin, FOLDED], plan_of())) == 3
+    assert len(made([FOLDED, FOLDED], plan_of())) == 3
+    with pytest.raises(DataError, match="Mine and Twin are the same data with the same steps under two names"):
+        made([FOLDED, twin], plan_of())
 
 
 def test_keys_are_stable_and_independent_of_what_else_is_run() -> None:
@@ -101,17 +103,17 @@ def test_the_list_length_matters_for_predictions_of_rankings_only() -> None:
     assert ranking.predict_key(20) != ranking.fit_key
 
 
-def test_an_evaluations_key_needs_no_experiment() -> None:
+def test_an_evaluations_key_tells_item_predictions_truth_and_metric() -> None:
     """What was predicted, what was true, which metric, which k: a metric added later has a key of its own."""
     keys = {
-        eval_key("p" * 64, "t" * 64, NDCG(10), "NDCG@10"),
-        eval_key("p" * 64, "t" * 64, NDCG(20), "NDCG@20"),
-        eval_key("p" * 64, "t" * 64, HR(10), "HR@10"),
-        eval_key("q" * 64, "t" * 64, NDCG(10), "NDCG@10"),
-        eval_key("p" * 64, "u" * 64, NDCG(10), "NDCG@10"),
+        eval_key("f" * 64, "p" * 64, "t" * 64, NDCG(10), "NDCG@10"),
+        eval_key("f" * 64, "p" * 64, "t" * 64, NDCG(20), "NDCG@20"),
+        eval_key("f" * 64, "p" * 64, "t" * 64, HR(10), "HR@10"),
+        eval_key("f" * 64, "q" * 64, "t" * 64, NDCG(10), "NDCG@10"),
+        eval_key("f" * 64, "p" * 64, "u" * 64, NDCG(10), "NDCG@10"),
     }
     assert len(keys) == 5
-    assert eval_key("p" * 64, "t" * 64, NDCG([5, 10]), "NDCG@10") in keys
+    assert eval_key("f" * 64, "p" * 64, "t" * 64, NDCG([5, 10]), "NDCG@10") in keys
 
 
 def test_names_that_clash_show_more_digits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from omnibench import ExperimentPlan, Grid, LensKit, RecBole, RecPack
 from omnibench.errors import PlanError
-from omnibench.plan import configuration_key, configuration_name
+from omnibench.plan import configuration_key
 from omnibench.runners.registry import algorithm_info, get_runner, runners
 
 
@@ -139,10 +139,11 @@ def test_the_key_of_a_configuration_never_changes() -> None:
     plan.add_algorithm(LensKit.ItemKNNScorer, {"max_nbrs": 20})
     (configuration,) = plan.configurations()
     first_adapter = dataclasses.replace(configuration.runner, adapter_version=1)
-    assert configuration_name(dataclasses.replace(configuration, runner=first_adapter), "1.0", 42, "cpu") == FROZEN
+    frozen = dataclasses.replace(configuration, runner=first_adapter)
+    assert configuration_key(frozen, "1.0", 42, "cpu").startswith(FROZEN)
 
 
-FROZEN = "LensKit.ItemKNNScorer-7577b10a"
+FROZEN = "7577b10a"
 
 
 def test_a_duplicate_is_an_error_unless_forced() -> None:

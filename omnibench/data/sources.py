@@ -68,6 +68,11 @@ class FileSource:
             )
         except (OSError, ValueError) as error:  # what pandas and pyarrow raise for broken content are ValueErrors
             raise DataError(f"{self.path} cannot be read as .{self.kind}: {error}") from error
+        if file_digest(self.path) != self.fingerprint[-1]:
+            raise DataError(
+                f"{self.path} has changed since this run read its key; its results would be recorded for the old "
+                "content. Run again."
+            )
         return from_columns({self.renamed[name]: frame[name] for name in header}, str(self.path))
 
 

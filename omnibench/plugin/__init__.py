@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from omnibench.plugin.declare import declaration_of
-from omnibench.plugin.options import add_options
+from omnibench.plugin.options import add_options, check_options
 from omnibench.plugin.summary import Summary
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BENCH_FILES = "bench_*.py"
 
+_random_state_key = pytest.StashKey[int]()
 _session_key = pytest.StashKey["BenchSession"]()
 
 
@@ -29,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register what only the overseeing process does: the summary, and the xdist side of a distributed run."""
+    """Check the options; register what only the overseeing process does: the summary, and the xdist side."""
+    check_options(config)
     if hasattr(config, "workerinput"):
         return
     manager = config.pluginmanager
@@ -79,10 +81,18 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     return BenchModule.from_parent(parent, path=module_path)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Note the random state that the conftest files have set, if they have."""
+    if "omnibench.seed" in sys.modules:
+        session.config.stash[_random_state_key] = sys.modules["omnibench.seed"].get_random_state()
+
+
 def pytest_make_collect_report(collector: pytest.Collector) -> None:
-    """Start every module with the default random state, whatever the module before it has set."""
+    """Start every module with the same random state, whatever the module before it has set."""
     if isinstance(collector, pytest.Module) and "omnibench.seed" in sys.modules:
-        sys.modules["omnibench.seed"].set_random_state()
+        seed = sys.modules["omnibench.seed"]
+        seed.set_random_state(collector.config.stash.get(_random_state_key, seed.DEFAULT_RANDOM_STATE))
 
 
 @pytest.hookimpl(tryfirst=True)

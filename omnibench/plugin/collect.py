@@ -73,6 +73,12 @@ class BenchFunction(pytest.Collector):
         return evaluator
 
     def _check_signature(self) -> None:
+        if inspect.iscoroutinefunction(self.function) or inspect.isgeneratorfunction(self.function):
+            raise OmnibenchError(
+                f"{self.name} is a coroutine or a generator, whose body would check nothing; use `def`."
+            )
+        if any(mark.name == "parametrize" for mark in self.own_markers):
+            raise OmnibenchError(f"{self.name} is parametrized; use Grid([...]) in the plan, or several datasets.")
         names = list(inspect.signature(self.function).parameters)
         if names not in ([], ["result"]):
             raise OmnibenchError(

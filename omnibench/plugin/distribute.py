@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 
 from omnibench.plugin import BENCH_FILES, begin, existing_session
-from omnibench.plugin.collect import BenchItem, short_id
-from omnibench.plugin.session import report_all
 
 
 class Distribution:
@@ -48,6 +46,8 @@ class Distribution:
         begin(session)
         found = existing_session(self.config)
         if found is not None:
+            from omnibench.plugin.collect import BenchItem
+
             self._done = [item for item in session.items if isinstance(item, BenchItem) and found.is_done(item)]
             self._remaining = len(session.items) - len(self._done)
             found.build_environments()
@@ -61,6 +61,10 @@ class Distribution:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker, also one that replaces another, what was done when the run began."""
+        if not self._done:
+            return
+        from omnibench.plugin.collect import short_id
+
         node.workerinput["omnibench_done"] = "".join(short_id(item.nodeid) for item in self._done)
 
     @pytest.hookimpl(tryfirst=True)
@@ -69,7 +73,10 @@ class Distribution:
         if session.testsfailed and self._remaining == 0:
             errors = session.testsfailed
             raise session.Interrupted(f"{errors} error{'' if errors == 1 else 's'} during collection")
-        report_all(self._done, session)
+        if self._done:
+            from omnibench.plugin.session import report_all
+
+            report_all(self._done, session)
         return True if self._remaining == 0 else None
 
     @pytest.hookimpl(tryfirst=True)
@@ -82,15 +89,25 @@ class Distribution:
 
 def _has_bench_files(config: pytest.Config) -> bool:
     """Whether the run may collect a benchmark; without one the controller leaves everything to xdist."""
-    skipped = [*config.getini("norecursedirs"), "__pycache__"]
-    return any(_leads_to_bench(config.invocation_params.dir / one.split("::")[0], skipped) for one in config.args)
+    return any(_leads_to_bench(config.invocation_params.dir / one.split("::")[0], config) for one in config.args)
 
 
-def _leads_to_bench(path: Path, skipped: list[str]) -> bool:
+def _leads_to_bench(path: Path, config: pytest.Config) -> bool:
     if path.is_file():
-        return fnmatch(path.name, BENCH_FILES) or b"omnibench" in path.read_bytes()
-    for _, directories, files in os.walk(path):
-        if any(fnmatch(name, BENCH_FILES) for name in files):
+        return _may_be_bench(path)
+    skipped = [*config.getini("norecursedirs"), "__pycache__"]
+    collected = [BENCH_FILES, *config.getini("python_files")]
+    for place, directories, files in os.walk(path):
+        named = (name for name in files if any(fnmatch(name, pattern) for pattern in collected))
+        if any(_may_be_bench(Path(place, name)) for name in named):
             return True
         directories[:] = [name for name in directories if not any(fnmatch(name, pattern) for pattern in skipped)]
     return False
+
+
+def _may_be_bench(path: Path) -> bool:
+    """Whether a file is a bench file, or a test file that mentions omnibench (reading costs less than importing)."""
+    try:
+        return fnmatch(path.name, BENCH_FILES) or b"omnibench" in path.read_bytes()
+    except OSError:
+        return False

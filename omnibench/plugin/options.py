@@ -75,9 +75,15 @@ def add_options(parser: pytest.Parser) -> None:
     )
 
 
+def check_options(config: pytest.Config) -> None:
+    """Raise UsageError for an impossible value, wherever it was set, before anything is collected."""
+    for option in OPTIONS:
+        option.value(config)
+
+
 def checkpoint_dir(config: pytest.Config) -> Path:
     """Return the checkpoint directory; a relative one on the command line is relative to where pytest was started."""
     given = config.getoption(CHECKPOINT_DIR.name) or os.environ.get(CHECKPOINT_DIR.variable)
     if given:
-        return (config.invocation_params.dir / Path(given).expanduser()).absolute()
-    return (config.rootpath / Path(CHECKPOINT_DIR.value(config)).expanduser()).absolute()
+        return Path(os.path.abspath(config.invocation_params.dir / Path(given).expanduser()))
+    return Path(os.path.abspath(config.rootpath / Path(CHECKPOINT_DIR.value(config)).expanduser()))

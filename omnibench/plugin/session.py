@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, Literal
 
 import pytest
 
@@ -50,10 +52,17 @@ class BenchSession:
         return self._coordinator
 
     def _notify(self, line: str) -> None:
-        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None and self.config.option.verbose >= 0:
-            reporter.ensure_newline()
-            reporter.write_line(f"omnibench: {line}")
+        """Show a line now, also while an item runs and its output is captured, also from a worker."""
+        if self.config.option.verbose < -1:
+            return
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+            reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+            if reporter is not None:
+                reporter.ensure_newline()
+                reporter.write_line(f"omnibench: {line}")
+            else:
+                print(f"omnibench: {line}", file=sys.stderr, flush=True)  # noqa: T201 - a worker has no terminal
 
     def begin(self, items: Sequence[pytest.Item]) -> None:
         """Reset what is to be reset, then read once what is done, failed and pending."""
@@ -73,6 +82,8 @@ class BenchSession:
         for item in self._items:
             wanted = item.evaluator
             self._states[item.nodeid] = look_up(snapshot.get, item.experiment, wanted.columns, wanted.list_length)
+        if self.config.option.verbose < 0:
+            return
         self._notify(f"{count(self._states.values())}{' after the reset' if reset else ''} ({directory})")
 
     def is_done(self, item: pytest.Item) -> bool:
@@ -104,18 +115,9 @@ class BenchSession:
         if not isinstance(item, BenchItem) or not self.is_done(item) or item.has_body or _has_conditions(item):
             return False
         item.tell(self._cached(item))
-        report = pytest.TestReport(
-            nodeid=item.nodeid,
-            location=item.location,
-            keywords=dict.fromkeys(item.keywords, 1),
-            outcome="passed",
-            longrepr=None,
-            when="call",
-            user_properties=item.user_properties,
-            omnibench=item.told,
-        )
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logreport(report=_report(item, "call", omnibench=item.told))
+        item.ihook.pytest_runtest_logreport(report=_report(item, "teardown"))  # when JUnit files take properties
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001 - as pytest's own protocol ends
         return True
@@ -140,6 +142,19 @@ class BenchSession:
         if self._coordinator is not None:
             self._coordinator.close()
             self._coordinator = None
+
+
+def _report(item: BenchItem, when: Literal["call", "teardown"], **told: Any) -> pytest.TestReport:
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords=dict.fromkeys(item.keywords, 1),
+        outcome="passed",
+        longrepr=None,
+        when=when,
+        user_properties=item.user_properties,
+        **told,
+    )
 
 
 def _has_conditions(item: BenchItem) -> bool:

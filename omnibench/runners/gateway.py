@@ -24,6 +24,8 @@ from omnibench.runners.registry import RunnerInfo
 GUEST_PACKAGE = Path(__file__).parent / "guest"
 _TAIL_LINES = 20
 _POLL_SECONDS = 1.0
+GUEST_MARK = "OMNIBENCH_GUEST"
+"""The variable by which a process knows that it is a guest."""
 _CHUNK = 65536
 
 _BOOTSTRAP = """
@@ -44,7 +46,8 @@ class Guest:
     Args:
         runner: The framework it is for.
         python: The interpreter of the environment it runs in.
-        scratch: An existing directory of its own: working directory and log pipes.
+        scratch: An existing directory of its own, for the log pipes.
+        work: Its working directory.
         threads: How many threads it may compute with.
         log: Called with (``out`` or ``err``, whole lines) as the guest prints them.
 
@@ -57,6 +60,7 @@ class Guest:
         runner: RunnerInfo,
         python: Path,
         scratch: Path,
+        work: Path,
         threads: int,
         log: Callable[[str, bytes], None],
     ) -> None:
@@ -68,20 +72,21 @@ class Guest:
         self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
         command = ["env", "-u", "PYTHONPATH", "-u", "PYTHONHOME", "-u", "VIRTUAL_ENV"]
         command += [f"{name}={value}" for name, value in thread_variables(threads).items()]
-        command += ["PYTHONHASHSEED=0", str(python)]
+        command += ["PYTHONHASHSEED=0", f"{GUEST_MARK}=1", str(python)]
         self._group = execnet.Group()
         self._gateway = self._group.makegateway(f"popen//python={shlex.join(command)}")
         self._process: Any = cast(Any, self._gateway._io).popen  # noqa: SLF001 - execnet keeps its process to itself
         self._channel = self._gateway.remote_exec(_BOOTSTRAP)
         self._channel.send((str(GUEST_PACKAGE), runner.adapter))
         pipes = {stream: str(scratch / f"{stream}.pipe") for stream in ("out", "err")}
-        work = scratch / "work"
-        work.mkdir(exist_ok=True)
-        self._channel.send({"parent": os.getpid(), "scratch": str(work), **pipes})
-        hello = self._receive(None)
-        if not hello["ok"]:
+        try:
+            self._channel.send({"parent": os.getpid(), "work": str(work), **pipes})
+            hello = self._receive(None)
+            if not hello["ok"]:
+                raise GuestError(f"{runner.name} does not start: {hello['error']}", hello["traceback"])  # noqa: TRY301 - closed below
+        except BaseException:
             self.close()
-            raise GuestError(f"{runner.name} does not start: {hello['error']}", hello["traceback"])
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -96,8 +101,8 @@ class Guest:
 
     @property
     def alive(self) -> bool:
-        """Whether the process is still there."""
-        return self._process.poll() is None
+        """Whether the process is still there and listening."""
+        return self._process.poll() is None and not self._channel.isclosed()
 
     def ask(
         self, request: Mapping[str, Any], on_progress: Callable[[dict[str, Any]], None] | None = None
@@ -151,7 +156,7 @@ class Guest:
 
     def _last_words(self) -> str:
         for reader in self._readers:
-            if not self.alive:
+            if self._process.poll() is not None:
                 reader.join(timeout=2)
         return "\nThe last lines of its stderr:\n" + "\n".join(self._errors) if self._errors else ""
 
@@ -178,10 +183,12 @@ class Guest:
 
     def close(self) -> None:
         """End the guest, gently when it listens and by SIGKILL when it does not."""
-        if self.alive:
+        with contextlib.suppress(OSError):
+            self._channel.close()
+        if self._process.poll() is None:
             with contextlib.suppress(OSError):
-                self._channel.close()
-            with contextlib.suppress(Exception):
+                os.killpg(self.pid, signal.SIGKILL)  # a guest leads its own group: what it started ends with it
+            with contextlib.suppress(OSError):
                 self._process.kill()
         self._group.terminate(timeout=1)
         for reader in self._readers:

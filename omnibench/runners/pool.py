@@ -9,10 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from omnibench.errors import GuestEnvironmentError
+from omnibench.errors import GuestEnvironmentError, nearest
 from omnibench.runners.environments import environment_of
 from omnibench.runners.gateway import Guest
-from omnibench.runners.registry import CURRENT, ISOLATED, RunnerInfo
+from omnibench.runners.registry import CURRENT, ISOLATED, RunnerInfo, runners
 
 MOST_GUESTS = 3
 """Guests kept alive at once; each framework holds 300 to 600 MB."""
@@ -31,6 +31,12 @@ class Environments:
     def __init__(self, choice: str | Mapping[str, str] = ISOLATED) -> None:
         self._by_name = {} if isinstance(choice, str) else dict(choice)
         self._default = choice if isinstance(choice, str) else ISOLATED
+        known = [runner.name for runner in runners()]
+        for name in self._by_name:
+            if name not in known:
+                raise GuestEnvironmentError(
+                    f"there is no framework named {name!r} to choose an environment for{nearest(name, known)}."
+                )
         self._refused: dict[str, GuestEnvironmentError] = {}
         for word in (self._default, *self._by_name.values()):
             if word not in (ISOLATED, CURRENT):
@@ -108,7 +114,9 @@ class GuestPool:
         directory = self._scratch / f"{runner.name}-{uuid.uuid4().hex[:8]}"
         directory.mkdir(mode=0o700, parents=True)
         try:
-            return Guest(runner, python, directory, self._threads, self._log), directory
+            # A framework may litter its working directory; a user's class expects to be where the user is.
+            work = directory if runner.distribution else Path.cwd()
+            return Guest(runner, python, directory, work, self._threads, self._log), directory
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
             raise

@@ -105,5 +105,9 @@ def set_aside(artifact: Artifact, root: Path) -> Path | None:
     path = resolve(artifact, root)
     if path is None or not path.exists():
         return None
-    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}")
-    return path.replace(aside)
+    return path.replace(aside_name(path))
+
+
+def aside_name(path: Path) -> Path:
+    """Return a free name beside a path for what is set aside."""
+    return path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}")

@@ -35,7 +35,7 @@ class CheckpointStore:
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = Path(root).expanduser().absolute()
+        self.root = Path(os.path.abspath(Path(root).expanduser()))  # without `..`, which paths in records may not have
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._workspace = Workspace(self.root / "tmp")
@@ -106,7 +106,7 @@ class CheckpointStore:
             directory = self._workspace.directory / f"guests-{uuid.uuid4().hex[:8]}"
             directory.mkdir(mode=0o700)
             return directory
-        parent = Path(elsewhere).expanduser().absolute()
+        parent = Path(os.path.abspath(Path(elsewhere).expanduser()))
         try:
             self._elsewhere.append(Workspace(parent))
         except OSError as error:
@@ -114,10 +114,6 @@ class CheckpointStore:
                 f"the directory {str(parent)!r} for temporary files cannot be written ({error.strerror or error})."
             ) from error
         return self._elsewhere[-1].directory
-
-    def drop_scratch(self, directory: Path) -> None:
-        """Remove a working directory that ``scratch`` made."""
-        shutil.rmtree(directory, ignore_errors=True)
 
     def commit(self, lease: Lease, records: Mapping[str, Record], delete: Iterable[str] = ()) -> None:
         """Commit records under a lease; its token is checked in the transaction and kept in each record."""
@@ -190,7 +186,9 @@ class CheckpointStore:
         ]
         artifacts.make_directories(final.parent, self.root)
         with self.temporary() as scratch:
-            if final.exists():
+            if any(final.glob("**/*.damaged-*")):  # somebody was told that they can look at it
+                final.rename(artifacts.aside_name(final))
+            elif final.exists():
                 final.replace(scratch / "replaced")
             partial.replace(final)
             artifacts.sync_directory(final.parent)

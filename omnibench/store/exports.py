@@ -6,8 +6,12 @@ import json
 import time
 from typing import Any
 
+from omnibench.errors import StoreError
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.records import Record
+
+_PATIENCE = 60.0
+"""Seconds to wait after a failure before trying again."""
 
 
 class Exports:
@@ -20,11 +24,23 @@ class Exports:
         self.store = store
         self._next = 0.0
 
-    def refresh(self, *, now: bool = False) -> None:
-        """Write both files if it is time, or in any case with ``now``."""
+    def refresh(self, *, now: bool = False) -> str:
+        """Write both files if it is time, or in any case with ``now``.
+
+        Returns:
+            Why that was not possible, or nothing. The copies are a convenience: no result depends on them.
+        """
+        if time.monotonic() < self._next and not now:
+            return ""
+        try:
+            self._write()
+        except (OSError, StoreError) as error:
+            self._next = time.monotonic() + _PATIENCE
+            return f"progress.json and results.json could not be written: {error}"
+        return ""
+
+    def _write(self) -> None:
         started = time.monotonic()
-        if started < self._next and not now:
-            return
         snapshot = self.store.snapshot()
         self.store.replace_text("progress.json", _text({"items": progress(snapshot)}))
         self.store.replace_text("results.json", _text({"results": results(snapshot)}))

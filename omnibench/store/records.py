@@ -7,6 +7,7 @@ checksums, and pickle. Settings live in the database itself, so they are checked
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 import uuid
@@ -176,13 +177,19 @@ def read_all(directory: Path) -> dict[str, Record]:
     if not database.exists():
         return {}
     try:
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
-            rows = connection.execute("SELECT key, value FROM Cache WHERE raw = 1 AND mode = 1").fetchall()
+        rows = _select(database, "mode=ro")
     except sqlite3.Error as error:
         if "no such table" in str(error):  # somebody is creating it right now
             return {}
-        raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
+        if os.access(directory, os.W_OK):
+            raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
+        rows = _select(database, "immutable=1")  # on a read-only file system even a reader cannot have its -shm
     return {key: _parsed(key, value, directory) for key, value in rows}
+
+
+def _select(database: Path, how: str) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?{how}", uri=True, timeout=30)) as connection:
+        return connection.execute("SELECT key, value FROM Cache WHERE raw = 1 AND mode = 1").fetchall()
 
 
 def _parsed(key: str, text: Any, directory: Path) -> Record:

@@ -327,3 +327,122 @@ def test_script_and_plugin_share_the_store(project: Project) -> None:
     assert "2 cached" in project.run().stdout.str()
     assert project.count_fits() == 2
     assert Path(project.pytester.path / "checkpoints").is_dir()
+
+
+def test_equal_predictions_do_not_share_records(project: Project) -> None:
+    """Two configurations with equal predictions are two items: a metric added for one is not recorded for the other."""
+    plan = 'plan.add_algorithm(Popular, {"noise": Grid([0, 1])})'
+    project.bench(plan=plan)
+    project.run().assert_outcomes(passed=4)
+    project.bench(plan=plan, metrics="NDCG([5, 10]), HR(10), MAP(3)")
+    first = lines(project.run("--collect-only", "-q"), "fold_0")[0]
+    project.run(first).assert_outcomes(passed=1)
+    rows = json.loads((project.pytester.path / "checkpoints" / "results.json").read_text())["results"]
+    assert sum(row["metric"] == "MAP" for row in rows) == 1
+    result = project.run()
+    assert summary(result) == {"passed": 3, "cached": 1}
+
+
+def test_reset_in_a_test_file_with_workers(project: Project) -> None:
+    """--omnirec-reset counts for @benchmark in test files in a distributed run too, which says what is done."""
+    (project.pytester.path / "bench_tiny.py").rename(project.pytester.path / "test_tiny.py")
+    project.run().assert_outcomes(passed=2)
+    again = project.run("-n", "2", "--omnirec-reset")
+    again.assert_outcomes(passed=2)
+    again.stdout.fnmatch_lines(["*2 items: 0 done, 0 failed, 2 pending after the reset*"])
+    assert project.count_fits() == 4
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_cached_items_carry_metrics_in_junit_too(project: Project, workers: str) -> None:
+    """The JUnit file of a fully cached run has the metrics as properties, once."""
+    project.run().assert_outcomes(passed=2)
+    project.run("-n", workers, "--junitxml=report.xml")
+    for case in ET.parse(project.pytester.path / "report.xml").iter("testcase"):
+        names = [one.get("name") for one in case.iter("property")]
+        assert names.count("NDCG@10") == 1
+
+
+def test_awkward_dataset_names_keep_ids_usable(project: Project) -> None:
+    """A name with colons, blanks and brackets gives ids that select their item and survive --lf."""
+    path = project.pytester.path / "bench_tiny.py"
+    path.write_text(path.read_text().replace('"tiny"', '"my data::v2 [x]"').replace("Popular)", "Broken)"))
+    project.pytester.makeini("[pytest]\npythonpath = .\n")
+    project.run().assert_outcomes(failed=2)
+    (name, _) = lines(project.run("--collect-only", "-q"), r"^bench_tiny\.py::")
+    assert re.search(r"my_data__v2__x_-[0-9a-f]{8}/", name)
+    project.run(name).assert_outcomes(failed=1)
+    project.run("--lf").assert_outcomes(failed=2)
+
+
+def test_checkpoint_dir_with_dots(project: Project) -> None:
+    """A checkpoint directory given with `..` works and is found again."""
+    inner = project.pytester.mkdir("inner")
+    project.run(f"--omnirec-checkpoint-dir={inner}/../elsewhere").assert_outcomes(passed=2)
+    assert "2 cached" in project.run("--omnirec-checkpoint-dir=elsewhere").stdout.str()
+
+
+def test_impossible_option_values_are_usage_errors(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value that is no choice ends the run before collection, wherever it was set; so does an unknown framework."""
+    monkeypatch.setenv("OMNIREC_FAILED", "bogus")
+    result = project.run()
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--omnirec-failed is 'bogus'; choose from retry, skip.*"])
+    monkeypatch.delenv("OMNIREC_FAILED")
+    named = project.run("--omnirec-environments=Lenskit=current")
+    named.stdout.fnmatch_lines(["*there is no framework named 'Lenskit'*did you mean 'LensKit'?*"])
+    assert named.ret == 1
+
+
+@pytest.mark.parametrize("kind", ["async def bench_tiny(result): assert 0", "def bench_tiny(result): yield"])
+def test_bodies_that_would_not_run_are_refused(project: Project, kind: str) -> None:
+    """A coroutine or generator as a bench function is refused instead of passing without being run."""
+    path = project.pytester.path / "bench_tiny.py"
+    path.write_text(path.read_text().replace("def bench_tiny(result):\n    ...", kind))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*whose body would check nothing*"])
+
+
+def test_random_state_of_a_conftest_counts_for_every_file(project: Project) -> None:
+    """A conftest that sets the random state changes the keys of all bench files."""
+    before = lines(project.run("--collect-only", "-q"), "fold_0")
+    project.pytester.makeconftest("from omnibench import set_random_state\nset_random_state(7)\n")
+    after = lines(project.run("--collect-only", "-q"), "fold_0")
+    assert before != after
+
+
+def test_impossible_dataset_in_a_script_is_refused_before_any_fit(project: Project) -> None:
+    """run_omnirec prepares all datasets first: nothing is fitted when one of them is impossible."""
+    project.pytester.makepyfile(
+        script="""
+        from bench_tiny import *
+        short = from_frame(frame, "short").pipe(MakeImplicit(2), UserCrossValidation(40))
+        run_omnirec([data, short], plan, Evaluator(NDCG(10)))
+        """
+    )
+    run = project.pytester.run(sys.executable, "script.py")
+    assert run.ret == 1
+    assert "users have too few interactions" in run.stderr.str()
+    assert project.count_fits() == 0
+
+
+def test_loader_that_raises_fails_items_with_its_traceback(project: Project) -> None:
+    """An exception in a registered dataset's loader is a failure in Prepare with the traceback."""
+    project.pytester.makepyfile(
+        bench_tiny="""
+        from omnibench import *
+        from own_algorithms import Popular
+        class Source:
+            columns = ("user", "item")
+            fingerprint = "constant"
+            def load(self): return {}["absent"]
+        register_dataset("Mine", lambda path: Source())
+        plan = ExperimentPlan(); plan.add_algorithm(Popular)
+        @benchmark(load_dataset("Mine").pipe(UserHoldout()), plan, Evaluator(NDCG(10)))
+        def bench_tiny(result): ...
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Prepare failed: KeyError: 'absent'*", "*in load*"])

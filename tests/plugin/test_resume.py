@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -108,6 +109,8 @@ def test_two_runs_share_the_work(project: Project) -> None:
         assert first.returncode == 0
     assert second.ret == 0
     assert project.count_fits("begin-") == 4
+    both = second.stdout.str() + (project.pytester.path / "run.txt").read_text()
+    assert re.search(r"fold_\d: waiting for process \d+ on .*, which computes it", both)
     assert sum(second.parse_summary_nouns(second.stdout.lines).values()) == 4
 
 
@@ -147,3 +150,16 @@ def test_missing_dataset_is_prepared_again(project: Project) -> None:
     project.bench(metrics="NDCG([5, 10]), HR(10), MAP(5)")
     project.run().assert_outcomes(passed=2)
     assert victim.read_bytes() == before
+
+
+def test_damaged_dataset_file_can_still_be_looked_at(project: Project) -> None:
+    """A damaged file of a prepared dataset is kept under the name that the warning gives."""
+    project.run().assert_outcomes(passed=2)
+    datasets = project.pytester.path / "checkpoints" / "datasets"
+    (victim,) = datasets.glob("tiny-*/item.npy")
+    victim.write_bytes(victim.read_bytes()[:-1] + b"!")
+    project.bench(metrics="MAP(5)")
+    result = project.run()
+    result.assert_outcomes(passed=2)
+    (name,) = {word for line in result.stdout.lines for word in line.split() if word.startswith("item.npy.damaged-")}
+    assert len(list(datasets.rglob(name.rstrip(";")))) == 1

@@ -1,1 +1,4 @@
-"""Code that runs inside a framework's isolated environment: numpy, the framework, nothing of omnibench."""
+"""Code that runs inside a framework's environment: numpy and the framework; of omnibench only what is here.
+
+The one exception is ``own``, which runs in the user's environment, where omnibench is.
+"""

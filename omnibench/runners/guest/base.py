@@ -6,6 +6,7 @@ never masks, never ranks: ``data.recommend`` does that alike for every framework
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -74,7 +75,8 @@ class Adapter(Protocol):
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask the kernel (Linux) to kill this process when its host dies, however it dies."""
+    """Lead a process group of its own, and ask the kernel (Linux) to end this process when its host dies."""
+    os.setsid()
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
@@ -88,6 +90,12 @@ def peak_rss() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def forget_peak() -> None:
+    """Start counting the peak anew (Linux), so that an item does not inherit an earlier one's."""
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as control:
+        control.write("5")
+
+
 def send_prints_to(out: str, err: str) -> None:
     """Point stdout and stderr of this process at the host's log pipes, below Python, line by line."""
     for path, stream in ((out, 1), (err, 2)):
@@ -96,6 +104,20 @@ def send_prints_to(out: str, err: str) -> None:
         os.close(descriptor)
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115 - stays open
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+
+
+def described(error: BaseException) -> dict[str, str]:
+    """Describe an exception in texts that can be sent, whatever it is made of."""
+    try:
+        message = f"{type(error).__name__}: {error}"
+        told = "".join(traceback.format_exception(error))
+    except Exception:  # its __str__ is broken
+        message = type(error).__name__
+        told = "".join(traceback.format_tb(error.__traceback__))
+    return {
+        "error": message.encode("utf-8", "backslashreplace").decode(),
+        "traceback": told.encode("utf-8", "backslashreplace").decode(),
+    }
 
 
 class Session:
@@ -109,15 +131,11 @@ class Session:
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what a request asks for; a failure comes back as data, with its traceback."""
         wall, cpu = time.perf_counter(), time.process_time()
+        forget_peak()
         try:
             result = getattr(self, "do_" + request["op"])(request)
         except BaseException as error:  # a framework may raise SystemExit: that is its failure, not the guest's end
-            return {
-                "ok": False,
-                "error": f"{type(error).__name__}: {error}",
-                "traceback": traceback.format_exc(),
-                "peak_rss": peak_rss(),
-            }
+            return {"ok": False, **described(error), "peak_rss": peak_rss()}
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -171,20 +189,24 @@ def serve(channel: Any, adapter_module: str) -> None:
     """Answer the host's requests until it hangs up. Runs in the guest's main thread.
 
     Args:
-        channel: The execnet channel. The first message is ``{parent, out, err, scratch}``.
+        channel: The execnet channel. The first message is ``{parent, out, err, work}``.
         adapter_module: The adapter's module name beside this one.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the host decides
     setup = channel.receive()
     die_with_parent(setup["parent"])
     send_prints_to(setup["out"], setup["err"])
-    os.chdir(setup["scratch"])
+    os.chdir(setup["work"])
     try:
         adapter = importlib.import_module(f"{__package__}.{adapter_module}")
     except BaseException as error:
-        channel.send({"ok": False, "error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+        channel.send({"ok": False, **described(error)})
         return
     channel.send({"ok": True, "pid": os.getpid()})
     session = Session(adapter, channel.send)
     for request in channel:
-        channel.send(session.answer(request))
+        answer = session.answer(request)
+        try:
+            channel.send(answer)
+        except Exception as error:  # execnet cannot carry what the adapter returned
+            channel.send({"ok": False, **described(error)})

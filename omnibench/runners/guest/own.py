@@ -8,6 +8,7 @@ import inspect
 import json
 import pickle
 import random
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import pandas as pd
 
 from omnibench.data.interactions import decode
 from omnibench.data.prepare import read_ids
-from omnibench.own import SEED_NAMES
+from omnibench.own import SEED_NAMES, code_of
 
 from . import data
 from .base import Task
@@ -37,30 +38,38 @@ def catalogue() -> dict[str, dict[str, Any]]:
 
 
 def find(locator: str) -> type:
-    """Import the class that the host describes in JSON."""
+    """Import the class that the host describes in JSON, and make sure that it is the one that the host means."""
     where = json.loads(locator)
     sys.path[:] = [*where["path"], *(place for place in sys.path if place not in where["path"])]
-    module = _module(where["module"] if where["module"] != "__main__" else "__omnibench_main__", where["file"])
-    found: type = getattr(module, where["name"])
+    found: type = getattr(_module(where["module"], where["file"]), where["name"])
+    if "code" in where and code_of(found) != where["code"]:
+        raise RuntimeError(
+            f"{where['file']} has changed since this run began; the result would be recorded for the old code. Run again."
+        )
     return found
 
 
 def _module(name: str, file: str) -> ModuleType:
-    """Import a module by name where sys.path finds that very file, else from the file."""
-    if name in sys.modules:
-        return sys.modules[name]
+    """Import a module by name where sys.path finds that very file, else from the file under a name of its own."""
+    alone = "omnibench_own_" + re.sub(r"\W", "_", name)
+    if alone in sys.modules:
+        return sys.modules[alone]
     try:
-        spec = importlib.util.find_spec(name)
-    except ImportError:
+        spec = importlib.util.find_spec(name) if name != "__main__" else None
+    except (ImportError, ValueError):
         spec = None
     if spec is not None and spec.origin is not None and Path(spec.origin).resolve() == Path(file):
         return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(name, file)
+    spec = importlib.util.spec_from_file_location(alone, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+    sys.modules[alone] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[alone]
+        raise
     return module
 
 
@@ -76,8 +85,7 @@ class Model:
 def fit(task: Task, fold: data.Fold) -> tuple[Model, dict[str, Any]]:
     """Construct the class and call ``fit(train)``; ``validation=`` is passed when it takes one."""
     algorithm = find(task.algorithm)
-    random.seed(task.seed)
-    np.random.seed(task.seed)
+    _seed(task)
     parameters = dict(task.parameters)
     accepted = inspect.signature(algorithm).parameters
     for name in SEED_NAMES:
@@ -89,6 +97,12 @@ def fit(task: Task, fold: data.Fold) -> tuple[Model, dict[str, Any]]:
     extra = {name: frame for name, frame in frames.items() if name in inspect.signature(instance.fit).parameters}
     instance.fit(_frame(fold.train, user_ids, item_ids), **extra)
     return Model(instance, user_ids, item_ids), parameters
+
+
+def _seed(task: Task) -> None:
+    """Seed what a class may draw from, so that a phase gives the same whichever process runs it."""
+    random.seed(task.seed)
+    np.random.seed(task.seed)
 
 
 def _frame(part: data.Part, user_ids: list[Any], item_ids: list[Any]) -> pd.DataFrame:
@@ -118,6 +132,7 @@ def load(path: Path, task: Task, fold: data.Fold) -> Model:
 
 def score(model: Model, task: Task, fold: data.Fold) -> Iterator[tuple[data.Ints, data.Floats]]:
     """Ask for lists long enough that k unseen items are left when the seen ones are taken out."""
+    _seed(task)
     seen = np.bincount(np.concatenate([fold.train.user, fold.validation.user]), minlength=fold.n_users)
     code_of_item = {item: code for code, item in enumerate(model.item_ids)}
     for start in range(0, len(fold.users), 256):
@@ -158,5 +173,6 @@ def _lists(answer: Any, asked: list[Any]) -> Mapping[Any, Any]:
 
 def rate(model: Model, task: Task, fold: data.Fold) -> data.Floats:
     """Call ``predict(users, items)`` for the test pairs."""
+    _seed(task)
     users, items = decode(fold.test.user, model.user_ids), decode(fold.test.item, model.item_ids)
     return np.asarray(model.instance.predict(users, items), dtype=np.float32)
