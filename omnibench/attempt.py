@@ -142,11 +142,12 @@ class Attempt:
             guest = self.guests.get(self.experiment.configuration.runner)
             partial = scratch / "predictions.npy"
             answer = phases.predict(guest, self.experiment, self._dataset, model, self.list_length, partial)
-            export = phases.export_predictions(self._dataset, partial, scratch)
-            exported = self.store.publish(export, self._directory / export.name)
+            if self.list_length >= self._before().get("exported", 0):  # the export keeps the longest lists
+                export = phases.export_predictions(self._dataset, partial, scratch)
+                self.store.publish(export, self._directory / export.name)
             predictions = self.store.publish(partial, self._directory / f"predictions-{name[:8]}.npy")
             facts = {fact: answer[fact] for fact in ("seconds", "cpu_seconds", "peak_rss", "rows")}
-            record = {**self._labels("Predict"), **facts, "predictions": predictions, "export": exported}
+            record = {**self._labels("Predict"), **facts, "predictions": predictions}
             self.store.commit(self.lease, {key: record})
         return predictions, self.store.root / predictions["path"]
 
@@ -175,21 +176,26 @@ class Attempt:
             self.store.commit(self.lease, records)
         return ordered
 
+    def _before(self) -> Record:
+        """Return the item's record as earlier attempts left it."""
+        return self.store.records.get(f"item/{self.experiment.fit_key}") or {}
+
     def _record_end(self, status: str, error: dict[str, str] | None) -> None:
-        before = self.store.records.get(f"item/{self.experiment.fit_key}")
-        metrics = before["metrics"] if before else {}
+        metrics = self._before().get("metrics", {})
         record = self._item(status, error["phase"] if error else self._phase, metrics, error)
         self.store.commit(self.lease, {f"item/{self.experiment.fit_key}": record})
 
     def _item(self, status: str, phase: str, metrics: dict[str, Any], error: dict[str, str] | None) -> Record:
-        before = self.store.records.get(f"item/{self.experiment.fit_key}")
-        failures = before["failures"] if before else 0
-        kept = before["metrics"] if before and status == DONE else {}
+        before = self._before()
+        failures = before.get("failures", 0)
+        kept = before.get("metrics", {}) if status == DONE else {}
+        exported = before.get("exported", 0)
         return {
             **self._labels(phase),
             "status": status,
             "metrics": {**kept, **metrics},
             "error": error,
+            "exported": max(exported, self.list_length) if status == DONE else exported,
             "failures": failures + 1 if status == FAILED else 0 if status == DONE else failures,
         }
 

@@ -446,3 +446,15 @@ def test_loader_that_raises_fails_items_with_its_traceback(project: Project) -> 
     result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*Prepare failed: KeyError: 'absent'*", "*in load*"])
+
+
+def test_export_keeps_the_longest_lists(project: Project) -> None:
+    """Shorter lists wanted after longer ones do not shorten predictions.json."""
+    project.bench(metrics="NDCG(30)")
+    project.run().assert_outcomes(passed=2)
+    (export,) = (project.pytester.path / "checkpoints").glob("tiny-*/Popular-*/fold_0/predictions.json")
+    before = export.read_text()
+    project.bench()
+    project.run().assert_outcomes(passed=2)
+    assert export.read_text() == before
+    assert max(json.loads(before)["rank"]) > 20
