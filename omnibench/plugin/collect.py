@@ -46,7 +46,7 @@ class BenchFunction(pytest.Collector):
             self.keywords[mark.name] = mark
 
     def collect(self) -> Iterator[pytest.Item]:
-        from omnibench.plugin import bench_session
+        from omnibench.plugin.hooks import bench_session
 
         try:
             evaluator = self._checked_evaluator()
@@ -113,7 +113,7 @@ class BenchItem(pytest.Item):
         return self.parent.declaration.evaluator
 
     def runtest(self) -> None:
-        from omnibench.plugin import bench_session
+        from omnibench.plugin.hooks import bench_session
 
         outcome = bench_session(self.config).run(self)
         self.tell(outcome)

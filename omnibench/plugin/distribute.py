@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from omnibench.plugin import BENCH_FILES, begin, existing_session
+from omnibench.plugin.hooks import BENCH_FILES, begin, existing_session
 
 
 class Distribution:

@@ -16,6 +16,7 @@ from omnibench.evaluation import Result
 from omnibench.plugin.collect import BenchItem
 from omnibench.plugin.options import ENVIRONMENTS, FAILED, TMP_DIR, checkpoint_dir
 from omnibench.plugin.summary import Summary
+from omnibench.runners.guest.base import end_with_parent
 from omnibench.runners.pool import Environments
 from omnibench.store.records import read_all
 from omnibench.survey import DONE, State, count, look_up
@@ -26,6 +27,8 @@ class BenchSession:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
+        if hasattr(config, "workerinput"):
+            end_with_parent()  # a worker whose controller was killed would go on with its item, and its guests with it
         self.environments = Environments.parse(ENVIRONMENTS.value(config))
         self._coordinator: Coordinator | None = None
         self._states: dict[str, State] = {}

@@ -74,12 +74,17 @@ class Adapter(Protocol):
         """Predict a rating for every row of ``fold.test``."""
 
 
-def die_with_parent(parent: int) -> None:
-    """Lead a process group of its own, and ask the kernel (Linux) to end this process when its host dies."""
-    os.setsid()
+def end_with_parent() -> None:
+    """Ask the kernel (Linux) to end this process when its parent dies, however it dies."""
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def belong_to(parent: int) -> None:
+    """Lead a process group of its own (so that it can be ended as a whole), and end with the host."""
+    os.setsid()
+    end_with_parent()
     if os.getppid() != parent:  # it died before the request could take effect
         os._exit(1)
 
@@ -194,7 +199,7 @@ def serve(channel: Any, adapter_module: str) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the host decides
     setup = channel.receive()
-    die_with_parent(setup["parent"])
+    belong_to(setup["parent"])
     send_prints_to(setup["out"], setup["err"])
     os.chdir(setup["work"])
     try:

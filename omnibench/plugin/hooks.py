@@ -1,0 +1,168 @@
+"""What pytest loads in every session of the environment, so it imports nothing that costs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from omnibench.plugin.declare import declaration_of
+from omnibench.plugin.options import add_options, check_options
+from omnibench.plugin.summary import Summary
+
+if TYPE_CHECKING:
+    from omnibench.plugin.session import BenchSession
+
+BENCH_FILES = "bench_*.py"
+
+_random_state_key = pytest.StashKey[int]()
+_session_key = pytest.StashKey["BenchSession"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    add_options(parser)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the options; register what only the overseeing process does: the summary, and the xdist side."""
+    check_options(config)
+    if hasattr(config, "workerinput"):
+        return
+    manager = config.pluginmanager
+    manager.register(Summary(config), "omnibench-summary")
+    distributed = getattr(config.option, "dist", "no") != "no" and getattr(config.option, "tx", None)
+    if distributed and not config.option.collectonly:  # xdist, too, collects in this process when only asked to
+        from omnibench.plugin.distribute import Distribution
+
+        # Of those that start last, pytest calls the first registered first: pytest's terminal, we, then xdist.
+        xdist_session = manager.unregister(name="dsession") if manager.has_plugin("dsession") else None
+        manager.register(Distribution(config), "omnibench-distribution")
+        if xdist_session is not None:
+            manager.register(xdist_session, "dsession")
+
+
+def bench_session(config: pytest.Config) -> BenchSession:
+    """Return the state of this session's benchmarks, making it on first use."""
+    if _session_key not in config.stash:
+        from omnibench.plugin.session import BenchSession
+
+        config.stash[_session_key] = BenchSession(config)
+    return config.stash[_session_key]
+
+
+def existing_session(config: pytest.Config) -> BenchSession | None:
+    """Return the state of this session's benchmarks, or None while it has none."""
+    return config.stash.get(_session_key, None)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect bench files that pytest itself would not."""
+    if not fnmatch(file_path.name, BENCH_FILES) or parent.session.isinitpath(file_path):
+        return None
+    if any(fnmatch(file_path.name, pattern) for pattern in parent.config.getini("python_files")):
+        return None
+    module: pytest.Collector = parent.ihook.pytest_pycollect_makemodule(module_path=file_path, parent=parent)
+    return module
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Make bench files modules in which an impossible benchmark is a failed item, not a broken run."""
+    if not fnmatch(module_path.name, BENCH_FILES):
+        return None
+    from omnibench.plugin.collect import BenchModule
+
+    return BenchModule.from_parent(parent, path=module_path)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Note the random state that the conftest files have set, if they have."""
+    if "omnibench.seed" in sys.modules:
+        session.config.stash[_random_state_key] = sys.modules["omnibench.seed"].get_random_state()
+
+
+def pytest_make_collect_report(collector: pytest.Collector) -> None:
+    """Start every module with the same random state, whatever the module before it has set."""
+    if isinstance(collector, pytest.Module) and "omnibench.seed" in sys.modules:
+        seed = sys.modules["omnibench.seed"]
+        seed.set_random_state(collector.config.stash.get(_random_state_key, seed.DEFAULT_RANDOM_STATE))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> pytest.Collector | None:
+    """Collect functions under ``@benchmark``."""
+    declaration = declaration_of(obj)
+    if declaration is None:
+        return None
+    from omnibench.plugin.collect import BenchFunction
+
+    return BenchFunction.from_parent(collector, name=name, function=obj, declaration=declaration)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On a worker, leave out what the controller's snapshot says is done."""
+    done = getattr(config, "workerinput", {}).get("omnibench_done")
+    if done:
+        from omnibench.plugin.collect import without_done
+
+        items[:] = without_done(items, done)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Begin, in a run that is not distributed and whose collection succeeded (a distributed one began before)."""
+    config = session.config
+    if hasattr(config, "workerinput") or config.option.collectonly or config.pluginmanager.has_plugin("dsession"):
+        return
+    if session.testsfailed and not config.option.continue_on_collection_errors:
+        return
+    begin(session)
+    found = existing_session(config)
+    if found is not None:
+        found.build_environments()
+
+
+def begin(session: pytest.Session) -> None:
+    """Look at the records once, where the whole run is overseen, and say what is done, failed and pending."""
+    if any(hasattr(item, "experiment") for item in session.items):
+        bench_session(session.config).begin(session.items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Report an item that is done, and has nothing to check, without the ceremony of running it."""
+    found = existing_session(item.config)
+    return True if found is not None and found.report_cached(item, nextitem) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Give reports of benchmark items what tables are made of."""
+    report: Any = yield
+    told = getattr(item, "told", None)
+    if told is not None and report.when == "call":
+        report.omnibench = told
+    return report
+
+
+def pytest_report_teststatus(report: Any) -> tuple[str, str, Any] | None:
+    """Show cached items as ``c`` and count them by that name."""
+    told = getattr(report, "omnibench", None)
+    if told is not None and report.passed and told["status"] == "cached":
+        return "cached", "c", ("CACHED", {"cyan": True})
+    return None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the guests and close the store."""
+    found = existing_session(config)
+    if found is not None:
+        found.close()
