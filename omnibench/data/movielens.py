@@ -6,7 +6,12 @@ carries them (``recbole/dataset_example/ml-100k``); it is only looked into, neve
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
+import shutil
+import subprocess
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +30,7 @@ CONTENT = "762f71da0ab2b0d6ed44b8a24235a455e9516ae1c12139eb8a378f29f54b7752"
 
 URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 ZIP_SHA256 = "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229"
+_PACKAGE = "recbole==1.2.1"
 _IN_PACKAGE = Path("dataset_example", "ml-100k", "ml-100k.inter")
 
 
@@ -86,10 +92,11 @@ def read_ratings(where: Path) -> pd.DataFrame:
 
 
 def _in_recbole() -> Path | None:
-    """The ratings inside the recbole package of this environment, or of an isolated one."""
+    """The ratings inside the recbole package of this environment, of an isolated one, or fetched for them alone."""
     spec = importlib.util.find_spec("recbole")
     packages = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
     packages += sorted(cache_directory().glob("envs/RecBole-*/lib/python*/site-packages/recbole"))
+    packages.append(cache_directory() / "datasets" / _PACKAGE / "recbole")
     for package in packages:
         if (package / _IN_PACKAGE).is_file():
             return package / _IN_PACKAGE
@@ -97,21 +104,42 @@ def _in_recbole() -> Path | None:
 
 
 def _downloaded() -> Path:
-    import pooch
-
+    """Get the ratings from GroupLens, or where that cannot be reached, from the package index inside recbole."""
     try:
-        return Path(
-            pooch.retrieve(
-                URL,
-                known_hash=f"sha256:{ZIP_SHA256}",
-                fname="ml-100k.zip",
-                path=cache_directory() / "datasets",
-                downloader=pooch.HTTPDownloader(progressbar=True, timeout=20),
-            )
-        )
+        return _from_grouplens()
     except Exception as error:  # requests, urllib3 and pooch raise many kinds; all mean the same here
+        failed = f"{type(error).__name__}: {error}"
+        found = _from_package_index()
+        if found is not None:
+            return found
         raise DataError(
-            f"MovieLens100K: no recbole package holds the ratings, and {URL} could not be downloaded "
-            f"({type(error).__name__}: {error}). Run `omnibench envs build RecBole`, or give a local copy: "
+            f"MovieLens100K: no recbole package holds the ratings, {URL} could not be downloaded ({failed}), and "
+            f"{_PACKAGE} could not be had from the package index either. Give a local copy: "
             'load_dataset("MovieLens100K", path=".../ml-100k.zip").'
         ) from error
+
+
+def _from_grouplens() -> Path:
+    import pooch
+
+    downloader = pooch.HTTPDownloader(progressbar=True, timeout=20)
+    place = cache_directory() / "datasets"
+    known_hash = f"sha256:{ZIP_SHA256}"
+    return Path(pooch.retrieve(URL, known_hash=known_hash, fname="ml-100k.zip", path=place, downloader=downloader))
+
+
+def _from_package_index() -> Path | None:
+    """Fetch the recbole package (2 MB) without what it depends on; return None where that fails."""
+    import uv
+
+    final = cache_directory() / "datasets" / _PACKAGE
+    partial = final.with_name(f"{final.name}.partial-{os.getpid()}")
+    command = [uv.find_uv_bin(), "pip", "install", "--python", sys.executable, "--no-deps", "--target", str(partial)]
+    try:
+        done = subprocess.run([*command, _PACKAGE], capture_output=True, check=False)
+        if done.returncode == 0:
+            with contextlib.suppress(OSError):  # another process was faster
+                partial.rename(final)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return _in_recbole()

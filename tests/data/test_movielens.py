@@ -24,9 +24,8 @@ SHA256_OF_U_DATA = "06416e597f82b7342361e41163890c81036900f418ad91315590814211dc
 @pytest.fixture(scope="module")
 def recbole_ratings() -> Path:
     """The ratings inside a recbole package."""
-    found = movielens._in_recbole()
-    if found is None:
-        pytest.skip("no recbole package here (`omnibench envs build RecBole` gets one)")
+    found = movielens._in_recbole() or movielens._from_package_index()
+    assert found is not None, "the package index could not be reached"
     return found
 
 
@@ -147,8 +146,27 @@ def test_without_package_and_network_the_ways_out_are_told(monkeypatch: pytest.M
     monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(movielens, "_in_recbole", lambda: None)
     monkeypatch.setattr(pooch, "retrieve", refused)
-    with pytest.raises(DataError, match=r"grouplens.*no route.*omnibench envs build RecBole.*path="):
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_NO_CACHE", "1")
+    with pytest.raises(DataError, match=r"grouplens.*no route.*package index.*path="):
         _ = load_dataset("MovieLens100K").data
+
+
+def test_where_grouplens_is_out_of_reach_the_package_index_helps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without any recbole package and without GroupLens, the package alone is fetched and looked into."""
+    import pooch
+
+    def refused(*_: object, **__: object) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(pooch, "retrieve", refused)
+    data = load_dataset("MovieLens100K").data
+    assert isinstance(data, RawData)
+    assert len(data.df) == 100_000
+    assert movielens._in_recbole() == tmp_path / "datasets" / "recbole==1.2.1" / "recbole" / movielens._IN_PACKAGE
 
 
 def test_the_download_is_checked_against_the_known_sha256(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

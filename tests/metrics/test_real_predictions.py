@@ -36,9 +36,7 @@ KS = [1, 5, 10, 20]
 
 
 def prepared(directory: Path, *steps: Any) -> Path:
-    ratings = movielens._in_recbole()
-    if ratings is None:
-        pytest.skip("no recbole package here (`omnibench envs build RecBole` gets one)")
+    ratings = movielens._in_recbole() or movielens._from_package_index()
     prepare(load_dataset("MovieLens100K", ratings).pipe(*steps), directory)
     return directory
 
