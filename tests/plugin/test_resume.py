@@ -68,7 +68,7 @@ def test_kill_9_in_fit_loses_only_that_fit(project: Project, workers: str) -> No
         finished = project.count_fits("fit-")
         run.kill()
         run.wait()
-        wait_until(lambda: processes_with(marker) in ([], [os.getpid()]), 2)
+        wait_until(lambda: processes_with(marker) in ([], [os.getpid()]), 5)
     interrupted = project.count_fits("begin-")
     again = project.run()
     counted = again.parse_summary_nouns(again.stdout.lines)
@@ -102,7 +102,7 @@ def test_ctrl_c_ends_guests_and_the_next_run_goes_on(project: Project, workers: 
 
 def test_two_runs_share_the_work(project: Project) -> None:
     """Two runs on one store at once compute each item once; both end with all results."""
-    project.bench(plan='plan.add_algorithm(Slow, {"seconds": 1.0, "tag": Grid([1, 2])})')
+    project.bench(plan='plan.add_algorithm(Slow, {"seconds": 2.0, "tag": Grid([1, 2])})')
     with started(project) as first:
         second = project.run()
         wait_until(lambda: first.poll() is not None)
