@@ -84,9 +84,9 @@ def _built_in(name: str, size: str) -> RunnerInfo:
 _RUNNERS = {
     runner.name: runner
     for runner in (
-        _built_in("LensKit", "1.3 GB"),
-        _built_in("RecBole", "1.5 GB"),
-        _built_in("RecPack", "1.3 GB"),
+        _built_in("LensKit", "1.2 GB"),
+        _built_in("RecBole", "1.3 GB"),
+        _built_in("RecPack", "1.0 GB"),
         RunnerInfo(name="Own", distribution="", adapter="own", adapter_version=1),
     )
 }
