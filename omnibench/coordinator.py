@@ -18,7 +18,7 @@ from omnibench.experiment import Experiment, experiments
 from omnibench.plan import ExperimentPlan
 from omnibench.prepared import PreparedDatasets
 from omnibench.runners.gateway import GUEST_MARK
-from omnibench.runners.pool import Environments, GuestPool
+from omnibench.runners.pool import Environments, GuestPool, available_cores
 from omnibench.seed import get_random_state
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
@@ -107,8 +107,7 @@ class Coordinator:
         except StoreError:
             self.store.close()
             raise
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.guests = GuestPool(self.environments, scratch, threads or cores, self._log, notify)
+        self.guests = GuestPool(self.environments, scratch, threads or available_cores(), self._log, notify)
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
         self._finalizer = weakref.finalize(self, _end, self.guests, self.store)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import EvaluationError, nearest
 from omnibench.experiment import DEFAULT_LIST_LENGTH, Experiment
-from omnibench.metrics.base import Metric
+from omnibench.metrics.base import Metric, split_label
 from omnibench.metrics.ranking import RankingMetric
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Evaluator:
         """The results so far, in the order in which they came."""
         return list(self._results.values())
 
-    @property
+    @cached_property
     def columns(self) -> list[tuple[Metric, str]]:
         """The wanted columns in order: each metric with one of its labels."""
         found = {label: metric for metric in self.metrics for label in metric.labels}
@@ -86,12 +87,12 @@ class Evaluator:
         """The wanted columns by name, e.g. ``["NDCG@10", "NDCG@20", "HR@10"]``."""
         return [label for _, label in self.columns]
 
-    @property
+    @cached_property
     def lower_is_better(self) -> list[str]:
         """The columns where the smallest value is the best."""
         return [label for metric, label in self.columns if not metric.higher_is_better]
 
-    @property
+    @cached_property
     def list_length(self) -> int:
         """How many recommendations per user are needed: 20, or the largest k."""
         return max([DEFAULT_LIST_LENGTH, *(k for one in self.metrics if isinstance(one, RankingMetric) for k in one.k)])
@@ -111,7 +112,7 @@ class Evaluator:
         rows: list[dict[str, Any]] = []
         for result in self.results:
             for label, value in result.metrics.items():
-                name, _, k = label.partition("@")
+                name, k = split_label(label)
                 rows.append(
                     {
                         "dataset": result.dataset,
@@ -119,7 +120,7 @@ class Evaluator:
                         "configuration": result.configuration,
                         "fold": result.fold,
                         "metric": name,
-                        "k": int(k) if k else None,
+                        "k": k,
                         "value": value,
                     }
                 )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from omnibench.data.prepare import read_ids
 from omnibench.errors import GuestError
 from omnibench.experiment import Experiment
-from omnibench.metrics.base import Metric, Values
+from omnibench.metrics.base import Metric, Values, split_label
 from omnibench.metrics.ranking import RankingMetric, mark_hits
 from omnibench.metrics.rating import RatingMetric, errors_of
 from omnibench.runners.gateway import Guest
@@ -178,7 +178,9 @@ def evaluate(dataset: Path, fold_number: int, predictions: Path, wanted: Sequenc
     hits = mark_hits(fold.test.user, fold.test.item, rows["user"], rows["item"], fold.n_items)
     for metric, label in wanted:
         assert isinstance(metric, RankingMetric)
-        per_user.append(metric.per_user(hits, int(label.partition("@")[2])))
+        _, k = split_label(label)
+        assert k is not None, "every ranking metric has a k"
+        per_user.append(metric.per_user(hits, k))
         values[label] = float(per_user[-1].mean())
     return Evaluation(values, hits.users, np.array(per_user))
 

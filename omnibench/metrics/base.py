@@ -10,6 +10,12 @@ import numpy.typing as npt
 Values = npt.NDArray[np.float64]
 
 
+def split_label(label: str) -> tuple[str, int | None]:
+    """Return a column's metric and list length: ``("NDCG", 10)`` of ``NDCG@10``, ``("RMSE", None)`` of ``RMSE``."""
+    name, _, k = label.partition("@")
+    return name, int(k) if k else None
+
+
 class Metric:
     """A metric. Its name, version and parameters are part of an evaluation's key.
 
@@ -35,8 +41,8 @@ class Metric:
 
     def identity(self, label: str) -> list[Any]:
         """What a column adds to the key of its evaluation."""
-        _, _, k = label.partition("@")
-        return [self.name, {"k": int(k)} if k else {}, self.version]
+        _, k = split_label(label)
+        return [self.name, {} if k is None else {"k": k}, self.version]
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(self.labels)})"

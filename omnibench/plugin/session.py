@@ -17,7 +17,7 @@ from omnibench.plugin.collect import BenchItem
 from omnibench.plugin.options import ENVIRONMENTS, FAILED, TMP_DIR, checkpoint_dir
 from omnibench.plugin.summary import Summary
 from omnibench.runners.guest.base import end_with_parent
-from omnibench.runners.pool import Environments
+from omnibench.runners.pool import Environments, available_cores
 from omnibench.store.records import read_all
 from omnibench.survey import DONE, State, count, look_up
 
@@ -43,13 +43,12 @@ class BenchSession:
         """
         if self._coordinator is None:
             workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
             self._coordinator = Coordinator(
                 checkpoint_dir(self.config),
                 TMP_DIR.value(self.config) or None,
                 environments=self.environments,
                 failed=FAILED.value(self.config),
-                threads=max(1, cores // workers),
+                threads=max(1, available_cores() // workers),
                 notify=self._notify,
             )
         return self._coordinator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import uuid
@@ -16,6 +17,11 @@ from omnibench.runners.registry import CURRENT, ISOLATED, RunnerInfo, runners
 
 MOST_GUESTS = 3
 """Guests kept alive at once; each framework holds 300 to 600 MB."""
+
+
+def available_cores() -> int:
+    """Return how many cores this process may compute on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Environments:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from omnibench.errors import StoreError
+from omnibench.metrics.base import split_label
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.records import Record
 
@@ -56,7 +57,7 @@ def progress(snapshot: dict[str, Record]) -> dict[str, Any]:
             if key.startswith(f"{phase.lower()}/"):
                 items[record["item"]] = {"status": "incomplete", "phase": phase, "fit_key": record["fit_key"]}
     for key, record in snapshot.items():
-        if key.startswith("item/") and record["status"] != "reset":
+        if key.startswith("item/"):
             items[record["item"]] = {
                 "status": record["status"],
                 "phase": record["phase"],
@@ -73,7 +74,7 @@ def results(snapshot: dict[str, Record]) -> list[dict[str, Any]]:
     for key, record in sorted(snapshot.items(), key=lambda pair: str(pair[1].get("item"))):
         if key.startswith("item/") and record["status"] == "done":
             for label, metric in record["metrics"].items():
-                name, _, k = label.partition("@")
+                name, k = split_label(label)
                 rows.append(
                     {
                         "dataset": record["dataset"],
@@ -81,7 +82,7 @@ def results(snapshot: dict[str, Record]) -> list[dict[str, Any]]:
                         "parameters": record["parameters"],
                         "fold": record["fold"],
                         "metric": name,
-                        "k": int(k) if k else None,
+                        "k": k,
                         "value": metric["value"],
                     }
                 )
