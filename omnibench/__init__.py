@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 # Every pytest session of an environment imports this package for its plugin, so nothing else is imported
 # until it is used.
 _HOMES = {
-    "coordinator": ("Coordinator", "ItemsFailedError"),
+    "coordinator": ("Coordinator",),
     "data.dataset": ("FoldedData", "Pipe", "RawData", "RecSysDataSet", "SplitData"),
     "data.preprocess": ("CorePruning", "MakeImplicit", "Subsample"),
     "data.sources": ("from_file", "from_frame", "load_dataset", "register_dataset"),
@@ -18,8 +18,11 @@ _HOMES = {
     "errors": ("OmnibenchError",),
     "evaluation": ("Evaluator",),
     "metrics": ("HR", "MAE", "MAP", "MRR", "NDCG", "RMSE", "Precision", "Recall", "RecallCapped"),
+    "outcome": ("ItemsFailedError",),
     "plan": ("ExperimentPlan", "Grid", "LensKit", "RecBole", "RecPack"),
     "plugin.declare": ("benchmark",),
+    "policy": ("Policy",),
+    "query": ("Store", "open_store"),
     "run": ("run_omnirec",),
     "runners.registry": ("RunnerInfo", "register_runner"),
     "seed": ("set_random_state",),

@@ -1,7 +1,6 @@
 # What omnibench offers, for type checkers; __init__.py imports it when it is used.
 
 from omnibench.coordinator import Coordinator as Coordinator
-from omnibench.coordinator import ItemsFailedError as ItemsFailedError
 from omnibench.data.dataset import FoldedData as FoldedData
 from omnibench.data.dataset import Pipe as Pipe
 from omnibench.data.dataset import RawData as RawData
@@ -29,12 +28,16 @@ from omnibench.metrics import RMSE as RMSE
 from omnibench.metrics import Precision as Precision
 from omnibench.metrics import Recall as Recall
 from omnibench.metrics import RecallCapped as RecallCapped
+from omnibench.outcome import ItemsFailedError as ItemsFailedError
 from omnibench.plan import ExperimentPlan as ExperimentPlan
 from omnibench.plan import Grid as Grid
 from omnibench.plan import LensKit as LensKit
 from omnibench.plan import RecBole as RecBole
 from omnibench.plan import RecPack as RecPack
 from omnibench.plugin.declare import benchmark as benchmark
+from omnibench.policy import Policy as Policy
+from omnibench.query import Store as Store
+from omnibench.query import open_store as open_store
 from omnibench.run import run_omnirec as run_omnirec
 from omnibench.runners.registry import RunnerInfo as RunnerInfo
 from omnibench.runners.registry import register_runner as register_runner

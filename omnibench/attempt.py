@@ -2,36 +2,68 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from omnibench import phases
-from omnibench.errors import GuestError, OmnibenchError, PhaseError
+from omnibench.errors import GuestError, OmnibenchError, PhaseError, StoreError
 from omnibench.experiment import Experiment
+from omnibench.phases import Asking
+from omnibench.policy import Policy
 from omnibench.prepared import PreparedDatasets
+from omnibench.runners.guest.base import Meter
 from omnibench.runners.pool import GuestPool
+from omnibench.runs import item_labels, labels
+from omnibench.stopping import Stopping
 from omnibench.store import CheckpointStore
 from omnibench.store.artifacts import Artifact
 from omnibench.store.leases import Lease
-from omnibench.store.records import Record, timestamp
-from omnibench.survey import DONE, FAILED, Columns, eval_keys
+from omnibench.store.records import timestamp
+from omnibench.store.sealing import Record
+from omnibench.store.workers import Worker
+from omnibench.survey import DONE, FAILED, INTERRUPTED, Columns, eval_keys
 
-INTERRUPTED = "interrupted"
+_NOT_ITS_FAULT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+"""What an operating system says when it has no room or a broken disk: no failure of the algorithm that met it."""
+
+_MEASURES = ("seconds", "cpu_seconds", "peak_rss", "gpu_peak", "python_peak")
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What all attempts of a process share.
+
+    Attributes:
+        store: Where everything is published and recorded.
+        guests: Who computes.
+        datasets: The prepared datasets.
+        worker: This process, as the store knows it.
+        stopping: Whether the run was asked to stop.
+        policy: What is the same for all items.
+    """
+
+    store: CheckpointStore
+    guests: GuestPool
+    datasets: PreparedDatasets
+    worker: Worker
+    stopping: Stopping
+    policy: Policy
 
 
 class Attempt:
     """One attempt at one item.
 
     Args:
-        store: Where everything is published and recorded.
-        guests: Who computes.
-        datasets: The prepared datasets.
+        bench: What all attempts share.
         experiment: The item.
         columns: The wanted metrics and labels.
         list_length: Recommendations per user.
@@ -42,70 +74,101 @@ class Attempt:
     """
 
     def __init__(
-        self,
-        store: CheckpointStore,
-        guests: GuestPool,
-        datasets: PreparedDatasets,
-        experiment: Experiment,
-        columns: Columns,
-        list_length: int,
-        lease: Lease,
+        self, bench: Workbench, experiment: Experiment, columns: Columns, list_length: int, lease: Lease
     ) -> None:
-        self.store = store
-        self.guests = guests
-        self.datasets = datasets
+        self.bench = bench
+        self.store = bench.store
         self.experiment = experiment
         self.columns = columns
         self.list_length = list_length
         self.lease = lease
         self.seconds: dict[str, float] = {}
         self._phase = "Prepare"
+        self._asking = Asking(bench.policy.track, bench.policy.timeout, bench.stopping.expired)
 
     def run(self) -> dict[str, float]:
         """Go through the phases and return the wanted metrics.
 
         Raises:
             PhaseError: A phase failed; that is recorded.
-            StoreError: The store itself failed.
+            StoreError, OSError: The store itself failed; what was recorded before is safe.
+            KeyboardInterrupt: The run was asked to stop; that is recorded.
         """
+        self._log(logging.INFO, "begins")
         try:
-            self._dataset = self.datasets.get(self.experiment.dataset)
-            self._directory = self._claim()
-            predictions = self._predictions()
-            return self._evaluate(predictions)
+            self.bench.worker.at(self.experiment.name, "Prepare")
+            self._dataset = self.bench.datasets.get(self.experiment.dataset)
+            with self.bench.stopping.phases(self.experiment.name):
+                self._claim()
+                metrics = self._evaluate(self._predictions())
+            self._log(logging.INFO, f"is done: {', '.join(f'{label} {metrics[label]:.4f}' for label in metrics)}")
         except PhaseError as error:
-            self._record_end(FAILED, {"phase": error.phase, "message": error.message, "details": error.details})
+            self._log(logging.ERROR, f"{error}\n{error.details}".rstrip())
+            self._record_end(FAILED, error)
+            raise
+        except (StoreError, OSError) as error:
+            self._log(logging.ERROR, f"was given up in {self._phase}: {error}")
+            with suppress(StoreError, OSError):
+                self._record_end(INTERRUPTED, PhaseError(self._phase, str(error)))
             raise
         except BaseException as error:
-            if not isinstance(error, Exception):  # Ctrl-C: the guest is in the middle of something
-                self.guests.discard(self.experiment.configuration.runner)
+            if not isinstance(error, Exception):  # the guest is in the middle of something
+                self._log(logging.WARNING, f"was interrupted in {self._phase} ({type(error).__name__}: {error})")
+                self.bench.guests.discard(self.experiment.configuration.runner)
                 self._record_end(INTERRUPTED, None)
             raise
+        else:
+            return metrics
+        finally:
+            self.bench.worker.at(None)
 
-    def _claim(self) -> Path:
+    def note_death(self, message: str) -> None:
+        """Record that the process of an earlier attempt died."""
+        self._log(logging.ERROR, message)
+        before = self._before()
+        self._claim()
+        phase = before.get("phase") if before.get("status") == INTERRUPTED else None
+        self._record_end(FAILED, PhaseError(phase or "Fit", message, died=True))
+
+    def _claim(self) -> None:
         dataset, configuration = self.experiment.dataset, self.experiment.configuration
         parent = self.store.claim(self.store.root, dataset.name, dataset.key)
-        directory = self.store.claim(parent, configuration.name, self.experiment.configuration_key)
-        return directory if dataset.folds is None else directory / f"fold_{self.experiment.fold}"
+        base = self.store.claim(parent, configuration.name, self.experiment.configuration_key)
+        self._base = base if dataset.folds is None else base / f"fold_{self.experiment.fold}"
+        self.store.make_directory(self._base)
+        generation = self._before().get("generation", 0)
+        self._directory = self._base / f"generation_{generation}" if generation else self._base
 
     @contextmanager
-    def _timed(self, phase: str) -> Iterator[None]:
-        """Time a phase, and make whatever goes wrong in it a PhaseError."""
+    def _timed(self, phase: str) -> Iterator[Meter]:
+        """Measure a phase, and make whatever goes wrong in it a PhaseError."""
+        self.bench.stopping.check()
         self._phase = phase
+        self.bench.worker.at(self.experiment.name, phase)
+        meter = Meter(self.bench.policy.track)
         started = time.perf_counter()
         try:
-            yield
+            yield meter
         except GuestError as error:
             runner = self.experiment.configuration.runner
-            if not self.guests.is_alive(runner):
-                self.guests.discard(runner)
-            raise PhaseError(phase, str(error), error.details) from error
+            if not self.bench.guests.is_alive(runner):
+                self.bench.guests.discard(runner)
+            if error.errno in _NOT_ITS_FAULT:
+                raise OSError(error.errno, f"{phase}: {error}") from error
+            raise PhaseError(phase, str(error), error.details, died=error.died) from error
+        except (StoreError, OSError):
+            raise
         except OmnibenchError as error:
             raise PhaseError(phase, str(error)) from error
         except Exception as error:
             raise PhaseError(phase, f"{type(error).__name__}: {error}", traceback.format_exc()) from error
         finally:
+            meter.stop()
             self.seconds[phase] = time.perf_counter() - started
+        self._log(logging.INFO, f"{phase} took {self.seconds[phase]:.3f} s")
+
+    def _log(self, level: int, message: str) -> None:
+        self.bench.worker.log.add(level, "omnibench", message, self.experiment.name)
 
     def _usable(self, key: str, role: str) -> tuple[Record, Path] | None:
         """Return a phase's record and its file, when it is recorded and the file is what the record says."""
@@ -121,13 +184,13 @@ class Attempt:
         if found is not None:
             return found[1]
         with self._timed("Fit"), self.store.temporary() as scratch:
-            guest = self.guests.get(self.experiment.configuration.runner)
-            answer = phases.fit(guest, self.experiment, self._dataset, scratch)
+            guest = self.bench.guests.get(self.experiment.configuration.runner)
+            answer = phases.fit(guest, self.experiment, self._dataset, scratch, self._asking)
             model = self.store.publish(scratch / answer["file"], self._directory / answer["file"])
-            facts = {name: answer[name] for name in ("seconds", "cpu_seconds", "peak_rss", "effective", "version")}
+            facts = {name: answer[name] for name in (*_MEASURES, "effective", "version")}
             self.store.commit(
                 self.lease,
-                {key: {**self._labels("Fit"), **facts, "identity": self.experiment.identity, "model": model}},
+                {key: {**self._labels("Fit"), **facts, "identity": self.experiment.recorded_identity, "model": model}},
             )
         return self.store.root / model["path"]
 
@@ -139,14 +202,16 @@ class Attempt:
             return found[0]["predictions"], found[1]
         model = self._model()
         with self._timed("Predict"), self.store.temporary() as scratch:
-            guest = self.guests.get(self.experiment.configuration.runner)
+            guest = self.bench.guests.get(self.experiment.configuration.runner)
             partial = scratch / "predictions.npy"
-            answer = phases.predict(guest, self.experiment, self._dataset, model, self.list_length, partial)
+            answer = phases.predict(
+                guest, self.experiment, self._dataset, model, self.list_length, partial, self._asking
+            )
             if self.list_length >= self._before().get("exported", 0):  # the export keeps the longest lists
                 export = phases.export_predictions(self._dataset, partial, scratch)
-                self.store.publish(export, self._directory / export.name)
+                self.store.publish(export, self._base / export.name)
             predictions = self.store.publish(partial, self._directory / f"predictions-{name[:8]}.npy")
-            facts = {fact: answer[fact] for fact in ("seconds", "cpu_seconds", "peak_rss", "rows")}
+            facts = {fact: answer[fact] for fact in (*_MEASURES, "rows")}
             record = {**self._labels("Predict"), **facts, "predictions": predictions}
             self.store.commit(self.lease, {key: record})
         return predictions, self.store.root / predictions["path"]
@@ -158,56 +223,69 @@ class Attempt:
         known = {label: get(f"eval/{key}") for label, key in keys.items()}
         missing = [(metric, label) for metric, label in self.columns if known[label] is None]
         values = {label: float(record["value"]) for label, record in known.items() if record is not None}
-        with self._timed("Eval"), self.store.temporary() as scratch:
+        with self._timed("Eval") as meter, self.store.temporary() as scratch:
             records: dict[str, Record] = {}
             if missing:
                 found = phases.evaluate(self._dataset, self.experiment.fold, predictions[1], missing)
                 np.save(scratch / "per_user.npy", found.per_user, allow_pickle=False)
                 batch = keys[missing[0][1]][:8]
                 per_user = self.store.publish(scratch / "per_user.npy", self._directory / f"per_user-{batch}.npy")
+                cost = {**meter.read(), "batch": per_user["path"]}
                 for row, (_, label) in enumerate(missing):
                     fact = {"value": found.values[label], "users": len(found.users), "per_user": per_user, "row": row}
-                    records[f"eval/{keys[label]}"] = {**self._labels("Eval"), "label": label, **fact}
+                    records[f"eval/{keys[label]}"] = {**self._labels("Eval"), "label": label, **fact, **cost}
                 values.update(found.values)
             ordered = {label: values[label] for _, label in self.columns}
             records[f"item/{self.experiment.fit_key}"] = self._item(
                 DONE, "Done", {label: {"value": value, "key": keys[label]} for label, value in ordered.items()}, None
             )
             self.store.commit(self.lease, records)
+        self.bench.worker.completed()
         return ordered
 
     def _before(self) -> Record:
         """Return the item's record as earlier attempts left it."""
         return self.store.records.get(f"item/{self.experiment.fit_key}") or {}
 
-    def _record_end(self, status: str, error: dict[str, str] | None) -> None:
+    def _record_end(self, status: str, error: PhaseError | None) -> None:
         metrics = self._before().get("metrics", {})
-        record = self._item(status, error["phase"] if error else self._phase, metrics, error)
+        record = self._item(status, error.phase if error else self._phase, metrics, error)
         self.store.commit(self.lease, {f"item/{self.experiment.fit_key}": record})
 
-    def _item(self, status: str, phase: str, metrics: dict[str, Any], error: dict[str, str] | None) -> Record:
+    def _item(self, status: str, phase: str, metrics: dict[str, Any], error: PhaseError | None) -> Record:
         before = self._before()
-        failures = before.get("failures", 0)
-        kept = before.get("metrics", {}) if status == DONE else {}
+        counts = {"failures": before.get("failures", 0), "deaths": before.get("deaths", 0)}
+        if status == DONE:
+            counts = {"failures": 0, "deaths": 0}
+        if status == FAILED:
+            died = error is not None and error.died
+            counts = {"failures": counts["failures"] + 1, "deaths": counts["deaths"] + 1 if died else 0}
+        kept = self._still_true(before) if status == DONE else {}
         exported = before.get("exported", 0)
         return {
+            **item_labels(self.experiment),
             **self._labels(phase),
             "status": status,
             "metrics": {**kept, **metrics},
-            "error": error,
+            "error": error and {"phase": error.phase, "message": error.message, "details": error.details},
             "exported": max(exported, self.list_length) if status == DONE else exported,
-            "failures": failures + 1 if status == FAILED else 0 if status == DONE else failures,
+            "generation": before.get("generation", 0),
+            "predict_key": self.experiment.predict_key(self.list_length),
+            **counts,
         }
 
+    def _still_true(self, before: Record) -> Record:
+        """Return the metrics of an item's record whose evaluations are still recorded."""
+        get = self.store.records.get
+        return {label: one for label, one in before.get("metrics", {}).items() if get(f"eval/{one['key']}")}
+
     def _labels(self, phase: str) -> Record:
-        experiment = self.experiment
+        base = getattr(self, "_base", None)
         return {
+            **labels(self.experiment),
             "phase": phase,
-            "item": experiment.name,
-            "fit_key": experiment.fit_key,
-            "dataset": experiment.dataset_name,
-            "algorithm": experiment.algorithm_name,
-            "parameters": phases.plain(experiment.configuration.parameters),
-            "fold": None if experiment.dataset.folds is None else experiment.fold,
             "finished": timestamp(),
+            "run": self.bench.worker.log.run,
+            "worker": self.bench.worker.id,
+            "directory": base.relative_to(self.store.root).as_posix() if base else None,
         }

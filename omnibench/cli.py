@@ -3,121 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
+from omnibench.commands import envs, store
 from omnibench.errors import OmnibenchError
-from omnibench.runners.environments import Environment, environment_of
-from omnibench.runners.gateway import Guest
-from omnibench.runners.registry import get_runner, runners
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - this is the command's output
-
-
-def _selected(names: Sequence[str]) -> list[Environment]:
-    chosen = [get_runner(name) for name in names] if names else runners()
-    return [environment_of(runner) for runner in chosen]
-
-
-def envs_list(names: Sequence[str]) -> int:
-    """Show each framework's environment: version, whether it is built, where, how large."""
-    for environment in _selected(names):
-        runner = environment.runner
-        state = f"built, {environment.size() / 1e9:.1f} GB" if environment.ready else f"not built ({runner.size})"
-        _say(f"{runner.name:8} {runner.version('isolated'):10} torch {environment.backend:5} {state}")
-        _say(f"{'':8} {environment.directory}")
-    return 0
-
-
-def envs_build(names: Sequence[str]) -> int:
-    """Build the environments that are missing."""
-    for environment in _selected(names):
-        _say(f"{environment.runner.name}: {environment.ensure(_say)}")
-    return 0
-
-
-def envs_remove(names: Sequence[str]) -> int:
-    """Remove environments; the next use builds them anew."""
-    for environment in _selected(names):
-        was = environment.ready
-        environment.remove()
-        _say(f"{environment.runner.name}: {'removed ' + str(environment.directory) if was else 'was not built'}")
-    return 0
-
-
-def envs_verify(names: Sequence[str]) -> int:
-    """Compare what is installed with the lock; the exit status is 1 when anything differs."""
-    differs = False
-    for environment in _selected(names):
-        if not environment.ready:
-            _say(f"{environment.runner.name}: not built")
-            continue
-        differences = environment.verify()
-        differs = differs or bool(differences)
-        _say(f"{environment.runner.name}: {'; '.join(differences) or 'as locked'}")
-    return int(differs)
-
-
-def envs_algorithms(names: Sequence[str]) -> int:
-    """Show every algorithm with its hyperparameters and their defaults."""
-    for environment in _selected(names):
-        for name, facts in environment.runner.catalogue["algorithms"].items():
-            can = " and ".join(word for word, offered in (("ranks", "ranking"), ("rates", "ratings")) if facts[offered])
-            _say(f"{environment.runner.name}.{name} ({can})")
-            for parameter, default in facts["parameters"].items():
-                _say(f"    {parameter} = {default!r}")
-    return 0
-
-
-def envs_catalogue(names: Sequence[str]) -> int:
-    """Ask each framework itself for its algorithms; print the JSON that runners/catalogue keeps."""
-    for environment in _selected(names):
-        python = environment.ensure(lambda line: print(line, file=sys.stderr))  # noqa: T201
-        with (
-            tempfile.TemporaryDirectory() as scratch,
-            Guest(environment.runner, python, Path(scratch), Path(scratch), 1, lambda _stream, _lines: None) as guest,
-        ):
-            answer = guest.ask({"op": "catalogue"})
-        _say(json.dumps({name: answer[name] for name in ("version", "algorithms")}, indent=2))
-    return 0
-
-
-_ENVS: dict[str, Callable[[Sequence[str]], int]] = {
-    "list": envs_list,
-    "build": envs_build,
-    "remove": envs_remove,
-    "verify": envs_verify,
-    "algorithms": envs_algorithms,
-    "catalogue": envs_catalogue,
-}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="omnibench", description="Benchmarks of recommender systems.")
     commands = parser.add_subparsers(dest="command", required=True)
-    envs = commands.add_parser("envs", help="the frameworks' isolated environments")
-    actions = envs.add_subparsers(dest="action", required=True)
-    for name, action in _ENVS.items():
-        described = (action.__doc__ or "").splitlines()[0]
-        one = actions.add_parser(name, help=described, description=described)
-        one.add_argument("frameworks", nargs="*", metavar="FRAMEWORK", help="LensKit, RecBole, RecPack (default: all)")
+    store.add_parsers(commands)
+    envs.add_parsers(commands)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit status."""
+    """Run the command line and return the exit status: 0, 1 when something is amiss, 2 when it cannot be done."""
     given = _parser().parse_args(arguments)
     try:
-        return _ENVS[given.action](given.frameworks)
+        status: int = given.run(given)
     except OmnibenchError as error:
         print(f"omnibench: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except BrokenPipeError:  # somebody's `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    return status

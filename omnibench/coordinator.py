@@ -2,65 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
-from omnibench.attempt import Attempt
+from omnibench.attempt import Attempt, Workbench
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, OmnibenchError, PhaseError, StoreError
 from omnibench.evaluation import Evaluator, Result
 from omnibench.experiment import Experiment, experiments
+from omnibench.outcome import CACHED, SKIPPED, ItemsFailedError, Outcome
 from omnibench.plan import ExperimentPlan
+from omnibench.policy import Policy
 from omnibench.prepared import PreparedDatasets
 from omnibench.runners.gateway import GUEST_MARK
 from omnibench.runners.pool import Environments, GuestPool, available_cores
+from omnibench.runs import new_run_id, opening_records, require, throwaway
 from omnibench.seed import get_random_state
+from omnibench.stopping import Stopping
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
-from omnibench.store.leases import Lease
-from omnibench.survey import DONE, FAILED, Columns, State, count, look_up
-
-CACHED, SKIPPED = "cached", "skipped"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an item ended.
-
-    Attributes:
-        status: ``done`` (something was computed), ``cached``, ``failed`` or ``skipped``.
-        result: Its metrics, when done or cached.
-        seconds: Wall time of each phase that ran now.
-        error: Why it failed, or failed last time when it is skipped.
-    """
-
-    status: str
-    result: Result
-    seconds: dict[str, float] = field(default_factory=dict)
-    error: PhaseError | None = None
-
-
-class ItemsFailedError(OmnibenchError):
-    """Some items of a run failed; the others are done.
-
-    Attributes:
-        evaluator: With the results of all that are done.
-        failures: The error of each failed item, by name.
-    """
-
-    def __init__(self, evaluator: Evaluator, failures: Mapping[str, PhaseError], total: int) -> None:
-        first, error = next(iter(failures.items()))
-        super().__init__(
-            f"{len(failures)} of {total} items failed, the first is {first}: {error}\n{error.details}\n"
-            "The others are done; the next run tries the failed ones again."
-        )
-        self.evaluator = evaluator
-        self.failures = dict(failures)
+from omnibench.store.generations import Reset, reset
+from omnibench.store.leases import Lease, Workspace
+from omnibench.store.records import timestamp
+from omnibench.store.workers import Worker
+from omnibench.survey import DONE, FAILED, Columns, State, count, is_begun, look_up
 
 
 def _tell(line: str) -> None:
@@ -73,10 +44,13 @@ class Coordinator:
     Args:
         checkpoint_dir: Where checkpoints are kept; made absolute at once, created when missing.
         tmp_dir: Where guests get their working directories; inside the checkpoint directory by default.
+        policy: How to deal with what earlier runs have left, with failures, and with being stopped.
         environments: ``isolated``, ``current``, or a mapping by framework name.
-        failed: ``retry`` items whose last attempt failed, or ``skip`` them.
         threads: Threads per guest; all cores of this process by default.
         notify: Called with a line when something is worth telling; stderr by default.
+        run_id: The run that this is part of; one of its own by default.
+        worker: What this process is called in the run.
+        stopping: Hears signals; ``run`` listens by itself when none is given.
 
     Raises:
         StoreError: The checkpoint directory cannot be used.
@@ -87,29 +61,40 @@ class Coordinator:
         checkpoint_dir: str | os.PathLike[str] = "checkpoints",
         tmp_dir: str | os.PathLike[str] | None = None,
         *,
+        policy: Policy | None = None,
         environments: str | Mapping[str, str] | Environments = "isolated",
-        failed: str = "retry",
         threads: int | None = None,
         notify: Callable[[str], None] = _tell,
+        run_id: str | None = None,
+        worker: str = "main",
+        stopping: Stopping | None = None,
     ) -> None:
-        if failed not in ("retry", "skip"):
-            raise OmnibenchError(f"failed is {failed!r}; choose 'retry' or 'skip'.")
         _refuse_guests()
+        self.policy = policy or Policy()
         self.environments = environments if isinstance(environments, Environments) else Environments(environments)
-        self.failed = failed
-        self.store = CheckpointStore(checkpoint_dir)
+        self.run_id = run_id or new_run_id()
         self._notify = notify
+        self._stopping = stopping or Stopping(self.policy.grace, notify)
+        self._throwaway = throwaway() if self.policy.resume == "never" else None
+        self.store = CheckpointStore(
+            self._throwaway.directory / "checkpoints" if self._throwaway else checkpoint_dir,
+            verify=self.policy.verify,
+            allow_network_fs=self.policy.allow_network_fs,
+            notify=notify,
+        )
         self._exports = Exports(self.store)
         self._datasets = PreparedDatasets(self.store)
         self._current = ""
+        self._run_noted = False
         try:
             scratch = self.store.scratch(tmp_dir)
         except StoreError:
             self.store.close()
             raise
+        self.worker = Worker(self.store, self.run_id, worker)
         self.guests = GuestPool(self.environments, scratch, threads or available_cores(), self._log, notify)
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
-        self._finalizer = weakref.finalize(self, _end, self.guests, self.store)
+        self._finalizer = weakref.finalize(self, _end, self.guests, self.worker, self.store, self._throwaway)
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +108,36 @@ class Coordinator:
             return
         self.guests.close()
         self._export(now=True)
-        self._finalizer()
+        try:
+            if self._run_noted:
+                self._note_end()
+            self._finalizer()
+        except StoreError as error:
+            self._notify(str(error))
+        if self.worker.log.lost:
+            self._notify(f"{self.worker.log.lost} log entries could not be written to {self.worker.log.path}")
+
+    def _note_end(self) -> None:
+        key = f"run/{self.run_id}"
+        record = self.store.records.get(key)
+        if record is not None:
+            self.store.records.commit({key: {**record, "ended": timestamp()}})
+
+    def begin(self, items: Sequence[Experiment], states: Sequence[State], directory: Path | None = None) -> None:
+        """Note the run, and the items that nothing is known of yet; once per run.
+
+        Args:
+            items: Every item of the run.
+            states: What is known of each.
+            directory: Where the user's code is, for the provenance; the working directory by default.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        place = directory or Path.cwd()
+        self.store.records.add(opening_records(self.run_id, items, states, self.policy, place))
+        self._run_noted = True
+        self.worker.log.add(logging.INFO, "omnibench", f"run {self.run_id}: {count(states)}")
 
     def run(
         self, datasets: RecSysDataSet | Iterable[RecSysDataSet], plan: ExperimentPlan, evaluator: Evaluator
@@ -138,14 +152,32 @@ class Coordinator:
         Raises:
             OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
             ItemsFailedError: Some items failed; raised after all others are done.
+            KeyboardInterrupt: The run was asked to stop.
         """
         items = experiments(
-            datasets, plan, evaluator.metrics, versions=self.environments.version, seed=get_random_state()
+            datasets,
+            plan,
+            evaluator.metrics,
+            versions=self.environments.version,
+            seed=get_random_state(),
+            salt=self.policy.salt,
         )
+        with self._stopping:
+            return self._run(items, evaluator)
+
+    def _run(self, items: Sequence[Experiment], evaluator: Evaluator) -> Evaluator:
         snapshot = self.store.snapshot()
+        if self.policy.resume == "require":
+            require(is_begun(snapshot.get, item, evaluator.list_length) for item in items)
+        if self.policy.resume == "fresh":
+            self.reset(items, keep=True)
+            snapshot = self.store.snapshot()
         states = [look_up(snapshot.get, item, evaluator.columns, evaluator.list_length) for item in items]
         self._notify(f"{count(states)} ({self.store.root})")
-        self._prepare([item for item, state in zip(items, states, strict=True) if state.status != DONE])
+        pending = [item for item, state in zip(items, states, strict=True) if state.status != DONE]
+        if pending:
+            self._prepare(pending)
+            self.begin(items, states)
         failures: dict[str, PhaseError] = {}
         for number, item in enumerate(items, start=1):
             outcome = self.run_item(item, evaluator.columns, evaluator.list_length)
@@ -200,8 +232,8 @@ class Coordinator:
             state = self._state(experiment, columns, list_length)
             if state.status == DONE:  # another run finished it while this one waited
                 return Outcome(CACHED, Result.of(experiment, state.metrics))
-            attempt = Attempt(self.store, self.guests, self._datasets, experiment, columns, list_length, lease)
-            self._current = f"[{experiment.name}] "
+            attempt = Attempt(self._bench(), experiment, columns, list_length, lease)
+            self._current = experiment.name
             try:
                 metrics = attempt.run()
             except PhaseError as error:
@@ -211,22 +243,51 @@ class Coordinator:
                 self._export()
             return Outcome(DONE, Result.of(experiment, metrics), attempt.seconds)
 
+    def _bench(self) -> Workbench:
+        return Workbench(self.store, self.guests, self._datasets, self.worker, self._stopping, self.policy)
+
     def _export(self, *, now: bool = False) -> None:
         trouble = self._exports.refresh(now=now)
         if trouble:
             self._notify(trouble)
 
     def _lease(self, experiment: Experiment) -> AbstractContextManager[Lease]:
-        return self.store.lease(experiment.fit_key, lambda holder: self._waits(experiment, holder))
+        return self.store.lease(
+            experiment.fit_key, lambda holder: self._waits(experiment, holder), self._stopping.check
+        )
+
+    def note_death(self, experiment: Experiment, message: str) -> None:
+        """Record that the process which computed an item died, when it could not do so itself.
+
+        Args:
+            experiment: The item.
+            message: What is known of it.
+
+        Raises:
+            StoreError: The store cannot be written, or somebody computes the item again already.
+        """
+        with self.store.lease(experiment.fit_key, _give_up) as lease:
+            bench = self._bench()
+            Attempt(bench, experiment, (), 0, lease).note_death(message)
 
     def _recorded(self, experiment: Experiment, columns: Columns, list_length: int) -> Outcome | None:
         """Return an outcome that needs no work, or None."""
         state = self._state(experiment, columns, list_length)
         if state.status == DONE:
             return Outcome(CACHED, Result.of(experiment, state.metrics))
-        if state.status == FAILED and self.failed == "skip":
-            error = PhaseError(**state.error)
-            return Outcome(SKIPPED, Result.of(experiment, {}), error=error)
+        if state.status == FAILED:
+            error = PhaseError(state.error["phase"], state.error["message"], state.error["details"])
+            if self.policy.failed == "skip":
+                return Outcome(SKIPPED, Result.of(experiment, {}), error=error)
+            if self.policy.failed == "replay":
+                return Outcome(FAILED, Result.of(experiment, {}), error=error, replayed=True)
+            if state.deaths >= self.policy.max_attempts:
+                told = (
+                    f"its process died {state.deaths} times in a row, so it is not tried again; --omnirec-max-attempts="
+                    f"{state.deaths + 1} tries once more, --omnirec-reset=failed forgets it. Last time: "
+                )
+                again = PhaseError(error.phase, told + error.message, error.details, died=True)
+                return Outcome(FAILED, Result.of(experiment, {}), error=again, replayed=True)
         return None
 
     def _state(self, experiment: Experiment, columns: Columns, list_length: int) -> State:
@@ -236,21 +297,24 @@ class Coordinator:
         self._notify(f"{experiment.name}: waiting for {holder}, which computes it")
 
     def _log(self, stream: str, lines: bytes) -> None:
-        prefix = self._current.encode()
+        prefix = f"[{self._current}] ".encode() if self._current else b""
         self.store.append_log(stream, b"".join(prefix + line for line in lines.splitlines(keepends=True)))
+        level = logging.INFO if stream == "out" else logging.WARNING
+        self.worker.log.add_lines(level, f"guest.std{stream}", lines, self._current or None)
 
-    def reset(self, items: Sequence[Experiment]) -> None:
-        """Forget everything recorded of items, so that the next run computes them anew.
+    def reset(self, items: Iterable[Experiment], what: str = "all", *, keep: bool = False) -> Reset:
+        """Have items computed anew by the next run; see ``store.generations.reset``."""
+        chosen = {item.fit_key: item for item in items}
+        done = reset(self.store, chosen, what, keep=keep)
+        if done.busy:
+            named = ", ".join(chosen[key].name for key in done.busy[:3])
+            more = f" and {len(done.busy) - 3} more" if len(done.busy) > 3 else ""  # noqa: PLR2004 - a few
+            self._notify(f"{named}{more}: computed by another process right now, so not reset")
+        return done
 
-        Files stay where they are and are replaced by what the next run publishes.
-        """
-        recorded: dict[str, list[str]] = {}
-        for key, record in self.store.snapshot().items():
-            recorded.setdefault(record.get("fit_key", ""), []).append(key)
-        for experiment in items:
-            if experiment.fit_key in recorded:
-                with self._lease(experiment) as lease:
-                    self.store.commit(lease, {}, delete=recorded[experiment.fit_key])
+
+def _give_up(holder: str) -> None:
+    raise StoreError(f"{holder} computes it")
 
 
 def _refuse_guests() -> None:
@@ -266,9 +330,14 @@ def _refuse_guests() -> None:
         )
 
 
-def _end(guests: GuestPool, store: CheckpointStore) -> None:
+def _end(guests: GuestPool, worker: Worker, store: CheckpointStore, directory: Workspace | None) -> None:
     """Leave neither processes nor temporary files behind."""
     try:
         guests.close()
     finally:
-        store.close()
+        try:
+            worker.end()
+            store.close()
+        finally:
+            if directory is not None:
+                directory.remove()

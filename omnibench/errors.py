@@ -40,11 +40,15 @@ class GuestError(OmnibenchError):
     Args:
         message: What happened, in one sentence.
         details: The guest's traceback, or the last lines of its stderr.
+        died: Whether the guest's process ended, so that trying again may help, and may kill it again.
+        errno: The operating system's error that it met, if that is what it was.
     """
 
-    def __init__(self, message: str, details: str = "") -> None:
+    def __init__(self, message: str, details: str = "", *, died: bool = False, errno: int | None = None) -> None:
         super().__init__(message)
         self.details = details
+        self.died = died
+        self.errno = errno
 
 
 class PhaseError(OmnibenchError):
@@ -54,13 +58,15 @@ class PhaseError(OmnibenchError):
         phase: Fit, Predict or Eval; or Prepare when the dataset could not be made.
         message: What happened, in one sentence.
         details: Traceback and the guest's last lines.
+        died: Whether the guest's process died of it.
     """
 
-    def __init__(self, phase: str, message: str, details: str = "") -> None:
+    def __init__(self, phase: str, message: str, details: str = "", *, died: bool = False) -> None:
         super().__init__(f"{phase} failed: {message}")
         self.phase = phase
         self.message = message
         self.details = details
+        self.died = died
 
 
 def nearest(name: object, names: Iterable[str]) -> str:

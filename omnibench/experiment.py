@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
-from omnibench.keys import DISPLAY_DIGITS, digest, display
+from omnibench.keys import DISPLAY_DIGITS, canonical, digest, display
 from omnibench.metrics.base import Metric
 from omnibench.plan import Configuration, ExperimentPlan, configuration_key
 
@@ -28,6 +29,7 @@ class Experiment:
         version: The framework's version.
         seed: The seed of everything random in the framework.
         device: The device class, ``cpu`` or ``cuda``.
+        salt: A text that goes into the key, to disown what was computed without it.
         digits: How many digits of the keys are shown.
     """
 
@@ -37,18 +39,24 @@ class Experiment:
     version: str
     seed: int
     device: str = "cpu"
+    salt: str = ""
     digits: int = DISPLAY_DIGITS
 
     @cached_property
     def configuration_key(self) -> str:
         """Identifies the configuration, whatever the data."""
-        return configuration_key(self.configuration, self.version, self.seed, self.device)
+        return configuration_key(self.configuration, self.version, self.seed, self.device, self.salt)
 
     @property
     def identity(self) -> list[Any]:
         """What the fitted model depends on."""
-        configuration = self.configuration.identity(self.version, self.seed, self.device)
+        configuration = self.configuration.identity(self.version, self.seed, self.device, self.salt)
         return ["fit/1", {"data": self.dataset.key, "fold": self.fold, "configuration": configuration}]
+
+    @cached_property
+    def recorded_identity(self) -> Any:
+        """The identity as JSON keeps it; written without blanks and with sorted names, its sha256 is the fit key."""
+        return json.loads(canonical(self.identity))
 
     @cached_property
     def fit_key(self) -> str:
@@ -95,6 +103,7 @@ def experiments(
     versions: Any,
     seed: int,
     device: str = "cpu",
+    salt: str = "",
 ) -> list[Experiment]:
     """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
 
@@ -105,6 +114,7 @@ def experiments(
         versions: A function from a runner to its framework's version.
         seed: The seed of everything random in the frameworks.
         device: The device class.
+        salt: A text that goes into every key.
 
     Raises:
         DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
@@ -131,7 +141,7 @@ def experiments(
     for dataset in listed:
         for configuration in configurations:
             for fold in range(dataset.folds or 1):
-                one = Experiment(dataset, configuration, fold, versions(configuration.runner), seed, device)
+                one = Experiment(dataset, configuration, fold, versions(configuration.runner), seed, device, salt)
                 found.setdefault(one.fit_key, one)
     return _with_clear_names(list(found.values()))
 
@@ -141,10 +151,7 @@ def _with_clear_names(found: list[Experiment]) -> list[Experiment]:
     digits = DISPLAY_DIGITS
     while len({one.name.casefold() for one in found}) < len(found):
         digits += 4
-        found = [
-            Experiment(one.dataset, one.configuration, one.fold, one.version, one.seed, one.device, digits)
-            for one in found
-        ]
+        found = [replace(one, digits=digits) for one in found]
     return found
 
 

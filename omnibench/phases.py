@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,18 +24,39 @@ JSON_ROWS = 1_000_000
 """Predictions with more rows are exported as Parquet."""
 
 
-def _request(experiment: Experiment, dataset: Path, guest: Guest) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Asking:
+    """How guests are asked.
+
+    Attributes:
+        track: What they measure beside time; see ``policy.Policy``.
+        timeout: Seconds after which a phase that still runs fails, or None.
+        while_waiting: Called about once a second while a guest works; raising gives up.
+    """
+
+    track: Sequence[str] = ("rss",)
+    timeout: float | None = None
+    while_waiting: Callable[[], None] = lambda: None
+
+
+def _ask(guest: Guest, experiment: Experiment, dataset: Path, asking: Asking, **request: Any) -> dict[str, Any]:
     own = experiment.configuration.own
-    return {
-        "algorithm": json.dumps(own.locator) if own else experiment.configuration.algorithm,
-        "parameters": plain(experiment.configuration.parameters),
-        "seed": experiment.seed,
-        "device": experiment.device,
-        "threads": guest.threads,
-        "dataset": str(dataset),
-        "fold": experiment.fold,
-        "fit_key": experiment.fit_key,
-    }
+    return guest.ask(
+        {
+            "algorithm": json.dumps(own.locator) if own else experiment.configuration.algorithm,
+            "parameters": plain(experiment.configuration.parameters),
+            "seed": experiment.seed,
+            "device": experiment.device,
+            "threads": guest.threads,
+            "dataset": str(dataset),
+            "fold": experiment.fold,
+            "fit_key": experiment.fit_key,
+            "track": list(asking.track),
+            **request,
+        },
+        while_waiting=asking.while_waiting,
+        timeout=asking.timeout,
+    )
 
 
 def plain(value: Any) -> Any:
@@ -49,7 +70,7 @@ def plain(value: Any) -> Any:
     return getattr(value, "value", value)
 
 
-def fit(guest: Guest, experiment: Experiment, dataset: Path, output: Path) -> dict[str, Any]:
+def fit(guest: Guest, experiment: Experiment, dataset: Path, output: Path, asking: Asking = Asking()) -> dict[str, Any]:
     """Fit a model and write it into the directory ``output``.
 
     Args:
@@ -57,15 +78,16 @@ def fit(guest: Guest, experiment: Experiment, dataset: Path, output: Path) -> di
         experiment: What to fit.
         dataset: The prepared dataset.
         output: An empty directory.
+        asking: How to ask.
 
     Returns:
-        ``file`` (its name), ``seconds``, ``cpu_seconds``, ``peak_rss`` (bytes), ``effective`` (all
-        hyperparameters), ``version`` of the framework.
+        ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, and what
+        ``guest.base.Meter`` measures.
 
     Raises:
         GuestError: The framework failed, or its process died.
     """
-    answer = guest.ask({**_request(experiment, dataset, guest), "op": "fit", "output": str(output)})
+    answer = _ask(guest, experiment, dataset, asking, op="fit", output=str(output))
     if not (output / answer["file"]).is_file():
         raise GuestError(f"{experiment.configuration.name} reported the model {answer['file']!r} but wrote none")
     return answer
@@ -78,6 +100,7 @@ def predict(
     model: Path,
     list_length: int,
     output: Path,
+    asking: Asking = Asking(),
 ) -> dict[str, Any]:
     """Write the recommendations (or the predicted test ratings) of a model to ``output``, and check them.
 
@@ -88,12 +111,13 @@ def predict(
         model: The fitted model's file.
         list_length: Recommendations per user.
         output: The ``.npy`` file to write.
+        asking: How to ask.
 
     Raises:
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.
     """
-    request = {**_request(experiment, dataset, guest), "op": "predict", "model": str(model)}
-    answer = guest.ask({**request, "k": list_length, "output": str(output)})
+    request = {"op": "predict", "model": str(model), "k": list_length, "output": str(output)}
+    answer = _ask(guest, experiment, dataset, asking, **request)
     fold = Fold(dataset, experiment.fold)
     rows = np.load(output, allow_pickle=False)
     flaw = _rating_flaw(fold, rows) if fold.explicit else _list_flaw(fold, rows, list_length)

@@ -60,17 +60,19 @@ class Configuration:
         """The full name, e.g. ``LensKit.ItemKNNScorer``; a user's own class goes by its name."""
         return self.algorithm if self.own else f"{self.runner.name}.{self.algorithm}"
 
-    def identity(self, version: str, seed: int, device: str) -> list[Any]:
+    def identity(self, version: str, seed: int, device: str, salt: str = "") -> list[Any]:
         """What a model's key gets from its configuration.
 
         Args:
             version: The framework's version.
             seed: The run's seed.
             device: The device class, ``cpu`` or ``cuda``.
+            salt: What disowns everything that was computed without it.
         """
         return [
             "configuration/1",
             {
+                **({"salt": salt} if salt else {}),
                 "runner": self.runner.name,
                 "algorithm": self.algorithm,
                 "parameters": dict(self.parameters),
@@ -263,9 +265,9 @@ def _canonical(value: Any, where: str) -> str:
         raise PlanError(f"{where}: {error}") from error
 
 
-def configuration_key(configuration: Configuration, version: str, seed: int, device: str) -> str:
+def configuration_key(configuration: Configuration, version: str, seed: int, device: str, salt: str = "") -> str:
     """Return the key that names a configuration's directory."""
-    return digest(configuration.identity(version, seed, device))
+    return digest(configuration.identity(version, seed, device, salt))
 
 
 class LensKit(StrEnum):

@@ -8,6 +8,7 @@ from pathlib import Path
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.prepare import prepare
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
+from omnibench.runners.guest.base import Meter
 from omnibench.store import CheckpointStore
 from omnibench.store.records import timestamp
 
@@ -50,6 +51,7 @@ class PreparedDatasets:
             record = self.store.records.get(key)
             if record is not None and all([self.store.usable(file) for file in record["files"]]):  # noqa: C419 - look at every file, so that each damaged one is set aside
                 return self.store.root / str(record["directory"])
+            meter = Meter(("rss",))
             directory = self.store.claim(self.store.root / "datasets", dataset.name, dataset.key)
             with self.store.temporary() as scratch:
                 partial = scratch / "dataset"
@@ -59,5 +61,6 @@ class PreparedDatasets:
                 files = self.store.publish_directory(partial, directory)
             relative = directory.relative_to(self.store.root).as_posix()
             facts = {name: manifest[name] for name in ("identity", "name", "test", "users", "items", "interactions")}
-            self.store.commit(lease, {key: {**facts, "directory": relative, "files": files, "finished": timestamp()}})
+            place = {"directory": relative, "files": files, "finished": timestamp()}
+            self.store.commit(lease, {key: {**facts, **meter.read(), **place}})
             return directory

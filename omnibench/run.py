@@ -9,6 +9,7 @@ from omnibench.coordinator import Coordinator
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.evaluation import Evaluator
 from omnibench.plan import ExperimentPlan
+from omnibench.policy import Policy
 
 
 def run_omnirec(
@@ -17,6 +18,7 @@ def run_omnirec(
     evaluator: Evaluator,
     checkpoint_dir: str | os.PathLike[str] = "checkpoints",
     tmp_dir: str | os.PathLike[str] | None = None,
+    policy: Policy | None = None,
 ) -> Evaluator:
     """Run every experiment that is not done and return the evaluator with all results.
 
@@ -28,10 +30,11 @@ def run_omnirec(
         evaluator: The metrics.
         checkpoint_dir: Where checkpoints are kept.
         tmp_dir: Where guests get their working directories.
+        policy: How to deal with what earlier runs have left, with failures, and with being stopped.
 
     Raises:
         OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
         ItemsFailedError: Some items failed; raised after all others are done.
     """
-    with Coordinator(checkpoint_dir, tmp_dir) as coordinator:
+    with Coordinator(checkpoint_dir, tmp_dir, policy=policy) as coordinator:
         return coordinator.run(datasets, plan, evaluator)

@@ -13,7 +13,7 @@ from omnibench.metrics.base import Metric
 Get = Callable[[str], dict[str, Any] | None]
 Columns = Sequence[tuple[Metric, str]]
 
-DONE, FAILED, PENDING = "done", "failed", "pending"
+DONE, FAILED, INTERRUPTED, PENDING = "done", "failed", "interrupted", "pending"
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,15 @@ class State:
             ``pending``.
         metrics: The wanted values by label, when done.
         error: ``{phase, message, details}`` of the last attempt, when failed.
+        deaths: How often in a row its process died.
+        known: Whether the item has a record of its own.
     """
 
     status: str
     metrics: dict[str, float] = field(default_factory=dict)
     error: dict[str, str] = field(default_factory=dict)
+    deaths: int = 0
+    known: bool = False
 
 
 def look_up(get: Get, experiment: Experiment, columns: Columns, list_length: int) -> State:
@@ -45,11 +49,21 @@ def look_up(get: Get, experiment: Experiment, columns: Columns, list_length: int
     if keys is not None:
         records = {label: get(f"eval/{key}") for label, key in keys.items()}
         if all(record is not None for record in records.values()):
-            return State(DONE, metrics={label: record["value"] for label, record in records.items() if record})
+            values = {label: record["value"] for label, record in records.items() if record}
+            return State(DONE, metrics=values, known=True)
     item = get(f"item/{experiment.fit_key}")
     if item is not None and item["status"] == FAILED:
-        return State(FAILED, error=item["error"])
-    return State(PENDING)
+        return State(FAILED, error=item["error"], deaths=item.get("deaths", 0), known=True)
+    return State(PENDING, known=item is not None)
+
+
+def is_begun(get: Get, experiment: Experiment, list_length: int) -> bool:
+    """Whether anything of an item was computed, or tried."""
+    item = get(f"item/{experiment.fit_key}")
+    if item is not None and item["status"] != PENDING:
+        return True
+    keys = (f"fit/{experiment.fit_key}", f"predict/{experiment.predict_key(list_length)}")
+    return any(get(key) is not None for key in keys)
 
 
 def eval_keys(get: Get, experiment: Experiment, columns: Columns, list_length: int) -> dict[str, str] | None:

@@ -57,6 +57,7 @@ class BenchFunction(pytest.Collector):
                 evaluator.metrics,
                 versions=bench_session(self.config).environments.version,
                 seed=self.declaration.seed,
+                salt=bench_session(self.config).policy.salt,
             )
         except OmnibenchError as error:
             yield Refused.from_parent(self, name="refused", error=error)
@@ -134,6 +135,7 @@ class BenchItem(pytest.Item):
             "fold": result.fold,
             "metrics": result.metrics,
             "seconds": outcome.seconds,
+            "replayed": outcome.replayed,
             "lower_is_better": self.evaluator.lower_is_better,
         }
         self.user_properties += [
@@ -158,6 +160,8 @@ class BenchItem(pytest.Item):
         error = excinfo.value
         if isinstance(error, PhaseError):
             again = f"Run only this item: pytest {self.nodeid!r}"
+            if self.told and self.told["replayed"]:
+                again = f"This is the failure of an earlier run; nothing was tried now. {again}"
             return "\n".join(filter(None, [str(error), error.details.strip(), again]))
         if isinstance(error, OmnibenchError):
             return f"{type(error).__name__}: {error}"

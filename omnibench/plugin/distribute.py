@@ -7,6 +7,8 @@ worker that joins later would see a moving store), and where nothing is pending 
 from __future__ import annotations
 
 import os
+import signal
+from contextlib import ExitStack
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ class Distribution:
         self._done: list[pytest.Item] = []
         self._collected = 0
         self._remaining: int | None = None  # None: leave everything to xdist
+        self._nodes: list[Any] = []
+        self._hearing = ExitStack()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -61,6 +65,12 @@ class Distribution:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker, also one that replaces another, what was done when the run began."""
+        self._nodes.append(node)
+        found = existing_session(self.config)
+        if found is None:
+            return
+        node.workerinput["omnibench_run"] = found.run_id
+        node.workerinput["omnibench_directory"] = str(found.directory)
         if not self._done:
             return
         from omnibench.plugin.collect import short_id
@@ -69,7 +79,7 @@ class Distribution:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Report what is done; where there is nothing else, that was the run."""
+        """Report what is done; where there is nothing else, that was the run. Then hear signals while workers run."""
         if session.testsfailed and self._remaining == 0:
             errors = session.testsfailed
             raise session.Interrupted(f"{errors} error{'' if errors == 1 else 's'} during collection")
@@ -77,7 +87,38 @@ class Distribution:
             from omnibench.plugin.session import report_all
 
             report_all(self._done, session)
-        return True if self._remaining == 0 else None
+        if self._remaining == 0:
+            return True
+        found = existing_session(self.config)
+        if found is not None:
+            found.stopping.on_first, found.stopping.on_second = self._ask_workers_to_stop, self._kill_workers
+            self._hearing.enter_context(found.stopping)
+            self._hearing.enter_context(found.stopping.phases("every worker"))
+        return None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Leave signals to others again."""
+        self._hearing.close()
+
+    def _ask_workers_to_stop(self) -> None:
+        self._signal_workers(signal.SIGTERM)
+
+    def _kill_workers(self) -> None:
+        self._signal_workers(signal.SIGKILL)
+
+    def _signal_workers(self, number: int) -> None:
+        for node in self._nodes:
+            process = getattr(getattr(node.gateway, "_io", None), "popen", None)
+            if process is not None and process.poll() is None:
+                os.kill(process.pid, number)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
+        """Record what its worker could not: that an item's process died of it."""
+        found = existing_session(self.config)
+        if found is not None and not found.stopping.reason:
+            found.note_death(crashitem, str(report.longrepr))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from omnibench.plugin.declare import declaration_of
-from omnibench.plugin.options import add_options, check_options
+from omnibench.plugin.options import add_options, check_options, with_whole_reset
 from omnibench.plugin.summary import Summary
 
 if TYPE_CHECKING:
@@ -26,6 +26,19 @@ _session_key = pytest.StashKey["BenchSession"]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
     add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    """Keep ``--omnirec-reset`` from taking the path that follows it for its value."""
+    args[:] = with_whole_reset(args)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Start no workers where nothing is to run; xdist looks at its options after us."""
+    if config.getoption("omnirec_plan") and hasattr(config.option, "numprocesses"):
+        config.option.numprocesses, config.option.tx, config.option.dist = None, [], "no"
 
 
 @pytest.hookimpl(trylast=True)
@@ -116,18 +129,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = without_done(items, done)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Begin, in a run that is not distributed and whose collection succeeded (a distributed one began before)."""
     config = session.config
     if hasattr(config, "workerinput") or config.option.collectonly or config.pluginmanager.has_plugin("dsession"):
-        return
+        return (yield)
     if session.testsfailed and not config.option.continue_on_collection_errors:
-        return
+        return (yield)
     begin(session)
     found = existing_session(config)
-    if found is not None:
+    if found is None:
+        return (yield)
+    if config.getoption("omnirec_plan"):
+        session.items[:] = []
+        return (yield)
+    with found.stopping:
         found.build_environments()
+        return (yield)
 
 
 def begin(session: pytest.Session) -> None:

@@ -11,15 +11,33 @@ from pathlib import Path
 
 import pytest
 
+from omnibench.errors import OmnibenchError
+from omnibench.policy import FAILED as FAILED_CHOICES
+from omnibench.policy import RESUME as RESUME_CHOICES
+from omnibench.policy import VERIFY as VERIFY_CHOICES
+from omnibench.policy import Policy, seconds, tracked
+
+_TRUE = ("1", "yes", "true", "on")
+_FALSE = ("", "0", "no", "false", "off")
+
 
 @dataclass(frozen=True)
 class Option:
-    """An option with a value; the ini name is the flag's with underscores, the variable's in capitals."""
+    """An option with a value; the ini name is the flag's with underscores, the variable's in capitals.
+
+    Attributes:
+        flag: Its name on the command line.
+        help: What it does.
+        default: Its value when nobody gives one.
+        choices: The possible values, when there are few.
+        switch: Whether it takes no value on the command line.
+    """
 
     flag: str
     help: str
-    default: str
+    default: str = ""
     choices: tuple[str, ...] = ()
+    switch: bool = False
 
     @property
     def name(self) -> str:
@@ -42,43 +60,184 @@ class Option:
             raise pytest.UsageError(f"{self.flag} is {given!r}; choose from {', '.join(self.choices)}.")
         return str(given)
 
+    def is_on(self, config: pytest.Config) -> bool:
+        """Return whether a switch is on.
+
+        Raises:
+            pytest.UsageError: Its value in the environment or the ini file is neither yes nor no.
+        """
+        given = self.value(config).strip().lower()
+        if given not in (*_TRUE, *_FALSE):
+            raise pytest.UsageError(f"{self.variable} is {given!r}; write yes or no.")
+        return given in _TRUE
+
 
 CHECKPOINT_DIR = Option(
     "--omnirec-checkpoint-dir", "Where checkpoints are kept (default: checkpoints in the rootdir).", "checkpoints"
 )
+RESUME = Option(
+    "--omnirec-resume",
+    "auto (default): go on where earlier runs stopped. fresh: compute anew, keep the old results aside. require: fail "
+    "when there is nothing to go on from. never: neither read nor write a store.",
+    "auto",
+    RESUME_CHOICES,
+)
 FAILED = Option(
     "--omnirec-failed",
-    "Items whose last attempt failed: retry them (default), or skip them.",
+    "Items whose last attempt failed: retry them (default), skip them, or replay the recorded failure.",
     "retry",
-    ("retry", "skip"),
+    FAILED_CHOICES,
 )
+MAX_ATTEMPTS = Option(
+    "--omnirec-max-attempts", "An item whose process died this often in a row is not tried again (default: 3).", "3"
+)
+VERIFY = Option(
+    "--omnirec-verify",
+    "How closely files are looked at before they are used again: full (default: size and sha256), stat (the sha256 "
+    "only of files that somebody may have touched), off (the size).",
+    "full",
+    VERIFY_CHOICES,
+)
+SALT = Option("--omnirec-salt", "A text that goes into every key, to disown what was computed without it.")
+TRACK = Option(
+    "--omnirec-track",
+    "What is measured beside time: rss, gpu, python (slow), or none (default: rss,gpu).",
+    "rss,gpu",
+)
+GRACE = Option(
+    "--omnirec-grace", "How long a phase in progress may go on when the run is asked to stop (default: 10s).", "10s"
+)
+TIMEOUT = Option("--omnirec-timeout", "How long a phase may take, e.g. 90s, 5m, 2h (default: no limit).")
 ENVIRONMENTS = Option(
     "--omnirec-environments",
     "Where frameworks run: isolated (default), current, or e.g. LensKit=current,RecBole=isolated.",
     "isolated",
 )
-TMP_DIR = Option("--omnirec-tmp-dir", "Working directories of the frameworks (default: in the checkpoint dir).", "")
-OPTIONS = (CHECKPOINT_DIR, FAILED, ENVIRONMENTS, TMP_DIR)
+TMP_DIR = Option("--omnirec-tmp-dir", "Working directories of the frameworks (default: in the checkpoint dir).")
+READONLY = Option("--omnirec-readonly", "Serve what is recorded, skip what is not, write nothing.", "no", switch=True)
+ALLOW_NETWORK_FS = Option(
+    "--omnirec-allow-network-fs", "Keep checkpoints on NFS, SMB and the like all the same.", "no", switch=True
+)
+OPTIONS = (
+    CHECKPOINT_DIR,
+    RESUME,
+    FAILED,
+    MAX_ATTEMPTS,
+    VERIFY,
+    SALT,
+    TRACK,
+    GRACE,
+    TIMEOUT,
+    ENVIRONMENTS,
+    TMP_DIR,
+    READONLY,
+    ALLOW_NETWORK_FS,
+)
+
+RESET_FLAG = "--omnirec-reset"
+RESETS = ("all", "failed", "incomplete", "Fit", "Predict", "Eval")
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare the options to pytest."""
     group = parser.getgroup("omnirec", "benchmarks of recommender systems (omnibench)")
     for option in OPTIONS:
-        group.addoption(option.flag, dest=option.name, default=None, choices=option.choices or None, help=option.help)
+        how = {"action": "store_const", "const": "yes"} if option.switch else {"choices": option.choices or None}
+        group.addoption(option.flag, dest=option.name, default=None, help=option.help, **how)
         parser.addini(option.name, option.help, default="")
     group.addoption(
-        "--omnirec-reset",
-        action="store_true",
+        RESET_FLAG,
+        nargs="?",
+        const="all",
+        default="",
         dest="omnirec_reset",
-        help="Forget what is recorded of the selected benchmark items and compute them anew.",
+        metavar="WHAT",
+        help="Compute the selected benchmark items anew: all (default), those that failed, those that are incomplete, "
+        "or all of them from Fit, Predict or Eval on.",
     )
+    group.addoption(
+        "--omnirec-yes", action="store_true", dest="omnirec_yes", help="Do not ask before everything is reset."
+    )
+    group.addoption(
+        "--omnirec-plan",
+        action="store_true",
+        dest="omnirec_plan",
+        help="Show what would run, and from which phase on; run nothing (-v: and why).",
+    )
+
+
+def with_whole_reset(args: list[str]) -> list[str]:
+    """Return command line arguments in which ``--omnirec-reset`` takes no argument that is none of its values.
+
+    Without this, ``pytest --omnirec-reset benchmarks`` would reset something called benchmarks.
+    """
+    found = list(args)
+    for position, argument in enumerate(args):
+        follower = args[position + 1] if position + 1 < len(args) else ""
+        if argument == RESET_FLAG and follower not in RESETS:
+            found[position] = f"{RESET_FLAG}=all"
+    return found
+
+
+def policy(config: pytest.Config) -> Policy:
+    """Return the policy that the options make.
+
+    Raises:
+        pytest.UsageError: A value is impossible.
+    """
+    try:
+        return Policy(
+            resume=RESUME.value(config),
+            failed=FAILED.value(config),
+            max_attempts=_whole_number(MAX_ATTEMPTS, config),
+            verify=VERIFY.value(config),
+            salt=SALT.value(config),
+            track=tracked(TRACK.value(config)),
+            grace=_duration(GRACE, config),
+            timeout=_duration(TIMEOUT, config) if TIMEOUT.value(config) else None,
+            allow_network_fs=ALLOW_NETWORK_FS.is_on(config),
+        )
+    except OmnibenchError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _duration(option: Option, config: pytest.Config) -> float:
+    try:
+        return seconds(option.value(config))
+    except OmnibenchError as error:
+        raise pytest.UsageError(f"{option.flag}: {error}") from error
+
+
+def _whole_number(option: Option, config: pytest.Config) -> int:
+    given = option.value(config)
+    if not given.isascii() or not given.isdigit():
+        raise pytest.UsageError(f"{option.flag} is {given!r}; give a whole number from 1 on.")
+    return int(given)
 
 
 def check_options(config: pytest.Config) -> None:
     """Raise UsageError for an impossible value, wherever it was set, before anything is collected."""
     for option in OPTIONS:
-        option.value(config)
+        if option.switch:
+            option.is_on(config)
+        else:
+            option.value(config)
+    chosen = policy(config)
+    reset = config.getoption("omnirec_reset")
+    if reset and reset not in RESETS:
+        raise pytest.UsageError(f"{RESET_FLAG} is {reset!r}; choose from {', '.join(RESETS)}.")
+    writing = [
+        flag for flag, given in ((RESET_FLAG, reset), ("--omnirec-resume=fresh", chosen.resume == "fresh")) if given
+    ]
+    for what, given in (
+        (READONLY.flag, READONLY.is_on(config)),
+        ("--omnirec-resume=never", chosen.resume == "never"),
+        ("--omnirec-plan", config.getoption("omnirec_plan")),
+    ):
+        if given and writing:
+            raise pytest.UsageError(f"{what} changes no store, and {writing[0]} does; give one of them.")
+    if READONLY.is_on(config) and chosen.resume == "never":
+        raise pytest.UsageError(f"{READONLY.flag} computes nothing, and --omnirec-resume=never reads nothing.")
 
 
 def checkpoint_dir(config: pytest.Config) -> Path:

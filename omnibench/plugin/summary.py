@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from omnibench.plugin.options import checkpoint_dir
+from omnibench.plugin.options import RESUME, checkpoint_dir
 
 
 class Summary:
@@ -37,7 +37,8 @@ class Summary:
         for table in tables(_merged(told), lower, writer.fullwidth):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup))
-        terminalreporter.write_line(f"Results and predictions: {checkpoint_dir(self.config)}")
+        if RESUME.value(self.config) != "never":
+            terminalreporter.write_line(f"Results and predictions: {checkpoint_dir(self.config)}")
 
 
 def _merged(told: list[dict[str, Any]]) -> list[Any]:

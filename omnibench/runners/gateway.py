@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -81,7 +82,7 @@ class Guest:
         pipes = {stream: str(scratch / f"{stream}.pipe") for stream in ("out", "err")}
         try:
             self._channel.send({"parent": os.getpid(), "work": str(work), **pipes})
-            hello = self._receive(None)
+            hello = self._receive()
             if not hello["ok"]:
                 raise GuestError(f"{runner.name} does not start: {hello['error']}", hello["traceback"])  # noqa: TRY301 - closed below
         except BaseException:
@@ -105,13 +106,20 @@ class Guest:
         return self._process.poll() is None and not self._channel.isclosed()
 
     def ask(
-        self, request: Mapping[str, Any], on_progress: Callable[[dict[str, Any]], None] | None = None
+        self,
+        request: Mapping[str, Any],
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        while_waiting: Callable[[], None] = lambda: None,
+        timeout: float | None = None,
     ) -> dict[str, Any]:
         """Send a request and wait for its answer.
 
         Args:
             request: Plain data with an ``op``; see ``guest.base.Session``.
             on_progress: Called with what the adapter reports while it works.
+            while_waiting: Called about once a second; raising gives up (and leaves the guest in the middle of
+                something: close it).
+            timeout: Seconds after which the guest is killed, or None.
 
         Raises:
             GuestError: The framework raised, or the guest died.
@@ -120,21 +128,33 @@ class Guest:
         try:
             self._channel.send(dict(request))
         except OSError as error:
-            raise GuestError(self._obituary(), self._last_words()) from error
-        answer = self._receive(on_progress)
+            raise GuestError(self._obituary(), self._last_words(), died=True) from error
+        answer = self._receive(on_progress, while_waiting, timeout)
         if not answer["ok"]:
-            raise GuestError(answer["error"], f"{answer['traceback']}{self._last_words()}")
+            details = f"{answer['traceback']}{self._last_words()}"
+            raise GuestError(answer["error"], details, errno=answer.get("errno"))
         return answer
 
-    def _receive(self, on_progress: Callable[[dict[str, Any]], None] | None) -> dict[str, Any]:
+    def _receive(
+        self,
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        while_waiting: Callable[[], None] = lambda: None,
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        deadline = None if timeout is None else time.monotonic() + timeout
         while True:
+            if deadline is not None and time.monotonic() > deadline:
+                self.kill()
+                told = f"the {self.runner.name} process {self.pid} was ended because it took more than {timeout:g} s"
+                raise GuestError(f"{told} (--omnirec-timeout)", self._last_words(), died=True)
+            while_waiting()
             try:
                 message = self._channel.receive(timeout=_POLL_SECONDS)
             except self._channel.TimeoutError:
                 self._peak = max(self._peak, _peak_of(self.pid))
                 continue
             except (EOFError, self._channel.RemoteError) as error:
-                raise GuestError(self._obituary(), f"{error}\n{self._last_words()}") from error
+                raise GuestError(self._obituary(), f"{error}\n{self._last_words()}", died=True) from error
             if "progress" not in message:
                 return dict(message)
             if on_progress is not None:
@@ -185,14 +205,18 @@ class Guest:
         """End the guest, gently when it listens and by SIGKILL when it does not."""
         with contextlib.suppress(OSError):
             self._channel.close()
+        self.kill()
+        self._group.terminate(timeout=1)
+        for reader in self._readers:
+            reader.join(timeout=2)
+
+    def kill(self) -> None:
+        """End the guest's process, and what it has started, by SIGKILL."""
         if self._process.poll() is None:
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)  # a guest leads its own group: what it started ends with it
             with contextlib.suppress(OSError):
                 self._process.kill()
-        self._group.terminate(timeout=1)
-        for reader in self._readers:
-            reader.join(timeout=2)
 
 
 def _whole_lines(pipe: Any, ended: Callable[[], bool]) -> Iterator[bytes]:

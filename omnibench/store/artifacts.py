@@ -7,17 +7,22 @@ import os
 import time
 import uuid
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from omnibench.errors import StoreError
 
 
 class Artifact(TypedDict):
-    """What a record keeps of a file: where, and what must be in it."""
+    """What a record keeps of a file: where, what must be in it, and how the file system knew it then."""
 
     path: str
     size: int
     sha256: str
+    stat: NotRequired[list[int]]
+
+
+VERIFY = ("full", "stat", "off")
+"""How closely a file is looked at before it is used again; see ``is_intact``."""
 
 
 def sync_directory(directory: Path) -> None:
@@ -63,7 +68,19 @@ def publish(partial: Path, final: Path, root: Path) -> Artifact:
     make_directories(final.parent, root)
     partial.replace(final)
     sync_directory(final.parent)
-    return {"path": final.relative_to(root).as_posix(), "size": final.stat().st_size, "sha256": sha256}
+    return describe(final, root, sha256)
+
+
+def describe(path: Path, root: Path, sha256: str) -> Artifact:
+    """Describe a file that stands where its readers look."""
+    status = path.stat()
+    described = {"path": path.relative_to(root).as_posix(), "size": status.st_size, "sha256": sha256}
+    return {**described, "stat": _stat(status)}  # type: ignore[typeddict-item]  # mypy does not see the keys
+
+
+def _stat(status: os.stat_result) -> list[int]:
+    """What changes whenever somebody writes to a file or puts another in its place."""
+    return [status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def refuse_outside(path: Path, root: Path) -> None:
@@ -91,11 +108,25 @@ def resolve(artifact: Artifact, root: Path) -> Path | None:
     return path if path.is_relative_to(root.resolve()) else None
 
 
-def is_intact(artifact: Artifact, root: Path) -> bool:
-    """Whether the file is there with the recorded size and sha256."""
+def is_intact(artifact: Artifact, root: Path, verify: str = "full") -> bool:
+    """Whether the file is there and is what was recorded.
+
+    Args:
+        artifact: What was recorded.
+        root: The store's directory.
+        verify: ``full`` compares size and sha256; ``stat`` trusts a file whose inode and times are those of the
+            moment when it was recorded, and looks at the others in full; ``off`` compares the size alone.
+    """
     path = resolve(artifact, root)
+    if path is None:
+        return False
     try:
-        return path is not None and path.stat().st_size == artifact["size"] and sha256_of(path) == artifact["sha256"]
+        status = path.stat()
+        if status.st_size != artifact["size"]:
+            return False
+        if verify == "off" or (verify == "stat" and artifact.get("stat") == _stat(status)):
+            return True
+        return sha256_of(path) == artifact["sha256"]
     except OSError:
         return False
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
-from omnibench.store import artifacts, leases
+from omnibench.store import artifacts, leases, manifests, recovery
 from omnibench.store.artifacts import Artifact
+from omnibench.store.filesystems import refuse_networked
 from omnibench.store.leases import Lease, Workspace
-from omnibench.store.records import Record, Records, read_all
+from omnibench.store.records import DamagedStoreError, Records, ReplacedStoreError, read_all
+from omnibench.store.sealing import Record
 
-FORMAT = 1
+PRESENCE = "leases/store.lock"
+"""Whoever uses a store holds this lock with others; ``omnibench gc`` and such hold it alone."""
+
 _LONGEST_STEM = 150
 """Bytes of a name that go into a directory name; file systems allow 255 in all."""
 
@@ -29,52 +32,74 @@ class CheckpointStore:
 
     Args:
         root: The directory; made when it is missing.
+        verify: How closely files are looked at before they are used again; see ``artifacts.is_intact``.
+        allow_network_fs: Whether it may lie on NFS, SMB and the like.
+        notify: Called with a sentence when the store had to be repaired, migrated or waited for.
 
     Raises:
         StoreError: It cannot be written, or a newer omnibench made it.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        verify: str = "full",
+        allow_network_fs: bool = False,
+        notify: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.root = Path(os.path.abspath(Path(root).expanduser()))  # without `..`, which paths in records may not have
-        try:
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._workspace = Workspace(self.root / "tmp")
-            self._elsewhere: list[Workspace] = []
-            self._check_format()
-        except OSError as error:
-            raise StoreError(
-                f"the checkpoint directory {str(self.root)!r} cannot be written ({error.strerror or error}). "
-                "Choose another with --omnirec-checkpoint-dir, or make it writable."
-            ) from error
-        except StoreError:
-            self._workspace.remove()
-            raise
-        self.records = Records(self.root / "store")
+        self.verify = verify
+        self._notify = notify
+        self._elsewhere: list[Workspace] = []
+        if not allow_network_fs:
+            refuse_networked(self.root)
+        with ExitStack() as opened:
+            try:
+                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                opened.enter_context(leases.presence(self.root / PRESENCE, self._waits))
+                self._workspace = Workspace(self.root / "tmp")
+                opened.callback(self._workspace.remove)
+                self.records = self._open_records()
+            except OSError as error:
+                raise StoreError(
+                    f"the checkpoint directory {str(self.root)!r} cannot be written ({error.strerror or error}). "
+                    "Choose another with --omnirec-checkpoint-dir, or make it writable."
+                ) from error
+            self._opened = opened.pop_all()
 
-    def _check_format(self) -> None:
-        marker = self.root / "STORE.json"
-        if not marker.exists():
-            with self.temporary() as scratch:
-                (scratch / "marker").write_text(json.dumps({"format": FORMAT}), encoding="utf-8")
-                artifacts.publish(scratch / "marker", marker, self.root)
-            return
-        try:
-            found = int(json.loads(marker.read_text(encoding="utf-8"))["format"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{marker} is damaged; it should read {json.dumps({'format': FORMAT})}.") from error
-        if found > FORMAT:
-            raise StoreError(
-                f"{self.root} was made by a newer omnibench (store format {found}; this one reads up to {FORMAT}). "
-                "Upgrade omnibench, or choose another --omnirec-checkpoint-dir."
-            )
+    def _waits(self, _: str) -> None:
+        self._notify(f"waiting for `omnibench gc` or the like to be done with {self.root}")
+
+    def _open_records(self) -> Records:
+        with leases.lease(self.root / "leases" / "opening.lock"):
+            records, told = recovery.open_records(self.root)
+        for sentence in told:
+            self._notify(sentence)
+        return records
+
+    @property
+    def lifeline(self) -> str:
+        """The lock file, relative to the root, that is held for as long as this process lives."""
+        return self._workspace.lock.relative_to(self.root).as_posix()
 
     def snapshot(self) -> dict[str, Record]:
-        """Return every record, in one read."""
-        return read_all(self.root / "store")
+        """Return every record that is sound, in one read; a damaged database is set aside and rebuilt first."""
+        try:
+            return read_all(self.root / "store")
+        except DamagedStoreError:
+            self.records.close()
+            self.records = self._open_records()
+            return read_all(self.root / "store")
 
-    def lease(self, key: str, on_wait: Callable[[str], None] = lambda _: None) -> AbstractContextManager[Lease]:
+    def lease(
+        self,
+        key: str,
+        on_wait: Callable[[str], None] = lambda _: None,
+        while_waiting: Callable[[], None] = lambda: None,
+    ) -> AbstractContextManager[Lease]:
         """Hold the lease of a key; see ``leases.lease``."""
-        return leases.lease(self._lock_file(key), on_wait)
+        return leases.lease(self._lock_file(key), on_wait, while_waiting)
 
     def holder(self, key: str) -> str | None:
         """Return who holds the lease of a key right now, or None."""
@@ -115,10 +140,49 @@ class CheckpointStore:
             ) from error
         return self._elsewhere[-1].directory
 
-    def commit(self, lease: Lease, records: Mapping[str, Record], delete: Iterable[str] = ()) -> None:
-        """Commit records under a lease; its token is checked in the transaction and kept in each record."""
-        stamped = {key: {**record, "token": lease.token} for key, record in records.items()}
-        self.records.commit(stamped, delete, check=lease.check)
+    def commit(
+        self,
+        held: Lease | Sequence[Lease],
+        records: Mapping[str, Record],
+        forget: Mapping[str, Record] | None = None,
+    ) -> None:
+        """Commit records under their leases, durably, with a line each in the manifests beside their files.
+
+        Args:
+            held: The lease, or the leases, of the items concerned; checked in the transaction. The token of a
+                single one is kept in each record.
+            records: By key; those with a ``directory`` are repeated in its manifest.
+            forget: Records that go, by key.
+        """
+        leases_held = [held] if isinstance(held, Lease) else list(held)
+        token = {"token": held.token} if isinstance(held, Lease) else {}
+        stamped = {key: {**record, **token} for key, record in records.items()}
+        gone = dict(forget or {})
+
+        def check() -> None:
+            for one in leases_held:
+                one.check()
+            self._append_manifests(stamped, gone)
+
+        try:
+            self.records.commit(stamped, gone, check)
+        except ReplacedStoreError:
+            if not (self.root / "store" / "cache.db").exists():
+                raise
+            # Another process found the database damaged and rebuilt it meanwhile.
+            self.records.close()
+            self.records = self._open_records()
+            self.records.commit(stamped, gone, check)
+
+    def _append_manifests(self, records: Mapping[str, Record], gone: Mapping[str, Record]) -> None:
+        places = {record["directory"] for record in (*records.values(), *gone.values()) if record.get("directory")}
+        for place in sorted(places):
+            manifests.append(
+                self.root / place,
+                self.root,
+                {key: record for key, record in records.items() if record.get("directory") == place},
+                [key for key, record in gone.items() if record.get("directory") == place],
+            )
 
     def claim(self, parent: Path, name: str, key: str) -> Path:
         """Return the directory of a keyed thing, such as ``MovieLens100K-a3f8e2c1``, making it when needed.
@@ -142,6 +206,15 @@ class CheckpointStore:
                 return directory
         raise StoreError(f"{parent} holds another {name} with the key {key}; its .key files are damaged")
 
+    def make_directory(self, directory: Path) -> None:
+        """Make a directory of this store, durably.
+
+        Raises:
+            StoreError: It would lie outside of the store.
+        """
+        artifacts.refuse_outside(directory / ".key", self.root)
+        artifacts.make_directories(directory, self.root)
+
     def _owner(self, directory: Path, key: str) -> str:
         """Return the key that a directory belongs to, which is the given one when it was free."""
         owner = directory / ".key"
@@ -154,7 +227,7 @@ class CheckpointStore:
 
     def usable(self, artifact: Artifact) -> Path | None:
         """Return an artifact's path when it is what its record says; else set it aside, say so, return None."""
-        if artifacts.is_intact(artifact, self.root):
+        if artifacts.is_intact(artifact, self.root, self.verify):
             return self.root / artifact["path"]
         aside = artifacts.set_aside(artifact, self.root)
         what = f"differs from its record and was set aside as {aside.name}" if aside else "is missing"
@@ -175,15 +248,11 @@ class CheckpointStore:
         """
         artifacts.refuse_outside(final, self.root)
         artifacts.sync_tree(partial)
-        described: list[Artifact] = [
-            {
-                "path": (final / file.relative_to(partial)).relative_to(self.root).as_posix(),
-                "size": file.stat().st_size,
-                "sha256": artifacts.sha256_of(file),
-            }
+        sums = {
+            file.relative_to(partial): artifacts.sha256_of(file)
             for file in sorted(partial.rglob("*"))
             if file.is_file()
-        ]
+        }
         artifacts.make_directories(final.parent, self.root)
         with self.temporary() as scratch:
             if any(final.glob("**/*.damaged-*")):  # somebody was told that they can look at it
@@ -192,7 +261,7 @@ class CheckpointStore:
                 final.replace(scratch / "replaced")
             partial.replace(final)
             artifacts.sync_directory(final.parent)
-        return described
+        return [artifacts.describe(final / name, self.root, sha256) for name, sha256 in sums.items()]
 
     def append_log(self, stream: str, lines: bytes) -> None:
         """Append whole lines to ``out.log`` or ``err.log``; concurrent writers do not tear each other's lines."""
@@ -210,7 +279,15 @@ class CheckpointStore:
             (scratch / name).replace(self.root / name)
 
     def close(self) -> None:
-        """Close the records and remove the temporary files."""
-        self.records.close()
-        for workspace in (*self._elsewhere, self._workspace):
-            workspace.remove()
+        """Bring the records up to date on disk, close them, and remove the temporary files.
+
+        Raises:
+            StoreError: The records could not be brought up to date; what was committed is safe in their log.
+        """
+        try:
+            self.records.checkpoint()
+        finally:
+            self.records.close()
+            for workspace in self._elsewhere:
+                workspace.remove()
+            self._opened.close()

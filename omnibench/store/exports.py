@@ -9,7 +9,7 @@ from typing import Any
 from omnibench.errors import StoreError
 from omnibench.metrics.base import split_label
 from omnibench.store.checkpoints import CheckpointStore
-from omnibench.store.records import Record
+from omnibench.store.sealing import Record
 
 _PATIENCE = 60.0
 """Seconds to wait after a failure before trying again."""

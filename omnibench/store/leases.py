@@ -48,27 +48,64 @@ class Lease:
 
 
 @contextmanager
-def lease(path: Path, on_wait: Callable[[str], None] = lambda _: None) -> Iterator[Lease]:
+def lease(
+    path: Path, on_wait: Callable[[str], None] = lambda _: None, while_waiting: Callable[[], None] = lambda: None
+) -> Iterator[Lease]:
     """Hold the lease of a key, waiting for whoever has it.
 
     Args:
         path: The key's lock file. It stays there for good: removing lock files is what makes them race.
-        on_wait: Called once with the holder's description when the lease is taken.
+        on_wait: Called once with the holder's description when the lease is taken; raising gives up.
+        while_waiting: Called again and again; raising gives up.
     """
+    with _locked(path, fcntl.LOCK_EX, on_wait, while_waiting) as descriptor:
+        yield Lease(path, descriptor)
+
+
+@contextmanager
+def presence(path: Path, on_wait: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+    """Be one of those who use a store right now, waiting for whoever has it alone (see ``alone``)."""
+    with _locked(path, fcntl.LOCK_SH, on_wait):
+        yield
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Have a store for oneself.
+
+    Raises:
+        StoreError: Somebody is using it.
+    """
+
+    def refuse(_: str) -> None:
+        raise StoreError(
+            f"the store {str(path.parent.parent)!r} is in use by a run right now (or by another command). Wait for it "
+            "to end, or end it; `omnibench status` shows who that is."
+        )
+
+    with _locked(path, fcntl.LOCK_EX, refuse):
+        yield
+
+
+@contextmanager
+def _locked(
+    path: Path, how: int, on_wait: Callable[[str], None], while_waiting: Callable[[], None] = lambda: None
+) -> Iterator[int]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        told = False
+        tries = 0
         while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if not told:
+                tries += 1
+                if tries == 2:  # noqa: PLR2004 - at the first it may be somebody who only asks (`is_held`)
                     on_wait(_holder(path))
-                    told = True
+                while_waiting()
                 time.sleep(_POLL_SECONDS)
-        yield Lease(path, descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -120,6 +157,11 @@ class Workspace:
         for left in parent.glob(f"{self._PREFIX}*"):
             if left != self.directory and (left / ".lock").is_file() and is_held(left / ".lock") is None:
                 shutil.rmtree(left, ignore_errors=True)
+
+    @property
+    def lock(self) -> Path:
+        """Its lock file."""
+        return self.directory / ".lock"
 
     def remove(self) -> None:
         """Remove the directory and what is in it; once is enough."""

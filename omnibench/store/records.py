@@ -6,9 +6,11 @@ checksums, and pickle. Settings live in the database itself, so they are checked
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import sqlite3
+import tempfile
+import threading
 import time
 import uuid
 import warnings
@@ -20,8 +22,8 @@ from typing import Any
 import diskcache
 
 from omnibench.errors import StoreError
-
-Record = dict[str, Any]
+from omnibench.store.sealing import DamagedRecordError, Record, seal, unseal, unsealed
+from omnibench.store.views import create_views
 
 _SETTINGS = {
     "eviction_policy": "none",
@@ -34,6 +36,36 @@ _SETTINGS = {
 }
 _KEEPING = ("eviction_policy", "cull_limit", "size_limit", "disk_min_file_size", "sqlite_synchronous")
 """What a committed record's life depends on."""
+
+SEALED_SINCE = 2
+"""The store format (SQLite's ``user_version``) since which every record has a checksum."""
+
+_SOUND = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_TOOBIG,
+        sqlite3.SQLITE_NOLFS,
+    }
+)
+"""What SQLite says when the database may be perfectly well: locked, read-only, no room, ..."""
+
+
+class DamagedStoreError(StoreError):
+    """The database itself is damaged: to be set aside and rebuilt, unlike one that is locked or out of room."""
+
+
+class ReplacedStoreError(StoreError):
+    """The database was removed or replaced while it was open."""
 
 
 class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is untyped
@@ -56,8 +88,11 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is untyped
 
     def fetch(self, mode: int, filename: Any, value: Any, read: bool) -> Any:
         if mode != diskcache.core.MODE_RAW or filename is not None:
-            raise StoreError("the store holds a value that omnibench never writes (a pickle or a file); it is not read")
+            raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
         return super().fetch(mode, filename, value, read)
+
+    def remove(self, file_path: Any) -> None:
+        """Remove no file: records have none, and a damaged row may name any."""
 
 
 class Records:
@@ -65,27 +100,29 @@ class Records:
 
     Args:
         directory: The diskcache directory.
+        version: The format to note in the database when it notes none or an older one.
 
     Raises:
+        DamagedStoreError: The database is damaged.
         StoreError: The database cannot be opened with the settings that keep records.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, version: int = SEALED_SINCE) -> None:
         self.directory = directory
         try:
-            try:
-                self._cache = _open(directory)
-            except sqlite3.DatabaseError as error:
-                if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                    raise
-                _set_aside(directory, error)
-                self._cache = _open(directory)
-        except (sqlite3.Error, OSError, diskcache.Timeout) as error:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._cache = diskcache.Cache(str(directory), timeout=30, disk=TextDisk, **_SETTINGS)
+            create_views(self._cache._con)  # noqa: SLF001 - diskcache offers its connection nowhere else
+        except Exception as error:
+            if is_damage(error):
+                raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
             raise StoreError(
                 f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}). "
                 "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
             ) from error
         self._place = self._found()
+        self._format_is(version)
+        self._relaxed = threading.local()
         for name in _KEEPING:
             if getattr(self._cache, name) != _SETTINGS[name]:
                 raise StoreError(
@@ -93,17 +130,31 @@ class Records:
                     f"{getattr(self._cache, name)!r}, which may drop results. Close that program and try again."
                 )
 
+    def _format_is(self, version: int) -> None:
+        """Note the format in the database itself, for whoever finds it without its STORE.json."""
+        connection = self._cache._con  # noqa: SLF001 - as above
+        if connection.execute("PRAGMA user_version").fetchone()[0] < version:
+            connection.execute(f"PRAGMA user_version = {version}")
+
     def get(self, key: str) -> Record | None:
-        """Return a record, or None.
+        """Return a record, or None; a damaged one is set aside, said, and is None from then on.
 
         Raises:
-            StoreError: What stands there is no record of omnibench's.
+            DamagedStoreError: The database is damaged.
+            StoreError: The database cannot be read.
         """
         try:
             text = self._cache.get(key, retry=True)
-        except sqlite3.DatabaseError as error:
-            raise StoreError(f"the checkpoint records in {self.directory} cannot be read ({error}).") from error
-        return None if text is None else _parsed(key, text, self.directory)
+            return None if text is None else unseal(key, text)
+        except DamagedRecordError as error:
+            self._set_aside(key, error)
+            return None
+        except Exception as error:
+            raise self._trouble("read", error) from error
+
+    def all(self) -> dict[str, Record]:
+        """Return every sound record; see ``read_all``."""
+        return read_all(self.directory)
 
     def commit(
         self, records: Mapping[str, Record], delete: Iterable[str] = (), check: Callable[[], None] = lambda: None
@@ -116,9 +167,10 @@ class Records:
             check: Called inside the transaction; raising abandons it.
 
         Raises:
+            DamagedStoreError: The database is damaged.
             StoreError: The database was removed or replaced while it was in use, or cannot be written.
         """
-        texts = {key: json.dumps(record) for key, record in records.items()}
+        texts = {key: seal(key, record) for key, record in records.items()}
         try:
             with self._cache.transact(retry=True):
                 check()
@@ -128,12 +180,72 @@ class Records:
                 for key, text in texts.items():
                     self._cache.set(key, text)
         except sqlite3.Error as error:
-            raise StoreError(f"the checkpoint records in {self.directory} cannot be written ({error}).") from error
+            raise self._trouble("written", error) from error
+
+    def add(self, records: Mapping[str, Record]) -> None:
+        """Write those records that are not there yet, in one transaction; see ``commit``."""
+        try:
+            with self._cache.transact(retry=True):
+                self._check_place()
+                for key, record in records.items():
+                    self._cache.add(key, seal(key, record))
+        except sqlite3.Error as error:
+            raise self._trouble("written", error) from error
+
+    def note(self, records: Mapping[str, Record]) -> None:
+        """Write records of which the last few may be lost when the power fails: no waiting for the disk.
+
+        Only for threads of which no other commits: SQLite's setting belongs to the connection, and diskcache
+        gives each thread its own.
+        """
+        if not getattr(self._relaxed, "set", False):
+            self._cache._con.execute("PRAGMA synchronous = NORMAL")  # noqa: SLF001 - as above
+            self._relaxed.set = True
+        self.commit(records)
+
+    def checkpoint(self) -> None:
+        """Bring everything from the write-ahead log into the database file, unless somebody else is using it.
+
+        SQLite does so by itself when the last connection closes, but says nothing when that fails.
+
+        Raises:
+            StoreError: It failed; what was committed is safe in the log.
+        """
+        try:
+            self._cache._con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # noqa: SLF001 - as above
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise self._trouble("brought up to date", error) from error
+
+    def _set_aside(self, key: str, error: DamagedRecordError) -> None:
+        """Take a damaged record out, keeping its text for whoever wants to look at it."""
+        aside = self.directory.with_name("damaged-records.jsonl")
+        with self._cache.transact(retry=True):
+            execute = self._cache._con.execute  # noqa: SLF001 - as above
+            found = execute("SELECT quote(value) FROM Cache WHERE key = ? AND raw = 1", (key,)).fetchone()
+            with open(aside, "a", encoding="utf-8", opener=_private) as file:
+                file.write(seal(key, {"key": key, "found": found and found[0], "time": timestamp()}) + "\n")
+            execute("DELETE FROM Cache WHERE key = ? AND raw = 1", (key,))
+        warnings.warn(
+            f"the record {key} is damaged ({error}); it was set aside in {aside.name} and is made anew.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+    def _trouble(self, verb: str, error: Exception) -> Exception:
+        if isinstance(error, StoreError):
+            return error
+        if is_damage(error):
+            return DamagedStoreError(
+                f"the checkpoint records in {self.directory} are damaged ({error}). Run again: they will be set aside "
+                "and rebuilt from the manifests beside the files."
+            )
+        return StoreError(f"the checkpoint records in {self.directory} cannot be {verb} ({error}).")
 
     def _check_place(self) -> None:
         """Refuse to "succeed" into a database whose directory was removed under us."""
         if self._found() != self._place:
-            raise StoreError(f"the checkpoint records in {self.directory} were removed while they were in use")
+            raise ReplacedStoreError(f"the checkpoint records in {self.directory} were removed while they were in use")
 
     def _found(self) -> tuple[int, int] | None:
         try:
@@ -143,63 +255,85 @@ class Records:
         return status.st_dev, status.st_ino
 
     def close(self) -> None:
-        """Close the database."""
+        """Close this thread's connection to the database."""
         self._cache.close()
 
 
-def _open(directory: Path) -> diskcache.Cache:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return diskcache.Cache(str(directory), timeout=30, disk=TextDisk, **_SETTINGS)
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
-def _set_aside(directory: Path, error: sqlite3.DatabaseError) -> None:
-    """Rename a damaged database, so that a new one can take its place and somebody can look at the old one."""
-    aside = directory.with_name(f"{directory.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}")
-    directory.rename(aside)
-    warnings.warn(
-        f"the checkpoint records in {directory} are damaged ({error}) and were set aside as {aside.name}; "
-        "everything is computed again.",
-        UserWarning,
-        stacklevel=4,
-    )
+def is_damage(error: Exception) -> bool:
+    """Whether an error met while using the database means that its content is broken.
+
+    Locked, read-only, out of room and out of reach are not damage. Whatever is neither SQLite's nor the
+    operating system's is: diskcache stumbled over settings that no diskcache wrote.
+    """
+    if isinstance(error, StoreError | OSError | diskcache.Timeout):
+        return False
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None)
+        return code is not None and code & 0xFF not in _SOUND
+    return True
 
 
-def read_all(directory: Path) -> dict[str, Record]:
+def set_database_aside(directory: Path) -> Path:
+    """Rename a damaged database with its log, so that a new one can take its place; return the new name."""
+    stamp = time.strftime("%Y%m%dT%H%M%S")
+    return directory.rename(directory.with_name(f"{directory.name}.damaged-{stamp}-{uuid.uuid4().hex[:8]}"))
+
+
+def read_all(directory: Path, on_damage: Callable[[str], None] = lambda _: None) -> dict[str, Record]:
     """Return every record in one read-only SELECT; writers are neither waited for nor disturbed.
 
     Args:
         directory: The diskcache directory; when there is none, there are no records.
+        on_damage: Called with the key of each damaged record, which is left out.
 
     Raises:
-        StoreError: The database cannot be read, or holds what is no record of omnibench's.
+        DamagedStoreError: The database is damaged.
+        StoreError: The database cannot be read.
     """
+    version, texts = read_texts(directory)
+    found: dict[str, Record] = {}
+    for key, text in texts:
+        try:
+            found[key] = unseal(key, text) if version >= SEALED_SINCE else unsealed(key, text)
+        except DamagedRecordError:
+            on_damage(str(key))
+    return found
+
+
+def read_texts(directory: Path) -> tuple[int, list[tuple[str, str]]]:
+    """Return the database's format, and every record's key and text as they stand; see ``read_all``."""
     database = directory / "cache.db"
     if not database.exists():
-        return {}
+        return SEALED_SINCE, []
     try:
-        rows = _select(database, "mode=ro")
+        return _select(database, "mode=ro")
     except sqlite3.Error as error:
         if "no such table" in str(error):  # somebody is creating it right now
-            return {}
+            return SEALED_SINCE, []
+        if is_damage(error):
+            raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
         if os.access(directory, os.W_OK):
             raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
-        rows = _select(database, "immutable=1")  # on a read-only file system even a reader cannot have its -shm
-    return {key: _parsed(key, value, directory) for key, value in rows}
+    # On a read-only file system even a reader cannot have its -shm, and `immutable` would overlook the -wal.
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            for file in directory.glob("cache.db*"):
+                if file.name in ("cache.db", "cache.db-wal"):
+                    shutil.copyfile(file, Path(scratch) / file.name)
+            return _select(Path(scratch) / "cache.db", "mode=rw")
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
 
 
-def _select(database: Path, how: str) -> list[tuple[str, str]]:
+def _select(database: Path, how: str) -> tuple[int, list[tuple[str, str]]]:
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?{how}", uri=True, timeout=30)) as connection:
-        return connection.execute("SELECT key, value FROM Cache WHERE raw = 1 AND mode = 1").fetchall()
-
-
-def _parsed(key: str, text: Any, directory: Path) -> Record:
-    try:
-        record = json.loads(text)
-    except (ValueError, TypeError) as error:
-        raise StoreError(f"the record {key!r} in {directory} is damaged ({error}).") from error
-    if not isinstance(record, dict):
-        raise StoreError(f"the record {key!r} in {directory} is damaged (it is a {type(record).__name__}).")
-    return record
+        connection.execute("BEGIN")  # both are to tell of one moment
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        return version, connection.execute("SELECT key, value FROM Cache WHERE raw = 1 AND mode = 1").fetchall()
 
 
 def timestamp() -> str:

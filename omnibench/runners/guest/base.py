@@ -16,7 +16,8 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -111,8 +112,8 @@ def send_prints_to(out: str, err: str) -> None:
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
 
 
-def described(error: BaseException) -> dict[str, str]:
-    """Describe an exception in texts that can be sent, whatever it is made of."""
+def described(error: BaseException) -> dict[str, Any]:
+    """Describe an exception in plain data that can be sent, whatever it is made of."""
     try:
         message = f"{type(error).__name__}: {error}"
         told = "".join(traceback.format_exception(error))
@@ -122,7 +123,57 @@ def described(error: BaseException) -> dict[str, str]:
     return {
         "error": message.encode("utf-8", "backslashreplace").decode(),
         "traceback": told.encode("utf-8", "backslashreplace").decode(),
+        "errno": error.errno if isinstance(error, OSError) and isinstance(error.errno, int) else None,
     }
+
+
+class Meter:
+    """What a request costs: wall and CPU seconds, and the peaks that were asked for, in bytes.
+
+    Args:
+        track: Of ``rss`` (resident set of this process), ``gpu`` (allocated by PyTorch on the current device) and
+            ``python`` (allocated by Python, as tracemalloc sees it; this slows everything down).
+    """
+
+    def __init__(self, track: Sequence[str]) -> None:
+        self.track = track
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        if "rss" in track:
+            forget_peak()
+        self._traces = "python" in track and not tracemalloc.is_tracing()
+        if self._traces:
+            tracemalloc.start()
+        cuda = _cuda()
+        if "gpu" in track and cuda is not None:
+            cuda.reset_peak_memory_stats()
+
+    def read(self) -> dict[str, Any]:
+        """Return what was measured so far; None for what was not asked for or is not there."""
+        facts: dict[str, Any] = {
+            "seconds": time.perf_counter() - self._wall,
+            "cpu_seconds": time.process_time() - self._cpu,
+            "peak_rss": peak_rss() if "rss" in self.track else None,
+            "gpu_peak": None,
+            "python_peak": None,
+        }
+        cuda = _cuda()
+        if "gpu" in self.track and cuda is not None:
+            facts["gpu_peak"] = int(cuda.max_memory_allocated())
+        if "python" in self.track and tracemalloc.is_tracing():
+            facts["python_peak"] = tracemalloc.get_traced_memory()[1]
+        return facts
+
+    def stop(self) -> None:
+        """Measure no longer."""
+        if self._traces:
+            tracemalloc.stop()
+
+
+def _cuda() -> Any:
+    """Return ``torch.cuda`` when this process has used a GPU, else None. Never imports PyTorch."""
+    torch = sys.modules.get("torch")
+    cuda = getattr(torch, "cuda", None)
+    return cuda if cuda is not None and cuda.is_initialized() else None
 
 
 class Session:
@@ -135,22 +186,16 @@ class Session:
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what a request asks for; a failure comes back as data, with its traceback."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        forget_peak()
+        meter = Meter(request.get("track", ("rss",)))
         try:
             result = getattr(self, "do_" + request["op"])(request)
+            return {"ok": True, **meter.read(), **result}
         except BaseException as error:  # a framework may raise SystemExit: that is its failure, not the guest's end
-            return {"ok": False, **described(error), "peak_rss": peak_rss()}
+            return {"ok": False, **described(error), **meter.read()}
         finally:
+            meter.stop()
             sys.stdout.flush()
             sys.stderr.flush()
-        return {
-            "ok": True,
-            "seconds": time.perf_counter() - wall,
-            "cpu_seconds": time.process_time() - cpu,
-            "peak_rss": peak_rss(),
-            **result,
-        }
 
     def _task(self, request: dict[str, Any]) -> Task:
         def report(**values: Any) -> None:

@@ -1,0 +1,1 @@
+"""The ``omnibench`` command: a module per family of subcommands."""

@@ -1,0 +1,113 @@
+"""Being asked to stop: the first signal lets the phase in progress finish within a grace period, the second ends it.
+
+Signals are those that mean "stop": SIGINT (Ctrl-C) and SIGTERM (``kill``, Slurm, systemd, a container's end).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StoppedError(KeyboardInterrupt):
+    """The run was asked to stop. A KeyboardInterrupt, because that is how pytest and scripts end on request."""
+
+
+class Stopping:
+    """Hears the signals while it is entered, in a main thread; elsewhere it hears nothing.
+
+    Args:
+        grace: Seconds that a phase in progress gets.
+        notify: Called with a sentence at the first signal.
+        insistent: Whether a second signal ends the phase at once. A worker is not: it hears a signal from its
+            terminal and from its controller, and the controller's second one is a SIGKILL.
+        on_first: Called at the first signal, also while no phase is in progress.
+        on_second: Called at a second one, before it ends the phase.
+
+    Attributes:
+        on_first, on_second: As given.
+        reason: The first signal's name, or nothing while there was none.
+    """
+
+    def __init__(
+        self,
+        grace: float,
+        notify: Callable[[str], None],
+        *,
+        insistent: bool = True,
+        on_first: Callable[[], None] = lambda: None,
+        on_second: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.grace = grace
+        self.reason = ""
+        self._notify = notify
+        self._insistent = insistent
+        self.on_first = on_first
+        self.on_second = on_second
+        self._deadline = 0.0
+        self._in_phase = ""
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread() and not self._before:
+            for number in _SIGNALS:
+                self._before[number] = signal.signal(number, self._heard)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            if handler is not None:  # None: it was set outside of Python, and cannot be put back
+                signal.signal(number, handler)
+        self._before.clear()
+
+    def _heard(self, number: int, _: FrameType | None) -> None:
+        first = not self.reason
+        if first:
+            self.reason = signal.Signals(number).name
+            self._deadline = time.monotonic() + self.grace
+            self.on_first()
+        if not self._insistent:
+            return
+        if first and self._in_phase:
+            self._notify(
+                f"{self.reason}: stopping; {self._in_phase} has {self.grace:g} s to finish what it is at. "
+                "Once more (Ctrl-C) stops at once."
+            )
+            return
+        if not first:
+            self.on_second()
+        raise StoppedError(f"stopped by {self.reason}")
+
+    @contextlib.contextmanager
+    def phases(self, what: str) -> Iterator[None]:
+        """While this lasts the first signal does not interrupt; ``check`` and ``expired`` tell of it."""
+        self._in_phase = what
+        try:
+            yield
+        finally:
+            self._in_phase = ""
+
+    def check(self) -> None:
+        """Raise when a stop was asked for: to be called where a phase is done and the next has not begun.
+
+        Raises:
+            StoppedError: The run is to stop.
+        """
+        if self.reason:
+            raise StoppedError(f"stopped by {self.reason}")
+
+    def expired(self) -> None:
+        """Raise when a stop was asked for and the grace period is over: to be called while waiting for a phase.
+
+        Raises:
+            StoppedError: The phase is to be given up.
+        """
+        if self.reason and time.monotonic() >= self._deadline:
+            raise StoppedError(f"stopped by {self.reason}")

@@ -1,0 +1,149 @@
+"""``omnibench gc``: remove what no record names, while nobody uses the store. Never anything that is not ours."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from omnibench.errors import StoreError
+from omnibench.store import leases, manifests, recovery
+from omnibench.store.artifacts import sync_directory
+from omnibench.store.checkpoints import PRESENCE
+from omnibench.store.records import Records
+from omnibench.store.recovery import artifacts_of
+from omnibench.store.sealing import Record
+
+_OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.npy")
+_ASIDE = re.compile(r".+\.damaged-\d{8}T\d{6}-[0-9a-f]{8}")
+_ITEM_DIRECTORIES = ("*-*/*-*", "*-*/*-*/fold_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*/generation_*")
+
+
+@dataclass
+class Collected:
+    """What was, or would be, removed.
+
+    Attributes:
+        records: Keys of records of generations that were reset, and of items that were planned and never begun.
+        files: Files and directories that nothing names.
+        size: Their bytes.
+    """
+
+    records: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    size: int = 0
+
+    def __str__(self) -> str:
+        return f"{len(self.records)} records and {len(self.files)} files ({self.size / 1e6:.1f} MB)"
+
+
+def collect(
+    root: Path,
+    *,
+    dry_run: bool = False,
+    kept: bool = False,
+    planned: bool = False,
+    aside_older_than: float | None = None,
+) -> Collected:
+    """Remove what is of no use any more.
+
+    Args:
+        root: The checkpoint directory.
+        dry_run: Only tell what would be removed.
+        kept: Also the generations that ``--omnirec-resume=fresh`` has put aside.
+        planned: Also the records of items that were planned and never begun.
+        aside_older_than: Also what was set aside as damaged this many seconds ago or longer.
+
+    Raises:
+        StoreError: Somebody is using the store, or it is none.
+    """
+    if not (root / "store" / "cache.db").exists():
+        raise StoreError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")
+    with leases.alone(root / PRESENCE):
+        records, _ = recovery.open_records(root)
+        try:
+            return _collect(root, records, dry_run, kept, planned, aside_older_than)
+        finally:
+            records.checkpoint()
+            records.close()
+
+
+def _collect(
+    root: Path, records: Records, dry_run: bool, kept: bool, planned: bool, aside_older_than: float | None
+) -> Collected:
+    known = records.all()
+    found = Collected()
+    gone: dict[str, Record] = {}
+    for key, record in known.items():
+        dropped = key.startswith("old/") and (kept or not record["kept"])
+        never_begun = key.startswith("item/") and record["status"] == "pending" and not record["generation"]
+        if dropped or (planned and never_begun):
+            gone[key] = record
+    found.records = sorted(gone)
+    staying = {key: record for key, record in known.items() if key not in gone}
+    named = {artifact["path"] for record in staying.values() for artifact in artifacts_of(record)}
+    homes = {record["directory"] for key, record in staying.items() if key.startswith("data/")}
+    for path in [*_unnamed_files(root, named), *_unnamed_datasets(root, homes), *_aside(root, aside_older_than)]:
+        found.files.append(path)
+        found.size += sum(one.stat().st_size for one in (path, *path.rglob("*")) if one.is_file())
+    if not dry_run:
+        _remove(root, records, gone, found.files)
+    return found
+
+
+def _remove(root: Path, records: Records, gone: dict[str, Record], files: list[Path]) -> None:
+    # Records first: a kill in between leaves files that nobody names, never a record of files that are gone.
+    for place in sorted({str(record["directory"]) for record in gone.values() if record.get("directory")}):
+        here = [key for key, record in gone.items() if record.get("directory") == place]
+        manifests.append(root / place, root, {}, here)
+    records.commit({}, gone)
+    for path in files:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    for parent in {path.parent for path in files}:
+        if parent.is_dir():
+            sync_directory(parent)
+            if parent.name.startswith("generation_") and not any(parent.iterdir()):
+                parent.rmdir()
+
+
+def _unnamed_files(root: Path, named: set[str]) -> Iterator[Path]:
+    """Yield files in items' directories that are named as ours are and that no record names."""
+    for pattern in _ITEM_DIRECTORIES:
+        for directory in sorted(root.glob(pattern)):
+            if directory.is_symlink() or not directory.is_dir() or not _is_ours(directory, root):
+                continue
+            for file in sorted(directory.iterdir()):
+                relative = file.relative_to(root).as_posix()
+                if _OURS.fullmatch(file.name) and relative not in named and not file.is_symlink() and file.is_file():
+                    yield file
+
+
+def _is_ours(directory: Path, root: Path) -> bool:
+    """Whether a directory lies in the store, and was claimed by an item (or what it lies in was)."""
+    if not directory.resolve().is_relative_to(root.resolve()):
+        return False
+    return any(
+        (one / ".key").is_file() for one in (directory, *directory.parents) if one != root and root in one.parents
+    )
+
+
+def _unnamed_datasets(root: Path, homes: set[str]) -> Iterator[Path]:
+    for directory in sorted((root / "datasets").glob("*-*")):
+        ours = not directory.is_symlink() and (directory / ".key").is_file() and _is_ours(directory, root)
+        if ours and directory.relative_to(root).as_posix() not in homes and not _ASIDE.fullmatch(directory.name):
+            yield directory
+
+
+def _aside(root: Path, older_than: float | None) -> Iterator[Path]:
+    if older_than is None:
+        return
+    for path in sorted(root.rglob("*.damaged-*")):
+        inside = any(_ASIDE.fullmatch(parent.name) for parent in path.parents)
+        if _ASIDE.fullmatch(path.name) and not inside and time.time() - path.lstat().st_mtime >= older_than:
+            yield path

@@ -1,0 +1,147 @@
+"""Generations: how an item is computed anew without destroying what was.
+
+A reset takes the item's records out of the way (they go on under ``old/<generation>/<key>``) and raises the item's
+generation, so that what is computed next lies in a directory of its own. ``omnibench gc`` collects generations
+that were reset; those that ``--omnirec-resume=fresh`` has put aside are kept until it is told otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from omnibench.errors import OmnibenchError, StoreError, nearest
+from omnibench.store.checkpoints import CheckpointStore
+from omnibench.store.leases import Lease
+from omnibench.store.records import timestamp
+from omnibench.store.sealing import Record
+
+RESETS = ("all", "failed", "incomplete", "Fit", "Predict", "Eval")
+"""What can be reset: items whatever their state, those that failed, those that are not done; or from a phase on."""
+
+_PHASES = {"Fit": ("fit/", "predict/", "eval/"), "Predict": ("predict/", "eval/"), "Eval": ("eval/",)}
+_BATCH = 100
+"""Items per transaction; each holds a file descriptor for its lease meanwhile."""
+
+
+@dataclass(frozen=True)
+class Reset:
+    """What a reset did.
+
+    Attributes:
+        items: Keys of the items that will be computed anew.
+        busy: Keys of items that somebody computes right now, so that they were left alone.
+    """
+
+    items: tuple[str, ...]
+    busy: tuple[str, ...]
+
+
+def reset(store: CheckpointStore, items: Iterable[str], what: str = "all", *, keep: bool = False) -> Reset:
+    """Have items computed anew, from the beginning or from a phase on.
+
+    Args:
+        store: The store.
+        items: Their fit keys; those that nothing is recorded of are passed over.
+        what: One of ``RESETS``.
+        keep: Whether ``omnibench gc`` leaves the old results alone.
+
+    Raises:
+        OmnibenchError: ``what`` is none of them.
+        StoreError: The store cannot be written.
+    """
+    if what not in RESETS:
+        raise OmnibenchError(f"{what!r} cannot be reset{nearest(what, RESETS)}; choose from {', '.join(RESETS)}.")
+    recorded = _records_by_item(store.snapshot())
+    chosen = [key for key in dict.fromkeys(items) if _concerns(recorded.get(key, {}), what)]
+    done: list[str] = []
+    busy: list[str] = []
+    for start in range(0, len(chosen), _BATCH):
+        with ExitStack() as held:
+            leases: dict[str, Lease] = {}
+            for key in chosen[start : start + _BATCH]:
+                try:
+                    leases[key] = held.enter_context(store.lease(key, _refuse))
+                except _BusyError:
+                    busy.append(key)
+            _put_aside(store, leases, what, keep=keep)
+            done += leases
+    return Reset(tuple(done), tuple(busy))
+
+
+class _BusyError(StoreError):
+    pass
+
+
+def _refuse(holder: str) -> None:
+    raise _BusyError(f"{holder} computes it")
+
+
+def _records_by_item(snapshot: Mapping[str, Record]) -> dict[str, dict[str, Record]]:
+    recorded: dict[str, dict[str, Record]] = {}
+    for key, record in snapshot.items():
+        if "fit_key" in record and not key.startswith("old/"):
+            recorded.setdefault(record["fit_key"], {})[key] = record
+    return recorded
+
+
+def _concerns(records: Mapping[str, Record], what: str) -> bool:
+    """Whether there is anything to reset."""
+    status = next((record["status"] for key, record in records.items() if key.startswith("item/")), "")
+    if what in _PHASES:
+        return any(key.startswith(_PHASES[what]) for key in records) or status == "failed"
+    if what == "failed":
+        return status == "failed"
+    if what == "incomplete":
+        return bool(records) and status != "done" and (status != "pending" or len(records) > 1)
+    return any(not key.startswith("item/") for key in records) or status not in ("", "pending")
+
+
+def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], what: str, *, keep: bool) -> None:
+    prefixes = (*_PHASES.get(what, _PHASES["Fit"]), "item/")
+    # Only under the leases is it certain what there is.
+    recorded = _records_by_item(store.snapshot())
+    new: dict[str, Record] = {}
+    gone: dict[str, Record] = {}
+    for fit_key in leases:
+        records = recorded.get(fit_key, {})
+        item = records.get(f"item/{fit_key}", {})
+        generation = item.get("generation", 0)
+        for key, record in records.items():
+            if key.startswith(prefixes):
+                gone[key] = record
+                new[f"old/{generation}/{key}"] = {**record, "kept": keep, "reset": timestamp()}
+        if item:
+            new[f"item/{fit_key}"] = _pending(item, generation + 1)
+            gone.pop(f"item/{fit_key}")
+        elif records:  # interrupted before its own record was there
+            labels = next(iter(records.values()))
+            new[f"item/{fit_key}"] = _pending(labels, generation + 1)
+    if new:
+        store.commit(list(leases.values()), new, gone)
+
+
+_STAYING = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "directory", "identity", "data_key")
+
+
+def _pending(record: Record, generation: int) -> Record:
+    """Return the record of an item that is to be computed, with the labels of an earlier record."""
+    labels = {name: record[name] for name in _STAYING if name in record}
+    return pending_item(labels, generation)
+
+
+def pending_item(labels: Record, generation: int = 0) -> Record:
+    """Return the record of an item of which nothing is computed yet."""
+    return {
+        **labels,
+        "status": "pending",
+        "phase": None,
+        "generation": generation,
+        "metrics": {},
+        "error": None,
+        "failures": 0,
+        "deaths": 0,
+        "exported": 0,
+        "finished": None,
+    }

@@ -1,0 +1,106 @@
+"""The logbook: what happened, by run, worker and item, in a SQLite file of its own that a reset keeps.
+
+Entries may be lost (the last second before a kill, all of them while the disk is full): no result depends on them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from omnibench.store.artifacts import aside_name
+
+NAME = "logs.db"
+_MOST_LINES = 2000
+"""Lines of a guest's output that are kept per item here; out.log and err.log have them all."""
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS logs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    time TEXT NOT NULL,
+    run TEXT, worker TEXT, item TEXT,
+    level INTEGER NOT NULL, level_name TEXT NOT NULL,
+    logger TEXT NOT NULL, message TEXT NOT NULL
+)"""
+
+Entry = tuple[str, str, str, str | None, int, str, str, str]
+
+
+class LogBook:
+    """Gathers entries and writes them when it is flushed, in whatever thread that happens.
+
+    Args:
+        path: The file.
+        run: The run's id.
+        worker: The worker's id.
+    """
+
+    def __init__(self, path: Path, run: str, worker: str) -> None:
+        self.path = path
+        self.run = run
+        self.worker = worker
+        self.lost = 0
+        self._entries: list[Entry] = []
+        self._lines: Counter[str | None] = Counter()
+        self._lock = threading.Lock()
+
+    def add(self, level: int, logger: str, message: str, item: str | None = None) -> None:
+        """Note something.
+
+        Args:
+            level: As in ``logging``.
+            logger: Who says so, e.g. ``omnibench`` or ``LensKit.stderr``.
+            message: What.
+            item: The item that it is about.
+        """
+        moment = time.time()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1000):03d}Z"
+        text = message.encode("utf-8", "backslashreplace").decode()
+        entry = (stamp, self.run, self.worker, item, level, logging.getLevelName(level), logger, text)
+        with self._lock:
+            self._entries.append(entry)
+
+    def add_lines(self, level: int, logger: str, lines: bytes, item: str | None) -> None:
+        """Note what a guest printed, up to a number of lines per item."""
+        for line in lines.decode("utf-8", "replace").splitlines():
+            self._lines[item] += 1
+            if self._lines[item] < _MOST_LINES:
+                self.add(level, logger, line, item)
+            elif self._lines[item] == _MOST_LINES:
+                self.add(level, logger, "... more of this item's lines are in out.log and err.log only", item)
+
+    def flush(self) -> None:
+        """Write what has gathered; what cannot be written is counted in ``lost``."""
+        with self._lock:
+            entries, self._entries = self._entries, []
+        if not entries:
+            return
+        try:
+            self._write(entries)
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                with contextlib.suppress(OSError, sqlite3.Error):
+                    self.path.rename(aside_name(self.path))
+                    for left in ("-wal", "-shm"):
+                        self.path.with_name(self.path.name + left).unlink(missing_ok=True)
+                    self._write(entries)
+                    return
+            self.lost += len(entries)
+
+    def _write(self, entries: list[Entry]) -> None:
+        with contextlib.closing(sqlite3.connect(self.path, timeout=10)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(_TABLE)
+            with connection:
+                connection.executemany(
+                    "INSERT INTO logs (time, run, worker, item, level, level_name, logger, message) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    entries,
+                )

@@ -1,0 +1,208 @@
+"""What to do with a store that is damaged or old: set aside, rebuild from the manifests, migrate."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omnibench.errors import StoreError
+from omnibench.store import artifacts, manifests
+from omnibench.store.artifacts import Artifact
+from omnibench.store.records import (
+    SEALED_SINCE,
+    DamagedStoreError,
+    Records,
+    read_all,
+    read_texts,
+    set_database_aside,
+)
+from omnibench.store.sealing import DamagedRecordError, Record, unsealed
+
+FORMAT = SEALED_SINCE
+"""Formats so far: 1 had records without checksums and no manifests."""
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a rebuild found.
+
+    Attributes:
+        records: Records that are there again.
+        items: Items that they belong to.
+        lost: Records whose files are missing or damaged, so that they are computed again.
+    """
+
+    records: int
+    items: int
+    lost: int
+
+    def __str__(self) -> str:
+        lost = f"; {self.lost} more name files that are missing or damaged" if self.lost else ""
+        return f"{self.records} records of {self.items} items were rebuilt from the manifests{lost}"
+
+
+def open_records(root: Path) -> tuple[Records, list[str]]:
+    """Open a store's records whatever state they are in; call it under the store's opening lock.
+
+    Returns:
+        The records, and sentences about what had to be done.
+
+    Raises:
+        StoreError: They are locked, read-only, out of room, or of a newer format.
+    """
+    told = _check_format(root)
+    try:
+        records = Records(root / "store")
+        read_texts(root / "store")  # opening alone reads a few pages; what is damaged further in must show now
+    except DamagedStoreError as error:
+        records, sentence = recover(root, error)
+        told.append(sentence)
+    return records, told
+
+
+def recover(root: Path, error: DamagedStoreError) -> tuple[Records, str]:
+    """Set a damaged database aside with its log, rebuild it from the manifests, and say so."""
+    aside = set_database_aside(root / "store")
+    records = Records(root / "store")
+    return records, f"{error}; they were set aside as {aside.name}, and {rebuild(records, root)}."
+
+
+def rebuild(records: Records, root: Path) -> Rebuilt:
+    """Put back what the manifests say and the records lack, as far as the files are what they should be."""
+    known = read_all(records.directory)
+    found: dict[str, Record] = {}
+    lost = 0
+    for directory in _manifest_directories(root):
+        for key, record in manifests.read(directory).items():
+            if key in known:
+                continue
+            if all(artifacts.is_intact(artifact, root) for artifact in artifacts_of(record)):
+                found[key] = record
+            else:
+                lost += 1
+    for key, record in found.items():
+        if key.startswith("item/") and record["status"] == "done":
+            phases = {f"fit/{record['fit_key']}", f"predict/{record['predict_key']}"}
+            if not phases <= {*found, *known}:
+                found[key] = {**record, "status": "interrupted", "metrics": {}}
+    if found:
+        records.commit(found)
+    items = {record["fit_key"] for record in found.values() if "fit_key" in record}
+    return Rebuilt(len(found), len(items), lost)
+
+
+def _manifest_directories(root: Path) -> Iterator[Path]:
+    for pattern in ("datasets/*", "*/*", "*/*/fold_*"):
+        for manifest in sorted(root.glob(f"{pattern}/{manifests.NAME}")):
+            if manifest.resolve().is_relative_to(root.resolve()):
+                yield manifest.parent
+
+
+def artifacts_of(record: Record) -> list[Artifact]:
+    """Return the files that a record names."""
+    named = [record[role] for role in ("model", "predictions", "per_user") if record.get(role)]
+    return [*named, *record.get("files", [])]
+
+
+def _check_format(root: Path) -> list[str]:
+    """Read STORE.json, writing it for a new store, refusing a newer format and migrating an older one."""
+    marker = root / "STORE.json"
+    told: list[str] = []
+    if marker.exists():
+        try:
+            found = int(json.loads(marker.read_text(encoding="utf-8"))["format"])
+        except (ValueError, KeyError, TypeError):
+            # The database notes its format too, so that one broken file does not lock everything away.
+            found = _noted_format(root)
+            aside = marker.replace(artifacts.aside_name(marker))
+            told.append(f"{marker} was damaged; it was set aside as {aside.name} and written anew (format {found}).")
+    else:
+        found = _noted_format(root)
+    if found > FORMAT:
+        raise StoreError(
+            f"{root} was made by a newer omnibench (store format {found}; this one reads up to {FORMAT}). "
+            "Upgrade omnibench, or choose another --omnirec-checkpoint-dir."
+        )
+    if found < FORMAT and (root / "store" / "cache.db").exists():
+        told.append(_migrate(root, found))
+    if found != FORMAT or not marker.exists():
+        _write_marker(marker)
+    return told
+
+
+def _write_marker(marker: Path) -> None:
+    partial = marker.with_name(f"{marker.name}.new")
+    partial.write_text(json.dumps({"format": FORMAT}), encoding="utf-8")
+    artifacts.publish(partial, marker, marker.parent)
+
+
+def _noted_format(root: Path) -> int:
+    """Return the format that the database itself notes; the newest when there is none."""
+    try:
+        with closing(_connected(root)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0]) or 1
+    except (sqlite3.Error, OSError):
+        return FORMAT
+
+
+def _connected(root: Path) -> sqlite3.Connection:
+    uri = f"{(root / 'store' / 'cache.db').absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)
+
+
+def _migrate(root: Path, found: int) -> str:
+    """Bring records of format 1 to format 2 in one transaction, after a backup; return a sentence about it."""
+    backup = root / f"store.format-{found}.db"
+    with closing(_connected(root)) as connection:
+        partial = backup.with_name(f"{backup.name}.new")
+        partial.unlink(missing_ok=True)
+        with closing(sqlite3.connect(partial)) as copy:
+            connection.backup(copy)
+        artifacts.publish(partial, backup, root)
+    records = Records(root / "store", version=found)
+    try:
+        _, texts = read_texts(root / "store")
+        old: dict[str, Record] = {}
+        for key, text in texts:
+            try:
+                old[key] = unsealed(key, text)
+            except DamagedRecordError:
+                continue  # `get` sets it aside when somebody asks for it
+        new = dict(_upgraded(old))
+        for key, record in new.items():
+            if "directory" in record:
+                manifests.append(root / record["directory"], root, {key: record})
+        records.commit(new)
+    finally:
+        records.close()
+    return f"{root} was of store format {found} and is now of {FORMAT}; a copy of its records is {backup.name}."
+
+
+def _upgraded(old: dict[str, Record]) -> Iterator[tuple[str, Record]]:
+    """Give records of format 1 what format 2 expects of them."""
+    directories: dict[str, str] = {}
+    predictions: dict[str, str] = {}
+    identities: dict[str, Any] = {}
+    for key, record in old.items():
+        if key.startswith("fit/"):
+            directories[record["fit_key"]] = Path(record["model"]["path"]).parent.as_posix()
+            identities[record["fit_key"]] = record["identity"]
+        if key.startswith("predict/"):
+            predictions[record["fit_key"]] = key.removeprefix("predict/")
+    for key, record in old.items():
+        fit_key = record.get("fit_key")
+        if fit_key is None:
+            yield key, record
+            continue
+        more: dict[str, Any] = {"directory": directories[fit_key]} if fit_key in directories else {}
+        if key.startswith("item/"):
+            more |= {"generation": 0, "deaths": 0, "predict_key": predictions.get(fit_key, "")}
+            more |= {"identity": identities[fit_key]} if fit_key in identities else {}
+        if key.startswith("eval/"):
+            more |= {"batch": record["per_user"]["path"]}
+        yield key, {**record, **more}

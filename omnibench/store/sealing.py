@@ -1,0 +1,67 @@
+"""A record as text: JSON that carries its own checksum, so that one flipped bit cannot become a wrong number."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+Record = dict[str, Any]
+
+CHECK = "check"
+_DIGITS = 16
+_TAIL = len(f'"{CHECK}": "') + _DIGITS + len('"}')
+
+
+class DamagedRecordError(ValueError):
+    """A text is not what was sealed under its key."""
+
+
+def seal(key: str, record: Record) -> str:
+    """Return the text of a record: its JSON, with a last member that is a checksum of the rest and of the key."""
+    body = json.dumps({name: value for name, value in record.items() if name != CHECK})
+    separator = ", " if len(body) > len("{}") else ""
+    return f'{body[:-1]}{separator}"{CHECK}": "{_checksum(key, body)}"}}'
+
+
+def unseal(key: str, text: Any) -> Record:
+    """Return the record that a text holds.
+
+    Raises:
+        DamagedRecordError: Key and text do not belong together, or the text has changed.
+    """
+    if not isinstance(text, str) or not is_sealed(text):
+        raise DamagedRecordError("it has no checksum")
+    body = text[:-_TAIL].removesuffix(", ") + "}"
+    if text[-_DIGITS - 2 : -2] != _checksum(key, body):
+        raise DamagedRecordError("it differs from its checksum")
+    record = json.loads(body)
+    if not isinstance(record, dict):
+        raise DamagedRecordError(f"it is a {type(record).__name__}")
+    return record
+
+
+def unsealed(key: str, text: Any) -> Record:
+    """Return the record of a text of store format 1, which had no checksums, or of a sealed one.
+
+    Raises:
+        DamagedRecordError: It is neither.
+    """
+    if isinstance(text, str) and is_sealed(text):
+        return unseal(key, text)
+    try:
+        record = json.loads(text)
+    except (ValueError, TypeError) as error:
+        raise DamagedRecordError(f"it is no JSON ({error})") from error
+    if not isinstance(record, dict):
+        raise DamagedRecordError(f"it is a {type(record).__name__}")
+    return record
+
+
+def is_sealed(text: str) -> bool:
+    """Whether a text ends as sealed records do; those of store format 1 do not."""
+    return text[-_TAIL:].startswith(f'"{CHECK}": "')
+
+
+def _checksum(key: str, body: str) -> str:
+    return hashlib.sha256(f"{key}\n{body}".encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
