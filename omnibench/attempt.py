@@ -199,6 +199,9 @@ class Attempt:
         key = f"predict/{name}"
         found = self._usable(key, "predictions")
         if found is not None:
+            if not any(self._base.glob("predictions.*")):  # somebody removed the readable copy
+                with self.store.temporary() as scratch:
+                    self._export_predictions(found[1], scratch)
             return found[0]["predictions"], found[1]
         model = self._model()
         with self._timed("Predict"), self.store.temporary() as scratch:
@@ -208,13 +211,16 @@ class Attempt:
                 guest, self.experiment, self._dataset, model, self.list_length, partial, self._asking
             )
             if self.list_length >= self._before().get("exported", 0):  # the export keeps the longest lists
-                export = phases.export_predictions(self._dataset, partial, scratch)
-                self.store.publish(export, self._base / export.name)
+                self._export_predictions(partial, scratch)
             predictions = self.store.publish(partial, self._directory / f"predictions-{name[:8]}.npy")
             facts = {fact: answer[fact] for fact in (*_MEASURES, "rows")}
             record = {**self._labels("Predict"), **facts, "predictions": predictions}
             self.store.commit(self.lease, {key: record})
         return predictions, self.store.root / predictions["path"]
+
+    def _export_predictions(self, predictions: Path, scratch: Path) -> None:
+        export = phases.export_predictions(self._dataset, predictions, scratch)
+        self.store.publish(export, self._base / export.name)
 
     def _evaluate(self, predictions: tuple[Artifact, Path]) -> dict[str, float]:
         get = self.store.records.get

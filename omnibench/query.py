@@ -20,6 +20,7 @@ from omnibench.store.logbook import NAME as LOGS
 from omnibench.store.records import read_all
 from omnibench.store.recovery import artifacts_of
 from omnibench.store.sealing import Record
+from omnibench.store.views import VIEWS
 from omnibench.survey import DONE, FAILED, INTERRUPTED, PENDING
 from omnibench.why import expanded, explain, recipes_of
 
@@ -323,6 +324,8 @@ class Store:
         place = f"{(self.root / 'store' / 'cache.db').as_uri()}?mode=ro"
         try:
             with closing(sqlite3.connect(place, uri=True, timeout=30)) as connection:
+                for name, select in VIEWS.items():  # a store that nobody has migrated yet has none of its own
+                    connection.execute(f'CREATE TEMP VIEW "{name}" AS {select}')
                 cursor = connection.execute(query, tuple(parameters))
                 names = [column[0] for column in cursor.description or ()]
                 return pd.DataFrame(cursor.fetchall(), columns=names)

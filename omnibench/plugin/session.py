@@ -65,6 +65,11 @@ class BenchSession:
         self._begun = False
         self._items: list[BenchItem] = []
 
+    @property
+    def looks_only(self) -> bool:
+        """Whether nothing is to be computed or written."""
+        return self.readonly or bool(self.config.getoption("omnirec_plan"))
+
     def _stop_soon(self) -> None:
         """On a worker, begin no further item; a KeyboardInterrupt there would have xdist start another worker."""
         session = self.config.pluginmanager.get_plugin("session")
@@ -101,7 +106,7 @@ class BenchSession:
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
             reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-            if reporter is not None:
+            if reporter is not None and not self.is_worker:  # a worker's writes to nowhere
                 reporter.ensure_newline()
                 reporter.write_line(f"omnibench: {line}")
             else:
@@ -141,9 +146,9 @@ class BenchSession:
         """
         damaged: list[str] = []
         try:
-            records = read_all(self.directory / "store", damaged.append)
+            records = read_all(self.directory / "store", damaged.append, untouched=self.looks_only)
         except DamagedStoreError:
-            if self.readonly:
+            if self.looks_only:
                 raise
             return self.coordinator.store.snapshot()
         if damaged:
@@ -174,13 +179,20 @@ class BenchSession:
 
     def _agreed(self, items: int) -> bool:
         """Ask on a terminal whether everything selected is to be reset; elsewhere nobody could answer."""
-        if not (sys.__stdin__ and sys.__stdin__.isatty() and sys.__stdout__ and sys.__stdout__.isatty()):
-            return True
         capture = self.config.pluginmanager.get_plugin("capturemanager")
-        question = f"omnibench: compute {items} items anew, whatever is recorded of them in {self.directory}? [y/N] "
-        with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+        if capture is not None:
+            capture.suspend_global_capture(in_=True)  # capturing replaces the terminal by nothing to read from
+        try:
+            if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+                return True
+            question = (
+                f"omnibench: compute {items} items anew, whatever is recorded of them in {self.directory}? [y/N] "
+            )
             print(question, end="", flush=True)  # noqa: T201 - a question to whoever sits there
-            return sys.__stdin__.readline().strip().lower() in ("y", "yes")
+            return sys.stdin.readline().strip().lower() in ("y", "yes")
+        finally:
+            if capture is not None:
+                capture.resume_global_capture()
 
     def _note_run(self) -> None:
         items = [item.experiment for item in self._items]
@@ -201,7 +213,7 @@ class BenchSession:
 
     def build_environments(self) -> None:
         """Build the environments that pending items need; an item whose environment fails says so itself."""
-        if self.readonly or self.config.getoption("omnirec_plan"):
+        if self.looks_only:
             return
         skipping = self.policy.failed != "retry"
         needed = {
@@ -267,7 +279,7 @@ class BenchSession:
 
     def close(self) -> None:
         """End the guests and close the store; on the overseeing process, bring the exports up to date."""
-        idle = self.readonly or self.is_worker or self.config.getoption("omnirec_plan") or not self._begun
+        idle = self.looks_only or self.is_worker or not self._begun
         if self._coordinator is None and self.pending and not idle:
             try:
                 _ = self.coordinator

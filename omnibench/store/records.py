@@ -283,18 +283,21 @@ def set_database_aside(directory: Path) -> Path:
     return directory.rename(directory.with_name(f"{directory.name}.damaged-{stamp}-{uuid.uuid4().hex[:8]}"))
 
 
-def read_all(directory: Path, on_damage: Callable[[str], None] = lambda _: None) -> dict[str, Record]:
+def read_all(
+    directory: Path, on_damage: Callable[[str], None] = lambda _: None, *, untouched: bool = False
+) -> dict[str, Record]:
     """Return every record in one read-only SELECT; writers are neither waited for nor disturbed.
 
     Args:
         directory: The diskcache directory; when there is none, there are no records.
         on_damage: Called with the key of each damaged record, which is left out.
+        untouched: Leave no trace: SQLite's readers, too, make a shared memory file beside the database.
 
     Raises:
         DamagedStoreError: The database is damaged.
         StoreError: The database cannot be read.
     """
-    version, texts = read_texts(directory)
+    version, texts = read_texts(directory, untouched=untouched)
     found: dict[str, Record] = {}
     for key, text in texts:
         try:
@@ -304,13 +307,16 @@ def read_all(directory: Path, on_damage: Callable[[str], None] = lambda _: None)
     return found
 
 
-def read_texts(directory: Path) -> tuple[int, list[tuple[str, str]]]:
+def read_texts(directory: Path, *, untouched: bool = False) -> tuple[int, list[tuple[str, str]]]:
     """Return the database's format, and every record's key and text as they stand; see ``read_all``."""
     database = directory / "cache.db"
     if not database.exists():
         return SEALED_SINCE, []
+    log = database.with_name("cache.db-wal")
+    # Without a log nobody is writing, and then a reader needs no shared memory to agree with writers.
+    alone = untouched and not (log.exists() and log.stat().st_size)
     try:
-        return _select(database, "mode=ro")
+        return _select(database, "immutable=1" if alone else "mode=ro")
     except sqlite3.Error as error:
         if "no such table" in str(error):  # somebody is creating it right now
             return SEALED_SINCE, []

@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import threading
+import time
 import uuid
 from typing import Any
 
@@ -16,6 +17,8 @@ from omnibench.store.records import timestamp
 
 HEARTBEAT_SECONDS = 5.0
 _FLUSH_SECONDS = 0.5
+_PAUSE_SECONDS = 0.02
+"""Between two states that are written, so that a row of short phases does not keep the records busy."""
 
 
 class Worker:
@@ -46,8 +49,8 @@ class Worker:
             "lock": store.lifeline,
         }
         self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._changed = threading.Event()
+        self._ended = False
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="omnibench-heartbeat")
         self._thread.start()
 
@@ -55,7 +58,7 @@ class Worker:
         """Say which item and phase this worker is at now; nothing when it is idle."""
         with self._lock:
             self._facts |= {"item": item, "phase": phase}
-        self._changed.set()
+        self._wake.set()
 
     def completed(self) -> None:
         """Count an item that this worker has brought to its end."""
@@ -63,15 +66,16 @@ class Worker:
             self._facts["completed"] += 1
 
     def _beat(self) -> None:
-        waited = HEARTBEAT_SECONDS
-        while not self._ended.is_set():
-            if waited >= HEARTBEAT_SECONDS or self._changed.is_set():
-                self._changed.clear()
-                waited = 0.0
+        next_beat = 0.0
+        while not self._ended:
+            changed = self._wake.is_set()
+            self._wake.clear()
+            if changed or time.monotonic() >= next_beat:
                 self._write()
+                next_beat = time.monotonic() + HEARTBEAT_SECONDS
             self.log.flush()
-            self._ended.wait(_FLUSH_SECONDS)
-            waited += _FLUSH_SECONDS
+            if self._wake.wait(_FLUSH_SECONDS):
+                time.sleep(_PAUSE_SECONDS)
         with self._lock:
             self._facts |= {"item": None, "phase": None, "ended": timestamp()}
         self._write()
@@ -87,5 +91,6 @@ class Worker:
 
     def end(self) -> None:
         """Write the last state and stop."""
-        self._ended.set()
+        self._ended = True
+        self._wake.set()
         self._thread.join(timeout=30)

@@ -2,59 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from projects import Project
+from runs import processes_with, started, wait_until
 
 PLAN = 'plan.add_algorithm(Popular); plan.add_algorithm(Slow, {"seconds": 3.0})'
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for a condition; fail when it does not come true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail("waited in vain")
-        time.sleep(0.02)
-
-
-def processes_with(text: str) -> list[int]:
-    """The processes whose environment or command line mentions a text."""
-    found = []
-    for directory in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            told = (directory / "environ").read_bytes() + (directory / "cmdline").read_bytes()
-            if text.encode() in told and "Z" not in (directory / "stat").read_text().rpartition(")")[2].split()[0]:
-                found.append(int(directory.name))
-    return found
-
-
-@contextlib.contextmanager
-def started(project: Project, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A run of pytest in its own process group, killed at the end if it is still there."""
-    with (project.pytester.path / "run.txt").open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-v", *arguments],
-            cwd=project.pytester.path,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")

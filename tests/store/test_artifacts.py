@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
 from omnibench.store import artifacts
-from omnibench.store.artifacts import Artifact, is_intact, make_directories, publish, resolve, set_aside, sha256_of
+from omnibench.store.artifacts import (
+    VERIFY,
+    Artifact,
+    is_intact,
+    make_directories,
+    publish,
+    resolve,
+    set_aside,
+    sha256_of,
+)
 
 
 @pytest.fixture
@@ -32,9 +41,15 @@ def published(root: Path, content: bytes = b"content", name: str = "a/b/file.npy
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(st.binary(max_size=100))
 def test_a_published_file_is_what_its_description_says(root: Path, content: bytes) -> None:
-    """Path relative to the store, size and sha256; the partial file is gone, what lay there is replaced."""
+    """Path relative to the store, size, sha256, inode and times; the partial file is gone, what lay there replaced."""
     artifact = published(root, content)
-    assert artifact == {"path": "a/b/file.npy", "size": len(content), "sha256": sha256_of(root / "a/b/file.npy")}
+    status = (root / "a/b/file.npy").stat()
+    assert artifact == {
+        "path": "a/b/file.npy",
+        "size": len(content),
+        "sha256": sha256_of(root / "a/b/file.npy"),
+        "stat": [status.st_ino, status.st_mtime_ns, status.st_ctime_ns],
+    }
     assert (root / "a/b/file.npy").read_bytes() == content
     assert not (root / "partial").exists()
     assert is_intact(artifact, root)
@@ -104,6 +119,60 @@ def test_every_damage_is_noticed_and_set_aside(damage: Callable[[Path], object],
     assert aside.name.startswith("file.npy.damaged-")
     assert aside.exists()
     assert not (root / artifact["path"]).exists()
+
+
+def same_length(path: Path) -> None:
+    """Change the content in place, and put the time of modification back."""
+    status = path.stat()
+    path.write_bytes(b"CONTENT")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def another_file(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(b"CONTENT")
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+
+
+@pytest.mark.parametrize("damage", [same_length, another_file])
+def test_every_change_is_noticed_by_its_times(damage: Callable[[Path], object], root: Path) -> None:
+    """`stat` looks at the content of whatever was touched; `off` only sees another size."""
+    artifact = published(root)
+    damage(root / artifact["path"])
+    assert [is_intact(artifact, root, verify) for verify in VERIFY] == [False, False, True]
+    (root / artifact["path"]).write_bytes(b"longer content")
+    assert [is_intact(artifact, root, verify) for verify in VERIFY] == [False, False, False]
+    (root / artifact["path"]).unlink()
+    assert [is_intact(artifact, root, verify) for verify in VERIFY] == [False, False, False]
+
+
+def test_a_copied_store_is_intact_whatever_its_times(root: Path) -> None:
+    """Files that were copied have other inodes and times: `stat` looks at their content, once more in full."""
+    artifact = published(root)
+    path = root / artifact["path"]
+    path.with_name("copy").write_bytes(path.read_bytes())
+    path.with_name("copy").replace(path)
+    assert artifact["stat"] != [path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_ctime_ns]
+    assert all(is_intact(artifact, root, verify) for verify in VERIFY)
+
+
+def test_only_full_reads_a_file_that_nobody_touched(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The point of `stat` and `off` is that gigabytes need not be read."""
+    artifact = published(root)
+    old: Artifact = {"path": artifact["path"], "size": artifact["size"], "sha256": artifact["sha256"]}
+    read: list[Path] = []
+    original = artifacts.sha256_of
+    monkeypatch.setattr(artifacts, "sha256_of", lambda path: read.append(path) or original(path))
+    for described, verify, times in (
+        (artifact, "off", 0),
+        (artifact, "stat", 0),
+        (artifact, "full", 1),
+        (old, "stat", 1),
+    ):
+        read.clear()
+        assert is_intact(described, root, verify)
+        assert len(read) == times
 
 
 def test_a_missing_file_is_not_intact_and_nothing_to_set_aside(root: Path) -> None:

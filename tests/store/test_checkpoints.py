@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -65,12 +66,56 @@ def test_a_newer_format_is_refused(store: CheckpointStore) -> None:
     assert sorted(store.root.rglob("*")) == before
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": null}', '{"format": "new"}', "\udcff"])
-def test_a_damaged_format_is_named(store: CheckpointStore, content: str) -> None:
-    """The error says what the file should read."""
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"format": null}', '{"format": "new"}', "\udcff", '{"format": Infinity}']
+)
+def test_a_damaged_format_is_set_aside_and_written_anew(store: CheckpointStore, content: str) -> None:
+    """One broken file does not lock the results away: the database notes its format, too."""
+    with store.lease("a") as lease:
+        store.commit(lease, {"fit/a": {"n": 1}})
     (store.root / "STORE.json").write_text(content, errors="surrogateescape")
-    with pytest.raises(StoreError, match=r'STORE.json is damaged; it should read \{"format": 1\}'):
+    told: list[str] = []
+    again = CheckpointStore(store.root, notify=told.append)
+    assert again.snapshot().keys() == {"fit/a"}
+    again.close()
+    assert json.loads((store.root / "STORE.json").read_text()) == {"format": FORMAT}
+    (aside,) = store.root.glob("STORE.json.damaged-*")
+    assert aside.read_text(errors="surrogateescape") == content
+    (sentence,) = told
+    assert sentence.endswith(f"STORE.json was damaged; it was set aside as {aside.name} and written anew (format 2).")
+
+
+def test_a_newer_database_is_refused_even_when_its_format_file_is_damaged(store: CheckpointStore) -> None:
+    """What cannot be read for certain is not migrated backwards."""
+    store.close()
+    with closing(sqlite3.connect(store.root / "store" / "cache.db")) as connection:
+        connection.execute(f"PRAGMA user_version = {FORMAT + 1}")
+    (store.root / "STORE.json").write_text("{")
+    with pytest.raises(StoreError, match="newer omnibench"):
         CheckpointStore(store.root)
+
+
+def test_a_damaged_database_is_set_aside_and_rebuilt(tmp_path: Path) -> None:
+    """With its log, and said aloud; what the manifests know is there again."""
+    store = CheckpointStore(tmp_path)
+    place = store.claim(store.claim(store.root, "D", KEY), "A", KEY).relative_to(tmp_path).as_posix()
+    with store.lease("a") as lease:
+        store.commit(lease, {"fit/a": {"fit_key": "a", "directory": place}})
+    before = store.snapshot()
+    store.records.close()
+    for name in ("cache.db", "cache.db-wal", "cache.db-shm"):
+        (tmp_path / "store" / name).write_bytes(b"not a database " * 100)
+    told: list[str] = []
+    again = CheckpointStore(tmp_path, notify=told.append)
+    assert again.snapshot() == before
+    (aside,) = tmp_path.glob("store.damaged-*")
+    assert {file.name for file in aside.iterdir()} == {"cache.db", "cache.db-wal", "cache.db-shm"}
+    assert (aside / "cache.db").read_bytes().startswith(b"not a database")
+    (sentence,) = told
+    assert (
+        f"damaged (file is not a database); they were set aside as {aside.name}, and 1 records of 1 items" in sentence
+    )
+    again.close()
 
 
 def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -146,7 +191,7 @@ def test_a_commit_needs_a_valid_lease(store: CheckpointStore) -> None:
 def test_who_holds_a_lease_can_be_asked(store: CheckpointStore) -> None:
     """Without taking it, and without making a file for a key that nobody ever leased."""
     assert store.holder("a") is None
-    assert not (store.root / "leases").exists()
+    assert not (store.root / "leases" / "a.lock").exists()
     with store.lease("a"):
         assert store.holder("a") == f"process {os.getpid()} on {os.uname().nodename}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import signal
@@ -21,7 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
-from omnibench.store.records import Records, read_all
+from omnibench.store.records import DamagedStoreError, Records, read_all
+from omnibench.store.sealing import seal, unseal
 
 
 @pytest.fixture
@@ -149,20 +151,30 @@ def bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "exploded"
 
 
-def test_a_planted_pickle_is_refused_unread(records: Records, directory: Path, bomb: Path) -> None:
+def aside(directory: Path) -> list[dict[str, Any]]:
+    """What was set aside, each line of which is sealed under its record's key."""
+    lines = (directory.parent / "damaged-records.jsonl").read_text(encoding="utf-8").splitlines()
+    return [unseal(json.loads(line)["key"], line) for line in lines]
+
+
+def test_a_planted_pickle_is_set_aside_unread(records: Records, directory: Path, bomb: Path) -> None:
     """As a value, in the database or in a file, and as a key; the bulk read does not even see it (CVE-2025-69872)."""
-    records.commit({"fit/a": {}, "fit/b": {}})
+    records.commit({"fit/a": {}, "fit/b": {}, "fit/c": {}})
     payload = pickle.dumps(Bomb())
     (directory / "payload.val").write_bytes(payload)
     with database(directory) as connection:
         connection.execute("UPDATE Cache SET mode = 4, value = ? WHERE key = 'fit/a'", (payload,))
         connection.execute("UPDATE Cache SET mode = 4, value = NULL, filename = 'payload.val' WHERE key = 'fit/b'")
+    assert read_all(directory) == {"fit/c": {}}
     for key in ("fit/a", "fit/b"):
-        with pytest.raises(StoreError, match="never writes"):
-            records.get(key)
-    assert read_all(directory) == {}
+        with pytest.warns(UserWarning, match=f"the record {key} is damaged .*a pickle or a file.* set aside"):
+            assert records.get(key) is None
+        assert records.get(key) is None
+    assert [one["key"] for one in aside(directory)] == ["fit/a", "fit/b"]
+    assert aside(directory)[0]["found"] == f"X'{payload.hex().upper()}'"
     with database(directory) as connection:
-        connection.execute("UPDATE Cache SET raw = 0, key = ? WHERE key = 'fit/a'", (payload,))
+        connection.execute("UPDATE Cache SET raw = 0, key = ? WHERE key = 'fit/c'", (payload,))
+    assert read_all(directory) == {}
     with pytest.raises(StoreError, match="pickled key"):
         list(records._cache)
     assert not bomb.exists()
@@ -175,16 +187,30 @@ def test_only_text_goes_in(records: Records) -> None:
             records._cache.set(key, value)
 
 
-@pytest.mark.parametrize("damaged", ["{", "[]", "3", ""])
-def test_a_damaged_record_is_named(records: Records, directory: Path, damaged: str) -> None:
-    """Not a JSONDecodeError out of nowhere, and never a wrong record."""
-    records.commit({"fit/a": {}})
+@pytest.mark.parametrize("damaged", ["{", "[]", "3", "", '{"n": 1}', seal("fit/other", {"n": 1}), 3, b"{}"])
+def test_a_damaged_record_is_set_aside(records: Records, directory: Path, damaged: object) -> None:
+    """Said once, kept for looking at, and none from then on: not a JSONDecodeError, and never a wrong record."""
+    records.commit({"fit/a": {}, "fit/b": {"n": 2}})
     with database(directory) as connection:
-        connection.execute("UPDATE Cache SET value = ?", (damaged,))
-    with pytest.raises(StoreError, match=r"the record 'fit/a' .* is damaged"):
-        records.get("fit/a")
-    with pytest.raises(StoreError, match=r"the record 'fit/a' .* is damaged"):
-        read_all(directory)
+        connection.execute("UPDATE Cache SET value = ? WHERE key = 'fit/a'", (damaged,))
+        (found,) = connection.execute("SELECT quote(value) FROM Cache WHERE key = 'fit/a'").fetchone()
+    noticed: list[str] = []
+    assert read_all(directory, noticed.append) == {"fit/b": {"n": 2}}
+    assert noticed == ["fit/a"]
+    with pytest.warns(UserWarning, match=r"the record fit/a is damaged .*set aside in damaged-records\.jsonl"):
+        assert records.get("fit/a") is None
+    assert [(one["key"], one["found"]) for one in aside(directory)] == [("fit/a", found)]
+    assert stat.S_IMODE((directory.parent / "damaged-records.jsonl").stat().st_mode) == 0o600
+    assert records.get("fit/a") is None
+    records.commit({"fit/a": {"n": 3}})
+    assert records.get("fit/a") == {"n": 3}
+
+
+def test_adding_does_not_overwrite(records: Records) -> None:
+    """It writes what is not there and leaves what is."""
+    records.commit({"a": {"n": 1}})
+    records.add({"a": {"n": 2}, "b": {"n": 2}})
+    assert records.all() == {"a": {"n": 1}, "b": {"n": 2}}
 
 
 def test_a_record_survives_the_death_of_its_writer(directory: Path) -> None:
@@ -255,21 +281,17 @@ def test_a_commit_into_a_removed_database_is_refused(directory: Path, replaced: 
         other.close()
 
 
-def test_a_damaged_database_is_set_aside_and_said_aloud(directory: Path) -> None:
-    """What is no database any more is kept for looking at, and a new one takes its place."""
+def test_a_damaged_database_is_an_error_of_its_own(directory: Path) -> None:
+    """Whoever opens the store sets it aside and rebuilds it; here it is left as it is."""
     with closing(Records(directory)) as records:
         records.commit({"fit/a": {}})
     for file in directory.iterdir():
         file.write_bytes(b"not a database " * 100)
-    with pytest.raises(StoreError, match="cannot be read"):
-        read_all(directory)
-    with pytest.warns(UserWarning, match=r"damaged .* set aside as store\.damaged-"):
-        records = Records(directory)
-    assert read_all(directory) == {}
-    records.commit({"fit/b": {}})
-    records.close()
-    (aside,) = directory.parent.glob("store.damaged-*")
-    assert (aside / "cache.db").read_bytes().startswith(b"not a database")
+    for opening in (read_all, Records):
+        with pytest.raises(DamagedStoreError, match="are damaged"):
+            opening(directory)
+    assert (directory / "cache.db").read_bytes().startswith(b"not a database")
+    assert [one.name for one in directory.parent.iterdir()] == ["store"]
 
 
 def test_a_place_that_cannot_be_opened_is_named(tmp_path: Path) -> None:

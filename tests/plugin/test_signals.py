@@ -1,0 +1,168 @@
+"""Being asked to stop: the first signal lets a phase finish, the second does not, nobody is left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from projects import Project
+from runs import guests_of, nobody_left, started, told, wait_until
+
+from omnibench import open_store
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+
+PLAN = 'plan.add_algorithm(Slow, {{"seconds": {}, "tag": Grid([1, 2])}})'
+
+
+def statuses(project: Project) -> list[str]:
+    store = open_store(project.pytester.path / "checkpoints")
+    return sorted(record["status"] for record in store.items().values())
+
+
+def recorded_fits(project: Project) -> int:
+    store = open_store(project.pytester.path / "checkpoints")
+    return sum(key.startswith("fit/") for key in store.records())
+
+
+@pytest.mark.parametrize(("workers", "number"), [("0", signal.SIGINT), ("2", signal.SIGTERM)])
+def test_first_signal_lets_the_phase_finish(project: Project, workers: str, number: signal.Signals) -> None:
+    """The Fit in progress is finished and recorded, the items are interrupted, and the next run fits only the rest."""
+    project.bench(plan=PLAN.format(2.0))
+    with started(project, "-n", workers) as run:
+        wait_until(lambda: project.count_fits("begin-") >= max(1, int(workers)))
+        run.send_signal(number)
+        wait_until(lambda: run.poll() is not None, 30)
+        assert run.returncode == 2
+        wait_until(lambda: nobody_left(project), 10)
+    assert f"{number.name}: stopping; " in told(project)
+    begun = project.count_fits("begin-")
+    assert recorded_fits(project) == begun == project.count_fits("fit-")
+    assert statuses(project) == sorted(["interrupted"] * begun + ["pending"] * (4 - begun))
+    again = project.run()
+    assert again.parse_summary_nouns(again.stdout.lines) == {"passed": 4}
+    assert project.count_fits("begin-") == 4
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_phase_that_takes_longer_than_the_grace_is_given_up(project: Project, workers: str) -> None:
+    """Its guest is ended, the item is recorded as interrupted, and nothing of the phase is recorded."""
+    project.bench(plan=PLAN.format(600.0))
+    with started(project, "-n", workers, "--omnirec-grace=1s") as run:
+        wait_until(lambda: project.count_fits("begin-") >= max(1, int(workers)))
+        run.terminate()
+        wait_until(lambda: run.poll() is not None, 30)
+        wait_until(lambda: nobody_left(project), 10)
+    assert statuses(project).count("interrupted") == project.count_fits("begin-")
+    assert recorded_fits(project) == 0
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_second_signal_stops_at_once(project: Project, workers: str) -> None:
+    """However long the grace period is; no worker and no guest is left, and every begun item counts as interrupted."""
+    project.bench(plan=PLAN.format(600.0))
+    with started(project, "-n", workers, "--omnirec-grace=1h") as run:
+        wait_until(lambda: project.count_fits("begin-") >= max(1, int(workers)))
+        run.send_signal(signal.SIGINT)
+        wait_until(lambda: "SIGINT: stopping" in told(project))
+        run.send_signal(signal.SIGINT)
+        wait_until(lambda: run.poll() is not None, 30)
+        wait_until(lambda: nobody_left(project), 10)
+    assert recorded_fits(project) == 0
+    assert statuses(project).count("interrupted") >= 1
+
+
+def test_ctrl_c_reaches_the_whole_group_and_still_counts_once(project: Project) -> None:
+    """A terminal sends SIGINT to controller, workers and guests at once: that is one request to stop."""
+    project.bench(plan=PLAN.format(2.0))
+    with started(project, "-n", "2") as run:
+        wait_until(lambda: project.count_fits("begin-") >= 2)
+        os.killpg(run.pid, signal.SIGINT)
+        wait_until(lambda: run.poll() is not None, 30)
+    assert recorded_fits(project) == project.count_fits("begin-") == 2
+
+
+def test_stopping_while_waiting_for_another_run(project: Project) -> None:
+    """A worker that waits for another run's item stops as well, and leaves the item to it."""
+    project.bench(plan='plan.add_algorithm(Slow, {"seconds": 600.0})')
+    with started(project, "-k", "fold_0") as first:
+        wait_until(lambda: project.count_fits("begin-") >= 1)
+        with started(project, "-k", "fold_0", "-n", "1", output="second.txt") as second:
+            wait_until(lambda: "waiting for process" in told(project, "second.txt"))
+            second.terminate()
+            assert second.wait(timeout=30) == 2
+        assert first.poll() is None
+        assert statuses(project)[-1] == "running"
+
+
+def test_a_script_stops_in_the_same_way(project: Project) -> None:
+    """run_omnirec ends with KeyboardInterrupt after the phase, with its item recorded as interrupted."""
+    project.bench(plan=PLAN.format(2.0))
+    project.pytester.makepyfile(
+        script="""
+        from bench_tiny import *
+        if __name__ == "__main__":
+            try:
+                run_omnirec(data, plan, Evaluator(NDCG(10)))
+            except KeyboardInterrupt as stopped:
+                print("ended:", stopped)
+        """
+    )
+    with started(project, program=["-u", "script.py"]) as run:
+        wait_until(lambda: project.count_fits("begin-") >= 1)
+        run.terminate()
+        run.wait(timeout=30)
+    assert "ended: stopped by SIGTERM" in told(project)
+    assert recorded_fits(project) == 1
+    assert "interrupted" in statuses(project)
+
+
+@pytest.mark.parametrize("victim", ["guest", "worker"])
+def test_sudden_death_is_the_items_failure(project: Project, victim: str) -> None:
+    """A guest or a worker that is killed (by the OOM killer, say) fails its item; the others are computed.
+
+    The failure is recorded with the death counted, and finished items stay finished.
+    """
+    project.bench(plan='plan.add_algorithm(Popular); plan.add_algorithm(Slow, {"seconds": 3.0})')
+    with started(project, "-n", "1") as run:
+        wait_until(lambda: project.count_fits("begin-") == 1)
+        (guest,) = guests_of(project)
+        parent = int(re.findall(r"PPid:\s+(\d+)", Path(f"/proc/{guest}/status").read_text())[0])
+        os.kill(guest if victim == "guest" else parent, signal.SIGKILL)
+        wait_until(lambda: run.poll() is not None)
+        assert run.returncode == 1
+    assert "1 failed, 3 passed" in told(project)
+    store = open_store(project.pytester.path / "checkpoints")
+    ((name, message),) = store.failed.items()
+    assert "was killed by SIGKILL" in message if victim == "guest" else "crashed while running" in message
+    assert store.find(name)["deaths"] == 1
+    assert len(store.completed) == 3
+    again = project.run()
+    assert again.parse_summary_nouns(again.stdout.lines) == {"passed": 1, "cached": 3}
+
+
+def test_items_that_keep_dying_are_left_alone(project: Project) -> None:
+    """After --omnirec-max-attempts deaths in a row the failure is told again without running anything."""
+    project.bench(plan="plan.add_algorithm(Dying)")
+    for _ in range(2):
+        project.run("-k", "fold_0", "--omnirec-max-attempts=2").assert_outcomes(failed=1, deselected=1)
+    log = project.pytester.path / "checkpoints" / "err.log"
+    before = log.read_text()
+    third = project.run("-k", "fold_0", "--omnirec-max-attempts=2")
+    third.assert_outcomes(failed=1, deselected=1)
+    third.stdout.fnmatch_lines(["*its process died 2 times in a row, so it is not tried again*SIGSEGV*"])
+    assert log.read_text() == before
+    project.run("-k", "fold_0", "--omnirec-max-attempts=3").assert_outcomes(failed=1, deselected=1)
+    assert log.read_text() != before
+
+
+def test_phase_that_takes_too_long_fails(project: Project) -> None:
+    """--omnirec-timeout ends the guest of a phase that hangs; the next item gets a fresh one."""
+    project.bench(plan='plan.add_algorithm(Slow, {"seconds": 600.0}); plan.add_algorithm(Popular)')
+    result = project.run("-k", "fold_0", "--omnirec-timeout=2s")
+    result.assert_outcomes(failed=1, passed=1, deselected=2)
+    result.stdout.fnmatch_lines(["*Fit failed: *was ended because it took more than 2 s (--omnirec-timeout)*"])

@@ -1,0 +1,191 @@
+"""The logbook: entries that are written when there is time, and that no result depends on."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omnibench.store import logbook
+from omnibench.store.logbook import LogBook
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a?b#c" / "logs.db"
+
+
+@pytest.fixture
+def book(path: Path) -> LogBook:
+    path.parent.mkdir()
+    return LogBook(path, "run", "worker")
+
+
+def entries(path: Path, columns: str = "message") -> list[Any]:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(f"SELECT {columns} FROM logs ORDER BY id").fetchall()
+    return [row[0] if len(row) == 1 else row for row in rows]
+
+
+def test_what_is_added_is_written_when_it_is_flushed(book: LogBook, path: Path) -> None:
+    """Not before: whoever adds does not wait for a disk. Nothing to write makes no file."""
+    book.flush()
+    book.add(logging.WARNING, "omnibench", "careful", "D/A")
+    assert not path.exists()
+    book.flush()
+    book.flush()
+    columns = "id, run, worker, item, level, level_name, logger, message"
+    assert entries(path, columns) == [(1, "run", "worker", "D/A", 30, "WARNING", "omnibench", "careful")]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entries(path, "time")[0])
+
+
+def test_ids_go_on_after_entries_were_removed(book: LogBook, path: Path) -> None:
+    """So that who follows by the last id misses nothing."""
+    book.add(20, "omnibench", "one")
+    book.flush()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM logs")
+    book.add(20, "omnibench", "two")
+    book.flush()
+    assert entries(path, "id, item, message") == [(2, None, "two")]
+
+
+@pytest.mark.parametrize(
+    "message", ["", "several\nlines", "half \udcff character", "zero \0 byte", "日本", "'; DROP TABLE logs"]
+)
+def test_any_message_is_kept(message: str, book: LogBook, path: Path) -> None:
+    """Half characters are written as JSON would write them."""
+    book.add(20, "omnibench", message)
+    book.flush()
+    assert entries(path) == [message.replace("\udcff", "\\udcff")]
+    assert book.lost == 0
+
+
+def test_lines_of_a_guest_become_entries(book: LogBook, path: Path) -> None:
+    """One each, whatever bytes they hold."""
+    book.add_lines(logging.INFO, "guest.stdout", b"one\n\xff two\r\n\nthree", "D/A")
+    book.flush()
+    assert entries(path) == ["one", "\ufffd two", "", "three"]
+
+
+def test_a_guest_that_talks_without_end_is_cut_short(
+    book: LogBook, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By item: the last entry of each says where the rest is; what omnibench itself says is not counted."""
+    monkeypatch.setattr(logbook, "_MOST_LINES", 3)
+    for item in ("A", "B"):
+        for _ in range(5):
+            book.add_lines(20, "guest.stdout", b"line\nline\n", item)
+    book.add(20, "omnibench", "A is done", "A")
+    book.flush()
+    end = "... more of this item's lines are in out.log and err.log only"
+    assert entries(path, "item, message") == [
+        *(("A", text) for text in ("line", "line", end)),
+        *(("B", text) for text in ("line", "line", end)),
+        ("A", "A is done"),
+    ]
+
+
+def test_a_damaged_log_is_set_aside(book: LogBook, path: Path) -> None:
+    """It is kept for looking at, and the new entries are in a new one."""
+    path.write_bytes(b"not a database " * 1000)
+    path.with_name("logs.db-wal").write_bytes(b"stale")
+    book.add(20, "omnibench", "goes on")
+    book.flush()
+    assert (entries(path), book.lost) == (["goes on"], 0)
+    (aside,) = path.parent.glob("logs.db.damaged-*")
+    assert aside.read_bytes().startswith(b"not a database")
+
+
+def test_a_log_that_breaks_in_the_middle_is_set_aside(book: LogBook, path: Path) -> None:
+    """Also when its first page is as it should be."""
+    for number in range(200):
+        book.add(20, "omnibench", f"{number} " + "x" * 1000)
+    book.flush()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(bytes(content))
+    book.add(20, "omnibench", "goes on")
+    book.flush()
+    assert (entries(path), book.lost) == (["goes on"], 0)
+    assert len(list(path.parent.glob("logs.db.damaged-*"))) == 1
+
+
+def test_entries_that_cannot_be_written_are_counted(book: LogBook, path: Path) -> None:
+    """No error for whoever computes; the next ones are written when there is a place for them again."""
+    path.mkdir()
+    for _ in range(3):
+        book.add(20, "omnibench", "lost")
+    book.flush()
+    assert book.lost == 3
+    path.rmdir()
+    book.add(20, "omnibench", "kept")
+    book.flush()
+    assert (entries(path), book.lost) == (["kept"], 3)
+
+
+def test_a_log_whose_disk_is_full_is_not_damaged(book: LogBook, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was in it stays in it."""
+    book.add(20, "omnibench", "before")
+    book.flush()
+
+    def small(*given: Any, **named: Any) -> sqlite3.Connection:
+        connection = original(*given, **named)
+        connection.execute("PRAGMA max_page_count = 4")
+        return connection
+
+    original = sqlite3.connect
+    with monkeypatch.context() as full:
+        full.setattr(sqlite3, "connect", small)
+        book.add(20, "omnibench", "x" * 100_000)
+        book.flush()
+    assert (entries(path), book.lost) == (["before"], 1)
+    assert list(path.parent.glob("*.damaged-*")) == []
+
+
+def test_threads_add_and_flush_at_once(book: LogBook, path: Path) -> None:
+    """Every entry is written once."""
+
+    def add(name: str) -> None:
+        for number in range(50):
+            book.add(20, "omnibench", f"{name}{number}")
+            if number % 10 == 0:
+                book.flush()
+
+    threads = [threading.Thread(target=add, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    book.flush()
+    assert sorted(entries(path)) == sorted(f"{name}{number}" for name in "abc" for number in range(50))
+
+
+def test_processes_write_at_once(book: LogBook, path: Path) -> None:
+    """Workers of one run share the file."""
+    code = """
+import sys
+from pathlib import Path
+from omnibench.store.logbook import LogBook
+book = LogBook(Path(sys.argv[1]), "run", sys.argv[2])
+for number in range(20):
+    book.add(20, "omnibench", f"{number}")
+    book.flush()
+assert book.lost == 0
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(path), name]) for name in "abc"]
+    for number in range(20):
+        book.add(20, "omnibench", f"{number}")
+        book.flush()
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert book.lost == 0
+    for name in ("a", "b", "c", "worker"):
+        assert [m for w, m in entries(path, "worker, message") if w == name] == [str(number) for number in range(20)]

@@ -1,0 +1,222 @@
+"""Workers: seen while they live, stopped or not, and seen to be gone when they are."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omnibench.errors import StoreError
+from omnibench.query import Store
+from omnibench.store import CheckpointStore, workers
+from omnibench.store.workers import Worker
+
+WORKER = """
+import sys
+from omnibench.store import CheckpointStore
+from omnibench.store.workers import Worker
+store = CheckpointStore(sys.argv[1])
+worker = Worker(store, "run-1", "gw0")
+worker.at("D/A", "Fit")
+worker.log.add(20, "omnibench", "begins", "D/A")
+print(worker.id, flush=True)
+sys.stdin.read()
+worker.end()
+store.close()
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[CheckpointStore]:
+    opened = CheckpointStore(tmp_path / "checkpoints")
+    yield opened
+    opened.close()
+
+
+@contextmanager
+def working(store: CheckpointStore, name: str = "main") -> Iterator[Worker]:
+    worker = Worker(store, "run-1", name)
+    try:
+        yield worker
+    finally:
+        worker.end()
+
+
+@contextmanager
+def working_elsewhere(root: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Another process is a worker until its stdin is closed."""
+    command = [sys.executable, "-c", WORKER, str(root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process, process.stdout.readline().strip()
+        process.kill()
+
+
+def until(what: Callable[[], Any], seconds: float = 30) -> Any:
+    """Return what a question is answered with as soon as that is something."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+    return found
+
+
+def seen(store: CheckpointStore, worker: str) -> dict[str, Any]:
+    """Return what anybody can ask the store about a worker."""
+    found = {one["id"]: one for one in Store(store.root).workers(active=False)}
+    return found.get(worker, {})
+
+
+def logged(store: CheckpointStore) -> list[str]:
+    """Return the messages in the log, none while the log is being made."""
+    with closing(sqlite3.connect(store.root / "logs.db")) as connection, suppress(sqlite3.OperationalError):
+        return [message for (message,) in connection.execute("SELECT message FROM logs")]
+    return []
+
+
+def test_a_worker_is_seen_from_its_beginning_to_its_end(store: CheckpointStore) -> None:
+    """What it is at, what it has done, and that it has ended."""
+    with working(store, "gw3") as worker:
+        assert worker.id.startswith("run-1.gw3.")
+        first = until(lambda: seen(store, worker.id))
+        assert (first["pid"], first["host"], first["run"]) == (os.getpid(), os.uname().nodename, "run-1")
+        assert (first["alive"], first["ended"], first["item"], first["completed"]) == (True, None, None, 0)
+        worker.at("D/A", "Fit")
+        until(lambda: seen(store, worker.id)["phase"] == "Fit")
+        worker.completed()
+        worker.at(None)
+        until(lambda: seen(store, worker.id)["completed"] == 1)
+    last = seen(store, worker.id)
+    assert (last["alive"], last["item"], last["phase"], last["completed"]) == (False, None, None, 1)
+    assert last["ended"] >= last["started"]
+    assert Store(store.root).workers() == []
+
+
+def test_the_heart_beats(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while nothing changes."""
+    monkeypatch.setattr(workers, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(workers, "_FLUSH_SECONDS", 0.05)
+    with working(store) as worker:
+        first = until(lambda: seen(store, worker.id))["heartbeat"]
+        until(lambda: seen(store, worker.id)["heartbeat"] > first)
+
+
+def test_the_log_is_flushed_while_it_works_and_when_it_ends(store: CheckpointStore) -> None:
+    """Somebody who follows sees what happens; the last words are not lost."""
+    with working(store) as worker:
+        worker.log.add(20, "omnibench", "begins", "D/A")
+        until(lambda: logged(store))
+        worker.log.add(20, "omnibench", "ends", "D/A")
+    assert [(one["message"], one["worker"]) for one in Store(store.root).logs()] == [
+        ("begins", worker.id),
+        ("ends", worker.id),
+    ]
+
+
+def test_ending_twice_is_no_error_and_leaves_no_thread(store: CheckpointStore) -> None:
+    """Whoever closes, closes."""
+    worker = Worker(store, "run-1")
+    worker.end()
+    worker.end()
+    assert [one.name for one in threading.enumerate() if one.name == "omnibench-heartbeat"] == []
+
+
+def test_a_killed_worker_is_not_alive(store: CheckpointStore) -> None:
+    """At once, with no time-out: its last record says what it was at."""
+    with working_elsewhere(store.root) as (process, worker):
+        until(lambda: seen(store, worker).get("item"))
+        assert seen(store, worker)["alive"]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        found = seen(store, worker)
+        assert (found["alive"], found["ended"], found["item"], found["phase"]) == (False, None, "D/A", "Fit")
+        assert Store(store.root).workers() == []
+
+
+def test_a_stopped_worker_is_alive(store: CheckpointStore) -> None:
+    """Somebody's Ctrl-Z is not a death, however old its heartbeat gets."""
+    with working_elsewhere(store.root) as (process, worker):
+        until(lambda: seen(store, worker))
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        assert seen(store, worker)["alive"]
+        process.send_signal(signal.SIGCONT)
+        _, told = process.communicate("", timeout=30)
+        assert (process.returncode, told) == (0, None)
+        assert (seen(store, worker)["alive"], bool(seen(store, worker)["ended"])) == (False, True)
+
+
+def test_two_workers_of_one_name_are_two(store: CheckpointStore) -> None:
+    """A crashed worker's successor may be called like it."""
+    with working(store, "gw0") as one, working(store, "gw0") as other:
+        assert until(lambda: len(Store(store.root).workers()) == 2)
+        assert one.id != other.id
+
+
+def test_a_lock_outside_of_the_store_proves_no_life(store: CheckpointStore) -> None:
+    """A record that points elsewhere is not believed, and nothing there is opened."""
+    with working(store) as worker:
+        until(lambda: seen(store, worker.id))
+    record = store.records.get(f"worker/{worker.id}")
+    assert record is not None
+    (store.root.parent / "lock").write_text("")
+    with store.lease("a"):
+        for lock, alive in (("leases/a.lock", True), ("../lock", False), (str(store.root.parent / "lock"), False)):
+            store.records.commit({f"worker/{worker.id}": {**record, "ended": None, "lock": lock}})
+            assert seen(store, worker.id)["alive"] is alive
+
+
+def test_a_heart_goes_on_after_it_could_not_be_written(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is out of reach for a moment costs a beat, not the worker."""
+    monkeypatch.setattr(workers, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(workers, "_FLUSH_SECONDS", 0.05)
+    place, note = store.root / "store", store.records.note
+    beats: list[int] = []
+    monkeypatch.setattr(store.records, "note", lambda records: beats.append(1) or note(records))
+    with working(store) as worker:
+        until(lambda: seen(store, worker.id))
+        place.rename(place.with_name("moved"))
+        worker.at("D/A", "Fit")
+        before = len(beats)
+        until(lambda: len(beats) > before + 2)
+        place.with_name("moved").rename(place)
+        until(lambda: seen(store, worker.id)["item"] == "D/A")
+
+
+def test_a_note_from_a_thread_that_cannot_open_the_database_is_a_store_error(store: CheckpointStore) -> None:
+    """Not SQLite's own error, which would end the heartbeat of a worker for good."""
+    place = store.root / "store"
+    caught: list[BaseException] = []
+
+    def note() -> None:
+        try:
+            store.records.note({"worker/a": {}})
+        except BaseException as error:
+            caught.append(error)
+
+    place.rename(place.with_name("moved"))
+    thread = threading.Thread(target=note)
+    thread.start()
+    thread.join()
+    place.with_name("moved").rename(place)
+    assert [isinstance(error, StoreError) for error in caught] == [True], caught
+
+
+def test_notes_of_one_thread_leave_the_others_durable(store: CheckpointStore) -> None:
+    """Waiting for the disk is given up for heartbeats only."""
+    with working(store) as worker:
+        until(lambda: seen(store, worker.id))
+        assert store.records._cache._sql("PRAGMA synchronous").fetchone() == (2,)
+    with closing(sqlite3.connect(store.root / "store" / "cache.db")) as connection:
+        settings = dict(connection.execute("SELECT key, value FROM Settings").fetchall())
+    assert settings["sqlite_synchronous"] == 2
