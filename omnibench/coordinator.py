@@ -135,7 +135,7 @@ class Coordinator:
             StoreError: The store cannot be written.
         """
         place = directory or Path.cwd()
-        self.store.records.add(opening_records(self.run_id, items, states, self.policy, place))
+        self.store.register(opening_records(self.run_id, items, states, self.policy, place))
         self._run_noted = True
         self.worker.log.add(logging.INFO, "omnibench", f"run {self.run_id}: {count(states)}")
 

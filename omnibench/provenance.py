@@ -35,7 +35,7 @@ def provenance(directory: Path) -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "command": sys.argv,
-        "directory": str(directory),
+        "cwd": str(directory),
         "versions": versions,
         "git": _git(directory),
     }

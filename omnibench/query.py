@@ -20,7 +20,7 @@ from omnibench.store.logbook import NAME as LOGS
 from omnibench.store.records import read_all
 from omnibench.store.recovery import artifacts_of
 from omnibench.store.sealing import Record
-from omnibench.store.views import VIEWS
+from omnibench.store.views import create_views
 from omnibench.survey import DONE, FAILED, INTERRUPTED, PENDING
 from omnibench.why import expanded, explain, recipes_of
 
@@ -147,7 +147,16 @@ class Store:
 
     def results(self) -> pd.DataFrame:
         """Return one row per metric of each done item: item, dataset, algorithm, fold, metric, value."""
-        return self.sql("SELECT item, dataset, algorithm, fold, metric, value FROM metrics ORDER BY item, metric")
+        import pandas as pd
+
+        rows = [
+            {**{name: record[name] for name in ("item", "dataset", "algorithm", "fold")}, "metric": label, **metric}
+            for key, record in self.records().items()
+            if key.startswith("item/") and record["status"] == DONE
+            for label, metric in record["metrics"].items()
+        ]
+        columns = ["item", "dataset", "algorithm", "fold", "metric", "value"]
+        return pd.DataFrame(rows, columns=columns).sort_values(["item", "metric"], ignore_index=True)
 
     def phases(self) -> pd.DataFrame:
         """Return what each finished phase cost.
@@ -215,6 +224,8 @@ class Store:
                 connection.row_factory = sqlite3.Row
                 return [dict(row) for row in connection.execute(query, (since_id, min_level, name, name, limit))]
         except sqlite3.Error as error:
+            if "no such table" in str(error):  # somebody is making it right now
+                return []
             raise StoreError(f"{path} cannot be read ({error}).") from error
 
     def find(self, item: str) -> Record:
@@ -232,8 +243,9 @@ class Store:
         found = [one for one in items.values() if item and one["fit_key"].startswith(item)]
         if len(found) == 1:
             return found[0]
-        trouble = f"{len(found)} items have keys that begin so" if found else f"no item{nearest(item, items) or ''}"
-        raise StoreError(f"{item!r}: {trouble}. `omnibench status --all` lists them.")
+        trouble = f"{len(found)} items have keys that begin so" if found else "there is no such item"
+        guess = "" if found else nearest(item, items)
+        raise StoreError(f"{item!r}: {trouble}{guess or '.'} `omnibench status --all` lists them.")
 
     def files(self, item: str) -> list[Path]:
         """Return the files that an item's records name: model, predictions, per-user metrics."""
@@ -253,8 +265,10 @@ class Store:
             StoreError: No record names it.
         """
         place = Path(os.path.abspath(path))
-        for record in self.records().values():
-            if "item" in record and any(self.root / artifact["path"] == place for artifact in artifacts_of(record)):
+        for key, record in self.records().items():
+            if any(self.root / artifact["path"] == place for artifact in artifacts_of(record)):
+                if key.startswith("data/"):
+                    raise StoreError(f"{str(place)!r} belongs to the dataset {record['name']}, not to one item.")
                 return str(record["item"])
         raise StoreError(f"no item's record names {str(place)!r}.")
 
@@ -316,21 +330,24 @@ class Store:
     def sql(self, query: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:
         """Return the rows of a query over the views ``items, phases, metrics, files, datasets, runs, workers``.
 
+        They are made of the records that are sound, in memory: nothing that the query does reaches the store.
+
         Raises:
-            StoreError: The query or the database is broken.
+            StoreError: The query is broken, or the records cannot be read.
         """
         import pandas as pd
 
-        place = f"{(self.root / 'store' / 'cache.db').as_uri()}?mode=ro"
+        rows = [(key, json.dumps(record)) for key, record in self.records().items()]
         try:
-            with closing(sqlite3.connect(place, uri=True, timeout=30)) as connection:
-                for name, select in VIEWS.items():  # a store that nobody has migrated yet has none of its own
-                    connection.execute(f'CREATE TEMP VIEW "{name}" AS {select}')
+            with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+                connection.execute("CREATE TABLE Cache (key TEXT PRIMARY KEY, raw INT, mode INT, value TEXT)")
+                connection.executemany("INSERT INTO Cache VALUES (?, 1, 1, ?)", rows)
+                create_views(connection)
                 cursor = connection.execute(query, tuple(parameters))
                 names = [column[0] for column in cursor.description or ()]
                 return pd.DataFrame(cursor.fetchall(), columns=names)
         except sqlite3.Error as error:
-            raise StoreError(f"the records in {self.root} cannot answer {query!r} ({error}).") from error
+            raise StoreError(f"{query!r} cannot be answered ({error}).") from error
 
 
 _STATUSES = (DONE, FAILED, INTERRUPTED, RUNNING, PENDING)

@@ -53,15 +53,22 @@ class Stopping:
         self.on_second = on_second
         self._deadline = 0.0
         self._in_phase = ""
+        self._depth = 0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread() and not self._before:
-            for number in _SIGNALS:
-                self._before[number] = signal.signal(number, self._heard)
+        self._depth += 1
+        if self._depth == 1:
+            self.reason = ""  # what was stopped earlier may run again
+            if threading.current_thread() is threading.main_thread():
+                for number in _SIGNALS:
+                    self._before[number] = signal.signal(number, self._heard)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
         for number, handler in self._before.items():
             if handler is not None:  # None: it was set outside of Python, and cannot be put back
                 signal.signal(number, handler)

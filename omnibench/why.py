@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omnibench.experiment import Experiment
+from omnibench.keys import canonical
 from omnibench.store.sealing import Record
 from omnibench.survey import Columns, Get, eval_keys
 
@@ -75,8 +76,6 @@ def differences(old: Any, new: Any, place: str = "") -> list[tuple[str, Any, Any
         new: Likewise.
         place: What to put before the places.
     """
-    if old == new and type(old) is type(new):
-        return []
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         found = []
         for name in [*old, *(name for name in new if name not in old)]:
@@ -88,7 +87,8 @@ def differences(old: Any, new: Any, place: str = "") -> list[tuple[str, Any, Any
         for position, (one, other) in enumerate(zip(old, new, strict=True)):
             found += differences(one, other, f"{place}[{position}]")
         return found
-    return [(place, old, new)]
+    # As keys see it: 1 is not 1.0, and True is not 1.
+    return [] if canonical(old) == canonical(new) else [(place, old, new)]
 
 
 def expanded(identity: Any, recipes: Mapping[str, Any]) -> dict[str, Any]:

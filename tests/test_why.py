@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omnibench import NDCG, ExperimentPlan, LensKit, MakeImplicit, UserHoldout, from_frame
@@ -51,6 +51,8 @@ plain = st.recursive(
 
 
 @given(plain, plain)
+@example({"k": 1}, {"k": 1.0})
+@example([True], [1])
 def test_what_differs_is_found_and_nothing_else(old: Any, new: Any) -> None:
     """Exactly when the two are written differently: a key keeps 1, 1.0 and True apart, and so does this."""
     written = [json.dumps(one, sort_keys=True) for one in (old, new)]
@@ -118,11 +120,9 @@ def test_another_recipe_is_shown_and_not_its_digest() -> None:
     one, other = experiment(threshold=2), experiment(threshold=3)
     records = {f"fit/{other.fit_key}": fitted(other)}
     assert f'"{other.dataset.key[:50]}' in explain(one.recorded_identity, one.fit_key, records)
-    for known in (
-        (records | recipe(one) | recipe(other), {}),
-        (records, {o.dataset.key: json.loads(json.dumps(o.dataset.identity)) for o in (one, other)}),
-    ):
-        (difference,) = explain(one.recorded_identity, one.fit_key, *known).splitlines()[1:]
+    identities = {each.dataset.key: json.loads(json.dumps(each.dataset.identity)) for each in (one, other)}
+    for known, more in ((records | recipe(one) | recipe(other), {}), (records, identities)):
+        (difference,) = explain(one.recorded_identity, one.fit_key, known, more).splitlines()[1:]
         assert difference.startswith("  dataset.")
         assert difference.endswith("3 -> 2")
 

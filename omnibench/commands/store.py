@@ -139,8 +139,8 @@ def reset(given: argparse.Namespace) -> int:
 def rebuild(given: argparse.Namespace) -> int:
     """Put records back from the manifests beside the files, where the database lacks them."""
     root = Path(given.store)
-    if not root.is_dir():
-        raise OmnibenchError(f"there is no directory {str(root)!r}.")
+    if not (root / "STORE.json").exists() and not (root / "store").exists():
+        raise OmnibenchError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")
     with leases.alone(root / PRESENCE):
         records, told = recovery.open_records(root)
         try:

@@ -24,8 +24,9 @@ from omnibench.runners.guest.base import end_with_parent
 from omnibench.runners.pool import Environments, available_cores
 from omnibench.runs import new_run_id, require, throwaway
 from omnibench.stopping import StoppedError, Stopping
+from omnibench.store.damage import DamagedStoreError
 from omnibench.store.leases import Workspace
-from omnibench.store.records import DamagedStoreError, read_all
+from omnibench.store.records import read_all
 from omnibench.store.sealing import Record
 from omnibench.survey import DONE, FAILED, State, count, is_begun, look_up
 

@@ -15,9 +15,10 @@ from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.store import artifacts, leases, manifests, recovery
 from omnibench.store.artifacts import Artifact
+from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.leases import Lease, Workspace
-from omnibench.store.records import DamagedStoreError, Records, ReplacedStoreError, read_all
+from omnibench.store.records import Records, read_all
 from omnibench.store.sealing import Record
 
 PRESENCE = "leases/store.lock"
@@ -82,6 +83,12 @@ class CheckpointStore:
     def lifeline(self) -> str:
         """The lock file, relative to the root, that is held for as long as this process lives."""
         return self._workspace.lock.relative_to(self.root).as_posix()
+
+    def register(self, records: Mapping[str, Record]) -> None:
+        """Commit those records that are not there yet; what belongs to no item is repeated in the root's manifest."""
+        self.records.add(records)
+        homeless = {key: record for key, record in records.items() if key.startswith(("run/", "recipe/"))}
+        manifests.append(self.root, self.root, homeless)
 
     def snapshot(self) -> dict[str, Record]:
         """Return every record that is sound, in one read; a damaged database is set aside and rebuilt first."""
@@ -166,10 +173,10 @@ class CheckpointStore:
 
         try:
             self.records.commit(stamped, gone, check)
-        except ReplacedStoreError:
-            if not (self.root / "store" / "cache.db").exists():
+        except (ReplacedStoreError, DamagedStoreError) as error:
+            if isinstance(error, ReplacedStoreError) and not (self.root / "store" / "cache.db").exists():
                 raise
-            # Another process found the database damaged and rebuilt it meanwhile.
+            # It broke while it was open, or another process found it broken and has rebuilt it meanwhile.
             self.records.close()
             self.records = self._open_records()
             self.records.commit(stamped, gone, check)

@@ -77,9 +77,11 @@ def _collect(
     known = records.all()
     found = Collected()
     gone: dict[str, Record] = {}
+    begun = {record.get("fit_key") for key, record in known.items() if key.startswith(("fit/", "predict/"))}
     for key, record in known.items():
         dropped = key.startswith("old/") and (kept or not record["kept"])
         never_begun = key.startswith("item/") and record["status"] == "pending" and not record["generation"]
+        never_begun = never_begun and record["fit_key"] not in begun
         if dropped or (planned and never_begun):
             gone[key] = record
     found.records = sorted(gone)

@@ -12,16 +12,23 @@ import sqlite3
 import tempfile
 import threading
 import time
-import uuid
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import diskcache
 
 from omnibench.errors import StoreError
+from omnibench.store.damage import (
+    DamagedStoreError,
+    ReplacedStoreError,
+    check_content,
+    check_header,
+    is_damage,
+    primary_code,
+)
 from omnibench.store.sealing import DamagedRecordError, Record, seal, unseal, unsealed
 from omnibench.store.views import create_views
 
@@ -40,32 +47,8 @@ _KEEPING = ("eviction_policy", "cull_limit", "size_limit", "disk_min_file_size",
 SEALED_SINCE = 2
 """The store format (SQLite's ``user_version``) since which every record has a checksum."""
 
-_SOUND = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_AUTH,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_INTERRUPT,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_TOOBIG,
-        sqlite3.SQLITE_NOLFS,
-    }
-)
-"""What SQLite says when the database may be perfectly well: locked, read-only, no room, ..."""
-
-
-class DamagedStoreError(StoreError):
-    """The database itself is damaged: to be set aside and rebuilt, unlike one that is locked or out of room."""
-
-
-class ReplacedStoreError(StoreError):
-    """The database was removed or replaced while it was open."""
+_PATIENCE_SECONDS = 60.0
+"""How long a write waits for the writes of others."""
 
 
 class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is untyped
@@ -112,16 +95,21 @@ class Records:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._cache = diskcache.Cache(str(directory), timeout=30, disk=TextDisk, **_SETTINGS)
-            create_views(self._cache._con)  # noqa: SLF001 - diskcache offers its connection nowhere else
+            check_content(self._connection)
+            create_views(self._connection)
+            self._format_is(version)
+        except DamagedStoreError:
+            raise
         except Exception as error:
             if is_damage(error):
                 raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
+            if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_READONLY:
+                check_header(directory / "cache.db")
             raise StoreError(
                 f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}). "
                 "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
             ) from error
         self._place = self._found()
-        self._format_is(version)
         self._relaxed = threading.local()
         for name in _KEEPING:
             if getattr(self._cache, name) != _SETTINGS[name]:
@@ -130,11 +118,16 @@ class Records:
                     f"{getattr(self._cache, name)!r}, which may drop results. Close that program and try again."
                 )
 
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's connection: diskcache has one per thread, and offers it nowhere else."""
+        connection: sqlite3.Connection = self._cache._con  # noqa: SLF001 - as above
+        return connection
+
     def _format_is(self, version: int) -> None:
         """Note the format in the database itself, for whoever finds it without its STORE.json."""
-        connection = self._cache._con  # noqa: SLF001 - as above
-        if connection.execute("PRAGMA user_version").fetchone()[0] < version:
-            connection.execute(f"PRAGMA user_version = {version}")
+        if self._connection.execute("PRAGMA user_version").fetchone()[0] < version:
+            self._connection.execute(f"PRAGMA user_version = {version}")
 
     def get(self, key: str) -> Record | None:
         """Return a record, or None; a damaged one is set aside, said, and is None from then on.
@@ -144,13 +137,18 @@ class Records:
             StoreError: The database cannot be read.
         """
         try:
-            text = self._cache.get(key, retry=True)
-            return None if text is None else unseal(key, text)
+            # As bytes: a text that is no UTF-8 any more would be an error of the whole query.
+            query = "SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
+            row = self._connection.execute(query, (key,)).fetchone()
+        except Exception as error:
+            raise self._trouble("read", error) from error
+        if row is None:
+            return None
+        try:
+            return unseal(key, _text(*row))
         except DamagedRecordError as error:
             self._set_aside(key, error)
             return None
-        except Exception as error:
-            raise self._trouble("read", error) from error
 
     def all(self) -> dict[str, Record]:
         """Return every sound record; see ``read_all``."""
@@ -172,24 +170,51 @@ class Records:
         """
         texts = {key: seal(key, record) for key, record in records.items()}
         try:
-            with self._cache.transact(retry=True):
+            with self._transaction() as connection:
                 check()
                 self._check_place()
-                for key in delete:
-                    self._cache.delete(key)
+                for key in (*delete, *texts):
+                    # Not diskcache's: a damaged row may have any `raw`, and name any file to be removed with it.
+                    connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
                 for key, text in texts.items():
                     self._cache.set(key, text)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, diskcache.Timeout) as error:
             raise self._trouble("written", error) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction. diskcache's own would try again for ever, whatever the error is, or hide it."""
+        connection = self._connection
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                break
+            except sqlite3.OperationalError as error:
+                if (
+                    primary_code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                    or time.monotonic() > deadline
+                ):
+                    raise
+        try:
+            self._cache._txn_id = threading.get_ident()  # noqa: SLF001 - so that its `set` joins this transaction
+            yield connection
+            self._cache._txn_id = None  # noqa: SLF001 - as above
+            connection.execute("COMMIT")
+        except BaseException:
+            self._cache._txn_id = None  # noqa: SLF001 - as above
+            with suppress(sqlite3.Error):  # a full disk may have rolled it back already
+                connection.execute("ROLLBACK")
+            raise
 
     def add(self, records: Mapping[str, Record]) -> None:
         """Write those records that are not there yet, in one transaction; see ``commit``."""
         try:
-            with self._cache.transact(retry=True):
+            with self._transaction():
                 self._check_place()
                 for key, record in records.items():
                     self._cache.add(key, seal(key, record))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, diskcache.Timeout) as error:
             raise self._trouble("written", error) from error
 
     def note(self, records: Mapping[str, Record]) -> None:
@@ -199,7 +224,10 @@ class Records:
         gives each thread its own.
         """
         if not getattr(self._relaxed, "set", False):
-            self._cache._con.execute("PRAGMA synchronous = NORMAL")  # noqa: SLF001 - as above
+            try:
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+            except sqlite3.Error as error:
+                raise self._trouble("written", error) from error
             self._relaxed.set = True
         self.commit(records)
 
@@ -212,20 +240,24 @@ class Records:
             StoreError: It failed; what was committed is safe in the log.
         """
         try:
-            self._cache._con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # noqa: SLF001 - as above
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            if primary_code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise self._trouble("brought up to date", error) from error
 
     def _set_aside(self, key: str, error: DamagedRecordError) -> None:
         """Take a damaged record out, keeping its text for whoever wants to look at it."""
         aside = self.directory.with_name("damaged-records.jsonl")
-        with self._cache.transact(retry=True):
-            execute = self._cache._con.execute  # noqa: SLF001 - as above
-            found = execute("SELECT quote(value) FROM Cache WHERE key = ? AND raw = 1", (key,)).fetchone()
-            with open(aside, "a", encoding="utf-8", opener=_private) as file:
-                file.write(seal(key, {"key": key, "found": found and found[0], "time": timestamp()}) + "\n")
-            execute("DELETE FROM Cache WHERE key = ? AND raw = 1", (key,))
+        try:
+            with self._transaction() as connection:
+                query = "SELECT CAST(value AS BLOB) FROM Cache WHERE key = ?"
+                row = connection.execute(query, (key,)).fetchone()
+                found = row[0].decode(errors="backslashreplace") if row and row[0] is not None else None
+                with open(aside, "a", encoding="utf-8", opener=_private) as file:
+                    file.write(seal(key, {"key": key, "found": found, "time": timestamp()}) + "\n")
+                connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
+        except sqlite3.Error as trouble:
+            raise self._trouble("written", trouble) from trouble
         warnings.warn(
             f"the record {key} is damaged ({error}); it was set aside in {aside.name} and is made anew.",
             UserWarning,
@@ -263,24 +295,18 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def is_damage(error: Exception) -> bool:
-    """Whether an error met while using the database means that its content is broken.
+def _text(mode: Any, value: Any) -> str:
+    """Return a value of the table as the text that it should be.
 
-    Locked, read-only, out of room and out of reach are not damage. Whatever is neither SQLite's nor the
-    operating system's is: diskcache stumbled over settings that no diskcache wrote.
+    Raises:
+        DamagedRecordError: It is none.
     """
-    if isinstance(error, StoreError | OSError | diskcache.Timeout):
-        return False
-    if isinstance(error, sqlite3.Error):
-        code = getattr(error, "sqlite_errorcode", None)
-        return code is not None and code & 0xFF not in _SOUND
-    return True
-
-
-def set_database_aside(directory: Path) -> Path:
-    """Rename a damaged database with its log, so that a new one can take its place; return the new name."""
-    stamp = time.strftime("%Y%m%dT%H%M%S")
-    return directory.rename(directory.with_name(f"{directory.name}.damaged-{stamp}-{uuid.uuid4().hex[:8]}"))
+    if mode != diskcache.core.MODE_RAW or not isinstance(value, bytes):
+        raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise DamagedRecordError(f"it is no text ({error.reason})") from error
 
 
 def read_all(
@@ -297,18 +323,19 @@ def read_all(
         DamagedStoreError: The database is damaged.
         StoreError: The database cannot be read.
     """
-    version, texts = read_texts(directory, untouched=untouched)
+    version, rows = read_texts(directory, untouched=untouched)
     found: dict[str, Record] = {}
-    for key, text in texts:
+    for key, mode, value in rows:
         try:
+            text = _text(mode, value)
             found[key] = unseal(key, text) if version >= SEALED_SINCE else unsealed(key, text)
         except DamagedRecordError:
-            on_damage(str(key))
+            on_damage(key)
     return found
 
 
-def read_texts(directory: Path, *, untouched: bool = False) -> tuple[int, list[tuple[str, str]]]:
-    """Return the database's format, and every record's key and text as they stand; see ``read_all``."""
+def read_texts(directory: Path, *, untouched: bool = False) -> tuple[int, list[tuple[str, int, bytes]]]:
+    """Return the database's format, and every record's key, mode and value as they stand; see ``read_all``."""
     database = directory / "cache.db"
     if not database.exists():
         return SEALED_SINCE, []
@@ -335,11 +362,14 @@ def read_texts(directory: Path, *, untouched: bool = False) -> tuple[int, list[t
             raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
 
 
-def _select(database: Path, how: str) -> tuple[int, list[tuple[str, str]]]:
+def _select(database: Path, how: str) -> tuple[int, list[tuple[str, int, bytes]]]:
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?{how}", uri=True, timeout=30)) as connection:
         connection.execute("BEGIN")  # both are to tell of one moment
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-        return version, connection.execute("SELECT key, value FROM Cache WHERE raw = 1 AND mode = 1").fetchall()
+        # As bytes: one text that is no UTF-8 any more would be an error of the whole query.
+        query = "SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) FROM Cache WHERE raw = 1"
+        rows = connection.execute(query).fetchall()
+        return version, [(key.decode(errors="replace"), mode, value) for key, mode, value in rows]
 
 
 def timestamp() -> str:

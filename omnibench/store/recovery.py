@@ -13,15 +13,9 @@ from typing import Any
 from omnibench.errors import StoreError
 from omnibench.store import artifacts, manifests
 from omnibench.store.artifacts import Artifact
-from omnibench.store.records import (
-    SEALED_SINCE,
-    DamagedStoreError,
-    Records,
-    read_all,
-    read_texts,
-    set_database_aside,
-)
-from omnibench.store.sealing import DamagedRecordError, Record, unsealed
+from omnibench.store.damage import DamagedStoreError, is_damage, set_database_aside
+from omnibench.store.records import SEALED_SINCE, Records, read_all
+from omnibench.store.sealing import Record
 
 FORMAT = SEALED_SINCE
 """Formats so far: 1 had records without checksums and no manifests."""
@@ -55,21 +49,24 @@ def open_records(root: Path) -> tuple[Records, list[str]]:
     Raises:
         StoreError: They are locked, read-only, out of room, or of a newer format.
     """
-    told = _check_format(root)
+    told: list[str] = []
     try:
-        records = Records(root / "store")
-        read_texts(root / "store")  # opening alone reads a few pages; what is damaged further in must show now
-    except DamagedStoreError as error:
+        told += _check_format(root)
+        return Records(root / "store"), told
+    except (DamagedStoreError, sqlite3.DatabaseError) as error:
+        if not is_damage(error):
+            raise StoreError(f"the checkpoint records in {root / 'store'} cannot be opened ({error}).") from error
         records, sentence = recover(root, error)
-        told.append(sentence)
-    return records, told
+        _write_marker(root / "STORE.json")
+        return records, [*told, sentence]
 
 
-def recover(root: Path, error: DamagedStoreError) -> tuple[Records, str]:
+def recover(root: Path, error: Exception) -> tuple[Records, str]:
     """Set a damaged database aside with its log, rebuild it from the manifests, and say so."""
     aside = set_database_aside(root / "store")
     records = Records(root / "store")
-    return records, f"{error}; they were set aside as {aside.name}, and {rebuild(records, root)}."
+    damage = error if isinstance(error, DamagedStoreError) else f"the checkpoint records are damaged ({error})"
+    return records, f"{damage}; they were set aside as {aside.name}, and {rebuild(records, root)}."
 
 
 def rebuild(records: Records, root: Path) -> Rebuilt:
@@ -87,8 +84,9 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
                 lost += 1
     for key, record in found.items():
         if key.startswith("item/") and record["status"] == "done":
-            phases = {f"fit/{record['fit_key']}", f"predict/{record['predict_key']}"}
-            if not phases <= {*found, *known}:
+            needed = {f"fit/{record['fit_key']}", f"predict/{record['predict_key']}"}
+            needed |= {f"eval/{metric['key']}" for metric in record["metrics"].values()}
+            if not needed <= {*found, *known}:
                 found[key] = {**record, "status": "interrupted", "metrics": {}}
     if found:
         records.commit(found)
@@ -97,10 +95,11 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
 
 
 def _manifest_directories(root: Path) -> Iterator[Path]:
-    for pattern in ("datasets/*", "*/*", "*/*/fold_*"):
-        for manifest in sorted(root.glob(f"{pattern}/{manifests.NAME}")):
-            if manifest.resolve().is_relative_to(root.resolve()):
-                yield manifest.parent
+    """Yield every directory of datasets and items that has a manifest (and lies in the store)."""
+    found = {manifest for depth in (".", "*/*", "*/*/fold_*") for manifest in root.glob(f"{depth}/{manifests.NAME}")}
+    for manifest in sorted(found):
+        if manifest.resolve().is_relative_to(root.resolve()):
+            yield manifest.parent
 
 
 def artifacts_of(record: Record) -> list[Artifact]:
@@ -116,7 +115,7 @@ def _check_format(root: Path) -> list[str]:
     if marker.exists():
         try:
             found = int(json.loads(marker.read_text(encoding="utf-8"))["format"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             # The database notes its format too, so that one broken file does not lock everything away.
             found = _noted_format(root)
             aside = marker.replace(artifacts.aside_name(marker))
@@ -158,21 +157,15 @@ def _connected(root: Path) -> sqlite3.Connection:
 def _migrate(root: Path, found: int) -> str:
     """Bring records of format 1 to format 2 in one transaction, after a backup; return a sentence about it."""
     backup = root / f"store.format-{found}.db"
-    with closing(_connected(root)) as connection:
+    if not backup.exists():  # else a migration was cut off: what is there now may be half new
         partial = backup.with_name(f"{backup.name}.new")
         partial.unlink(missing_ok=True)
-        with closing(sqlite3.connect(partial)) as copy:
+        with closing(_connected(root)) as connection, closing(sqlite3.connect(partial)) as copy:
             connection.backup(copy)
         artifacts.publish(partial, backup, root)
     records = Records(root / "store", version=found)
     try:
-        _, texts = read_texts(root / "store")
-        old: dict[str, Record] = {}
-        for key, text in texts:
-            try:
-                old[key] = unsealed(key, text)
-            except DamagedRecordError:
-                continue  # `get` sets it aside when somebody asks for it
+        old = read_all(root / "store")  # without damaged records: `get` sets them aside when somebody asks for them
         new = dict(_upgraded(old))
         for key, record in new.items():
             if "directory" in record:

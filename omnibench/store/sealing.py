@@ -60,7 +60,7 @@ def unsealed(key: str, text: Any) -> Record:
 
 def is_sealed(text: str) -> bool:
     """Whether a text ends as sealed records do; those of store format 1 do not."""
-    return text[-_TAIL:].startswith(f'"{CHECK}": "')
+    return text.endswith('"}') and text[-_TAIL:].startswith(f'"{CHECK}": "')
 
 
 def _checksum(key: str, body: str) -> str:

@@ -1,7 +1,8 @@
 """SQL views over the records: ``sqlite3 checkpoints/store/cache.db 'SELECT * FROM items'`` works without omnibench.
 
 Records are JSON texts in diskcache's own table; a view is a SELECT over ``json_extract``, so it costs nothing
-until somebody asks. ``query.Store`` reads the same views.
+until somebody asks. They cannot compare a record with its checksum: ``query.Store.sql`` shows the same views over
+the records that are sound.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def _view(prefix: str, *members: str) -> str:
     """Return a SELECT over the records whose keys begin with a prefix (which is a range of the key's index)."""
     return (
         f"SELECT {', '.join(members)} FROM Cache "  # noqa: S608 - made of the constants below
-        f"WHERE raw = 1 AND mode = 1 AND key >= '{prefix}/' AND key < '{prefix}0'"  # '0' follows '/'
+        f"WHERE raw = 1 AND mode = 1 AND json_valid(value) AND key >= '{prefix}/' AND key < '{prefix}0'"  # '0' follows '/'
     )
 
 
@@ -30,7 +31,8 @@ def _phase(prefix: str) -> str:
 
 
 VIEWS = {
-    # One row per item: what is known of it, in the words of `omnibench status`.
+    # One row per item as it is recorded. Who computes it right now, and which pending ones a kill has interrupted,
+    # only `omnibench status` knows: that takes a look at the locks.
     "items": _view(
         "item",
         _LABELS,
@@ -59,8 +61,8 @@ VIEWS = {
     "metrics": (
         f"SELECT {_LABELS}, metric.key AS metric, json_extract(metric.value, '$.value') AS value, "  # noqa: S608
         "json_extract(Cache.value, '$.fit_key') AS fit_key "
-        "FROM Cache, json_each(Cache.value, '$.metrics') AS metric "
-        "WHERE raw = 1 AND mode = 1 AND Cache.key >= 'item/' AND Cache.key < 'item0' "
+        "FROM Cache, json_each(CASE WHEN json_valid(Cache.value) THEN Cache.value ELSE '{}' END, '$.metrics') AS metric "
+        "WHERE raw = 1 AND mode = 1 AND json_valid(Cache.value) AND Cache.key >= 'item/' AND Cache.key < 'item0' "
         "AND json_extract(Cache.value, '$.status') = 'done'"
     ).replace("json_extract(value,", "json_extract(Cache.value,"),
     # One row per file of an item, so that a path leads back to what made it.

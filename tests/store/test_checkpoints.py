@@ -118,6 +118,16 @@ def test_a_damaged_database_is_set_aside_and_rebuilt(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_flipped_bit_that_leaves_no_text_does_not_lock_the_store(store: CheckpointStore) -> None:
+    """Bytes that are no UTF-8 cost their own record, like any other damage, and none of the others."""
+    store.records.commit({"fit/a": {}, "fit/b": {"n": 2}})
+    with closing(sqlite3.connect(store.root / "store" / "cache.db")) as connection, connection:
+        connection.execute("UPDATE Cache SET value = CAST(X'7BFF7D' AS TEXT) WHERE key = 'fit/a'")
+    again = CheckpointStore(store.root)
+    assert again.snapshot() == {"fit/b": {"n": 2}}
+    again.close()
+
+
 def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """A place below a file, or a file itself, is no checkpoint directory; the error says the way out."""
     (tmp_path / "file").write_text("")

@@ -138,7 +138,7 @@ def test_a_log_whose_disk_is_full_is_not_damaged(book: LogBook, path: Path, monk
     book.flush()
 
     def small(*given: Any, **named: Any) -> sqlite3.Connection:
-        connection = original(*given, **named)
+        connection: sqlite3.Connection = original(*given, **named)
         connection.execute("PRAGMA max_page_count = 4")
         return connection
 

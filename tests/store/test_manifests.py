@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
-from omnibench.store import CheckpointStore, manifests
+from omnibench.store import CheckpointStore
 from omnibench.store.manifests import NAME, append, read
 from omnibench.store.sealing import seal
 
@@ -170,7 +170,7 @@ def test_a_directory_that_leads_out_of_the_store_is_refused(root: Path, tmp_path
 def test_a_short_write_goes_on_where_it_stopped(directory: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some file systems take less than they were given."""
     write = os.write
-    monkeypatch.setattr(manifests.os, "write", lambda descriptor, content: write(descriptor, content[:7]))
+    monkeypatch.setattr(os, "write", lambda descriptor, content: write(descriptor, content[:7]))
     append(directory, root, {"fit/a": {"n": 1}, "fit/b": {"n": 2}})
     assert read(directory) == {"fit/a": {"n": 1}, "fit/b": {"n": 2}}
 

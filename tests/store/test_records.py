@@ -22,7 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
-from omnibench.store.records import DamagedStoreError, Records, read_all
+from omnibench.store.damage import DamagedStoreError
+from omnibench.store.records import Records, read_all
 from omnibench.store.sealing import seal, unseal
 
 
@@ -171,7 +172,7 @@ def test_a_planted_pickle_is_set_aside_unread(records: Records, directory: Path,
             assert records.get(key) is None
         assert records.get(key) is None
     assert [one["key"] for one in aside(directory)] == ["fit/a", "fit/b"]
-    assert aside(directory)[0]["found"] == f"X'{payload.hex().upper()}'"
+    assert aside(directory)[0]["found"] == payload.decode(errors="backslashreplace")
     with database(directory) as connection:
         connection.execute("UPDATE Cache SET raw = 0, key = ? WHERE key = 'fit/c'", (payload,))
     assert read_all(directory) == {}
@@ -193,7 +194,7 @@ def test_a_damaged_record_is_set_aside(records: Records, directory: Path, damage
     records.commit({"fit/a": {}, "fit/b": {"n": 2}})
     with database(directory) as connection:
         connection.execute("UPDATE Cache SET value = ? WHERE key = 'fit/a'", (damaged,))
-        (found,) = connection.execute("SELECT quote(value) FROM Cache WHERE key = 'fit/a'").fetchone()
+        (found,) = connection.execute("SELECT CAST(value AS TEXT) FROM Cache WHERE key = 'fit/a'").fetchone()
     noticed: list[str] = []
     assert read_all(directory, noticed.append) == {"fit/b": {"n": 2}}
     assert noticed == ["fit/a"]
@@ -202,8 +203,6 @@ def test_a_damaged_record_is_set_aside(records: Records, directory: Path, damage
     assert [(one["key"], one["found"]) for one in aside(directory)] == [("fit/a", found)]
     assert stat.S_IMODE((directory.parent / "damaged-records.jsonl").stat().st_mode) == 0o600
     assert records.get("fit/a") is None
-    records.commit({"fit/a": {"n": 3}})
-    assert records.get("fit/a") == {"n": 3}
 
 
 def test_adding_does_not_overwrite(records: Records) -> None:

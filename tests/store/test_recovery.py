@@ -22,8 +22,9 @@ import diskcache
 import pytest
 
 from omnibench.errors import StoreError
-from omnibench.store import CheckpointStore, manifests, recovery
-from omnibench.store.records import DamagedStoreError, Records, is_damage, read_all, read_texts
+from omnibench.store import CheckpointStore, artifacts, manifests, recovery
+from omnibench.store.damage import DamagedStoreError, is_damage
+from omnibench.store.records import Records, read_all, read_texts
 from omnibench.store.recovery import FORMAT, artifacts_of, rebuild
 from omnibench.store.sealing import Record
 
@@ -130,6 +131,19 @@ def test_a_lost_database_is_rebuilt(change: Callable[[Path], object], root: Path
     change(root / "store" / "cache.db")
     assert repaired(root)[0] == before
     assert repaired(root) == (before, ["0 records of 0 items were rebuilt from the manifests"])
+
+
+def test_a_database_that_breaks_while_it_is_open_is_rebuilt(root: Path) -> None:
+    """By whoever takes a snapshot; who still has the old one open goes on with the new one."""
+    one, other = CheckpointStore(root), CheckpointStore(root)
+    before = one.snapshot()
+    one.records.checkpoint()
+    (root / "store" / "cache.db").write_bytes(b"not a database " * 1000)
+    assert other.snapshot() == before
+    compute(one, "N")
+    assert {record["item"] for record in other.snapshot().values() if "item" in record} == set("ABCFN")
+    one.close()
+    other.close()
 
 
 def test_a_damaged_database_is_kept_and_said(root: Path) -> None:
@@ -360,9 +374,9 @@ def test_a_migration_that_is_interrupted_is_done_by_the_next(
 ) -> None:
     """Wherever it stops, nothing is lost, also not the copy of the old records."""
     owner, name = {
-        "backup": (recovery.artifacts, "publish"),
+        "backup": (artifacts, "publish"),
         "upgrade": (recovery, "_upgraded"),
-        "manifests": (recovery.manifests, "append"),
+        "manifests": (manifests, "append"),
         "commit": (Records, "commit"),
         "marker": (recovery, "_write_marker"),
     }[where]

@@ -26,7 +26,7 @@ def freeze() -> None:
         made = Path(scratch) / "checkpoints"
         store = CheckpointStore(made)
         private = {
-            key: {**record, "host": "host", "user": "user", "directory": "/home/user/project", "command": ["pytest"]}
+            key: {**record, "host": "host", "user": "user", "cwd": "/home/user/project", "command": ["pytest"]}
             for key, record in store.snapshot().items()
             if key.startswith(("run/", "worker/"))
         }
