@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from omnibench import phases
 from omnibench.errors import GuestError, OmnibenchError, PhaseError, StoreError
 from omnibench.experiment import Experiment
@@ -21,6 +19,7 @@ from omnibench.phases import Asking
 from omnibench.policy import Policy
 from omnibench.prepared import PreparedDatasets
 from omnibench.runners.guest.base import Meter
+from omnibench.runners.guest.data import save_array
 from omnibench.runners.pool import GuestPool
 from omnibench.runs import item_labels, labels
 from omnibench.stopping import Stopping
@@ -233,7 +232,7 @@ class Attempt:
             records: dict[str, Record] = {}
             if missing:
                 found = phases.evaluate(self._dataset, self.experiment.fold, predictions[1], missing)
-                np.save(scratch / "per_user.npy", found.per_user, allow_pickle=False)
+                save_array(scratch / "per_user.npy", found.per_user)
                 batch = keys[missing[0][1]][:8]
                 per_user = self.store.publish(scratch / "per_user.npy", self._directory / f"per_user-{batch}.npy")
                 cost = {**meter.read(), "batch": per_user["path"]}

@@ -305,7 +305,10 @@ class Coordinator:
     def reset(self, items: Iterable[Experiment], what: str = "all", *, keep: bool = False) -> Reset:
         """Have items computed anew by the next run; see ``store.generations.reset``."""
         chosen = {item.fit_key: item for item in items}
-        done = reset(self.store, chosen, what, keep=keep)
+        try:
+            done = reset(self.store, chosen, what, keep=keep)
+        except OSError as error:
+            raise StoreError(f"the checkpoints in {self.store.root} cannot be used ({error}).") from error
         if done.busy:
             named = ", ".join(chosen[key].name for key in done.busy[:3])
             more = f" and {len(done.busy) - 3} more" if len(done.busy) > 3 else ""  # noqa: PLR2004 - a few

@@ -343,6 +343,7 @@ class Store:
                 connection.execute("CREATE TABLE Cache (key TEXT PRIMARY KEY, raw INT, mode INT, value TEXT)")
                 connection.executemany("INSERT INTO Cache VALUES (?, 1, 1, ?)", rows)
                 create_views(connection)
+                connection.execute("PRAGMA query_only = 1")
                 cursor = connection.execute(query, tuple(parameters))
                 names = [column[0] for column in cursor.description or ()]
                 return pd.DataFrame(cursor.fetchall(), columns=names)

@@ -21,6 +21,7 @@ from omnibench.data import ids
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.interactions import Interactions
 from omnibench.data.split import Parts
+from omnibench.runners.guest.data import save_array
 
 FORMAT = "prepared/1"
 
@@ -43,16 +44,16 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     if rows.timestamp is not None:
         columns["timestamp"] = rows.timestamp
     for name, column in columns.items():
-        np.save(directory / f"{name}.npy", column, allow_pickle=False)
+        save_array(directory / f"{name}.npy", column)
     counts = np.bincount(rows.user, minlength=len(rows.user_ids))
-    np.save(directory / "indptr.npy", np.concatenate([[0], np.cumsum(counts)]), allow_pickle=False)
+    save_array(directory / "indptr.npy", np.concatenate([[0], np.cumsum(counts)]))
     _write_ids(directory / "users.json", rows.user_ids)
     _write_ids(directory / "items.json", rows.item_ids)
     for number, parts in enumerate(folds):
         fold = directory / f"fold_{number}"
         fold.mkdir(mode=0o700)
         for name, part in parts._asdict().items():
-            np.save(fold / f"{name}.npy", part, allow_pickle=False)
+            save_array(fold / f"{name}.npy", part)
     manifest = {
         "format": FORMAT,
         "key": dataset.key,

@@ -136,7 +136,10 @@ class CheckpointStore:
         """
         if elsewhere is None:
             directory = self._workspace.directory / f"guests-{uuid.uuid4().hex[:8]}"
-            directory.mkdir(mode=0o700)
+            try:
+                directory.mkdir(mode=0o700)
+            except OSError as error:
+                raise StoreError(f"the checkpoint directory {str(self.root)!r} cannot be written ({error}).") from error
             return directory
         parent = Path(os.path.abspath(Path(elsewhere).expanduser()))
         try:
@@ -230,7 +233,7 @@ class CheckpointStore:
                 (scratch / "key").write_text(key, encoding="utf-8")
                 with suppress(FileExistsError):
                     owner.hardlink_to(scratch / "key")  # fails when the name exists: the first one wins
-        return owner.read_text(encoding="utf-8")
+        return owner.read_text(encoding="utf-8", errors="replace")
 
     def usable(self, artifact: Artifact) -> Path | None:
         """Return an artifact's path when it is what its record says; else set it aside, say so, return None."""

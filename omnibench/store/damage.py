@@ -50,7 +50,8 @@ def is_damage(error: Exception) -> bool:
     if isinstance(error, StoreError | OSError | MemoryError | diskcache.Timeout):
         return False
     if isinstance(error, sqlite3.Error):
-        return primary_code(error) is not None and primary_code(error) not in _SOUND
+        code = primary_code(error)
+        return "Could not decode to UTF-8" in str(error) if code is None else code not in _SOUND
     return True
 
 

@@ -110,6 +110,16 @@ def _locked(
         os.close(descriptor)
 
 
+@contextmanager
+def _locked_directory(directory: Path) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def is_held(path: Path) -> str | None:
     """Return who holds a lease right now, or None when nobody does."""
     try:
@@ -149,14 +159,14 @@ class Workspace:
     def __init__(self, parent: Path) -> None:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{os.getpid()}.{uuid.uuid4().hex[:8]}"
-        unlocked = parent / f"new.{name}"
-        unlocked.mkdir(mode=0o700)
-        self._descriptor = os.open(unlocked / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self.directory = unlocked.rename(parent / f"{self._PREFIX}{name}")  # others see it only with its lock
-        for left in parent.glob(f"{self._PREFIX}*"):
-            if left != self.directory and (left / ".lock").is_file() and is_held(left / ".lock") is None:
-                shutil.rmtree(left, ignore_errors=True)
+        self.directory = parent / f"{self._PREFIX}{name}"
+        with _locked_directory(parent):  # whoever holds it sees no half-made ones
+            self.directory.mkdir(mode=0o700)
+            self._descriptor = os.open(self.directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for left in parent.glob(f"{self._PREFIX}*"):
+                if left != self.directory and is_held(left / ".lock") is None:
+                    shutil.rmtree(left, ignore_errors=True)
 
     @property
     def lock(self) -> Path:

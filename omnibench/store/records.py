@@ -350,7 +350,7 @@ def read_texts(directory: Path, *, untouched: bool = False) -> tuple[int, list[t
         if is_damage(error):
             raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
         if os.access(directory, os.W_OK):
-            raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
+            return _select_with_repair(database, error)
     # On a read-only file system even a reader cannot have its -shm, and `immutable` would overlook the -wal.
     with tempfile.TemporaryDirectory() as scratch:
         try:
@@ -360,6 +360,18 @@ def read_texts(directory: Path, *, untouched: bool = False) -> tuple[int, list[t
             return _select(Path(scratch) / "cache.db", "mode=rw")
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
+
+
+def _select_with_repair(database: Path, error: sqlite3.Error) -> tuple[int, list[tuple[str, int, bytes]]]:
+    """Read what a mere reader could not: he may not roll back what a kill has left half done."""
+    try:
+        return _select(database, "mode=rw")
+    except sqlite3.Error as again:
+        if "no such table" in str(again):
+            return SEALED_SINCE, []
+        if is_damage(again):
+            raise DamagedStoreError(f"the checkpoint records in {database.parent} are damaged ({again})") from again
+        raise StoreError(f"the checkpoint records in {database.parent} cannot be read ({error}).") from again
 
 
 def _select(database: Path, how: str) -> tuple[int, list[tuple[str, int, bytes]]]:

@@ -231,7 +231,7 @@ class Session:
             rows["rating"] = self.adapter.rate(model, task, fold)
         else:
             rows = data.recommend(fold, self.adapter.score(model, task, fold), request["k"])
-        np.save(request["output"], rows, allow_pickle=False)
+        data.save_array(request["output"], rows)
         return {"rows": len(rows)}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -174,3 +175,16 @@ def recommend(fold: Fold, batches: Iterable[tuple[Ints, Floats]], k: int) -> npt
     if done != len(rows):
         raise ValueError(f"scores came for {done} users, but the fold has {len(rows)} to recommend for")
     return rows
+
+
+class _Written:
+    """A file as numpy does not know it: into a real one it writes in C, and does not look whether that worked."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write = file.write
+
+
+def save_array(path: str | Path, array: npt.NDArray[Any]) -> None:
+    """Write an array as ``.npy``; unlike ``np.save``, raise OSError when the end of it cannot be written."""
+    with open(path, "wb") as file:
+        np.lib.format.write_array(_Written(file), np.asanyarray(array), allow_pickle=False)

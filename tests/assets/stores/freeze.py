@@ -32,7 +32,7 @@ def freeze() -> None:
         }
         store.records.commit({key: record | {"platform": "Linux"} for key, record in private.items()})
         store.close()
-        for left in ("leases", "tmp", "logs.db", "logs.db-wal", "logs.db-shm"):
+        for left in ("leases", "tmp", "records.jsonl", "logs.db", "logs.db-wal", "logs.db-shm"):
             path = made / left
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         for text in made.rglob("*"):
