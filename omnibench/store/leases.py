@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import platform
+import re
 import shutil
 import time
 import uuid
@@ -155,6 +156,7 @@ class Workspace:
     """
 
     _PREFIX = "work."
+    _NAME = re.compile(r"work\.\d+\.[0-9a-f]{8}")
 
     def __init__(self, parent: Path) -> None:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -165,7 +167,8 @@ class Workspace:
             self._descriptor = os.open(self.directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for left in parent.glob(f"{self._PREFIX}*"):
-                if left != self.directory and is_held(left / ".lock") is None:
+                ours = left != self.directory and self._NAME.fullmatch(left.name)
+                if ours and is_held(left / ".lock") is None:
                     shutil.rmtree(left, ignore_errors=True)
 
     @property
