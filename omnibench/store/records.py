@@ -371,6 +371,10 @@ def _select_with_repair(database: Path, error: sqlite3.Error) -> tuple[int, list
             return SEALED_SINCE, []
         if is_damage(again):
             raise DamagedStoreError(f"the checkpoint records in {database.parent} are damaged ({again})") from again
+        log = database.with_name("cache.db-wal")
+        if not log.exists() or log.stat().st_size == 0:  # a full disk has no room for a reader's shared memory
+            with suppress(sqlite3.Error):
+                return _select(database, "immutable=1")
         raise StoreError(f"the checkpoint records in {database.parent} cannot be read ({error}).") from again
 
 

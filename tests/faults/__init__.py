@@ -1,0 +1,1 @@
+"""The fault harness: the real engine on a small plan, cut off, starved and damaged at every point."""

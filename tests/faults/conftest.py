@@ -1,0 +1,22 @@
+"""Where the harness plants its faults."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory in memory where there is one: thousands of runs would wait for a disk's fsync."""
+    parent = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    made = Path(tempfile.mkdtemp(prefix="omnibench-faults-", dir=parent))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)

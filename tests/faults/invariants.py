@@ -1,0 +1,195 @@
+"""What must hold whatever happened: of a store on disk, and of two runs of which the first was disturbed."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faults.children import Ended
+from faults.plant import as_text, wrong_numbers
+from omnibench.errors import OmnibenchError
+from omnibench.store.artifacts import sha256_of
+from omnibench.store.records import read_all
+from omnibench.store.sealing import Record
+
+Files = Mapping[str, str]
+"""sha256 by path, relative to the store's directory."""
+Phase = tuple[str, str]
+"""``fit`` or ``predict``, and the fit key of the item."""
+
+_LOOSE = ("tmp", "store", "leases", "logs", "sessions", "workers")
+"""Directories of the store that hold no artifacts."""
+
+
+def files_of(root: Path) -> dict[str, str]:
+    """Return every artifact and export that lies at its final name, records or none."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        relative = path.relative_to(root)
+        # store.damaged-... and the like are what was set aside; logs and manifests grow while a run lasts.
+        loose = relative.parts[0].partition(".")[0] in _LOOSE or ".damaged-" in relative.as_posix()
+        if path.is_file() and not loose and path.suffix in (".npy", ".pkl", ".json", ".key", ""):
+            found[relative.as_posix()] = sha256_of(path)
+    return found
+
+
+def artifacts_of(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every artifact that a record names, at any depth."""
+    if isinstance(value, dict):
+        if {"path", "size", "sha256"} <= value.keys():
+            yield value
+        else:
+            for one in value.values():
+                yield from artifacts_of(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from artifacts_of(one)
+
+
+def records_of(root: Path) -> dict[str, Record]:
+    """Read all records as a reader does, without a word."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read_all(root / "store")
+
+
+def is_intact(artifact: Mapping[str, Any], root: Path) -> bool:
+    """Whether a file is what a record says; an opinion of the harness's own."""
+    path = root / artifact["path"]
+    size, sha256 = int(artifact["size"]), str(artifact["sha256"])
+    return path.is_file() and path.stat().st_size == size and sha256_of(path) == sha256
+
+
+def damaged_artifacts(root: Path, records: Mapping[str, Record]) -> set[str]:
+    """Return the paths that records name and that are missing or different."""
+    named = (artifact for record in records.values() for artifact in artifacts_of(record))
+    return {str(artifact["path"]) for artifact in named if not is_intact(artifact, root)}
+
+
+def committed(root: Path) -> set[Phase]:
+    """Return the phases whose record is there and whose artifacts are intact."""
+    found = set()
+    for key, record in records_of(root).items():
+        operation = key.partition("/")[0]
+        if operation in ("fit", "predict") and all(is_intact(one, root) for one in artifacts_of(record)):
+            found.add((operation, str(record["fit_key"])))
+    return found
+
+
+def broken_store(root: Path, before: Files, finished: Files, already: set[str]) -> list[str]:
+    """Return what is wrong with a store that nobody has open.
+
+    Args:
+        root: The store.
+        before: Its files before the run.
+        finished: Its files after an undisturbed run.
+        already: Artifacts that were damaged from the start.
+    """
+    try:
+        records = records_of(root)
+    except Exception as error:  # whatever it is, it must not be
+        return [f"I0 the records cannot be read: {type(error).__name__}: {error}"]
+    found = [f"I1 a record names {path}, which is not so" for path in damaged_artifacts(root, records) - already]
+    for path, sha256 in files_of(root).items():
+        # Exports differ in their moments; what a run makes under another name has nothing to be compared with.
+        expected = {files[path] for files in (before, finished) if path in files}
+        known = expected and path not in ("progress.json", "results.json", "STORE.json")
+        if sha256 not in expected if known else not _is_whole(root / path):
+            found.append(f"I5 {path} is torn")
+    return found
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        if path.suffix == ".npy":
+            np.load(path, allow_pickle=False)
+        elif path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, EOFError):
+        return False
+    return True
+
+
+def broken_end(root: Path, ended: Ended, reference: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with an undisturbed run after a disturbed one."""
+    if ended.outcome is None or ended.hung:
+        told = "I0 the store does not open" if "StoreError" in str(ended.error.get("type")) else "I2 no table"
+        return [f"{told}: {ended}"]
+    found = [f"I2 {wrong}" for wrong in wrong_numbers(ended.outcome, reference)]
+    if not found and as_text(ended.outcome) != as_text(reference):
+        found.append(f"I2 the table is another: failed {ended.outcome['failed']}\n{ended.outcome['table']}")
+    if exported(root) != exported_values(reference):
+        found.append("I2 results.json has other numbers")
+    left = sorted(path.name for path in (root / "tmp").glob("*") if path.is_dir())
+    if left:
+        found.append(f"I4 left under tmp: {left}")
+    return found
+
+
+def broken_failure(ended: Ended, reference: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the end of a run in which an operation failed."""
+    if ended.hung:
+        return ["I6 it hangs"]
+    if ended.outcome is None:
+        return [] if ended.error.get("expected") else [f"I6 the wrong kind of error: {ended}\n{ended.error}"]
+    found = [f"I2 {wrong}" for wrong in wrong_numbers(ended.outcome, reference)]
+    if not ended.outcome["failed"] and as_text(ended.outcome) != as_text(reference):
+        found.append(f"I6 nothing failed, but the table is another:\n{ended.outcome['table']}")
+    return found
+
+
+def broken_work(
+    first: list[Phase], second: list[Phase], alone: list[Phase], done: set[Phase], spare: int = 1
+) -> list[str]:
+    """Return what was executed in vain.
+
+    Args:
+        first: What the disturbed run began.
+        second: What the run after it began.
+        alone: What an undisturbed run begins.
+        done: What was committed in between.
+        spare: How many of each phase may have been in flight.
+    """
+    found = [
+        f"I3 {operation} of {key[:8]} again, which was committed"
+        for operation, key in second
+        if (operation, key) in done
+    ]
+    for operation in ("fit", "predict"):
+        needed = sum(one == operation for one, _ in alone)
+        took = sum(one == operation for one, _ in (*first, *second))
+        if took > needed + spare:
+            found.append(f"I3 {operation} was executed {took} times instead of {needed} (+ {spare})")
+    return found
+
+
+def exported(root: Path) -> dict[str, str]:
+    """Return the values of results.json by dataset, algorithm, fold and label."""
+    rows = json.loads((root / "results.json").read_text(encoding="utf-8"))["results"]
+    return {
+        f"{row['dataset']}/{row['algorithm']}/{row['fold']} {row['metric']}@{row['k']}": repr(row["value"])
+        for row in rows
+    }
+
+
+def exported_values(reference: Mapping[str, Any]) -> dict[str, str]:
+    """Return the reference's values in the same form."""
+    return {f"{name} {label}": value for name, row in reference["values"].items() for label, value in row.items()}
+
+
+def opens(root: Path) -> str:
+    """Return why a store cannot be opened for writing, or nothing."""
+    from omnibench.store import CheckpointStore
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            CheckpointStore(root).close()
+    except OmnibenchError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,90 @@
+"""Wrong protocols. Each changes omnibench in a child; the harness has to notice every one of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from omnibench.store import CheckpointStore, artifacts
+from omnibench.store.artifacts import Artifact
+
+
+def _describe(file: Path, final: Path, root: Path) -> Artifact:
+    size, sha256 = file.stat().st_size, artifacts.sha256_of(file)
+    return {"path": final.relative_to(root).as_posix(), "size": size, "sha256": sha256}
+
+
+def _change(name: str, method: Any) -> None:
+    setattr(CheckpointStore, name, method)
+
+
+def record_before_artifact() -> None:
+    """Commit a record, then move its artifact into place."""
+    waiting: list[tuple[Path, Path]] = []
+    real = CheckpointStore.commit
+
+    def publish(self: CheckpointStore, partial: Path, final: Path) -> Artifact:
+        artifacts.make_directories(final.parent, self.root)
+        waiting.append((partial, final))
+        return _describe(partial, final, self.root)
+
+    def commit(self: CheckpointStore, *arguments: Any, **options: Any) -> None:
+        real(self, *arguments, **options)
+        while waiting:
+            partial, final = waiting.pop(0)
+            partial.replace(final)
+
+    _change("publish", publish)
+    _change("commit", commit)
+
+
+def write_in_place() -> None:
+    """Write an artifact at its final name."""
+
+    def publish(self: CheckpointStore, partial: Path, final: Path) -> Artifact:
+        artifacts.make_directories(final.parent, self.root)
+        with final.open("wb") as file:
+            file.write(partial.read_bytes())
+            os.fsync(file.fileno())
+        artifacts.sync_directory(final.parent)
+        return _describe(final, final, self.root)
+
+    _change("publish", publish)
+
+
+def without_fsync() -> None:
+    """Move an artifact into place before it is on disk."""
+
+    def publish(self: CheckpointStore, partial: Path, final: Path) -> Artifact:
+        artifacts.make_directories(final.parent, self.root)
+        partial.replace(final)
+        artifacts.sync_directory(final.parent)
+        return _describe(final, final, self.root)
+
+    _change("publish", publish)
+
+
+def without_verification() -> None:
+    """Use whatever lies where a record points."""
+
+    def usable(self: CheckpointStore, artifact: Artifact, *_: Any, **__: Any) -> Path | None:
+        path = self.root / artifact["path"]
+        return path if path.exists() else None
+
+    _change("usable", usable)
+
+
+def reset_with_rmtree() -> None:
+    """Remove an item's files before its records are forgotten."""
+    real = CheckpointStore.commit
+
+    def commit(self: CheckpointStore, held: Any, records: Any, forget: Any = None) -> None:
+        for record in (forget or {}).values():
+            for role in ("model", "predictions"):
+                if role in record:
+                    shutil.rmtree((self.root / record[role]["path"]).parent, ignore_errors=True)
+        real(self, held, records, forget)
+
+    _change("commit", commit)

@@ -1,0 +1,249 @@
+"""The plant that the faults are planted in: a small plan, taken through the real engine.
+
+Coordinator, Attempt, CheckpointStore and phases are the real ones. Only the guests run in this process
+instead of one of their own, so that a run takes some hundredths of a second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from faults.algorithms import Popular, Shuffled
+from omnibench.coordinator import Coordinator
+from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.preprocess import CorePruning, MakeImplicit
+from omnibench.data.sources import from_frame
+from omnibench.data.split import UserCrossValidation
+from omnibench.errors import GuestError
+from omnibench.evaluation import Evaluator
+from omnibench.experiment import Experiment, experiments
+from omnibench.metrics import HR, MRR, NDCG
+from omnibench.metrics.base import Metric
+from omnibench.outcome import ItemsFailedError
+from omnibench.plan import ExperimentPlan, LensKit
+from omnibench.report.terminal import render
+from omnibench.runners.guest import own
+from omnibench.runners.guest.base import Session
+from omnibench.runners.registry import RunnerInfo
+from omnibench.seed import get_random_state
+
+METRICS: tuple[Metric, ...] = (NDCG([5, 10]), HR(10))
+ONE_MORE: tuple[Metric, ...] = (*METRICS, MRR(10))
+"""What re-runs Eval alone."""
+LONGER: tuple[Metric, ...] = (*METRICS, HR(30))
+"""What re-runs Predict from the recorded models."""
+
+# The harness's own files are written below whatever faults are injected into Python's functions.
+_open, _write = os.open, os.write
+
+
+class Work:
+    """What was executed, counted outside of the store: one line when a phase begins, one when it has ended.
+
+    Args:
+        path: The file that every process of a test appends to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = _open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def note(self, moment: str, operation: str, key: str) -> None:
+        """Append a line."""
+        _write(self._descriptor, f"{moment} {operation} {key} {os.getpid()}\n".encode())
+
+
+def executed(path: Path, moment: str = "begin") -> list[tuple[str, str]]:
+    """Return (operation, fit key) of every phase that was begun (or ended), in order."""
+    if not path.exists():
+        return []
+    lines = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
+    return [(operation, key) for when, operation, key, _ in lines if when == moment]
+
+
+class InProcessGuest:
+    """Stands in for ``gateway.Guest``: the real session and adapter, in this process.
+
+    Args:
+        work: Where executions are counted.
+        pause: Seconds that each Fit takes longer.
+    """
+
+    threads = 1
+    alive = True
+
+    def __init__(self, work: Work, pause: float = 0.0) -> None:
+        self.pid = os.getpid()
+        self._work = work
+        self._pause = pause
+        self._session = Session(own, lambda _: None)
+
+    def ask(self, request: Mapping[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        """Answer a request as a guest process would, out of reach of the signals that the host gets."""
+        waiting = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+        try:
+            self._work.note("begin", request["op"], request["fit_key"])
+            if request["op"] == "fit" and self._pause:
+                time.sleep(self._pause)
+            answer = self._session.answer(dict(request))
+            self._work.note("end", request["op"], request["fit_key"])
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
+        if not answer["ok"]:
+            raise GuestError(answer["error"], answer["traceback"])
+        return answer
+
+
+class InProcessGuests:
+    """Stands in for ``pool.GuestPool``."""
+
+    def __init__(self, work: Work, pause: float = 0.0) -> None:
+        self._guest = InProcessGuest(work, pause)
+
+    def get(self, runner: RunnerInfo) -> InProcessGuest:
+        """Return the one guest."""
+        return self._guest
+
+    def is_alive(self, runner: RunnerInfo) -> bool:
+        """Say so."""
+        return True
+
+    def discard(self, runner: RunnerInfo) -> None:
+        """Keep it: it is this process."""
+
+    def close(self) -> None:
+        """Keep it: it is this process."""
+
+
+@cache
+def dataset() -> RecSysDataSet:
+    """About 300 interactions in two folds."""
+    random = np.random.default_rng(7)
+    frame = pd.DataFrame(
+        {
+            "user": random.integers(0, 30, 420),
+            "item": (random.pareto(1.0, 420) * 8).astype(int) % 60,
+            "rating": random.integers(2, 6, 420),
+        }
+    ).drop_duplicates(["user", "item"])
+    return from_frame(frame, "tiny").pipe(MakeImplicit(2), CorePruning(2), UserCrossValidation(2))
+
+
+@cache
+def plan() -> ExperimentPlan:
+    """Two algorithms."""
+    made = ExperimentPlan("faults")
+    made.add_algorithm(Popular)
+    made.add_algorithm(Shuffled, {"strength": 3})
+    return made
+
+
+def lenskit_plan() -> ExperimentPlan:
+    """Two algorithms of LensKit."""
+    made = ExperimentPlan("faults")
+    made.add_algorithm(LensKit.PopScorer)
+    made.add_algorithm(LensKit.ItemKNNScorer, {"max_nbrs": 10})
+    return made
+
+
+@cache
+def items() -> tuple[Experiment, ...]:
+    """The four items, in their order."""
+    return tuple(experiments(dataset(), plan(), METRICS, versions=lambda _: "", seed=get_random_state()))
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What a run is asked to do.
+
+    Attributes:
+        root: The checkpoint directory.
+        work: Where executions are counted.
+        metrics: What is to be measured.
+        reset: Items (by number) that are reset first.
+        pause: Seconds that each Fit takes longer.
+    """
+
+    root: Path
+    work: Path
+    metrics: Sequence[Metric] = METRICS
+    reset: tuple[int, ...] = ()
+    pause: float = 0.0
+
+    def __call__(self) -> dict[str, Any]:
+        """Run it; what it finds and says is plain data.
+
+        Returns:
+            ``table`` (for people), ``values`` (every number in full precision, by item and label), ``failed``
+            (messages by item), ``warnings`` and ``told``.
+        """
+        told: list[str] = []
+        evaluator, failed = Evaluator(*self.metrics), {}
+        with (
+            warnings.catch_warnings(record=True) as warned,
+            Coordinator(self.root, environments="current", threads=1, notify=told.append) as coordinator,
+        ):
+            warnings.simplefilter("always")
+            guests: Any = InProcessGuests(Work(self.work), self.pause)
+            coordinator.guests = guests
+            if self.reset:
+                coordinator.reset([items()[number] for number in self.reset])
+            try:
+                coordinator.run(dataset(), plan(), evaluator)
+            except ItemsFailedError as error:
+                failed = {name: str(one) for name, one in error.failures.items()}
+        return {**shown(evaluator), "failed": failed, "warnings": [str(one.message) for one in warned], "told": told}
+
+
+@dataclass(frozen=True)
+class RealErrand:
+    """A run of LensKit's algorithms in guests of their own, as users have it.
+
+    Attributes:
+        root: The checkpoint directory.
+    """
+
+    root: Path
+
+    def __call__(self) -> dict[str, Any]:
+        """Run it; see ``Errand``."""
+        told: list[str] = []
+        with Coordinator(self.root, threads=1, notify=told.append) as coordinator:
+            evaluator = coordinator.run(dataset(), lenskit_plan(), Evaluator(*METRICS))
+        return {**shown(evaluator), "failed": {}, "told": told}
+
+
+def shown(evaluator: Evaluator) -> dict[str, Any]:
+    """Return what a user sees of an evaluator, as a text and as numbers in full precision."""
+    values = {
+        f"{one.dataset}/{one.algorithm}/{one.fold}": {label: repr(value) for label, value in one.metrics.items()}
+        for one in evaluator.results
+    }
+    return {"table": "\n".join(render(one, colour=False) for one in evaluator.get_tables(200)), "values": values}
+
+
+def wrong_numbers(outcome: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:
+    """Return the numbers of an outcome that differ from the reference; those that it lacks are not wrong."""
+    return [
+        f"{name} {label} is {value}, not {reference['values'].get(name, {}).get(label)}"
+        for name, values in outcome["values"].items()
+        for label, value in values.items()
+        if reference["values"].get(name, {}).get(label) != value
+    ]
+
+
+def as_text(outcome: Mapping[str, Any]) -> str:
+    """Return an outcome's results as one text, to be compared byte for byte."""
+    return json.dumps({"table": outcome["table"], "values": outcome["values"]}, indent=1)

@@ -1,0 +1,90 @@
+"""Real trouble with the disk: the run ends with clear errors, the store stays readable, and the next run is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faults import disks, plant
+from faults.children import run
+from faults.sweeps import Tally
+from omnibench.metrics.base import Metric
+
+mounts = pytest.mark.skipif(bool(disks.why_not()), reason=disks.why_not() or "never")
+Trouble = Callable[[Path], Callable[[], None]]
+
+
+def _reference(place: Path, metrics: tuple[Metric, ...] = plant.METRICS) -> dict[str, Any]:
+    return disks.ended_of(run(plant.Errand(place / "reference", place / "uncounted", metrics), place / "log"))
+
+
+def _sizes(place: Path, trouble: Callable[[int, Path], Callable[[], None]], sizes: range) -> Tally:
+    """Try every size; some are too small for a run and some are not, or nothing was tried."""
+    reference = _reference(place)
+    tally = Tally("sizes")
+    complete = []
+    for size in sizes:
+        inside = place / str(size)
+        inside.mkdir()
+        ended = run(partial(disks.starved, inside, partial(trouble, size), reference), place / "log")
+        outcome = disks.ended_of(ended)
+        tally.take(f"{size} bytes ({outcome['came']})", outcome["found"])
+        complete.append(outcome["complete"])
+    assert not complete[0]
+    assert complete[-1]
+    return tally
+
+
+@mounts
+def test_a_full_disk(place: Path) -> None:
+    """A run on a file system with too little room fails clearly; when there is room, the next one goes on."""
+    _sizes(place, disks.full_disk, range(8_192, 1_400_000, 200_000)).check()
+
+
+@mounts
+def test_a_finished_store_on_a_disk_that_is_full_by_now(place: Path) -> None:
+    """Its records can still be read, and nothing is lost by the attempt to write."""
+    outcome = disks.ended_of(run(partial(disks.filled, place / "inside", _reference(place)), place / "log"))
+    assert not outcome["found"]
+
+
+def test_files_that_may_not_grow(place: Path) -> None:
+    """A limit on the size of files, as quotas and batch systems set it."""
+    _sizes(place, disks.limited, range(1_000, 1_300_000, 300_000)).check()
+
+
+@pytest.mark.faults
+@mounts
+def test_a_full_disk_at_every_size(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Room for ever more of a run."""
+    tally = _sizes(place, disks.full_disk, range(4_096, 1_400_000, 8_192))
+    with capsys.disabled():
+        print(f"\nfull disk: {tally}")
+    tally.check()
+
+
+@pytest.mark.faults
+def test_files_that_may_not_grow_at_every_size(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ever larger files."""
+    tally = _sizes(place, disks.limited, range(500, 1_300_000, 10_000))
+    with capsys.disabled():
+        print(f"\nlimited files: {tally}")
+    tally.check()
+
+
+@mounts
+@pytest.mark.parametrize("metrics", [plant.METRICS, plant.ONE_MORE], ids=["all known", "one more"])
+def test_a_disk_that_has_become_readonly(place: Path, metrics: tuple[Metric, ...]) -> None:
+    """A finished store on it says so in a StoreError, and can be read; when it can be written again, all goes on."""
+    (place / "inside" / "disk").mkdir(parents=True)
+    finished = run(plant.Errand(place / "inside" / "disk" / "store", place / "uncounted"), place / "log")
+    assert finished.outcome is not None
+    reference = _reference(place, metrics)
+    ended = run(partial(disks.starved, place / "inside", disks.readonly, reference, metrics), place / "log")
+    outcome = disks.ended_of(ended)
+    assert not outcome["found"]
+    assert "StoreError" in outcome["came"] or outcome["complete"]

@@ -1,0 +1,62 @@
+"""Reset, garbage collection, and stores of older formats, as errands for a child."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from faults.plant import items
+from omnibench.coordinator import Coordinator
+from omnibench.store.gc import collect
+
+FROZEN = Path(__file__).parent.parent / "assets" / "stores"
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Have items computed anew.
+
+    Attributes:
+        root: The store.
+        numbers: Which items.
+        what: From which phase on, or in which state.
+    """
+
+    root: Path
+    numbers: tuple[int, ...]
+    what: str = "all"
+
+    def __call__(self) -> dict[str, Any]:
+        """Do it."""
+        told: list[str] = []
+        with Coordinator(self.root, environments="current", threads=1, notify=told.append) as coordinator:
+            done = coordinator.reset([items()[number] for number in self.numbers], self.what)
+        return {"told": told, "failed": {}, "reset": list(done.items)}
+
+
+@dataclass(frozen=True)
+class Collect:
+    """Remove what no record needs.
+
+    Attributes:
+        root: The store.
+    """
+
+    root: Path
+
+    def __call__(self) -> dict[str, Any]:
+        """Do it."""
+        return {"told": [str(collect(self.root, kept=True, planned=True, aside_older_than=0.0))], "failed": {}}
+
+
+def older_stores() -> list[Path]:
+    """Return the frozen stores of earlier formats that the tests keep."""
+    return sorted(FROZEN.glob("format-*"))
+
+
+def thaw(frozen: Path, root: Path) -> None:
+    """Put a frozen store in a store's place."""
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(frozen, root)
