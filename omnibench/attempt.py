@@ -15,6 +15,7 @@ from typing import Any
 from omnibench import phases
 from omnibench.errors import GuestError, OmnibenchError, PhaseError, StoreError
 from omnibench.experiment import Experiment
+from omnibench.keys import digest
 from omnibench.phases import Asking
 from omnibench.policy import Policy
 from omnibench.prepared import PreparedDatasets
@@ -233,7 +234,8 @@ class Attempt:
             if missing:
                 found = phases.evaluate(self._dataset, self.experiment.fold, predictions[1], missing)
                 save_array(scratch / "per_user.npy", found.per_user)
-                batch = keys[missing[0][1]][:8]
+                # Named after all that is in it: the files of other evaluations stay what their records say.
+                batch = digest(sorted(keys[label] for _, label in missing))[:8]
                 per_user = self.store.publish(scratch / "per_user.npy", self._directory / f"per_user-{batch}.npy")
                 cost = {**meter.read(), "batch": per_user["path"]}
                 for row, (_, label) in enumerate(missing):

@@ -113,7 +113,7 @@ class Project:
         self.pytester = pytester
         self.fits = pytester.mkdir("fits")
         pytester.makepyfile(own_algorithms=OWN_ALGORITHMS)
-        pytester.makeini("[pytest]\naddopts = -p no:cacheprovider\npythonpath = .\n")
+        pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest\npythonpath = .\n")
 
     def bench(
         self, plan: str = "plan.add_algorithm(Popular)", metrics: str = "NDCG([5, 10]), HR(10)", body: str = "..."

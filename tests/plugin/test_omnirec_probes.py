@@ -113,8 +113,9 @@ def test_p10_a_killed_runner_is_noticed_at_once(project: Project) -> None:
     assert "1 failed, 1 passed" in told(project)
 
 
-@pytest.mark.parametrize("name", ["progress.json", "results.json"])
-@pytest.mark.parametrize("content", ["", '{"items": {"tin', None])
+@pytest.mark.parametrize(
+    ("name", "content"), [("progress.json", '{"items": {"tin'), ("progress.json", None), ("results.json", "")]
+)
 def test_p11_readable_copies_may_be_damaged_or_gone(project: Project, name: str, content: str | None) -> None:
     """P11, P11b, P13: the peer could not start, ran nothing, or saved duplicate rows; here nothing reads them back."""
     project.run().assert_outcomes(passed=2)
@@ -195,7 +196,7 @@ def test_p16_no_state_skips_a_fold(project: Project) -> None:
     whole = table(first)
     store = open_store(checkpoints(project))
     fit_key = store.find(store.completed[1])["fit_key"]
-    for prefixes in (("item/",), ("eval/", "item/"), ("predict/",), ("fit/",), ("fit/", "item/")):
+    for prefixes in (("item/",), ("eval/", "item/"), ("predict/", "fit/")):
         opened = CheckpointStore(store.root)
         gone = {
             key: record

@@ -387,7 +387,7 @@ def test_impossible_option_values_are_usage_errors(project: Project, monkeypatch
     monkeypatch.setenv("OMNIREC_FAILED", "bogus")
     result = project.run()
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*--omnirec-failed is 'bogus'; choose from retry, skip.*"])
+    result.stderr.fnmatch_lines(["*--omnirec-failed is 'bogus'; choose from retry, skip, replay.*"])
     monkeypatch.delenv("OMNIREC_FAILED")
     named = project.run("--omnirec-environments=Lenskit=current")
     named.stdout.fnmatch_lines(["*there is no framework named 'Lenskit'*did you mean 'LensKit'?*"])
