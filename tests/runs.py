@@ -58,6 +58,7 @@ def started(
         process = subprocess.Popen(
             [sys.executable, *program, *arguments],
             cwd=project.pytester.path,
+            env={**os.environ, "PYTHONPATH": str(project.pytester.path)},  # tox has Python look nowhere by itself
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=subprocess.STDOUT,

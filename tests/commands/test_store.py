@@ -51,7 +51,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(7)
     frame = pd.DataFrame({"user": rng.integers(0, 30, 600), "item": rng.integers(0, 40, 600), "rating": 5})
     frame.drop_duplicates(["user", "item"]).to_csv(place / "data.csv", index=False)
-    subprocess.run([sys.executable, "run.py"], cwd=place, check=True, capture_output=True)
+    environment = {**os.environ, "PYTHONPATH": str(place)}  # tox has Python look nowhere by itself
+    subprocess.run([sys.executable, "run.py"], cwd=place, check=True, capture_output=True, env=environment)
     return place / "checkpoints"
 
 
