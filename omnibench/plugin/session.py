@@ -110,6 +110,7 @@ class BenchSession:
             if reporter is not None and not self.is_worker:  # a worker's writes to nowhere
                 reporter.ensure_newline()
                 reporter.write_line(f"omnibench: {line}")
+                reporter.flush()  # who reads a pipe or a file wants to know it now
             else:
                 print(f"omnibench: {line}", file=sys.stderr, flush=True)  # noqa: T201 - a worker has no terminal
 
@@ -181,6 +182,7 @@ class BenchSession:
     def _agreed(self, items: int) -> bool:
         """Ask on a terminal whether everything selected is to be reset; elsewhere nobody could answer."""
         capture = self.config.pluginmanager.get_plugin("capturemanager")
+        capturing = capture is not None and capture.is_globally_capturing()
         if capture is not None:
             capture.suspend_global_capture(in_=True)  # capturing replaces the terminal by nothing to read from
         try:
@@ -192,7 +194,7 @@ class BenchSession:
             print(question, end="", flush=True)  # noqa: T201 - a question to whoever sits there
             return sys.stdin.readline().strip().lower() in ("y", "yes")
         finally:
-            if capture is not None:
+            if capturing:
                 capture.resume_global_capture()
 
     def _note_run(self) -> None:
