@@ -194,7 +194,7 @@ class BenchSession:
             print(question, end="", flush=True)  # noqa: T201 - a question to whoever sits there
             return sys.stdin.readline().strip().lower() in ("y", "yes")
         finally:
-            if capturing:
+            if capture is not None and capturing:
                 capture.resume_global_capture()
 
     def _note_run(self) -> None:
