@@ -276,7 +276,7 @@ class Coordinator:
         if state.status == DONE:
             return Outcome(CACHED, Result.of(experiment, state.metrics))
         if state.status == FAILED:
-            error = PhaseError(state.error["phase"], state.error["message"], state.error["details"])
+            error = PhaseError.recorded(state.error)
             if self.policy.failed == "skip":
                 return Outcome(SKIPPED, Result.of(experiment, {}), error=error)
             if self.policy.failed == "replay":

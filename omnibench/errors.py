@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class OmnibenchError(Exception):
@@ -67,6 +67,11 @@ class PhaseError(OmnibenchError):
         self.message = message
         self.details = details
         self.died = died
+
+    @classmethod
+    def recorded(cls, error: Mapping[str, str]) -> PhaseError:
+        """Return the error that an item's record keeps."""
+        return cls(error["phase"], error["message"], error["details"])
 
 
 def nearest(name: object, names: Iterable[str]) -> str:

@@ -11,6 +11,8 @@ from omnibench.errors import OmnibenchError, nearest
 RESUME = ("auto", "fresh", "require", "never")
 FAILED = ("retry", "skip", "replay")
 VERIFY = ("full", "stat", "off")
+RESETS = ("all", "failed", "incomplete", "Fit", "Predict", "Eval")
+"""What can be reset: items whatever their state, those that failed, those that are not done; or from a phase on."""
 TRACK = ("rss", "gpu", "python")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.errors import OmnibenchError
-from omnibench.policy import seconds
+from omnibench.policy import RESETS, seconds
 from omnibench.query import RUNNING, open_store
 from omnibench.store import gc, leases, recovery
 from omnibench.store.checkpoints import PRESENCE
-from omnibench.store.generations import RESETS
 from omnibench.survey import DONE, FAILED, INTERRUPTED, PENDING
 
 

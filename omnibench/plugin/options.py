@@ -13,9 +13,9 @@ import pytest
 
 from omnibench.errors import OmnibenchError
 from omnibench.policy import FAILED as FAILED_CHOICES
+from omnibench.policy import RESETS, Policy, seconds, tracked
 from omnibench.policy import RESUME as RESUME_CHOICES
 from omnibench.policy import VERIFY as VERIFY_CHOICES
-from omnibench.policy import Policy, seconds, tracked
 
 _TRUE = ("1", "yes", "true", "on")
 _FALSE = ("", "0", "no", "false", "off")
@@ -135,7 +135,6 @@ OPTIONS = (
 )
 
 RESET_FLAG = "--omnirec-reset"
-RESETS = ("all", "failed", "incomplete", "Fit", "Predict", "Eval")
 
 
 def add_options(parser: pytest.Parser) -> None:

@@ -267,7 +267,7 @@ class BenchSession:
         else:
             state = self._states.get(item.nodeid, State(FAILED))
         if state.error:
-            error = PhaseError(state.error["phase"], state.error["message"], state.error["details"])
+            error = PhaseError.recorded(state.error)
             return Outcome(FAILED, Result.of(item.experiment, {}), error=error, replayed=True)
         pytest.skip(f"not available: {self.directory} has no result of it, and {READONLY.flag} computes none")
 

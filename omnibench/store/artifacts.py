@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+from omnibench import policy
 from omnibench.errors import StoreError
 
 
@@ -21,8 +22,7 @@ class Artifact(TypedDict):
     stat: NotRequired[list[int]]
 
 
-VERIFY = ("full", "stat", "off")
-"""How closely a file is looked at before it is used again; see ``is_intact``."""
+VERIFY = policy.VERIFY
 
 
 def sync_directory(directory: Path) -> None:

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from omnibench import policy
 from omnibench.errors import OmnibenchError, StoreError, nearest
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.leases import Lease
 from omnibench.store.records import timestamp
 from omnibench.store.sealing import Record
 
-RESETS = ("all", "failed", "incomplete", "Fit", "Predict", "Eval")
-"""What can be reset: items whatever their state, those that failed, those that are not done; or from a phase on."""
+RESETS = policy.RESETS
 
 _PHASES = {"Fit": ("fit/", "predict/", "eval/"), "Predict": ("predict/", "eval/"), "Eval": ("eval/",)}
 _BATCH = 100
