@@ -84,7 +84,7 @@ class Attempt:
         self.lease = lease
         self.seconds: dict[str, float] = {}
         self._phase = "Prepare"
-        self._asking = Asking(bench.policy.track, bench.policy.timeout, bench.stopping.expired)
+        self._asking = Asking(bench.policy.track, bench.policy.timeout, bench.stopping.expired, bench.worker.progress)
 
     def run(self) -> dict[str, float]:
         """Go through the phases and return the wanted metrics.
@@ -214,8 +214,11 @@ class Attempt:
                 self._export_predictions(partial, scratch)
             predictions = self.store.publish(partial, self._directory / f"predictions-{name[:8]}.npy")
             facts = {fact: answer[fact] for fact in (*_MEASURES, "rows")}
-            record = {**self._labels("Predict"), **facts, "predictions": predictions}
-            self.store.commit(self.lease, {key: record})
+            records = {key: {**self._labels("Predict"), **facts, "predictions": predictions}}
+            before = self._before()
+            if before.get("predicted"):  # its metrics are of other predictions
+                records[f"item/{self.experiment.fit_key}"] = {**before, "predicted": None}
+            self.store.commit(self.lease, records)
         return predictions, self.store.root / predictions["path"]
 
     def _export_predictions(self, predictions: Path, scratch: Path) -> None:
@@ -225,7 +228,8 @@ class Attempt:
     def _evaluate(self, predictions: tuple[Artifact, Path]) -> dict[str, float]:
         get = self.store.records.get
         keys = eval_keys(get, self.experiment, self.columns, self.list_length)
-        assert keys is not None, "predictions were published just now"
+        data = get(f"data/{self.experiment.dataset.key}")
+        assert keys is not None and data is not None, "they were published just now"  # noqa: PT018 - both for one reason
         known = {label: get(f"eval/{key}") for label, key in keys.items()}
         missing = [(metric, label) for metric, label in self.columns if known[label] is None]
         values = {label: float(record["value"]) for label, record in known.items() if record is not None}
@@ -242,13 +246,19 @@ class Attempt:
                     fact = {"value": found.values[label], "users": len(found.users), "per_user": per_user, "row": row}
                     records[f"eval/{keys[label]}"] = {**self._labels("Eval"), "label": label, **fact, **cost}
                 values.update(found.values)
-            ordered = {label: values[label] for _, label in self.columns}
-            records[f"item/{self.experiment.fit_key}"] = self._item(
-                DONE, "Done", {label: {"value": value, "key": keys[label]} for label, value in ordered.items()}, None
-            )
+            metrics = {
+                label: {"value": values[label], "key": keys[label], "metric": metric.canonical_identity(label)}
+                for metric, label in self.columns
+            }
+            records[f"item/{self.experiment.fit_key}"] = {
+                **self._item(DONE, "Done", metrics, None),
+                # What the metrics were made of, once more, so that one look at this record is enough.
+                "predicted": self.experiment.predicted(self.list_length),
+                "test": data["test"][self.experiment.fold],
+            }
             self.store.commit(self.lease, records)
         self.bench.worker.completed()
-        return ordered
+        return {label: values[label] for _, label in self.columns}
 
     def _before(self) -> Record:
         """Return the item's record as earlier attempts left it."""

@@ -31,7 +31,7 @@ from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import Lease, Workspace
 from omnibench.store.records import timestamp
 from omnibench.store.workers import Worker
-from omnibench.survey import DONE, FAILED, Columns, State, count, is_begun, look_up
+from omnibench.survey import DONE, FAILED, Columns, State, count, is_begun, look_up, look_up_all
 
 
 def _tell(line: str) -> None:
@@ -166,13 +166,13 @@ class Coordinator:
             return self._run(items, evaluator)
 
     def _run(self, items: Sequence[Experiment], evaluator: Evaluator) -> Evaluator:
-        snapshot = self.store.snapshot()
         if self.policy.resume == "require":
+            snapshot = self.store.snapshot()
             require(is_begun(snapshot.get, item, evaluator.list_length) for item in items)
         if self.policy.resume == "fresh":
             self.reset(items, keep=True)
-            snapshot = self.store.snapshot()
-        states = [look_up(snapshot.get, item, evaluator.columns, evaluator.list_length) for item in items]
+        wanted = [(item, evaluator.columns, evaluator.list_length) for item in items]
+        states = self.store.read(lambda reader: look_up_all(reader, wanted))
         self._notify(f"{count(states)} ({self.store.root})")
         pending = [item for item, state in zip(items, states, strict=True) if state.status != DONE]
         if pending:

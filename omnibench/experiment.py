@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
-from omnibench.keys import DISPLAY_DIGITS, canonical, digest, display
+from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
 from omnibench.metrics.base import Metric
-from omnibench.plan import Configuration, ExperimentPlan, configuration_key
+from omnibench.plan import Configuration, ExperimentPlan
 
 DEFAULT_LIST_LENGTH = 20
 """Recommendations per user, unless a metric needs more."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Experiment:
-    """One dataset x configuration x fold.
+    """One dataset x configuration x fold. There may be 100,000 of them, so what several share is kept by what they share.
 
     Attributes:
         dataset: A dataset with a split.
@@ -31,6 +30,8 @@ class Experiment:
         device: The device class, ``cpu`` or ``cuda``.
         salt: A text that goes into the key, to disown what was computed without it.
         digits: How many digits of the keys are shown.
+        configuration_key: Identifies the configuration, whatever the data.
+        fit_key: Identifies the fitted model, and the experiment as a whole.
     """
 
     dataset: RecSysDataSet
@@ -41,11 +42,15 @@ class Experiment:
     device: str = "cpu"
     salt: str = ""
     digits: int = DISPLAY_DIGITS
+    configuration_key: str = field(init=False)
+    fit_key: str = field(init=False)
 
-    @cached_property
-    def configuration_key(self) -> str:
-        """Identifies the configuration, whatever the data."""
-        return configuration_key(self.configuration, self.version, self.seed, self.device, self.salt)
+    def __post_init__(self) -> None:
+        keyed = self.configuration.keyed(self.version, self.seed, self.device, self.salt)
+        # The canonical text of `identity`, put together from texts that are made once.
+        text = f'["fit/1",{{"configuration":{keyed.text},"data":"{self.dataset.key}","fold":{self.fold}}}]'
+        object.__setattr__(self, "configuration_key", keyed.key)
+        object.__setattr__(self, "fit_key", sha256(text))
 
     @property
     def identity(self) -> list[Any]:
@@ -53,20 +58,20 @@ class Experiment:
         configuration = self.configuration.identity(self.version, self.seed, self.device, self.salt)
         return ["fit/1", {"data": self.dataset.key, "fold": self.fold, "configuration": configuration}]
 
-    @cached_property
+    @property
     def recorded_identity(self) -> Any:
         """The identity as JSON keeps it; written without blanks and with sorted names, its sha256 is the fit key."""
         return json.loads(canonical(self.identity))
 
-    @cached_property
-    def fit_key(self) -> str:
-        """Identifies the fitted model, and the experiment as a whole."""
-        return digest(self.identity)
-
     def predict_key(self, list_length: int) -> str:
         """Identifies the predictions."""
-        length = list_length if self.dataset.feedback == "implicit" else None
-        return digest(["predict/1", {"fit": self.fit_key, "length": length, "candidates": "unseen"}])
+        candidates, length = self.predicted(list_length)
+        told = "null" if length is None else length
+        return sha256(f'["predict/1",{{"candidates":"{candidates}","fit":"{self.fit_key}","length":{told}}}]')
+
+    def predicted(self, list_length: int) -> list[Any]:
+        """Return what the predictions depend on beside the model: the candidate policy and the lists' length."""
+        return ["unseen", list_length if self.dataset.feedback == "implicit" else None]
 
     @property
     def dataset_name(self) -> str:
@@ -91,8 +96,8 @@ def eval_key(fit_key: str, predictions_sha256: str, test_digest: str, metric: Me
     The item is part of it although the numbers do not depend on it: two items with equal predictions would
     share a record, and resetting or exporting one of them would change the other.
     """
-    identity = {"fit": fit_key, "predictions": predictions_sha256, "test": test_digest}
-    return digest(["eval/1", {**identity, "metric": metric.identity(label)}])
+    of_what = f'"predictions":"{predictions_sha256}","test":"{test_digest}"'
+    return sha256(f'["eval/1",{{"fit":"{fit_key}","metric":{metric.canonical_identity(label)},{of_what}}}]')
 
 
 def experiments(
@@ -149,7 +154,7 @@ def experiments(
 def _with_clear_names(found: list[Experiment]) -> list[Experiment]:
     """Show more digits of the keys when the first eight are shared by two things of one name."""
     digits = DISPLAY_DIGITS
-    while len({one.name.casefold() for one in found}) < len(found):
+    while len({(one.dataset_name.casefold(), one.algorithm_name.casefold(), one.fold) for one in found}) < len(found):
         digits += 4
         found = [replace(one, digits=digits) for one in found]
     return found

@@ -32,11 +32,13 @@ class Asking:
         track: What they measure beside time; see ``policy.Policy``.
         timeout: Seconds after which a phase that still runs fails, or None.
         while_waiting: Called about once a second while a guest works; raising gives up.
+        on_progress: Called with what a framework reports of its progress.
     """
 
     track: Sequence[str] = ("rss",)
     timeout: float | None = None
     while_waiting: Callable[[], None] = lambda: None
+    on_progress: Callable[[dict[str, Any]], None] = lambda _: None
 
 
 def _ask(guest: Guest, experiment: Experiment, dataset: Path, asking: Asking, **request: Any) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def _ask(guest: Guest, experiment: Experiment, dataset: Path, asking: Asking, **
             "track": list(asking.track),
             **request,
         },
+        on_progress=asking.on_progress,
         while_waiting=asking.while_waiting,
         timeout=asking.timeout,
     )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import enum
+import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from omnibench.errors import KeyValueError, PlanError, nearest
-from omnibench.keys import canonical, digest
+from omnibench.keys import canonical, sha256
 from omnibench.own import OwnAlgorithm
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
 
@@ -37,6 +38,13 @@ class Grid:
             raise PlanError(f"Grid got {values!r}; give a list of at least one value, e.g. Grid([20, 40]).")
         unique = {_canonical(value, "a value of a Grid"): copy.deepcopy(value) for value in values}
         object.__setattr__(self, "values", tuple(unique.values()))
+
+
+class Keyed(NamedTuple):
+    """A canonical text and the key that it makes."""
+
+    text: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,19 @@ class Configuration:
                 "code": self.own.code if self.own else None,
             },
         ]
+
+    @functools.cached_property
+    def _keyed(self) -> dict[tuple[str, int, str, str], Keyed]:
+        return {}
+
+    def keyed(self, version: str, seed: int, device: str, salt: str = "") -> Keyed:
+        """Return the canonical text of ``identity`` and its digest, made once."""
+        wanted = (version, seed, device, salt)
+        made = self._keyed.get(wanted)
+        if made is None:
+            text = canonical(self.identity(*wanted))
+            made = self._keyed[wanted] = Keyed(text, sha256(text))
+        return made
 
     @property
     def offers_ratings(self) -> bool:
@@ -263,11 +284,6 @@ def _canonical(value: Any, where: str) -> str:
         return canonical(value)
     except KeyValueError as error:
         raise PlanError(f"{where}: {error}") from error
-
-
-def configuration_key(configuration: Configuration, version: str, seed: int, device: str, salt: str = "") -> str:
-    """Return the key that names a configuration's directory."""
-    return digest(configuration.identity(version, seed, device, salt))
 
 
 class LensKit(StrEnum):

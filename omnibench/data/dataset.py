@@ -117,7 +117,7 @@ class RecSysDataSet:
         """The dataset's identity: 64 hex digits that depend on content, steps and seed."""
         return digest(self.identity)
 
-    @property
+    @cached_property
     def split(self) -> Split | None:
         """The split that ends the recipe, or None for raw data."""
         last = self.steps[-1] if self.steps else None
@@ -130,12 +130,12 @@ class RecSysDataSet:
             return RawData
         return SplitData if self.split.folds is None else FoldedData
 
-    @property
+    @cached_property
     def folds(self) -> int | None:
         """The number of folds, or None for raw data and single splits."""
         return None if self.split is None else self.split.folds
 
-    @property
+    @cached_property
     def feedback(self) -> str:
         """``explicit`` when there are ratings to predict, else ``implicit``."""
         implied = any(isinstance(step, MakeImplicit) for step in self.steps)

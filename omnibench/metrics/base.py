@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from omnibench.keys import canonical
+
 Values = npt.NDArray[np.float64]
 
 
@@ -43,6 +45,13 @@ class Metric:
         """What a column adds to the key of its evaluation."""
         _, k = split_label(label)
         return [self.name, {} if k is None else {"k": k}, self.version]
+
+    def canonical_identity(self, label: str) -> str:
+        """Return the canonical text of ``identity``, made once per column."""
+        made: dict[str, str] = self.__dict__.setdefault("_identities", {})
+        if label not in made:
+            made[label] = canonical(self.identity(label))
+        return made[label]
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(self.labels)})"

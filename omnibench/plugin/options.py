@@ -56,7 +56,7 @@ class Option:
             pytest.UsageError: It is none of the choices.
         """
         given = config.getoption(self.name) or os.environ.get(self.variable) or config.getini(self.name) or self.default
-        if self.choices and given not in self.choices:
+        if self.choices and given not in self.choices and given != self.default:
             raise pytest.UsageError(f"{self.flag} is {given!r}; choose from {', '.join(self.choices)}.")
         return str(given)
 
@@ -118,6 +118,14 @@ READONLY = Option("--omnirec-readonly", "Serve what is recorded, skip what is no
 ALLOW_NETWORK_FS = Option(
     "--omnirec-allow-network-fs", "Keep checkpoints on NFS, SMB and the like all the same.", "no", switch=True
 )
+TABLE = Option(
+    "--omnirec-table",
+    "What the table at the end shows: folds (each, with mean and standard deviation), mean, or none. By default folds, "
+    "and of more than 100 configurations the means of the best 100.",
+    "",
+    ("folds", "mean", "none"),
+)
+SORT = Option("--omnirec-sort", "The metric by which the table is sorted, e.g. NDCG@10 (default: as in the plan).")
 OPTIONS = (
     CHECKPOINT_DIR,
     RESUME,
@@ -132,6 +140,8 @@ OPTIONS = (
     TMP_DIR,
     READONLY,
     ALLOW_NETWORK_FS,
+    TABLE,
+    SORT,
 )
 
 RESET_FLAG = "--omnirec-reset"

@@ -33,6 +33,7 @@ from omnibench.metrics import HR, MRR, NDCG
 from omnibench.metrics.base import Metric
 from omnibench.outcome import ItemsFailedError
 from omnibench.plan import ExperimentPlan, LensKit
+from omnibench.report.layout import Layout, tables
 from omnibench.report.terminal import render
 from omnibench.runners.guest import own
 from omnibench.runners.guest.base import Session
@@ -231,7 +232,8 @@ def shown(evaluator: Evaluator) -> dict[str, Any]:
         f"{one.dataset}/{one.algorithm}/{one.fold}": {label: repr(value) for label, value in one.metrics.items()}
         for one in evaluator.results
     }
-    return {"table": "\n".join(render(one, colour=False) for one in evaluator.get_tables(200)), "values": values}
+    made = tables(evaluator.results, Layout(evaluator.lower_is_better))
+    return {"table": "\n".join(render(one, colour=False) for one in made), "values": values}
 
 
 def wrong_numbers(outcome: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.evaluation import Result
-from omnibench.report.terminal import render, tables
+from omnibench.report.layout import Layout, tables
+from omnibench.report.terminal import render
 
 DATASET = "MovieLens100K-a3f8e2c1"
 
@@ -23,7 +24,7 @@ def result(algorithm: str, fold: int | None, given: str = "", *, dataset: str = 
 
 
 def shown(results: list[Result], lower: tuple[str, ...] = (), width: int | None = None, *, colour: bool = False) -> str:
-    return "\n".join(render(table, colour=colour) for table in tables(results, lower, width))
+    return "\n".join(render(table, colour=colour) for table in tables(results, Layout(lower, width)))
 
 
 def rows_of(text: str) -> list[list[str]]:
