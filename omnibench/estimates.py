@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from omnibench.experiment import Experiment
+from omnibench.runners.pool import GUEST_MEGABYTES
 from omnibench.store.reading import Reader
 
 _UNKNOWN_SECONDS = {"LensKit": 3.0, "RecPack": 5.0, "RecBole": 30.0, "Own": 5.0}
 """What an item takes of which nothing like it was ever run: only good for putting the longer ones first."""
-
-GUEST_MEGABYTES = {"LensKit": 600, "RecPack": 450, "RecBole": 700, "Own": 200}
-"""What a framework's process holds when it has fitted MovieLens-100K, measured; until records know better."""
 
 
 @dataclass

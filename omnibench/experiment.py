@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -107,7 +107,7 @@ def experiments(
     *,
     versions: Any,
     seed: int,
-    device: str = "cpu",
+    device: Callable[[Configuration], str] = lambda _: "cpu",
     salt: str = "",
 ) -> list[Experiment]:
     """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
@@ -118,7 +118,7 @@ def experiments(
         metrics: What is to be measured; only checked against the datasets here.
         versions: A function from a runner to its framework's version.
         seed: The seed of everything random in the frameworks.
-        device: The device class.
+        device: A function from a configuration to its device class.
         salt: A text that goes into every key.
 
     Raises:
@@ -146,7 +146,8 @@ def experiments(
     for dataset in listed:
         for configuration in configurations:
             for fold in range(dataset.folds or 1):
-                one = Experiment(dataset, configuration, fold, versions(configuration.runner), seed, device, salt)
+                version, where = versions(configuration.runner), device(configuration)
+                one = Experiment(dataset, configuration, fold, version, seed, where, salt)
                 found.setdefault(one.fit_key, one)
     return _with_clear_names(list(found.values()))
 

@@ -29,6 +29,7 @@ class OwnAlgorithm:
         required: Those of them without a default.
         ranks: Whether it can recommend.
         rates: Whether it can predict ratings.
+        gpu: Whether it says (``uses_gpu = True``) that it computes on a GPU when it may.
     """
 
     module: str
@@ -39,6 +40,7 @@ class OwnAlgorithm:
     required: tuple[str, ...]
     ranks: bool
     rates: bool
+    gpu: bool
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -74,6 +76,7 @@ class OwnAlgorithm:
             required=_required(algorithm),
             ranks=ranks,
             rates=rates,
+            gpu=bool(getattr(algorithm, "uses_gpu", False)),
         )
 
     @property

@@ -115,6 +115,11 @@ class Configuration:
         """Whether it can recommend."""
         return self.own.ranks if self.own else bool(algorithm_info(self.runner, self.algorithm)["ranking"])
 
+    @functools.cached_property
+    def uses_gpu(self) -> bool:
+        """Whether it computes on a GPU when it may."""
+        return self.own.gpu if self.own else bool(algorithm_info(self.runner, self.algorithm).get("gpu"))
+
     def __str__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
         return f"{self.name}({given})"

@@ -48,7 +48,12 @@ def plan_of(*algorithms: Any) -> ExperimentPlan:
 
 def made(datasets: Any, plan: Any, *metrics: Metric, seed: int = 42, device: str = "cpu") -> list[Experiment]:
     return experiments(
-        datasets, plan, metrics or (NDCG(10),), versions=lambda runner: f"{runner.name} 1", seed=seed, device=device
+        datasets,
+        plan,
+        metrics or (NDCG(10),),
+        versions=lambda runner: f"{runner.name} 1",
+        seed=seed,
+        device=lambda _: device,
     )
 
 

@@ -72,17 +72,17 @@ class BenchFunction(pytest.Collector):
     def collect(self) -> Iterator[pytest.Item]:
         from omnibench.plugin.hooks import bench_session
 
-        session = bench_session(self.config)
         self.add_marker(pytest.mark.filterwarnings("default::UserWarning:omnibench"), append=False)
         try:
-            evaluator = self._checked_evaluator()
+            session = bench_session(self.config)
             self._check_function()
             found = experiments(
                 self.declaration.datasets,
                 self.declaration.plan,
-                evaluator.metrics,
+                self.evaluator.metrics,
                 versions=session.environments.version,
                 seed=self.declaration.seed,
+                device=session.device_of,
                 salt=session.policy.salt,
             )
         except OmnibenchError as error:
@@ -92,13 +92,23 @@ class BenchFunction(pytest.Collector):
         templates = list(parent._genfunctions(self.name, self.function))  # noqa: SLF001 - pytest offers no other way
         yield from items_of(self, found, templates)
 
-    def _checked_evaluator(self) -> Evaluator:
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """The wanted metrics: the declared ones, and those that plugins add.
+
+        Raises:
+            OmnibenchError: What was declared is no evaluator, or what was added no metric.
+        """
         from omnibench.evaluation import Evaluator
 
-        evaluator = self.declaration.evaluator
-        if not isinstance(evaluator, Evaluator):
-            raise OmnibenchError(f"the evaluator is {evaluator!r}; give an Evaluator, e.g. Evaluator(NDCG(10)).")
-        return evaluator
+        declared = self.declaration.evaluator
+        if not isinstance(declared, Evaluator):
+            raise OmnibenchError(f"the evaluator is {declared!r}; give an Evaluator, e.g. Evaluator(NDCG(10)).")
+        added = [metric for some in self.ihook.pytest_omnibench_metrics(config=self.config) for metric in some or ()]
+        if not added:
+            return declared
+        kinds = {metric.kind for metric in declared.metrics}
+        return Evaluator(*declared.metrics, *(metric for metric in added if getattr(metric, "kind", None) in kinds))
 
     def _check_function(self) -> None:
         if inspect.iscoroutinefunction(self.function) or inspect.isgeneratorfunction(self.function):

@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from omnibench.plugin.hooks import BENCH_FILES, begin, existing_session, only
+from omnibench.plugin.hooks import BENCH_FILES, automatic_key, begin, existing_session, only
 
 if TYPE_CHECKING:
     from omnibench.estimates import Estimates
+
+_WORKER_MEGABYTES = 150
+_MEMORY_SHARE = 0.8
+"""Of the memory that is free; the rest is for what grows, and for others."""
 
 
 class Distribution:
@@ -48,7 +52,28 @@ class Distribution:
         if self._remaining == 0:  # xdist's display of workers cannot show none
             config.pluginmanager.unregister(name="terminaldistreporter")
         elif self._remaining is not None and all(spec == "popen" for spec in config.option.tx):
-            config.option.tx = config.option.tx[: self._remaining]
+            config.option.tx = config.option.tx[: self._most_workers()]
+
+    def _most_workers(self) -> int:
+        """Return how many workers are worth their start; of a number that the user has chosen, no fewer for memory."""
+        assert self._remaining is not None, "it was counted"
+        wished = min(len(self.config.option.tx), self._remaining)
+        found, estimates = existing_session(self.config), self._estimates
+        if not self.config.stash.get(automatic_key, False) or found is None or estimates is None:
+            return wished
+        from omnibench.runners.machine import available_memory
+
+        available = available_memory()
+        if available is None:
+            return wished
+        each = megabytes_per_worker(estimates, {item.experiment.configuration.runner.name for item in found.pending})
+        possible = max(1, int(_MEMORY_SHARE * available / 2**20 / each))
+        if possible < wished:
+            found.notify(
+                f"{possible} worker{'s' if possible > 1 else ''} instead of {wished}: each may need {each:.0f} MB of the "
+                f"{available / 2**20:.0f} MB that are free (-n {wished} starts them all the same)"
+            )
+        return min(wished, possible)
 
     def _begin(self, session: pytest.Session) -> None:
         begin(session)
@@ -158,6 +183,19 @@ class Distribution:
         session = self.config.pluginmanager.get_plugin("session")
         if isinstance(session, pytest.Session) and session.testscollected < self._collected:
             session.testscollected = self._collected
+
+
+def megabytes_per_worker(estimates: Estimates, frameworks: set[str]) -> float:
+    """Return what a worker and the guests that it keeps may need, in MB.
+
+    Args:
+        estimates: What the frameworks' processes were measured to hold.
+        frameworks: Which ones there are items of.
+    """
+    from omnibench.runners.pool import MOST_GUESTS
+
+    largest = sorted((estimates.megabytes([name]) for name in frameworks), reverse=True)
+    return _WORKER_MEGABYTES + sum(largest[:MOST_GUESTS])
 
 
 def _has_bench_files(config: pytest.Config) -> bool:

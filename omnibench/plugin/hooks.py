@@ -21,12 +21,22 @@ if TYPE_CHECKING:
 BENCH_FILES = "bench_*.py"
 
 _random_state_key = pytest.StashKey[int]()
+automatic_key = pytest.StashKey[bool]()
+"""Whether the number of workers was left to us (``-n auto``)."""
+
 _session_key = pytest.StashKey["BenchSession"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
     add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks that others may implement."""
+    from omnibench.plugin import hookspec
+
+    pluginmanager.add_hookspecs(hookspec)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -40,6 +50,12 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """Start no workers where nothing is to run; xdist looks at its options after us."""
     if config.getoption("omnirec_plan") and hasattr(config.option, "numprocesses"):
         config.option.numprocesses, config.option.tx, config.option.dist = None, [], "no"
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> None:
+    """Note that nobody has chosen a number: xdist's is cut down to the items and the memory that there are."""
+    config.stash[automatic_key] = True
 
 
 @pytest.hookimpl(trylast=True)

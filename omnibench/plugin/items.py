@@ -45,7 +45,7 @@ class ExperimentItem(pytest.Item):
     @property
     def evaluator(self) -> Any:
         """The metrics wanted of it."""
-        return self.parent.declaration.evaluator
+        return self.parent.evaluator
 
     @property
     def is_done(self) -> bool:

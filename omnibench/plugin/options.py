@@ -16,6 +16,7 @@ from omnibench.policy import FAILED as FAILED_CHOICES
 from omnibench.policy import RESETS, Policy, seconds, tracked
 from omnibench.policy import RESUME as RESUME_CHOICES
 from omnibench.policy import VERIFY as VERIFY_CHOICES
+from omnibench.runners.machine import DEVICES
 
 _TRUE = ("1", "yes", "true", "on")
 _FALSE = ("", "0", "no", "false", "off")
@@ -113,6 +114,12 @@ ENVIRONMENTS = Option(
     "Where frameworks run: isolated (default), current, or e.g. LensKit=current,RecBole=isolated.",
     "isolated",
 )
+DEVICE = Option(
+    "--omnirec-device",
+    "Where algorithms that can use a GPU run: auto (default: on a GPU where there is one), cpu, or cuda.",
+    "auto",
+    DEVICES,
+)
 TMP_DIR = Option("--omnirec-tmp-dir", "Working directories of the frameworks (default: in the checkpoint dir).")
 READONLY = Option("--omnirec-readonly", "Serve what is recorded, skip what is not, write nothing.", "no", switch=True)
 ALLOW_NETWORK_FS = Option(
@@ -137,6 +144,7 @@ OPTIONS = (
     GRACE,
     TIMEOUT,
     ENVIRONMENTS,
+    DEVICE,
     TMP_DIR,
     READONLY,
     ALLOW_NETWORK_FS,
@@ -204,6 +212,7 @@ def policy(config: pytest.Config) -> Policy:
             track=tracked(TRACK.value(config)),
             grace=_duration(GRACE, config),
             timeout=_duration(TIMEOUT, config) if TIMEOUT.value(config) else None,
+            device=DEVICE.value(config),
             allow_network_fs=ALLOW_NETWORK_FS.is_on(config),
         )
     except OmnibenchError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -19,7 +20,8 @@ from omnibench.plugin.begin import look_at_records
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import ENVIRONMENTS, READONLY, TMP_DIR, checkpoint_dir, policy
 from omnibench.runners.guest.base import end_with_parent
-from omnibench.runners.pool import Environments, available_cores
+from omnibench.runners.machine import DEVICES, available_cores, device_class
+from omnibench.runners.pool import Environments
 from omnibench.runs import new_run_id, throwaway
 from omnibench.stopping import StoppedError, Stopping
 from omnibench.store.leases import Workspace
@@ -27,6 +29,8 @@ from omnibench.survey import FAILED
 
 if TYPE_CHECKING:
     from omnibench.coordinator import Coordinator
+    from omnibench.plan import Configuration
+    from omnibench.runners.registry import RunnerInfo
 
 
 class BenchSession:
@@ -64,6 +68,19 @@ class BenchSession:
         self.begun = False
         self.say: Callable[[str], None] | None = None
         self.items: list[ExperimentItem] = []
+
+    def device_of(self, configuration: Configuration) -> str:
+        """Return the device class of a configuration: what a plugin says, else what the options say.
+
+        Raises:
+            OmnibenchError: A GPU is wanted, and there is none; or a plugin says something else.
+        """
+        chosen = self.config.hook.pytest_omnibench_device(config=self.config, configuration=configuration)
+        if chosen not in (None, *DEVICES[1:]):
+            raise OmnibenchError(
+                f"pytest_omnibench_device returned {chosen!r} for {configuration}; return cpu or cuda."
+            )
+        return device_class(chosen or self.policy.device) if configuration.uses_gpu else "cpu"
 
     @property
     def looks_only(self) -> bool:
@@ -127,7 +144,7 @@ class BenchSession:
         return [item for item in self.items if not item.is_done]
 
     def build_environments(self) -> None:
-        """Build the environments that pending items need; an item whose environment fails says so itself."""
+        """Begin to build the environments that pending items need; an item whose environment fails says so itself."""
         if self.looks_only:
             return
         skipping = self.policy.failed != "retry"
@@ -136,7 +153,12 @@ class BenchSession:
             for item in self.pending
             if not (skipping and item.state and item.state.error)
         }
-        for runner in needed.values():
+        missing = [runner for runner in needed.values() if not self.environments.ready(runner)]
+        if missing:  # meanwhile the first datasets are prepared, and what is ready computes
+            threading.Thread(target=self._build, args=(missing,), daemon=True, name="omnibench-environments").start()
+
+    def _build(self, missing: list[RunnerInfo]) -> None:
+        for runner in missing:
             try:
                 self.environments.python(runner, self.notify)
             except OmnibenchError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Mapping
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +12,7 @@ from omnibench.plugin.options import RESUME, SORT, TABLE, checkpoint_dir
 
 if TYPE_CHECKING:
     from omnibench.evaluation import Result
-    from omnibench.plugin.items import BenchItem
+    from omnibench.plugin.items import BenchItem, ExperimentItem
 
 _MOST = 100
 """Algorithms of a dataset that are shown when nobody said how many; their folds are not shown beyond that."""
@@ -24,16 +26,42 @@ class Summary:
         self._told: dict[str, dict[str, Any]] = {}
         self._done: list[BenchItem] = []
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        """Keep what a benchmark item's report tells."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> Generator[None]:
+        """Keep what a benchmark item's report tells; show its phases below it, and among the durations."""
         told = getattr(report, "omnibench", None)
-        if told is not None:
-            self._told[report.nodeid] = told
+        if told is None:
+            return (yield)
+        self._told[report.nodeid] = told
+        result = yield
+        status = told["status"] if report.passed or told["status"] != "done" else "failed"
+        self._say_finished(report.nodeid, status, _result(told), told["seconds"], told["fit_key"])
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            self._show_phases(reporter, report.nodeid, told["seconds"])
+        return result
+
+    def _show_phases(self, reporter: Any, nodeid: str, phases: Mapping[str, float]) -> None:
+        # Not reports of their own: they would count twice in the times of JUnit files.
+        durations = [SimpleNamespace(nodeid=nodeid, when=phase, duration=phases[phase]) for phase in phases]
+        reporter.stats.setdefault("", []).extend(durations)
+        if self.config.option.verbose > 0 and phases:
+            reporter.ensure_newline()
+            for phase, seconds in phases.items():
+                reporter.write_line(f"    {phase:8} {seconds:9.3f} s")
 
     def take(self, items: list[BenchItem]) -> None:
         """Take in items that were found done, and of which there are no reports."""
         self._done += items
+        if self.config.hook.pytest_omnibench_item_finished.get_hookimpls():
+            for item in items:
+                self._say_finished(item.nodeid, "cached", _cached_result(item), {}, item.experiment.fit_key)
+
+    def _say_finished(self, nodeid: str, status: str, result: Result, seconds: dict[str, float], fit_key: str) -> None:
+        from omnibench.plugin.hookspec import Finished
+
+        finished = Finished(nodeid, status, result, seconds, fit_key)
+        self.config.hook.pytest_omnibench_item_finished(config=self.config, finished=finished)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print a table per dataset, and where the numbers are."""
@@ -63,11 +91,10 @@ class Summary:
 
     def _lower_is_better(self) -> set[str]:
         told = {label for one in self._told.values() for label in one["lower_is_better"]}
-        return told.union(*({*item.parent.declaration.evaluator.lower_is_better} for item in self._done))
+        return told.union(*({*item.evaluator.lower_is_better} for item in self._done))
 
     def _results(self) -> list[Result]:
         """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it."""
-        from omnibench.evaluation import Result
         from omnibench.plugin.hooks import existing_session
 
         merged: dict[tuple[Any, ...], Result] = {}
@@ -80,12 +107,28 @@ class Summary:
         together = {id(item) for item in self._done}
         for item in session.items if session else ():
             if id(item) in together:
-                assert item.state is not None, "it was found done"
-                merge(Result.of(item.experiment, dict(item.state.metrics)))
+                merge(_cached_result(item))
             elif (told := self._told.get(item.nodeid)) and told["metrics"]:
-                names = ("dataset", "algorithm", "configuration", "fold", "metrics")
-                merge(Result(**{name: told[name] for name in names}))
+                merge(_result(told))
+        if self.config.hook.pytest_omnibench_columns.get_hookimpls():
+            for result in merged.values():
+                for columns in self.config.hook.pytest_omnibench_columns(config=self.config, result=result):
+                    result.metrics.update(columns or {})
         return list(merged.values())
+
+
+def _result(told: dict[str, Any]) -> Result:
+    from omnibench.evaluation import Result
+
+    names = ("dataset", "algorithm", "configuration", "fold")
+    return Result(**{name: told[name] for name in names}, metrics=dict(told["metrics"]))
+
+
+def _cached_result(item: ExperimentItem) -> Result:
+    from omnibench.evaluation import Result
+
+    assert item.state is not None, "it was found done"
+    return Result.of(item.experiment, dict(item.state.metrics))
 
 
 def _configurations(results: list[Result]) -> int:

@@ -113,15 +113,18 @@ class InProcessGuests:
     def __init__(self, work: Work, pause: float = 0.0) -> None:
         self._guest = InProcessGuest(work, pause)
 
-    def get(self, runner: RunnerInfo) -> InProcessGuest:
+    def warm(self, runner: RunnerInfo, device: str = "cpu") -> None:
+        """It is there."""
+
+    def get(self, runner: RunnerInfo, device: str = "cpu") -> InProcessGuest:
         """Return the one guest."""
         return self._guest
 
-    def is_alive(self, runner: RunnerInfo) -> bool:
+    def is_alive(self, runner: RunnerInfo, device: str = "cpu") -> bool:
         """Say so."""
         return True
 
-    def discard(self, runner: RunnerInfo) -> None:
+    def discard(self, runner: RunnerInfo, device: str = "cpu") -> None:
         """Keep it: it is this process."""
 
     def close(self) -> None:

@@ -40,6 +40,7 @@ BATCH = 256
 RATING_AND_RANKING = (ItemKNNScorer, UserKNNScorer)
 RATING = (BiasScorer, BiasedMFScorer, FunkSVDScorer, FlexMFExplicitScorer)
 RANKING = (PopScorer, EASEScorer, SLIMScorer, ImplicitMFScorer, FlexMFImplicitScorer)
+ON_GPU = (EASEScorer, FlexMFImplicitScorer, FlexMFExplicitScorer)
 SCORERS: dict[str, Any] = {scorer.__name__: scorer for scorer in (*RANKING, *RATING_AND_RANKING, *RATING)}
 
 
@@ -85,6 +86,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "ratings": scorer in RATING + RATING_AND_RANKING,
             "ranking": scorer in RANKING + RATING_AND_RANKING,
             "validation": False,
+            "gpu": scorer in ON_GPU,
         }
         for name, scorer in SCORERS.items()
     }

@@ -122,6 +122,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "ratings": False,
             "ranking": True,
             "validation": name not in CLOSED_FORM,
+            "gpu": name not in CLOSED_FORM,
         }
         for name in (*CLOSED_FORM, *SAMPLED, *AUTOENCODERS)
     }

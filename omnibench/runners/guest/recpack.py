@@ -58,6 +58,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "ratings": False,
             "ranking": True,
             "validation": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
+            "gpu": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
         }
         for name in ALGORITHMS
     }
