@@ -150,7 +150,11 @@ class Store:
         import pandas as pd
 
         rows = [
-            {**{name: record[name] for name in ("item", "dataset", "algorithm", "fold")}, "metric": label, **metric}
+            {
+                **{name: record[name] for name in ("item", "dataset", "algorithm", "fold")},
+                "metric": label,
+                "value": metric["value"],
+            }
             for key, record in self.records().items()
             if key.startswith("item/") and record["status"] == DONE
             for label, metric in record["metrics"].items()

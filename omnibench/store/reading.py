@@ -22,6 +22,16 @@ _RAW = 1
 """diskcache's mode of a value that stands in the table as it is."""
 
 
+_COSTS = """
+SELECT json_extract(value, '$.dataset'), json_extract(value, '$.algorithm'), json_extract(value, '$.phase') AS phase,
+       avg(json_extract(value, '$.seconds')), max(json_extract(value, '$.peak_rss'))
+FROM Cache
+WHERE raw = 1 AND json_valid(value) AND phase IN ('Fit', 'Predict')
+  AND (key BETWEEN 'fit/' AND 'fit0' OR key BETWEEN 'predict/' AND 'predict0' OR key BETWEEN 'old/' AND 'old0')
+GROUP BY 1, 2, 3
+"""
+
+
 def text_of(mode: Any, value: Any) -> str:
     """Return a value of the table as the text that it should be.
 
@@ -78,12 +88,7 @@ class Reader:
         Raises:
             sqlite3.Error: The records cannot be read so.
         """
-        yield from self._connection.execute(
-            "SELECT json_extract(value, '$.dataset'), json_extract(value, '$.algorithm'), substr(key, 1, instr(key, '/') - 1),"
-            " avg(json_extract(value, '$.seconds')), max(json_extract(value, '$.peak_rss')) FROM Cache"
-            " WHERE raw = 1 AND (key BETWEEN 'fit/' AND 'fit0' OR key BETWEEN 'predict/' AND 'predict0')"
-            " AND json_valid(value) GROUP BY 1, 2, 3"
-        )
+        yield from self._connection.execute(_COSTS)
 
     def _sound(self, key: str, mode: int, value: bytes) -> Record | None:
         try:
