@@ -31,6 +31,14 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
 
 
 @pytest.fixture(scope="session")
+def measured_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of three configurations on two datasets, one of them in random cross-validation; not to be changed."""
+    from measuring import measure
+
+    return measure(tmp_path_factory.mktemp("measured"))
+
+
+@pytest.fixture(scope="session")
 def environment_python() -> Callable[[str], Path]:
     """Return the interpreter of a framework's isolated environment, building it when it is missing."""
     from omnibench.runners.environments import environment_of

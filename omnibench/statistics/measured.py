@@ -217,7 +217,8 @@ class Measured:
         """The users of a fold's test part, ascending."""
         test = self._prepared(dataset, f"fold_{fold or 0}/test.npy")
         user = self._prepared(dataset, "user.npy")[test]  # ascending, as canonical rows are
-        return user[np.flatnonzero(np.diff(user, prepend=-1))]
+        users: npt.NDArray[Any] = user[np.flatnonzero(np.diff(user, prepend=-1))]
+        return users
 
     def _test_to_train(self, dataset: str, folds: Sequence[Fold]) -> float:
         sizes = [
