@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytester"]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the ground truth to those who name it: it takes minutes."""
+    named = any("ground_truth" in argument for argument in config.args)
+    return True if collection_path.name == "ground_truth" and not named else None
+
+
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with a bench file of two items that pass."""

@@ -34,11 +34,26 @@ class Summary:
 
         lower = {label for one in told for label in one["lower_is_better"]}
         writer = terminalreporter._tw  # noqa: SLF001 - pytest offers the width and colour nowhere else
-        for table in tables(_merged(told), lower, writer.fullwidth):
+        results = _merged(told)
+        not_worse = self._not_worse(terminalreporter, results, lower)
+        for table in tables(results, lower, writer.fullwidth, not_worse):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup))
         if RESUME.value(self.config) != "never":
             terminalreporter.write_line(f"Results and predictions: {checkpoint_dir(self.config)}")
+
+    def _not_worse(self, reporter: Any, results: list[Any], lower: set[str]) -> dict[tuple[str, str], tuple[str, ...]]:
+        """Test which configurations are not significantly worse than the best; without a store there are no users."""
+        if RESUME.value(self.config) == "never":
+            return {}
+        from omnibench.errors import OmnibenchError
+        from omnibench.statistics.marks import not_worse
+
+        try:
+            return not_worse(checkpoint_dir(self.config), results, lower)
+        except OmnibenchError as error:
+            reporter.write_line(f"omnibench: what is not significantly worse than the best is not marked: {error}")
+            return {}
 
 
 def _merged(told: list[dict[str, Any]]) -> list[Any]:

@@ -68,10 +68,13 @@ def compare_configurations(
     if len(both) != 1:
         where = f"on {', '.join(both)}; choose one with dataset=" if both else "on no dataset that both have"
         raise StatisticsError(f"{one} and {other} were measured {where}.")
-    return _compare(known.paired(both[0], metric, one, other), test, alpha, alternative, null)
+    return compare_pairs(known.paired(both[0], metric, one, other), test, alpha, alternative, null)
 
 
-def _compare(pairs: Paired, test: str, alpha: float, alternative: str = "two-sided", null: float = 0.0) -> Comparison:
+def compare_pairs(
+    pairs: Paired, test: str, alpha: float, alternative: str = "two-sided", null: float = 0.0
+) -> Comparison:
+    """Compare what two configurations have in common; see ``compare``."""
     return compare(
         pairs.first,
         pairs.second,
@@ -115,7 +118,9 @@ def compare_with_best(
     means = known.means(place, metric)
     upward = higher_is_better(metric, higher)
     best = (max if upward else min)(means, key=means.__getitem__)
-    others = {name: _compare(known.paired(place, metric, name, best), test, alpha) for name in means if name != best}
+    others = {
+        name: compare_pairs(known.paired(place, metric, name, best), test, alpha) for name in means if name != best
+    }
     return standing(best, others, higher_is_better=upward, alpha=alpha)
 
 

@@ -141,6 +141,15 @@ class Measured:
             for name, folds in sorted(configurations.items())
         }
 
+    def in_common(self, dataset: str, label: str, first: str, second: str) -> tuple[Fold, ...]:
+        """Return the folds in which two configurations were both measured, ascending.
+
+        Raises:
+            StatisticsError: One of them was not measured there at all.
+        """
+        one, other = (self._of(dataset, label, name) for name in (first, second))
+        return tuple(sorted((fold for fold in one if fold in other), key=lambda fold: fold or 0))
+
     def paired(self, dataset: str, label: str, first: str, second: str) -> Paired:
         """Return what two configurations have in common, paired.
 
@@ -153,8 +162,7 @@ class Measured:
         Raises:
             StatisticsError: They have no fold in common, or a file is missing or damaged.
         """
-        one, other = (self._of(dataset, label, name) for name in (first, second))
-        folds = tuple(sorted((fold for fold in one if fold in other), key=lambda fold: fold or 0))
+        folds = self.in_common(dataset, label, first, second)
         if not folds:
             raise StatisticsError(
                 f"{first} and {second} have no fold of {dataset} in common where {label} was measured."
@@ -162,7 +170,8 @@ class Measured:
         values = [self._values(dataset, label, name, folds) for name in (second, first)]
         if values[0] is not None and values[1] is not None:
             return Paired(*self._over_users(dataset, folds, values[1], values[0]), "users", 0.0)
-        per_fold = [np.array([side[fold]["value"] for fold in folds], dtype=np.float64) for side in (one, other)]
+        sides = [self._of(dataset, label, name) for name in (first, second)]
+        per_fold = [np.array([side[fold]["value"] for fold in folds], dtype=np.float64) for side in sides]
         overlap = self._test_to_train(dataset, folds) if len(folds) > 1 else 0.0
         return Paired(per_fold[0], per_fold[1], "folds", overlap)
 
