@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytester"]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the ground truth to those who name it: it takes minutes."""
+    named = any("ground_truth" in argument for argument in config.args)
+    return True if collection_path.name == "ground_truth" and not named else None
+
+
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with a bench file of two items that pass."""
@@ -28,6 +34,14 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
         monkeypatch.delenv(name)
     made.bench()
     return made
+
+
+@pytest.fixture(scope="session")
+def measured_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of three configurations on two datasets, one of them in random cross-validation; not to be changed."""
+    from measuring import measure
+
+    return measure(tmp_path_factory.mktemp("measured"))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from omnibench.plugin.options import RESUME, SORT, TABLE, checkpoint_dir
 if TYPE_CHECKING:
     from omnibench.evaluation import Result
     from omnibench.plugin.items import BenchItem, ExperimentItem
+    from omnibench.report.layout import NotWorse
 
 _MOST = 100
 """Algorithms of a dataset that are shown when nobody said how many; their folds are not shown beyond that."""
@@ -76,14 +78,15 @@ class Summary:
 
         writer = terminalreporter._tw  # noqa: SLF001 - pytest offers the width and colour nowhere else
         many = not detail and _configurations(results) > _MOST
+        lower = self._lower_is_better()
         layout = Layout(
-            self._lower_is_better(),
+            lower,
             writer.fullwidth,
             detail or ("mean" if many else "folds"),
             SORT.value(self.config),
             _MOST if many else None,
         )
-        for table in tables(results, layout):
+        for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup))
         if RESUME.value(self.config) != "never":
@@ -92,6 +95,22 @@ class Summary:
     def _lower_is_better(self) -> set[str]:
         told = {label for one in self._told.values() for label in one["lower_is_better"]}
         return told.union(*({*item.evaluator.lower_is_better} for item in self._done))
+
+    def _not_worse(self, reporter: Any, lower: set[str], results: list[Result]) -> NotWorse:
+        """Test which configurations are not significantly worse than the best; without a store there are no users."""
+        from omnibench.plugin.hooks import existing_session
+
+        session = existing_session(self.config)
+        if session is None or RESUME.value(self.config) == "never":
+            return {}
+        from omnibench.errors import OmnibenchError
+        from omnibench.statistics.marks import not_worse
+
+        try:
+            return not_worse(session.directory, results, lower)
+        except OmnibenchError as error:
+            reporter.write_line(f"omnibench: what is not significantly worse than the best is not marked: {error}")
+            return {}
 
     def _results(self) -> list[Result]:
         """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,8 +17,8 @@ GAP = 3
 
 _BEST, _TIED = "*", "~"
 
-Tied = Mapping[str, Collection[str]]
-"""By label: the algorithms that are not significantly worse than the best one."""
+NotWorse = Mapping[tuple[str, str], Collection[str]]
+"""By dataset and column, where somebody has tested that: who is not significantly worse than the best."""
 
 
 class Cell(NamedTuple):
@@ -65,7 +65,6 @@ class Layout:
         detail: ``folds`` for a row per fold and the mean and standard deviation below them, ``mean`` for one row.
         sort: The column by whose mean the algorithms are sorted, best first; as they come without one.
         most: How many algorithms of a dataset are shown; all without a limit.
-        about_ties: What is said about the mark of those that are not significantly worse than the best.
     """
 
     lower_is_better: Collection[str] = ()
@@ -73,25 +72,26 @@ class Layout:
     detail: str = FOLDS
     sort: str = ""
     most: int | None = None
-    about_ties: str = ""
 
 
 def tables(
-    results: Iterable[Result], layout: Layout = Layout(), tied: Mapping[str, Tied] | None = None
+    results: Iterable[Result],
+    layout: Layout = Layout(),
+    test: Callable[[list[Result]], NotWorse] = lambda _: {},
 ) -> list[ResultTable]:
     """Return a table per dataset, titled e.g. ``MovieLens100K-a3f8e2c1: Evaluation Results``.
 
     Args:
         results: All results, in the order of their rows.
         layout: How they are laid out.
-        tied: By dataset: who is not significantly worse than the best.
+        test: From what is shown to who is not significantly worse than the best; see ``statistics.marks``.
     """
     datasets: dict[str, dict[str, list[Result]]] = {}
     for result in results:
         datasets.setdefault(result.dataset, {}).setdefault(result.algorithm, []).append(result)
     found = []
     for dataset, algorithms in datasets.items():
-        found += _tables_of(dataset, Means(algorithms, layout.lower_is_better), layout, (tied or {}).get(dataset, {}))
+        found += _tables_of(dataset, Means(algorithms, layout.lower_is_better), layout, test)
     return found
 
 
@@ -149,7 +149,9 @@ class Means:
         return sorted(means, key=lambda name: (means[name] is None, sign * (means[name] or 0.0)))
 
 
-def _tables_of(dataset: str, means: Means, layout: Layout, tied: Tied) -> list[ResultTable]:
+def _tables_of(
+    dataset: str, means: Means, layout: Layout, test: Callable[[list[Result]], NotWorse]
+) -> list[ResultTable]:
     shown = means.ranked(layout.sort) if layout.sort in means.labels else list(means.algorithms)
     hidden = 0
     if layout.most is not None and len(shown) > layout.most:
@@ -157,6 +159,8 @@ def _tables_of(dataset: str, means: Means, layout: Layout, tied: Tied) -> list[R
         hidden = len(shown) - layout.most
         shown = best_first[: layout.most]
     best = {label: means.best(label) for label in means.labels}
+    not_worse = test([row for name in shown for row in means.algorithms[name]])
+    tied = {label: names for (of, label), names in not_worse.items() if of == dataset}
     with_folds = means.folded and layout.detail == FOLDS
     found = []
     for labels in _groups(means, shown, layout, with_folds=with_folds):
@@ -171,7 +175,7 @@ def _tables_of(dataset: str, means: Means, layout: Layout, tied: Tied) -> list[R
         ]
         sections = rows if with_folds else [[row for section in rows for row in section]]
         found.append(ResultTable(f"{dataset}: Evaluation Results", header, sections))
-    found[-1].notes += _notes(means, shown, hidden, layout, tied)
+    found[-1].notes += _notes(means, shown, hidden, layout, tested=bool(tied))
     return found
 
 
@@ -221,14 +225,14 @@ def _value(value: float | None, mark: str = "") -> Cell:
     return Cell("-") if value is None else Cell(f"{value:.{_DECIMALS}f}", mark)
 
 
-def _notes(means: Means, shown: Sequence[str], hidden: int, layout: Layout, tied: Tied) -> list[str]:
+def _notes(means: Means, shown: Sequence[str], hidden: int, layout: Layout, *, tested: bool) -> list[str]:
     notes = []
     if hidden:
         by = layout.sort if layout.sort in means.labels else means.labels[0]
         notes.append(f"... and {hidden} more with a lower {by}; --omnirec-table=mean or =folds shows all")
     notes.append(f"{_BEST} best of its column" + (" (of the means); std is over folds, n - 1" if means.folded else ""))
-    if any(set(names) - means.best(label) for label, names in tied.items()) and layout.about_ties:
-        notes.append(f"{_TIED} {layout.about_ties}")
+    if tested:
+        notes.append(f"{_TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
     for name in shown:
         given = means.algorithms[name][0].configuration.partition("(")[2].removesuffix(")")
         if given:

@@ -16,6 +16,7 @@ from omnibench import (
     MRR,
     NDCG,
     RMSE,
+    Comparison,
     Coordinator,
     CorePruning,
     Evaluator,
@@ -29,6 +30,7 @@ from omnibench import (
     Precision,
     RandomCrossValidation,
     RandomHoldout,
+    Ranking,
     RawData,
     Recall,
     RecallCapped,
@@ -36,13 +38,22 @@ from omnibench import (
     RecPack,
     RecSysDataSet,
     SplitData,
+    Standing,
     Subsample,
     UserCrossValidation,
     UserHoldout,
+    against_best,
     benchmark,
+    compare,
+    compare_configurations,
+    compare_with_best,
+    friedman,
     from_file,
     from_frame,
+    holm,
     load_dataset,
+    open_store,
+    rank_configurations,
     run_omnirec,
     set_random_state,
 )
@@ -118,3 +129,13 @@ except OmnibenchError as error:
     print(error)
 assert_type(evaluator.to_frame(), pd.DataFrame)
 assert_type(evaluator.get_tables(), list[Table])
+
+assert_type(compare([0.1, 0.2], [0.2, 0.4], "wilcoxon", alternative="less", null=-0.01), Comparison)
+assert_type(
+    against_best({"A": [0.1, 0.2], "B": [0.2, 0.3]}, higher_is_better=False, alpha=0.1).not_worse, tuple[str, ...]
+)
+assert_type(friedman([[0.1, 0.2], [0.2, 0.3]]), Ranking)
+assert_type(holm([0.01, 0.2]).tolist(), Any)
+assert_type(compare_configurations("checkpoints", "RecPack.EASE", "RecBole.BPR", "NDCG@10").p, float | None)
+assert_type(compare_with_best(open_store(), "MovieLens100K", "NDCG@10"), Standing)
+assert_type(rank_configurations(Path("checkpoints"), "RMSE").ranking, Ranking)

@@ -1,0 +1,253 @@
+"""What a store has measured, per user: read when it is needed, and paired."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+import omnibench.metrics
+from omnibench.errors import StatisticsError, nearest
+from omnibench.metrics.base import split_label
+from omnibench.statistics.paired import Values
+from omnibench.store.artifacts import Artifact, is_intact
+from omnibench.store.sealing import Record
+from omnibench.survey import DONE
+
+Fold = int | None
+Users = npt.NDArray[np.int64]
+
+
+class Paired(NamedTuple):
+    """What two configurations have in common.
+
+    Attributes:
+        first: The first one's values, shape (n,).
+        second: The second one's, of the same users or folds, shape (n,).
+        units: What they are: ``users`` or ``folds``.
+        test_to_train: Test rows divided by training rows, where these are folds of a cross-validation, else 0.
+    """
+
+    first: Values
+    second: Values
+    units: str
+    test_to_train: float
+
+
+def higher_is_better(label: str, given: bool | None = None) -> bool:
+    """Whether the largest value of a metric is the best.
+
+    Args:
+        label: E.g. ``NDCG@10`` or ``RMSE``.
+        given: What somebody says who knows.
+
+    Raises:
+        StatisticsError: omnibench has no such metric, and nobody says.
+    """
+    if given is not None:
+        return given
+    metric = getattr(omnibench.metrics, split_label(label)[0], None)
+    if metric is None:
+        raise StatisticsError(
+            f"{label!r} is no metric of omnibench's own, so whether more of it is better has to be said: "
+            "higher=True or False, or `omnibench compare --better higher` or `lower`."
+        )
+    return bool(metric.higher_is_better)
+
+
+def read_per_user(record: Record, root: Path) -> Values | None:
+    """Return a metric's values per user of the test part, in the order of their codes; shape (n,), float64.
+
+    Args:
+        record: An evaluation's record.
+        root: The store's directory.
+
+    Returns:
+        None for a metric that has no values per user.
+
+    Raises:
+        StatisticsError: The file is missing, or is not what was recorded.
+    """
+    artifact: Artifact | None = record.get("per_user")
+    if artifact is None:
+        return None
+    _check_file(artifact, root, record["item"])
+    rows = np.load(root / artifact["path"], mmap_mode="r", allow_pickle=False)
+    return np.asarray(rows[record["row"]], dtype=np.float64)
+
+
+def _check_file(artifact: Artifact, root: Path, item: str) -> None:
+    if not is_intact(artifact, root, verify="stat"):
+        raise StatisticsError(
+            f"{artifact['path']} is missing or is not what was recorded; `omnibench reset {item}` and the next run make "
+            "it anew."
+        )
+
+
+class Measured:
+    """The metrics of done items, by dataset, label, configuration and fold.
+
+    Args:
+        root: The store's directory.
+        records: Its records.
+        items: The names of the items to look at; all by default.
+    """
+
+    def __init__(self, root: Path, records: Mapping[str, Record], items: Collection[str] | None = None) -> None:
+        self._root = root
+        self._records = records
+        self._found: dict[str, dict[str, dict[str, dict[Fold, Record]]]] = {}
+        self._data_keys: dict[str, str] = {}
+        for key, item in records.items():
+            if (
+                not key.startswith("item/")
+                or item["status"] != DONE
+                or (items is not None and item["item"] not in items)
+            ):
+                continue
+            self._data_keys[item["dataset"]] = item["data_key"]
+            labels = self._found.setdefault(item["dataset"], {})
+            for label, metric in item["metrics"].items():
+                evaluation = records.get(f"eval/{metric['key']}")
+                if evaluation is not None:
+                    labels.setdefault(label, {}).setdefault(item["algorithm"], {})[item["fold"]] = evaluation
+        self._test_users = cache(self._read_test_users)
+        self._rows = cache(self._find_rows)
+        self._values = lru_cache(maxsize=2)(self._read_values)  # the one that all others are compared with
+
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets' names, sorted."""
+        return sorted(self._found)
+
+    def labels(self, dataset: str) -> list[str]:
+        """The metrics that were measured on a dataset, e.g. ``["NDCG@10", "HR@10"]``."""
+        return list(self._known(dataset))
+
+    def means(self, dataset: str, label: str) -> dict[str, float]:
+        """Return a metric's mean over folds of each configuration, as tables show it.
+
+        Raises:
+            StatisticsError: It was not measured there.
+        """
+        configurations = self._configurations(dataset, label)
+        return {
+            name: statistics.fmean(record["value"] for record in folds.values())
+            for name, folds in sorted(configurations.items())
+        }
+
+    def in_common(self, dataset: str, label: str, first: str, second: str) -> tuple[Fold, ...]:
+        """Return the folds in which two configurations were both measured, ascending.
+
+        Raises:
+            StatisticsError: One of them was not measured there at all.
+        """
+        one, other = (self._of(dataset, label, name) for name in (first, second))
+        return tuple(sorted((fold for fold in one if fold in other), key=lambda fold: fold or 0))
+
+    def paired(self, dataset: str, label: str, first: str, second: str) -> Paired:
+        """Return what two configurations have in common, paired.
+
+        Pairs are users wherever the metric has values per user: of several folds each user's mean over those in which
+        both configurations were measured, because a user's values in different folds are not independent, whether the
+        split is by user or random (each user counts once, as a topic does in Smucker et al., CIKM 2007, and a
+        dataset in Demšar, JMLR 7, 2006, section 3.1.1). A user whose value is undefined for one of them in a fold does
+        not count there. Other metrics (coverage, Gini) have one value per fold.
+
+        Raises:
+            StatisticsError: They have no fold in common, or a file is missing or damaged.
+        """
+        folds = self.in_common(dataset, label, first, second)
+        if not folds:
+            raise StatisticsError(
+                f"{first} and {second} have no fold of {dataset} in common where {label} was measured."
+            )
+        values = [self._values(dataset, label, name, folds) for name in (second, first)]
+        if values[0] is not None and values[1] is not None:
+            return Paired(*self._over_users(dataset, folds, values[1], values[0]), "users", 0.0)
+        sides = [self._of(dataset, label, name) for name in (first, second)]
+        per_fold = [np.array([side[fold]["value"] for fold in folds], dtype=np.float64) for side in sides]
+        overlap = self._test_to_train(dataset, folds) if len(folds) > 1 else 0.0
+        return Paired(per_fold[0], per_fold[1], "folds", overlap)
+
+    def _known(self, dataset: str) -> dict[str, dict[str, dict[Fold, Record]]]:
+        if dataset not in self._found:
+            raise StatisticsError(f"nothing was measured on {dataset!r}{nearest(dataset, self._found) or '.'}")
+        return self._found[dataset]
+
+    def _configurations(self, dataset: str, label: str) -> dict[str, dict[Fold, Record]]:
+        known = self._known(dataset)
+        if label not in known:
+            raise StatisticsError(f"{label!r} was not measured on {dataset}; there are {', '.join(known)}.")
+        return known[label]
+
+    def _of(self, dataset: str, label: str, name: str) -> dict[Fold, Record]:
+        configurations = self._configurations(dataset, label)
+        if name not in configurations:
+            raise StatisticsError(
+                f"{label} of {name!r} was not measured on {dataset}{nearest(name, configurations) or '.'}"
+            )
+        return configurations[name]
+
+    def _read_values(self, dataset: str, label: str, name: str, folds: tuple[Fold, ...]) -> Values | None:
+        """Read a configuration's values per user of several folds, one after the other."""
+        records = self._of(dataset, label, name)
+        found = [read_per_user(records[fold], self._root) for fold in folds]
+        known = [one for one in found if one is not None]
+        return np.concatenate(known) if len(known) == len(found) else None
+
+    def _over_users(self, dataset: str, folds: tuple[Fold, ...], one: Values, other: Values) -> tuple[Values, Values]:
+        defined = np.isfinite(one) & np.isfinite(other)
+        if not defined.any():
+            raise StatisticsError(f"on {dataset}, there is no user of whom both values are defined.")
+        if len(folds) == 1:  # lists of the same test part: the same users in the same order
+            return one[defined], other[defined]
+        rows, n = self._rows(dataset, folds)
+        everywhere = bool(defined.all())
+        rows = rows if everywhere else rows[defined]
+        counts = np.bincount(rows, minlength=n)
+        sums = [np.bincount(rows, side if everywhere else side[defined], n) for side in (one, other)]
+        used = counts > 0
+        return sums[0][used] / counts[used], sums[1][used] / counts[used]
+
+    def _find_rows(self, dataset: str, folds: tuple[Fold, ...]) -> tuple[Users, int]:
+        """Return whose each value of several folds is, as places among all their users, and how many users these are."""
+        users, rows = np.unique(
+            np.concatenate([self._test_users(dataset, fold) for fold in folds]), return_inverse=True
+        )
+        return rows, len(users)
+
+    def _read_test_users(self, dataset: str, fold: Fold) -> npt.NDArray[Any]:
+        """The users of a fold's test part, ascending."""
+        test = self._prepared(dataset, f"fold_{fold or 0}/test.npy")
+        user = self._prepared(dataset, "user.npy")[test]  # ascending, as canonical rows are
+        users: npt.NDArray[Any] = user[np.flatnonzero(np.diff(user, prepend=-1))]
+        return users
+
+    def _test_to_train(self, dataset: str, folds: Sequence[Fold]) -> float:
+        sizes = [
+            [len(self._prepared(dataset, f"fold_{fold or 0}/{part}.npy")) for fold in folds]
+            for part in ("test", "train")
+        ]
+        return sum(sizes[0]) / sum(sizes[1])
+
+    def _prepared(self, dataset: str, file: str) -> npt.NDArray[Any]:
+        """Open an array of the prepared dataset."""
+        record = self._records.get(f"data/{self._data_keys[dataset]}")
+        if record is None:
+            raise StatisticsError(f"{dataset} is not recorded as prepared; run its benchmark again.")
+        path = f"{record['directory']}/{file}"
+        for artifact in record["files"]:
+            if artifact["path"] == path:
+                if is_intact(artifact, self._root, verify="stat"):
+                    array: npt.NDArray[Any] = np.load(self._root / path, mmap_mode="r", allow_pickle=False)
+                    return array
+                break
+        raise StatisticsError(
+            f"{path} is missing or is not what was recorded; the next run that needs it makes it anew."
+        )
