@@ -161,6 +161,7 @@ class Coordinator:
             versions=self.environments.version,
             seed=get_random_state(),
             salt=self.policy.salt,
+            candidates=evaluator.candidates,
         )
         with self._stopping:
             return self._run(items, evaluator)

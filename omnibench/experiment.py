@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from omnibench.candidates import UNSEEN, Candidates
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
 from omnibench.keys import DISPLAY_DIGITS, canonical, digest, display
@@ -30,6 +31,7 @@ class Experiment:
         seed: The seed of everything random in the framework.
         device: The device class, ``cpu`` or ``cuda``.
         salt: A text that goes into the key, to disown what was computed without it.
+        candidates: What is ranked for each user.
         digits: How many digits of the keys are shown.
     """
 
@@ -40,6 +42,7 @@ class Experiment:
     seed: int
     device: str = "cpu"
     salt: str = ""
+    candidates: Candidates = UNSEEN
     digits: int = DISPLAY_DIGITS
 
     @cached_property
@@ -65,8 +68,10 @@ class Experiment:
 
     def predict_key(self, list_length: int) -> str:
         """Identifies the predictions."""
-        length = list_length if self.dataset.feedback == "implicit" else None
-        return digest(["predict/1", {"fit": self.fit_key, "length": length, "candidates": "unseen"}])
+        ranks = self.dataset.feedback == "implicit"
+        candidates = self.candidates.identity if ranks else UNSEEN.identity
+        length = list_length if ranks else None
+        return digest(["predict/1", {"fit": self.fit_key, "length": length, "candidates": candidates}])
 
     @property
     def dataset_name(self) -> str:
@@ -104,6 +109,7 @@ def experiments(
     seed: int,
     device: str = "cpu",
     salt: str = "",
+    candidates: Candidates = UNSEEN,
 ) -> list[Experiment]:
     """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
 
@@ -115,6 +121,7 @@ def experiments(
         seed: The seed of everything random in the frameworks.
         device: The device class.
         salt: A text that goes into every key.
+        candidates: What is ranked for each user.
 
     Raises:
         DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
@@ -141,7 +148,8 @@ def experiments(
     for dataset in listed:
         for configuration in configurations:
             for fold in range(dataset.folds or 1):
-                one = Experiment(dataset, configuration, fold, versions(configuration.runner), seed, device, salt)
+                version = versions(configuration.runner)
+                one = Experiment(dataset, configuration, fold, version, seed, device, salt, candidates)
                 found.setdefault(one.fit_key, one)
     return _with_clear_names(list(found.values()))
 

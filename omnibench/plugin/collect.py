@@ -58,6 +58,7 @@ class BenchFunction(pytest.Collector):
                 versions=bench_session(self.config).environments.version,
                 seed=self.declaration.seed,
                 salt=bench_session(self.config).policy.salt,
+                candidates=evaluator.candidates,
             )
         except OmnibenchError as error:
             yield Refused.from_parent(self, name="refused", error=error)
