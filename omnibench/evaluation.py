@@ -11,7 +11,7 @@ from omnibench.errors import EvaluationError, nearest
 from omnibench.experiment import DEFAULT_LIST_LENGTH, Experiment
 from omnibench.metrics.base import DEFAULT_CONVENTION, Metric, split_label
 from omnibench.metrics.own import CalculatedMetric, HitMetric
-from omnibench.metrics.ranking import RankingMetric
+from omnibench.metrics.ranking import AUC, RankingMetric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,6 +99,10 @@ class Evaluator:
         if not isinstance(candidates, Candidates):
             raise EvaluationError(
                 f"the candidates are {candidates!r}; give GivenCandidates(...) or SampledNegatives(...), or leave them out."
+            )
+        if candidates is not UNSEEN and any(isinstance(metric, AUC) for metric in self.metrics):
+            raise EvaluationError(
+                f"AUC counts all unseen items, but only {candidates!r} are ranked; leave out one of them."
             )
         self.candidates = candidates
         filled: dict[str, Any] = {}

@@ -50,13 +50,13 @@ class Evaluation:
         return {label: row for (_, label), row in rows if not np.isnan(row).all()}
 
 
-def facts(found: Evaluation, wanted: Wanted, places: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+def facts(found: Evaluation, wanted: Wanted, places: Mapping[str, list[int]]) -> dict[str, dict[str, Any]]:
     """Return what the record of each evaluation says, by label; a value that is not defined is None.
 
     Args:
         found: What Eval found.
         wanted: The metrics and labels.
-        places: Where the values of each column begin in the file of values per user; see ``store.per_user``.
+        places: Where the values of each column are in the file of values per user; see ``store.per_user``.
     """
     told = {}
     for _, label in wanted:

@@ -1,13 +1,13 @@
 """Values per user of an evaluation: a Parquet file for everybody, read here without any Parquet library.
 
-The columns are written without compression, dictionaries or nulls, each as one run of bytes, and the record says where
-it begins: the table's marks read hundreds of them, and importing pyarrow alone would take longer than that.
+The columns are written without compression, dictionaries or nulls, each row group of a column as one run of bytes, and
+the record says where these begin: the table's marks read hundreds of them, and importing pyarrow takes longer than that.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,14 @@ import numpy.typing as npt
 from omnibench.errors import StoreError
 from omnibench.store.artifacts import resolve
 
+ROWS = 16_384
+"""Rows of a row group: fewer than what Parquet writers put on one page, so that a column's are in one piece."""
+
 Values = npt.NDArray[np.float64]
 Users = npt.NDArray[np.int32]
 
 
-def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> dict[str, int]:
+def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> dict[str, list[int]]:
     """Write values per user as Parquet: a column ``user`` with codes, and a column of numbers for each label.
 
     Args:
@@ -31,7 +34,7 @@ def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> d
         columns: By label, float64 of shape (n,), NaN for users who do not count.
 
     Returns:
-        Where the values of each column begin in the file, by name, in bytes.
+        Where the values of each column begin in the file, by name: for each row group, in bytes.
 
     Raises:
         OSError: The file cannot be written.
@@ -47,26 +50,26 @@ def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> d
         for field, array in zip(fields, arrays.values(), strict=True)
     ]
     table = pa.Table.from_arrays(made, schema=pa.schema(fields))
-    whole = max(len(users), 1)
     pq.write_table(
         table,
         path,
-        row_group_size=whole,
-        write_batch_size=whole,
-        data_page_size=8 * whole + 1,
+        row_group_size=ROWS,
+        write_batch_size=ROWS,
+        data_page_size=8 * ROWS,
         compression="none",
         use_dictionary=False,
         write_statistics=False,
         data_page_version="1.0",
     )
-    if not len(users):
-        return dict.fromkeys(arrays, 0)
-    group = pq.read_metadata(path).row_group(0)
-    found = [group.column(number) for number in range(len(arrays))]
-    return {
-        name: one.data_page_offset + one.total_compressed_size - array.nbytes
-        for (name, array), one in zip(arrays.items(), found, strict=True)
-    }
+    groups = pq.read_metadata(path)
+    found: dict[str, list[int]] = {name: [] for name in arrays}
+    for number in range(groups.num_row_groups if len(users) else 0):
+        group = groups.row_group(number)
+        for column, (name, array) in enumerate(arrays.items()):
+            chunk = group.column(column)
+            end = chunk.data_page_offset + chunk.total_compressed_size
+            found[name].append(end - group.num_rows * array.itemsize)
+    return found
 
 
 def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]:
@@ -97,11 +100,17 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
         raise StoreError(f"the values per user of {label} cannot be read ({error}); evaluate again.") from error
     if "place" not in record:
         return _read_matrix(content, root, record)
-    number = record["users"]
-    users = np.frombuffer(content, "<i4", number, record["place"]["user"])
-    values = np.frombuffer(content, "<f8", number, record["place"]["value"])
+    users = _column(content, "<i4", record["users"], record["place"]["user"])
+    values = _column(content, "<f8", record["users"], record["place"]["value"])
     counted = ~np.isnan(values)
     return (users, values) if counted.all() else (users[counted], values[counted])
+
+
+def _column(content: bytes, kind: str, rows: int, begins: Sequence[int]) -> Any:
+    """Return a column of numbers from the places where its row groups begin."""
+    counts = [min(ROWS, rows - done) for done in range(0, rows, ROWS)]
+    parts = [np.frombuffer(content, kind, count, begin) for count, begin in zip(counts, begins, strict=True)]
+    return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.zeros(0, kind)])
 
 
 @lru_cache(maxsize=8)

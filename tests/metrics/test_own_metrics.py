@@ -22,7 +22,8 @@ Numbers = npt.NDArray[np.int64]
 
 def rank_biased_precision(hits: Matrix, relevant: Numbers, patience: float = 0.8) -> npt.NDArray[np.float64]:
     """Moffat & Zobel, TOIS 27(1), 2008."""
-    return (1 - patience) * hits @ patience ** np.arange(hits.shape[1])
+    values: npt.NDArray[np.float64] = (1 - patience) * hits @ patience ** np.arange(hits.shape[1])
+    return values
 
 
 def share_found(hits: Matrix, relevant: Numbers) -> npt.NDArray[np.float64]:
@@ -145,7 +146,8 @@ def test_a_class_may_judge_ratings_and_answer_as_omnirec_does(tmp_path: Path) ->
     evaluator = Evaluator(AbsoluteError(), RMSE())
     found = rating_case(tmp_path).evaluate(*evaluator.metrics)
     assert 0 < found.values["AbsoluteError"] < found.values["RMSE"]
-    assert found.stderr == found.interval == {}
+    assert not found.stderr
+    assert not found.interval
     assert list(found.columns([(metric, metric.labels[0]) for metric in evaluator.metrics])) == ["RMSE"]
     assert evaluator.lower_is_better == ["AbsoluteError", "RMSE"]
 
