@@ -83,8 +83,8 @@ class GivenCandidates(Candidates):
     """The items that are given for each user; of these, what is known in training and unseen by the user is ranked.
 
     Args:
-        items: From user id to item ids, or a frame with the columns user and item. Every test user that training knows
-            needs an entry. The content is part of the key; its order is not.
+        items: From user id to item ids, or a frame with the columns user and item. A user without an entry gets no
+            recommendations. The content is part of the key; its order is not.
 
     Raises:
         EvaluationError: It is neither, is empty, or an id has no stable form.
