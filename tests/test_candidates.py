@@ -122,9 +122,15 @@ def test_a_policy_is_part_of_the_key_by_content() -> None:
         (lambda: SampledNegatives(10, -1), "seed is -1"),
         (lambda: GivenCandidates({}), "candidates are empty"),
         (lambda: GivenCandidates({1: "ab"}), "candidates of user 1 are 'ab'"),
-        (lambda: GivenCandidates(3), "give a mapping"),
+        (
+            lambda: GivenCandidates(3),  # type: ignore[arg-type]
+            "give a mapping",
+        ),
         (lambda: GivenCandidates({1: [object]}), "no stable form"),
-        (lambda: Evaluator(NDCG(10), candidates="unseen"), "the candidates are 'unseen'"),
+        (
+            lambda: Evaluator(NDCG(10), candidates="unseen"),  # type: ignore[arg-type]
+            "the candidates are 'unseen'",
+        ),
         (lambda: Evaluator(AUC(10), candidates=GivenCandidates({1: [2]})), "AUC counts all unseen items"),
     ],
 )

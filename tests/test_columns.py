@@ -77,6 +77,15 @@ def test_records_say_how_sure_a_mean_is(root: Path) -> None:
     assert list(pd.read_parquet(path)) == ["user", "NDCG@5", "NDCG@10", "AUC@5"]
 
 
+def test_results_of_a_store_say_how_sure_they_are(root: Path) -> None:
+    """Standard error and interval stand beside the value, and are missing where there are none."""
+    found = open_store(root).results().set_index("metric")
+    ordered = found.loc[["NDCG@5", "AUC@5"], ["low", "value", "high"]].to_numpy()
+    assert (np.diff(ordered, axis=1) > 0).all()
+    assert (found.loc[["NDCG@5", "AUC@5"], "stderr"].to_numpy() > 0).all()
+    assert np.isnan(found.loc["Gini@10", ["stderr", "low", "high"]].to_numpy(dtype=float)).all()
+
+
 def test_costs_are_read_and_nothing_is_computed(root: Path) -> None:
     """Added to a finished item they are there at once; they are what the phases recorded."""
     before = computed(root)

@@ -99,7 +99,7 @@ def rectools(case: Case) -> Callable[[], dict[str, float]]:
     wanted |= {f"F1@{k}": m.F1Beta(k=k) for k in KS}
     reco = case.listed.rename(columns={"user": "user_id", "item": "item_id"})
     test = pd.DataFrame({"user_id": case.user, "item_id": case.item})
-    return lambda: m.calc_metrics(wanted, reco=reco, interactions=test)  # type: ignore[no-any-return]
+    return lambda: m.calc_metrics(wanted, reco=reco, interactions=test)
 
 
 def pytrec_eval(case: Case) -> Callable[[], dict[str, float]]:
@@ -167,7 +167,7 @@ def main() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     codes = np.concatenate([case.user, case.item, case.lists.ravel()])
-    reading = least(lambda: codes.sum(), 9)
+    reading = least(codes.sum, 9)
     print(f"{USERS} users x {LENGTH}, {len(case.user)} test pairs, {len(mine)} columns; least CPU seconds")
     print(
         f"  omnibench    {took:8.4f}   {peak / case.size:.2f} times the input's {case.size / 1e6:.1f} MB allocated at most"

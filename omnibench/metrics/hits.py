@@ -16,11 +16,15 @@ from omnibench.metrics.training import Training
 
 Ints = npt.NDArray[np.int32]
 
-_TABLE = 1 << 20
-"""Bytes of the table in which relevant items are marked, for as many users at a time as fit: about one L2 cache."""
+_TABLE = 1 << 22
+"""Bytes of the table in which relevant items are marked, for as many users at a time as fit."""
 _WIDEST = 1 << 15
 """Items up to which a user gets a byte per item; with more, items share bytes and what is found is looked at again.
 A power of two, so that the byte of an item is the end of its code."""
+_MARKS = 254
+"""Different marks, so that the table is cleared once in so many times."""
+_LISTED = 255
+"""The mark of a recommended item, where relevant items are looked up the other way round."""
 _BLOCK = 8192
 """Users whose metrics are computed at a time."""
 
@@ -143,6 +147,11 @@ class Hits:
         return found
 
     @cached_property
+    def reciprocal_rank(self) -> Values:
+        """One divided by the rank (from 1) of each user's first hit, whatever the rank; shape (n,)."""
+        return 1.0 / (self.first + 1)
+
+    @cached_property
     def n_candidates(self) -> npt.NDArray[np.int64]:
         """Number of each user's candidates: unseen items known in training, and relevant items; shape (n,)."""
         known, seen = self.known, self.known.seen
@@ -220,22 +229,24 @@ def mark_hits(truth: Truth, list_user: Ints, list_item: Ints, training: Training
     matrix = np.zeros(items.shape, dtype=bool)
     width = min(truth.n_items, _WIDEST)
     rows = max(1, _TABLE // width)
-    table = np.zeros(rows * width, dtype=bool)
+    table = np.zeros(rows * width, dtype=np.uint8)
+    every_offset = np.arange(0, rows * width, width)
     doubted = []
-    for begin in range(0, len(users), rows):
+    for number, begin in enumerate(range(0, len(users), rows)):
         end = min(begin + rows, len(users))
-        offsets = np.arange(0, (end - begin) * width, width)
+        offsets = every_offset[: end - begin]
+        mark = number % _MARKS + 1  # what is left of the users before has another mark
+        if mark == 1:
+            table.fill(0)
         first, last = truth.starts[begin], truth.starts[end]
         marked = np.repeat(offsets, truth.relevant[begin:end])
         marked += truth.item[first:last] if width == truth.n_items else truth.item[first:last] & (width - 1)
         wanted = (items[begin:end] if width == truth.n_items else items[begin:end] & (width - 1)) + offsets[:, None]
-        table[marked] = True
-        np.take(table, wanted, out=matrix[begin:end], mode="wrap")
-        table[marked] = False
+        table[marked] = mark
+        np.equal(np.take(table, wanted, mode="wrap"), mark, out=matrix[begin:end])
         if width < truth.n_items:
-            table[wanted] = True
-            doubted.append(first + np.flatnonzero(table[marked]))
-            table[wanted] = False
+            table[wanted] = _LISTED
+            doubted.append(first + np.flatnonzero(table[marked] == _LISTED))
     matrix &= items >= 0
     if doubted:
         _look_again(truth, items, matrix, np.concatenate(doubted))

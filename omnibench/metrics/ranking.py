@@ -179,7 +179,7 @@ class MRR(AccuracyMetric):
     peers = EVERY_PEER - {"omnirec"}
 
     def of_lists(self, hits: Hits, k: int) -> Values:
-        return np.where(hits.first < min(k, hits.matrix.shape[1]), 1.0 / (hits.first + 1), 0.0)
+        return np.where(hits.first < min(k, hits.matrix.shape[1]), hits.reciprocal_rank, 0.0)
 
 
 class MAP(AccuracyMetric):

@@ -50,9 +50,10 @@ def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> d
         for field, array in zip(fields, arrays.values(), strict=True)
     ]
     table = pa.Table.from_arrays(made, schema=pa.schema(fields))
+    sink = pa.BufferOutputStream()
     pq.write_table(
         table,
-        path,
+        sink,
         row_group_size=ROWS,
         write_batch_size=ROWS,
         data_page_size=8 * ROWS,
@@ -61,7 +62,9 @@ def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> d
         write_statistics=False,
         data_page_version="1.0",
     )
-    groups = pq.read_metadata(path)
+    content = sink.getvalue()
+    path.write_bytes(content)
+    groups = pq.read_metadata(pa.BufferReader(content))
     found: dict[str, list[int]] = {name: [] for name in arrays}
     for number in range(groups.num_row_groups if len(users) else 0):
         group = groups.row_group(number)

@@ -27,7 +27,8 @@ def rank_biased_precision(hits: Matrix, relevant: Numbers, patience: float = 0.8
 
 
 def share_found(hits: Matrix, relevant: Numbers) -> npt.NDArray[np.float64]:
-    return hits.sum(axis=1) / hits.shape[1]
+    found: npt.NDArray[np.float64] = hits.mean(axis=1)
+    return found
 
 
 def one_number(hits: Matrix, relevant: Numbers) -> float:
