@@ -1,5 +1,7 @@
 # What omnibench offers, for type checkers; __init__.py imports it when it is used.
 
+from omnibench.candidates import GivenCandidates as GivenCandidates
+from omnibench.candidates import SampledNegatives as SampledNegatives
 from omnibench.coordinator import Coordinator as Coordinator
 from omnibench.data.dataset import FoldedData as FoldedData
 from omnibench.data.dataset import Pipe as Pipe
@@ -19,15 +21,32 @@ from omnibench.data.split import UserCrossValidation as UserCrossValidation
 from omnibench.data.split import UserHoldout as UserHoldout
 from omnibench.errors import OmnibenchError as OmnibenchError
 from omnibench.evaluation import Evaluator as Evaluator
+from omnibench.metrics import AUC as AUC
+from omnibench.metrics import F1 as F1
 from omnibench.metrics import HR as HR
 from omnibench.metrics import MAE as MAE
 from omnibench.metrics import MAP as MAP
 from omnibench.metrics import MRR as MRR
 from omnibench.metrics import NDCG as NDCG
+from omnibench.metrics import R2 as R2
 from omnibench.metrics import RMSE as RMSE
+from omnibench.metrics import AveragePopularity as AveragePopularity
+from omnibench.metrics import FitTime as FitTime
+from omnibench.metrics import Gini as Gini
+from omnibench.metrics import HitMetric as HitMetric
+from omnibench.metrics import IntraListDiversity as IntraListDiversity
+from omnibench.metrics import ItemCoverage as ItemCoverage
+from omnibench.metrics import Novelty as Novelty
+from omnibench.metrics import PeakMemory as PeakMemory
+from omnibench.metrics import PopularityStratifiedRecall as PopularityStratifiedRecall
 from omnibench.metrics import Precision as Precision
+from omnibench.metrics import PredictTime as PredictTime
 from omnibench.metrics import Recall as Recall
 from omnibench.metrics import RecallCapped as RecallCapped
+from omnibench.metrics import RPrecision as RPrecision
+from omnibench.metrics import Serendipity as Serendipity
+from omnibench.metrics import ShannonEntropy as ShannonEntropy
+from omnibench.metrics import UserCoverage as UserCoverage
 from omnibench.outcome import ItemsFailedError as ItemsFailedError
 from omnibench.plan import ExperimentPlan as ExperimentPlan
 from omnibench.plan import Grid as Grid

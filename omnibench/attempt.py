@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omnibench import phases
+from omnibench import judging, phases
 from omnibench.errors import GuestError, OmnibenchError, PhaseError, StoreError
 from omnibench.experiment import Experiment
 from omnibench.keys import digest
@@ -21,7 +21,6 @@ from omnibench.policy import Policy
 from omnibench.prepared import PreparedDatasets
 from omnibench.runners.gateway import Guest
 from omnibench.runners.guest.base import Meter
-from omnibench.runners.guest.data import save_array
 from omnibench.runners.pool import GuestPool
 from omnibench.runners.registry import RunnerInfo
 from omnibench.runs import item_labels, labels
@@ -29,10 +28,11 @@ from omnibench.stopping import Stopping
 from omnibench.store import CheckpointStore
 from omnibench.store.artifacts import Artifact
 from omnibench.store.leases import Lease
+from omnibench.store.per_user import write_per_user
 from omnibench.store.records import timestamp
 from omnibench.store.sealing import Record
 from omnibench.store.workers import Worker
-from omnibench.survey import DONE, FAILED, INTERRUPTED, Columns, eval_keys
+from omnibench.survey import DONE, FAILED, INTERRUPTED, Columns, costs, eval_keys
 
 _NOT_ITS_FAULT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 """What an operating system says when it has no room or a broken disk: no failure of the algorithm that met it."""
@@ -251,24 +251,27 @@ class Attempt:
         data = get(f"data/{self.experiment.dataset.key}")
         assert keys is not None and data is not None, "they were published just now"  # noqa: PT018 - both for one reason
         known = {label: get(f"eval/{key}") for label, key in keys.items()}
-        missing = [(metric, label) for metric, label in self.columns if known[label] is None]
-        values = {label: float(record["value"]) for label, record in known.items() if record is not None}
+        missing = [(metric, label) for metric, label in self.columns if label in keys and known[label] is None]
+        values = {label: record["value"] for label, record in known.items() if record is not None}
         with self._timed("Eval") as meter, self.store.temporary() as scratch:
             records: dict[str, Record] = {}
             if missing:
-                found = phases.evaluate(self._dataset, self.experiment.fold, predictions[1], missing)
-                save_array(scratch / "per_user.npy", found.per_user)
+                found = judging.evaluate(self._dataset, self.experiment.fold, predictions[1], missing)
+                file = scratch / "per_user.parquet"
+                facts = judging.facts(found, missing, write_per_user(file, found.users, found.columns(missing)))
                 # Named after all that is in it: the files of other evaluations stay what their records say.
                 batch = digest(sorted(keys[label] for _, label in missing))[:8]
-                per_user = self.store.publish(scratch / "per_user.npy", self._directory / f"per_user-{batch}.npy")
+                per_user = self.store.publish(file, self._directory / f"per_user-{batch}.parquet")
                 cost = {**meter.read(), "batch": per_user["path"]}
-                for row, (_, label) in enumerate(missing):
-                    fact = {"value": found.values[label], "users": len(found.users), "per_user": per_user, "row": row}
-                    records[f"eval/{keys[label]}"] = {**self._labels("Eval"), "label": label, **fact, **cost}
-                values.update(found.values)
+                for label, fact in facts.items():
+                    told = {"label": label, "per_user": per_user, **fact, **cost}
+                    records[f"eval/{keys[label]}"] = {**self._labels("Eval"), **told}
+                    values[label] = fact["value"]
+            defined = {label: values[label] for label in keys if values[label] is not None}
             metrics = {
-                label: {"value": values[label], "key": keys[label], "metric": metric.canonical_identity(label)}
+                label: {"value": defined[label], "key": keys[label], "metric": metric.canonical_identity(label)}
                 for metric, label in self.columns
+                if label in defined
             }
             records[f"item/{self.experiment.fit_key}"] = {
                 **self._item(DONE, "Done", metrics, None),
@@ -277,8 +280,10 @@ class Attempt:
                 "test": data["test"][self.experiment.fold],
             }
             self.store.commit(self.lease, records)
+        defined |= costs(get, self.experiment, self.columns, self.list_length)
+        ordered = {label: float(defined[label]) for _, label in self.columns if label in defined}
         self.bench.worker.completed()
-        return {label: values[label] for _, label in self.columns}
+        return ordered
 
     def _before(self) -> Record:
         """Return the item's record as earlier attempts left it."""

@@ -167,6 +167,7 @@ class Coordinator:
             seed=get_random_state(),
             device=self._device_of,
             salt=self.policy.salt,
+            candidates=evaluator.candidates,
         )
         with self._stopping:
             return self._run(items, evaluator)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from omnibench.candidates import UNSEEN, Candidates
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
 from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
@@ -29,6 +30,7 @@ class Experiment:
         seed: The seed of everything random in the framework.
         device: The device class, ``cpu`` or ``cuda``.
         salt: A text that goes into the key, to disown what was computed without it.
+        candidates: What is ranked for each user.
         digits: How many digits of the keys are shown.
         configuration_key: Identifies the configuration, whatever the data.
         fit_key: Identifies the fitted model, and the experiment as a whole.
@@ -41,6 +43,7 @@ class Experiment:
     seed: int
     device: str = "cpu"
     salt: str = ""
+    candidates: Candidates = UNSEEN
     digits: int = DISPLAY_DIGITS
     configuration_key: str = field(init=False)
     fit_key: str = field(init=False)
@@ -65,13 +68,21 @@ class Experiment:
 
     def predict_key(self, list_length: int) -> str:
         """Identifies the predictions."""
-        candidates, length = self.predicted(list_length)
-        told = "null" if length is None else length
-        return sha256(f'["predict/1",{{"candidates":"{candidates}","fit":"{self.fit_key}","length":{told}}}]')
+        return sha256(
+            f'["predict/1",{{"candidates":{self._ranked},"fit":"{self.fit_key}","length":{self._length(list_length)}}}]'
+        )
 
-    def predicted(self, list_length: int) -> list[Any]:
-        """Return what the predictions depend on beside the model: the candidate policy and the lists' length."""
-        return ["unseen", list_length if self.dataset.feedback == "implicit" else None]
+    def predicted(self, list_length: int) -> str:
+        """Return what the predictions depend on beside the model: the candidates and the lists' length."""
+        return f"[{self._ranked},{self._length(list_length)}]"
+
+    @property
+    def _ranked(self) -> str:
+        ranks = self.dataset.feedback == "implicit" and self.candidates is not UNSEEN
+        return canonical(self.candidates.identity) if ranks else '"unseen"'
+
+    def _length(self, list_length: int) -> str:
+        return str(list_length) if self.dataset.feedback == "implicit" else "null"
 
     @property
     def dataset_name(self) -> str:
@@ -109,6 +120,7 @@ def experiments(
     seed: int,
     device: Callable[[Configuration], str] = lambda _: "cpu",
     salt: str = "",
+    candidates: Candidates = UNSEEN,
 ) -> list[Experiment]:
     """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
 
@@ -120,6 +132,7 @@ def experiments(
         seed: The seed of everything random in the frameworks.
         device: A function from a configuration to its device class.
         salt: A text that goes into every key.
+        candidates: What is ranked for each user.
 
     Raises:
         DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
@@ -147,7 +160,7 @@ def experiments(
         for configuration in configurations:
             for fold in range(dataset.folds or 1):
                 version, where = versions(configuration.runner), device(configuration)
-                one = Experiment(dataset, configuration, fold, version, seed, where, salt)
+                one = Experiment(dataset, configuration, fold, version, seed, where, salt, candidates)
                 found.setdefault(one.fit_key, one)
     return _with_clear_names(list(found.values()))
 

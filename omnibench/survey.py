@@ -9,6 +9,7 @@ from typing import Any
 
 from omnibench.experiment import Experiment, eval_key
 from omnibench.metrics.base import Metric
+from omnibench.metrics.cost import CostMetric
 from omnibench.store.reading import Reader
 from omnibench.store.sealing import Record
 
@@ -52,7 +53,9 @@ def look_up(get: Get, experiment: Experiment, columns: Columns, list_length: int
         records = {label: get(f"eval/{key}") for label, key in keys.items()}
         if all(record is not None for record in records.values()):
             values = {label: record["value"] for label, record in records.items() if record}
-            return State(DONE, metrics=values, known=True)
+            values |= costs(get, experiment, columns, list_length)
+            ordered = {label: values[label] for _, label in columns if values.get(label) is not None}
+            return State(DONE, metrics=ordered, known=True)
     item = get(f"item/{experiment.fit_key}")
     if item is not None and item["status"] == FAILED:
         return State(FAILED, error=item["error"], deaths=item.get("deaths", 0), known=True)
@@ -114,14 +117,29 @@ def is_begun(get: Get, experiment: Experiment, list_length: int) -> bool:
 
 
 def eval_keys(get: Get, experiment: Experiment, columns: Columns, list_length: int) -> dict[str, str] | None:
-    """Return the evaluations' keys by label, or None while the item has no predictions."""
+    """Return the evaluations' keys by label, or None while the item has no predictions. What it cost has none."""
     data = get(f"data/{experiment.dataset.key}")
     predict = get(f"predict/{experiment.predict_key(list_length)}")
     if data is None or predict is None:
         return None
     test = data["test"][experiment.fold]
     predictions = predict["predictions"]["sha256"]
-    return {label: eval_key(experiment.fit_key, predictions, test, metric, label) for metric, label in columns}
+    return {
+        label: eval_key(experiment.fit_key, predictions, test, metric, label)
+        for metric, label in columns
+        if not isinstance(metric, CostMetric)
+    }
+
+
+def costs(get: Get, experiment: Experiment, columns: Columns, list_length: int) -> dict[str, float]:
+    """Return what an item cost, by label, as far as it was measured."""
+    wanted = [(metric, label) for metric, label in columns if isinstance(metric, CostMetric)]
+    if not wanted:
+        return {}
+    fit = get(f"fit/{experiment.fit_key}")
+    predict = get(f"predict/{experiment.predict_key(list_length)}")
+    found = {label: metric.read(fit, predict) for metric, label in wanted}
+    return {label: value for label, value in found.items() if value is not None}
 
 
 def count(states: Iterable[State]) -> str:

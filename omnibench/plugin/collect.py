@@ -84,6 +84,7 @@ class BenchFunction(pytest.Collector):
                 seed=self.declaration.seed,
                 device=session.device_of,
                 salt=session.policy.salt,
+                candidates=self.evaluator.candidates,
             )
         except OmnibenchError as error:
             yield Refused.from_parent(self, name="refused", error=error)
@@ -108,7 +109,8 @@ class BenchFunction(pytest.Collector):
         if not added:
             return declared
         kinds = {metric.kind for metric in declared.metrics}
-        return Evaluator(*declared.metrics, *(metric for metric in added if getattr(metric, "kind", None) in kinds))
+        fitting = [metric for metric in added if getattr(metric, "kind", None) in kinds]
+        return Evaluator(*declared.metrics, *fitting, convention=declared.convention, candidates=declared.candidates)
 
     def _check_function(self) -> None:
         if inspect.iscoroutinefunction(self.function) or inspect.isgeneratorfunction(self.function):

@@ -17,7 +17,7 @@ from omnibench.store.records import Records
 from omnibench.store.recovery import artifacts_of
 from omnibench.store.sealing import Record
 
-_OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.npy")
+_OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
 _ASIDE = re.compile(r".+\.damaged-\d{8}T\d{6}-[0-9a-f]{8}")
 _ITEM_DIRECTORIES = ("*-*/*-*", "*-*/*-*/fold_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*/generation_*")
 

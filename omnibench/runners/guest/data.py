@@ -7,7 +7,7 @@ dense int32 codes over the whole prepared dataset, so a code means the same in e
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +85,10 @@ class Fold:
         """The users to recommend for: those of the test part that training knows, ascending."""
         return np.intersect1d(self.test.user, self.train.user).astype(np.int32)
 
+    def interactions_before(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Return user and item codes of training, then of validation."""
+        return self.train.user, self.train.item, self.validation.user, self.validation.item
+
     @cached_property
     def candidates(self) -> npt.NDArray[np.bool_]:
         """Whether an item may be recommended at all: those that occur in training. Shape (n_items,)."""
@@ -100,6 +104,11 @@ class Fold:
         starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=self.n_users))])
         return starts, item[order]
 
+    def seen(self, user: int) -> Ints:
+        """Return the items that a user has in training or validation."""
+        starts, items = self._seen
+        return items[starts[user] : starts[user + 1]]
+
     def mask(self, users: Ints, scores: Floats) -> None:
         """Set the scores of items that must not be recommended to -inf, in place.
 
@@ -109,10 +118,9 @@ class Fold:
             users: User codes, shape (b,).
             scores: float32 scores, shape (b, n_items), one row per user.
         """
-        starts, items = self._seen
         scores[:, ~self.candidates] = -np.inf
         for row, user in enumerate(users):
-            scores[row, items[starts[user] : starts[user + 1]]] = -np.inf
+            scores[row, self.seen(user)] = -np.inf
 
 
 def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
@@ -151,7 +159,12 @@ RATING_DTYPE = np.dtype([("user", "<i4"), ("item", "<i4"), ("rating", "<f4")])
 """The row of a rating-prediction file: one test pair and the predicted rating."""
 
 
-def recommend(fold: Fold, batches: Iterable[tuple[Ints, Floats]], k: int) -> npt.NDArray[np.void]:
+def recommend(
+    fold: Fold,
+    batches: Iterable[tuple[Ints, Floats]],
+    k: int,
+    chosen: Callable[[int], npt.NDArray[np.bool_]] | None = None,
+) -> npt.NDArray[np.void]:
     """Mask, rank and cut the scores of a framework into the rows of a recommendation file.
 
     Args:
@@ -159,6 +172,7 @@ def recommend(fold: Fold, batches: Iterable[tuple[Ints, Floats]], k: int) -> npt
         batches: Pairs of user codes (b,) and float32 scores (b, n_items); NaN or -inf where the
             framework has no score. Together they cover ``fold.users`` in order.
         k: The length of the lists.
+        chosen: From a user to whether each item may be recommended, where not all unseen items may.
 
     Returns:
         A structured array with one row per user of ``fold.users``.
@@ -168,6 +182,9 @@ def recommend(fold: Fold, batches: Iterable[tuple[Ints, Floats]], k: int) -> npt
     for users, scores in batches:
         masked = np.array(scores, dtype=np.float32)
         fold.mask(users, masked)
+        if chosen is not None:
+            for row, user in enumerate(users.tolist()):
+                masked[row, ~chosen(user)] = -np.inf
         block = rows[done : done + len(users)]
         block["user"] = users
         block["item"], block["score"] = top_k(masked, k)
