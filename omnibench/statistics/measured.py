@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Mapping, Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +19,11 @@ from omnibench.store.artifacts import Artifact, is_intact
 from omnibench.store.sealing import Record
 from omnibench.survey import DONE
 
+_SMALL = 2**18
+"""Bytes."""
+
 Fold = int | None
-Users = npt.NDArray[np.int64]
+Users = npt.NDArray[np.int32]
 
 
 class Paired(NamedTuple):
@@ -60,32 +63,48 @@ def higher_is_better(label: str, given: bool | None = None) -> bool:
     return bool(metric.higher_is_better)
 
 
-def read_per_user(record: Record, root: Path) -> Values | None:
-    """Return a metric's values per user of the test part, in the order of their codes; shape (n,), float64.
+class PerUser(NamedTuple):
+    """A metric's values of one fold's users.
+
+    Attributes:
+        users: Their codes, ascending; shape (n,).
+        values: Finite, float64, shape (n,).
+    """
+
+    users: Users
+    values: Values
+
+
+def read_per_user(record: Record, root: Path, test_users: Callable[[], Users]) -> PerUser | None:
+    """Return a metric's values of the users for whom it is defined.
 
     Args:
         record: An evaluation's record.
         root: The store's directory.
+        test_users: Gives the users of the test part, in whose order the values are.
 
     Returns:
         None for a metric that has no values per user.
 
     Raises:
-        StatisticsError: The file is missing, or is not what was recorded.
+        StatisticsError: A file is missing, or is not what was recorded.
     """
     artifact: Artifact | None = record.get("per_user")
     if artifact is None:
         return None
     _check_file(artifact, root, record["item"])
-    rows = np.load(root / artifact["path"], mmap_mode="r", allow_pickle=False)
-    return np.asarray(rows[record["row"]], dtype=np.float64)
+    mapped = artifact["size"] > _SMALL  # mapping a file costs more than reading a small one
+    rows = np.load(root / artifact["path"], mmap_mode="r" if mapped else None, allow_pickle=False)
+    users, values = test_users(), np.asarray(rows[record["row"]], dtype=np.float64)
+    defined = np.isfinite(values)
+    return PerUser(users, values) if defined.all() else PerUser(users[defined], values[defined])
 
 
 def _check_file(artifact: Artifact, root: Path, item: str) -> None:
     if not is_intact(artifact, root, verify="stat"):
         raise StatisticsError(
-            f"{artifact['path']} is missing or is not what was recorded; `omnibench reset {item}` and the next run make "
-            "it anew."
+            f"{artifact['path']} is missing or is not what was recorded; `omnibench reset {item} --what Eval` and the next "
+            "run make it anew."
         )
 
 
@@ -117,7 +136,6 @@ class Measured:
                 if evaluation is not None:
                     labels.setdefault(label, {}).setdefault(item["algorithm"], {})[item["fold"]] = evaluation
         self._test_users = cache(self._read_test_users)
-        self._rows = cache(self._find_rows)
         self._values = lru_cache(maxsize=2)(self._read_values)  # the one that all others are compared with
 
     @property
@@ -142,12 +160,9 @@ class Measured:
         }
 
     def in_common(self, dataset: str, label: str, first: str, second: str) -> tuple[Fold, ...]:
-        """Return the folds in which two configurations were both measured, ascending.
-
-        Raises:
-            StatisticsError: One of them was not measured there at all.
-        """
-        one, other = (self._of(dataset, label, name) for name in (first, second))
+        """Return the folds in which two configurations were both measured, ascending."""
+        configurations = self._found.get(dataset, {}).get(label, {})
+        one, other = configurations.get(first, {}), configurations.get(second, {})
         return tuple(sorted((fold for fold in one if fold in other), key=lambda fold: fold or 0))
 
     def paired(self, dataset: str, label: str, first: str, second: str) -> Paired:
@@ -162,15 +177,15 @@ class Measured:
         Raises:
             StatisticsError: They have no fold in common, or a file is missing or damaged.
         """
+        sides = [self._of(dataset, label, name) for name in (first, second)]
         folds = self.in_common(dataset, label, first, second)
         if not folds:
             raise StatisticsError(
                 f"{first} and {second} have no fold of {dataset} in common where {label} was measured."
             )
-        values = [self._values(dataset, label, name, folds) for name in (second, first)]
-        if values[0] is not None and values[1] is not None:
-            return Paired(*self._over_users(dataset, folds, values[1], values[0]), "users", 0.0)
-        sides = [self._of(dataset, label, name) for name in (first, second)]
+        other, one = (self._values(dataset, label, name, folds) for name in (second, first))
+        if one is not None and other is not None:
+            return Paired(*_over_users(dataset, one, other), "users", 0.0)
         per_fold = [np.array([side[fold]["value"] for fold in folds], dtype=np.float64) for side in sides]
         overlap = self._test_to_train(dataset, folds) if len(folds) > 1 else 0.0
         return Paired(per_fold[0], per_fold[1], "folds", overlap)
@@ -194,39 +209,18 @@ class Measured:
             )
         return configurations[name]
 
-    def _read_values(self, dataset: str, label: str, name: str, folds: tuple[Fold, ...]) -> Values | None:
-        """Read a configuration's values per user of several folds, one after the other."""
+    def _read_values(self, dataset: str, label: str, name: str, folds: tuple[Fold, ...]) -> list[PerUser] | None:
+        """Read a configuration's values per user of several folds."""
         records = self._of(dataset, label, name)
-        found = [read_per_user(records[fold], self._root) for fold in folds]
+        found = [read_per_user(records[fold], self._root, partial(self._test_users, dataset, fold)) for fold in folds]
         known = [one for one in found if one is not None]
-        return np.concatenate(known) if len(known) == len(found) else None
+        return known if len(known) == len(found) else None
 
-    def _over_users(self, dataset: str, folds: tuple[Fold, ...], one: Values, other: Values) -> tuple[Values, Values]:
-        defined = np.isfinite(one) & np.isfinite(other)
-        if not defined.any():
-            raise StatisticsError(f"on {dataset}, there is no user of whom both values are defined.")
-        if len(folds) == 1:  # lists of the same test part: the same users in the same order
-            return one[defined], other[defined]
-        rows, n = self._rows(dataset, folds)
-        everywhere = bool(defined.all())
-        rows = rows if everywhere else rows[defined]
-        counts = np.bincount(rows, minlength=n)
-        sums = [np.bincount(rows, side if everywhere else side[defined], n) for side in (one, other)]
-        used = counts > 0
-        return sums[0][used] / counts[used], sums[1][used] / counts[used]
-
-    def _find_rows(self, dataset: str, folds: tuple[Fold, ...]) -> tuple[Users, int]:
-        """Return whose each value of several folds is, as places among all their users, and how many users these are."""
-        users, rows = np.unique(
-            np.concatenate([self._test_users(dataset, fold) for fold in folds]), return_inverse=True
-        )
-        return rows, len(users)
-
-    def _read_test_users(self, dataset: str, fold: Fold) -> npt.NDArray[Any]:
+    def _read_test_users(self, dataset: str, fold: Fold) -> Users:
         """The users of a fold's test part, ascending."""
         test = self._prepared(dataset, f"fold_{fold or 0}/test.npy")
         user = self._prepared(dataset, "user.npy")[test]  # ascending, as canonical rows are
-        users: npt.NDArray[Any] = user[np.flatnonzero(np.diff(user, prepend=-1))]
+        users: Users = user[np.flatnonzero(np.diff(user, prepend=-1))]
         return users
 
     def _test_to_train(self, dataset: str, folds: Sequence[Fold]) -> float:
@@ -251,3 +245,24 @@ class Measured:
         raise StatisticsError(
             f"{path} is missing or is not what was recorded; the next run that needs it makes it anew."
         )
+
+
+def _over_users(dataset: str, one: Sequence[PerUser], other: Sequence[PerUser]) -> tuple[Values, Values]:
+    """Average the values of the same users over the folds in which both are defined."""
+    folds = [_of_both(mine, theirs) for mine, theirs in zip(one, other, strict=True)]
+    users, first, second = (np.concatenate(column) for column in zip(*folds, strict=True))
+    if len(users) == 0:
+        raise StatisticsError(f"on {dataset}, there is no user of whom both values are defined.")
+    if len(folds) == 1:
+        return first, second
+    counts = np.bincount(users)
+    used = counts > 0
+    sums = [np.bincount(users, side)[used] for side in (first, second)]
+    return sums[0] / counts[used], sums[1] / counts[used]
+
+
+def _of_both(mine: PerUser, theirs: PerUser) -> tuple[Users, Values, Values]:
+    if mine.users is theirs.users or np.array_equal(mine.users, theirs.users):
+        return mine.users, mine.values, theirs.values
+    users, here, there = np.intersect1d(mine.users, theirs.users, assume_unique=True, return_indices=True)
+    return users, mine.values[here], theirs.values[there]

@@ -97,7 +97,8 @@ def compare(
     deviations = one - other
     mean = float(deviations.mean())
     deviations -= mean  # in place: fresh memory costs more than the arithmetic
-    spread = math.sqrt(float(deviations @ deviations) / (n - 1)) if n > 1 else math.nan
+    deviations *= deviations  # and @ would wake BLAS's threads
+    spread = math.sqrt(float(deviations.sum()) / (n - 1)) if n > 1 else math.nan
     error = spread * math.sqrt(1 / n + test_to_train)
     reason = _too_few(n, test, alternative, alpha, units)
     if reason:

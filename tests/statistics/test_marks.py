@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,12 @@ def test_what_was_never_measured_together_is_not_marked(measured_store: Path) ->
     apart = [one for one in shown if one.fold == (0 if one.algorithm == names[0] else 1)]
     for found in not_worse(measured_store, apart, ()).values():
         assert names[0] not in found
+
+
+def test_a_column_without_evaluations_is_left_out(measured_store: Path) -> None:
+    """A table may show what is no metric, such as what a fit cost."""
+    shown = [replace(one, metrics={**one.metrics, "Seconds": 1.0}) for one in results(measured_store)]
+    assert not_worse(measured_store, shown, ()) == not_worse(measured_store, results(measured_store), ())
 
 
 def test_a_run_marks_them_in_its_table(project: Project) -> None:
