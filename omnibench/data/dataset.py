@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.interactions import Interactions, warn_of_repeats
-from omnibench.data.preprocess import MakeImplicit, Preprocessing, Step
+from omnibench.data.preprocess import MakeImplicit
 from omnibench.data.split import Parts, Split
+from omnibench.data.step import Preprocessing, Step
 from omnibench.errors import DataError
 from omnibench.keys import digest, display
 from omnibench.seed import get_random_state
@@ -156,7 +157,7 @@ class RecSysDataSet:
                 rows = step.apply(rows, self.seed, position)
         return rows.canonical()
 
-    def parts(self, interactions: Interactions) -> list[Parts]:
+    def parts(self, interactions: Interactions) -> Sequence[Parts]:
         """Split canonical rows: one entry per fold, one for a single split.
 
         Raises:

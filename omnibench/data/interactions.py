@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from omnibench.data.order import canonical_order, repeats
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,31 +45,34 @@ class Interactions:
 
     def take(self, rows: npt.NDArray[Any]) -> Interactions:
         """Return the given rows (a boolean mask or row numbers); codes and id maps stay as they are."""
+        numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
         return replace(
             self,
-            user=self.user[rows],
-            item=self.item[rows],
-            rating=None if self.rating is None else self.rating[rows],
-            timestamp=None if self.timestamp is None else self.timestamp[rows],
+            user=self.user.take(numbers),
+            item=self.item.take(numbers),
+            rating=None if self.rating is None else self.rating.take(numbers),
+            timestamp=None if self.timestamp is None else self.timestamp.take(numbers),
         )
 
     def canonical(self) -> Interactions:
         """Return the same interactions with dense codes, sorted by (user, timestamp), ties as they came."""
         user, user_ids = _dense(self.user, self.user_ids)
         item, item_ids = _dense(self.item, self.item_ids)
-        order = np.argsort(user, kind="stable") if self.timestamp is None else np.lexsort((self.timestamp, user))
         dense = replace(self, user=user, item=item, user_ids=user_ids, item_ids=item_ids)
-        return dense.take(order)
+        order = canonical_order(user, self.timestamp, len(user_ids))
+        return dense if order is None else dense.take(order)
 
     def without_repeats(self) -> tuple[Interactions, int]:
         """Keep the last row of each repeated (user, item) pair; return how many rows went.
 
-        Call it on canonical rows, where "last" is the latest in time.
+        Call it on rows sorted by (user, timestamp), where "last" is the latest in time.
         """
-        pair = self.user.astype(np.int64) * len(self.item_ids) + self.item
-        last = len(pair) - 1 - np.unique(pair[::-1], return_index=True)[1]
-        repeats = len(pair) - len(last)
-        return (self.take(np.sort(last)), repeats) if repeats else (self, 0)
+        order, again = repeats(self.user, self.item, len(self.user_ids))
+        if not again.any():
+            return self, 0
+        stay = np.ones(len(self), dtype=bool)
+        stay[order[:-1][again[1:]]] = False  # the one before a repeat
+        return self.take(stay), int(again.sum())
 
     def frame(self, rows: npt.NDArray[np.int64] | None = None) -> pd.DataFrame:
         """Return a pandas frame with the user's own ids and the columns that there are."""
@@ -130,12 +134,14 @@ def warn_of_repeats(name: str, repeats: int) -> None:
 
 
 def _dense(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> tuple[npt.NDArray[np.int32], Sequence[Hashable]]:
-    used = np.flatnonzero(np.bincount(codes, minlength=len(ids)))
+    occurs = np.zeros(len(ids), dtype=bool)
+    occurs[codes] = True
+    used = np.flatnonzero(occurs)
     if len(used) == len(ids):
         return codes, ids
     new = np.zeros(len(ids), dtype=np.int32)
     new[used] = np.arange(len(used), dtype=np.int32)
-    return new[codes], [ids[code] for code in used.tolist()]
+    return new.take(codes), [ids[code] for code in used.tolist()]
 
 
 def _factorize(column: Any, name: str, where: str) -> tuple[npt.NDArray[np.int32], list[Hashable]]:
@@ -153,6 +159,8 @@ def _factorize(column: Any, name: str, where: str) -> tuple[npt.NDArray[np.int32
         codes, unique = pd.factorize(series)
     except TypeError as error:
         raise DataError(f"{where}: column {name!r} holds ids that are not hashable ({error}).") from error
+    if isinstance(unique, np.ndarray) and unique.dtype.kind in "iu":
+        return codes.astype(np.int32), unique.tolist()
     return codes.astype(np.int32), [one.item() if isinstance(one, np.generic) else one for one in unique]
 
 

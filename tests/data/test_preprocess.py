@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.data.interactions import Interactions
-from omnibench.data.preprocess import CorePruning, MakeImplicit, Step, Subsample, random_keys
+from omnibench.data.preprocess import CorePruning, MakeImplicit, Subsample
+from omnibench.data.step import Step, random_keys
 from omnibench.errors import DataError
 
 Pairs = list[tuple[int, int]]
