@@ -47,6 +47,15 @@ def generate(n: int, seed: int) -> dict[str, np.ndarray]:
     }
 
 
+def write(n: int, seed: int, directory: Path) -> None:
+    """Generate interactions into a directory, and say what there is."""
+    columns = generate(n, seed)
+    sizes = [len(columns["user"]), *(len(np.unique(columns[name])) for name in ("user", "item"))]
+    print("{:,} interactions of {:,} users with {:,} items".format(*sizes), flush=True)
+    for name, column in columns.items():
+        np.save(directory / f"{name}.npy", column)
+
+
 def measure(name: str, directory: Path, repeats: int) -> None:
     """Run a formulation in this process; print what it found as JSON."""
     given, run = FORMULATIONS[name]()
@@ -88,18 +97,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=2, help="runs per process and round")
     parser.add_argument("--only", nargs="*", default=list(FORMULATIONS), choices=list(FORMULATIONS))
+    parser.add_argument("--generate", metavar="DIRECTORY", help=argparse.SUPPRESS)
     parser.add_argument("--measure", nargs=2, metavar=("NAME", "DIRECTORY"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.generate:
+        write(options.interactions, options.seed, Path(options.generate))
+        return
     if options.measure:
         measure(options.measure[0], Path(options.measure[1]), options.repeats)
         return
     with tempfile.TemporaryDirectory() as directory:
-        columns = generate(options.interactions, options.seed)
-        sizes = [len(columns["user"]), *(len(np.unique(columns[name])) for name in ("user", "item"))]
-        print("{:,} interactions of {:,} users with {:,} items".format(*sizes))
-        for name, column in columns.items():
-            np.save(Path(directory) / f"{name}.npy", column)
-        del columns
+        # In a process of its own: Linux lets a child begin with its parent's peak.
+        wanted = ["--interactions", str(options.interactions), "--seed", str(options.seed)]
+        subprocess.run([sys.executable, __file__, "--generate", directory, *wanted], check=True)
         found: dict[str, list[dict[str, float]]] = {}
         for number in range(options.rounds):
             for name in options.only:

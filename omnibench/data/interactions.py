@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from omnibench.data.order import canonical_order, repeats
+from omnibench.data.order import canonical_order, counts, lookup, repeats
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -134,14 +135,11 @@ def warn_of_repeats(name: str, repeats: int) -> None:
 
 
 def _dense(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> tuple[npt.NDArray[np.int32], Sequence[Hashable]]:
-    occurs = np.zeros(len(ids), dtype=bool)
-    occurs[codes] = True
-    used = np.flatnonzero(occurs)
-    if len(used) == len(ids):
+    occurs = counts(codes, len(ids)) > 0
+    if occurs.all():
         return codes, ids
-    new = np.zeros(len(ids), dtype=np.int32)
-    new[used] = np.arange(len(used), dtype=np.int32)
-    return new.take(codes), [ids[code] for code in used.tolist()]
+    new = np.cumsum(occurs, dtype=np.int32) - 1
+    return lookup(new, codes), list(itertools.compress(ids, occurs.tolist()))
 
 
 def _factorize(column: Any, name: str, where: str) -> tuple[npt.NDArray[np.int32], list[Hashable]]:

@@ -35,7 +35,37 @@ def first_rows(user: Codes, n_users: int) -> Rows:
         user: Ascending codes, shape (n,).
         n_users: How many codes there are.
     """
+    starts = np.flatnonzero(user[1:] != user[:-1]) + 1
+    if len(starts) + 1 == n_users:
+        return np.concatenate([[0], starts, [len(user)]])
     return np.searchsorted(user, np.arange(n_users + 1, dtype=np.int32)).astype(np.int64, copy=False)
+
+
+def lookup(table: npt.NDArray[Any], codes: Codes) -> npt.NDArray[Any]:
+    """Return ``table[codes]``, block by block: numpy would make 64-bit codes of all of them at once.
+
+    Args:
+        table: One entry per code.
+        codes: Shape (n,).
+    """
+    found = np.empty(len(codes), dtype=table.dtype)
+    for at in range(0, len(codes), _BLOCK):
+        table.take(codes[at : at + _BLOCK], out=found[at : at + _BLOCK], mode="clip")
+    return found
+
+
+def counts(codes: Codes, n_codes: int) -> Rows:
+    """Return how often each code occurs, shape (n_codes,), block by block for the same reason.
+
+    Args:
+        codes: Shape (n,).
+        n_codes: How many codes there are.
+    """
+    step = max(16 * _BLOCK, 4 * n_codes)
+    found = np.zeros(n_codes, dtype=np.int64)
+    for at in range(0, len(codes), step):
+        found += np.bincount(codes[at : at + step], minlength=n_codes)
+    return found
 
 
 def canonical_order(user: Codes, timestamp: npt.NDArray[np.int64] | None, n_users: int) -> Rows | None:
@@ -191,8 +221,8 @@ class _Block(NamedTuple):
 
 def _blocks(first: Rows) -> Iterator[_Block]:
     """Cut the users that have rows into blocks of about equally many rows each."""
-    counts = np.diff(first)
-    widths = _widths(counts)
+    sizes = np.diff(first)
+    widths = _widths(sizes)
     order = np.argsort(widths, kind="stable")
     edges = np.flatnonzero(np.diff(widths[order], prepend=0, append=-1))
     for low, high in zip(edges[:-1], edges[1:], strict=True):
@@ -201,12 +231,12 @@ def _blocks(first: Rows) -> Iterator[_Block]:
         step = max(1, _BLOCK // width)
         for at in range(low, high, step):
             users = order[at : min(at + step, high)]
-            is_row = True if width <= _EXACT else places < counts[users][:, None]
+            is_row = True if width <= _EXACT else places < sizes[users][:, None]
             yield _Block(users, first[users][:, None] + places, width.bit_length(), is_row)
 
 
-def _widths(counts: Rows) -> Rows:
+def _widths(sizes: Rows) -> Rows:
     """Return the width of the matrix for users with so many rows: as many, or up to an eighth more."""
-    step = 1 << np.maximum(0, np.frexp(counts.astype(np.float64))[1] - 4)
-    widths: Rows = np.where(counts <= _EXACT, counts, -(-counts // step) * step)
+    step = 1 << np.maximum(0, np.frexp(sizes.astype(np.float64))[1] - 4)
+    widths: Rows = np.where(sizes <= _EXACT, sizes, -(-sizes // step) * step)
     return widths

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from omnibench.data.interactions import Interactions
 from omnibench.data.moments import Date, in_unit_of, moment, told
+from omnibench.data.order import counts, lookup
 from omnibench.data.step import Preprocessing, is_int, is_number, random_keys
 from omnibench.errors import DataError
 
@@ -202,15 +203,14 @@ class CorePruning(Preprocessing):
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
         user, item = interactions.user, interactions.item
-        users = np.bincount(user, minlength=len(interactions.user_ids))
-        items = np.bincount(item, minlength=len(interactions.item_ids))
+        users, items = counts(user, len(interactions.user_ids)), counts(item, len(interactions.item_ids))
         gone = np.zeros(len(user), dtype=bool)
         while True:
             few_users = (users > 0) & (users < self.user_core)
             few_items = (items > 0) & (items < self.item_core)
             if not (few_users.any() or few_items.any()):
                 break
-            going = np.flatnonzero((few_users.take(user) | few_items.take(item)) & ~gone)
+            going = np.flatnonzero((lookup(few_users, user) | lookup(few_items, item)) & ~gone)
             gone[going] = True
             if self.one_pass:
                 break
@@ -260,10 +260,11 @@ class Subsample(Preprocessing):
         if self.of == "interactions":
             return interactions.take(self._drawn(len(interactions), seed, position))
         codes = interactions.user if self.of == "users" else interactions.item
-        there = np.flatnonzero(np.bincount(codes))
-        stay = np.zeros(int(there[-1]) + 1, dtype=bool)
+        ids = interactions.user_ids if self.of == "users" else interactions.item_ids
+        there = np.flatnonzero(counts(codes, len(ids)))
+        stay = np.zeros(len(ids), dtype=bool)
         stay[there[self._drawn(len(there), seed, position)]] = True
-        return interactions.take(stay.take(codes))
+        return interactions.take(lookup(stay, codes))
 
     def _drawn(self, n: int, seed: int, position: int) -> npt.NDArray[np.int64]:
         """Return which of n stay, ascending."""
