@@ -7,12 +7,15 @@ installed is left out (``pip install polars numba``, or the dependency group ``b
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 THRESHOLD, CORE, FOLDS, SEED = 3, 5, 5, 42
+LOOPED_SHARE = 200
+"""One of so many users goes through the loops of pandas, whose time is extrapolated."""
 
 Columns = dict[str, Any]
 
@@ -82,91 +85,15 @@ def _visit(fold_of_row: Any) -> int:
 
 
 def numba_loops() -> tuple[Callable[[Columns], Any], Callable[[Any], int]]:
-    """Loop over rows in machine code, users and folds in parallel; shuffle a turn of the folds within each user."""
-    import numba
-
-    @numba.njit
-    def implicit(user: Any, item: Any, rating: Any, timestamp: Any, threshold: Any) -> Any:
-        kept = 0
-        for row in range(len(user)):
-            kept += rating[row] >= threshold
-        users, items, times = np.empty(kept, np.int32), np.empty(kept, np.int32), np.empty(kept, np.int64)
-        place = 0
-        for row in range(len(user)):
-            if rating[row] >= threshold:
-                users[place], items[place], times[place] = user[row], item[row], timestamp[row]
-                place += 1
-        return users, items, times
-
-    @numba.njit
-    def prune(user: Any, item: Any, timestamp: Any, core: int) -> Any:
-        user_counts, item_counts = np.zeros(user.max() + 1, np.int32), np.zeros(item.max() + 1, np.int32)
-        for row in range(len(user)):
-            user_counts[user[row]] += 1
-            item_counts[item[row]] += 1
-        stays = np.ones(len(user), np.bool_)
-        left, before = len(user), -1
-        while left != before:
-            before = left
-            for row in range(len(user)):
-                if stays[row] and (user_counts[user[row]] < core or item_counts[item[row]] < core):
-                    stays[row] = False
-                    left -= 1
-                    user_counts[user[row]] -= 1
-                    item_counts[item[row]] -= 1
-        users, items, times = np.empty(left, np.int32), np.empty(left, np.int32), np.empty(left, np.int64)
-        place = 0
-        for row in range(len(user)):
-            if stays[row]:
-                users[place], items[place], times[place] = user[row], item[row], timestamp[row]
-                place += 1
-        first = np.zeros(len(user_counts) + 1, np.int64)
-        for one in range(len(user_counts)):
-            first[one + 1] = first[one] + user_counts[one]
-        return users, items, times, first
-
-    @numba.njit(parallel=True)
-    def shuffle(first: Any, folds: int, seed: int) -> Any:
-        fold_of_row = np.empty(first[-1], np.uint8)
-        for user in numba.prange(len(first) - 1):
-            state = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(user + 1) * np.uint64(0xBF58476D1CE4E5B9)
-            state ^= state >> np.uint64(30)
-            state *= np.uint64(0x94D049BB133111EB)
-            state ^= state >> np.uint64(27)
-            start = state % np.uint64(folds)
-            for row in range(first[user], first[user + 1]):
-                fold_of_row[row] = (np.uint64(row - first[user]) + start) % np.uint64(folds)
-            for place in range(first[user + 1] - first[user] - 1, 0, -1):
-                state ^= state << np.uint64(13)
-                state ^= state >> np.uint64(7)
-                state ^= state << np.uint64(17)
-                other = np.int64(((state >> np.uint64(32)) * np.uint64(place + 1)) >> np.uint64(32))
-                one, two = first[user] + place, first[user] + other
-                fold_of_row[one], fold_of_row[two] = fold_of_row[two], fold_of_row[one]
-        return fold_of_row
-
-    @numba.njit
-    def parts(fold_of_row: Any, fold: int) -> Any:
-        tested = 0
-        for row in range(len(fold_of_row)):
-            tested += fold_of_row[row] == fold
-        test, train = np.empty(tested, np.int64), np.empty(len(fold_of_row) - tested, np.int64)
-        in_test = in_train = 0
-        for row in range(len(fold_of_row)):
-            if fold_of_row[row] == fold:
-                test[in_test] = row
-                in_test += 1
-            else:
-                train[in_train] = row
-                in_train += 1
-        return train, test
+    """Loop over rows in machine code, users in parallel; shuffle a turn of the folds within each user."""
+    import loops
 
     def run(columns: Columns) -> int:
-        user, item, timestamp = implicit(*columns.values(), np.float32(THRESHOLD))
-        _, _, _, first = prune(user, item, timestamp, CORE)
-        fold_of_row = shuffle(first, FOLDS, SEED)
+        user, item, timestamp = loops.implicit(*columns.values(), np.float32(THRESHOLD))
+        _, _, _, first = loops.prune(user, item, timestamp, CORE)
+        fold_of_row = loops.shuffle(first, FOLDS, SEED)
         for fold in range(FOLDS):
-            train, test = parts(fold_of_row, fold)
+            train, test = loops.parts(fold_of_row, fold)
             assert len(train) + len(test) == len(fold_of_row)
         return len(fold_of_row)
 
@@ -186,17 +113,23 @@ def pandas_loops() -> tuple[Callable[[Columns], Any], Callable[[Any], int]]:
             before = len(left)
             for name in ("user", "item"):
                 left = left[left.groupby(name)[name].transform("size") >= CORE]
+        looped = left[left["user"] % LOOPED_SHARE == 0]
+        started = time.perf_counter()
         tests: list[list[pd.DataFrame]] = [[] for _ in range(FOLDS)]
-        for user, own in left.groupby("user"):
-            shuffled = own.sample(frac=1, random_state=(SEED + hash(user)) % 2**32)
+        for number, (_, own) in enumerate(looped.groupby("user")):
+            shuffled = own.sample(frac=1, random_state=SEED + number)
             for fold in range(FOLDS):
-                tests[(fold + hash(user)) % FOLDS].append(shuffled.iloc[fold::FOLDS])
+                tests[(fold + number) % FOLDS].append(shuffled.iloc[fold::FOLDS])
         for held_out in tests:
             test = pd.concat(held_out)
-            assert len(left.drop(test.index)) + len(test) == len(left)
+            assert len(looped.drop(test.index)) + len(test) == len(looped)
+        extrapolated.append((time.perf_counter() - started) * (len(left) / len(looped) - 1))
         return len(left)
 
     return pd.DataFrame, run
 
+
+extrapolated: list[float] = []
+"""Seconds that a run would have taken longer, had it looped over all users."""
 
 FORMULATIONS = {one.__name__: one for one in (omnibench, polars_shuffle, polars_sort, numba_loops, pandas_loops)}

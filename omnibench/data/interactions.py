@@ -6,7 +6,7 @@ import itertools
 import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -128,7 +128,7 @@ def warn_of_repeats(name: str, repeats: int) -> None:
     if repeats:
         warnings.warn(
             f"{name} has {repeats} repeated (user, item) pairs; the last one of each was kept, because a pair "
-            "must not lie in training and test at once. Drop them beforehand to choose differently.",
+            "must not lie in training and test at once. Pipe Deduplicate(keep=...) to choose differently.",
             UserWarning,
             stacklevel=3,
         )
@@ -154,10 +154,10 @@ def _factorize(column: Any, name: str, where: str) -> tuple[npt.NDArray[np.int32
             "Drop or fill them before building the dataset."
         )
     try:
-        codes, unique = pd.factorize(series)
+        codes, unique = cast("tuple[npt.NDArray[np.int64], Any]", pd.factorize(series))
     except TypeError as error:
         raise DataError(f"{where}: column {name!r} holds ids that are not hashable ({error}).") from error
-    if isinstance(unique, np.ndarray) and unique.dtype.kind in "iu":
+    if isinstance(unique, np.ndarray) and unique.dtype.kind in "iu":  # millions of ids at once
         return codes.astype(np.int32), unique.tolist()
     return codes.astype(np.int32), [one.item() if isinstance(one, np.generic) else one for one in unique]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +36,8 @@ def moment(value: object, where: str) -> int | float | str:
         return _utc(value).isoformat()
     except (ValueError, TypeError, OverflowError) as error:
         raise DataError(
-            f"{where} is {value!r}; give a date such as '2020-01-31' or '2020-01-31T12:00:00+01:00' (or a datetime), "
-            "or a number in the unit of the data's timestamps."
+            f"{where} is {value!r}; give a number, or a date such as '2020-01-31' or '2020-01-31T12:00:00+01:00' "
+            "(or a datetime)."
         ) from error
 
 
@@ -58,7 +57,7 @@ def _utc(value: object) -> dt.datetime:
     raise TypeError(f"{type(value).__name__} is no date")
 
 
-def in_unit_of(timestamp: npt.NDArray[np.int64], named: float | str) -> float:
+def in_unit_of(timestamp: npt.NDArray[np.int64], named: float | Date) -> float:
     """Return the least count of the data's unit that is not before a moment.
 
     The unit of a column is told by its size: below 10**11 seconds (until the year 5138), below 10**14 milliseconds,
@@ -68,8 +67,9 @@ def in_unit_of(timestamp: npt.NDArray[np.int64], named: float | str) -> float:
         timestamp: The column, not empty.
         named: What ``moment`` returned.
     """
-    if not isinstance(named, str):
+    if isinstance(named, int | float):
         return named
+    assert isinstance(named, str), "moment() makes texts of dates"
     microseconds = (dt.datetime.fromisoformat(named) - _EPOCH) // dt.timedelta(microseconds=1)
     largest = max(abs(int(timestamp.max())), abs(int(timestamp.min())))
     for above, unit in _UNITS:

@@ -6,6 +6,7 @@ equally many rows become the rows of a matrix of 64-bit words, which hold the ke
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -225,7 +226,7 @@ def _blocks(first: Rows) -> Iterator[_Block]:
     widths = _widths(sizes)
     order = np.argsort(widths, kind="stable")
     edges = np.flatnonzero(np.diff(widths[order], prepend=0, append=-1))
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         width = int(widths[order[low]])
         places = np.arange(width)
         step = max(1, _BLOCK // width)

@@ -30,9 +30,11 @@ class MakeImplicit(Preprocessing):
         DataError: The threshold is neither.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("rating",)
-
     threshold: int | float
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("rating",)
 
     def __post_init__(self) -> None:
         if not is_number(self.threshold):
@@ -78,10 +80,12 @@ class RatingFilter(Preprocessing):
         DataError: A bound is no number, none is given, or nothing lies between them.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("rating",)
-
     lower: int | float | None = None
     upper: int | float | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("rating",)
 
     def __post_init__(self) -> None:
         for name, bound in (("lower", self.lower), ("upper", self.upper)):
@@ -121,10 +125,12 @@ class TimeFilter(Preprocessing):
         DataError: A bound is no moment, none is given, or the period ends before it starts.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("timestamp",)
-
     start: int | float | Date | None = None
     end: int | float | Date | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("timestamp",)
 
     def __post_init__(self) -> None:
         for name in ("start", "end"):
@@ -193,7 +199,9 @@ class CorePruning(Preprocessing):
     @property
     def identity(self) -> list[object]:
         alike = {"core": self.user_core}
-        cores = alike if self.user_core == self.item_core else {"user_core": self.user_core, "item_core": self.item_core}
+        cores = (
+            alike if self.user_core == self.item_core else {"user_core": self.user_core, "item_core": self.item_core}
+        )
         return [type(self).__name__, self.version, {**cores, **({"one_pass": True} if self.one_pass else {})}]
 
     def __repr__(self) -> str:

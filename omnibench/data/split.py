@@ -133,7 +133,7 @@ class RandomHoldout(Split):
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
         n = np.array([len(interactions)])
-        test, validation = int(_share(self.test_size, n)[0]), int(_share(self.validation_size, n)[0])
+        test, validation = int(share(self.test_size, n)[0]), int(share(self.validation_size, n)[0])
         refuse_short_data(self, len(interactions), test + validation + 1)
         rank = _order(random_keys(len(interactions), seed, position))
         return [parts_of(rank < test, (rank >= test) & (rank < test + validation))]
@@ -172,7 +172,7 @@ class UserCrossValidation(Split):
         counts = np.diff(first)
         start = random_keys(len(counts), seed, position, 1) % np.uint64(self.num_folds)
         fold_of_row = deal(first, random_keys(len(interactions), seed, position), start, self.num_folds)
-        validation = _share(self.validation_size, counts)
+        validation = share(self.validation_size, counts)
 
         def make(fold: int) -> Parts:
             tested = fold_of_row == fold
@@ -187,7 +187,7 @@ class UserCrossValidation(Split):
     def _needed(self, counts: Counts) -> Counts:
         """Return how many interactions every part takes of users with so many; training takes at least one."""
         largest_fold = -(-counts // self.num_folds)
-        needed: Counts = np.maximum(self.num_folds, largest_fold + _share(self.validation_size, counts) + 1)
+        needed: Counts = np.maximum(self.num_folds, largest_fold + share(self.validation_size, counts) + 1)
         return needed
 
 
@@ -218,7 +218,7 @@ class RandomCrossValidation(Split):
 
     def split(self, interactions: Interactions, seed: int, position: int) -> Folds:
         n = len(interactions)
-        validation = int(_share(self.validation_size, np.array([n]))[0])
+        validation = int(share(self.validation_size, np.array([n]))[0])
         refuse_short_data(self, n, max(self.num_folds, -(-n // self.num_folds) + validation + 1))
         fold_of_row = (_order(random_keys(n, seed, position)) % self.num_folds).astype(
             np.min_scalar_type(self.num_folds)
@@ -235,8 +235,13 @@ class RandomCrossValidation(Split):
         return Folds(self.num_folds, make)
 
 
-def _share(size: float, counts: Counts) -> Counts:
-    """How many rows a size means for each count: a fraction rounded half up, but at least one."""
+def share(size: float, counts: Counts) -> Counts:
+    """Return how many rows a size means for each count: a fraction rounded half up, but at least one.
+
+    Args:
+        size: A float is a fraction, an int a number.
+        counts: Shape (n,).
+    """
     if is_int(size):
         return np.full(len(counts), size, dtype=np.int64)
     if size == 0:
@@ -262,14 +267,14 @@ def hold_out_first(first: Rows, rank: npt.NDArray[np.int32], validation_size: fl
         test_size: The same.
     """
     counts = np.diff(first)
-    test, validation = _share(test_size, counts), _share(validation_size, counts)
+    test, validation = share(test_size, counts), share(validation_size, counts)
     tested = rank < np.repeat(test, counts)
     return parts_of(tested, ~tested & (rank < np.repeat(test + validation, counts)))
 
 
 def needed_by_user(counts: Counts, validation_size: float, test_size: float) -> Counts:
     """Return how many interactions a holdout takes of users with so many; training takes at least one."""
-    return _share(test_size, counts) + _share(validation_size, counts) + 1
+    return share(test_size, counts) + share(validation_size, counts) + 1
 
 
 def parts_of(tested: Mask, validated: Mask | None = None) -> Parts:

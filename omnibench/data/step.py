@@ -61,13 +61,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Preprocessing(Step):
-    """A step from interactions to interactions.
-
-    Attributes:
-        makes_repeats: Whether a (user, item) pair may occur twice in what it returns.
-    """
-
-    makes_repeats: ClassVar[bool] = False
+    """A step from interactions to interactions."""
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
         """Return what is left.
