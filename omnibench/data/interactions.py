@@ -119,8 +119,24 @@ def from_columns(columns: dict[str, Any], where: str) -> Interactions:
     rating = None
     if "rating" in columns:
         rating = _numbers(columns["rating"], "rating", where, float(np.finfo(np.float32).max)).astype(np.float32)
-    timestamp = _seconds(columns["timestamp"], where) if "timestamp" in columns else None
-    return Interactions(user, item, rating, timestamp, user_ids, item_ids)
+    if "timestamp" not in columns:
+        return Interactions(user, item, rating, None, user_ids, item_ids)
+    timestamp, finer = _seconds(columns["timestamp"], where)
+    coded = Interactions(user, item, rating, timestamp, user_ids, item_ids)
+    order = _order_within_seconds(coded, timestamp, finer)
+    return coded if order is None else coded.take(order)
+
+
+def _order_within_seconds(
+    coded: Interactions, seconds: npt.NDArray[np.int64], finer: npt.NDArray[Any] | None
+) -> npt.NDArray[np.int64] | None:
+    """Return an order of rows in which a user's events of one second lie as they happened; None when they do."""
+    if finer is None:
+        return None
+    order = canonical_order(coded.user, seconds, len(coded.user_ids))
+    user, second, moment = (one if order is None else one[order] for one in (coded.user, seconds, finer))
+    swapped = (user[1:] == user[:-1]) & (second[1:] == second[:-1]) & (moment[1:] < moment[:-1])
+    return np.argsort(finer, kind="stable") if swapped.any() else None
 
 
 def warn_of_repeats(name: str, repeats: int) -> None:
@@ -176,10 +192,15 @@ def _numbers(column: Any, name: str, where: str, largest: float) -> npt.NDArray[
     return values
 
 
-def _seconds(column: Any, where: str) -> npt.NDArray[np.int64]:
+def _seconds(column: Any, where: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any] | None]:
+    """Return seconds since 1970, or the whole numbers that were given; and what is finer than that, if anything is."""
     import pandas as pd
 
     series = pd.Series(column).infer_objects()  # pandas would take numbers among objects for nanoseconds
+    if isinstance(series.dtype, pd.CategoricalDtype):  # and numbers among categories, too
+        series = series.astype(series.cat.categories.dtype)
+    if isinstance(series.dtype, pd.PeriodDtype):
+        series = series.dt.to_timestamp()
     if not pd.api.types.is_numeric_dtype(series):
         # Texts are ISO 8601: pandas would guess a format from the first of them.
         form = "ISO8601" if pd.api.types.is_string_dtype(series) else None
@@ -190,7 +211,10 @@ def _seconds(column: Any, where: str) -> npt.NDArray[np.int64]:
                 f"{where}: column 'timestamp' has {len(bad)} values that are neither a number nor an ISO 8601 date "
                 f"(the first is {series.iloc[int(bad[0])]!r} in row {bad[0]})."
             )
-        return moments.to_numpy(dtype="datetime64[s]").astype(np.int64)
-    if series.dtype == np.int64:
-        return series.to_numpy()  # a float would round the nanoseconds that some people count in
-    return np.floor(_numbers(series, "timestamp", where, 2.0**62)).astype(np.int64)
+        finer = moments.dt.tz_localize(None).to_numpy()
+        return finer.astype("datetime64[s]").astype(np.int64), finer
+    whole = series.dtype.kind in "iu" and not series.isna().any()
+    if whole and (len(series) == 0 or int(series.max()) < 2**63):
+        return series.to_numpy(dtype=np.int64), None  # a float would round the nanoseconds that some people count in
+    values = _numbers(series, "timestamp", where, 2.0**62)
+    return np.floor(values).astype(np.int64), values

@@ -60,8 +60,8 @@ class Deduplicate(Preprocessing):
             ends[pair[best]] = best  # the last one written stays
             return interactions.take(np.sort(order[ends]))
         # bincount adds one after the other, so that a sum is the same on every machine.
-        sums = np.bincount(pair, weights=rating).astype(np.float32)
-        if not np.isfinite(sums).all():
+        sums = np.bincount(pair, weights=rating)
+        if np.abs(sums).max() > np.finfo(np.float32).max:
             raise DataError("Deduplicate('sum'): a sum of ratings is too large for a 32-bit float; scale the ratings.")
         summed = interactions.rating.copy()
         summed[order[ends]] = sums
