@@ -200,7 +200,7 @@ def _seconds(column: Any, where: str) -> tuple[npt.NDArray[np.int64], npt.NDArra
     if isinstance(series.dtype, pd.CategoricalDtype):  # and numbers among categories, too
         series = series.astype(series.cat.categories.dtype)
     if isinstance(series.dtype, pd.PeriodDtype):
-        series = series.dt.to_timestamp()
+        series = pd.Series(series.dt.to_timestamp())
     if not pd.api.types.is_numeric_dtype(series):
         # Texts are ISO 8601: pandas would guess a format from the first of them.
         form = "ISO8601" if pd.api.types.is_string_dtype(series) else None

@@ -155,7 +155,7 @@ def ranks(first: Rows, keys: Words) -> Codes:
     return rank
 
 
-def deal(first: Rows, keys: Words, start: npt.NDArray[np.integer[Any]], n_hands: int) -> npt.NDArray[Any]:
+def deal(first: Rows, keys: Words, start: Rows, n_hands: int) -> npt.NDArray[Any]:
     """Deal each user's rows in the order of their random keys, one to each hand in turn.
 
     Args:

@@ -170,7 +170,7 @@ class UserCrossValidation(Split):
         first = first_rows(interactions.user, len(interactions.user_ids))
         refuse_short_users(self, interactions, first, self._needed)
         counts = np.diff(first)
-        start = random_keys(len(counts), seed, position, 1) % np.uint64(self.num_folds)
+        start = (random_keys(len(counts), seed, position, 1) % np.uint64(self.num_folds)).astype(np.int64)
         fold_of_row = deal(first, random_keys(len(interactions), seed, position), start, self.num_folds)
         validation = share(self.validation_size, counts)
 

@@ -139,7 +139,10 @@ def test_a_function_that_draws_is_given_a_seed() -> None:
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (lambda frame: None, r"returned NoneType; return a pandas frame with \['user', 'item', 'rating', 'timestamp'\]"),
+        (
+            lambda frame: None,
+            r"returned NoneType; return a pandas frame with \['user', 'item', 'rating', 'timestamp'\]",
+        ),
         (lambda frame: frame.drop(columns="rating"), r"returned a frame without \['rating'\].*MakeImplicit"),
         (lambda frame: frame.head(0), "returned no interaction of the 4"),
         (lambda frame: frame.assign(user=None), "column 'user' has 4 missing values"),
@@ -172,7 +175,7 @@ def test_an_error_of_the_function_is_its_own() -> None:
         lambda: Apply(high, version=True),
         lambda: Apply(high, version=1.5),  # type: ignore[arg-type]
         lambda: Apply(high, most=1),
-        lambda: Apply(len, version=1, more=1),
+        lambda: Apply(len, version=1, more=1),  # type: ignore[arg-type]
         lambda: from_frame(FRAME).pipe(UserHoldout(0, 1), high),
     ],
 )

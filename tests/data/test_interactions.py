@@ -154,7 +154,11 @@ def test_whole_timestamps_keep_every_digit() -> None:
 def test_a_day_or_a_period_is_its_beginning() -> None:
     """Dates without a time, of Python, pandas or Arrow, count from midnight in UTC."""
     days = pd.Series([dt.date(1997, 12, 4), dt.date(1969, 12, 31)], dtype=object)
-    for column in (days, days.astype(pd.ArrowDtype(pa.date32())), days.astype(str).astype("period[D]")):
+    for column in (
+        days,
+        days.astype(pd.ArrowDtype(pa.date32())),
+        pd.Series(pd.PeriodIndex(days.astype(str), freq="D")),
+    ):
         coded = from_columns({"user": [1, 2], "item": [1, 2], "timestamp": column}, "here")
         assert coded.timestamp is not None
         assert coded.timestamp.tolist() == [881193600, -86400]

@@ -265,16 +265,16 @@ FROZEN_STREAM = [14637540996126288189, 4537136404690122302]
         lambda: Subsample(True),
         lambda: Subsample("all"),  # type: ignore[arg-type]
         lambda: Subsample(5, "ratings"),
-        lambda: CorePruning(),
+        CorePruning,
         lambda: CorePruning(user_core=0),
         lambda: CorePruning(item_core=1.5),  # type: ignore[arg-type]
         lambda: CorePruning(5, user_core=5, item_core=5),
         lambda: CorePruning(5, one_pass=1),  # type: ignore[arg-type]
-        lambda: RatingFilter(),
+        RatingFilter,
         lambda: RatingFilter(5, 1),
         lambda: RatingFilter("3"),  # type: ignore[arg-type]
         lambda: RatingFilter(upper=float("nan")),
-        lambda: TimeFilter(),
+        TimeFilter,
         lambda: TimeFilter("soon"),
         lambda: TimeFilter(5, 5),
         lambda: TimeFilter("2020-01-02", "2020-01-01"),

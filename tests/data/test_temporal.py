@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_the_global_timeline_is_cut_at_moments(table: list[Any], validation: flo
         assume(False)
     parts = [part for part in (data.train, data.validation, data.test) if len(part)]
     assert len(parts) == (2 if validation == 0 else 3)
-    for earlier, later in zip(parts[:-1], parts[1:], strict=True):
+    for earlier, later in itertools.pairwise(parts):
         assert earlier["timestamp"].max() < later["timestamp"].min()
     assert pairs(frame) == pairs(data.train) | pairs(data.validation) | pairs(data.test)
     assert len(frame) == len(data.train) + len(data.validation) + len(data.test)
@@ -128,7 +129,7 @@ def test_every_user_is_cut_at_a_time_of_their_own(per_user: list[list[int]], val
         times = [part.loc[part["user"] == user, "timestamp"] for part in (data.train, data.validation, data.test)]
         kept = [one for one in times if len(one)]
         assert len(times[0]) >= 1
-        for earlier, later in zip(kept[:-1], kept[1:], strict=True):
+        for earlier, later in itertools.pairwise(kept):
             assert earlier.max() <= later.min()
 
 
@@ -218,5 +219,5 @@ def test_impossible_arguments_are_refused_at_once(make: Callable[[], Split]) -> 
 
 def test_dates_that_mean_the_same_are_one_key() -> None:
     """A recipe keeps its key when its date is written differently."""
-    written = ["2020-01-08", dt.date(2020, 1, 8), pd.Timestamp("2020-01-08", tz="UTC")]
+    written: list[Any] = ["2020-01-08", dt.date(2020, 1, 8), pd.Timestamp("2020-01-08", tz="UTC")]
     assert len({from_frame(ONE_DAY).pipe(TimeBasedHoldout(0, one)).key for one in written}) == 1
