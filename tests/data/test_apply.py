@@ -140,7 +140,7 @@ def test_a_function_that_draws_is_given_a_seed() -> None:
     ("function", "says"),
     [
         (
-            lambda frame: None,
+            lambda _: None,
             r"returned NoneType; return a pandas frame with \['user', 'item', 'rating', 'timestamp'\]",
         ),
         (lambda frame: frame.drop(columns="rating"), r"returned a frame without \['rating'\].*MakeImplicit"),
