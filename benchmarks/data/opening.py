@@ -26,25 +26,25 @@ from omnibench.runners.guest.data import Fold
 PROCESSES = 5
 
 
-def private() -> int:
-    """Return the bytes of this process that no other one shares, or 0 where the system does not say."""
+def anonymous() -> int:
+    """Return the bytes of this process that no file backs, or 0 where the system does not say."""
     try:
         lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
     except OSError:
         return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_Dirty"))
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Anonymous:"))
 
 
 def look(directory: str) -> None:
     """Open a fold in this process; print what that took as JSON."""
-    before = private()
+    before = anonymous()
     started = time.perf_counter()
     fold = Fold(directory, 0)
     parts = [fold.train, fold.validation, fold.test]
     columns = [column for part in parts for column in (part.user, part.item, part.timestamp) if column is not None]
     seconds = time.perf_counter() - started
     read = sum(int(column.sum()) for column in columns) and sum(column.nbytes for column in columns)
-    print(json.dumps({"seconds": seconds, "own": private() - before, "bytes": read}))
+    print(json.dumps({"seconds": seconds, "own": anonymous() - before, "bytes": read}))
 
 
 def main() -> None:
