@@ -12,10 +12,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "candidates": ("GivenCandidates", "SampledNegatives"),
     "coordinator": ("Coordinator",),
+    "data.apply": ("Apply",),
     "data.dataset": ("FoldedData", "Pipe", "RawData", "RecSysDataSet", "SplitData"),
-    "data.preprocess": ("CorePruning", "MakeImplicit", "Subsample"),
+    "data.preprocess": ("CorePruning", "MakeImplicit", "RatingFilter", "Subsample", "TimeFilter"),
+    "data.repeats": ("Deduplicate",),
     "data.sources": ("from_file", "from_frame", "load_dataset", "register_dataset"),
     "data.split": ("RandomCrossValidation", "RandomHoldout", "UserCrossValidation", "UserHoldout"),
+    "data.temporal": ("LeaveLastOut", "LeaveNOut", "TimeBasedHoldout", "UserTimeBasedHoldout"),
     "errors": ("OmnibenchError",),
     "evaluation": ("Evaluator",),
     "metrics": (

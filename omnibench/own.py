@@ -6,8 +6,10 @@ import ast
 import hashlib
 import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omnibench.errors import PlanError
 
@@ -91,10 +93,10 @@ class OwnAlgorithm:
         }
 
 
-def code_of(algorithm: type) -> str:
-    """Identify a class's code: its ``version`` if it has one, else a digest of its source.
+def code_of(algorithm: type | Callable[..., Any]) -> str:
+    """Identify the code of a class or function: its ``version`` if it has one, else a digest of its source.
 
-    The source is the class's and that of everything at the top level of the same module that it uses, directly or
+    The source is its own and that of everything at the top level of the same module that it uses, directly or
     not: base classes, functions, constants. Comments and layout do not count; imported modules do not either.
 
     Raises:
@@ -112,7 +114,7 @@ def code_of(algorithm: type) -> str:
             raise OSError("it is not defined at the top level of its file")  # noqa: TRY301
     except (OSError, SyntaxError) as error:
         raise PlanError(
-            f"the source of {algorithm.__qualname__} cannot be read ({error}); give the class a `version` attribute "
+            f"the source of {algorithm.__qualname__} cannot be read ({error}); give it a `version` attribute "
             "so that its results can be told apart."
         ) from error
     used, open_names = [], [algorithm.__name__]

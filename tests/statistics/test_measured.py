@@ -20,6 +20,7 @@ from omnibench.errors import StatisticsError
 from omnibench.statistics.configurations import measured
 from omnibench.statistics.measured import Measured, Paired, higher_is_better
 from omnibench.store.artifacts import sha256_of
+from omnibench.store.per_user import read_per_user, write_per_user
 
 FROZEN = Path(__file__).parent.parent / "assets" / "stores" / "format-2"
 
@@ -178,9 +179,11 @@ def test_undefined_values_of_a_user_do_not_count(own: Path, dataset: str) -> Non
     for key, record in records.items():
         if key.startswith("eval/") and record["label"] == "HR@3" and record["item"].startswith(f"{place}/{first}"):
             path = own / record["per_user"]["path"]
-            rows = np.load(path)
-            rows[record["row"], ::3] = np.nan
-            np.save(path, rows)
+            users, values = read_per_user(own, record)
+            changed = values.copy()
+            changed[::3] = np.nan
+            places = write_per_user(path, users, {"HR@3": changed})
+            record["place"] = {"user": places["user"], "value": places["HR@3"]}
             record["per_user"] = {**record["per_user"], "size": path.stat().st_size, "sha256": sha256_of(path)}
             fold = record["fold"] or 0
             tested = [user for user in codes if (fold, user) in expected.index]
@@ -192,18 +195,15 @@ def test_undefined_values_of_a_user_do_not_count(own: Path, dataset: str) -> Non
 
 
 def test_a_damaged_file_is_no_number(own: Path) -> None:
-    """Per-user values, and the arrays that say whose they are."""
+    """What differs from its record is said, with the way out."""
     place, (first, second, _) = names(own, "crossed")
-    (damaged,) = (own / place / first / "fold_1").glob("per_user-*.npy")
+    (damaged,) = (own / place / first / "fold_1").glob("per_user-*.parquet")
     content = damaged.read_bytes()
     damaged.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(StatisticsError, match=r"per_user-.*is missing or is not what was recorded; `omnibench reset"):
+    with pytest.raises(StatisticsError, match=r"per_user-.* differs from its record; `omnibench reset"):
         compare_configurations(own, first, second, "HR@3", dataset="crossed")
     damaged.write_bytes(content)
     compare_configurations(own, first, second, "HR@3", dataset="crossed")
-    (own / "datasets" / place / "fold_1" / "test.npy").unlink()
-    with pytest.raises(StatisticsError, match=r"fold_1/test.npy is missing or is not what was recorded"):
-        compare_configurations(own, first, second, "HR@3", dataset="crossed")
 
 
 def test_ranks_over_datasets(measured_store: Path) -> None:
