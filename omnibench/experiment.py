@@ -12,7 +12,7 @@ from omnibench.candidates import UNSEEN, Candidates
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
 from omnibench.keys import DISPLAY_DIGITS, canonical, digest, display
-from omnibench.metrics.base import Metric
+from omnibench.metrics.base import DEFAULT_CONVENTION, Metric, split_label
 from omnibench.plan import Configuration, ExperimentPlan, configuration_key
 
 DEFAULT_LIST_LENGTH = 20
@@ -72,6 +72,17 @@ class Experiment:
         candidates = self.candidates.identity if ranks else UNSEEN.identity
         length = list_length if ranks else None
         return digest(["predict/1", {"fit": self.fit_key, "length": length, "candidates": candidates}])
+
+    def recorded_label(self, metric: Metric, label: str) -> str:
+        """Return what records call a column: its label, with the convention and candidates that are not the default.
+
+        A store may hold the same metric several times; ``NDCG@10`` may also be there as ``NDCG[lenskit]@10``.
+        """
+        candidates = self.candidates.note if self.dataset.feedback == "implicit" else ""
+        notes = [metric.convention if metric.convention != DEFAULT_CONVENTION else "", candidates]
+        name, k = split_label(label)
+        told = ", ".join(filter(None, notes))
+        return f"{name}[{told}]" + ("" if k is None else f"@{k}") if told else label
 
     @property
     def dataset_name(self) -> str:
