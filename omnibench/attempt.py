@@ -252,6 +252,7 @@ class Attempt:
         assert keys is not None and data is not None, "they were published just now"  # noqa: PT018 - both for one reason
         known = {label: get(f"eval/{key}") for label, key in keys.items()}
         missing = [(metric, label) for metric, label in self.columns if label in keys and known[label] is None]
+        names = {label: self.experiment.recorded_label(metric, label) for metric, label in self.columns}
         values = {label: record["value"] for label, record in known.items() if record is not None}
         with self._timed("Eval") as meter, self.store.temporary() as scratch:
             records: dict[str, Record] = {}
@@ -264,12 +265,12 @@ class Attempt:
                 per_user = self.store.publish(file, self._directory / f"per_user-{batch}.parquet")
                 cost = {**meter.read(), "batch": per_user["path"]}
                 for label, fact in facts.items():
-                    told = {"label": label, "per_user": per_user, **fact, **cost}
+                    told = {"label": names[label], "per_user": per_user, **fact, **cost}
                     records[f"eval/{keys[label]}"] = {**self._labels("Eval"), **told}
                     values[label] = fact["value"]
             defined = {label: values[label] for label in keys if values[label] is not None}
             metrics = {
-                label: {"value": defined[label], "key": keys[label], "metric": metric.canonical_identity(label)}
+                names[label]: {"value": defined[label], "key": keys[label], "metric": metric.canonical_identity(label)}
                 for metric, label in self.columns
                 if label in defined
             }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.data import ids
 from omnibench.errors import DataError, EvaluationError
+from omnibench.keys import DISPLAY_DIGITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,11 @@ class Candidates:
     def identity(self) -> Any:
         """What the policy adds to the key of Predict."""
         return "unseen"
+
+    @property
+    def note(self) -> str:
+        """What is said of the policy beside a metric's name; nothing of the default."""
+        return ""
 
     def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
         """Return the policy as a guest is told it; see ``runners.guest.candidates``.
@@ -72,6 +78,10 @@ class SampledNegatives(Candidates):
     def identity(self) -> Any:
         return ["sampled/1", {"negatives": self.negatives, "seed": self.seed}]
 
+    @property
+    def note(self) -> str:
+        return f"{self.negatives} negatives, seed {self.seed}"
+
     def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
         return {"policy": "sampled", "negatives": self.negatives, "seed": self.seed}
 
@@ -109,6 +119,13 @@ class GivenCandidates(Candidates):
     @property
     def identity(self) -> Any:
         return ["given/1", self._digest]
+
+    @property
+    def note(self) -> str:
+        return f"candidates {self._digest[:DISPLAY_DIGITS]}"
+
+    def __repr__(self) -> str:
+        return f"GivenCandidates({len(self._items)} users)"
 
     def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
         import numpy as np

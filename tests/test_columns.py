@@ -114,8 +114,21 @@ def test_given_candidates_are_ranked_alone(root: Path) -> None:
     lists = pd.read_json(path)
     assert len(lists) > 50
     assert (lists["item"] % 5 == lists["user"] % 5).all()
+    found = open_store(root).results().set_index("metric")["value"]
+    (name,) = (name for name in found.index if name.startswith("NDCG[candidates "))  # beside the one of all items
+    assert name.endswith("]@5")
+    assert found[name] != found["NDCG@5"]
     truth = DATA.data
     assert not lists.merge(truth.train, on=["user", "item"]).shape[0]  # type: ignore[union-attr]
+
+
+def test_another_convention_stands_beside_the_default(root: Path) -> None:
+    """In the evaluator under its own name, in the store with the convention's; neither replaces the other."""
+    plain = run(root, NDCG(5))["NDCG@5"]
+    theirs = run(root, NDCG(5), convention="lenskit")["NDCG@5"]
+    found = open_store(root).results().set_index("metric")["value"]
+    assert (found["NDCG@5"], found["NDCG[lenskit]@5"]) == (plain, theirs)
+    assert plain != theirs
 
 
 def test_what_is_not_defined_is_no_number(root: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +19,42 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from omnibench import F1, HR, MAP, MRR, NDCG, Precision, Recall, RPrecision
+from omnibench import (
+    AUC,
+    F1,
+    HR,
+    MAP,
+    MRR,
+    NDCG,
+    AveragePopularity,
+    Gini,
+    IntraListDiversity,
+    ItemCoverage,
+    Novelty,
+    PopularityStratifiedRecall,
+    Precision,
+    Recall,
+    RPrecision,
+    Serendipity,
+    ShannonEntropy,
+    UserCoverage,
+)
 from omnibench.metrics.hits import Truth, mark_hits
+from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.spread import bootstrap_intervals, standard_errors
+from omnibench.metrics.training import Training
 
 USERS, LENGTH, TEST, ITEMS = 50_000, 20, 1_000_000, 10_000
 KS = (5, 10, 20)
 METRICS = [metric(KS) for metric in (NDCG, Recall, Precision, HR, MRR, MAP, F1, RPrecision)]
+BEYOND = [
+    kind(KS)
+    for kind in (AUC, ItemCoverage, UserCoverage, Gini, ShannonEntropy, Novelty, AveragePopularity, Serendipity,
+                 PopularityStratifiedRecall)
+]  # fmt: skip
+TAGS = {item: {item % 7, 7 + item % 11} for item in range(ITEMS)}
 Ints = npt.NDArray[np.int32]
+Columns = dict[str, tuple[float, npt.NDArray[np.float64]]]
 
 
 @dataclass(frozen=True)
@@ -69,19 +97,28 @@ def make_case(seed: int = 1) -> Case:
     return Case((code // ITEMS).astype(np.int32), (code % ITEMS).astype(np.int32), lists)
 
 
-def ours(case: Case) -> dict[str, float]:
-    """What Eval does, from the codes in memory to the means; values per user stay with it."""
-    return {label: value for label, (value, _) in _ours(case).items()}
+def ours(case: Case, metrics: Sequence[RankingMetric] = METRICS, train: Case | None = None) -> Columns:
+    """What Eval does, from the codes in memory: the value and the values per user of every column.
 
-
-def _ours(case: Case) -> dict[str, tuple[float, Any]]:
+    Args:
+        case: The lists and the test pairs.
+        metrics: What to compute.
+        train: Whose test pairs are the training pairs, for metrics that need some.
+    """
     truth = Truth.of(case.user, case.item, ITEMS)
-    hits = mark_hits(truth, np.arange(USERS, dtype=np.int32), case.lists)
-    columns = [(metric, k) for metric in METRICS for k in KS]
-    per_user = np.empty((len(columns), len(truth.users)))
+    training = None
+    if train is not None:
+        none = np.zeros(0, dtype=np.int32)
+        pairs = (train.user, train.item, none, none)
+        training = Training(lambda: pairs, USERS, ITEMS, lambda: range(ITEMS))
+    hits = mark_hits(truth, np.arange(USERS, dtype=np.int32), case.lists, training)
+    columns = [(metric, k) for metric in metrics for k in KS]
+    per_user = np.full((len(columns), len(truth.users)), np.nan)
     for place, block in hits.blocks():
         for row, (metric, k) in zip(per_user, columns, strict=True):
-            row[place] = metric.per_user(block, k)
+            values = metric.per_user(block, k)
+            if values is not None:
+                row[place] = values
     found = zip(columns, per_user, strict=True)
     return {f"{metric.name}@{k}": (metric.value(hits, k, row), row) for (metric, k), row in found}
 
@@ -160,7 +197,7 @@ def least(run: Callable[[], Any], times: int) -> float:
 def main() -> None:
     """Measure and print."""
     case = make_case()
-    mine = ours(case)
+    mine = {label: value for label, (value, _) in ours(case).items()}
     took = least(lambda: ours(case), 15)
     tracemalloc.start()
     ours(case)
@@ -173,9 +210,13 @@ def main() -> None:
         f"  omnibench    {took:8.4f}   {peak / case.size:.2f} times the input's {case.size / 1e6:.1f} MB allocated at most"
     )
     print(f"  reading the input once {reading:.4f} (1/{took / reading:.0f}); NDCG@20 is {mine['NDCG@20']:.4f}")
-    per_user = np.array([row for _, row in _ours(case).values()])
+    per_user = np.array([row for _, row in ours(case).values()])
     spread = least(lambda: (standard_errors(per_user), bootstrap_intervals(per_user)), 2)
     print(f"  standard errors and 1000 bootstrap replicates of all columns: {spread:.3f} more")
+    train = make_case(2)
+    beyond = least(lambda: ours(case, BEYOND, train), 3)
+    diversity = least(lambda: ours(case, [IntraListDiversity(TAGS, KS)], train), 3)
+    print(f"  AUC and what is beyond accuracy: {beyond:.3f}, the diversity of 18 tags: {diversity:.3f}")
     fastest = float("inf")
     for peer in (rectools, pytrec_eval, ranx):
         if importlib.util.find_spec(peer.__name__) is None:
