@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.apply import Apply, FrameFunction
 from omnibench.data.interactions import Interactions, warn_of_repeats
+from omnibench.data.parts import Parts, Split
 from omnibench.data.preprocess import MakeImplicit
 from omnibench.data.repeats import Deduplicate
-from omnibench.data.split import Parts, Split
 from omnibench.data.step import Preprocessing, Step
 from omnibench.errors import DataError
 from omnibench.keys import digest, display

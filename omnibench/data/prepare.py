@@ -20,7 +20,7 @@ import numpy.typing as npt
 from omnibench.data import ids
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.interactions import Interactions
-from omnibench.data.split import Parts
+from omnibench.data.parts import Parts
 from omnibench.runners.guest.data import save_array, save_columns
 
 FORMAT = "prepared/2"

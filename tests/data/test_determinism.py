@@ -34,7 +34,7 @@ from omnibench import (
     from_frame,
 )
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.data.split import Split
+from omnibench.data.parts import Split
 
 
 def frame_of(n: int = 1500) -> pd.DataFrame:
