@@ -16,6 +16,9 @@ from omnibench.errors import PlanError
 SEED_NAMES = ("random_state", "seed")
 """A constructor that takes one of these, and is not given it, gets the run's seed."""
 
+HISTORY = "history"
+"""A ``recommend`` that takes this argument is given what is known of the users, who may be unknown in training."""
+
 
 @dataclass(frozen=True)
 class OwnAlgorithm:
@@ -31,6 +34,7 @@ class OwnAlgorithm:
         required: Those of them without a default.
         ranks: Whether it can recommend.
         rates: Whether it can predict ratings.
+        folds_in: Whether it can recommend from a history, for users unknown in training.
     """
 
     module: str
@@ -41,6 +45,7 @@ class OwnAlgorithm:
     required: tuple[str, ...]
     ranks: bool
     rates: bool
+    folds_in: bool = False
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -76,6 +81,7 @@ class OwnAlgorithm:
             required=_required(algorithm),
             ranks=ranks,
             rates=rates,
+            folds_in=ranks and HISTORY in (_named(getattr(algorithm, "recommend", None)) or ()),
         )
 
     @property
@@ -160,6 +166,13 @@ def _signature(algorithm: type) -> list[inspect.Parameter] | None:
 
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def _named(function: Any) -> list[str] | None:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # not written in Python
+        return None
 
 
 def _parameters(algorithm: type) -> tuple[str, ...] | None:

@@ -140,7 +140,7 @@ def _rating_flaw(fold: Fold, rows: npt.NDArray[np.void]) -> str:
 def _list_flaw(fold: Fold, rows: npt.NDArray[np.void], list_length: int) -> str:
     """Say what is wrong with recommendation lists, or return nothing."""
     if rows.dtype != recommendation_dtype(list_length) or not np.array_equal(rows["user"], fold.users):
-        return f"they are not lists of {list_length} items for the test users known in training"
+        return f"they are not lists of {list_length} items for the test users with a history"
     items, scores = rows["item"], rows["score"]
     filled = items != NO_ITEM
     if (filled[:, 1:] & ~filled[:, :-1]).any():
@@ -157,9 +157,9 @@ def _list_flaw(fold: Fold, rows: npt.NDArray[np.void], list_length: int) -> str:
     pairs = (rows["user"][:, None].astype(np.int64) * fold.n_items + items)[filled]
     if len(np.unique(pairs)) < len(pairs):
         return "a list has an item twice"
-    seen = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.train, fold.validation)]
+    seen = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.history, fold.validation)]
     if np.isin(pairs, np.concatenate(seen)).any():
-        return "a list has an item that the user has in training or validation"
+        return f"a list has an item that the user has in {'the given history' if fold.folds_in else 'training'} or validation"
     return ""
 
 
