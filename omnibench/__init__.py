@@ -18,6 +18,7 @@ _HOMES = {
     "data.repeats": ("Deduplicate",),
     "data.sources": ("from_file", "from_frame", "load_dataset", "register_dataset"),
     "data.split": ("RandomCrossValidation", "RandomHoldout", "UserCrossValidation", "UserHoldout"),
+    "data.strong": ("StrongGeneralization",),
     "data.temporal": ("LeaveLastOut", "LeaveNOut", "TimeBasedHoldout", "UserTimeBasedHoldout"),
     "errors": ("OmnibenchError",),
     "evaluation": ("Evaluator",),

@@ -23,6 +23,7 @@ from omnibench.data.split import RandomCrossValidation as RandomCrossValidation
 from omnibench.data.split import RandomHoldout as RandomHoldout
 from omnibench.data.split import UserCrossValidation as UserCrossValidation
 from omnibench.data.split import UserHoldout as UserHoldout
+from omnibench.data.strong import StrongGeneralization as StrongGeneralization
 from omnibench.data.temporal import LeaveLastOut as LeaveLastOut
 from omnibench.data.temporal import LeaveNOut as LeaveNOut
 from omnibench.data.temporal import TimeBasedHoldout as TimeBasedHoldout

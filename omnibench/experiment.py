@@ -166,6 +166,7 @@ def experiments(
             )
         for configuration in configurations:
             _check_feedback(dataset, configuration)
+            _check_history(dataset, configuration)
     found: dict[str, Experiment] = {}
     for dataset in listed:
         for configuration in configurations:
@@ -193,6 +194,11 @@ def _check_dataset(dataset: RecSysDataSet, metrics: Sequence[Metric]) -> None:
             f"{dataset.name} is raw data without a split, so there is nothing to test on. End its recipe with a "
             "split, e.g. .pipe(UserHoldout(validation_size=0.1, test_size=0.2))."
         )
+    if dataset.split.folds_in and dataset.feedback == "explicit":
+        raise DataError(
+            f"{dataset.name} has explicit ratings, but {type(dataset.split).__name__} judges rankings. Pipe "
+            "MakeImplicit(...) before it, or choose a split such as UserHoldout."
+        )
     if not metrics:
         raise EvaluationError("the evaluator has no metric; give some, e.g. Evaluator(NDCG([10, 20]), HR(10)).")
     for metric in metrics:
@@ -206,6 +212,25 @@ def _check_dataset(dataset: RecSysDataSet, metrics: Sequence[Metric]) -> None:
                 f"{metric.name} judges predicted ratings, but {dataset.name} is implicit and has none. Leave out "
                 "MakeImplicit, or use ranking metrics such as NDCG."
             )
+
+
+def _check_history(dataset: RecSysDataSet, configuration: Configuration) -> None:
+    if dataset.split is None or not dataset.split.folds_in or configuration.offers_history:
+        return
+    why = (
+        "its recommend(users, k) takes no history"
+        if configuration.own
+        else "what it learns of users is bound to those in training"
+    )
+    instead = (
+        "Let recommend take history, a frame of what is known of the users"
+        if configuration.own
+        else "Choose one that recommends from a history, such as LensKit.EASEScorer or RecPack.ItemKNN"
+    )
+    raise PlanError(
+        f"{configuration.name} cannot recommend for users unknown in training ({why}), which is what "
+        f"{type(dataset.split).__name__} asks of it on {dataset.name}. {instead}, or a split such as UserHoldout."
+    )
 
 
 def _check_feedback(dataset: RecSysDataSet, configuration: Configuration) -> None:

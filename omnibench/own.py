@@ -16,6 +16,9 @@ from omnibench.errors import PlanError
 SEED_NAMES = ("random_state", "seed")
 """A constructor that takes one of these, and is not given it, gets the run's seed."""
 
+HISTORY = "history"
+"""A ``recommend`` that takes this argument is given what is known of the users, who may be unknown in training."""
+
 
 @dataclass(frozen=True)
 class OwnAlgorithm:
@@ -32,6 +35,7 @@ class OwnAlgorithm:
         ranks: Whether it can recommend.
         rates: Whether it can predict ratings.
         gpu: Whether it says (``uses_gpu = True``) that it computes on a GPU when it may.
+        folds_in: Whether it can recommend from a history, for users unknown in training.
     """
 
     module: str
@@ -42,7 +46,8 @@ class OwnAlgorithm:
     required: tuple[str, ...]
     ranks: bool
     rates: bool
-    gpu: bool
+    gpu: bool = False
+    folds_in: bool = False
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -79,6 +84,7 @@ class OwnAlgorithm:
             ranks=ranks,
             rates=rates,
             gpu=bool(getattr(algorithm, "uses_gpu", False)),
+            folds_in=ranks and HISTORY in (_named(getattr(algorithm, "recommend", None)) or ()),
         )
 
     @property
@@ -163,6 +169,13 @@ def _signature(algorithm: type) -> list[inspect.Parameter] | None:
 
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def _named(function: Any) -> list[str] | None:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # not written in Python
+        return None
 
 
 def _parameters(algorithm: type) -> tuple[str, ...] | None:

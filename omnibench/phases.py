@@ -147,7 +147,7 @@ def _list_flaw(
 ) -> str:
     """Say what is wrong with recommendation lists, or return nothing."""
     if rows.dtype != recommendation_dtype(list_length) or not np.array_equal(rows["user"], fold.users):
-        return f"they are not lists of {list_length} items for the test users known in training"
+        return f"they are not lists of {list_length} items for the test users with a history"
     items, scores = rows["item"], rows["score"]
     filled = items != NO_ITEM
     if (filled[:, 1:] & ~filled[:, :-1]).any():
@@ -164,9 +164,10 @@ def _list_flaw(
     pairs = (rows["user"][:, None].astype(np.int64) * fold.n_items + items)[filled]
     if len(np.unique(pairs)) < len(pairs):
         return "a list has an item twice"
-    seen = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.train, fold.validation)]
+    seen = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.history, fold.validation)]
     if np.isin(pairs, np.concatenate(seen)).any():
-        return "a list has an item that the user has in training or validation"
+        where = "the given history" if fold.folds_in else "training"
+        return f"a list has an item that the user has in {where} or validation"
     if candidates is not None and any(
         not candidates.of(user)[listed[listed != NO_ITEM]].all()
         for user, listed in zip(rows["user"].tolist(), items, strict=True)

@@ -120,6 +120,13 @@ class Configuration:
         """Whether it computes on a GPU when it may."""
         return self.own.gpu if self.own else bool(algorithm_info(self.runner, self.algorithm).get("gpu"))
 
+    @property
+    def offers_history(self) -> bool:
+        """Whether it can recommend for users unknown in training, from a history that they are given."""
+        if self.own:
+            return self.own.folds_in
+        return bool(algorithm_info(self.runner, self.algorithm).get("history", False))
+
     def __str__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
         return f"{self.name}({given})"

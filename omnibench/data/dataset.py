@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.apply import Apply, FrameFunction
 from omnibench.data.interactions import Interactions, warn_of_repeats
+from omnibench.data.parts import Parts, Split, given_rows
 from omnibench.data.preprocess import MakeImplicit
 from omnibench.data.repeats import Deduplicate
-from omnibench.data.split import Parts, Split
 from omnibench.data.step import Preprocessing, Step
 from omnibench.errors import DataError
 from omnibench.keys import digest, display
@@ -45,11 +45,12 @@ class RawData:
 
 @dataclass(frozen=True)
 class SplitData:
-    """The three parts of a single split."""
+    """The three parts of a single split; and what is given of test users' histories, where a split folds in."""
 
     train: pd.DataFrame
     validation: pd.DataFrame
     test: pd.DataFrame
+    given: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -198,9 +199,11 @@ class RecSysDataSet:
         rows = self.interactions()
         if self.split is None:
             return RawData(rows.frame())
-        folds = {
-            number: SplitData(*(rows.frame(part) for part in parts)) for number, parts in enumerate(self.parts(rows))
-        }
+        folds = {}
+        for number, parts in enumerate(self.parts(rows)):
+            given = rows.frame(given_rows(len(rows), parts)) if self.split.folds_in else None
+            train, validation, test = (rows.frame(part) for part in parts)
+            folds[number] = SplitData(train, validation, test, given)
         return folds[0] if self.split.folds is None else FoldedData(folds)
 
 

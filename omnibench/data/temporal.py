@@ -10,15 +10,15 @@ import numpy.typing as npt
 
 from omnibench.data.interactions import Interactions
 from omnibench.data.moments import Date, in_unit_of, moment, told
-from omnibench.data.order import Rows, first_rows, ranks
-from omnibench.data.split import (
+from omnibench.data.order import first_rows, ranks
+from omnibench.data.parts import Parts, Split, parts_of
+from omnibench.data.shares import (
     Counts,
-    Parts,
-    Split,
     check_sizes,
+    check_which,
+    from_the_end,
     hold_out_first,
     needed_by_user,
-    parts_of,
     refuse_short_data,
     refuse_short_users,
     share,
@@ -129,7 +129,7 @@ class UserTimeBasedHoldout(Split):
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
         first = first_rows(interactions.user, len(interactions.user_ids))
         refuse_short_users(self, interactions, first, self._needed)
-        return [hold_out_first(first, _from_the_end(first), self.validation_size, self.test_size)]
+        return [hold_out_first(first, from_the_end(first), self.validation_size, self.test_size)]
 
     def _needed(self, counts: Counts) -> Counts:
         return needed_by_user(counts, self.validation_size, self.test_size)
@@ -165,14 +165,13 @@ class LeaveNOut(Split):
             number = getattr(self, name)
             if not is_int(number) or number < least:
                 raise DataError(f"{type(self).__name__}: {name} is {number!r}; give an int of at least {least}.")
-        if self.which not in ("last", "random"):
-            raise DataError(f"{type(self).__name__}: which is {self.which!r}; give 'last' or 'random'.")
+        check_which(self, self.which)
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
         first = first_rows(interactions.user, len(interactions.user_ids))
         refuse_short_users(self, interactions, first, self._needed)
         drawn = self.which == "random"
-        rank = ranks(first, random_keys(len(interactions), seed, position)) if drawn else _from_the_end(first)
+        rank = ranks(first, random_keys(len(interactions), seed, position)) if drawn else from_the_end(first)
         return [hold_out_first(first, rank, self.validation_size, self.n)]
 
     def _needed(self, counts: Counts) -> Counts:
@@ -214,10 +213,3 @@ def _begin(size: Any, number: int, left: npt.NDArray[np.int64], timestamp: npt.N
         return in_unit_of(timestamp, size)
     place = max(0, len(left) - number)
     return int(np.partition(left, place)[place])
-
-
-def _from_the_end(first: Rows) -> npt.NDArray[np.int32]:
-    """Return the place of each row among its user's rows, counted from the last, which is 0."""
-    last = np.repeat(first[1:] - 1, np.diff(first))
-    place: npt.NDArray[np.int32] = (last - np.arange(len(last))).astype(np.int32)
-    return place

@@ -25,6 +25,7 @@ from omnibench import (
     RandomCrossValidation,
     RandomHoldout,
     RatingFilter,
+    StrongGeneralization,
     Subsample,
     TimeBasedHoldout,
     TimeFilter,
@@ -34,7 +35,7 @@ from omnibench import (
     from_frame,
 )
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.data.split import Split
+from omnibench.data.parts import Split
 
 
 def frame_of(n: int = 1500) -> pd.DataFrame:
@@ -75,6 +76,7 @@ RECIPES: dict[str, tuple[Any, ...]] = {
     "UserTimeBasedHoldout": (Deduplicate(), UserTimeBasedHoldout(0.1, 0.2)),
     "LeaveLastOut": (Deduplicate(), LeaveLastOut()),
     "LeaveNOut": (Deduplicate(), LeaveNOut(2, 3, "random")),
+    "StrongGeneralization": (Deduplicate(), StrongGeneralization(0.1, 0.2, 0.3)),
 }
 
 
@@ -158,4 +160,5 @@ FROZEN: dict[str, str] = {
     "UserTimeBasedHoldout": "78a71f8fe14f1237",
     "LeaveLastOut": "4240e99f2e33492c",
     "LeaveNOut": "2d0b71a43be2684e",
+    "StrongGeneralization": "ee657133e5f170f2",
 }

@@ -23,7 +23,7 @@ from omnibench import (
     UserTimeBasedHoldout,
     from_frame,
 )
-from omnibench.data.split import Split
+from omnibench.data.parts import Split
 from omnibench.errors import DataError
 
 events = st.lists(

@@ -60,6 +60,7 @@ class Fold:
         self.n_items: int = manifest["items"]
         self.explicit: bool = manifest["feedback"] == "explicit"
         self._columns: list[str] = manifest["columns"]
+        self.folds_in: bool = manifest.get("given", False)
 
     def _part(self, name: str) -> Part:
         file = np.load(self.directory / f"fold_{self.number}" / f"{name}.npy", mmap_mode="c")
@@ -86,9 +87,14 @@ class Fold:
         return self._part("test")
 
     @cached_property
+    def history(self) -> Part:
+        """What is known of the users to recommend for: their training, or what is given of users not in training."""
+        return self._part("given") if self.folds_in else self.train
+
+    @cached_property
     def users(self) -> Ints:
-        """The users to recommend for: those of the test part that training knows, ascending."""
-        return np.flatnonzero(self._occurs(self.test) & self._occurs(self.train)).astype(np.int32)
+        """The users to recommend for: those of the test part that have a history, ascending."""
+        return np.flatnonzero(self._occurs(self.test) & self._occurs(self.history)).astype(np.int32)
 
     def _occurs(self, part: Part) -> npt.NDArray[np.bool_]:
         """Whether a user has rows in a part, shape (n_users,)."""
@@ -111,7 +117,7 @@ class Fold:
 
     @cached_property
     def _seen(self) -> list[tuple[npt.NDArray[np.int64], Ints]]:
-        return [(self._first_rows(part), part.item) for part in (self.train, self.validation)]
+        return [(self._first_rows(part), part.item) for part in (self.history, self.validation)]
 
     def seen(self, user: int) -> Ints:
         """Return the items that a user has in training or validation."""
@@ -120,7 +126,7 @@ class Fold:
     def mask(self, users: Ints, scores: Floats) -> None:
         """Set the scores of items that must not be recommended to -inf, in place.
 
-        These are the items that the user has in training or validation, and items unknown in training.
+        These are the items that the user has in their history or validation, and items unknown in training.
 
         Args:
             users: User codes, shape (b,).
