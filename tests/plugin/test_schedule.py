@@ -176,8 +176,12 @@ def test_fewer_items_than_workers() -> None:
 def test_a_worker_that_collected_something_else_stops_the_run() -> None:
     """Nothing is handed out when workers disagree about what there is, as with xdist's own schedulers."""
     reports: list[Any] = []
+
+    def collected(report: Any) -> None:
+        reports.append(report)
+
     run = Simulation([1.0, 2.0], 2)
-    run.scheduler.config.hook = SimpleNamespace(pytest_collectreport=lambda report: reports.append(report))
+    run.scheduler.config.hook = SimpleNamespace(pytest_collectreport=collected)
     for node, ids in zip(run.alive, (run.ids, run.ids[:1]), strict=True):
         run.scheduler.add_node(node)
         run.scheduler.add_node_collection(node, ids)
