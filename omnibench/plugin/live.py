@@ -15,13 +15,14 @@ import pytest
 from omnibench.errors import StoreError
 from omnibench.estimates import Estimates, estimates_from
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.screen import Screen
+from omnibench.store.leases import is_held
 from omnibench.store.logbook import NOTICE, entries
 from omnibench.store.reading import read
 from omnibench.store.sealing import Record
 
 if TYPE_CHECKING:
     from omnibench.experiment import Experiment
+    from omnibench.plugin.screen import Screen
     from omnibench.plugin.session import BenchSession
 
 _LOOK_SECONDS = 0.5
@@ -51,7 +52,9 @@ class Tally:
 
     def take(self, report: Any) -> None:
         """Take in a report that pytest gets; the one that ends an item counts."""
-        if not (report.when in ("call", "???") or report.failed or report.skipped):
+        if not (report.passed or report.failed or report.skipped):
+            return  # e.g. the outcome "rerun" of pytest-rerunfailures: another attempt follows
+        if report.when not in ("call", "???") and report.passed:
             return
         experiment = self._open.pop(report.nodeid, None)
         if experiment is None:
@@ -107,6 +110,8 @@ class Live:
         self._thread = threading.Thread(target=self._watch, daemon=True, name="omnibench-live")
 
     def __enter__(self) -> Self:
+        from omnibench.plugin.screen import Screen
+
         with contextlib.suppress(OSError, AttributeError, ValueError):  # e.g. a file that is none
             self._screen = Screen(self._reporter._tw)  # noqa: SLF001 - the terminal is nowhere else
         if self._screen is not None:
@@ -159,6 +164,8 @@ class Live:
         if self._hidden or not self._tally.pending:
             return
         workers = self._workers()
+        present = {worker["id"] for worker in workers}
+        self._since = {name: since for name, since in self._since.items() if name in present}
         if self._on_terminal:
             self._screen.show([f"omnibench {self._tally}; {self._times(len(workers))}", *map(self._line, workers)])
         elif time.monotonic() >= self._next_plain:
@@ -167,13 +174,14 @@ class Live:
             self._screen.say(f"omnibench: {self._tally}; {self._times(len(workers))}" + (f"; {doing}" if doing else ""))
 
     def _workers(self) -> list[Record]:
-        """Return the records of this run's workers that compute something, by name."""
+        """Return the records of this run's workers that compute something, by name; those that died are at nothing."""
         prefix = f"worker/{self._session.run_id}"
         try:
             found = read(self._session.directory / "store", lambda reader: [one for _, one in reader.records(prefix)])
         except (StoreError, OSError):
             return []
-        return sorted((one for one in found if one["item"]), key=lambda one: str(one["id"]))
+        alive = (one for one in found if one["item"] and is_held(self._session.directory / one["lock"]) is not None)
+        return sorted(alive, key=lambda one: str(one["id"]))
 
     def _notices(self) -> None:
         """Say what workers have to say: their own stderr would write into the block."""
@@ -193,7 +201,7 @@ class Live:
 
     def _times(self, workers: int) -> str:
         elapsed = time.monotonic() - self._started
-        running = sum(time.monotonic() - since for _, since in self._since.values()) if workers else 0.0
+        running = sum(time.monotonic() - since for _, since in self._since.values())
         left = max(0.0, self._tally.seconds_left() - running) / max(1, workers)
         return f"{clock(elapsed)} elapsed, about {clock(left)} left"
 

@@ -26,6 +26,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         super().__init__(config, log)
         self.collection: list[str] | None
         self._expected = expected
+        self._seconds: list[float] = []
         self._parked: set[int] = set()
 
     def schedule(self) -> None:
@@ -40,7 +41,8 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
             return
         collection: list[str] = next(iter(self.node2collection.values()))
         self.collection = collection
-        self.pending[:] = longest_first([self._expected(nodeid) for nodeid in collection])
+        self._seconds = [self._expected(nodeid) for nodeid in collection]
+        self.pending[:] = longest_first(self._seconds)
         for node in self.nodes:
             self._give(node, longest=True)
         # What is left may not be enough for all: it waits behind the shortest.
@@ -57,6 +59,18 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
             for each in self.nodes:
                 if not each.shutting_down:
                     each.shutdown()
+
+    def remove_node(self, node: Any) -> str | None:
+        """Take back what a worker has left, each item to its place among the others; return the one that it died of."""
+        left: list[int] = self.node2pending.pop(node)
+        if not left:
+            return None
+        assert self.collection is not None, "it was given out"
+        self._parked.difference_update(left)
+        self.pending[:] = sorted([*self.pending, *left[1:]], key=lambda index: -self._seconds[index])
+        for each in self.nodes:
+            self.check_schedule(each)
+        return self.collection[left[0]]
 
     def _give(self, node: Any, *, longest: bool) -> None:
         if not self.pending:

@@ -33,11 +33,14 @@ class Summary:
         """Keep what a benchmark item's report tells; show its phases below it, and among the durations."""
         told = getattr(report, "omnibench", None)
         if told is None:
-            return (yield)
+            result = yield
+            self._say_untold(report)
+            return result
         self._told[report.nodeid] = told
         result = yield
-        status = told["status"] if report.passed or told["status"] != "done" else "failed"
-        self._say_finished(report.nodeid, status, _result(told), told["seconds"], told["fit_key"])
+        if report.passed or report.failed or report.skipped:  # else another attempt follows, of pytest-rerunfailures
+            status = told["status"] if report.passed else report.outcome
+            self._say_finished(report.nodeid, status, _result(told), told["seconds"], told["fit_key"])
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             self._show_phases(reporter, report.nodeid, told["seconds"])
@@ -58,6 +61,21 @@ class Summary:
         if self.config.hook.pytest_omnibench_item_finished.get_hookimpls():
             for item in items:
                 self._say_finished(item.nodeid, "cached", _cached_result(item), {}, item.experiment.fit_key)
+
+    def _say_untold(self, report: Any) -> None:
+        """Say of an item that ended before it could tell anything, e.g. in a fixture or with its worker."""
+        if report.when == "teardown" or not (report.failed or report.skipped):
+            return
+        if not self.config.hook.pytest_omnibench_item_finished.get_hookimpls():
+            return
+        from omnibench.evaluation import Result
+        from omnibench.plugin.hooks import existing_session
+
+        session = existing_session(self.config)
+        for item in session.items if session else ():
+            if item.nodeid == report.nodeid:
+                status = "failed" if report.failed else "skipped"
+                self._say_finished(item.nodeid, status, Result.of(item.experiment, {}), {}, item.experiment.fit_key)
 
     def _say_finished(self, nodeid: str, status: str, result: Result, seconds: dict[str, float], fit_key: str) -> None:
         from omnibench.plugin.hookspec import Finished
