@@ -58,8 +58,11 @@ _HOMES = {
     "run": ("run_omnirec",),
     "runners.registry": ("RunnerInfo", "register_runner"),
     "seed": ("set_random_state",),
-    "statistics": ("Comparison", "Ranking", "Standing", "against_best", "compare", "friedman", "holm"),
+    "statistics.best": ("Standing", "against_best"),
     "statistics.configurations": ("compare_configurations", "compare_with_best", "rank_configurations"),
+    "statistics.holm": ("holm",),
+    "statistics.paired": ("Comparison", "compare"),
+    "statistics.ranks": ("Ranking", "friedman"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

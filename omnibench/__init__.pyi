@@ -70,15 +70,15 @@ from omnibench.run import run_omnirec as run_omnirec
 from omnibench.runners.registry import RunnerInfo as RunnerInfo
 from omnibench.runners.registry import register_runner as register_runner
 from omnibench.seed import set_random_state as set_random_state
-from omnibench.statistics import Comparison as Comparison
-from omnibench.statistics import Ranking as Ranking
-from omnibench.statistics import Standing as Standing
-from omnibench.statistics import against_best as against_best
-from omnibench.statistics import compare as compare
-from omnibench.statistics import friedman as friedman
-from omnibench.statistics import holm as holm
+from omnibench.statistics.best import Standing as Standing
+from omnibench.statistics.best import against_best as against_best
 from omnibench.statistics.configurations import compare_configurations as compare_configurations
 from omnibench.statistics.configurations import compare_with_best as compare_with_best
 from omnibench.statistics.configurations import rank_configurations as rank_configurations
+from omnibench.statistics.holm import holm as holm
+from omnibench.statistics.paired import Comparison as Comparison
+from omnibench.statistics.paired import compare as compare
+from omnibench.statistics.ranks import Ranking as Ranking
+from omnibench.statistics.ranks import friedman as friedman
 
 __version__: str

@@ -28,6 +28,7 @@ class Result:
         configuration: The algorithm with its explicit hyperparameters, for people.
         fold: The fold's number, or None for a single split.
         metrics: Values by label.
+        fit_key: The item's key.
     """
 
     dataset: str
@@ -35,6 +36,7 @@ class Result:
     configuration: str
     fold: int | None
     metrics: dict[str, float] = field(default_factory=dict)
+    fit_key: str = ""
 
     def __getitem__(self, label: str) -> float:
         """Return a metric's value, e.g. ``result["NDCG@10"]``."""
@@ -51,6 +53,7 @@ class Result:
             str(experiment.configuration),
             None if experiment.dataset.folds is None else experiment.fold,
             metrics,
+            experiment.fit_key,
         )
 
 

@@ -159,9 +159,13 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         session.items[:] = [item for item in session.items if hasattr(item, "error")]  # what is refused says so
         return (yield)
     from omnibench.plugin.cached import report_together
-    from omnibench.plugin.live import estimates_of, shown
 
     rest = report_together(found, session.items)
+    if not found.pending:
+        with only(session, rest):
+            return (yield)
+    from omnibench.plugin.live import estimates_of, shown
+
     with found.stopping, only(session, rest), shown(found, estimates_of(found)):
         found.build_environments()
         return (yield)

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from omnibench.runners.pool import Environments
 from omnibench.runs import new_run_id, throwaway
 from omnibench.stopping import StoppedError, Stopping
 from omnibench.store.leases import Workspace
+from omnibench.store.sealing import Record
 from omnibench.survey import FAILED
 
 if TYPE_CHECKING:
@@ -191,6 +192,12 @@ class BenchSession:
             error = PhaseError.recorded(state.error)
             return Outcome(FAILED, Result.of(item.experiment, {}), error=error, replayed=True)
         pytest.skip(f"not available: {self.directory} has no result of it, and {READONLY.flag} computes none")
+
+    def remember(self, records: dict[str, Record]) -> None:
+        """Record what can be computed again; where that is not possible, it is."""
+        if not self.looks_only:
+            with suppress(StoreError, OSError):
+                self.coordinator.store.records.commit(records)
 
     def note_death(self, nodeid: str, message: str) -> None:
         """Record that the worker which computed an item died."""

@@ -125,7 +125,7 @@ class Summary:
         from omnibench.statistics.marks import not_worse
 
         try:
-            return not_worse(session.directory, results, lower)
+            return not_worse(session.directory, results, lower, remember=session.remember)
         except OmnibenchError as error:
             reporter.write_line(f"omnibench: what is not significantly worse than the best is not marked: {error}")
             return {}
@@ -157,7 +157,7 @@ class Summary:
 def _result(told: dict[str, Any]) -> Result:
     from omnibench.evaluation import Result
 
-    names = ("dataset", "algorithm", "configuration", "fold")
+    names = ("dataset", "algorithm", "configuration", "fold", "fit_key")
     return Result(**{name: told[name] for name in names}, metrics=dict(told["metrics"]))
 
 

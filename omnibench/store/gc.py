@@ -82,7 +82,8 @@ def _collect(
         dropped = key.startswith("old/") and (kept or not record["kept"])
         never_begun = key.startswith("item/") and record["status"] == "pending" and not record["generation"]
         never_begun = never_begun and record["fit_key"] not in begun
-        if dropped or (planned and never_begun):
+        forgotten = key.startswith("marks/")  # the next table finds them out again
+        if dropped or forgotten or (planned and never_begun):
             gone[key] = record
     found.records = sorted(gone)
     staying = {key: record for key, record in known.items() if key not in gone}
