@@ -167,11 +167,11 @@ def experiments(
         for configuration in configurations:
             _check_feedback(dataset, configuration)
             _check_history(dataset, configuration)
+    settled = [(one, versions(one.runner), device(one)) for one in configurations]
     found: dict[str, Experiment] = {}
     for dataset in listed:
-        for configuration in configurations:
+        for configuration, version, where in settled:
             for fold in range(dataset.folds or 1):
-                version, where = versions(configuration.runner), device(configuration)
                 one = Experiment(dataset, configuration, fold, version, seed, where, salt, candidates)
                 found.setdefault(one.fit_key, one)
     return _with_clear_names(list(found.values()))
@@ -179,9 +179,12 @@ def experiments(
 
 def _with_clear_names(found: list[Experiment]) -> list[Experiment]:
     """Show more digits of the keys when the first eight are shared by two things of one name."""
+    kinds = {(one.dataset.key, one.configuration_key): one for one in found}
     digits = DISPLAY_DIGITS
-    while len({(one.dataset_name.casefold(), one.algorithm_name.casefold(), one.fold) for one in found}) < len(found):
+    while len({(one.dataset_name.casefold(), one.algorithm_name.casefold()) for one in kinds.values()}) < len(kinds):
         digits += 4
+        kinds = {key: replace(one, digits=digits) for key, one in kinds.items()}
+    if digits > DISPLAY_DIGITS:
         found = [replace(one, digits=digits) for one in found]
     return found
 

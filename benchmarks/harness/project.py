@@ -10,7 +10,7 @@ FOLDS = 5
 BODIES = {"trivial": "...", "asserting": 'assert result["NDCG@10"] >= 0.0'}
 
 PLAN = """
-from omnibench import *
+from omnibench import HR, NDCG, Evaluator, ExperimentPlan, Grid, UserCrossValidation, from_file
 from popularity import Popularity
 
 data = from_file("tiny.csv").pipe(UserCrossValidation({folds}))

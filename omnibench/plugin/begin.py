@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from omnibench.errors import OmnibenchError, StoreError, nearest
+from omnibench.plugin import garbage
 from omnibench.plugin.foresee import show_plan
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import SORT
@@ -69,7 +70,8 @@ def look_at_records(session: BenchSession, items: Sequence[ExperimentItem]) -> l
     """
     wanted = [(item.experiment, item.evaluator.columns, item.evaluator.list_length) for item in items]
     damaged: list[str] = []
-    states = _read(session, lambda reader: look_up_all(reader, wanted), damaged.append)
+    with garbage.none():
+        states = _read(session, lambda reader: look_up_all(reader, wanted), damaged.append)
     if damaged:
         session.notify(f"{len(damaged)} records are damaged, the first is {damaged[0]}; they are made anew")
     return states

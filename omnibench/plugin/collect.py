@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from omnibench.errors import OmnibenchError
-from omnibench.experiment import experiments
+from omnibench.experiment import Experiment, experiments
+from omnibench.plugin import garbage
 from omnibench.plugin.declare import Declaration, is_trivial
 from omnibench.plugin.items import RESULT, ExperimentItem, Refused, items_of
 
 if TYPE_CHECKING:
     from omnibench.evaluation import Evaluator
+    from omnibench.plugin.session import BenchSession
 
 
 class BenchModule(pytest.Module):
@@ -72,26 +74,30 @@ class BenchFunction(pytest.Collector):
     def collect(self) -> Iterator[pytest.Item]:
         from omnibench.plugin.hooks import bench_session
 
+        garbage.pause()  # until everything is collected
         self.add_marker(pytest.mark.filterwarnings("default::UserWarning:omnibench"), append=False)
         try:
             session = bench_session(self.config)
             self._check_function()
-            found = experiments(
-                self.declaration.datasets,
-                self.declaration.plan,
-                self.evaluator.metrics,
-                versions=session.environments.version,
-                seed=self.declaration.seed,
-                device=session.device_of,
-                salt=session.policy.salt,
-                candidates=self.evaluator.candidates,
-            )
+            found = self._experiments(session)
         except OmnibenchError as error:
             yield Refused.from_parent(self, name="refused", error=error)
             return
         parent: Any = self.parent
         templates = list(parent._genfunctions(self.name, self.function))  # noqa: SLF001 - pytest offers no other way
         yield from items_of(self, found, templates)
+
+    def _experiments(self, session: BenchSession) -> list[Experiment]:
+        return experiments(
+            self.declaration.datasets,
+            self.declaration.plan,
+            self.evaluator.metrics,
+            versions=session.environments.version,
+            seed=self.declaration.seed,
+            device=session.device_of,
+            salt=session.policy.salt,
+            candidates=self.evaluator.candidates,
+        )
 
     @cached_property
     def evaluator(self) -> Evaluator:

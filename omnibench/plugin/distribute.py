@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from omnibench.plugin.hooks import BENCH_FILES, automatic_key, begin, existing_session, only
+from omnibench.plugin.hooks import BENCH_FILES, automatic_key, begin, existing_session, only, resume_garbage
 
 if TYPE_CHECKING:
     from omnibench.estimates import Estimates
@@ -43,7 +43,10 @@ class Distribution:
         config = self.config
         if not _has_bench_files(config):
             return
-        session.perform_collect()
+        try:
+            session.perform_collect()
+        finally:
+            resume_garbage()
         self._collected = session.testscollected
         if session.testsfailed and not config.option.continue_on_collection_errors:
             self._remaining = 0

@@ -144,6 +144,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for garbage again when everything is collected; see ``garbage``."""
+    try:
+        return (yield)
+    finally:
+        resume_garbage()
+
+
+def resume_garbage() -> None:
+    """Look for garbage again, where that was paused."""
+    if "omnibench.plugin.garbage" in sys.modules:
+        sys.modules["omnibench.plugin.garbage"].resume()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Begin, in a run that is not distributed and whose collection succeeded (a distributed one began before)."""
     config = session.config

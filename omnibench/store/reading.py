@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from omnibench.errors import StoreError
 from omnibench.store.damage import DamagedStoreError, is_damage
-from omnibench.store.sealing import DamagedRecordError, Record, unseal, unsealed
+from omnibench.store.sealing import DamagedRecordError, Record, checked, unseal, unsealed
 
 SEALED_SINCE = 2
 """The store format (SQLite's ``user_version``) since which every record has a checksum."""
@@ -66,6 +66,14 @@ class Reader:
         rows = self._connection.execute(*((f"{query} AND key >= ? AND key < ?", (prefix, end)) if prefix else (query,)))
         for key, mode, value in rows:
             yield key.decode(errors="replace"), mode, value
+
+    def sound_texts(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield key and JSON, unread, of every sound record whose key begins with a prefix; of old stores none."""
+        for key, mode, value in self.texts(prefix) if self.version >= SEALED_SINCE else ():
+            try:
+                yield key, checked(key, text_of(mode, value))
+            except DamagedRecordError:
+                self._on_damage(key)
 
     def records(self, prefix: str = "") -> Iterator[tuple[str, Record]]:
         """Yield every sound record whose key begins with a prefix."""

@@ -24,8 +24,8 @@ def seal(key: str, record: Record) -> str:
     return f'{body[:-1]}{separator}"{CHECK}": "{_checksum(key, body)}"}}'
 
 
-def unseal(key: str, text: Any) -> Record:
-    """Return the record that a text holds.
+def checked(key: str, text: Any) -> str:
+    """Return the JSON of a sealed text, unread.
 
     Raises:
         DamagedRecordError: Key and text do not belong together, or the text has changed.
@@ -35,7 +35,16 @@ def unseal(key: str, text: Any) -> Record:
     body = text[:-_TAIL].removesuffix(", ") + "}"
     if text[-_DIGITS - 2 : -2] != _checksum(key, body):
         raise DamagedRecordError("it differs from its checksum")
-    record = json.loads(body)
+    return body
+
+
+def unseal(key: str, text: Any) -> Record:
+    """Return the record that a text holds.
+
+    Raises:
+        DamagedRecordError: Key and text do not belong together, or the text has changed.
+    """
+    record = json.loads(checked(key, text))
     if not isinstance(record, dict):
         raise DamagedRecordError(f"it is a {type(record).__name__}")
     return record
