@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import traceback
 import unittest
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,7 @@ class BenchFunction(pytest.Collector):
     def __init__(self, *, function: Any, declaration: Declaration, **options: Any) -> None:
         super().__init__(**options)
         self.unbound = isinstance(function, (staticmethod, classmethod))
-        self.function = function.__func__ if isinstance(function, (staticmethod, classmethod)) else function
+        self.function: Callable[..., Any] = function.__func__ if self.unbound else function
         self.declaration = declaration
 
     @cached_property
@@ -124,7 +124,9 @@ class BenchFunction(pytest.Collector):
 
     def _check_function(self) -> None:
         if self.unbound:
-            raise OmnibenchError(f"{self.name} is a static or class method, which gets no instance; use a plain method.")
+            raise OmnibenchError(
+                f"{self.name} is a static or class method, which gets no instance; use a plain method."
+            )
         if inspect.iscoroutinefunction(self.function) or inspect.isgeneratorfunction(self.function):
             raise OmnibenchError(
                 f"{self.name} is a coroutine or a generator, whose body would check nothing; use `def`."

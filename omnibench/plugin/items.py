@@ -83,7 +83,7 @@ class ExperimentItem(pytest.Item):
             "configuration": result.configuration,
             "fold": result.fold,
             "fit_key": self.experiment.fit_key,
-            "metrics": result.metrics,
+            "metrics": dict(result.metrics),  # the body gets the result, and may do with it what it likes
             "seconds": outcome.seconds,
             "replayed": outcome.replayed,
             "lower_is_better": self.evaluator.lower_is_better,
