@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 import traceback
-import unittest
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,8 @@ class BenchModule(pytest.Module):
 
 def class_of_benchmarks(parent: pytest.Collector, name: str, found: object) -> pytest.Class | Refused:
     """Return the collector of a class that has functions under ``@benchmark``."""
-    if isinstance(found, type) and issubclass(found, unittest.TestCase):
+    unittest = sys.modules.get("unittest")  # without it there is no such class
+    if unittest is not None and isinstance(found, type) and issubclass(found, unittest.TestCase):
         error = OmnibenchError(
             f"{name} is a unittest.TestCase, whose setUp would not be run for benchmarks; make it a class without a base."
         )
