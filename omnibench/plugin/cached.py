@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +17,16 @@ if TYPE_CHECKING:
     from omnibench.plugin.session import BenchSession
 
 _CONDITIONS = ("skip", "skipif", "xfail", "usefixtures")
-_RUNNING = ("pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown", "pytest_runtest_makereport")
+_RUNNING = (
+    "pytest_runtest_protocol",
+    "pytest_runtest_setup",
+    "pytest_runtest_call",
+    "pytest_runtest_teardown",
+    "pytest_runtest_makereport",
+)
+_READING = ("pytest_runtest_logstart", "pytest_runtest_logfinish", "pytest_report_teststatus")
+_ways_key = pytest.StashKey[bool]()
+"""Whether a session's items have to take pytest's own way."""
 
 _COUNTED = SimpleNamespace(count_towards_summary=True)
 """Stands for each item in pytest's last line, ``9990 cached``."""
@@ -42,20 +50,22 @@ def report_together(session: BenchSession, items: Sequence[pytest.Item]) -> list
     summary = config.pluginmanager.get_plugin("omnibench-summary")
     if reporter is None or not isinstance(summary, Summary) or _reports_are_read(config):
         return list(items)
+    if _own_way(config):
+        return list(items)
     failed_before = getattr(config.pluginmanager.get_plugin("lfplugin"), "lastfailed", None)
-    hooked = _hooks_of_users(config)
     plain: dict[pytest.Collector, bool] = {}
     rest: list[pytest.Item] = []
     together: list[BenchItem] = []
-    with _unseen(config):
+    with _unseen(config) as warned:
         for item in items:
             if not isinstance(item, BenchItem) or not item.is_done:
                 rest.append(item)
                 continue
             function = item.parent
             if function not in plain:
-                plain[function] = not _has_conditions(item) and (function.is_trivial or not hooked)
-            if plain[function] and not (failed_before and item.nodeid in failed_before) and _body_passes(session, item):
+                plain[function] = not _has_conditions(item) and (function.is_trivial or _is_unheard(config))
+            failed = failed_before and item.nodeid in failed_before
+            if plain[function] and not failed and _body_passes(session, item, warned):
                 together.append(item)
             else:
                 rest.append(item)
@@ -65,32 +75,40 @@ def report_together(session: BenchSession, items: Sequence[pytest.Item]) -> list
     return rest
 
 
-def _body_passes(session: BenchSession, item: BenchItem) -> bool:
+def _body_passes(session: BenchSession, item: BenchItem, warned: list[warnings.WarningMessage]) -> bool:
+    """Whether a body does nothing that anybody should see; else it runs again where pytest can show what happened."""
     if not item.has_body:
         return True
+    warned.clear()
     try:
         item.check(session.cached(item).result)
-    except (Exception, pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception):
-        return False  # it runs again where pytest can show what happened
-    return True
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # pytest's own outcomes, and SystemExit, are the failure of an item
+        return False
+    return not warned
 
 
 @contextmanager
-def _unseen(config: pytest.Config) -> Iterator[None]:
-    """Capture what bodies print, as pytest does of tests that pass, and make every warning remarkable."""
+def _unseen(config: pytest.Config) -> Iterator[list[warnings.WarningMessage]]:
+    """Capture what bodies print, as pytest does of tests that pass; yield the list of what they warn of."""
     capture = config.pluginmanager.get_plugin("capturemanager")
-    if config.option.capture == "no":
-        capture = None
     if capture is not None:
         capture.resume_global_capture()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            yield
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            yield warned
     finally:
         if capture is not None:
             capture.suspend_global_capture()
             capture.read_global_capture()
+
+
+def _is_unheard(config: pytest.Config) -> bool:
+    """Whether nobody hears what bodies print and log as long as they pass."""
+    live_log = config.getoption("log_cli_level", None) or config.getini("log_cli") or config.getini("log_file")
+    return config.option.capture != "no" and not live_log and not config.getoption("log_file", None)
 
 
 def _reports_are_read(config: pytest.Config) -> bool:
@@ -100,27 +118,45 @@ def _reports_are_read(config: pytest.Config) -> bool:
         return True
     if any(getattr(option, name, False) for name in ("stepwise", "setupshow", "setupplan", "setuponly", "trace")):
         return True
-    ordinary = ("_pytest.", "omnibench.", "xdist.")
     readers = ("_pytest.junitxml", "_pytest.stepwise")
-    for implementation in config.hook.pytest_runtest_logreport.get_hookimpls():
-        home = implementation.function.__module__
-        if not home.startswith(ordinary) or home in readers:
-            return True
-    return False
+    reports = ("pytest_runtest_logreport",)
+    if any(one.function.__module__ in readers for one in config.hook.pytest_runtest_logreport.get_hookimpls()):
+        return True
+    return _hooks_of_others(config, reports, installed=False) or _hooks_of_others(config, _READING)
 
 
-def _hooks_of_users(config: pytest.Config) -> bool:
-    """Whether a conftest.py has a say in how items run; then bodies run in pytest's own way."""
-    return any(
-        Path(str(getattr(implementation.plugin, "__file__", ""))).name == "conftest.py"
-        for name in _RUNNING
-        for implementation in getattr(config.hook, name).get_hookimpls()
-    )
+def _own_way(config: pytest.Config) -> bool:
+    """Whether a conftest.py, or another plugin that is not installed, has a say in how items run."""
+    if _ways_key not in config.stash:
+        config.stash[_ways_key] = _hooks_of_others(config, _RUNNING)
+    return config.stash[_ways_key]
+
+
+def _hooks_of_others(config: pytest.Config, names: Sequence[str], *, installed: bool = True) -> bool:
+    """Whether somebody else than pytest, xdist and we implements one of some hooks.
+
+    Args:
+        config: pytest's configuration.
+        names: The hooks.
+        installed: Whether installed plugins may: they are made for every run, and not for the items of this one.
+    """
+    allowed = {"_pytest", "xdist", "omnibench"}
+    if installed:
+        allowed |= {_home(plugin) for plugin, _ in config.pluginmanager.list_plugin_distinfo()}
+    modules = {one.function.__module__ for name in names for one in getattr(config.hook, name).get_hookimpls()}
+    return any(one.partition(".")[0] not in allowed or one.endswith("conftest") for one in modules)
+
+
+def _home(plugin: Any) -> str:
+    """Return the package of a plugin, which may be a module or an object."""
+    return str(getattr(plugin, "__name__", type(plugin).__module__)).partition(".")[0]
 
 
 def report_alone(session: BenchSession, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     """Report one item that is done without running it; False when it must take the ordinary way."""
     if not isinstance(item, BenchItem) or not item.is_done or item.has_body or _has_conditions(item):
+        return False
+    if _own_way(item.config):
         return False
     item.tell(session.cached(item))
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -37,12 +38,24 @@ class BenchModule(pytest.Module):
         return f"{self.path.name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
 
 
+def class_of_benchmarks(parent: pytest.Collector, name: str, found: object) -> pytest.Class | Refused:
+    """Return the collector of a class that has functions under ``@benchmark``."""
+    unittest = sys.modules.get("unittest")  # without it there is no such class
+    if unittest is not None and isinstance(found, type) and issubclass(found, unittest.TestCase):
+        error = OmnibenchError(
+            f"{name} is a unittest.TestCase, whose setUp would not be run for benchmarks; make it a class without a base."
+        )
+        return Refused.from_parent(parent, name=name, error=error)
+    return pytest.Class.from_parent(parent, name=name)
+
+
 class BenchFunction(pytest.Collector):
     """A function under ``@benchmark``: the parent of its items."""
 
-    def __init__(self, *, function: Callable[..., Any], declaration: Declaration, **options: Any) -> None:
+    def __init__(self, *, function: Any, declaration: Declaration, **options: Any) -> None:
         super().__init__(**options)
-        self.function = function
+        self.unbound = isinstance(function, (staticmethod, classmethod))
+        self.function: Callable[..., Any] = function.__func__ if self.unbound else function
         self.declaration = declaration
 
     @cached_property
@@ -119,6 +132,10 @@ class BenchFunction(pytest.Collector):
         return Evaluator(*declared.metrics, *fitting, convention=declared.convention, candidates=declared.candidates)
 
     def _check_function(self) -> None:
+        if self.unbound:
+            raise OmnibenchError(
+                f"{self.name} is a static or class method, which gets no instance; use a plain method."
+            )
         if inspect.iscoroutinefunction(self.function) or inspect.isgeneratorfunction(self.function):
             raise OmnibenchError(
                 f"{self.name} is a coroutine or a generator, whose body would check nothing; use `def`."

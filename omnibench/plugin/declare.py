@@ -56,6 +56,8 @@ def benchmark(
 
 def declaration_of(function: object) -> Declaration | None:
     """Return what a function declares, or None when it is no benchmark."""
+    if isinstance(function, (staticmethod, classmethod)):
+        function = function.__func__
     found = function.__dict__.get("__omnibench__") if type(function) is FunctionType else None
     return found if isinstance(found, Declaration) else None
 

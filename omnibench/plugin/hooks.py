@@ -118,14 +118,16 @@ def pytest_make_collect_report(collector: pytest.Collector) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> pytest.Collector | None:
+def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> Any:
     """Collect functions under ``@benchmark``, and classes that have some."""
     declaration = declaration_of(obj)
-    if declaration is None:
-        return pytest.Class.from_parent(collector, name=name) if _has_benchmarks(obj) else None
-    from omnibench.plugin.collect import BenchFunction
+    if declaration is None and not _has_benchmarks(obj):
+        return None
+    from omnibench.plugin import collect
 
-    return BenchFunction.from_parent(collector, name=name, function=obj, declaration=declaration)
+    if declaration is None:
+        return collect.class_of_benchmarks(collector, name, obj)
+    return collect.BenchFunction.from_parent(collector, name=name, function=obj, declaration=declaration)
 
 
 def _has_benchmarks(obj: object) -> bool:

@@ -83,7 +83,7 @@ class ExperimentItem(pytest.Item):
             "configuration": result.configuration,
             "fold": result.fold,
             "fit_key": self.experiment.fit_key,
-            "metrics": result.metrics,
+            "metrics": dict(result.metrics),  # the body gets the result, and may do with it what it likes
             "seconds": outcome.seconds,
             "replayed": outcome.replayed,
             "lower_is_better": self.evaluator.lower_is_better,
@@ -107,9 +107,10 @@ class ExperimentItem(pytest.Item):
             return "\n".join(filter(None, [str(error), error.details.strip(), again]))
         if isinstance(error, OmnibenchError):
             return f"{type(error).__name__}: {error}"
-        function_file = inspect.getsourcefile(self.parent.function)
-        excinfo.traceback = excinfo.traceback.cut(path=function_file) if function_file else excinfo.traceback
-        return super().repr_failure(excinfo, style="long")
+        chosen = self.config.getoption("tbstyle", "auto")
+        # What interrupts a computation, e.g. pytest-timeout, does so deep inside of what is no business of the user's.
+        computing = any(entry.name == ExperimentItem.run_phases.__name__ for entry in excinfo.traceback)
+        return self._repr_failure_py(excinfo, style=chosen if chosen != "auto" else "short" if computing else "long")
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, self.parent.line, f"{self.parent.name}/{self.name}"
@@ -124,6 +125,14 @@ class BenchItem(ExperimentItem):
 
     def runtest(self) -> None:
         self.check(self.run_phases().result)
+
+    def _traceback_filter(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+        """Leave out what is above the body, as pytest does for its functions."""
+        file = inspect.getsourcefile(self.parent.function)
+        if file is None or self.config.getoption("fulltrace", False):
+            return excinfo.traceback
+        found = excinfo.traceback.cut(path=file)
+        return (found if len(found) < len(excinfo.traceback) else found.cut(path=__file__)).filter(excinfo)
 
     def check(self, result: Any) -> None:
         """Run the function's body."""

@@ -169,7 +169,7 @@ class BenchSession:
     def cached(item: ExperimentItem) -> Outcome:
         """Return the outcome of an item that is done."""
         assert item.state is not None, "it was found done"
-        return Outcome(CACHED, Result.of(item.experiment, item.state.metrics))
+        return Outcome(CACHED, Result.of(item.experiment, dict(item.state.metrics)))
 
     def run(self, item: ExperimentItem) -> Outcome:
         """Bring an item to Done, or return what was found at the start."""

@@ -7,11 +7,15 @@ import re
 import shutil
 import subprocess
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 from omnibench.errors import OmnibenchError
 
 DEVICES = ("auto", "cpu", "cuda")
+
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
+_MEMORY = Path("/proc/meminfo")
 
 
 def available_cores() -> int:
@@ -35,32 +39,44 @@ def total_memory() -> int | None:
 
 def _available_to_machine() -> int | None:
     try:
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
+        found = re.search(r"^MemAvailable:\s+(\d+) kB", _MEMORY.read_text(encoding="ascii"), re.MULTILINE)
     except OSError:
         return None
     return int(found[1]) * 1024 if found else None
 
 
 def _available_to_container() -> int | None:
-    """Return what is left of the control group's limit; files that are only cached count as free."""
-    group = Path("/sys/fs/cgroup")
+    """Return what is left of the tightest limit of this process's control groups, where there is one."""
     try:
-        limit = (group / "memory.max").read_text(encoding="ascii").strip()
-        if limit == "max":
+        told = re.search(r"^0::/(.*)$", Path("/proc/self/cgroup").read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        return None
+    group = _CONTROL_GROUPS / (told[1] if told else "")
+    # A limit may stand anywhere above, e.g. at a Slurm job's group. A container may see its own as the root.
+    groups = [one for one in (group, *group.parents) if one.is_relative_to(_CONTROL_GROUPS)]
+    return min((left for one in groups if (left := _left_in(one)) is not None), default=None)
+
+
+def _left_in(group: Path) -> int | None:
+    """Return what is left of a control group's limit; files that are only cached count as free."""
+    try:
+        told = (group / "memory.max").read_text(encoding="ascii").strip()
+        if told == "max":
             return None
+        limit = int(told)
         used = int((group / "memory.current").read_text(encoding="ascii"))
         cached = re.search(r"^inactive_file (\d+)", (group / "memory.stat").read_text(encoding="ascii"), re.MULTILINE)
     except (OSError, ValueError):
         return None
-    return int(limit) - used + (int(cached[1]) if cached else 0)
+    return max(0, limit - used + (int(cached[1]) if cached else 0))
 
 
 @cache
 def gpus() -> tuple[str, ...]:
     """Return the NVIDIA GPUs that processes started here would see, as ``CUDA_VISIBLE_DEVICES`` names them."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return tuple(one.strip() for one in visible.split(",") if one.strip() not in ("", "-1"))
+    if visible is not None:  # what stands behind an impossible one is invisible too, says CUDA's programming guide
+        return tuple(takewhile(lambda one: one not in ("", "-1"), (one.strip() for one in visible.split(","))))
     program = shutil.which("nvidia-smi")
     if program is None:
         return ()

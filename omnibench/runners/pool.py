@@ -132,18 +132,22 @@ class GuestPool:
             GuestEnvironmentError, GuestError: It does not start.
         """
         kind = (runner.name, device)
-        self.warm(runner, device)
-        if kind in self._starting:
-            started = self._starting[kind]
-            try:
-                held = started.result()
-            finally:
-                if started.done():  # or we were interrupted, and it is ended when the pool is
-                    del self._starting[kind]
-        else:
-            held = self._guests.pop(kind)
-        self._guests[kind] = held
-        return held[0]
+        self._take(kind)
+        self.warm(runner, device)  # also in the place of one that died before anybody needed it
+        self._take(kind)
+        self._guests.move_to_end(kind)
+        return self._guests[kind][0]
+
+    def _take(self, kind: _Kind) -> None:
+        """Wait for a guest that is starting, if there is one, and count it among the others."""
+        started = self._starting.get(kind)
+        if started is None:
+            return
+        try:
+            self._guests[kind] = started.result()
+        finally:
+            if started.done():  # or we were interrupted, and it is ended when the pool is
+                del self._starting[kind]
 
     def _make_room(self, kind: _Kind, runner: RunnerInfo) -> None:
         """End a dead guest of this kind, and others that were not used lately where there are many or memory is short."""

@@ -1,0 +1,182 @@
+"""What the machine has, read from files and programs that are made for each case."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import properties  # noqa: F401 - hypothesis without deadlines
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnibench.errors import OmnibenchError
+from omnibench.runners import machine
+from omnibench.runners.machine import (
+    available_cores,
+    available_memory,
+    dealt_gpu,
+    device_class,
+    gpus,
+    total_memory,
+)
+
+GIGABYTE = 2**30
+
+
+@pytest.fixture(autouse=True)
+def asked_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The GPUs are looked for once per process; here once per test."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    gpus.cache_clear()
+    yield
+    gpus.cache_clear()
+
+
+def test_cores_are_those_of_this_process() -> None:
+    """A process that may use one core has one, however many the machine has."""
+    before = os.sched_getaffinity(0)
+    assert available_cores() == len(before)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert available_cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def test_memory_of_this_machine() -> None:
+    """There is some, and less is free than there is in all."""
+    available, total = available_memory(), total_memory()
+    assert available is not None
+    assert total is not None
+    assert 0 < available < total
+
+
+def group(directory: Path, limit: int | None, used: int = 0, cached: int = 0) -> None:
+    """Make a control group's files as Linux shows them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "memory.max").write_text(f"{'max' if limit is None else limit}\n")
+    (directory / "memory.current").write_text(f"{used}\n")
+    (directory / "memory.stat").write_text(f"anon 1\nfile {cached}\ninactive_anon 7\ninactive_file {cached}\n")
+
+
+@pytest.fixture
+def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with 64 GB free whose control groups are in a directory."""
+    (tmp_path / "meminfo").write_text(f"MemTotal: {128 * 2**20} kB\nMemAvailable:   {64 * 2**20} kB\nBuffers: 1 kB\n")
+    monkeypatch.setattr(machine, "_MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(machine, "_CONTROL_GROUPS", tmp_path / "cgroup")
+    return tmp_path / "cgroup"
+
+
+def test_without_a_limit_the_machine_counts(control: Path) -> None:
+    """No control groups, none with a limit, or files that make no sense: what the machine has free."""
+    assert available_memory() == 64 * GIGABYTE
+    group(control, None)
+    assert available_memory() == 64 * GIGABYTE
+    (control / "memory.max").write_text("nonsense")
+    assert available_memory() == 64 * GIGABYTE
+
+
+def test_the_limit_of_a_container_counts(control: Path) -> None:
+    """What is left of the limit; cached files can be dropped, so they count as free; never less than nothing."""
+    group(control, 8 * GIGABYTE, 6 * GIGABYTE, 5 * GIGABYTE)
+    assert available_memory() == 7 * GIGABYTE
+    group(control, 8 * GIGABYTE, 9 * GIGABYTE)
+    assert available_memory() == 0
+    group(control, 800 * GIGABYTE, 1)
+    assert available_memory() == 64 * GIGABYTE
+
+
+def test_the_tightest_limit_above_counts(control: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job's limit stands above the group that its processes are in, e.g. with Slurm or systemd."""
+    real = Path.read_text
+
+    def read(self: Path, *arguments: str, **more: str) -> str:
+        return "0::/job/step/task\n" if str(self) == "/proc/self/cgroup" else real(self, *arguments, **more)
+
+    monkeypatch.setattr(Path, "read_text", read)
+    group(control / "job/step/task", None)
+    group(control / "job/step", 30 * GIGABYTE, 10 * GIGABYTE)
+    group(control / "job", 16 * GIGABYTE, 13 * GIGABYTE)
+    assert available_memory() == 3 * GIGABYTE
+
+
+def test_where_nobody_knows(control: Path) -> None:
+    """Without /proc/meminfo, e.g. on macOS, nothing is claimed."""
+    control.parent.joinpath("meminfo").unlink()
+    assert available_memory() is None
+
+
+def nvidia_smi(directory: Path, monkeypatch: pytest.MonkeyPatch, printed: str, status: int = 0) -> None:
+    """Put a program of that name in the way that prints something."""
+    program = directory / "nvidia-smi"
+    program.write_text(f"#!{sys.executable}\nimport sys\nprint({printed!r})\nsys.exit({status})\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(directory))
+
+
+LISTED = "GPU 0: NVIDIA H100 (UUID: GPU-1)\n  MIG 1g.10gb Device 0: (UUID: MIG-2)\nGPU 1: NVIDIA H100 (UUID: GPU-3)\n"
+
+
+@pytest.mark.parametrize(
+    ("printed", "status", "found"),
+    [(LISTED, 0, ("0", "1")), ("No devices found", 0, ()), ("NVIDIA-SMI has failed", 9, ())],
+)
+def test_gpus_are_what_nvidia_smi_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str, status: int, found: tuple[str, ...]
+) -> None:
+    """Whole GPUs by number; none where the driver does not answer."""
+    nvidia_smi(tmp_path, monkeypatch, printed, status)
+    assert gpus() == found
+
+
+@pytest.mark.parametrize(
+    ("visible", "found"),
+    [
+        ("", ()),
+        ("-1", ()),
+        ("2", ("2",)),
+        ("3, 1", ("3", "1")),
+        ("GPU-8932f937-d72c,MIG-a1", ("GPU-8932f937-d72c", "MIG-a1")),
+        ("0,-1,1", ("0",)),  # "only devices whose index precedes the invalid index are visible", says CUDA's guide
+    ],
+)
+def test_cuda_visible_devices_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str, found: tuple[str, ...]
+) -> None:
+    """What the user, or a scheduler such as Slurm, has made visible is what there is."""
+    nvidia_smi(tmp_path, monkeypatch, LISTED)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpus() == found
+
+
+def test_device_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left to itself it is a GPU where there is one; cuda without one is refused with the way out."""
+    assert [device_class(one) for one in ("auto", "cpu")] == ["cpu", "cpu"]
+    with pytest.raises(OmnibenchError, match=r"no NVIDIA GPU.*--omnirec-device=auto"):
+        device_class("cuda")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    gpus.cache_clear()
+    assert [device_class(one) for one in ("auto", "cuda", "cpu")] == ["cuda", "cuda", "cpu"]
+
+
+@given(
+    st.lists(st.from_regex(r"[0-9]{1,2}|GPU-[a-f0-9]{4}", fullmatch=True), unique=True, max_size=8), st.integers(1, 32)
+)
+def test_gpus_are_dealt_out_evenly(names: list[str], workers: int) -> None:
+    """Each worker has one of the visible GPUs, and no GPU has more than one worker more than another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUDA_VISIBLE_DEVICES", ",".join(names))
+        gpus.cache_clear()
+        dealt = [dealt_gpu(f"gw{number}") for number in range(workers)]
+        assert dealt_gpu("main") is None
+    if not names:
+        assert dealt == [None] * workers
+        return
+    assert set(dealt) <= set(names)
+    held = [dealt.count(name) for name in names]
+    assert max(held) - min(held) <= 1
