@@ -16,12 +16,16 @@ from omnibench import (
     MRR,
     NDCG,
     RMSE,
+    Apply,
     Coordinator,
     CorePruning,
+    Deduplicate,
     Evaluator,
     ExperimentPlan,
     FoldedData,
     Grid,
+    LeaveLastOut,
+    LeaveNOut,
     LensKit,
     MakeImplicit,
     OmnibenchError,
@@ -29,6 +33,7 @@ from omnibench import (
     Precision,
     RandomCrossValidation,
     RandomHoldout,
+    RatingFilter,
     RawData,
     Recall,
     RecallCapped,
@@ -36,9 +41,13 @@ from omnibench import (
     RecPack,
     RecSysDataSet,
     SplitData,
+    StrongGeneralization,
     Subsample,
+    TimeBasedHoldout,
+    TimeFilter,
     UserCrossValidation,
     UserHoldout,
+    UserTimeBasedHoldout,
     benchmark,
     from_file,
     from_frame,
@@ -59,6 +68,26 @@ theirs = from_file(Path("ratings.csv"), columns={"userId": "user", "movieId": "i
 pipe = Pipe(MakeImplicit(0.5), UserHoldout(validation_size=1, test_size=1))
 assert_type(pipe.process(theirs), RecSysDataSet)
 theirs.pipe(RandomCrossValidation(3))
+
+
+def without_bots(frame: pd.DataFrame, most: int = 1000) -> pd.DataFrame:
+    """Drop users with more interactions than people have."""
+    return frame[frame.groupby("user")["item"].transform("size") <= most]
+
+
+cleaned = theirs.pipe(
+    Deduplicate("highest"), RatingFilter(lower=1), TimeFilter("2020-01-01", pd.Timestamp("2021-01-01"))
+)
+assert_type(
+    cleaned.pipe(without_bots, Apply(without_bots, most=500), Apply(lambda frame: frame, version=2)), RecSysDataSet
+)
+cleaned.pipe(CorePruning(user_core=5, item_core=10, one_pass=True), Subsample(1000, "users"), LeaveLastOut())
+cleaned.pipe(TimeBasedHoldout(0.1, "2020-10-01"))
+cleaned.pipe(UserTimeBasedHoldout(0.1, 0.2))
+cleaned.pipe(LeaveNOut(5, which="random"))
+given = cleaned.pipe(MakeImplicit(3), StrongGeneralization(validation_users=100, test_users=0.1, which="last")).data
+if isinstance(given, SplitData):
+    assert_type(given.given, pd.DataFrame | None)
 
 data = movielens.data
 if isinstance(data, FoldedData):
