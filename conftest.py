@@ -1,11 +1,13 @@
-"""What several tests need: a small project with benchmarks, and the frameworks' environments."""
+"""What several tests need: a small project with benchmarks, modules, and the frameworks' environments."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,3 +60,26 @@ def environment_python() -> Callable[[str], Path]:
         return environment_of(get_runner(framework)).ensure(lambda line: print(line, file=sys.stderr))
 
     return find
+
+
+@pytest.fixture
+def imported(tmp_path: Path) -> Iterator[Callable[[str], ModuleType]]:
+    """Import a source text as a module of a file of its own."""
+    names: list[str] = []
+
+    def import_text(text: str) -> ModuleType:
+        name = f"own_module_{len(names)}"
+        path = tmp_path / f"{name}.py"
+        path.write_text(text, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        names.append(name)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+
+    yield import_text
+    for name in names:
+        del sys.modules[name]

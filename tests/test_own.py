@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -32,29 +31,6 @@ class Mine(Base):
 '''
 
 Import = Callable[[str], ModuleType]
-
-
-@pytest.fixture
-def imported(tmp_path: Path) -> Iterator[Import]:
-    """Import a source text as a module of a file of its own."""
-    names: list[str] = []
-
-    def import_text(text: str) -> ModuleType:
-        name = f"own_module_{len(names)}"
-        path = tmp_path / f"{name}.py"
-        path.write_text(text, encoding="utf-8")
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        names.append(name)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        return module
-
-    yield import_text
-    for name in names:
-        del sys.modules[name]
 
 
 def test_a_class_is_described_by_where_it_lies_and_what_it_does(imported: Import, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ equally many rows become the rows of a matrix of 64-bit words, which hold the ke
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +19,12 @@ Rows = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 Words = npt.NDArray[np.uint64]
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 15
 """Matrix entries that are sorted together: what fits into a core's cache."""
+
+_THREADS = 4
+_WORTH_THREADS = 1 << 19
+"""So many rows take longer to sort than threads take to start."""
 
 _EXACT = 128
 """Users with up to so many rows share a matrix with their equals; longer ones are padded, to be fewer matrices."""
@@ -62,7 +68,7 @@ def counts(codes: Codes, n_codes: int) -> Rows:
         codes: Shape (n,).
         n_codes: How many codes there are.
     """
-    step = max(16 * _BLOCK, 4 * n_codes)
+    step = max(32 * _BLOCK, 4 * n_codes)
     found = np.zeros(n_codes, dtype=np.int64)
     for at in range(0, len(codes), step):
         found += np.bincount(codes[at : at + step], minlength=n_codes)
@@ -104,7 +110,8 @@ def sort_within(first: Rows, values: npt.NDArray[Any]) -> Rows:
         values: int32 or int64, one per row.
     """
     order = np.empty(len(values), dtype=np.int64)
-    for block in _blocks(first):
+
+    def work(block: _Block) -> None:
         found = values.take(block.rows, mode="clip").astype(np.int64, copy=False)
         lowest = np.min(found, axis=1, keepdims=True, initial=2**63 - 1, where=block.is_row)
         words = (found - lowest).view(np.uint64)  # wraps around to what is right
@@ -115,6 +122,8 @@ def sort_within(first: Rows, values: npt.NDArray[Any]) -> Rows:
             block.pad(words)
             places = np.argsort(words, axis=1, kind="stable")
         block.put(order, block.rows, places + block.rows[:, :1])
+
+    _for_all_users(first, work)
     return order
 
 
@@ -149,9 +158,12 @@ def ranks(first: Rows, keys: Words) -> Codes:
         keys: Random 64-bit words, one per row.
     """
     rank = np.empty(len(keys), dtype=np.int32)
-    for block in _blocks(first):
+
+    def work(block: _Block) -> None:
         places = np.arange(block.rows.shape[1], dtype=np.int32)
         block.put(rank, block.drawn(keys), np.broadcast_to(places, block.rows.shape))
+
+    _for_all_users(first, work)
     return rank
 
 
@@ -168,10 +180,13 @@ def deal(first: Rows, keys: Words, start: Rows, n_hands: int) -> npt.NDArray[Any
         The hand of each row, of the smallest unsigned type.
     """
     hand = np.empty(len(keys), dtype=np.min_scalar_type(n_hands))
-    for block in _blocks(first):
+
+    def work(block: _Block) -> None:
         places = np.arange(block.rows.shape[1])
         turns = ((places + np.arange(n_hands)[:, None]) % n_hands).astype(hand.dtype)
         block.put(hand, block.drawn(keys), turns.take(start[block.users], axis=0))
+
+    _for_all_users(first, work)
     return hand
 
 
@@ -220,20 +235,38 @@ class _Block(NamedTuple):
             target[rows[self.is_row]] = values[self.is_row]
 
 
-def _blocks(first: Rows) -> Iterator[_Block]:
-    """Cut the users that have rows into blocks of about equally many rows each."""
+def _for_all_users(first: Rows, work: Callable[[_Block], None]) -> None:
+    """Do some work for all users that have rows, a block of users with about equally many rows each at a time.
+
+    numpy lets go of the interpreter while it sorts, so a few threads share the blocks.
+
+    Args:
+        first: What ``first_rows`` returns.
+        work: What is to be done; blocks have no user in common.
+    """
     sizes = np.diff(first)
     widths = _widths(sizes)
     order = np.argsort(widths, kind="stable")
     edges = np.flatnonzero(np.diff(widths[order], prepend=0, append=-1))
-    for low, high in itertools.pairwise(edges):
-        width = int(widths[order[low]])
+
+    def do(users: Rows) -> None:
+        width = int(widths[users[0]])
         places = np.arange(width)
-        step = max(1, _BLOCK // width)
-        for at in range(low, high, step):
-            users = order[at : min(at + step, high)]
-            is_row = True if width <= _EXACT else places < sizes[users][:, None]
-            yield _Block(users, first[users][:, None] + places, width.bit_length(), is_row)
+        is_row = True if width <= _EXACT else places < sizes[users][:, None]
+        work(_Block(users, first[users][:, None] + places, width.bit_length(), is_row))
+
+    blocks = (
+        order[at : min(at + max(1, _BLOCK // int(widths[order[low]])), high)]
+        for low, high in itertools.pairwise(edges)
+        for at in range(low, high, max(1, _BLOCK // int(widths[order[low]])))
+    )
+    if int(first[-1]) < _WORTH_THREADS:
+        for users in blocks:
+            do(users)
+        return
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+        for _ in pool.map(do, blocks):
+            pass
 
 
 def _widths(sizes: Rows) -> Rows:

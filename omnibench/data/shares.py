@@ -117,7 +117,7 @@ def _check_size(split: Split, name: str, size: Any, *, zero: bool) -> None:
     if not (smallest_fits and (is_int(size) or size < 1)):
         raise DataError(
             f"{type(split).__name__}: {name} is {size!r}; give a fraction {'from' if zero else 'above'} 0 and "
-            "below 1 as a float, or a number of interactions as an int."
+            "below 1 as a float, or a number as an int."
         )
 
 

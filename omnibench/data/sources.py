@@ -110,7 +110,7 @@ def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
 
     Args:
         df: Columns user and item (any hashable ids), and optionally rating (numbers) and timestamp (seconds
-            since 1970, or dates).
+            since 1970, or dates; whole numbers in another unit stay what they are).
         name: What to call the dataset; a label, not part of its key.
 
     Raises:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -32,28 +29,6 @@ def popular(frame, at_most=10):
 '''
 
 Import = Callable[[str], ModuleType]
-
-
-@pytest.fixture
-def imported(tmp_path: Path) -> Iterator[Import]:
-    """Import a source text as a module of a file of its own."""
-    names: list[str] = []
-
-    def import_text(text: str) -> ModuleType:
-        name = f"step_module_{len(names)}"
-        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
-        spec = importlib.util.spec_from_file_location(name, tmp_path / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        names.append(name)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        return module
-
-    yield import_text
-    for name in names:
-        del sys.modules[name]
 
 
 def high(frame: pd.DataFrame, least: float = 3) -> pd.DataFrame:

@@ -106,3 +106,22 @@ def test_codes_are_looked_up_and_counted_across_blocks(n: int) -> None:
     table = np.random.default_rng(1).random(1000)
     assert (lookup(table, codes) == table[codes]).all()
     assert counts(codes, 1000).tolist() == np.bincount(codes, minlength=1000).tolist()
+
+
+def test_threads_sort_as_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many rows are shared among threads, which changes nothing."""
+    per_user = [1 + number % 300 for number in range(3000)]
+    user = users_of(per_user)
+    first, keys = first_rows(user, len(per_user)), random_keys(len(user), 42)
+    start = np.arange(len(per_user)) % 5
+
+    def sorted_all() -> list[list[int]]:
+        return [
+            found.tolist()
+            for found in (ranks(first, keys), deal(first, keys, start, 5), sort_within(first, keys.view(np.int64)))
+        ]
+
+    alone = sorted_all()
+    monkeypatch.setattr("omnibench.data.order._WORTH_THREADS", 0)
+    assert sorted_all() == alone
+    assert alone[0] == ranks_by_lexsort(user, keys, first)

@@ -21,10 +21,12 @@ from omnibench import (
     NDCG,
     R2,
     RMSE,
+    Apply,
     AveragePopularity,
     Comparison,
     Coordinator,
     CorePruning,
+    Deduplicate,
     Evaluator,
     ExperimentPlan,
     FitTime,
@@ -35,6 +37,8 @@ from omnibench import (
     HitMetric,
     IntraListDiversity,
     ItemCoverage,
+    LeaveLastOut,
+    LeaveNOut,
     LensKit,
     MakeImplicit,
     Novelty,
@@ -47,6 +51,7 @@ from omnibench import (
     RandomCrossValidation,
     RandomHoldout,
     Ranking,
+    RatingFilter,
     RawData,
     Recall,
     RecallCapped,
@@ -59,10 +64,14 @@ from omnibench import (
     ShannonEntropy,
     SplitData,
     Standing,
+    StrongGeneralization,
     Subsample,
+    TimeBasedHoldout,
+    TimeFilter,
     UserCoverage,
     UserCrossValidation,
     UserHoldout,
+    UserTimeBasedHoldout,
     against_best,
     benchmark,
     compare,
@@ -91,6 +100,26 @@ theirs = from_file(Path("ratings.csv"), columns={"userId": "user", "movieId": "i
 pipe = Pipe(MakeImplicit(0.5), UserHoldout(validation_size=1, test_size=1))
 assert_type(pipe.process(theirs), RecSysDataSet)
 theirs.pipe(RandomCrossValidation(3))
+
+
+def without_bots(frame: pd.DataFrame, most: int = 1000) -> pd.DataFrame:
+    """Drop users with more interactions than people have."""
+    return frame[frame.groupby("user")["item"].transform("size") <= most]
+
+
+cleaned = theirs.pipe(
+    Deduplicate("highest"), RatingFilter(lower=1), TimeFilter("2020-01-01", pd.Timestamp("2021-01-01"))
+)
+assert_type(
+    cleaned.pipe(without_bots, Apply(without_bots, most=500), Apply(lambda frame: frame, version=2)), RecSysDataSet
+)
+cleaned.pipe(CorePruning(user_core=5, item_core=10, one_pass=True), Subsample(1000, "users"), LeaveLastOut())
+cleaned.pipe(TimeBasedHoldout(0.1, "2020-10-01"))
+cleaned.pipe(UserTimeBasedHoldout(0.1, 0.2))
+cleaned.pipe(LeaveNOut(5, which="random"))
+given = cleaned.pipe(MakeImplicit(3), StrongGeneralization(validation_users=100, test_users=0.1, which="last")).data
+if isinstance(given, SplitData):
+    assert_type(given.given, pd.DataFrame | None)
 
 data = movielens.data
 if isinstance(data, FoldedData):
