@@ -16,7 +16,9 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Training:
-    """The interactions before the test, each part computed when it is first asked for.
+    """The interactions before the test: no pair of user and item is there twice, nor in the test part.
+
+    Each attribute is computed when it is first asked for.
 
     Attributes:
         read: Returns user and item codes of training, then of validation; each int32, shape (rows of the part,).
@@ -68,6 +70,13 @@ class Training:
 
     @cached_property
     def seen(self) -> Counts:
-        """What users have in training or validation, as ``user * n_items + popularity_rank``, ascending, once each."""
+        """What users have in training or validation, as ``user * n_items + popularity_rank``, ascending."""
         user = np.concatenate(self._parts[0::2]).astype(np.int64)
-        return np.unique(user * self.n_items + self.popularity_rank[np.concatenate(self._parts[1::2])])
+        return np.sort(user * self.n_items + self.popularity_rank[np.concatenate(self._parts[1::2])])
+
+    @cached_property
+    def n_unseen(self) -> Counts:
+        """Number of items known in training that each user has neither there nor in validation; shape (n_users,)."""
+        user, _, other_user, other_item = self._parts
+        known = np.concatenate([user, other_user[self.is_candidate[other_item]]])
+        return self.n_candidates - np.bincount(known, minlength=self.n_users)
