@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
+COMPANIONS = ("randomly", "timeout", "rerunfailures", "pytest_cov")
+"""Plugins that people use beside omnibench; only tests/plugin/test_companions.py lets them into its inner runs."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the ground truth to those who name it: it takes minutes."""
+    named = any("ground_truth" in argument for argument in config.args)
+    return True if collection_path.name == "ground_truth" and not named else None
+
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
@@ -26,8 +35,17 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     ours = ("OMNIREC_", "PYTEST_ADDOPTS", "PYTEST_XDIST_")
     for name in [name for name in os.environ if name.startswith(ours)]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in COMPANIONS))
     made.bench()
     return made
+
+
+@pytest.fixture(scope="session")
+def measured_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of three configurations on two datasets, one of them in random cross-validation; not to be changed."""
+    from measuring import measure
+
+    return measure(tmp_path_factory.mktemp("measured"))
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "candidates": ("GivenCandidates", "SampledNegatives"),
     "coordinator": ("Coordinator",),
+    "data.apply": ("Apply",),
     "data.dataset": ("FoldedData", "Pipe", "RawData", "RecSysDataSet", "SplitData"),
-    "data.preprocess": ("CorePruning", "MakeImplicit", "Subsample"),
+    "data.preprocess": ("CorePruning", "MakeImplicit", "RatingFilter", "Subsample", "TimeFilter"),
+    "data.repeats": ("Deduplicate",),
     "data.sources": ("from_file", "from_frame", "load_dataset", "register_dataset"),
     "data.split": ("RandomCrossValidation", "RandomHoldout", "UserCrossValidation", "UserHoldout"),
+    "data.strong": ("StrongGeneralization",),
+    "data.temporal": ("LeaveLastOut", "LeaveNOut", "TimeBasedHoldout", "UserTimeBasedHoldout"),
     "errors": ("OmnibenchError",),
     "evaluation": ("Evaluator",),
     "metrics": (
@@ -54,6 +58,8 @@ _HOMES = {
     "run": ("run_omnirec",),
     "runners.registry": ("RunnerInfo", "register_runner"),
     "seed": ("set_random_state",),
+    "statistics": ("Comparison", "Ranking", "Standing", "against_best", "compare", "friedman", "holm"),
+    "statistics.configurations": ("compare_configurations", "compare_with_best", "rank_configurations"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from omnibench.commands import envs, store
+from omnibench.commands import compare, envs, store
 from omnibench.errors import OmnibenchError
 
 
@@ -15,6 +15,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="omnibench", description="Benchmarks of recommender systems.")
     commands = parser.add_subparsers(dest="command", required=True)
     store.add_parsers(commands)
+    compare.add_parsers(commands)
     envs.add_parsers(commands)
     return parser
 

@@ -26,6 +26,10 @@ class KeyValueError(OmnibenchError):
     """A value cannot be part of a key because it has no canonical form."""
 
 
+class StatisticsError(OmnibenchError):
+    """Values cannot be compared as they are, or a test is asked for that does not exist."""
+
+
 class StoreError(OmnibenchError):
     """The checkpoint store cannot be used as it is."""
 

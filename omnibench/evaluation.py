@@ -184,6 +184,8 @@ class Evaluator:
         """
         from rich.console import Console
 
-        from omnibench.report.terminal import tables
+        from omnibench.report.layout import Layout, tables
+        from omnibench.report.terminal import rich_table
 
-        return tables(self.results, self.lower_is_better, width or Console().width)
+        layout = Layout(self.lower_is_better, width or Console().width)
+        return [rich_table(table) for table in tables(self.results, layout)]

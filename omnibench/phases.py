@@ -31,11 +31,13 @@ class Asking:
         track: What they measure beside time; see ``policy.Policy``.
         timeout: Seconds after which a phase that still runs fails, or None.
         while_waiting: Called about once a second while a guest works; raising gives up.
+        on_progress: Called with what a framework reports of its progress.
     """
 
     track: Sequence[str] = ("rss",)
     timeout: float | None = None
     while_waiting: Callable[[], None] = lambda: None
+    on_progress: Callable[[dict[str, Any]], None] = lambda _: None
 
 
 def _ask(guest: Guest, experiment: Experiment, dataset: Path, asking: Asking, **request: Any) -> dict[str, Any]:
@@ -53,6 +55,7 @@ def _ask(guest: Guest, experiment: Experiment, dataset: Path, asking: Asking, **
             "track": list(asking.track),
             **request,
         },
+        on_progress=asking.on_progress,
         while_waiting=asking.while_waiting,
         timeout=asking.timeout,
     )
@@ -144,7 +147,7 @@ def _list_flaw(
 ) -> str:
     """Say what is wrong with recommendation lists, or return nothing."""
     if rows.dtype != recommendation_dtype(list_length) or not np.array_equal(rows["user"], fold.users):
-        return f"they are not lists of {list_length} items for the test users known in training"
+        return f"they are not lists of {list_length} items for the test users with a history"
     items, scores = rows["item"], rows["score"]
     filled = items != NO_ITEM
     if (filled[:, 1:] & ~filled[:, :-1]).any():
@@ -161,9 +164,10 @@ def _list_flaw(
     pairs = (rows["user"][:, None].astype(np.int64) * fold.n_items + items)[filled]
     if len(np.unique(pairs)) < len(pairs):
         return "a list has an item twice"
-    seen = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.train, fold.validation)]
+    seen = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.history, fold.validation)]
     if np.isin(pairs, np.concatenate(seen)).any():
-        return "a list has an item that the user has in training or validation"
+        where = "the given history" if fold.folds_in else "training"
+        return f"a list has an item that the user has in {where} or validation"
     if candidates is not None and any(
         not candidates.of(user)[listed[listed != NO_ITEM]].all()
         for user, listed in zip(rows["user"].tolist(), items, strict=True)

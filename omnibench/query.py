@@ -17,7 +17,7 @@ from omnibench.store import CheckpointStore
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
 from omnibench.store.logbook import NAME as LOGS
-from omnibench.store.records import read_all
+from omnibench.store.reading import read_all
 from omnibench.store.recovery import artifacts_of
 from omnibench.store.sealing import Record
 from omnibench.store.views import create_views

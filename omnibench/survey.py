@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from omnibench.experiment import Experiment, eval_key
 from omnibench.metrics.base import Metric
 from omnibench.metrics.cost import CostMetric
+from omnibench.store.reading import Reader
+from omnibench.store.sealing import Record
 
 Get = Callable[[str], dict[str, Any] | None]
 Columns = Sequence[tuple[Metric, str]]
@@ -17,7 +19,7 @@ Columns = Sequence[tuple[Metric, str]]
 DONE, FAILED, INTERRUPTED, PENDING = "done", "failed", "interrupted", "pending"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class State:
     """What is known of an item.
 
@@ -58,6 +60,51 @@ def look_up(get: Get, experiment: Experiment, columns: Columns, list_length: int
     if item is not None and item["status"] == FAILED:
         return State(FAILED, error=item["error"], deaths=item.get("deaths", 0), known=True)
     return State(PENDING, known=item is not None)
+
+
+Wanted = tuple[Experiment, Columns, int]
+"""An item, the wanted metrics and labels, and the recommendations per user."""
+
+
+def look_up_all(reader: Reader, wanted: Sequence[Wanted]) -> list[State]:
+    """Return what the records say of many items: ``look_up`` of each, at a fraction of the cost.
+
+    An item's own record repeats its metrics with what their evaluations were made of, so one that is done needs no
+    other record. Neither those records nor what is read of them is kept: there may be 100,000.
+
+    Args:
+        reader: The records.
+        wanted: The items.
+    """
+    tests = {key.removeprefix("data/"): record["test"] for key, record in reader.records("data/")}
+    positions: dict[str, list[int]] = {}
+    for position, (experiment, _, _) in enumerate(wanted):
+        positions.setdefault(experiment.fit_key, []).append(position)
+    states: dict[int, State] = {}
+    for key, record in reader.records("item/"):
+        for position in positions.get(key.removeprefix("item/"), ()):
+            values = _told_by_item(record, tests, *wanted[position])
+            if values is not None:
+                states[position] = State(DONE, metrics=values, known=True)
+    return [states.get(position) or look_up(reader.get, *one) for position, one in enumerate(wanted)]
+
+
+def _told_by_item(
+    record: Record, tests: Mapping[str, Sequence[str]], experiment: Experiment, columns: Columns, list_length: int
+) -> dict[str, float] | None:
+    """Return the wanted metrics when an item's own record has all of them, of what they would be made of today."""
+    if record["status"] != DONE or record.get("predicted") != experiment.predicted(list_length):
+        return None
+    test = tests.get(experiment.dataset.key)
+    if test is None or record["test"] != test[experiment.fold]:
+        return None
+    values = {}
+    for metric, label in columns:
+        one = record["metrics"].get(label)
+        if one is None or one.get("metric") != metric.canonical_identity(label):
+            return None
+        values[label] = one["value"]
+    return values
 
 
 def is_begun(get: Get, experiment: Experiment, list_length: int) -> bool:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -163,19 +164,23 @@ def collect(given: argparse.Namespace) -> int:
     return 0
 
 
+def add_parser(commands: Any, name: str, run: Callable[[argparse.Namespace], int]) -> Any:
+    """Declare a command that looks into a store to argparse, and return its parser."""
+    described = (run.__doc__ or "").splitlines()[0]
+    parser = commands.add_parser(name, help=described, description=described)
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--store",
+        metavar="DIR",
+        default=os.environ.get("OMNIREC_CHECKPOINT_DIR") or "checkpoints",
+        help="the checkpoint directory (default: OMNIREC_CHECKPOINT_DIR, or checkpoints)",
+    )
+    return parser
+
+
 def add_parsers(commands: Any) -> None:
     """Declare the commands to argparse."""
-    parsers = {}
-    for name, run in _COMMANDS.items():
-        described = (run.__doc__ or "").splitlines()[0]
-        parsers[name] = commands.add_parser(name, help=described, description=described)
-        parsers[name].set_defaults(run=run)
-        parsers[name].add_argument(
-            "--store",
-            metavar="DIR",
-            default=os.environ.get("OMNIREC_CHECKPOINT_DIR") or "checkpoints",
-            help="the checkpoint directory (default: OMNIREC_CHECKPOINT_DIR, or checkpoints)",
-        )
+    parsers = {name: add_parser(commands, name, run) for name, run in _COMMANDS.items()}
     item = "its name as in the table, or the beginning of its key"
     parsers["status"].add_argument("--all", action="store_true", help="also list what is done, and workers that ended")
     parsers["why"].add_argument("item", metavar="ITEM", help=f"{item}, or a pytest node id")

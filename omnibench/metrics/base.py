@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omnibench.errors import EvaluationError
+from omnibench.keys import canonical
 
 Values = npt.NDArray[np.float64]
 
@@ -91,6 +92,14 @@ class Metric:
         changed = copy.copy(self)
         changed.convention = convention
         return changed
+
+    def canonical_identity(self, label: str) -> str:
+        """Return the canonical text of ``identity``, made once per column."""
+        made: dict[str, str] = self.__dict__.setdefault("_identities", {})
+        kind = f"{self.convention}/{label}"  # a copy under another convention shares what was made
+        if kind not in made:
+            made[kind] = canonical(self.identity(label))
+        return made[kind]
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(self.labels)})"

@@ -22,6 +22,7 @@ from omnibench import (
     R2,
     RMSE,
     AveragePopularity,
+    Comparison,
     Coordinator,
     CorePruning,
     Evaluator,
@@ -45,6 +46,7 @@ from omnibench import (
     PredictTime,
     RandomCrossValidation,
     RandomHoldout,
+    Ranking,
     RawData,
     Recall,
     RecallCapped,
@@ -56,14 +58,23 @@ from omnibench import (
     Serendipity,
     ShannonEntropy,
     SplitData,
+    Standing,
     Subsample,
     UserCoverage,
     UserCrossValidation,
     UserHoldout,
+    against_best,
     benchmark,
+    compare,
+    compare_configurations,
+    compare_with_best,
+    friedman,
     from_file,
     from_frame,
+    holm,
     load_dataset,
+    open_store,
+    rank_configurations,
     run_omnirec,
     set_random_state,
 )
@@ -177,3 +188,13 @@ except OmnibenchError as error:
     print(error)
 assert_type(evaluator.to_frame(), pd.DataFrame)
 assert_type(evaluator.get_tables(), list[Table])
+
+assert_type(compare([0.1, 0.2], [0.2, 0.4], "wilcoxon", alternative="less", null=-0.01), Comparison)
+assert_type(
+    against_best({"A": [0.1, 0.2], "B": [0.2, 0.3]}, higher_is_better=False, alpha=0.1).not_worse, tuple[str, ...]
+)
+assert_type(friedman([[0.1, 0.2], [0.2, 0.3]]), Ranking)
+assert_type(holm([0.01, 0.2]).tolist(), Any)
+assert_type(compare_configurations("checkpoints", "RecPack.EASE", "RecBole.BPR", "NDCG@10").p, float | None)
+assert_type(compare_with_best(open_store(), "MovieLens100K", "NDCG@10"), Standing)
+assert_type(rank_configurations(Path("checkpoints"), "RMSE").ranking, Ranking)

@@ -1,0 +1,256 @@
+"""``omnibench compare``: whether configurations differ by more than chance."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from omnibench.commands.store import add_parser
+from omnibench.errors import StatisticsError
+from omnibench.statistics.best import Standing
+from omnibench.statistics.configurations import (
+    DatasetRanking,
+    compare_configurations,
+    compare_with_best,
+    configurations,
+    find,
+    measured,
+    rank_configurations,
+)
+from omnibench.statistics.holm import holm
+from omnibench.statistics.measured import Measured, higher_is_better
+from omnibench.statistics.paired import TESTS, Comparison, check_alpha
+
+_SMALLEST_P = 1e-4
+_DIRECTIONS = {None: None, "higher": True, "lower": False}
+
+
+def compare(given: argparse.Namespace) -> int:
+    """Say whether two configurations differ by more than chance, or all of them from the best of their dataset."""
+    if len(given.configurations) not in (0, 2):
+        raise StatisticsError(
+            f"{given.configurations[0]!r} alone cannot be compared; name two configurations, or none for all of them."
+        )
+    check_alpha(given.alpha)
+    known = measured(given.store)
+    datasets = known.datasets if given.dataset is None else [find(given.dataset, known.datasets, "dataset")]
+    if not datasets:
+        raise StatisticsError(f"no item in {given.store!r} is done, so there is nothing to compare.")
+    told = _two(known, datasets, given) if given.configurations else _all(known, datasets, given)
+    print(json.dumps(_plain(told["json"]), indent=1) if given.json else "\n".join(told["lines"]))  # noqa: T201
+    return 0
+
+
+def _labels(known: Measured, dataset: str, given: argparse.Namespace) -> list[str]:
+    return given.metric or known.labels(dataset)
+
+
+def _two(known: Measured, datasets: Sequence[str], given: argparse.Namespace) -> dict[str, Any]:
+    names = configurations(known, datasets)
+    first, second = (find(name, names, "configuration") for name in given.configurations)
+    both = [place for place in datasets if {first, second} <= configurations(known, [place])]
+    if not both:
+        raise StatisticsError(f"{first} and {second} were measured on no dataset that both have.")
+    found = {
+        (place, label): compare_configurations(
+            known, first, second, label, dataset=place, test=given.test, alpha=given.alpha
+        )
+        for place in both
+        for label in _labels(known, place, given)
+        if given.metric or {first, second} <= known.means(place, label).keys()
+    }
+    tested = {key: one.p for key, one in found.items() if one.p is not None}
+    adjusted = dict(zip(tested, holm(list(tested.values())).tolist(), strict=True))
+    lines = [f"{first} minus {second}"]
+    for place in both:
+        rows = [["", "first", "second", *_heads(given.alpha)]]
+        for (where, label), one in found.items():
+            if where == place:
+                verdict = _verdict(
+                    one,
+                    adjusted.get((where, label)),
+                    given.alpha,
+                    higher=higher_is_better(label, _DIRECTIONS[given.better]),
+                )
+                rows.append(
+                    [label, f"{one.first:.4f}", *_cells(one.second, one, adjusted.get((where, label)), verdict)]
+                )
+        lines += ["", f"{place}: {_pairs(one for (where, _), one in found.items() if where == place)}", *_aligned(rows)]
+    return {
+        "lines": [*lines, "", _legend(given.test, len(tested), "these")],
+        "json": [
+            {"dataset": place, "metric": label, "first": first, "second": second}
+            | {"means": [one.first, one.second]}
+            | {name: value for name, value in asdict(one).items() if name not in ("first", "second")}
+            | {"p_holm": adjusted.get((place, label))}
+            for (place, label), one in found.items()
+        ],
+    }
+
+
+def _all(known: Measured, datasets: Sequence[str], given: argparse.Namespace) -> dict[str, Any]:
+    lines: list[str] = []
+    plain: list[dict[str, Any]] = []
+    for place in datasets:
+        for label in _labels(known, place, given):
+            found = compare_with_best(
+                known, place, label, test=given.test, alpha=given.alpha, higher=_DIRECTIONS[given.better]
+            )
+            lines += [*_standing_lines(known.means(place, label), place, label, found, given), ""]
+            plain.append({"dataset": place, "metric": label, **_standing_plain(known.means(place, label), found)})
+    lines.append(_legend(given.test, None, "the"))
+    rankings: list[dict[str, Any]] = []
+    if len(datasets) > 1:
+        for label in dict.fromkeys(label for place in datasets for label in _labels(known, place, given)):
+            try:
+                ranking = rank_configurations(known, label, alpha=given.alpha, higher=_DIRECTIONS[given.better])
+            except StatisticsError as error:
+                lines += ["", f"{label} over datasets: {error}"]
+                continue
+            lines += ["", *_ranking_lines(label, ranking, given.alpha)]
+            rankings.append({"metric": label, **_ranking_plain(ranking)})
+    return {"lines": lines, "json": {"standings": plain, "rankings": rankings}}
+
+
+def _standing_lines(
+    means: dict[str, float], place: str, label: str, found: Standing, given: argparse.Namespace
+) -> list[str]:
+    higher = higher_is_better(label, _DIRECTIONS[given.better])
+    rows = [
+        ["", "mean", *_heads(given.alpha)],
+        [found.best, f"{means[found.best]:.4f}", "", "", "", "", "", "the best"],
+    ]
+    for name in sorted(found.comparisons, key=means.__getitem__, reverse=higher):
+        one = found.comparisons[name]
+        verdict = "not significantly worse" if name in found.not_worse else one.reason or "worse"
+        rows.append([name, *_cells(means[name], one, found.adjusted[name], verdict)])
+    pairs = _pairs(found.comparisons.values()) if found.comparisons else "nothing to compare with"
+    return [f"{place}, {label}: {pairs}", *_aligned(rows)]
+
+
+def _standing_plain(means: dict[str, float], found: Standing) -> dict[str, Any]:
+    return {
+        "best": found.best,
+        "not_worse": list(found.not_worse),
+        "undecided": list(found.undecided),
+        "means": means,
+        "comparisons": {
+            name: asdict(one) | {"p_holm": found.adjusted[name]} for name, one in found.comparisons.items()
+        },
+    }
+
+
+def _ranking_lines(label: str, found: DatasetRanking, alpha: float) -> list[str]:
+    ranking = found.ranking
+    said = (
+        ranking.reason
+        if ranking.p is None
+        else f"Friedman's chi-square {ranking.statistic:.2f}, Iman and Davenport's F {ranking.f:.2f}, p {_p(ranking.p)}"
+    )
+    order = sorted(range(len(found.configurations)), key=lambda position: ranking.ranks[position])
+    rows = [[f"{ranking.ranks[position]:.2f}", found.configurations[position]] for position in order]
+    critical = f"critical difference {ranking.critical_difference:.2f} (Nemenyi, {alpha:g})"
+    groups = [
+        f"  not significantly different: {', '.join(found.configurations[position] for position in group)}"
+        for group in (ranking.groups if ranking.p is not None else ())
+    ]
+    head = f"{label}: average ranks over {ranking.datasets} datasets; {said}; {critical}"
+    return [head, *(f"  {rank:>6}  {name}" for rank, name in rows), *groups]
+
+
+def _ranking_plain(found: DatasetRanking) -> dict[str, Any]:
+    ranking = found.ranking
+    return {
+        "datasets": list(found.datasets),
+        "ranks": dict(zip(found.configurations, ranking.ranks.tolist(), strict=True)),
+        "statistic": ranking.statistic,
+        "f": ranking.f,
+        "p": ranking.p,
+        "critical_difference": ranking.critical_difference,
+        "groups": [[found.configurations[position] for position in group] for group in ranking.groups],
+        "reason": ranking.reason,
+    }
+
+
+def _heads(alpha: float) -> list[str]:
+    return ["difference", f"{100 * (1 - alpha):.4g} % interval", "d_z", "p", "p (Holm)", ""]
+
+
+def _cells(value: float, one: Comparison, adjusted: float | None, verdict: str) -> list[str]:
+    interval = "-" if one.interval is None else f"{one.interval[0]:+.4f} to {one.interval[1]:+.4f}"
+    size = "-" if one.effect_size is None else f"{one.effect_size:+.2f}"
+    return [f"{value:.4f}", f"{one.difference:+.4f}", interval, size, _p(one.p), _p(adjusted), verdict]
+
+
+def _verdict(one: Comparison, adjusted: float | None, alpha: float, *, higher: bool) -> str:
+    if adjusted is None:
+        return one.reason
+    if adjusted > alpha:
+        return "no significant difference"
+    return "the first is better" if (one.difference > 0) == higher else "the second is better"
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return "-"
+    return f"<{_SMALLEST_P:.4f}" if p < _SMALLEST_P else f"{p:.4f}"
+
+
+def _pairs(found: Any) -> str:
+    corrected = " (t corrected for overlapping training sets)"
+    said = (f"{one.pairs} {one.units}{corrected * (one.units == 'folds' and one.test == 't')}" for one in found)
+    return "paired over " + ", ".join(dict.fromkeys(said))
+
+
+def _legend(test: str, comparisons: int | None, which: str) -> str:
+    over = f"over {which} {comparisons} comparisons" if comparisons is not None else "over the comparisons of a metric"
+    named = {"t": "t", "randomisation": "randomisation", "wilcoxon": "Wilcoxon"}[test]
+    return f"Paired {named} test; p (Holm) is corrected {over}; intervals and d_z (Cohen's) are of single comparisons."
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns as wide as they need to be: the first and the last to the left, numbers to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    last = len(widths) - 1
+    return [
+        "  "
+        + "  ".join(
+            cell.ljust(width) if place in (0, last) else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can say: an infinite effect size is none."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def add_parsers(commands: Any) -> None:
+    """Declare the command to argparse."""
+    parser = add_parser(commands, "compare", compare)
+    parser.add_argument(
+        "configurations",
+        metavar="CONFIGURATION",
+        nargs="*",
+        help="two configurations as tables name them, or as much of their names as is clear (default: all)",
+    )
+    parser.add_argument(
+        "--metric", action="append", metavar="LABEL", help="e.g. NDCG@10; may be repeated (default: all)"
+    )
+    parser.add_argument("--dataset", metavar="NAME", help="its name, or as much of it as is clear (default: all)")
+    parser.add_argument("--test", choices=TESTS, default="t", help="the paired test (default: t)")
+    parser.add_argument("--alpha", type=float, default=0.05, help="the level (default: 0.05)")
+    parser.add_argument(
+        "--better", choices=["higher", "lower"], help="which values are better (known of omnibench's own metrics)"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")

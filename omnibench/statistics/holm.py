@@ -1,0 +1,36 @@
+"""Holm's correction of p for several comparisons."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from omnibench.errors import StatisticsError
+
+
+def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return p adjusted for several comparisons: reject those up to alpha, and a false rejection is as rare as alpha.
+
+    Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979; adjusted
+    as in Wright, "Adjusted p-values for simultaneous inference", Biometrics 48, 1992.
+
+    Args:
+        p_values: One per comparison, shape (m,).
+
+    Returns:
+        The adjusted ones in the same order, at most 1, shape (m,).
+
+    Raises:
+        StatisticsError: Something is no probability.
+    """
+    given = np.asarray(p_values, dtype=np.float64)
+    if given.ndim != 1:
+        raise StatisticsError(f"the p values have the shape {given.shape}; give one per comparison, shape (m,).")
+    wrong = np.flatnonzero(~((given >= 0) & (given <= 1)))
+    if len(wrong):
+        raise StatisticsError(f"p value number {wrong[0]} is {given[wrong[0]]}; probabilities are from 0 to 1.")
+    order = np.argsort(given, kind="stable")
+    adjusted = np.empty_like(given)
+    steps = given[order] * np.arange(len(given), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
