@@ -252,7 +252,7 @@ class Attempt:
         assert keys is not None and data is not None, "they were published just now"  # noqa: PT018 - both for one reason
         known = {label: get(f"eval/{key}") for label, key in keys.items()}
         missing = [(metric, label) for metric, label in self.columns if label in keys and known[label] is None]
-        names = {label: self.experiment.recorded_label(metric, label) for metric, label in self.columns}
+        names = {label: self.experiment.qualified(metric, label) for metric, label in self.columns}
         values = {label: record["value"] for label, record in known.items() if record is not None}
         with self._timed("Eval") as meter, self.store.temporary() as scratch:
             records: dict[str, Record] = {}
@@ -282,7 +282,7 @@ class Attempt:
             }
             self.store.commit(self.lease, records)
         defined |= costs(get, self.experiment, self.columns, self.list_length)
-        ordered = {label: float(defined[label]) for _, label in self.columns if label in defined}
+        ordered = {names[label]: float(defined[label]) for _, label in self.columns if label in defined}
         self.bench.worker.completed()
         return ordered
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from omnibench.candidates import UNSEEN, Candidates
 from omnibench.errors import EvaluationError, nearest
 from omnibench.experiment import DEFAULT_LIST_LENGTH, Experiment
-from omnibench.metrics.base import DEFAULT_CONVENTION, Metric, split_label
+from omnibench.metrics.base import DEFAULT_CONVENTION, Metric, plain_label, split_label
 from omnibench.metrics.own import CalculatedMetric, HitMetric
 from omnibench.metrics.ranking import AUC, RankingMetric
 
@@ -39,8 +40,11 @@ class Result:
     fit_key: str = ""
 
     def __getitem__(self, label: str) -> float:
-        """Return a metric's value, e.g. ``result["NDCG@10"]``."""
+        """Return a metric's value, e.g. ``result["NDCG@10"]``, whatever its convention and candidates."""
         if label not in self.metrics:
+            named = [one for one in self.metrics if plain_label(one) == label]
+            if len(named) == 1:
+                return self.metrics[named[0]]
             raise KeyError(f"there is no {label!r}{nearest(label, self.metrics)}; there are {', '.join(self.metrics)}")
         return self.metrics[label]
 
@@ -129,13 +133,13 @@ class Evaluator:
 
     @property
     def labels(self) -> list[str]:
-        """The wanted columns by name, e.g. ``["NDCG@10", "NDCG@20", "HR@10"]``."""
-        return [label for _, label in self.columns]
+        """The wanted columns as results call them, e.g. ``["NDCG@10", "NDCG@20", "HR@10"]``."""
+        return [metric.qualified(label, self.candidates.note) for metric, label in self.columns]
 
     @cached_property
     def lower_is_better(self) -> list[str]:
         """The columns where the smallest value is the best."""
-        return [label for metric, label in self.columns if not metric.higher_is_better]
+        return self._those(lambda metric: not metric.higher_is_better)
 
     @cached_property
     def list_length(self) -> int:
@@ -146,7 +150,10 @@ class Evaluator:
     @cached_property
     def costs(self) -> list[str]:
         """The columns that say what an item cost; no comparison of algorithms is about them."""
-        return [label for metric, label in self.columns if metric.kind == "cost"]
+        return self._those(lambda metric: metric.kind == "cost")
+
+    def _those(self, wanted: Callable[[Metric], bool]) -> list[str]:
+        return [label for (metric, _), label in zip(self.columns, self.labels, strict=True) if wanted(metric)]
 
     def add(self, result: Result) -> None:
         """Take in a result; one of the same item replaces it."""

@@ -11,7 +11,7 @@ from omnibench.candidates import UNSEEN, Candidates
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
 from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
-from omnibench.metrics.base import DEFAULT_CONVENTION, Metric, split_label
+from omnibench.metrics.base import Metric
 from omnibench.plan import Configuration, ExperimentPlan
 
 DEFAULT_LIST_LENGTH = 20
@@ -84,16 +84,9 @@ class Experiment:
     def _length(self, list_length: int) -> str:
         return str(list_length) if self.dataset.feedback == "implicit" else "null"
 
-    def recorded_label(self, metric: Metric, label: str) -> str:
-        """Return what records call a column: its label, with the convention and candidates that are not the default.
-
-        A store may hold the same metric several times; ``NDCG@10`` may also be there as ``NDCG[lenskit]@10``.
-        """
-        candidates = self.candidates.note if self.dataset.feedback == "implicit" else ""
-        notes = [metric.convention if metric.convention != DEFAULT_CONVENTION else "", candidates]
-        name, k = split_label(label)
-        told = ", ".join(filter(None, notes))
-        return f"{name}[{told}]" + ("" if k is None else f"@{k}") if told else label
+    def qualified(self, metric: Metric, label: str) -> str:
+        """Return what results and records call a column of this experiment; see ``Metric.qualified``."""
+        return metric.qualified(label, self.candidates.note)
 
     @property
     def dataset_name(self) -> str:

@@ -26,7 +26,7 @@ class State:
     Attributes:
         status: ``done`` when every wanted metric is recorded, ``failed`` when its last attempt failed, else
             ``pending``.
-        metrics: The wanted values by label, when done.
+        metrics: The wanted values by qualified label, when done.
         error: ``{phase, message, details}`` of the last attempt, when failed.
         deaths: How often in a row its process died.
         known: Whether the item has a record of its own.
@@ -54,7 +54,8 @@ def look_up(get: Get, experiment: Experiment, columns: Columns, list_length: int
         if all(record is not None for record in records.values()):
             values = {label: record["value"] for label, record in records.items() if record}
             values |= costs(get, experiment, columns, list_length)
-            ordered = {label: values[label] for _, label in columns if values.get(label) is not None}
+            named = [(experiment.qualified(metric, label), values.get(label)) for metric, label in columns]
+            ordered = {name: value for name, value in named if value is not None}
             return State(DONE, metrics=ordered, known=True)
     item = get(f"item/{experiment.fit_key}")
     if item is not None and item["status"] == FAILED:
@@ -107,10 +108,11 @@ def _told_by_item(
     metrics, _ = _DECODER.raw_decode(text, begin + len(_METRICS) - 1)
     values = {}
     for metric, label in columns:
-        one = metrics.get(label)
+        name = experiment.qualified(metric, label)
+        one = metrics.get(name)
         if one is None or one.get("metric") != metric.canonical_identity(label):
             return None
-        values[label] = one["value"]
+        values[name] = one["value"]
     return values
 
 

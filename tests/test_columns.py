@@ -27,6 +27,7 @@ from omnibench import (
     open_store,
     run_omnirec,
 )
+from omnibench.evaluation import Result
 from omnibench.store.per_user import read_per_user
 
 rng = np.random.default_rng(3)
@@ -36,11 +37,11 @@ FRAME = pd.DataFrame(
 DATA = from_frame(FRAME, "tiny").pipe(MakeImplicit(3), UserHoldout(0.1, 0.3))
 
 
-def run(root: Path, *metrics: Any, **options: Any) -> dict[str, float]:
+def run(root: Path, *metrics: Any, **options: Any) -> Result:
     plan = ExperimentPlan()
     plan.add_algorithm(Newest)
     (result,) = run_omnirec(DATA, plan, Evaluator(*metrics, **options), root).results
-    return result.metrics
+    return result
 
 
 def records(root: Path, prefix: str) -> list[dict[str, Any]]:
@@ -90,7 +91,7 @@ def test_costs_are_read_and_nothing_is_computed(root: Path) -> None:
     """Added to a finished item they are there at once; they are what the phases recorded."""
     before = computed(root)
     found = run(root, NDCG(5), FitTime(), PredictTime(), PeakMemory())
-    assert list(found) == ["NDCG@5", "FitTime", "PredictTime", "PeakMemory"]
+    assert list(found.metrics) == ["NDCG@5", "FitTime", "PredictTime", "PeakMemory"]
     (fit,), (predict,) = records(root, "fit/"), records(root, "predict/")
     assert found["FitTime"] == fit["seconds"]
     assert found["PredictTime"] == predict["seconds"]
@@ -100,7 +101,7 @@ def test_costs_are_read_and_nothing_is_computed(root: Path) -> None:
 
 def test_costs_are_there_when_something_is_computed(root: Path) -> None:
     """Beside a metric that is new, in the order of the columns."""
-    assert list(run(root, FitTime(), HR(7), NDCG(5))) == ["FitTime", "HR@7", "NDCG@5"]
+    assert list(run(root, FitTime(), HR(7), NDCG(5)).metrics) == ["FitTime", "HR@7", "NDCG@5"]
 
 
 def test_given_candidates_are_ranked_alone(root: Path) -> None:
@@ -123,9 +124,11 @@ def test_given_candidates_are_ranked_alone(root: Path) -> None:
 
 
 def test_another_convention_stands_beside_the_default(root: Path) -> None:
-    """In the evaluator under its own name, in the store with the convention's; neither replaces the other."""
+    """Under a name with the convention's, in results and in the store; neither replaces the other."""
     plain = run(root, NDCG(5))["NDCG@5"]
-    theirs = run(root, NDCG(5), convention="lenskit")["NDCG@5"]
+    result = run(root, NDCG(5), convention="lenskit")
+    theirs = result["NDCG@5"]
+    assert result.metrics == run(root, NDCG(5), convention="lenskit").metrics == {"NDCG[lenskit]@5": theirs}
     found = open_store(root).results().set_index("metric")["value"]
     assert (found["NDCG@5"], found["NDCG[lenskit]@5"]) == (plain, theirs)
     assert plain != theirs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from omnibench import HR, MAE, NDCG, RMSE, Evaluator
+from omnibench import HR, MAE, NDCG, RMSE, Evaluator, FitTime, Gini, SampledNegatives
 from omnibench.errors import EvaluationError
 from omnibench.evaluation import Result
 
@@ -68,3 +68,19 @@ def test_without_results_frame_and_tables_are_empty() -> None:
     """Nothing computed is no error."""
     assert Evaluator(NDCG(10)).to_frame().empty
     assert Evaluator(NDCG(10)).get_tables() == []
+
+
+def test_columns_under_a_convention_are_called_after_it() -> None:
+    """In every list of columns alike; a result finds them by their plain name as long as that is clear."""
+    with pytest.warns(UserWarning, match="inconsistent"):
+        policy = SampledNegatives(10, seed=1)
+    evaluator = Evaluator(NDCG(10), Gini(5), FitTime(), convention="lenskit", candidates=policy)
+    note = "[lenskit, 10 negatives, seed 1]"
+    assert evaluator.labels == [f"NDCG{note}@10", f"Gini{note}@5", "FitTime"]
+    assert evaluator.lower_is_better == [f"Gini{note}@5", "FitTime"]
+    assert evaluator.costs == ["FitTime"]
+    assert Evaluator(RMSE(), convention="lenskit", candidates=policy).labels == ["RMSE[lenskit]"]
+    both = Result("D-1", "A-1", "A", None, {"NDCG[lenskit]@10": 0.5, "NDCG[trec]@10": 0.25, "HR[trec]@10": 1.0})
+    assert both["HR@10"] == both["HR[trec]@10"] == 1.0
+    with pytest.raises(KeyError, match="there is no 'NDCG@10'"):
+        both["NDCG@10"]

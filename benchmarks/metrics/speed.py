@@ -109,8 +109,8 @@ def ours(case: Case, metrics: Sequence[RankingMetric] = METRICS, train: Case | N
     training = None
     if train is not None:
         none = np.zeros(0, dtype=np.int32)
-        pairs = (train.user, train.item, none, none)
-        training = Training(lambda: pairs, USERS, ITEMS, lambda: range(ITEMS))
+        pairs, empty = (train.user, train.item), (none, none)
+        training = Training(lambda: (pairs, [pairs, empty]), USERS, ITEMS, lambda: range(ITEMS))
     hits = mark_hits(truth, np.arange(USERS, dtype=np.int32), case.lists, training)
     columns = [(metric, k) for metric in metrics for k in KS]
     per_user = np.full((len(columns), len(truth.users)), np.nan)

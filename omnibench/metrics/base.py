@@ -24,6 +24,12 @@ def split_label(label: str) -> tuple[str, int | None]:
     return name, int(k) if k else None
 
 
+def plain_label(label: str) -> str:
+    """Return a column's label without convention and candidates: ``NDCG@10`` of ``NDCG[lenskit]@10``."""
+    name, at, k = label.partition("@")
+    return name.partition("[")[0] + at + k
+
+
 class Metric:
     """A metric. Its name, version, parameters and convention are part of an evaluation's key.
 
@@ -68,6 +74,23 @@ class Metric:
         parameters = self.parameters if k is None else {"k": k, **self.parameters}
         other = [] if self.convention == DEFAULT_CONVENTION else [self.convention]
         return [self.name, parameters, self.version, *other]
+
+    def qualified(self, label: str, candidates: str) -> str:
+        """Return what results and records call a column: its label, with what is not the default.
+
+        A store or a table may hold the same metric several times, e.g. ``NDCG@10`` and ``NDCG[lenskit]@10``.
+
+        Args:
+            label: The label.
+            candidates: What is said of the candidates that were ranked, nothing of the default.
+        """
+        notes = [self.convention] if self.convention != DEFAULT_CONVENTION else []
+        if candidates and self.kind in ("ranking", "calculated"):
+            notes.append(candidates)
+        if not notes:
+            return label
+        name, at, k = label.partition("@")
+        return f"{name}[{', '.join(notes)}]{at}{k}"
 
     def under(self, convention: str) -> Self:
         """Return this metric as another package computes it.

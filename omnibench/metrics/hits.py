@@ -154,18 +154,9 @@ class Hits:
     @cached_property
     def n_candidates(self) -> npt.NDArray[np.int64]:
         """Number of each user's candidates: unseen items known in training, and relevant items; shape (n,)."""
-        known, seen = self.known, self.known.seen
-        base = self.users.astype(np.int64) * self.truth.n_items
-        # Items known in training come first in the order of popularity.
-        bounds = np.searchsorted(seen, [base, base + known.n_candidates])
-        wanted = np.repeat(base, self.relevant) + known.popularity_rank[self.truth.item]
-        place = np.searchsorted(seen, wanted)
-        is_seen = np.zeros(len(wanted), dtype=bool)
-        inside = place < len(seen)
-        is_seen[inside] = seen[place[inside]] == wanted[inside]
-        extra = np.add.reduceat(is_seen | ~known.is_candidate[self.truth.item], self.truth.starts[:-1], dtype=np.int64)
-        found: npt.NDArray[np.int64] = known.n_candidates - (bounds[1] - bounds[0]) + extra
-        return found
+        unknown = ~self.known.is_candidate[self.truth.item]
+        unseen: npt.NDArray[np.int64] = self.known.n_unseen[self.users]
+        return unseen + np.add.reduceat(unknown, self.truth.starts[:-1], dtype=np.int64)
 
     def blocks(self) -> Iterator[tuple[slice, Hits]]:
         """Return the hits of as many users at a time as stay in the cache, with their places in ``users``."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 import omnibench.metrics
 from omnibench.errors import StatisticsError, StoreError, nearest
-from omnibench.metrics.base import split_label
+from omnibench.metrics.base import plain_label, split_label
 from omnibench.runners.guest import data
 from omnibench.statistics.paired import Values
 from omnibench.store.per_user import read_per_user
@@ -52,7 +52,8 @@ def higher_is_better(label: str, given: bool | None = None) -> bool:
     """
     if given is not None:
         return given
-    metric = getattr(omnibench.metrics, split_label(label)[0], None)
+    name = split_label(plain_label(label))[0].partition("(")[0]
+    metric = getattr(omnibench.metrics, name, None)
     if metric is None:
         raise StatisticsError(
             f"{label!r} is no metric of omnibench's own, so whether more of it is better has to be said: "

@@ -40,17 +40,21 @@ pairs = st.sets(st.tuples(st.integers(0, 5), st.integers(0, ITEMS - 1)), max_siz
 lists = st.dictionaries(st.integers(0, 5), st.lists(st.integers(0, ITEMS - 1), unique=True, max_size=ITEMS))
 
 
-def hits_of(test: Pairs, recommended: dict[int, list[int]], train: Pairs, n_items: int = ITEMS) -> Hits:
-    """Mark hits with what is known from training; item ids are codes."""
+def hits_of(test: Pairs, recommended: dict[int, list[int]], train: Pairs, history: Pairs | None = None) -> Hits:
+    """Mark hits with what is known from training, which is the users' history by default; item ids are codes."""
+    n_items = ITEMS
     ordered = sorted(test)
     user, item = (np.array([pair[at] for pair in ordered], dtype=np.int32) for at in (0, 1))
     truth = Truth.of(user, item, n_items)
     length = max([1, *map(len, recommended.values())])
     padded = [items + [-1] * (length - len(items)) for _, items in sorted(recommended.items())]
-    before = [np.array([pair[at] for pair in sorted(train)], dtype=np.int32) for at in (0, 1)]
-    none = np.zeros(0, dtype=np.int32)
+
+    def columns(part: Pairs) -> tuple[Any, Any]:
+        return tuple(np.array([pair[at] for pair in sorted(part)], dtype=np.int32) for at in (0, 1))  # type: ignore[return-value]
+
+    before, seen = columns(train), columns(train if history is None else history)
     n_users = 1 + max(user for user, _ in [*test, *train, (0, 0)])
-    training = Training(lambda: (before[0], before[1], none, none), n_users, n_items, lambda: range(n_items))
+    training = Training(lambda: (before, [seen, columns(set())]), n_users, n_items, lambda: range(n_items))
     items = np.array(padded, dtype=np.int32).reshape(len(recommended), length)
     return mark_hits(truth, np.array(sorted(recommended), dtype=np.int32), items, training)
 
@@ -82,6 +86,15 @@ def test_average_popularity_is_that_of_a_published_example(k: int, published: li
     recommended = {1: [1, 2], 2: [3, 1, 2], 3: [3, 2]}
     values, _ = measured(AveragePopularity(k), hits_of({(1, 0), (2, 0), (3, 0)}, recommended, train))
     assert values.tolist() == pytest.approx(published)
+
+
+def test_users_unknown_in_training_have_seen_their_history() -> None:
+    """Strangers with a given history: what is popular comes from training, what is out of question from the history."""
+    train, history = {(0, 1), (0, 2), (1, 1), (0, 3)}, {(4, 1)}
+    hits = hits_of({(4, 2), (4, 3)}, {4: [3, 2]}, train, history)
+    assert measured(Serendipity(1), hits)[0].tolist() == [1.0]  # popularity would recommend 2
+    assert measured(Novelty(1), hits)[0].tolist() == [1.0]  # one of two users in training has it
+    assert hits.n_candidates.tolist() == [2]
 
 
 def test_users_without_a_list_have_no_popularity_or_novelty() -> None:
@@ -116,6 +129,8 @@ def test_coverage_entropy_and_gini_are_those_of_the_counts(recommended: dict[int
 @given(pairs.filter(bool), lists, pairs.filter(bool), st.integers(1, ITEMS))
 def test_auc_is_what_scikit_learn_says(test: Pairs, recommended: dict[int, list[int]], train: Pairs, k: int) -> None:
     """Of all candidates scored by rank, those beyond k tied; users without a negative candidate do not count."""
+    test = test - train or {(0, ITEMS - 1)} - train or {(1, ITEMS - 1)}
+    train = train - test or {(2, 0)}
     known = {item for _, item in train}
     cut = {
         user: [item for item in items if item in known and (user, item) not in train]

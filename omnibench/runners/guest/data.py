@@ -104,9 +104,10 @@ class Fold:
         """The first row of each user in a part, and the number of rows behind."""
         return np.searchsorted(part.user, np.arange(self.n_users + 1, dtype=np.int32)).astype(np.int64, copy=False)
 
-    def interactions_before(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """Return user and item codes of training, then of validation."""
-        return self.train.user, self.train.item, self.validation.user, self.validation.item
+    def interactions_before(self) -> tuple[tuple[Ints, Ints], list[tuple[Ints, Ints]]]:
+        """Return user and item codes of training, and of the parts that hold what users have seen."""
+        seen = [(part.user, part.item) for part in (self.history, self.validation)]
+        return (self.train.user, self.train.item), seen
 
     @cached_property
     def candidates(self) -> npt.NDArray[np.bool_]:
