@@ -71,7 +71,7 @@ def test_equal_sums_count_whatever_their_last_bits() -> None:
 
 def test_every_pattern_of_signs_is_drawn() -> None:
     """Powers of two have a sum of their own for each pattern; all come, equally often."""
-    powers = 2.0 ** np.arange(10)
+    powers = np.array([2.0**n for n in range(10)])
     sums, counts = np.unique(_random_sums(powers, 100_000, seed=1), return_counts=True)
     assert sums.tolist() == np.unique(_all_sums(powers)).tolist()
     assert scipy.stats.chisquare(counts).pvalue > 0.001
