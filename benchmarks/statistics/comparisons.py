@@ -1,4 +1,4 @@
-"""What comparisons cost beside scipy's, in CPU time: ``python benchmarks/statistics/speed.py``, half a minute.
+"""What comparisons cost beside scipy's, in CPU time: ``python benchmarks/statistics/comparisons.py``, half a minute.
 
 The best of several runs, side by side in one process; only the ratios mean something on another machine.
 """
