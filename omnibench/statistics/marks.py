@@ -7,8 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from omnibench.evaluation import Result
-from omnibench.statistics.best import standing
-from omnibench.statistics.configurations import compare_pairs
+from omnibench.statistics.configurations import standing_of
 from omnibench.statistics.measured import Measured
 from omnibench.store.records import read_all
 
@@ -47,13 +46,8 @@ def not_worse(
         higher = label not in lower_is_better
         means = {name: statistics.fmean(one) for name, one in rows.items()}
         best = (max if higher else min)(means, key=means.__getitem__)
-        others = {
-            name: compare_pairs(measured.paired(dataset, label, name, best), "t", alpha)
-            for name in rows
-            if name != best and measured.in_common(dataset, label, name, best)
-        }
-        decided = standing(best, others, higher_is_better=higher, alpha=alpha)
-        if len(decided.undecided) < len(others):
+        decided = standing_of(measured, dataset, label, means, best, test="t", alpha=alpha, higher=higher)
+        if len(decided.undecided) < len(decided.comparisons):
             found[dataset, label] = decided.not_worse
     return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import omnibench.metrics
 from omnibench import compare_configurations, compare_with_best, holm, rank_configurations
 from omnibench.cli import main
 from omnibench.commands.compare import _plain
@@ -108,6 +109,17 @@ def test_one_direction_may_be_said(compare: Command, pair: tuple[str, str]) -> N
     told = json.loads(compare("--metric", "NDCG@10", "--dataset", "crossed", "--better", "lower", "--json"))
     assert told["standings"][0]["best"] == pair[1]
     assert "the second is better" in compare(*pair, "--metric", "NDCG@10", "--dataset", "crossed", "--better", "lower")
+
+
+def test_a_metric_of_unknown_direction_is_told_apart_all_the_same(
+    compare: Command, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two configurations differ or not; which is the best, somebody has to say."""
+    monkeypatch.delattr(omnibench.metrics, "NDCG")
+    asked = ("--metric", "NDCG@10", "--dataset", "crossed")
+    assert compare(*pair, *asked).splitlines()[4].endswith("  different")
+    assert "NDCG@10: omnibench does not know whether more of it is better; say --better." in compare(*asked)
+    assert "the best" in compare(*asked, "--better", "higher")
 
 
 def test_json_has_no_infinity() -> None:
