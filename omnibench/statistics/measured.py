@@ -94,8 +94,11 @@ def read_per_user(record: Record, root: Path, test_users: Callable[[], Users]) -
         return None
     _check_file(artifact, root, record["item"])
     mapped = artifact["size"] > _SMALL  # mapping a file costs more than reading a small one
-    rows = np.load(root / artifact["path"], mmap_mode="r" if mapped else None, allow_pickle=False)
-    users, values = test_users(), np.asarray(rows[record["row"]], dtype=np.float64)
+    try:
+        rows = np.load(root / artifact["path"], mmap_mode="r" if mapped else None, allow_pickle=False)
+        users, values = test_users(), np.asarray(rows[record["row"]], dtype=np.float64)
+    except (OSError, ValueError, LookupError) as error:  # the file is sound, so another omnibench has written it
+        raise StatisticsError(f"{artifact['path']} is no file of values per user that is known ({error}).") from error
     defined = np.isfinite(values)
     return PerUser(users, values) if defined.all() else PerUser(users[defined], values[defined])
 
