@@ -220,9 +220,10 @@ def test_only_defined_values_are_read(tmp_path: Path) -> None:
     assert reading.read_per_user({"item": "D/A", "value": 0.5}, tmp_path, lambda: users) is None
     (tmp_path / "per_user.parquet").write_bytes(b"PAR1")
     other = describe(tmp_path / "per_user.parquet", tmp_path, sha256_of(tmp_path / "per_user.parquet"))
-    for record in ({"item": "D/A", "per_user": other, "row": 0}, {"item": "D/A", "per_user": artifact}):
+    unknown: list[dict[str, Any]] = [{"per_user": other, "row": 0}, {"per_user": artifact}]
+    for record in unknown:
         with pytest.raises(StatisticsError, match=r"per_user\.\w+ is no file of values per user that is known"):
-            reading.read_per_user(record, tmp_path, lambda: users)
+            reading.read_per_user({"item": "D/A", **record}, tmp_path, lambda: users)
 
 
 def test_a_damaged_file_is_no_number(own: Path) -> None:
