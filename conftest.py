@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
+COMPANIONS = ("randomly", "timeout", "rerunfailures", "pytest_cov")
+"""Plugins that people use beside omnibench; only tests/plugin/test_companions.py lets them into its inner runs."""
+
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave the ground truth to those who name it: it takes minutes."""
@@ -32,6 +35,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     ours = ("OMNIREC_", "PYTEST_ADDOPTS", "PYTEST_XDIST_")
     for name in [name for name in os.environ if name.startswith(ours)]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in COMPANIONS))
     made.bench()
     return made
 

@@ -1,6 +1,9 @@
 # What omnibench offers, for type checkers; __init__.py imports it when it is used.
 
+from omnibench.candidates import GivenCandidates as GivenCandidates
+from omnibench.candidates import SampledNegatives as SampledNegatives
 from omnibench.coordinator import Coordinator as Coordinator
+from omnibench.data.apply import Apply as Apply
 from omnibench.data.dataset import FoldedData as FoldedData
 from omnibench.data.dataset import Pipe as Pipe
 from omnibench.data.dataset import RawData as RawData
@@ -8,7 +11,10 @@ from omnibench.data.dataset import RecSysDataSet as RecSysDataSet
 from omnibench.data.dataset import SplitData as SplitData
 from omnibench.data.preprocess import CorePruning as CorePruning
 from omnibench.data.preprocess import MakeImplicit as MakeImplicit
+from omnibench.data.preprocess import RatingFilter as RatingFilter
 from omnibench.data.preprocess import Subsample as Subsample
+from omnibench.data.preprocess import TimeFilter as TimeFilter
+from omnibench.data.repeats import Deduplicate as Deduplicate
 from omnibench.data.sources import from_file as from_file
 from omnibench.data.sources import from_frame as from_frame
 from omnibench.data.sources import load_dataset as load_dataset
@@ -17,17 +23,39 @@ from omnibench.data.split import RandomCrossValidation as RandomCrossValidation
 from omnibench.data.split import RandomHoldout as RandomHoldout
 from omnibench.data.split import UserCrossValidation as UserCrossValidation
 from omnibench.data.split import UserHoldout as UserHoldout
+from omnibench.data.strong import StrongGeneralization as StrongGeneralization
+from omnibench.data.temporal import LeaveLastOut as LeaveLastOut
+from omnibench.data.temporal import LeaveNOut as LeaveNOut
+from omnibench.data.temporal import TimeBasedHoldout as TimeBasedHoldout
+from omnibench.data.temporal import UserTimeBasedHoldout as UserTimeBasedHoldout
 from omnibench.errors import OmnibenchError as OmnibenchError
 from omnibench.evaluation import Evaluator as Evaluator
+from omnibench.metrics import AUC as AUC
+from omnibench.metrics import F1 as F1
 from omnibench.metrics import HR as HR
 from omnibench.metrics import MAE as MAE
 from omnibench.metrics import MAP as MAP
 from omnibench.metrics import MRR as MRR
 from omnibench.metrics import NDCG as NDCG
+from omnibench.metrics import R2 as R2
 from omnibench.metrics import RMSE as RMSE
+from omnibench.metrics import AveragePopularity as AveragePopularity
+from omnibench.metrics import FitTime as FitTime
+from omnibench.metrics import Gini as Gini
+from omnibench.metrics import HitMetric as HitMetric
+from omnibench.metrics import IntraListDiversity as IntraListDiversity
+from omnibench.metrics import ItemCoverage as ItemCoverage
+from omnibench.metrics import Novelty as Novelty
+from omnibench.metrics import PeakMemory as PeakMemory
+from omnibench.metrics import PopularityStratifiedRecall as PopularityStratifiedRecall
 from omnibench.metrics import Precision as Precision
+from omnibench.metrics import PredictTime as PredictTime
 from omnibench.metrics import Recall as Recall
 from omnibench.metrics import RecallCapped as RecallCapped
+from omnibench.metrics import RPrecision as RPrecision
+from omnibench.metrics import Serendipity as Serendipity
+from omnibench.metrics import ShannonEntropy as ShannonEntropy
+from omnibench.metrics import UserCoverage as UserCoverage
 from omnibench.outcome import ItemsFailedError as ItemsFailedError
 from omnibench.plan import ExperimentPlan as ExperimentPlan
 from omnibench.plan import Grid as Grid
@@ -42,15 +70,15 @@ from omnibench.run import run_omnirec as run_omnirec
 from omnibench.runners.registry import RunnerInfo as RunnerInfo
 from omnibench.runners.registry import register_runner as register_runner
 from omnibench.seed import set_random_state as set_random_state
-from omnibench.statistics import Comparison as Comparison
-from omnibench.statistics import Ranking as Ranking
-from omnibench.statistics import Standing as Standing
-from omnibench.statistics import against_best as against_best
-from omnibench.statistics import compare as compare
-from omnibench.statistics import friedman as friedman
-from omnibench.statistics import holm as holm
+from omnibench.statistics.best import Standing as Standing
+from omnibench.statistics.best import against_best as against_best
 from omnibench.statistics.configurations import compare_configurations as compare_configurations
 from omnibench.statistics.configurations import compare_with_best as compare_with_best
 from omnibench.statistics.configurations import rank_configurations as rank_configurations
+from omnibench.statistics.holm import holm as holm
+from omnibench.statistics.paired import Comparison as Comparison
+from omnibench.statistics.paired import compare as compare
+from omnibench.statistics.ranks import Ranking as Ranking
+from omnibench.statistics.ranks import friedman as friedman
 
 __version__: str

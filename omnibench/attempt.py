@@ -12,25 +12,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omnibench import phases
+from omnibench import judging, phases
 from omnibench.errors import GuestError, OmnibenchError, PhaseError, StoreError
 from omnibench.experiment import Experiment
 from omnibench.keys import digest
 from omnibench.phases import Asking
 from omnibench.policy import Policy
 from omnibench.prepared import PreparedDatasets
+from omnibench.runners.gateway import Guest
 from omnibench.runners.guest.base import Meter
-from omnibench.runners.guest.data import save_array
 from omnibench.runners.pool import GuestPool
+from omnibench.runners.registry import RunnerInfo
 from omnibench.runs import item_labels, labels
 from omnibench.stopping import Stopping
 from omnibench.store import CheckpointStore
 from omnibench.store.artifacts import Artifact
 from omnibench.store.leases import Lease
+from omnibench.store.per_user import write_per_user
 from omnibench.store.records import timestamp
 from omnibench.store.sealing import Record
 from omnibench.store.workers import Worker
-from omnibench.survey import DONE, FAILED, INTERRUPTED, Columns, eval_keys
+from omnibench.survey import DONE, FAILED, INTERRUPTED, Columns, costs, eval_keys
 
 _NOT_ITS_FAULT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 """What an operating system says when it has no room or a broken disk: no failure of the algorithm that met it."""
@@ -84,7 +86,7 @@ class Attempt:
         self.lease = lease
         self.seconds: dict[str, float] = {}
         self._phase = "Prepare"
-        self._asking = Asking(bench.policy.track, bench.policy.timeout, bench.stopping.expired)
+        self._asking = Asking(bench.policy.track, bench.policy.timeout, bench.stopping.expired, bench.worker.progress)
 
     def run(self) -> dict[str, float]:
         """Go through the phases and return the wanted metrics.
@@ -97,7 +99,7 @@ class Attempt:
         self._log(logging.INFO, "begins")
         try:
             self.bench.worker.at(self.experiment.name, "Prepare")
-            self._dataset = self.bench.datasets.get(self.experiment.dataset)
+            self._dataset = self._prepared()
             with self.bench.stopping.phases(self.experiment.name):
                 self._claim()
                 metrics = self._evaluate(self._predictions())
@@ -114,13 +116,32 @@ class Attempt:
         except BaseException as error:
             if not isinstance(error, Exception):  # the guest is in the middle of something
                 self._log(logging.WARNING, f"was interrupted in {self._phase} ({type(error).__name__}: {error})")
-                self.bench.guests.discard(self.experiment.configuration.runner)
+                self.bench.guests.discard(*self._guest)
                 self._record_end(INTERRUPTED, None)
             raise
         else:
             return metrics
         finally:
             self.bench.worker.at(None)
+
+    def _prepared(self) -> Path:
+        """Return the prepared dataset; while it is being prepared, the guest starts."""
+        fit_is_recorded = self.store.records.get(f"fit/{self.experiment.fit_key}") is not None
+        if not fit_is_recorded and not self.bench.datasets.ready(self.experiment.dataset):
+            self.bench.guests.warm(*self._guest)
+        return self.bench.datasets.get(self.experiment.dataset)
+
+    @property
+    def _guest(self) -> tuple[RunnerInfo, str]:
+        return self.experiment.configuration.runner, self.experiment.device
+
+    def _ready_guest(self, phase: str) -> Guest:
+        """Return the item's guest, and say so while it starts."""
+        if not self.bench.guests.is_alive(*self._guest):
+            self.bench.worker.at(self.experiment.name, f"starting {self._guest[0].name} for {phase}")
+        guest = self.bench.guests.get(*self._guest)
+        self.bench.worker.at(self.experiment.name, phase)
+        return guest
 
     def note_death(self, message: str) -> None:
         """Record that the process of an earlier attempt died."""
@@ -150,9 +171,8 @@ class Attempt:
         try:
             yield meter
         except GuestError as error:
-            runner = self.experiment.configuration.runner
-            if not self.bench.guests.is_alive(runner):
-                self.bench.guests.discard(runner)
+            if not self.bench.guests.is_alive(*self._guest):
+                self.bench.guests.discard(*self._guest)
             if error.errno in _NOT_ITS_FAULT:
                 raise OSError(error.errno, f"{phase}: {error}") from error
             raise PhaseError(phase, str(error), error.details, died=error.died) from error
@@ -184,7 +204,7 @@ class Attempt:
         if found is not None:
             return found[1]
         with self._timed("Fit"), self.store.temporary() as scratch:
-            guest = self.bench.guests.get(self.experiment.configuration.runner)
+            guest = self._ready_guest("Fit")
             answer = phases.fit(guest, self.experiment, self._dataset, scratch, self._asking)
             model = self.store.publish(scratch / answer["file"], self._directory / answer["file"])
             facts = {name: answer[name] for name in (*_MEASURES, "effective", "version")}
@@ -205,7 +225,7 @@ class Attempt:
             return found[0]["predictions"], found[1]
         model = self._model()
         with self._timed("Predict"), self.store.temporary() as scratch:
-            guest = self.bench.guests.get(self.experiment.configuration.runner)
+            guest = self._ready_guest("Predict")
             partial = scratch / "predictions.npy"
             answer = phases.predict(
                 guest, self.experiment, self._dataset, model, self.list_length, partial, self._asking
@@ -214,8 +234,11 @@ class Attempt:
                 self._export_predictions(partial, scratch)
             predictions = self.store.publish(partial, self._directory / f"predictions-{name[:8]}.npy")
             facts = {fact: answer[fact] for fact in (*_MEASURES, "rows")}
-            record = {**self._labels("Predict"), **facts, "predictions": predictions}
-            self.store.commit(self.lease, {key: record})
+            records = {key: {**self._labels("Predict"), **facts, "predictions": predictions}}
+            before = self._before()
+            if before.get("predicted"):  # its metrics are of other predictions
+                records[f"item/{self.experiment.fit_key}"] = {**before, "predicted": None}
+            self.store.commit(self.lease, records)
         return predictions, self.store.root / predictions["path"]
 
     def _export_predictions(self, predictions: Path, scratch: Path) -> None:
@@ -225,28 +248,41 @@ class Attempt:
     def _evaluate(self, predictions: tuple[Artifact, Path]) -> dict[str, float]:
         get = self.store.records.get
         keys = eval_keys(get, self.experiment, self.columns, self.list_length)
-        assert keys is not None, "predictions were published just now"
+        data = get(f"data/{self.experiment.dataset.key}")
+        assert keys is not None and data is not None, "they were published just now"  # noqa: PT018 - both for one reason
         known = {label: get(f"eval/{key}") for label, key in keys.items()}
-        missing = [(metric, label) for metric, label in self.columns if known[label] is None]
-        values = {label: float(record["value"]) for label, record in known.items() if record is not None}
+        missing = [(metric, label) for metric, label in self.columns if label in keys and known[label] is None]
+        names = {label: self.experiment.recorded_label(metric, label) for metric, label in self.columns}
+        values = {label: record["value"] for label, record in known.items() if record is not None}
         with self._timed("Eval") as meter, self.store.temporary() as scratch:
             records: dict[str, Record] = {}
             if missing:
-                found = phases.evaluate(self._dataset, self.experiment.fold, predictions[1], missing)
-                save_array(scratch / "per_user.npy", found.per_user)
+                found = judging.evaluate(self._dataset, self.experiment.fold, predictions[1], missing)
+                file = scratch / "per_user.parquet"
+                facts = judging.facts(found, missing, write_per_user(file, found.users, found.columns(missing)))
                 # Named after all that is in it: the files of other evaluations stay what their records say.
                 batch = digest(sorted(keys[label] for _, label in missing))[:8]
-                per_user = self.store.publish(scratch / "per_user.npy", self._directory / f"per_user-{batch}.npy")
+                per_user = self.store.publish(file, self._directory / f"per_user-{batch}.parquet")
                 cost = {**meter.read(), "batch": per_user["path"]}
-                for row, (_, label) in enumerate(missing):
-                    fact = {"value": found.values[label], "users": len(found.users), "per_user": per_user, "row": row}
-                    records[f"eval/{keys[label]}"] = {**self._labels("Eval"), "label": label, **fact, **cost}
-                values.update(found.values)
-            ordered = {label: values[label] for _, label in self.columns}
-            records[f"item/{self.experiment.fit_key}"] = self._item(
-                DONE, "Done", {label: {"value": value, "key": keys[label]} for label, value in ordered.items()}, None
-            )
+                for label, fact in facts.items():
+                    told = {"label": names[label], "per_user": per_user, **fact, **cost}
+                    records[f"eval/{keys[label]}"] = {**self._labels("Eval"), **told}
+                    values[label] = fact["value"]
+            defined = {label: values[label] for label in keys if values[label] is not None}
+            metrics = {
+                names[label]: {"value": defined[label], "key": keys[label], "metric": metric.canonical_identity(label)}
+                for metric, label in self.columns
+                if label in defined
+            }
+            records[f"item/{self.experiment.fit_key}"] = {
+                **self._item(DONE, "Done", metrics, None),
+                # What the metrics were made of, once more, so that one look at this record is enough.
+                "predicted": self.experiment.predicted(self.list_length),
+                "test": data["test"][self.experiment.fold],
+            }
             self.store.commit(self.lease, records)
+        defined |= costs(get, self.experiment, self.columns, self.list_length)
+        ordered = {label: float(defined[label]) for _, label in self.columns if label in defined}
         self.bench.worker.completed()
         return ordered
 

@@ -17,11 +17,12 @@ from omnibench.errors import DataError, OmnibenchError, PhaseError, StoreError
 from omnibench.evaluation import Evaluator, Result
 from omnibench.experiment import Experiment, experiments
 from omnibench.outcome import CACHED, SKIPPED, ItemsFailedError, Outcome
-from omnibench.plan import ExperimentPlan
+from omnibench.plan import Configuration, ExperimentPlan
 from omnibench.policy import Policy
 from omnibench.prepared import PreparedDatasets
 from omnibench.runners.gateway import GUEST_MARK
-from omnibench.runners.pool import Environments, GuestPool, available_cores
+from omnibench.runners.machine import available_cores, dealt_gpu, device_class
+from omnibench.runners.pool import Environments, GuestPool
 from omnibench.runs import new_run_id, opening_records, require, throwaway
 from omnibench.seed import get_random_state
 from omnibench.stopping import Stopping
@@ -31,7 +32,7 @@ from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import Lease, Workspace
 from omnibench.store.records import timestamp
 from omnibench.store.workers import Worker
-from omnibench.survey import DONE, FAILED, Columns, State, count, is_begun, look_up
+from omnibench.survey import DONE, FAILED, Columns, State, count, is_begun, look_up, look_up_all
 
 
 def _tell(line: str) -> None:
@@ -92,7 +93,8 @@ class Coordinator:
             self.store.close()
             raise
         self.worker = Worker(self.store, self.run_id, worker)
-        self.guests = GuestPool(self.environments, scratch, threads or available_cores(), self._log, notify)
+        cores = threads or available_cores()
+        self.guests = GuestPool(self.environments, scratch, cores, self._log, notify, dealt_gpu(worker))
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
         self._finalizer = weakref.finalize(self, _end, self.guests, self.worker, self.store, self._throwaway)
 
@@ -135,7 +137,10 @@ class Coordinator:
             StoreError: The store cannot be written.
         """
         place = directory or Path.cwd()
-        self.store.register(opening_records(self.run_id, items, states, self.policy, place))
+        try:
+            self.store.register(opening_records(self.run_id, items, states, self.policy, place))
+        except OSError as error:
+            raise self._out_of_use(error) from error
         self._run_noted = True
         self.worker.log.add(logging.INFO, "omnibench", f"run {self.run_id}: {count(states)}")
 
@@ -160,19 +165,24 @@ class Coordinator:
             evaluator.metrics,
             versions=self.environments.version,
             seed=get_random_state(),
+            device=self._device_of,
             salt=self.policy.salt,
+            candidates=evaluator.candidates,
         )
         with self._stopping:
             return self._run(items, evaluator)
 
+    def _device_of(self, configuration: Configuration) -> str:
+        return device_class(self.policy.device) if configuration.uses_gpu else "cpu"
+
     def _run(self, items: Sequence[Experiment], evaluator: Evaluator) -> Evaluator:
-        snapshot = self.store.snapshot()
         if self.policy.resume == "require":
+            snapshot = self.store.snapshot()
             require(is_begun(snapshot.get, item, evaluator.list_length) for item in items)
         if self.policy.resume == "fresh":
             self.reset(items, keep=True)
-            snapshot = self.store.snapshot()
-        states = [look_up(snapshot.get, item, evaluator.columns, evaluator.list_length) for item in items]
+        wanted = [(item, evaluator.columns, evaluator.list_length) for item in items]
+        states = self.store.read(lambda reader: look_up_all(reader, wanted))
         self._notify(f"{count(states)} ({self.store.root})")
         pending = [item for item, state in zip(items, states, strict=True) if state.status != DONE]
         if pending:
@@ -222,10 +232,13 @@ class Coordinator:
         try:
             return self._recorded(experiment, columns, list_length) or self._attempt(experiment, columns, list_length)
         except OSError as error:
-            raise StoreError(
-                f"the checkpoints in {self.store.root} cannot be used ({error}). What was recorded is safe; make room "
-                "or make it writable, and run again."
-            ) from error
+            raise self._out_of_use(error) from error
+
+    def _out_of_use(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"the checkpoints in {self.store.root} cannot be used ({error}). What was recorded is safe; make room or make "
+            "it writable, and run again."
+        )
 
     def _attempt(self, experiment: Experiment, columns: Columns, list_length: int) -> Outcome:
         with self._lease(experiment) as lease:
@@ -308,7 +321,7 @@ class Coordinator:
         try:
             done = reset(self.store, chosen, what, keep=keep)
         except OSError as error:
-            raise StoreError(f"the checkpoints in {self.store.root} cannot be used ({error}).") from error
+            raise self._out_of_use(error) from error
         if done.busy:
             named = ", ".join(chosen[key].name for key in done.busy[:3])
             more = f" and {len(done.busy) - 3} more" if len(done.busy) > 3 else ""  # noqa: PLR2004 - a few

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from omnibench.candidates import UNSEEN, Candidates
 from omnibench.errors import EvaluationError, nearest
 from omnibench.experiment import DEFAULT_LIST_LENGTH, Experiment
-from omnibench.metrics.base import Metric, split_label
-from omnibench.metrics.ranking import RankingMetric
+from omnibench.metrics.base import DEFAULT_CONVENTION, Metric, split_label
+from omnibench.metrics.own import CalculatedMetric, HitMetric
+from omnibench.metrics.ranking import AUC, RankingMetric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +28,7 @@ class Result:
         configuration: The algorithm with its explicit hyperparameters, for people.
         fold: The fold's number, or None for a single split.
         metrics: Values by label.
+        fit_key: The item's key.
     """
 
     dataset: str
@@ -33,6 +36,7 @@ class Result:
     configuration: str
     fold: int | None
     metrics: dict[str, float] = field(default_factory=dict)
+    fit_key: str = ""
 
     def __getitem__(self, label: str) -> float:
         """Return a metric's value, e.g. ``result["NDCG@10"]``."""
@@ -49,26 +53,67 @@ class Result:
             str(experiment.configuration),
             None if experiment.dataset.folds is None else experiment.fold,
             metrics,
+            experiment.fit_key,
         )
+
+
+class Calculator(Protocol):
+    """A metric of the user's own; see ``metrics.own.CalculatedMetric``."""
+
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame, /) -> Any:
+        """Return a number, or a mapping from each k to one."""
+
+
+def _metric(given: Any, convention: str) -> Metric:
+    if isinstance(given, Metric):
+        exempt = given.kind in ("cost", "calculated") or isinstance(given, HitMetric)
+        return given if exempt else given.under(convention)
+    if callable(getattr(given, "calculate", None)) and not isinstance(given, type):
+        return CalculatedMetric(given)
+    hint = ""
+    if isinstance(given, type):
+        hint = f"; write {given.__name__}(...)"
+    elif callable(given):
+        hint = f"; write HitMetric({getattr(given, '__name__', '...')}) if it is a function of the hit matrix"
+    raise EvaluationError(f"{given!r} is no metric{hint}.")
 
 
 class Evaluator:
     """The wanted metrics, and the results that a run fills in.
 
     Args:
-        metrics: Such as ``NDCG([10, 20])`` and ``HR(10)``; the same column twice counts once.
+        metrics: Such as ``NDCG([10, 20])`` and ``HR(10)``; the same column twice counts once. An object of your own with
+            ``calculate(predictions, test)`` does as well; a function of the hit matrix becomes one with ``HitMetric``.
+        convention: Follow ``omnirec``, ``recbole``, ``lenskit`` or ``trec`` (trec_eval) where they compute a metric of
+            the same name otherwise; see ``docs/conventions.md``.
+        candidates: What is ranked for each user: ``unseen`` items by default, or ``GivenCandidates``, or
+            ``SampledNegatives``.
 
     Raises:
-        EvaluationError: Something given is no metric.
+        EvaluationError: Something given is no metric, the package of the convention does not have it, or two different
+            metrics would fill the same column.
     """
 
-    def __init__(self, *metrics: Metric) -> None:
-        given: tuple[Any, ...] = metrics
-        for metric in given:
-            if not isinstance(metric, Metric):
-                hint = f"; write {metric.__name__}(...)" if isinstance(metric, type) else ""
-                raise EvaluationError(f"{metric!r} is no metric{hint}.")
-        self.metrics = metrics
+    def __init__(
+        self, *metrics: Metric | Calculator, convention: str = DEFAULT_CONVENTION, candidates: Candidates = UNSEEN
+    ) -> None:
+        self.metrics = tuple(_metric(one, convention) for one in metrics)
+        self.convention = convention
+        if not isinstance(candidates, Candidates):
+            raise EvaluationError(
+                f"the candidates are {candidates!r}; give GivenCandidates(...) or SampledNegatives(...), or leave them out."
+            )
+        if candidates is not UNSEEN and any(isinstance(metric, AUC) for metric in self.metrics):
+            raise EvaluationError(
+                f"AUC counts all unseen items, but only {candidates!r} are ranked; leave out one of them."
+            )
+        self.candidates = candidates
+        filled: dict[str, Any] = {}
+        for metric in self.metrics:
+            for label in metric.labels:
+                identity = metric.identity(label)
+                if filled.setdefault(label, identity) != identity:
+                    raise EvaluationError(f"two different metrics are called {label}; give one of them another name.")
         self._results: dict[tuple[str, str, int | None], Result] = {}
 
     @property
@@ -95,7 +140,13 @@ class Evaluator:
     @cached_property
     def list_length(self) -> int:
         """How many recommendations per user are needed: 20, or the largest k."""
-        return max([DEFAULT_LIST_LENGTH, *(k for one in self.metrics if isinstance(one, RankingMetric) for k in one.k)])
+        lengths = (one.k for one in self.metrics if isinstance(one, RankingMetric | CalculatedMetric))
+        return max([DEFAULT_LIST_LENGTH, *(k for several in lengths for k in several)])
+
+    @cached_property
+    def costs(self) -> list[str]:
+        """The columns that say what an item cost; no comparison of algorithms is about them."""
+        return [label for metric, label in self.columns if metric.kind == "cost"]
 
     def add(self, result: Result) -> None:
         """Take in a result; one of the same item replaces it."""
@@ -136,6 +187,8 @@ class Evaluator:
         """
         from rich.console import Console
 
-        from omnibench.report.terminal import tables
+        from omnibench.report.layout import Layout, tables
+        from omnibench.report.terminal import rich_table
 
-        return tables(self.results, self.lower_is_better, width or Console().width)
+        layout = Layout(self.lower_is_better, width or Console().width)
+        return [rich_table(table) for table in tables(self.results, layout)]

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from omnibench.candidates import UNSEEN, Candidates
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
-from omnibench.keys import DISPLAY_DIGITS, canonical, digest, display
-from omnibench.metrics.base import Metric
-from omnibench.plan import Configuration, ExperimentPlan, configuration_key
+from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
+from omnibench.metrics.base import DEFAULT_CONVENTION, Metric, split_label
+from omnibench.plan import Configuration, ExperimentPlan
 
 DEFAULT_LIST_LENGTH = 20
 """Recommendations per user, unless a metric needs more."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Experiment:
-    """One dataset x configuration x fold.
+    """One dataset x configuration x fold. There may be 100,000 of them, so what several share is kept by what they share.
 
     Attributes:
         dataset: A dataset with a split.
@@ -30,7 +30,10 @@ class Experiment:
         seed: The seed of everything random in the framework.
         device: The device class, ``cpu`` or ``cuda``.
         salt: A text that goes into the key, to disown what was computed without it.
+        candidates: What is ranked for each user.
         digits: How many digits of the keys are shown.
+        configuration_key: Identifies the configuration, whatever the data.
+        fit_key: Identifies the fitted model, and the experiment as a whole.
     """
 
     dataset: RecSysDataSet
@@ -40,12 +43,17 @@ class Experiment:
     seed: int
     device: str = "cpu"
     salt: str = ""
+    candidates: Candidates = UNSEEN
     digits: int = DISPLAY_DIGITS
+    configuration_key: str = field(init=False)
+    fit_key: str = field(init=False)
 
-    @cached_property
-    def configuration_key(self) -> str:
-        """Identifies the configuration, whatever the data."""
-        return configuration_key(self.configuration, self.version, self.seed, self.device, self.salt)
+    def __post_init__(self) -> None:
+        keyed = self.configuration.keyed(self.version, self.seed, self.device, self.salt)
+        # The canonical text of `identity`, put together from texts that are made once.
+        text = f'["fit/1",{{"configuration":{keyed.text},"data":"{self.dataset.key}","fold":{self.fold}}}]'
+        object.__setattr__(self, "configuration_key", keyed.key)
+        object.__setattr__(self, "fit_key", sha256(text))
 
     @property
     def identity(self) -> list[Any]:
@@ -53,20 +61,39 @@ class Experiment:
         configuration = self.configuration.identity(self.version, self.seed, self.device, self.salt)
         return ["fit/1", {"data": self.dataset.key, "fold": self.fold, "configuration": configuration}]
 
-    @cached_property
+    @property
     def recorded_identity(self) -> Any:
         """The identity as JSON keeps it; written without blanks and with sorted names, its sha256 is the fit key."""
         return json.loads(canonical(self.identity))
 
-    @cached_property
-    def fit_key(self) -> str:
-        """Identifies the fitted model, and the experiment as a whole."""
-        return digest(self.identity)
-
     def predict_key(self, list_length: int) -> str:
         """Identifies the predictions."""
-        length = list_length if self.dataset.feedback == "implicit" else None
-        return digest(["predict/1", {"fit": self.fit_key, "length": length, "candidates": "unseen"}])
+        return sha256(
+            f'["predict/1",{{"candidates":{self._ranked},"fit":"{self.fit_key}","length":{self._length(list_length)}}}]'
+        )
+
+    def predicted(self, list_length: int) -> str:
+        """Return what the predictions depend on beside the model: the candidates and the lists' length."""
+        return f"[{self._ranked},{self._length(list_length)}]"
+
+    @property
+    def _ranked(self) -> str:
+        ranks = self.dataset.feedback == "implicit" and self.candidates is not UNSEEN
+        return canonical(self.candidates.identity) if ranks else '"unseen"'
+
+    def _length(self, list_length: int) -> str:
+        return str(list_length) if self.dataset.feedback == "implicit" else "null"
+
+    def recorded_label(self, metric: Metric, label: str) -> str:
+        """Return what records call a column: its label, with the convention and candidates that are not the default.
+
+        A store may hold the same metric several times; ``NDCG@10`` may also be there as ``NDCG[lenskit]@10``.
+        """
+        candidates = self.candidates.note if self.dataset.feedback == "implicit" else ""
+        notes = [metric.convention if metric.convention != DEFAULT_CONVENTION else "", candidates]
+        name, k = split_label(label)
+        told = ", ".join(filter(None, notes))
+        return f"{name}[{told}]" + ("" if k is None else f"@{k}") if told else label
 
     @property
     def dataset_name(self) -> str:
@@ -91,8 +118,8 @@ def eval_key(fit_key: str, predictions_sha256: str, test_digest: str, metric: Me
     The item is part of it although the numbers do not depend on it: two items with equal predictions would
     share a record, and resetting or exporting one of them would change the other.
     """
-    identity = {"fit": fit_key, "predictions": predictions_sha256, "test": test_digest}
-    return digest(["eval/1", {**identity, "metric": metric.identity(label)}])
+    of_what = f'"predictions":"{predictions_sha256}","test":"{test_digest}"'
+    return sha256(f'["eval/1",{{"fit":"{fit_key}","metric":{metric.canonical_identity(label)},{of_what}}}]')
 
 
 def experiments(
@@ -102,8 +129,9 @@ def experiments(
     *,
     versions: Any,
     seed: int,
-    device: str = "cpu",
+    device: Callable[[Configuration], str] = lambda _: "cpu",
     salt: str = "",
+    candidates: Candidates = UNSEEN,
 ) -> list[Experiment]:
     """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
 
@@ -113,8 +141,9 @@ def experiments(
         metrics: What is to be measured; only checked against the datasets here.
         versions: A function from a runner to its framework's version.
         seed: The seed of everything random in the frameworks.
-        device: The device class.
+        device: A function from a configuration to its device class.
         salt: A text that goes into every key.
+        candidates: What is ranked for each user.
 
     Raises:
         DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
@@ -137,11 +166,13 @@ def experiments(
             )
         for configuration in configurations:
             _check_feedback(dataset, configuration)
+            _check_history(dataset, configuration)
     found: dict[str, Experiment] = {}
     for dataset in listed:
         for configuration in configurations:
             for fold in range(dataset.folds or 1):
-                one = Experiment(dataset, configuration, fold, versions(configuration.runner), seed, device, salt)
+                version, where = versions(configuration.runner), device(configuration)
+                one = Experiment(dataset, configuration, fold, version, seed, where, salt, candidates)
                 found.setdefault(one.fit_key, one)
     return _with_clear_names(list(found.values()))
 
@@ -149,7 +180,7 @@ def experiments(
 def _with_clear_names(found: list[Experiment]) -> list[Experiment]:
     """Show more digits of the keys when the first eight are shared by two things of one name."""
     digits = DISPLAY_DIGITS
-    while len({one.name.casefold() for one in found}) < len(found):
+    while len({(one.dataset_name.casefold(), one.algorithm_name.casefold(), one.fold) for one in found}) < len(found):
         digits += 4
         found = [replace(one, digits=digits) for one in found]
     return found
@@ -162,6 +193,11 @@ def _check_dataset(dataset: RecSysDataSet, metrics: Sequence[Metric]) -> None:
         raise DataError(
             f"{dataset.name} is raw data without a split, so there is nothing to test on. End its recipe with a "
             "split, e.g. .pipe(UserHoldout(validation_size=0.1, test_size=0.2))."
+        )
+    if dataset.split.folds_in and dataset.feedback == "explicit":
+        raise DataError(
+            f"{dataset.name} has explicit ratings, but {type(dataset.split).__name__} judges rankings. Pipe "
+            "MakeImplicit(...) before it, or choose a split such as UserHoldout."
         )
     if not metrics:
         raise EvaluationError("the evaluator has no metric; give some, e.g. Evaluator(NDCG([10, 20]), HR(10)).")
@@ -176,6 +212,25 @@ def _check_dataset(dataset: RecSysDataSet, metrics: Sequence[Metric]) -> None:
                 f"{metric.name} judges predicted ratings, but {dataset.name} is implicit and has none. Leave out "
                 "MakeImplicit, or use ranking metrics such as NDCG."
             )
+
+
+def _check_history(dataset: RecSysDataSet, configuration: Configuration) -> None:
+    if dataset.split is None or not dataset.split.folds_in or configuration.offers_history:
+        return
+    why = (
+        "its recommend(users, k) takes no history"
+        if configuration.own
+        else "what it learns of users is bound to those in training"
+    )
+    instead = (
+        "Let recommend take history, a frame of what is known of the users"
+        if configuration.own
+        else "Choose one that recommends from a history, such as LensKit.EASEScorer or RecPack.ItemKNN"
+    )
+    raise PlanError(
+        f"{configuration.name} cannot recommend for users unknown in training ({why}), which is what "
+        f"{type(dataset.split).__name__} asks of it on {dataset.name}. {instead}, or a split such as UserHoldout."
+    )
 
 
 def _check_feedback(dataset: RecSysDataSet, configuration: Configuration) -> None:

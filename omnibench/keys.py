@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import hashlib
 import json
 import math
@@ -41,9 +42,15 @@ def canonical(value: Any) -> str:
 
 def digest(value: Any) -> str:
     """Return the sha256 of ``canonical(value)`` as 64 hex digits."""
-    return hashlib.sha256(canonical(value).encode("utf-8")).hexdigest()
+    return sha256(canonical(value))
 
 
+def sha256(text: str) -> str:
+    """Return the sha256 of a canonical text as 64 hex digits."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+@functools.lru_cache(maxsize=4096)
 def display(name: str, key: str, digits: int = DISPLAY_DIGITS) -> str:
     """Return the display name of a keyed thing, e.g. ``MovieLens100K-a3f8e2c1``.
 

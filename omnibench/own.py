@@ -6,13 +6,18 @@ import ast
 import hashlib
 import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omnibench.errors import PlanError
 
 SEED_NAMES = ("random_state", "seed")
 """A constructor that takes one of these, and is not given it, gets the run's seed."""
+
+HISTORY = "history"
+"""A ``recommend`` that takes this argument is given what is known of the users, who may be unknown in training."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class OwnAlgorithm:
         required: Those of them without a default.
         ranks: Whether it can recommend.
         rates: Whether it can predict ratings.
+        gpu: Whether it says (``uses_gpu = True``) that it computes on a GPU when it may.
+        folds_in: Whether it can recommend from a history, for users unknown in training.
     """
 
     module: str
@@ -39,6 +46,8 @@ class OwnAlgorithm:
     required: tuple[str, ...]
     ranks: bool
     rates: bool
+    gpu: bool = False
+    folds_in: bool = False
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -74,6 +83,8 @@ class OwnAlgorithm:
             required=_required(algorithm),
             ranks=ranks,
             rates=rates,
+            gpu=bool(getattr(algorithm, "uses_gpu", False)),
+            folds_in=ranks and HISTORY in (_named(getattr(algorithm, "recommend", None)) or ()),
         )
 
     @property
@@ -88,10 +99,10 @@ class OwnAlgorithm:
         }
 
 
-def code_of(algorithm: type) -> str:
-    """Identify a class's code: its ``version`` if it has one, else a digest of its source.
+def code_of(algorithm: type | Callable[..., Any]) -> str:
+    """Identify the code of a class or function: its ``version`` if it has one, else a digest of its source.
 
-    The source is the class's and that of everything at the top level of the same module that it uses, directly or
+    The source is its own and that of everything at the top level of the same module that it uses, directly or
     not: base classes, functions, constants. Comments and layout do not count; imported modules do not either.
 
     Raises:
@@ -109,7 +120,7 @@ def code_of(algorithm: type) -> str:
             raise OSError("it is not defined at the top level of its file")  # noqa: TRY301
     except (OSError, SyntaxError) as error:
         raise PlanError(
-            f"the source of {algorithm.__qualname__} cannot be read ({error}); give the class a `version` attribute "
+            f"the source of {algorithm.__qualname__} cannot be read ({error}); give it a `version` attribute "
             "so that its results can be told apart."
         ) from error
     used, open_names = [], [algorithm.__name__]
@@ -158,6 +169,13 @@ def _signature(algorithm: type) -> list[inspect.Parameter] | None:
 
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def _named(function: Any) -> list[str] | None:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # not written in Python
+        return None
 
 
 def _parameters(algorithm: type) -> tuple[str, ...] | None:

@@ -1,4 +1,4 @@
-"""Fit, Predict and Eval of one experiment: plain data and paths in, files and plain data out, no store."""
+"""Fit and Predict of one experiment: plain data and paths in, files and plain data out, no store."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from omnibench.candidates import UNSEEN
 from omnibench.data.prepare import read_ids
 from omnibench.errors import GuestError
 from omnibench.experiment import Experiment
-from omnibench.metrics.base import Metric, Values, split_label
-from omnibench.metrics.ranking import RankingMetric, mark_hits
-from omnibench.metrics.rating import RatingMetric, errors_of
 from omnibench.runners.gateway import Guest
+from omnibench.runners.guest.candidates import CandidateSets, candidate_sets
 from omnibench.runners.guest.data import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 
 JSON_ROWS = 1_000_000
@@ -32,11 +31,13 @@ class Asking:
         track: What they measure beside time; see ``policy.Policy``.
         timeout: Seconds after which a phase that still runs fails, or None.
         while_waiting: Called about once a second while a guest works; raising gives up.
+        on_progress: Called with what a framework reports of its progress.
     """
 
     track: Sequence[str] = ("rss",)
     timeout: float | None = None
     while_waiting: Callable[[], None] = lambda: None
+    on_progress: Callable[[dict[str, Any]], None] = lambda _: None
 
 
 def _ask(guest: Guest, experiment: Experiment, dataset: Path, asking: Asking, **request: Any) -> dict[str, Any]:
@@ -54,6 +55,7 @@ def _ask(guest: Guest, experiment: Experiment, dataset: Path, asking: Asking, **
             "track": list(asking.track),
             **request,
         },
+        on_progress=asking.on_progress,
         while_waiting=asking.while_waiting,
         timeout=asking.timeout,
     )
@@ -116,11 +118,14 @@ def predict(
     Raises:
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.
     """
-    request = {"op": "predict", "model": str(model), "k": list_length, "output": str(output)}
+    ids = (read_ids(dataset, "users"), read_ids(dataset, "items")) if experiment.candidates is not UNSEEN else ((), ())
+    candidates = experiment.candidates.described(output.parent, *ids)
+    request = {"op": "predict", "model": str(model), "k": list_length, "output": str(output), "candidates": candidates}
     answer = _ask(guest, experiment, dataset, asking, **request)
     fold = Fold(dataset, experiment.fold)
     rows = np.load(output, allow_pickle=False)
-    flaw = _rating_flaw(fold, rows) if fold.explicit else _list_flaw(fold, rows, list_length)
+    sets = candidate_sets(fold, candidates)
+    flaw = _rating_flaw(fold, rows) if fold.explicit else _list_flaw(fold, rows, list_length, sets)
     if flaw:
         raise GuestError(f"{experiment.configuration.name} broke the contract of predictions: {flaw}")
     return answer
@@ -137,10 +142,12 @@ def _rating_flaw(fold: Fold, rows: npt.NDArray[np.void]) -> str:
     return ""
 
 
-def _list_flaw(fold: Fold, rows: npt.NDArray[np.void], list_length: int) -> str:
+def _list_flaw(
+    fold: Fold, rows: npt.NDArray[np.void], list_length: int, candidates: CandidateSets | None = None
+) -> str:
     """Say what is wrong with recommendation lists, or return nothing."""
     if rows.dtype != recommendation_dtype(list_length) or not np.array_equal(rows["user"], fold.users):
-        return f"they are not lists of {list_length} items for the test users known in training"
+        return f"they are not lists of {list_length} items for the test users with a history"
     items, scores = rows["item"], rows["score"]
     filled = items != NO_ITEM
     if (filled[:, 1:] & ~filled[:, :-1]).any():
@@ -157,56 +164,16 @@ def _list_flaw(fold: Fold, rows: npt.NDArray[np.void], list_length: int) -> str:
     pairs = (rows["user"][:, None].astype(np.int64) * fold.n_items + items)[filled]
     if len(np.unique(pairs)) < len(pairs):
         return "a list has an item twice"
-    seen = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.train, fold.validation)]
+    seen = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.history, fold.validation)]
     if np.isin(pairs, np.concatenate(seen)).any():
-        return "a list has an item that the user has in training or validation"
+        where = "the given history" if fold.folds_in else "training"
+        return f"a list has an item that the user has in {where} or validation"
+    if candidates is not None and any(
+        not candidates.of(user)[listed[listed != NO_ITEM]].all()
+        for user, listed in zip(rows["user"].tolist(), items, strict=True)
+    ):
+        return "a list has an item that is no candidate of its user"
     return ""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What Eval found.
-
-    Attributes:
-        values: The metric over all test users (or pairs), by label.
-        users: Codes of the users with test items, ascending; shape (n,).
-        per_user: One row per label, in the order of ``values``; float64, shape (labels, n).
-    """
-
-    values: dict[str, float]
-    users: npt.NDArray[np.int32]
-    per_user: Values
-
-
-def evaluate(dataset: Path, fold_number: int, predictions: Path, wanted: Sequence[tuple[Metric, str]]) -> Evaluation:
-    """Compute metrics of predictions against the test part.
-
-    Args:
-        dataset: The prepared dataset.
-        fold_number: The fold.
-        predictions: A file that ``predict`` wrote.
-        wanted: Metrics and labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``.
-    """
-    fold = Fold(dataset, fold_number)
-    rows = np.load(predictions, allow_pickle=False, mmap_mode="r")
-    values: dict[str, float] = {}
-    per_user: list[Values] = []
-    if fold.explicit:
-        assert fold.test.rating is not None
-        errors = errors_of(fold.test.user, fold.test.rating, rows["rating"])
-        for metric, label in wanted:
-            assert isinstance(metric, RatingMetric)
-            per_user.append(metric.per_user(errors))
-            values[label] = metric.value(errors)
-        return Evaluation(values, errors.users, np.array(per_user))
-    hits = mark_hits(fold.test.user, fold.test.item, rows["user"], rows["item"], fold.n_items)
-    for metric, label in wanted:
-        assert isinstance(metric, RankingMetric)
-        _, k = split_label(label)
-        assert k is not None, "every ranking metric has a k"
-        per_user.append(metric.per_user(hits, k))
-        values[label] = float(per_user[-1].mean())
-    return Evaluation(values, hits.users, np.array(per_user))
 
 
 def export_predictions(dataset: Path, predictions: Path, directory: Path) -> Path:
@@ -215,20 +182,7 @@ def export_predictions(dataset: Path, predictions: Path, directory: Path) -> Pat
     The JSON has one list per column: user, item, score, rank (from 1) for recommendations; user, item,
     rating for rating predictions.
     """
-    rows = np.load(predictions, allow_pickle=False)
-    users = np.array([*read_ids(dataset, "users"), None], dtype=object)
-    items = np.array([*read_ids(dataset, "items"), None], dtype=object)
-    if "rating" in (rows.dtype.names or ()):
-        columns = {"user": users[rows["user"]], "item": items[rows["item"]], "rating": rows["rating"]}
-    else:
-        filled = rows["item"] != NO_ITEM
-        length = filled.shape[1]
-        columns = {
-            "user": users[np.repeat(rows["user"], length).reshape(filled.shape)[filled]],
-            "item": items[rows["item"][filled]],
-            "score": rows["score"][filled],
-            "rank": np.broadcast_to(np.arange(1, length + 1), filled.shape)[filled],
-        }
+    columns = decoded(dataset, np.load(predictions, allow_pickle=False))
     if len(columns["user"]) > JSON_ROWS:
         import pandas as pd
 
@@ -243,3 +197,22 @@ def export_predictions(dataset: Path, predictions: Path, directory: Path) -> Pat
         text = json.dumps({name: column.tolist() for name, column in columns.items()}, ensure_ascii=False, default=str)
         path.write_text(text, encoding="utf-8")
     return path
+
+
+def decoded(dataset: Path, rows: npt.NDArray[np.void]) -> dict[str, npt.NDArray[Any]]:
+    """Return predictions with the user's own ids, a column each.
+
+    These are user, item, score, rank (from 1) of recommendations, or user, item, rating of predicted ratings.
+    """
+    users = np.array([*read_ids(dataset, "users"), None], dtype=object)
+    items = np.array([*read_ids(dataset, "items"), None], dtype=object)
+    if "rating" in (rows.dtype.names or ()):
+        return {"user": users[rows["user"]], "item": items[rows["item"]], "rating": rows["rating"]}
+    filled = rows["item"] != NO_ITEM
+    length = filled.shape[1]
+    return {
+        "user": users[np.repeat(rows["user"], length).reshape(filled.shape)[filled]],
+        "item": items[rows["item"][filled]],
+        "score": rows["score"][filled],
+        "rank": np.broadcast_to(np.arange(1, length + 1), filled.shape)[filled],
+    }

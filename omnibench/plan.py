@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import enum
+import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from omnibench.errors import KeyValueError, PlanError, nearest
-from omnibench.keys import canonical, digest
+from omnibench.keys import canonical, sha256
 from omnibench.own import OwnAlgorithm
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
 
@@ -37,6 +38,13 @@ class Grid:
             raise PlanError(f"Grid got {values!r}; give a list of at least one value, e.g. Grid([20, 40]).")
         unique = {_canonical(value, "a value of a Grid"): copy.deepcopy(value) for value in values}
         object.__setattr__(self, "values", tuple(unique.values()))
+
+
+class Keyed(NamedTuple):
+    """A canonical text and the key that it makes."""
+
+    text: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,19 @@ class Configuration:
             },
         ]
 
+    @functools.cached_property
+    def _keyed(self) -> dict[tuple[str, int, str, str], Keyed]:
+        return {}
+
+    def keyed(self, version: str, seed: int, device: str, salt: str = "") -> Keyed:
+        """Return the canonical text of ``identity`` and its digest, made once."""
+        wanted = (version, seed, device, salt)
+        made = self._keyed.get(wanted)
+        if made is None:
+            text = canonical(self.identity(*wanted))
+            made = self._keyed[wanted] = Keyed(text, sha256(text))
+        return made
+
     @property
     def offers_ratings(self) -> bool:
         """Whether it can predict ratings."""
@@ -93,6 +114,18 @@ class Configuration:
     def offers_ranking(self) -> bool:
         """Whether it can recommend."""
         return self.own.ranks if self.own else bool(algorithm_info(self.runner, self.algorithm)["ranking"])
+
+    @functools.cached_property
+    def uses_gpu(self) -> bool:
+        """Whether it computes on a GPU when it may."""
+        return self.own.gpu if self.own else bool(algorithm_info(self.runner, self.algorithm).get("gpu"))
+
+    @property
+    def offers_history(self) -> bool:
+        """Whether it can recommend for users unknown in training, from a history that they are given."""
+        if self.own:
+            return self.own.folds_in
+        return bool(algorithm_info(self.runner, self.algorithm).get("history", False))
 
     def __str__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
@@ -263,11 +296,6 @@ def _canonical(value: Any, where: str) -> str:
         return canonical(value)
     except KeyValueError as error:
         raise PlanError(f"{where}: {error}") from error
-
-
-def configuration_key(configuration: Configuration, version: str, seed: int, device: str, salt: str = "") -> str:
-    """Return the key that names a configuration's directory."""
-    return digest(configuration.identity(version, seed, device, salt))
 
 
 class LensKit(StrEnum):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from omnibench.errors import OmnibenchError, nearest
+from omnibench.runners.machine import DEVICES
 
 RESUME = ("auto", "fresh", "require", "never")
 FAILED = ("retry", "skip", "replay")
@@ -35,6 +36,7 @@ class Policy:
             what Python allocates; this makes frameworks several times slower).
         grace: Seconds that a phase in progress gets to finish when the run is asked to stop.
         timeout: Seconds after which a phase that still runs fails, or None.
+        device: ``cpu``, ``cuda`` for the algorithms that can use a GPU, or ``auto``: ``cuda`` where there is one.
         allow_network_fs: Whether the store may lie on NFS, SMB and the like.
 
     Raises:
@@ -49,10 +51,11 @@ class Policy:
     track: tuple[str, ...] = field(default=("rss", "gpu"))
     grace: float = 10.0
     timeout: float | None = None
+    device: str = "auto"
     allow_network_fs: bool = False
 
     def __post_init__(self) -> None:
-        for name, choices in (("resume", RESUME), ("failed", FAILED), ("verify", VERIFY)):
+        for name, choices in (("resume", RESUME), ("failed", FAILED), ("verify", VERIFY), ("device", DEVICES)):
             _one_of(name, getattr(self, name), choices)
         for one in self.track:
             _one_of("track", one, TRACK)

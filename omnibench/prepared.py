@@ -24,6 +24,10 @@ class PreparedDatasets:
         self.store = store
         self._found: dict[str, Path | PhaseError] = {}
 
+    def ready(self, dataset: RecSysDataSet) -> bool:
+        """Whether this process knows where a dataset is."""
+        return dataset.key in self._found
+
     def get(self, dataset: RecSysDataSet) -> Path:
         """Return the directory of a dataset's arrays, preparing it when nobody has.
 

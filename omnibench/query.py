@@ -17,7 +17,7 @@ from omnibench.store import CheckpointStore
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
 from omnibench.store.logbook import NAME as LOGS
-from omnibench.store.records import read_all
+from omnibench.store.reading import read_all
 from omnibench.store.recovery import artifacts_of
 from omnibench.store.sealing import Record
 from omnibench.store.views import create_views
@@ -146,16 +146,24 @@ class Store:
         }
 
     def results(self) -> pd.DataFrame:
-        """Return one row per metric of each done item: item, dataset, algorithm, fold, metric, value."""
+        """Return one row per metric of each done item.
+
+        Columns: item, dataset, algorithm, fold, metric, value, and for means over users stderr (standard error), low and
+        high (bootstrap interval, 95 %); see ``docs/conventions.md``.
+        """
         import pandas as pd
 
-        rows = [
-            {**{name: record[name] for name in ("item", "dataset", "algorithm", "fold")}, "metric": label, **metric}
-            for key, record in self.records().items()
-            if key.startswith("item/") and record["status"] == DONE
-            for label, metric in record["metrics"].items()
-        ]
-        columns = ["item", "dataset", "algorithm", "fold", "metric", "value"]
+        records = self.records()
+        rows = []
+        for key, record in records.items():
+            if key.startswith("item/") and record["status"] == DONE:
+                named = {name: record[name] for name in ("item", "dataset", "algorithm", "fold")}
+                for label, metric in record["metrics"].items():
+                    spread = records.get(f"eval/{metric['key']}", {})
+                    low, high = spread.get("interval") or (None, None)
+                    told = {"stderr": spread.get("stderr"), "low": low, "high": high}
+                    rows.append({**named, "metric": label, "value": metric["value"], **told})
+        columns = ["item", "dataset", "algorithm", "fold", "metric", "value", "stderr", "low", "high"]
         return pd.DataFrame(rows, columns=columns).sort_values(["item", "metric"], ignore_index=True)
 
     def phases(self) -> pd.DataFrame:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from omnibench.experiment import Experiment, eval_key
 from omnibench.metrics.base import Metric
+from omnibench.metrics.cost import CostMetric
+from omnibench.store.reading import Reader
+from omnibench.store.sealing import Record
 
 Get = Callable[[str], dict[str, Any] | None]
 Columns = Sequence[tuple[Metric, str]]
@@ -16,7 +19,7 @@ Columns = Sequence[tuple[Metric, str]]
 DONE, FAILED, INTERRUPTED, PENDING = "done", "failed", "interrupted", "pending"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class State:
     """What is known of an item.
 
@@ -50,11 +53,58 @@ def look_up(get: Get, experiment: Experiment, columns: Columns, list_length: int
         records = {label: get(f"eval/{key}") for label, key in keys.items()}
         if all(record is not None for record in records.values()):
             values = {label: record["value"] for label, record in records.items() if record}
-            return State(DONE, metrics=values, known=True)
+            values |= costs(get, experiment, columns, list_length)
+            ordered = {label: values[label] for _, label in columns if values.get(label) is not None}
+            return State(DONE, metrics=ordered, known=True)
     item = get(f"item/{experiment.fit_key}")
     if item is not None and item["status"] == FAILED:
         return State(FAILED, error=item["error"], deaths=item.get("deaths", 0), known=True)
     return State(PENDING, known=item is not None)
+
+
+Wanted = tuple[Experiment, Columns, int]
+"""An item, the wanted metrics and labels, and the recommendations per user."""
+
+
+def look_up_all(reader: Reader, wanted: Sequence[Wanted]) -> list[State]:
+    """Return what the records say of many items: ``look_up`` of each, at a fraction of the cost.
+
+    An item's own record repeats its metrics with what their evaluations were made of, so one that is done needs no
+    other record. Neither those records nor what is read of them is kept: there may be 100,000.
+
+    Args:
+        reader: The records.
+        wanted: The items.
+    """
+    tests = {key.removeprefix("data/"): record["test"] for key, record in reader.records("data/")}
+    positions: dict[str, list[int]] = {}
+    for position, (experiment, _, _) in enumerate(wanted):
+        positions.setdefault(experiment.fit_key, []).append(position)
+    states: dict[int, State] = {}
+    for key, record in reader.records("item/"):
+        for position in positions.get(key.removeprefix("item/"), ()):
+            values = _told_by_item(record, tests, *wanted[position])
+            if values is not None:
+                states[position] = State(DONE, metrics=values, known=True)
+    return [states.get(position) or look_up(reader.get, *one) for position, one in enumerate(wanted)]
+
+
+def _told_by_item(
+    record: Record, tests: Mapping[str, Sequence[str]], experiment: Experiment, columns: Columns, list_length: int
+) -> dict[str, float] | None:
+    """Return the wanted metrics when an item's own record has all of them, of what they would be made of today."""
+    if record["status"] != DONE or record.get("predicted") != experiment.predicted(list_length):
+        return None
+    test = tests.get(experiment.dataset.key)
+    if test is None or record["test"] != test[experiment.fold]:
+        return None
+    values = {}
+    for metric, label in columns:
+        one = record["metrics"].get(label)
+        if one is None or one.get("metric") != metric.canonical_identity(label):
+            return None
+        values[label] = one["value"]
+    return values
 
 
 def is_begun(get: Get, experiment: Experiment, list_length: int) -> bool:
@@ -67,14 +117,29 @@ def is_begun(get: Get, experiment: Experiment, list_length: int) -> bool:
 
 
 def eval_keys(get: Get, experiment: Experiment, columns: Columns, list_length: int) -> dict[str, str] | None:
-    """Return the evaluations' keys by label, or None while the item has no predictions."""
+    """Return the evaluations' keys by label, or None while the item has no predictions. What it cost has none."""
     data = get(f"data/{experiment.dataset.key}")
     predict = get(f"predict/{experiment.predict_key(list_length)}")
     if data is None or predict is None:
         return None
     test = data["test"][experiment.fold]
     predictions = predict["predictions"]["sha256"]
-    return {label: eval_key(experiment.fit_key, predictions, test, metric, label) for metric, label in columns}
+    return {
+        label: eval_key(experiment.fit_key, predictions, test, metric, label)
+        for metric, label in columns
+        if not isinstance(metric, CostMetric)
+    }
+
+
+def costs(get: Get, experiment: Experiment, columns: Columns, list_length: int) -> dict[str, float]:
+    """Return what an item cost, by label, as far as it was measured."""
+    wanted = [(metric, label) for metric, label in columns if isinstance(metric, CostMetric)]
+    if not wanted:
+        return {}
+    fit = get(f"fit/{experiment.fit_key}")
+    predict = get(f"predict/{experiment.predict_key(list_length)}")
+    found = {label: metric.read(fit, predict) for metric, label in wanted}
+    return {label: value for label, value in found.items() if value is not None}
 
 
 def count(states: Iterable[State]) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omnibench import (
     HR,
@@ -24,8 +26,10 @@ from omnibench import (
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
 from omnibench.experiment import Experiment, eval_key, experiments
+from omnibench.keys import digest
 from omnibench.metrics.base import Metric
-from omnibench.plan import configuration_key
+from omnibench.plan import Configuration, Keyed
+from omnibench.runners.registry import get_runner
 
 FRAME = pd.DataFrame({"user": [1, 1, 2, 2], "item": [1, 2, 1, 2], "rating": [1.0, 5.0, 3.0, 4.0]})
 EXPLICIT = from_frame(FRAME, "Mine")
@@ -44,7 +48,12 @@ def plan_of(*algorithms: Any) -> ExperimentPlan:
 
 def made(datasets: Any, plan: Any, *metrics: Metric, seed: int = 42, device: str = "cpu") -> list[Experiment]:
     return experiments(
-        datasets, plan, metrics or (NDCG(10),), versions=lambda runner: f"{runner.name} 1", seed=seed, device=device
+        datasets,
+        plan,
+        metrics or (NDCG(10),),
+        versions=lambda runner: f"{runner.name} 1",
+        seed=seed,
+        device=lambda _: device,
     )
 
 
@@ -116,11 +125,36 @@ def test_an_evaluations_key_tells_item_predictions_truth_and_metric() -> None:
     assert eval_key("f" * 64, "p" * 64, "t" * 64, NDCG([5, 10]), "NDCG@10") in keys
 
 
+@given(
+    st.dictionaries(st.sampled_from(["K", "similarity", "normalize_X"]), st.floats() | st.text() | st.integers()),
+    st.text(),
+    st.integers(1, 100),
+)
+def test_keys_are_the_digests_of_what_they_say(parameters: dict[str, Any], salt: str, length: int) -> None:
+    """Keys are put together from texts that are made once: the digests of the same identities, whatever is in them."""
+    configuration = Configuration(get_runner("RecPack"), "ItemKNN", parameters)
+    for data in (FOLDED, SINGLE, EXPLICIT.pipe(UserHoldout())):
+        one = Experiment(data, configuration, 0, "1.0", 7, "cpu", salt)
+        assert one.fit_key == digest(one.identity)
+        assert one.configuration_key == digest(configuration.identity("1.0", 7, "cpu", salt))
+        wanted = length if data.feedback == "implicit" else None
+        predict = ["predict/1", {"fit": one.fit_key, "length": wanted, "candidates": "unseen"}]
+        assert one.predict_key(length) == digest(predict)
+        of_what = {"fit": one.fit_key, "predictions": "p" * 64, "test": "t" * 64}
+        metric = NDCG(length)
+        evaluation = ["eval/1", {**of_what, "metric": metric.identity(f"NDCG@{length}")}]
+        assert eval_key(one.fit_key, "p" * 64, "t" * 64, metric, f"NDCG@{length}") == digest(evaluation)
+
+
 def test_names_that_clash_show_more_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two configurations whose keys begin with the same eight digits get longer names, all of them."""
-    monkeypatch.setattr(
-        "omnibench.experiment.configuration_key", lambda *given: "0123456789" + configuration_key(*given)[10:]
-    )
+    keyed = Configuration.keyed
+
+    def alike(*given: Any) -> Keyed:
+        found = keyed(*given)
+        return Keyed(found.text, "0123456789" + found.key[10:])
+
+    monkeypatch.setattr(Configuration, "keyed", alike)
     found = made(SINGLE, plan_of((RecPack.ItemKNN, {"K": Grid([10, 20])})))
     assert {one.digits for one in found} == {12}
     assert len({one.algorithm_name for one in found}) == 2

@@ -160,5 +160,5 @@ def test_a_class_that_no_other_process_can_import_is_refused(imported: Import) -
 def test_a_class_without_source_needs_a_version(imported: Import) -> None:
     """What was made by a program has no source to identify it; the error says what to add."""
     module = imported(f"exec({SOURCE!r})\n")
-    with pytest.raises(PlanError, match=r"cannot be read .*give the class a `version`"):
+    with pytest.raises(PlanError, match=r"cannot be read .*give it a `version`"):
         OwnAlgorithm.of(module.Mine)

@@ -112,7 +112,8 @@ def test_items_are_sorted_by_what_became_of_them(store: Store) -> None:
 def test_results_are_the_metrics_of_what_is_done(store: Store) -> None:
     """One row each, with the values that the records have."""
     results = store.results()
-    assert list(results.columns) == ["item", "dataset", "algorithm", "fold", "metric", "value"]
+    assert list(results.columns[:6]) == ["item", "dataset", "algorithm", "fold", "metric", "value"]
+    assert list(results.columns[6:]) == ["stderr", "low", "high"]
     found = {(row.item, row.metric): row.value for row in results.itertuples()}
     assert len(found) == len(results) == 4 * 3
     for name in store.completed:

@@ -39,7 +39,7 @@ from omnibench import (
     run_omnirec,
 )
 from omnibench.data.interactions import Interactions
-from omnibench.data.split import Parts, Split
+from omnibench.data.parts import Parts, Split, parts_of
 from omnibench.evaluation import Result
 from omnibench.plugin.options import checkpoint_dir
 
@@ -193,8 +193,7 @@ class RatioPerUser(Split):
         order = np.lexsort((np.random.default_rng((seed, position)).random(len(interactions)), interactions.user))
         rank = np.empty(len(order), dtype=np.int64)
         rank[order] = np.arange(len(order)) - (np.cumsum(counts) - counts)[interactions.user]
-        tested, validated = rank < held, (rank >= held) & (rank < 2 * held)
-        return [Parts(*(np.flatnonzero(part) for part in (~tested & ~validated, validated, tested)))]
+        return [parts_of(rank < held, (rank >= held) & (rank < 2 * held))]
 
 
 bpr = ExperimentPlan("bpr")

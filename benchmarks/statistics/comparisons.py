@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from omnibench.statistics import against_best, compare
+from omnibench import against_best, compare
 
 CONFIGURATIONS, USERS, PATTERNS = 200, 100_000, 999
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from omnibench import NDCG, Coordinator, Evaluator, ExperimentPlan, Grid, UserHoldout, from_frame, phases
+from omnibench import NDCG, Coordinator, Evaluator, ExperimentPlan, Grid, UserHoldout, from_frame, judging, phases
 from omnibench.experiment import Experiment, experiments
 
 ITEMS = 60
@@ -45,7 +45,7 @@ def bare(coordinator: Coordinator, item: Experiment, evaluator: Evaluator, datas
     lists = directory / "predictions.npy"
     phases.predict(guest, item, dataset, directory / model, evaluator.list_length, lists)
     phases.export_predictions(dataset, lists, directory)
-    found = phases.evaluate(dataset, item.fold, lists, evaluator.columns)
+    found = judging.evaluate(dataset, item.fold, lists, evaluator.columns)
     np.save(directory / "per_user.npy", found.per_user)
     return time.perf_counter() - started
 

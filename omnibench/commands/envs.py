@@ -79,7 +79,9 @@ def envs_catalogue(names: Sequence[str]) -> int:
         python = environment.ensure(lambda line: print(line, file=sys.stderr))  # noqa: T201
         with (
             tempfile.TemporaryDirectory() as scratch,
-            Guest(environment.runner, python, Path(scratch), Path(scratch), 1, lambda _stream, _lines: None) as guest,
+            Guest(
+                environment.runner, python, Path(scratch), Path(scratch), 1, {}, lambda _stream, _lines: None
+            ) as guest,
         ):
             answer = guest.ask({"op": "catalogue"})
         _say(json.dumps({name: answer[name] for name in ("version", "algorithms")}, indent=2))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from omnibench.data.apply import Apply, FrameFunction
 from omnibench.data.interactions import Interactions, warn_of_repeats
-from omnibench.data.preprocess import MakeImplicit, Preprocessing, Step
-from omnibench.data.split import Parts, Split
+from omnibench.data.parts import Parts, Split, given_rows
+from omnibench.data.preprocess import MakeImplicit
+from omnibench.data.repeats import Deduplicate
+from omnibench.data.step import Preprocessing, Step
 from omnibench.errors import DataError
 from omnibench.keys import digest, display
 from omnibench.seed import get_random_state
@@ -42,11 +45,12 @@ class RawData:
 
 @dataclass(frozen=True)
 class SplitData:
-    """The three parts of a single split."""
+    """The three parts of a single split; and what is given of test users' histories, where a split folds in."""
 
     train: pd.DataFrame
     validation: pd.DataFrame
     test: pd.DataFrame
+    given: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -76,19 +80,23 @@ class RecSysDataSet:
         steps = "".join(f" | {step}" for step in self.steps)
         return f"<RecSysDataSet {display(self.name, self.key)}{steps}>"
 
-    def pipe(self, *steps: Step) -> RecSysDataSet:
+    def pipe(self, *steps: Step | FrameFunction) -> RecSysDataSet:
         """Return a dataset with steps appended; this one stays as it is.
 
+        Args:
+            steps: Steps, or functions of your own from frame to frame, which become ``Apply(function)``.
+
         Raises:
-            DataError: A step is none, comes after a split, or makes implicit what has no ratings.
+            DataError: A step is none, comes after a split, or needs a column that is not there.
         """
         piped = self
-        for step in steps:
+        for given in steps:
+            step: Any = Apply(given) if callable(given) and not isinstance(given, type | Step) else given
             piped._check_next(step)
             piped = RecSysDataSet(piped.source, piped.name, (*piped.steps, step), piped.seed)
         return piped
 
-    def _check_next(self, step: Step) -> None:
+    def _check_next(self, step: Any) -> None:
         if not isinstance(step, Preprocessing | Split):
             hint = f" Write {step.__name__}(...) with its arguments." if isinstance(step, type) else ""
             raise DataError(f"{self.name}: {step!r} is no step of a dataset.{hint}")
@@ -97,8 +105,15 @@ class RecSysDataSet:
                 f"{self.name}: {type(step).__name__} comes after {type(self.split).__name__}, but a split is the "
                 "last step. Pipe it earlier."
             )
-        if isinstance(step, MakeImplicit) and self.feedback == "implicit":
-            raise DataError(f"{self.name}: MakeImplicit needs ratings, but the dataset has none (it is implicit).")
+        if "rating" in step.needs and self.feedback == "implicit":
+            raise DataError(
+                f"{self.name}: {type(step).__name__} needs ratings, but the dataset has none (it is implicit)."
+            )
+        if "timestamp" in step.needs and "timestamp" not in self.source.columns:
+            raise DataError(
+                f"{self.name}: {type(step).__name__} needs timestamps, but the dataset has no column 'timestamp'. Add "
+                "one, or tell which it is, e.g. from_file(..., columns={'date': 'timestamp'})."
+            )
 
     @property
     def identity(self) -> Any:
@@ -117,7 +132,7 @@ class RecSysDataSet:
         """The dataset's identity: 64 hex digits that depend on content, steps and seed."""
         return digest(self.identity)
 
-    @property
+    @cached_property
     def split(self) -> Split | None:
         """The split that ends the recipe, or None for raw data."""
         last = self.steps[-1] if self.steps else None
@@ -130,12 +145,12 @@ class RecSysDataSet:
             return RawData
         return SplitData if self.split.folds is None else FoldedData
 
-    @property
+    @cached_property
     def folds(self) -> int | None:
         """The number of folds, or None for raw data and single splits."""
         return None if self.split is None else self.split.folds
 
-    @property
+    @cached_property
     def feedback(self) -> str:
         """``explicit`` when there are ratings to predict, else ``implicit``."""
         implied = any(isinstance(step, MakeImplicit) for step in self.steps)
@@ -144,19 +159,28 @@ class RecSysDataSet:
     def interactions(self) -> Interactions:
         """Read the source and apply every step before the split; canonical rows without repeats.
 
-        Repeats go first, so that a step such as CorePruning counts what will be there.
+        Repeats go first, so that a step such as CorePruning counts what will be there, unless a Deduplicate decides.
         """
         rows = self.source.load()
         if len(rows) == 0:
             raise DataError(f"{self.name} has no interactions.")
-        rows, repeats = rows.canonical().without_repeats()
-        warn_of_repeats(self.name, repeats)
+        rows = self._unrepeated(rows.canonical(), self.steps)
         for position, step in enumerate(self.steps):
             if isinstance(step, Preprocessing):
                 rows = step.apply(rows, self.seed, position)
+            if isinstance(step, Apply):
+                rows = self._unrepeated(rows.canonical(), self.steps[position:])
         return rows.canonical()
 
-    def parts(self, interactions: Interactions) -> list[Parts]:
+    def _unrepeated(self, rows: Interactions, steps: tuple[Step, ...]) -> Interactions:
+        """Drop repeated pairs and say so, unless a step to come decides what becomes of them."""
+        if any(isinstance(step, Deduplicate) for step in steps):
+            return rows
+        rows, repeats = rows.without_repeats()
+        warn_of_repeats(self.name, repeats)
+        return rows
+
+    def parts(self, interactions: Interactions) -> Sequence[Parts]:
         """Split canonical rows: one entry per fold, one for a single split.
 
         Raises:
@@ -175,9 +199,11 @@ class RecSysDataSet:
         rows = self.interactions()
         if self.split is None:
             return RawData(rows.frame())
-        folds = {
-            number: SplitData(*(rows.frame(part) for part in parts)) for number, parts in enumerate(self.parts(rows))
-        }
+        folds = {}
+        for number, parts in enumerate(self.parts(rows)):
+            given = rows.frame(given_rows(len(rows), parts)) if self.split.folds_in else None
+            train, validation, test = (rows.frame(part) for part in parts)
+            folds[number] = SplitData(train, validation, test, given)
         return folds[0] if self.split.folds is None else FoldedData(folds)
 
 
@@ -188,7 +214,7 @@ class Pipe:
         ``Pipe(MakeImplicit(3), CorePruning(5), UserHoldout()).process(dataset)``
     """
 
-    def __init__(self, *steps: Step) -> None:
+    def __init__(self, *steps: Step | FrameFunction) -> None:
         self.steps = steps
 
     def process(self, dataset: RecSysDataSet) -> RecSysDataSet:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from omnibench.data.order import canonical_order, counts, lookup, repeats
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,31 +46,34 @@ class Interactions:
 
     def take(self, rows: npt.NDArray[Any]) -> Interactions:
         """Return the given rows (a boolean mask or row numbers); codes and id maps stay as they are."""
+        numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
         return replace(
             self,
-            user=self.user[rows],
-            item=self.item[rows],
-            rating=None if self.rating is None else self.rating[rows],
-            timestamp=None if self.timestamp is None else self.timestamp[rows],
+            user=self.user.take(numbers),
+            item=self.item.take(numbers),
+            rating=None if self.rating is None else self.rating.take(numbers),
+            timestamp=None if self.timestamp is None else self.timestamp.take(numbers),
         )
 
     def canonical(self) -> Interactions:
         """Return the same interactions with dense codes, sorted by (user, timestamp), ties as they came."""
         user, user_ids = _dense(self.user, self.user_ids)
         item, item_ids = _dense(self.item, self.item_ids)
-        order = np.argsort(user, kind="stable") if self.timestamp is None else np.lexsort((self.timestamp, user))
         dense = replace(self, user=user, item=item, user_ids=user_ids, item_ids=item_ids)
-        return dense.take(order)
+        order = canonical_order(user, self.timestamp, len(user_ids))
+        return dense if order is None else dense.take(order)
 
     def without_repeats(self) -> tuple[Interactions, int]:
         """Keep the last row of each repeated (user, item) pair; return how many rows went.
 
-        Call it on canonical rows, where "last" is the latest in time.
+        Call it on rows sorted by (user, timestamp), where "last" is the latest in time.
         """
-        pair = self.user.astype(np.int64) * len(self.item_ids) + self.item
-        last = len(pair) - 1 - np.unique(pair[::-1], return_index=True)[1]
-        repeats = len(pair) - len(last)
-        return (self.take(np.sort(last)), repeats) if repeats else (self, 0)
+        order, again = repeats(self.user, self.item, len(self.user_ids))
+        if not again.any():
+            return self, 0
+        stay = np.ones(len(self), dtype=bool)
+        stay[order[:-1][again[1:]]] = False  # the one before a repeat
+        return self.take(stay), int(again.sum())
 
     def frame(self, rows: npt.NDArray[np.int64] | None = None) -> pd.DataFrame:
         """Return a pandas frame with the user's own ids and the columns that there are."""
@@ -114,8 +119,24 @@ def from_columns(columns: dict[str, Any], where: str) -> Interactions:
     rating = None
     if "rating" in columns:
         rating = _numbers(columns["rating"], "rating", where, float(np.finfo(np.float32).max)).astype(np.float32)
-    timestamp = _seconds(columns["timestamp"], where) if "timestamp" in columns else None
-    return Interactions(user, item, rating, timestamp, user_ids, item_ids)
+    if "timestamp" not in columns:
+        return Interactions(user, item, rating, None, user_ids, item_ids)
+    timestamp, finer = _seconds(columns["timestamp"], where)
+    coded = Interactions(user, item, rating, timestamp, user_ids, item_ids)
+    order = _order_within_seconds(coded, timestamp, finer)
+    return coded if order is None else coded.take(order)
+
+
+def _order_within_seconds(
+    coded: Interactions, seconds: npt.NDArray[np.int64], finer: npt.NDArray[Any] | None
+) -> npt.NDArray[np.int64] | None:
+    """Return an order of rows in which a user's events of one second lie as they happened; None when they do."""
+    if finer is None:
+        return None
+    order = canonical_order(coded.user, seconds, len(coded.user_ids))
+    user, second, moment = (one if order is None else one[order] for one in (coded.user, seconds, finer))
+    swapped = (user[1:] == user[:-1]) & (second[1:] == second[:-1]) & (moment[1:] < moment[:-1])
+    return np.argsort(finer, kind="stable") if swapped.any() else None
 
 
 def warn_of_repeats(name: str, repeats: int) -> None:
@@ -123,19 +144,18 @@ def warn_of_repeats(name: str, repeats: int) -> None:
     if repeats:
         warnings.warn(
             f"{name} has {repeats} repeated (user, item) pairs; the last one of each was kept, because a pair "
-            "must not lie in training and test at once. Drop them beforehand to choose differently.",
+            "must not lie in training and test at once. Pipe Deduplicate(keep=...) to choose differently.",
             UserWarning,
             stacklevel=3,
         )
 
 
 def _dense(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> tuple[npt.NDArray[np.int32], Sequence[Hashable]]:
-    used = np.flatnonzero(np.bincount(codes, minlength=len(ids)))
-    if len(used) == len(ids):
+    occurs = counts(codes, len(ids)) > 0
+    if occurs.all():
         return codes, ids
-    new = np.zeros(len(ids), dtype=np.int32)
-    new[used] = np.arange(len(used), dtype=np.int32)
-    return new[codes], [ids[code] for code in used.tolist()]
+    new = np.cumsum(occurs, dtype=np.int32) - 1
+    return lookup(new, codes), list(itertools.compress(ids, occurs.tolist()))
 
 
 def _factorize(column: Any, name: str, where: str) -> tuple[npt.NDArray[np.int32], list[Hashable]]:
@@ -150,9 +170,11 @@ def _factorize(column: Any, name: str, where: str) -> tuple[npt.NDArray[np.int32
             "Drop or fill them before building the dataset."
         )
     try:
-        codes, unique = pd.factorize(series)
+        codes, unique = cast("tuple[npt.NDArray[np.int64], Any]", pd.factorize(series))
     except TypeError as error:
         raise DataError(f"{where}: column {name!r} holds ids that are not hashable ({error}).") from error
+    if isinstance(unique, np.ndarray) and unique.dtype.kind in "iu":  # millions of ids at once
+        return codes.astype(np.int32), unique.tolist()
     return codes.astype(np.int32), [one.item() if isinstance(one, np.generic) else one for one in unique]
 
 
@@ -170,10 +192,15 @@ def _numbers(column: Any, name: str, where: str, largest: float) -> npt.NDArray[
     return values
 
 
-def _seconds(column: Any, where: str) -> npt.NDArray[np.int64]:
+def _seconds(column: Any, where: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any] | None]:
+    """Return seconds since 1970, or the whole numbers that were given; and what is finer than that, if anything is."""
     import pandas as pd
 
     series = pd.Series(column).infer_objects()  # pandas would take numbers among objects for nanoseconds
+    if isinstance(series.dtype, pd.CategoricalDtype):  # and numbers among categories, too
+        series = series.astype(series.cat.categories.dtype)
+    if isinstance(series.dtype, pd.PeriodDtype):
+        series = pd.Series(series.dt.to_timestamp())
     if not pd.api.types.is_numeric_dtype(series):
         # Texts are ISO 8601: pandas would guess a format from the first of them.
         form = "ISO8601" if pd.api.types.is_string_dtype(series) else None
@@ -184,7 +211,10 @@ def _seconds(column: Any, where: str) -> npt.NDArray[np.int64]:
                 f"{where}: column 'timestamp' has {len(bad)} values that are neither a number nor an ISO 8601 date "
                 f"(the first is {series.iloc[int(bad[0])]!r} in row {bad[0]})."
             )
-        return moments.to_numpy(dtype="datetime64[s]").astype(np.int64)
-    if series.dtype == np.int64:
-        return series.to_numpy()  # a float would round the nanoseconds that some people count in
-    return np.floor(_numbers(series, "timestamp", where, 2.0**62)).astype(np.int64)
+        finer = moments.dt.tz_localize(None).to_numpy()
+        return finer.astype("datetime64[s]").astype(np.int64), finer
+    whole = series.dtype.kind in "iu" and not series.isna().any()
+    if whole and (len(series) == 0 or int(series.max()) < 2**63):
+        return series.to_numpy(dtype=np.int64), None  # a float would round the nanoseconds that some people count in
+    values = _numbers(series, "timestamp", where, 2.0**62)
+    return np.floor(values).astype(np.int64), values

@@ -2,8 +2,9 @@
 
 A prepared dataset is a directory: ``user.npy item.npy [rating.npy] [timestamp.npy]`` (canonical rows),
 ``indptr.npy`` (first row of each user), ``users.json items.json`` (the user's ids by code), ``fold_k/``
-with ``train.npy validation.npy test.npy`` (row numbers) and ``manifest.json``. The manifest is what
-``runners.guest.data.Fold`` reads, in the guests and here.
+with ``train.npy validation.npy test.npy`` (and ``given.npy`` where the split folds in; the parts' own columns, see
+``runners.guest.data.save_columns``)
+and ``manifest.json``. The manifest is what ``runners.guest.data.Fold`` reads, in the guests and here.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ import numpy.typing as npt
 from omnibench.data import ids
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.interactions import Interactions
-from omnibench.data.split import Parts
-from omnibench.runners.guest.data import save_array
+from omnibench.data.parts import Parts, given_rows
+from omnibench.runners.guest.data import save_array, save_columns
 
-FORMAT = "prepared/1"
+FORMAT = "prepared/2"
+"""Parts of ``prepared/1`` were row numbers, which made every process gather and keep rows of its own."""
 
 
 def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
@@ -38,6 +40,8 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     """
     rows = dataset.interactions()
     folds = dataset.parts(rows)
+    tests = []
+    gives = dataset.split is not None and dataset.split.folds_in
     columns: dict[str, npt.NDArray[Any]] = {"user": rows.user, "item": rows.item}
     if dataset.feedback == "explicit" and rows.rating is not None:
         columns["rating"] = rows.rating
@@ -53,7 +57,10 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         fold = directory / f"fold_{number}"
         fold.mkdir(mode=0o700)
         for name, part in parts._asdict().items():
-            save_array(fold / f"{name}.npy", part)
+            save_columns(fold / f"{name}.npy", columns, part)
+        if gives:
+            save_columns(fold / "given.npy", columns, given_rows(len(rows), parts))
+        tests.append(_test_digest(rows, columns, parts))
     manifest = {
         "format": FORMAT,
         "key": dataset.key,
@@ -64,7 +71,8 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "interactions": len(rows),
         "users": len(rows.user_ids),
         "items": len(rows.item_ids),
-        "test": [_test_digest(rows, columns, parts) for parts in folds],
+        "test": tests,
+        "given": gives,
     }
     (directory / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest

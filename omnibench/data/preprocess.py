@@ -1,4 +1,4 @@
-"""Steps that change which interactions there are: MakeImplicit, CorePruning, Subsample."""
+"""Steps that change which interactions there are: filters by rating and time, pruning, samples, repeats."""
 
 from __future__ import annotations
 
@@ -10,61 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from omnibench.data.interactions import Interactions
+from omnibench.data.moments import Date, in_unit_of, moment, told
+from omnibench.data.order import counts, lookup
+from omnibench.data.step import Preprocessing, is_int, is_number, random_keys
 from omnibench.errors import DataError
-
-
-def random_keys(n: int, *entropy: int) -> npt.NDArray[np.uint64]:
-    """Return n random 64-bit keys of a stream of their own.
-
-    The raw stream of PCG64 is the part of numpy's random module that is promised never to change.
-
-    Args:
-        n: How many.
-        entropy: Seed, step position, fold: what makes the stream its own.
-    """
-    return np.random.PCG64(np.random.SeedSequence(entropy)).random_raw(n)
-
-
-def is_int(value: object) -> bool:
-    """Whether a step's argument is a whole number; True and False are none."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_number(value: object) -> bool:
-    """Whether a step's argument is a number; True and False are none."""
-    return is_int(value) or isinstance(value, float)
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step of a dataset's recipe. Its name, version and fields are part of the dataset's key."""
-
-    version: ClassVar[int] = 1
-
-    @property
-    def identity(self) -> list[object]:
-        """What the step adds to the key."""
-        return [type(self).__name__, self.version, dict(self.__dict__)]
-
-
-@dataclass(frozen=True)
-class Preprocessing(Step):
-    """A step from interactions to interactions."""
-
-    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
-        """Return what is left.
-
-        Args:
-            interactions: What the steps before left.
-            seed: The dataset's seed.
-            position: The step's position in the recipe, so that equal steps draw differently.
-        """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class MakeImplicit(Preprocessing):
     """Keep interactions rated at least the threshold, and drop the ratings.
+
+    Guarantees: every interaction that stays was rated at least the threshold, every other one goes; no rating is left.
 
     Args:
         threshold: An int is a rating; a float from 0 to 1 is a fraction of the rating range, so that 0.5
@@ -75,6 +31,10 @@ class MakeImplicit(Preprocessing):
     """
 
     threshold: int | float
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("rating",)
 
     def __post_init__(self) -> None:
         if not is_number(self.threshold):
@@ -97,59 +57,203 @@ class MakeImplicit(Preprocessing):
         if isinstance(self.threshold, float) and len(rating):
             lowest, highest = float(rating.min()), float(rating.max())
             limit = lowest + self.threshold * (highest - lowest)
-        kept = interactions.take(rating >= limit)
+        kept = replace(interactions, rating=None).take(rating >= limit)
         if len(kept) == 0:
             raise DataError(
                 f"MakeImplicit({self.threshold!r}) leaves no interaction: no rating reaches {limit:g}. "
                 "Lower the threshold."
             )
-        return replace(kept, rating=None)
+        return kept
 
 
 @dataclass(frozen=True)
-class CorePruning(Preprocessing):
-    """Drop users and items with fewer than ``core`` interactions, again and again until none is left.
+class RatingFilter(Preprocessing):
+    """Keep interactions rated within bounds; the ratings stay.
+
+    Guarantees: ``lower <= rating <= upper`` for every interaction that stays, and for no other one.
 
     Args:
-        core: The smallest number of interactions, at least 1.
+        lower: The lowest rating that stays, or None for any.
+        upper: The highest rating that stays, or None for any.
 
     Raises:
-        DataError: The core is no such number.
+        DataError: A bound is no number, none is given, or nothing lies between them.
     """
 
-    core: int
+    lower: int | float | None = None
+    upper: int | float | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("rating",)
 
     def __post_init__(self) -> None:
-        if not is_int(self.core) or self.core < 1:
-            raise DataError(f"CorePruning: core is {self.core!r}; give an int of at least 1.")
+        for name, bound in (("lower", self.lower), ("upper", self.upper)):
+            if bound is not None and not (is_number(bound) and math.isfinite(bound)):
+                raise DataError(f"RatingFilter: {name} is {bound!r}; give a rating, or None for no bound.")
+        if self.lower is None and self.upper is None:
+            raise DataError("RatingFilter has no bound, so it would keep everything; give lower, upper or both.")
+        if self.lower is not None and self.upper is not None and self.lower > self.upper:
+            raise DataError(f"RatingFilter: lower is {self.lower} and upper {self.upper}; no rating is in between.")
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
-        kept = interactions
-        while len(kept):
-            users = np.bincount(kept.user, minlength=len(kept.user_ids))
-            items = np.bincount(kept.item, minlength=len(kept.item_ids))
-            stay = (users[kept.user] >= self.core) & (items[kept.item] >= self.core)
-            if stay.all():
-                return kept
-            kept = kept.take(stay)
-        raise DataError(
-            f"CorePruning({self.core}) leaves no interaction of {len(interactions)}: no users and items with "
-            f"{self.core} interactions among each other. Choose a smaller core."
+        rating = interactions.rating
+        assert rating is not None, "a recipe has looked for the columns that a step needs"
+        stay = np.ones(len(rating), dtype=bool)
+        if self.lower is not None:
+            stay &= rating >= np.float32(self.lower)
+        if self.upper is not None:
+            stay &= rating <= np.float32(self.upper)
+        if not stay.any():
+            raise DataError(f"{self} leaves no interaction: ratings go from {rating.min():g} to {rating.max():g}.")
+        return interactions.take(stay)
+
+
+@dataclass(frozen=True)
+class TimeFilter(Preprocessing):
+    """Keep the interactions of a period.
+
+    Guarantees: ``start <= timestamp < end`` for every interaction that stays, and for no other one.
+
+    Args:
+        start: Its first moment, or None for no bound: a number in the unit of the data's timestamps, or a date (ISO
+            8601 text, date, datetime; UTC unless it says otherwise). For a date the unit of the data is told by the
+            size of its numbers: seconds, milliseconds, microseconds or nanoseconds since 1970.
+        end: The first moment after it, or None for no bound.
+
+    Raises:
+        DataError: A bound is no moment, none is given, or the period ends before it starts.
+    """
+
+    start: int | float | Date | None = None
+    end: int | float | Date | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("timestamp",)
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, moment(getattr(self, name), f"TimeFilter: {name}"))
+        if self.start is None and self.end is None:
+            raise DataError("TimeFilter has no bound, so it would keep everything; give start, end or both.")
+        if type(self.start) is type(self.end) and self.start >= self.end:  # type: ignore[operator]  # of one type
+            raise DataError(f"TimeFilter: the period starts at {self.start!r} and ends at {self.end!r}, not after it.")
+
+    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
+        timestamp = interactions.timestamp
+        assert timestamp is not None, "a recipe has looked for the columns that a step needs"
+        stay = np.ones(len(timestamp), dtype=bool)
+        if self.start is not None:
+            stay &= timestamp >= in_unit_of(timestamp, self.start)
+        if self.end is not None:
+            stay &= timestamp < in_unit_of(timestamp, self.end)
+        if not stay.any():
+            raise DataError(f"{self} leaves no interaction: the timestamps go {told(timestamp)}.")
+        return interactions.take(stay)
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class CorePruning(Preprocessing):
+    """Drop users and items with too few interactions, again and again until none is left.
+
+    Guarantees: every user and every item that stays has at least its core of interactions (not with ``one_pass``);
+    what stays is the largest such set, whatever the order of the rows.
+
+    Args:
+        core: The smallest number of interactions of a user and of an item, at least 1.
+        user_core: The same for users alone.
+        item_core: The same for items alone; where neither ``core`` nor this is given, items are not pruned.
+        one_pass: Count once, drop once: who loses interactions by it may end below the core.
+
+    Raises:
+        DataError: A core is no such number, or none is given.
+    """
+
+    user_core: int
+    item_core: int
+    one_pass: bool
+
+    def __init__(
+        self,
+        core: int | None = None,
+        *,
+        user_core: int | None = None,
+        item_core: int | None = None,
+        one_pass: bool = False,
+    ) -> None:
+        for name, given in (("core", core), ("user_core", user_core), ("item_core", item_core)):
+            if given is not None and (not is_int(given) or given < 1):
+                raise DataError(f"CorePruning: {name} is {given!r}; give an int of at least 1.")
+        if core is None and user_core is None and item_core is None:
+            raise DataError("CorePruning has no core; give one, e.g. CorePruning(5) or CorePruning(user_core=5).")
+        if core is not None and user_core is not None and item_core is not None:
+            raise DataError("CorePruning: user_core and item_core leave nothing to core; leave it out.")
+        if not isinstance(one_pass, bool):
+            raise DataError(f"CorePruning: one_pass is {one_pass!r}; give True or False.")
+        object.__setattr__(self, "user_core", user_core or core or 1)
+        object.__setattr__(self, "item_core", item_core or core or 1)
+        object.__setattr__(self, "one_pass", one_pass)
+
+    @property
+    def identity(self) -> list[object]:
+        alike = {"core": self.user_core}
+        cores = (
+            alike if self.user_core == self.item_core else {"user_core": self.user_core, "item_core": self.item_core}
         )
+        return [type(self).__name__, self.version, {**cores, **({"one_pass": True} if self.one_pass else {})}]
+
+    def __repr__(self) -> str:
+        apart = f"user_core={self.user_core}, item_core={self.item_core}"
+        cores = str(self.user_core) if self.user_core == self.item_core else apart
+        return f"CorePruning({cores}{', one_pass=True' if self.one_pass else ''})"
+
+    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
+        user, item = interactions.user, interactions.item
+        users, items = counts(user, len(interactions.user_ids)), counts(item, len(interactions.item_ids))
+        gone = np.zeros(len(user), dtype=bool)
+        while True:
+            few_users = (users > 0) & (users < self.user_core)
+            few_items = (items > 0) & (items < self.item_core)
+            if not (few_users.any() or few_items.any()):
+                break
+            going = np.flatnonzero((lookup(few_users, user) | lookup(few_items, item)) & ~gone)
+            gone[going] = True
+            if self.one_pass:
+                break
+            users -= np.bincount(user[going], minlength=len(users))
+            items -= np.bincount(item[going], minlength=len(items))
+        if gone.all():
+            raise DataError(
+                f"{self} leaves no interaction of {len(interactions)}: no users and items with so many "
+                "interactions among each other. Choose a smaller core."
+            )
+        return interactions.take(~gone) if gone.any() else interactions
+
+
+_SAMPLED = ("interactions", "users", "items")
 
 
 @dataclass(frozen=True)
 class Subsample(Preprocessing):
-    """Keep a random sample of the interactions.
+    """Keep a random sample of the interactions, or of the users or items with all their interactions.
+
+    Guarantees: exactly as many interactions (users, items) stay as were asked for, each as likely as any other; users
+    and items that stay keep all their interactions when they are what is sampled.
 
     Args:
-        sample_size: An int is a number of interactions; a float above 0 and up to 1 is a fraction.
+        sample_size: An int is a number; a float above 0 and up to 1 is a fraction, rounded, of at least one.
+        of: What is sampled: ``interactions``, ``users`` or ``items``.
 
     Raises:
-        DataError: The size is neither.
+        DataError: The size is neither, or there is nothing of that name to sample.
     """
 
+    later: ClassVar[tuple[str, ...]] = ("of",)
+
     sample_size: int | float
+    of: str = "interactions"
 
     def __post_init__(self) -> None:
         size = self.sample_size
@@ -157,14 +261,25 @@ class Subsample(Preprocessing):
             raise DataError(f"Subsample: sample_size is {size!r}; give an int (a number) or a float (a fraction).")
         if not (0 < size <= 1 if isinstance(size, float) else size >= 1):
             raise DataError(f"Subsample: sample_size is {size!r}; give an int of at least 1 or a float in (0, 1].")
+        if self.of not in _SAMPLED:
+            raise DataError(f"Subsample: of is {self.of!r}; give one of {', '.join(map(repr, _SAMPLED))}.")
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
-        n = len(interactions)
+        if self.of == "interactions":
+            return interactions.take(self._drawn(len(interactions), seed, position))
+        codes = interactions.user if self.of == "users" else interactions.item
+        ids = interactions.user_ids if self.of == "users" else interactions.item_ids
+        there = np.flatnonzero(counts(codes, len(ids)))
+        stay = np.zeros(len(ids), dtype=bool)
+        stay[there[self._drawn(len(there), seed, position)]] = True
+        return interactions.take(lookup(stay, codes))
+
+    def _drawn(self, n: int, seed: int, position: int) -> npt.NDArray[np.int64]:
+        """Return which of n stay, ascending."""
         size = max(1, round(self.sample_size * n)) if isinstance(self.sample_size, float) else self.sample_size
         if size > n:
             raise DataError(
-                f"Subsample({self.sample_size}) asks for {size} interactions, but the steps before leave {n}. "
+                f"Subsample({self.sample_size}) asks for {size} {self.of}, but the steps before leave {n}. "
                 "Give a smaller number, or a fraction as a float."
             )
-        drawn = np.argsort(random_keys(n, seed, position), kind="stable")[:size]
-        return interactions.take(np.sort(drawn))
+        return np.sort(np.argsort(random_keys(n, seed, position), kind="stable")[:size])

@@ -1,7 +1,48 @@
 """Metrics over arrays: per user first, their mean second."""
 
 from omnibench.metrics.base import Metric
-from omnibench.metrics.ranking import HR, MAP, MRR, NDCG, Precision, Recall, RecallCapped
-from omnibench.metrics.rating import MAE, RMSE
+from omnibench.metrics.beyond import (
+    AveragePopularity,
+    Gini,
+    ItemCoverage,
+    Novelty,
+    PopularityStratifiedRecall,
+    Serendipity,
+    ShannonEntropy,
+    UserCoverage,
+)
+from omnibench.metrics.cost import FitTime, PeakMemory, PredictTime
+from omnibench.metrics.diversity import IntraListDiversity
+from omnibench.metrics.own import HitMetric
+from omnibench.metrics.ranking import AUC, F1, HR, MAP, MRR, NDCG, Precision, Recall, RecallCapped, RPrecision
+from omnibench.metrics.rating import MAE, R2, RMSE
 
-__all__ = ["HR", "MAE", "MAP", "MRR", "NDCG", "RMSE", "Metric", "Precision", "Recall", "RecallCapped"]
+__all__ = [
+    "AUC",
+    "F1",
+    "HR",
+    "MAE",
+    "MAP",
+    "MRR",
+    "NDCG",
+    "R2",
+    "RMSE",
+    "AveragePopularity",
+    "FitTime",
+    "Gini",
+    "HitMetric",
+    "IntraListDiversity",
+    "ItemCoverage",
+    "Metric",
+    "Novelty",
+    "PeakMemory",
+    "PopularityStratifiedRecall",
+    "Precision",
+    "PredictTime",
+    "RPrecision",
+    "Recall",
+    "RecallCapped",
+    "Serendipity",
+    "ShannonEntropy",
+    "UserCoverage",
+]

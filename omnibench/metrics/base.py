@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import copy
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from omnibench.errors import EvaluationError
+from omnibench.keys import canonical
+
 Values = npt.NDArray[np.float64]
+
+DEFAULT_CONVENTION = "omnibench"
+PEERS = {"omnirec": "OmniRec", "recbole": "RecBole", "lenskit": "LensKit", "trec": "trec_eval"}
+"""Whose conventions an evaluator can follow, and how they are called."""
 
 
 def split_label(label: str) -> tuple[str, int | None]:
@@ -17,17 +25,22 @@ def split_label(label: str) -> tuple[str, int | None]:
 
 
 class Metric:
-    """A metric. Its name, version and parameters are part of an evaluation's key.
+    """A metric. Its name, version, parameters and convention are part of an evaluation's key.
 
     Attributes:
-        kind: ``ranking`` for metrics of recommendation lists, ``rating`` for metrics of predicted ratings.
+        kind: ``ranking`` for metrics of recommendation lists, ``rating`` for metrics of predicted ratings, ``cost`` for
+            what the phases cost.
         version: Raise it when the meaning changes; results of the old version are then not reused.
         higher_is_better: Which direction is good.
+        peers: The other conventions in which the metric exists; see ``docs/conventions.md``.
+        convention: The one that it follows.
     """
 
     kind: ClassVar[str]
     version: ClassVar[int] = 1
-    higher_is_better: ClassVar[bool] = True
+    higher_is_better: bool = True
+    peers: ClassVar[frozenset[str]] = frozenset()
+    convention: str = DEFAULT_CONVENTION
 
     @property
     def name(self) -> str:
@@ -39,10 +52,54 @@ class Metric:
         """The columns that the metric fills, e.g. ``["NDCG@10", "NDCG@20"]``."""
         raise NotImplementedError
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the metric's values depend on, but for k."""
+        return {}
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the value is the mean of the values per user, so that it has a standard error."""
+        return True
+
     def identity(self, label: str) -> list[Any]:
         """What a column adds to the key of its evaluation."""
         _, k = split_label(label)
-        return [self.name, {} if k is None else {"k": k}, self.version]
+        parameters = self.parameters if k is None else {"k": k, **self.parameters}
+        other = [] if self.convention == DEFAULT_CONVENTION else [self.convention]
+        return [self.name, parameters, self.version, *other]
+
+    def under(self, convention: str) -> Self:
+        """Return this metric as another package computes it.
+
+        Args:
+            convention: ``omnirec``, ``recbole``, ``lenskit``, ``trec``, or ``omnibench`` for our own.
+
+        Raises:
+            EvaluationError: There is no such convention, or the package does not have the metric.
+        """
+        if convention == self.convention:
+            return self
+        if convention not in (DEFAULT_CONVENTION, *PEERS):
+            raise EvaluationError(
+                f"there is no convention {convention!r}; there are {', '.join([DEFAULT_CONVENTION, *PEERS])}."
+            )
+        if convention != DEFAULT_CONVENTION and convention not in self.peers:
+            raise EvaluationError(
+                f"{PEERS[convention]} has no {self.name}, so there is no convention of its own to follow; leave the "
+                "metric out, or give it to an evaluator without a convention."
+            )
+        changed = copy.copy(self)
+        changed.convention = convention
+        return changed
+
+    def canonical_identity(self, label: str) -> str:
+        """Return the canonical text of ``identity``, made once per column."""
+        made: dict[str, str] = self.__dict__.setdefault("_identities", {})
+        kind = f"{self.convention}/{label}"  # a copy under another convention shares what was made
+        if kind not in made:
+            made[kind] = canonical(self.identity(label))
+        return made[kind]
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(self.labels)})"

@@ -18,11 +18,17 @@ class Errors:
         users: int32 codes of the users with test ratings, ascending; shape (n,).
         row: For each test pair, its user's place in ``users``; shape (m,).
         error: Predicted minus true rating of each test pair, float64, shape (m,).
+        truth: True rating of each test pair, float64, shape (m,).
     """
 
     users: npt.NDArray[np.int32]
     row: npt.NDArray[np.int64]
     error: Values
+    truth: Values
+
+    def mean_per_user(self, of: Values) -> Values:
+        """Return the mean of a value of each test pair over each user's pairs, shape (n,)."""
+        return np.bincount(self.row, weights=of) / np.bincount(self.row)
 
 
 def errors_of(
@@ -30,47 +36,88 @@ def errors_of(
 ) -> Errors:
     """Compare predicted with true ratings of the same test pairs, all of shape (m,)."""
     users, row = np.unique(user, return_inverse=True)
-    return Errors(users.astype(np.int32), row, predicted.astype(np.float64) - truth.astype(np.float64))
+    exact = truth.astype(np.float64)
+    return Errors(users.astype(np.int32), row, predicted.astype(np.float64) - exact, exact)
 
 
 class RatingMetric(Metric):
     """A metric of predicted ratings."""
 
     kind = "rating"
-    higher_is_better = False
 
     @property
     def labels(self) -> list[str]:
         return [self.name]
 
     def per_user(self, errors: Errors) -> Values:
-        """Return the metric over each user's test pairs, shape (n,)."""
+        """Return the metric over each user's test pairs, shape (n,); NaN where it is not defined."""
         raise NotImplementedError
 
-    def value(self, errors: Errors) -> float:
+    def value(self, errors: Errors, per_user: Values) -> float:
+        """Return the metric over all test pairs, or the mean over users where that is the convention.
+
+        Args:
+            errors: The predictions beside the truth.
+            per_user: What ``per_user`` returned.
+        """
+        return float(per_user.mean()) if self.is_mean else self.over_pairs(errors)
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the value is the mean over the users: so LensKit sums up lists."""
+        return self.convention == "lenskit"
+
+    def over_pairs(self, errors: Errors) -> float:
         """Return the metric over all test pairs."""
         raise NotImplementedError
-
-
-def _mean_per_user(errors: Errors, of: Values) -> Values:
-    return np.bincount(errors.row, weights=of) / np.bincount(errors.row)
 
 
 class RMSE(RatingMetric):
     """Root of the mean squared error over all test pairs (LensKit's "global" RMSE)."""
 
-    def per_user(self, errors: Errors) -> Values:
-        return np.sqrt(_mean_per_user(errors, errors.error**2))
+    higher_is_better = False
+    peers = frozenset({"omnirec", "recbole", "lenskit"})
 
-    def value(self, errors: Errors) -> float:
+    def per_user(self, errors: Errors) -> Values:
+        return np.sqrt(errors.mean_per_user(errors.error**2))
+
+    def over_pairs(self, errors: Errors) -> float:
         return float(np.sqrt(np.mean(errors.error**2)))
 
 
 class MAE(RatingMetric):
     """Mean absolute error over all test pairs."""
 
-    def per_user(self, errors: Errors) -> Values:
-        return _mean_per_user(errors, np.abs(errors.error))
+    higher_is_better = False
+    peers = frozenset({"omnirec", "recbole", "lenskit"})
 
-    def value(self, errors: Errors) -> float:
+    def per_user(self, errors: Errors) -> Values:
+        return errors.mean_per_user(np.abs(errors.error))
+
+    def over_pairs(self, errors: Errors) -> float:
         return float(np.mean(np.abs(errors.error)))
+
+
+class R2(RatingMetric):
+    """Coefficient of determination: 1 - squared errors / squared deviations from the mean true rating.
+
+    As scikit-learn's ``r2_score``: where the true ratings do not vary, 1 if they are predicted exactly and else 0. One
+    test pair alone has none.
+    """
+
+    def per_user(self, errors: Errors) -> Values:
+        centre = errors.mean_per_user(errors.truth)[errors.row]
+        spread = errors.mean_per_user((errors.truth - centre) ** 2)
+        values = _explained(errors.mean_per_user(errors.error**2), spread)
+        return np.where(np.bincount(errors.row) > 1, values, np.nan)
+
+    def over_pairs(self, errors: Errors) -> float:
+        if len(errors.truth) < 2:  # noqa: PLR2004 - a deviation needs two
+            return float("nan")
+        spread = np.mean((errors.truth - errors.truth.mean()) ** 2, keepdims=True)
+        return float(_explained(np.mean(errors.error**2, keepdims=True), spread)[0])
+
+
+def _explained(unexplained: Values, spread: Values) -> Values:
+    varies = spread > 0
+    return np.where(varies, 1 - unexplained / np.where(varies, spread, 1), np.where(unexplained == 0, 1.0, 0.0))

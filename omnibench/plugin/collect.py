@@ -1,4 +1,4 @@
-"""Bench files, bench functions and their items as pytest nodes."""
+"""Bench files and bench functions as pytest's collectors."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import hashlib
 import inspect
 import traceback
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from omnibench.errors import OmnibenchError
-from omnibench.experiment import Experiment, experiments
+from omnibench.experiment import experiments
 from omnibench.plugin.declare import Declaration, is_trivial
+from omnibench.plugin.items import RESULT, ExperimentItem, Refused, items_of
 
 if TYPE_CHECKING:
     from omnibench.evaluation import Evaluator
@@ -41,157 +42,81 @@ class BenchFunction(pytest.Collector):
         super().__init__(**options)
         self.function = function
         self.declaration = declaration
-        for mark in getattr(function, "pytestmark", []):
+
+    @cached_property
+    def obj(self) -> Any:
+        """The module or class that the function stands in."""
+        return getattr(self.parent, "obj", None)
+
+    @cached_property
+    def takes_result(self) -> bool:
+        """Whether the body wants the item's result."""
+        return RESULT in inspect.signature(self.function).parameters
+
+    @cached_property
+    def is_trivial(self) -> bool:
+        """Whether the body checks nothing."""
+        return is_trivial(self.function)
+
+    @cached_property
+    def line(self) -> int:
+        """The line of the function in its file, from 0."""
+        return self.function.__code__.co_firstlineno - 1
+
+    def mark(self) -> None:
+        """Take the function's marks, for items that do not take them themselves."""
+        for mark in getattr(self.function, "pytestmark", []):
             self.own_markers.append(mark)
             self.keywords[mark.name] = mark
 
     def collect(self) -> Iterator[pytest.Item]:
         from omnibench.plugin.hooks import bench_session
 
+        self.add_marker(pytest.mark.filterwarnings("default::UserWarning:omnibench"), append=False)
         try:
-            evaluator = self._checked_evaluator()
-            self._check_signature()
+            session = bench_session(self.config)
+            self._check_function()
             found = experiments(
                 self.declaration.datasets,
                 self.declaration.plan,
-                evaluator.metrics,
-                versions=bench_session(self.config).environments.version,
+                self.evaluator.metrics,
+                versions=session.environments.version,
                 seed=self.declaration.seed,
-                salt=bench_session(self.config).policy.salt,
+                device=session.device_of,
+                salt=session.policy.salt,
+                candidates=self.evaluator.candidates,
             )
         except OmnibenchError as error:
             yield Refused.from_parent(self, name="refused", error=error)
             return
-        for experiment in found:
-            yield BenchItem.from_parent(self, name=experiment.name, experiment=experiment)
+        parent: Any = self.parent
+        templates = list(parent._genfunctions(self.name, self.function))  # noqa: SLF001 - pytest offers no other way
+        yield from items_of(self, found, templates)
 
-    def _checked_evaluator(self) -> Evaluator:
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """The wanted metrics: the declared ones, and those that plugins add.
+
+        Raises:
+            OmnibenchError: What was declared is no evaluator, or what was added no metric.
+        """
         from omnibench.evaluation import Evaluator
 
-        evaluator = self.declaration.evaluator
-        if not isinstance(evaluator, Evaluator):
-            raise OmnibenchError(f"the evaluator is {evaluator!r}; give an Evaluator, e.g. Evaluator(NDCG(10)).")
-        return evaluator
+        declared = self.declaration.evaluator
+        if not isinstance(declared, Evaluator):
+            raise OmnibenchError(f"the evaluator is {declared!r}; give an Evaluator, e.g. Evaluator(NDCG(10)).")
+        added = [metric for some in self.ihook.pytest_omnibench_metrics(config=self.config) for metric in some or ()]
+        if not added:
+            return declared
+        kinds = {metric.kind for metric in declared.metrics}
+        fitting = [metric for metric in added if getattr(metric, "kind", None) in kinds]
+        return Evaluator(*declared.metrics, *fitting, convention=declared.convention, candidates=declared.candidates)
 
-    def _check_signature(self) -> None:
+    def _check_function(self) -> None:
         if inspect.iscoroutinefunction(self.function) or inspect.isgeneratorfunction(self.function):
             raise OmnibenchError(
                 f"{self.name} is a coroutine or a generator, whose body would check nothing; use `def`."
             )
-        if any(mark.name == "parametrize" for mark in self.own_markers):
-            raise OmnibenchError(f"{self.name} is parametrized; use Grid([...]) in the plan, or several datasets.")
-        names = list(inspect.signature(self.function).parameters)
-        if names not in ([], ["result"]):
-            raise OmnibenchError(
-                f"{self.name} takes {', '.join(names)}; a bench function takes nothing, or one argument named result."
-            )
-
-
-class BenchItem(pytest.Item):
-    """One experiment as a pytest item.
-
-    Attributes:
-        experiment: The experiment.
-        told: What its report tells the controller: status, result, phase times; plain data.
-    """
-
-    parent: BenchFunction
-
-    def __init__(self, *, experiment: Experiment, **options: Any) -> None:
-        super().__init__(**options)
-        self.experiment = experiment
-        self.told: dict[str, Any] | None = None
-        self.add_marker(pytest.mark.filterwarnings("default::UserWarning:omnibench"))
-
-    @property
-    def has_body(self) -> bool:
-        """Whether the function has something to check."""
-        return not is_trivial(self.parent.function)
-
-    @property
-    def evaluator(self) -> Any:
-        """The metrics wanted of it."""
-        return self.parent.declaration.evaluator
-
-    def runtest(self) -> None:
-        from omnibench.plugin.hooks import bench_session
-
-        outcome = bench_session(self.config).run(self)
-        self.tell(outcome)
-        if outcome.status == "skipped":
-            pytest.skip(f"failed in an earlier run ({outcome.error}); --omnirec-failed=retry runs it again")
-        if outcome.error is not None:
-            raise outcome.error
-        self.check(outcome.result)
-
-    def tell(self, outcome: Any) -> None:
-        """Prepare what the report tells."""
-        result = outcome.result
-        self.told = {
-            "status": outcome.status,
-            "dataset": result.dataset,
-            "algorithm": result.algorithm,
-            "configuration": result.configuration,
-            "fold": result.fold,
-            "metrics": result.metrics,
-            "seconds": outcome.seconds,
-            "replayed": outcome.replayed,
-            "lower_is_better": self.evaluator.lower_is_better,
-        }
-        self.user_properties += [
-            ("omnibench.status", outcome.status),
-            ("omnibench.key", self.experiment.fit_key),
-            ("omnibench.configuration", result.configuration),
-            *((f"omnibench.seconds.{phase}", round(seconds, 3)) for phase, seconds in outcome.seconds.items()),
-            *result.metrics.items(),
-        ]
-
-    def check(self, result: Any) -> None:
-        """Run the function's body."""
-        function = self.parent.function
-        if inspect.signature(function).parameters:
-            function(result)
-        else:
-            function()
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        from omnibench.errors import PhaseError
-
-        error = excinfo.value
-        if isinstance(error, PhaseError):
-            again = f"Run only this item: pytest {self.nodeid!r}"
-            if self.told and self.told["replayed"]:
-                again = f"This is the failure of an earlier run; nothing was tried now. {again}"
-            return "\n".join(filter(None, [str(error), error.details.strip(), again]))
-        if isinstance(error, OmnibenchError):
-            return f"{type(error).__name__}: {error}"
-        function_file = inspect.getsourcefile(self.parent.function)
-        excinfo.traceback = excinfo.traceback.cut(path=function_file) if function_file else excinfo.traceback
-        return super().repr_failure(excinfo, style="long")
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        line = self.parent.function.__code__.co_firstlineno - 1
-        return self.path, line, f"{self.parent.name}/{self.name}"
-
-
-class Refused(pytest.Item):
-    """Stands for a benchmark that omnibench refuses; it fails with the reason."""
-
-    def __init__(self, *, error: OmnibenchError, place: str = "", **options: Any) -> None:
-        super().__init__(**options)
-        self.error = error
-        self.place = place
-
-    def runtest(self) -> None:
-        raise self.error
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        if isinstance(excinfo.value, OmnibenchError):
-            return "\n".join(filter(None, [self.place, f"{type(excinfo.value).__name__}: {excinfo.value}"]))
-        return super().repr_failure(excinfo, style)
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        return self.path, None, f"{self.parent.name if self.parent else self.path.name}"
 
 
 def short_id(nodeid: str) -> str:
@@ -202,4 +127,4 @@ def short_id(nodeid: str) -> str:
 def without_done(items: list[pytest.Item], done: str) -> list[pytest.Item]:
     """Return the items that are not in the controller's list of done ones (short ids without separators)."""
     gone = {done[start : start + 16] for start in range(0, len(done), 16)}
-    return [item for item in items if not isinstance(item, BenchItem) or short_id(item.nodeid) not in gone]
+    return [item for item in items if not isinstance(item, ExperimentItem) or short_id(item.nodeid) not in gone]

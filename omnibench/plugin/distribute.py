@@ -11,11 +11,18 @@ import signal
 from contextlib import ExitStack
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from omnibench.plugin.hooks import BENCH_FILES, begin, existing_session
+from omnibench.plugin.hooks import BENCH_FILES, automatic_key, begin, existing_session, only
+
+if TYPE_CHECKING:
+    from omnibench.estimates import Estimates
+
+_WORKER_MEGABYTES = 150
+_MEMORY_SHARE = 0.8
+"""Of the memory that is free; the rest is for what grows, and for others."""
 
 
 class Distribution:
@@ -28,6 +35,7 @@ class Distribution:
         self._remaining: int | None = None  # None: leave everything to xdist
         self._nodes: list[Any] = []
         self._hearing = ExitStack()
+        self._estimates: Estimates | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -44,16 +52,41 @@ class Distribution:
         if self._remaining == 0:  # xdist's display of workers cannot show none
             config.pluginmanager.unregister(name="terminaldistreporter")
         elif self._remaining is not None and all(spec == "popen" for spec in config.option.tx):
-            config.option.tx = config.option.tx[: self._remaining]
+            config.option.tx = config.option.tx[: self._most_workers()]
+
+    def _most_workers(self) -> int:
+        """Return how many workers are worth their start; of a number that the user has chosen, no fewer for memory."""
+        assert self._remaining is not None, "it was counted"
+        wished = min(len(self.config.option.tx), self._remaining)
+        found, estimates = existing_session(self.config), self._estimates
+        if not self.config.stash.get(automatic_key, False) or found is None or estimates is None:
+            return wished
+        from omnibench.runners.machine import available_memory
+
+        available = available_memory()
+        if available is None:
+            return wished
+        each = megabytes_per_worker(estimates, {item.experiment.configuration.runner.name for item in found.pending})
+        possible = max(1, int(_MEMORY_SHARE * available / 2**20 / each))
+        if possible < wished:
+            found.notify(
+                f"{possible} worker{'s' if possible > 1 else ''} instead of {wished}: each may need {each:.0f} MB of the "
+                f"{available / 2**20:.0f} MB that are free (-n {wished} starts them all the same)"
+            )
+        return min(wished, possible)
 
     def _begin(self, session: pytest.Session) -> None:
         begin(session)
         found = existing_session(self.config)
         if found is not None:
-            from omnibench.plugin.collect import BenchItem
+            from omnibench.plugin.items import ExperimentItem
 
-            self._done = [item for item in session.items if isinstance(item, BenchItem) and found.is_done(item)]
+            self._done = [item for item in session.items if isinstance(item, ExperimentItem) and item.is_done]
             self._remaining = len(session.items) - len(self._done)
+            if self._remaining:
+                from omnibench.plugin.live import estimates_of
+
+                self._estimates = estimates_of(found)
             found.build_environments()
 
     @pytest.hookimpl(tryfirst=True)
@@ -84,17 +117,29 @@ class Distribution:
             errors = session.testsfailed
             raise session.Interrupted(f"{errors} error{'' if errors == 1 else 's'} during collection")
         if self._done:
-            from omnibench.plugin.session import report_all
-
-            report_all(self._done, session)
+            self._report_done(session)
         if self._remaining == 0:
             return True
         found = existing_session(self.config)
         if found is not None:
+            from omnibench.plugin.live import shown
+
+            assert self._estimates is not None, "they were read when this run began"
             found.stopping.on_first, found.stopping.on_second = self._ask_workers_to_stop, self._kill_workers
             self._hearing.enter_context(found.stopping)
             self._hearing.enter_context(found.stopping.phases("every worker"))
+            self._hearing.enter_context(shown(found, self._estimates))
         return None
+
+    def _report_done(self, session: pytest.Session) -> None:
+        from omnibench.plugin.cached import report_together, run_all
+
+        found = existing_session(self.config)
+        assert found is not None, "it has found them done"
+        rest = report_together(found, self._done)
+        self._collected -= len(self._done) - len(rest)  # progress is counted in reports
+        with only(session, rest):
+            run_all(rest, session)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
@@ -113,6 +158,18 @@ class Distribution:
             if process is not None and process.poll() is None:
                 os.kill(process.pid, number)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Give workers the longest items first, unless the user has chosen how to distribute."""
+        found = existing_session(config)
+        estimates = self._estimates
+        if found is None or estimates is None or config.getvalue("dist") != "load":
+            return None
+        from omnibench.plugin.schedule import LongestFirst
+
+        expected = {item.nodeid: estimates.expected(item.experiment) for item in found.pending}
+        return LongestFirst(config, log, lambda nodeid: expected.get(nodeid, 0.0))
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         """Record what its worker could not: that an item's process died of it."""
@@ -126,6 +183,19 @@ class Distribution:
         session = self.config.pluginmanager.get_plugin("session")
         if isinstance(session, pytest.Session) and session.testscollected < self._collected:
             session.testscollected = self._collected
+
+
+def megabytes_per_worker(estimates: Estimates, frameworks: set[str]) -> float:
+    """Return what a worker and the guests that it keeps may need, in MB.
+
+    Args:
+        estimates: What the frameworks' processes were measured to hold.
+        frameworks: Which ones there are items of.
+    """
+    from omnibench.runners.pool import MOST_GUESTS
+
+    largest = sorted((estimates.megabytes([name]) for name in frameworks), reverse=True)
+    return _WORKER_MEGABYTES + sum(largest[:MOST_GUESTS])
 
 
 def _has_bench_files(config: pytest.Config) -> bool:

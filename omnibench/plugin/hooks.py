@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,22 @@ if TYPE_CHECKING:
 BENCH_FILES = "bench_*.py"
 
 _random_state_key = pytest.StashKey[int]()
+automatic_key = pytest.StashKey[bool]()
+"""Whether the number of workers was left to us (``-n auto``)."""
+
 _session_key = pytest.StashKey["BenchSession"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
     add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks that others may implement."""
+    from omnibench.plugin import hookspec
+
+    pluginmanager.add_hookspecs(hookspec)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -41,10 +52,18 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         config.option.numprocesses, config.option.tx, config.option.dist = None, [], "no"
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> None:
+    """Note that nobody has chosen a number: xdist's is cut down to the items and the memory that there are."""
+    config.stash[automatic_key] = True
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options; register what only the overseeing process does: the summary, and the xdist side."""
     check_options(config)
+    if BENCH_FILES not in config.getini("python_files"):  # collects them, and has their assertions rewritten
+        config.addinivalue_line("python_files", BENCH_FILES)
     if hasattr(config, "workerinput"):
         return
     manager = config.pluginmanager
@@ -74,16 +93,6 @@ def existing_session(config: pytest.Config) -> BenchSession | None:
     return config.stash.get(_session_key, None)
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect bench files that pytest itself would not."""
-    if not fnmatch(file_path.name, BENCH_FILES) or parent.session.isinitpath(file_path):
-        return None
-    if any(fnmatch(file_path.name, pattern) for pattern in parent.config.getini("python_files")):
-        return None
-    module: pytest.Collector = parent.ihook.pytest_pycollect_makemodule(module_path=file_path, parent=parent)
-    return module
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
     """Make bench files modules in which an impossible benchmark is a failed item, not a broken run."""
@@ -110,13 +119,18 @@ def pytest_make_collect_report(collector: pytest.Collector) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> pytest.Collector | None:
-    """Collect functions under ``@benchmark``."""
+    """Collect functions under ``@benchmark``, and classes that have some."""
     declaration = declaration_of(obj)
     if declaration is None:
-        return None
+        return pytest.Class.from_parent(collector, name=name) if _has_benchmarks(obj) else None
     from omnibench.plugin.collect import BenchFunction
 
     return BenchFunction.from_parent(collector, name=name, function=obj, declaration=declaration)
+
+
+def _has_benchmarks(obj: object) -> bool:
+    """Whether something is a class with functions under ``@benchmark``, its own or inherited."""
+    return isinstance(obj, type) and any(declaration_of(one) for base in obj.__mro__ for one in vars(base).values())
 
 
 @pytest.hookimpl(trylast=True)
@@ -144,22 +158,47 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     if config.getoption("omnirec_plan"):
         session.items[:] = [item for item in session.items if hasattr(item, "error")]  # what is refused says so
         return (yield)
-    with found.stopping:
+    from omnibench.plugin.cached import report_together
+
+    rest = report_together(found, session.items)
+    if not found.pending:
+        with only(session, rest):
+            return (yield)
+    from omnibench.plugin.live import estimates_of, shown
+
+    with found.stopping, only(session, rest), shown(found, estimates_of(found)):
         found.build_environments()
         return (yield)
+
+
+@contextmanager
+def only(session: pytest.Session, items: list[pytest.Item]) -> Iterator[None]:
+    """Let pytest run, and count its progress by, some of the collected items only."""
+    collected, testscollected = session.items, session.testscollected
+    session.items, session.testscollected = items, len(items)
+    try:
+        yield
+    finally:
+        session.items, session.testscollected = collected, testscollected
 
 
 def begin(session: pytest.Session) -> None:
     """Look at the records once, where the whole run is overseen, and say what is done, failed and pending."""
     if any(hasattr(item, "experiment") for item in session.items):
-        bench_session(session.config).begin(session.items)
+        from omnibench.plugin import begin as beginning
+
+        beginning.begin(bench_session(session.config), session.items)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Report an item that is done, and has nothing to check, without the ceremony of running it."""
     found = existing_session(item.config)
-    return True if found is not None and found.report_cached(item, nextitem) else None
+    if found is None:
+        return None
+    from omnibench.plugin.cached import report_alone
+
+    return True if report_alone(found, item, nextitem) else None
 
 
 @pytest.hookimpl(wrapper=True)

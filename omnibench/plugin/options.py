@@ -16,6 +16,7 @@ from omnibench.policy import FAILED as FAILED_CHOICES
 from omnibench.policy import RESETS, Policy, seconds, tracked
 from omnibench.policy import RESUME as RESUME_CHOICES
 from omnibench.policy import VERIFY as VERIFY_CHOICES
+from omnibench.runners.machine import DEVICES
 
 _TRUE = ("1", "yes", "true", "on")
 _FALSE = ("", "0", "no", "false", "off")
@@ -56,7 +57,7 @@ class Option:
             pytest.UsageError: It is none of the choices.
         """
         given = config.getoption(self.name) or os.environ.get(self.variable) or config.getini(self.name) or self.default
-        if self.choices and given not in self.choices:
+        if self.choices and given not in self.choices and given != self.default:
             raise pytest.UsageError(f"{self.flag} is {given!r}; choose from {', '.join(self.choices)}.")
         return str(given)
 
@@ -113,11 +114,25 @@ ENVIRONMENTS = Option(
     "Where frameworks run: isolated (default), current, or e.g. LensKit=current,RecBole=isolated.",
     "isolated",
 )
+DEVICE = Option(
+    "--omnirec-device",
+    "Where algorithms that can use a GPU run: auto (default: on a GPU where there is one), cpu, or cuda.",
+    "auto",
+    DEVICES,
+)
 TMP_DIR = Option("--omnirec-tmp-dir", "Working directories of the frameworks (default: in the checkpoint dir).")
 READONLY = Option("--omnirec-readonly", "Serve what is recorded, skip what is not, write nothing.", "no", switch=True)
 ALLOW_NETWORK_FS = Option(
     "--omnirec-allow-network-fs", "Keep checkpoints on NFS, SMB and the like all the same.", "no", switch=True
 )
+TABLE = Option(
+    "--omnirec-table",
+    "What the table at the end shows: folds (each, with mean and standard deviation), mean, or none. By default folds, "
+    "and of more than 100 configurations the means of the best 100.",
+    "",
+    ("folds", "mean", "none"),
+)
+SORT = Option("--omnirec-sort", "The metric by which the table is sorted, e.g. NDCG@10 (default: as in the plan).")
 OPTIONS = (
     CHECKPOINT_DIR,
     RESUME,
@@ -129,9 +144,12 @@ OPTIONS = (
     GRACE,
     TIMEOUT,
     ENVIRONMENTS,
+    DEVICE,
     TMP_DIR,
     READONLY,
     ALLOW_NETWORK_FS,
+    TABLE,
+    SORT,
 )
 
 RESET_FLAG = "--omnirec-reset"
@@ -194,6 +212,7 @@ def policy(config: pytest.Config) -> Policy:
             track=tracked(TRACK.value(config)),
             grace=_duration(GRACE, config),
             timeout=_duration(TIMEOUT, config) if TIMEOUT.value(config) else None,
+            device=DEVICE.value(config),
             allow_network_fs=ALLOW_NETWORK_FS.is_on(config),
         )
     except OmnibenchError as error:

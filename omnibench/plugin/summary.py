@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Generator, Mapping
+from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from omnibench.plugin.options import RESUME, checkpoint_dir
+from omnibench.plugin.options import RESUME, SORT, TABLE, checkpoint_dir
+
+if TYPE_CHECKING:
+    from omnibench.evaluation import Result
+    from omnibench.plugin.items import BenchItem, ExperimentItem
+    from omnibench.report.layout import NotWorse
+
+_MOST = 100
+"""Algorithms of a dataset that are shown when nobody said how many; their folds are not shown beyond that."""
 
 
 class Summary:
@@ -15,55 +26,147 @@ class Summary:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self._told: dict[str, dict[str, Any]] = {}
-        self.order: dict[str, int] = {}
+        self._done: list[BenchItem] = []
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        """Keep what a benchmark item's report tells."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> Generator[None]:
+        """Keep what a benchmark item's report tells; show its phases below it, and among the durations."""
         told = getattr(report, "omnibench", None)
-        if told is not None:
-            self._told[report.nodeid] = told
+        if told is None:
+            result = yield
+            self._say_untold(report)
+            return result
+        self._told[report.nodeid] = told
+        result = yield
+        if report.passed or report.failed or report.skipped:  # else another attempt follows, of pytest-rerunfailures
+            status = told["status"] if report.passed else report.outcome
+            self._say_finished(report.nodeid, status, _result(told), told["seconds"], told["fit_key"])
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            self._show_phases(reporter, report.nodeid, told["seconds"])
+        return result
+
+    def _show_phases(self, reporter: Any, nodeid: str, phases: Mapping[str, float]) -> None:
+        # Not reports of their own: they would count twice in the times of JUnit files.
+        durations = [SimpleNamespace(nodeid=nodeid, when=phase, duration=phases[phase]) for phase in phases]
+        reporter.stats.setdefault("", []).extend(durations)
+        if self.config.option.verbose > 0 and phases:
+            reporter.ensure_newline()
+            for phase, seconds in phases.items():
+                reporter.write_line(f"    {phase:8} {seconds:9.3f} s")
+
+    def take(self, items: list[BenchItem]) -> None:
+        """Take in items that were found done, and of which there are no reports."""
+        self._done += items
+        if self.config.hook.pytest_omnibench_item_finished.get_hookimpls():
+            for item in items:
+                self._say_finished(item.nodeid, "cached", _cached_result(item), {}, item.experiment.fit_key)
+
+    def _say_untold(self, report: Any) -> None:
+        """Say of an item that ended before it could tell anything, e.g. in a fixture or with its worker."""
+        if report.when == "teardown" or not (report.failed or report.skipped):
+            return
+        if not self.config.hook.pytest_omnibench_item_finished.get_hookimpls():
+            return
+        from omnibench.evaluation import Result
+        from omnibench.plugin.hooks import existing_session
+
+        session = existing_session(self.config)
+        for item in session.items if session else ():
+            if item.nodeid == report.nodeid:
+                status = "failed" if report.failed else "skipped"
+                self._say_finished(item.nodeid, status, Result.of(item.experiment, {}), {}, item.experiment.fit_key)
+
+    def _say_finished(self, nodeid: str, status: str, result: Result, seconds: dict[str, float], fit_key: str) -> None:
+        from omnibench.plugin.hookspec import Finished
+
+        finished = Finished(nodeid, status, result, seconds, fit_key)
+        self.config.hook.pytest_omnibench_item_finished(config=self.config, finished=finished)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print a table per dataset, and where the numbers are."""
-        nodes = sorted(self._told, key=lambda node: self.order.get(node, len(self.order)))
-        told = [self._told[node] for node in nodes if self._told[node]["metrics"]]
-        if not told:
+        detail = TABLE.value(self.config)
+        if detail == "none" or not (self._told or self._done):
             return
-        from omnibench.report.terminal import render, tables
+        results = self._results()
+        if not results:
+            return
+        from omnibench.report.layout import Layout, tables
+        from omnibench.report.terminal import render
 
-        lower = {label for one in told for label in one["lower_is_better"]}
         writer = terminalreporter._tw  # noqa: SLF001 - pytest offers the width and colour nowhere else
-        results = _merged(told)
-        not_worse = self._not_worse(terminalreporter, results, lower)
-        for table in tables(results, lower, writer.fullwidth, not_worse):
+        many = not detail and _configurations(results) > _MOST
+        lower = self._lower_is_better()
+        layout = Layout(
+            lower,
+            writer.fullwidth,
+            detail or ("mean" if many else "folds"),
+            SORT.value(self.config),
+            _MOST if many else None,
+        )
+        for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup))
         if RESUME.value(self.config) != "never":
             terminalreporter.write_line(f"Results and predictions: {checkpoint_dir(self.config)}")
 
-    def _not_worse(self, reporter: Any, results: list[Any], lower: set[str]) -> dict[tuple[str, str], tuple[str, ...]]:
+    def _lower_is_better(self) -> set[str]:
+        told = {label for one in self._told.values() for label in one["lower_is_better"]}
+        return told.union(*({*item.evaluator.lower_is_better} for item in self._done))
+
+    def _not_worse(self, reporter: Any, lower: set[str], results: list[Result]) -> NotWorse:
         """Test which configurations are not significantly worse than the best; without a store there are no users."""
-        if RESUME.value(self.config) == "never":
+        from omnibench.plugin.hooks import existing_session
+
+        session = existing_session(self.config)
+        if session is None or RESUME.value(self.config) == "never":
             return {}
         from omnibench.errors import OmnibenchError
         from omnibench.statistics.marks import not_worse
 
         try:
-            return not_worse(checkpoint_dir(self.config), results, lower)
+            return not_worse(session.directory, results, lower, remember=session.remember)
         except OmnibenchError as error:
             reporter.write_line(f"omnibench: what is not significantly worse than the best is not marked: {error}")
             return {}
 
+    def _results(self) -> list[Result]:
+        """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it."""
+        from omnibench.plugin.hooks import existing_session
 
-def _merged(told: list[dict[str, Any]]) -> list[Any]:
-    """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it."""
+        merged: dict[tuple[Any, ...], Result] = {}
+
+        def merge(result: Result) -> None:
+            identity = (result.dataset, result.algorithm, result.fold)
+            merged.setdefault(identity, result).metrics.update(result.metrics)
+
+        session = existing_session(self.config)
+        together = {id(item) for item in self._done}
+        for item in session.items if session else ():
+            if id(item) in together:
+                merge(_cached_result(item))
+            elif (told := self._told.get(item.nodeid)) and told["metrics"]:
+                merge(_result(told))
+        if self.config.hook.pytest_omnibench_columns.get_hookimpls():
+            for result in merged.values():
+                for columns in self.config.hook.pytest_omnibench_columns(config=self.config, result=result):
+                    result.metrics.update(columns or {})
+        return list(merged.values())
+
+
+def _result(told: dict[str, Any]) -> Result:
     from omnibench.evaluation import Result
 
-    merged: dict[tuple[Any, ...], Result] = {}
-    for one in told:
-        identity = (one["dataset"], one["algorithm"], one["fold"])
-        if identity not in merged:
-            merged[identity] = Result(one["dataset"], one["algorithm"], one["configuration"], one["fold"], {})
-        merged[identity].metrics.update(one["metrics"])
-    return list(merged.values())
+    names = ("dataset", "algorithm", "configuration", "fold", "fit_key")
+    return Result(**{name: told[name] for name in names}, metrics=dict(told["metrics"]))
+
+
+def _cached_result(item: ExperimentItem) -> Result:
+    from omnibench.evaluation import Result
+
+    assert item.state is not None, "it was found done"
+    return Result.of(item.experiment, dict(item.state.metrics))
+
+
+def _configurations(results: list[Result]) -> int:
+    return len({(result.dataset, result.algorithm) for result in results})

@@ -50,6 +50,7 @@ class Guest:
         scratch: An existing directory of its own, for the log pipes.
         work: Its working directory.
         threads: How many threads it may compute with.
+        variables: Its environment beside ours; see ``thread_variables``.
         log: Called with (``out`` or ``err``, whole lines) as the guest prints them.
 
     Raises:
@@ -63,6 +64,7 @@ class Guest:
         scratch: Path,
         work: Path,
         threads: int,
+        variables: Mapping[str, str],
         log: Callable[[str, bytes], None],
     ) -> None:
         self.runner = runner
@@ -72,7 +74,7 @@ class Guest:
         self._peak = 0
         self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
         command = ["env", "-u", "PYTHONPATH", "-u", "PYTHONHOME", "-u", "VIRTUAL_ENV"]
-        command += [f"{name}={value}" for name, value in thread_variables(threads).items()]
+        command += [f"{name}={value}" for name, value in variables.items()]
         command += ["PYTHONHASHSEED=0", f"{GUEST_MARK}=1", str(python)]
         self._group = execnet.Group()
         self._gateway = self._group.makegateway(f"popen//python={shlex.join(command)}")
@@ -131,7 +133,8 @@ class Guest:
             raise GuestError(self._obituary(), self._last_words(), died=True) from error
         answer = self._receive(on_progress, while_waiting, timeout)
         if not answer["ok"]:
-            details = f"{answer['traceback']}{self._last_words()}"
+            peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
+            details = f"{answer['traceback']}{self._last_words()}{peak}"
             raise GuestError(answer["error"], details, errno=answer.get("errno"))
         return answer
 

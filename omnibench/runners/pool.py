@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from omnibench.errors import GuestEnvironmentError, nearest
 from omnibench.runners.environments import environment_of
-from omnibench.runners.gateway import Guest
+from omnibench.runners.gateway import Guest, thread_variables
+from omnibench.runners.machine import available_memory, total_memory
 from omnibench.runners.registry import CURRENT, ISOLATED, RunnerInfo, runners
 
 MOST_GUESTS = 3
-"""Guests kept alive at once; each framework holds 300 to 600 MB."""
+"""Guests kept alive at once."""
 
+GUEST_MEGABYTES = {"LensKit": 600, "RecPack": 450, "RecBole": 700, "Own": 200}
+"""What a framework's process holds when it has fitted MovieLens-100K, measured; until records know better."""
 
-def available_cores() -> int:
-    """Return how many cores this process may compute on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_Kind = tuple[str, str]
+"""A framework's name and a device class."""
 
 
 class Environments:
@@ -64,6 +67,10 @@ class Environments:
         """Return the version of a framework where it would run, without importing it."""
         return runner.version(self.of(runner))
 
+    def ready(self, runner: RunnerInfo) -> bool:
+        """Whether a framework can be started without building anything."""
+        return not runner.distribution or self.of(runner) == CURRENT or environment_of(runner).ready
+
     def python(self, runner: RunnerInfo, notify: Callable[[str], None]) -> Path:
         """Return the interpreter for a framework, building its environment when it is missing."""
         if not runner.distribution or self.of(runner) == CURRENT:
@@ -85,6 +92,7 @@ class GuestPool:
         threads: Threads per guest.
         log: Called with (stream, whole lines) of what guests print.
         notify: Called with a line when something is worth telling.
+        gpu: The GPU of guests that use one, as ``CUDA_VISIBLE_DEVICES`` names it; None for all.
     """
 
     def __init__(
@@ -94,55 +102,105 @@ class GuestPool:
         threads: int,
         log: Callable[[str, bytes], None],
         notify: Callable[[str], None],
+        gpu: str | None = None,
     ) -> None:
         self._environments = environments
         self._scratch = scratch
         self._threads = threads
         self._log = log
         self._notify = notify
-        self._guests: OrderedDict[str, tuple[Guest, Path]] = OrderedDict()
+        self._gpu = gpu
+        self._guests: OrderedDict[_Kind, tuple[Guest, Path]] = OrderedDict()
+        self._starting: dict[_Kind, Future[tuple[Guest, Path]]] = {}
+        # One thread for as long as there are guests: the system ends a guest with the thread that has started it.
+        self._starter: ThreadPoolExecutor | None = None
 
-    def get(self, runner: RunnerInfo) -> Guest:
-        """Return a living guest of a framework."""
-        held = self._guests.pop(runner.name, None)
-        if held is not None and not held[0].alive:
-            self._end(held)
-            held = None
-        if held is None:
-            while len(self._guests) >= MOST_GUESTS:
-                self._end(self._guests.popitem(last=False)[1])
-            held = self._start(runner)
-        self._guests[runner.name] = held
+    def warm(self, runner: RunnerInfo, device: str = "cpu") -> None:
+        """Begin to start a framework's guest, so that it is there when somebody asks for it."""
+        kind = (runner.name, device)
+        if kind in self._starting or self.is_alive(runner, device):
+            return
+        self._make_room(kind, runner)
+        if self._starter is None:
+            self._starter = ThreadPoolExecutor(1, thread_name_prefix="omnibench-guests")
+        self._starting[kind] = self._starter.submit(self._start, runner, device)
+
+    def get(self, runner: RunnerInfo, device: str = "cpu") -> Guest:
+        """Return a living guest of a framework.
+
+        Raises:
+            GuestEnvironmentError, GuestError: It does not start.
+        """
+        kind = (runner.name, device)
+        self.warm(runner, device)
+        if kind in self._starting:
+            started = self._starting[kind]
+            try:
+                held = started.result()
+            finally:
+                if started.done():  # or we were interrupted, and it is ended when the pool is
+                    del self._starting[kind]
+        else:
+            held = self._guests.pop(kind)
+        self._guests[kind] = held
         return held[0]
 
-    def _start(self, runner: RunnerInfo) -> tuple[Guest, Path]:
+    def _make_room(self, kind: _Kind, runner: RunnerInfo) -> None:
+        """End a dead guest of this kind, and others that were not used lately where there are many or memory is short."""
+        dead = self._guests.pop(kind, None)
+        if dead is not None:
+            self._end(dead)
+        needed = GUEST_MEGABYTES.get(runner.name, 0) * 2**20
+        while self._guests and (len(self._guests) >= MOST_GUESTS or _memory_is_short(needed)):
+            self._end(self._guests.popitem(last=False)[1])
+
+    def _start(self, runner: RunnerInfo, device: str) -> tuple[Guest, Path]:
         python = self._environments.python(runner, self._notify)
         directory = self._scratch / f"{runner.name}-{uuid.uuid4().hex[:8]}"
         directory.mkdir(mode=0o700, parents=True)
+        variables = thread_variables(self._threads)
+        if device == "cuda" and self._gpu is not None:
+            variables["CUDA_VISIBLE_DEVICES"] = self._gpu
+        if device == "cpu" and runner.distribution:
+            variables["CUDA_VISIBLE_DEVICES"] = ""
         try:
             # A framework may litter its working directory; a user's class expects to be where the user is.
             work = directory if runner.distribution else Path.cwd()
-            return Guest(runner, python, directory, work, self._threads, self._log), directory
+            return Guest(runner, python, directory, work, self._threads, variables, self._log), directory
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
             raise
 
-    def is_alive(self, runner: RunnerInfo) -> bool:
+    def is_alive(self, runner: RunnerInfo, device: str = "cpu") -> bool:
         """Whether a framework's guest is there and living."""
-        return runner.name in self._guests and self._guests[runner.name][0].alive
+        kind = (runner.name, device)
+        return kind in self._guests and self._guests[kind][0].alive
 
-    def discard(self, runner: RunnerInfo) -> None:
+    def discard(self, runner: RunnerInfo, device: str = "cpu") -> None:
         """End a framework's guest, so that the next item gets a fresh one."""
-        held = self._guests.pop(runner.name, None)
+        held = self._guests.pop((runner.name, device), None)
         if held is not None:
             self._end(held)
 
     def close(self) -> None:
         """End every guest."""
+        while self._starting:
+            _, started = self._starting.popitem()
+            with suppress(Exception, CancelledError):  # nobody has asked for it, so its failure is nobody's
+                self._end(started.result() if not started.cancel() else started.result(0))
         while self._guests:
             self._end(self._guests.popitem()[1])
+        if self._starter is not None:
+            self._starter.shutdown()
+            self._starter = None
 
     def _end(self, held: tuple[Guest, Path]) -> None:
         guest, directory = held
         guest.close()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _memory_is_short(needed: int) -> bool:
+    """Whether a process that needs so many bytes would leave less than a twentieth of the memory."""
+    available, total = available_memory(), total_memory()
+    return available is not None and total is not None and available - needed < total / 20

@@ -41,7 +41,7 @@ class RunnerInfo:
 
     @cached_property
     def catalogue(self) -> dict[str, Any]:
-        """``{"version": ..., "algorithms": {name: {"parameters", "ratings", "ranking", "validation"}}}``."""
+        """``{"version": ..., "algorithms": {name: {"parameters", "ratings", "ranking", "validation", "gpu", "history"}}}``."""
         if self.catalogue_file is None:
             return {"version": "", "algorithms": {}}
         return dict(json.loads(self.catalogue_file.read_text(encoding="utf-8")))

@@ -1,29 +1,49 @@
-"""What a table marks: the configurations that are not significantly worse than the best of their column."""
+"""What a table marks: the configurations that are not significantly worse than the best of their column.
+
+A run in which nothing is new looks up what an earlier one has found, and imports nothing that computes.
+"""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from omnibench.evaluation import Result
-from omnibench.statistics.configurations import standing_of
-from omnibench.statistics.measured import Measured
-from omnibench.store.records import read_all
+from omnibench.keys import digest
+from omnibench.store.reading import Reader, read
+from omnibench.store.sealing import Record
+
+Column = tuple[str, str]
+"""A dataset and a label."""
+
+
+class _Tested(NamedTuple):
+    """A column, and what its test depends on."""
+
+    rows: dict[str, list[Result]]
+    key: str
+    of: str
 
 
 def not_worse(
-    root: Path, results: Sequence[Result], lower_is_better: Collection[str], alpha: float = 0.05
-) -> dict[tuple[str, str], tuple[str, ...]]:
+    root: Path,
+    results: Sequence[Result],
+    lower_is_better: Collection[str],
+    alpha: float = 0.05,
+    remember: Callable[[dict[str, Record]], None] = lambda _: None,
+) -> dict[Column, tuple[str, ...]]:
     """Test every column of a table, on the very items that the table shows.
 
     A column with one configuration has nothing to test, and one of which nothing can be said is left out.
 
     Args:
         root: The store that has the values per user.
-        results: What the table shows.
+        results: What the table shows; those without a fit key are not tested.
         lower_is_better: The columns where the smallest value is the best.
         alpha: The level of each column.
+        remember: Called with records of what was found now, so that the next run need not test it again.
 
     Returns:
         By dataset and column, the configurations that are not significantly worse than the best one; see
@@ -33,25 +53,85 @@ def not_worse(
         StoreError: The store cannot be read.
         StatisticsError: A file is missing or damaged.
     """
-    values: dict[tuple[str, str], dict[str, list[float]]] = {}
+    columns: dict[Column, dict[str, list[Result]]] = {}
     for result in results:
-        for label, value in result.metrics.items():
-            values.setdefault((result.dataset, label), {}).setdefault(result.algorithm, []).append(value)
-    tested = {column: rows for column, rows in values.items() if len(rows) > 1}
-    if not tested:
+        for label in result.metrics if result.fit_key else ():
+            columns.setdefault((result.dataset, label), {}).setdefault(result.algorithm, []).append(result)
+    wanted = {column: rows for column, rows in columns.items() if len(rows) > 1}
+
+    def take(reader: Reader) -> tuple[dict[Column, list[str] | None], dict[Column, _Tested], dict[str, Record]]:
+        items = {
+            f"item/{result.fit_key}": reader.get(f"item/{result.fit_key}")
+            for rows in wanted.values()
+            for some in rows.values()
+            for result in some
+        }
+        sound = {key: item for key, item in items.items() if item is not None}
+        found: dict[Column, list[str] | None] = {}
+        tested: dict[Column, _Tested] = {}
+        for column, rows in wanted.items():
+            evaluated = _evaluated(sound, rows, column[1])
+            if evaluated is None:
+                continue
+            key = f"marks/{digest([*column, sorted(rows), alpha])}"
+            of = digest([column[1] in lower_is_better, evaluated])
+            known = reader.get(key)
+            if known is not None and known["of"] == of:
+                found[column] = known["not_worse"]
+            else:
+                tested[column] = _Tested(rows, key, of)
+        return found, tested, _with_evaluations(reader, sound) if tested else {}
+
+    if not wanted:
         return {}
-    measured = Measured(root, read_all(root / "store"), {_item(result) for result in results})
-    found = {}
-    for (dataset, label), rows in tested.items():
-        higher = label not in lower_is_better
-        means = {name: statistics.fmean(one) for name, one in rows.items()}
-        best = (max if higher else min)(means, key=means.__getitem__)
-        decided = standing_of(measured, dataset, label, means, best, test="t", alpha=alpha, higher=higher)
-        if len(decided.undecided) < len(decided.comparisons):
-            found[dataset, label] = decided.not_worse
+    found, tested, records = read(root / "store", take)
+    if tested:
+        for (dataset, label), one in tested.items():
+            higher = label not in lower_is_better
+            found[dataset, label] = _test(root, records, dataset, label, one.rows, higher=higher, alpha=alpha)
+        remember({one.key: {"of": one.of, "not_worse": found[column]} for column, one in tested.items()})
+    return {column: tuple(names) for column, names in found.items() if names is not None}
+
+
+def _evaluated(items: Mapping[str, Record], rows: Mapping[str, list[Result]], label: str) -> list[str] | None:
+    """Return the keys of a column's evaluations, or None when one is not recorded (a column that somebody added)."""
+    keys = []
+    for result in (result for some in rows.values() for result in some):
+        metric = items.get(f"item/{result.fit_key}", {}).get("metrics", {}).get(label)
+        if metric is None:
+            return None
+        keys.append(metric["key"])
+    return sorted(keys)
+
+
+def _with_evaluations(reader: Reader, items: Mapping[str, Record]) -> dict[str, Record]:
+    """Add the records of items' evaluations, and of the datasets."""
+    found = {**items, **dict(reader.records("data/"))}
+    for item in items.values():
+        for metric in item["metrics"].values():
+            evaluation = reader.get(f"eval/{metric['key']}")
+            if evaluation is not None:
+                found[f"eval/{metric['key']}"] = evaluation
     return found
 
 
-def _item(result: Result) -> str:
-    name = f"{result.dataset}/{result.algorithm}"
-    return name if result.fold is None else f"{name}/fold_{result.fold}"
+def _test(
+    root: Path,
+    records: Mapping[str, Record],
+    dataset: str,
+    label: str,
+    rows: Mapping[str, list[Result]],
+    *,
+    higher: bool,
+    alpha: float,
+) -> list[str] | None:
+    """Return who is not significantly worse than the best, or None where nothing can be said."""
+    from omnibench.statistics.configurations import standing_of
+    from omnibench.statistics.measured import Measured
+
+    names = {records[f"item/{result.fit_key}"]["item"] for some in rows.values() for result in some}
+    measured = Measured(root, records, names)
+    means = {name: statistics.fmean(one.metrics[label] for one in some) for name, some in rows.items()}
+    best = (max if higher else min)(means, key=means.__getitem__)
+    decided = standing_of(measured, dataset, label, means, best, test="t", alpha=alpha, higher=higher)
+    return list(decided.not_worse) if len(decided.undecided) < len(decided.comparisons) else None

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache, lru_cache, partial
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 import omnibench.metrics
-from omnibench.errors import StatisticsError, nearest
+from omnibench.errors import StatisticsError, StoreError, nearest
 from omnibench.metrics.base import split_label
+from omnibench.runners.guest import data
 from omnibench.statistics.paired import Values
-from omnibench.store.artifacts import Artifact, is_intact
+from omnibench.store.per_user import read_per_user
 from omnibench.store.sealing import Record
 from omnibench.survey import DONE
-
-_SMALL = 2**18
-"""Bytes."""
 
 Fold = int | None
 Users = npt.NDArray[np.int32]
@@ -46,7 +44,7 @@ def higher_is_better(label: str, given: bool | None = None) -> bool:
     """Whether the largest value of a metric is the best.
 
     Args:
-        label: E.g. ``NDCG@10`` or ``RMSE``.
+        label: E.g. ``NDCG@10``, ``NDCG[lenskit]@10`` or ``RMSE``.
         given: What somebody says who knows.
 
     Raises:
@@ -54,7 +52,7 @@ def higher_is_better(label: str, given: bool | None = None) -> bool:
     """
     if given is not None:
         return given
-    metric = getattr(omnibench.metrics, split_label(label)[0], None)
+    metric = getattr(omnibench.metrics, split_label(label)[0].partition("[")[0], None)
     if metric is None:
         raise StatisticsError(
             f"{label!r} is no metric of omnibench's own, so whether more of it is better has to be said: "
@@ -75,13 +73,12 @@ class PerUser(NamedTuple):
     values: Values
 
 
-def read_per_user(record: Record, root: Path, test_users: Callable[[], Users]) -> PerUser | None:
+def per_user_of(record: Record, root: Path) -> PerUser | None:
     """Return a metric's values of the users for whom it is defined.
 
     Args:
         record: An evaluation's record.
         root: The store's directory.
-        test_users: Gives the users of the test part, in whose order the values are.
 
     Returns:
         None for a metric that has no values per user.
@@ -89,26 +86,12 @@ def read_per_user(record: Record, root: Path, test_users: Callable[[], Users]) -
     Raises:
         StatisticsError: A file is missing, or is not what was recorded.
     """
-    artifact: Artifact | None = record.get("per_user")
-    if artifact is None:
+    if not record.get("per_user") or ("place" in record and record["place"] is None):
         return None
-    _check_file(artifact, root, record["item"])
-    mapped = artifact["size"] > _SMALL  # mapping a file costs more than reading a small one
     try:
-        rows = np.load(root / artifact["path"], mmap_mode="r" if mapped else None, allow_pickle=False)
-        users, values = test_users(), np.asarray(rows[record["row"]], dtype=np.float64)
-    except (OSError, ValueError, LookupError) as error:  # the file is sound, so another omnibench has written it
-        raise StatisticsError(f"{artifact['path']} is no file of values per user that is known ({error}).") from error
-    defined = np.isfinite(values)
-    return PerUser(users, values) if defined.all() else PerUser(users[defined], values[defined])
-
-
-def _check_file(artifact: Artifact, root: Path, item: str) -> None:
-    if not is_intact(artifact, root, verify="stat"):
-        raise StatisticsError(
-            f"{artifact['path']} is missing or is not what was recorded; `omnibench reset {item} --what Eval` and the next "
-            "run make it anew."
-        )
+        return PerUser(*read_per_user(root, record))
+    except StoreError as error:
+        raise StatisticsError(f"{record['item']}: {error}") from error
 
 
 class Measured:
@@ -124,7 +107,7 @@ class Measured:
         self._root = root
         self._records = records
         self._found: dict[str, dict[str, dict[str, dict[Fold, Record]]]] = {}
-        self._data_keys: dict[str, str] = {}
+        self._data_keys: dict[str, str | None] = {}
         for key, item in records.items():
             if (
                 not key.startswith("item/")
@@ -132,13 +115,12 @@ class Measured:
                 or (items is not None and item["item"] not in items)
             ):
                 continue
-            self._data_keys[item["dataset"]] = item["data_key"]
+            self._data_keys[item["dataset"]] = item.get("data_key")  # store format 1 has none
             labels = self._found.setdefault(item["dataset"], {})
             for label, metric in item["metrics"].items():
                 evaluation = records.get(f"eval/{metric['key']}")
                 if evaluation is not None:
                     labels.setdefault(label, {}).setdefault(item["algorithm"], {})[item["fold"]] = evaluation
-        self._test_users = cache(self._read_test_users)
         self._values = lru_cache(maxsize=2)(self._read_values)  # the one that all others are compared with
 
     @property
@@ -215,39 +197,21 @@ class Measured:
     def _read_values(self, dataset: str, label: str, name: str, folds: tuple[Fold, ...]) -> list[PerUser] | None:
         """Read a configuration's values per user of several folds."""
         records = self._of(dataset, label, name)
-        found = [read_per_user(records[fold], self._root, partial(self._test_users, dataset, fold)) for fold in folds]
+        found = [per_user_of(records[fold], self._root) for fold in folds]
         known = [one for one in found if one is not None]
         return known if len(known) == len(found) else None
 
-    def _read_test_users(self, dataset: str, fold: Fold) -> Users:
-        """The users of a fold's test part, ascending."""
-        test = self._prepared(dataset, f"fold_{fold or 0}/test.npy")
-        user = self._prepared(dataset, "user.npy")[test]  # ascending, as canonical rows are
-        users: Users = user[np.flatnonzero(np.diff(user, prepend=-1))]
-        return users
-
     def _test_to_train(self, dataset: str, folds: Sequence[Fold]) -> float:
-        sizes = [
-            [len(self._prepared(dataset, f"fold_{fold or 0}/{part}.npy")) for fold in folds]
-            for part in ("test", "train")
-        ]
-        return sum(sizes[0]) / sum(sizes[1])
-
-    def _prepared(self, dataset: str, file: str) -> npt.NDArray[Any]:
-        """Open an array of the prepared dataset."""
         record = self._records.get(f"data/{self._data_keys[dataset]}")
         if record is None:
             raise StatisticsError(f"{dataset} is not recorded as prepared; run its benchmark again.")
-        path = f"{record['directory']}/{file}"
-        for artifact in record["files"]:
-            if artifact["path"] == path:
-                if is_intact(artifact, self._root, verify="stat"):
-                    array: npt.NDArray[Any] = np.load(self._root / path, mmap_mode="r", allow_pickle=False)
-                    return array
-                break
-        raise StatisticsError(
-            f"{path} is missing or is not what was recorded; the next run that needs it makes it anew."
-        )
+        try:
+            parts = [data.Fold(self._root / record["directory"], fold or 0) for fold in folds]
+            return sum(len(one.test) for one in parts) / sum(len(one.train) for one in parts)
+        except (OSError, ValueError) as error:
+            raise StatisticsError(
+                f"{record['directory']} cannot be read ({error}); the next run that needs it makes it anew."
+            ) from error
 
 
 def _over_users(dataset: str, one: Sequence[PerUser], other: Sequence[PerUser]) -> tuple[Values, Values]:

@@ -18,7 +18,8 @@ from omnibench.store.artifacts import Artifact
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.leases import Lease, Workspace
-from omnibench.store.records import Records, read_all
+from omnibench.store.reading import Found, Reader, read
+from omnibench.store.records import Records
 from omnibench.store.sealing import Record
 
 PRESENCE = "leases/store.lock"
@@ -90,14 +91,18 @@ class CheckpointStore:
         homeless = {key: record for key, record in records.items() if key.startswith(("run/", "recipe/"))}
         manifests.append(self.root, self.root, homeless)
 
-    def snapshot(self) -> dict[str, Record]:
-        """Return every record that is sound, in one read; a damaged database is set aside and rebuilt first."""
+    def read(self, take: Callable[[Reader], Found]) -> Found:
+        """Read records of one moment; a damaged database is set aside and rebuilt first. See ``reading.read``."""
         try:
-            return read_all(self.root / "store")
+            return read(self.root / "store", take)
         except DamagedStoreError:
             self.records.close()
             self.records = self._open_records()
-            return read_all(self.root / "store")
+            return read(self.root / "store", take)
+
+    def snapshot(self) -> dict[str, Record]:
+        """Return every record that is sound, of one moment."""
+        return self.read(lambda reader: dict(reader.records()))
 
     def lease(
         self,

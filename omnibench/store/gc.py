@@ -17,7 +17,7 @@ from omnibench.store.records import Records
 from omnibench.store.recovery import artifacts_of
 from omnibench.store.sealing import Record
 
-_OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.npy")
+_OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
 _ASIDE = re.compile(r".+\.damaged-\d{8}T\d{6}-[0-9a-f]{8}")
 _ITEM_DIRECTORIES = ("*-*/*-*", "*-*/*-*/fold_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*/generation_*")
 
@@ -82,7 +82,8 @@ def _collect(
         dropped = key.startswith("old/") and (kept or not record["kept"])
         never_begun = key.startswith("item/") and record["status"] == "pending" and not record["generation"]
         never_begun = never_begun and record["fit_key"] not in begun
-        if dropped or (planned and never_begun):
+        forgotten = key.startswith("marks/")  # the next table finds them out again
+        if dropped or forgotten or (planned and never_begun):
             gone[key] = record
     found.records = sorted(gone)
     staying = {key: record for key, record in known.items() if key not in gone}

@@ -12,10 +12,14 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from omnibench.store.artifacts import aside_name
 
 NAME = "logs.db"
+NOTICE = "omnibench.notice"
+"""The logger of what a worker has to say to whoever watches the run."""
+
 _MOST_LINES = 2000
 """Lines of a guest's output that are kept per item here; out.log and err.log have them all."""
 
@@ -28,7 +32,28 @@ CREATE TABLE IF NOT EXISTS logs (
     logger TEXT NOT NULL, message TEXT NOT NULL
 )"""
 
-Entry = tuple[str, str, str, str | None, int, str, str, str]
+_Row = tuple[str, str, str, str | None, int, str, str, str]
+
+
+class Entry(NamedTuple):
+    """An entry as it is read back."""
+
+    id: int
+    worker: str
+    message: str
+
+
+def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[Entry]:
+    """Return what a logger has noted in a run, after an entry; nothing when the logbook cannot be read now."""
+    path = directory / NAME
+    if not path.exists():
+        return []
+    query = "SELECT id, worker, message FROM logs WHERE id > ? AND run = ? AND logger = ? ORDER BY id"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return [Entry(*row) for row in connection.execute(query, (since, run, logger))]
+    except sqlite3.Error:
+        return []
 
 
 class LogBook:
@@ -45,7 +70,7 @@ class LogBook:
         self.run = run
         self.worker = worker
         self.lost = 0
-        self._entries: list[Entry] = []
+        self._entries: list[_Row] = []
         self._lines: Counter[str | None] = Counter()
         self._lock = threading.Lock()
 
@@ -93,7 +118,7 @@ class LogBook:
                     return
             self.lost += len(entries)
 
-    def _write(self, entries: list[Entry]) -> None:
+    def _write(self, entries: list[_Row]) -> None:
         with contextlib.closing(sqlite3.connect(self.path, timeout=10)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")

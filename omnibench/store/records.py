@@ -7,14 +7,12 @@ checksums, and pickle. Settings live in the database itself, so they are checked
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
-import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,8 @@ from omnibench.store.damage import (
     is_damage,
     primary_code,
 )
-from omnibench.store.sealing import DamagedRecordError, Record, seal, unseal, unsealed
+from omnibench.store.reading import SEALED_SINCE, read_all, text_of
+from omnibench.store.sealing import DamagedRecordError, Record, seal, unseal
 from omnibench.store.views import create_views
 
 _SETTINGS = {
@@ -43,9 +42,6 @@ _SETTINGS = {
 }
 _KEEPING = ("eviction_policy", "cull_limit", "size_limit", "disk_min_file_size", "sqlite_synchronous")
 """What a committed record's life depends on."""
-
-SEALED_SINCE = 2
-"""The store format (SQLite's ``user_version``) since which every record has a checksum."""
 
 _PATIENCE_SECONDS = 60.0
 """How long a write waits for the writes of others."""
@@ -145,7 +141,7 @@ class Records:
         if row is None:
             return None
         try:
-            return unseal(key, _text(*row))
+            return unseal(key, text_of(*row))
         except DamagedRecordError as error:
             self._set_aside(key, error)
             return None
@@ -293,99 +289,6 @@ class Records:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _text(mode: Any, value: Any) -> str:
-    """Return a value of the table as the text that it should be.
-
-    Raises:
-        DamagedRecordError: It is none.
-    """
-    if mode != diskcache.core.MODE_RAW or not isinstance(value, bytes):
-        raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise DamagedRecordError(f"it is no text ({error.reason})") from error
-
-
-def read_all(
-    directory: Path, on_damage: Callable[[str], None] = lambda _: None, *, untouched: bool = False
-) -> dict[str, Record]:
-    """Return every record in one read-only SELECT; writers are neither waited for nor disturbed.
-
-    Args:
-        directory: The diskcache directory; when there is none, there are no records.
-        on_damage: Called with the key of each damaged record, which is left out.
-        untouched: Leave no trace: SQLite's readers, too, make a shared memory file beside the database.
-
-    Raises:
-        DamagedStoreError: The database is damaged.
-        StoreError: The database cannot be read.
-    """
-    version, rows = read_texts(directory, untouched=untouched)
-    found: dict[str, Record] = {}
-    for key, mode, value in rows:
-        try:
-            text = _text(mode, value)
-            found[key] = unseal(key, text) if version >= SEALED_SINCE else unsealed(key, text)
-        except DamagedRecordError:
-            on_damage(key)
-    return found
-
-
-def read_texts(directory: Path, *, untouched: bool = False) -> tuple[int, list[tuple[str, int, bytes]]]:
-    """Return the database's format, and every record's key, mode and value as they stand; see ``read_all``."""
-    database = directory / "cache.db"
-    if not database.exists():
-        return SEALED_SINCE, []
-    log = database.with_name("cache.db-wal")
-    # Without a log nobody is writing, and then a reader needs no shared memory to agree with writers.
-    alone = untouched and not (log.exists() and log.stat().st_size)
-    try:
-        return _select(database, "immutable=1" if alone else "mode=ro")
-    except sqlite3.Error as error:
-        if "no such table" in str(error):  # somebody is creating it right now
-            return SEALED_SINCE, []
-        if is_damage(error):
-            raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
-        if os.access(directory, os.W_OK):
-            return _select_with_repair(database, error)
-    # On a read-only file system even a reader cannot have its -shm, and `immutable` would overlook the -wal.
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            for file in directory.glob("cache.db*"):
-                if file.name in ("cache.db", "cache.db-wal"):
-                    shutil.copyfile(file, Path(scratch) / file.name)
-            return _select(Path(scratch) / "cache.db", "mode=rw")
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
-
-
-def _select_with_repair(database: Path, error: sqlite3.Error) -> tuple[int, list[tuple[str, int, bytes]]]:
-    """Read what a mere reader could not: he may not roll back what a kill has left half done."""
-    try:
-        return _select(database, "mode=rw")
-    except sqlite3.Error as again:
-        if "no such table" in str(again):
-            return SEALED_SINCE, []
-        if is_damage(again):
-            raise DamagedStoreError(f"the checkpoint records in {database.parent} are damaged ({again})") from again
-        log = database.with_name("cache.db-wal")
-        if not log.exists() or log.stat().st_size == 0:  # a full disk has no room for a reader's shared memory
-            with suppress(sqlite3.Error):
-                return _select(database, "immutable=1")
-        raise StoreError(f"the checkpoint records in {database.parent} cannot be read ({error}).") from again
-
-
-def _select(database: Path, how: str) -> tuple[int, list[tuple[str, int, bytes]]]:
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?{how}", uri=True, timeout=30)) as connection:
-        connection.execute("BEGIN")  # both are to tell of one moment
-        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-        # As bytes: one text that is no UTF-8 any more would be an error of the whole query.
-        query = "SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) FROM Cache WHERE raw = 1"
-        rows = connection.execute(query).fetchall()
-        return version, [(key.decode(errors="replace"), mode, value) for key, mode, value in rows]
 
 
 def timestamp() -> str:

@@ -14,7 +14,8 @@ from omnibench.errors import StoreError
 from omnibench.store import artifacts, manifests
 from omnibench.store.artifacts import Artifact
 from omnibench.store.damage import DamagedStoreError, is_damage, set_database_aside
-from omnibench.store.records import SEALED_SINCE, Records, read_all
+from omnibench.store.reading import SEALED_SINCE, read_all
+from omnibench.store.records import Records
 from omnibench.store.sealing import Record
 
 FORMAT = SEALED_SINCE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import platform
 import threading
@@ -12,7 +13,7 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.store.checkpoints import CheckpointStore
-from omnibench.store.logbook import NAME, LogBook
+from omnibench.store.logbook import NAME, NOTICE, LogBook
 from omnibench.store.records import timestamp
 
 HEARTBEAT_SECONDS = 5.0
@@ -44,12 +45,13 @@ class Worker:
             "heartbeat": started,
             "item": None,
             "phase": None,
+            "progress": None,
             "completed": 0,
             "ended": None,
             "lock": store.lifeline,
         }
         self._lock = threading.Lock()
-        self._ended = False
+        self._ended = self._moved = False
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="omnibench-heartbeat")
         self._thread.start()
@@ -57,7 +59,18 @@ class Worker:
     def at(self, item: str | None, phase: str | None = None) -> None:
         """Say which item and phase this worker is at now; nothing when it is idle."""
         with self._lock:
-            self._facts |= {"item": item, "phase": phase}
+            self._facts |= {"item": item, "phase": phase, "progress": None}
+        self._wake.set()
+
+    def progress(self, values: dict[str, Any]) -> None:
+        """Say how far the phase is, e.g. ``{"epoch": 3, "epochs": 20}``; written twice a second at most."""
+        with self._lock:
+            self._facts["progress"] = values
+            self._moved = True
+
+    def note(self, line: str) -> None:
+        """Tell something to whoever watches the run."""
+        self.log.add(logging.WARNING, NOTICE, line)
         self._wake.set()
 
     def completed(self) -> None:
@@ -68,7 +81,8 @@ class Worker:
     def _beat(self) -> None:
         next_beat = 0.0
         while not self._ended:
-            changed = self._wake.is_set()
+            changed = self._wake.is_set() or self._moved
+            self._moved = False
             self._wake.clear()
             if changed or time.monotonic() >= next_beat:
                 self._write()
@@ -77,7 +91,7 @@ class Worker:
             if self._wake.wait(_FLUSH_SECONDS):
                 time.sleep(_PAUSE_SECONDS)
         with self._lock:
-            self._facts |= {"item": None, "phase": None, "ended": timestamp()}
+            self._facts |= {"item": None, "phase": None, "progress": None, "ended": timestamp()}
         self._write()
         self.log.flush()
         self.store.records.close()  # this thread's own connection

@@ -28,7 +28,7 @@ from omnibench import (
     set_random_state,
 )
 from omnibench.data import sources
-from omnibench.data.preprocess import Step
+from omnibench.data.step import Step
 from omnibench.errors import DataError
 from omnibench.seed import get_random_state
 

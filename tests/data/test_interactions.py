@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import properties  # noqa: F401 - hypothesis without deadlines
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,20 +105,34 @@ def test_ids_of_whole_numbers_stay_numbers_in_frames() -> None:
     assert coded.frame()["item"].dtype == np.int64
 
 
+MOMENTS = np.array(["1997-12-04T15:55:49.5", "1969-12-31T23:59:59.5"], dtype="datetime64[ns]")
+
+
 @pytest.mark.parametrize(
     "column",
     [
         pd.Series([881250949, -1]),
         pd.Series([881250949, -1], dtype=object),
         pd.Series([881250949, -1], dtype="Int64"),
+        pd.Series([881250949, -1], dtype="int32"),
+        pd.Series([881250949, -1], dtype="category"),
+        pd.Series([881250949, -1], dtype=pd.ArrowDtype(pa.int64())),
         pd.Series([881250949.9, -0.5]),
         pd.Series(["1997-12-04T15:55:49", "1969-12-31T23:59:59"]),
         pd.Series(["1997-12-04T15:55:49.9Z", "1970-01-01T00:59:59+01:00"]),
         pd.Series(pd.to_datetime(["1997-12-04T15:55:49.5", "1969-12-31T23:59:59.5"])),
         pd.Series(pd.to_datetime(["1997-12-04T15:55:49", "1969-12-31T23:59:59"], utc=True)),
         pd.Series([dt.datetime(1997, 12, 4, 15, 55, 49), dt.datetime(1969, 12, 31, 23, 59, 59)], dtype=object),  # noqa: DTZ001
+        pd.Series(MOMENTS.astype("datetime64[s]")),
+        pd.Series(MOMENTS.astype("datetime64[ms]")),
+        pd.Series(MOMENTS).astype(pd.ArrowDtype(pa.timestamp("ns"))),
+        pd.Series(MOMENTS).dt.tz_localize("UTC").astype(pd.ArrowDtype(pa.timestamp("us", "Asia/Tokyo"))),
+        pd.Series(list(MOMENTS.astype("datetime64[s]")), dtype=object),
     ],
-    ids=["int", "object", "nullable", "float", "iso", "iso zones", "naive", "utc", "datetimes"],
+    ids=[
+        *("int", "object", "nullable", "int32", "category", "arrow int", "float", "iso", "iso zones", "naive", "utc"),
+        *("datetimes", "seconds", "milliseconds", "arrow", "arrow zone", "numpy"),
+    ],
 )
 def test_timestamps_of_every_kind_mean_seconds(column: pd.Series[Any]) -> None:
     """Numbers are seconds since 1970, dates are converted, fractions go down; a column of objects is no exception."""
@@ -129,9 +144,24 @@ def test_timestamps_of_every_kind_mean_seconds(column: pd.Series[Any]) -> None:
 def test_whole_timestamps_keep_every_digit() -> None:
     """Somebody who counts in nanoseconds keeps the order of events that a float would merge."""
     moments = [1_600_000_000_000_000_001, 1_600_000_000_000_000_002]
-    coded = from_columns({"user": [1, 2], "item": [1, 2], "timestamp": pd.Series(moments)}, "here")
-    assert coded.timestamp is not None
-    assert coded.timestamp.tolist() == moments
+    for dtype in ("int64", "uint64", "Int64", "object"):
+        column = pd.Series(moments, dtype=dtype)
+        coded = from_columns({"user": [1, 2], "item": [1, 2], "timestamp": column}, "here")
+        assert coded.timestamp is not None
+        assert coded.timestamp.tolist() == moments
+
+
+def test_a_day_or_a_period_is_its_beginning() -> None:
+    """Dates without a time, of Python, pandas or Arrow, count from midnight in UTC."""
+    days = pd.Series([dt.date(1997, 12, 4), dt.date(1969, 12, 31)], dtype=object)
+    for column in (
+        days,
+        days.astype(pd.ArrowDtype(pa.date32())),
+        pd.Series(pd.PeriodIndex(days.astype(str), freq="D")),
+    ):
+        coded = from_columns({"user": [1, 2], "item": [1, 2], "timestamp": column}, "here")
+        assert coded.timestamp is not None
+        assert coded.timestamp.tolist() == [881193600, -86400]
 
 
 @pytest.mark.parametrize(
@@ -147,6 +177,7 @@ def test_whole_timestamps_keep_every_digit() -> None:
         ("timestamp", pd.Series(["2020-01-01", "soon"]), r"column 'timestamp' has 1 values .*'soon' in row 1"),
         ("timestamp", pd.Series(["2020-01-01", "01/02/2020"]), r".*neither a number nor an ISO 8601 date"),
         ("timestamp", pd.Series([1.0, np.nan]), r"column 'timestamp' has 1 values"),
+        ("timestamp", pd.Series([1, None], dtype="Int64"), r"column 'timestamp' has 1 values"),
         ("timestamp", pd.Series([pd.Timestamp("2020-01-01"), pd.NaT]), r"column 'timestamp' has 1 values"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from omnibench import FoldedData, MakeImplicit, UserCrossValidation, UserHoldout, from_frame
+from omnibench import FoldedData, MakeImplicit, TimeBasedHoldout, UserCrossValidation, UserHoldout, from_frame
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.prepare import prepare, read_ids
 from omnibench.errors import DataError
@@ -78,6 +79,67 @@ def test_the_arrays_are_canonical(tmp_path: Path) -> None:
     assert columns["indptr"].tolist() == list(range(0, 64, 9))
     order = np.lexsort((columns["timestamp"], columns["user"]))
     assert (order == np.arange(63)).all()
+
+
+def _mapped(array: np.ndarray[Any, Any]) -> bool:
+    """Whether an array is a view of a memory-mapped file, however many views lie between."""
+    base: Any = array
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = getattr(base, "base", None)
+    return base is not None
+
+
+@pytest.mark.parametrize("columns", [["rating", "timestamp"], ["rating"], ["timestamp"], []])
+def test_an_open_fold_is_a_view_of_its_files(columns: list[str], tmp_path: Path) -> None:
+    """No column is read or copied when it is opened; what a framework writes into one does not reach the file."""
+    frame = frame_of(["a", "b", "c"])[["user", "item", *columns]]
+    directory = prepared(from_frame(frame).pipe(UserCrossValidation(3, validation_size=1)), tmp_path / "d")
+    before = content(directory)
+    for part in (Fold(directory, 1).train, Fold(directory, 1).validation, Fold(directory, 1).test):
+        there = {name: getattr(part, name) for name in ("user", "item", "rating", "timestamp")}
+        assert {name for name, column in there.items() if column is not None} == {"user", "item", *columns}
+        for name, column in there.items():
+            if column is not None:
+                assert _mapped(column)
+                assert column.flags.aligned
+                assert column.flags.c_contiguous
+                assert type(column) is np.ndarray
+                assert str(column.dtype) == {"rating": "float32", "timestamp": "int64"}.get(name, "int32")
+                column[:] = 0
+    assert content(directory) == before
+    assert Fold(directory, 1).train.item.any()
+
+
+def test_the_parts_of_an_older_store_are_read(tmp_path: Path) -> None:
+    """Where parts are row numbers, as they were before, a fold gathers its columns."""
+    dataset = from_frame(frame_of(["a", "b"])).pipe(UserCrossValidation(3, validation_size=1))
+    directory = prepared(dataset, tmp_path / "d")
+    old = prepared(dataset, tmp_path / "old")
+    for number, parts in enumerate(dataset.parts(dataset.interactions())):
+        for name, rows in parts._asdict().items():
+            np.save(old / f"fold_{number}" / f"{name}.npy", rows)
+    for number in range(3):
+        for name in ("train", "validation", "test"):
+            assert decoded(getattr(Fold(old, number), name), old) == decoded(
+                getattr(Fold(directory, number), name), directory
+            )
+
+
+def test_only_users_known_in_training_are_recommended_for(tmp_path: Path) -> None:
+    """Over the global timeline a test user may be new, and a user may be missing in the test part."""
+    frame = pd.DataFrame({"user": list("aabbccd"), "item": range(7), "timestamp": [1, 2, 3, 9, 4, 5, 8]})
+    fold = Fold(prepared(from_frame(frame).pipe(TimeBasedHoldout(0, 2)), tmp_path / "d"), 0)
+    assert fold.test.user.tolist() == [1, 3]
+    assert fold.users.tolist() == [1]
+    scores = np.zeros((1, 7), dtype=np.float32)
+    fold.mask(fold.users, scores)
+    assert np.isfinite(scores[0]).tolist() == [True, True, False, False, True, True, False]
+
+
+def test_an_empty_part_is_opened(tmp_path: Path) -> None:
+    """A split without validation has a file without rows."""
+    directory = prepared(from_frame(frame_of(["a", "b"])).pipe(UserHoldout(0, 1)), tmp_path / "d")
+    assert len(Fold(directory, 0).validation) == 0
 
 
 def test_the_manifest_says_what_there_is(tmp_path: Path) -> None:

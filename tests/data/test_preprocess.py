@@ -1,4 +1,4 @@
-"""MakeImplicit, CorePruning, Subsample: what they keep, and what they refuse."""
+"""Filters, pruning and samples: what they keep, and what they refuse."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omnibench import RawData, from_frame
 from omnibench.data.interactions import Interactions
-from omnibench.data.preprocess import CorePruning, MakeImplicit, Step, Subsample, random_keys
+from omnibench.data.preprocess import CorePruning, MakeImplicit, RatingFilter, Subsample, TimeFilter
+from omnibench.data.step import Step, random_keys
 from omnibench.errors import DataError
 
 Pairs = list[tuple[int, int]]
@@ -29,12 +32,12 @@ def pairs_of(rows: Interactions) -> Pairs:
     return list(zip(rows.user.tolist(), rows.item.tolist(), strict=True))
 
 
-def naive_core(pairs: Pairs, core: int) -> Pairs:
-    """The k-core, one pair at a time: take away any pair that cannot stay until every pair can."""
+def naive_core(pairs: Pairs, user_core: int, item_core: int) -> Pairs:
+    """The core, one pair at a time: take away any pair that cannot stay until every pair can."""
     left = list(pairs)
     while True:
         users, items = Counter(user for user, _ in left), Counter(item for _, item in left)
-        bad = next((pair for pair in left if users[pair[0]] < core or items[pair[1]] < core), None)
+        bad = next((pair for pair in left if users[pair[0]] < user_core or items[pair[1]] < item_core), None)
         if bad is None:
             return left
         left.remove(bad)
@@ -46,12 +49,45 @@ unique_pairs = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), unique=
 @given(unique_pairs, st.integers(1, 4))
 def test_core_pruning_finds_the_largest_core(pairs: Pairs, core: int) -> None:
     """What is left is the k-core of an independent, naive implementation; an empty one is refused."""
-    expected = naive_core(pairs, core)
+    expected = naive_core(pairs, core, core)
     if expected:
         assert pairs_of(CorePruning(core).apply(of_pairs(pairs), 42, 0)) == expected
     else:
         with pytest.raises(DataError, match=rf"CorePruning\({core}\) leaves no interaction of {len(pairs)}"):
             CorePruning(core).apply(of_pairs(pairs), 42, 0)
+
+
+@given(unique_pairs, st.integers(1, 4), st.integers(1, 4))
+def test_users_and_items_may_have_different_cores(pairs: Pairs, user_core: int, item_core: int) -> None:
+    """What is left is the largest set in which users and items each reach their own core."""
+    step = CorePruning(user_core=user_core, item_core=item_core)
+    expected = naive_core(pairs, user_core, item_core)
+    if expected:
+        assert pairs_of(step.apply(of_pairs(pairs), 42, 0)) == expected
+    else:
+        with pytest.raises(DataError, match=r"CorePruning\(.*\) leaves no interaction"):
+            step.apply(of_pairs(pairs), 42, 0)
+
+
+@given(unique_pairs, st.integers(1, 4), st.integers(1, 4))
+def test_one_pass_counts_once(pairs: Pairs, user_core: int, item_core: int) -> None:
+    """A pair stays exactly when its user and item had enough at the beginning."""
+    users, items = Counter(user for user, _ in pairs), Counter(item for _, item in pairs)
+    expected = [pair for pair in pairs if users[pair[0]] >= user_core and items[pair[1]] >= item_core]
+    step = CorePruning(user_core=user_core, item_core=item_core, one_pass=True)
+    if expected:
+        assert pairs_of(step.apply(of_pairs(pairs), 42, 0)) == expected
+    else:
+        with pytest.raises(DataError, match=r"one_pass=True\) leaves no interaction"):
+            step.apply(of_pairs(pairs), 42, 0)
+
+
+def test_one_core_is_that_of_whoever_has_none() -> None:
+    """CorePruning(5, item_core=2) wants five of users and two of items; what is the same has the same key."""
+    assert CorePruning(5, item_core=2).identity == CorePruning(user_core=5, item_core=2).identity
+    assert CorePruning(user_core=5).identity == CorePruning(user_core=5, item_core=1).identity
+    assert CorePruning(user_core=5, item_core=5).identity == CorePruning(5).identity
+    assert repr(CorePruning(5, item_core=2)) == "CorePruning(user_core=5, item_core=2)"
 
 
 def test_core_pruning_iterates() -> None:
@@ -102,6 +138,86 @@ def test_a_sample_has_its_size_and_keeps_the_order(n: int, seed: int, data: st.D
     assert kept == pairs_of(Subsample(size).apply(of_pairs(pairs), seed, 0))
 
 
+@given(unique_pairs, st.integers(0, 2**32 - 1), st.sampled_from(["users", "items"]), st.data())
+def test_sampled_users_and_items_keep_all_their_interactions(
+    pairs: Pairs, seed: int, of: str, data: st.DataObject
+) -> None:
+    """Exactly as many users (items) stay as were asked for, with every interaction that they had."""
+    place = ("users", "items").index(of)
+    there = {pair[place] for pair in pairs}
+    size: int | float = data.draw(st.integers(1, len(there)) | st.floats(0, 1, exclude_min=True))
+    kept = pairs_of(Subsample(size, of).apply(of_pairs(pairs), seed, 0))
+    stayed = {pair[place] for pair in kept}
+    assert len(stayed) == (size if isinstance(size, int) else max(1, round(size * len(there))))
+    assert kept == [pair for pair in pairs if pair[place] in stayed]
+
+
+def test_every_user_is_as_likely_to_be_sampled() -> None:
+    """Over 2000 seeds each of 10 users, however active, is in about half of the samples."""
+    pairs = [(user, item) for user in range(10) for item in range(1 + user)]
+    drawn = Counter(
+        user
+        for seed in range(2000)
+        for user in {one for one, _ in pairs_of(Subsample(5, "users").apply(of_pairs(pairs), seed, 0))}
+    )
+    assert max(abs(count - 1000) for count in drawn.values()) < 5 * (2000 * 0.25) ** 0.5
+
+
+timed = st.lists(st.integers(-20, 20), min_size=1, max_size=30)
+bounds = st.none() | st.integers(-21, 21) | st.floats(-21, 21)
+
+
+@given(timed, bounds, bounds)
+def test_a_period_is_half_open(times: list[int], start: float | None, end: float | None) -> None:
+    """What happens at the start stays, what happens at the end does not; no bound is no limit."""
+    frame = pd.DataFrame({"user": range(len(times)), "item": 0, "timestamp": times})
+    expected = [time for time in times if (start is None or time >= start) and (end is None or time < end)]
+    if start is None and end is None:
+        return
+    try:
+        data = from_frame(frame).pipe(TimeFilter(start, end)).data
+    except DataError as error:
+        assert not expected or "not after it" in str(error)  # noqa: PT017 - the other half of the property
+        return
+    assert isinstance(data, RawData)
+    assert sorted(data.df["timestamp"]) == sorted(expected)
+
+
+def test_a_period_of_dates_is_in_the_unit_of_the_data() -> None:
+    """The same dates keep the same rows of seconds, milliseconds and datetimes."""
+    days = pd.Series(pd.date_range("2020-01-01", periods=10, freq="D", unit="s"))
+    seconds = days.astype("int64")
+    for column in (days, seconds, seconds * 1000, seconds * 10**9):
+        frame = pd.DataFrame({"user": 1, "item": range(10), "timestamp": column})
+        data = from_frame(frame).pipe(TimeFilter("2020-01-03", "2020-01-05")).data
+        assert isinstance(data, RawData)
+        assert data.df["item"].tolist() == [2, 3]
+
+
+@given(st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0, 3.8, 5.0]), min_size=1, max_size=30), st.data())
+def test_ratings_within_bounds_stay(ratings: list[float], data: st.DataObject) -> None:
+    """Both bounds are inclusive, exact for ratings that have no binary form, and the ratings stay."""
+    lower, upper = sorted(data.draw(st.tuples(*[st.sampled_from([0.5, 1, 2.0, 3, 3.8, 5, 6])] * 2)))
+    expected = [rating for rating in ratings if lower <= rating <= upper]
+    frame = pd.DataFrame({"user": range(len(ratings)), "item": 0, "rating": ratings})
+    if expected:
+        kept = from_frame(frame).pipe(RatingFilter(lower, upper)).data
+        assert isinstance(kept, RawData)
+        assert kept.df["rating"].tolist() == [float(np.float32(one)) for one in expected]
+    else:
+        with pytest.raises(DataError, match=r"RatingFilter\(.*\) leaves no interaction: ratings go from"):
+            _ = from_frame(frame).pipe(RatingFilter(lower, upper)).data
+
+
+def test_a_filter_without_its_column_is_refused_at_once() -> None:
+    """The error says which column is missing."""
+    raw = from_frame(pd.DataFrame({"user": [1], "item": [1]}))
+    with pytest.raises(DataError, match="TimeFilter needs timestamps"):
+        raw.pipe(TimeFilter(start=0))
+    with pytest.raises(DataError, match="RatingFilter needs ratings"):
+        raw.pipe(RatingFilter(lower=0))
+
+
 def test_equal_samples_at_other_positions_or_seeds_draw_differently() -> None:
     """A second Subsample of a recipe does not repeat the draw of the first."""
     pairs = [(place % 20, place // 20) for place in range(60)]
@@ -148,11 +264,26 @@ FROZEN_STREAM = [14637540996126288189, 4537136404690122302]
         lambda: Subsample(float("nan")),
         lambda: Subsample(True),
         lambda: Subsample("all"),  # type: ignore[arg-type]
+        lambda: Subsample(5, "ratings"),
+        CorePruning,
+        lambda: CorePruning(user_core=0),
+        lambda: CorePruning(item_core=1.5),  # type: ignore[arg-type]
+        lambda: CorePruning(5, user_core=5, item_core=5),
+        lambda: CorePruning(5, one_pass=1),  # type: ignore[arg-type]
+        RatingFilter,
+        lambda: RatingFilter(5, 1),
+        lambda: RatingFilter("3"),  # type: ignore[arg-type]
+        lambda: RatingFilter(upper=float("nan")),
+        TimeFilter,
+        lambda: TimeFilter("soon"),
+        lambda: TimeFilter(5, 5),
+        lambda: TimeFilter("2020-01-02", "2020-01-01"),
+        lambda: TimeFilter(True),
     ],
 )
 def test_impossible_arguments_are_refused_at_once(make: Callable[[], Step]) -> None:
     """A step that can never be applied is refused when it is written down, by name."""
-    with pytest.raises(DataError, match=r"MakeImplicit|CorePruning|Subsample"):
+    with pytest.raises(DataError, match=r"MakeImplicit|CorePruning|Subsample|RatingFilter|TimeFilter"):
         make()
 
 
@@ -169,3 +300,11 @@ def test_the_identity_of_a_step_tells_steps_apart() -> None:
     steps = [MakeImplicit(1), MakeImplicit(1.0), CorePruning(1), Subsample(1), Subsample(1.0), Subsample(2)]
     assert len({digest(step.identity) for step in steps}) == len(steps)
     assert MakeImplicit(3).identity == ["MakeImplicit", 1, {"threshold": 3}]
+
+
+def test_options_that_came_later_leave_older_keys_as_they_were() -> None:
+    """A recipe that does not use them has the identity that it had before they existed."""
+    assert CorePruning(5).identity == ["CorePruning", 1, {"core": 5}]
+    assert Subsample(0.5).identity == ["Subsample", 1, {"sample_size": 0.5}]
+    assert Subsample(5, "users").identity == ["Subsample", 1, {"sample_size": 5, "of": "users"}]
+    assert CorePruning(5, one_pass=True).identity == ["CorePruning", 1, {"core": 5, "one_pass": True}]

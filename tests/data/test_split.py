@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibench.data.interactions import Interactions
-from omnibench.data.split import Parts, RandomCrossValidation, RandomHoldout, Split, UserCrossValidation, UserHoldout
+from omnibench.data.parts import Parts, Split
+from omnibench.data.split import RandomCrossValidation, RandomHoldout, UserCrossValidation, UserHoldout
 from omnibench.errors import DataError
 
 

@@ -51,7 +51,7 @@ TARGETS = (
     Target("tiny-*/Popular-*/fold_0/model.pkl", ("longer",)),
     Target("tiny-*/Popular-*/fold_1/predictions-*.npy", ("one more",)),
     Target("tiny-*/Shuffled-*/fold_0/predictions.json", ("longer",)),
-    Target("tiny-*/Shuffled-*/fold_1/per_user-*.npy", ("one more",)),
+    Target("tiny-*/Shuffled-*/fold_1/per_user-*.parquet", ("one more",)),
     Target("tiny-*/Shuffled-*/.key", ("longer",)),
     Target("tiny-*/.key", ("longer",)),
     Target("datasets/tiny-*/.key", ("one more",)),

@@ -14,7 +14,7 @@ from faults.children import Ended
 from faults.plant import as_text, wrong_numbers
 from omnibench.errors import OmnibenchError
 from omnibench.store.artifacts import sha256_of
-from omnibench.store.records import read_all
+from omnibench.store.reading import read_all
 from omnibench.store.sealing import Record
 
 Files = Mapping[str, str]

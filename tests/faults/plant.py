@@ -33,6 +33,7 @@ from omnibench.metrics import HR, MRR, NDCG
 from omnibench.metrics.base import Metric
 from omnibench.outcome import ItemsFailedError
 from omnibench.plan import ExperimentPlan, LensKit
+from omnibench.report.layout import Layout, tables
 from omnibench.report.terminal import render
 from omnibench.runners.guest import own
 from omnibench.runners.guest.base import Session
@@ -112,15 +113,18 @@ class InProcessGuests:
     def __init__(self, work: Work, pause: float = 0.0) -> None:
         self._guest = InProcessGuest(work, pause)
 
-    def get(self, runner: RunnerInfo) -> InProcessGuest:
+    def warm(self, runner: RunnerInfo, device: str = "cpu") -> None:
+        """It is there."""
+
+    def get(self, runner: RunnerInfo, device: str = "cpu") -> InProcessGuest:
         """Return the one guest."""
         return self._guest
 
-    def is_alive(self, runner: RunnerInfo) -> bool:
+    def is_alive(self, runner: RunnerInfo, device: str = "cpu") -> bool:
         """Say so."""
         return True
 
-    def discard(self, runner: RunnerInfo) -> None:
+    def discard(self, runner: RunnerInfo, device: str = "cpu") -> None:
         """Keep it: it is this process."""
 
     def close(self) -> None:
@@ -231,7 +235,8 @@ def shown(evaluator: Evaluator) -> dict[str, Any]:
         f"{one.dataset}/{one.algorithm}/{one.fold}": {label: repr(value) for label, value in one.metrics.items()}
         for one in evaluator.results
     }
-    return {"table": "\n".join(render(one, colour=False) for one in evaluator.get_tables(200)), "values": values}
+    made = tables(evaluator.results, Layout(evaluator.lower_is_better))
+    return {"table": "\n".join(render(one, colour=False) for one in made), "values": values}
 
 
 def wrong_numbers(outcome: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from omnibench import HR, MAP, MRR, NDCG, Precision, Recall, RecallCapped
 from omnibench.errors import EvaluationError
-from omnibench.metrics.ranking import Hits, RankingMetric, mark_hits
+from omnibench.metrics.hits import Hits, Truth, mark_hits
+from omnibench.metrics.ranking import AccuracyMetric
 
 N_ITEMS = 30
 KS = [1, 2, 3, 5, 10, 20, 100]
@@ -35,7 +36,8 @@ def hits_of(relevant: dict[int, set[int]], recommended: dict[int, list[int]], n_
     length = max([1, *(len(items) for items in recommended.values())])
     padded = [items + [-1] * (length - len(items)) for _, items in sorted(recommended.items())]
     list_item = np.array(padded, dtype=np.int32).reshape(len(recommended), length)
-    return mark_hits(test_user, test_item, np.array(sorted(recommended), dtype=np.int32), list_item, n_items)
+    truth = Truth.of(test_user, test_item, n_items)
+    return mark_hits(truth, np.array(sorted(recommended), dtype=np.int32), list_item)
 
 
 def trec(case: Case, measure: str, k: int) -> list[float]:
@@ -83,7 +85,7 @@ def agree(found: Iterable[float], expected: Iterable[float]) -> None:
     [(NDCG, "ndcg_cut"), (Recall, "recall"), (Precision, "P"), (HR, "success"), (MRR, "recip_rank")],
 )
 @given(case=cases, k=st.sampled_from(KS))
-def test_a_metric_is_what_trec_eval_says(metric: type[RankingMetric], measure: str, case: Case, k: int) -> None:
+def test_a_metric_is_what_trec_eval_says(metric: type[AccuracyMetric], measure: str, case: Case, k: int) -> None:
     """Each user's value agrees to 1e-9, for lists of any length and any k."""
     agree(metric(k).per_user(hits_of(*case), k), trec(case, measure, k))
 
@@ -114,7 +116,7 @@ every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: str
 
 @every_metric
 @given(case=cases, k=st.sampled_from(KS))
-def test_values_are_between_zero_and_one(metric: type[RankingMetric], case: Case, k: int) -> None:
+def test_values_are_between_zero_and_one(metric: type[AccuracyMetric], case: Case, k: int) -> None:
     """One value per user with test items, never above 1 or NaN."""
     values = metric(k).per_user(hits_of(*case), k)
     assert values.shape == (len(case[0]),)
@@ -123,7 +125,7 @@ def test_values_are_between_zero_and_one(metric: type[RankingMetric], case: Case
 
 
 @every_metric
-def test_a_perfect_list_scores_one_where_it_can(metric: type[RankingMetric]) -> None:
+def test_a_perfect_list_scores_one_where_it_can(metric: type[AccuracyMetric]) -> None:
     """All relevant items first: 1 for every metric, but for Precision when fewer than k are relevant."""
     hits = hits_of({0: {3, 4}}, {0: [4, 3, 9, 8]})
     agree(metric(2).per_user(hits, 2), [1.0])
@@ -131,7 +133,7 @@ def test_a_perfect_list_scores_one_where_it_can(metric: type[RankingMetric]) -> 
 
 
 @every_metric
-def test_users_without_recommendations_count_zero(metric: type[RankingMetric]) -> None:
+def test_users_without_recommendations_count_zero(metric: type[AccuracyMetric]) -> None:
     """They are not left out of the mean; users without test items are."""
     hits = hits_of({1: {3}, 5: {3}, 9: {3}}, {0: [3], 5: [3], 7: [3]})
     assert hits.users.tolist() == [1, 5, 9]
@@ -139,13 +141,13 @@ def test_users_without_recommendations_count_zero(metric: type[RankingMetric]) -
 
 
 @every_metric
-def test_nobody_with_recommendations_is_zero_for_all(metric: type[RankingMetric]) -> None:
+def test_nobody_with_recommendations_is_zero_for_all(metric: type[AccuracyMetric]) -> None:
     """An empty file of lists is no error."""
     agree(metric(10).per_user(hits_of({1: {3}, 2: {4}}, {}), 10), [0.0, 0.0])
 
 
 @every_metric
-def test_padding_is_never_a_hit(metric: type[RankingMetric]) -> None:
+def test_padding_is_never_a_hit(metric: type[AccuracyMetric]) -> None:
     """-1 after a short list is no item, not even beside the last item of the user before."""
     hits = hits_of({0: {4}, 1: {0, 4}}, {0: [], 1: []}, n_items=5)
     agree(metric(3).per_user(hits, 3), [0.0, 0.0])
@@ -154,7 +156,7 @@ def test_padding_is_never_a_hit(metric: type[RankingMetric]) -> None:
 
 
 @every_metric
-def test_ranks_beyond_k_do_not_count(metric: type[RankingMetric]) -> None:
+def test_ranks_beyond_k_do_not_count(metric: type[AccuracyMetric]) -> None:
     """A hit at rank 3 is none for k = 2."""
     hits = hits_of({0: {7}}, {0: [1, 2, 7]})
     agree(metric(2).per_user(hits, 2), [0.0])
@@ -162,7 +164,7 @@ def test_ranks_beyond_k_do_not_count(metric: type[RankingMetric]) -> None:
 
 
 @every_metric
-def test_lists_shorter_than_k_are_as_good_as_padded_ones(metric: type[RankingMetric]) -> None:
+def test_lists_shorter_than_k_are_as_good_as_padded_ones(metric: type[AccuracyMetric]) -> None:
     """A k longer than every list is no error, and changes nothing but Precision's divisor."""
     relevant, recommended = {0: {1, 2, 3}, 1: {4}}, {0: [1, 9, 2], 1: [5, 4]}
     padded = hits_of(relevant, {**recommended, 2: list(range(20))})
@@ -176,7 +178,7 @@ def test_ndcg_of_one_hit_is_its_discount() -> None:
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: str(metric.__name__))
 @pytest.mark.parametrize("k", [0, -1, 1.0, "10", True, None, [], [10, 0], [10, 2.5], [[10]]])
-def test_an_impossible_k_is_refused(metric: type[RankingMetric], k: Any) -> None:
+def test_an_impossible_k_is_refused(metric: type[AccuracyMetric], k: Any) -> None:
     """The error names the metric and says what k is."""
     with pytest.raises(EvaluationError, match=metric.__name__):
         metric(k)

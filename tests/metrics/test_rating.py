@@ -25,7 +25,7 @@ def test_a_metric_is_what_scikit_learn_says(metric: type[RatingMetric], peer: ob
     assert callable(peer)
     user, truth, predicted = (np.array(column) for column in zip(*table, strict=True))
     errors = errors_of(user.astype(np.int32), truth.astype(np.float32), predicted.astype(np.float32))
-    assert metric().value(errors) == pytest.approx(peer(truth, predicted), rel=1e-9, abs=1e-9)
+    assert metric().over_pairs(errors) == pytest.approx(peer(truth, predicted), rel=1e-9, abs=1e-9)
     assert errors.users.tolist() == sorted(set(user.tolist()))
     each = [peer(truth[user == one], predicted[user == one]) for one in errors.users]
     assert metric().per_user(errors).tolist() == pytest.approx(each, rel=1e-9, abs=1e-9)
@@ -36,8 +36,8 @@ def test_the_value_weighs_pairs_not_users() -> None:
     errors = errors_of(
         np.array([0, 0, 0, 1], dtype=np.int32), np.zeros(4, dtype=np.float32), np.array([0, 0, 0, 2], dtype=np.float32)
     )
-    assert MAE().value(errors) == 0.5
-    assert RMSE().value(errors) == 1.0
+    assert MAE().over_pairs(errors) == 0.5
+    assert RMSE().over_pairs(errors) == 1.0
     assert MAE().per_user(errors).tolist() == [0.0, 2.0]
 
 

@@ -28,8 +28,8 @@ from omnibench import (
 )
 from omnibench.data import movielens
 from omnibench.data.prepare import prepare
+from omnibench.judging import evaluate
 from omnibench.metrics.base import Metric
-from omnibench.phases import evaluate
 from omnibench.runners.guest.data import RATING_DTYPE, Fold, recommend
 
 KS = [1, 5, 10, 20]

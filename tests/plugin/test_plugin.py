@@ -288,7 +288,9 @@ def test_silent_without_benchmarks(pytester: pytest.Pytester) -> None:
             assert sorted(heavy & set(sys.modules)) == []
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:xdist", "-p", "no:hypothesispytest")
+    result = pytester.runpytest_subprocess(
+        *(f"-pno:{one}" for one in ("xdist", "hypothesispytest", "randomly", "pytest_cov"))
+    )
     result.assert_outcomes(passed=1)
     assert "omni" not in result.stdout.str().split("plugins:")[1].partition("\n")[2]
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.evaluation import Result
-from omnibench.report.terminal import render, tables
+from omnibench.report.layout import Layout, tables
+from omnibench.report.terminal import render
 
 DATASET = "MovieLens100K-a3f8e2c1"
 
@@ -23,7 +24,7 @@ def result(algorithm: str, fold: int | None, given: str = "", *, dataset: str = 
 
 
 def shown(results: list[Result], lower: tuple[str, ...] = (), width: int | None = None, *, colour: bool = False) -> str:
-    return "\n".join(render(table, colour=colour) for table in tables(results, lower, width))
+    return "\n".join(render(table, colour=colour) for table in tables(results, Layout(lower, width)))
 
 
 def rows_of(text: str) -> list[list[str]]:
@@ -59,9 +60,9 @@ def test_a_single_split_has_no_fold_column() -> None:
 def test_what_is_not_significantly_worse_is_marked() -> None:
     """Where somebody has tested it, beside the best; the note is there only then."""
     near = {(DATASET, "NDCG@10"): ("A-1", "B-1"), (DATASET, "HR@10"): ()}
-    (single,) = tables(SINGLE, not_worse=near)
+    (single,) = tables(SINGLE, test=lambda _: near)
     assert rows_of(render(single, colour=False)) == [["A-1", "*0.2500", "0.5000"], ["B-1", "~0.1250", "*0.7500"]]
-    (folded,) = tables(FOLDED, not_worse=near)
+    (folded,) = tables(FOLDED, test=lambda _: near)
     text = render(folded, colour=False)
     assert [row for row in rows_of(text) if row[0] == "mean"] == [
         ["mean", "~0.2000", "*0.3000"],
@@ -69,7 +70,7 @@ def test_what_is_not_significantly_worse_is_marked() -> None:
     ]
     assert "\n~ not significantly worse than the best (paired t test, Holm-corrected, 0.05)\n" in text
     assert "not significantly worse" not in shown(FOLDED)
-    assert "not significantly worse" not in render(tables(FOLDED, not_worse={("D", "HR@10"): ()})[0], colour=False)
+    assert "not significantly worse" not in render(tables(FOLDED, test=lambda _: {("D", "HR@10"): ()})[0], colour=False)
 
 
 def test_folds_have_rows_mean_and_spread() -> None:

@@ -48,7 +48,9 @@ class Host:
         self.directory = tmp_path
         (tmp_path / "classes.py").write_text(CLASSES)
         (tmp_path / "guest").mkdir()
-        self.guest = Guest(get_runner("Own"), Path(sys.executable), tmp_path / "guest", tmp_path, 1, self.log)
+        self.guest = Guest(
+            get_runner("Own"), Path(sys.executable), tmp_path / "guest", tmp_path, 1, thread_variables(1), self.log
+        )
 
     def log(self, stream: str, lines: bytes) -> None:
         """Keep what the guest prints."""

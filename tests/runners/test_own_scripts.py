@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from guest_scripts import GUEST, run
 
 import omnibench
 from omnibench.data.prepare import prepare
 from omnibench.runners.guest.data import Fold
 
-SCRIPTS = Path(__file__).parent / "scripts"
-GUEST = Path(omnibench.__path__[0]) / "runners" / "guest"
 SEED = 42
 ITEMS = 150
 
@@ -50,16 +47,6 @@ def _tastes(root: Path) -> None:
     (root / "fold_0").mkdir()
     for name, low, high in (("train", 0, 15), ("validation", 15, 20), ("test", 20, 25)):
         np.save(root / "fold_0" / f"{name}.npy", np.flatnonzero((place >= low) & (place < high)))
-
-
-def run(python: Path, script: str, *arguments: object, cwd: Path) -> None:
-    """Run a script inside a framework's environment, single-threaded; fail with its last words."""
-    single = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA", "RAYON")}
-    variables = {**os.environ, **single}
-    variables.pop("PYTHONSAFEPATH", None)  # the scripts import their neighbours
-    command = [str(python), str(SCRIPTS / script), *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
 
 
 @pytest.mark.guests

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from omnibench import compare_with_best, open_store
 from omnibench.errors import StatisticsError
 from omnibench.evaluation import Result
 from omnibench.statistics.marks import not_worse
+from omnibench.store import CheckpointStore
+from omnibench.store.sealing import Record
 
 COLUMNS = ("NDCG@10", "HR@3", "HR@10")
 
@@ -26,6 +29,7 @@ def results(store: Path) -> list[Result]:
             f"{one['algorithm']}()",
             one["fold"],
             {label: metric["value"] for label, metric in one["metrics"].items()},
+            one["fit_key"],
         )
         for one in open_store(store).items().values()
     ]
@@ -96,15 +100,34 @@ def test_a_run_marks_them_in_its_table(project: Project) -> None:
 def test_a_damaged_file_costs_the_marks_and_no_more(project: Project) -> None:
     """The run says so, and its table is there."""
     project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([0, 1])})')
-    project.run()
-    damaged = next((project.pytester.path / "checkpoints").rglob("per_user-*"))
+    project.run("--omnirec-table=none")
+    damaged = next((project.pytester.path / "checkpoints").rglob("per_user-*.parquet"))
     damaged.write_bytes(b"nothing")
     run = project.run()
     run.stdout.fnmatch_lines(["omnibench: what is not significantly worse than the best is not marked: *per_user-*"])
     assert "Evaluation Results" in run.stdout.str()
     assert "~" not in run.stdout.str().partition("Evaluation Results")[2]
-    with pytest.raises(StatisticsError, match="per_user-"):
+    with pytest.raises(StatisticsError, match="differs from its record"):
         not_worse(project.pytester.path / "checkpoints", results(project.pytester.path / "checkpoints"), ())
+
+
+def test_what_was_tested_is_remembered(measured_store: Path, tmp_path: Path) -> None:
+    """Until something that it depends on changes: which results are shown, and which direction is good."""
+    store = shutil.copytree(measured_store, tmp_path / "store")
+    shown = [one for one in results(store) if one.dataset.startswith("crossed")]
+    remembered: dict[str, Record] = {}
+    found = not_worse(store, shown, (), remember=remembered.update)
+    assert len(remembered) == len(found)
+    opened = CheckpointStore(store)
+    opened.records.commit(remembered)
+    opened.close()
+    for file in store.rglob("per_user-*"):
+        file.unlink()
+    assert not_worse(store, shown, ()) == found
+    with pytest.raises(StatisticsError):
+        not_worse(store, shown, COLUMNS)
+    with pytest.raises(StatisticsError):
+        not_worse(store, shown[:-1], ())
 
 
 def test_without_a_store_there_are_no_marks(project: Project) -> None:

@@ -17,10 +17,10 @@ from omnibench import compare_configurations, compare_with_best, open_store, ran
 from omnibench.data.dataset import FoldedData, SplitData
 from omnibench.data.prepare import read_ids
 from omnibench.errors import StatisticsError
-from omnibench.statistics import measured as reading
 from omnibench.statistics.configurations import measured
 from omnibench.statistics.measured import Measured, Paired, higher_is_better
-from omnibench.store.artifacts import describe, sha256_of
+from omnibench.store.artifacts import sha256_of
+from omnibench.store.per_user import read_per_user, write_per_user
 
 FROZEN = Path(__file__).parent.parent / "assets" / "stores" / "format-2"
 
@@ -182,63 +182,40 @@ def test_of_a_single_split_without_users_nothing_can_be_said(measured_store: Pat
 
 
 @pytest.mark.parametrize("dataset", ["crossed", "held"])
-def test_undefined_values_of_a_user_do_not_count(
-    measured_store: Path, dataset: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_undefined_values_of_a_user_do_not_count(own: Path, dataset: str) -> None:
     """In the folds where they are; for both configurations."""
-    place, (first, second, _) = names(measured_store, dataset)
-    codes = read_ids(measured_store / "datasets" / place, "users")
-    expected = hit_rates(measured_store, dataset, 3)[[first, second]].copy()
-    expected.loc[[row for row in expected.index if codes.index(row[1]) % 3 == 0], first] = np.nan
-    read = reading.read_per_user
-
-    def without_every_third(record: Any, *where: Any) -> Any:
-        found = read(record, *where)
-        assert found is not None
-        users, values = found
-        kept = users % 3 > 0
-        return reading.PerUser(users[kept], values[kept]) if first in record["item"] else found
-
-    monkeypatch.setattr(reading, "read_per_user", without_every_third)
+    place, (first, second, _) = names(own, dataset)
+    records = records_of(own)
+    expected = hit_rates(own, dataset, 3)[[first, second]].copy()
+    codes = read_ids(own / "datasets" / place, "users")
+    for key, record in records.items():
+        if key.startswith("eval/") and record["label"] == "HR@3" and record["item"].startswith(f"{place}/{first}"):
+            path = own / record["per_user"]["path"]
+            users, values = read_per_user(own, record)
+            changed = values.copy()
+            changed[::3] = np.nan
+            places = write_per_user(path, users, {"HR@3": changed})
+            record["place"] = {"user": places["user"], "value": places["HR@3"]}
+            record["per_user"] = {**record["per_user"], "size": path.stat().st_size, "sha256": sha256_of(path)}
+            fold = record["fold"] or 0
+            tested = [user for user in codes if (fold, user) in expected.index]
+            expected.loc[[(fold, user) for user in tested[::3]], first] = np.nan
     by_user = expected.dropna().groupby("user").mean()
-    assert 0 < len(expected.dropna()) < len(expected)
-    found = measured(measured_store).paired(place, "HR@3", first, second)
+    assert len(expected.dropna()) < len(expected)
+    found = Measured(own, records).paired(place, "HR@3", first, second)
     assert values_of(found) == values_of(by_user[[first, second]])
 
 
-def test_only_defined_values_are_read(tmp_path: Path) -> None:
-    """A user whose value is NaN is none of those who are read."""
-    path = tmp_path / "per_user.npy"
-    np.save(path, [[1.0, 2.0, 3.0], [0.5, np.nan, 0.25]])
-    artifact = describe(path, tmp_path, sha256_of(path))
-    users = np.array([2, 3, 7], dtype=np.int32)
-    for row, codes, values in ((0, [2, 3, 7], [1.0, 2.0, 3.0]), (1, [2, 7], [0.5, 0.25])):
-        record = {"item": "D/A", "per_user": artifact, "row": row}
-        found = reading.read_per_user(record, tmp_path, lambda: users)
-        assert found is not None
-        assert [column.tolist() for column in found] == [codes, values]
-    assert reading.read_per_user({"item": "D/A", "value": 0.5}, tmp_path, lambda: users) is None
-    (tmp_path / "per_user.parquet").write_bytes(b"PAR1")
-    other = describe(tmp_path / "per_user.parquet", tmp_path, sha256_of(tmp_path / "per_user.parquet"))
-    unknown: list[dict[str, Any]] = [{"per_user": other, "row": 0}, {"per_user": artifact}]
-    for record in unknown:
-        with pytest.raises(StatisticsError, match=r"per_user\.\w+ is no file of values per user that is known"):
-            reading.read_per_user({"item": "D/A", **record}, tmp_path, lambda: users)
-
-
 def test_a_damaged_file_is_no_number(own: Path) -> None:
-    """Per-user values, and the arrays that say whose they are."""
+    """What differs from its record is said, with the way out."""
     place, (first, second, _) = names(own, "crossed")
-    (damaged,) = (own / place / first / "fold_1").glob("per_user-*")
+    (damaged,) = (own / place / first / "fold_1").glob("per_user-*.parquet")
     content = damaged.read_bytes()
     damaged.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(StatisticsError, match=r"per_user-.*`omnibench reset .*--what Eval`"):
+    with pytest.raises(StatisticsError, match=r"per_user-.* differs from its record; `omnibench reset"):
         compare_configurations(own, first, second, "HR@3", dataset="crossed")
     damaged.write_bytes(content)
     compare_configurations(own, first, second, "HR@3", dataset="crossed")
-    (own / "datasets" / place / "fold_1" / "test.npy").unlink()
-    with pytest.raises(StatisticsError, match=r"fold_1/test.npy is missing or is not what was recorded"):
-        compare_configurations(own, first, second, "HR@3", dataset="crossed")
 
 
 def test_ranks_over_datasets(measured_store: Path) -> None:
@@ -292,12 +269,14 @@ def test_which_direction_is_good_is_known_or_said() -> None:
     """Of omnibench's own metrics it is known."""
     assert higher_is_better("NDCG@10")
     assert not higher_is_better("RMSE")
+    assert higher_is_better("NDCG[lenskit]@10")
     assert not higher_is_better("Surprise@10", given=False)
     with pytest.raises(StatisticsError, match=r"'Surprise@10' is no metric of omnibench's own"):
         higher_is_better("Surprise@10")
 
 
-def test_a_frozen_store_is_compared() -> None:
+def test_a_frozen_store_is_compared(tmp_path: Path) -> None:
     """Of 12 users in two folds; the records are those of then."""
-    found = compare_with_best(FROZEN, "frozen", "NDCG@10")
+    store = shutil.copytree(FROZEN, tmp_path / "store")  # a reader, too, leaves SQLite's files beside the database
+    found = compare_with_best(store, "frozen", "NDCG@10")
     assert [one.pairs for one in found.comparisons.values()] == [12]

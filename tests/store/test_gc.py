@@ -17,7 +17,7 @@ from omnibench.store import CheckpointStore, recovery
 from omnibench.store.artifacts import is_intact
 from omnibench.store.gc import Collected, collect
 from omnibench.store.generations import reset
-from omnibench.store.records import read_all
+from omnibench.store.reading import read_all
 from omnibench.store.recovery import artifacts_of
 from omnibench.store.sealing import Record
 

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
 from omnibench.store.damage import DamagedStoreError
-from omnibench.store.records import Records, read_all
+from omnibench.store.reading import read_all
+from omnibench.store.records import Records
 from omnibench.store.sealing import seal, unseal
 
 

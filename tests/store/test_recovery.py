@@ -24,7 +24,8 @@ import pytest
 from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, artifacts, manifests, recovery
 from omnibench.store.damage import DamagedStoreError, is_damage
-from omnibench.store.records import Records, read_all, read_texts
+from omnibench.store.reading import read, read_all
+from omnibench.store.records import Records
 from omnibench.store.recovery import FORMAT, artifacts_of, rebuild
 from omnibench.store.sealing import Record
 
@@ -271,7 +272,7 @@ def test_only_damage_is_damage(root: Path) -> None:
     for content in (b"not a database " * 100, (root / "store" / "cache.db").read_bytes()[:5000]):
         (root / "store" / "cache.db").write_bytes(content)
         with pytest.raises(DamagedStoreError):
-            read_texts(root / "store")
+            read_all(root / "store")
 
 
 def test_a_locked_database_is_not_set_aside(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,7 +348,7 @@ def assert_migrated(root: Path, old: dict[str, Record]) -> None:
     found = read_all(root / "store")
     assert {key: {name: found[key][name] for name in record} for key, record in old.items()} == old
     assert found.keys() == old.keys()
-    assert read_texts(root / "store")[0] == FORMAT
+    assert read(root / "store", lambda reader: reader.version) == FORMAT
     assert json.loads((root / "STORE.json").read_text()) == {"format": FORMAT}
     with closing(sqlite3.connect(root / "store.format-1.db")) as backup:
         texts = dict(backup.execute("SELECT key, value FROM Cache WHERE raw = 1").fetchall())

@@ -6,28 +6,44 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, assert_type
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from rich.table import Table
 
 from omnibench import (
+    AUC,
+    F1,
     HR,
     MAE,
     MAP,
     MRR,
     NDCG,
+    R2,
     RMSE,
+    AveragePopularity,
     Comparison,
     Coordinator,
     CorePruning,
     Evaluator,
     ExperimentPlan,
+    FitTime,
     FoldedData,
+    Gini,
+    GivenCandidates,
     Grid,
+    HitMetric,
+    IntraListDiversity,
+    ItemCoverage,
     LensKit,
     MakeImplicit,
+    Novelty,
     OmnibenchError,
+    PeakMemory,
     Pipe,
+    PopularityStratifiedRecall,
     Precision,
+    PredictTime,
     RandomCrossValidation,
     RandomHoldout,
     Ranking,
@@ -37,9 +53,14 @@ from omnibench import (
     RecBole,
     RecPack,
     RecSysDataSet,
+    RPrecision,
+    SampledNegatives,
+    Serendipity,
+    ShannonEntropy,
     SplitData,
     Standing,
     Subsample,
+    UserCoverage,
     UserCrossValidation,
     UserHoldout,
     against_best,
@@ -107,7 +128,45 @@ plan.add_algorithm(Newest, {"days": Grid(range(1, 3))})
 assert_type(plan.get_algorithm_config(Newest), dict[str, Any])
 
 evaluator = Evaluator(NDCG([10, 20]), HR(10), Recall(), RecallCapped(5), Precision(1), MRR(10), MAP(range(1, 3)))
-ratings = Evaluator(RMSE(), MAE())
+ratings = Evaluator(RMSE(), MAE(), R2(), convention="omnibench")
+
+
+def first_hit(hits: npt.NDArray[np.bool_], relevant: npt.NDArray[np.int64], weight: float) -> npt.NDArray[np.float64]:
+    """A metric of the user's own, as a function."""
+    return weight * hits[:, 0].astype(np.float64) / np.minimum(relevant, 1)
+
+
+class Found:
+    """A metric of the user's own, as a class."""
+
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame) -> float:
+        """Count what was found."""
+        return float(len(predictions.merge(test, on=["user", "item"])))
+
+
+genres = {1: {"drama"}, 2: {"drama", "crime"}}
+everything = Evaluator(
+    F1(5),
+    RPrecision([5, 10]),
+    AUC(20),
+    ItemCoverage(10),
+    UserCoverage(1),
+    Gini(10),
+    ShannonEntropy(10),
+    Novelty(10),
+    AveragePopularity(10),
+    Serendipity(10),
+    PopularityStratifiedRecall(10, beta=0.7),
+    IntraListDiversity(genres, [5, 10], name="Genres"),
+    HitMetric(first_hit, 1, weight=2.0),
+    Found(),
+    FitTime(),
+    PredictTime(),
+    PeakMemory(),
+    candidates=SampledNegatives(100, seed=1),
+)
+given = Evaluator(NDCG(10), candidates=GivenCandidates({1: [2, 3]}))
+assert_type(everything.costs, list[str])
 
 
 @benchmark(movielens, plan, evaluator)

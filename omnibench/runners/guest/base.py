@@ -18,13 +18,13 @@ import time
 import traceback
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from . import data
+from . import candidates, data
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,13 @@ class Session:
             rows["user"], rows["item"] = fold.test.user, fold.test.item
             rows["rating"] = self.adapter.rate(model, task, fold)
         else:
-            rows = data.recommend(fold, self.adapter.score(model, task, fold), request["k"])
+            sets = candidates.candidate_sets(fold, request.get("candidates", {"policy": "unseen"}))
+            if (
+                sets is not None
+            ):  # who is asked for lists, not scores, has to name every item for the chosen to be there
+                task = replace(task, k=fold.n_items)
+            chosen = None if sets is None else sets.of
+            rows = data.recommend(fold, self.adapter.score(model, task, fold), request["k"], chosen)
         data.save_array(request["output"], rows)
         return {"rows": len(rows)}
 

@@ -1,13 +1,14 @@
 """The prepared dataset as a guest sees it, and the one top-k that every framework shares.
 
-A guest gets a directory and a fold number. The arrays are memory-mapped read-only; users and items are
-dense int32 codes over the whole prepared dataset, so a code means the same in every part and fold.
+A guest gets a directory and a fold number. The arrays are memory-mapped, so that opening a fold costs the same whatever
+its size, and all processes share its pages; what a framework writes into one stays its own. Users and items are dense
+int32 codes over the whole prepared dataset, so a code means the same in every part and fold.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,11 +60,16 @@ class Fold:
         self.n_items: int = manifest["items"]
         self.explicit: bool = manifest["feedback"] == "explicit"
         self._columns: list[str] = manifest["columns"]
+        self.folds_in: bool = manifest.get("given", False)
 
     def _part(self, name: str) -> Part:
-        rows = np.load(self.directory / f"fold_{self.number}" / f"{name}.npy", mmap_mode="r")
-        column = {name: np.load(self.directory / f"{name}.npy", mmap_mode="r")[rows] for name in self._columns}
+        file = np.load(self.directory / f"fold_{self.number}" / f"{name}.npy", mmap_mode="c")
+        column = _columns_in(file, self._columns) if file.ndim > 1 else self._columns_at(file)
         return Part(column["user"], column["item"], column.get("rating"), column.get("timestamp"))
+
+    def _columns_at(self, rows: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns of rows, which are all that the parts of an older store (``prepared/1``) say."""
+        return {name: np.load(self.directory / f"{name}.npy", mmap_mode="r")[rows] for name in self._columns}
 
     @cached_property
     def train(self) -> Part:
@@ -81,9 +87,26 @@ class Fold:
         return self._part("test")
 
     @cached_property
+    def history(self) -> Part:
+        """What is known of the users to recommend for: their training, or what is given of users not in training."""
+        return self._part("given") if self.folds_in else self.train
+
+    @cached_property
     def users(self) -> Ints:
-        """The users to recommend for: those of the test part that training knows, ascending."""
-        return np.intersect1d(self.test.user, self.train.user).astype(np.int32)
+        """The users to recommend for: those of the test part that have a history, ascending."""
+        return np.flatnonzero(self._occurs(self.test) & self._occurs(self.history)).astype(np.int32)
+
+    def _occurs(self, part: Part) -> npt.NDArray[np.bool_]:
+        """Whether a user has rows in a part, shape (n_users,)."""
+        return np.diff(self._first_rows(part)) > 0
+
+    def _first_rows(self, part: Part) -> npt.NDArray[np.int64]:
+        """The first row of each user in a part, and the number of rows behind."""
+        return np.searchsorted(part.user, np.arange(self.n_users + 1, dtype=np.int32)).astype(np.int64, copy=False)
+
+    def interactions_before(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Return user and item codes of training, then of validation."""
+        return self.train.user, self.train.item, self.validation.user, self.validation.item
 
     @cached_property
     def candidates(self) -> npt.NDArray[np.bool_]:
@@ -93,26 +116,26 @@ class Fold:
         return known
 
     @cached_property
-    def _seen(self) -> tuple[npt.NDArray[np.int64], Ints]:
-        user = np.concatenate([self.train.user, self.validation.user])
-        item = np.concatenate([self.train.item, self.validation.item])
-        order = np.argsort(user, kind="stable")
-        starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=self.n_users))])
-        return starts, item[order]
+    def _seen(self) -> list[tuple[npt.NDArray[np.int64], Ints]]:
+        return [(self._first_rows(part), part.item) for part in (self.history, self.validation)]
+
+    def seen(self, user: int) -> Ints:
+        """Return the items that a user has in training or validation."""
+        return np.concatenate([items[first[user] : first[user + 1]] for first, items in self._seen])
 
     def mask(self, users: Ints, scores: Floats) -> None:
         """Set the scores of items that must not be recommended to -inf, in place.
 
-        These are the items that the user has in training or validation, and items unknown in training.
+        These are the items that the user has in their history or validation, and items unknown in training.
 
         Args:
             users: User codes, shape (b,).
             scores: float32 scores, shape (b, n_items), one row per user.
         """
-        starts, items = self._seen
         scores[:, ~self.candidates] = -np.inf
-        for row, user in enumerate(users):
-            scores[row, items[starts[user] : starts[user + 1]]] = -np.inf
+        for first, items in self._seen:
+            for row, user in enumerate(users):
+                scores[row, items[first[user] : first[user + 1]]] = -np.inf
 
 
 def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
@@ -151,7 +174,12 @@ RATING_DTYPE = np.dtype([("user", "<i4"), ("item", "<i4"), ("rating", "<f4")])
 """The row of a rating-prediction file: one test pair and the predicted rating."""
 
 
-def recommend(fold: Fold, batches: Iterable[tuple[Ints, Floats]], k: int) -> npt.NDArray[np.void]:
+def recommend(
+    fold: Fold,
+    batches: Iterable[tuple[Ints, Floats]],
+    k: int,
+    chosen: Callable[[int], npt.NDArray[np.bool_]] | None = None,
+) -> npt.NDArray[np.void]:
     """Mask, rank and cut the scores of a framework into the rows of a recommendation file.
 
     Args:
@@ -159,6 +187,7 @@ def recommend(fold: Fold, batches: Iterable[tuple[Ints, Floats]], k: int) -> npt
         batches: Pairs of user codes (b,) and float32 scores (b, n_items); NaN or -inf where the
             framework has no score. Together they cover ``fold.users`` in order.
         k: The length of the lists.
+        chosen: From a user to whether each item may be recommended, where not all unseen items may.
 
     Returns:
         A structured array with one row per user of ``fold.users``.
@@ -168,6 +197,9 @@ def recommend(fold: Fold, batches: Iterable[tuple[Ints, Floats]], k: int) -> npt
     for users, scores in batches:
         masked = np.array(scores, dtype=np.float32)
         fold.mask(users, masked)
+        if chosen is not None:
+            for row, user in enumerate(users.tolist()):
+                masked[row, ~chosen(user)] = -np.inf
         block = rows[done : done + len(users)]
         block["user"] = users
         block["item"], block["score"] = top_k(masked, k)
@@ -175,6 +207,48 @@ def recommend(fold: Fold, batches: Iterable[tuple[Ints, Floats]], k: int) -> npt
     if done != len(rows):
         raise ValueError(f"scores came for {done} users, but the fold has {len(rows)} to recommend for")
     return rows
+
+
+_LAYOUT = {"timestamp": "<i8", "user": "<i4", "item": "<i4", "rating": "<f4"}
+"""The columns of a part's file, one after the other: the widest first, so that each lies at a multiple of its width."""
+
+_WORD = 4
+
+
+def _columns_in(file: npt.NDArray[np.int32], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Return views of the columns that ``save_columns`` wrote.
+
+    Args:
+        file: int32 words, shape (words of a row, rows).
+        names: Which columns there are.
+    """
+    found, at = {}, 0
+    for name, dtype in _LAYOUT.items():
+        if name in names:
+            words = np.dtype(dtype).itemsize // _WORD
+            found[name] = np.asarray(file[at : at + words]).reshape(-1).view(dtype)
+            at += words
+    return found
+
+
+def save_columns(path: str | Path, columns: Mapping[str, npt.NDArray[Any]], rows: npt.NDArray[np.integer[Any]]) -> None:
+    """Write rows of columns into one ``.npy`` file, column after column.
+
+    Args:
+        path: The file.
+        columns: user, item, and rating and timestamp where there are.
+        rows: The row numbers.
+
+    Raises:
+        OSError: It cannot be written to its end.
+    """
+    words = sum(np.dtype(_LAYOUT[name]).itemsize for name in columns) // _WORD
+    header = {"descr": "<i4", "fortran_order": False, "shape": (words, len(rows))}
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for name, dtype in _LAYOUT.items():
+            if name in columns:
+                file.write(columns[name].take(rows).astype(dtype, copy=False).data)
 
 
 class _Written:

@@ -40,6 +40,9 @@ BATCH = 256
 RATING_AND_RANKING = (ItemKNNScorer, UserKNNScorer)
 RATING = (BiasScorer, BiasedMFScorer, FunkSVDScorer, FlexMFExplicitScorer)
 RANKING = (PopScorer, EASEScorer, SLIMScorer, ImplicitMFScorer, FlexMFImplicitScorer)
+ON_GPU = (EASEScorer, FlexMFImplicitScorer, FlexMFExplicitScorer)
+FOLDS_IN = (PopScorer, EASEScorer, SLIMScorer, ImplicitMFScorer, ItemKNNScorer, UserKNNScorer)
+"""The scorers of rankings that take users unknown in training by their history; FlexMF has no factors for them."""
 SCORERS: dict[str, Any] = {scorer.__name__: scorer for scorer in (*RANKING, *RATING_AND_RANKING, *RATING)}
 
 
@@ -50,19 +53,21 @@ class Model:
     Attributes:
         scorer: The fitted LensKit component.
         fallback: The bias model that rates what the scorer cannot; None on implicit data.
-        train: The training interactions, where histories and item numbers come from.
+        train: The training interactions, where item numbers come from.
+        histories: What is known of the users to recommend for.
     """
 
     scorer: Any
     fallback: BiasScorer | None
     train: Dataset
+    histories: Dataset
 
     def ask(self, scorer: Any, user: int, items: ItemList) -> data.Floats:
-        """Score items for a user as a LensKit pipeline would, with the history from training."""
+        """Score items for a user as a LensKit pipeline would, with the user's history."""
         if isinstance(scorer, PopScorer):  # the only one that takes no query
             scored = scorer(items=items)
         else:
-            scored = scorer(query=RecQuery(user_id=user, history_items=self.train.user_row(user)), items=items)
+            scored = scorer(query=RecQuery(user_id=user, history_items=self.histories.user_row(user)), items=items)
         return np.asarray(scored.scores(), dtype=np.float32)
 
 
@@ -85,6 +90,8 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "ratings": scorer in RATING + RATING_AND_RANKING,
             "ranking": scorer in RANKING + RATING_AND_RANKING,
             "validation": False,
+            "gpu": scorer in ON_GPU,
+            "history": scorer in FOLDS_IN,
         }
         for name, scorer in SCORERS.items()
     }
@@ -119,7 +126,7 @@ def fit(task: Task, fold: data.Fold) -> tuple[Model, dict[str, Any]]:
     if scorer_class in RATING_AND_RANKING and not fold.explicit:
         parameters.setdefault("feedback", "implicit")
     scorer = scorer_class(**parameters)
-    train = _dataset(fold)
+    train = _dataset(fold.train)
     options = TrainingOptions(device=task.device, rng=_scorer_seed(task.seed))
     if isinstance(scorer, UsesTrainer):
         _train_by_epochs(scorer, train, options, task)
@@ -130,7 +137,7 @@ def fit(task: Task, fold: data.Fold) -> tuple[Model, dict[str, Any]]:
     if fold.explicit and scorer_class is not BiasScorer:
         fallback = BiasScorer()
         fallback.train(train, options)
-    return Model(scorer, fallback, train), scorer.config.model_dump(mode="json")
+    return Model(scorer, fallback, train, _histories(fold, train)), scorer.config.model_dump(mode="json")
 
 
 def _scorer_seed(seed: int) -> np.random.SeedSequence:
@@ -142,11 +149,20 @@ def _scorer_seed(seed: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(seed).spawn(3)[2]
 
 
-def _dataset(fold: data.Fold) -> Dataset:
-    """Make LensKit's dataset of the training part; of a repeated pair the latest rating counts."""
-    columns: dict[str, Any] = {"user_id": fold.train.user, "item_id": fold.train.item}
-    if fold.train.rating is not None:
-        columns["rating"] = fold.train.rating
+def _histories(fold: data.Fold, train: Dataset) -> Dataset:
+    """Return the dataset that histories come from: training, or what is given, as far as training knows the items."""
+    if not fold.folds_in:
+        return train
+    given, known = fold.history, fold.candidates[fold.history.item]
+    rating = None if given.rating is None else given.rating[known]
+    return _dataset(data.Part(given.user[known], given.item[known], rating, None))
+
+
+def _dataset(part: data.Part) -> Dataset:
+    """Make LensKit's dataset of a part; of a repeated pair the latest rating counts."""
+    columns: dict[str, Any] = {"user_id": part.user, "item_id": part.item}
+    if part.rating is not None:
+        columns["rating"] = part.rating
     frame = pd.DataFrame(columns).drop_duplicates(["user_id", "item_id"], keep="last")
     return from_interactions_df(frame)
 
@@ -186,7 +202,8 @@ def load(path: Path, task: Task, fold: data.Fold) -> Model:
     torch.set_num_threads(task.threads)
     with path.open("rb") as file:
         scorer, fallback = pickle.load(file)
-    return Model(scorer, fallback, _dataset(fold))
+    train = _dataset(fold.train)
+    return Model(scorer, fallback, train, _histories(fold, train))
 
 
 def score(model: Model, task: Task, fold: data.Fold) -> Iterator[tuple[data.Ints, data.Floats]]:

@@ -21,7 +21,7 @@ import pandas as pd
 
 from omnibench.data.interactions import decode
 from omnibench.data.prepare import read_ids
-from omnibench.own import SEED_NAMES, code_of
+from omnibench.own import HISTORY, SEED_NAMES, code_of
 
 from . import data
 from .base import Task
@@ -133,13 +133,15 @@ def load(path: Path, task: Task, fold: data.Fold) -> Model:
 def score(model: Model, task: Task, fold: data.Fold) -> Iterator[tuple[data.Ints, data.Floats]]:
     """Ask for lists long enough that k unseen items are left when the seen ones are taken out."""
     _seed(task)
-    seen = np.bincount(np.concatenate([fold.train.user, fold.validation.user]), minlength=fold.n_users)
+    seen = np.bincount(np.concatenate([fold.history.user, fold.validation.user]), minlength=fold.n_users)
+    takes_history = HISTORY in inspect.signature(model.instance.recommend).parameters
     code_of_item = {item: code for code, item in enumerate(model.item_ids)}
     for start in range(0, len(fold.users), 256):
         users = fold.users[start : start + 256]
         k = min(fold.n_items, task.k + int(seen[users].max()))
         asked = decode(users, model.user_ids).tolist()
-        lists = _lists(model.instance.recommend(asked, k), asked)
+        extra = {HISTORY: _history(model, fold, users)} if takes_history else {}
+        lists = _lists(model.instance.recommend(asked, k, **extra), asked)
         scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
         for row, user in enumerate(asked):
             for rank, entry in enumerate(lists.get(user, ())):
@@ -151,6 +153,16 @@ def score(model: Model, task: Task, fold: data.Fold) -> Iterator[tuple[data.Ints
                     raise ValueError(f"recommend() gave user {user!r} the item {item!r} twice")
                 scores[row, code_of_item[item]] = value
         yield users, scores
+
+
+def _history(model: Model, fold: data.Fold, users: data.Ints) -> pd.DataFrame:
+    """Return what is known of some users, whose codes ascend, as a frame."""
+    known = fold.history
+    rows = slice(*np.searchsorted(known.user, [users[0], users[-1] + 1]))
+    asked = np.isin(known.user[rows], users)
+    columns = (known.user, known.item, known.rating, known.timestamp)
+    part = data.Part(*(None if column is None else column[rows][asked] for column in columns))  # type: ignore[arg-type]
+    return _frame(part, model.user_ids, model.item_ids)
 
 
 def _lists(answer: Any, asked: list[Any]) -> Mapping[Any, Any]:

@@ -122,6 +122,8 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "ratings": False,
             "ranking": True,
             "validation": name not in CLOSED_FORM,
+            "gpu": name not in CLOSED_FORM,
+            "history": False,  # a model keeps the users, and their histories, that it was trained with
         }
         for name in (*CLOSED_FORM, *SAMPLED, *AUTOENCODERS)
     }

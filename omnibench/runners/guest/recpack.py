@@ -44,6 +44,9 @@ ALGORITHMS = (
     "Prod2Vec",
 )
 
+FACTORS_OF_USERS = ("SVD", "NMF", "BPRMF")
+"""They learn factors of the users in training, and have none for others; the rest predicts from any history."""
+
 
 def version() -> str:
     """Return RecPack's version."""
@@ -58,6 +61,8 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "ratings": False,
             "ranking": True,
             "validation": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
+            "gpu": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
+            "history": name not in FACTORS_OF_USERS,
         }
         for name in ALGORITHMS
     }
@@ -136,8 +141,8 @@ def _fit_by_epochs(algorithm: Any, task: Task, fold: data.Fold) -> None:
     algorithm._train_epoch = reported
     if len(fold.validation) == 0:
         algorithm._evaluate = lambda *_: None  # nothing to judge by
-    judged = np.intersect1d(fold.validation.user, fold.train.user).astype(np.int32)
-    validation = _matrix(fold, fold.train, judged), _matrix(fold, fold.validation, judged)
+    judged = np.intersect1d(fold.validation.user, fold.history.user).astype(np.int32)
+    validation = _matrix(fold, fold.history, judged), _matrix(fold, fold.validation, judged)
     ordered = isinstance(algorithm, recpack.algorithms.Prod2Vec)
     algorithm.fit(_with_order(fold) if ordered else _matrix(fold, fold.train), validation)
     for name in ("_train_epoch", "_evaluate", "best_model", "optimizer", "enc_optimizer", "dec_optimizer"):
@@ -161,13 +166,13 @@ def load(path: Path, task: Task, fold: data.Fold) -> Any:
 
 
 def score(model: Any, task: Task, fold: data.Fold) -> Iterator[tuple[data.Ints, data.Floats]]:
-    """Yield what RecPack predicts from the training histories; NaN where its sparse prediction is empty."""
+    """Yield what RecPack predicts from the users' histories; NaN where its sparse prediction is empty."""
     _seed(task.seed)
     if isinstance(model, recpack.algorithms.Random):
         model.rand_gen = np.random.default_rng(model.seed)  # else a second ranking would differ from the first
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
-        predicted = csr_matrix(model.predict(_matrix(fold, fold.train, users))[users])
+        predicted = csr_matrix(model.predict(_matrix(fold, fold.history, users))[users])
         predicted.eliminate_zeros()  # RecPack, too, takes a stored zero for no score
         scores = np.full(predicted.shape, np.nan, dtype=np.float32)
         rows = np.repeat(np.arange(len(users)), np.diff(predicted.indptr))

@@ -12,6 +12,12 @@ import numpy as np
 import pandas as pd
 
 
+def _pairs(columns: np.ndarray, manifest: dict) -> dict:
+    """Users and items of a part's columns, which timestamps of two words come before."""
+    first = 2 if "timestamp" in manifest["columns"] else 0
+    return {"user": columns[first], "item": columns[first + 1]}
+
+
 class FoldFiles:
     """The parts of one fold as frames with the columns user and item (integer codes), and who is asked for."""
 
@@ -21,7 +27,7 @@ class FoldFiles:
         self.n_users, self.n_items = manifest["users"], manifest["items"]
         user, item = np.load(root / "user.npy"), np.load(root / "item.npy")
         self.train, self.validation, self.test = (
-            pd.DataFrame({"user": user[rows], "item": item[rows]})
+            pd.DataFrame({"user": user[rows], "item": item[rows]} if rows.ndim == 1 else _pairs(rows, manifest))
             for rows in (np.load(root / f"fold_{fold}" / f"{part}.npy") for part in ("train", "validation", "test"))
         )
         self.users = np.intersect1d(self.test["user"], self.train["user"])

@@ -1,0 +1,124 @@
+"""Apply: a function of the user's own as a step, identified by its code."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from omnibench.data.interactions import COLUMNS, Interactions, from_columns
+from omnibench.data.step import Preprocessing, random_keys
+from omnibench.errors import DataError, PlanError
+from omnibench.keys import canonical
+from omnibench.own import SEED_NAMES, code_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FrameFunction = Callable[..., "pd.DataFrame"]
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Apply(Preprocessing):
+    """Let a function of your own change the interactions: a pandas frame in, a frame out.
+
+    The frame has the columns user and item with your own ids, rating and timestamp (seconds since 1970, or the numbers
+    that you gave) where the dataset has them, and is sorted by user (in the order of their first appearance) and time.
+    The function may drop, change, add and reorder rows; it returns a frame with these columns, others are ignored.
+    Repeated pairs that it makes are up to a ``Deduplicate`` after it, else the last one counts, with a warning.
+
+    Its key covers the function's source and what it uses of the same file, not what it imports. What it draws at
+    random should come from an argument ``seed`` or ``random_state``, which it is given.
+
+    Guarantees: the same function with the same parameters gets the same frame, and seed, in every process.
+
+    Args:
+        function: A function at the top level of a file; or any callable with a version.
+        version: What identifies the code instead of its source; raise it when the code changes.
+        parameters: What the function is called with beside the frame; part of the key.
+
+    Raises:
+        DataError: The function cannot be identified, or cannot be called like that.
+        KeyValueError: A parameter has no canonical form.
+    """
+
+    function: FrameFunction
+    name: str
+    code: str
+    parameters: dict[str, Any] = field(hash=False)
+
+    def __init__(self, function: FrameFunction, *, version: str | int | None = None, **parameters: Any) -> None:
+        given: Any = function
+        if not callable(given) or isinstance(given, type):
+            raise DataError(f"Apply: {given!r} is no function; give one that takes a frame and returns one.")
+        if version is not None and (isinstance(version, bool) or not isinstance(version, str | int)):
+            raise DataError(f"Apply: version is {version!r}; give a text or an int.")
+        canonical(parameters)
+        code = _identified(function) if version is None else f"version {version}"
+        name = getattr(function, "__qualname__", type(function).__qualname__)
+        _check_call(function, name, parameters)
+        for attribute, value in {"function": function, "name": name, "code": code, "parameters": parameters}.items():
+            object.__setattr__(self, attribute, value)
+
+    @property
+    def identity(self) -> list[object]:
+        return ["Apply", self.version, {"function": self.name, "code": self.code, "parameters": self.parameters}]
+
+    def __repr__(self) -> str:
+        return f"Apply({', '.join([self.name, *(f'{name}={value!r}' for name, value in self.parameters.items())])})"
+
+    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
+        drawn = int(random_keys(1, seed, position)[0]) >> 32
+        seeds = dict.fromkeys(_seed_names(self.function, self.parameters), drawn)
+        given = interactions.frame()
+        columns = list(given.columns)
+        returned: Any = self.function(given, **self.parameters, **seeds)
+        if not (hasattr(returned, "columns") and hasattr(returned, "iloc")):
+            raise DataError(f"{self} returned {type(returned).__name__}; return a pandas frame with {columns}.")
+        missing = [column for column in columns if column not in returned.columns]
+        if missing:
+            raise DataError(
+                f"{self} returned a frame without {missing}; it has {list(returned.columns)}. Return all of {columns} "
+                "(MakeImplicit drops ratings)."
+            )
+        added = [column for column in COLUMNS if column in returned.columns and column not in columns]
+        if added:
+            raise DataError(f"{self} added {added}, which the dataset does not have; add them before from_frame.")
+        if len(returned) == 0:
+            raise DataError(f"{self} returned no interaction of the {len(interactions)} that it was given.")
+        return from_columns({column: returned[column].reset_index(drop=True) for column in columns}, str(self))
+
+
+def _identified(function: FrameFunction) -> str:
+    name = getattr(function, "__qualname__", None)
+    if not inspect.isfunction(function) or name is None or "." in name or name == "<lambda>":
+        shown = name or repr(function)
+        raise DataError(
+            f"Apply: {shown} cannot be identified by its source, because it is no function at the top level of a file. "
+            'Define it there, or give a version that you raise when it changes: Apply(function, version="1").'
+        )
+    try:
+        return code_of(function)
+    except PlanError as error:
+        raise DataError(f"Apply: {error}") from error
+
+
+def _seed_names(function: FrameFunction, parameters: dict[str, Any]) -> list[str]:
+    """Return which arguments of a function are a seed that it has not been given."""
+    try:
+        accepted = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # written in C: nothing is known
+        return []
+    return [name for name in SEED_NAMES if name in accepted and name not in parameters]
+
+
+def _check_call(function: FrameFunction, name: str, parameters: dict[str, Any]) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(None, **parameters, **dict.fromkeys(_seed_names(function, parameters)))
+    except TypeError as error:
+        raise DataError(f"Apply: {name} cannot be called with a frame and {sorted(parameters)}: {error}.") from error

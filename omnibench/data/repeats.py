@@ -1,0 +1,68 @@
+"""Deduplicate: what counts when a user has an item several times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from omnibench.data.interactions import Interactions
+from omnibench.data.order import repeats
+from omnibench.data.step import Preprocessing
+from omnibench.errors import DataError
+
+_OF_RATINGS = ("highest", "sum")
+_KEPT = ("first", "last", *_OF_RATINGS)
+
+
+@dataclass(frozen=True)
+class Deduplicate(Preprocessing):
+    """Make one interaction of each (user, item) pair, however often it occurs.
+
+    Without this step the last one of each pair counts, with a warning, before any other step. With it, the steps
+    before it see all of them; pipe it first if they should not.
+
+    Guarantees: every pair that occurs stays exactly once; ``sum`` keeps the sum of all ratings, up to float32.
+
+    Args:
+        keep: ``first`` or ``last`` in time (in the order of the rows without timestamps, and where they are equal);
+            ``highest``, the last of the highest rated; ``sum``, the last one with the sum of all ratings.
+
+    Raises:
+        DataError: There is no such choice.
+    """
+
+    keep: str = "last"
+
+    def __post_init__(self) -> None:
+        if self.keep not in _KEPT:
+            raise DataError(f"Deduplicate: keep is {self.keep!r}; give one of {', '.join(map(repr, _KEPT))}.")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("rating",) if self.keep in _OF_RATINGS else ()
+
+    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
+        order, again = repeats(interactions.user, interactions.item, len(interactions.user_ids))
+        if not again.any():
+            return interactions
+        starts = np.flatnonzero(~again)
+        ends = np.append(starts[1:], len(order)) - 1
+        if self.keep == "first":
+            return interactions.take(np.sort(order[starts]))
+        if self.keep == "last":
+            return interactions.take(np.sort(order[ends]))
+        assert interactions.rating is not None, "a recipe has looked for the columns that a step needs"
+        rating = interactions.rating[order]
+        pair = np.cumsum(~again) - 1
+        if self.keep == "highest":
+            best = np.flatnonzero(rating == np.maximum.reduceat(rating, starts)[pair])
+            ends[pair[best]] = best  # the last one written stays
+            return interactions.take(np.sort(order[ends]))
+        # bincount adds one after the other, so that a sum is the same on every machine.
+        sums = np.bincount(pair, weights=rating)
+        if np.abs(sums).max() > np.finfo(np.float32).max:
+            raise DataError("Deduplicate('sum'): a sum of ratings is too large for a 32-bit float; scale the ratings.")
+        summed = interactions.rating.copy()
+        summed[order[ends]] = sums
+        return replace(interactions, rating=summed).take(np.sort(order[ends]))

@@ -1,0 +1,174 @@
+"""Shares: how many rows a size means, which rows those are, and sizes that cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omnibench.data.interactions import Interactions
+from omnibench.data.order import Rows
+from omnibench.data.parts import Mask, Parts, Split, parts_of
+from omnibench.data.step import is_int, is_number
+from omnibench.errors import DataError
+
+Counts = npt.NDArray[np.int64]
+
+_FEWEST_FOLDS = 2
+_NAMED_USERS = 5
+"""How many users an error names."""
+
+
+def share(size: float, counts: Counts) -> Counts:
+    """Return how many rows a size means for each count: a fraction rounded half up, but at least one.
+
+    Args:
+        size: A float is a fraction, an int a number.
+        counts: Shape (n,).
+    """
+    if is_int(size):
+        return np.full(len(counts), size, dtype=np.int64)
+    if size == 0:
+        return np.zeros(len(counts), dtype=np.int64)
+    rounded: Counts = np.floor(size * counts + 0.5).astype(np.int64)
+    return np.maximum(1, rounded)
+
+
+def hold_out_first(first: Rows, rank: npt.NDArray[np.int32], validation_size: float, test_size: float) -> Parts:
+    """Return the rows that rank first within their user as the test part, those after them as validation.
+
+    Args:
+        first: The first row of each user, shape (n_users + 1,).
+        rank: The rank of each row within its user, shape (n,).
+        validation_size: Per user, a fraction or a number.
+        test_size: The same.
+    """
+    counts = np.diff(first)
+    test, validation = share(test_size, counts), share(validation_size, counts)
+    tested = rank < np.repeat(test, counts)
+    return parts_of(tested, ~tested & (rank < np.repeat(test + validation, counts)))
+
+
+def needed_by_user(counts: Counts, validation_size: float, test_size: float) -> Counts:
+    """Return how many interactions a holdout takes of users with so many; training takes at least one."""
+    return share(test_size, counts) + share(validation_size, counts) + 1
+
+
+def from_the_end(first: Rows) -> npt.NDArray[np.int32]:
+    """Return the place of each row among its user's rows, counted from the last, which is 0.
+
+    Args:
+        first: The first row of each user, shape (n_users + 1,).
+    """
+    last = np.repeat(first[1:] - 1, np.diff(first))
+    place: npt.NDArray[np.int32] = (last - np.arange(len(last))).astype(np.int32)
+    return place
+
+
+def check_sizes(
+    split: Split, validation: object, test: object, names: tuple[str, str] = ("validation_size", "test_size")
+) -> None:
+    """Refuse sizes that no data could have.
+
+    Args:
+        split: What was asked for.
+        validation: The size of the validation part, which may be zero.
+        test: The size of the test part.
+        names: What the sizes are called.
+
+    Raises:
+        DataError: A size is neither a fraction nor a number, or they leave nothing to train on.
+    """
+    _check_size(split, names[0], validation, zero=True)
+    _check_size(split, names[1], test, zero=False)
+    _check_sum(split, validation, test)
+
+
+def check_fold_sizes(split: Split, num_folds: Any, validation_size: object) -> None:
+    """Refuse folds that no data could have.
+
+    Raises:
+        DataError: There are not two folds, or validation is no size or leaves nothing to train on.
+    """
+    if not is_int(num_folds) or num_folds < _FEWEST_FOLDS:
+        raise DataError(f"{type(split).__name__}: num_folds is {num_folds!r}; give an int of at least 2.")
+    _check_size(split, "validation_size", validation_size, zero=True)
+    _check_sum(split, validation_size, 1 / num_folds)
+
+
+def check_which(split: Split, which: object) -> None:
+    """Refuse what is neither of the ways to choose what is held out.
+
+    Raises:
+        DataError: It is neither ``last`` nor ``random``.
+    """
+    if which not in ("last", "random"):
+        raise DataError(f"{type(split).__name__}: which is {which!r}; give 'last' or 'random'.")
+
+
+def _check_size(split: Split, name: str, size: Any, *, zero: bool) -> None:
+    if not is_number(size):
+        raise DataError(
+            f"{type(split).__name__}: {name} is {size!r}; give a float below 1 (a fraction) or an int (a number)."
+        )
+    smallest_fits = size >= 0 if zero else size > 0
+    if not (smallest_fits and (is_int(size) or size < 1)):
+        raise DataError(
+            f"{type(split).__name__}: {name} is {size!r}; give a fraction {'from' if zero else 'above'} 0 and "
+            "below 1 as a float, or a number of interactions as an int."
+        )
+
+
+def _check_sum(split: Split, *sizes: Any) -> None:
+    if sum(size for size in sizes if not is_int(size)) >= 1:
+        raise DataError(f"{type(split).__name__}: test and validation take everything; nothing is left to train on.")
+
+
+def refuse_short_users(
+    split: Split,
+    interactions: Interactions,
+    first: Rows,
+    needed: Callable[[Counts], Counts],
+    asked: Mask | None = None,
+) -> None:
+    """Refuse a split that users have too few interactions for.
+
+    Args:
+        split: What was asked for.
+        interactions: Canonical rows.
+        first: The first row of each user, shape (n_users + 1,).
+        needed: How many interactions the split needs of users with so many.
+        asked: The users that it needs them of, or None for all; shape (n_users,).
+
+    Raises:
+        DataError: There are such users; it names them, and the way out.
+    """
+    counts = np.diff(first)
+    too_few = counts < needed(counts)
+    short = np.flatnonzero(too_few if asked is None else too_few & asked)
+    if len(short) == 0:
+        return
+    named = ", ".join(f"{interactions.user_ids[user]!r} has {counts[user]}" for user in short[:_NAMED_USERS])
+    more = f", and {len(short) - _NAMED_USERS} more" if len(short) > _NAMED_USERS else ""
+    # What a fraction takes grows with the user, so enough for these users may be too few for the next larger ones.
+    sizes = np.arange(1, max(1000, 2 * int(needed(counts).max())))
+    enough = int(sizes[sizes < needed(sizes)].max()) + 1
+    raise DataError(
+        f"{split}: {len(short)} of {len(counts) if asked is None else int(asked.sum())} users have too few interactions for every part: user {named}{more}; "
+        f"this split needs {enough}. Pipe CorePruning({enough}) before it, or choose fewer folds or smaller parts."
+    )
+
+
+def refuse_short_data(split: Split, n: int, needed: int, what: str = "interactions") -> None:
+    """Refuse a split that needs more interactions (or users) than there are.
+
+    Raises:
+        DataError: It does; it names both numbers.
+    """
+    if n < needed:
+        raise DataError(
+            f"{split}: the dataset has {n} {what}, but this split needs at least {needed}. "
+            "Choose fewer folds or smaller parts, or prune less before it."
+        )

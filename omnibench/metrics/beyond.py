@@ -1,0 +1,202 @@
+"""Metrics beyond accuracy: what the lists are made of, and how that spreads over items and users.
+
+They judge the lists of the users with test items, as the ranking metrics do, and take the popularity of items from the
+training part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omnibench.errors import EvaluationError
+from omnibench.metrics.base import Values
+from omnibench.metrics.hits import Hits
+from omnibench.metrics.ranking import RankingMetric
+
+
+class CatalogueMetric(RankingMetric):
+    """A metric of how often each item is recommended in all lists together; no single user has it."""
+
+    @property
+    def is_mean(self) -> bool:
+        return False
+
+    def per_user(self, hits: Hits, k: int) -> None:
+        """Return nothing."""
+
+    def value(self, hits: Hits, k: int, per_user: Values) -> float:
+        listed = hits.items[:, :k]
+        counts = np.bincount(listed[listed >= 0], minlength=hits.truth.n_items)
+        return self.of_counts(counts, hits) if counts.any() else float("nan")
+
+    def of_counts(self, counts: npt.NDArray[np.int64], hits: Hits) -> float:
+        """Return the metric of how often each item is recommended, shape (n_items,); at least one is."""
+        raise NotImplementedError
+
+    def catalogue_size(self, hits: Hits) -> int:
+        """Return the number of items that could be recommended: those known in training.
+
+        RecBole counts all items of the dataset and the one that pads its arrays.
+        """
+        return hits.truth.n_items + 1 if self.convention == "recbole" else hits.known.n_candidates
+
+
+class ItemCoverage(CatalogueMetric):
+    """Items that are in the first k of any list, divided by all items known in training.
+
+    Herlocker et al., "Evaluating collaborative filtering recommender systems", TOIS 22(1), 2004 (catalogue coverage).
+    """
+
+    peers = frozenset({"recbole"})
+
+    def of_counts(self, counts: npt.NDArray[np.int64], hits: Hits) -> float:
+        return float(np.count_nonzero(counts) / self.catalogue_size(hits))
+
+
+class Gini(CatalogueMetric):
+    """Gini coefficient of how often the items known in training are recommended: 0 when all are equally often.
+
+    Sum of (2 i - n - 1) x_i, divided by n times the sum of x, over the items in ascending order of x; the items that are
+    never recommended are among them. Fleder & Hosanagar, Management Science 55(5), 2009.
+    """
+
+    higher_is_better = False
+    peers = frozenset({"recbole", "lenskit"})
+
+    def of_counts(self, counts: npt.NDArray[np.int64], hits: Hits) -> float:
+        size, often = self.catalogue_size(hits), np.sort(counts[counts > 0])
+        place = np.arange(size - len(often) + 1, size + 1)
+        return float(np.sum((2 * place - size - 1) * often) / (size * often.sum()))
+
+
+class ShannonEntropy(CatalogueMetric):
+    """Entropy, in bits, of the distribution of recommendations over items.
+
+    Shannon, "A mathematical theory of communication", 1948. RecBole takes natural logarithms and divides by the number
+    of items that are recommended.
+    """
+
+    peers = frozenset({"recbole"})
+
+    def of_counts(self, counts: npt.NDArray[np.int64], hits: Hits) -> float:
+        share = counts[counts > 0] / counts.sum()
+        if self.convention == "recbole":
+            return float(-np.sum(share * np.log(share)) / len(share))
+        return float(-np.sum(share * np.log2(share))) + 0.0
+
+
+class UserCoverage(RankingMetric):
+    """Whether a user got k recommendations; with k = 1, whether any.
+
+    Shani & Gunawardana, "Evaluating recommendation systems", Recommender Systems Handbook, 2011.
+    """
+
+    def per_user(self, hits: Hits, k: int) -> Values:
+        return (hits.lengths >= k).astype(np.float64)
+
+
+class ListMean(RankingMetric):
+    """A mean over the recommended items; a user without recommendations has none and does not count."""
+
+    def per_user(self, hits: Hits, k: int) -> Values:
+        listed = np.minimum(hits.lengths, k)
+        known = hits.memory.get(self.name)
+        if known is None:
+            # Padding is item -1, so it takes the 0 at the end.
+            known = hits.memory[self.name] = np.append(self.of_items(hits), 0.0)[hits.items]
+        total = known[:, :k].sum(axis=1)
+        return np.where(listed > 0, total / np.maximum(listed, 1), np.nan)
+
+    def of_items(self, hits: Hits) -> Values:
+        """Return what is averaged, for each item; shape (n_items,)."""
+        raise NotImplementedError
+
+
+class Novelty(ListMean):
+    """Mean self-information of the recommended items: -log2 of the share of users who have the item in training.
+
+    Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 107(10), 2010; mean
+    inverse user frequency in Vargas & Castells, RecSys 2011. In bits.
+    """
+
+    def of_items(self, hits: Hits) -> Values:
+        known = hits.known
+        return -np.log2(np.maximum(known.popularity, 1) / max(known.active_users, 1))
+
+
+class AveragePopularity(ListMean):
+    """Mean number of training interactions of the recommended items.
+
+    Yin et al., "Challenging the long tail recommendation", VLDB 2012.
+    """
+
+    higher_is_better = False
+    peers = frozenset({"recbole"})
+
+    def of_items(self, hits: Hits) -> Values:
+        return hits.known.popularity.astype(np.float64)
+
+
+class Serendipity(RankingMetric):
+    """Relevant items among the first k that popularity would not have recommended, divided by k.
+
+    The baseline recommends the k items with the most training interactions (ties by item code) that the user has neither
+    in training nor in validation. Ge, Delgado-Battenfeld & Jannach, "Beyond accuracy: evaluating recommender systems by
+    coverage and serendipity", RecSys 2010, with relevance as usefulness.
+    """
+
+    def per_user(self, hits: Hits, k: int) -> Values:
+        popular = hits.memory.get("popular")
+        if popular is None:
+            rank = hits.known.popularity_rank[hits.items[hits.row, hits.rank]]
+            base = hits.users[hits.row].astype(np.int64) * hits.truth.n_items
+            seen_above = np.searchsorted(hits.known.seen, base + rank) - np.searchsorted(hits.known.seen, base)
+            popular = hits.memory["popular"] = rank - seen_above
+        surprising = (hits.rank < k) & (popular >= k)
+        return np.bincount(hits.row[surprising], minlength=len(hits.users)) / k
+
+
+class PopularityStratifiedRecall(RankingMetric):
+    """Recall in which a relevant item weighs its popularity to the power of -beta.
+
+    Steck, "Item popularity and recommendation accuracy", RecSys 2011, as a mean over users. Popularity is the number
+    of training interactions; an item unknown in training weighs as one with a single interaction.
+
+    Args:
+        k: One or several list lengths, each at least 1.
+        beta: From 0, which is Recall, to 1, where an item's weight makes up for its popularity.
+
+    Raises:
+        EvaluationError: A k is no positive integer, or beta is not between 0 and 1.
+    """
+
+    def __init__(self, k: int | Iterable[int] = 10, beta: float = 0.5) -> None:
+        super().__init__(k)
+        given: Any = beta
+        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
+            raise EvaluationError(f"{type(self).__name__}: beta is {beta!r}; give a number from 0 to 1.")
+        self.beta = float(beta)
+
+    @property
+    def name(self) -> str:
+        name = type(self).__name__
+        return name if self.beta == 0.5 else f"{name}(beta={self.beta:g})"  # noqa: PLR2004 - the default
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"beta": self.beta}
+
+    def per_user(self, hits: Hits, k: int) -> Values:
+        def weights() -> Values:
+            return self._weights(hits, hits.items[hits.row, hits.rank])
+
+        possible = np.add.reduceat(self._weights(hits, hits.truth.item), hits.truth.starts[:-1])
+        return hits.total(self.name, k, weights) / possible
+
+    def _weights(self, hits: Hits, items: npt.NDArray[np.int32]) -> Values:
+        weights: Values = np.maximum(hits.known.popularity[items], 1).astype(np.float64) ** -self.beta
+        return weights

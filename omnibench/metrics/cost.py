@@ -1,0 +1,62 @@
+"""What an item cost, as columns beside its metrics: read from the records of its phases, never computed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omnibench.metrics.base import Metric
+
+MIB = 1 << 20
+PhaseRecord = Mapping[str, Any] | None
+
+
+class CostMetric(Metric):
+    """What an item's phases cost. It is no part of any key, and never better by significance."""
+
+    kind = "cost"
+    higher_is_better = False
+
+    @property
+    def labels(self) -> list[str]:
+        return [self.name]
+
+    @property
+    def is_mean(self) -> bool:
+        return False
+
+    def read(self, fit: PhaseRecord, predict: PhaseRecord) -> float | None:
+        """Return the cost, or None where it was not measured.
+
+        Args:
+            fit: The record of the item's Fit, or None.
+            predict: The record of its Predict, or None.
+        """
+        raise NotImplementedError
+
+
+class FitTime(CostMetric):
+    """Wall seconds of Fit."""
+
+    def read(self, fit: PhaseRecord, predict: PhaseRecord) -> float | None:
+        return _number(fit, "seconds")
+
+
+class PredictTime(CostMetric):
+    """Wall seconds of Predict, for all users with test items."""
+
+    def read(self, fit: PhaseRecord, predict: PhaseRecord) -> float | None:
+        return _number(predict, "seconds")
+
+
+class PeakMemory(CostMetric):
+    """Largest resident set of the framework's process in Fit and Predict, in MiB."""
+
+    def read(self, fit: PhaseRecord, predict: PhaseRecord) -> float | None:
+        peaks = [peak for record in (fit, predict) if (peak := _number(record, "peak_rss")) is not None]
+        return max(peaks) / MIB if peaks else None
+
+
+def _number(record: PhaseRecord, name: str) -> float | None:
+    value = record.get(name) if record else None
+    return None if value is None else float(value)

@@ -1,0 +1,201 @@
+"""Intra-list diversity: how different the items of a list are, given what is known of items."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from omnibench.data import ids
+from omnibench.errors import EvaluationError, OmnibenchError
+from omnibench.keys import canonical
+from omnibench.metrics.base import Values
+from omnibench.metrics.hits import Hits
+from omnibench.metrics.ranking import RankingMetric
+from omnibench.metrics.training import Training
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Features = Mapping[Any, Any] | pd.DataFrame
+
+_CHUNK = 1 << 20
+"""Numbers that are held at a time while lists are compared."""
+
+
+class IntraListDiversity(RankingMetric):
+    """Mean distance between the items of a list, over all pairs; 0 for lists of fewer than two items.
+
+    Ziegler et al., "Improving recommendation lists through topic diversification", WWW 2005, as a distance. Tags are
+    compared by Jaccard distance (two items without tags are alike, as in scipy and RecPack), vectors by cosine distance
+    (a vector of zeros is at a distance of 1 from all others, as in scikit-learn).
+
+    Args:
+        features: From item id to a set (or list) of tags, or to a vector of numbers; or a frame of numbers whose
+            index holds the item ids. Every item that is recommended needs an entry. The content is part of the key.
+        k: One or several list lengths, each at least 1.
+        distance: ``jaccard`` or ``cosine``, to have it otherwise; Jaccard takes a vector's non-zero places as tags.
+        name: What to call the column, to have several of them.
+
+    Raises:
+        EvaluationError: A k is no positive integer, or the features are neither tags nor vectors of one length.
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        k: int | Iterable[int] = 10,
+        *,
+        distance: Literal["jaccard", "cosine"] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(k)
+        if distance not in (None, "jaccard", "cosine"):
+            raise EvaluationError(f"{type(self).__name__}: distance is {distance!r}; give 'jaccard' or 'cosine'.")
+        self._name = name or type(self).__name__
+        self._ids, matrix, tagged = _matrix(features)
+        self.distance = distance or ("jaccard" if tagged else "cosine")
+        self._vectors = (matrix != 0).astype(np.float64) if self.distance == "jaccard" else _unit(matrix)
+        self._digest = _digest(self._ids, self._vectors)
+        self._aligned: tuple[Training, Values] | None = None
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"features": self._digest, "distance": self.distance}
+
+    def per_user(self, hits: Hits, k: int) -> Values:
+        vectors = self._by_code(hits)
+        items = hits.items[:, :k]
+        number = np.minimum(hits.lengths, k)
+        total = np.empty(len(items))
+        compare = _jaccard if self.distance == "jaccard" else _cosine
+        widest = items.shape[1] * max(vectors.shape[1], items.shape[1])
+        step = max(1, _CHUNK // max(widest, 1))
+        for begin in range(0, len(items), step):
+            part = items[begin : begin + step]
+            total[begin : begin + step] = compare(
+                np.where((part >= 0)[:, :, None], vectors[part], 0.0), number[begin : begin + step]
+            )
+        pairs = number * (number - 1) / 2
+        return np.where(pairs > 0, total / np.maximum(pairs, 1), 0.0)
+
+    def _by_code(self, hits: Hits) -> Values:
+        """Return the vectors of the items by code, shape (n_items, features).
+
+        Raises:
+            EvaluationError: A recommended item has none.
+        """
+        known = hits.known
+        if self._aligned is None or self._aligned[0] is not known:
+            place = {one: row for row, one in enumerate(self._ids)}
+            rows = np.array([place.get(one, -1) for one in known.item_ids], dtype=np.int64)
+            vectors = np.vstack([self._vectors, np.full(self._vectors.shape[1], np.nan)])[rows]
+            self._aligned = (known, vectors)
+        vectors = self._aligned[1]
+        if vectors.shape[1]:
+            listed = np.unique(hits.items[hits.items >= 0])
+            missing = listed[np.isnan(vectors[listed, 0])]
+            if len(missing):
+                raise EvaluationError(
+                    f"{self.name} knows no features of {len(missing)} recommended items, e.g. of "
+                    f"{known.item_ids[int(missing[0])]!r}; give every item an entry (an empty set will do for tags)."
+                )
+        return vectors
+
+
+def _cosine(vectors: Values, number: np.ndarray[Any, Any]) -> Values:
+    """Return the sum of 1 - cosine over the pairs of each list, from unit vectors; shape (lists,)."""
+    # The squared length of the sum of a list's vectors holds the products of all its pairs.
+    alike = (np.square(vectors.sum(axis=1)).sum(axis=1) - np.square(vectors).sum(axis=(1, 2))) / 2
+    found: Values = number * (number - 1) / 2 - alike
+    return found
+
+
+def _jaccard(tags: Values, number: np.ndarray[Any, Any]) -> Values:
+    """Return the sum of the Jaccard distances over the pairs of each list, shape (lists,)."""
+    shared = tags @ tags.transpose(0, 2, 1)
+    size = tags.sum(axis=2)
+    either = size[:, :, None] + size[:, None, :] - shared
+    distance = np.where(either > 0, 1 - shared / np.maximum(either, 1), 0.0)
+    inside = np.arange(tags.shape[1]) < number[:, None]
+    found: Values = (distance * (inside[:, :, None] & inside[:, None, :])).sum(axis=(1, 2)) / 2
+    return found
+
+
+def _matrix(features: Any) -> tuple[list[Any], Values, bool]:
+    """Return the item ids, a row of numbers for each, and whether they were tags."""
+    if hasattr(features, "to_numpy"):
+        try:
+            numbers = features.to_numpy(dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise EvaluationError(f"the item features have a column that is no number ({error}).") from error
+        found = [_plain(one) for one in features.index.tolist()], numbers, False
+    elif isinstance(features, Mapping) and features:
+        found = _of_mapping(features)
+    else:
+        raise EvaluationError(
+            f"the item features are {features!r}; give a mapping from item ids to tags or vectors, or a frame."
+        )
+    if len(set(found[0])) < len(found[0]):
+        raise EvaluationError("the item features have an item twice; give each one entry.")
+    if not np.isfinite(found[1]).all():
+        raise EvaluationError("the item features have a value that is no finite number; fill or drop it.")
+    return found
+
+
+def _of_mapping(features: Mapping[Any, Any]) -> tuple[list[Any], Values, bool]:
+    names = [_plain(one) for one in features]
+    given = list(features.values())
+    if all(isinstance(one, AbstractSet) or _is_tags(one) for one in given):
+        tags = sorted({tag for one in given for tag in one}, key=repr)
+        place = {tag: column for column, tag in enumerate(tags)}
+        matrix = np.zeros((len(given), len(tags)))
+        for row, one in enumerate(given):
+            matrix[row, [place[tag] for tag in one]] = 1
+        return names, matrix, True
+    try:
+        matrix = np.array([np.asarray(one, dtype=np.float64) for one in given])
+    except (TypeError, ValueError) as error:
+        raise EvaluationError(
+            f"the item features are neither tags nor vectors of one length ({error}); give one kind for all items."
+        ) from error
+    if matrix.ndim != 2:  # noqa: PLR2004 - items and features
+        raise EvaluationError("the item features are numbers, one per item; give a vector or a set of tags for each.")
+    return names, matrix, False
+
+
+def _is_tags(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _unit(matrix: Values) -> Values:
+    length = np.sqrt(np.square(matrix).sum(axis=1, keepdims=True))
+    unit: Values = matrix / np.where(length > 0, length, 1)
+    return unit
+
+
+def _digest(names: list[Any], vectors: Values) -> str:
+    """Identify features by content: the order of the items does not matter."""
+
+    def texts() -> Iterator[str]:
+        for one in names:
+            try:
+                yield canonical(ids.encode(one, "the item features"))
+            except OmnibenchError as error:
+                raise EvaluationError(str(error)) from error
+
+    content = hashlib.sha256(str(vectors.shape).encode())
+    for text, row in sorted(zip(texts(), range(len(names)), strict=True)):
+        content.update(text.encode() + (vectors[row] + 0.0).tobytes())
+    return content.hexdigest()

@@ -1,0 +1,85 @@
+"""How sure a mean over users is: its standard error, and a bootstrap interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from omnibench.metrics.base import Values
+
+REPLICATES = 1000
+LEVEL = 0.95
+_SEED = 20101
+_AT_A_TIME = 1 << 21
+"""Numbers of a block of replicates; a number of users for which all replicates fit is remembered."""
+
+Counts = npt.NDArray[np.float32]
+
+
+def standard_errors(per_user: Values) -> Values:
+    """Return the standard error of the mean of each metric; NaN where fewer than two users count.
+
+    Args:
+        per_user: One row per metric, NaN for users who do not count; shape (metrics, n).
+    """
+    counted = ~np.isnan(per_user)
+    number = counted.sum(axis=1)
+    enough = np.maximum(number, 2)
+    mean = np.where(counted, per_user, 0.0).sum(axis=1) / np.maximum(number, 1)
+    squares = np.square(np.where(counted, per_user - mean[:, None], 0.0)).sum(axis=1)
+    return np.where(number > 1, np.sqrt(squares / (enough - 1) / enough), np.nan)
+
+
+def bootstrap_intervals(per_user: Values) -> Values:
+    """Return the percentile interval of each metric's mean, shape (metrics, 2); NaN where no user counts.
+
+    Users are drawn with replacement, 1000 times, the same ones for all metrics and every time that there are as many of
+    them: Efron & Tibshirani, "An introduction to the bootstrap", 1993, chapter 13. The level is 95 %.
+
+    Args:
+        per_user: One row per metric, NaN for users who do not count; shape (metrics, n).
+    """
+    if not per_user.size:
+        return np.full((len(per_user), 2), np.nan)
+    counted: npt.NDArray[np.bool_] = np.logical_not(np.isnan(per_user))
+    some_missing = not counted.all()
+    # Differences from the first value keep the sums small, so that single precision loses nothing that is shown.
+    centre = np.array([row[known][0] if known.any() else 0.0 for row, known in zip(per_user, counted, strict=True)])
+    values = np.where(counted, per_user - centre[:, None], 0.0).astype(np.float32).T
+    undefined = ~counted.any(axis=1, keepdims=True)
+    presence = (counted | undefined).astype(np.float32).T
+    means = []
+    for counts in _replicates(per_user.shape[1]):
+        drawn = counts @ presence if some_missing else np.float32(per_user.shape[1])
+        with np.errstate(invalid="ignore"):
+            means.append((counts @ values) / drawn)
+    tail = (1 - LEVEL) / 2
+    with np.errstate(invalid="ignore"):
+        found = np.nanquantile(np.concatenate(means).astype(np.float64), [tail, 1 - tail], axis=0).T
+    return np.where(undefined, np.nan, found + centre[:, None])
+
+
+def _replicates(users: int) -> Iterator[Counts]:
+    """Yield how often each user is drawn, shape (replicates of a block, users), for all replicates."""
+    if users * REPLICATES <= _AT_A_TIME:
+        yield _remembered(users)
+        return
+    generator = np.random.default_rng(_SEED)
+    step = max(1, _AT_A_TIME // users)
+    for begin in range(0, REPLICATES, step):
+        yield _draw(generator, min(step, REPLICATES - begin), users)
+
+
+@lru_cache(maxsize=4)
+def _remembered(users: int) -> Counts:
+    return _draw(np.random.default_rng(_SEED), REPLICATES, users)
+
+
+def _draw(generator: np.random.Generator, replicates: int, users: int) -> Counts:
+    counts = np.empty((replicates, users), dtype=np.float32)
+    for row in counts:
+        row[:] = np.bincount(generator.integers(0, users, users), minlength=users)
+    return counts

@@ -1,0 +1,240 @@
+"""What stands in the tables of results: which rows, which columns, which marks. How it looks is others' business."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from omnibench.evaluation import Result
+
+FOLDS, MEAN = "folds", "mean"
+
+_DECIMALS = 4
+GAP = 3
+"""Characters between columns."""
+
+_BEST, _TIED = "*", "~"
+
+NotWorse = Mapping[tuple[str, str], Collection[str]]
+"""By dataset and column, where somebody has tested that: who is not significantly worse than the best."""
+
+
+class Cell(NamedTuple):
+    """A cell's text, and its mark: ``*``, ``~`` or nothing."""
+
+    text: str
+    mark: str = ""
+
+    def __str__(self) -> str:
+        return self.mark + self.text
+
+
+@dataclass
+class ResultTable:
+    """A table of results.
+
+    Attributes:
+        title: The dataset, and what this is.
+        header: The columns' names; the first is the algorithm's.
+        sections: Groups of rows of cells, one group per algorithm when the dataset has folds.
+        notes: What stands below the table, a line each.
+    """
+
+    title: str
+    header: list[str]
+    sections: list[list[list[Cell]]]
+    notes: list[str] = field(default_factory=list)
+
+    def widths(self) -> list[int]:
+        """Return the width of each column in characters."""
+        columns = zip(*(row for section in self.sections for row in section), strict=True)
+        widest = [max(len(cell.text) + len(cell.mark) for cell in column) for column in columns]
+        return [max(len(name), width) for name, width in zip(self.header, widest, strict=True)]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How results are laid out.
+
+    Attributes:
+        lower_is_better: The columns where the smallest value is the best.
+        width: Characters per line; a dataset with more metrics than fit gets several tables, because a number that is
+            cut off is worse than none. None: every dataset gets one.
+        detail: ``folds`` for a row per fold and the mean and standard deviation below them, ``mean`` for one row.
+        sort: The column by whose mean the algorithms are sorted, best first; as they come without one.
+        most: How many algorithms of a dataset are shown; all without a limit.
+    """
+
+    lower_is_better: Collection[str] = ()
+    width: int | None = None
+    detail: str = FOLDS
+    sort: str = ""
+    most: int | None = None
+
+
+def tables(
+    results: Iterable[Result],
+    layout: Layout = Layout(),
+    test: Callable[[list[Result]], NotWorse] = lambda _: {},
+) -> list[ResultTable]:
+    """Return a table per dataset, titled e.g. ``MovieLens100K-a3f8e2c1: Evaluation Results``.
+
+    Args:
+        results: All results, in the order of their rows.
+        layout: How they are laid out.
+        test: From what is shown to who is not significantly worse than the best; see ``statistics.marks``.
+    """
+    datasets: dict[str, dict[str, list[Result]]] = {}
+    for result in results:
+        datasets.setdefault(result.dataset, {}).setdefault(result.algorithm, []).append(result)
+    found = []
+    for dataset, algorithms in datasets.items():
+        found += _tables_of(dataset, Means(algorithms, layout.lower_is_better), layout, test)
+    return found
+
+
+class Means:
+    """The results of one dataset with what is computed over folds.
+
+    Args:
+        algorithms: The results of each algorithm, by its display name.
+        lower_is_better: The columns where the smallest value is the best.
+    """
+
+    def __init__(self, algorithms: Mapping[str, list[Result]], lower_is_better: Collection[str] = ()) -> None:
+        self.algorithms = {
+            name: sorted(rows, key=lambda row: -1 if row.fold is None else row.fold)
+            for name, rows in algorithms.items()
+        }
+        self.labels = list(
+            dict.fromkeys(label for rows in algorithms.values() for row in rows for label in row.metrics)
+        )
+        self._lower = lower_is_better
+
+    @property
+    def folded(self) -> bool:
+        """Whether there are folds."""
+        return any(row.fold is not None for rows in self.algorithms.values() for row in rows)
+
+    def values(self, algorithm: str, label: str) -> list[float]:
+        """Return the values of a metric over folds, those that there are."""
+        return [row.metrics[label] for row in self.algorithms[algorithm] if label in row.metrics]
+
+    def mean(self, algorithm: str, label: str) -> float | None:
+        """Return the mean over folds, or None without a value."""
+        values = self.values(algorithm, label)
+        return statistics.fmean(values) if values else None
+
+    def spread(self, algorithm: str, label: str) -> float | None:
+        """Return the sample standard deviation over folds, or None for fewer than two."""
+        values = self.values(algorithm, label)
+        return statistics.stdev(values) if len(values) > 1 else None
+
+    def best(self, label: str) -> set[str]:
+        """Return the algorithms with the best mean; several when they print alike, none when there is one only."""
+        means = {
+            name: round(mean, _DECIMALS) for name in self.algorithms if (mean := self.mean(name, label)) is not None
+        }
+        if len(means) < 2:  # noqa: PLR2004 - the best of one is no news
+            return set()
+        top = min(means.values()) if label in self._lower else max(means.values())
+        return {name for name, mean in means.items() if mean == top}
+
+    def ranked(self, label: str) -> list[str]:
+        """Return the algorithms, the best mean first, those without one last."""
+        sign = 1 if label in self._lower else -1
+        means = {name: self.mean(name, label) for name in self.algorithms}
+        return sorted(means, key=lambda name: (means[name] is None, sign * (means[name] or 0.0)))
+
+
+def _tables_of(
+    dataset: str, means: Means, layout: Layout, test: Callable[[list[Result]], NotWorse]
+) -> list[ResultTable]:
+    shown = means.ranked(layout.sort) if layout.sort in means.labels else list(means.algorithms)
+    hidden = 0
+    if layout.most is not None and len(shown) > layout.most:
+        best_first = shown if layout.sort in means.labels else means.ranked(means.labels[0])
+        hidden = len(shown) - layout.most
+        shown = best_first[: layout.most]
+    best = {label: means.best(label) for label in means.labels}
+    not_worse = test([row for name in shown for row in means.algorithms[name]])
+    tied = {label: names for (of, label), names in not_worse.items() if of == dataset}
+    with_folds = means.folded and layout.detail == FOLDS
+    found = []
+    for labels in _groups(means, shown, layout, with_folds=with_folds):
+        header = ["Algorithm", *(["Fold"] if with_folds else []), *labels]
+        marks = {
+            label: {**dict.fromkeys(tied.get(label, ()), _TIED), **dict.fromkeys(best[label], _BEST)}
+            for label in labels
+        }
+        rows = [
+            _fold_rows(means, name, labels, marks) if with_folds else [_mean_row(means, name, labels, marks)]
+            for name in shown
+        ]
+        sections = rows if with_folds else [[row for section in rows for row in section]]
+        found.append(ResultTable(f"{dataset}: Evaluation Results", header, sections))
+    found[-1].notes += _notes(means, shown, hidden, layout, tested=bool(tied))
+    return found
+
+
+def _groups(means: Means, shown: Sequence[str], layout: Layout, *, with_folds: bool) -> list[list[str]]:
+    """Cut the metric columns into groups that fit beside the algorithm and fold columns."""
+    if layout.width is None:
+        return [means.labels]
+    spread = means.folded and not with_folds
+    taken = max(len("Algorithm"), *(len(name) for name in shown)) + 1
+    room = layout.width - taken - (len("Fold") + GAP if with_folds else 0)
+    groups: list[list[str]] = [[]]
+    left = room
+    for label in means.labels:
+        widest = max(len(_value(means.mean(name, label)).text) for name in shown) + 1
+        needed = max(len(label), widest + (len(" ±0.0000") if spread else 0)) + GAP
+        if needed > left and groups[-1]:
+            groups.append([])
+            left = room
+        groups[-1].append(label)
+        left -= needed
+    return groups
+
+
+Marks = Mapping[str, Mapping[str, str]]
+
+
+def _fold_rows(means: Means, name: str, labels: Sequence[str], marks: Marks) -> list[list[Cell]]:
+    rows = [
+        [Cell(name if number == 0 else ""), Cell(str(row.fold)), *(_value(row.metrics.get(label)) for label in labels)]
+        for number, row in enumerate(means.algorithms[name])
+    ]
+    mean = [_value(means.mean(name, label), marks[label].get(name, "")) for label in labels]
+    spread = [_value(means.spread(name, label)) for label in labels]
+    return [*rows, [Cell(""), Cell("mean"), *mean], [Cell(""), Cell("std"), *spread]]
+
+
+def _mean_row(means: Means, name: str, labels: Sequence[str], marks: Marks) -> list[Cell]:
+    cells = [Cell(name)]
+    for label in labels:
+        mean, spread = _value(means.mean(name, label), marks[label].get(name, "")), means.spread(name, label)
+        text = mean.text if spread is None else f"{mean.text} ±{spread:.{_DECIMALS}f}"
+        cells.append(Cell(text, mean.mark))
+    return cells
+
+
+def _value(value: float | None, mark: str = "") -> Cell:
+    return Cell("-") if value is None else Cell(f"{value:.{_DECIMALS}f}", mark)
+
+
+def _notes(means: Means, shown: Sequence[str], hidden: int, layout: Layout, *, tested: bool) -> list[str]:
+    notes = []
+    if hidden:
+        by = layout.sort if layout.sort in means.labels else means.labels[0]
+        notes.append(f"... and {hidden} more with a lower {by}; --omnirec-table=mean or =folds shows all")
+    notes.append(f"{_BEST} best of its column" + (" (of the means); std is over folds, n - 1" if means.folded else ""))
+    if tested:
+        notes.append(f"{_TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
+    for name in shown:
+        given = means.algorithms[name][0].configuration.partition("(")[2].removesuffix(")")
+        if given:
+            notes.append(f"{name}: {given}")
+    return notes

@@ -1,0 +1,135 @@
+"""Values per user of an evaluation: a Parquet file for everybody, read here without any Parquet library.
+
+The columns are written without compression, dictionaries or nulls, each row group of a column as one run of bytes, and
+the record says where these begin: the table's marks read hundreds of them, and importing pyarrow takes longer than that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omnibench.errors import StoreError
+from omnibench.store.artifacts import resolve
+
+ROWS = 16_384
+"""Rows of a row group: fewer than what Parquet writers put on one page, so that a column's are in one piece."""
+
+Values = npt.NDArray[np.float64]
+Users = npt.NDArray[np.int32]
+
+
+def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> dict[str, list[int]]:
+    """Write values per user as Parquet: a column ``user`` with codes, and a column of numbers for each label.
+
+    Args:
+        path: The file to write.
+        users: int32 codes, ascending; shape (n,).
+        columns: By label, float64 of shape (n,), NaN for users who do not count.
+
+    Returns:
+        Where the values of each column begin in the file, by name: for each row group, in bytes.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrays = {"user": users.astype("<i4"), **{label: values.astype("<f8") for label, values in columns.items()}}
+    fields = [pa.field(name, pa.from_numpy_dtype(array.dtype), nullable=False) for name, array in arrays.items()]
+    # pa.array() would import pandas to look for its types.
+    made = [
+        pa.Array.from_buffers(field.type, len(users), [None, pa.py_buffer(array)])
+        for field, array in zip(fields, arrays.values(), strict=True)
+    ]
+    table = pa.Table.from_arrays(made, schema=pa.schema(fields))
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        row_group_size=ROWS,
+        write_batch_size=ROWS,
+        data_page_size=8 * ROWS,
+        compression="none",
+        use_dictionary=False,
+        write_statistics=False,
+        data_page_version="1.0",
+    )
+    content = sink.getvalue()
+    path.write_bytes(content)
+    groups = pq.read_metadata(pa.BufferReader(content))
+    found: dict[str, list[int]] = {name: [] for name in arrays}
+    for number in range(groups.num_row_groups if len(users) else 0):
+        group = groups.row_group(number)
+        for column, (name, array) in enumerate(arrays.items()):
+            chunk = group.column(column)
+            end = chunk.data_page_offset + chunk.total_compressed_size
+            found[name].append(end - group.num_rows * array.itemsize)
+    return found
+
+
+def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]:
+    """Return the values per user of an evaluation.
+
+    The file is checked against its record; of several evaluations that share one, only the first pays for that.
+
+    Args:
+        root: The checkpoint directory.
+        record: The record of an evaluation (``eval/...``).
+
+    Returns:
+        User codes, int32, ascending, and the value of each user who counts, float64; both of shape (n,).
+
+    Raises:
+        StoreError: The metric has no values per user, or their file is missing or differs from its record.
+    """
+    label, artifact = record.get("label"), record.get("per_user")
+    if not artifact or ("place" in record and record["place"] is None):
+        raise StoreError(f"{label} has no values per user; ask for a metric that is a mean over users.")
+    path = resolve(artifact, root)
+    if path is None:
+        raise StoreError(f"the record of {label} names {artifact['path']!r}, which is outside of the store.")
+    try:
+        status = path.stat()
+        content = _content(path, artifact["sha256"], (status.st_ino, status.st_size, status.st_mtime_ns))
+    except OSError as error:
+        raise StoreError(f"the values per user of {label} cannot be read ({error}); evaluate again.") from error
+    if "place" not in record:
+        return _read_matrix(content, root, record)
+    users = _column(content, "<i4", record["users"], record["place"]["user"])
+    values = _column(content, "<f8", record["users"], record["place"]["value"])
+    counted = ~np.isnan(values)
+    return (users, values) if counted.all() else (users[counted], values[counted])
+
+
+def _column(content: bytes, kind: str, rows: int, begins: Sequence[int]) -> Any:
+    """Return a column of numbers from the places where its row groups begin."""
+    counts = [min(ROWS, rows - done) for done in range(0, rows, ROWS)]
+    parts = [np.frombuffer(content, kind, count, begin) for count, begin in zip(counts, begins, strict=True)]
+    return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.zeros(0, kind)])
+
+
+@lru_cache(maxsize=8)
+def _content(path: Path, sha256: str, stamp: tuple[int, int, int]) -> bytes:  # noqa: ARG001 - who writes to a file changes it
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise StoreError(f"{path} differs from its record; `omnibench reset ITEM --what Eval` has it made anew.")
+    return content
+
+
+def _read_matrix(content: bytes, root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]:
+    """Read the ``.npy`` of earlier versions: one row per label, users of the test part in the order of their codes."""
+    import io
+
+    from omnibench.runners.guest.data import Fold
+
+    values = np.load(io.BytesIO(content), allow_pickle=False)[record["row"]]
+    users = np.unique(Fold(root / "datasets" / record["dataset"], record["fold"] or 0).test.user).astype(np.int32)
+    return users, values

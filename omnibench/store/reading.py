@@ -1,0 +1,185 @@
+"""Reading records without writing anything: one look at one moment, for whoever only wants to know."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omnibench.errors import StoreError
+from omnibench.store.damage import DamagedStoreError, is_damage
+from omnibench.store.sealing import DamagedRecordError, Record, unseal, unsealed
+
+SEALED_SINCE = 2
+"""The store format (SQLite's ``user_version``) since which every record has a checksum."""
+
+_RAW = 1
+"""diskcache's mode of a value that stands in the table as it is."""
+
+
+_COSTS = """
+SELECT json_extract(value, '$.dataset'), json_extract(value, '$.algorithm'), json_extract(value, '$.phase') AS phase,
+       avg(json_extract(value, '$.seconds')), max(json_extract(value, '$.peak_rss'))
+FROM Cache
+WHERE raw = 1 AND json_valid(value) AND phase IN ('Fit', 'Predict')
+  AND (key BETWEEN 'fit/' AND 'fit0' OR key BETWEEN 'predict/' AND 'predict0' OR key BETWEEN 'old/' AND 'old0')
+GROUP BY 1, 2, 3
+"""
+
+
+def text_of(mode: Any, value: Any) -> str:
+    """Return a value of the table as the text that it should be.
+
+    Raises:
+        DamagedRecordError: It is none.
+    """
+    if mode != _RAW or not isinstance(value, bytes):
+        raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise DamagedRecordError(f"it is no text ({error.reason})") from error
+
+
+class Reader:
+    """The records as one moment has them; see ``read``.
+
+    Attributes:
+        version: The database's format.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, on_damage: Callable[[str], None]) -> None:
+        self._connection = connection
+        self._on_damage = on_damage
+        self.version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+
+    def texts(self, prefix: str = "") -> Iterator[tuple[str, int, bytes]]:
+        """Yield key, mode and value as they stand, of every record whose key begins with a prefix."""
+        # As bytes: one text that is no UTF-8 any more would be an error of the whole query.
+        query = "SELECT CAST(key AS BLOB), mode, CAST(value AS BLOB) FROM Cache WHERE raw = 1"
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else ""
+        rows = self._connection.execute(*((f"{query} AND key >= ? AND key < ?", (prefix, end)) if prefix else (query,)))
+        for key, mode, value in rows:
+            yield key.decode(errors="replace"), mode, value
+
+    def records(self, prefix: str = "") -> Iterator[tuple[str, Record]]:
+        """Yield every sound record whose key begins with a prefix."""
+        for key, mode, value in self.texts(prefix):
+            record = self._sound(key, mode, value)
+            if record is not None:
+                yield key, record
+
+    def get(self, key: str) -> Record | None:
+        """Return a sound record, or None."""
+        query = "SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
+        row = self._connection.execute(query, (key,)).fetchone()
+        return None if row is None else self._sound(key, *row)
+
+    def costs(self) -> Iterator[tuple[str | None, str | None, str, float | None, int | None]]:
+        """Yield dataset, algorithm and phase with the mean of its seconds and its largest memory in bytes.
+
+        For estimates only: whether a record is damaged is not looked at.
+
+        Raises:
+            sqlite3.Error: The records cannot be read so.
+        """
+        yield from self._connection.execute(_COSTS)
+
+    def _sound(self, key: str, mode: int, value: bytes) -> Record | None:
+        try:
+            text = text_of(mode, value)
+            return unseal(key, text) if self.version >= SEALED_SINCE else unsealed(key, text)
+        except DamagedRecordError:
+            self._on_damage(key)
+            return None
+
+
+Found = TypeVar("Found")
+
+
+def read(
+    directory: Path,
+    take: Callable[[Reader], Found],
+    on_damage: Callable[[str], None] = lambda _: None,
+    *,
+    untouched: bool = False,
+) -> Found:
+    """Read records of one moment over one read-only connection; writers are neither waited for nor disturbed.
+
+    Args:
+        directory: The diskcache directory.
+        take: Called with a reader, and again with another one when that failed half way; returns what it found.
+        on_damage: Called with the key of each damaged record that is met; it is left out.
+        untouched: Leave no trace: SQLite's readers, too, make a shared memory file beside the database.
+
+    Raises:
+        DamagedStoreError: The database is damaged.
+        StoreError: The database cannot be read.
+    """
+    database = directory / "cache.db"
+    if not database.exists():
+        return take(_empty(on_damage))
+
+    def select(database: Path, how: str) -> Found:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?{how}", uri=True, timeout=30)) as connection:
+            connection.execute("BEGIN")  # all that is read is to tell of one moment
+            return take(Reader(connection, on_damage))
+
+    log = database.with_name("cache.db-wal")
+    # Without a log nobody is writing, and then a reader needs no shared memory to agree with writers.
+    alone = untouched and not (log.exists() and log.stat().st_size)
+    try:
+        return select(database, "immutable=1" if alone else "mode=ro")
+    except sqlite3.Error as error:
+        if "no such table" in str(error):  # somebody is creating it right now
+            return take(_empty(on_damage))
+        if is_damage(error):
+            raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
+        if os.access(directory, os.W_OK):
+            return _select_with_repair(database, select, lambda: take(_empty(on_damage)), error)
+    # On a read-only file system even a reader cannot have its -shm, and `immutable` would overlook the -wal.
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            for file in directory.glob("cache.db*"):
+                if file.name in ("cache.db", "cache.db-wal"):
+                    shutil.copyfile(file, Path(scratch) / file.name)
+            return select(Path(scratch) / "cache.db", "mode=rw")
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
+
+
+def _empty(on_damage: Callable[[str], None]) -> Reader:
+    """Return a reader of no records."""
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE Cache (key, raw, mode, value)")
+    return Reader(connection, on_damage)
+
+
+def _select_with_repair(
+    database: Path, select: Callable[[Path, str], Found], empty: Callable[[], Found], error: sqlite3.Error
+) -> Found:
+    """Read what a mere reader could not: he may not roll back what a kill has left half done."""
+    try:
+        return select(database, "mode=rw")
+    except sqlite3.Error as again:
+        if "no such table" in str(again):
+            return empty()
+        if is_damage(again):
+            raise DamagedStoreError(f"the checkpoint records in {database.parent} are damaged ({again})") from again
+        log = database.with_name("cache.db-wal")
+        if not log.exists() or log.stat().st_size == 0:  # a full disk has no room for a reader's shared memory
+            with suppress(sqlite3.Error):
+                return select(database, "immutable=1")
+        raise StoreError(f"the checkpoint records in {database.parent} cannot be read ({error}).") from again
+
+
+def read_all(
+    directory: Path, on_damage: Callable[[str], None] = lambda _: None, *, untouched: bool = False
+) -> dict[str, Record]:
+    """Return every sound record; see ``read``."""
+    return read(directory, lambda reader: dict(reader.records()), on_damage, untouched=untouched)

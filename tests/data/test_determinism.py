@@ -1,0 +1,164 @@
+"""Every step gives the same for a seed: in another process, under another pandas, with other types of columns."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import properties  # noqa: F401 - hypothesis without deadlines
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from omnibench import (
+    Apply,
+    CorePruning,
+    Deduplicate,
+    LeaveLastOut,
+    LeaveNOut,
+    MakeImplicit,
+    RandomCrossValidation,
+    RandomHoldout,
+    RatingFilter,
+    StrongGeneralization,
+    Subsample,
+    TimeBasedHoldout,
+    TimeFilter,
+    UserCrossValidation,
+    UserHoldout,
+    UserTimeBasedHoldout,
+    from_frame,
+)
+from omnibench.data.dataset import RecSysDataSet
+from omnibench.data.parts import Split
+
+
+def frame_of(n: int = 1500) -> pd.DataFrame:
+    """Interactions by arithmetic alone, with repeats; every user and item has many."""
+    number = np.arange(n, dtype=np.int64)
+    return pd.DataFrame(
+        {
+            "user": number * 7919 % 31,
+            "item": number * 104729 % 37,
+            "rating": (number * 31 % 9 + 1) / 2,
+            "timestamp": 880_000_000 + number * 7907 % 1009,
+        }
+    )
+
+
+def later_half(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["timestamp"] >= frame["timestamp"].median()]
+
+
+RECIPES: dict[str, tuple[Any, ...]] = {
+    "MakeImplicit": (Deduplicate(), MakeImplicit(0.5)),
+    "RatingFilter": (Deduplicate(), RatingFilter(1.5, 4)),
+    "TimeFilter": (Deduplicate(), TimeFilter("1997-11-20T04:26:50Z", 880_000_900)),
+    "CorePruning": (Deduplicate(), Subsample(700), CorePruning(user_core=18, item_core=15)),
+    "one pass": (Deduplicate(), Subsample(700), CorePruning(20, one_pass=True)),
+    "Subsample": (Deduplicate(), Subsample(0.3)),
+    "Subsample users": (Deduplicate(), Subsample(10, "users")),
+    "Subsample items": (Deduplicate(), Subsample(0.5, "items")),
+    "Deduplicate first": (Deduplicate("first"),),
+    "Deduplicate highest": (Deduplicate("highest"),),
+    "Deduplicate sum": (Deduplicate("sum"),),
+    "Apply": (Deduplicate(), Apply(later_half, version=1)),
+    "UserHoldout": (Deduplicate(), UserHoldout(0.1, 0.2)),
+    "RandomHoldout": (Deduplicate(), RandomHoldout(0.1, 0.2)),
+    "UserCrossValidation": (Deduplicate(), UserCrossValidation(5, 0.1)),
+    "RandomCrossValidation": (Deduplicate(), RandomCrossValidation(5, 0.1)),
+    "TimeBasedHoldout": (Deduplicate(), TimeBasedHoldout(0.1, 0.2)),
+    "UserTimeBasedHoldout": (Deduplicate(), UserTimeBasedHoldout(0.1, 0.2)),
+    "LeaveLastOut": (Deduplicate(), LeaveLastOut()),
+    "LeaveNOut": (Deduplicate(), LeaveNOut(2, 3, "random")),
+    "StrongGeneralization": (Deduplicate(), StrongGeneralization(0.1, 0.2, 0.3)),
+}
+
+
+def content(dataset: RecSysDataSet) -> str:
+    """Digest what a recipe leaves, by the user's own ids as numbers, and the parts of every fold."""
+    rows = dataset.interactions()
+    digest = hashlib.sha256()
+    frame = rows.frame()
+    for name in frame.columns:
+        digest.update(frame[name].astype("float64").to_numpy().astype("<f8").tobytes())
+    for parts in dataset.parts(rows) if isinstance(dataset.steps[-1], Split) else ():
+        for part in parts:
+            digest.update(part.astype("<i8").tobytes() + b"|")
+    return digest.hexdigest()[:16]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_a_step_gives_never_changes(name: str) -> None:
+    """A frozen outcome on every machine: whoever changes it must raise the step's version."""
+    assert content(from_frame(frame_of()).pipe(*RECIPES[name])) == FROZEN[name]
+
+
+def test_another_process_gives_the_same() -> None:
+    """Whatever its hash seed."""
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:]\n"
+        "from data.test_determinism import RECIPES, content, frame_of, from_frame\n"
+        "print({name: content(from_frame(frame_of()).pipe(*steps)) for name, steps in RECIPES.items()})"
+    )
+    tests = __file__.rpartition("/data/")[0]
+    done = subprocess.run(
+        [sys.executable, "-c", code, tests],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONHASHSEED": "7", "PYTHONPATH": ":".join(sys.path)},
+    )
+    assert done.stdout.strip() == str(FROZEN)
+
+
+WHOLE = ["int64", "int32", "uint16", "Int64", "object", "category", pd.ArrowDtype(pa.int64())]
+MOMENTS = ["int64", "Int64", "object", pd.ArrowDtype(pa.int64()), "datetime64[s]", "datetime64[ns]"]
+RATINGS = ["float64", "float32", "Float64", "object", pd.ArrowDtype(pa.float64())]
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from(sorted(RECIPES)),
+    st.sampled_from(WHOLE),
+    st.sampled_from(WHOLE),
+    st.sampled_from(RATINGS),
+    st.sampled_from(MOMENTS),
+)
+def test_the_types_of_columns_do_not_matter(name: str, user: Any, item: Any, rating: Any, timestamp: Any) -> None:
+    """Numbers of any width, nullable, in objects, categories or Arrow are the same interactions, and dates seconds."""
+    typed = frame_of()
+    if str(timestamp).startswith("datetime"):
+        typed["timestamp"] = pd.to_datetime(typed["timestamp"], unit="s")
+    typed = typed.astype({"user": user, "item": item, "rating": rating, "timestamp": timestamp})
+    assert content(from_frame(typed).pipe(*RECIPES[name])) == FROZEN[name]
+
+
+FROZEN: dict[str, str] = {
+    "MakeImplicit": "134aa8f3c1a4a70d",
+    "RatingFilter": "7bd0fde2e381df80",
+    "TimeFilter": "84b7e8c772545010",
+    "CorePruning": "deb7b73119677052",
+    "one pass": "460cef266e1f4852",
+    "Subsample": "3ca6358d18d69153",
+    "Subsample users": "bf95059fe4df21ed",
+    "Subsample items": "ec59ee15d8126db0",
+    "Deduplicate first": "ec543c0faf7d56ea",
+    "Deduplicate highest": "335d3daafa87a2ba",
+    "Deduplicate sum": "2bbfdd15772d4615",
+    "Apply": "10d91c2c2ffe6395",
+    "UserHoldout": "6fa72f6211a612ca",
+    "RandomHoldout": "1ae43ee9dfe25e2f",
+    "UserCrossValidation": "fd479b470b4832c1",
+    "RandomCrossValidation": "c3bd9efdb4e54949",
+    "TimeBasedHoldout": "0f9d98b8c55445e5",
+    "UserTimeBasedHoldout": "78a71f8fe14f1237",
+    "LeaveLastOut": "4240e99f2e33492c",
+    "LeaveNOut": "2d0b71a43be2684e",
+    "StrongGeneralization": "ee657133e5f170f2",
+}

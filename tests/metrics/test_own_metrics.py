@@ -1,0 +1,179 @@
+"""Metrics of the user's own: what they get, what they may return, and what their keys are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from cases import Case, ranking_case, rating_case
+from sklearn.metrics import mean_absolute_error
+
+from omnibench import HR, NDCG, RMSE, Evaluator, HitMetric, Precision
+from omnibench.errors import EvaluationError
+
+Matrix = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+
+
+def rank_biased_precision(hits: Matrix, relevant: Numbers, patience: float = 0.8) -> npt.NDArray[np.float64]:
+    """Moffat & Zobel, TOIS 27(1), 2008."""
+    values: npt.NDArray[np.float64] = (1 - patience) * hits @ patience ** np.arange(hits.shape[1])
+    return values
+
+
+def share_found(hits: Matrix, relevant: Numbers) -> npt.NDArray[np.float64]:
+    found: npt.NDArray[np.float64] = hits.mean(axis=1)
+    return found
+
+
+def one_number(hits: Matrix, relevant: Numbers) -> float:
+    return float(hits.mean())
+
+
+def names(hits: Matrix, relevant: Numbers) -> list[str]:
+    return ["a"] * len(hits)
+
+
+class HitCount:
+    """Counts hits in the frames, for one or several k."""
+
+    def __init__(self, k: Any, weight: float = 1.0) -> None:
+        self.k = k
+        self.weight = weight
+
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame) -> Mapping[int, float] | float:
+        both = predictions.merge(test, on=["user", "item"])
+        counts = {k: self.weight * float((both["rank"] <= k).sum()) for k in np.atleast_1d(self.k).tolist()}
+        return counts if isinstance(self.k, list) else counts[self.k]
+
+
+class Result:
+    """What OmniRec's metrics return."""
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+
+class AbsoluteError:
+    """A metric of predicted ratings."""
+
+    higher_is_better = False
+
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame) -> Result:
+        both = predictions.merge(test, on=["user", "item"], suffixes=("_predicted", ""))
+        return Result(mean_absolute_error(both["rating"], both["rating_predicted"]))
+
+
+class Wrong:
+    """Returns no number."""
+
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame) -> str:
+        return "good"
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Lists, some of them short or missing."""
+    return ranking_case(tmp_path_factory.mktemp("lists"), full=False)
+
+
+def test_a_function_of_the_hits_is_a_metric(case: Case) -> None:
+    """It gets the first k of every user, False after the end, and its values are kept per user."""
+    found = case.evaluate(HitMetric(share_found, [5, 50], name="Found"), Precision([5, 50]))
+    assert found.per_user[:2].tolist() == found.per_user[2:].tolist()
+    assert found.values["Found@5"] == found.values["Precision@5"] > 0
+    assert found.stderr["Found@5"] == found.stderr["Precision@5"]
+
+
+def test_a_function_gets_its_parameters(case: Case) -> None:
+    """With a patience of 0 only the first rank counts, which is HR@1."""
+    found = case.evaluate(HitMetric(rank_biased_precision, 10, patience=0), HR(1))
+    assert found.values["rank_biased_precision@10"] == pytest.approx(found.values["HR@1"])
+
+
+def test_source_and_parameters_are_the_key_of_a_function() -> None:
+    """Another parameter, or another function of the same name, is another evaluation."""
+    label = "RBP@10"
+    metrics = [
+        HitMetric(rank_biased_precision, 10, name="RBP"),
+        HitMetric(rank_biased_precision, 10, name="RBP", patience=0.5),
+        HitMetric(share_found, 10, name="RBP"),
+    ]
+    keys = {str(metric.identity(label)) for metric in metrics}
+    assert len(keys) == 3
+    assert str(HitMetric(rank_biased_precision, [5, 10], name="RBP").identity(label)) in keys
+
+
+def test_a_function_has_to_return_a_number_per_user(case: Case) -> None:
+    """The error says what it returned."""
+    for function in (one_number, names):
+        with pytest.raises(EvaluationError, match=f"{function.__name__} returned .* for .* users; return one number"):
+            case.evaluate(HitMetric(function, 5))
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (lambda hits, relevant: relevant, "cannot get a key.*not defined at the top level"),
+        (len, "cannot get a key"),
+        (HitCount, "no function"),
+        (3, "no function"),
+    ],
+)
+def test_a_function_without_a_key_is_refused(function: Any, says: str) -> None:
+    """What cannot be identified would be served from a record of something else."""
+    with pytest.raises(EvaluationError, match=says):
+        HitMetric(function, 5)
+
+
+def test_a_class_with_calculate_gets_frames_of_the_users_own_ids(case: Case) -> None:
+    """As in OmniRec, one number or one per k; the evaluator takes it as it is."""
+    (several,) = Evaluator(HitCount([5, 10])).metrics
+    (single,) = Evaluator(HitCount(5, weight=2.0)).metrics
+    found = case.evaluate(several, Precision([5, 10])).values
+    judged = len(np.unique(case.fold.test.user))
+    for k in (5, 10):
+        assert found[f"HitCount@{k}"] == pytest.approx(found[f"Precision@{k}"] * k * judged)
+    assert case.evaluate(single).values == {"HitCount@5": 2 * found["HitCount@5"]}
+
+
+def test_a_class_may_judge_ratings_and_answer_as_omnirec_does(tmp_path: Path) -> None:
+    """An object with a result; there is nothing per user, and no standard error."""
+    evaluator = Evaluator(AbsoluteError(), RMSE())
+    found = rating_case(tmp_path).evaluate(*evaluator.metrics)
+    assert 0 < found.values["AbsoluteError"] < found.values["RMSE"]
+    assert not found.stderr
+    assert not found.interval
+    assert list(found.columns([(metric, metric.labels[0]) for metric in evaluator.metrics])) == ["RMSE"]
+    assert evaluator.lower_is_better == ["AbsoluteError", "RMSE"]
+
+
+def test_what_is_no_number_is_an_error(case: Case) -> None:
+    """It says what came back."""
+    with pytest.raises(EvaluationError, match="calculate returned 'good', which has no number for Wrong"):
+        case.evaluate(*Evaluator(Wrong()).metrics)
+
+
+def test_parameters_and_source_are_the_key_of_a_class() -> None:
+    """And what has no stable form is refused at once."""
+    one, other, same = (Evaluator(made).metrics[0] for made in (HitCount(5), HitCount(5, 2.0), HitCount([5, 10])))
+    assert one.identity("HitCount@5") == same.identity("HitCount@5") != other.identity("HitCount@5")
+    with pytest.raises(EvaluationError, match=r"HitCount cannot get a key: value.*has no canonical form"):
+        Evaluator(HitCount(5, weight=object()))  # type: ignore[arg-type]
+
+
+def test_lists_are_long_enough_for_own_metrics() -> None:
+    """Their k counts as everybody's."""
+    assert Evaluator(HitCount([5, 70])).list_length == 70
+    assert Evaluator(HitMetric(share_found, 80), NDCG(10)).list_length == 80
+
+
+def test_two_metrics_under_one_name_are_refused() -> None:
+    """One would stand in the other's column."""
+    with pytest.raises(EvaluationError, match="two different metrics are called HR@5"):
+        Evaluator(HR(5), HitMetric(share_found, 5, name="HR"))

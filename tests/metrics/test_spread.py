@@ -1,0 +1,66 @@
+"""Standard errors and bootstrap intervals against scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import properties  # noqa: F401 - hypothesis without deadlines
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from omnibench.metrics import spread
+from omnibench.metrics.spread import bootstrap_intervals, standard_errors
+
+values = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 30)), elements=st.floats(-5, 5))
+
+
+@given(values, st.data())
+def test_a_standard_error_is_scipys(per_user: np.ndarray, data: st.DataObject) -> None:
+    """Over the users who count; NaN where fewer than two do."""
+    missing = data.draw(arrays(bool, per_user.shape))
+    per_user = np.where(missing, np.nan, per_user)
+    for row, found in zip(per_user, standard_errors(per_user), strict=True):
+        counted = row[~np.isnan(row)]
+        if len(counted) < 2:
+            assert np.isnan(found)
+        else:
+            assert found == pytest.approx(scipy.stats.sem(counted), abs=1e-12)
+
+
+@pytest.mark.parametrize("users", [30, 943, 3000])
+def test_an_interval_is_scipys_bootstrap(users: int) -> None:
+    """Percentile interval of the mean, as near as 1000 replicates come; for one block of them and for several."""
+    rng = np.random.default_rng(users)
+    per_user = np.array([rng.beta(1, 3, users), rng.integers(0, 2, users), 1e3 + rng.normal(0, 1, users)])
+    found = bootstrap_intervals(per_user)
+    for row, interval in zip(per_user, found, strict=True):
+        peer = scipy.stats.bootstrap((row,), np.mean, method="percentile", n_resamples=4000, rng=users)
+        error = scipy.stats.sem(row)
+        assert interval.tolist() == pytest.approx(list(peer.confidence_interval), abs=0.35 * error)
+    assert bootstrap_intervals(per_user).tolist() == found.tolist()
+
+
+def test_users_who_do_not_count_are_not_drawn() -> None:
+    """They change nothing but which of the others are drawn; a metric that nobody has has no interval."""
+    rng = np.random.default_rng(1)
+    scores = rng.beta(1, 3, 400)
+    gaps = np.where(np.arange(800) % 2 == 0, np.repeat(scores, 2), np.nan)
+    (low, high), nobody = bootstrap_intervals(np.array([gaps, np.full(800, np.nan)]))
+    alone = bootstrap_intervals(scores[None, :])[0]
+    assert [low, high] == pytest.approx(alone.tolist(), abs=0.25 * scipy.stats.sem(scores))
+    assert np.isnan(nobody).all()
+
+
+def test_a_value_that_never_varies_has_an_interval_of_no_width() -> None:
+    """Not one of rounding errors."""
+    assert bootstrap_intervals(np.full((1, 50), 0.1)).tolist() == [[0.1, 0.1]]
+
+
+def test_blocks_of_replicates_are_as_good_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of users decides about memory, not about the result."""
+    per_user = np.random.default_rng(2).beta(1, 3, (2, 500))
+    whole = bootstrap_intervals(per_user)
+    monkeypatch.setattr(spread, "_AT_A_TIME", 20_000)
+    assert np.allclose(bootstrap_intervals(per_user), whole, rtol=0, atol=1e-6)

@@ -1,0 +1,315 @@
+"""What a run shows of itself: the counts, the words, and a whole run on a terminal."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pexpect
+import properties  # noqa: F401 - hypothesis without deadlines
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from projects import Project
+
+from omnibench import NDCG, ExperimentPlan, Grid, LensKit, MakeImplicit, UserCrossValidation, from_frame
+from omnibench.estimates import Estimates
+from omnibench.experiment import Experiment, experiments
+from omnibench.plugin.live import PLAIN_SECONDS, Live, Tally, clock, said
+from omnibench.store import CheckpointStore
+from omnibench.store.leases import lease
+
+
+def some_experiments() -> list[Experiment]:
+    """Eight items: an algorithm with one fold's configuration, and one with three."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"user": rng.integers(0, 9, 90), "item": rng.integers(0, 9, 90), "rating": 5})
+    plan = ExperimentPlan()
+    plan.add_algorithm(LensKit.PopScorer)
+    plan.add_algorithm(LensKit.ItemKNNScorer, {"max_nbrs": Grid([5, 10, 20])})
+    data = from_frame(frame, "tiny").pipe(MakeImplicit(2), UserCrossValidation(2))
+    return experiments(data, plan, [NDCG(10)], versions=lambda _: "1", seed=1)
+
+
+EXPERIMENTS = some_experiments()
+ITEMS: Any = [SimpleNamespace(nodeid=one.name, experiment=one) for one in EXPERIMENTS]
+
+
+def report(nodeid: str, outcome: str, when: str = "call", **told: Any) -> Any:
+    """A report of pytest's."""
+    about = {"omnibench": told} if told else {}
+    return SimpleNamespace(
+        nodeid=nodeid,
+        when=when,
+        outcome=outcome,
+        **{name: outcome == name for name in ("passed", "failed", "skipped")},
+        **about,
+    )
+
+
+def run_of(outcome: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """What pytest reports of an item that ends in a certain way: outcome, phase, and what is told."""
+    seconds = {"Fit": 2.0, "Predict": 1.0, "Eval": 0.1}
+    endings: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
+        "done": [("passed", "setup", {}), ("passed", "call", {"status": "done", "seconds": seconds})],
+        "failed": [("passed", "setup", {}), ("failed", "call", {"status": "failed", "seconds": {}})],
+        "body": [("passed", "setup", {}), ("failed", "call", {"status": "done", "seconds": seconds})],
+        "fixture": [("failed", "setup", {})],
+        "skipped": [("skipped", "setup", {})],
+        "crashed": [("failed", "???", {})],
+        "again": [
+            ("passed", "setup", {}),
+            ("rerun", "call", {"status": "failed", "seconds": {}}),
+            ("passed", "setup", {}),
+            ("passed", "call", {"status": "done", "seconds": seconds}),
+        ],
+        "teardown": [
+            ("passed", "setup", {}),
+            ("passed", "call", {"status": "cached", "seconds": {}}),
+            ("failed", "teardown", {}),
+        ],
+    }
+    return endings[outcome]
+
+
+COUNTED = {
+    "done": "done",
+    "failed": "failed",
+    "body": "failed",
+    "fixture": "failed",
+    "skipped": "skipped",
+    "crashed": "failed",
+    "again": "done",
+    "teardown": "cached",
+}
+
+
+@given(st.dictionaries(st.integers(0, len(ITEMS) - 1), st.sampled_from(sorted(COUNTED))), st.integers(0, 100))
+def test_every_item_counts_once(endings: dict[int, str], cached: int) -> None:
+    """However items end, each is counted once, as what it became; the rest is pending, and has time left."""
+    tally = Tally(ITEMS, cached, Estimates())
+    whole = tally.seconds_left()
+    for number, ending in endings.items():
+        for outcome, when, told in run_of(ending):
+            tally.take(report(ITEMS[number].nodeid, outcome, when, **told))
+    expected = Counter(COUNTED[ending] for ending in endings.values())
+    expected["cached"] += cached
+    assert +tally.ended == +expected
+    assert tally.pending == len(ITEMS) - len(endings)
+    assert tally.total == len(ITEMS) + cached
+    assert (tally.seconds_left() == 0) == (tally.pending == 0)
+    assert whole == 8 * 3.0
+    words = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)(?:,|$)", str(tally).split(":")[1])}
+    assert words == {**{name: n for name, n in expected.items() if n}, "pending": tally.pending}
+
+
+def test_reports_of_others_do_not_count() -> None:
+    """Ordinary tests beside benchmarks are not items, and an item that ended twice is counted once."""
+    tally = Tally(ITEMS[:2], 0, Estimates())
+    tally.take(report("test_plain.py::test_one", "passed"))
+    for _ in range(2):
+        tally.take(report(ITEMS[0].nodeid, "passed", status="done", seconds={}))
+    assert str(tally) == "1/2 items: 1 done, 1 pending"
+
+
+def test_what_is_left_is_learned_from_what_is_done() -> None:
+    """After one fold of a configuration took 40 s, its other fold is expected to take as long; others less certainly."""
+    knn = [item for item in ITEMS if "ItemKNN" in item.nodeid]
+    tally = Tally(knn[:2], 0, Estimates())
+    tally.take(report(knn[0].nodeid, "passed", status="done", seconds={"Fit": 30.0, "Predict": 10.0, "Eval": 5.0}))
+    assert tally.seconds_left() == 40.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (8.9, "8s"), (59.99, "59s"), (60, "1:00"), (185, "3:05"), (3600, "1:00:00"), (7385, "2:03:05")],
+)
+def test_clock(seconds: float, text: str) -> None:
+    """Durations as people write them."""
+    assert clock(seconds) == text
+
+
+def test_said() -> None:
+    """Epochs when the framework tells both numbers, and every measured value; nothing of what it did not tell."""
+    assert said({}) == ""
+    assert said({"epoch": 3, "epochs": 20, "loss": 0.41234567}) == ", epoch 3 of 20, loss 0.4123"
+    assert said({"epoch": 3}) == ""
+
+
+class Run:
+    """A store with workers in it, and a Live that looks at them without a thread."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> None:
+        monkeypatch.delenv("CI", raising=False)
+        monkeypatch.setenv("TERM", "xterm")
+        self.store = CheckpointStore(directory)
+        reporter = SimpleNamespace(isatty=terminal, _tw=None)
+        option = SimpleNamespace(dist="no", capture="fd")
+        manager = SimpleNamespace(get_plugin=lambda name: {"terminalreporter": reporter}[name])
+        session: Any = SimpleNamespace(
+            config=SimpleNamespace(option=option, pluginmanager=manager), directory=directory, run_id="20260101T0-ab"
+        )
+        self.option = option
+        self.shown: list[list[str]] = []
+        self.said: list[str] = []
+        self.tally = Tally(ITEMS, 0, Estimates())
+        self.live = Live(session, self.tally)
+        screen: Any = SimpleNamespace(show=self.shown.append, say=self.said.append)
+        self.live._screen = screen
+
+    def worker(self, name: str, item: str | None, lock: str, **more: Any) -> None:
+        """Record a worker of the run."""
+        id_ = f"20260101T0-ab.{name}.ffffff"
+        facts = {"id": id_, "item": item, "phase": "Fit", "progress": None, "lock": lock, **more}
+        self.store.records.note({f"worker/{id_}": facts})
+
+
+def test_each_living_worker_has_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line per worker with item, phase, epoch and time; none for the idle, the dead, or those of other runs."""
+    run = Run(tmp_path / "store", monkeypatch, terminal=True)
+    (run.store.root / "alive").touch()
+    (run.store.root / "dead").touch()
+    with lease(run.store.root / "alive"):
+        run.worker("gw0", "tiny/A/fold_0", "alive", progress={"epoch": 2, "epochs": 9})
+        run.worker("gw1", None, "alive")
+        run.worker("gw2", "tiny/A/fold_1", "dead")
+        run.store.records.note({"worker/other.gw0.1": {"id": "other.gw0.1", "item": "x", "lock": "alive"}})
+        run.live._look()
+        (head, *lines) = run.shown[-1]
+        assert re.fullmatch(r"omnibench 0/8 items: 8 pending; \ds elapsed, about \d+s left", head)
+        assert [re.sub(r"\d+s$", "Ns", line) for line in lines] == ["  gw0: tiny/A/fold_0  Fit, epoch 2 of 9 Ns"]
+        run.worker("gw0", None, "alive")
+        run.live._look()
+        assert len(run.shown[-1]) == 1
+    run.store.close()
+
+
+def test_time_left_is_shared_by_who_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers need half as long, and what they have done of their phases is no longer left; who left does not count."""
+    run = Run(tmp_path / "store", monkeypatch, terminal=True)
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    (run.store.root / "alive").touch()
+    with lease(run.store.root / "alive"):
+        run.live._started = 1000.0
+        for name in ("gw0", "gw1"):
+            run.worker(name, f"tiny/A/{name}", "alive")
+        run.live._look()
+        assert run.shown[-1][0].endswith("0s elapsed, about 12s left")  # 8 items of 3 s
+        now[0] += 2
+        run.live._look()
+        assert run.shown[-1][0].endswith("2s elapsed, about 10s left")
+        run.worker("gw1", None, "alive")
+        now[0] += 100
+        run.live._look()
+        run.live._look()
+        assert "1:42 elapsed, about 0s left" in run.shown[-1][0]
+        run.worker("gw0", "tiny/A/another", "alive")
+        run.live._look()
+        run.live._look()
+        assert run.shown[-1][0].endswith("about 24s left"), "the worker that left has no share in it"
+    run.store.close()
+
+
+def test_without_a_terminal_a_line_every_half_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On CI and in files: no block, and one plain line at most every 30 s."""
+    assert PLAIN_SECONDS == 30
+    run = Run(tmp_path / "store", monkeypatch, terminal=False)
+    now = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    spoken = []
+    for _ in range(40):
+        now[0] += 3
+        run.live._look()
+        spoken.append(len(run.said))
+    assert run.shown == []
+    assert len(run.said) in (3, 4)
+    assert max(second - first for first, second in itertools.pairwise(spoken)) == 1
+    assert all(re.match(r"omnibench: 0/8 items: 8 pending; .* elapsed, about .* left$", line) for line in run.said)
+    run.store.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "watched"),
+    [
+        ({}, True),
+        ({"CI": "true"}, False),
+        ({"TERM": "dumb"}, False),
+        ({"capture": "no"}, False),
+        ({"isatty": 0}, False),
+    ],
+)
+def test_who_watches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], watched: bool) -> None:
+    """A block needs a terminal that can move its cursor, nobody else who prints to it, and a person."""
+    run = Run(tmp_path / "store", monkeypatch, terminal=True)
+    for name, value in change.items():
+        if name.isupper():
+            monkeypatch.setenv(name, value)
+        elif name == "capture":
+            run.option.capture = value
+        else:
+            run.live._reporter.isatty = bool(value)
+    assert run.live._on_terminal is watched
+    run.live.pytest_enter_pdb()
+    run.live._look()
+    assert [one for one in run.shown if one] == [], "a debugger has the terminal for itself"
+    run.live.pytest_leave_pdb()
+    run.live._look()
+    assert bool([one for one in run.shown if one]) is watched
+    run.store.close()
+
+
+class Watched:
+    """A run of pytest on a terminal of 100 x 30, watched through an emulator."""
+
+    def __init__(self, project: Project, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+        monkeypatch.delenv("CI", raising=False)
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.setenv("PYTHONPATH", str(project.pytester.path))
+        self._child = pexpect.spawn(
+            sys.executable, ["-m", "pytest", *arguments], cwd=project.pytester.path, dimensions=(30, 100), timeout=60
+        )
+        self.screen = pyte.HistoryScreen(100, 30, history=10_000)
+        self._stream = pyte.ByteStream(self.screen)
+        self.seen: list[str] = []
+
+    def watch(self) -> list[str]:
+        """Go on to the end; return what is on the screen then, noting every state in between."""
+        while True:
+            try:
+                self._stream.feed(self._child.read_nonblocking(65536, timeout=60))
+            except pexpect.EOF:
+                break
+            self.seen += [line.rstrip() for line in self.screen.display]
+        self._child.close()
+        return [line.rstrip() for line in self.screen.display]
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_run_on_a_terminal(project: Project, monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+    """The block shows counts, times, and what each worker does; when the run is over, nothing of it is left."""
+    project.bench(plan='plan.add_algorithm(Slow, {"seconds": 1.2, "tag": Grid([0, 1])})')
+    run = Watched(project, monkeypatch, "-n", workers)
+    end = run.watch()
+    head = r"omnibench \d/4 items: .*\d pending; \d+s elapsed, about \d+s left"
+    assert any(re.fullmatch(head, line) for line in run.seen)
+    names = ("gw0", "gw1") if workers == "2" else ("main",)
+    for name in names:
+        doing = rf"  {name}: tiny-\w{{8}}/Slow-\w{{8}}/fold_\d  Fit \d+s"
+        assert any(re.fullmatch(doing, line) for line in run.seen), name
+    text = "\n".join(end)
+    assert "4 passed" in text
+    assert "pending; " not in text
+    assert not re.search(r"^  (gw\d|main): ", text, re.MULTILINE)
+    assert re.search(r"^(bench_tiny\.py )?\.{4} +\[100%\]$", text, re.MULTILINE), text
+    if workers == "2":
+        assert "2 workers [4 items]" in text

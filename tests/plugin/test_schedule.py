@@ -1,0 +1,197 @@
+"""Longest first: who gets what, on workers that are simulated as xdist's behave.
+
+An xdist worker begins an item only when it knows the next one, or knows that there is none.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import properties  # noqa: F401 - hypothesis without deadlines
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from xdist.remote import Producer
+from xdist.scheduler import LoadScheduling
+
+from omnibench.plugin.schedule import LongestFirst, longest_first
+
+
+@dataclass(eq=False)
+class Node:
+    """A worker: what it was sent, in order, and whether it was told that there is no more."""
+
+    name: str
+    sent: list[int] = field(default_factory=list)
+    shutting_down: bool = False
+
+    def send_runtest_some(self, indices: list[int]) -> None:
+        """Take items."""
+        assert not self.shutting_down, "xdist sends nothing to a worker that was told to end"
+        self.sent += indices
+
+    def shutdown(self) -> None:
+        """Hear that there is no more."""
+        self.shutting_down = True
+
+    @property
+    def gateway(self) -> SimpleNamespace:
+        """What xdist calls it."""
+        return SimpleNamespace(id=self.name)
+
+
+class Simulation:
+    """A distributed run in virtual time, driven as xdist's session drives its scheduler.
+
+    Args:
+        seconds: How long each item takes; the scheduler expects just that.
+        workers: How many workers there are.
+        crashing: Items that kill their worker at their end.
+        kind: The scheduler.
+    """
+
+    def __init__(
+        self, seconds: list[float], workers: int, crashing: frozenset[int] = frozenset(), kind: Any = LongestFirst
+    ) -> None:
+        self.seconds, self.crashing = seconds, crashing
+        self.ids = [f"item-{number}" for number in range(len(seconds))]
+        config: Any = SimpleNamespace(
+            getvalue=lambda name: {"tx": ["popen"] * workers}[name],
+            getoption=lambda name: {"maxschedchunk": None}[name],
+        )
+        expected = dict(zip(self.ids, seconds, strict=True))
+        more = (expected.__getitem__,) if kind is LongestFirst else ()
+        self.scheduler = kind(config, Producer("test", enabled=False), *more)
+        self.clock = 0.0
+        self.begun: list[int] = []
+        self.ran: list[int] = []
+        self.crashed: list[str] = []
+        self.running: dict[Node, tuple[float, int]] = {}
+        self.alive = [Node(f"gw{number}") for number in range(workers)]
+        self._names = iter(range(workers, 1000))
+
+    def run(self) -> float:
+        """Go on until nothing moves; return the makespan."""
+        for node in self.alive:
+            self.scheduler.add_node(node)
+        for node in self.alive:
+            self.scheduler.add_node_collection(node, self.ids)
+        self.scheduler.schedule()
+        while self._begin():
+            node, (self.clock, index) = min(self.running.items(), key=lambda one: one[1][0])
+            del self.running[node]
+            if index in self.crashing:
+                self._crash(node)
+            else:
+                self.ran.append(node.sent.pop(0))
+                self.scheduler.mark_test_complete(node, index)
+        return self.clock
+
+    def _begin(self) -> bool:
+        if self.scheduler.tests_finished:
+            for node in self.alive:
+                node.shutdown()
+        for node in self.alive:
+            if node not in self.running and len(node.sent) > (0 if node.shutting_down else 1):
+                self.running[node] = (self.clock + self.seconds[node.sent[0]], node.sent[0])
+                self.begun.append(node.sent[0])
+        return bool(self.running)
+
+    def _crash(self, node: Node) -> None:
+        self.alive.remove(node)
+        self.crashed.append(self.scheduler.remove_node(node))
+        replacement = Node(f"gw{next(self._names)}")
+        self.alive.append(replacement)
+        self.scheduler.add_node(replacement)
+        self.scheduler.add_node_collection(replacement, self.ids)
+        self.scheduler.schedule()
+
+    def ideal(self) -> float:
+        """No schedule can take less: all work shared evenly, the longest item, and two on one worker."""
+        workers = len(self.alive)
+        falling = sorted(self.seconds, reverse=True)
+        pair = falling[workers - 1] + falling[workers] if len(falling) > workers else 0.0
+        return max(math.fsum(falling) / workers, falling[0], pair)
+
+
+durations = st.lists(st.floats(0.01, 100), min_size=1, max_size=40)
+
+
+@given(durations, st.integers(1, 6))
+def test_every_item_runs_exactly_once(seconds: list[float], workers: int) -> None:
+    """Whatever the durations and the number of workers, nothing is lost, nothing is run twice, and all workers end."""
+    run = Simulation(seconds, workers)
+    run.run()
+    assert sorted(run.ran) == list(range(len(seconds)))
+    assert all(node.shutting_down and not node.sent for node in run.alive)
+
+
+@given(durations, st.integers(1, 6))
+def test_the_makespan_has_a_bound(seconds: list[float], workers: int) -> None:
+    """Nobody idles while items wait, and then a worker has at most two to finish."""
+    run = Simulation(seconds, workers)
+    assert run.run() <= math.fsum(seconds) / workers + 2 * max(seconds) + 1e-6
+
+
+@pytest.mark.parametrize("order", range(5))
+def test_mixed_items_take_hardly_longer_than_the_ideal(order: int) -> None:
+    """Twenty items of 6 s down to 0.15 s, on 4 workers, in any order: within a tenth of the ideal, unlike xdist's own."""
+    seconds = [6.0 * (0.15 / 6.0) ** (number / 19) for number in range(20)]
+    random.Random(order).shuffle(seconds)
+    ours, theirs = Simulation(seconds, 4), Simulation(seconds, 4, kind=LoadScheduling)
+    assert ours.run() <= 1.10 * ours.ideal()
+    assert theirs.run() > 1.10 * theirs.ideal()
+
+
+@given(durations, st.integers(1, 5), st.data())
+def test_a_crashed_worker_costs_its_item_only(seconds: list[float], workers: int, data: st.DataObject) -> None:
+    """Each item whose worker dies is named once; every other item is run exactly once, by whoever is left or comes."""
+    crashing = data.draw(st.frozensets(st.sampled_from(range(len(seconds))), max_size=4))
+    run = Simulation(seconds, workers, crashing)
+    run.run()
+    assert sorted(run.crashed) == sorted(run.ids[index] for index in crashing)
+    assert sorted(run.ran) == sorted(set(range(len(seconds))) - crashing)
+
+
+def test_what_a_crashed_worker_had_waiting_keeps_its_place() -> None:
+    """A long item that waited behind a crash is not taken for a short one: the next worker gets it as the longest."""
+    seconds = [9.0, 8.0, 7.0, 3.0, 2.0, 1.0, 0.5, 0.25]
+    run = Simulation(seconds, 2, frozenset({7}))  # the shortest is parked first, and runs between two long ones
+    run.run()
+    assert run.crashed == ["item-7"]
+    assert run.begun.index(2) < run.begun.index(3), "the 7 s that waited behind the crash came before what is shorter"
+
+
+def test_fewer_items_than_workers() -> None:
+    """Each gets one, and is told at once that there is no more."""
+    run = Simulation([3.0, 1.0], 4)
+    assert run.run() == 3.0
+    assert all(node.shutting_down for node in run.alive)
+
+
+def test_a_worker_that_collected_something_else_stops_the_run() -> None:
+    """Nothing is handed out when workers disagree about what there is, as with xdist's own schedulers."""
+    reports: list[Any] = []
+
+    def collected(report: Any) -> None:
+        reports.append(report)
+
+    run = Simulation([1.0, 2.0], 2)
+    run.scheduler.config.hook = SimpleNamespace(pytest_collectreport=collected)
+    for node, ids in zip(run.alive, (run.ids, run.ids[:1]), strict=True):
+        run.scheduler.add_node(node)
+        run.scheduler.add_node_collection(node, ids)
+    run.scheduler.schedule()
+    assert [node.sent for node in run.alive] == [[], []]
+    assert reports[0].failed
+
+
+@given(st.lists(st.floats(0, 10)))
+def test_longest_first_is_a_stable_order(seconds: list[float]) -> None:
+    """Falling durations; equal ones stay in the order of the plan."""
+    order = longest_first(seconds)
+    assert order == [position for _, position in sorted((-one, position) for position, one in enumerate(seconds))]
