@@ -94,11 +94,14 @@ def not_worse(
 
 
 def _evaluated(items: Mapping[str, Record], rows: Mapping[str, list[Result]], label: str) -> list[str] | None:
-    """Return the keys of a column's evaluations, or None when one is not recorded (a column that somebody added)."""
+    """Return the keys of a column's evaluations, or None when one is not recorded.
+
+    A column may be one that somebody added, or of another convention than what the store has under its label.
+    """
     keys = []
     for result in (result for some in rows.values() for result in some):
         metric = items.get(f"item/{result.fit_key}", {}).get("metrics", {}).get(label)
-        if metric is None:
+        if metric is None or metric["value"] != result.metrics[label]:
             return None
         keys.append(metric["key"])
     return sorted(keys)
