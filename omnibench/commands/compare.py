@@ -39,13 +39,17 @@ def compare(given: argparse.Namespace) -> int:
     datasets = known.datasets if given.dataset is None else [find(given.dataset, known.datasets, "dataset")]
     if not datasets:
         raise StatisticsError(f"no item in {given.store!r} is done, so there is nothing to compare.")
+    for label in given.metric or ():
+        if not any(label in known.labels(place) for place in datasets):
+            known.means(datasets[0], label)  # says what there is
     told = _two(known, datasets, given) if given.configurations else _all(known, datasets, given)
     print(json.dumps(_plain(told["json"]), indent=1) if given.json else "\n".join(told["lines"]))  # noqa: T201
     return 0
 
 
 def _labels(known: Measured, dataset: str, given: argparse.Namespace) -> list[str]:
-    return given.metric or known.labels(dataset)
+    measured_there = known.labels(dataset)
+    return [label for label in given.metric if label in measured_there] if given.metric else measured_there
 
 
 def _direction(label: str, given: argparse.Namespace) -> bool | None:
@@ -68,12 +72,16 @@ def _two(known: Measured, datasets: Sequence[str], given: argparse.Namespace) ->
         )
         for place in both
         for label in _labels(known, place, given)
-        if given.metric or {first, second} <= known.means(place, label).keys()
+        if {first, second} <= known.means(place, label).keys()
     }
+    if not found:
+        raise StatisticsError(
+            f"{first} and {second} have no such metric in common; `omnibench show ITEM` lists an item's."
+        )
     tested = {key: one.p for key, one in found.items() if one.p is not None}
     adjusted = dict(zip(tested, holm(list(tested.values())).tolist(), strict=True))
     lines = [f"{first} minus {second}"]
-    for place in both:
+    for place in dict.fromkeys(place for place, _ in found):
         rows = [["", "first", "second", *_heads(given.alpha)]]
         for (where, label), one in found.items():
             if where == place:
@@ -88,7 +96,7 @@ def _two(known: Measured, datasets: Sequence[str], given: argparse.Namespace) ->
                 )
         lines += ["", f"{place}: {_pairs(one for (where, _), one in found.items() if where == place)}", *_aligned(rows)]
     return {
-        "lines": [*lines, "", _legend(given.test, len(tested), "these")],
+        "lines": [*lines, "", _legend(given.test, len(tested))],
         "json": [
             {"dataset": place, "metric": label, "first": first, "second": second}
             | {"means": [one.first, one.second]}
@@ -111,7 +119,7 @@ def _all(known: Measured, datasets: Sequence[str], given: argparse.Namespace) ->
             found = compare_with_best(known, place, label, test=given.test, alpha=given.alpha, higher=higher)
             lines += [*_standing_lines(known.means(place, label), place, label, found, given.alpha, higher), ""]
             plain.append({"dataset": place, "metric": label, **_standing_plain(known.means(place, label), found)})
-    lines.append(_legend(given.test, None, "the"))
+    lines.append(_legend(given.test))
     rankings: list[dict[str, Any]] = []
     if len(datasets) > 1:
         for label in dict.fromkeys(label for place in datasets for label in _labels(known, place, given)):
@@ -218,9 +226,11 @@ def _pairs(found: Any) -> str:
     return "paired over " + ", ".join(dict.fromkeys(said))
 
 
-def _legend(test: str, comparisons: int | None, which: str) -> str:
-    over = f"over {which} {comparisons} comparisons" if comparisons is not None else "over the comparisons of a metric"
-    named = {"t": "t", "randomisation": "randomisation", "wilcoxon": "Wilcoxon"}[test]
+def _legend(test: str, comparisons: int | None = None) -> str:
+    over = "over the comparisons of a metric"
+    if comparisons is not None:
+        over = f"over {comparisons} comparison{'' if comparisons == 1 else 's'}"
+    named = "Wilcoxon" if test == "wilcoxon" else test
     return f"Paired {named} test; p (Holm) is corrected {over}; intervals and d_z (Cohen's) are of single comparisons."
 
 
