@@ -38,6 +38,8 @@ from omnibench import (
     load_dataset,
     run_omnirec,
 )
+from omnibench.data.interactions import Interactions
+from omnibench.data.parts import Parts, Split, parts_of
 from omnibench.evaluation import Result
 from omnibench.plugin.options import checkpoint_dir
 
@@ -175,12 +177,31 @@ BPR = {
 }
 """Within 6 % (HR: 4 %): three published runs of the same have NDCG .2920, .2863 and .2768, by split and seed."""
 
+
+@dataclass(frozen=True)
+class RatioPerUser(Split):
+    """RecBole's default split: of each user's n interactions int(0.1 n) for validation and for test, at random.
+
+    ``UserHoldout`` rounds where RecBole cuts off, which on MovieLens-100K is half an item per user more to find: Recall
+    is then 4 % lower, and Precision 3 % higher.
+    """
+
+    def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
+        """Return the parts of the only fold."""
+        counts = np.bincount(interactions.user)
+        held = (0.1 * counts).astype(np.int64)[interactions.user]
+        order = np.lexsort((np.random.default_rng((seed, position)).random(len(interactions)), interactions.user))
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order)) - (np.cumsum(counts) - counts)[interactions.user]
+        return [parts_of(rank < held, (rank >= held) & (rank < 2 * held))]
+
+
 bpr = ExperimentPlan("bpr")
 bpr.add_algorithm(RecBole.BPR, {"epochs": 500, "train_batch_size": 4096, "valid_metric": "MRR@10"})
 
 
 @benchmark(
-    load_dataset("MovieLens100K").pipe(MakeImplicit(1), UserHoldout(0.1, 0.1)),
+    load_dataset("MovieLens100K").pipe(MakeImplicit(1), RatioPerUser()),
     bpr,
     Evaluator(Recall(10), MRR(10), NDCG(10), HR(10), Precision(10)),
 )

@@ -26,7 +26,6 @@ from omnibench.statistics.measured import Measured, higher_is_better
 from omnibench.statistics.paired import TESTS, Comparison, check_alpha
 
 _SMALLEST_P = 1e-4
-_DIRECTIONS = {None: None, "higher": True, "lower": False}
 
 
 def compare(given: argparse.Namespace) -> int:
@@ -40,13 +39,25 @@ def compare(given: argparse.Namespace) -> int:
     datasets = known.datasets if given.dataset is None else [find(given.dataset, known.datasets, "dataset")]
     if not datasets:
         raise StatisticsError(f"no item in {given.store!r} is done, so there is nothing to compare.")
+    for label in given.metric or ():
+        if not any(label in known.labels(place) for place in datasets):
+            known.means(datasets[0], label)  # says what there is
     told = _two(known, datasets, given) if given.configurations else _all(known, datasets, given)
     print(json.dumps(_plain(told["json"]), indent=1) if given.json else "\n".join(told["lines"]))  # noqa: T201
     return 0
 
 
 def _labels(known: Measured, dataset: str, given: argparse.Namespace) -> list[str]:
-    return given.metric or known.labels(dataset)
+    measured_there = known.labels(dataset)
+    return [label for label in given.metric if label in measured_there] if given.metric else measured_there
+
+
+def _direction(label: str, given: argparse.Namespace) -> bool | None:
+    """Whether larger values of a metric are better, or None when neither omnibench nor the user says."""
+    try:
+        return higher_is_better(label, None if given.better is None else given.better == "higher")
+    except StatisticsError:
+        return None
 
 
 def _two(known: Measured, datasets: Sequence[str], given: argparse.Namespace) -> dict[str, Any]:
@@ -61,12 +72,16 @@ def _two(known: Measured, datasets: Sequence[str], given: argparse.Namespace) ->
         )
         for place in both
         for label in _labels(known, place, given)
-        if given.metric or {first, second} <= known.means(place, label).keys()
+        if {first, second} <= known.means(place, label).keys()
     }
+    if not found:
+        raise StatisticsError(
+            f"{first} and {second} have no such metric in common; `omnibench show ITEM` lists an item's."
+        )
     tested = {key: one.p for key, one in found.items() if one.p is not None}
     adjusted = dict(zip(tested, holm(list(tested.values())).tolist(), strict=True))
     lines = [f"{first} minus {second}"]
-    for place in both:
+    for place in dict.fromkeys(place for place, _ in found):
         rows = [["", "first", "second", *_heads(given.alpha)]]
         for (where, label), one in found.items():
             if where == place:
@@ -74,14 +89,14 @@ def _two(known: Measured, datasets: Sequence[str], given: argparse.Namespace) ->
                     one,
                     adjusted.get((where, label)),
                     given.alpha,
-                    higher=higher_is_better(label, _DIRECTIONS[given.better]),
+                    higher=_direction(label, given),
                 )
                 rows.append(
                     [label, f"{one.first:.4f}", *_cells(one.second, one, adjusted.get((where, label)), verdict)]
                 )
         lines += ["", f"{place}: {_pairs(one for (where, _), one in found.items() if where == place)}", *_aligned(rows)]
     return {
-        "lines": [*lines, "", _legend(given.test, len(tested), "these")],
+        "lines": [*lines, "", _legend(given.test, len(tested))],
         "json": [
             {"dataset": place, "metric": label, "first": first, "second": second}
             | {"means": [one.first, one.second]}
@@ -97,17 +112,19 @@ def _all(known: Measured, datasets: Sequence[str], given: argparse.Namespace) ->
     plain: list[dict[str, Any]] = []
     for place in datasets:
         for label in _labels(known, place, given):
-            found = compare_with_best(
-                known, place, label, test=given.test, alpha=given.alpha, higher=_DIRECTIONS[given.better]
-            )
-            lines += [*_standing_lines(known.means(place, label), place, label, found, given), ""]
+            higher = _direction(label, given)
+            if higher is None:
+                lines += [f"{place}, {label}: omnibench does not know whether more of it is better; say --better.", ""]
+                continue
+            found = compare_with_best(known, place, label, test=given.test, alpha=given.alpha, higher=higher)
+            lines += [*_standing_lines(known.means(place, label), place, label, found, given.alpha, higher), ""]
             plain.append({"dataset": place, "metric": label, **_standing_plain(known.means(place, label), found)})
-    lines.append(_legend(given.test, None, "the"))
+    lines.append(_legend(given.test))
     rankings: list[dict[str, Any]] = []
     if len(datasets) > 1:
         for label in dict.fromkeys(label for place in datasets for label in _labels(known, place, given)):
             try:
-                ranking = rank_configurations(known, label, alpha=given.alpha, higher=_DIRECTIONS[given.better])
+                ranking = rank_configurations(known, label, alpha=given.alpha, higher=_direction(label, given))
             except StatisticsError as error:
                 lines += ["", f"{label} over datasets: {error}"]
                 continue
@@ -117,11 +134,10 @@ def _all(known: Measured, datasets: Sequence[str], given: argparse.Namespace) ->
 
 
 def _standing_lines(
-    means: dict[str, float], place: str, label: str, found: Standing, given: argparse.Namespace
+    means: dict[str, float], place: str, label: str, found: Standing, alpha: float, higher: bool
 ) -> list[str]:
-    higher = higher_is_better(label, _DIRECTIONS[given.better])
     rows = [
-        ["", "mean", *_heads(given.alpha)],
+        ["", "mean", *_heads(alpha)],
         [found.best, f"{means[found.best]:.4f}", "", "", "", "", "", "the best"],
     ]
     for name in sorted(found.comparisons, key=means.__getitem__, reverse=higher):
@@ -186,11 +202,13 @@ def _cells(value: float, one: Comparison, adjusted: float | None, verdict: str) 
     return [f"{value:.4f}", f"{one.difference:+.4f}", interval, size, _p(one.p), _p(adjusted), verdict]
 
 
-def _verdict(one: Comparison, adjusted: float | None, alpha: float, *, higher: bool) -> str:
+def _verdict(one: Comparison, adjusted: float | None, alpha: float, *, higher: bool | None) -> str:
     if adjusted is None:
         return one.reason
     if adjusted > alpha:
         return "no significant difference"
+    if higher is None:
+        return "different"
     return "the first is better" if (one.difference > 0) == higher else "the second is better"
 
 
@@ -202,13 +220,17 @@ def _p(p: float | None) -> str:
 
 def _pairs(found: Any) -> str:
     corrected = " (t corrected for overlapping training sets)"
-    said = (f"{one.pairs} {one.units}{corrected * (one.units == 'folds' and one.test == 't')}" for one in found)
+    said = (
+        f"{one.pairs} {one.units}{corrected * (one.units == 'folds' and one.test == 't')}" for one in found if one.pairs
+    )
     return "paired over " + ", ".join(dict.fromkeys(said))
 
 
-def _legend(test: str, comparisons: int | None, which: str) -> str:
-    over = f"over {which} {comparisons} comparisons" if comparisons is not None else "over the comparisons of a metric"
-    named = {"t": "t", "randomisation": "randomisation", "wilcoxon": "Wilcoxon"}[test]
+def _legend(test: str, comparisons: int | None = None) -> str:
+    over = "over the comparisons of a metric"
+    if comparisons is not None:
+        over = f"over {comparisons} comparison{'' if comparisons == 1 else 's'}"
+    named = "Wilcoxon" if test == "wilcoxon" else test
     return f"Paired {named} test; p (Holm) is corrected {over}; intervals and d_z (Cohen's) are of single comparisons."
 
 

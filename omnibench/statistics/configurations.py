@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from omnibench.errors import StatisticsError, nearest
@@ -118,10 +118,43 @@ def compare_with_best(
     means = known.means(place, metric)
     upward = higher_is_better(metric, higher)
     best = (max if upward else min)(means, key=means.__getitem__)
-    others = {
-        name: compare_pairs(known.paired(place, metric, name, best), test, alpha) for name in means if name != best
-    }
-    return standing(best, others, higher_is_better=upward, alpha=alpha)
+    return standing_of(known, place, metric, means, best, test=test, alpha=alpha, higher=upward)
+
+
+def standing_of(
+    known: Measured,
+    dataset: str,
+    metric: str,
+    means: Mapping[str, float],
+    best: str,
+    *,
+    test: str,
+    alpha: float,
+    higher: bool,
+) -> Standing:
+    """Compare configurations with the one that is the best; of one that shares no fold with it nothing can be said.
+
+    Args:
+        known: What was measured.
+        dataset: The dataset's name.
+        metric: The metric's label.
+        means: The configurations, with their means.
+        best: The best one.
+        test: The test.
+        alpha: The level.
+        higher: Whether larger values are better.
+    """
+    others = {}
+    for name, mean in means.items():
+        if name == best:
+            continue
+        if known.in_common(dataset, metric, name, best):
+            others[name] = compare_pairs(known.paired(dataset, metric, name, best), test, alpha)
+        else:
+            reason = "no fold in common with the best"
+            difference = mean - means[best]
+            others[name] = Comparison(mean, means[best], difference, None, None, None, test, 0, "folds", reason)
+    return standing(best, others, higher_is_better=higher, alpha=alpha)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,11 +94,14 @@ def not_worse(
 
 
 def _evaluated(items: Mapping[str, Record], rows: Mapping[str, list[Result]], label: str) -> list[str] | None:
-    """Return the keys of a column's evaluations, or None when one is not recorded (a column that somebody added)."""
+    """Return the keys of a column's evaluations, or None when one is not recorded.
+
+    A column may be one that somebody added, or of another convention than what the store has under its label.
+    """
     keys = []
     for result in (result for some in rows.values() for result in some):
         metric = items.get(f"item/{result.fit_key}", {}).get("metrics", {}).get(label)
-        if metric is None:
+        if metric is None or metric["value"] != result.metrics[label]:
             return None
         keys.append(metric["key"])
     return sorted(keys)
@@ -126,18 +129,12 @@ def _test(
     alpha: float,
 ) -> list[str] | None:
     """Return who is not significantly worse than the best, or None where nothing can be said."""
-    from omnibench.statistics.best import standing
-    from omnibench.statistics.configurations import compare_pairs
+    from omnibench.statistics.configurations import standing_of
     from omnibench.statistics.measured import Measured
 
     names = {records[f"item/{result.fit_key}"]["item"] for some in rows.values() for result in some}
     measured = Measured(root, records, names)
     means = {name: statistics.fmean(one.metrics[label] for one in some) for name, some in rows.items()}
     best = (max if higher else min)(means, key=means.__getitem__)
-    others = {
-        name: compare_pairs(measured.paired(dataset, label, name, best), "t", alpha)
-        for name in rows
-        if name != best and measured.in_common(dataset, label, name, best)
-    }
-    decided = standing(best, others, higher_is_better=higher, alpha=alpha)
-    return list(decided.not_worse) if len(decided.undecided) < len(others) else None
+    decided = standing_of(measured, dataset, label, means, best, test="t", alpha=alpha, higher=higher)
+    return list(decided.not_worse) if len(decided.undecided) < len(decided.comparisons) else None

@@ -44,7 +44,7 @@ def higher_is_better(label: str, given: bool | None = None) -> bool:
     """Whether the largest value of a metric is the best.
 
     Args:
-        label: E.g. ``NDCG@10`` or ``RMSE``.
+        label: E.g. ``NDCG@10``, ``NDCG[lenskit]@10`` or ``RMSE``.
         given: What somebody says who knows.
 
     Raises:

@@ -72,7 +72,7 @@ def friedman(scores: npt.ArrayLike, *, higher_is_better: bool = True, alpha: flo
     statistic = 12 * n / (k * (k + 1)) * float(((ranks - (k + 1) / 2) ** 2).sum()) / untied if untied else 0.0
     rest = n * (k - 1) - statistic
     f = (n - 1) * statistic / rest if rest > 1e-9 * n * k else math.inf
-    smallest = float(math.factorial(k)) ** (1 - n)
+    smallest = math.exp((1 - n) * math.lgamma(k + 1))  # k! has no float above 170
     reason = "" if smallest <= alpha else f"too few datasets to say: with {n}, p cannot be below {smallest:.4g}"
     p = None if reason else max(smallest, float(fdtrc(k - 1, (k - 1) * (n - 1), f)))
     critical = _critical_difference(n, k, alpha)

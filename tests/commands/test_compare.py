@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import omnibench.metrics
 from omnibench import compare_configurations, compare_with_best, holm, rank_configurations
 from omnibench.cli import main
+from omnibench.commands import compare as command
 from omnibench.commands.compare import _plain
 from omnibench.statistics.configurations import measured
 
@@ -52,7 +54,7 @@ def test_two_configurations_are_told_apart(compare: Command, measured_store: Pat
         assert row[1:4] == [f"{one.first:.4f}", f"{one.second:.4f}", f"{one.difference:+.4f}"]
         assert (row[4], row[6]) == tuple(f"{end:+.4f}" for end in one.interval)
     assert "the first is better" in lines[4]
-    assert lines[-1].startswith("Paired t test; p (Holm) is corrected over these 6 comparisons;")
+    assert lines[-1].startswith("Paired t test; p (Holm) is corrected over 6 comparisons;")
 
 
 def test_two_configurations_for_programs(compare: Command, measured_store: Path, pair: tuple[str, str]) -> None:
@@ -108,6 +110,33 @@ def test_one_direction_may_be_said(compare: Command, pair: tuple[str, str]) -> N
     told = json.loads(compare("--metric", "NDCG@10", "--dataset", "crossed", "--better", "lower", "--json"))
     assert told["standings"][0]["best"] == pair[1]
     assert "the second is better" in compare(*pair, "--metric", "NDCG@10", "--dataset", "crossed", "--better", "lower")
+
+
+def test_a_metric_of_unknown_direction_is_told_apart_all_the_same(
+    compare: Command, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two configurations differ or not; which is the best, somebody has to say."""
+    monkeypatch.delattr(omnibench.metrics, "NDCG")
+    asked = ("--metric", "NDCG@10", "--dataset", "crossed")
+    assert compare(*pair, *asked).splitlines()[4].endswith("  different")
+    assert "NDCG@10: omnibench does not know whether more of it is better; say --better." in compare(*asked)
+    assert "the best" in compare(*asked, "--better", "higher")
+
+
+def test_datasets_without_the_metric_are_left_out(
+    compare: Command, measured_store: Path, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when ratings and rankings share a store."""
+    known = measured(measured_store)
+    (held,) = [place for place in known.datasets if place.startswith("held")]
+    del known._found[held]["HR@3"]
+    monkeypatch.setattr(command, "measured", lambda _: known)
+    for told in (compare("--metric", "HR@3"), compare(*pair, "--metric", "HR@3")):
+        assert "crossed-" in told
+        assert "held-" not in told
+    for place in known.datasets:
+        known._found[place]["HR@10"].pop(pair[0])
+    assert "have no such metric in common" in compare(*pair, "--metric", "HR@10", ends=2)
 
 
 def test_json_has_no_infinity() -> None:

@@ -76,6 +76,16 @@ def test_a_column_without_evaluations_is_left_out(measured_store: Path) -> None:
     assert not_worse(measured_store, shown, ()) == not_worse(measured_store, results(measured_store), ())
 
 
+def test_a_column_of_other_values_is_left_out(measured_store: Path) -> None:
+    """What a table shows by another convention is not tested by the values that the store has under that label."""
+    shown = results(measured_store)
+    dataset = shown[0].dataset
+    shown[0] = replace(shown[0], metrics={**shown[0].metrics, "HR@3": 0.123})
+    assert set(not_worse(measured_store, results(measured_store), ())) - set(not_worse(measured_store, shown, ())) == {
+        (dataset, "HR@3")
+    }
+
+
 def test_a_run_marks_them_in_its_table(project: Project) -> None:
     """In the rows of means, with a note of what the mark means; the same when everything is cached."""
     project.pytester.makepyfile(own_algorithms=ALGORITHM)

@@ -132,6 +132,18 @@ def test_only_folds_in_common_are_compared(measured_store: Path) -> None:
         only.paired(place, "HR@3", first, second)
 
 
+def test_what_shares_no_fold_with_the_best_is_undecided(measured_store: Path) -> None:
+    """The others are compared all the same."""
+    place, (one, other, third) = names(measured_store, "crossed")
+    items = [f"{place}/{one}/fold_0", f"{place}/{other}/fold_0", f"{place}/{third}/fold_1"]
+    found = compare_with_best(Measured(measured_store, records_of(measured_store), items), place, "NDCG@10")
+    apart = {one, other} if found.best == third else {third}
+    assert set(found.undecided) == apart
+    for name in apart:
+        assert (found.comparisons[name].pairs, found.comparisons[name].p) == (0, None)
+        assert found.comparisons[name].reason == "no fold in common with the best"
+
+
 def without_users(records: dict[str, Any]) -> dict[str, Any]:
     """Records as a metric has them that is one number for all users, such as coverage."""
     return {
@@ -257,6 +269,7 @@ def test_which_direction_is_good_is_known_or_said() -> None:
     """Of omnibench's own metrics it is known."""
     assert higher_is_better("NDCG@10")
     assert not higher_is_better("RMSE")
+    assert higher_is_better("NDCG[lenskit]@10")
     assert not higher_is_better("Surprise@10", given=False)
     with pytest.raises(StatisticsError, match=r"'Surprise@10' is no metric of omnibench's own"):
         higher_is_better("Surprise@10")

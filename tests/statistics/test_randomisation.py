@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from omnibench import compare
 from omnibench.statistics.paired import ALTERNATIVES
-from omnibench.statistics.randomisation import sign_flip_p
+from omnibench.statistics.randomisation import _all_sums, _random_sums, sign_flip_p
 
 DARWIN = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
 """Crossed minus self-fertilised plants, in eighths of an inch: Fisher, "The Design of Experiments", 1935, table 3."""
@@ -63,9 +63,18 @@ def test_few_differences_are_tried_in_all_ways(differences: list[int], alternati
 
 
 def test_equal_sums_count_whatever_their_last_bits() -> None:
-    """0.1 + 0.2 is not 0.3 to the last bit, but is no less extreme."""
-    tenths = np.array([0.1, 0.2, -0.3, 0.7, 0.4, 0.6, 1.1])
-    assert sign_flip_p(tenths, "two-sided", 99, 0) == counted([1, 2, -3, 7, 4, 6, 11], "two-sided")
+    """0.1 + 0.2 is not 0.3 to the last bit, but is no less extreme: 54 of these 64 sums are, 52 to the last bit."""
+    tenths = [-8, -9, -6, 6, 3, 8]
+    assert counted(tenths, "two-sided") == 54 / 64
+    assert sign_flip_p(np.array(tenths) / 10, "two-sided", 99, 0) == 54 / 64
+
+
+def test_every_pattern_of_signs_is_drawn() -> None:
+    """Powers of two have a sum of their own for each pattern; all come, equally often."""
+    powers = np.array([2.0**n for n in range(10)])
+    sums, counts = np.unique(_random_sums(powers, 100_000, seed=1), return_counts=True)
+    assert sums.tolist() == np.unique(_all_sums(powers)).tolist()
+    assert scipy.stats.chisquare(counts).pvalue > 0.001
 
 
 @pytest.mark.parametrize("alternative", ALTERNATIVES)
