@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -181,8 +181,11 @@ def _select_with_repair(
             raise DamagedStoreError(f"the checkpoint records in {database.parent} are damaged ({again})") from again
         log = database.with_name("cache.db-wal")
         if not log.exists() or log.stat().st_size == 0:  # a full disk has no room for a reader's shared memory
-            with suppress(sqlite3.Error):
+            try:
                 return select(database, "immutable=1")
+            except sqlite3.Error as last:
+                if "no such table" in str(last):  # nor was there any to create one
+                    return empty()
         raise StoreError(f"the checkpoint records in {database.parent} cannot be read ({error}).") from again
 
 

@@ -194,7 +194,7 @@ everything = Evaluator(
     PeakMemory(),
     candidates=SampledNegatives(100, seed=1),
 )
-given = Evaluator(NDCG(10), candidates=GivenCandidates({1: [2, 3]}))
+some_candidates = Evaluator(NDCG(10), candidates=GivenCandidates({1: [2, 3]}))
 assert_type(everything.costs, list[str])
 
 
