@@ -72,7 +72,8 @@ def estimates_from(reader: Reader) -> Estimates:
             phases.setdefault((dataset, algorithm), {})[phase] = seconds
             name = algorithm.rpartition("-")[0]
             framework = name.partition(".")[0] if "." in name else "Own"
-            found.peak[framework] = max(found.peak.get(framework, 0), peak or 0)
+            if peak:  # or nobody has measured it
+                found.peak[framework] = max(found.peak.get(framework, 0), peak)
     except sqlite3.Error:
         return Estimates()
     for (dataset, algorithm), parts in phases.items():

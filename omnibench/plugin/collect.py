@@ -20,6 +20,7 @@ from omnibench.plugin.items import RESULT, ExperimentItem, Refused, items_of
 
 if TYPE_CHECKING:
     from omnibench.evaluation import Evaluator
+    from omnibench.metrics.base import Metric
     from omnibench.plugin.session import BenchSession
 
 
@@ -124,12 +125,25 @@ class BenchFunction(pytest.Collector):
         declared = self.declaration.evaluator
         if not isinstance(declared, Evaluator):
             raise OmnibenchError(f"the evaluator is {declared!r}; give an Evaluator, e.g. Evaluator(NDCG(10)).")
-        added = [metric for some in self.ihook.pytest_omnibench_metrics(config=self.config) for metric in some or ()]
+        added = self._added()
         if not added:
             return declared
         kinds = {metric.kind for metric in declared.metrics}
-        fitting = [metric for metric in added if getattr(metric, "kind", None) in kinds]
+        fitting = [metric for metric in added if metric.kind in kinds]
         return Evaluator(*declared.metrics, *fitting, convention=declared.convention, candidates=declared.candidates)
+
+    def _added(self) -> list[Metric]:
+        """Return the metrics that plugins add."""
+        from omnibench.metrics.base import Metric
+
+        added: list[Metric] = []
+        for some in self.ihook.pytest_omnibench_metrics(config=self.config):
+            if not isinstance(some, (list, tuple)) or not all(isinstance(metric, Metric) for metric in some):
+                raise OmnibenchError(
+                    f"pytest_omnibench_metrics returned {some!r}; return a list of metrics, e.g. [Recall(50)]."
+                )
+            added += some
+        return added
 
     def _check_function(self) -> None:
         if self.unbound:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from functools import partial
+from numbers import Real
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ class Summary:
         self.config = config
         self._told: dict[str, dict[str, Any]] = {}
         self._done: list[BenchItem] = []
+        self._wrong_columns: dict[str, None] = {}
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> Generator[None]:
@@ -107,6 +109,8 @@ class Summary:
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup))
+        for wrong in self._wrong_columns:
+            terminalreporter.write_line(f"A column is missing: pytest_omnibench_columns {wrong}.")
         if RESUME.value(self.config) != "never":
             terminalreporter.write_line(f"Results and predictions: {checkpoint_dir(self.config)}")
 
@@ -149,9 +153,21 @@ class Summary:
                 merge(_result(told))
         if self.config.hook.pytest_omnibench_columns.get_hookimpls():
             for result in merged.values():
-                for columns in self.config.hook.pytest_omnibench_columns(config=self.config, result=result):
-                    result.metrics.update(columns or {})
+                self._add_columns(result)
         return list(merged.values())
+
+    def _add_columns(self, result: Result) -> None:
+        """Add what plugins want to be shown; what is wrong with it must not hide the results, so it is only said."""
+        try:
+            found = self.config.hook.pytest_omnibench_columns(config=self.config, result=result)
+        except Exception as error:
+            self._wrong_columns.setdefault(f"raised {type(error).__name__}: {error}")
+            return
+        for columns in found:
+            if isinstance(columns, Mapping) and all(isinstance(value, Real) for value in columns.values()):
+                result.metrics.update({str(name): float(value) for name, value in columns.items()})
+            else:
+                self._wrong_columns.setdefault(f"returned {columns!r}; it has to return numbers by column name")
 
 
 def _result(told: dict[str, Any]) -> Result:
