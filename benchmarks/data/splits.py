@@ -2,7 +2,8 @@
 
 Seeded power-law interactions go through MakeImplicit(3), CorePruning(5) and UserCrossValidation(5) as omnibench, polars,
 numba and loops of pandas over users do it (see ``formulations.py``). Each runs in a process of its own, in turns; the
-least time of all rounds counts, because a busy machine only ever adds. The peak of memory is that of the first run, less
+least time of all rounds counts, because a busy machine only ever adds; the CPU seconds, of all threads together, tell
+what a machine with others on it would have given. The peak of memory is that of the first run, less
 what the process had before it read the interactions, as a multiple of the interactions' own bytes (which it includes).
 The loops of pandas run over one of 200 users only, and their time is extrapolated.
 """
@@ -64,14 +65,16 @@ def measure(name: str, directory: Path, repeats: int) -> None:
     own = sum(column.nbytes for column in columns.values())
     interactions = given(columns)
     del columns
-    seconds, left = [], 0
+    seconds, cpu, left = [], [], 0
     peak = 0
     for _ in range(repeats):
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         left = run(interactions)
-        seconds.append(time.perf_counter() - started + (extrapolated.pop() if extrapolated else 0.0))
+        more = extrapolated.pop() if extrapolated else 0.0
+        seconds.append(time.perf_counter() - started + more)
+        cpu.append(time.process_time() - worked + more)
         peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
-    print(json.dumps({"seconds": min(seconds), "memory": (peak - before) / own, "left": left}))
+    print(json.dumps({"seconds": min(seconds), "cpu": min(cpu), "memory": (peak - before) / own, "left": left}))
 
 
 _UNIT = 1 if sys.platform == "darwin" else 1024
@@ -117,12 +120,14 @@ def main() -> None:
                     options.only = [one for one in options.only if one != name]
                     continue
                 found.setdefault(name, []).append(json.loads(done.stdout))
-    ours = min(one["seconds"] for one in found["omnibench"]) if "omnibench" in found else float("nan")
-    print(f"{'':16}{'seconds':>10}{'x omnibench':>13}{'peak / bytes':>14}{'left':>14}")
+    print(f"{'':16}{'seconds':>10}{'ratio':>8}{'CPU s':>10}{'ratio':>8}{'peak / bytes':>14}{'left':>14}")
+    ours = found.get("omnibench", next(iter(found.values())))
     for name, runs in found.items():
-        seconds = min(one["seconds"] for one in runs)
-        memory = max(one["memory"] for one in runs)
-        print(f"{name:16}{seconds:10.3f}{seconds / ours:13.2f}{memory:14.2f}{runs[0]['left']:14,}")
+        told = f"{name:16}"
+        for what in ("seconds", "cpu"):
+            least, own = (min(one[what] for one in some) for some in (runs, ours))
+            told += f"{least:10.3f}{least / own:8.2f}"
+        print(told + f"{max(one['memory'] for one in runs):14.2f}{runs[0]['left']:14,}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 Words = npt.NDArray[np.uint64]
 
-_BLOCK = 1 << 15
+_BLOCK = 1 << 16
 """Matrix entries that are sorted together: what fits into a core's cache."""
 
 _THREADS = 4
@@ -68,7 +68,7 @@ def counts(codes: Codes, n_codes: int) -> Rows:
         codes: Shape (n,).
         n_codes: How many codes there are.
     """
-    step = max(32 * _BLOCK, 4 * n_codes)
+    step = max(16 * _BLOCK, 4 * n_codes)
     found = np.zeros(n_codes, dtype=np.int64)
     for at in range(0, len(codes), step):
         found += np.bincount(codes[at : at + step], minlength=n_codes)
