@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pyarrow import parquet
 
 from faults.children import Ended
 from faults.plant import as_text, wrong_numbers
@@ -33,7 +34,7 @@ def files_of(root: Path) -> dict[str, str]:
         relative = path.relative_to(root)
         # store.damaged-... and the like are what was set aside; logs and manifests grow while a run lasts.
         loose = relative.parts[0].partition(".")[0] in _LOOSE or ".damaged-" in relative.as_posix()
-        if path.is_file() and not loose and path.suffix in (".npy", ".pkl", ".json", ".key", ""):
+        if path.is_file() and not loose and path.suffix in (".npy", ".parquet", ".pkl", ".json", ".key", ""):
             found[relative.as_posix()] = sha256_of(path)
     return found
 
@@ -110,7 +111,9 @@ def _is_whole(path: Path) -> bool:
             np.load(path, allow_pickle=False)
         elif path.suffix == ".json":
             json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, EOFError):
+        elif path.suffix == ".parquet":
+            parquet.read_table(path)
+    except (ValueError, OSError, EOFError):  # pyarrow's ArrowInvalid is a ValueError
         return False
     return True
 
