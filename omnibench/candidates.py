@@ -14,7 +14,10 @@ from omnibench.errors import DataError, EvaluationError
 from omnibench.keys import DISPLAY_DIGITS
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+else:
+    from omnibench.lazy import np
 
 
 class Candidates:
@@ -128,7 +131,6 @@ class GivenCandidates(Candidates):
         return f"GivenCandidates({len(self._items)} users)"
 
     def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
-        import numpy as np
 
         from omnibench.runners.guest.data import save_array
 

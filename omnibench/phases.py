@@ -6,10 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from omnibench.candidates import UNSEEN
 from omnibench.data.prepare import read_ids
@@ -18,6 +15,12 @@ from omnibench.experiment import Experiment
 from omnibench.runners.gateway import Guest
 from omnibench.runners.guest.candidates import CandidateSets, candidate_sets
 from omnibench.runners.guest.data import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 JSON_ROWS = 1_000_000
 """Predictions with more rows are exported as Parquet."""

@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from omnibench import phases
 from omnibench.errors import OmnibenchError
 from omnibench.experiment import Experiment
 from omnibench.keys import canonical
@@ -80,6 +79,8 @@ def item_labels(experiment: Experiment) -> Record:
 
 def labels(experiment: Experiment) -> dict[str, Any]:
     """Return what every record of an item says about whose it is."""
+    from omnibench import phases  # which a run that has nothing to compute does not need
+
     return {
         "item": experiment.name,
         "fit_key": experiment.fit_key,

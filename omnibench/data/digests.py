@@ -12,14 +12,17 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from omnibench.data import ids
 from omnibench.errors import DataError
 from omnibench.keys import digest
 from omnibench.paths import cache_directory
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 _RACY_SECONDS = 2
 """A file younger than this may change again within its timestamp's resolution (git's "racily clean")."""

@@ -8,14 +8,15 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-import numpy.typing as npt
-
 from omnibench.data.order import canonical_order, counts, lookup, repeats
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
+else:
+    from omnibench.lazy import np, npt
 
 COLUMNS = ("user", "item", "rating", "timestamp")
 """The columns that omnibench knows; the first two are required."""

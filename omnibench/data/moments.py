@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from omnibench.data.step import is_int
 from omnibench.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 Date = str | dt.date
 """An ISO 8601 text, a date, or a datetime (pandas.Timestamp is one); in UTC unless it says otherwise."""

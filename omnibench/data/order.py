@@ -10,14 +10,18 @@ import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
-Rows = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int32]
-Words = npt.NDArray[np.uint64]
+
+Rows: TypeAlias = "npt.NDArray[np.int64]"
+Codes: TypeAlias = "npt.NDArray[np.int32]"
+Words: TypeAlias = "npt.NDArray[np.uint64]"
 
 _BLOCK = 1 << 16
 """Matrix entries that are sorted together: what fits into a core's cache."""
@@ -30,7 +34,7 @@ _EXACT = 128
 """Users with up to so many rows share a matrix with their equals; longer ones are padded, to be fewer matrices."""
 
 _BITS = 64
-_LAST = np.uint64(2**_BITS - 1)
+_LAST = 2**_BITS - 1
 _RADIX = 16
 """numpy sorts integers of so many bits by counting them."""
 
@@ -225,7 +229,7 @@ class _Block(NamedTuple):
     def pad(self, words: Words) -> None:
         """Make the words last that are padding, in place."""
         if self.is_row is not True:
-            words[~self.is_row] = _LAST
+            words[~self.is_row] = np.uint64(_LAST)
 
     def put(self, target: npt.NDArray[Any], rows: Rows, values: npt.NDArray[Any]) -> None:
         """Set the target at row numbers, leaving out what is padding."""

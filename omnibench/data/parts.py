@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, overload
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, overload
 
 from omnibench.data.interactions import Interactions
 from omnibench.data.order import Rows
 from omnibench.data.step import Step
 
-Mask = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+Mask: TypeAlias = "npt.NDArray[np.bool_]"
 
 
 class Parts(NamedTuple):

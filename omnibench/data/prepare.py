@@ -13,16 +13,19 @@ import hashlib
 import json
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from omnibench.data import ids
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.interactions import Interactions
 from omnibench.data.parts import Parts, given_rows
 from omnibench.runners.guest.data import save_array, save_columns
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 FORMAT = "prepared/2"
 """Parts of ``prepared/1`` were row numbers, which made every process gather and keep rows of its own."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, ClassVar
 
 from omnibench.data.interactions import Interactions
 from omnibench.data.moments import Date, in_unit_of, moment, told
 from omnibench.data.order import counts, lookup
 from omnibench.data.step import Preprocessing, is_int, is_number, random_keys
 from omnibench.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from omnibench.data.interactions import Interactions
 from omnibench.data.order import repeats
 from omnibench.data.step import Preprocessing
 from omnibench.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 _OF_RATINGS = ("highest", "sum")
 _KEPT = ("first", "last", *_OF_RATINGS)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibench.data.interactions import Interactions
 from omnibench.data.order import Rows
@@ -14,7 +11,13 @@ from omnibench.data.parts import Mask, Parts, Split, parts_of
 from omnibench.data.step import is_int, is_number
 from omnibench.errors import DataError
 
-Counts = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+Counts: TypeAlias = "npt.NDArray[np.int64]"
 
 _FEWEST_FOLDS = 2
 _NAMED_USERS = 5

@@ -8,9 +8,7 @@ A part with a size above zero gets at least one row per user; what cannot be don
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from omnibench.data.interactions import Interactions
 from omnibench.data.order import deal, first_rows, ranks
@@ -27,7 +25,13 @@ from omnibench.data.shares import (
 )
 from omnibench.data.step import random_keys
 
-_LAST = np.uint64(2**64 - 1)
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+_LAST = 2**64 - 1
 """The key of a row that is not to be drawn."""
 
 
@@ -123,7 +127,7 @@ class UserCrossValidation(Split):
             if self.validation_size == 0:
                 return parts_of(tested)
             keys = random_keys(len(interactions), seed, position, 2, fold)
-            keys[tested] = _LAST
+            keys[tested] = np.uint64(_LAST)
             return parts_of(tested, (ranks(first, keys) < np.repeat(validation, counts)) & ~tested)
 
         return Folds(self.num_folds, make)
@@ -171,7 +175,7 @@ class RandomCrossValidation(Split):
             if validation == 0:
                 return parts_of(tested)
             keys = random_keys(n, seed, position, 2, fold)
-            keys[tested] = _LAST
+            keys[tested] = np.uint64(_LAST)
             return parts_of(tested, (_order(keys) < validation) & ~tested)
 
         return Folds(self.num_folds, make)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, ClassVar, Self
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from omnibench.errors import EvaluationError
 from omnibench.keys import canonical
 
-Values = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+Values: TypeAlias = "npt.NDArray[np.float64]"
 
 DEFAULT_CONVENTION = "omnibench"
 PEERS = {"omnirec": "OmniRec", "recbole": "RecBole", "lenskit": "LensKit", "trec": "trec_eval"}

@@ -7,15 +7,18 @@ training part.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import Values
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.ranking import RankingMetric
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 
 class CatalogueMetric(RankingMetric):

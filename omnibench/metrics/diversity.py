@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from omnibench.data import ids
 from omnibench.errors import EvaluationError, OmnibenchError
 from omnibench.keys import canonical
@@ -18,9 +16,12 @@ from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.training import Training
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     Features = Mapping[Any, Any] | pd.DataFrame
+else:
+    from omnibench.lazy import np
 
 _CHUNK = 1 << 20
 """Numbers that are held at a time while lists are compared."""

@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibench.metrics.base import Values
 from omnibench.metrics.training import Training
 
-Ints = npt.NDArray[np.int32]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+Ints: TypeAlias = "npt.NDArray[np.int32]"
 
 _TABLE = 1 << 22
 """Bytes of the table in which relevant items are marked, for as many users at a time as fit."""

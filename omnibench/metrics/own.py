@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibench.errors import EvaluationError, PlanError
 from omnibench.keys import canonical
@@ -17,9 +14,13 @@ from omnibench.metrics.ranking import RankingMetric, lengths_of
 from omnibench.own import code_of
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
+else:
+    from omnibench.lazy import np, npt
 
-HitFunction = Callable[..., npt.ArrayLike]
+HitFunction: TypeAlias = "Callable[..., npt.ArrayLike]"
 
 
 class HitMetric(RankingMetric):

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
-
-import numpy as np
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import Metric, Values
 from omnibench.metrics.hits import Hits
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 EVERY_PEER = frozenset({"omnirec", "recbole", "lenskit", "trec"})
 _DROPS_EMPTY_LISTS = frozenset({"omnirec", "lenskit"})
@@ -33,7 +37,7 @@ def lengths_of(k: int | Iterable[int], name: str) -> tuple[int, ...]:
     if not given:
         raise EvaluationError(f"{name} has no k; give one or several, e.g. {name}([10, 20]).")
     for one in given:
-        if isinstance(one, bool) or not isinstance(one, int | np.integer) or one < 1:
+        if isinstance(one, bool) or not isinstance(one, Integral) or one < 1:
             raise EvaluationError(f"{name}: k is {one!r}; give integers of at least 1.")
     return tuple(dict.fromkeys(int(one) for one in given))
 

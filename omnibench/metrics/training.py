@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
-Ints = npt.NDArray[np.int32]
-Counts = npt.NDArray[np.int64]
+
+Ints: TypeAlias = "npt.NDArray[np.int32]"
+Counts: TypeAlias = "npt.NDArray[np.int64]"
 Pairs = tuple[Ints, Ints]
 
 

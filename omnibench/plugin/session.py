@@ -19,7 +19,6 @@ from omnibench.outcome import CACHED, Outcome
 from omnibench.plugin.begin import look_at_records
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import ENVIRONMENTS, READONLY, TMP_DIR, checkpoint_dir, policy
-from omnibench.runners.guest.base import end_with_parent
 from omnibench.runners.machine import DEVICES, available_cores, device_class
 from omnibench.runners.pool import Environments
 from omnibench.runs import new_run_id, throwaway
@@ -62,6 +61,8 @@ class BenchSession:
         self.directory = Path(told.get("omnibench_directory") or kept)
         self.stopping = Stopping(self.policy.grace, self.notify, insistent=not self.is_worker, on_first=self._stop_soon)
         if self.is_worker:
+            from omnibench.runners.guest.base import end_with_parent
+
             end_with_parent()  # a worker whose controller was killed would go on with its item, and its guests with it
             self.stopping.__enter__()  # until the process ends
         self.environments = Environments.parse(ENVIRONMENTS.value(config))

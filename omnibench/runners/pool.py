@@ -7,15 +7,18 @@ import sys
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omnibench.errors import GuestEnvironmentError, nearest
 from omnibench.runners.environments import environment_of
 from omnibench.runners.gateway import Guest, thread_variables
 from omnibench.runners.machine import available_memory, total_memory
 from omnibench.runners.registry import CURRENT, ISOLATED, RunnerInfo, runners
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 MOST_GUESTS = 3
 """Guests kept alive at once."""
@@ -122,6 +125,8 @@ class GuestPool:
             return
         self._make_room(kind, runner)
         if self._starter is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._starter = ThreadPoolExecutor(1, thread_name_prefix="omnibench-guests")
         self._starting[kind] = self._starter.submit(self._start, runner, device)
 
@@ -190,7 +195,7 @@ class GuestPool:
         """End every guest."""
         while self._starting:
             _, started = self._starting.popitem()
-            with suppress(Exception, CancelledError):  # nobody has asked for it, so its failure is nobody's
+            with suppress(Exception):  # cancelled, or nobody has asked for it, so its failure is nobody's
                 self._end(started.result() if not started.cancel() else started.result(0))
         while self._guests:
             self._end(self._guests.popitem()[1])

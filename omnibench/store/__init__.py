@@ -1,5 +1,18 @@
 """WHAT IS KNOWN: records, artifacts, leases. Only this room writes under the checkpoint directory."""
 
-from omnibench.store.checkpoints import CheckpointStore
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omnibench.store.checkpoints import CheckpointStore
 
 __all__ = ["CheckpointStore"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "CheckpointStore":
+        raise AttributeError(f"module 'omnibench.store' has no attribute {name!r}")
+    from omnibench.store import checkpoints  # whoever only reads records needs none of it
+
+    return checkpoints.CheckpointStore

@@ -7,8 +7,6 @@ import time
 import uuid
 from pathlib import Path
 
-import diskcache
-
 from omnibench.errors import StoreError
 
 _SOUND = frozenset(
@@ -47,7 +45,7 @@ def is_damage(error: Exception) -> bool:
     """
     if isinstance(error, DamagedStoreError):
         return True
-    if isinstance(error, StoreError | OSError | MemoryError | diskcache.Timeout):
+    if isinstance(error, StoreError | OSError | MemoryError) or type(error).__name__ == "Timeout":  # diskcache's
         return False
     if isinstance(error, sqlite3.Error):
         code = primary_code(error)
