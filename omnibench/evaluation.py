@@ -37,7 +37,7 @@ class Result:
     configuration: str
     fold: int | None
     metrics: dict[str, float] = field(default_factory=dict)
-    fit_key: str = ""
+    fit_key: str = field(default="", repr=False)
 
     def __getitem__(self, label: str) -> float:
         """Return a metric's value, e.g. ``result["NDCG@10"]``, whatever its convention and candidates."""

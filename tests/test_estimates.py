@@ -85,20 +85,20 @@ def record(algorithm: str, dataset: str = "Small-1", **facts: Any) -> dict[str, 
 
 
 def test_records_tell(tmp_path: Path) -> None:
-    """Fit and Predict of all folds: the sum of their means, and the largest memory; Eval is the host's, and no part."""
+    """Fit and Predict of all folds, also of what was reset: the sum of their means, and the largest memory; no Eval."""
     store = CheckpointStore(tmp_path / "store")
     with store.lease("a") as lease:
         store.commit(
             lease,
             {
-                "fit/a0": record("LensKit.ALS-a", seconds=10.0, peak_rss=300 * 2**20),
-                "fit/a1": record("LensKit.ALS-a", seconds=20.0, peak_rss=700 * 2**20),
-                "predict/a0": record("LensKit.ALS-a", seconds=1.0, peak_rss=100),
-                "eval/a0": record("LensKit.ALS-a", seconds=500.0, peak_rss=2**40),
-                "fit/b0": record("Mine-e", seconds=3.0, peak_rss=None),
+                "fit/a0": record("LensKit.ALS-a", phase="Fit", seconds=10.0, peak_rss=300 * 2**20),
+                "old/0/fit/a1": record("LensKit.ALS-a", phase="Fit", seconds=20.0, peak_rss=700 * 2**20),
+                "predict/a0": record("LensKit.ALS-a", phase="Predict", seconds=1.0, peak_rss=100),
+                "eval/a0": record("LensKit.ALS-a", phase="Eval", seconds=500.0, peak_rss=2**40),
+                "fit/b0": record("Mine-e", phase="Fit", seconds=3.0, peak_rss=None),
                 "fit/c0": {"seconds": 7.0},
-                "item/a0": record("LensKit.ALS-a", seconds=900.0),
-                "fitness/x": record("LensKit.ALS-a", seconds=900.0),
+                "item/a0": record("LensKit.ALS-a", phase="Done", seconds=900.0),
+                "fitness/x": record("LensKit.ALS-a", phase="Fit", seconds=900.0),
             },
         )
     found = read(tmp_path / "store" / "store", estimates_from)

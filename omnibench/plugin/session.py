@@ -24,6 +24,7 @@ from omnibench.runners.pool import Environments
 from omnibench.runs import new_run_id, throwaway
 from omnibench.stopping import StoppedError, Stopping
 from omnibench.store.leases import Workspace
+from omnibench.store.reading import SEALED_SINCE, read
 from omnibench.store.sealing import Record
 from omnibench.survey import FAILED
 
@@ -195,9 +196,11 @@ class BenchSession:
         pytest.skip(f"not available: {self.directory} has no result of it, and {READONLY.flag} computes none")
 
     def remember(self, records: dict[str, Record]) -> None:
-        """Record what can be computed again; where that is not possible, it is."""
-        if not self.looks_only:
-            with suppress(StoreError, OSError):
+        """Record what can be computed again; where that is not possible, it is. It is no reason to migrate a store."""
+        if self.looks_only:
+            return
+        with suppress(StoreError, OSError):
+            if read(self.directory / "store", lambda reader: reader.version) >= SEALED_SINCE:
                 self.coordinator.store.records.commit(records)
 
     def note_death(self, nodeid: str, message: str) -> None:
