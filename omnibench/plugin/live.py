@@ -197,7 +197,8 @@ class Live:
             self._since[worker["id"]] = (doing, now)
         name = worker["id"].split(".")[1]
         progress = said(worker.get("progress") or {})
-        return f"  {name}: {worker['item']}  {worker['phase']}{progress} {clock(now - self._since[worker['id']][1])}"
+        taken = clock(now - self._since[worker["id"]][1])
+        return f"  {name}: {worker['phase']}{progress}, {taken}: {worker['item']}"  # a narrow terminal cuts the end
 
     def _times(self, workers: int) -> str:
         elapsed = time.monotonic() - self._started

@@ -186,7 +186,7 @@ def test_each_living_worker_has_a_line(tmp_path: Path, monkeypatch: pytest.Monke
         run.live._look()
         (head, *lines) = run.shown[-1]
         assert re.fullmatch(r"omnibench 0/8 items: 8 pending; \ds elapsed, about \d+s left", head)
-        assert [re.sub(r"\d+s$", "Ns", line) for line in lines] == ["  gw0: tiny/A/fold_0  Fit, epoch 2 of 9 Ns"]
+        assert [re.sub(r"\d+s:", "Ns:", line) for line in lines] == ["  gw0: Fit, epoch 2 of 9, Ns: tiny/A/fold_0"]
         run.worker("gw0", None, "alive")
         run.live._look()
         assert len(run.shown[-1]) == 1
@@ -304,7 +304,7 @@ def test_a_run_on_a_terminal(project: Project, monkeypatch: pytest.MonkeyPatch, 
     assert any(re.fullmatch(head, line) for line in run.seen)
     names = ("gw0", "gw1") if workers == "2" else ("main",)
     for name in names:
-        doing = rf"  {name}: tiny-\w{{8}}/Slow-\w{{8}}/fold_\d  Fit \d+s"
+        doing = rf"  {name}: Fit, \d+s: tiny-\w{{8}}/Slow-\w{{8}}/fold_\d"
         assert any(re.fullmatch(doing, line) for line in run.seen), name
     text = "\n".join(end)
     assert "4 passed" in text
