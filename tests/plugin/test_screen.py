@@ -51,7 +51,10 @@ class Terminal:
         """All lines, those that were scrolled away first, without the blank ones at the end."""
         self.read()
         away = ["".join(line[column].data for column in range(self.screen.columns)) for line in self.screen.history.top]
-        return "\n".join(line.rstrip() for line in [*away, *self.screen.display]).rstrip()
+        # Not pyte's own `display`, which stumbles over half of a wide character that was overwritten.
+        cells = range(self.screen.columns)
+        lines = ["".join(self.screen.buffer[y][x].data for x in cells) for y in range(self.screen.lines)]
+        return "\n".join(line.rstrip() for line in [*away, *lines]).rstrip()
 
     def close(self) -> None:
         """Give the pseudo terminal back."""
