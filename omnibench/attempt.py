@@ -126,8 +126,8 @@ class Attempt:
 
     def _prepared(self) -> Path:
         """Return the prepared dataset; while it is being prepared, the guest starts."""
-        fit_is_recorded = self.store.records.get(f"fit/{self.experiment.fit_key}") is not None
-        if not fit_is_recorded and not self.bench.datasets.ready(self.experiment.dataset):
+        ready = self.bench.datasets.ready(self.experiment.dataset)  # as of every item but a dataset's first
+        if not ready and self.store.records.get(f"fit/{self.experiment.fit_key}") is None:
             self.bench.guests.warm(*self._guest)
         return self.bench.datasets.get(self.experiment.dataset)
 

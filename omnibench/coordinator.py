@@ -17,11 +17,11 @@ from omnibench.errors import DataError, OmnibenchError, PhaseError, StoreError
 from omnibench.evaluation import Evaluator, Result
 from omnibench.experiment import Experiment, experiments
 from omnibench.outcome import CACHED, SKIPPED, ItemsFailedError, Outcome
-from omnibench.plan import Configuration, ExperimentPlan
+from omnibench.plan import ExperimentPlan
 from omnibench.policy import Policy
 from omnibench.prepared import PreparedDatasets
 from omnibench.runners.gateway import GUEST_MARK
-from omnibench.runners.machine import available_cores, dealt_gpu, device_class
+from omnibench.runners.machine import available_cores, dealt_gpu
 from omnibench.runners.pool import Environments, GuestPool
 from omnibench.runs import new_run_id, opening_records, require, throwaway
 from omnibench.seed import get_random_state
@@ -165,15 +165,12 @@ class Coordinator:
             evaluator.metrics,
             versions=self.environments.version,
             seed=get_random_state(),
-            device=self._device_of,
+            device=lambda configuration: configuration.device(self.policy.device),
             salt=self.policy.salt,
             candidates=evaluator.candidates,
         )
         with self._stopping:
             return self._run(items, evaluator)
-
-    def _device_of(self, configuration: Configuration) -> str:
-        return device_class(self.policy.device) if configuration.uses_gpu else "cpu"
 
     def _run(self, items: Sequence[Experiment], evaluator: Evaluator) -> Evaluator:
         if self.policy.resume == "require":

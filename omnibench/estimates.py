@@ -35,9 +35,8 @@ class Estimates:
             algorithm: The configuration's display name.
             seconds: Fit and Predict together.
         """
-        name = algorithm.rpartition("-")[0]
-        framework = name.partition(".")[0] if "." in name else "Own"
-        for common in ((dataset, algorithm), (dataset, name), (name,), (dataset, framework), (framework,)):
+        name, framework = _of_whom(algorithm)
+        for common in _in_common(dataset, algorithm, name, framework):
             self.seconds.setdefault(common, []).append(seconds)
 
     def expected(self, item: Experiment) -> float:
@@ -47,8 +46,7 @@ class Estimates:
         hyperparameters; on another dataset; another algorithm of the framework.
         """
         name, framework = item.configuration.name, item.configuration.runner.name
-        dataset = item.dataset_name
-        for common in ((dataset, item.algorithm_name), (dataset, name), (name,), (dataset, framework), (framework,)):
+        for common in _in_common(item.dataset_name, item.algorithm_name, name, framework):
             if common in self.seconds:
                 return fmean(self.seconds[common])
         return _UNKNOWN_SECONDS.get(framework, max(_UNKNOWN_SECONDS.values()))
@@ -59,6 +57,17 @@ class Estimates:
             self.peak[name] / 2**20 if name in self.peak else GUEST_MEGABYTES.get(name, max(GUEST_MEGABYTES.values()))
             for name in frameworks
         )
+
+
+def _of_whom(algorithm: str) -> tuple[str, str]:
+    """Return the algorithm's name and its framework's, of a configuration's display name."""
+    name = algorithm.rpartition("-")[0]
+    return name, name.partition(".")[0] if "." in name else "Own"
+
+
+def _in_common(dataset: str, algorithm: str, name: str, framework: str) -> tuple[tuple[str, ...], ...]:
+    """Return what items may have in common, the most alike first."""
+    return (dataset, algorithm), (dataset, name), (name,), (dataset, framework), (framework,)
 
 
 def estimates_from(reader: Reader) -> Estimates:

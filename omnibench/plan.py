@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from omnibench.errors import KeyValueError, PlanError, nearest
 from omnibench.keys import canonical, sha256
 from omnibench.own import OwnAlgorithm
+from omnibench.runners.machine import device_class
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
 
 
@@ -119,6 +120,17 @@ class Configuration:
     def uses_gpu(self) -> bool:
         """Whether it computes on a GPU when it may."""
         return self.own.gpu if self.own else bool(algorithm_info(self.runner, self.algorithm).get("gpu"))
+
+    def device(self, choice: str) -> str:
+        """Return the device class that it runs on: the CPU unless it can use a GPU.
+
+        Args:
+            choice: ``auto``, ``cpu`` or ``cuda``.
+
+        Raises:
+            OmnibenchError: A GPU is wanted, and there is none.
+        """
+        return device_class(choice) if self.uses_gpu else "cpu"
 
     @property
     def offers_history(self) -> bool:

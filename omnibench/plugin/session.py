@@ -19,7 +19,7 @@ from omnibench.outcome import CACHED, Outcome
 from omnibench.plugin.begin import look_at_records
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import ENVIRONMENTS, READONLY, TMP_DIR, checkpoint_dir, policy
-from omnibench.runners.machine import DEVICES, available_cores, device_class
+from omnibench.runners.machine import DEVICES, available_cores
 from omnibench.runners.pool import Environments
 from omnibench.runs import new_run_id, throwaway
 from omnibench.stopping import StoppedError, Stopping
@@ -83,7 +83,7 @@ class BenchSession:
             raise OmnibenchError(
                 f"pytest_omnibench_device returned {chosen!r} for {configuration}; return cpu or cuda."
             )
-        return device_class(chosen or self.policy.device) if configuration.uses_gpu else "cpu"
+        return configuration.device(chosen or self.policy.device)
 
     @property
     def looks_only(self) -> bool:

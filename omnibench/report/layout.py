@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from omnibench.evaluation import Result
 
-FOLDS, MEAN = "folds", "mean"
+FOLDS = "folds"
 
 _DECIMALS = 4
 GAP = 3
