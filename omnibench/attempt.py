@@ -16,6 +16,7 @@ from omnibench import judging, phases
 from omnibench.errors import GuestError, OmnibenchError, PhaseError, StoreError
 from omnibench.experiment import Experiment
 from omnibench.keys import digest
+from omnibench.opening import item_labels, labels
 from omnibench.phases import Asking
 from omnibench.policy import Policy
 from omnibench.prepared import PreparedDatasets
@@ -23,7 +24,6 @@ from omnibench.runners.gateway import Guest
 from omnibench.runners.guest.base import Meter
 from omnibench.runners.pool import GuestPool
 from omnibench.runners.registry import RunnerInfo
-from omnibench.runs import item_labels, labels
 from omnibench.stopping import Stopping
 from omnibench.store import CheckpointStore
 from omnibench.store.artifacts import Artifact

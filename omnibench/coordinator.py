@@ -16,6 +16,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, OmnibenchError, PhaseError, StoreError
 from omnibench.evaluation import Evaluator, Result
 from omnibench.experiment import Experiment, experiments
+from omnibench.opening import opening_records
 from omnibench.outcome import CACHED, SKIPPED, ItemsFailedError, Outcome
 from omnibench.plan import ExperimentPlan
 from omnibench.policy import Policy
@@ -23,7 +24,7 @@ from omnibench.prepared import PreparedDatasets
 from omnibench.runners.gateway import GUEST_MARK
 from omnibench.runners.machine import available_cores, dealt_gpu
 from omnibench.runners.pool import Environments, GuestPool
-from omnibench.runs import new_run_id, opening_records, require, throwaway
+from omnibench.runs import new_run_id, require, throwaway
 from omnibench.seed import get_random_state
 from omnibench.stopping import Stopping
 from omnibench.store import CheckpointStore

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Result:
     """The metrics of one item, as records keep and tables show them; plain data throughout.
 
@@ -36,7 +36,7 @@ class Result:
     algorithm: str
     configuration: str
     fold: int | None
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
     fit_key: str = field(default="", repr=False)
 
     def __getitem__(self, label: str) -> float:
@@ -49,7 +49,7 @@ class Result:
         return self.metrics[label]
 
     @classmethod
-    def of(cls, experiment: Experiment, metrics: dict[str, float]) -> Result:
+    def of(cls, experiment: Experiment, metrics: Mapping[str, float]) -> Result:
         """Return the result of an experiment."""
         return cls(
             experiment.dataset_name,

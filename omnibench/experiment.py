@@ -18,9 +18,11 @@ DEFAULT_LIST_LENGTH = 20
 """Recommendations per user, unless a metric needs more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # not frozen, which would take half of the time to make one
 class Experiment:
-    """One dataset x configuration x fold. There may be 100,000 of them, so what several share is kept by what they share.
+    """One dataset x configuration x fold, which nobody changes.
+
+    There may be 100,000 of them, so what several share is kept by what they share.
 
     Attributes:
         dataset: A dataset with a split.
@@ -52,8 +54,8 @@ class Experiment:
         keyed = self.configuration.keyed(self.version, self.seed, self.device, self.salt)
         # The canonical text of `identity`, put together from texts that are made once.
         text = f'["fit/1",{{"configuration":{keyed.text},"data":"{self.dataset.key}","fold":{self.fold}}}]'
-        object.__setattr__(self, "configuration_key", keyed.key)
-        object.__setattr__(self, "fit_key", sha256(text))
+        self.configuration_key = keyed.key
+        self.fit_key = sha256(text)
 
     @property
     def identity(self) -> list[Any]:
@@ -172,7 +174,7 @@ def experiments(
 
 def _with_clear_names(found: list[Experiment]) -> list[Experiment]:
     """Show more digits of the keys when the first eight are shared by two things of one name."""
-    kinds = {(one.dataset.key, one.configuration_key): one for one in found}
+    kinds = {(one.dataset.key, one.configuration_key): one for one in found if one.fold == 0}
     digits = DISPLAY_DIGITS
     while len({(one.dataset_name.casefold(), one.algorithm_name.casefold()) for one in kinds.values()}) < len(kinds):
         digits += 4

@@ -26,6 +26,11 @@ DISPLAY_DIGITS = 8
 
 _TAG = "$"
 
+_AS_THEY_ARE = frozenset({type(None), bool, int})
+
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+"""``json.dumps`` would make an encoder for every value."""
+
 
 def canonical(value: Any) -> str:
     """Return the canonical JSON text of a value.
@@ -62,8 +67,7 @@ def display(name: str, key: str, digits: int = DISPLAY_DIGITS) -> str:
 
 def _text(value: Any, place: str) -> str:
     try:
-        plain = _plain(value, place)
-        return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return _ENCODE(_plain(value, place))
     except RecursionError:
         raise KeyValueError(f"{place} contains itself, or is nested too deeply to be part of a key.") from None
     except ValueError as error:  # Python's limit on the digits of an int
@@ -72,10 +76,10 @@ def _text(value: Any, place: str) -> str:
 
 def _plain(value: Any, place: str) -> Any:  # noqa: C901, PLR0912 - one branch per kind of value is the table itself
     """Return JSON data for a value; everything that JSON has no type for becomes ``{"$": tag, ...}``."""
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, enum.Enum):
         return _plain(value.value, place)
-    if value is None or isinstance(value, bool):
-        return value
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):

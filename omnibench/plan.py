@@ -102,7 +102,10 @@ class Configuration:
         wanted = (version, seed, device, salt)
         made = self._keyed.get(wanted)
         if made is None:
-            text = canonical(self.identity(*wanted))
+            # The canonical text of `identity`, put together: its names stand in order, and most of it is that of others.
+            code = self.own.code if self.own else None
+            around = _around(self.algorithm, self.runner.name, self.runner.adapter_version, code, *wanted)
+            text = canonical(self.parameters).join(around)
             made = self._keyed[wanted] = Keyed(text, sha256(text))
         return made
 
@@ -139,9 +142,24 @@ class Configuration:
             return self.own.folds_in
         return bool(algorithm_info(self.runner, self.algorithm).get("history", False))
 
-    def __str__(self) -> str:
+    @functools.cached_property
+    def _text(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
         return f"{self.name}({given})"
+
+    def __str__(self) -> str:
+        return self._text
+
+
+@functools.lru_cache(maxsize=256, typed=True)
+def _around(
+    algorithm: str, runner: str, adapter: int, code: str | None, version: str, seed: int, device: str, salt: str
+) -> tuple[str, str]:
+    """Return the canonical text of a configuration before and after its parameters."""
+    before = canonical({"adapter": adapter, "algorithm": algorithm, "code": code, "device": device})
+    salted = {"salt": salt} if salt else {}
+    after = canonical({"runner": runner, **salted, "seed": seed, "version": version})
+    return f'["configuration/1",{before[:-1]},"parameters":', f",{after[1:]}]"
 
 
 class ExperimentPlan:
@@ -232,7 +250,12 @@ class ExperimentPlan:
 def _points(parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     choices = [value.values if isinstance(value, Grid) else (value,) for value in parameters.values()]
     for point in itertools.product(*choices):
-        yield copy.deepcopy(dict(zip(parameters, point, strict=True)))
+        yield {name: _own(value) for name, value in zip(parameters, point, strict=True)}
+
+
+def _own(value: Any) -> Any:
+    """Return a copy of what could be changed."""
+    return value if type(value) in (int, float, str, bool) else copy.deepcopy(value)
 
 
 def _copied(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -277,8 +300,9 @@ def _check_parameters(
                 f"{name} has no hyperparameter {parameter!r}{nearest(parameter, known)}; "
                 f"it has {', '.join(known) or 'none'}."
             )
+        if not isinstance(value, Grid):  # which has looked at its values itself
+            _canonical(value, f"{name}: {parameter}")
         for one in value.values if isinstance(value, Grid) else (value,):
-            _canonical(one, f"{name}: {parameter}")
             _refuse_objects(one, f"{name}: {parameter}")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from omnibench.experiment import Experiment, eval_key
 from omnibench.metrics.base import Metric
@@ -19,8 +19,10 @@ Columns = Sequence[tuple[Metric, str]]
 DONE, FAILED, INTERRUPTED, PENDING = "done", "failed", "interrupted", "pending"
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class State(NamedTuple):
     """What is known of an item.
 
     Attributes:
@@ -33,8 +35,8 @@ class State:
     """
 
     status: str
-    metrics: dict[str, float] = field(default_factory=dict)
-    error: dict[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = _NOTHING
+    error: Mapping[str, str] = _NOTHING
     deaths: int = 0
     known: bool = False
 
@@ -78,45 +80,68 @@ def look_up_all(reader: Reader, wanted: Sequence[Wanted]) -> list[State]:
         wanted: The items.
     """
     tests = {key.removeprefix("data/"): record["test"] for key, record in reader.records("data/")}
-    positions: dict[str, list[int]] = {}
+    positions: dict[str, tuple[int, ...]] = {}
     for position, (experiment, _, _) in enumerate(wanted):
-        positions.setdefault(experiment.fit_key, []).append(position)
-    states: dict[int, State] = {}
+        positions[experiment.fit_key] = (*positions.get(experiment.fit_key, ()), position)
+    expected: dict[Any, _Expected | None] = {}
+    states: list[State | None] = [None] * len(wanted)
     for key, text in reader.sound_texts("item/"):
         for position in positions.get(key.removeprefix("item/"), ()):
-            values = _told_by_item(text, tests, *wanted[position])
+            experiment, columns, list_length = wanted[position]
+            # What is expected of one item is expected of thousands.
+            kind = (id(experiment.dataset), experiment.fold, id(experiment.candidates), id(columns), list_length)
+            if kind not in expected:
+                expected[kind] = _expected(tests, experiment, columns, list_length)
+            values = _told_by_item(text, expected[kind])
             if values is not None:
                 states[position] = State(DONE, metrics=values, known=True)
-    return [states.get(position) or look_up(reader.get, *one) for position, one in enumerate(wanted)]
+    return [state or look_up(reader.get, *one) for state, one in zip(states, wanted, strict=True)]
 
 
-def _told_by_item(
-    text: str, tests: Mapping[str, Sequence[str]], experiment: Experiment, columns: Columns, list_length: int
-) -> dict[str, float] | None:
+class _Expected(NamedTuple):
+    """What the record of an item has to say, for its metrics to be those that are wanted today.
+
+    Attributes:
+        made_of: The part of its text that tells what the metrics were made of.
+        identities: The canonical identity of each metric, by qualified label.
+    """
+
+    made_of: str
+    identities: dict[str, str]
+
+
+def _expected(
+    tests: Mapping[str, Sequence[str]], experiment: Experiment, columns: Columns, list_length: int
+) -> _Expected | None:
+    """Return what is expected of the record of an item, or None while its dataset is unknown."""
+    test = tests.get(experiment.dataset.key)
+    if test is None:
+        return None
+    made_of = f'"predicted": {json.dumps(experiment.predicted(list_length))}, "test": "{test[experiment.fold]}"'
+    named = {experiment.qualified(metric, label): metric.canonical_identity(label) for metric, label in columns}
+    return _Expected(made_of, named)
+
+
+def _told_by_item(text: str, expected: _Expected | None) -> dict[str, float] | None:
     """Return the wanted metrics when an item's own record has all of them, of what they would be made of today.
 
     Only the metrics are read: the rest of the record takes longer than everything else about an item that is done.
     What looks like them inside of a hyperparameter is none of the wanted metrics, or comes before them.
     """
-    test = tests.get(experiment.dataset.key)
-    if test is None:
+    begin = text.rfind(_DONE)
+    if begin < 0 or expected is None or text.find(expected.made_of, begin) < 0:
         return None
-    made_of = f'"predicted": {json.dumps(experiment.predicted(list_length))}, "test": "{test[experiment.fold]}"'
-    begin = text.rfind(_METRICS)
-    if begin < 0 or made_of not in text or '"status": "done"' not in text:
-        return None
-    metrics, _ = _DECODER.raw_decode(text, begin + len(_METRICS) - 1)
+    metrics, _ = _DECODER.raw_decode(text, begin + len(_DONE) - 1)
     values = {}
-    for metric, label in columns:
-        name = experiment.qualified(metric, label)
+    for name, identity in expected.identities.items():
         one = metrics.get(name)
-        if one is None or one.get("metric") != metric.canonical_identity(label):
+        if one is None or one.get("metric") != identity:
             return None
         values[name] = one["value"]
     return values
 
 
-_METRICS = '"metrics": {'
+_DONE = '"status": "done", "metrics": {'
 _DECODER = json.JSONDecoder()
 
 

@@ -1,10 +1,12 @@
 """What preprocessing and splitting cost: ``python benchmarks/data/splits.py [--interactions 20000000]``.
 
 Seeded power-law interactions go through MakeImplicit(3), CorePruning(5) and UserCrossValidation(5) as omnibench, polars,
-numba and loops of pandas over users do it (see ``formulations.py``). Each runs in a process of its own, in turns; the
-least time of all rounds counts, because a busy machine only ever adds; the CPU seconds, of all threads together, tell
-what a machine with others on it would have given. The peak of memory is that of the first run, less
-what the process had before it read the interactions, as a multiple of the interactions' own bytes (which it includes).
+numba and loops of pandas over users do it (see ``formulations.py``). Each runs in a process of its own, several times, in
+turns; the least time counts, because a busy machine only ever adds. (In a virtual machine the first runs of a process take
+up to twice as long, whoever's they are: memory that the host has taken back has to be given again.) The CPU seconds, of
+all threads together, tell what a machine with others on it would have given. The peak of memory is that of the first
+run, less what the process had before it read the interactions, as a multiple of the interactions' own bytes (which it
+includes).
 The loops of pandas run over one of 200 users only, and their time is extrapolated.
 """
 
@@ -93,7 +95,7 @@ def main() -> None:
     parser.add_argument("--interactions", type=int, default=20_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--repeats", type=int, default=2, help="runs per process and round")
+    parser.add_argument("--repeats", type=int, default=6, help="runs per process and round")
     parser.add_argument("--only", nargs="*", default=list(FORMULATIONS), choices=list(FORMULATIONS))
     parser.add_argument("--generate", metavar="DIRECTORY", help=argparse.SUPPRESS)
     parser.add_argument("--measure", nargs=2, metavar=("NAME", "DIRECTORY"), help=argparse.SUPPRESS)

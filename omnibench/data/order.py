@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -268,6 +267,8 @@ def _for_all_users(first: Rows, work: Callable[[_Block], None]) -> None:
         for users in blocks:
             do(users)
         return
+    from concurrent.futures import ThreadPoolExecutor  # which small data, and a run without any, does not need
+
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         for _ in pool.map(do, blocks):
             pass

@@ -10,7 +10,6 @@ import pytest
 
 from omnibench.errors import OmnibenchError, StoreError, nearest
 from omnibench.plugin import garbage
-from omnibench.plugin.foresee import show_plan
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import SORT
 from omnibench.runs import require
@@ -31,6 +30,7 @@ def begin(session: BenchSession, items: Sequence[pytest.Item]) -> None:
             has the metric to sort by.
     """
     session.items = [item for item in items if isinstance(item, ExperimentItem)]
+    session.pending = session.items
     _check_sort(session)
     try:
         _check_resume(session)
@@ -42,9 +42,12 @@ def begin(session: BenchSession, items: Sequence[pytest.Item]) -> None:
     session.begun = True
     for item, state in zip(session.items, states, strict=True):
         item.state = state
+    session.pending = [item for item in session.items if not item.is_done]
     if session.config.option.verbose >= 0:
         session.notify(f"{count(states)}{reset} ({session.directory})")
     if session.config.getoption("omnirec_plan"):
+        from omnibench.plugin.foresee import show_plan
+
         show_plan(session, _snapshot(session))
     elif session.pending and not session.readonly:
         _note_run(session, states)
@@ -68,7 +71,9 @@ def look_at_records(session: BenchSession, items: Sequence[ExperimentItem]) -> l
     Raises:
         StoreError: They cannot be read.
     """
-    wanted = [(item.experiment, item.evaluator.columns, item.evaluator.list_length) for item in items]
+    evaluators = {id(item.parent): item.parent.evaluator for item in items}
+    metrics = {parent: (evaluator.columns, evaluator.list_length) for parent, evaluator in evaluators.items()}
+    wanted = [(item.experiment, *metrics[id(item.parent)]) for item in items]
     damaged: list[str] = []
     with garbage.none():
         states = _read(session, lambda reader: look_up_all(reader, wanted), damaged.append)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
+from omnibench.evaluation import Result
+from omnibench.outcome import CACHED, Outcome
 from omnibench.plugin.items import BenchItem, ExperimentItem
 from omnibench.plugin.summary import Summary
 
@@ -65,7 +67,7 @@ def report_together(session: BenchSession, items: Sequence[pytest.Item]) -> list
             if function not in plain:
                 plain[function] = not _has_conditions(item) and (function.is_trivial or _is_unheard(config))
             failed = failed_before and item.nodeid in failed_before
-            if plain[function] and not failed and _body_passes(session, item, warned):
+            if plain[function] and not failed and _body_passes(item, warned):
                 together.append(item)
             else:
                 rest.append(item)
@@ -75,13 +77,13 @@ def report_together(session: BenchSession, items: Sequence[pytest.Item]) -> list
     return rest
 
 
-def _body_passes(session: BenchSession, item: BenchItem, warned: list[warnings.WarningMessage]) -> bool:
+def _body_passes(item: BenchItem, warned: list[warnings.WarningMessage]) -> bool:
     """Whether a body does nothing that anybody should see; else it runs again where pytest can show what happened."""
     if not item.has_body:
         return True
     warned.clear()
     try:
-        item.check(session.cached(item).result)
+        item.check(Result.of(item.experiment, dict(item.metrics)))  # which it may change
     except KeyboardInterrupt:
         raise
     except BaseException:  # pytest's own outcomes, and SystemExit, are the failure of an item
@@ -152,13 +154,13 @@ def _home(plugin: Any) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__module__)).partition(".")[0]
 
 
-def report_alone(session: BenchSession, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+def report_alone(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     """Report one item that is done without running it; False when it must take the ordinary way."""
     if not isinstance(item, BenchItem) or not item.is_done or item.has_body or _has_conditions(item):
         return False
     if _own_way(item.config):
         return False
-    item.tell(session.cached(item))
+    item.tell(Outcome(CACHED, item.recorded))
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     item.ihook.pytest_runtest_logreport(report=_report(item, "call", omnibench=item.told))
     item.ihook.pytest_runtest_logreport(report=_report(item, "teardown"))  # when JUnit files take properties

@@ -210,12 +210,11 @@ def begin(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Report an item that is done, and has nothing to check, without the ceremony of running it."""
-    found = existing_session(item.config)
-    if found is None:
+    if existing_session(item.config) is None:
         return None
     from omnibench.plugin.cached import report_alone
 
-    return True if report_alone(found, item, nextitem) else None
+    return True if report_alone(item, nextitem) else None
 
 
 @pytest.hookimpl(wrapper=True)

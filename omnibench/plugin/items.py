@@ -7,13 +7,14 @@ gets items of a few fields; one that uses fixtures, is parametrized or stands in
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from omnibench.errors import OmnibenchError, PhaseError
+from omnibench.evaluation import Result
 from omnibench.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -51,6 +52,17 @@ class ExperimentItem(pytest.Item):
     def is_done(self) -> bool:
         """Whether the one look at the records found nothing left to compute."""
         return self.state is not None and self.state.status == "done"
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """What is recorded of an item that is done."""
+        assert self.state is not None, "it was found done"
+        return self.state.metrics
+
+    @property
+    def recorded(self) -> Result:
+        """The result of an item that is done."""
+        return Result.of(self.experiment, self.metrics)
 
     @property
     def has_body(self) -> bool:
@@ -118,6 +130,8 @@ class ExperimentItem(pytest.Item):
 
 class BenchItem(ExperimentItem):
     """An item of a function that takes its result, or nothing."""
+
+    __hash__ = object.__hash__  # pytest's own asks for the node id, many times of each item
 
     def __init__(self, *, experiment: Experiment, **options: Any) -> None:
         super().__init__(**options)

@@ -1,33 +1,47 @@
 """Which worker of a distributed run gets which item: the longest first.
 
 xdist's own schedulers give every worker several items up front, because a worker runs an item only when it knows the
-next one: with long items that puts the two longest onto one worker. Here the look-ahead is the shortest item left.
+next one: with long items that puts the two longest onto one worker. Here what waits behind an item that runs is what
+the whole plan, made anew each time, has for this worker; and the shortest item left where it has nothing more.
 """
 
 from __future__ import annotations
 
+import heapq
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 
+_HELD = 2
+"""Items that a worker holds: one to run, one to know of."""
+
 
 class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are seen as untyped
-    """Gives each worker the longest item that is left, and parks the shortest one behind it.
+    """Gives the longest item that is left to whoever is expected to be free first (LPT, Graham 1969).
 
     Args:
         config: pytest's configuration.
         log: xdist's log.
         expected: From an item's node id to the seconds that it is expected to take.
+        clock: Tells the time in seconds.
     """
 
-    def __init__(self, config: Any, log: Producer, expected: Callable[[str], float]) -> None:
+    def __init__(
+        self,
+        config: Any,
+        log: Producer,
+        expected: Callable[[str], float],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(config, log)
         self.collection: list[str] | None
         self._expected = expected
+        self._clock = clock
         self._seconds: list[float] = []
-        self._parked: set[int] = set()
+        self._since: dict[Any, float] = {}
 
     def schedule(self) -> None:
         """Begin when every worker has collected, or give a worker that came later something to do."""
@@ -44,17 +58,21 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         self._seconds = [self._expected(nodeid) for nodeid in collection]
         self.pending[:] = longest_first(self._seconds)
         for node in self.nodes:
-            self._give(node, longest=True)
+            self._give(node)
         # What is left may not be enough for all: it waits behind the shortest.
         for node in reversed(self.nodes):
             self.check_schedule(node)
 
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+        """Note that a worker goes on to its next item."""
+        self._since[node] = self._clock()
+        super().mark_test_complete(node, item_index, duration)
+
     def check_schedule(self, node: Any, duration: float = 0) -> None:
         """Give a worker work when it has run out of it; when there is none, let all workers end."""
         if not node.shutting_down:
-            held = self.node2pending[node]
-            while self.pending and len(held) < 2:  # noqa: PLR2004 - one to run, one to know of
-                self._give(node, longest=not held or held[-1] in self._parked)
+            while self.pending and len(self.node2pending[node]) < _HELD:
+                self._give(node)
         if not self.pending:
             for each in self.nodes:
                 if not each.shutting_down:
@@ -66,20 +84,39 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         if not left:
             return None
         assert self.collection is not None, "it was given out"
-        self._parked.difference_update(left)
         self.pending[:] = sorted([*self.pending, *left[1:]], key=lambda index: -self._seconds[index])
         for each in self.nodes:
             self.check_schedule(each)
         return self.collection[left[0]]
 
-    def _give(self, node: Any, *, longest: bool) -> None:
+    def _give(self, node: Any) -> None:
         if not self.pending:
             return
-        index = self.pending.pop(0 if longest else -1)
-        if not longest:
-            self._parked.add(index)
-        self.node2pending[node].append(index)
+        index = self.pending.pop(self._place(node))
+        held = self.node2pending[node]
+        if not held:
+            self._since[node] = self._clock()
+        held.append(index)
         node.send_runtest_some([index])
+
+    def _place(self, node: Any) -> int:
+        """Return which of the pending items a worker gets: its first in the plan for all of them."""
+        free = [(self._left(each), number, each) for number, each in enumerate(self.nodes)]
+        heapq.heapify(free)
+        for place, index in enumerate(self.pending):
+            left, number, first = free[0]
+            if first is node:
+                return place
+            heapq.heapreplace(free, (left + self._seconds[index], number, first))
+        return len(self.pending) - 1
+
+    def _left(self, node: Any) -> float:
+        """Return the seconds until a worker is expected to have done what it holds."""
+        held: list[int] = self.node2pending[node]
+        if not held:
+            return 0.0
+        running = self._seconds[held[0]] - (self._clock() - self._since[node])
+        return max(0.0, running) + sum(self._seconds[index] for index in held[1:])
 
 
 def longest_first(seconds: Sequence[float]) -> list[int]:

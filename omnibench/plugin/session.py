@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +43,7 @@ class BenchSession:
         run_id: The run that this process takes part in.
         stopping: Whether the run was asked to stop; entered by whoever drives items.
         items: The benchmark items of this run, in the process that oversees it.
+        pending: Those that were not found done.
         begun: Whether they were looked at.
         say: Writes a line to the terminal from any thread, while something is displayed there.
     """
@@ -71,6 +72,7 @@ class BenchSession:
         self.begun = False
         self.say: Callable[[str], None] | None = None
         self.items: list[ExperimentItem] = []
+        self.pending: list[ExperimentItem] = []
 
     def device_of(self, configuration: Configuration) -> str:
         """Return the device class of a configuration: what a plugin says, else what the options say.
@@ -78,7 +80,8 @@ class BenchSession:
         Raises:
             OmnibenchError: A GPU is wanted, and there is none; or a plugin says something else.
         """
-        chosen = self.config.hook.pytest_omnibench_device(config=self.config, configuration=configuration)
+        hook = self.config.hook.pytest_omnibench_device
+        chosen = hook(config=self.config, configuration=configuration) if hook.get_hookimpls() else None
         if chosen not in (None, *DEVICES[1:]):
             raise OmnibenchError(
                 f"pytest_omnibench_device returned {chosen!r} for {configuration}; return cpu or cuda."
@@ -141,11 +144,6 @@ class BenchSession:
             else:
                 print(f"omnibench: {line}", file=sys.stderr, flush=True)  # noqa: T201 - a worker has no terminal
 
-    @property
-    def pending(self) -> list[ExperimentItem]:
-        """The items that are not done."""
-        return [item for item in self.items if not item.is_done]
-
     def build_environments(self) -> None:
         """Begin to build the environments that pending items need; an item whose environment fails says so itself."""
         if self.looks_only:
@@ -167,16 +165,10 @@ class BenchSession:
             except OmnibenchError as error:
                 self.notify(str(error))
 
-    @staticmethod
-    def cached(item: ExperimentItem) -> Outcome:
-        """Return the outcome of an item that is done."""
-        assert item.state is not None, "it was found done"
-        return Outcome(CACHED, Result.of(item.experiment, dict(item.state.metrics)))
-
     def run(self, item: ExperimentItem) -> Outcome:
         """Bring an item to Done, or return what was found at the start."""
         if item.is_done:
-            return self.cached(item)
+            return Outcome(CACHED, item.recorded)
         if self.readonly:
             return self._unavailable(item)
         wanted = item.evaluator
@@ -201,7 +193,18 @@ class BenchSession:
             return
         with suppress(StoreError, OSError):
             if read(self.directory / "store", lambda reader: reader.version) >= SEALED_SINCE:
-                self.coordinator.store.records.commit(records)
+                self._commit(records)
+
+    def _commit(self, records: dict[str, Record]) -> None:
+        if self._coordinator is not None:
+            self._coordinator.store.records.commit(records)
+            return
+        from omnibench.store import CheckpointStore
+
+        # A coordinator would bring the exports up to date, of which nothing has changed.
+        store = CheckpointStore(self.directory, allow_network_fs=self.policy.allow_network_fs, notify=self.notify)
+        with closing(store):
+            store.records.commit(records)
 
     def note_death(self, nodeid: str, message: str) -> None:
         """Record that the worker which computed an item died."""

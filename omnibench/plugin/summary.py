@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from omnibench.plugin.options import RESUME, SORT, TABLE, checkpoint_dir
 
 if TYPE_CHECKING:
     from omnibench.evaluation import Result
-    from omnibench.plugin.items import BenchItem, ExperimentItem
+    from omnibench.plugin.items import BenchItem
     from omnibench.report.layout import NotWorse
 
 _MOST = 100
@@ -62,7 +63,7 @@ class Summary:
         self._done += items
         if self.config.hook.pytest_omnibench_item_finished.get_hookimpls():
             for item in items:
-                self._say_finished(item.nodeid, "cached", _cached_result(item), {}, item.experiment.fit_key)
+                self._say_finished(item.nodeid, "cached", item.recorded, {}, item.experiment.fit_key)
 
     def _say_untold(self, report: Any) -> None:
         """Say of an item that ended before it could tell anything, e.g. in a fixture or with its worker."""
@@ -87,8 +88,15 @@ class Summary:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print a table per dataset, and where the numbers are."""
+        if self._told or self._done:
+            from omnibench.plugin import garbage
+
+            with garbage.none():
+                self._print(terminalreporter)
+
+    def _print(self, terminalreporter: Any) -> None:
         detail = TABLE.value(self.config)
-        if detail == "none" or not (self._told or self._done):
+        if detail == "none":
             return
         results = self._results()
         if not results:
@@ -116,7 +124,8 @@ class Summary:
 
     def _lower_is_better(self) -> set[str]:
         told = {label for one in self._told.values() for label in one["lower_is_better"]}
-        return told.union(*({*item.evaluator.lower_is_better} for item in self._done))
+        evaluators = {id(item.parent): item.evaluator for item in self._done}
+        return told.union(*(evaluator.lower_is_better for evaluator in evaluators.values()))
 
     def _not_worse(self, reporter: Any, lower: set[str], results: list[Result]) -> NotWorse:
         """Test which configurations are not significantly worse than the best; without a store there are no users."""
@@ -142,32 +151,36 @@ class Summary:
 
         def merge(result: Result) -> None:
             identity = (result.dataset, result.algorithm, result.fold)
-            merged.setdefault(identity, result).metrics.update(result.metrics)
+            first = merged.setdefault(identity, result)
+            if first is not result:
+                merged[identity] = _with(first, result.metrics)
 
         session = existing_session(self.config)
         together = {id(item) for item in self._done}
         for item in session.items if session else ():
             if id(item) in together:
-                merge(_cached_result(item))
+                merge(item.recorded)
             elif (told := self._told.get(item.nodeid)) and told["metrics"]:
                 merge(_result(told))
+        found = list(merged.values())
         if self.config.hook.pytest_omnibench_columns.get_hookimpls():
-            for result in merged.values():
-                self._add_columns(result)
-        return list(merged.values())
+            return [_with(result, self._columns(result)) for result in found]
+        return found
 
-    def _add_columns(self, result: Result) -> None:
-        """Add what plugins want to be shown; what is wrong with it must not hide the results, so it is only said."""
+    def _columns(self, result: Result) -> dict[str, float]:
+        """Return what plugins want to be shown; what is wrong with it must not hide the results, so it is only said."""
         try:
             found = self.config.hook.pytest_omnibench_columns(config=self.config, result=result)
         except Exception as error:
             self._wrong_columns.setdefault(f"raised {type(error).__name__}: {error}")
-            return
+            return {}
+        wanted: dict[str, float] = {}
         for columns in found:
             if isinstance(columns, Mapping) and all(isinstance(value, Real) for value in columns.values()):
-                result.metrics.update({str(name): float(value) for name, value in columns.items()})
+                wanted.update({str(name): float(value) for name, value in columns.items()})
             else:
                 self._wrong_columns.setdefault(f"returned {columns!r}; it has to return numbers by column name")
+        return wanted
 
 
 def _result(told: dict[str, Any]) -> Result:
@@ -177,11 +190,8 @@ def _result(told: dict[str, Any]) -> Result:
     return Result(**{name: told[name] for name in names}, metrics=dict(told["metrics"]))
 
 
-def _cached_result(item: ExperimentItem) -> Result:
-    from omnibench.evaluation import Result
-
-    assert item.state is not None, "it was found done"
-    return Result.of(item.experiment, dict(item.state.metrics))
+def _with(result: Result, metrics: Mapping[str, float]) -> Result:
+    return replace(result, metrics={**result.metrics, **metrics})
 
 
 def _configurations(results: list[Result]) -> int:

@@ -112,6 +112,7 @@ class Means:
             dict.fromkeys(label for rows in algorithms.values() for row in rows for label in row.metrics)
         )
         self._lower = lower_is_better
+        self._means: dict[str, dict[str, float | None]] = {}
 
     @property
     def folded(self) -> bool:
@@ -122,10 +123,16 @@ class Means:
         """Return the values of a metric over folds, those that there are."""
         return [row.metrics[label] for row in self.algorithms[algorithm] if label in row.metrics]
 
+    def means(self, label: str) -> Mapping[str, float | None]:
+        """Return the mean over folds of each algorithm, None without a value."""
+        if label not in self._means:
+            values = {name: self.values(name, label) for name in self.algorithms}
+            self._means[label] = {name: statistics.fmean(one) if one else None for name, one in values.items()}
+        return self._means[label]
+
     def mean(self, algorithm: str, label: str) -> float | None:
         """Return the mean over folds, or None without a value."""
-        values = self.values(algorithm, label)
-        return statistics.fmean(values) if values else None
+        return self.means(label)[algorithm]
 
     def spread(self, algorithm: str, label: str) -> float | None:
         """Return the sample standard deviation over folds, or None for fewer than two."""
@@ -134,9 +141,7 @@ class Means:
 
     def best(self, label: str) -> set[str]:
         """Return the algorithms with the best mean; several when they print alike, none when there is one only."""
-        means = {
-            name: round(mean, _DECIMALS) for name in self.algorithms if (mean := self.mean(name, label)) is not None
-        }
+        means = {name: round(mean, _DECIMALS) for name, mean in self.means(label).items() if mean is not None}
         if len(means) < 2:  # noqa: PLR2004 - the best of one is no news
             return set()
         top = min(means.values()) if label in self._lower else max(means.values())
@@ -145,7 +150,7 @@ class Means:
     def ranked(self, label: str) -> list[str]:
         """Return the algorithms, the best mean first, those without one last."""
         sign = 1 if label in self._lower else -1
-        means = {name: self.mean(name, label) for name in self.algorithms}
+        means = self.means(label)
         return sorted(means, key=lambda name: (means[name] is None, sign * (means[name] or 0.0)))
 
 

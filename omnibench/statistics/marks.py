@@ -60,13 +60,8 @@ def not_worse(
     wanted = {column: rows for column, rows in columns.items() if len(rows) > 1}
 
     def take(reader: Reader) -> tuple[dict[Column, list[str] | None], dict[Column, _Tested], dict[str, Record]]:
-        items = {
-            f"item/{result.fit_key}": reader.get(f"item/{result.fit_key}")
-            for rows in wanted.values()
-            for some in rows.values()
-            for result in some
-        }
-        sound = {key: item for key, item in items.items() if item is not None}
+        keys = {f"item/{result.fit_key}" for rows in wanted.values() for some in rows.values() for result in some}
+        sound = {key: item for key in keys if (item := reader.get(key)) is not None}
         found: dict[Column, list[str] | None] = {}
         tested: dict[Column, _Tested] = {}
         for column, rows in wanted.items():

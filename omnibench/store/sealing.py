@@ -10,7 +10,8 @@ Record = dict[str, Any]
 
 CHECK = "check"
 _DIGITS = 16
-_TAIL = len(f'"{CHECK}": "') + _DIGITS + len('"}')
+_BEGIN = f'"{CHECK}": "'
+_TAIL = len(_BEGIN) + _DIGITS + len('"}')
 
 
 class DamagedRecordError(ValueError):
@@ -32,8 +33,9 @@ def checked(key: str, text: Any) -> str:
     """
     if not isinstance(text, str) or not is_sealed(text):
         raise DamagedRecordError("it has no checksum")
-    body = text[:-_TAIL].removesuffix(", ") + "}"
-    if text[-_DIGITS - 2 : -2] != _checksum(key, body):
+    end = len(text) - _TAIL
+    body = text[: end - 2 if text.endswith(", ", 0, end) else end] + "}"
+    if not text.endswith(_checksum(key, body) + '"}'):
         raise DamagedRecordError("it differs from its checksum")
     return body
 
@@ -69,7 +71,7 @@ def unsealed(key: str, text: Any) -> Record:
 
 def is_sealed(text: str) -> bool:
     """Whether a text ends as sealed records do; those of store format 1 do not."""
-    return text.endswith('"}') and text[-_TAIL:].startswith(f'"{CHECK}": "')
+    return text.endswith('"}') and text.startswith(_BEGIN, -_TAIL)
 
 
 def _checksum(key: str, body: str) -> str:

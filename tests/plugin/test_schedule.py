@@ -48,14 +48,20 @@ class Simulation:
     """A distributed run in virtual time, driven as xdist's session drives its scheduler.
 
     Args:
-        seconds: How long each item takes; the scheduler expects just that.
+        seconds: How long each item takes; the scheduler expects just that, unless told.
         workers: How many workers there are.
         crashing: Items that kill their worker at their end.
         kind: The scheduler.
+        expected: How long the scheduler expects each to take, if it is wrong.
     """
 
     def __init__(
-        self, seconds: list[float], workers: int, crashing: frozenset[int] = frozenset(), kind: Any = LongestFirst
+        self,
+        seconds: list[float],
+        workers: int,
+        crashing: frozenset[int] = frozenset(),
+        kind: Any = LongestFirst,
+        expected: list[float] | None = None,
     ) -> None:
         self.seconds, self.crashing = seconds, crashing
         self.ids = [f"item-{number}" for number in range(len(seconds))]
@@ -63,8 +69,8 @@ class Simulation:
             getvalue=lambda name: {"tx": ["popen"] * workers}[name],
             getoption=lambda name: {"maxschedchunk": None}[name],
         )
-        expected = dict(zip(self.ids, seconds, strict=True))
-        more = (expected.__getitem__,) if kind is LongestFirst else ()
+        told = dict(zip(self.ids, expected or seconds, strict=True))
+        more = (told.__getitem__, lambda: self.clock) if kind is LongestFirst else ()
         self.scheduler = kind(config, Producer("test", enabled=False), *more)
         self.clock = 0.0
         self.begun: list[int] = []
@@ -139,12 +145,21 @@ def test_the_makespan_has_a_bound(seconds: list[float], workers: int) -> None:
 
 @pytest.mark.parametrize("order", range(5))
 def test_mixed_items_take_hardly_longer_than_the_ideal(order: int) -> None:
-    """Twenty items of 6 s down to 0.15 s, on 4 workers, in any order: within a tenth of the ideal, unlike xdist's own."""
+    """Twenty items of 6 s down to 0.15 s, on 4 workers, in any order: within 5 % of the ideal, unlike xdist's own."""
     seconds = [6.0 * (0.15 / 6.0) ** (number / 19) for number in range(20)]
     random.Random(order).shuffle(seconds)
     ours, theirs = Simulation(seconds, 4), Simulation(seconds, 4, kind=LoadScheduling)
-    assert ours.run() <= 1.10 * ours.ideal()
+    assert ours.run() <= 1.05 * ours.ideal()
     assert theirs.run() > 1.10 * theirs.ideal()
+
+
+@pytest.mark.parametrize("order", range(20))
+def test_durations_that_are_not_what_was_expected(order: int) -> None:
+    """Items that take up to twice as long as expected, or half: the plan is made anew as they end."""
+    chance = random.Random(order)
+    seconds = [chance.lognormvariate(1, 1) for _ in range(40)]
+    run = Simulation(seconds, 4, expected=[one * 2 ** chance.uniform(-1, 1) for one in seconds])
+    assert run.run() <= 1.25 * run.ideal()
 
 
 @given(durations, st.integers(1, 5), st.data())
@@ -160,9 +175,9 @@ def test_a_crashed_worker_costs_its_item_only(seconds: list[float], workers: int
 def test_what_a_crashed_worker_had_waiting_keeps_its_place() -> None:
     """A long item that waited behind a crash is not taken for a short one: the next worker gets it as the longest."""
     seconds = [9.0, 8.0, 7.0, 3.0, 2.0, 1.0, 0.5, 0.25]
-    run = Simulation(seconds, 2, frozenset({7}))  # the shortest is parked first, and runs between two long ones
+    run = Simulation(seconds, 2, frozenset({1}))
     run.run()
-    assert run.crashed == ["item-7"]
+    assert run.crashed == ["item-1"]
     assert run.begun.index(2) < run.begun.index(3), "the 7 s that waited behind the crash came before what is shorter"
 
 
