@@ -34,7 +34,7 @@ def standard_errors(per_user: Values) -> Values:
 
 
 def bootstrap_intervals(per_user: Values) -> Values:
-    """Return the percentile interval of each metric's mean, shape (metrics, 2); NaN where no user counts.
+    """Return the percentile interval of each metric's mean, shape (metrics, 2); NaN where fewer than two users count.
 
     Users are drawn with replacement, 1000 times, the same ones for all metrics and every time that there are as many of
     them: Efron & Tibshirani, "An introduction to the bootstrap", 1993, chapter 13. The level is 95 %.
@@ -49,7 +49,7 @@ def bootstrap_intervals(per_user: Values) -> Values:
     # Differences from the first value keep the sums small, so that single precision loses nothing that is shown.
     centre = np.array([row[known][0] if known.any() else 0.0 for row, known in zip(per_user, counted, strict=True)])
     values = np.where(counted, per_user - centre[:, None], 0.0).astype(np.float32).T
-    undefined = ~counted.any(axis=1, keepdims=True)
+    undefined = counted.sum(axis=1, keepdims=True) < 2  # noqa: PLR2004 - one user alone does not vary
     presence = (counted | undefined).astype(np.float32).T
     means = []
     for counts in _replicates(per_user.shape[1]):

@@ -53,6 +53,13 @@ def test_users_who_do_not_count_are_not_drawn() -> None:
     assert np.isnan(nobody).all()
 
 
+def test_one_user_tells_nothing_about_others() -> None:
+    """An interval of no width would look like certainty."""
+    one, two = bootstrap_intervals(np.array([[0.3, np.nan, np.nan], [0.3, 0.5, np.nan]]))
+    assert np.isnan(one).all()
+    assert two.tolist() == pytest.approx([0.3, 0.5])
+
+
 def test_a_value_that_never_varies_has_an_interval_of_no_width() -> None:
     """Not one of rounding errors."""
     assert bootstrap_intervals(np.full((1, 50), 0.1)).tolist() == [[0.1, 0.1]]
