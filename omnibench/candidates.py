@@ -71,7 +71,7 @@ class SampledNegatives(Candidates):
     def __init__(self, negatives: int = 100, seed: int = 42) -> None:
         given: list[tuple[str, Any, int]] = [("negatives", negatives, 1), ("seed", seed, 0)]
         for name, value, least in given:
-            if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value < 2**63:
+            if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) < 2**63:
                 raise EvaluationError(f"SampledNegatives: {name} is {value!r}; give an integer of at least {least}.")
         self.negatives, self.seed = int(negatives), int(seed)
         warnings.warn(

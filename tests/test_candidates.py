@@ -117,7 +117,8 @@ def test_a_policy_is_part_of_the_key_by_content() -> None:
     """The default adds what it always has."""
     assert UNSEEN.identity == Evaluator(NDCG(10)).candidates.identity == "unseen"
     assert sampled(10, 1).identity != sampled(10, 2).identity != sampled(11, 2).identity
-    assert repr(sampled(np.int64(10), np.int64(1))) == repr(sampled(10, 1))
+    of_numpy: Any = np.int64(10)
+    assert repr(sampled(of_numpy, of_numpy)) == repr(sampled(10, 10))
     one, same, other = GivenCandidates({1: [2, 3]}), GivenCandidates({1: {3, 2}}), GivenCandidates({1: [2, "3"]})
     assert one.identity == same.identity != other.identity
 
