@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
@@ -70,4 +72,18 @@ def test_blocks_of_replicates_are_as_good_as_all_at_once(monkeypatch: pytest.Mon
     per_user = np.random.default_rng(2).beta(1, 3, (2, 500))
     whole = bootstrap_intervals(per_user)
     monkeypatch.setattr(spread, "_AT_A_TIME", 20_000)
+    monkeypatch.setattr(spread, "_REMEMBERED", 0)
     assert np.allclose(bootstrap_intervals(per_user), whole, rtol=0, atol=1e-6)
+
+
+def test_replicates_take_no_more_memory_than_the_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eval has to stay below twice what it reads, and the values per user are most of one already."""
+    monkeypatch.setattr(spread, "REPLICATES", 60)
+    per_user = np.random.default_rng(3).random((24, 50_000))
+    tracemalloc.start()
+    try:
+        standard_errors(per_user)
+        bootstrap_intervals(per_user)
+        assert tracemalloc.get_traced_memory()[1] < 1.3 * per_user.nbytes
+    finally:
+        tracemalloc.stop()
