@@ -100,9 +100,13 @@ class Case:
             save_columns(directory / "fold_0" / f"{name}.npy", columns, rows)
         manifest = {"users": len(self.lists), "items": ITEMS, "feedback": "implicit", "columns": list(columns)}
         (directory / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-        rows = np.zeros(len(self.lists), dtype=recommendation_dtype(LENGTH))
-        rows["user"], rows["item"], rows["score"] = self.users, self.lists, 1.0 / np.arange(1, LENGTH + 1)
-        np.save(directory / "predictions.npy", rows)
+        predictions: Any = np.zeros(len(self.lists), dtype=recommendation_dtype(LENGTH))
+        predictions["user"], predictions["item"], predictions["score"] = (
+            self.users,
+            self.lists,
+            1.0 / np.arange(1, LENGTH + 1),
+        )
+        np.save(directory / "predictions.npy", predictions)
         return directory / "predictions.npy"
 
 
