@@ -109,6 +109,11 @@ class Summary:
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup))
+        for label in self._ambiguous():
+            terminalreporter.write_line(
+                f"{label} is not one metric: benchmarks of a dataset measure it in different ways, and of each result the "
+                "last is shown. Give one of them another name."
+            )
         for wrong in self._wrong_columns:
             terminalreporter.write_line(f"A column is missing: pytest_omnibench_columns {wrong}.")
         if RESUME.value(self.config) != "never":
@@ -155,6 +160,21 @@ class Summary:
             for result in merged.values():
                 self._add_columns(result)
         return list(merged.values())
+
+    def _ambiguous(self) -> list[str]:
+        """Return the columns under which several benchmarks of a dataset have different metrics."""
+        from omnibench.plugin.hooks import existing_session
+
+        session = existing_session(self.config)
+        asked = {
+            (item.experiment.dataset.key, id(item.evaluator)): item.evaluator
+            for item in (session.items if session else ())
+        }
+        meant: dict[tuple[str, str], set[str]] = {}
+        for (dataset, _), evaluator in asked.items():
+            for name, (metric, label) in zip(evaluator.labels, evaluator.columns, strict=True):
+                meant.setdefault((dataset, name), set()).add(metric.canonical_identity(label))
+        return list(dict.fromkeys(name for (_, name), identities in meant.items() if len(identities) > 1))
 
     def _add_columns(self, result: Result) -> None:
         """Add what plugins want to be shown; what is wrong with it must not hide the results, so it is only said."""
