@@ -6,6 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,9 @@ class Candidates:
             directory: Where files for the guest may be written.
             user_ids: The user's own user ids, by code.
             item_ids: The user's own item ids, by code.
+
+        Raises:
+            EvaluationError: The policy and the dataset have nothing in common.
         """
         return {"policy": "unseen"}
 
@@ -67,9 +71,9 @@ class SampledNegatives(Candidates):
     def __init__(self, negatives: int = 100, seed: int = 42) -> None:
         given: list[tuple[str, Any, int]] = [("negatives", negatives, 1), ("seed", seed, 0)]
         for name, value, least in given:
-            if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
+            if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) < 2**63:
                 raise EvaluationError(f"SampledNegatives: {name} is {value!r}; give an integer of at least {least}.")
-        self.negatives, self.seed = negatives, seed
+        self.negatives, self.seed = int(negatives), int(seed)
         warnings.warn(
             "metrics over sampled negatives are inconsistent: they may order algorithms otherwise than over all items "
             "(Krichene & Rendle, KDD 2020). Leave the candidates out to rank all unseen items.",
@@ -100,7 +104,7 @@ class GivenCandidates(Candidates):
             recommendations. The content is part of the key; its order is not.
 
     Raises:
-        EvaluationError: It is neither, is empty, or an id has no stable form.
+        EvaluationError: It is neither, is empty, or an id has no stable form; later, that the dataset has no such ids.
     """
 
     def __init__(self, items: Mapping[Any, Iterable[Any]] | pd.DataFrame) -> None:
@@ -141,6 +145,13 @@ class GivenCandidates(Candidates):
             for item in self._items.get(user, ())
             if item in item_code
         ]
+        if not pairs:
+            user, several = next(iter(self._items.items()))
+            raise EvaluationError(
+                f"none of the given candidates is an item for a user of the dataset: they are like {next(iter(several))!r} "
+                f"for {user!r}, but its items are like {item_ids[0]!r} and its users like {user_ids[0]!r}. "
+                "Give the ids as the dataset has them."
+            )
         path = directory / "candidates.npy"
         save_array(path, np.array(sorted(pairs), dtype=np.int32).reshape(-1, 2))
         return {"policy": "given", "file": str(path)}

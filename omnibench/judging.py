@@ -90,7 +90,8 @@ def evaluate(dataset: Path, fold_number: int, predictions: Path, wanted: Wanted)
     ordered = {label: found.values[label] for _, label in wanted}
     means = [number for number, (metric, label) in enumerate(wanted) if metric.is_mean and np.isfinite(ordered[label])]
     labels = [wanted[number][1] for number in means]
-    errors, intervals = standard_errors(found.per_user[means]), bootstrap_intervals(found.per_user[means])
+    per_user = found.per_user if len(means) == len(wanted) else found.per_user[means]
+    errors, intervals = standard_errors(per_user), bootstrap_intervals(per_user)
     return Evaluation(
         ordered,
         found.users,

@@ -52,15 +52,16 @@ def datasets() -> list[RecSysDataSet]:
     ]
 
 
-def measure(place: Path) -> Path:
-    """Run the experiments and return the store's directory."""
+def measure(place: Path, *evaluators: Evaluator) -> Path:
+    """Run the experiments and return the store's directory; NDCG@10, HR@3 and HR@10 are measured by default."""
     (place / "measured_algorithm.py").write_text(ALGORITHM)
     sys.path.insert(0, str(place))
     try:
         plan = ExperimentPlan("measured")
         plan.add_algorithm(importlib.import_module("measured_algorithm").Rotated, {"by": Grid([0, 1, 9])})
         with Coordinator(place / "checkpoints", notify=lambda _: None) as coordinator:
-            coordinator.run(datasets(), plan, Evaluator(NDCG(10), HR([3, 10])))
+            for evaluator in evaluators or [Evaluator(NDCG(10), HR([3, 10]))]:
+                coordinator.run(datasets(), plan, evaluator)
     finally:
         sys.path.remove(str(place))
         sys.modules.pop("measured_algorithm", None)

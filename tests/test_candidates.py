@@ -92,6 +92,13 @@ def test_given_candidates_are_what_is_given(fold: Fold, tmp_path: Path) -> None:
             assert np.flatnonzero(sets.of(user)).tolist() == [user, user + 1]
 
 
+def test_candidates_of_another_dataset_are_refused(fold: Fold, tmp_path: Path) -> None:
+    """Texts where the dataset has numbers would leave every list empty, and every metric 0."""
+    for strangers in ({"1": [1]}, {1: ["1"]}):
+        with pytest.raises(EvaluationError, match=r"none of the given candidates .*'1'.* its items are like 0"):
+            sets_of(fold, GivenCandidates(strangers), tmp_path)
+
+
 def test_lists_hold_candidates_only_and_the_host_checks_it(fold: Fold, tmp_path: Path) -> None:
     """Masking still holds; lists made with other candidates break the contract."""
     scores = np.random.default_rng(1).random((len(fold.users), fold.n_items), dtype=np.float32)
@@ -110,6 +117,8 @@ def test_a_policy_is_part_of_the_key_by_content() -> None:
     """The default adds what it always has."""
     assert UNSEEN.identity == Evaluator(NDCG(10)).candidates.identity == "unseen"
     assert sampled(10, 1).identity != sampled(10, 2).identity != sampled(11, 2).identity
+    of_numpy: Any = np.int64(10)
+    assert repr(sampled(of_numpy, of_numpy)) == repr(sampled(10, 10))
     one, same, other = GivenCandidates({1: [2, 3]}), GivenCandidates({1: {3, 2}}), GivenCandidates({1: [2, "3"]})
     assert one.identity == same.identity != other.identity
 

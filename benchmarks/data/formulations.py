@@ -2,7 +2,7 @@
 
 Each formulation is a pair of functions: one brings the columns into the form that it works on, which is not timed; the
 other returns the number of interactions that are left and visits the training and test rows of every fold. What is not
-installed is left out (``pip install polars numba``, or the dependency group ``bench``).
+installed is left out (the dependency group ``speed-data`` has it all).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What preprocessing and splitting cost: ``python benchmarks/data/splits.py [--interactions 20000000]``.
+"""What preprocessing and splitting cost: ``tox run -e speed-data [-- --interactions 20000000]``.
 
 Seeded power-law interactions go through MakeImplicit(3), CorePruning(5) and UserCrossValidation(5) as omnibench, polars,
 numba and loops of pandas over users do it (see ``formulations.py``). Each runs in a process of its own, several times, in

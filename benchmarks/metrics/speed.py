@@ -1,18 +1,23 @@
-"""Every ranking metric at 5, 10 and 20, beside the packages that compute them: ``python benchmarks/metrics/speed.py``.
+"""Every ranking metric at 5, 10 and 20, beside the packages that compute them: ``tox run -e speed-metrics``.
 
-50,000 users with 20 recommendations each are judged by 1,000,000 test interactions. All packages get the same lists, in
-the form that each reads without converting; what each says is compared with ours. Packages that are not installed are
-left out: the dependency group ``bench`` of pyproject.toml has them. Told are CPU seconds (user and system, all threads),
-the least of several runs, and the most memory that ours allocates.
+50,000 users with 20 recommendations each are judged by 1,000,000 test interactions (``-- --users 5000`` for fewer). All
+packages get the same lists, in the form that each reads without converting; what each says is compared with ours.
+Packages that are not installed are left out: ``python benchmarks/metrics/speed.py`` runs with what there is. Told are CPU
+seconds (user and system, all threads), the least of several runs, and the most memory that ours allocates: of the metrics
+from what is in memory, and of all of Eval, from the prepared files to values per user, standard errors and intervals.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
+import json
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,12 +44,16 @@ from omnibench import (
     ShannonEntropy,
     UserCoverage,
 )
+from omnibench.judging import evaluate
 from omnibench.metrics.hits import Truth, mark_hits
 from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.spread import bootstrap_intervals, standard_errors
 from omnibench.metrics.training import Training
+from omnibench.runners.guest.data import recommendation_dtype, save_columns
 
-USERS, LENGTH, TEST, ITEMS = 50_000, 20, 1_000_000, 10_000
+LENGTH, ITEMS = 20, 10_000
+TESTED = 20
+"""Test interactions per user."""
 KS = (5, 10, 20)
 METRICS = [metric(KS) for metric in (NDCG, Recall, Precision, HR, MRR, MAP, F1, RPrecision)]
 BEYOND = [
@@ -66,33 +75,57 @@ class Case:
     lists: Ints
 
     @property
+    def users(self) -> Ints:
+        """Codes of the users, who all have a list."""
+        return np.arange(len(self.lists), dtype=np.int32)
+
+    @property
     def size(self) -> int:
         """Bytes of the lists and the test pairs."""
-        return self.user.nbytes + self.item.nbytes + self.lists.nbytes + 4 * USERS
+        return self.user.nbytes + self.item.nbytes + self.lists.nbytes + self.users.nbytes
 
     @property
     def listed(self) -> pd.DataFrame:
         """The lists as a frame: user, item, rank, score."""
-        rank = np.tile(np.arange(1, LENGTH + 1), USERS)
-        users = np.repeat(np.arange(USERS), LENGTH)
+        rank = np.tile(np.arange(1, LENGTH + 1), len(self.lists))
+        users = np.repeat(np.arange(len(self.lists)), LENGTH)
         return pd.DataFrame({"user": users, "item": self.lists.ravel(), "rank": rank, "score": 1.0 / rank})
 
+    def write(self, directory: Path) -> Path:
+        """Write a prepared dataset (whose training part is one row) and the predictions; return the predictions."""
+        columns = {"user": np.append(self.user, np.int32(0)), "item": np.append(self.item, np.int32(0))}
+        (directory / "fold_0").mkdir()
+        test = np.arange(len(self.user))
+        for name, rows in {"train": test[-1:] + 1, "validation": test[:0], "test": test}.items():
+            save_columns(directory / "fold_0" / f"{name}.npy", columns, rows)
+        manifest = {"users": len(self.lists), "items": ITEMS, "feedback": "implicit", "columns": list(columns)}
+        (directory / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        predictions: Any = np.zeros(len(self.lists), dtype=recommendation_dtype(LENGTH))
+        predictions["user"], predictions["item"], predictions["score"] = (
+            self.users,
+            self.lists,
+            1.0 / np.arange(1, LENGTH + 1),
+        )
+        np.save(directory / "predictions.npy", predictions)
+        return directory / "predictions.npy"
 
-def make_case(seed: int = 1) -> Case:
+
+def make_case(users: int, seed: int = 1) -> Case:
     """Draw items by a power law; about one recommendation in six is relevant."""
+    n_test = users * TESTED
     rng = np.random.default_rng(seed)
     share = 1.0 / np.arange(1, ITEMS + 1) ** 0.8
-    drawn = rng.choice(ITEMS, size=(USERS, 3 * LENGTH), p=share / share.sum())
-    lists = np.empty((USERS, LENGTH), dtype=np.int32)
+    drawn = rng.choice(ITEMS, size=(users, 3 * LENGTH), p=share / share.sum())
+    lists = np.empty((users, LENGTH), dtype=np.int32)
     for row, items in enumerate(drawn):
         found = items[np.sort(np.unique(items, return_index=True)[1])][:LENGTH]
         rest = np.setdiff1d(np.arange(3 * LENGTH), found)[: LENGTH - len(found)]
         lists[row] = np.concatenate([found, rest])
     hit = np.argwhere(rng.random(lists.shape) < 1 / 6)
     code = hit[:, 0] * ITEMS + lists[hit[:, 0], hit[:, 1]]
-    others = rng.integers(0, USERS, 2 * TEST) * ITEMS + rng.choice(ITEMS, 2 * TEST, p=share / share.sum())
-    others = np.setdiff1d(others, np.repeat(np.arange(USERS), LENGTH) * ITEMS + lists.ravel())
-    code = np.concatenate([np.unique(code), rng.permutation(others)])[:TEST]
+    others = rng.integers(0, users, 2 * n_test) * ITEMS + rng.choice(ITEMS, 2 * n_test, p=share / share.sum())
+    others = np.setdiff1d(others, np.repeat(np.arange(users), LENGTH) * ITEMS + lists.ravel())
+    code = np.concatenate([np.unique(code), rng.permutation(others)])[:n_test]
     code = code[np.lexsort((rng.random(len(code)), code // ITEMS))]
     return Case((code // ITEMS).astype(np.int32), (code % ITEMS).astype(np.int32), lists)
 
@@ -110,8 +143,8 @@ def ours(case: Case, metrics: Sequence[RankingMetric] = METRICS, train: Case | N
     if train is not None:
         none = np.zeros(0, dtype=np.int32)
         pairs, empty = (train.user, train.item), (none, none)
-        training = Training(lambda: (pairs, [pairs, empty]), USERS, ITEMS, lambda: range(ITEMS))
-    hits = mark_hits(truth, np.arange(USERS, dtype=np.int32), case.lists, training)
+        training = Training(lambda: (pairs, [pairs, empty]), len(case.lists), ITEMS, lambda: range(ITEMS))
+    hits = mark_hits(truth, case.users, case.lists, training)
     columns = [(metric, k) for metric in metrics for k in KS]
     per_user = np.full((len(columns), len(truth.users)), np.nan)
     for place, block in hits.blocks():
@@ -194,26 +227,38 @@ def least(run: Callable[[], Any], times: int) -> float:
     return best
 
 
+def peak(run: Callable[[], Any]) -> int:
+    """Return the most bytes that are allocated at once; files that are mapped are none of them."""
+    tracemalloc.start()
+    run()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
 def main() -> None:
     """Measure and print."""
-    case = make_case()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--users", type=int, default=50_000)
+    users = parser.parse_args().users
+    case = make_case(users)
     mine = {label: value for label, (value, _) in ours(case).items()}
     took = least(lambda: ours(case), 15)
-    tracemalloc.start()
-    ours(case)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    with tempfile.TemporaryDirectory() as directory:
+        predictions = case.write(Path(directory))
+        wanted = [(metric, label) for metric in METRICS for label in metric.labels]
+        memory = [peak(lambda: ours(case)), peak(lambda: evaluate(Path(directory), 0, predictions, wanted))]
+    times = " and ".join(f"{most / case.size:.2f}" for most in memory)
     codes = np.concatenate([case.user, case.item, case.lists.ravel()])
     reading = least(codes.sum, 9)
-    print(f"{USERS} users x {LENGTH}, {len(case.user)} test pairs, {len(mine)} columns; least CPU seconds")
-    print(
-        f"  omnibench    {took:8.4f}   {peak / case.size:.2f} times the input's {case.size / 1e6:.1f} MB allocated at most"
-    )
+    print(f"{users} users x {LENGTH}, {len(case.user)} test pairs, {len(mine)} columns; least CPU seconds")
+    print(f"  omnibench    {took:8.4f}")
+    print(f"  allocated at most, by the metrics and by all of Eval: {times} times the input's {case.size / 1e6:.1f} MB")
     print(f"  reading the input once {reading:.4f} (1/{took / reading:.0f}); NDCG@20 is {mine['NDCG@20']:.4f}")
     per_user = np.array([row for _, row in ours(case).values()])
     spread = least(lambda: (standard_errors(per_user), bootstrap_intervals(per_user)), 2)
     print(f"  standard errors and 1000 bootstrap replicates of all columns: {spread:.3f} more")
-    train = make_case(2)
+    train = make_case(users, 2)
     beyond = least(lambda: ours(case, BEYOND, train), 3)
     diversity = least(lambda: ours(case, [IntraListDiversity(TAGS, KS)], train), 3)
     print(f"  AUC and what is beyond accuracy: {beyond:.3f}, the diversity of 18 tags: {diversity:.3f}")

@@ -32,7 +32,7 @@ def compare(given: argparse.Namespace) -> int:
     """Say whether two configurations differ by more than chance, or all of them from the best of their dataset."""
     if len(given.configurations) not in (0, 2):
         raise StatisticsError(
-            f"{given.configurations[0]!r} alone cannot be compared; name two configurations, or none for all of them."
+            f"{', '.join(map(repr, given.configurations))}: two configurations can be compared, or all; name two or none."
         )
     check_alpha(given.alpha)
     known = measured(given.store)

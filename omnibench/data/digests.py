@@ -60,7 +60,7 @@ def _column_digest(column: Any, name: str) -> list[str]:
         values[values == 0] = 0.0
         values[np.isnan(values)] = np.nan
         return ["float", _sha(values)]
-    elif pd.api.types.is_datetime64_any_dtype(series):
+    elif series.dtype.kind == "M":  # also of Arrow, whichever pandas asks
         moments = pd.to_datetime(series, utc=True).to_numpy(dtype="datetime64[ns]")
         return ["datetime", _sha(moments.astype("<i8"))]
     entries: list[Any] = series.tolist()

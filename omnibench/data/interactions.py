@@ -6,6 +6,7 @@ import itertools
 import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Number
 from typing import TYPE_CHECKING, Any, cast
 
 from omnibench.data.order import canonical_order, counts, lookup, repeats
@@ -172,7 +173,7 @@ def _factorize(column: Any, name: str, where: str) -> tuple[npt.NDArray[np.int32
         )
     try:
         codes, unique = cast("tuple[npt.NDArray[np.int64], Any]", pd.factorize(series))
-    except TypeError as error:
+    except (TypeError, NotImplementedError) as error:  # the latter is Arrow's word for it
         raise DataError(f"{where}: column {name!r} holds ids that are not hashable ({error}).") from error
     if isinstance(unique, np.ndarray) and unique.dtype.kind in "iu":  # millions of ids at once
         return codes.astype(np.int32), unique.tolist()
@@ -183,14 +184,23 @@ def _numbers(column: Any, name: str, where: str, largest: float) -> npt.NDArray[
     import pandas as pd
 
     series = pd.Series(column)
-    values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    # Of a column of dates, pandas would return how many of its units there are.
+    found = pd.to_numeric(series if pd.api.types.is_numeric_dtype(series) else series.astype(object), errors="coerce")
+    imaginary = found.dtype.kind == "c"
+    values = np.full(len(found), np.nan) if imaginary else found.to_numpy(dtype=np.float64, na_value=np.nan)
     bad = np.flatnonzero(~(np.abs(values) <= largest))
     if len(bad):
         raise DataError(
             f"{where}: column {name!r} has {len(bad)} values that are no finite number, or too large a one "
-            f"(the first is {series.iloc[int(bad[0])]!r} in row {bad[0]})."
+            f"(the first is {_shown(series, bad)})."
         )
     return values
+
+
+def _shown(series: Any, rows: npt.NDArray[np.int64]) -> str:
+    """Return the first of some values, and its row, for errors."""
+    first = int(rows[0])
+    return f"{series.iloc[first : first + 1].tolist()[0]!r} in row {first}"
 
 
 def _seconds(column: Any, where: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any] | None]:
@@ -202,7 +212,7 @@ def _seconds(column: Any, where: str) -> tuple[npt.NDArray[np.int64], npt.NDArra
         series = series.astype(series.cat.categories.dtype)
     if isinstance(series.dtype, pd.PeriodDtype):
         series = pd.Series(series.dt.to_timestamp())
-    if not pd.api.types.is_numeric_dtype(series):
+    if not (pd.api.types.is_numeric_dtype(series) or _are_numbers(series, where)):
         # Texts are ISO 8601: pandas would guess a format from the first of them.
         form = "ISO8601" if pd.api.types.is_string_dtype(series) else None
         moments = pd.to_datetime(series, errors="coerce", utc=True, format=form)
@@ -210,7 +220,7 @@ def _seconds(column: Any, where: str) -> tuple[npt.NDArray[np.int64], npt.NDArra
         if len(bad):
             raise DataError(
                 f"{where}: column 'timestamp' has {len(bad)} values that are neither a number nor an ISO 8601 date "
-                f"(the first is {series.iloc[int(bad[0])]!r} in row {bad[0]})."
+                f"(the first is {_shown(series, bad)})."
             )
         finer = moments.dt.tz_localize(None).to_numpy()
         return finer.astype("datetime64[s]").astype(np.int64), finer
@@ -219,3 +229,23 @@ def _seconds(column: Any, where: str) -> tuple[npt.NDArray[np.int64], npt.NDArra
         return series.to_numpy(dtype=np.int64), None  # a float would round the nanoseconds that some people count in
     values = _numbers(series, "timestamp", where, 2.0**62)
     return np.floor(values).astype(np.int64), values
+
+
+def _are_numbers(series: Any, where: str) -> bool:
+    """Whether the objects of a column are numbers, such as decimals.
+
+    Raises:
+        DataError: Some are, and others are dates: pandas would take the numbers for nanoseconds.
+    """
+    if series.dtype != object:
+        return False
+    numbers = np.fromiter((isinstance(one, Number) for one in series), dtype=bool, count=len(series))
+    if numbers.all():
+        return True
+    mixed = np.flatnonzero(numbers & series.notna().to_numpy())
+    if len(mixed) == 0:
+        return False
+    raise DataError(
+        f"{where}: column 'timestamp' has {len(mixed)} numbers among dates (the first is {_shown(series, mixed)}). "
+        "Give all as numbers, or all as dates."
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from omnibench.data.interactions import Interactions
 from omnibench.data.moments import Date, in_unit_of, moment, told
 from omnibench.data.order import counts, lookup
-from omnibench.data.step import Preprocessing, is_int, is_number, random_keys
+from omnibench.data.step import Preprocessing, is_int, is_number, plain, random_keys
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class MakeImplicit(Preprocessing):
     def needs(self) -> tuple[str, ...]:
         return ("rating",)
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if not is_number(self.threshold):
             raise DataError(
                 f"MakeImplicit: the threshold is {self.threshold!r} of type {type(self.threshold).__name__}; "
@@ -90,7 +90,7 @@ class RatingFilter(Preprocessing):
     def needs(self) -> tuple[str, ...]:
         return ("rating",)
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         for name, bound in (("lower", self.lower), ("upper", self.upper)):
             if bound is not None and not (is_number(bound) and math.isfinite(bound)):
                 raise DataError(f"RatingFilter: {name} is {bound!r}; give a rating, or None for no bound.")
@@ -135,7 +135,7 @@ class TimeFilter(Preprocessing):
     def needs(self) -> tuple[str, ...]:
         return ("timestamp",)
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         for name in ("start", "end"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, moment(getattr(self, name), f"TimeFilter: {name}"))
@@ -186,6 +186,7 @@ class CorePruning(Preprocessing):
         item_core: int | None = None,
         one_pass: bool = False,
     ) -> None:
+        core, user_core, item_core = plain(core), plain(user_core), plain(item_core)
         for name, given in (("core", core), ("user_core", user_core), ("item_core", item_core)):
             if given is not None and (not is_int(given) or given < 1):
                 raise DataError(f"CorePruning: {name} is {given!r}; give an int of at least 1.")
@@ -258,7 +259,7 @@ class Subsample(Preprocessing):
     sample_size: int | float
     of: str = "interactions"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         size = self.sample_size
         if not is_number(size):
             raise DataError(f"Subsample: sample_size is {size!r}; give an int (a number) or a float (a fraction).")

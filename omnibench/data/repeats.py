@@ -38,7 +38,7 @@ class Deduplicate(Preprocessing):
 
     keep: str = "last"
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if self.keep not in _KEPT:
             raise DataError(f"Deduplicate: keep is {self.keep!r}; give one of {', '.join(map(repr, _KEPT))}.")
 

@@ -114,10 +114,18 @@ def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
         name: What to call the dataset; a label, not part of its key.
 
     Raises:
-        DataError: A column is missing, or the frame is empty.
+        DataError: It is no pandas frame, a column is missing, or there is no row.
     """
-    if not hasattr(df, "columns"):
-        raise DataError(f"from_frame got {type(df).__name__}, not a pandas DataFrame.")
+    import pandas as pd
+
+    given: Any = df
+    if not isinstance(given, pd.DataFrame):
+        hint = "; give its .to_pandas()" if hasattr(given, "to_pandas") else ""
+        raise DataError(f"from_frame got {type(df).__name__}, not a pandas DataFrame{hint}.")
+    if df.columns.nlevels > 1:
+        raise DataError(
+            f"{name} has columns of {df.columns.nlevels} levels, {list(df.columns)}; give them one name each."
+        )
     header = [str(column) for column in df.columns]
     known = [column for column in COLUMNS if column in df.columns]
     _require_columns({column: column for column in known}, header, name)
@@ -179,7 +187,7 @@ def _header(path: Path, kind: str) -> list[str]:
 def _check_given(given: Mapping[str, str], header: list[str], where: str) -> None:
     for column, target in given.items():
         if column not in header:
-            raise DataError(f"{where} has no column {column!r}{nearest(column, header)}; it has {header}.")
+            raise DataError(f"{where} has no column {column!r}{nearest(column, header) or '.'} It has {header}.")
         if target not in COLUMNS:
             raise DataError(
                 f"{where}: the column {column!r} is to be {target!r}, which omnibench does not know"
@@ -193,8 +201,8 @@ def _require_columns(renamed: Mapping[str, str], header: list[str], where: str) 
     for column in ("user", "item"):
         if column not in renamed.values():
             raise DataError(
-                f"{where} has no column {column!r}{nearest(column, header)}; it has {header}. "
-                "Interactions need columns user and item, and may have rating and timestamp."
+                f"{where} has no column {column!r}{nearest(column, header) or '.'} It has {header}. "
+                "Interactions need columns user and item, and may have rating and timestamp; rename what is called otherwise."
             )
 
 

@@ -7,12 +7,13 @@ A part with a size above zero gets at least one row per user; what cannot be don
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omnibench.data.interactions import Interactions
-from omnibench.data.order import deal, first_rows, ranks
-from omnibench.data.parts import Folds, Parts, Split, parts_of
+from omnibench.data.order import Words, deal, first_rows, ranks
+from omnibench.data.parts import Folds, Mask, Parts, Split, parts_of
 from omnibench.data.shares import (
     Counts,
     check_fold_sizes,
@@ -50,7 +51,7 @@ class UserHoldout(Split):
     validation_size: int | float = 0.1
     test_size: int | float = 0.2
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         check_sizes(self, self.validation_size, self.test_size)
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
@@ -78,7 +79,7 @@ class RandomHoldout(Split):
     validation_size: int | float = 0.1
     test_size: int | float = 0.2
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         check_sizes(self, self.validation_size, self.test_size)
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
@@ -90,7 +91,43 @@ class RandomHoldout(Split):
 
 
 @dataclass(frozen=True)
-class UserCrossValidation(Split):
+class _CrossValidation(Split):
+    """Cut interactions into folds; each is the test part once, and validation is drawn from what it leaves."""
+
+    num_folds: int = 5
+    validation_size: int | float = 0.0
+
+    def check(self) -> None:
+        check_fold_sizes(self, self.num_folds, self.validation_size)
+
+    @property
+    def folds(self) -> int:
+        return self.num_folds
+
+    def _each(self, fold_of_row: npt.NDArray[Any], seed: int, position: int, lowest: Callable[[Words], Mask]) -> Folds:
+        """Return the parts of each fold.
+
+        Args:
+            fold_of_row: The fold that tests each row, shape (n,).
+            seed: The dataset's seed.
+            position: The step's position in the recipe.
+            lowest: Called with a random key for each row, that of a tested row being the highest; returns which rows
+                have the lowest, as many as are validated.
+        """
+
+        def make(fold: int) -> Parts:
+            tested = fold_of_row == fold
+            if self.validation_size == 0:
+                return parts_of(tested)
+            keys = random_keys(len(fold_of_row), seed, position, 2, fold)
+            keys[tested] = np.uint64(_LAST)
+            return parts_of(tested, lowest(keys) & ~tested)
+
+        return Folds(self.num_folds, make)
+
+
+@dataclass(frozen=True)
+class UserCrossValidation(_CrossValidation):
     """Cut every user's interactions into folds; each is the test part once.
 
     Where a user's surplus goes is random, so that the folds are of about equal size overall.
@@ -104,16 +141,6 @@ class UserCrossValidation(Split):
             fraction of all interactions of the user, an int a number.
     """
 
-    num_folds: int = 5
-    validation_size: int | float = 0.0
-
-    def __post_init__(self) -> None:
-        check_fold_sizes(self, self.num_folds, self.validation_size)
-
-    @property
-    def folds(self) -> int:
-        return self.num_folds
-
     def split(self, interactions: Interactions, seed: int, position: int) -> Folds:
         first = first_rows(interactions.user, len(interactions.user_ids))
         refuse_short_users(self, interactions, first, self._needed)
@@ -121,16 +148,7 @@ class UserCrossValidation(Split):
         start = (random_keys(len(counts), seed, position, 1) % np.uint64(self.num_folds)).astype(np.int64)
         fold_of_row = deal(first, random_keys(len(interactions), seed, position), start, self.num_folds)
         validation = share(self.validation_size, counts)
-
-        def make(fold: int) -> Parts:
-            tested = fold_of_row == fold
-            if self.validation_size == 0:
-                return parts_of(tested)
-            keys = random_keys(len(interactions), seed, position, 2, fold)
-            keys[tested] = np.uint64(_LAST)
-            return parts_of(tested, (ranks(first, keys) < np.repeat(validation, counts)) & ~tested)
-
-        return Folds(self.num_folds, make)
+        return self._each(fold_of_row, seed, position, lambda keys: ranks(first, keys) < np.repeat(validation, counts))
 
     def _needed(self, counts: Counts) -> Counts:
         """Return how many interactions every part takes of users with so many; training takes at least one."""
@@ -140,7 +158,7 @@ class UserCrossValidation(Split):
 
 
 @dataclass(frozen=True)
-class RandomCrossValidation(Split):
+class RandomCrossValidation(_CrossValidation):
     """Cut all interactions into folds, whoever's they are; each is the test part once.
 
     Guarantees: every interaction is in the test part of exactly one fold; the sizes of folds differ by at most one; a
@@ -152,16 +170,6 @@ class RandomCrossValidation(Split):
             of all interactions, an int a number.
     """
 
-    num_folds: int = 5
-    validation_size: int | float = 0.0
-
-    def __post_init__(self) -> None:
-        check_fold_sizes(self, self.num_folds, self.validation_size)
-
-    @property
-    def folds(self) -> int:
-        return self.num_folds
-
     def split(self, interactions: Interactions, seed: int, position: int) -> Folds:
         n = len(interactions)
         validation = int(share(self.validation_size, np.array([n]))[0])
@@ -169,16 +177,7 @@ class RandomCrossValidation(Split):
         fold_of_row = (_order(random_keys(n, seed, position)) % self.num_folds).astype(
             np.min_scalar_type(self.num_folds)
         )
-
-        def make(fold: int) -> Parts:
-            tested = fold_of_row == fold
-            if validation == 0:
-                return parts_of(tested)
-            keys = random_keys(n, seed, position, 2, fold)
-            keys[tested] = np.uint64(_LAST)
-            return parts_of(tested, (_order(keys) < validation) & ~tested)
-
-        return Folds(self.num_folds, make)
+        return self._each(fold_of_row, seed, position, lambda keys: _order(keys) < validation)
 
 
 def _order(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, ClassVar
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from omnibench.data.interactions import Interactions
 
@@ -24,6 +25,11 @@ def random_keys(n: int, *entropy: int) -> npt.NDArray[np.uint64]:
         entropy: Seed, step position, fold: what makes the stream its own.
     """
     return np.random.PCG64(np.random.SeedSequence(entropy)).random_raw(n)
+
+
+def plain(value: Any) -> Any:
+    """Return a number of numpy's as Python's own, and anything else as it is."""
+    return value.item() if isinstance(value, Real) and hasattr(value, "item") else value
 
 
 def is_int(value: object) -> bool:
@@ -47,6 +53,18 @@ class Step:
 
     version: ClassVar[int] = 1
     later: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            object.__setattr__(self, one.name, plain(getattr(self, one.name)))
+        self.check()
+
+    def check(self) -> None:
+        """Refuse arguments that no data could have.
+
+        Raises:
+            DataError: There is such an argument.
+        """
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class StrongGeneralization(Split):
     def folds_in(self) -> bool:
         return True
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         check_sizes(self, self.validation_users, self.test_users, ("validation_users", "test_users"))
         check_sizes(self, 0, self.test_size)
         check_which(self, self.which)

@@ -54,7 +54,7 @@ class TimeBasedHoldout(Split):
     def needs(self) -> tuple[str, ...]:
         return ("timestamp",)
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         for name in ("validation_size", "test_size"):
             size: Any = getattr(self, name)
             if not is_number(size) and not isinstance(size, bool | None):
@@ -123,7 +123,7 @@ class UserTimeBasedHoldout(Split):
     def needs(self) -> tuple[str, ...]:
         return ("timestamp",)
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         check_sizes(self, self.validation_size, self.test_size)
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
@@ -160,7 +160,7 @@ class LeaveNOut(Split):
     def needs(self) -> tuple[str, ...]:
         return ("timestamp",) if self.which == "last" else ()
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         for name, least in (("n", 1), ("validation_size", 0)):
             number = getattr(self, name)
             if not is_int(number) or number < least:

@@ -33,6 +33,20 @@ def plain_label(label: str) -> str:
     return name.partition("[")[0] + at + k
 
 
+def checked_name(name: str) -> str:
+    """Return what somebody wants to call a metric.
+
+    Raises:
+        EvaluationError: A label of it could not be told apart.
+    """
+    if not name or "@" in name or "[" in name:
+        raise EvaluationError(
+            f"a metric cannot be called {name!r}: its columns are called NAME@K, or NAME[CANDIDATES]@K; choose another "
+            "name."
+        )
+    return name
+
+
 class Metric:
     """A metric. Its name, version, parameters and convention are part of an evaluation's key.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from omnibench.data import ids
 from omnibench.errors import EvaluationError, OmnibenchError
 from omnibench.keys import canonical
-from omnibench.metrics.base import Values
+from omnibench.metrics.base import Values, checked_name
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.training import Training
@@ -42,7 +42,8 @@ class IntraListDiversity(RankingMetric):
         name: What to call the column, to have several of them.
 
     Raises:
-        EvaluationError: A k is no positive integer, or the features are neither tags nor vectors of one length.
+        EvaluationError: A k is no positive integer, the name is none, or the features are neither tags nor vectors of one
+            length.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class IntraListDiversity(RankingMetric):
         super().__init__(k)
         if distance not in (None, "jaccard", "cosine"):
             raise EvaluationError(f"{type(self).__name__}: distance is {distance!r}; give 'jaccard' or 'cosine'.")
-        self._name = name or type(self).__name__
+        self._name = checked_name(type(self).__name__ if name is None else name)
         self._ids, matrix, tagged = _matrix(features)
         self.distance = distance or ("jaccard" if tagged else "cosine")
         self._vectors = (matrix != 0).astype(np.float64) if self.distance == "jaccard" else _unit(matrix)

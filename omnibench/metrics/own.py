@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibench.errors import EvaluationError, PlanError
 from omnibench.keys import canonical
-from omnibench.metrics.base import Metric, Values, split_label
+from omnibench.metrics.base import Metric, Values, checked_name, split_label
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.ranking import RankingMetric, lengths_of
 from omnibench.own import code_of
@@ -38,7 +38,8 @@ class HitMetric(RankingMetric):
         **parameters: Passed to the function.
 
     Raises:
-        EvaluationError: Its source cannot be read, a parameter cannot be part of a key, or a k is no positive integer.
+        EvaluationError: Its source cannot be read, it does not take the parameters, one of these cannot be part of a key,
+            or a k is no positive integer.
     """
 
     def __init__(
@@ -53,13 +54,14 @@ class HitMetric(RankingMetric):
         given: Any = function
         if not callable(given) or isinstance(given, type):
             raise EvaluationError(f"{function!r} is no function; give one that takes hits and relevant.")
-        self._name = _named(name or str(getattr(function, "__name__", type(function).__name__)))
+        self._name = checked_name(name or str(getattr(function, "__name__", type(function).__name__)))
         self.k = lengths_of(k, self._name)
         self.function = function
         self.higher_is_better = higher_is_better
         self._given = parameters
         self._code = _code(function, self._name)
         _check_key(parameters, self._name)
+        _check_call(function, self._name, parameters)
 
     @property
     def name(self) -> str:
@@ -103,7 +105,7 @@ class CalculatedMetric(Metric):
     def __init__(self, calculator: Any) -> None:
         self.calculator = calculator
         named = getattr(calculator, "name", None)
-        self._name = _named(named if isinstance(named, str) else type(calculator).__name__)
+        self._name = checked_name(named if isinstance(named, str) else type(calculator).__name__)
         k = getattr(calculator, "k", getattr(calculator, "_k_list", None))
         self.k = () if k is None else lengths_of(k, self._name)
         self.higher_is_better = bool(getattr(calculator, "higher_is_better", True))
@@ -150,14 +152,6 @@ class CalculatedMetric(Metric):
         return found
 
 
-def _named(name: str) -> str:
-    if "@" in name or not name:
-        raise EvaluationError(
-            f"a metric cannot be called {name!r}: its columns are called NAME@K; choose another name."
-        )
-    return name
-
-
 def _code(thing: Any, name: str) -> str:
     try:
         return code_of(thing)
@@ -170,6 +164,15 @@ def _attributes(calculator: Any) -> dict[str, Any]:
     kept = vars(calculator) if hasattr(calculator, "__dict__") else {}
     wanted = [one for one in inspect.signature(type(calculator)).parameters if one not in ("args", "kwargs", "k")]
     return {one: kept[one] for one in wanted} if all(one in kept for one in wanted) else dict(kept)
+
+
+def _check_call(function: HitFunction, name: str, parameters: Mapping[str, Any]) -> None:
+    try:
+        inspect.signature(function).bind(None, None, **parameters)
+    except TypeError as error:
+        raise EvaluationError(
+            f"{name} cannot be called with hits, relevant and {sorted(parameters)}: {error}."
+        ) from error
 
 
 def _check_key(parameters: Mapping[str, Any], name: str) -> None:

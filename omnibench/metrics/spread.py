@@ -13,8 +13,10 @@ from omnibench.metrics.base import Values
 REPLICATES = 1000
 LEVEL = 0.95
 _SEED = 20101
-_AT_A_TIME = 1 << 21
-"""Numbers of a block of replicates; a number of users for which all replicates fit is remembered."""
+_AT_A_TIME = 1 << 20
+"""Numbers of a block of replicates."""
+_REMEMBERED = 1 << 21
+"""Numbers of all replicates up to which they are remembered, for the next item with as many users."""
 
 Counts = npt.NDArray[np.float32]
 
@@ -25,16 +27,16 @@ def standard_errors(per_user: Values) -> Values:
     Args:
         per_user: One row per metric, NaN for users who do not count; shape (metrics, n).
     """
-    counted = ~np.isnan(per_user)
-    number = counted.sum(axis=1)
-    enough = np.maximum(number, 2)
-    mean = np.where(counted, per_user, 0.0).sum(axis=1) / np.maximum(number, 1)
-    squares = np.square(np.where(counted, per_user - mean[:, None], 0.0)).sum(axis=1)
-    return np.where(number > 1, np.sqrt(squares / (enough - 1) / enough), np.nan)
+    found = np.full(len(per_user), np.nan)
+    for place, row in enumerate(per_user):  # one at a time: all at once would take several times their memory
+        known = row[~np.isnan(row)]
+        if len(known) > 1:
+            found[place] = known.std(ddof=1) / np.sqrt(len(known))
+    return found
 
 
 def bootstrap_intervals(per_user: Values) -> Values:
-    """Return the percentile interval of each metric's mean, shape (metrics, 2); NaN where no user counts.
+    """Return the percentile interval of each metric's mean, shape (metrics, 2); NaN where fewer than two users count.
 
     Users are drawn with replacement, 1000 times, the same ones for all metrics and every time that there are as many of
     them: Efron & Tibshirani, "An introduction to the bootstrap", 1993, chapter 13. The level is 95 %.
@@ -48,14 +50,17 @@ def bootstrap_intervals(per_user: Values) -> Values:
     some_missing = not counted.all()
     # Differences from the first value keep the sums small, so that single precision loses nothing that is shown.
     centre = np.array([row[known][0] if known.any() else 0.0 for row, known in zip(per_user, counted, strict=True)])
-    values = np.where(counted, per_user - centre[:, None], 0.0).astype(np.float32).T
-    undefined = ~counted.any(axis=1, keepdims=True)
-    presence = (counted | undefined).astype(np.float32).T
+    values = np.empty(per_user.shape, dtype=np.float32)
+    for target, row, known, origin in zip(values, per_user, counted, centre, strict=True):
+        target[:] = np.where(known, row - origin, 0.0)
+    undefined = counted.sum(axis=1, keepdims=True) < 2  # noqa: PLR2004 - one user alone does not vary
+    presence = (counted | undefined).astype(np.float32).T if some_missing else None
     means = []
     for counts in _replicates(per_user.shape[1]):
-        drawn = counts @ presence if some_missing else np.float32(per_user.shape[1])
+        drawn = np.float32(per_user.shape[1]) if presence is None else counts @ presence
         with np.errstate(invalid="ignore"):
-            means.append((counts @ values) / drawn)
+            means.append((counts @ values.T) / drawn)
+        del counts  # before the next block is drawn
     tail = (1 - LEVEL) / 2
     with np.errstate(invalid="ignore"):
         found = np.nanquantile(np.concatenate(means).astype(np.float64), [tail, 1 - tail], axis=0).T
@@ -64,7 +69,7 @@ def bootstrap_intervals(per_user: Values) -> Values:
 
 def _replicates(users: int) -> Iterator[Counts]:
     """Yield how often each user is drawn, shape (replicates of a block, users), for all replicates."""
-    if users * REPLICATES <= _AT_A_TIME:
+    if users * REPLICATES <= _REMEMBERED:
         yield _remembered(users)
         return
     generator = np.random.default_rng(_SEED)

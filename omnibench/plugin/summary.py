@@ -117,6 +117,11 @@ class Summary:
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup))
+        for label in self._ambiguous():
+            terminalreporter.write_line(
+                f"{label} is not one metric: benchmarks of a dataset measure it in different ways, and of each result the "
+                "last is shown. Give one of them another name."
+            )
         for wrong in self._wrong_columns:
             terminalreporter.write_line(f"A column is missing: pytest_omnibench_columns {wrong}.")
         if RESUME.value(self.config) != "never":
@@ -166,6 +171,19 @@ class Summary:
         if self.config.hook.pytest_omnibench_columns.get_hookimpls():
             return [_with(result, self._columns(result)) for result in found]
         return found
+
+    def _ambiguous(self) -> list[str]:
+        """Return the columns under which several benchmarks of a dataset have different metrics."""
+        from omnibench.plugin.hooks import existing_session
+
+        session = existing_session(self.config)
+        items = session.items if session else ()
+        asked = {(id(item.parent), id(item.experiment.dataset)): item for item in items}.values()
+        meant: dict[tuple[str, str], set[str]] = {}
+        for item in asked:
+            for name, (metric, label) in zip(item.evaluator.labels, item.evaluator.columns, strict=True):
+                meant.setdefault((item.experiment.dataset.key, name), set()).add(metric.canonical_identity(label))
+        return list(dict.fromkeys(name for (_, name), identities in meant.items() if len(identities) > 1))
 
     def _columns(self, result: Result) -> dict[str, float]:
         """Return what plugins want to be shown; what is wrong with it must not hide the results, so it is only said."""

@@ -22,6 +22,9 @@ Values = npt.NDArray[np.float64]
 TESTS = ("t", "randomisation", "wilcoxon")
 ALTERNATIVES = ("two-sided", "greater", "less")
 
+_NOISE = 1e-12
+"""Differences that vary by less than this share of the values are equal but for their last bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -73,7 +76,8 @@ def compare(
     Args:
         first: Values of the first configuration, shape (n,).
         second: Values of the second one, of the same users in the same order, shape (n,).
-        test: ``t`` (Student, "The probable error of a mean", Biometrika 6, 1908), ``randomisation`` of the signs of the
+        test: ``t`` (Student, "The probable error of a mean", Biometrika 6, 1908; where all differences are equal, there
+            is no error to be estimated, and p is what their signs tell), ``randomisation`` of the signs of the
             differences (Fisher, "The Design of Experiments", 1935, section 21; see ``randomisation.sign_flip_p``), or
             ``wilcoxon`` (signed ranks; the ranks of zero differences are split evenly among both signs, as in Demšar,
             "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006, section 3.1.3).
@@ -105,6 +109,8 @@ def compare(
         p = None
     elif test == "t":
         p = _t_p(mean - null, error, n - 1, alternative)
+        if spread <= _NOISE * max(float(np.abs(one).max()), float(np.abs(other).max())):
+            p = max(p, _smallest_p(n, alternative))
     elif test == "randomisation":
         p = sign_flip_p(one - other - null, alternative, resamples, seed)
     else:
@@ -174,10 +180,15 @@ def _too_few(n: int, test: str, alternative: str, alpha: float, units: str) -> s
     """Say why so few pairs tell nothing, or return nothing."""
     if n == 1:
         return f"too few {units} to say: one difference tells nothing about chance"
-    smallest = 2.0 ** (1 - n if alternative == "two-sided" else -n)
+    smallest = _smallest_p(n, alternative)
     if test != "t" and smallest > alpha:
         return f"too few {units} to say: with {n}, no {test} test can have a p below {smallest:.4g}"
     return ""
+
+
+def _smallest_p(n: int, alternative: str) -> float:
+    """Return the p of n differences that agree in nothing but their sign."""
+    return 2.0 ** (1 - n if alternative == "two-sided" else -n)
 
 
 def _ratio(mean: float, spread: float) -> float:

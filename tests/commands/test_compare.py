@@ -147,8 +147,8 @@ def test_json_has_no_infinity() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("one",), "'one' alone cannot be compared"),
-        (("one", "two", "three"), "compared; name two configurations"),
+        (("one",), "'one': two configurations can be compared, or all"),
+        (("one", "two", "three"), "'one', 'two', 'three': two configurations can be compared, or all"),
         (("--alpha", "2"), "alpha is 2.0"),
         (("--dataset", "nowhere"), "there is no dataset 'nowhere'"),
         (("--metric", "MAP@5"), "'MAP@5' was not measured on crossed-"),

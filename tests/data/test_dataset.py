@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
@@ -15,13 +16,19 @@ from hypothesis import strategies as st
 from omnibench import (
     CorePruning,
     FoldedData,
+    LeaveLastOut,
+    LeaveNOut,
     MakeImplicit,
     Pipe,
     RandomCrossValidation,
     RandomHoldout,
+    RatingFilter,
     RawData,
     SplitData,
+    StrongGeneralization,
     Subsample,
+    TimeBasedHoldout,
+    TimeFilter,
     UserCrossValidation,
     UserHoldout,
     from_frame,
@@ -30,6 +37,7 @@ from omnibench import (
 from omnibench.data import sources
 from omnibench.data.step import Step
 from omnibench.errors import DataError
+from omnibench.keys import canonical
 from omnibench.seed import get_random_state
 
 FRAME = pd.DataFrame(
@@ -123,6 +131,19 @@ def test_every_recipe_has_a_key_of_its_own() -> None:
     assert not keys & {from_frame(FRAME).pipe(*recipe).key for recipe in RECIPES}
     set_random_state(42)
     assert keys == {from_frame(FRAME, name="other").pipe(*recipe).key for recipe in RECIPES}
+
+
+@pytest.mark.parametrize("step", [
+    (MakeImplicit, 3), (MakeImplicit, 0.5), (RatingFilter, 2, 4.5), (CorePruning, 2), (Subsample, 0.5), (Subsample, 7),
+    (TimeFilter, 5, 8), (UserHoldout, 1, 0.25), (UserCrossValidation, 3, 0.25), (RandomCrossValidation, 3),
+    (TimeBasedHoldout, 2, 0.25), (LeaveNOut, 2, 0), (LeaveLastOut, 0), (StrongGeneralization, 0, 1, 0.5),
+])  # fmt: skip
+def test_numbers_of_numpy_are_numbers(step: tuple[Any, ...]) -> None:
+    """An argument that comes out of an array or a frame is Python's own: it reads, counts and keys alike."""
+    kind, *numbers = step
+    of_numpy = [np.int32(one) if isinstance(one, int) else np.float32(one) for one in numbers]
+    assert repr(kind(*of_numpy)) == repr(kind(*numbers))
+    assert canonical(kind(*of_numpy).identity) == canonical(kind(*numbers).identity)
 
 
 def test_the_seed_is_that_of_the_datasets_creation() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import properties  # noqa: F401 - hypothesis without deadlines
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,12 +107,14 @@ def test_large_ids_do_not_wrap_around() -> None:
 
 
 def test_moments_are_the_same_in_every_resolution_and_zone() -> None:
-    """datetime64 of seconds or nanoseconds, naive or UTC, are the same column."""
+    """datetime64 of seconds or nanoseconds, naive or UTC, Arrow's or not, are the same column."""
     moments = pd.Series(pd.to_datetime(["2020-01-01", "2021-06-01"]))
     plain = of(timestamp=moments.astype("datetime64[ns]"))
     assert of(timestamp=moments.astype("datetime64[s]")) == plain
     assert of(timestamp=moments.dt.tz_localize("UTC")) == plain
     assert of(timestamp=moments.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")) == plain
+    assert of(timestamp=moments.astype(pd.ArrowDtype(pa.timestamp("us")))) == plain
+    assert of(timestamp=moments.dt.date.astype(pd.ArrowDtype(pa.date32()))) == plain
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,7 @@ MOMENTS = np.array(["1997-12-04T15:55:49.5", "1969-12-31T23:59:59.5"], dtype="da
         pd.Series([881250949, -1], dtype="category"),
         pd.Series([881250949, -1], dtype=pd.ArrowDtype(pa.int64())),
         pd.Series([881250949.9, -0.5]),
+        pd.Series([Decimal("881250949.9"), Decimal("-0.5")]),
         pd.Series(["1997-12-04T15:55:49", "1969-12-31T23:59:59"]),
         pd.Series(["1997-12-04T15:55:49.9Z", "1970-01-01T00:59:59+01:00"]),
         pd.Series(pd.to_datetime(["1997-12-04T15:55:49.5", "1969-12-31T23:59:59.5"])),
@@ -130,7 +132,20 @@ MOMENTS = np.array(["1997-12-04T15:55:49.5", "1969-12-31T23:59:59.5"], dtype="da
         pd.Series(list(MOMENTS.astype("datetime64[s]")), dtype=object),
     ],
     ids=[
-        *("int", "object", "nullable", "int32", "category", "arrow int", "float", "iso", "iso zones", "naive", "utc"),
+        *(
+            "int",
+            "object",
+            "nullable",
+            "int32",
+            "category",
+            "arrow int",
+            "float",
+            "decimal",
+            "iso",
+            "iso zones",
+            "naive",
+            "utc",
+        ),
         *("datetimes", "seconds", "milliseconds", "arrow", "arrow zone", "numpy"),
     ],
 )
@@ -170,6 +185,22 @@ def test_a_day_or_a_period_is_its_beginning() -> None:
         ("user", pd.Series(["a", None]), r"column 'user' has 1 missing values \(the first in row 1\)"),
         ("item", pd.Series([1.0, np.nan]), r"column 'item' has 1 missing values \(the first in row 1\)"),
         ("user", pd.Series([[1], [2]]), r"column 'user' holds ids that are not hashable"),
+        (
+            "user",
+            pd.Series([[1], [2]], dtype=pd.ArrowDtype(pa.list_(pa.int64()))),
+            r"column 'user' holds ids that are not",
+        ),
+        ("rating", pd.Series([1.0, 2j]), r"column 'rating' has 2 values .*no finite number"),
+        ("rating", pd.Series([1, 2j], dtype=object), r"column 'rating' has 2 values .*no finite number"),
+        ("rating", pd.Series(MOMENTS), r"column 'rating' has 2 values .*Timestamp\('1997-12-04 .*in row 0"),
+        ("rating", pd.Series([dt.timedelta(1), dt.timedelta(2)]), r"column 'rating' has 2 values .*no finite number"),
+        ("timestamp", pd.Series([1.0, 2j]), r"column 'timestamp' has 2 values"),
+        (
+            "timestamp",
+            pd.Series(["2020-01-01", 5], dtype=object),
+            r"column 'timestamp' has 1 numbers among dates .*5 in",
+        ),
+        ("timestamp", pd.Series([None, 5], dtype=object), r"column 'timestamp' has 1"),
         ("rating", pd.Series([1.0, np.nan]), r"column 'rating' has 1 values that are no finite number.*row 1"),
         ("rating", pd.Series([1.0, np.inf]), r"column 'rating' has 1 values that are no finite number.*row 1"),
         ("rating", pd.Series([1.0, 1e39]), r"column 'rating' has 1 values .*too large.*row 1"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import properties  # noqa: F401 - hypothesis without deadlines
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -225,6 +226,8 @@ def test_other_columns_do_not_matter() -> None:
     (lambda _: from_frame(FRAME.rename(columns={"user": "User"})), "no column 'user'; did you mean 'User'"),
     (lambda _: from_frame(FRAME.iloc[:0], "mine"), "mine has no interactions"),
     (lambda _: from_frame(None), "NoneType, not a pandas DataFrame"),  # type: ignore[arg-type]
+    (lambda _: from_frame(pa.table(FRAME)), "Table, not a pandas DataFrame; give its .to_pandas()"),
+    (lambda _: from_frame(pd.concat({"a": FRAME}, axis=1).swaplevel(axis=1)), "columns of 2 levels.*one name each"),
     (lambda _: from_frame(pd.concat([FRAME, FRAME[["user"]]], axis=1)), "the column 'user' twice"),
     (lambda _: from_frame(FRAME.assign(user=pd.Series([1, None, 2, 3], dtype="Int64"))).key, "'user' has 1 missing"),
     (lambda _: load_dataset("MovieLens100k"), "named 'MovieLens100k'; did you mean 'MovieLens100K'"),

@@ -13,7 +13,7 @@ import pytest
 from cases import Case, ranking_case, rating_case
 from sklearn.metrics import mean_absolute_error
 
-from omnibench import HR, NDCG, RMSE, Evaluator, HitMetric, Precision
+from omnibench import HR, NDCG, RMSE, Evaluator, HitMetric, IntraListDiversity, Precision
 from omnibench.errors import EvaluationError
 
 Matrix = npt.NDArray[np.bool_]
@@ -129,6 +129,17 @@ def test_a_function_without_a_key_is_refused(function: Any, says: str) -> None:
     """What cannot be identified would be served from a record of something else."""
     with pytest.raises(EvaluationError, match=says):
         HitMetric(function, 5)
+
+
+def test_a_function_is_refused_before_anything_is_fitted() -> None:
+    """When it does not take its parameters, and when its column could not be told from another convention's."""
+    with pytest.raises(EvaluationError, match=r"share_found cannot be called with hits, relevant and \['weigth'\]"):
+        HitMetric(share_found, 5, weigth=2.0)
+    for name in ("HR@5", "HR[trec]", ""):
+        with pytest.raises(EvaluationError, match=f"a metric cannot be called {name!r}".replace("[", r"\[")):
+            IntraListDiversity({1: {"a"}}, name=name)
+        with pytest.raises(EvaluationError, match="a metric cannot be called"):
+            HitMetric(share_found, 5, name=name or "@")
 
 
 def test_a_class_with_calculate_gets_frames_of_the_users_own_ids(case: Case) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
@@ -53,6 +55,13 @@ def test_users_who_do_not_count_are_not_drawn() -> None:
     assert np.isnan(nobody).all()
 
 
+def test_one_user_tells_nothing_about_others() -> None:
+    """An interval of no width would look like certainty."""
+    one, two = bootstrap_intervals(np.array([[0.3, np.nan, np.nan], [0.3, 0.5, np.nan]]))
+    assert np.isnan(one).all()
+    assert two.tolist() == pytest.approx([0.3, 0.5])
+
+
 def test_a_value_that_never_varies_has_an_interval_of_no_width() -> None:
     """Not one of rounding errors."""
     assert bootstrap_intervals(np.full((1, 50), 0.1)).tolist() == [[0.1, 0.1]]
@@ -63,4 +72,18 @@ def test_blocks_of_replicates_are_as_good_as_all_at_once(monkeypatch: pytest.Mon
     per_user = np.random.default_rng(2).beta(1, 3, (2, 500))
     whole = bootstrap_intervals(per_user)
     monkeypatch.setattr(spread, "_AT_A_TIME", 20_000)
+    monkeypatch.setattr(spread, "_REMEMBERED", 0)
     assert np.allclose(bootstrap_intervals(per_user), whole, rtol=0, atol=1e-6)
+
+
+def test_replicates_take_no_more_memory_than_the_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eval has to stay below twice what it reads, and the values per user are most of one already."""
+    monkeypatch.setattr(spread, "REPLICATES", 60)
+    per_user = np.random.default_rng(3).random((24, 50_000))
+    tracemalloc.start()
+    try:
+        standard_errors(per_user)
+        bootstrap_intervals(per_user)
+        assert tracemalloc.get_traced_memory()[1] < 1.3 * per_user.nbytes
+    finally:
+        tracemalloc.stop()

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from measuring import ALGORITHM
+from measuring import ALGORITHM, measure
 from projects import Project
 
-from omnibench import compare_with_best, open_store
+from omnibench import NDCG, Evaluator, Recall, SampledNegatives, compare_with_best, open_store
 from omnibench.errors import StatisticsError
 from omnibench.evaluation import Result
 from omnibench.statistics.marks import not_worse
@@ -84,6 +84,26 @@ def test_a_column_of_other_values_is_left_out(measured_store: Path) -> None:
     assert set(not_worse(measured_store, results(measured_store), ())) - set(not_worse(measured_store, shown, ())) == {
         (dataset, "HR@3")
     }
+
+
+def test_columns_of_other_conventions_and_candidates_are_tested(tmp_path: Path) -> None:
+    """Each as a column of its own, by its own values per user, beside those of omnibench's own convention."""
+    with pytest.warns(UserWarning, match="inconsistent"):
+        negatives = SampledNegatives(20)
+    evaluators = [
+        Evaluator(NDCG(10), Recall(3)),
+        Evaluator(NDCG(10), Recall(3), convention="lenskit"),
+        Evaluator(NDCG(10), candidates=negatives),
+    ]
+    store = measure(tmp_path, *evaluators)
+    shown = results(store)
+    found = not_worse(store, shown, ())
+    labels = {label for evaluator in evaluators for label in evaluator.labels}
+    assert len(labels) == 5
+    assert set(found) == {(dataset, label) for dataset in {one.dataset for one in shown} for label in labels}
+    for (dataset, label), names in found.items():
+        assert names == compare_with_best(store, dataset, label).not_worse
+    assert any(found[column] for column in found if "[" in column[1])
 
 
 def test_a_run_marks_them_in_its_table(project: Project) -> None:

@@ -161,11 +161,16 @@ def test_equal_values_differ_by_nothing(test: str) -> None:
     assert (found.p, found.effect_size, found.interval) == (1.0, 0.0, (0.0, 0.0))
 
 
-def test_equal_differences_are_no_chance_to_t() -> None:
-    """As scipy has it, p is 0 when nothing varies."""
+def test_equal_differences_tell_t_no_more_than_their_signs() -> None:
+    """Nothing varies, so t is infinite; but two folds that agree by chance are no proof, in their last bits or before."""
     found = compare([2.0, 3.0, 4.0], [1.0, 2.0, 3.0])
-    assert (found.p, found.effect_size, found.interval) == (0.0, np.inf, (1.0, 1.0))
+    assert (found.p, found.effect_size, found.interval) == (0.25, np.inf, (1.0, 1.0))
     assert compare([1.0, 2.0], [2.0, 3.0]).effect_size == -np.inf
+    assert compare([0.3, 0.7], [0.2, 0.6]).p == 0.5
+    assert compare([0.3, 0.7], [0.2, 0.6], alternative="greater", test_to_train=0.5).p == 0.25
+    assert compare([0.3, 0.7], [0.2, 0.6], alternative="less").p == 1.0
+    thirty = np.linspace(0, 1, 30)
+    assert compare(thirty + 0.1, thirty).p == 2.0**-29
 
 
 @pytest.mark.parametrize("test", TESTS)

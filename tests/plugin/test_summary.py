@@ -1,0 +1,34 @@
+"""What the end of a run says beside its tables."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from omnibench import NDCG, Evaluator, HitMetric
+from omnibench.plugin import hooks
+from omnibench.plugin.summary import Summary
+
+
+def weighed(hits: Any, relevant: Any, weight: float = 1.0) -> Any:
+    return weight * hits.any(axis=1) * np.minimum(relevant, 1)
+
+
+def test_a_column_of_two_metrics_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One would stand in the other's place; on different datasets, they are in different tables."""
+
+    def item(dataset: str, *metrics: Any) -> Any:
+        evaluator = Evaluator(*metrics)
+        return SimpleNamespace(evaluator=evaluator, experiment=SimpleNamespace(dataset=SimpleNamespace(key=dataset)))
+
+    def ambiguous(*items: Any) -> list[str]:
+        monkeypatch.setattr(hooks, "existing_session", lambda _: SimpleNamespace(items=items))
+        config: Any = None
+        return Summary(config)._ambiguous()
+
+    single, double = HitMetric(weighed, [3, 5]), HitMetric(weighed, 5, weight=2.0)
+    assert ambiguous(item("a", NDCG(5), single), item("a", NDCG(5), double)) == ["weighed@5"]
+    assert ambiguous(item("a", NDCG(5), single), item("b", double), item("a", single)) == []
