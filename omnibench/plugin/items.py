@@ -57,6 +57,9 @@ class ExperimentItem(pytest.Item):
         """Whether the function has something to check."""
         return not self.parent.is_trivial
 
+    def getparent(self, cls: type[Any]) -> Any:
+        return self.parent.getparent(cls) if cls is pytest.Class else super().getparent(cls)
+
     def run_phases(self) -> Outcome:
         """Bring the experiment to Done, and raise what went wrong.
 
