@@ -15,6 +15,7 @@ import pytest
 
 from omnibench.errors import OmnibenchError, PhaseError
 from omnibench.experiment import Experiment
+from omnibench.plugin.options import alone
 
 if TYPE_CHECKING:
     from omnibench.outcome import Outcome
@@ -104,7 +105,7 @@ class ExperimentItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
         if isinstance(error, PhaseError):
-            again = f"Run only this item: pytest {self.nodeid!r}"
+            again = f"Run only this item: {alone(self)}"
             if self.told and self.told["replayed"]:
                 again = f"This is the failure of an earlier run; nothing was tried now. {again}"
             return "\n".join(filter(None, [str(error), error.details.strip(), again]))

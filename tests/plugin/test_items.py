@@ -164,6 +164,30 @@ def test_every_id_selects_exactly_its_item(bench: Project) -> None:
     assert run.ret == 0, run.stderr.str()
 
 
+def test_the_command_of_a_failure_runs_just_that_item(project: Project) -> None:
+    """What a failed phase prints is for a shell: any name, from a directory below, with the options that matter."""
+    project.bench(plan="plan.add_algorithm(Broken)")
+    below = project.pytester.mkdir("it's below")
+    (below / "bench_odd.py").write_text(
+        HEAD.replace(", Popular", "")
+        + """
+class TestOdd:
+    @pytest.mark.parametrize("k", ["a 'b' $HOME", "c"])
+    @benchmark(data, plan, few)
+    def bench_odd(self, result, k): ...
+"""
+    )
+    project.pytester.makefile(".ini", other="[pytest]\npythonpath = .\naddopts = -p no:cacheprovider\n")
+    arguments = ["-c", "other.ini", "--omnirec-checkpoint-dir", "some where", "it's below", "-k", "fold_1 and HOME"]
+    failed = project.run(*arguments)
+    failed.assert_outcomes(failed=1, deselected=3)
+    (command,) = [line for line in failed.stdout.lines if line.startswith("Run only this item: pytest ")]
+    again = project.pytester.run("sh", "-c", f"{sys.executable} -m {command.partition(': ')[2]}")
+    again.assert_outcomes(failed=1)
+    assert command in again.stdout.lines
+    assert [path.name for path in project.pytester.path.glob("*/store")] == ["store"], "the same records"
+
+
 CLASSES = (
     HEAD
     + """
