@@ -42,7 +42,7 @@ def begin(session: BenchSession, items: Sequence[pytest.Item]) -> None:
     session.begun = True
     for item, state in zip(session.items, states, strict=True):
         item.state = state
-    if session.config.option.verbose >= 0:
+    if session.config.getoption("verbose", 0) >= 0:
         session.notify(f"{count(states)}{reset} ({session.directory})")
     if session.config.getoption("omnirec_plan"):
         show_plan(session, _snapshot(session))

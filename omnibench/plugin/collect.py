@@ -93,7 +93,8 @@ class BenchFunction(pytest.Class):
         from omnibench.plugin.hooks import bench_session
 
         garbage.pause()  # until everything is collected
-        self.add_marker(pytest.mark.filterwarnings("default::UserWarning:omnibench"), append=False)
+        if self.config.pluginmanager.has_plugin("warnings"):  # else the mark is unknown, which may be an error
+            self.add_marker(pytest.mark.filterwarnings("default::UserWarning:omnibench"), append=False)
         try:
             session = bench_session(self.config)
             self._check_function()

@@ -143,6 +143,9 @@ class Distribution:
         self._collected -= len(self._done) - len(rest)  # progress is counted in reports
         with only(session, rest):
             run_all(rest, session)
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and reporter._tw.width_of_current_line:  # noqa: SLF001 - xdist writes on behind the letters
+            reporter._tw.line()  # noqa: SLF001 - as above
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

@@ -105,6 +105,8 @@ class ExperimentItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
         if isinstance(error, PhaseError):
+            if self.config.getoption("tbstyle", "auto") == "line":
+                return str(error)
             again = f"Run only this item: {alone(self)}"
             if self.told and self.told["replayed"]:
                 again = f"This is the failure of an earlier run; nothing was tried now. {again}"

@@ -52,7 +52,7 @@ class Summary:
         # Not reports of their own: they would count twice in the times of JUnit files.
         durations = [SimpleNamespace(nodeid=nodeid, when=phase, duration=phases[phase]) for phase in phases]
         reporter.stats.setdefault("", []).extend(durations)
-        if self.config.option.verbose > 0 and phases:
+        if self.config.getoption("verbose", 0) > 0 and phases:
             reporter.ensure_newline()
             for phase, seconds in phases.items():
                 reporter.write_line(f"    {phase:8} {seconds:9.3f} s")

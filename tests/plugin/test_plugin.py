@@ -266,8 +266,9 @@ def test_ordinary_tests_run_beside_benchmarks(project: Project) -> None:
     """Tests and benchmarks share a distributed run; cached benchmarks do not keep tests from running."""
     project.pytester.makepyfile(test_plain="def test_one(): ...\ndef test_two(): assert 0")
     for expected in ({"passed": 3, "failed": 1}, {"passed": 1, "failed": 1, "cached": 2}):
-        result = project.run("-n", "2")
+        result = project.run("-n", "2", "-rf", "--tb=line", "--junitxml=report.xml")
         assert summary(result) == expected
+        result.stdout.re_match_lines([r"2 workers \[\d items\]"])  # on a line of its own, not behind the letters
 
 
 def test_benchmark_in_a_test_file(project: Project) -> None:
