@@ -144,8 +144,8 @@ class Distribution:
         with only(session, rest):
             run_all(rest, session)
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None and reporter._tw.width_of_current_line:  # noqa: SLF001 - xdist writes on behind the letters
-            reporter._tw.line()  # noqa: SLF001 - as above
+        if self._remaining and reporter is not None and reporter._tw.width_of_current_line:  # noqa: SLF001 - pytest has no way
+            reporter._tw.line()  # noqa: SLF001 - or xdist writes on behind the letters
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

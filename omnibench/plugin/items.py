@@ -210,7 +210,8 @@ def items_of(parent: BenchFunction, experiments: list[Experiment], templates: li
         experiments: What it declares.
         templates: What pytest would make of the function alone: one item, or one per set of parameters.
     """
-    if all(_is_plain(one) for one in templates):
+    traced = parent.config.getoption("trace", False)  # --trace begins a debugger in pytest's own functions
+    if not traced and all(_is_plain(one) for one in templates):
         parent.mark()
         for experiment in experiments:
             yield BenchItem.from_parent(parent, name=experiment.name, experiment=experiment)

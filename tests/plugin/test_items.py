@@ -329,13 +329,16 @@ def test_last_failed_finds_parametrized_items(bench: Project) -> None:
 
 
 def test_pdb(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--pdb stops in the body where it failed, with the result at hand; quitting ends the run."""
+    """--trace stops where the body begins, --pdb where it failed, with the result at hand; quitting ends the run."""
     project.bench(body='floor = 2\n    assert result["NDCG@10"] > floor')
     monkeypatch.setenv("PYTHONPATH", str(project.pytester.path))
     monkeypatch.setenv("NO_COLOR", "1")
     child = pexpect.spawn(
-        sys.executable, ["-m", "pytest", "--pdb", "-k", "fold_0"], cwd=project.pytester.path, timeout=60
+        sys.executable, ["-m", "pytest", "--pdb", "--trace", "-k", "fold_0"], cwd=project.pytester.path, timeout=60
     )
+    child.expect(r"PDB runcall")
+    child.expect(r"\(Pdb\) ")
+    child.sendline("c")
     child.expect(r"entering PDB")
     child.expect(r"\(Pdb\) ")
     child.sendline("p floor, round(result['HR@10'], 1) <= 1")
