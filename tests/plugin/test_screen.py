@@ -140,7 +140,7 @@ def test_the_block_is_below_what_pytest_wrote() -> None:
 
 
 def test_the_block_does_not_wait_for_somebody_to_flush() -> None:
-    """xdist's last words before the first report stay unflushed: the block is shown below them all the same."""
+    """The last words of xdist before the first report stay unflushed: the block is shown below them all the same."""
     with terminal(40) as shown:
         screen = Screen(shown.writer)
         shown.writer.write("\r2 workers [4 items]\n")
