@@ -97,6 +97,7 @@ class Summary:
         from omnibench.report.terminal import render
 
         writer = terminalreporter._tw  # noqa: SLF001 - pytest offers the width and colour nowhere else
+        encoding = getattr(writer._file, "encoding", None) or "utf-8"  # noqa: SLF001 - nor the encoding
         many = not detail and _configurations(results) > _MOST
         lower = self._lower_is_better()
         layout = Layout(
@@ -108,7 +109,7 @@ class Summary:
         )
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
-            terminalreporter.write_line(render(table, colour=writer.hasmarkup))
+            terminalreporter.write_line(render(table, colour=writer.hasmarkup, encoding=encoding))
         for wrong in self._wrong_columns:
             terminalreporter.write_line(f"A column is missing: pytest_omnibench_columns {wrong}.")
         if RESUME.value(self.config) != "never":

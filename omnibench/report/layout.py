@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from omnibench.evaluation import Result
 
@@ -125,18 +126,20 @@ class Means:
     def mean(self, algorithm: str, label: str) -> float | None:
         """Return the mean over folds, or None without a value."""
         values = self.values(algorithm, label)
+        if not all(map(math.isfinite, values)):
+            return sum(values) / len(values)  # the library's functions stumble over inf and NaN
         return statistics.fmean(values) if values else None
 
     def spread(self, algorithm: str, label: str) -> float | None:
         """Return the sample standard deviation over folds, or None for fewer than two."""
         values = self.values(algorithm, label)
-        return statistics.stdev(values) if len(values) > 1 else None
+        if len(values) < 2:  # noqa: PLR2004 - as the docstring says
+            return None
+        return statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
 
     def best(self, label: str) -> set[str]:
         """Return the algorithms with the best mean; several when they print alike, none when there is one only."""
-        means = {
-            name: round(mean, _DECIMALS) for name in self.algorithms if (mean := self.mean(name, label)) is not None
-        }
+        means = {name: round(mean, _DECIMALS) for name in self.algorithms if _is_number(mean := self.mean(name, label))}
         if len(means) < 2:  # noqa: PLR2004 - the best of one is no news
             return set()
         top = min(means.values()) if label in self._lower else max(means.values())
@@ -145,8 +148,16 @@ class Means:
     def ranked(self, label: str) -> list[str]:
         """Return the algorithms, the best mean first, those without one last."""
         sign = 1 if label in self._lower else -1
-        means = {name: self.mean(name, label) for name in self.algorithms}
-        return sorted(means, key=lambda name: (means[name] is None, sign * (means[name] or 0.0)))
+        means = {name: mean for name in self.algorithms if _is_number(mean := self.mean(name, label))}
+        return [
+            *sorted(means, key=lambda name: sign * means[name]),
+            *(name for name in self.algorithms if name not in means),
+        ]
+
+
+def _is_number(value: float | None) -> TypeGuard[float]:
+    """Whether there is a value to compare: NaN is larger than nothing and smaller than nothing."""
+    return value is not None and not math.isnan(value)
 
 
 def _tables_of(
@@ -161,48 +172,56 @@ def _tables_of(
     best = {label: means.best(label) for label in means.labels}
     not_worse = test([row for name in shown for row in means.algorithms[name]])
     tied = {label: names for (of, label), names in not_worse.items() if of == dataset}
-    with_folds = means.folded and layout.detail == FOLDS
-    found = []
-    for labels in _groups(means, shown, layout, with_folds=with_folds):
-        header = ["Algorithm", *(["Fold"] if with_folds else []), *labels]
-        marks = {
-            label: {**dict.fromkeys(tied.get(label, ()), _TIED), **dict.fromkeys(best[label], _BEST)}
-            for label in labels
-        }
-        rows = [
-            _fold_rows(means, name, labels, marks) if with_folds else [_mean_row(means, name, labels, marks)]
-            for name in shown
-        ]
-        sections = rows if with_folds else [[row for section in rows for row in section]]
-        found.append(ResultTable(f"{dataset}: Evaluation Results", header, sections))
+    marks = {
+        label: {**dict.fromkeys(tied.get(label, ()), _TIED), **dict.fromkeys(best[label], _BEST)}
+        for label in means.labels
+    }
+    if means.folded and layout.detail == FOLDS:
+        header = ["Algorithm", "Fold"]
+        sections = [_fold_rows(means, name, marks) for name in shown]
+    else:
+        header = ["Algorithm"]
+        sections = [[_mean_row(means, name, marks) for name in shown]]
+    whole = ResultTable(f"{dataset}: Evaluation Results", [*header, *means.labels], sections)
+    found = _cut(whole, len(header), layout.width)
     found[-1].notes += _notes(means, shown, hidden, layout, tested=bool(tied))
     return found
 
 
-def _groups(means: Means, shown: Sequence[str], layout: Layout, *, with_folds: bool) -> list[list[str]]:
-    """Cut the metric columns into groups that fit beside the algorithm and fold columns."""
-    if layout.width is None:
-        return [means.labels]
-    spread = means.folded and not with_folds
-    taken = max(len("Algorithm"), *(len(name) for name in shown)) + 1
-    room = layout.width - taken - (len("Fold") + GAP if with_folds else 0)
-    groups: list[list[str]] = [[]]
+def _cut(table: ResultTable, kept: int, width: int | None) -> list[ResultTable]:
+    """Cut a table's columns into tables that fit the width, each with the first columns that are to be kept."""
+    widths = table.widths()
+    if width is None or len(widths) == kept:
+        return [table]
+    room = width - sum(one + GAP for one in widths[:kept]) + GAP - 1
+    groups: list[list[int]] = [[]]
     left = room
-    for label in means.labels:
-        widest = max(len(_value(means.mean(name, label)).text) for name in shown) + 1
-        needed = max(len(label), widest + (len(" ±0.0000") if spread else 0)) + GAP
+    for column in range(kept, len(widths)):
+        needed = widths[column] + GAP
         if needed > left and groups[-1]:
             groups.append([])
             left = room
-        groups[-1].append(label)
+        groups[-1].append(column)
         left -= needed
-    return groups
+
+    def part(row: list[Any], columns: list[int]) -> list[Any]:
+        return [*row[:kept], *(row[column] for column in columns)]
+
+    return [
+        ResultTable(
+            table.title,
+            part(table.header, columns),
+            [[part(row, columns) for row in section] for section in table.sections],
+        )
+        for columns in groups
+    ]
 
 
 Marks = Mapping[str, Mapping[str, str]]
 
 
-def _fold_rows(means: Means, name: str, labels: Sequence[str], marks: Marks) -> list[list[Cell]]:
+def _fold_rows(means: Means, name: str, marks: Marks) -> list[list[Cell]]:
+    labels = means.labels
     rows = [
         [Cell(name if number == 0 else ""), Cell(str(row.fold)), *(_value(row.metrics.get(label)) for label in labels)]
         for number, row in enumerate(means.algorithms[name])
@@ -212,9 +231,9 @@ def _fold_rows(means: Means, name: str, labels: Sequence[str], marks: Marks) -> 
     return [*rows, [Cell(""), Cell("mean"), *mean], [Cell(""), Cell("std"), *spread]]
 
 
-def _mean_row(means: Means, name: str, labels: Sequence[str], marks: Marks) -> list[Cell]:
+def _mean_row(means: Means, name: str, marks: Marks) -> list[Cell]:
     cells = [Cell(name)]
-    for label in labels:
+    for label in means.labels:
         mean, spread = _value(means.mean(name, label), marks[label].get(name, "")), means.spread(name, label)
         text = mean.text if spread is None else f"{mean.text} ±{spread:.{_DECIMALS}f}"
         cells.append(Cell(text, mean.mark))
@@ -229,7 +248,7 @@ def _notes(means: Means, shown: Sequence[str], hidden: int, layout: Layout, *, t
     notes = []
     if hidden:
         by = layout.sort if layout.sort in means.labels else means.labels[0]
-        notes.append(f"... and {hidden} more with a lower {by}; --omnirec-table=mean or =folds shows all")
+        notes.append(f"... and {hidden} more with a worse {by}; --omnirec-table=mean or =folds shows all")
     notes.append(f"{_BEST} best of its column" + (" (of the means); std is over folds, n - 1" if means.folded else ""))
     if tested:
         notes.append(f"{_TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
