@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeGuard
 
 from omnibench.evaluation import Result
@@ -137,9 +137,19 @@ class Means:
             return None
         return statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
 
+    def compared(self, label: str) -> set[str]:
+        """Return the algorithms that have a metric on every fold that any has; others' means are of something else."""
+        folds = {
+            name: tuple(row.fold for row in rows if label in row.metrics) for name, rows in self.algorithms.items()
+        }
+        every = {fold for some in set(folds.values()) for fold in some}
+        return {name for name, some in folds.items() if len(some) == len(every)}
+
     def best(self, label: str) -> set[str]:
-        """Return the algorithms with the best mean; several when they print alike, none when there is one only."""
-        means = {name: round(mean, _DECIMALS) for name in self.algorithms if _is_number(mean := self.mean(name, label))}
+        """Return the compared algorithms with the best mean; several when they print alike, none of less than two."""
+        means = {
+            name: round(mean, _DECIMALS) for name in self.compared(label) if _is_number(mean := self.mean(name, label))
+        }
         if len(means) < 2:  # noqa: PLR2004 - the best of one is no news
             return set()
         top = min(means.values()) if label in self._lower else max(means.values())
@@ -170,7 +180,8 @@ def _tables_of(
         hidden = len(shown) - layout.most
         shown = best_first[: layout.most]
     best = {label: means.best(label) for label in means.labels}
-    not_worse = test([row for name in shown for row in means.algorithms[name]])
+    compared = {label: means.compared(label) for label in means.labels}
+    not_worse = test([_restricted(row, compared) for name in shown for row in means.algorithms[name]])
     tied = {label: names for (of, label), names in not_worse.items() if of == dataset}
     marks = {
         label: {**dict.fromkeys(tied.get(label, ()), _TIED), **dict.fromkeys(best[label], _BEST)}
@@ -184,8 +195,15 @@ def _tables_of(
         sections = [[_mean_row(means, name, marks) for name in shown]]
     whole = ResultTable(f"{dataset}: Evaluation Results", [*header, *means.labels], sections)
     found = _cut(whole, len(header), layout.width)
-    found[-1].notes += _notes(means, shown, hidden, layout, tested=bool(tied))
+    partial = any(means.values(name, label) for label in means.labels for name in {*shown} - compared[label])
+    found[-1].notes += _notes(means, shown, hidden, layout, tested=bool(tied), partial=partial)
     return found
+
+
+def _restricted(row: Result, compared: Mapping[str, Collection[str]]) -> Result:
+    """Return a result with those of its metrics in which its algorithm is compared with others."""
+    metrics = {label: value for label, value in row.metrics.items() if row.algorithm in compared[label]}
+    return row if len(metrics) == len(row.metrics) else replace(row, metrics=metrics)
 
 
 def _cut(table: ResultTable, kept: int, width: int | None) -> list[ResultTable]:
@@ -244,12 +262,16 @@ def _value(value: float | None, mark: str = "") -> Cell:
     return Cell("-") if value is None else Cell(f"{value:.{_DECIMALS}f}", mark)
 
 
-def _notes(means: Means, shown: Sequence[str], hidden: int, layout: Layout, *, tested: bool) -> list[str]:
+def _notes(
+    means: Means, shown: Sequence[str], hidden: int, layout: Layout, *, tested: bool, partial: bool
+) -> list[str]:
     notes = []
     if hidden:
         by = layout.sort if layout.sort in means.labels else means.labels[0]
         notes.append(f"... and {hidden} more with a worse {by}; --omnirec-table=mean or =folds shows all")
     notes.append(f"{_BEST} best of its column" + (" (of the means); std is over folds, n - 1" if means.folded else ""))
+    if partial and len(shown) > 1:
+        notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if tested:
         notes.append(f"{_TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
     for name in shown:

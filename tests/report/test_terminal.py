@@ -177,6 +177,29 @@ def test_whatever_the_values_tables_fit(values: list[dict[str, float]], width: i
         assert {f"{value:.4f}" for one in values for value in one.values()} <= set(text.split())
 
 
+def test_an_algorithm_that_lacks_a_fold_is_not_compared() -> None:
+    """Its mean is over other data: it is shown, but neither marked nor tested against, and a line says so."""
+    asked: list[list[Result]] = []
+
+    def test(rows: list[Result]) -> dict[tuple[str, str], tuple[str, ...]]:
+        asked.append(rows)
+        return {}
+
+    partial = result("C-1", 1, NDCG_10=0.9, HR_10=0.1)
+    (table,) = tables([*FOLDED, partial], test=test)
+    text = render(table, colour=False)
+    assert [row[1:] for row in rows_of(text) if row[0] == "mean"] == [
+        ["0.2000", "*0.3000"],
+        ["*0.4000", "0.1000"],
+        ["0.9000", "0.1000"],
+    ]
+    assert "lacks a fold" in text
+    assert "lacks a fold" not in shown([*FOLDED, result("C-1", 0, MAP=1.0)])
+    assert asked == [[*FOLDED, result("C-1", 1)]]
+    apart = [result("A-1", 0, HR_10=0.5), result("B-1", 1, HR_10=0.4)]
+    assert "*0" not in shown(apart)
+
+
 def test_what_is_undefined_is_never_the_best() -> None:
     """NaN is neither the best nor in the way of the best, and is sorted to the end, however the order was."""
     rows = [result(name, None, RMSE=value) for name, value in zip("ABCD", [math.nan, 0.5, math.nan, 0.25], strict=True)]
