@@ -43,7 +43,7 @@ def begin(session: BenchSession, items: Sequence[pytest.Item]) -> None:
     for item, state in zip(session.items, states, strict=True):
         item.state = state
     session.pending = [item for item in session.items if not item.is_done]
-    if session.config.option.verbose >= 0:
+    if session.config.getoption("verbose", 0) >= 0:
         session.notify(f"{count(states)}{reset} ({session.directory})")
     if session.config.getoption("omnirec_plan"):
         from omnibench.plugin.foresee import show_plan

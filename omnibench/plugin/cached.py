@@ -128,9 +128,9 @@ def _reports_are_read(config: pytest.Config) -> bool:
 
 
 def _own_way(config: pytest.Config) -> bool:
-    """Whether a conftest.py, or another plugin that is not installed, has a say in how items run."""
+    """Whether a conftest.py, a plugin that is not installed, or an option like --setup-only has a say in how items run."""
     if _ways_key not in config.stash:
-        config.stash[_ways_key] = _hooks_of_others(config, _RUNNING)
+        config.stash[_ways_key] = config.getoption("setupshow", False) or _hooks_of_others(config, _RUNNING)
     return config.stash[_ways_key]
 
 

@@ -50,19 +50,23 @@ def class_of_benchmarks(parent: pytest.Collector, name: str, found: object) -> p
     return pytest.Class.from_parent(parent, name=name)
 
 
-class BenchFunction(pytest.Collector):
-    """A function under ``@benchmark``: the parent of its items."""
+class BenchFunction(pytest.Class):
+    """A function under ``@benchmark``: the parent of its items.
+
+    A class, because VS Code's test explorer knows no other collectors below a file, and loses parametrized items whose
+    parent is something else. To its items it is none: see ``getparent``.
+    """
 
     def __init__(self, *, function: Any, declaration: Declaration, **options: Any) -> None:
         super().__init__(**options)
         self.unbound = isinstance(function, (staticmethod, classmethod))
         self.function: Callable[..., Any] = function.__func__ if self.unbound else function
+        self.obj = self.function
         self.declaration = declaration
 
-    @cached_property
-    def obj(self) -> Any:
-        """The module or class that the function stands in."""
-        return getattr(self.parent, "obj", None)
+    def getparent(self, cls: type[Any]) -> Any:
+        """Leave it to the class that the function stands in, if any, to have fixtures of its scope and instances."""
+        return above.getparent(cls) if cls is pytest.Class and (above := self.parent) else super().getparent(cls)
 
     @cached_property
     def takes_result(self) -> bool:
@@ -89,7 +93,8 @@ class BenchFunction(pytest.Collector):
         from omnibench.plugin.hooks import bench_session
 
         garbage.pause()  # until everything is collected
-        self.add_marker(pytest.mark.filterwarnings("default::UserWarning:omnibench"), append=False)
+        if self.config.pluginmanager.has_plugin("warnings"):  # else the mark is unknown, which may be an error
+            self.add_marker(pytest.mark.filterwarnings("default::UserWarning:omnibench"), append=False)
         try:
             session = bench_session(self.config)
             self._check_function()

@@ -10,6 +10,7 @@ import os
 import signal
 from contextlib import ExitStack
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +144,9 @@ class Distribution:
         self._collected -= len(self._done) - len(rest)  # progress is counted in reports
         with only(session, rest):
             run_all(rest, session)
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if self._remaining and reporter is not None and reporter._tw.width_of_current_line:  # noqa: SLF001 - pytest has no way
+            reporter._tw.line()  # noqa: SLF001 - or xdist writes on behind the letters
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
@@ -203,7 +207,23 @@ def megabytes_per_worker(estimates: Estimates, frameworks: set[str]) -> float:
 
 def _has_bench_files(config: pytest.Config) -> bool:
     """Whether the run may collect a benchmark; without one the controller leaves everything to xdist."""
-    return any(_leads_to_bench(config.invocation_params.dir / one.split("::")[0], config) for one in config.args)
+    return any(_leads_to_bench(place, config) for one in config.args for place in _places(one.split("::")[0], config))
+
+
+def _places(argument: str, config: pytest.Config) -> list[Path]:
+    """Return the file or directory that an argument means; with ``--pyargs`` it may be a module's name."""
+    path = config.invocation_params.dir / argument
+    if path.exists() or not config.option.pyargs:
+        return [path]
+    package, *rest = argument.split(".")
+    try:
+        spec = find_spec(package)
+    except (ImportError, ValueError):  # pytest says so
+        return []
+    if spec is None or spec.submodule_search_locations is None:
+        return [Path(spec.origin)] if spec is not None and spec.origin else []
+    found = [Path(place, *rest) for place in spec.submodule_search_locations]
+    return [place if place.is_dir() else place.with_suffix(".py") for place in found]
 
 
 def _leads_to_bench(path: Path, config: pytest.Config) -> bool:

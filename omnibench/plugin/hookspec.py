@@ -41,11 +41,12 @@ def pytest_omnibench_item_finished(config: pytest.Config, finished: Finished) ->
         finished: The item.
 
     Example:
-        A chat message for every failure::
+        A line for every failure, for whoever follows the file::
 
             def pytest_omnibench_item_finished(config, finished):
                 if finished.status == "failed":
-                    post(f"{finished.result.algorithm} failed on {finished.result.dataset}")
+                    with open(config.rootpath / "failures.log", "a") as log:
+                        print(f"{finished.result.algorithm} failed on {finished.result.dataset}", file=log)
     """
 
 
@@ -63,7 +64,7 @@ def pytest_omnibench_columns(config: pytest.Config, result: Result) -> Mapping[s
         How much a longer list gains::
 
             def pytest_omnibench_columns(config, result):
-                return {"gain": result["NDCG@20"] / result["NDCG@10"] - 1}
+                return {"gain": result["NDCG@20"] - result["NDCG@10"]}
     """
 
 
@@ -80,6 +81,8 @@ def pytest_omnibench_metrics(config: pytest.Config) -> Sequence[Metric] | None:
 
     Example:
         A house rule::
+
+            import omnibench
 
             def pytest_omnibench_metrics(config):
                 return [omnibench.Recall(50)]

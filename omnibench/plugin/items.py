@@ -16,6 +16,7 @@ import pytest
 from omnibench.errors import OmnibenchError, PhaseError
 from omnibench.evaluation import Result
 from omnibench.experiment import Experiment
+from omnibench.plugin.options import alone
 
 if TYPE_CHECKING:
     from omnibench.outcome import Outcome
@@ -69,6 +70,9 @@ class ExperimentItem(pytest.Item):
         """Whether the function has something to check."""
         return not self.parent.is_trivial
 
+    def getparent(self, cls: type[Any]) -> Any:
+        return self.parent.getparent(cls) if cls is pytest.Class else super().getparent(cls)
+
     def run_phases(self) -> Outcome:
         """Bring the experiment to Done, and raise what went wrong.
 
@@ -113,7 +117,9 @@ class ExperimentItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
         if isinstance(error, PhaseError):
-            again = f"Run only this item: pytest {self.nodeid!r}"
+            if self.config.getoption("tbstyle", "auto") == "line":
+                return str(error)
+            again = f"Run only this item: {alone(self)}"
             if self.told and self.told["replayed"]:
                 again = f"This is the failure of an earlier run; nothing was tried now. {again}"
             return "\n".join(filter(None, [str(error), error.details.strip(), again]))
@@ -218,7 +224,8 @@ def items_of(parent: BenchFunction, experiments: list[Experiment], templates: li
         experiments: What it declares.
         templates: What pytest would make of the function alone: one item, or one per set of parameters.
     """
-    if all(_is_plain(one) for one in templates):
+    traced = parent.config.getoption("trace", False)  # --trace begins a debugger in pytest's own functions
+    if not traced and all(_is_plain(one) for one in templates):
         parent.mark()
         for experiment in experiments:
             yield BenchItem.from_parent(parent, name=experiment.name, experiment=experiment)

@@ -228,7 +228,7 @@ def shown(session: BenchSession, estimates: Estimates) -> Iterator[None]:
     """Show a run while it goes on, unless there is nothing to show or nobody wants to see it."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     pending = session.pending
-    if not pending or session.looks_only or reporter is None or session.config.option.verbose < 0:
+    if not pending or session.looks_only or reporter is None or session.config.getoption("verbose", 0) < 0:
         yield
         return
     live = Live(session, Tally(pending, len(session.items) - len(pending), estimates))

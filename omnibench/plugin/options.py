@@ -6,6 +6,7 @@ Command line > environment > ini file > default.
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -264,3 +265,17 @@ def checkpoint_dir(config: pytest.Config) -> Path:
     if given:
         return Path(os.path.abspath(config.invocation_params.dir / Path(given).expanduser()))
     return Path(os.path.abspath(config.rootpath / Path(CHECKPOINT_DIR.value(config)).expanduser()))
+
+
+def alone(item: pytest.Item) -> str:
+    """Return the command that runs one item, for a shell where this run was started.
+
+    It has the options that decide where pytest looks, which records count, and what the item's key is.
+    """
+    config = item.config
+    looks = {"-c": config.option.inifilename, "--rootdir": config.option.rootdir}
+    given = [word for flag, value in looks.items() if value for word in (flag, str(value))]
+    decisive = (CHECKPOINT_DIR, SALT, ENVIRONMENTS, DEVICE)
+    given += [f"{option.flag}={value}" for option in decisive if (value := config.getoption(option.name))]
+    file = os.path.relpath(item.path, config.invocation_params.dir)
+    return shlex.join(["pytest", *given, f"{file}::{item.nodeid.partition('::')[2]}"])

@@ -31,7 +31,6 @@ class Screen:
         self._lines: list[str] = []
         # What stands in the cursor's line; the writer notes that before it writes, which another thread may come between.
         self._line = str(writer._current_line)  # noqa: SLF001 - as above
-        self._flushed = True
         self._drawn: int | None = None
         """The column that the cursor went back to when the block was drawn, -1 for an empty line; None: it is not."""
         writer._file = self  # noqa: SLF001 - as above
@@ -46,14 +45,12 @@ class Screen:
             written = int(self._file.write(text))
             before, newline, last = text.rpartition("\n")
             self._line = last if newline else self._line + before + last
-            self._flushed = False
             return written
 
     def flush(self) -> None:
         """Flush for pytest, and draw the block again."""
         with self._lock:
             self._file.flush()
-            self._flushed = True
             self._draw()
 
     def show(self, lines: list[str]) -> None:
@@ -61,15 +58,14 @@ class Screen:
         with self._lock:
             self._wipe()
             self._lines = lines
-            if self._flushed:  # or pytest is about to, and nobody knows what the terminal shows until then
-                self._draw()
+            self._file.flush()  # not everybody who writes does, and the cursor has to be where it is thought to be
+            self._draw()
 
     def say(self, line: str) -> None:
         """Write a line above the block, now, from any thread."""
         with self._lock:
             self._wipe()
             self._file.flush()
-            self._flushed = True
             self._own.write(("\n" if self._line else "") + line + "\n")
             self._own.flush()
             self._line = self._writer._current_line = ""  # noqa: SLF001 - what pytest writes next begins a line

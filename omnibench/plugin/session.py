@@ -126,7 +126,7 @@ class BenchSession:
 
     def notify(self, line: str) -> None:
         """Show a line now, also while an item runs and its output is captured, also from a worker."""
-        if self.config.option.verbose < -1:
+        if self.config.getoption("verbose", 0) < -1:
             return
         if self.say is not None:
             self.say(f"omnibench: {line}")

@@ -53,7 +53,7 @@ class Summary:
         # Not reports of their own: they would count twice in the times of JUnit files.
         durations = [SimpleNamespace(nodeid=nodeid, when=phase, duration=phases[phase]) for phase in phases]
         reporter.stats.setdefault("", []).extend(durations)
-        if self.config.option.verbose > 0 and phases:
+        if self.config.getoption("verbose", 0) > 0 and phases:
             reporter.ensure_newline()
             for phase, seconds in phases.items():
                 reporter.write_line(f"    {phase:8} {seconds:9.3f} s")
@@ -105,6 +105,7 @@ class Summary:
         from omnibench.report.terminal import render
 
         writer = terminalreporter._tw  # noqa: SLF001 - pytest offers the width and colour nowhere else
+        encoding = getattr(writer._file, "encoding", None) or "utf-8"  # noqa: SLF001 - nor the encoding
         many = not detail and _configurations(results) > _MOST
         lower = self._lower_is_better()
         layout = Layout(
@@ -116,7 +117,7 @@ class Summary:
         )
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
-            terminalreporter.write_line(render(table, colour=writer.hasmarkup))
+            terminalreporter.write_line(render(table, colour=writer.hasmarkup, encoding=encoding))
         for label in self._ambiguous():
             terminalreporter.write_line(
                 f"{label} is not one metric: benchmarks of a dataset measure it in different ways, and of each result the "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeGuard
 
 from omnibench.evaluation import Result
 
@@ -108,9 +110,12 @@ class Means:
             name: sorted(rows, key=lambda row: -1 if row.fold is None else row.fold)
             for name, rows in algorithms.items()
         }
-        self.labels = list(
-            dict.fromkeys(label for rows in algorithms.values() for row in rows for label in row.metrics)
-        )
+        found = Counter(label for rows in algorithms.values() for row in rows for label in row.metrics)
+        self.labels = list(found)
+        # The usual case, in which nothing has to be looked for: every algorithm has every fold.
+        self._alike = len({tuple(row.fold for row in rows) for rows in self.algorithms.values()}) == 1
+        total = sum(map(len, algorithms.values()))
+        self._everywhere = {label for label, times in found.items() if times == total}
         self._lower = lower_is_better
         self._means: dict[str, dict[str, float | None]] = {}
 
@@ -126,8 +131,7 @@ class Means:
     def means(self, label: str) -> Mapping[str, float | None]:
         """Return the mean over folds of each algorithm, None without a value."""
         if label not in self._means:
-            values = {name: self.values(name, label) for name in self.algorithms}
-            self._means[label] = {name: statistics.fmean(one) if one else None for name, one in values.items()}
+            self._means[label] = {name: _mean(self.values(name, label)) for name in self.algorithms}
         return self._means[label]
 
     def mean(self, algorithm: str, label: str) -> float | None:
@@ -137,11 +141,28 @@ class Means:
     def spread(self, algorithm: str, label: str) -> float | None:
         """Return the sample standard deviation over folds, or None for fewer than two."""
         values = self.values(algorithm, label)
-        return statistics.stdev(values) if len(values) > 1 else None
+        if len(values) < 2:  # noqa: PLR2004 - as the docstring says
+            return None
+        return statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
+
+    def compared(self, label: str) -> set[str]:
+        """Return the algorithms that have a metric on every fold that any has; others' means are of something else."""
+        if self._alike and label in self._everywhere:
+            return set(self.algorithms)
+        folds = {
+            name: tuple(row.fold for row in rows if label in row.metrics) for name, rows in self.algorithms.items()
+        }
+        every = {fold for some in set(folds.values()) for fold in some}
+        return {name for name, some in folds.items() if len(some) == len(every)}
 
     def best(self, label: str) -> set[str]:
-        """Return the algorithms with the best mean; several when they print alike, none when there is one only."""
-        means = {name: round(mean, _DECIMALS) for name, mean in self.means(label).items() if mean is not None}
+        """Return the compared algorithms with the best mean; several when they print alike, none of less than two."""
+        compared = self.compared(label)
+        means = {
+            name: round(mean, _DECIMALS)
+            for name, mean in self.means(label).items()
+            if name in compared and _is_number(mean)
+        }
         if len(means) < 2:  # noqa: PLR2004 - the best of one is no news
             return set()
         top = min(means.values()) if label in self._lower else max(means.values())
@@ -150,8 +171,22 @@ class Means:
     def ranked(self, label: str) -> list[str]:
         """Return the algorithms, the best mean first, those without one last."""
         sign = 1 if label in self._lower else -1
-        means = self.means(label)
-        return sorted(means, key=lambda name: (means[name] is None, sign * (means[name] or 0.0)))
+        means = {name: mean for name, mean in self.means(label).items() if _is_number(mean)}
+        return [
+            *sorted(means, key=lambda name: sign * means[name]),
+            *(name for name in self.algorithms if name not in means),
+        ]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    if not all(map(math.isfinite, values)):
+        return sum(values) / len(values)  # the library's functions stumble over inf and NaN
+    return statistics.fmean(values) if values else None
+
+
+def _is_number(value: float | None) -> TypeGuard[float]:
+    """Whether there is a value to compare: NaN is larger than nothing and smaller than nothing."""
+    return value is not None and not math.isnan(value)
 
 
 def _tables_of(
@@ -164,50 +199,66 @@ def _tables_of(
         hidden = len(shown) - layout.most
         shown = best_first[: layout.most]
     best = {label: means.best(label) for label in means.labels}
-    not_worse = test([row for name in shown for row in means.algorithms[name]])
+    compared = {label: means.compared(label) for label in means.labels}
+    not_worse = test([_restricted(row, compared) for name in shown for row in means.algorithms[name]])
     tied = {label: names for (of, label), names in not_worse.items() if of == dataset}
-    with_folds = means.folded and layout.detail == FOLDS
-    found = []
-    for labels in _groups(means, shown, layout, with_folds=with_folds):
-        header = ["Algorithm", *(["Fold"] if with_folds else []), *labels]
-        marks = {
-            label: {**dict.fromkeys(tied.get(label, ()), _TIED), **dict.fromkeys(best[label], _BEST)}
-            for label in labels
-        }
-        rows = [
-            _fold_rows(means, name, labels, marks) if with_folds else [_mean_row(means, name, labels, marks)]
-            for name in shown
-        ]
-        sections = rows if with_folds else [[row for section in rows for row in section]]
-        found.append(ResultTable(f"{dataset}: Evaluation Results", header, sections))
-    found[-1].notes += _notes(means, shown, hidden, layout, tested=bool(tied))
+    marks = {
+        label: {**dict.fromkeys(tied.get(label, ()), _TIED), **dict.fromkeys(best[label], _BEST)}
+        for label in means.labels
+    }
+    if means.folded and layout.detail == FOLDS:
+        header = ["Algorithm", "Fold"]
+        sections = [_fold_rows(means, name, marks) for name in shown]
+    else:
+        header = ["Algorithm"]
+        sections = [[_mean_row(means, name, marks) for name in shown]]
+    whole = ResultTable(f"{dataset}: Evaluation Results", [*header, *means.labels], sections)
+    found = _cut(whole, len(header), layout.width)
+    partial = any(means.values(name, label) for label in means.labels for name in {*shown} - compared[label])
+    found[-1].notes += _notes(means, shown, hidden, layout, tested=bool(tied), partial=partial)
     return found
 
 
-def _groups(means: Means, shown: Sequence[str], layout: Layout, *, with_folds: bool) -> list[list[str]]:
-    """Cut the metric columns into groups that fit beside the algorithm and fold columns."""
-    if layout.width is None:
-        return [means.labels]
-    spread = means.folded and not with_folds
-    taken = max(len("Algorithm"), *(len(name) for name in shown)) + 1
-    room = layout.width - taken - (len("Fold") + GAP if with_folds else 0)
-    groups: list[list[str]] = [[]]
+def _restricted(row: Result, compared: Mapping[str, Collection[str]]) -> Result:
+    """Return a result with those of its metrics in which its algorithm is compared with others."""
+    metrics = {label: value for label, value in row.metrics.items() if row.algorithm in compared[label]}
+    return row if len(metrics) == len(row.metrics) else replace(row, metrics=metrics)
+
+
+def _cut(table: ResultTable, kept: int, width: int | None) -> list[ResultTable]:
+    """Cut a table's columns into tables that fit the width, each with the first columns that are to be kept."""
+    widths = table.widths()
+    if width is None or len(widths) == kept:
+        return [table]
+    room = width - sum(one + GAP for one in widths[:kept]) + GAP - 1
+    groups: list[list[int]] = [[]]
     left = room
-    for label in means.labels:
-        widest = max(len(_value(means.mean(name, label)).text) for name in shown) + 1
-        needed = max(len(label), widest + (len(" ±0.0000") if spread else 0)) + GAP
+    for column in range(kept, len(widths)):
+        needed = widths[column] + GAP
         if needed > left and groups[-1]:
             groups.append([])
             left = room
-        groups[-1].append(label)
+        groups[-1].append(column)
         left -= needed
-    return groups
+
+    def part(row: list[Any], columns: list[int]) -> list[Any]:
+        return [*row[:kept], *(row[column] for column in columns)]
+
+    return [
+        ResultTable(
+            table.title,
+            part(table.header, columns),
+            [[part(row, columns) for row in section] for section in table.sections],
+        )
+        for columns in groups
+    ]
 
 
 Marks = Mapping[str, Mapping[str, str]]
 
 
-def _fold_rows(means: Means, name: str, labels: Sequence[str], marks: Marks) -> list[list[Cell]]:
+def _fold_rows(means: Means, name: str, marks: Marks) -> list[list[Cell]]:
+    labels = means.labels
     rows = [
         [Cell(name if number == 0 else ""), Cell(str(row.fold)), *(_value(row.metrics.get(label)) for label in labels)]
         for number, row in enumerate(means.algorithms[name])
@@ -217,9 +268,9 @@ def _fold_rows(means: Means, name: str, labels: Sequence[str], marks: Marks) -> 
     return [*rows, [Cell(""), Cell("mean"), *mean], [Cell(""), Cell("std"), *spread]]
 
 
-def _mean_row(means: Means, name: str, labels: Sequence[str], marks: Marks) -> list[Cell]:
+def _mean_row(means: Means, name: str, marks: Marks) -> list[Cell]:
     cells = [Cell(name)]
-    for label in labels:
+    for label in means.labels:
         mean, spread = _value(means.mean(name, label), marks[label].get(name, "")), means.spread(name, label)
         text = mean.text if spread is None else f"{mean.text} ±{spread:.{_DECIMALS}f}"
         cells.append(Cell(text, mean.mark))
@@ -230,12 +281,16 @@ def _value(value: float | None, mark: str = "") -> Cell:
     return Cell("-") if value is None else Cell(f"{value:.{_DECIMALS}f}", mark)
 
 
-def _notes(means: Means, shown: Sequence[str], hidden: int, layout: Layout, *, tested: bool) -> list[str]:
+def _notes(
+    means: Means, shown: Sequence[str], hidden: int, layout: Layout, *, tested: bool, partial: bool
+) -> list[str]:
     notes = []
     if hidden:
         by = layout.sort if layout.sort in means.labels else means.labels[0]
-        notes.append(f"... and {hidden} more with a lower {by}; --omnirec-table=mean or =folds shows all")
+        notes.append(f"... and {hidden} more with a worse {by}; --omnirec-table=mean or =folds shows all")
     notes.append(f"{_BEST} best of its column" + (" (of the means); std is over folds, n - 1" if means.folded else ""))
+    if partial and len(shown) > 1:
+        notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if tested:
         notes.append(f"{_TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
     for name in shown:

@@ -14,7 +14,7 @@ _END = "\x1b[0m"
 _ITALIC, _BOLD, _DIM = "\x1b[3m", "\x1b[1m", "\x1b[2m"
 
 
-def render(table: ResultTable, *, colour: bool) -> str:
+def render(table: ResultTable, *, colour: bool, encoding: str = "utf-8") -> str:
     """Return a table as text, as wide as it is.
 
     Written by hand, because rich takes seconds for the tables of thousands of configurations.
@@ -22,6 +22,7 @@ def render(table: ResultTable, *, colour: bool) -> str:
     Args:
         table: What stands in it.
         colour: Whether to use colour.
+        encoding: Of the terminal; where it has no lines and plus-minus signs, these are put together from others.
     """
     widths = table.widths()
     gap = " " * GAP
@@ -49,7 +50,12 @@ def render(table: ResultTable, *, colour: bool) -> str:
         if number:
             lines.append("")
         lines += [row(cells) for cells in section]
-    return "\n".join([*lines, *(styled(note, _DIM) for note in table.notes)])
+    text = "\n".join([*lines, *(styled(note, _DIM) for note in table.notes)])
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.replace("─", "-").replace(" ±", "+-").encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 def rich_table(table: ResultTable) -> Table:

@@ -171,3 +171,18 @@ def test_hooks_of_a_conftest_have_their_say(computed: Project) -> None:
         result = computed.run()
         assert result.parse_summary_nouns(result.stdout.lines) == expected
     assert computed.count_fits() == 2
+
+
+def test_plugins_of_pytest_that_are_switched_off(project: Project) -> None:
+    """Without pytest's terminal and its warnings everything is computed, in silence; marks may have to be known."""
+    for _ in range(2):
+        result = project.run("-pno:terminal", "-pno:warnings", "--strict-markers")
+        assert result.ret == 0
+        assert result.stdout.lines == []
+        assert project.count_fits() == 2
+
+
+def test_setup_only_runs_nothing(computed: Project) -> None:
+    """Under --setup-only no item is reported, done or not, and each is listed."""
+    result = computed.run("--setup-only")
+    result.stdout.fnmatch_lines(["*bench_tiny.py::bench_tiny::tiny-*/fold_0", "*/fold_1", "*no tests ran*"])

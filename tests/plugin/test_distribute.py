@@ -107,7 +107,7 @@ def test_longest_first_unless_the_user_chose() -> None:
     assert without.distribution.pytest_xdist_make_scheduler(without.config, log) is None
 
 
-def test_files_without_benchmarks_are_left_to_xdist(tmp_path: Path) -> None:
+def test_files_without_benchmarks_are_left_to_xdist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a run that may meet a benchmark has its controller collect: bench files, and files that name omnibench."""
     from omnibench.plugin.distribute import _has_bench_files
 
@@ -116,9 +116,12 @@ def test_files_without_benchmarks_are_left_to_xdist(tmp_path: Path) -> None:
     (tmp_path / "tests" / "node_modules" / "bench_x.py").write_text("")
     ini = {"norecursedirs": ["node_modules"], "python_files": ["test_*.py"]}
 
-    def found(*arguments: str) -> bool:
+    def found(*arguments: str, pyargs: bool = False) -> bool:
         config: Any = SimpleNamespace(
-            args=list(arguments), getini=ini.__getitem__, invocation_params=SimpleNamespace(dir=tmp_path)
+            args=list(arguments),
+            getini=ini.__getitem__,
+            invocation_params=SimpleNamespace(dir=tmp_path),
+            option=SimpleNamespace(pyargs=pyargs),
         )
         return _has_bench_files(config)
 
@@ -128,3 +131,22 @@ def test_files_without_benchmarks_are_left_to_xdist(tmp_path: Path) -> None:
     assert found("tests")
     assert found("tests/test_plain.py", "tests/test_own.py::bench_a::D/A/fold_0[x::y]")
     assert not found("tests/test_plain.py")
+    (tmp_path / "elsewhere" / "inner").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "inner" / "bench_inner.py").touch()
+    (tmp_path / "elsewhere" / "bench_alone.py").touch()
+    (tmp_path / "elsewhere" / "plain.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    for name, expected in (
+        ("elsewhere", True),
+        ("elsewhere.inner", True),
+        ("elsewhere.inner.bench_inner::bench_a", True),
+        ("bench_alone", True),
+        ("elsewhere.plain", False),
+        ("elsewhere.nothing", False),
+        ("no_such_package.tests", False),
+        ("json", False),
+        ("sys", False),
+    ):
+        assert found(name, pyargs=True) is expected, name
+        assert not found(name.replace("elsewhere", "no")), "without --pyargs a name is a path"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
+import textwrap
 
 from projects import Project
+
+from omnibench.plugin import hookspec
 
 CONFTEST = """
 import json, pytest
@@ -92,6 +97,21 @@ def test_hooks(project: Project) -> None:
     again.stdout.fnmatch_lines(
         ["*pytest_omnibench_columns returned {'who': 'me'*has to return numbers by column name.*"]
     )
+
+
+def test_the_examples_in_the_documentation(project: Project) -> None:
+    """Every hook's example, as it stands in its docstring, does in a conftest.py what it promises."""
+    hooks = [getattr(hookspec, name) for name in dir(hookspec) if name.startswith("pytest_omnibench_")]
+    examples = [textwrap.dedent(str(inspect.getdoc(hook)).partition("::\n\n")[2]) for hook in hooks]
+    assert all(f"def {hook.__name__}(" in example for hook, example in zip(hooks, examples, strict=True))
+    project.pytester.makeconftest("\n\n".join(examples))
+    project.bench(plan="plan.add_algorithm(Popular); plan.add_algorithm(Broken)", metrics="NDCG([10, 20])")
+    result = project.run("-k", "fold_0")
+    result.assert_outcomes(passed=1, failed=1, deselected=2)
+    result.stdout.re_match_lines([r" Algorithm +Fold +NDCG@10 +NDCG@20 +Recall@50 +gain$"])
+    result.stdout.no_fnmatch_line("*A column is missing*")
+    log = (project.pytester.path / "failures.log").read_text().splitlines()
+    assert [re.sub(r"-\w{8}", "", line) for line in log] == ["Broken failed on tiny"]
 
 
 def test_wrong_answers_are_refused_before_any_work(project: Project) -> None:

@@ -71,10 +71,12 @@ def always(say): say("auto begins"); yield; say("auto ends")
 def threshold(request): return getattr(request, "param", 0.0)
 
 @pytest.fixture(scope="class")
-def shared(): return []
+def shared(request): return [request.cls]
 
 @benchmark(data, plan, few)
-def bench_scopes(numbered, result, whole, say):
+def bench_scopes(numbered, result, whole, say, shared):
+    assert shared == [None], "outside of classes, each item has a fixture of this scope for itself"
+    shared.append(1)
     say("body", numbered, whole, "NDCG@10" in result.metrics)
 
 @pytest.mark.parametrize("threshold", [0.0, 2.0], indirect=True, ids=["low", "high"])
@@ -124,7 +126,11 @@ PAIRS = (("one", 1), ("two", 2))
 
 
 def test_every_id_selects_exactly_its_item(bench: Project) -> None:
-    """What --collect-only lists is what an explorer sends back: each id alone, and all of them, select just that."""
+    """What --collect-only lists is what an explorer sends back: each id alone, and all of them, select just that.
+
+    VS Code's adapter (``vscode_pytest`` of microsoft/vscode-python) shows an item below classes that stand in a file, by
+    their node ids; one with parameters, whose name it cuts at the bracket, only there.
+    """
     bench.pytester.makepyfile(bench_fixtures=FIXTURES, bench_classes=CLASSES)
     bench.pytester.makepyfile(
         round_trip="""
@@ -133,6 +139,15 @@ def test_every_id_selects_exactly_its_item(bench: Project) -> None:
         class Listing:
             def pytest_collection_finish(self, session):
                 self.ids = [item.nodeid for item in session.items]
+                hidden.extend(item.nodeid for item in session.items if not is_shown(item))
+        hidden = []
+        def is_shown(item):
+            above, below = item.parent, item
+            while isinstance(above, pytest.Class) and below.nodeid == f"{above.nodeid}::{below.name}":
+                above, below = above.parent, above
+            if hasattr(item, "callspec") and not item.name.startswith(item.originalname + "["):
+                return False
+            return isinstance(above, pytest.File)
         def ids(*arguments):
             listing = Listing()
             with contextlib.redirect_stdout(io.StringIO()):
@@ -142,16 +157,44 @@ def test_every_id_selects_exactly_its_item(bench: Project) -> None:
         assert len(every) > 20, every
         assert ids(*every) == every
         assert [one for one in every if ids(one) != [one]] == []
+        assert hidden == []
         """
     )
     run = bench.pytester.run(sys.executable, "round_trip.py")
     assert run.ret == 0, run.stderr.str()
 
 
+def test_the_command_of_a_failure_runs_just_that_item(project: Project) -> None:
+    """What a failed phase prints is for a shell: any name, from a directory below, with the options that matter."""
+    project.bench(plan="plan.add_algorithm(Broken)")
+    below = project.pytester.mkdir("it's below")
+    (below / "bench_odd.py").write_text(
+        HEAD.replace(", Popular", "")
+        + """
+class TestOdd:
+    @pytest.mark.parametrize("k", ["a 'b' $HOME", "c"])
+    @benchmark(data, plan, few)
+    def bench_odd(self, result, k): ...
+"""
+    )
+    project.pytester.makefile(".ini", other="[pytest]\npythonpath = .\naddopts = -p no:cacheprovider\n")
+    arguments = ["-c", "other.ini", "--omnirec-checkpoint-dir", "some where", "it's below", "-k", "fold_1 and HOME"]
+    failed = project.run(*arguments)
+    failed.assert_outcomes(failed=1, deselected=3)
+    (command,) = [line for line in failed.stdout.lines if line.startswith("Run only this item: pytest ")]
+    again = project.pytester.run("sh", "-c", f"{sys.executable} -m {command.partition(': ')[2]}")
+    again.assert_outcomes(failed=1)
+    assert command in again.stdout.lines
+    assert [path.name for path in project.pytester.path.glob("*/store")] == ["store"], "the same records"
+
+
 CLASSES = (
     HEAD
     + """
 from conftest import tell
+
+@pytest.fixture(scope="class", autouse=True)
+def whole(request): tell(request.cls.__name__, "fixture begins")
 
 class Base:
     least = 0.0
@@ -198,7 +241,7 @@ def test_classes(bench: Project) -> None:
     assert ended(result) == {"passed": 2 + 2 + 4 + 1, "failed": 2, "skipped": 2}
     lines = told(bench)
     for name, least in (("Base", 0.0), ("BenchStrict", 2.0), ("BenchLenient", 0.0)):
-        assert lines.count(f"{name} class begins") == 1
+        assert lines.count(f"{name} class begins") == lines.count(f"{name} fixture begins") == 1
         assert lines.count(f"{name} body {least} {2 * least} fresh") == 2
     assert "BenchStrict method bench_inherited" in lines
     assert not [line for line in lines if line.startswith("BenchSkipped body")]
@@ -286,13 +329,16 @@ def test_last_failed_finds_parametrized_items(bench: Project) -> None:
 
 
 def test_pdb(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--pdb stops in the body where it failed, with the result at hand; quitting ends the run."""
+    """--trace stops where the body begins, --pdb where it failed, with the result at hand; quitting ends the run."""
     project.bench(body='floor = 2\n    assert result["NDCG@10"] > floor')
     monkeypatch.setenv("PYTHONPATH", str(project.pytester.path))
     monkeypatch.setenv("NO_COLOR", "1")
     child = pexpect.spawn(
-        sys.executable, ["-m", "pytest", "--pdb", "-k", "fold_0"], cwd=project.pytester.path, timeout=60
+        sys.executable, ["-m", "pytest", "--pdb", "--trace", "-k", "fold_0"], cwd=project.pytester.path, timeout=60
     )
+    child.expect(r"PDB runcall")
+    child.expect(r"\(Pdb\) ")
+    child.sendline("c")
     child.expect(r"entering PDB")
     child.expect(r"\(Pdb\) ")
     child.sendline("p floor, round(result['HR@10'], 1) <= 1")

@@ -266,8 +266,9 @@ def test_ordinary_tests_run_beside_benchmarks(project: Project) -> None:
     """Tests and benchmarks share a distributed run; cached benchmarks do not keep tests from running."""
     project.pytester.makepyfile(test_plain="def test_one(): ...\ndef test_two(): assert 0")
     for expected in ({"passed": 3, "failed": 1}, {"passed": 1, "failed": 1, "cached": 2}):
-        result = project.run("-n", "2")
+        result = project.run("-n", "2", "-rf", "--tb=line", "--junitxml=report.xml")
         assert summary(result) == expected
+        result.stdout.re_match_lines([r"2 workers \[\d items\]"])  # on a line of its own, not behind the letters
 
 
 def test_benchmark_in_a_test_file(project: Project) -> None:
@@ -359,10 +360,11 @@ def test_reset_in_a_test_file_with_workers(project: Project) -> None:
 def test_cached_items_carry_metrics_in_junit_too(project: Project, workers: str) -> None:
     """The JUnit file of a fully cached run has the metrics as properties, once."""
     project.run().assert_outcomes(passed=2)
-    project.run("-n", workers, "--junitxml=report.xml")
+    result = project.run("-n", workers, "--junitxml=report.xml")
     for case in ET.parse(project.pytester.path / "report.xml").iter("testcase"):
         names = [one.get("name") for one in case.iter("property")]
         assert names.count("NDCG@10") == 1
+    result.stdout.re_match_lines([r".*cc +\[100%\]"])
 
 
 def test_awkward_dataset_names_keep_ids_usable(project: Project) -> None:

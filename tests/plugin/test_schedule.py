@@ -64,6 +64,7 @@ class Simulation:
         expected: list[float] | None = None,
     ) -> None:
         self.seconds, self.crashing = seconds, crashing
+        self.clock = 0.0
         self.ids = [f"item-{number}" for number in range(len(seconds))]
         config: Any = SimpleNamespace(
             getvalue=lambda name: {"tx": ["popen"] * workers}[name],
@@ -72,7 +73,6 @@ class Simulation:
         told = dict(zip(self.ids, expected or seconds, strict=True))
         more = (told.__getitem__, lambda: self.clock) if kind is LongestFirst else ()
         self.scheduler = kind(config, Producer("test", enabled=False), *more)
-        self.clock = 0.0
         self.begun: list[int] = []
         self.ran: list[int] = []
         self.crashed: list[str] = []

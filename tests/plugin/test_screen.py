@@ -139,6 +139,17 @@ def test_the_block_is_below_what_pytest_wrote() -> None:
         assert shown.text().splitlines() == ["collected 4 items", "..F", "a notice", "."]
 
 
+def test_the_block_does_not_wait_for_somebody_to_flush() -> None:
+    """The last words of xdist before the first report stay unflushed: the block is shown below them all the same."""
+    with terminal(40) as shown:
+        screen = Screen(shown.writer)
+        shown.writer.write("\r2 workers [4 items]\n")
+        shown.writer.write("\n..")
+        screen.show(["0/4 items"])
+        assert shown.text().splitlines() == ["2 workers [4 items]", "", "..", "0/4 items"]
+        screen.close()
+
+
 @pytest.mark.parametrize("columns", [40, 80, 160])
 def test_the_block_is_never_larger_than_the_terminal(columns: int) -> None:
     """Long lines are cut at the width, also wide characters; many workers at the height, and it says how many."""

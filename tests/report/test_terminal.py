@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 
@@ -156,6 +157,67 @@ def test_tables_fit_the_width_where_they_can() -> None:
     assert text.count("Evaluation Results") > 1
     assert text.count("* best of its column") == 1
     assert text.endswith("* best of its column")
+
+
+anything = st.floats(-1e7, 1e7) | st.sampled_from([math.nan, math.inf, -math.inf])
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["NDCG@10", "FitTime", "Long" * 5]), anything), min_size=1, max_size=6),
+    st.integers(48, 160),
+    st.sampled_from(["folds", "mean"]),
+)
+def test_whatever_the_values_tables_fit(values: list[dict[str, float]], width: int, detail: str) -> None:
+    """Large, missing, infinite and undefined values are shown in full, and no line is wider than the terminal."""
+    results = [Result(DATASET, f"A-{number % 2}", "A()", number // 2, one) for number, one in enumerate(values)]
+    text = "\n".join(render(table, colour=False) for table in tables(results, Layout(width=width, detail=detail)))
+    above = text.partition("* best of")[0]
+    assert max(len(line) for line in above.splitlines()) <= width
+    if detail == "folds":
+        assert {f"{value:.4f}" for one in values for value in one.values()} <= set(text.split())
+
+
+def test_an_algorithm_that_lacks_a_fold_is_not_compared() -> None:
+    """Its mean is over other data: it is shown, but neither marked nor tested against, and a line says so."""
+    asked: list[list[Result]] = []
+
+    def test(rows: list[Result]) -> dict[tuple[str, str], tuple[str, ...]]:
+        asked.append(rows)
+        return {}
+
+    partial = result("C-1", 1, NDCG_10=0.9, HR_10=0.1)
+    (table,) = tables([*FOLDED, partial], test=test)
+    text = render(table, colour=False)
+    assert [row[1:] for row in rows_of(text) if row[0] == "mean"] == [
+        ["0.2000", "*0.3000"],
+        ["*0.4000", "0.1000"],
+        ["0.9000", "0.1000"],
+    ]
+    assert "lacks a fold" in text
+    assert "lacks a fold" not in shown([*FOLDED, result("C-1", 0, MAP=1.0)])
+    assert asked == [[*FOLDED, result("C-1", 1)]]
+    apart = [result("A-1", 0, HR_10=0.5), result("B-1", 1, HR_10=0.4)]
+    assert "*0" not in shown(apart)
+
+
+def test_what_is_undefined_is_never_the_best() -> None:
+    """NaN is neither the best nor in the way of the best, and is sorted to the end, however the order was."""
+    rows = [result(name, None, RMSE=value) for name, value in zip("ABCD", [math.nan, 0.5, math.nan, 0.25], strict=True)]
+    for ordered in (rows, rows[::-1]):
+        (table,) = tables(ordered, Layout({"RMSE"}, sort="RMSE"))
+        assert [cells[0].text for cells in table.sections[0]][:2] == ["D", "B"]
+        assert [cells[1].mark for cells in table.sections[0]] == ["*", "", "", ""]
+
+
+def test_a_terminal_that_knows_ascii_only() -> None:
+    """The table has its lines and columns there, too, of other characters; what has no other is escaped."""
+    (table,) = tables([*FOLDED, result("É-1", 0, NDCG_10=0.1)], Layout(detail="mean"))
+    text, full = render(table, colour=False, encoding="ascii"), render(table, colour=False)
+    assert text.isascii()
+    assert render(table, colour=False, encoding="latin-1").count("-----") > 0
+    pairs = list(zip(text.splitlines(), full.splitlines(), strict=True))
+    assert all(len(one) == len(other) for one, other in pairs if "É" not in other)
+    assert "0.2000+-0.1414" in text
 
 
 @pytest.mark.parametrize("colour", [True, False])
