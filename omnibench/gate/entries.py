@@ -37,6 +37,9 @@ class Dataset:
     key: str
     tests: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return self.shown
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -82,6 +85,9 @@ class Entry:
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", digest([self.dataset.key, self.configuration]))
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def name(self) -> str:
         """Dataset and configuration as tables show them."""
@@ -110,6 +116,18 @@ class Source(Protocol):
 
         Raises:
             OmnibenchError: A file is missing or damaged.
+        """
+        ...
+
+
+class Present(Source, Protocol):
+    """What is judged: a store, or what stands for one."""
+
+    def test_to_train(self, entry: Entry, folds: Sequence[int]) -> float:
+        """Return test rows divided by training rows, of several folds.
+
+        Raises:
+            StatisticsError: The prepared dataset cannot be read.
         """
         ...
 
@@ -197,11 +215,7 @@ class Measurements:
         return found
 
     def test_to_train(self, entry: Entry, folds: Sequence[int]) -> float:
-        """Return test rows divided by training rows, of several folds.
-
-        Raises:
-            StatisticsError: The prepared dataset cannot be read.
-        """
+        """Return test rows divided by training rows; see ``Present``."""
         return test_to_train(self._root / self._data[entry.dataset.key]["directory"], folds)
 
 

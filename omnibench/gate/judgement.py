@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from omnibench.errors import BaselineError, OmnibenchError, nearest
 from omnibench.gate.baseline import Baseline
-from omnibench.gate.entries import Dataset, Entry, Measurements, Score, Values
+from omnibench.gate.entries import Dataset, Entry, Present, Score, Values
 from omnibench.gate.matching import match
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, WORSE, Gate, Verdict, count
 from omnibench.statistics.change import relative_change
@@ -26,7 +26,7 @@ from omnibench.statistics.holm import holm
 from omnibench.statistics.measured import over_users
 from omnibench.statistics.paired import Comparison, check_alpha, compare
 
-_FEW = 20
+_FEW = 16
 """Users who differ up to which all patterns of signs are tried: the t test is not exact where most differences are 0."""
 
 _ROUNDING = 1e-9
@@ -82,7 +82,7 @@ class Judge:
                 near = nearest(label, known) or f"; it has {', '.join(known) or 'none'}."
                 raise BaselineError(f"the baseline {str(self.baseline.path)!r} has no metric {label!r}{near}")
 
-    def judge(self, source: Measurements, entries: Sequence[Entry], *, partial: bool = False) -> Gate:
+    def judge(self, source: Present, entries: Sequence[Entry], *, partial: bool = False) -> Gate:
         """Compare entries with the baseline's.
 
         Args:
@@ -103,7 +103,8 @@ class Judge:
         verdicts = self._corrected(tested)
         notes = [f"{now.name}: hyperparameters have changed; compared with {then.shown}" for now, then in found.changed]
         notes += [*_listed("new, so there is nothing to compare with", found.new)]
-        notes += [*_listed("in the baseline, but without a result in this run", found.gone)]
+        if not partial:
+            notes += [*_listed("in the baseline, but without a result in this run", found.gone)]
         notes += self._missing(found.pairs)
         return Gate(
             str(self.baseline.path),
@@ -140,7 +141,7 @@ class Judge:
     def _chosen(self, then: Entry) -> list[str]:
         return [label for label in then.scores if not self.metrics or label in self.metrics]
 
-    def _compare(self, source: Measurements, now: Entry, then: Entry) -> Iterator[_Tested]:
+    def _compare(self, source: Present, now: Entry, then: Entry) -> Iterator[_Tested]:
         """Compare the metrics that both sides have, reading values only where something may differ."""
         labels = [label for label in self._chosen(then) if label in now.scores]
         read: tuple[Values, Values] | None = None
@@ -171,7 +172,7 @@ class Judge:
     def _test(
         self,
         draft: Verdict,
-        source: Measurements,
+        source: Present,
         entry: Entry,
         scores: tuple[Score, Score],
         values: tuple[Values, Values],

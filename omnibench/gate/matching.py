@@ -53,11 +53,7 @@ def match(now: Sequence[Entry], then: Sequence[Entry]) -> Match:
             found.recut.append((one, other))
         else:
             _match_configurations(found, ours[one], theirs[other])
-    left = _by_kind(gone, _name)
-    for name, some in _by_kind(new, _name).items():
-        if name in left:
-            here, there = (", ".join(one.shown for one in side) for side in (some, left[name]))
-            found.unclear.append(f"{here} may be any of the baseline's {there}")
+    new, gone = _without_unclear(found, new, gone, _name)
     found.new.extend(entry for one in new for entry in ours[one])
     found.gone.extend(entry for one in gone for entry in theirs[one])
     return found
@@ -70,16 +66,24 @@ def _match_configurations(found: Match, now: Sequence[Entry], then: Sequence[Ent
     kinds = (alike("seed", "device", "version", "code"), alike("seed", "device"), alike("seed"), alike())
     pairs, new, gone = _paired(now, then, (lambda one: one.key, *kinds))
     found.pairs.extend(pairs)
-    left = _by_kind(gone, _point)
-    for point, some in _by_kind(new, _point).items():
-        if point in left:
-            here, there = (", ".join(one.name for one in side) for side in (some, left[point]))
-            found.unclear.append(f"{here} may be any of the baseline's {there}")
+    new, gone = _without_unclear(found, new, gone, _point)
     changed, new, gone = _paired(new, gone, (lambda one: one.algorithm,))
     found.pairs.extend(changed)
     found.changed.extend(changed)
     found.new.extend(new)
     found.gone.extend(gone)
+
+
+def _without_unclear(
+    found: Match, new: Sequence[Thing], gone: Sequence[Thing], kind: Callable[[Thing], Hashable]
+) -> tuple[list[Thing], list[Thing]]:
+    """Note what cannot be told apart, of one kind on both sides and several on one, and return the others."""
+    ours, theirs = _by_kind(new, kind), _by_kind(gone, kind)
+    both = ours.keys() & theirs.keys()
+    for of in both:
+        here, there = (", ".join(str(one) for one in side[of]) for side in (ours, theirs))
+        found.unclear.append(f"{here} may be any of the baseline's {there}")
+    return [one for one in new if kind(one) not in both], [one for one in gone if kind(one) not in both]
 
 
 def _point(entry: Entry) -> tuple[str, str]:

@@ -106,7 +106,7 @@ class RegressionGate:
         if self._gate is None and not self._said:
             return
         if self._judge is not None:
-            terminalreporter.section("regression gate")
+            terminalreporter.write_sep("=", "regression gate")
         verbosity = self.config.option.verbose
         if self._gate is not None:
             from omnibench.gate.report import lines
