@@ -15,10 +15,12 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from omnibench import __version__
 from omnibench.errors import BaselineError
@@ -86,14 +88,16 @@ class Baseline:
         """When and from what it was written, e.g. ``of 2026-11-21, commit 1a2b3c4d``."""
         return f"of {self.written[:10]}" + (f", commit {self.git['commit'][:8]}" if self.git else "")
 
+    @cached_property
     def _file(self) -> Any:
+        """Parquet's own list of what is where is as long as the file has entries, and is read once."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         return pq.ParquetFile(pa.BufferReader(self._content))
 
     def _facts(self) -> dict[str, Any]:
-        metadata = self._file().metadata.metadata
+        metadata = self._file.metadata.metadata
         facts: dict[str, Any] = json.loads(metadata[_FACTS])
         if facts["format"] > FORMAT:
             raise BaselineError(
@@ -108,13 +112,15 @@ class Baseline:
         group = self._groups[entry.place]
         if group is None:
             return {}
-        table = self._file().read_row_group(group)
-        folds, users = table["fold"].to_numpy(), table["user"].to_numpy()
+        table = self._file.read_row_group(group).combine_chunks()
+        if not table.num_rows:
+            return {}
+        folds, users = _numbers(table, "fold", "<i2"), _numbers(table, "user", "<i4")
         found = {}
         for label, score in entry.scores.items():
             if not score.per_user:
                 continue
-            column = table[label].to_numpy()
+            column = _numbers(table, label, "<f8")
             defined = ~np.isnan(column)
             for fold in score.folds:
                 mine = defined & (folds == fold)
@@ -229,28 +235,53 @@ def _table(entry: Entry, values: Values, labels: Sequence[str], schema: pa.Schem
     import pyarrow as pa
 
     folds = sorted({fold for _, fold in values})
-    users = {
-        fold: np.unique(np.concatenate([one.users for (_, at), one in values.items() if at == fold])) for fold in folds
-    }
-    rows = sum(len(some) for some in users.values())
-    columns = []
+    users = [np.unique(np.concatenate([one.users for (_, at), one in values.items() if at == fold])) for fold in folds]
+    counts = [len(some) for some in users]
+    metrics = []
     for label in labels:
-        parts = []
-        for fold in folds:
-            column = np.full(len(users[fold]), np.nan)
+        column = np.full(sum(counts), np.nan)
+        begin = 0
+        for fold, some in zip(folds, users, strict=True):
             one = values.get((label, fold))
             if one is not None:
-                column[np.searchsorted(users[fold], one.users)] = one.values
-            parts.append(column)
-        whole = np.concatenate(parts)
-        columns.append(pa.array(whole, mask=np.isnan(whole)))
-    texts = [
-        pa.DictionaryArray.from_arrays(np.zeros(rows, "<i4"), [name]) for name in (entry.dataset.shown, entry.shown)
-    ]
-    numbers = np.concatenate([np.full(len(users[fold]), fold, "<i2") for fold in folds])
+                column[begin + np.searchsorted(some, one.users)] = one.values
+            begin += len(some)
+        metrics.append(_array(column, schema.field(label).type))
+    texts = [_repeated(name, sum(counts)) for name in (entry.dataset.shown, entry.shown)]
+    numbers = _array(np.repeat(np.array(folds, "<i2"), counts), pa.int16())
     return pa.Table.from_arrays(
-        [*texts, pa.array(numbers), pa.array(np.concatenate([users[fold] for fold in folds])), *columns], schema=schema
+        [*texts, numbers, _array(np.concatenate(users).astype("<i4"), pa.int32()), *metrics], schema=schema
     )
+
+
+def _repeated(text: str, times: int) -> pa.Array:
+    """Return a text many times, as Arrow has it."""
+    import pyarrow as pa
+
+    content = text.encode()
+    ends = pa.py_buffer(np.array([0, len(content)], "<i4"))
+    once = pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(content)])
+    return pa.DictionaryArray.from_arrays(_array(np.zeros(times, "<i4"), pa.int32()), once)
+
+
+def _array(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """Return numbers as Arrow has them, nothing where they are NaN; pa.array() would import pandas for that."""
+    import pyarrow as pa
+
+    known = ~np.isnan(values)
+    bits = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [bits, pa.py_buffer(values)])
+
+
+def _numbers(table: pa.Table, name: str, kind: str) -> npt.NDArray[Any]:
+    """Return a column of numbers, NaN where there is nothing; Arrow's own conversion would import pandas."""
+    chunk = table.column(name).chunk(0)
+    known, content = chunk.buffers()
+    values = np.frombuffer(content, kind, chunk.offset + len(chunk))[chunk.offset :]
+    if not chunk.null_count:
+        return values
+    bits = np.unpackbits(np.frombuffer(known, np.uint8), bitorder="little")[chunk.offset : chunk.offset + len(chunk)]
+    return np.where(bits, values, np.nan)
 
 
 def _sealed(content: bytes) -> bytes:
