@@ -17,6 +17,7 @@ from omnibench.gate.entries import Measurements, newest
 from omnibench.gate.stores import measurements
 from omnibench.query import Store
 from omnibench.statistics.configurations import measured
+from omnibench.statistics.measured import Measured
 
 Command = Callable[..., str]
 
@@ -91,6 +92,42 @@ def test_what_is_worse_fails(
     assert max(len(line) for line in lines) <= 80
     assert command("gate", file, "-q", ends=1).splitlines()[:2] == lines[:2]
     assert command("gate", file, "--tolerance", "95%").splitlines()[-1].startswith("gate passed")
+
+
+def test_without_values_per_user_folds_are_compared(
+    command: Command, measured_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the training sets' overlap of the prepared data; of a single split nothing can be said."""
+    file = tmp_path / "baseline.parquet"
+    records = open_store(measured_store).records()
+    for key, record in records.items():
+        if key.startswith("eval/"):
+            record["place"] = None
+    known = Measured(measured_store, records)
+    place = known.datasets[0]
+    means = known.means(place, "HR@10")
+    best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
+    expected = compare_configurations(known, worst, best, "HR@10", dataset=place, alternative="less")
+    monkeypatch.setattr(Store, "records", lambda _: records)
+    command("baseline", file)
+    for record in records.values():
+        later(9)(record)
+    told = json.loads(command("gate", file, "--json", "--metric", "HR@10", ends=int((expected.p or 1) <= 0.05)))
+    both = {one["dataset"]: one for one in told["verdicts"] if one["algorithm"] == worst}
+    assert (both[place]["p"], both[place]["units"], both[place]["pairs"]) == (expected.p, "folds", 3)
+    assert [one["reason"] for name, one in both.items() if name != place] == [
+        "too few folds to say: one difference tells nothing about chance"
+    ]
+
+
+def test_of_data_that_is_not_recorded_nothing_is_written(
+    command: Command, measured_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its test parts are is not known."""
+    records = {key: one for key, one in open_store(measured_store).records().items() if not key.startswith("data/")}
+    monkeypatch.setattr(Store, "records", lambda _: records)
+    said = command("baseline", tmp_path / "b.parquet", ends=2)
+    assert "is not recorded as prepared; run its benchmark again." in said
 
 
 def test_older_versions_are_left_out_of_a_baseline(

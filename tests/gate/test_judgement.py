@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 import scipy.stats
 from gated import SHOP, Made, judged
@@ -150,7 +151,7 @@ def test_a_loss_of_just_the_tolerance_fails_as_rarely_as_alpha(tmp_path: Path) -
     assert gates(tmp_path, losing(0.06), 20, tolerance=0.02) == 20
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
     users=st.integers(2, 40),

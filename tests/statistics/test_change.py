@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 import scipy.stats
 from hypothesis import given
