@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,7 +153,8 @@ class Measurements:
         groups: dict[tuple[str, str], list[Record]] = {}
         for item in items:
             if item["status"] == DONE:
-                groups.setdefault((_noted(item, "data_key"), canonical(_configuration(item))), []).append(item)
+                configuration = json.dumps(_configuration(item), sort_keys=True)  # as JSON keeps it, and quickly
+                groups.setdefault((_noted(item, "data_key"), configuration), []).append(item)
         self.entries: list[Entry] = [self._entry(get, some, wanted) for some in groups.values()]
 
     def _entry(self, get: Get, items: Sequence[Record], wanted: Wanted | None) -> Entry:

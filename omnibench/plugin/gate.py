@@ -127,7 +127,7 @@ def measurements(session: BenchSession) -> Measurements:
     """
     from omnibench.gate.entries import Measurements
 
-    wanted = _wanted(session.items)
+    wanted = wanted_of(session.items)
 
     def take(reader: Reader) -> Measurements:
         records = (reader.get(f"item/{key}") for key in wanted)
@@ -136,7 +136,7 @@ def measurements(session: BenchSession) -> Measurements:
     return read(session.directory / "store", take, untouched=session.looks_only)
 
 
-def _wanted(items: Iterable[ExperimentItem]) -> Mapping[str, Mapping[str, bool]]:
+def wanted_of(items: Iterable[ExperimentItem]) -> Mapping[str, Mapping[str, bool]]:
     """Return the columns of each item by its key, and whether more of them is better."""
     found: dict[str, dict[str, bool]] = {}
     for item in items:
