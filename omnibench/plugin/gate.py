@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from omnibench.plugin.session import BenchSession
 
 
+_UNSEEN = (
+    "the benchmarks stand in files that do not mention omnibench, so only the workers of -n saw them, and nothing was "
+    "compared, nor written; name the files bench_*.py, or run without -n"
+)
+
+
 class RegressionGate:
     """Registered in the overseeing process of a run that has a baseline to compare with, or to write.
 
@@ -32,6 +38,7 @@ class RegressionGate:
         self._judge: Judge | None = None
         self._gate: Gate | None = None
         self._partial = any("::" in argument for argument in config.args)
+        self._reported = False
         self._said: list[tuple[str, str]] = []
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
@@ -63,13 +70,22 @@ class RegressionGate:
         except OmnibenchError as error:
             raise pytest.UsageError(str(error)) from error
 
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Note that there were benchmarks."""
+        self._reported = self._reported or hasattr(report, "omnibench")
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge what was measured, write the new baseline, and fail a run that has passed so far."""
         from omnibench.plugin.hooks import existing_session
 
         found = existing_session(self.config)
-        if found is None or not found.items or self.config.getoption("omnirec_plan"):
+        if self.config.getoption("omnirec_plan"):
+            return
+        if found is None or not found.items:
+            if self._reported:
+                self._said.append((_UNSEEN, "red"))
+                self._fail(session)
             return
         if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             self._said.append(("the run was not finished, so nothing was compared, nor written", "red"))
@@ -85,7 +101,12 @@ class RegressionGate:
         except OmnibenchError as error:
             self._said.append((str(error), "red"))
             passed = False
-        if not passed and session.exitstatus == pytest.ExitCode.OK:
+        if not passed:
+            self._fail(session)
+
+    @staticmethod
+    def _fail(session: pytest.Session) -> None:
+        if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _write(self, measured: Measurements, *, passed: bool) -> None:
@@ -105,7 +126,7 @@ class RegressionGate:
         """Print the verdicts below the table."""
         if self._gate is None and not self._said:
             return
-        if self._judge is not None:
+        if GATE.value(self.config):
             terminalreporter.write_sep("=", "regression gate")
         verbosity = self.config.option.verbose
         if self._gate is not None:

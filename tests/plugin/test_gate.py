@@ -21,7 +21,7 @@ from omnibench import (
     from_frame,
 )
 from omnibench.experiment import experiments
-from omnibench.plugin.gate import wanted_of
+from omnibench.plugin.gate import RegressionGate, wanted_of
 from omnibench.plugin.options import GATE_ALPHA, GATE_TOLERANCE, Option, share_of
 
 RECOMMEND = "return {user: self.items[:k] for user in users}"
@@ -130,6 +130,17 @@ def test_a_share_is_a_number_or_percent(option: Option) -> None:
     assert (share_of(option, given("0.02")), share_of(option, given("2%"))) == (0.02, 0.02)
     with pytest.raises(pytest.UsageError, match=f"^{option.flag}: 'much' is no share; write e.g. 0.01 or 1%"):
         share_of(option, given("much"))
+
+
+def test_benchmarks_that_only_workers_saw_are_no_silent_pass() -> None:
+    """The overseeing process has looked at no records of them, so it has nothing to compare."""
+    config: Any = SimpleNamespace(args=["tests"], stash=pytest.Stash(), getoption=lambda _: None)
+    session: Any = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    gate = RegressionGate(config)
+    for report, expected in ((SimpleNamespace(), 0), (SimpleNamespace(omnibench={"status": "done"}), 1)):
+        gate.pytest_runtest_logreport(report)
+        gate.pytest_sessionfinish(session, 0)
+        assert session.exitstatus == expected
 
 
 def misses(hits: Any, relevant: Any) -> Any:  # noqa: ARG001 - what every such metric is given
