@@ -49,7 +49,7 @@ class Score:
     Attributes:
         identity: The canonical text of what was computed: name, parameters, version, convention.
         higher_is_better: Whether more of it is better, or None where nobody has said.
-        folds: The value of each fold, as tables have it.
+        folds: The value of each fold, as tables have it; none where it was wanted, and is not defined.
         per_user: Whether there are values per user.
     """
 
@@ -166,6 +166,7 @@ class Measurements:
         evaluations: dict[tuple[str, int], Record] = {}
         for item in items:
             columns = None if wanted is None else wanted[item["fit_key"]]
+            directions |= columns or {}
             for label, metric in item["metrics"].items():
                 evaluation = get(f"eval/{metric['key']}")
                 if evaluation is None or (columns is not None and label not in columns):
@@ -175,7 +176,7 @@ class Measurements:
                 if identities.setdefault(label, identity) == identity:
                     folds.setdefault(label, {})[fold] = metric["value"]
                     evaluations[label, fold] = evaluation
-                    directions[label] = _direction(label) if columns is None else columns[label]
+                    directions.setdefault(label, _direction(label))
         self._evaluations.append(evaluations)
         configuration = _configuration(first)
         framework = "" if configuration["runner"] == "Own" else f"{configuration['runner']}."
@@ -186,12 +187,12 @@ class Measurements:
             configuration,
             {
                 label: Score(
-                    identities[label],
-                    directions[label],
-                    dict(sorted(values.items())),
-                    all(_has_users(evaluations[label, fold]) for fold in values),
+                    identities.get(label, ""),
+                    higher,
+                    dict(sorted(folds.get(label, {}).items())),
+                    label in folds and all(_has_users(evaluations[label, fold]) for fold in folds[label]),
                 )
-                for label, values in folds.items()
+                for label, higher in directions.items()
             },
             max(item["finished"] for item in items),
             len(self._evaluations) - 1,

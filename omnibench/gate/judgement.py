@@ -148,6 +148,8 @@ class Judge:
         for label in labels:
             one, other = now.scores[label], then.scores[label]
             folds = sorted(one.folds.keys() & other.folds.keys())
+            if other.folds and not one.folds:
+                self._note(f"{now.name} has no {label} in this run, though it was asked for, and the baseline has it")
             if not folds:
                 continue
             if one.identity != other.identity:

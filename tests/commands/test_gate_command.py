@@ -187,9 +187,11 @@ def test_only_wanted_columns_are_taken(measured_store: Path) -> None:
     """As a plan asks for them, with the direction that it knows."""
     records = open_store(measured_store).records()
     items = [one for key, one in records.items() if key.startswith("item/")]
-    found = Measurements(measured_store, records.get, items, {one["fit_key"]: {"HR@3": False} for one in items})
-    assert {tuple(one.scores) for one in found.entries} == {("HR@3",)}
-    assert not any(one.scores["HR@3"].higher_is_better for one in found.entries)
+    wanted = {one["fit_key"]: {"HR@3": False, "Gini@3": False} for one in items}
+    found = Measurements(measured_store, records.get, items, wanted)
+    assert {tuple(one.scores) for one in found.entries} == {("HR@3", "Gini@3")}
+    assert not any(score.higher_is_better for one in found.entries for score in one.scores.values())
+    assert all(one.scores["HR@3"].folds and not one.scores["Gini@3"].folds for one in found.entries)
     assert len(newest(found)[0]) == len(found.entries)
 
 

@@ -261,6 +261,18 @@ def test_what_is_new_gone_or_changed_is_said(tmp_path: Path) -> None:
     )
 
 
+def test_what_was_asked_for_and_has_no_value_fails(tmp_path: Path) -> None:
+    """As a diversity of lists that are all empty; one that had none before is no news."""
+    then, now = made("NDCG@10", base()), made("NDCG@10", base())
+    (entry,) = now.entries
+    now.entries[0] = replace(entry, scores={"NDCG@10": replace(entry.scores["NDCG@10"], identity="", folds={})})
+    found = judged(tmp_path, then, now)
+    assert found.problems == (
+        "shop-aaaaaaaa/Mine-00000000 has no NDCG@10 in this run, though it was asked for, and the baseline has it",
+    )
+    assert judged(tmp_path, now, now, partial=True).passed
+
+
 def test_metrics_may_be_chosen(tmp_path: Path) -> None:
     """The others neither fail the gate nor weaken it."""
     then, now = Made(), Made()
