@@ -22,6 +22,9 @@ _HOMES = {
     "data.temporal": ("LeaveLastOut", "LeaveNOut", "TimeBasedHoldout", "UserTimeBasedHoldout"),
     "errors": ("OmnibenchError",),
     "evaluation": ("Evaluator",),
+    "gate.baseline": ("Baseline",),
+    "gate.stores": ("compare_with_baseline", "write_baseline"),
+    "gate.verdicts": ("Gate", "Verdict"),
     "metrics": (
         "AUC",
         "F1",

@@ -30,6 +30,11 @@ from omnibench.data.temporal import TimeBasedHoldout as TimeBasedHoldout
 from omnibench.data.temporal import UserTimeBasedHoldout as UserTimeBasedHoldout
 from omnibench.errors import OmnibenchError as OmnibenchError
 from omnibench.evaluation import Evaluator as Evaluator
+from omnibench.gate.baseline import Baseline as Baseline
+from omnibench.gate.stores import compare_with_baseline as compare_with_baseline
+from omnibench.gate.stores import write_baseline as write_baseline
+from omnibench.gate.verdicts import Gate as Gate
+from omnibench.gate.verdicts import Verdict as Verdict
 from omnibench.metrics import AUC as AUC
 from omnibench.metrics import F1 as F1
 from omnibench.metrics import HR as HR

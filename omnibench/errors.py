@@ -30,6 +30,10 @@ class StatisticsError(OmnibenchError):
     """Values cannot be compared as they are, or a test is asked for that does not exist."""
 
 
+class BaselineError(OmnibenchError):
+    """A baseline cannot be written, or be read as what it is given for."""
+
+
 class StoreError(OmnibenchError):
     """The checkpoint store cannot be used as it is."""
 

@@ -84,6 +84,18 @@ def seconds(text: str) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
+def share(text: str) -> float:
+    """Read a share such as ``0.01`` or ``1%``.
+
+    Raises:
+        OmnibenchError: It is none.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%?)\s*", text)
+    if not found:
+        raise OmnibenchError(f"{text!r} is no share; write e.g. 0.01 or 1%.")
+    return float(found[1]) / (100 if found[2] else 1)
+
+
 def tracked(text: str) -> tuple[str, ...]:
     """Read e.g. ``rss,gpu``; ``none`` is nothing.
 

@@ -37,7 +37,7 @@ def provenance(directory: Path) -> dict[str, Any]:
         "command": sys.argv,
         "cwd": str(directory),
         "versions": versions,
-        "git": _git(directory),
+        "git": git_of(directory),
     }
 
 
@@ -48,7 +48,7 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _git(directory: Path) -> dict[str, Any] | None:
+def git_of(directory: Path) -> dict[str, Any] | None:
     """Return ``{commit, dirty}`` of the repository around a directory, or None."""
 
     def ask(*arguments: str) -> str:

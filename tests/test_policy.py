@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnibench.errors import OmnibenchError
-from omnibench.policy import FAILED, RESUME, TRACK, VERIFY, Policy, seconds, tracked
+from omnibench.policy import FAILED, RESUME, TRACK, VERIFY, Policy, seconds, share, tracked
 from omnibench.store.artifacts import VERIFY as ARTIFACTS_VERIFY
 
 
@@ -103,6 +103,21 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 def test_durations_are_in_proportion(number: int, unit: str) -> None:
     """The unit's seconds, times the number."""
     assert seconds(f"{number}{unit}") == number * seconds(f"1{unit}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("0", 0.0), ("0.01", 0.01), (".5", 0.5), ("1%", 0.01), (" 2.5 % ", 0.025), ("100%", 1.0)]
+)
+def test_a_share_is_read(text: str, expected: float) -> None:
+    """As a number, or in percent."""
+    assert share(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "%", "-1%", "1%%", "1 percent", "nan", "1e-3", "0,5"])
+def test_what_is_no_share_is_refused(text: str) -> None:
+    """With how to write one."""
+    with pytest.raises(OmnibenchError, match=r"is no share; write e\.g\. 0\.01 or 1%"):
+        share(text)
 
 
 @pytest.mark.parametrize(

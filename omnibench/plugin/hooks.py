@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from omnibench.plugin.declare import declaration_of
-from omnibench.plugin.options import add_options, check_options, with_whole_reset
+from omnibench.plugin.options import BASELINE, GATE, add_options, check_options, with_whole_reset
 from omnibench.plugin.summary import Summary
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     manager = config.pluginmanager
     manager.register(Summary(config), "omnibench-summary")
+    if (GATE.value(config) or BASELINE.value(config)) and not config.option.collectonly:
+        from omnibench.plugin.gate import RegressionGate
+
+        manager.register(RegressionGate(config), "omnibench-gate")
     distributed = getattr(config.option, "dist", "no") != "no" and getattr(config.option, "tx", None)
     if distributed and not config.option.collectonly:  # xdist, too, collects in this process when only asked to
         from omnibench.plugin.distribute import Distribution

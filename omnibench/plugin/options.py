@@ -14,7 +14,7 @@ import pytest
 
 from omnibench.errors import OmnibenchError
 from omnibench.policy import FAILED as FAILED_CHOICES
-from omnibench.policy import RESETS, Policy, seconds, tracked
+from omnibench.policy import RESETS, Policy, seconds, share, tracked
 from omnibench.policy import RESUME as RESUME_CHOICES
 from omnibench.policy import VERIFY as VERIFY_CHOICES
 from omnibench.runners.machine import DEVICES
@@ -134,6 +134,20 @@ TABLE = Option(
     ("folds", "mean", "none"),
 )
 SORT = Option("--omnirec-sort", "The metric by which the table is sorted, e.g. NDCG@10 (default: as in the plan).")
+GATE = Option(
+    "--omnirec-gate",
+    "A baseline to compare with: the run fails if anything is significantly worse than what this file says was measured.",
+)
+GATE_TOLERANCE = Option(
+    "--omnirec-gate-tolerance", "The relative loss that the gate accepts, e.g. 0.01 or 1% (default: 0).", "0"
+)
+GATE_ALPHA = Option("--omnirec-gate-alpha", "The level of the gate, over all its comparisons (default: 0.05).", "0.05")
+GATE_METRICS = Option(
+    "--omnirec-gate-metrics", "The metrics that the gate compares, e.g. NDCG@10,HR@10 (default: all of the baseline's)."
+)
+BASELINE = Option(
+    "--omnirec-baseline", "Write what this run measured into a file, to compare later runs with, if the run passes."
+)
 OPTIONS = (
     CHECKPOINT_DIR,
     RESUME,
@@ -151,6 +165,11 @@ OPTIONS = (
     ALLOW_NETWORK_FS,
     TABLE,
     SORT,
+    GATE,
+    GATE_TOLERANCE,
+    GATE_ALPHA,
+    GATE_METRICS,
+    BASELINE,
 )
 
 RESET_FLAG = "--omnirec-reset"
@@ -242,6 +261,8 @@ def check_options(config: pytest.Config) -> None:
         else:
             option.value(config)
     chosen = policy(config)
+    for option in (GATE_TOLERANCE, GATE_ALPHA):
+        share_of(option, config)
     reset = config.getoption("omnirec_reset")
     if reset and reset not in RESETS:
         raise pytest.UsageError(f"{RESET_FLAG} is {reset!r}; choose from {', '.join(RESETS)}.")
@@ -259,12 +280,28 @@ def check_options(config: pytest.Config) -> None:
         raise pytest.UsageError(f"{READONLY.flag} computes nothing, and --omnirec-resume=never reads nothing.")
 
 
+def share_of(option: Option, config: pytest.Config) -> float:
+    """Return the value of an option that is a share.
+
+    Raises:
+        pytest.UsageError: It is none.
+    """
+    try:
+        return share(option.value(config))
+    except OmnibenchError as error:
+        raise pytest.UsageError(f"{option.flag}: {error}") from error
+
+
 def checkpoint_dir(config: pytest.Config) -> Path:
-    """Return the checkpoint directory; a relative one on the command line is relative to where pytest was started."""
-    given = config.getoption(CHECKPOINT_DIR.name) or os.environ.get(CHECKPOINT_DIR.variable)
-    if given:
-        return Path(os.path.abspath(config.invocation_params.dir / Path(given).expanduser()))
-    return Path(os.path.abspath(config.rootpath / Path(CHECKPOINT_DIR.value(config)).expanduser()))
+    """Return the checkpoint directory."""
+    return path_of(CHECKPOINT_DIR, config)
+
+
+def path_of(option: Option, config: pytest.Config) -> Path:
+    """Return a path: relative to where pytest was started, or one of the ini file and a default to the rootdir."""
+    given = config.getoption(option.name) or os.environ.get(option.variable)
+    base = config.invocation_params.dir if given else config.rootpath
+    return Path(os.path.abspath(base / Path(option.value(config)).expanduser()))
 
 
 def alone(item: pytest.Item) -> str:

@@ -171,7 +171,7 @@ class Measured:
             )
         other, one = (self._values(dataset, label, name, folds) for name in (second, first))
         if one is not None and other is not None:
-            return Paired(*_over_users(dataset, one, other), "users", 0.0)
+            return Paired(*over_users(dataset, one, other), "users", 0.0)
         per_fold = [np.array([side[fold]["value"] for fold in folds], dtype=np.float64) for side in sides]
         overlap = self._test_to_train(dataset, folds) if len(folds) > 1 else 0.0
         return Paired(per_fold[0], per_fold[1], "folds", overlap)
@@ -206,17 +206,38 @@ class Measured:
         record = self._records.get(f"data/{self._data_keys[dataset]}")
         if record is None:
             raise StatisticsError(f"{dataset} is not recorded as prepared; run its benchmark again.")
-        try:
-            parts = [data.Fold(self._root / record["directory"], fold or 0) for fold in folds]
-            return sum(len(one.test) for one in parts) / sum(len(one.train) for one in parts)
-        except (OSError, ValueError) as error:
-            raise StatisticsError(
-                f"{record['directory']} cannot be read ({error}); the next run that needs it makes it anew."
-            ) from error
+        return test_to_train(self._root / record["directory"], [fold or 0 for fold in folds])
 
 
-def _over_users(dataset: str, one: Sequence[PerUser], other: Sequence[PerUser]) -> tuple[Values, Values]:
-    """Average the values of the same users over the folds in which both are defined."""
+def test_to_train(dataset: Path, folds: Sequence[int]) -> float:
+    """Return the test rows of some folds of a prepared dataset, divided by their training rows.
+
+    Raises:
+        StatisticsError: It cannot be read.
+    """
+    try:
+        parts = [data.Fold(dataset, fold) for fold in folds]
+        return sum(len(one.test) for one in parts) / sum(len(one.train) for one in parts)
+    except (OSError, ValueError) as error:
+        raise StatisticsError(
+            f"{dataset} cannot be read ({error}); the next run that needs it makes it anew."
+        ) from error
+
+
+def over_users(dataset: str, one: Sequence[PerUser], other: Sequence[PerUser]) -> tuple[Values, Values]:
+    """Average the values of the same users over the folds in which both are defined.
+
+    Args:
+        dataset: Its name, for messages.
+        one: The first one's values, by fold; at least one.
+        other: The second one's, of the same folds.
+
+    Returns:
+        The means of each side, in the order of the users' codes; both of shape (n,).
+
+    Raises:
+        StatisticsError: There is no user of whom both are defined.
+    """
     folds = [_of_both(mine, theirs) for mine, theirs in zip(one, other, strict=True)]
     users, first, second = (np.concatenate(column) for column in zip(*folds, strict=True))
     if len(users) == 0:

@@ -23,6 +23,7 @@ from omnibench import (
     RMSE,
     Apply,
     AveragePopularity,
+    Baseline,
     Comparison,
     Coordinator,
     CorePruning,
@@ -31,6 +32,7 @@ from omnibench import (
     ExperimentPlan,
     FitTime,
     FoldedData,
+    Gate,
     Gini,
     GivenCandidates,
     Grid,
@@ -72,10 +74,12 @@ from omnibench import (
     UserCrossValidation,
     UserHoldout,
     UserTimeBasedHoldout,
+    Verdict,
     against_best,
     benchmark,
     compare,
     compare_configurations,
+    compare_with_baseline,
     compare_with_best,
     friedman,
     from_file,
@@ -86,6 +90,7 @@ from omnibench import (
     rank_configurations,
     run_omnirec,
     set_random_state,
+    write_baseline,
 )
 from omnibench.evaluation import Result
 
@@ -227,3 +232,7 @@ assert_type(holm([0.01, 0.2]).tolist(), Any)
 assert_type(compare_configurations("checkpoints", "RecPack.EASE", "RecBole.BPR", "NDCG@10").p, float | None)
 assert_type(compare_with_best(open_store(), "MovieLens100K", "NDCG@10"), Standing)
 assert_type(rank_configurations(Path("checkpoints"), "RMSE").ranking, Ranking)
+assert_type(write_baseline("checkpoints", Path("baseline.parquet")), Baseline)
+gate = compare_with_baseline(open_store(), "baseline.parquet", tolerance=0.01, alpha=0.1, metrics=["NDCG@10"])
+assert_type(gate, Gate)
+assert_type(gate.those("worse"), list[Verdict])

@@ -1,0 +1,70 @@
+"""``omnibench baseline | gate``: writing down what was measured, and whether it has become worse."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from omnibench.commands.store import add_parser
+from omnibench.gate.baseline import write
+from omnibench.gate.entries import newest, summary
+from omnibench.gate.report import lines
+from omnibench.gate.stores import compare_with_baseline, measurements
+from omnibench.policy import share
+from omnibench.provenance import git_of
+
+
+def baseline(given: argparse.Namespace) -> int:
+    """Write what the store's finished items measured into a file, to compare later runs with."""
+    source = measurements(given.store)
+    entries, older = newest(source)
+    written = write(given.file, source, entries, git_of(Path.cwd()))
+    size = written.path.stat().st_size
+    print(f"{written.path}: {summary(written.entries)}, {size / 1024:.0f} KiB")  # noqa: T201
+    for entry in older:
+        print(f"  left out, for another version was finished later: {entry.name} ({entry.finished})")  # noqa: T201
+    return 0
+
+
+def gate(given: argparse.Namespace) -> int:
+    """Say what is significantly worse than in a baseline; the exit status is 1 if anything is."""
+    found = compare_with_baseline(
+        given.store,
+        given.file,
+        tolerance=share(given.tolerance),
+        alpha=share(given.alpha),
+        metrics=given.metric or (),
+    )
+    if given.json:
+        print(json.dumps(found.to_dict(), indent=1))  # noqa: T201
+    else:
+        width = shutil.get_terminal_size().columns
+        for line in lines(found, width, verbosity=given.verbose - given.quiet):
+            print(line.text)  # noqa: T201
+    return int(not found.passed)
+
+
+def add_parsers(commands: Any) -> None:
+    """Declare the commands to argparse."""
+    file = "a Parquet file, e.g. baseline.parquet"
+    add_parser(commands, "baseline", baseline).add_argument("file", metavar="FILE", help=file)
+    parser = add_parser(commands, "gate", gate)
+    parser.add_argument("file", metavar="FILE", help=f"the baseline: {file}")
+    parser.add_argument(
+        "--tolerance",
+        default="0",
+        metavar="SHARE",
+        help="the relative loss that is accepted, e.g. 0.01 or 1%% (default: 0)",
+    )
+    parser.add_argument(
+        "--alpha", default="0.05", metavar="SHARE", help="the level, over all comparisons (default: 0.05)"
+    )
+    parser.add_argument(
+        "--metric", action="append", metavar="LABEL", help="e.g. NDCG@10; may be repeated (default: all)"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("-v", "--verbose", action="store_true", help="also what has not changed")
+    parser.add_argument("-q", "--quiet", action="store_true", help="only what fails")

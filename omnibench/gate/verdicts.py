@@ -1,0 +1,92 @@
+"""What a gate says: a verdict per comparison, and whether it passed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+WORSE, TOLERATED, IMPROVED, SAME, UNDECIDED = "worse", "tolerated", "improved", "same", "undecided"
+VERDICTS = (WORSE, TOLERATED, IMPROVED, SAME, UNDECIDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said of a metric of a configuration on a dataset.
+
+    Attributes:
+        dataset: The dataset, as tables show it.
+        algorithm: The configuration, as tables show it.
+        metric: The metric's label.
+        verdict: ``worse`` (significantly, by more than the tolerance), ``tolerated`` (significantly worse, but not
+            significantly by more than the tolerance), ``improved``, ``same`` (no significant difference), ``undecided``.
+        then: The baseline's name of the configuration, which differs where its key does.
+        baseline: The baseline's mean over the pairs.
+        now: The mean now.
+        change: Their difference, divided by the baseline's absolute value; None where that is 0.
+        interval: The two-sided confidence interval of the change, at 1 - alpha, of this comparison alone; see ``relative_change``.
+        p: The probability of a loss beyond the tolerance as large by chance alone, or of a gain as large where it is one;
+            one-sided, Holm-corrected. None where nothing can be said.
+        pairs: How many users or folds; 0 where the experiment is the very one of the baseline, with the same means.
+        units: ``users`` or ``folds``.
+        folds: How many folds both have.
+        reason: Why it is undecided.
+    """
+
+    dataset: str
+    algorithm: str
+    metric: str
+    verdict: str
+    then: str
+    baseline: float
+    now: float
+    change: float | None
+    interval: tuple[float, float] | None
+    p: float | None
+    pairs: int
+    units: str
+    folds: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a gate says.
+
+    Attributes:
+        baseline: The baseline's file.
+        age: When and from what that was written.
+        tolerance: The relative loss that is accepted.
+        alpha: The probability that a run fails although nothing is worse by more than that.
+        verdicts: One per comparison.
+        problems: Why some things could not be compared that have to be; each fails the gate.
+        notes: What else there is to be said.
+        tested: Over how many comparisons p is corrected.
+    """
+
+    baseline: str
+    age: str
+    tolerance: float
+    alpha: float
+    verdicts: tuple[Verdict, ...] = ()
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    tested: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is worse, and everything could be compared."""
+        return not self.problems and not self.those(WORSE)
+
+    def those(self, verdict: str) -> list[Verdict]:
+        """Return the comparisons with a verdict, those with the largest relative change first."""
+        found = [one for one in self.verdicts if one.verdict == verdict]
+        return sorted(found, key=lambda one: -abs(one.change or 0.0))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data."""
+        return {"passed": self.passed, **asdict(self)}
+
+
+def count(number: int, word: str) -> str:
+    """Return e.g. ``1 configuration`` or ``2 configurations``."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
