@@ -15,7 +15,10 @@ _DECIMALS = 4
 GAP = 3
 """Characters between columns."""
 
-_BEST, _TIED = "*", "~"
+BEST, TIED = "*", "~"
+
+SPREAD = " ±"
+"""Between a mean and its standard deviation."""
 
 NotWorse = Mapping[tuple[str, str], Collection[str]]
 """By dataset and column, where somebody has tested that: who is not significantly worse than the best."""
@@ -65,6 +68,7 @@ class Layout:
         detail: ``folds`` for a row per fold and the mean and standard deviation below them, ``mean`` for one row.
         sort: The column by whose mean the algorithms are sorted, best first; as they come without one.
         most: How many algorithms of a dataset are shown; all without a limit.
+        undirected: The columns of which nobody knows which values are better; nothing is best there.
     """
 
     lower_is_better: Collection[str] = ()
@@ -72,6 +76,7 @@ class Layout:
     detail: str = FOLDS
     sort: str = ""
     most: int | None = None
+    undirected: Collection[str] = ()
 
 
 def tables(
@@ -86,13 +91,7 @@ def tables(
         layout: How they are laid out.
         test: From what is shown to who is not significantly worse than the best; see ``statistics.marks``.
     """
-    datasets: dict[str, dict[str, list[Result]]] = {}
-    for result in results:
-        datasets.setdefault(result.dataset, {}).setdefault(result.algorithm, []).append(result)
-    found = []
-    for dataset, algorithms in datasets.items():
-        found += _tables_of(dataset, Means(algorithms, layout.lower_is_better), layout, test)
-    return found
+    return [table for one in shown(results, layout, test) for table in _tables_of(one, layout)]
 
 
 class Means:
@@ -149,48 +148,104 @@ class Means:
         return sorted(means, key=lambda name: (means[name] is None, sign * (means[name] or 0.0)))
 
 
-def _tables_of(
-    dataset: str, means: Means, layout: Layout, test: Callable[[list[Result]], NotWorse]
-) -> list[ResultTable]:
-    shown = means.ranked(layout.sort) if layout.sort in means.labels else list(means.algorithms)
-    hidden = 0
-    if layout.most is not None and len(shown) > layout.most:
-        best_first = shown if layout.sort in means.labels else means.ranked(means.labels[0])
-        hidden = len(shown) - layout.most
-        shown = best_first[: layout.most]
-    best = {label: means.best(label) for label in means.labels}
-    not_worse = test([row for name in shown for row in means.algorithms[name]])
-    tied = {label: names for (of, label), names in not_worse.items() if of == dataset}
-    with_folds = means.folded and layout.detail == FOLDS
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of a dataset's results, and what is marked.
+
+    Attributes:
+        dataset: The dataset's display name.
+        means: Its results, those that are not shown among them.
+        names: The algorithms that are shown, in the order of their rows.
+        hidden: How many are not.
+        by: The column by which those were found to be worse.
+        best: By column, the algorithms with the best mean.
+        tied: By column that was tested, those that are not significantly worse.
+    """
+
+    dataset: str
+    means: Means
+    names: list[str]
+    hidden: int
+    by: str
+    best: Mapping[str, Collection[str]]
+    tied: Mapping[str, Collection[str]]
+
+    def mark(self, name: str, label: str) -> str:
+        """Return ``*`` for the best of a column, ``~`` for one that is not significantly worse, else nothing."""
+        if name in self.best[label]:
+            return BEST
+        return TIED if name in self.tied.get(label, ()) else ""
+
+    @property
+    def results(self) -> list[Result]:
+        """The results of the algorithms that are shown."""
+        return [row for name in self.names for row in self.means.algorithms[name]]
+
+    @property
+    def legend(self) -> dict[str, str]:
+        """The hyperparameters of the algorithms that are shown, of those that were given some."""
+        given = {name: hyperparameters(self.means.algorithms[name][0]) for name in self.names}
+        return {name: text for name, text in given.items() if text}
+
+
+def hyperparameters(result: Result) -> str:
+    """Return the hyperparameters that were given, e.g. ``max_nbrs=20``."""
+    return result.configuration.partition("(")[2].removesuffix(")")
+
+
+def shown(
+    results: Iterable[Result],
+    layout: Layout = Layout(),
+    test: Callable[[list[Result]], NotWorse] = lambda _: {},
+) -> list[Shown]:
+    """Return what is shown of each dataset; see ``tables``."""
+    datasets: dict[str, dict[str, list[Result]]] = {}
+    for result in results:
+        datasets.setdefault(result.dataset, {}).setdefault(result.algorithm, []).append(result)
+    return [
+        _shown_of(dataset, Means(algorithms, layout.lower_is_better), layout, test)
+        for dataset, algorithms in datasets.items()
+    ]
+
+
+def _shown_of(dataset: str, means: Means, layout: Layout, test: Callable[[list[Result]], NotWorse]) -> Shown:
+    is_sorted = layout.sort in means.labels
+    names = means.ranked(layout.sort) if is_sorted else list(means.algorithms)
+    hidden, by = 0, layout.sort if is_sorted else next(iter(means.labels), "")
+    if layout.most is not None and len(names) > layout.most:
+        hidden = len(names) - layout.most
+        names = (names if is_sorted else means.ranked(by))[: layout.most]
+    best = {label: set() if label in layout.undirected else means.best(label) for label in means.labels}
+    not_worse = test([row for name in names for row in means.algorithms[name]])
+    tied = {label: tied for (of, label), tied in not_worse.items() if of == dataset}
+    return Shown(dataset, means, names, hidden, by, best, tied)
+
+
+def _tables_of(one: Shown, layout: Layout) -> list[ResultTable]:
+    with_folds = one.means.folded and layout.detail == FOLDS
     found = []
-    for labels in _groups(means, shown, layout, with_folds=with_folds):
+    for labels in _groups(one, layout, with_folds=with_folds):
         header = ["Algorithm", *(["Fold"] if with_folds else []), *labels]
-        marks = {
-            label: {**dict.fromkeys(tied.get(label, ()), _TIED), **dict.fromkeys(best[label], _BEST)}
-            for label in labels
-        }
-        rows = [
-            _fold_rows(means, name, labels, marks) if with_folds else [_mean_row(means, name, labels, marks)]
-            for name in shown
-        ]
+        rows = [_fold_rows(one, name, labels) if with_folds else [_mean_row(one, name, labels)] for name in one.names]
         sections = rows if with_folds else [[row for section in rows for row in section]]
-        found.append(ResultTable(f"{dataset}: Evaluation Results", header, sections))
-    found[-1].notes += _notes(means, shown, hidden, layout, tested=bool(tied))
+        found.append(ResultTable(f"{one.dataset}: Evaluation Results", header, sections))
+    found[-1].notes += _notes(one)
     return found
 
 
-def _groups(means: Means, shown: Sequence[str], layout: Layout, *, with_folds: bool) -> list[list[str]]:
+def _groups(one: Shown, layout: Layout, *, with_folds: bool) -> list[list[str]]:
     """Cut the metric columns into groups that fit beside the algorithm and fold columns."""
+    means = one.means
     if layout.width is None:
         return [means.labels]
     spread = means.folded and not with_folds
-    taken = max(len("Algorithm"), *(len(name) for name in shown)) + 1
+    taken = max(len("Algorithm"), *(len(name) for name in one.names)) + 1
     room = layout.width - taken - (len("Fold") + GAP if with_folds else 0)
     groups: list[list[str]] = [[]]
     left = room
     for label in means.labels:
-        widest = max(len(_value(means.mean(name, label)).text) for name in shown) + 1
-        needed = max(len(label), widest + (len(" ±0.0000") if spread else 0)) + GAP
+        widest = max(len(_value(means.mean(name, label)).text) for name in one.names) + 1
+        needed = max(len(label), widest + (len(f"{SPREAD}0.0000") if spread else 0)) + GAP
         if needed > left and groups[-1]:
             groups.append([])
             left = room
@@ -199,42 +254,41 @@ def _groups(means: Means, shown: Sequence[str], layout: Layout, *, with_folds: b
     return groups
 
 
-Marks = Mapping[str, Mapping[str, str]]
-
-
-def _fold_rows(means: Means, name: str, labels: Sequence[str], marks: Marks) -> list[list[Cell]]:
+def _fold_rows(one: Shown, name: str, labels: Sequence[str]) -> list[list[Cell]]:
+    means = one.means
     rows = [
         [Cell(name if number == 0 else ""), Cell(str(row.fold)), *(_value(row.metrics.get(label)) for label in labels)]
         for number, row in enumerate(means.algorithms[name])
     ]
-    mean = [_value(means.mean(name, label), marks[label].get(name, "")) for label in labels]
+    mean = [_value(means.mean(name, label), one.mark(name, label)) for label in labels]
     spread = [_value(means.spread(name, label)) for label in labels]
     return [*rows, [Cell(""), Cell("mean"), *mean], [Cell(""), Cell("std"), *spread]]
 
 
-def _mean_row(means: Means, name: str, labels: Sequence[str], marks: Marks) -> list[Cell]:
+def _mean_row(one: Shown, name: str, labels: Sequence[str]) -> list[Cell]:
     cells = [Cell(name)]
     for label in labels:
-        mean, spread = _value(means.mean(name, label), marks[label].get(name, "")), means.spread(name, label)
-        text = mean.text if spread is None else f"{mean.text} ±{spread:.{_DECIMALS}f}"
+        mean, spread = _value(one.means.mean(name, label), one.mark(name, label)), one.means.spread(name, label)
+        text = mean.text if spread is None else f"{mean.text}{SPREAD}{printed(spread)}"
         cells.append(Cell(text, mean.mark))
     return cells
 
 
 def _value(value: float | None, mark: str = "") -> Cell:
-    return Cell("-") if value is None else Cell(f"{value:.{_DECIMALS}f}", mark)
+    return Cell(printed(value), "" if value is None else mark)
 
 
-def _notes(means: Means, shown: Sequence[str], hidden: int, layout: Layout, *, tested: bool) -> list[str]:
+def printed(value: float | None) -> str:
+    """Return a value as tables print it."""
+    return "-" if value is None else f"{value:.{_DECIMALS}f}"
+
+
+def _notes(one: Shown) -> list[str]:
     notes = []
-    if hidden:
-        by = layout.sort if layout.sort in means.labels else means.labels[0]
-        notes.append(f"... and {hidden} more with a lower {by}; --omnirec-table=mean or =folds shows all")
-    notes.append(f"{_BEST} best of its column" + (" (of the means); std is over folds, n - 1" if means.folded else ""))
-    if tested:
-        notes.append(f"{_TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
-    for name in shown:
-        given = means.algorithms[name][0].configuration.partition("(")[2].removesuffix(")")
-        if given:
-            notes.append(f"{name}: {given}")
-    return notes
+    if one.hidden:
+        notes.append(f"... and {one.hidden} more with a lower {one.by}; --omnirec-table=mean or =folds shows all")
+    folded = one.means.folded
+    notes.append(f"{BEST} best of its column" + (" (of the means); std is over folds, n - 1" if folded else ""))
+    if one.tied:
+        notes.append(f"{TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
+    return notes + [f"{name}: {given}" for name, given in one.legend.items()]
