@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from omnibench.commands import compare, envs, store
+from omnibench.commands import compare, envs, export, store
 from omnibench.errors import OmnibenchError
 
 
@@ -16,6 +16,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     store.add_parsers(commands)
     compare.add_parsers(commands)
+    export.add_parsers(commands)
     envs.add_parsers(commands)
     return parser
 

@@ -30,6 +30,10 @@ class StatisticsError(OmnibenchError):
     """Values cannot be compared as they are, or a test is asked for that does not exist."""
 
 
+class ExportError(OmnibenchError):
+    """A file of results cannot be written."""
+
+
 class StoreError(OmnibenchError):
     """The checkpoint store cannot be used as it is."""
 
