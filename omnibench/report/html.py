@@ -20,6 +20,9 @@ from omnibench.statistics.configurations import DatasetRanking
 
 _ASSETS = Path(__file__).parent / "assets"
 _MOST_IN_CHART = 25
+_OVER_DATASETS = "Ranks over datasets"
+_LISTED = 20
+"""Missing items that are seen before one asks for more."""
 
 
 def html(report: Report) -> bytes:
@@ -46,6 +49,11 @@ def html(report: Report) -> bytes:
 
 def _body(report: Report) -> Iterator[Element]:
     main = element("main", element("h1", "Results"), *_missing(report))
+    if len(report.sections) > 1:
+        names = [section.shown.dataset for section in report.sections]
+        links = [element("a", name, href=f"#dataset-{number}") for number, name in enumerate(names)]
+        links += [element("a", _OVER_DATASETS, href="#ranks")] if report.rankings else []
+        main.append(element("nav", *links, aria_label="Datasets"))
     for number, section in enumerate(report.sections):
         main.append(_section(section, report, f"dataset-{number}"))
     if not report.sections:
@@ -70,13 +78,11 @@ def _missing(report: Report) -> Iterator[Element]:
 
 
 def _alarm(said: str, listed: list[str]) -> Element:
-    return element(
-        "div",
-        element("strong", said),
-        element("ul", *(element("li", one) for one in listed)),
-        class_="alarm",
-        role="note",
+    first, rest = (
+        element("ul", *(element("li", one) for one in some)) for some in (listed[:_LISTED], listed[_LISTED:])
     )
+    more = element("details", element("summary", f"{len(rest):,} more"), rest) if len(rest) else None
+    return element("div", element("strong", said), first, more, class_="alarm", role="note")
 
 
 def _section(section: Section, report: Report, name: str) -> Element:
@@ -96,7 +102,13 @@ def _section(section: Section, report: Report, name: str) -> Element:
     notes += [f"†: {section.tested}."] if section.tested else []
     made.append(element("p", " ".join(notes), class_="notes"))
     if section.standings:
+        covered = percent(report.choices.alpha)
+        read = (
+            f"Points are mean differences to the best, lines their {covered} confidence intervals, each of a single "
+            "comparison. Hollow blue points are not significantly worse after Holm's correction, filled grey ones are."
+        )
         made.append(element("h3", "Differences to the best"))
+        made.append(element("p", read, class_="notes"))
         made.append(element("div", *(_figure(section, label, report) for label in section.standings), class_="charts"))
     return made
 
@@ -124,7 +136,7 @@ def _figure(section: Section, label: str, report: Report) -> Element:
         element(
             "figcaption", element("strong", label), f": difference to {standing.best}, with {covered} intervals.{more}"
         ),
-        chart(bars, title, read, reference=0.0, signed=True),
+        chart(bars, title, f"The numbers are in the table below.{more}", reference=0.0, signed=True),
         element(
             "details", element("summary", "As a table"), _scrolled(_comparisons(means, standing, higher, report), title)
         ),
@@ -166,7 +178,7 @@ def _plain_table(head: list[str], rows: list[list[str]]) -> Element:
 
 
 def _ranks(report: Report) -> Element:
-    made = element("section", element("h2", "Ranks over datasets", id="ranks"), aria_labelledby="ranks")
+    made = element("section", element("h2", _OVER_DATASETS, id="ranks"), aria_labelledby="ranks")
     figures = element("div", class_="charts")
     for label, found in report.rankings.items():
         if isinstance(found, str):

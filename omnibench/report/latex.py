@@ -14,9 +14,15 @@ from omnibench.report.sections import Report, Section
 _ROWS = 40
 """Rows that fit on a page; more of them make several tables, because LaTeX cuts off what does not fit."""
 
+_WIDTH, _LETTER, _GAP = 360, 4.6, 4
+"""In points: a column of text a little over LaTeX's usual one, a letter in ``\\small``, the room beside a column."""
+
 _HEAD = r"""% Tables of results, made by omnibench. They need, in the preamble of the document:
 %   \usepackage[T1]{fontenc}
 %   \usepackage{booktabs}"""
+
+_LAST_LATIN = "\N{LATIN SMALL LETTER Z WITH CARON}"
+"""Up to here, pdfLaTeX has letters in its usual fonts."""
 
 _LIGATURES = re.compile("-(?=-)|,(?=,)")
 _ESCAPES = str.maketrans(
@@ -53,7 +59,10 @@ def latex(report: Report) -> bytes:
         parts += _section(section, missing)
     parts += _ranks(report)
     parts += [f"% {one_line(one)}" for one in report.trouble]
-    return ("\n\n".join(parts) + "\n").encode(errors="backslashreplace")
+    text = "\n\n".join(parts) + "\n"
+    if any(letter > _LAST_LATIN for letter in text):
+        text = text.replace(_HEAD, f"{_HEAD}\n%   and XeLaTeX or LuaLaTeX with a font that has these letters", 1)
+    return text.encode(errors="backslashreplace")
 
 
 def escaped(text: str) -> str:
@@ -69,13 +78,32 @@ def _section(section: Section, missing: str) -> Iterator[str]:
         said.append(rf"$^{{\dagger}}$: {escaped(section.tested)}.")
     said += [escaped(f"Fewer folds than there are: {'; '.join(section.gaps)}.")] if section.gaps else []
     said += [rf"\textbf{{{escaped(missing)}.}}"] if missing else []
+    title, label = escaped(one.dataset), one.dataset
     for start in range(0, len(one.names), _ROWS):
         names = one.names[start : start + _ROWS]
-        title = escaped(one.dataset) + (" (continued)" if start else "")
-        head = ["Algorithm", *map(escaped, section.labels)]
-        rows = [[escaped(name), *(_cell(section, name, label) for label in section.labels)] for name in names]
-        legend = [f"{escaped(name)}: {escaped(one.legend[name])}" for name in names if name in one.legend]
-        yield _table(title, " ".join(said) if not start else "", one.dataset if not start else "", head, rows, legend)
+        for labels in _groups(section, names):
+            head = ["Algorithm", *map(escaped, labels)]
+            rows = [[escaped(name), *(_cell(section, name, label) for label in labels)] for name in names]
+            last = labels[-1:] == section.labels[-1:]
+            legend = [f"{escaped(name)}: {escaped(one.legend[name])}" for name in names if last and name in one.legend]
+            yield _table(title, " ".join(said), label, head, rows, legend)
+            title, said, label = f"{escaped(one.dataset)} (continued)", [], ""
+
+
+def _groups(section: Section, names: Sequence[str]) -> list[list[str]]:
+    """Cut the metrics into groups that a page is wide enough for, by an estimate of what letters and digits take."""
+    room = _WIDTH - _LETTER * max(len(name) for name in names)
+    cell = 56 if section.shown.means.folded else 28
+    groups: list[list[str]] = [[]]
+    left = room
+    for label in section.labels:
+        needed = 2 * _GAP + max(cell, _LETTER * len(label))
+        if needed > left and groups[-1]:
+            groups.append([])
+            left = room
+        groups[-1].append(label)
+        left -= needed
+    return groups
 
 
 def _cell(section: Section, name: str, label: str) -> str:
@@ -105,7 +133,7 @@ def _table(
         r"  \centering",
         rf"  \caption{{{title}.{f' {said}' if said else ''}}}",
         *([rf"  \label{{tab:{_plain(label)}}}"] if label else []),
-        r"  \small\setlength{\tabcolsep}{4pt}",
+        rf"  \small\setlength{{\tabcolsep}}{{{_GAP}pt}}",
         rf"  \begin{{tabular}}{{@{{}}l{'r' * (len(head) - 1)}@{{}}}}",
         r"    \toprule",
         f"    {' & '.join(head)} \\\\",

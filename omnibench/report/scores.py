@@ -43,7 +43,7 @@ def score_table(section: Section, contents: Contents, name: str) -> Element:
         element("thead", element("tr", *head)),
         *(_body(section, contents, algorithm, [of for _, of in costs]) for algorithm in one.names),
         id=name,
-        class_="sortable",
+        class_="sortable folded" if one.means.folded else "sortable",
     )
 
 
