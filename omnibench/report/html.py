@@ -126,9 +126,6 @@ def _figure(section: Section, label: str, report: Report) -> Element:
     covered = percent(report.choices.alpha).replace(" ", "\N{NO-BREAK SPACE}")
     bars = [_bar(name, means[name], standing, covered) for name in order[:_MOST_IN_CHART]]
     title = f"{label}: difference to {standing.best}"
-    read = (
-        f"Points are mean differences to the best, lines their {covered} confidence intervals (of single comparisons)."
-    )
     hidden = len(order) - len(bars)
     more = f" {hidden} more are below." if hidden else ""
     return element(
