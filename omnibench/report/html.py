@@ -114,7 +114,7 @@ def _section(section: Section, report: Report, name: str) -> Element:
 
 
 def _scrolled(table: Element, label: str) -> Element:
-    return element("div", table, class_="scroll", tabindex="0", role="region", aria_label=label)
+    return element("section", table, class_="scroll", tabindex="0", aria_label=label)
 
 
 def _figure(section: Section, label: str, report: Report) -> Element:
@@ -125,7 +125,7 @@ def _figure(section: Section, label: str, report: Report) -> Element:
     order = [standing.best, *(name for name in order if name != standing.best)]
     covered = percent(report.choices.alpha).replace(" ", "\N{NO-BREAK SPACE}")
     bars = [_bar(name, means[name], standing, covered) for name in order[:_MOST_IN_CHART]]
-    title = f"{label}: difference to {standing.best}"
+    title = f"{section.shown.dataset}, {label}: difference to {standing.best}"
     hidden = len(order) - len(bars)
     more = f" {hidden} more are below." if hidden else ""
     return element(

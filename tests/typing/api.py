@@ -77,6 +77,7 @@ from omnibench import (
     compare,
     compare_configurations,
     compare_with_best,
+    export_results,
     friedman,
     from_file,
     from_frame,
@@ -227,3 +228,7 @@ assert_type(holm([0.01, 0.2]).tolist(), Any)
 assert_type(compare_configurations("checkpoints", "RecPack.EASE", "RecBole.BPR", "NDCG@10").p, float | None)
 assert_type(compare_with_best(open_store(), "MovieLens100K", "NDCG@10"), Standing)
 assert_type(rank_configurations(Path("checkpoints"), "RMSE").ranking, Ranking)
+assert_type(
+    export_results("checkpoints", Path("results.html"), "results.md", metrics=["NDCG@10"], top=None, better="lower"),
+    list[str],
+)
