@@ -41,7 +41,7 @@ def export_results(
     """Write the results of a store into files; the endings say what they are.
 
     ``.csv``, ``.parquet`` (a row per dataset, configuration, fold and metric) and ``.json`` (the same, nested) have every
-    digit; read CSV with ``pandas.read_csv(file, float_precision="round_trip")``. ``.md``, ``.tex`` and ``.html`` have a
+    digit (pandas 2 reads CSV to the last bit with ``float_precision="round_trip"``). ``.md``, ``.tex`` and ``.html`` have a
     table per dataset and the statistics, and say what is missing.
 
     Args:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from omnibench.errors import ExportError, nearest
+from omnibench.errors import ExportError
 
 KINDS = (".md", ".tex", ".html", ".csv", ".parquet", ".json")
 """The endings that there are."""
@@ -26,8 +26,8 @@ def check_files(files: Iterable[Path]) -> list[Path]:
 
 def _checked(file: Path) -> Path:
     if file.suffix.lower() not in KINDS:
-        what = f"ends with {file.suffix!r}{nearest(file.suffix, KINDS)}" if file.suffix else "has no ending"
-        raise ExportError(f"{str(file)!r} {what.removesuffix('?')}; the ending says the format: {', '.join(KINDS)}.")
+        what = f"ends with {file.suffix!r}" if file.suffix else "has no ending"
+        raise ExportError(f"{str(file)!r} {what}, but the ending says the format; choose from {', '.join(KINDS)}.")
     place = file.resolve()
     if place.exists() and not place.is_file():
         raise ExportError(f"{str(file)!r} is no file; name one to be written.")

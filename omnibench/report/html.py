@@ -120,7 +120,8 @@ def _scrolled(table: Element, label: str) -> Element:
 def _figure(section: Section, label: str, report: Report) -> Element:
     standing = section.standings[label]
     higher = label not in report.contents.lower_is_better
-    means = {name: mean for name in section.shown.names if (mean := section.shown.means.mean(name, label)) is not None}
+    tested = [standing.best, *standing.comparisons]
+    means = {name: mean for name in tested if (mean := section.shown.means.mean(name, label)) is not None}
     order = sorted(means, key=means.__getitem__, reverse=higher)
     order = [standing.best, *(name for name in order if name != standing.best)]
     covered = percent(report.choices.alpha).replace(" ", "\N{NO-BREAK SPACE}")

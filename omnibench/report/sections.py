@@ -195,4 +195,4 @@ def _gaps(one: Shown, folds: int) -> Iterator[str]:
                 lacking.setdefault((label, count), []).append(name)
     for (label, count), names in lacking.items():
         whose = "every configuration" if len(names) == len(one.names) > 1 else ", ".join(names)
-        yield f"{whose}: {f'{label} of ' if label else ''}{count} of {folds} folds"
+        yield f"{whose}: {f'{label} ' if label else ''}in {count} of {folds} folds"
