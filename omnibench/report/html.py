@@ -14,15 +14,13 @@ from omnibench.report.elements import breakable, element, written
 from omnibench.report.layout import printed
 from omnibench.report.ranks import rank_rows
 from omnibench.report.scores import score_table
-from omnibench.report.sections import Report, Section
+from omnibench.report.sections import LISTED, Report, Section
 from omnibench.statistics.best import Standing
 from omnibench.statistics.configurations import DatasetRanking
 
 _ASSETS = Path(__file__).parent / "assets"
 _MOST_IN_CHART = 25
 _OVER_DATASETS = "Ranks over datasets"
-_LISTED = 20
-"""Missing items that are seen before one asks for more."""
 
 
 def html(report: Report) -> bytes:
@@ -78,9 +76,7 @@ def _missing(report: Report) -> Iterator[Element]:
 
 
 def _alarm(said: str, listed: list[str]) -> Element:
-    first, rest = (
-        element("ul", *(element("li", one) for one in some)) for some in (listed[:_LISTED], listed[_LISTED:])
-    )
+    first, rest = (element("ul", *(element("li", one) for one in some)) for some in (listed[:LISTED], listed[LISTED:]))
     more = element("details", element("summary", f"{len(rest):,} more"), rest) if len(rest) else None
     return element("div", element("strong", said), first, more, class_="alarm", role="note")
 

@@ -9,7 +9,7 @@ from omnibench.report.comparisons import ranking_head
 from omnibench.report.contents import one_line
 from omnibench.report.layout import BEST, TIED, printed
 from omnibench.report.ranks import rank_rows
-from omnibench.report.sections import Report, Section
+from omnibench.report.sections import LISTED, Report, Section
 
 _ROWS = 40
 """Rows that fit on a page; more of them make several tables, because LaTeX cuts off what does not fit."""
@@ -53,8 +53,10 @@ def latex(report: Report) -> bytes:
     parts = [_HEAD]
     missing = report.say_missing()
     if missing:
-        listed = "".join(f"\n%   {one_line(f'{one.item} ({one.status}) {one.why}')}" for one in report.missing)
-        parts.append(f"% {missing}:{listed}")
+        listed = [one_line(f"{one.item} ({one.status}) {one.why}") for one in report.missing[:LISTED]]
+        if len(report.missing) > LISTED:
+            listed.append(f"... and {len(report.missing) - LISTED:,} more")
+        parts.append("\n%   ".join([f"% {missing}:", *listed]))
     for section in report.sections:
         parts += _section(section, missing)
     parts += _ranks(report)

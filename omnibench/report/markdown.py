@@ -9,9 +9,8 @@ from omnibench.report.comparisons import ranking_head
 from omnibench.report.contents import one_line
 from omnibench.report.layout import BEST, SPREAD, TIED, printed
 from omnibench.report.ranks import rank_rows
-from omnibench.report.sections import Report, Section
+from omnibench.report.sections import LISTED, Report, Section
 
-_MOST_MISSING = 20
 _ACTIVE = re.compile(
     r"[\\`*\[\]<>|~$]"
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # within a word it means nothing
@@ -50,11 +49,11 @@ def _missing(report: Report) -> Iterator[str]:
     if not said:
         return
     lines = ["> [!WARNING]", f"> {said}; what is below is without them.", ">"]
-    for one in report.missing[:_MOST_MISSING]:
+    for one in report.missing[:LISTED]:
         why = f": {code(one.why)}" if one.why else ""
         lines.append(f"> - {escaped(one.item)} ({one.status}){why}")
-    if len(report.missing) > _MOST_MISSING:
-        lines.append(f"> - ... and {len(report.missing) - _MOST_MISSING:,} more")
+    if len(report.missing) > LISTED:
+        lines.append(f"> - ... and {len(report.missing) - LISTED:,} more")
     yield "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterable
 from xml.etree.ElementTree import Element
@@ -91,7 +92,7 @@ def _mean(section: Section, algorithm: str, label: str) -> Element:
         printed(mean) + ("†" if mark == TIED else ""),
         None if spread is None else element("span", f"{SPREAD}{printed(spread)}", class_="spread"),
         class_=_KINDS[mark],
-        data_value=repr(mean),
+        data_value=repr(mean) if math.isfinite(mean) else None,
     )
 
 

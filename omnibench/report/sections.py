@@ -17,6 +17,9 @@ from omnibench.statistics.standings import rankings, standings
 MOST = 100
 """Configurations of a dataset that documents show when nobody said how many."""
 
+LISTED = 20
+"""Missing items that documents name at first."""
+
 TESTS = {"t": "t test", "randomisation": "randomisation test", "wilcoxon": "Wilcoxon test"}
 
 
@@ -116,6 +119,8 @@ def report_of(contents: Contents, root: Path, choices: Choices) -> Report:
         )
     except OmnibenchError as error:
         trouble.append(f"what is not significantly worse than the best is not marked: {error}")
+    # Neither what a fit cost nor what a plugin has added to the table is a measure of algorithms.
+    recorded = {label for facts in contents.facts.values() for label in facts.spreads}
     means = {
         label: {
             one.dataset: {
@@ -125,7 +130,7 @@ def report_of(contents: Contents, root: Path, choices: Choices) -> Report:
             if label in one.means.labels
         }
         for label in contents.labels
-        if label not in contents.undirected
+        if label in recorded and label not in contents.undirected
     }
     ranked = rankings(means, contents.lower_is_better, alpha=choices.alpha)
     sections = [

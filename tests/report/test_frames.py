@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reporting import contents
 
@@ -67,6 +67,7 @@ def test_frameworks_have_names_and_versions() -> None:
     assert [set(found[name]) for name in expected] == [{value} for value in expected.values()]
 
 
+@settings(max_examples=40)
 @given(st.lists(FLOATS, min_size=1, max_size=5))
 def test_every_float_comes_back(values: list[float]) -> None:
     """Whatever its size, to its last bit, from each of the three formats."""

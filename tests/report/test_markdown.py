@@ -125,6 +125,16 @@ def test_a_metric_of_unknown_direction_has_no_best(monkeypatch: pytest.MonkeyPat
     assert "RMSE: average ranks" not in plain(shown)
 
 
+def test_costs_are_not_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is what a plugin has added to a table: only what was measured and recorded."""
+    several = joined(*(contents(dataset=f"D{number}-1") for number in range(4)))
+    for one in several.results:
+        one.metrics["FitTime"] = 1.0 + len(one.algorithm)
+    text = markdown(report(monkeypatch, several)).decode()
+    assert "| FitTime |" in text
+    assert "FitTime: average ranks" not in text
+
+
 def test_nothing_is_said_to_be_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is empty would look like an accident."""
     assert markdown(report(monkeypatch, contents({}))) == b"There are no results.\n"
