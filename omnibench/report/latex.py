@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from omnibench.report.comparisons import ranking_head
 from omnibench.report.contents import one_line
-from omnibench.report.layout import BEST, TIED, printed
+from omnibench.report.layout import BEST, TIED, fitting, printed
 from omnibench.report.ranks import rank_rows
 from omnibench.report.sections import LISTED, Report, Section
 
@@ -96,16 +96,7 @@ def _groups(section: Section, names: Sequence[str]) -> list[list[str]]:
     """Cut the metrics into groups that a page is wide enough for, by an estimate of what letters and digits take."""
     room = _WIDTH - _LETTER * max(len(name) for name in names)
     cell = 56 if section.shown.means.folded else 28
-    groups: list[list[str]] = [[]]
-    left = room
-    for label in section.labels:
-        needed = 2 * _GAP + max(cell, _LETTER * len(label))
-        if needed > left and groups[-1]:
-            groups.append([])
-            left = room
-        groups[-1].append(label)
-        left -= needed
-    return groups
+    return fitting(section.labels, lambda label: 2 * _GAP + max(cell, _LETTER * len(label)), room)
 
 
 def _cell(section: Section, name: str, label: str) -> str:

@@ -241,16 +241,25 @@ def _groups(one: Shown, layout: Layout, *, with_folds: bool) -> list[list[str]]:
     spread = means.folded and not with_folds
     taken = max(len("Algorithm"), *(len(name) for name in one.names)) + 1
     room = layout.width - taken - (len("Fold") + GAP if with_folds else 0)
+
+    def needed(label: str) -> float:
+        widest = max(len(_value(means.mean(name, label)).text) for name in one.names) + 1
+        return max(len(label), widest + (len(f"{SPREAD}0.0000") if spread else 0)) + GAP
+
+    return fitting(means.labels, needed, room)
+
+
+def fitting(labels: Iterable[str], needed: Callable[[str], float], room: float) -> list[list[str]]:
+    """Cut columns into groups that fit into a width; one that is too wide by itself gets a group of its own."""
     groups: list[list[str]] = [[]]
     left = room
-    for label in means.labels:
-        widest = max(len(_value(means.mean(name, label)).text) for name in one.names) + 1
-        needed = max(len(label), widest + (len(f"{SPREAD}0.0000") if spread else 0)) + GAP
-        if needed > left and groups[-1]:
+    for label in labels:
+        width = needed(label)
+        if width > left and groups[-1]:
             groups.append([])
             left = room
         groups[-1].append(label)
-        left -= needed
+        left -= width
     return groups
 
 
