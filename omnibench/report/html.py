@@ -206,7 +206,7 @@ def _rank_figure(label: str, found: DatasetRanking, report: Report) -> Element:
             "figcaption",
             element("strong", label),
             ranking_head("", found.ranking, report.choices.alpha),
-            f". {read} {note}",
+            f". {read}",
         ),
         chart(bars, title, read, reference=None, signed=False),
         element(
@@ -216,5 +216,6 @@ def _rank_figure(label: str, found: DatasetRanking, report: Report) -> Element:
                 _plain_table(["Algorithm", "average rank", "group"], [[row.name, row.rank, row.group] for row in rows]),
                 title,
             ),
+            element("p", note, class_="notes") if note else None,
         ),
     )
