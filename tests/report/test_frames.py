@@ -141,7 +141,7 @@ def test_old_stores_are_exported(frozen: Path, tmp_path: Path) -> None:
     files = [tmp_path / f"results.{kind}" for kind in ("csv", "parquet", "json", "md", "tex", "html")]
     export_results(store, *files)
     found = pd.read_parquet(files[1])
-    expected = open_store(frozen).results()
+    expected = open_store(store).results()
     assert sorted(found["value"]) == sorted(expected["value"])
     assert (found["configuration"] == found["algorithm"] + "-" + found["configuration_key"].str[:8]).all()
     assert (found["dataset_key"].str[:8] == found["dataset"].str.rpartition("-")[2]).all()
