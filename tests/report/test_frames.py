@@ -136,10 +136,12 @@ def test_nothing_makes_an_empty_frame() -> None:
 
 @pytest.mark.parametrize("frozen", STORES, ids=lambda path: path.name)
 def test_old_stores_are_exported(frozen: Path, tmp_path: Path) -> None:
-    """What an older format does not record is missing; the numbers are there, and the store stays as it is."""
+    """What an older format does not record is missing; the numbers are there, and the records stay as they are."""
     store = Path(shutil.copytree(frozen, tmp_path / "store"))
     files = [tmp_path / f"results.{kind}" for kind in ("csv", "parquet", "json", "md", "tex", "html")]
+    before = open_store(store).records()
     export_results(store, *files)
+    assert open_store(store).records() == before
     found = pd.read_parquet(files[1])
     expected = open_store(store).results()
     assert sorted(found["value"]) == sorted(expected["value"])
