@@ -58,6 +58,7 @@ _HOMES = {
     "plugin.declare": ("benchmark",),
     "policy": ("Policy",),
     "query": ("Store", "open_store"),
+    "report.export": ("export_results",),
     "run": ("run_omnirec",),
     "runners.registry": ("RunnerInfo", "register_runner"),
     "seed": ("set_random_state",),

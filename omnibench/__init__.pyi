@@ -71,6 +71,7 @@ from omnibench.plugin.declare import benchmark as benchmark
 from omnibench.policy import Policy as Policy
 from omnibench.query import Store as Store
 from omnibench.query import open_store as open_store
+from omnibench.report.export import export_results as export_results
 from omnibench.run import run_omnirec as run_omnirec
 from omnibench.runners.registry import RunnerInfo as RunnerInfo
 from omnibench.runners.registry import register_runner as register_runner

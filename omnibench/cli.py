@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from omnibench.commands import compare, envs, gate, store
+from omnibench.commands import compare, envs, export, gate, store
 from omnibench.errors import OmnibenchError
 
 
@@ -17,6 +17,7 @@ def _parser() -> argparse.ArgumentParser:
     store.add_parsers(commands)
     compare.add_parsers(commands)
     gate.add_parsers(commands)
+    export.add_parsers(commands)
     envs.add_parsers(commands)
     return parser
 

@@ -34,6 +34,10 @@ class BaselineError(OmnibenchError):
     """A baseline cannot be written, or be read as what it is given for."""
 
 
+class ExportError(OmnibenchError):
+    """A file of results cannot be written."""
+
+
 class StoreError(OmnibenchError):
     """The checkpoint store cannot be used as it is."""
 

@@ -70,9 +70,10 @@ class Store:
 
         Statuses are done, failed, interrupted, pending, and running for those that somebody computes right now.
         """
-        return self._items(self.records())
+        return self.items_in(self.records())
 
-    def _items(self, records: dict[str, Record]) -> dict[str, Record]:
+    def items_in(self, records: dict[str, Record]) -> dict[str, Record]:
+        """Return what ``items`` does, of records that were read before."""
         found: dict[str, Record] = {}
         for key, record in records.items():
             if key.startswith("item/"):
@@ -126,7 +127,7 @@ class Store:
             completed item's phases, or None), ``workers`` (alive right now).
         """
         records = self.records()
-        items = self._items(records)
+        items = self.items_in(records)
         counts = {status: sum(one["status"] == status for one in items.values()) for status in _STATUSES}
         seconds: dict[str, float] = {}
         for phase in _phases(records):

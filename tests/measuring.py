@@ -21,7 +21,9 @@ from omnibench import (
     RecSysDataSet,
     UserHoldout,
     from_frame,
+    open_store,
 )
+from omnibench.evaluation import Result
 
 ALGORITHM = '''
 class Rotated:
@@ -66,3 +68,18 @@ def measure(place: Path, *evaluators: Evaluator) -> Path:
         sys.path.remove(str(place))
         sys.modules.pop("measured_algorithm", None)
     return place / "checkpoints"
+
+
+def results(store: Path) -> list[Result]:
+    """Return what the store's items have measured."""
+    return [
+        Result(
+            one["dataset"],
+            one["algorithm"],
+            f"{one['algorithm']}()",
+            one["fold"],
+            {label: metric["value"] for label, metric in one["metrics"].items()},
+            one["fit_key"],
+        )
+        for one in open_store(store).items().values()
+    ]

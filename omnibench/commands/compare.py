@@ -11,6 +11,7 @@ from typing import Any
 
 from omnibench.commands.store import add_parser
 from omnibench.errors import StatisticsError
+from omnibench.report.comparisons import cells, heads, pairs, ranking_head, standing_rows
 from omnibench.statistics.best import Standing
 from omnibench.statistics.configurations import (
     DatasetRanking,
@@ -24,8 +25,6 @@ from omnibench.statistics.configurations import (
 from omnibench.statistics.holm import holm
 from omnibench.statistics.measured import Measured, higher_is_better
 from omnibench.statistics.paired import TESTS, Comparison, check_alpha
-
-_SMALLEST_P = 1e-4
 
 
 def compare(given: argparse.Namespace) -> int:
@@ -82,7 +81,7 @@ def _two(known: Measured, datasets: Sequence[str], given: argparse.Namespace) ->
     adjusted = dict(zip(tested, holm(list(tested.values())).tolist(), strict=True))
     lines = [f"{first} minus {second}"]
     for place in dict.fromkeys(place for place, _ in found):
-        rows = [["", "first", "second", *_heads(given.alpha)]]
+        rows = [["", "first", "second", *heads(given.alpha)]]
         for (where, label), one in found.items():
             if where == place:
                 verdict = _verdict(
@@ -91,10 +90,12 @@ def _two(known: Measured, datasets: Sequence[str], given: argparse.Namespace) ->
                     given.alpha,
                     higher=_direction(label, given),
                 )
-                rows.append(
-                    [label, f"{one.first:.4f}", *_cells(one.second, one, adjusted.get((where, label)), verdict)]
-                )
-        lines += ["", f"{place}: {_pairs(one for (where, _), one in found.items() if where == place)}", *_aligned(rows)]
+                rows.append([label, f"{one.first:.4f}", *cells(one.second, one, adjusted.get((where, label)), verdict)])
+        lines += [
+            "",
+            f"{place}: paired over {pairs(one for (where, _), one in found.items() if where == place)}",
+            *_aligned(rows),
+        ]
     return {
         "lines": [*lines, "", _legend(given.test, len(tested))],
         "json": [
@@ -136,16 +137,9 @@ def _all(known: Measured, datasets: Sequence[str], given: argparse.Namespace) ->
 def _standing_lines(
     means: dict[str, float], place: str, label: str, found: Standing, alpha: float, higher: bool
 ) -> list[str]:
-    rows = [
-        ["", "mean", *_heads(alpha)],
-        [found.best, f"{means[found.best]:.4f}", "", "", "", "", "", "the best"],
-    ]
-    for name in sorted(found.comparisons, key=means.__getitem__, reverse=higher):
-        one = found.comparisons[name]
-        verdict = "not significantly worse" if name in found.not_worse else one.reason or "worse"
-        rows.append([name, *_cells(means[name], one, found.adjusted[name], verdict)])
-    pairs = _pairs(found.comparisons.values()) if found.comparisons else "nothing to compare with"
-    return [f"{place}, {label}: {pairs}", *_aligned(rows)]
+    rows = [["", "mean", *heads(alpha)], *standing_rows(means, found, higher=higher)]
+    said = f"paired over {pairs(found.comparisons.values())}" if found.comparisons else "nothing to compare with"
+    return [f"{place}, {label}: {said}", *_aligned(rows)]
 
 
 def _standing_plain(means: dict[str, float], found: Standing) -> dict[str, Any]:
@@ -162,20 +156,13 @@ def _standing_plain(means: dict[str, float], found: Standing) -> dict[str, Any]:
 
 def _ranking_lines(label: str, found: DatasetRanking, alpha: float) -> list[str]:
     ranking = found.ranking
-    said = (
-        ranking.reason
-        if ranking.p is None
-        else f"Friedman's chi-square {ranking.statistic:.2f}, Iman and Davenport's F {ranking.f:.2f}, p {_p(ranking.p)}"
-    )
     order = sorted(range(len(found.configurations)), key=lambda position: ranking.ranks[position])
     rows = [[f"{ranking.ranks[position]:.2f}", found.configurations[position]] for position in order]
-    critical = f"critical difference {ranking.critical_difference:.2f} (Nemenyi, {alpha:g})"
     groups = [
         f"  not significantly different: {', '.join(found.configurations[position] for position in group)}"
         for group in (ranking.groups if ranking.p is not None else ())
     ]
-    head = f"{label}: average ranks over {ranking.datasets} datasets; {said}; {critical}"
-    return [head, *(f"  {rank:>6}  {name}" for rank, name in rows), *groups]
+    return [ranking_head(label, ranking, alpha), *(f"  {rank:>6}  {name}" for rank, name in rows), *groups]
 
 
 def _ranking_plain(found: DatasetRanking) -> dict[str, Any]:
@@ -192,16 +179,6 @@ def _ranking_plain(found: DatasetRanking) -> dict[str, Any]:
     }
 
 
-def _heads(alpha: float) -> list[str]:
-    return ["difference", f"{100 * (1 - alpha):.4g} % interval", "d_z", "p", "p (Holm)", ""]
-
-
-def _cells(value: float, one: Comparison, adjusted: float | None, verdict: str) -> list[str]:
-    interval = "-" if one.interval is None else f"{one.interval[0]:+.4f} to {one.interval[1]:+.4f}"
-    size = "-" if one.effect_size is None else f"{one.effect_size:+.2f}"
-    return [f"{value:.4f}", f"{one.difference:+.4f}", interval, size, _p(one.p), _p(adjusted), verdict]
-
-
 def _verdict(one: Comparison, adjusted: float | None, alpha: float, *, higher: bool | None) -> str:
     if adjusted is None:
         return one.reason
@@ -210,20 +187,6 @@ def _verdict(one: Comparison, adjusted: float | None, alpha: float, *, higher: b
     if higher is None:
         return "different"
     return "the first is better" if (one.difference > 0) == higher else "the second is better"
-
-
-def _p(p: float | None) -> str:
-    if p is None:
-        return "-"
-    return f"<{_SMALLEST_P:.4f}" if p < _SMALLEST_P else f"{p:.4f}"
-
-
-def _pairs(found: Any) -> str:
-    corrected = " (t corrected for overlapping training sets)"
-    said = (
-        f"{one.pairs} {one.units}{corrected * (one.units == 'folds' and one.test == 't')}" for one in found if one.pairs
-    )
-    return "paired over " + ", ".join(dict.fromkeys(said))
 
 
 def _legend(test: str, comparisons: int | None = None) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from omnibench.plugin.declare import declaration_of
-from omnibench.plugin.options import BASELINE, GATE, add_options, check_options, with_whole_reset
+from omnibench.plugin.options import BASELINE, EXPORT, GATE, add_options, check_options, with_whole_reset
 from omnibench.plugin.summary import Summary
 
 if TYPE_CHECKING:
@@ -67,7 +67,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
     manager = config.pluginmanager
-    manager.register(Summary(config), "omnibench-summary")
+    summary = Summary(config)
+    manager.register(summary, "omnibench-summary")
+    if EXPORT.paths(config) and not (config.option.collectonly or config.getoption("omnirec_plan")):
+        from omnibench.plugin.export import Export
+
+        manager.register(Export(config, summary), "omnibench-export")
     if (GATE.value(config) or BASELINE.value(config)) and not config.option.collectonly:
         from omnibench.plugin.gate import RegressionGate
 

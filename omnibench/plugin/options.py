@@ -9,6 +9,7 @@ import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,7 @@ class Option:
         default: Its value when nobody gives one.
         choices: The possible values, when there are few.
         switch: Whether it takes no value on the command line.
+        repeated: Whether it may be given several times; elsewhere than on the command line, blanks separate its values.
     """
 
     flag: str
@@ -40,6 +42,7 @@ class Option:
     default: str = ""
     choices: tuple[str, ...] = ()
     switch: bool = False
+    repeated: bool = False
 
     @property
     def name(self) -> str:
@@ -61,6 +64,23 @@ class Option:
         if self.choices and given not in self.choices and given != self.default:
             raise pytest.UsageError(f"{self.flag} is {given!r}; choose from {', '.join(self.choices)}.")
         return str(given)
+
+    def paths(self, config: pytest.Config) -> list[str]:
+        """Return the paths that a repeated option has; those of the ini file are relative to it, others to where one is.
+
+        Raises:
+            pytest.UsageError: A quotation mark in the environment or the ini file has no other.
+        """
+        started = config.invocation_params.dir
+        given: list[str] | None = config.getoption(self.name)
+        if given:
+            return [str(started / Path(one).expanduser()) for one in given]
+        elsewhere = os.environ.get(self.variable)
+        text, base = (elsewhere, started) if elsewhere else (str(config.getini(self.name)), config.rootpath)
+        try:
+            return [str(base / Path(one).expanduser()) for one in shlex.split(text)]
+        except ValueError as error:
+            raise pytest.UsageError(f"{self.variable} is {text!r}, which cannot be split ({error}).") from error
 
     def is_on(self, config: pytest.Config) -> bool:
         """Return whether a switch is on.
@@ -148,6 +168,12 @@ GATE_METRICS = Option(
 BASELINE = Option(
     "--omnirec-baseline", "Write what this run measured into a file, to compare later runs with, if the run passes."
 )
+EXPORT = Option(
+    "--omnirec-export",
+    "Write the results of this run's benchmarks into a file at its end; the ending says the format: .md, .tex, .html, .csv, "
+    ".parquet or .json. May be given several times.",
+    repeated=True,
+)
 OPTIONS = (
     CHECKPOINT_DIR,
     RESUME,
@@ -170,6 +196,7 @@ OPTIONS = (
     GATE_ALPHA,
     GATE_METRICS,
     BASELINE,
+    EXPORT,
 )
 
 RESET_FLAG = "--omnirec-reset"
@@ -179,7 +206,11 @@ def add_options(parser: pytest.Parser) -> None:
     """Declare the options to pytest."""
     group = parser.getgroup("omnirec", "benchmarks of recommender systems (omnibench)")
     for option in OPTIONS:
-        how = {"action": "store_const", "const": "yes"} if option.switch else {"choices": option.choices or None}
+        how: dict[str, Any] = {"choices": option.choices or None}
+        if option.switch:
+            how = {"action": "store_const", "const": "yes"}
+        elif option.repeated:
+            how = {"action": "append", "metavar": "FILE"}
         group.addoption(option.flag, dest=option.name, default=None, help=option.help, **how)
         parser.addini(option.name, option.help, default="")
     group.addoption(
@@ -258,7 +289,7 @@ def check_options(config: pytest.Config) -> None:
     for option in OPTIONS:
         if option.switch:
             option.is_on(config)
-        else:
+        elif not option.repeated:
             option.value(config)
     chosen = policy(config)
     for option in (GATE_TOLERANCE, GATE_ALPHA):

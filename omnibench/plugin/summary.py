@@ -98,7 +98,7 @@ class Summary:
         detail = TABLE.value(self.config)
         if detail == "none":
             return
-        results = self._results()
+        results = self.results()
         if not results:
             return
         from omnibench.report.layout import Layout, tables
@@ -107,7 +107,7 @@ class Summary:
         writer = terminalreporter._tw  # noqa: SLF001 - pytest offers the width and colour nowhere else
         encoding = getattr(writer._file, "encoding", None) or "utf-8"  # noqa: SLF001 - nor the encoding
         many = not detail and _configurations(results) > _MOST
-        lower = self._lower_is_better()
+        lower = self.lower_is_better()
         layout = Layout(
             lower,
             writer.fullwidth,
@@ -128,7 +128,8 @@ class Summary:
         if RESUME.value(self.config) != "never":
             terminalreporter.write_line(f"Results and predictions: {checkpoint_dir(self.config)}")
 
-    def _lower_is_better(self) -> set[str]:
+    def lower_is_better(self) -> set[str]:
+        """The columns where the smallest value is the best."""
         told = {label for one in self._told.values() for label in one["lower_is_better"]}
         evaluators = {id(item.parent): item.evaluator for item in self._done}
         return told.union(*(evaluator.lower_is_better for evaluator in evaluators.values()))
@@ -149,8 +150,8 @@ class Summary:
             reporter.write_line(f"omnibench: what is not significantly worse than the best is not marked: {error}")
             return {}
 
-    def _results(self) -> list[Result]:
-        """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it."""
+    def results(self) -> list[Result]:
+        """Return one result per dataset, algorithm and fold, with the metrics of every benchmark that measured it."""
         from omnibench.plugin.hooks import existing_session
 
         merged: dict[tuple[Any, ...], Result] = {}

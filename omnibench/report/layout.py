@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeVar
 
 from omnibench.evaluation import Result
+from omnibench.report.means import DECIMALS, Means
 
 FOLDS = "folds"
 
-_DECIMALS = 4
 GAP = 3
 """Characters between columns."""
 
-_BEST, _TIED = "*", "~"
+BEST, TIED = "*", "~"
+
+SPREAD = " ±"
+"""Between a mean and its standard deviation."""
 
 NotWorse = Mapping[tuple[str, str], Collection[str]]
 """By dataset and column, where somebody has tested that: who is not significantly worse than the best."""
@@ -67,6 +67,7 @@ class Layout:
         detail: ``folds`` for a row per fold and the mean and standard deviation below them, ``mean`` for one row.
         sort: The column by whose mean the algorithms are sorted, best first; as they come without one.
         most: How many algorithms of a dataset are shown; all without a limit.
+        undirected: The columns of which nobody knows which values are better; nothing is best there.
     """
 
     lower_is_better: Collection[str] = ()
@@ -74,6 +75,7 @@ class Layout:
     detail: str = FOLDS
     sort: str = ""
     most: int | None = None
+    undirected: Collection[str] = ()
 
 
 def tables(
@@ -88,135 +90,84 @@ def tables(
         layout: How they are laid out.
         test: From what is shown to who is not significantly worse than the best; see ``statistics.marks``.
     """
+    return [table for one in shown(results, layout, test) for table in _tables_of(one, layout)]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of a dataset's results, and what is marked.
+
+    Attributes:
+        dataset: The dataset's display name.
+        means: Its results, those that are not shown among them.
+        names: The algorithms that are shown, in the order of their rows.
+        hidden: How many are not.
+        by: The column by which those were found to be worse.
+        best: By column, the algorithms with the best mean.
+        tied: By column that was tested, those that are not significantly worse.
+        partial: Whether one that is shown lacks folds which others have, so that it is not compared with them.
+    """
+
+    dataset: str
+    means: Means
+    names: list[str]
+    hidden: int
+    by: str
+    best: Mapping[str, Collection[str]]
+    tied: Mapping[str, Collection[str]]
+    partial: bool
+
+    def mark(self, name: str, label: str) -> str:
+        """Return ``*`` for the best of a column, ``~`` for one that is not significantly worse, else nothing."""
+        if name in self.best[label]:
+            return BEST
+        return TIED if name in self.tied.get(label, ()) else ""
+
+    @property
+    def results(self) -> list[Result]:
+        """The results of the algorithms that are shown."""
+        return [row for name in self.names for row in self.means.algorithms[name]]
+
+    @property
+    def legend(self) -> dict[str, str]:
+        """The hyperparameters of the algorithms that are shown, of those that were given some."""
+        given = {name: hyperparameters(self.means.algorithms[name][0]) for name in self.names}
+        return {name: text for name, text in given.items() if text}
+
+
+def hyperparameters(result: Result) -> str:
+    """Return the hyperparameters that were given, e.g. ``max_nbrs=20``."""
+    return result.configuration.partition("(")[2].removesuffix(")")
+
+
+def shown(
+    results: Iterable[Result],
+    layout: Layout = Layout(),
+    test: Callable[[list[Result]], NotWorse] = lambda _: {},
+) -> list[Shown]:
+    """Return what is shown of each dataset; see ``tables``."""
     datasets: dict[str, dict[str, list[Result]]] = {}
     for result in results:
         datasets.setdefault(result.dataset, {}).setdefault(result.algorithm, []).append(result)
-    found = []
-    for dataset, algorithms in datasets.items():
-        found += _tables_of(dataset, Means(algorithms, layout.lower_is_better), layout, test)
-    return found
+    return [
+        _shown_of(dataset, Means(algorithms, layout.lower_is_better), layout, test)
+        for dataset, algorithms in datasets.items()
+    ]
 
 
-class Means:
-    """The results of one dataset with what is computed over folds.
-
-    Args:
-        algorithms: The results of each algorithm, by its display name.
-        lower_is_better: The columns where the smallest value is the best.
-    """
-
-    def __init__(self, algorithms: Mapping[str, list[Result]], lower_is_better: Collection[str] = ()) -> None:
-        self.algorithms = {
-            name: sorted(rows, key=lambda row: -1 if row.fold is None else row.fold)
-            for name, rows in algorithms.items()
-        }
-        found = Counter(label for rows in algorithms.values() for row in rows for label in row.metrics)
-        self.labels = list(found)
-        # The usual case, in which nothing has to be looked for: every algorithm has every fold.
-        self._alike = len({tuple(row.fold for row in rows) for rows in self.algorithms.values()}) == 1
-        total = sum(map(len, algorithms.values()))
-        self._everywhere = {label for label, times in found.items() if times == total}
-        self._lower = lower_is_better
-        self._means: dict[str, dict[str, float | None]] = {}
-
-    @property
-    def folded(self) -> bool:
-        """Whether there are folds."""
-        return any(row.fold is not None for rows in self.algorithms.values() for row in rows)
-
-    def values(self, algorithm: str, label: str) -> list[float]:
-        """Return the values of a metric over folds, those that there are."""
-        return [row.metrics[label] for row in self.algorithms[algorithm] if label in row.metrics]
-
-    def means(self, label: str) -> Mapping[str, float | None]:
-        """Return the mean over folds of each algorithm, None without a value."""
-        if label not in self._means:
-            self._means[label] = {name: _mean(self.values(name, label)) for name in self.algorithms}
-        return self._means[label]
-
-    def mean(self, algorithm: str, label: str) -> float | None:
-        """Return the mean over folds, or None without a value."""
-        return self.means(label)[algorithm]
-
-    def spread(self, algorithm: str, label: str) -> float | None:
-        """Return the sample standard deviation over folds, or None for fewer than two."""
-        values = self.values(algorithm, label)
-        if len(values) < 2:  # noqa: PLR2004 - as the docstring says
-            return None
-        return statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
-
-    def compared(self, label: str) -> set[str]:
-        """Return the algorithms that have a metric on every fold that any has; others' means are of something else."""
-        if self._alike and label in self._everywhere:
-            return set(self.algorithms)
-        folds = {
-            name: tuple(row.fold for row in rows if label in row.metrics) for name, rows in self.algorithms.items()
-        }
-        every = {fold for some in set(folds.values()) for fold in some}
-        return {name for name, some in folds.items() if len(some) == len(every)}
-
-    def best(self, label: str) -> set[str]:
-        """Return the compared algorithms with the best mean; several when they print alike, none of less than two."""
-        compared = self.compared(label)
-        means = {
-            name: round(mean, _DECIMALS)
-            for name, mean in self.means(label).items()
-            if name in compared and _is_number(mean)
-        }
-        if len(means) < 2:  # noqa: PLR2004 - the best of one is no news
-            return set()
-        top = min(means.values()) if label in self._lower else max(means.values())
-        return {name for name, mean in means.items() if mean == top}
-
-    def ranked(self, label: str) -> list[str]:
-        """Return the algorithms, the best mean first, those without one last."""
-        sign = 1 if label in self._lower else -1
-        means = {name: mean for name, mean in self.means(label).items() if _is_number(mean)}
-        return [
-            *sorted(means, key=lambda name: sign * means[name]),
-            *(name for name in self.algorithms if name not in means),
-        ]
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    if not all(map(math.isfinite, values)):
-        return sum(values) / len(values)  # the library's functions stumble over inf and NaN
-    return statistics.fmean(values) if values else None
-
-
-def _is_number(value: float | None) -> TypeGuard[float]:
-    """Whether there is a value to compare: NaN is larger than nothing and smaller than nothing."""
-    return value is not None and not math.isnan(value)
-
-
-def _tables_of(
-    dataset: str, means: Means, layout: Layout, test: Callable[[list[Result]], NotWorse]
-) -> list[ResultTable]:
-    shown = means.ranked(layout.sort) if layout.sort in means.labels else list(means.algorithms)
-    hidden = 0
-    if layout.most is not None and len(shown) > layout.most:
-        best_first = shown if layout.sort in means.labels else means.ranked(means.labels[0])
-        hidden = len(shown) - layout.most
-        shown = best_first[: layout.most]
-    best = {label: means.best(label) for label in means.labels}
+def _shown_of(dataset: str, means: Means, layout: Layout, test: Callable[[list[Result]], NotWorse]) -> Shown:
+    is_sorted = layout.sort in means.labels
+    names = means.ranked(layout.sort) if is_sorted else list(means.algorithms)
+    hidden, by = 0, layout.sort if is_sorted else next(iter(means.labels), "")
+    if layout.most is not None and len(names) > layout.most:
+        hidden = len(names) - layout.most
+        names = (names if is_sorted else means.ranked(by))[: layout.most]
+    best = {label: set() if label in layout.undirected else means.best(label) for label in means.labels}
     compared = {label: means.compared(label) for label in means.labels}
-    not_worse = test([_restricted(row, compared) for name in shown for row in means.algorithms[name]])
-    tied = {label: names for (of, label), names in not_worse.items() if of == dataset}
-    marks = {
-        label: {**dict.fromkeys(tied.get(label, ()), _TIED), **dict.fromkeys(best[label], _BEST)}
-        for label in means.labels
-    }
-    if means.folded and layout.detail == FOLDS:
-        header = ["Algorithm", "Fold"]
-        sections = [_fold_rows(means, name, marks) for name in shown]
-    else:
-        header = ["Algorithm"]
-        sections = [[_mean_row(means, name, marks) for name in shown]]
-    whole = ResultTable(f"{dataset}: Evaluation Results", [*header, *means.labels], sections)
-    found = _cut(whole, len(header), layout.width)
-    partial = any(means.values(name, label) for label in means.labels for name in {*shown} - compared[label])
-    found[-1].notes += _notes(means, shown, hidden, layout, tested=bool(tied), partial=partial)
-    return found
+    not_worse = test([_restricted(row, compared) for name in names for row in means.algorithms[name]])
+    tied = {label: tied for (of, label), tied in not_worse.items() if of == dataset}
+    partial = any(means.values(name, label) for label in means.labels for name in {*names} - compared[label])
+    return Shown(dataset, means, names, hidden, by, best, tied, partial)
 
 
 def _restricted(row: Result, compared: Mapping[str, Collection[str]]) -> Result:
@@ -225,21 +176,25 @@ def _restricted(row: Result, compared: Mapping[str, Collection[str]]) -> Result:
     return row if len(metrics) == len(row.metrics) else replace(row, metrics=metrics)
 
 
+def _tables_of(one: Shown, layout: Layout) -> list[ResultTable]:
+    if one.means.folded and layout.detail == FOLDS:
+        header = ["Algorithm", "Fold"]
+        sections = [_fold_rows(one, name) for name in one.names]
+    else:
+        header = ["Algorithm"]
+        sections = [[_mean_row(one, name) for name in one.names]]
+    whole = ResultTable(f"{one.dataset}: Evaluation Results", [*header, *one.means.labels], sections)
+    found = _cut(whole, len(header), layout.width)
+    found[-1].notes += _notes(one)
+    return found
+
+
 def _cut(table: ResultTable, kept: int, width: int | None) -> list[ResultTable]:
     """Cut a table's columns into tables that fit the width, each with the first columns that are to be kept."""
     widths = table.widths()
     if width is None or len(widths) == kept:
         return [table]
     room = width - sum(one + GAP for one in widths[:kept]) + GAP - 1
-    groups: list[list[int]] = [[]]
-    left = room
-    for column in range(kept, len(widths)):
-        needed = widths[column] + GAP
-        if needed > left and groups[-1]:
-            groups.append([])
-            left = room
-        groups[-1].append(column)
-        left -= needed
 
     def part(row: list[Any], columns: list[int]) -> list[Any]:
         return [*row[:kept], *(row[column] for column in columns)]
@@ -250,51 +205,64 @@ def _cut(table: ResultTable, kept: int, width: int | None) -> list[ResultTable]:
             part(table.header, columns),
             [[part(row, columns) for row in section] for section in table.sections],
         )
-        for columns in groups
+        for columns in fitting(range(kept, len(widths)), lambda column: widths[column] + GAP, room)
     ]
 
 
-Marks = Mapping[str, Mapping[str, str]]
+Column = TypeVar("Column")
 
 
-def _fold_rows(means: Means, name: str, marks: Marks) -> list[list[Cell]]:
-    labels = means.labels
+def fitting(columns: Iterable[Column], needed: Callable[[Column], float], room: float) -> list[list[Column]]:
+    """Cut columns into groups that fit into a width; one that is too wide by itself gets a group of its own."""
+    groups: list[list[Column]] = [[]]
+    left = room
+    for column in columns:
+        width = needed(column)
+        if width > left and groups[-1]:
+            groups.append([])
+            left = room
+        groups[-1].append(column)
+        left -= width
+    return groups
+
+
+def _fold_rows(one: Shown, name: str) -> list[list[Cell]]:
+    means, labels = one.means, one.means.labels
     rows = [
         [Cell(name if number == 0 else ""), Cell(str(row.fold)), *(_value(row.metrics.get(label)) for label in labels)]
         for number, row in enumerate(means.algorithms[name])
     ]
-    mean = [_value(means.mean(name, label), marks[label].get(name, "")) for label in labels]
+    mean = [_value(means.mean(name, label), one.mark(name, label)) for label in labels]
     spread = [_value(means.spread(name, label)) for label in labels]
     return [*rows, [Cell(""), Cell("mean"), *mean], [Cell(""), Cell("std"), *spread]]
 
 
-def _mean_row(means: Means, name: str, marks: Marks) -> list[Cell]:
+def _mean_row(one: Shown, name: str) -> list[Cell]:
     cells = [Cell(name)]
-    for label in means.labels:
-        mean, spread = _value(means.mean(name, label), marks[label].get(name, "")), means.spread(name, label)
-        text = mean.text if spread is None else f"{mean.text} ±{spread:.{_DECIMALS}f}"
+    for label in one.means.labels:
+        mean, spread = _value(one.means.mean(name, label), one.mark(name, label)), one.means.spread(name, label)
+        text = mean.text if spread is None else f"{mean.text}{SPREAD}{printed(spread)}"
         cells.append(Cell(text, mean.mark))
     return cells
 
 
 def _value(value: float | None, mark: str = "") -> Cell:
-    return Cell("-") if value is None else Cell(f"{value:.{_DECIMALS}f}", mark)
+    return Cell(printed(value), "" if value is None else mark)
 
 
-def _notes(
-    means: Means, shown: Sequence[str], hidden: int, layout: Layout, *, tested: bool, partial: bool
-) -> list[str]:
+def printed(value: float | None) -> str:
+    """Return a value as tables print it."""
+    return "-" if value is None else f"{value:.{DECIMALS}f}"
+
+
+def _notes(one: Shown) -> list[str]:
     notes = []
-    if hidden:
-        by = layout.sort if layout.sort in means.labels else means.labels[0]
-        notes.append(f"... and {hidden} more with a worse {by}; --omnirec-table=mean or =folds shows all")
-    notes.append(f"{_BEST} best of its column" + (" (of the means); std is over folds, n - 1" if means.folded else ""))
-    if partial and len(shown) > 1:
+    if one.hidden:
+        notes.append(f"... and {one.hidden} more with a worse {one.by}; --omnirec-table=mean or =folds shows all")
+    folded = one.means.folded
+    notes.append(f"{BEST} best of its column" + (" (of the means); std is over folds, n - 1" if folded else ""))
+    if one.partial and len(one.names) > 1:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
-    if tested:
-        notes.append(f"{_TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
-    for name in shown:
-        given = means.algorithms[name][0].configuration.partition("(")[2].removesuffix(")")
-        if given:
-            notes.append(f"{name}: {given}")
-    return notes
+    if one.tied:
+        notes.append(f"{TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
+    return notes + [f"{name}: {given}" for name, given in one.legend.items()]

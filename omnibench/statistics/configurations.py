@@ -185,15 +185,30 @@ def rank_configurations(
     """
     known = store if isinstance(store, Measured) else measured(store)
     places = [place for place in known.datasets if metric in known.labels(place)]
-    tables = [known.means(place, metric) for place in places]
+    means = {place: known.means(place, metric) for place in places}
+    return rank_means(means, metric, alpha=alpha, higher=higher_is_better(metric, higher))
+
+
+def rank_means(means: Mapping[str, Mapping[str, float]], metric: str, *, alpha: float, higher: bool) -> DatasetRanking:
+    """Rank the configurations that have a mean on every dataset; see ``friedman``.
+
+    Args:
+        means: The mean of each configuration, by dataset.
+        metric: What they are means of, for the reader.
+        alpha: The level of the critical difference.
+        higher: Whether larger values are better.
+
+    Raises:
+        StatisticsError: No two configurations have a mean on all of the datasets.
+    """
+    places, tables = list(means), list(means.values())
     names = [name for name in (tables[0] if tables else ()) if all(name in table for table in tables)]
     if len(names) < 2:  # noqa: PLR2004 - one alone has no rank
         raise StatisticsError(
             f"{len(names)} configurations have {metric} on each of {len(places)} datasets; ranks need at least two."
         )
     scores = [[table[name] for name in names] for table in tables]
-    ranking = friedman(scores, higher_is_better=higher_is_better(metric, higher), alpha=alpha)
-    return DatasetRanking(tuple(names), tuple(places), ranking)
+    return DatasetRanking(tuple(names), tuple(places), friedman(scores, higher_is_better=higher, alpha=alpha))
 
 
 def configurations(known: Measured, datasets: Iterable[str]) -> set[str]:
@@ -201,7 +216,7 @@ def configurations(known: Measured, datasets: Iterable[str]) -> set[str]:
     return {name for place in datasets for label in known.labels(place) for name in known.means(place, label)}
 
 
-def _parts(name: str) -> tuple[str, str, str]:
+def parts(name: str) -> tuple[str, str, str]:
     """A name, its algorithm without the framework, its hash."""
     return name, name.partition(".")[2], name.rpartition("-")[2]
 
@@ -215,7 +230,7 @@ def find(text: str, names: Iterable[str], what: str) -> str:
     known = sorted(names)
     if text in known:
         return text
-    found = [name for name in known if text and any(one.startswith(text) for one in _parts(name))]
+    found = [name for name in known if text and any(one.startswith(text) for one in parts(name))]
     if len(found) == 1:
         return found[0]
     if found:

@@ -5,7 +5,6 @@ A run in which nothing is new looks up what an earlier one has found, and import
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,10 @@ from omnibench.store.sealing import Record
 
 Column = tuple[str, str]
 """A dataset and a label."""
+
+
+_VERSION = 2
+"""Raised when tests find something else."""
 
 
 class _Tested(NamedTuple):
@@ -53,29 +56,24 @@ def not_worse(
         StoreError: The store cannot be read.
         StatisticsError: A file is missing or damaged.
     """
-    columns: dict[Column, dict[str, list[Result]]] = {}
-    for result in results:
-        for label in result.metrics if result.fit_key else ():
-            columns.setdefault((result.dataset, label), {}).setdefault(result.algorithm, []).append(result)
-    wanted = {column: rows for column, rows in columns.items() if len(rows) > 1}
+    wanted = columns(results)
 
     def take(reader: Reader) -> tuple[dict[Column, list[str] | None], dict[Column, _Tested], dict[str, Record]]:
-        keys = {f"item/{result.fit_key}" for rows in wanted.values() for some in rows.values() for result in some}
-        sound = {key: item for key in keys if (item := reader.get(key)) is not None}
+        sound = items_of(reader, wanted)
         found: dict[Column, list[str] | None] = {}
         tested: dict[Column, _Tested] = {}
         for column, rows in wanted.items():
-            evaluated = _evaluated(sound, rows, column[1])
-            if evaluated is None:
+            of_what = evaluated(sound, rows, column[1])
+            if of_what is None:
                 continue
             key = f"marks/{digest([*column, sorted(rows), alpha])}"
-            of = digest([column[1] in lower_is_better, evaluated])
+            of = digest([_VERSION, column[1] in lower_is_better, of_what])
             known = reader.get(key)
             if known is not None and known["of"] == of:
                 found[column] = known["not_worse"]
             else:
                 tested[column] = _Tested(rows, key, of)
-        return found, tested, _with_evaluations(reader, sound) if tested else {}
+        return found, tested, with_evaluations(reader, sound) if tested else {}
 
     if not wanted:
         return {}
@@ -88,7 +86,22 @@ def not_worse(
     return {column: tuple(names) for column, names in found.items() if names is not None}
 
 
-def _evaluated(items: Mapping[str, Record], rows: Mapping[str, list[Result]], label: str) -> list[str] | None:
+def columns(results: Sequence[Result]) -> dict[Column, dict[str, list[Result]]]:
+    """Return the results of each column that has something to compare, by configuration."""
+    found: dict[Column, dict[str, list[Result]]] = {}
+    for result in results:
+        for label in result.metrics if result.fit_key else ():
+            found.setdefault((result.dataset, label), {}).setdefault(result.algorithm, []).append(result)
+    return {column: rows for column, rows in found.items() if len(rows) > 1}
+
+
+def items_of(reader: Reader, wanted: Mapping[Column, Mapping[str, list[Result]]]) -> dict[str, Record]:
+    """Return the items' records of some columns, by key."""
+    keys = {f"item/{result.fit_key}" for rows in wanted.values() for some in rows.values() for result in some}
+    return {key: item for key in sorted(keys) if (item := reader.get(key)) is not None}
+
+
+def evaluated(items: Mapping[str, Record], rows: Mapping[str, list[Result]], label: str) -> list[str] | None:
     """Return the keys of a column's evaluations, or None when one is not recorded.
 
     A column may be one that somebody added, or of another convention than what the store has under its label.
@@ -102,7 +115,7 @@ def _evaluated(items: Mapping[str, Record], rows: Mapping[str, list[Result]], la
     return sorted(keys)
 
 
-def _with_evaluations(reader: Reader, items: Mapping[str, Record]) -> dict[str, Record]:
+def with_evaluations(reader: Reader, items: Mapping[str, Record]) -> dict[str, Record]:
     """Add the records of items' evaluations, and of the datasets."""
     found = {**items, **dict(reader.records("data/"))}
     for item in items.values():
@@ -124,12 +137,10 @@ def _test(
     alpha: float,
 ) -> list[str] | None:
     """Return who is not significantly worse than the best, or None where nothing can be said."""
-    from omnibench.statistics.configurations import standing_of
     from omnibench.statistics.measured import Measured
+    from omnibench.statistics.standings import standing_of_rows
 
     names = {records[f"item/{result.fit_key}"]["item"] for some in rows.values() for result in some}
     measured = Measured(root, records, names)
-    means = {name: statistics.fmean(one.metrics[label] for one in some) for name, some in rows.items()}
-    best = (max if higher else min)(means, key=means.__getitem__)
-    decided = standing_of(measured, dataset, label, means, best, test="t", alpha=alpha, higher=higher)
+    decided = standing_of_rows(measured, dataset, label, rows, test="t", alpha=alpha, higher=higher)
     return list(decided.not_worse) if len(decided.undecided) < len(decided.comparisons) else None

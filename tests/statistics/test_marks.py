@@ -8,31 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from measuring import ALGORITHM, measure
+from measuring import ALGORITHM, measure, results
 from projects import Project
 
-from omnibench import NDCG, Evaluator, Recall, SampledNegatives, compare_with_best, open_store
+from omnibench import NDCG, Evaluator, Recall, SampledNegatives, compare_with_best
 from omnibench.errors import StatisticsError
-from omnibench.evaluation import Result
 from omnibench.statistics.marks import not_worse
 from omnibench.store import CheckpointStore
 from omnibench.store.sealing import Record
 
 COLUMNS = ("NDCG@10", "HR@3", "HR@10")
-
-
-def results(store: Path) -> list[Result]:
-    return [
-        Result(
-            one["dataset"],
-            one["algorithm"],
-            f"{one['algorithm']}()",
-            one["fold"],
-            {label: metric["value"] for label, metric in one["metrics"].items()},
-            one["fit_key"],
-        )
-        for one in open_store(store).items().values()
-    ]
 
 
 def test_every_column_is_tested_against_its_best(measured_store: Path) -> None:

@@ -81,6 +81,7 @@ from omnibench import (
     compare_configurations,
     compare_with_baseline,
     compare_with_best,
+    export_results,
     friedman,
     from_file,
     from_frame,
@@ -236,3 +237,7 @@ assert_type(write_baseline("checkpoints", Path("baseline.parquet")), Baseline)
 gate = compare_with_baseline(open_store(), "baseline.parquet", tolerance=0.01, alpha=0.1, metrics=["NDCG@10"])
 assert_type(gate, Gate)
 assert_type(gate.those("worse"), list[Verdict])
+assert_type(
+    export_results("checkpoints", Path("results.html"), "results.md", metrics=["NDCG@10"], top=None, better="lower"),
+    list[str],
+)

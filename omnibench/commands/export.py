@@ -1,0 +1,66 @@
+"""``omnibench export``: results as files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from omnibench.commands.store import add_parser
+from omnibench.report.export import export_results
+from omnibench.report.files import KINDS
+from omnibench.report.sections import MOST
+from omnibench.statistics.paired import TESTS
+
+
+def export(given: argparse.Namespace) -> int:
+    """Write the results of a store into files: for a paper, a pull request, an analysis, or for looking at."""
+    trouble = export_results(
+        given.store,
+        *given.files,
+        datasets=given.dataset,
+        algorithms=given.algorithm,
+        metrics=given.metric,
+        sort=given.sort,
+        top=given.top,
+        alpha=given.alpha,
+        test=given.test,
+        better=given.better,
+    )
+    for one in trouble:
+        print(f"omnibench: {one}", file=sys.stderr)  # noqa: T201
+    for file in dict.fromkeys(given.files):
+        print(f"{file}: {Path(file).stat().st_size:,} bytes")  # noqa: T201
+    return int(bool(trouble))
+
+
+def add_parsers(commands: Any) -> None:
+    """Declare the command to argparse."""
+    parser = add_parser(commands, "export", export)
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help=f"where to write; the ending says the format: {', '.join(KINDS)}"
+    )
+    only = {"action": "append", "default": []}
+    parser.add_argument(
+        "--dataset", metavar="NAME", help="only this one; its name, or how it begins; may be repeated", **only
+    )
+    parser.add_argument(
+        "--algorithm", metavar="NAME", help="only configurations called so, or beginning so; may be repeated", **only
+    )
+    parser.add_argument("--metric", metavar="LABEL", help="only this one, e.g. NDCG@10; may be repeated", **only)
+    parser.add_argument(
+        "--sort", metavar="LABEL", default="", help="sort tables by a metric, best first (default: by name)"
+    )
+    parser.add_argument(
+        "--top",
+        type=int,
+        default=MOST,
+        metavar="N",
+        help=f"tables show, and test, the best N configurations of a dataset (default: {MOST})",
+    )
+    parser.add_argument("--test", choices=TESTS, default="t", help="the paired test (default: t)")
+    parser.add_argument("--alpha", type=float, default=0.05, help="the level (default: 0.05)")
+    parser.add_argument(
+        "--better", choices=["higher", "lower"], help="which values are better of metrics not omnibench's own"
+    )

@@ -1,0 +1,53 @@
+"""HTML as a tree, so that whatever stands in it is escaped by who writes it out."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from xml.etree.ElementTree import Element, tostring
+
+
+def element(tag: str, *content: Element | str | None, **attributes: str | float | None) -> Element:
+    """Return an element.
+
+    Args:
+        tag: Its name.
+        *content: Elements and texts in order; None is left out.
+        **attributes: Their names with ``_`` for ``-``, one at the end being left out (``class_``); None is left out.
+    """
+    named = {
+        name.rstrip("_").replace("_", "-"): clean(value) for name, value in attributes.items() if value is not None
+    }
+    made = Element(tag, named)
+    last: Element | None = None
+    for one in content:
+        if isinstance(one, str):
+            if last is None:
+                made.text = (made.text or "") + clean(one)
+            else:
+                last.tail = (last.tail or "") + clean(one)
+        elif one is not None:
+            made.append(one)
+            last = one
+    return made
+
+
+def clean(value: str | float) -> str:
+    """Return a value as text without control characters, and without those that turn the direction of what follows."""
+    text = value if isinstance(value, str) else f"{value:.10g}"
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_control(letter) else letter for letter in text)
+
+
+def _is_control(letter: str) -> bool:
+    return unicodedata.category(letter).startswith("C") and letter != "\n"
+
+
+def breakable(name: str) -> list[Element | str]:
+    """Return a name that a narrow column breaks after its dots."""
+    first, *rest = re.split(r"(?<=\.)", name)
+    return [first, *(part for text in rest for part in (element("wbr"), text))]
+
+
+def written(page: Element) -> str:
+    """Return an element as HTML; what stands in script and style is not escaped, and never comes from outside."""
+    return tostring(page, encoding="unicode", method="html")

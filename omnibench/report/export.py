@@ -1,0 +1,166 @@
+"""Results of a store as files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omnibench.errors import ExportError, StatisticsError, nearest
+from omnibench.query import Store, open_store
+from omnibench.report.contents import Contents, contents_of, missing_of, result_of
+from omnibench.report.files import check_files, replace
+from omnibench.report.frames import csv, nested, parquet
+from omnibench.report.html import html
+from omnibench.report.latex import latex
+from omnibench.report.markdown import markdown
+from omnibench.report.sections import MOST, TESTS, Choices, report_of
+from omnibench.statistics.configurations import parts
+from omnibench.statistics.measured import higher_is_better
+from omnibench.statistics.paired import check_alpha
+from omnibench.store.sealing import Record
+from omnibench.survey import DONE
+
+_FRAMES = {".csv": csv, ".parquet": parquet, ".json": nested}
+_DOCUMENTS = {".md": markdown, ".tex": latex, ".html": html}
+
+
+def export_results(
+    store: Store | str | os.PathLike[str],
+    *files: str | os.PathLike[str],
+    datasets: Sequence[str] = (),
+    algorithms: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    sort: str = "",
+    top: int | None = MOST,
+    alpha: float = 0.05,
+    test: str = "t",
+    better: str | None = None,
+) -> list[str]:
+    """Write the results of a store into files; the endings say what they are.
+
+    ``.csv``, ``.parquet`` (a row per dataset, configuration, fold and metric) and ``.json`` (the same, nested) have every
+    digit (pandas 2 reads CSV to the last bit with ``float_precision="round_trip"``). ``.md``, ``.tex`` and ``.html`` have a
+    table per dataset and the statistics, and say what is missing.
+
+    Args:
+        store: A store, or its directory.
+        *files: Where to write; a file that is there is replaced.
+        datasets: Only those that are named so, or begin so.
+        algorithms: Only configurations that are named so, or begin so, e.g. ``RecPack`` or ``RecPack.EASE-4f0b8a3c``.
+        metrics: Only these, in this order, e.g. ``["NDCG@10", "HR@10"]``.
+        sort: The metric by whose mean tables are sorted, best first; by name without one.
+        top: How many configurations of a dataset tables show, the best ones by ``sort`` or the first metric; None for
+            all. Only these are tested. The other files always have all.
+        alpha: The level of the tests of each column.
+        test: ``t``, ``randomisation`` or ``wilcoxon``.
+        better: ``higher`` or ``lower``: which values are better of metrics that are not omnibench's own.
+
+    Returns:
+        What could not be tested, a sentence each.
+
+    Raises:
+        ExportError: A file cannot be written, or an option chooses nothing.
+        StatisticsError: There is no such test or level.
+        StoreError: There is no store, or it cannot be read.
+    """
+    check_alpha(alpha)
+    for what, given, known in (("test", test, TESTS), ("better", better, (None, "higher", "lower"))):
+        if given not in known:
+            raise StatisticsError(f"{what} is {given!r}; choose from {', '.join(filter(None, known))}.")
+    if top is not None and top < 1:
+        raise ExportError(f"top is {top!r}; give the number of configurations that tables show, 1 or more.")
+    checked = check_files(Path(file) for file in files)
+    opened = store if isinstance(store, Store) else open_store(store)
+    contents = _contents(opened, datasets, algorithms, metrics, better)
+    if sort and sort not in contents.labels:
+        raise ExportError(
+            f"there is no {sort!r} to sort by{nearest(sort, contents.labels)}; there are {', '.join(contents.labels)}."
+        )
+    return write_files(checked, contents, opened.root, Choices(sort, top, alpha, test, "--top"))
+
+
+def write_files(files: Iterable[Path], contents: Contents, root: Path, choices: Choices) -> list[str]:
+    """Write results into files that ``check_files`` has returned, each whole or not at all.
+
+    Args:
+        files: The files.
+        contents: The results.
+        root: The store that has the values per user.
+        choices: What documents show, and how it is tested.
+
+    Returns:
+        What could not be tested, a sentence each.
+
+    Raises:
+        ExportError: A file could not be written; those before it were.
+    """
+    report = None
+    for file in files:
+        kind = file.suffix.lower()
+        if kind in _FRAMES:
+            replace(file, _FRAMES[kind](contents))
+        else:
+            report = report or report_of(contents, root, choices)
+            replace(file, _DOCUMENTS[kind](report))
+    return report.trouble if report else []
+
+
+def _contents(
+    store: Store, datasets: Sequence[str], algorithms: Sequence[str], metrics: Sequence[str], better: str | None
+) -> Contents:
+    records = store.records()
+    items = list(store.items_in(records).values())
+    places = _chosen("dataset", datasets, [one["dataset"] for one in items])
+    names = _chosen("algorithm", algorithms, [one["algorithm"] for one in items])
+    items = [one for one in items if one["dataset"] in places and one["algorithm"] in names]
+    done = [one for one in items if one["status"] == DONE]
+    if metrics:
+        known = dict.fromkeys(label for one in done for label in one["metrics"])
+        for label in metrics:
+            if label not in known:
+                raise ExportError(
+                    f"{label!r} was not measured{nearest(label, known)}; there are {', '.join(known) or 'none'}."
+                )
+    results = [result_of(_with(one, metrics)) for one in done]
+    results.sort(key=lambda one: (one.dataset, one.algorithm, -1 if one.fold is None else one.fold))
+    directions = {label: _direction(label, better) for one in results for label in one.metrics}
+    return contents_of(
+        records.get,
+        results,
+        [missing_of(one) for one in items if one["status"] != DONE],
+        {label for label, higher in directions.items() if higher is False},
+        {label for label, higher in directions.items() if higher is None},
+    )
+
+
+def _with(item: Record, metrics: Sequence[str]) -> Record:
+    """Return an item's record with the wanted metrics only, in their order; with all of them when none is named."""
+    measured: dict[str, Any] = item["metrics"]
+    return {**item, "metrics": {label: measured[label] for label in metrics or measured if label in measured}}
+
+
+def _chosen(what: str, texts: Sequence[str], names: Iterable[str]) -> set[str]:
+    """Return the names that any of some texts means, all without one."""
+    known = dict.fromkeys(names)
+    if not texts:
+        return {*known}
+    found: set[str] = set()
+    for text in texts:
+        meant = {name for name in known if text and any(part.startswith(text) for part in parts(name))}
+        if not meant:
+            near: Mapping[str, None] = dict.fromkeys(name.rpartition("-")[0] for name in known)
+            raise ExportError(
+                f"no {what} is called {text!r}{nearest(text, near)}; there are {', '.join(known) or 'none'}."
+            )
+        found |= meant
+    return found
+
+
+def _direction(label: str, better: str | None) -> bool | None:
+    """Whether larger values of a metric are better, or None when neither omnibench nor the user says."""
+    try:
+        return higher_is_better(label)
+    except StatisticsError:
+        return None if better is None else better == "higher"

@@ -1,0 +1,145 @@
+"""Results for a paper: LaTeX tables with booktabs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from omnibench.report.comparisons import ranking_head
+from omnibench.report.contents import one_line
+from omnibench.report.layout import BEST, TIED, fitting, printed
+from omnibench.report.ranks import rank_rows
+from omnibench.report.sections import LISTED, Report, Section
+
+_ROWS = 40
+"""Rows that fit on a page; more of them make several tables, because LaTeX cuts off what does not fit."""
+
+_WIDTH, _LETTER, _GAP = 360, 4.6, 4
+"""In points: a column of text a little over LaTeX's usual one, a letter in ``\\small``, the room beside a column."""
+
+_HEAD = r"""% Tables of results, made by omnibench. They need, in the preamble of the document:
+%   \usepackage[T1]{fontenc}
+%   \usepackage{booktabs}"""
+
+_LAST_LATIN = "\N{LATIN SMALL LETTER Z WITH CARON}"
+"""Up to here, pdfLaTeX has letters in its usual fonts."""
+
+_LIGATURES = re.compile("-(?=-)|,(?=,)")
+_ESCAPES = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "$": r"\$",
+        "&": r"\&",
+        "#": r"\#",
+        "_": r"\_",
+        "%": r"\%",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"\textquotedbl{}",
+        "'": r"\textquotesingle{}",
+        "`": r"\textasciigrave{}",
+        "±": r"$\pm$",
+    }
+)
+
+
+def latex(report: Report) -> bytes:
+    r"""Return a report as LaTeX tables, to be read by a document with ``\usepackage[T1]{fontenc}`` and ``{booktabs}``."""
+    parts = [_HEAD]
+    missing = report.say_missing()
+    if missing:
+        listed = [one_line(f"{one.item} ({one.status}) {one.why}") for one in report.missing[:LISTED]]
+        if len(report.missing) > LISTED:
+            listed.append(f"... and {len(report.missing) - LISTED:,} more")
+        parts.append("\n%   ".join([f"% {missing}:", *listed]))
+    for section in report.sections:
+        parts += _section(section, missing)
+    parts += _ranks(report)
+    parts += [f"% {one_line(one)}" for one in report.trouble]
+    text = "\n\n".join(parts) + "\n"
+    if any(letter > _LAST_LATIN for letter in text):
+        text = text.replace(_HEAD, f"{_HEAD}\n%   and XeLaTeX or LuaLaTeX with a font that has these letters", 1)
+    return text.encode(errors="backslashreplace")
+
+
+def escaped(text: str) -> str:
+    """Return what LaTeX sets as a text."""
+    return _LIGATURES.sub(r"\g<0>{}", one_line(text).translate(_ESCAPES))
+
+
+def _section(section: Section, missing: str) -> Iterator[str]:
+    one = section.shown
+    notes = [*section.notes, "Bold: the best mean of its column."]
+    said = [escaped(note) for note in notes]
+    if section.tested:
+        said.append(rf"$^{{\dagger}}$: {escaped(section.tested)}.")
+    said += [escaped(f"Fewer folds than there are: {'; '.join(section.gaps)}.")] if section.gaps else []
+    said += [rf"\textbf{{{escaped(missing)}.}}"] if missing else []
+    title, label = escaped(one.dataset), one.dataset
+    for start in range(0, len(one.names), _ROWS):
+        names = one.names[start : start + _ROWS]
+        for labels in _groups(section, names):
+            head = ["Algorithm", *map(escaped, labels)]
+            rows = [[escaped(name), *(_cell(section, name, label) for label in labels)] for name in names]
+            last = labels[-1:] == section.labels[-1:]
+            legend = [f"{escaped(name)}: {escaped(one.legend[name])}" for name in names if last and name in one.legend]
+            yield _table(title, " ".join(said), label, head, rows, legend)
+            title, said, label = f"{escaped(one.dataset)} (continued)", [], ""
+
+
+def _groups(section: Section, names: Sequence[str]) -> list[list[str]]:
+    """Cut the metrics into groups that a page is wide enough for, by an estimate of what letters and digits take."""
+    room = _WIDTH - _LETTER * max(len(name) for name in names)
+    cell = 56 if section.shown.means.folded else 28
+    return fitting(section.labels, lambda label: 2 * _GAP + max(cell, _LETTER * len(label)), room)
+
+
+def _cell(section: Section, name: str, label: str) -> str:
+    means, mark = section.shown.means, section.shown.mark(name, label)
+    mean, spread = printed(means.mean(name, label)), means.spread(name, label)
+    text = rf"\textbf{{{mean}}}" if mark == BEST else mean
+    text += r"$^{\dagger}$" if mark == TIED else ""
+    return text if spread is None else rf"{text} {{\scriptsize$\pm${printed(spread)}}}"
+
+
+def _ranks(report: Report) -> Iterator[str]:
+    for label, found in report.rankings.items():
+        if isinstance(found, str):
+            yield f"% {one_line(f'{label} over datasets: {found}')}"
+            continue
+        rows, note = rank_rows(found, min(_ROWS, report.choices.most or _ROWS))
+        said = f"{escaped(ranking_head(label, found.ranking, report.choices.alpha))}. {escaped(note)}".strip()
+        cells = [[escaped(row.name), row.rank, row.group] for row in rows]
+        yield _table("Ranks over datasets", said, f"ranks-{label}", ["Algorithm", "Average rank", "Group"], cells, [])
+
+
+def _table(
+    title: str, said: str, label: str, head: Sequence[str], rows: Sequence[Sequence[str]], legend: Sequence[str]
+) -> str:
+    lines = [
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{title}.{f' {said}' if said else ''}}}",
+        *([rf"  \label{{tab:{_plain(label)}}}"] if label else []),
+        rf"  \small\setlength{{\tabcolsep}}{{{_GAP}pt}}",
+        rf"  \begin{{tabular}}{{@{{}}l{'r' * (len(head) - 1)}@{{}}}}",
+        r"    \toprule",
+        f"    {' & '.join(head)} \\\\",
+        r"    \midrule",
+        *(f"    {' & '.join(cells)} \\\\" for cells in rows),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        *([r"  \par\medskip\raggedright\footnotesize", *(f"  {one}\\par" for one in legend)] if legend else []),
+        r"\end{table}",
+    ]
+    return "\n".join(lines)
+
+
+def _plain(label: str) -> str:
+    """Return a label for references, of characters that every package leaves alone."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in label)
