@@ -148,8 +148,8 @@ class GivenCandidates(Candidates):
         if not pairs:
             user, several = next(iter(self._items.items()))
             raise EvaluationError(
-                f"none of the given candidates is an item for a user of the dataset: they are like {next(iter(several))!r} "
-                f"for {user!r}, but its items are like {item_ids[0]!r} and its users like {user_ids[0]!r}. "
+                "none of the given candidates is an item for a user of the dataset: they are like "
+                f"{next(iter(several))!r} for {user!r}, but its items are like {item_ids[0]!r} and its users like {user_ids[0]!r}. "
                 "Give the ids as the dataset has them."
             )
         path = directory / "candidates.npy"

@@ -2,9 +2,10 @@
 
 50,000 users with 20 recommendations each are judged by 1,000,000 test interactions (``-- --users 5000`` for fewer). All
 packages get the same lists, in the form that each reads without converting; what each says is compared with ours.
-Packages that are not installed are left out: ``python benchmarks/metrics/speed.py`` runs with what there is. Told are CPU
-seconds (user and system, all threads), the least of several runs, and the most memory that ours allocates: of the metrics
-from what is in memory, and of all of Eval, from the prepared files to values per user, standard errors and intervals.
+Packages that are not installed are left out: ``python benchmarks/metrics/speed.py`` runs with what there is. Told are
+CPU seconds (user and system, all threads), the least of several runs, and the most memory that ours allocates: of the
+metrics from what is in memory, and of all of Eval, from the prepared files to values per user, standard errors and
+intervals.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ def compare(given: argparse.Namespace) -> int:
     """Say whether two configurations differ by more than chance, or all of them from the best of their dataset."""
     if len(given.configurations) not in (0, 2):
         raise StatisticsError(
-            f"{', '.join(map(repr, given.configurations))}: two configurations can be compared, or all; name two or none."
+            f"{', '.join(map(repr, given.configurations))}: two configurations can be compared, or all; name two or "
+            "none."
         )
     check_alpha(given.alpha)
     known = measured(given.store)

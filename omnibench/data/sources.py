@@ -202,7 +202,8 @@ def _require_columns(renamed: Mapping[str, str], header: list[str], where: str) 
         if column not in renamed.values():
             raise DataError(
                 f"{where} has no column {column!r}{nearest(column, header) or '.'} It has {header}. "
-                "Interactions need columns user and item, and may have rating and timestamp; rename what is called otherwise."
+                "Interactions need columns user and item, and may have rating and timestamp; rename what is called "
+                "otherwise."
             )
 
 

@@ -42,8 +42,8 @@ class IntraListDiversity(RankingMetric):
         name: What to call the column, to have several of them.
 
     Raises:
-        EvaluationError: A k is no positive integer, the name is none, or the features are neither tags nor vectors of one
-            length.
+        EvaluationError: A k is no positive integer, the name is none, or the features are neither tags nor vectors of
+            one length.
     """
 
     def __init__(

@@ -38,8 +38,8 @@ class HitMetric(RankingMetric):
         **parameters: Passed to the function.
 
     Raises:
-        EvaluationError: Its source cannot be read, it does not take the parameters, one of these cannot be part of a key,
-            or a k is no positive integer.
+        EvaluationError: Its source cannot be read, it does not take the parameters, one of these cannot be part of a
+            key, or a k is no positive integer.
     """
 
     def __init__(

@@ -93,7 +93,7 @@ class AccuracyMetric(RankingMetric):
         return values
 
     def of_lists(self, hits: Hits, k: int) -> Values:
-        """Return the metric of each user's list, 0 for an empty one; shape (n,)."""
+        """Return the metric of each user's list, an empty one being one without hits; shape (n,)."""
         raise NotImplementedError
 
 
@@ -220,10 +220,10 @@ class RPrecision(AccuracyMetric):
 class AUC(AccuracyMetric):
     """Probability that a relevant candidate stands above another candidate, ties counting one half.
 
-    The candidates below rank k are one tie. With k not smaller than the number of candidates this is the area under the
-    ROC curve of the whole ranking (Hanley & McNeil, Radiology 143, 1982); with less it says how much of it the first k
-    decide. Candidates are the items known in training that the user has not seen, and the user's relevant items. A user
-    whose candidates are all relevant has no AUC and does not count.
+    The candidates below rank k are one tie, so a user without a list has one half. With k not smaller than the number
+    of candidates this is the area under the ROC curve of the whole ranking (Hanley & McNeil, Radiology 143, 1982); with
+    less it says how much of it the first k decide. Candidates are the items known in training that the user has not
+    seen, and the user's relevant items. A user whose candidates are all relevant has no AUC and does not count.
     """
 
     def of_lists(self, hits: Hits, k: int) -> Values:

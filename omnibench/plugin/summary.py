@@ -120,8 +120,8 @@ class Summary:
             terminalreporter.write_line(render(table, colour=writer.hasmarkup, encoding=encoding))
         for label in self._ambiguous():
             terminalreporter.write_line(
-                f"{label} is not one metric: benchmarks of a dataset measure it in different ways, and of each result the "
-                "last is shown. Give one of them another name."
+                f"{label} is not one metric: benchmarks of a dataset measure it in different ways, and of each result "
+                "the last is shown. Give one of them another name."
             )
         for wrong in self._wrong_columns:
             terminalreporter.write_line(f"A column is missing: pytest_omnibench_columns {wrong}.")

@@ -162,7 +162,7 @@ def test_equal_values_differ_by_nothing(test: str) -> None:
 
 
 def test_equal_differences_tell_t_no_more_than_their_signs() -> None:
-    """Nothing varies, so t is infinite; but two folds that agree by chance are no proof, in their last bits or before."""
+    """Nothing varies, so t is infinite; but two folds that agree are no proof, in their last bits or before."""
     found = compare([2.0, 3.0, 4.0], [1.0, 2.0, 3.0])
     assert (found.p, found.effect_size, found.interval) == (0.25, np.inf, (1.0, 1.0))
     assert compare([1.0, 2.0], [2.0, 3.0]).effect_size == -np.inf
