@@ -113,6 +113,8 @@ class Means:
             dict.fromkeys(label for rows in algorithms.values() for row in rows for label in row.metrics)
         )
         self._lower = lower_is_better
+        self._folds = {name: tuple([row.fold for row in rows]) for name, rows in self.algorithms.items()}
+        self._values: dict[tuple[str, str], list[float]] = {}
 
     @property
     def folded(self) -> bool:
@@ -121,14 +123,19 @@ class Means:
 
     def values(self, algorithm: str, label: str) -> list[float]:
         """Return the values of a metric over folds, those that there are."""
-        return [row.metrics[label] for row in self.algorithms[algorithm] if label in row.metrics]
+        found = self._values.get((algorithm, label))
+        if found is None:
+            rows = self.algorithms[algorithm]
+            found = self._values[algorithm, label] = [row.metrics[label] for row in rows if label in row.metrics]
+        return found
 
     def mean(self, algorithm: str, label: str) -> float | None:
         """Return the mean over folds, or None without a value."""
         values = self.values(algorithm, label)
-        if not all(map(math.isfinite, values)):
-            return sum(values) / len(values)  # the library's functions stumble over inf and NaN
-        return statistics.fmean(values) if values else None
+        try:
+            return statistics.fmean(values) if values else None
+        except (ValueError, OverflowError):  # infinities of both signs, or more than a float holds
+            return math.nan
 
     def spread(self, algorithm: str, label: str) -> float | None:
         """Return the sample standard deviation over folds, or None for fewer than two."""
@@ -139,17 +146,16 @@ class Means:
 
     def compared(self, label: str) -> set[str]:
         """Return the algorithms that have a metric on every fold that any has; others' means are of something else."""
-        folds = {
-            name: tuple(row.fold for row in rows if label in row.metrics) for name, rows in self.algorithms.items()
-        }
+        folds = dict(self._folds)
+        for name, rows in self.algorithms.items():
+            if len(self.values(name, label)) < len(rows):
+                folds[name] = tuple([row.fold for row in rows if label in row.metrics])
         every = {fold for some in set(folds.values()) for fold in some}
         return {name for name, some in folds.items() if len(some) == len(every)}
 
-    def best(self, label: str) -> set[str]:
+    def best(self, label: str, compared: Collection[str]) -> set[str]:
         """Return the compared algorithms with the best mean; several when they print alike, none of less than two."""
-        means = {
-            name: round(mean, _DECIMALS) for name in self.compared(label) if _is_number(mean := self.mean(name, label))
-        }
+        means = {name: round(mean, _DECIMALS) for name in compared if _is_number(mean := self.mean(name, label))}
         if len(means) < 2:  # noqa: PLR2004 - the best of one is no news
             return set()
         top = min(means.values()) if label in self._lower else max(means.values())
@@ -179,8 +185,8 @@ def _tables_of(
         best_first = shown if layout.sort in means.labels else means.ranked(means.labels[0])
         hidden = len(shown) - layout.most
         shown = best_first[: layout.most]
-    best = {label: means.best(label) for label in means.labels}
     compared = {label: means.compared(label) for label in means.labels}
+    best = {label: means.best(label, compared[label]) for label in means.labels}
     not_worse = test([_restricted(row, compared) for name in shown for row in means.algorithms[name]])
     tied = {label: names for (of, label), names in not_worse.items() if of == dataset}
     marks = {
