@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeGuard
@@ -57,10 +56,12 @@ class Means:
 
     def spread(self, algorithm: str, label: str) -> float | None:
         """Return the sample standard deviation over folds, or None for fewer than two."""
-        values = self.values(algorithm, label)
-        if len(values) < 2:  # noqa: PLR2004 - as the docstring says
+        values, mean = self.values(algorithm, label), self.mean(algorithm, label)
+        if mean is None or len(values) < 2:  # noqa: PLR2004 - as the docstring says
             return None
-        return statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
+        if not math.isfinite(mean):
+            return math.nan
+        return math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
 
     def compared(self, label: str) -> set[str]:
         """Return the algorithms that have a metric on every fold that any has; others' means are of something else."""
@@ -96,9 +97,12 @@ class Means:
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    if not all(map(math.isfinite, values)):
-        return sum(values) / len(values)  # the library's functions stumble over inf and NaN
-    return statistics.fmean(values) if values else None
+    if not values:
+        return None
+    try:
+        return math.fsum(values) / len(values)
+    except (ValueError, OverflowError):  # infinities of both signs, or more than a float holds
+        return math.nan
 
 
 def _is_number(value: float | None) -> TypeGuard[float]:
