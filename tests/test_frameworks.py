@@ -164,10 +164,10 @@ def test_rating_metrics_agree_with_scikit_learn(tmp_path: Path) -> None:
 SCRIPT = """
 import sys
 from omnibench import *
-data = load_dataset("MovieLens100K").pipe(MakeImplicit(3), CorePruning(20), UserHoldout(0.1, 0.2))
+data = load_dataset("MovieLens100K").pipe(MakeImplicit(3), CorePruning(20), Subsample(150, of="users"), UserHoldout(0.1, 0.2))
 plan = ExperimentPlan("killed")
 plan.add_algorithm(LensKit.PopScorer)
-plan.add_algorithm(RecBole.BPR, {"epochs": 6})
+plan.add_algorithm(RecBole.BPR, {"epochs": 20})
 print(run_omnirec(data, plan, Evaluator(NDCG(10), HR(10)), sys.argv[1]).to_frame().to_json())
 """
 

@@ -105,6 +105,7 @@ class _Moment:
         return self._reached is not None and passed - self._reached >= self._delay
 
 
+@pytest.mark.slow
 def test_a_host_that_is_killed_after_a_fit_of_lenskit(place: Path, environment_python: Callable[[str], Path]) -> None:
     """No guest survives, the fitted model is used, and the table is that of a run that was left alone."""
     environment_python("LensKit")

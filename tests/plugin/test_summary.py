@@ -22,7 +22,8 @@ def test_a_column_of_two_metrics_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
 
     def item(dataset: str, *metrics: Any) -> Any:
         evaluator = Evaluator(*metrics)
-        return SimpleNamespace(evaluator=evaluator, experiment=SimpleNamespace(dataset=SimpleNamespace(key=dataset)))
+        experiment = SimpleNamespace(dataset=SimpleNamespace(key=dataset))
+        return SimpleNamespace(parent=object(), evaluator=evaluator, experiment=experiment)
 
     def ambiguous(*items: Any) -> list[str]:
         monkeypatch.setattr(hooks, "existing_session", lambda _: SimpleNamespace(items=items))
