@@ -103,11 +103,11 @@ class _Expected(NamedTuple):
 
     Attributes:
         made_of: The part of its text that tells what the metrics were made of.
-        identities: The canonical identity of each metric, by qualified label.
+        metrics: Each metric's name, and what stands before its value and behind its key.
     """
 
     made_of: str
-    identities: dict[str, str]
+    metrics: list[tuple[str, str, str]]
 
 
 def _expected(
@@ -117,32 +117,42 @@ def _expected(
     test = tests.get(experiment.dataset.key)
     if test is None:
         return None
-    made_of = f'"predicted": {json.dumps(experiment.predicted(list_length))}, "test": "{test[experiment.fold]}"'
-    named = {experiment.qualified(metric, label): metric.canonical_identity(label) for metric, label in columns}
-    return _Expected(made_of, named)
+    made_of = f'{_MADE_OF}{json.dumps(experiment.predicted(list_length))}, "test": "{test[experiment.fold]}"'
+    metrics = []
+    for metric, label in columns:
+        name = experiment.qualified(metric, label)
+        identity = json.dumps(metric.canonical_identity(label))
+        metrics.append((name, f'{json.dumps(name)}: {{"value": ', f'", "metric": {identity}}}'))
+    return _Expected(made_of, metrics)
 
 
 def _told_by_item(text: str, expected: _Expected | None) -> dict[str, float] | None:
     """Return the wanted metrics when an item's own record has all of them, of what they would be made of today.
 
-    Only the metrics are read: the rest of the record takes longer than everything else about an item that is done.
-    What looks like them inside of a hyperparameter is none of the wanted metrics, or comes before them.
+    The text is searched, not parsed, which takes a third of the time. In JSON no quotation mark inside of a string stands
+    alone, and what is not where it is expected only sends the reader to the other records.
     """
     begin = text.rfind(_DONE)
-    if begin < 0 or expected is None or text.find(expected.made_of, begin) < 0:
+    if begin < 0 or expected is None or not text.startswith(expected.made_of, text.rfind(_MADE_OF)):
         return None
-    metrics, _ = _DECODER.raw_decode(text, begin + len(_DONE) - 1)
     values = {}
-    for name, identity in expected.identities.items():
-        one = metrics.get(name)
-        if one is None or one.get("metric") != identity:
+    for name, before, behind in expected.metrics:
+        start = text.find(before, begin)
+        end = text.find(_KEY, start)
+        if start < 0 or not text.startswith(behind, end + len(_KEY) + _DIGITS):
             return None
-        values[name] = one["value"]
+        value = text[start + len(before) : end]
+        if value == "null":
+            return None
+        values[name] = float(value)
     return values
 
 
 _DONE = '"status": "done", "metrics": {'
-_DECODER = json.JSONDecoder()
+_MADE_OF = '"predicted": '
+_KEY = ', "key": "'
+_DIGITS = 64
+"""Of a key."""
 
 
 def is_begun(get: Get, experiment: Experiment, list_length: int) -> bool:

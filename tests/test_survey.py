@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import properties  # noqa: F401 - hypothesis without deadlines
+import pytest
 from faults import plant
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from omnibench.evaluation import Evaluator
 from omnibench.metrics import NDCG as FIRST
 from omnibench.metrics.base import Metric
 from omnibench.store.generations import RESETS
+from omnibench.store.reading import Reader
 from omnibench.survey import State, count, look_up, look_up_all
 
 
@@ -115,6 +117,29 @@ def test_looking_up_all_is_looking_up_each(history: list[tuple[Any, Any, Any]]) 
                     lambda reader: ([look_up(reader.get, *one) for one in wanted], look_up_all(reader, wanted))
                 )
                 assert together == each, step
+
+
+def test_items_that_are_done_need_no_other_record() -> None:
+    """Their own record says it all, to whoever asks for what was measured or for less."""
+    with tempfile.TemporaryDirectory(dir=place()) as directory:
+        root = Path(directory) / "store"
+        with Coordinator(root, environments="current", threads=1, notify=lambda _: None) as coordinator:
+            guests: Any = plant.InProcessGuests(plant.Work(Path(directory) / "work"))
+            coordinator.guests = guests
+            wanted = [(item, EVALUATORS[0].columns, EVALUATORS[0].list_length) for item in plant.items()]
+            for item, columns, length in wanted:
+                coordinator.run_item(item, columns, length)
+
+            def refuse(key: str) -> None:
+                pytest.fail(f"{key} was read")
+
+            def look(reader: Reader) -> list[State]:
+                reader.get = refuse  # type: ignore[method-assign]
+                return look_up_all(
+                    reader, [*wanted, *((item, columns[1:], length) for item, columns, length in wanted)]
+                )
+
+            assert {state.status for state in coordinator.store.read(look)} == {"done"}
 
 
 def test_counting() -> None:
