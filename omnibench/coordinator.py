@@ -232,6 +232,12 @@ class Coordinator:
         except OSError as error:
             raise self._out_of_use(error) from error
 
+    def foresee(self, experiment: Experiment, following: Experiment) -> None:
+        """While an item is computed, let the guest of a later one start, if it is another and the item has its own."""
+        guests, kinds = self.guests, [(one.configuration.runner, one.device) for one in (experiment, following)]
+        if kinds[0] != kinds[1] and guests.is_alive(*kinds[0]):
+            guests.foresee(*kinds[1])
+
     def _out_of_use(self, error: OSError) -> StoreError:
         return StoreError(
             f"the checkpoints in {self.store.root} cannot be used ({error}). What was recorded is safe; make room or make "

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from omnibench.runners.registry import RunnerInfo
 
 
+_FORESEEN = 10
+"""So many items ahead a framework that they need is worth starting."""
+
+
 class BenchSession:
     """What one process knows and holds while benchmarks run.
 
@@ -73,6 +77,7 @@ class BenchSession:
         self.say: Callable[[str], None] | None = None
         self.items: list[ExperimentItem] = []
         self.pending: list[ExperimentItem] = []
+        self._places: dict[int, int] = {}
 
     def device_of(self, configuration: Configuration) -> str:
         """Return the device class of a configuration: what a plugin says, else what the options say.
@@ -172,12 +177,23 @@ class BenchSession:
         if self.readonly:
             return self._unavailable(item)
         wanted = item.evaluator
+        self._foresee(item)
         try:
             return self.coordinator.run_item(item.experiment, wanted.columns, wanted.list_length)
         except StoppedError as stopped:
             if self.is_worker:
                 pytest.skip(f"{stopped}; the next run goes on with it")
             raise
+
+    def _foresee(self, item: ExperimentItem) -> None:
+        """Let the next framework's guest start meanwhile: not on workers, which leave no core idle, nor where time is measured."""
+        if self.is_worker or item.evaluator.costs:
+            return
+        if not self._places:
+            self._places = {id(one): place for place, one in enumerate(self.pending)}
+        begin = self._places.get(id(item), len(self.pending)) + 1
+        for following in self.pending[begin : begin + _FORESEEN]:
+            self.coordinator.foresee(item.experiment, following.experiment)
 
     def _unavailable(self, item: ExperimentItem) -> Outcome:
         """Return the failure that a read-only store has recorded of an item, or skip it."""

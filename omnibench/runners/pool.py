@@ -130,6 +130,14 @@ class GuestPool:
             self._starter = ThreadPoolExecutor(1, thread_name_prefix="omnibench-guests")
         self._starting[kind] = self._starter.submit(self._start, runner, device)
 
+    def foresee(self, runner: RunnerInfo, device: str = "cpu") -> None:
+        """Begin to start a guest that is needed later, where it takes no other guest's place and nothing has to be built."""
+        if self.is_alive(runner, device) or len(self._guests) + len(self._starting) >= MOST_GUESTS:
+            return
+        needed = GUEST_MEGABYTES.get(runner.name, 0) * 2**20
+        if not _memory_is_short(needed) and self._environments.ready(runner):
+            self.warm(runner, device)
+
     def get(self, runner: RunnerInfo, device: str = "cpu") -> Guest:
         """Return a living guest of a framework.
 

@@ -109,6 +109,24 @@ def test_warming_starts_in_the_background_and_once(
     assert made[0].thread is not threading.main_thread()
 
 
+def test_what_is_foreseen_takes_nobodys_place(
+    guests: GuestPool, made: list[FakeGuest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A guest that is needed later starts where there is room; no other ends for it, and no environment is built."""
+    monkeypatch.setattr(Environments, "ready", lambda _, runner: runner is not RECPACK)
+    guests.get(LENSKIT)
+    guests.foresee(RECPACK)
+    guests.foresee(RECBOLE)
+    guests.foresee(RECBOLE)
+    guests.get(RECBOLE)
+    assert names(made) == ["LensKit", "RecBole"]
+    monkeypatch.setattr(pool, "MOST_GUESTS", 2)
+    monkeypatch.setattr(Environments, "ready", lambda *_: True)
+    guests.foresee(RECPACK)
+    assert names(made) == ["LensKit", "RecBole"]
+    assert guests.is_alive(LENSKIT)
+
+
 def test_dead_guests_are_replaced(guests: GuestPool, made: list[FakeGuest]) -> None:
     """One that died between two items, was discarded, or died after it was warmed: the next item gets a living one."""
     guests.get(LENSKIT)

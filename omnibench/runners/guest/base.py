@@ -258,6 +258,7 @@ def serve(channel: Any, adapter_module: str) -> None:
     except BaseException as error:
         channel.send({"ok": False, **described(error)})
         return
+    gc.freeze()  # what the framework is made of stays: looking through it before every fit takes longer than some fits
     channel.send({"ok": True, "pid": os.getpid()})
     session = Session(adapter, channel.send)
     for request in channel:
