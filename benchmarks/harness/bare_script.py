@@ -88,7 +88,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         (directory / "bench_plan.py").write_text(BENCH.format(folds=FOLDS, plan=PLAN))
-        pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--rootdir", name, name]
+        pytest = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:randomly",
+            "--rootdir",
+            name,
+            name,
+        ]
         subprocess.run([*pytest, "-k", "bench_prepare"], check=True, cwd=name, stdout=subprocess.DEVNULL)
         shutil.copytree(directory / "checkpoints", directory / "prepared")
         (dataset,) = (directory / "prepared" / "datasets").glob("MovieLens100K-*")
