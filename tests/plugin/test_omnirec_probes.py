@@ -88,6 +88,8 @@ def test_p8_kill_9_in_a_fit_leaves_no_orphan_and_p9_loses_nothing(project: Proje
     project.bench(plan='plan.add_algorithm(Popular); plan.add_algorithm(Slow, {"seconds": 600.0})')
     with started(project) as run:
         wait_until(lambda: project.count_fits("begin-") == 1)
+        # What a worker is at is told beside its work, a moment later.
+        wait_until(lambda: any("Slow" in (one["item"] or "") for one in open_store(checkpoints(project)).workers()))
         run.kill()
         wait_until(lambda: nobody_left(project), 5)
     store = open_store(checkpoints(project))
