@@ -73,6 +73,7 @@ class LogBook:
         self._entries: list[_Row] = []
         self._lines: Counter[str | None] = Counter()
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
 
     def add(self, level: int, logger: str, message: str, item: str | None = None) -> None:
         """Note something.
@@ -101,6 +102,11 @@ class LogBook:
 
     def flush(self) -> None:
         """Write what has gathered; what cannot be written is counted in ``lost``."""
+        # One thread after the other: who makes the file keeps others from it, and SQLite does not wait there.
+        with self._writing:
+            self._flush()
+
+    def _flush(self) -> None:
         with self._lock:
             entries, self._entries = self._entries, []
         if not entries:
