@@ -105,7 +105,7 @@ class Shown:
         by: The column by which those were found to be worse.
         best: By column, the algorithms with the best mean.
         tied: By column that was tested, those that are not significantly worse.
-        partial: Whether one that is shown lacks folds which others have, so that it is not compared with them.
+        compared: By column, the algorithms that have every fold which any has; the others are compared with nobody.
     """
 
     dataset: str
@@ -115,7 +115,7 @@ class Shown:
     by: str
     best: Mapping[str, Collection[str]]
     tied: Mapping[str, Collection[str]]
-    partial: bool
+    compared: Mapping[str, Collection[str]]
 
     def mark(self, name: str, label: str) -> str:
         """Return ``*`` for the best of a column, ``~`` for one that is not significantly worse, else nothing."""
@@ -127,6 +127,19 @@ class Shown:
     def results(self) -> list[Result]:
         """The results of the algorithms that are shown."""
         return [row for name in self.names for row in self.means.algorithms[name]]
+
+    @property
+    def comparable(self) -> list[Result]:
+        """The same, with those of their metrics in which their algorithm is compared with others."""
+        return [_restricted(row, self.compared) for row in self.results]
+
+    @property
+    def partial(self) -> bool:
+        """Whether one that is shown lacks folds which others have."""
+        means = self.means
+        return any(
+            means.values(name, label) for label in means.labels for name in {*self.names} - {*self.compared[label]}
+        )
 
     @property
     def legend(self) -> dict[str, str]:
@@ -164,10 +177,9 @@ def _shown_of(dataset: str, means: Means, layout: Layout, test: Callable[[list[R
         names = (names if is_sorted else means.ranked(by))[: layout.most]
     best = {label: set() if label in layout.undirected else means.best(label) for label in means.labels}
     compared = {label: means.compared(label) for label in means.labels}
-    not_worse = test([_restricted(row, compared) for name in names for row in means.algorithms[name]])
-    tied = {label: tied for (of, label), tied in not_worse.items() if of == dataset}
-    partial = any(means.values(name, label) for label in means.labels for name in {*names} - compared[label])
-    return Shown(dataset, means, names, hidden, by, best, tied, partial)
+    untested = Shown(dataset, means, names, hidden, by, best, {}, compared)
+    not_worse = test(untested.comparable)
+    return replace(untested, tied={label: tied for (of, label), tied in not_worse.items() if of == dataset})
 
 
 def _restricted(row: Result, compared: Mapping[str, Collection[str]]) -> Result:

@@ -111,7 +111,7 @@ def report_of(contents: Contents, root: Path, choices: Choices) -> Report:
     try:
         found = standings(
             root,
-            [result for one in some for result in one.results],
+            [result for one in some for result in one.comparable],
             contents.lower_is_better,
             undirected=contents.undirected,
             test=choices.test,
@@ -124,7 +124,9 @@ def report_of(contents: Contents, root: Path, choices: Choices) -> Report:
     means = {
         label: {
             one.dataset: {
-                name: mean for name in one.means.algorithms if (mean := one.means.mean(name, label)) is not None
+                name: mean
+                for name, mean in one.means.means(label).items()
+                if mean is not None and name in one.compared[label]
             }
             for one in some
             if label in one.means.labels

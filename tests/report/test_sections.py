@@ -1,0 +1,39 @@
+"""What documents compare: only what was measured on the same folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reporting import VALUES, contents, joined
+
+from omnibench.evaluation import Result
+from omnibench.report import sections
+from omnibench.report.sections import Choices, report_of
+
+PARTIAL = "Lib.Partial-0000dddd"
+
+
+def test_a_configuration_that_lacks_a_fold_is_compared_with_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is shown, but neither the best, nor tested, nor ranked over datasets, as in the table on a terminal."""
+    values = {**VALUES, PARTIAL: {"NDCG@10": [0.9, 0.9], "RMSE": [0.1, 0.1, 0.1]}}
+    several = joined(*(contents(values, f"Data-{number:08}") for number in range(4)))
+    handed: list[Result] = []
+
+    def standings(_: Path, results: Sequence[Result], *__: Any, **___: Any) -> dict[Any, Any]:
+        handed.extend(results)
+        return {}
+
+    monkeypatch.setattr(sections, "standings", standings)
+    report = report_of(several, Path("nowhere"), Choices())
+    assert PARTIAL in report.sections[0].shown.names
+    assert [report.sections[0].shown.best[label] for label in ("NDCG@10", "RMSE")] == [{"Lib.Best-0000aaaa"}, {PARTIAL}]
+    assert {label for one in handed if one.algorithm == PARTIAL for label in one.metrics} == {"RMSE"}
+    assert {label for one in handed if one.algorithm != PARTIAL for label in one.metrics} == {"NDCG@10", "RMSE"}
+    ranked = {
+        label: found if isinstance(found, str) else found.configurations for label, found in report.rankings.items()
+    }
+    assert PARTIAL not in ranked["NDCG@10"]
+    assert PARTIAL in ranked["RMSE"]
