@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # Every pytest session of an environment imports this package for its plugin, so nothing else is imported
 # until it is used.
 _HOMES = {
+    "algorithms": ("LensKit", "RecBole", "RecPack"),
     "candidates": ("GivenCandidates", "SampledNegatives"),
     "coordinator": ("Coordinator",),
     "data.apply": ("Apply",),
@@ -54,7 +55,7 @@ _HOMES = {
         "UserCoverage",
     ),
     "outcome": ("ItemsFailedError",),
-    "plan": ("ExperimentPlan", "Grid", "LensKit", "RecBole", "RecPack"),
+    "plan": ("ExperimentPlan", "Grid"),
     "plugin.declare": ("benchmark",),
     "policy": ("Policy",),
     "query": ("Store", "open_store"),

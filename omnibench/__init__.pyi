@@ -1,5 +1,8 @@
 # What omnibench offers, for type checkers; __init__.py imports it when it is used.
 
+from omnibench.algorithms import LensKit as LensKit
+from omnibench.algorithms import RecBole as RecBole
+from omnibench.algorithms import RecPack as RecPack
 from omnibench.candidates import GivenCandidates as GivenCandidates
 from omnibench.candidates import SampledNegatives as SampledNegatives
 from omnibench.coordinator import Coordinator as Coordinator
@@ -64,9 +67,6 @@ from omnibench.metrics import UserCoverage as UserCoverage
 from omnibench.outcome import ItemsFailedError as ItemsFailedError
 from omnibench.plan import ExperimentPlan as ExperimentPlan
 from omnibench.plan import Grid as Grid
-from omnibench.plan import LensKit as LensKit
-from omnibench.plan import RecBole as RecBole
-from omnibench.plan import RecPack as RecPack
 from omnibench.plugin.declare import benchmark as benchmark
 from omnibench.policy import Policy as Policy
 from omnibench.query import Store as Store

@@ -79,9 +79,8 @@ def estimates_from(reader: Reader) -> Estimates:
             if dataset is None or algorithm is None or seconds is None:
                 continue
             phases.setdefault((dataset, algorithm), {})[phase] = seconds
-            name = algorithm.rpartition("-")[0]
-            framework = name.partition(".")[0] if "." in name else "Own"
             if peak:  # or nobody has measured it
+                _, framework = _of_whom(algorithm)
                 found.peak[framework] = max(found.peak.get(framework, 0), peak)
     except sqlite3.Error:
         return Estimates()

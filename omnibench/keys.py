@@ -45,6 +45,11 @@ def canonical(value: Any) -> str:
     return _text(value, "value")
 
 
+def recorded_text(data: Any) -> str:
+    """Return the canonical text of something whose canonical text JSON has read, as records keep it."""
+    return _ENCODE(data)
+
+
 def digest(value: Any) -> str:
     """Return the sha256 of ``canonical(value)`` as 64 hex digits."""
     return sha256(canonical(value))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import StoreError, nearest
+from omnibench.keys import recorded_text
 from omnibench.store import CheckpointStore
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
@@ -292,7 +293,7 @@ class Store:
         record = self.find(item)
         records = self.records()
         identity = record.get("identity")
-        text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False) if identity else ""
+        text = recorded_text(identity) if identity else ""
         fit = records.get(f"fit/{record['fit_key']}", {})
         return {
             "item": record["item"],

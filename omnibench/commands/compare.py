@@ -23,7 +23,7 @@ from omnibench.statistics.configurations import (
     rank_configurations,
 )
 from omnibench.statistics.holm import holm
-from omnibench.statistics.measured import Measured, higher_is_better
+from omnibench.statistics.measured import Measured, direction
 from omnibench.statistics.paired import TESTS, Comparison, check_alpha
 
 
@@ -54,10 +54,7 @@ def _labels(known: Measured, dataset: str, given: argparse.Namespace) -> list[st
 
 def _direction(label: str, given: argparse.Namespace) -> bool | None:
     """Whether larger values of a metric are better, or None when neither omnibench nor the user says."""
-    try:
-        return higher_is_better(label, None if given.better is None else given.better == "higher")
-    except StatisticsError:
-        return None
+    return direction(label, None if given.better is None else given.better == "higher")
 
 
 def _two(known: Measured, datasets: Sequence[str], given: argparse.Namespace) -> dict[str, Any]:
@@ -221,6 +218,12 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def add_test(parser: argparse.ArgumentParser) -> None:
+    """Declare how is tested."""
+    parser.add_argument("--test", choices=TESTS, default="t", help="the paired test (default: t)")
+    parser.add_argument("--alpha", type=float, default=0.05, help="the level (default: 0.05)")
+
+
 def add_parsers(commands: Any) -> None:
     """Declare the command to argparse."""
     parser = add_parser(commands, "compare", compare)
@@ -234,8 +237,7 @@ def add_parsers(commands: Any) -> None:
         "--metric", action="append", metavar="LABEL", help="e.g. NDCG@10; may be repeated (default: all)"
     )
     parser.add_argument("--dataset", metavar="NAME", help="its name, or as much of it as is clear (default: all)")
-    parser.add_argument("--test", choices=TESTS, default="t", help="the paired test (default: t)")
-    parser.add_argument("--alpha", type=float, default=0.05, help="the level (default: 0.05)")
+    add_test(parser)
     parser.add_argument(
         "--better", choices=["higher", "lower"], help="which values are better (known of omnibench's own metrics)"
     )

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from omnibench.commands.compare import add_test
 from omnibench.commands.store import add_parser
 from omnibench.report.export import export_results
 from omnibench.report.files import KINDS
 from omnibench.report.sections import MOST
-from omnibench.statistics.paired import TESTS
 
 
 def export(given: argparse.Namespace) -> int:
@@ -59,8 +59,7 @@ def add_parsers(commands: Any) -> None:
         metavar="N",
         help=f"tables show, and test, the best N configurations of a dataset (default: {MOST})",
     )
-    parser.add_argument("--test", choices=TESTS, default="t", help="the paired test (default: t)")
-    parser.add_argument("--alpha", type=float, default=0.05, help="the level (default: 0.05)")
+    add_test(parser)
     parser.add_argument(
         "--better", choices=["higher", "lower"], help="which values are better of metrics not omnibench's own"
     )

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from omnibench import __version__
 from omnibench.errors import BaselineError
 from omnibench.gate.entries import Dataset, Entry, Score, Source, Values, summary
 from omnibench.statistics.measured import PerUser
-from omnibench.store.artifacts import sync_directory
+from omnibench.store.artifacts import replace_file
 from omnibench.store.records import timestamp
 
 if TYPE_CHECKING:
@@ -148,19 +148,10 @@ def write(
     final = Path(os.path.realpath(Path(path).expanduser()))
     refuse_others(final)
     content = _sealed(_parquet(source, entries, git))
-    partial = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(final)
-        sync_directory(final.parent)
+        replace_file(final, content)
     except OSError as error:
         raise BaselineError(f"the baseline {str(final)!r} cannot be written ({error}); nothing was changed.") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
     return Baseline(final)
 
 
@@ -175,10 +166,8 @@ def _parquet(source: Source, entries: Sequence[Entry], git: Mapping[str, Any] | 
 
     datasets = list(dict.fromkeys(entry.dataset for entry in entries))
     labels = list(dict.fromkeys(label for entry in entries for label, score in entry.scores.items() if score.per_user))
-    groups: list[int | None] = []
-    for entry in entries:
-        has_users = any(score.per_user for score in entry.scores.values())
-        groups.append(sum(group is not None for group in groups) if has_users else None)
+    numbers = itertools.count()
+    groups = [next(numbers) if any(one.per_user for one in entry.scores.values()) else None for entry in entries]
     facts = {
         "format": FORMAT,
         "omnibench": __version__,

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from omnibench.errors import BaselineError, StatisticsError
+from omnibench.errors import BaselineError
 from omnibench.gate.verdicts import count
 from omnibench.keys import canonical, digest
-from omnibench.statistics.measured import PerUser, higher_is_better, per_user_of, test_to_train
+from omnibench.statistics.measured import PerUser, direction, per_user_of, test_to_train
 from omnibench.store.sealing import Record
 from omnibench.survey import DONE
 
@@ -176,7 +176,7 @@ class Measurements:
                 if identities.setdefault(label, identity) == identity:
                     folds.setdefault(label, {})[fold] = metric["value"]
                     evaluations[label, fold] = evaluation
-                    directions.setdefault(label, _direction(label))
+                    directions.setdefault(label, direction(label))
         self._evaluations.append(evaluations)
         configuration = _configuration(first)
         framework = "" if configuration["runner"] == "Own" else f"{configuration['runner']}."
@@ -255,13 +255,6 @@ def _noted(record: Record, name: str, item: str = "") -> Any:
 
 def _has_users(evaluation: Record) -> bool:
     return bool(evaluation.get("per_user")) and evaluation.get("place", True) is not None
-
-
-def _direction(label: str) -> bool | None:
-    try:
-        return higher_is_better(label)
-    except StatisticsError:
-        return None
 
 
 def summary(entries: Sequence[Entry]) -> str:

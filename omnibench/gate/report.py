@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, VERDICTS, WORSE, Gate, Verdict, count
+from omnibench.report.comparisons import p_text
 
 _MOST = 20
 """Comparisons of a kind that are shown when nobody asked for all."""
-
-_SMALLEST_P = 1e-4
 
 
 class Line(NamedTuple):
@@ -100,13 +99,9 @@ def _rows(found: Sequence[Verdict], width: int) -> list[str]:
 def _cells(one: Verdict) -> tuple[str, ...]:
     change = "" if one.change is None else f"{100 * one.change:+.2f} %"
     interval = "" if one.interval is None else f"({100 * one.interval[0]:+.2f} to {100 * one.interval[1]:+.2f})"
-    p = one.reason if one.p is None else f"p {_p(one.p)}"
+    p = one.reason if one.p is None else f"p {p_text(one.p)}"
     pairs = f"{one.pairs} {one.units}" if one.pairs else "unchanged"
     return f"{one.baseline:.4f} -> {one.now:.4f}", change, interval, pairs, p
-
-
-def _p(p: float) -> str:
-    return f"<{_SMALLEST_P:.4f}" if p < _SMALLEST_P else f"{p:.4f}"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -64,7 +64,7 @@ class Export:
         from omnibench.report.sections import MOST, Choices
         from omnibench.store.reading import read
 
-        results = self._summary.results()
+        results = self._summary.results
 
         def take(reader: Reader) -> Contents:
             return contents_of(

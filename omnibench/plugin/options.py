@@ -71,16 +71,17 @@ class Option:
         Raises:
             pytest.UsageError: A quotation mark in the environment or the ini file has no other.
         """
-        started = config.invocation_params.dir
-        given: list[str] | None = config.getoption(self.name)
-        if given:
-            return [str(started / Path(one).expanduser()) for one in given]
-        elsewhere = os.environ.get(self.variable)
-        text, base = (elsewhere, started) if elsewhere else (str(config.getini(self.name)), config.rootpath)
+        text = os.environ.get(self.variable) or str(config.getini(self.name))
         try:
-            return [str(base / Path(one).expanduser()) for one in shlex.split(text)]
+            given: list[str] = config.getoption(self.name) or shlex.split(text)
         except ValueError as error:
             raise pytest.UsageError(f"{self.variable} is {text!r}, which cannot be split ({error}).") from error
+        return [str(self.base(config) / Path(one).expanduser()) for one in given]
+
+    def base(self, config: pytest.Config) -> Path:
+        """Return where a relative path begins: where pytest was started; of the ini file and a default, at the rootdir."""
+        given = config.getoption(self.name) or os.environ.get(self.variable)
+        return config.invocation_params.dir if given else config.rootpath
 
     def is_on(self, config: pytest.Config) -> bool:
         """Return whether a switch is on.
@@ -329,10 +330,8 @@ def checkpoint_dir(config: pytest.Config) -> Path:
 
 
 def path_of(option: Option, config: pytest.Config) -> Path:
-    """Return a path: relative to where pytest was started, or one of the ini file and a default to the rootdir."""
-    given = config.getoption(option.name) or os.environ.get(option.variable)
-    base = config.invocation_params.dir if given else config.rootpath
-    return Path(os.path.abspath(base / Path(option.value(config)).expanduser()))
+    """Return the path that an option names."""
+    return Path(os.path.abspath(option.base(config) / Path(option.value(config)).expanduser()))
 
 
 def alone(item: pytest.Item) -> str:

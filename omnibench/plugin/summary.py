@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from numbers import Real
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -98,7 +98,7 @@ class Summary:
         detail = TABLE.value(self.config)
         if detail == "none":
             return
-        results = self.results()
+        results = self.results
         if not results:
             return
         from omnibench.report.layout import Layout, tables
@@ -150,8 +150,9 @@ class Summary:
             reporter.write_line(f"omnibench: what is not significantly worse than the best is not marked: {error}")
             return {}
 
+    @cached_property
     def results(self) -> list[Result]:
-        """Return one result per dataset, algorithm and fold, with the metrics of every benchmark that measured it."""
+        """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it; at the end."""
         from omnibench.plugin.hooks import existing_session
 
         merged: dict[tuple[Any, ...], Result] = {}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from omnibench.evaluation import Result
-from omnibench.keys import sha256
+from omnibench.keys import recorded_text, sha256
 from omnibench.store.sealing import Record
 
 Get = Callable[[str], Record | None]
@@ -173,8 +171,8 @@ def _facts(get: Get, fit_key: str) -> Facts:
     peaks = [peak for phase in (fit, predict) if (peak := phase.get("peak_rss")) is not None]
     return Facts(
         item.get("data_key") or of.get("data", ""),
-        sha256(_canonical(configuration)) if of else "",
-        _canonical(parameters),
+        sha256(recorded_text(configuration)) if of else "",
+        recorded_text(parameters),
         configuration[1].get("runner", ""),
         fit.get("version") or configuration[1].get("version", ""),
         fit.get("seconds"),
@@ -183,11 +181,6 @@ def _facts(get: Get, fit_key: str) -> Facts:
         item.get("finished") or "",
         {label: _spread(get(f"eval/{metric['key']}") or {}) for label, metric in item["metrics"].items()},
     )
-
-
-def _canonical(recorded: Any) -> str:
-    """Return canonical JSON of what was recorded as such."""
-    return json.dumps(recorded, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _spread(evaluation: Record) -> Spread:

@@ -17,7 +17,7 @@ from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.sections import MOST, TESTS, Choices, report_of
 from omnibench.statistics.configurations import parts
-from omnibench.statistics.measured import higher_is_better
+from omnibench.statistics.measured import direction
 from omnibench.statistics.paired import check_alpha
 from omnibench.store.sealing import Record
 from omnibench.survey import DONE
@@ -125,7 +125,9 @@ def _contents(
                 )
     results = [result_of(_with(one, metrics)) for one in done]
     results.sort(key=lambda one: (one.dataset, one.algorithm, -1 if one.fold is None else one.fold))
-    directions = {label: _direction(label, better) for one in results for label in one.metrics}
+    said = None if better is None else better == "higher"
+    labels = dict.fromkeys(label for one in results for label in one.metrics)
+    directions = {label: said if (higher := direction(label)) is None else higher for label in labels}
     return contents_of(
         records.get,
         results,
@@ -156,11 +158,3 @@ def _chosen(what: str, texts: Sequence[str], names: Iterable[str]) -> set[str]:
             )
         found |= meant
     return found
-
-
-def _direction(label: str, better: str | None) -> bool | None:
-    """Whether larger values of a metric are better, or None when neither omnibench nor the user says."""
-    try:
-        return higher_is_better(label)
-    except StatisticsError:
-        return None if better is None else better == "higher"

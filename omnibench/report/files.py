@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import uuid
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from omnibench.errors import ExportError
+from omnibench.store.artifacts import replace_file, scratch_beside
 
 KINDS = (".md", ".tex", ".html", ".csv", ".parquet", ".json")
 """The endings that there are."""
@@ -33,7 +30,7 @@ def _checked(file: Path) -> Path:
         raise ExportError(f"{str(file)!r} is no file; name one to be written.")
     if not place.parent.is_dir():
         raise ExportError(f"there is no directory {str(place.parent)!r}; make it, or name a file elsewhere.")
-    scratch = _scratch(place)
+    scratch = scratch_beside(place)
     try:
         scratch.touch(exist_ok=False)
         scratch.unlink()
@@ -45,26 +42,12 @@ def _checked(file: Path) -> Path:
 
 
 def replace(file: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all; who reads the one that was there goes on reading that.
+    """Write a file, whole or not at all.
 
     Raises:
         ExportError: It could not be written; what was there is as it was.
     """
-    scratch = _scratch(file)
     try:
-        with scratch.open("xb") as opened:
-            opened.write(content)
-            if file.exists():
-                os.fchmod(opened.fileno(), stat.S_IMODE(file.stat().st_mode))
-            opened.flush()
-            os.fsync(opened.fileno())
-        scratch.replace(file)
+        replace_file(file, content)
     except OSError as error:
-        with suppress(OSError):
-            scratch.unlink()
         raise ExportError(f"{str(file)!r} could not be written ({error.strerror}).") from error
-
-
-def _scratch(file: Path) -> Path:
-    """Return a free name on the same file system."""
-    return file.with_name(f".{uuid.uuid4().hex}.partial")

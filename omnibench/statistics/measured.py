@@ -62,6 +62,14 @@ def higher_is_better(label: str, given: bool | None = None) -> bool:
     return bool(metric.higher_is_better)
 
 
+def direction(label: str, given: bool | None = None) -> bool | None:
+    """Return ``higher_is_better``, or None where neither omnibench nor anybody else says."""
+    try:
+        return higher_is_better(label, given)
+    except StatisticsError:
+        return None
+
+
 class PerUser(NamedTuple):
     """A metric's values of one fold's users.
 

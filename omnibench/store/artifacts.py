@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -48,6 +50,37 @@ def sha256_of(path: Path) -> str:
     """Return the sha256 of a file as 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Write a file durably that is there whole or not at all; who reads the one that was there goes on reading that.
+
+    Args:
+        file: The file, links followed; one that is there keeps its permissions.
+        content: What it holds from now on.
+
+    Raises:
+        OSError: It could not be written; what was there is as it was.
+    """
+    scratch = scratch_beside(file)
+    try:
+        with scratch.open("xb") as opened:
+            opened.write(content)
+            if file.exists():
+                os.fchmod(opened.fileno(), stat.S_IMODE(file.stat().st_mode))
+            opened.flush()
+            os.fsync(opened.fileno())
+        scratch.replace(file)
+        sync_directory(file.parent)
+    except OSError:
+        with suppress(OSError):
+            scratch.unlink()
+        raise
+
+
+def scratch_beside(file: Path) -> Path:
+    """Return a free name on the same file system."""
+    return file.with_name(f".{uuid.uuid4().hex}.partial")
 
 
 def publish(partial: Path, final: Path, root: Path) -> Artifact:

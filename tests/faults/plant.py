@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from faults.algorithms import Popular, Shuffled
+from omnibench.algorithms import LensKit
 from omnibench.coordinator import Coordinator
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.preprocess import CorePruning, MakeImplicit
@@ -32,7 +33,7 @@ from omnibench.experiment import Experiment, experiments
 from omnibench.metrics import HR, MRR, NDCG
 from omnibench.metrics.base import Metric
 from omnibench.outcome import ItemsFailedError
-from omnibench.plan import ExperimentPlan, LensKit
+from omnibench.plan import ExperimentPlan
 from omnibench.report.layout import Layout, tables
 from omnibench.report.terminal import render
 from omnibench.runners.guest import own
