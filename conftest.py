@@ -13,12 +13,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from projects import Project
+    from support.projects import Project
 
 pytest_plugins = ["pytester"]
 
 COMPANIONS = ("randomly", "timeout", "rerunfailures", "pytest_cov")
 """Plugins that people use beside omnibench; only tests/plugin/test_companions.py lets them into its inner runs."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let hypothesis take its time: a busy machine is no counterexample. Benchmarks run without it."""
+    if config.pluginmanager.hasplugin("hypothesispytest"):
+        from hypothesis import HealthCheck, settings
+
+        slow = [HealthCheck.too_slow]
+        settings.register_profile("omnibench", deadline=None, print_blob=True, suppress_health_check=slow)
+        settings.load_profile("omnibench")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -30,7 +40,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with a bench file of two items that pass."""
-    from projects import Project
+    from support.projects import Project
 
     made = Project(pytester)
     monkeypatch.setenv("COUNT_FITS_IN", str(made.fits))
@@ -45,7 +55,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
 @pytest.fixture(scope="session")
 def measured_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of three configurations on two datasets, one of them in random cross-validation; not to be changed."""
-    from measuring import measure
+    from support.measuring import measure
 
     return measure(tmp_path_factory.mktemp("measured"))
 

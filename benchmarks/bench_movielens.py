@@ -15,7 +15,7 @@ from omnibench import (
     benchmark,
     load_dataset,
 )
-from omnibench.evaluation import Result
+from omnibench.results import Result
 
 movielens = load_dataset("MovieLens100K").pipe(
     MakeImplicit(3), CorePruning(5), UserCrossValidation(5, validation_size=0.1)

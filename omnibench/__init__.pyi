@@ -1,11 +1,8 @@
 # What omnibench offers, for type checkers; __init__.py imports it when it is used.
 
-from omnibench.algorithms import LensKit as LensKit
-from omnibench.algorithms import RecBole as RecBole
-from omnibench.algorithms import RecPack as RecPack
-from omnibench.candidates import GivenCandidates as GivenCandidates
-from omnibench.candidates import SampledNegatives as SampledNegatives
-from omnibench.coordinator import Coordinator as Coordinator
+from omnibench.comparison.configurations import compare_configurations as compare_configurations
+from omnibench.comparison.configurations import compare_with_best as compare_with_best
+from omnibench.comparison.configurations import rank_configurations as rank_configurations
 from omnibench.data.apply import Apply as Apply
 from omnibench.data.dataset import FoldedData as FoldedData
 from omnibench.data.dataset import Pipe as Pipe
@@ -31,8 +28,19 @@ from omnibench.data.temporal import LeaveLastOut as LeaveLastOut
 from omnibench.data.temporal import LeaveNOut as LeaveNOut
 from omnibench.data.temporal import TimeBasedHoldout as TimeBasedHoldout
 from omnibench.data.temporal import UserTimeBasedHoldout as UserTimeBasedHoldout
+from omnibench.engine.coordinator import Coordinator as Coordinator
+from omnibench.engine.policy import Policy as Policy
+from omnibench.engine.run import ItemsFailedError as ItemsFailedError
+from omnibench.engine.script import run_omnirec as run_omnirec
 from omnibench.errors import OmnibenchError as OmnibenchError
-from omnibench.evaluation import Evaluator as Evaluator
+from omnibench.experiment.algorithms import LensKit as LensKit
+from omnibench.experiment.algorithms import RecBole as RecBole
+from omnibench.experiment.algorithms import RecPack as RecPack
+from omnibench.experiment.candidates import GivenCandidates as GivenCandidates
+from omnibench.experiment.candidates import SampledNegatives as SampledNegatives
+from omnibench.experiment.evaluator import Evaluator as Evaluator
+from omnibench.experiment.plan import ExperimentPlan as ExperimentPlan
+from omnibench.experiment.plan import Grid as Grid
 from omnibench.gate.baseline import Baseline as Baseline
 from omnibench.gate.stores import compare_with_baseline as compare_with_baseline
 from omnibench.gate.stores import write_baseline as write_baseline
@@ -64,27 +72,19 @@ from omnibench.metrics import RPrecision as RPrecision
 from omnibench.metrics import Serendipity as Serendipity
 from omnibench.metrics import ShannonEntropy as ShannonEntropy
 from omnibench.metrics import UserCoverage as UserCoverage
-from omnibench.outcome import ItemsFailedError as ItemsFailedError
-from omnibench.plan import ExperimentPlan as ExperimentPlan
-from omnibench.plan import Grid as Grid
 from omnibench.plugin.declare import benchmark as benchmark
-from omnibench.policy import Policy as Policy
-from omnibench.query import Store as Store
-from omnibench.query import open_store as open_store
 from omnibench.report.export import export_results as export_results
-from omnibench.run import run_omnirec as run_omnirec
 from omnibench.runners.registry import RunnerInfo as RunnerInfo
 from omnibench.runners.registry import register_runner as register_runner
 from omnibench.seed import set_random_state as set_random_state
 from omnibench.statistics.best import Standing as Standing
 from omnibench.statistics.best import against_best as against_best
-from omnibench.statistics.configurations import compare_configurations as compare_configurations
-from omnibench.statistics.configurations import compare_with_best as compare_with_best
-from omnibench.statistics.configurations import rank_configurations as rank_configurations
 from omnibench.statistics.holm import holm as holm
 from omnibench.statistics.paired import Comparison as Comparison
 from omnibench.statistics.paired import compare as compare
 from omnibench.statistics.ranks import Ranking as Ranking
 from omnibench.statistics.ranks import friedman as friedman
+from omnibench.store.queries import Store as Store
+from omnibench.store.queries import open_store as open_store
 
 __version__: str

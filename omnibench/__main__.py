@@ -1,5 +1,5 @@
 """``python -m omnibench``: the ``omnibench`` command, where no script of that name is on the path."""
 
-from omnibench.cli import main
+from omnibench.commands.main import main
 
 raise SystemExit(main())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from newest import Newest
+from support.newest import Newest
 
 from omnibench import (
     AUC,
@@ -27,7 +27,7 @@ from omnibench import (
     open_store,
     run_omnirec,
 )
-from omnibench.evaluation import Result
+from omnibench.results import Result
 from omnibench.store.per_user import read_per_user
 
 rng = np.random.default_rng(3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from newest import Newest
+from support.newest import Newest
 
 from omnibench import (
     HR,
@@ -29,8 +29,8 @@ from omnibench import (
     UserHoldout,
     from_frame,
 )
-from omnibench.candidates import UNSEEN, Candidates
-from omnibench.experiment import Experiment, eval_key, experiments
+from omnibench.experiment.candidates import UNSEEN, Candidates
+from omnibench.experiment.experiment import Experiment, eval_key, experiments
 
 FRAME = pd.DataFrame(
     {

@@ -21,7 +21,7 @@ from splits import generate
 
 from omnibench import CorePruning, MakeImplicit, UserCrossValidation, from_frame
 from omnibench.data.prepare import prepare
-from omnibench.runners.guest.data import Fold
+from omnibench.guest.folds import Fold
 
 PROCESSES = 5
 

@@ -40,8 +40,8 @@ from omnibench import (
 )
 from omnibench.data.interactions import Interactions
 from omnibench.data.parts import Parts, Split, parts_of
-from omnibench.evaluation import Result
 from omnibench.plugin.options import checkpoint_dir
+from omnibench.results import Result
 
 Matrix = npt.NDArray[np.float64]
 

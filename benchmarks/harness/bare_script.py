@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import omnibench.runners.guest
+import omnibench.guest
 from omnibench.runners.environments import environment_of
 from omnibench.runners.registry import get_runner
 
@@ -29,15 +29,15 @@ FOLDS = 5
 BARE = """
 import importlib, json, sys
 sys.path.insert(0, sys.argv[1])
-adapter, (data, base) = importlib.import_module(f"guest.{sys.argv[2]}"), map(importlib.import_module, ("guest.data", "guest.base"))
+adapter, (folds, base) = importlib.import_module(f"guest.{sys.argv[2]}"), map(importlib.import_module, ("guest.folds", "guest.base"))
 import numpy as np
 
 for number, (algorithm, parameters) in enumerate(json.loads(sys.argv[3])):
     for one in range(int(sys.argv[5])):
-        fold = data.Fold(sys.argv[4], one)
+        fold = folds.Fold(sys.argv[4], one)
         task = base.Task(algorithm=algorithm, parameters=parameters, seed=42, device="cpu", threads=int(sys.argv[7]), k=20)
         model, _ = adapter.fit(task, fold)
-        np.save(f"{sys.argv[6]}/{number}-{one}.npy", data.recommend(fold, adapter.score(model, task, fold), 20))
+        np.save(f"{sys.argv[6]}/{number}-{one}.npy", folds.recommend(fold, adapter.score(model, task, fold), 20))
 """
 BENCH = """
 from omnibench import *
@@ -61,7 +61,7 @@ def bench_prepare(result): ...
 def bare(dataset: Path, threads: int, scratch: Path) -> float:
     """Run the plan as scripts; return the seconds."""
     started = time.perf_counter()
-    guest = Path(omnibench.runners.guest.__file__).parent.parent
+    guest = Path(omnibench.guest.__file__).parent.parent
     for framework, algorithms in PLAN.items():
         python = environment_of(get_runner(framework)).ensure(print)
         given = [

@@ -20,8 +20,8 @@ from typing import Any
 
 from project import BODIES, FOLDS, measure, write_project
 
-from omnibench.experiment import Experiment, eval_key, experiments
-from omnibench.run import run_omnirec
+from omnibench.engine.script import run_omnirec
+from omnibench.experiment.experiment import Experiment, eval_key, experiments
 from omnibench.store import CheckpointStore
 from omnibench.store.reading import read_all
 

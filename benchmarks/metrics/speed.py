@@ -45,12 +45,12 @@ from omnibench import (
     ShannonEntropy,
     UserCoverage,
 )
-from omnibench.judging import evaluate
+from omnibench.engine.evaluation import evaluate
+from omnibench.guest.folds import recommendation_dtype, save_columns
 from omnibench.metrics.hits import Truth, mark_hits
 from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.spread import bootstrap_intervals, standard_errors
 from omnibench.metrics.training import Training
-from omnibench.runners.guest.data import recommendation_dtype, save_columns
 
 LENGTH, ITEMS = 20, 10_000
 TESTED = 20

@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from omnibench import NDCG, Coordinator, Evaluator, ExperimentPlan, Grid, UserHoldout, from_frame, judging, phases
-from omnibench.experiment import Experiment, experiments
+from omnibench import NDCG, Coordinator, Evaluator, ExperimentPlan, Grid, UserHoldout, from_frame
+from omnibench.engine import evaluation as judging
+from omnibench.engine import phases
+from omnibench.experiment.experiment import Experiment, experiments
 
 ITEMS = 60
 

@@ -1,1 +1,4 @@
-"""The ``omnibench`` command: a module per family of subcommands."""
+"""The ``omnibench`` command: parses the command line, asks the rooms below, prints what they answer.
+
+A front door: it may look into every room, and no room imports it.
+"""

@@ -10,10 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from omnibench.commands.store import add_parser
-from omnibench.errors import StatisticsError
-from omnibench.report.comparisons import cells, heads, pairs, ranking_head, standing_rows
-from omnibench.statistics.best import Standing
-from omnibench.statistics.configurations import (
+from omnibench.comparison.configurations import (
     DatasetRanking,
     compare_configurations,
     compare_with_best,
@@ -22,8 +19,12 @@ from omnibench.statistics.configurations import (
     measured,
     rank_configurations,
 )
+from omnibench.comparison.measured import Measured
+from omnibench.errors import StatisticsError
+from omnibench.metrics.labels import direction
+from omnibench.report.comparisons import cells, heads, pairs, ranking_head, standing_rows
+from omnibench.statistics.best import Standing
 from omnibench.statistics.holm import holm
-from omnibench.statistics.measured import Measured, direction
 from omnibench.statistics.paired import TESTS, Comparison, check_alpha
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.commands.store import add_parser
+from omnibench.engine.policy import share
 from omnibench.gate.baseline import write
 from omnibench.gate.entries import newest, summary
 from omnibench.gate.report import lines
 from omnibench.gate.stores import compare_with_baseline, measurements
-from omnibench.policy import share
 from omnibench.provenance import git_of
 
 

@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
-from omnibench.policy import RESETS, seconds
-from omnibench.query import RUNNING, open_store
 from omnibench.store import gc, leases, recovery
 from omnibench.store.checkpoints import PRESENCE
-from omnibench.survey import DONE, FAILED, INTERRUPTED, PENDING
+from omnibench.store.queries import RUNNING, open_store
+from omnibench.store.schema import DONE, FAILED, INTERRUPTED, PENDING, RESETS
 
 
 def _say(line: str = "") -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from omnibench.code import SEED_NAMES, code_of
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
 from omnibench.data.step import Preprocessing, random_keys
 from omnibench.errors import DataError, PlanError
 from omnibench.keys import canonical
-from omnibench.own import SEED_NAMES, code_of
 
 if TYPE_CHECKING:
     import pandas as pd

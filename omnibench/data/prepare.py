@@ -19,7 +19,7 @@ from omnibench.data import ids
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.interactions import Interactions
 from omnibench.data.parts import Parts, given_rows
-from omnibench.runners.guest.data import save_array, save_columns
+from omnibench.guest.folds import save_array, save_columns
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,4 +1,4 @@
-"""The regression gate: a file of what was measured once, and whether what is measured now is worse.
+"""The regression gate: what was measured once (a baseline), and whether what is measured now is worse.
 
-Nothing here knows pytest: ``omnibench gate``, ``compare_with_baseline`` and pytest's ``--omnirec-gate`` say the same.
+It reads stores through ``comparison``, tests with ``statistics``, and never computes an item.
 """

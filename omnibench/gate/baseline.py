@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from omnibench import __version__
+from omnibench.comparison.measured import PerUser
 from omnibench.errors import BaselineError
 from omnibench.gate.entries import Dataset, Entry, Score, Source, Values, summary
-from omnibench.statistics.measured import PerUser
 from omnibench.store.artifacts import replace_file
 from omnibench.store.records import timestamp
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from omnibench.comparison.measured import PerUser, per_user_of, test_to_train
 from omnibench.errors import BaselineError
 from omnibench.gate.verdicts import count
 from omnibench.keys import canonical, digest
-from omnibench.statistics.measured import PerUser, direction, per_user_of, test_to_train
-from omnibench.store.sealing import Record
-from omnibench.survey import DONE
+from omnibench.metrics.labels import direction
+from omnibench.store.schema import DONE, Record
 
 Get: TypeAlias = Callable[[str], Record | None]
 """From a record's key to the record, or None."""

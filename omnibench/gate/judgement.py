@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from omnibench.comparison.measured import over_users
 from omnibench.errors import BaselineError, OmnibenchError, nearest
 from omnibench.gate.baseline import Baseline
 from omnibench.gate.entries import Dataset, Entry, Present, Score, Values
@@ -23,7 +24,6 @@ from omnibench.gate.matching import match
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, WORSE, Gate, Verdict, count
 from omnibench.statistics.change import relative_change
 from omnibench.statistics.holm import holm
-from omnibench.statistics.measured import over_users
 from omnibench.statistics.paired import Comparison, check_alpha, compare
 
 _FEW = 16

@@ -11,7 +11,7 @@ from omnibench.gate.entries import Entry, Measurements, newest
 from omnibench.gate.judgement import Judge
 from omnibench.gate.verdicts import Gate
 from omnibench.provenance import git_of
-from omnibench.query import Store, open_store
+from omnibench.store.queries import Store, open_store
 
 Place = Store | str | os.PathLike[str]
 

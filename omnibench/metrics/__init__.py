@@ -1,4 +1,7 @@
-"""Metrics over arrays: per user first, their mean second."""
+"""Metrics over arrays: values per user first, their mean second.
+
+They see arrays and labels only: no files, no records, no frameworks.
+"""
 
 from omnibench.metrics.base import Metric
 from omnibench.metrics.beyond import (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from omnibench.errors import EvaluationError
 from omnibench.keys import canonical
+from omnibench.metrics.labels import split_label
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,18 +20,6 @@ Values: TypeAlias = "npt.NDArray[np.float64]"
 DEFAULT_CONVENTION = "omnibench"
 PEERS = {"omnirec": "OmniRec", "recbole": "RecBole", "lenskit": "LensKit", "trec": "trec_eval"}
 """Whose conventions an evaluator can follow, and how they are called."""
-
-
-def split_label(label: str) -> tuple[str, int | None]:
-    """Return a column's metric and list length: ``("NDCG", 10)`` of ``NDCG@10``, ``("RMSE", None)`` of ``RMSE``."""
-    name, _, k = label.partition("@")
-    return name, int(k) if k else None
-
-
-def plain_label(label: str) -> str:
-    """Return a column's label without convention and candidates: ``NDCG@10`` of ``NDCG[lenskit]@10``."""
-    name, at, k = label.partition("@")
-    return name.partition("[")[0] + at + k
 
 
 def checked_name(name: str) -> str:

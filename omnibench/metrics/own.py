@@ -6,12 +6,13 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from omnibench.code import code_of
 from omnibench.errors import EvaluationError, PlanError
 from omnibench.keys import canonical
-from omnibench.metrics.base import Metric, Values, checked_name, split_label
+from omnibench.metrics.base import Metric, Values, checked_name
 from omnibench.metrics.hits import Hits
+from omnibench.metrics.labels import split_label
 from omnibench.metrics.ranking import RankingMetric, lengths_of
-from omnibench.own import code_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from omnibench.engine.run import require
+from omnibench.engine.survey import State, count, is_begun, look_up_all
 from omnibench.errors import OmnibenchError, StoreError, nearest
 from omnibench.plugin import garbage
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import SORT
-from omnibench.runs import require
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.reading import Found, Reader, read
-from omnibench.store.sealing import Record
-from omnibench.survey import State, count, is_begun, look_up_all
+from omnibench.store.schema import Record
 
 if TYPE_CHECKING:
     from omnibench.plugin.session import BenchSession
@@ -46,7 +46,7 @@ def begin(session: BenchSession, items: Sequence[pytest.Item]) -> None:
     if session.config.getoption("verbose", 0) >= 0:
         session.notify(f"{count(states)}{reset} ({session.directory})")
     if session.config.getoption("omnirec_plan"):
-        from omnibench.plugin.foresee import show_plan
+        from omnibench.plugin.preview import show_plan
 
         show_plan(session, _snapshot(session))
     elif session.pending and not session.readonly:

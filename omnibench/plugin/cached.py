@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from omnibench.evaluation import Result
-from omnibench.outcome import CACHED, Outcome
+from omnibench.engine.run import CACHED, Outcome
 from omnibench.plugin.items import BenchItem, ExperimentItem
 from omnibench.plugin.summary import Summary
 
@@ -83,7 +82,7 @@ def _body_passes(item: BenchItem, warned: list[warnings.WarningMessage]) -> bool
         return True
     warned.clear()
     try:
-        item.check(Result.of(item.experiment, dict(item.metrics)))  # which it may change
+        item.check(item.experiment.result(dict(item.metrics)))  # which it may change
     except KeyboardInterrupt:
         raise
     except BaseException:  # pytest's own outcomes, and SystemExit, are the failure of an item

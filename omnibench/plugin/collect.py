@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from omnibench.errors import OmnibenchError
-from omnibench.experiment import Experiment, experiments
+from omnibench.experiment.experiment import Experiment, experiments
 from omnibench.plugin import garbage
 from omnibench.plugin.declare import Declaration, is_trivial
 from omnibench.plugin.items import RESULT, ExperimentItem, Refused, items_of
 
 if TYPE_CHECKING:
-    from omnibench.evaluation import Evaluator
+    from omnibench.experiment.evaluator import Evaluator
     from omnibench.metrics.base import Metric
     from omnibench.plugin.session import BenchSession
 
@@ -125,7 +125,7 @@ class BenchFunction(pytest.Class):
         Raises:
             OmnibenchError: What was declared is no evaluator, or what was added no metric.
         """
-        from omnibench.evaluation import Evaluator
+        from omnibench.experiment.evaluator import Evaluator
 
         declared = self.declaration.evaluator
         if not isinstance(declared, Evaluator):

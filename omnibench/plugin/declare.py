@@ -11,8 +11,8 @@ from omnibench.seed import get_random_state
 
 if TYPE_CHECKING:
     from omnibench.data.dataset import RecSysDataSet
-    from omnibench.evaluation import Evaluator
-    from omnibench.plan import ExperimentPlan
+    from omnibench.experiment.evaluator import Evaluator
+    from omnibench.experiment.plan import ExperimentPlan
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

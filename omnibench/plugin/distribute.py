@@ -19,7 +19,7 @@ import pytest
 from omnibench.plugin.hooks import BENCH_FILES, automatic_key, begin, existing_session, only, resume_garbage
 
 if TYPE_CHECKING:
-    from omnibench.estimates import Estimates
+    from omnibench.engine.estimates import Estimates
 
 _WORKER_MEGABYTES = 150
 _MEMORY_SHARE = 0.8

@@ -13,11 +13,11 @@ from omnibench.plugin.options import EXPORT, SORT, TABLE
 from omnibench.report.files import check_files
 
 if TYPE_CHECKING:
-    from omnibench.evaluation import Result
     from omnibench.plugin.items import ExperimentItem
     from omnibench.plugin.session import BenchSession
     from omnibench.plugin.summary import Summary
     from omnibench.report.contents import Contents, Missing
+    from omnibench.results import Result
     from omnibench.store.reading import Reader
 
 
@@ -88,7 +88,7 @@ class Export:
 def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result]) -> Iterator[Missing]:
     """Return the items of a run that have no results, with what is recorded of them."""
     from omnibench.report.contents import Missing, missing_of
-    from omnibench.survey import DONE
+    from omnibench.store.schema import DONE
 
     told = {result.fit_key for result in results}
     for experiment in {item.experiment.fit_key: item.experiment for item in items}.values():

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from omnibench.evaluation import Result
+    from omnibench.experiment.plan import Configuration
     from omnibench.metrics.base import Metric
-    from omnibench.plan import Configuration
+    from omnibench.results import Result
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from omnibench.errors import OmnibenchError, PhaseError
-from omnibench.evaluation import Result
-from omnibench.experiment import Experiment
+from omnibench.experiment.experiment import Experiment
 from omnibench.plugin.options import alone
+from omnibench.results import Result
 
 if TYPE_CHECKING:
-    from omnibench.outcome import Outcome
+    from omnibench.engine.run import Outcome
+    from omnibench.engine.survey import State
     from omnibench.plugin.collect import BenchFunction
-    from omnibench.survey import State
 
 RESULT = "result"
 """The argument of a bench function that is no fixture."""
@@ -63,7 +63,7 @@ class ExperimentItem(pytest.Item):
     @property
     def recorded(self) -> Result:
         """The result of an item that is done."""
-        return Result.of(self.experiment, self.metrics)
+        return self.experiment.result(self.metrics)
 
     @property
     def has_body(self) -> bool:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
+from omnibench.engine.estimates import Estimates, estimates_from
 from omnibench.errors import StoreError
-from omnibench.estimates import Estimates, estimates_from
 from omnibench.plugin.items import ExperimentItem
 from omnibench.store.leases import is_held
 from omnibench.store.logbook import NOTICE, entries
 from omnibench.store.reading import read
-from omnibench.store.sealing import Record
+from omnibench.store.schema import Record
 
 if TYPE_CHECKING:
-    from omnibench.experiment import Experiment
+    from omnibench.experiment.experiment import Experiment
     from omnibench.plugin.screen import Screen
     from omnibench.plugin.session import BenchSession
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from omnibench.engine.policy import DEVICES, Policy, seconds, share, tracked
+from omnibench.engine.policy import FAILED as FAILED_CHOICES
+from omnibench.engine.policy import RESUME as RESUME_CHOICES
 from omnibench.errors import OmnibenchError
-from omnibench.policy import FAILED as FAILED_CHOICES
-from omnibench.policy import RESETS, Policy, seconds, share, tracked
-from omnibench.policy import RESUME as RESUME_CHOICES
-from omnibench.policy import VERIFY as VERIFY_CHOICES
-from omnibench.runners.machine import DEVICES
+from omnibench.store.schema import RESETS
+from omnibench.store.schema import VERIFY as VERIFY_CHOICES
 
 _TRUE = ("1", "yes", "true", "on")
 _FALSE = ("", "0", "no", "false", "off")

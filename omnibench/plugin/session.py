@@ -13,24 +13,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from omnibench.engine.policy import DEVICES
+from omnibench.engine.run import CACHED, Outcome, new_run_id, throwaway
+from omnibench.engine.stopping import StoppedError, Stopping
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
-from omnibench.evaluation import Result
-from omnibench.outcome import CACHED, Outcome
 from omnibench.plugin.begin import look_at_records
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import ENVIRONMENTS, READONLY, TMP_DIR, checkpoint_dir, policy
-from omnibench.runners.machine import DEVICES, available_cores
+from omnibench.runners.machine import available_cores
 from omnibench.runners.pool import Environments
-from omnibench.runs import new_run_id, throwaway
-from omnibench.stopping import StoppedError, Stopping
 from omnibench.store.leases import Workspace
 from omnibench.store.reading import SEALED_SINCE, read
-from omnibench.store.sealing import Record
-from omnibench.survey import FAILED
+from omnibench.store.schema import FAILED, Record
 
 if TYPE_CHECKING:
-    from omnibench.coordinator import Coordinator
-    from omnibench.plan import Configuration
+    from omnibench.engine.coordinator import Coordinator
+    from omnibench.experiment.plan import Configuration
     from omnibench.runners.registry import RunnerInfo
 
 
@@ -67,7 +65,7 @@ class BenchSession:
         self.directory = Path(told.get("omnibench_directory") or kept)
         self.stopping = Stopping(self.policy.grace, self.notify, insistent=not self.is_worker, on_first=self._stop_soon)
         if self.is_worker:
-            from omnibench.runners.guest.base import end_with_parent
+            from omnibench.guest.base import end_with_parent
 
             end_with_parent()  # a worker whose controller was killed would go on with its item, and its guests with it
             self.stopping.__enter__()  # until the process ends
@@ -112,7 +110,7 @@ class BenchSession:
             StoreError: The checkpoint directory cannot be used.
         """
         if self._coordinator is None:
-            from omnibench.coordinator import Coordinator  # half a second of imports, which a cached run saves
+            from omnibench.engine.coordinator import Coordinator  # half a second of imports, which a cached run saves
 
             workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
             self._coordinator = Coordinator(
@@ -200,7 +198,7 @@ class BenchSession:
         state = item.state or look_at_records(self, [item])[0]
         if state.error:
             error = PhaseError.recorded(state.error)
-            return Outcome(FAILED, Result.of(item.experiment, {}), error=error, replayed=True)
+            return Outcome(FAILED, item.experiment.result({}), error=error, replayed=True)
         pytest.skip(f"not available: {self.directory} has no result of it, and {READONLY.flag} computes none")
 
     def remember(self, records: dict[str, Record]) -> None:

@@ -14,9 +14,9 @@ import pytest
 from omnibench.plugin.options import RESUME, SORT, TABLE, checkpoint_dir
 
 if TYPE_CHECKING:
-    from omnibench.evaluation import Result
     from omnibench.plugin.items import BenchItem
-    from omnibench.report.layout import NotWorse
+    from omnibench.results import Result
+    from omnibench.tables.layout import NotWorse
 
 _MOST = 100
 """Algorithms of a dataset that are shown when nobody said how many; their folds are not shown beyond that."""
@@ -71,14 +71,13 @@ class Summary:
             return
         if not self.config.hook.pytest_omnibench_item_finished.get_hookimpls():
             return
-        from omnibench.evaluation import Result
         from omnibench.plugin.hooks import existing_session
 
         session = existing_session(self.config)
         for item in session.items if session else ():
             if item.nodeid == report.nodeid:
                 status = "failed" if report.failed else "skipped"
-                self._say_finished(item.nodeid, status, Result.of(item.experiment, {}), {}, item.experiment.fit_key)
+                self._say_finished(item.nodeid, status, item.experiment.result({}), {}, item.experiment.fit_key)
 
     def _say_finished(self, nodeid: str, status: str, result: Result, seconds: dict[str, float], fit_key: str) -> None:
         from omnibench.plugin.hookspec import Finished
@@ -101,8 +100,8 @@ class Summary:
         results = self.results
         if not results:
             return
-        from omnibench.report.layout import Layout, tables
-        from omnibench.report.terminal import render
+        from omnibench.tables.layout import Layout, tables
+        from omnibench.tables.terminal import render
 
         writer = terminalreporter._tw  # noqa: SLF001 - pytest offers the width and colour nowhere else
         encoding = getattr(writer._file, "encoding", None) or "utf-8"  # noqa: SLF001 - nor the encoding
@@ -141,8 +140,8 @@ class Summary:
         session = existing_session(self.config)
         if session is None or RESUME.value(self.config) == "never":
             return {}
+        from omnibench.comparison.marks import not_worse
         from omnibench.errors import OmnibenchError
-        from omnibench.statistics.marks import not_worse
 
         try:
             return not_worse(session.directory, results, lower, remember=session.remember)
@@ -205,7 +204,7 @@ class Summary:
 
 
 def _result(told: dict[str, Any]) -> Result:
-    from omnibench.evaluation import Result
+    from omnibench.results import Result
 
     names = ("dataset", "algorithm", "configuration", "fold", "fit_key")
     return Result(**{name: told[name] for name in names}, metrics=dict(told["metrics"]))

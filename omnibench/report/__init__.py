@@ -1,1 +1,4 @@
-"""What people read: tables made of results, never results made of anything."""
+"""What people read of a store: reports and files with results, in Markdown, LaTeX, HTML, CSV, Parquet and JSON.
+
+It reads results and what ``comparison`` says of them; it never computes an item.
+"""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from omnibench.evaluation import Result
 from omnibench.keys import recorded_text, sha256
-from omnibench.store.sealing import Record
+from omnibench.results import Result
+from omnibench.store.schema import Record
 
 Get = Callable[[str], Record | None]
 

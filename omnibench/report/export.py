@@ -7,20 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from omnibench.comparison.configurations import parts
 from omnibench.errors import ExportError, StatisticsError, nearest
-from omnibench.query import Store, open_store
+from omnibench.metrics.labels import direction
 from omnibench.report.contents import Contents, contents_of, missing_of, result_of
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import csv, nested, parquet
-from omnibench.report.html import html
 from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
+from omnibench.report.page.html import html
 from omnibench.report.sections import MOST, TESTS, Choices, report_of
-from omnibench.statistics.configurations import parts
-from omnibench.statistics.measured import direction
 from omnibench.statistics.paired import check_alpha
-from omnibench.store.sealing import Record
-from omnibench.survey import DONE
+from omnibench.store.queries import Store, open_store
+from omnibench.store.schema import DONE, Record
 
 _FRAMES = {".csv": csv, ".parquet": parquet, ".json": nested}
 _DOCUMENTS = {".md": markdown, ".tex": latex, ".html": html}

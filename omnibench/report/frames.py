@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from omnibench.evaluation import Result
 from omnibench.report.contents import Contents, Spread
+from omnibench.results import Result
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from omnibench.report.comparisons import ranking_head
 from omnibench.report.contents import one_line
-from omnibench.report.layout import BEST, TIED, fitting, printed
 from omnibench.report.ranks import rank_rows
 from omnibench.report.sections import LISTED, Report, Section
+from omnibench.tables.layout import BEST, TIED, fitting, printed
 
 _ROWS = 40
 """Rows that fit on a page; more of them make several tables, because LaTeX cuts off what does not fit."""

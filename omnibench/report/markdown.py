@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from omnibench.report.comparisons import ranking_head
 from omnibench.report.contents import one_line
-from omnibench.report.layout import BEST, SPREAD, TIED, printed
 from omnibench.report.ranks import rank_rows
 from omnibench.report.sections import LISTED, Report, Section
+from omnibench.tables.layout import BEST, SPREAD, TIED, printed
 
 _ACTIVE = re.compile(
     r"[\\`*\[\]<>|~$]"

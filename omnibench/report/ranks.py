@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from omnibench.statistics.configurations import DatasetRanking
+from omnibench.comparison.configurations import DatasetRanking
 
 
 class RankRow(NamedTuple):

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from omnibench.comparison.configurations import DatasetRanking
+from omnibench.comparison.standings import rankings, standings
 from omnibench.errors import OmnibenchError
 from omnibench.report.comparisons import pairs
 from omnibench.report.contents import Contents, Missing
-from omnibench.report.layout import Layout, Shown, shown
 from omnibench.statistics.best import Standing
-from omnibench.statistics.configurations import DatasetRanking
-from omnibench.statistics.standings import rankings, standings
+from omnibench.tables.layout import Layout, Shown, shown
 
 MOST = 100
 """Configurations of a dataset that documents show when nobody said how many."""

@@ -1,1 +1,4 @@
-"""WHO computes: the frameworks, their environments, and the guests that run in them."""
+"""WHO computes: the frameworks, their isolated environments, and the processes that run them.
+
+Only this room starts processes; it keeps no records.
+"""

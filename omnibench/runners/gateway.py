@@ -22,7 +22,7 @@ import execnet
 from omnibench.errors import GuestError
 from omnibench.runners.registry import RunnerInfo
 
-GUEST_PACKAGE = Path(__file__).parent / "guest"
+GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
 _POLL_SECONDS = 1.0
 GUEST_MARK = "OMNIBENCH_GUEST"

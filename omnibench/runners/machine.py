@@ -12,8 +12,6 @@ from pathlib import Path
 
 from omnibench.errors import OmnibenchError
 
-DEVICES = ("auto", "cpu", "cuda")
-
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _MEMORY = Path("/proc/meminfo")
 

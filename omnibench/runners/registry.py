@@ -22,7 +22,7 @@ class RunnerInfo:
     Attributes:
         name: The framework's name in plans, e.g. ``LensKit``.
         distribution: Its name in the package index; empty for the user's own environment.
-        adapter: The module in ``runners/guest`` that drives it.
+        adapter: The module that drives it: one in ``omnibench/guest``, or a full name that its environment can import.
         adapter_version: Raised when the adapter's results change; part of every key.
         python: The Python of its isolated environment.
         lock: The file with the exact pins of that environment.
@@ -87,7 +87,7 @@ _RUNNERS = {
         _built_in("LensKit", "1.2 GB"),
         _built_in("RecBole", "1.3 GB"),
         _built_in("RecPack", "1.0 GB"),
-        RunnerInfo(name="Own", distribution="", adapter="own", adapter_version=1),
+        RunnerInfo(name="Own", distribution="", adapter="omnibench.runners.own_guest", adapter_version=1),
     )
 }
 

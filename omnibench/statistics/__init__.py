@@ -1,1 +1,4 @@
-"""Whether a difference between configurations is more than chance: paired tests, corrections, ranks over datasets."""
+"""Tests, corrections, intervals and ranks.
+
+Arrays in, numbers out: no store, no files, no results.
+"""

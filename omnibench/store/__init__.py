@@ -1,4 +1,7 @@
-"""WHAT IS KNOWN: records, artifacts, leases. Only this room writes under the checkpoint directory."""
+"""WHAT IS KNOWN: records, artifacts, leases, and what is asked of them.
+
+Only this room writes under the checkpoint directory; it knows nothing of algorithms, metrics or frameworks.
+"""
 
 from __future__ import annotations
 

@@ -9,22 +9,9 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import NotRequired, TypedDict
 
-from omnibench import policy
 from omnibench.errors import StoreError
-
-
-class Artifact(TypedDict):
-    """What a record keeps of a file: where, what must be in it, and how the file system knew it then."""
-
-    path: str
-    size: int
-    sha256: str
-    stat: NotRequired[list[int]]
-
-
-VERIFY = policy.VERIFY
+from omnibench.store.schema import Artifact
 
 
 def sync_directory(directory: Path) -> None:

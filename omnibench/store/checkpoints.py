@@ -14,13 +14,12 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.store import artifacts, leases, manifests, recovery
-from omnibench.store.artifacts import Artifact
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.leases import Lease, Workspace
 from omnibench.store.reading import Found, Reader, read
 from omnibench.store.records import Records
-from omnibench.store.sealing import Record
+from omnibench.store.schema import Artifact, Record
 
 PRESENCE = "leases/store.lock"
 """Whoever uses a store holds this lock with others; ``omnibench gc`` and such hold it alone."""

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from omnibench.errors import StoreError
-from omnibench.metrics.base import split_label
+from omnibench.metrics.labels import split_label
 from omnibench.store.checkpoints import CheckpointStore
-from omnibench.store.sealing import Record
+from omnibench.store.schema import Record
 
 _PATIENCE = 60.0
 """Seconds to wait after a failure before trying again."""

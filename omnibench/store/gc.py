@@ -14,8 +14,7 @@ from omnibench.store import leases, manifests, recovery
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.checkpoints import PRESENCE
 from omnibench.store.records import Records
-from omnibench.store.recovery import artifacts_of
-from omnibench.store.sealing import Record
+from omnibench.store.schema import Record, artifacts_of
 
 _OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
 _ASIDE = re.compile(r".+\.damaged-\d{8}T\d{6}-[0-9a-f]{8}")

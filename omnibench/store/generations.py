@@ -11,14 +11,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from omnibench import policy
 from omnibench.errors import OmnibenchError, StoreError, nearest
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.leases import Lease
 from omnibench.store.records import timestamp
-from omnibench.store.sealing import Record
-
-RESETS = policy.RESETS
+from omnibench.store.schema import RESETS, Record, pending_item
 
 _PHASES = {"Fit": ("fit/", "predict/", "eval/"), "Predict": ("predict/", "eval/"), "Eval": ("eval/",)}
 _BATCH = 100
@@ -129,19 +126,3 @@ def _pending(record: Record, generation: int) -> Record:
     """Return the record of an item that is to be computed, with the labels of an earlier record."""
     labels = {name: record[name] for name in _STAYING if name in record}
     return pending_item(labels, generation)
-
-
-def pending_item(labels: Record, generation: int = 0) -> Record:
-    """Return the record of an item of which nothing is computed yet."""
-    return {
-        **labels,
-        "status": "pending",
-        "phase": None,
-        "generation": generation,
-        "metrics": {},
-        "error": None,
-        "failures": 0,
-        "deaths": 0,
-        "exported": 0,
-        "finished": None,
-    }

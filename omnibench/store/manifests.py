@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from omnibench.store.artifacts import refuse_outside
-from omnibench.store.sealing import DamagedRecordError, Record, seal, unseal
+from omnibench.store.schema import Record
+from omnibench.store.sealing import DamagedRecordError, seal, unseal
 
 NAME = "records.jsonl"
 _FORGET = "forget"

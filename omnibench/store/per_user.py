@@ -128,7 +128,7 @@ def _read_matrix(content: bytes, root: Path, record: Mapping[str, Any]) -> tuple
     """Read the ``.npy`` of earlier versions: one row per label, users of the test part in the order of their codes."""
     import io
 
-    from omnibench.runners.guest.data import Fold
+    from omnibench.guest.folds import Fold
 
     values = np.load(io.BytesIO(content), allow_pickle=False)[record["row"]]
     users = np.unique(Fold(root / "datasets" / record["dataset"], record["fold"] or 0).test.user).astype(np.int32)

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from omnibench.errors import StoreError
 from omnibench.store.damage import DamagedStoreError, is_damage
-from omnibench.store.sealing import DamagedRecordError, Record, checked, unseal, unsealed
+from omnibench.store.schema import Record
+from omnibench.store.sealing import DamagedRecordError, checked, unseal, unsealed
 
 SEALED_SINCE = 2
 """The store format (SQLite's ``user_version``) since which every record has a checksum."""

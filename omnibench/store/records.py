@@ -28,7 +28,8 @@ from omnibench.store.damage import (
     primary_code,
 )
 from omnibench.store.reading import SEALED_SINCE, read_all, text_of
-from omnibench.store.sealing import DamagedRecordError, Record, seal, unseal
+from omnibench.store.schema import Record
+from omnibench.store.sealing import DamagedRecordError, seal, unseal
 from omnibench.store.views import create_views
 
 _SETTINGS = {

@@ -12,11 +12,10 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.store import artifacts, manifests
-from omnibench.store.artifacts import Artifact
 from omnibench.store.damage import DamagedStoreError, is_damage, set_database_aside
 from omnibench.store.reading import SEALED_SINCE, read_all
 from omnibench.store.records import Records
-from omnibench.store.sealing import Record
+from omnibench.store.schema import Record, artifacts_of
 
 FORMAT = SEALED_SINCE
 """Formats so far: 1 had records without checksums and no manifests."""
@@ -101,12 +100,6 @@ def _manifest_directories(root: Path) -> Iterator[Path]:
     for manifest in sorted(found):
         if manifest.resolve().is_relative_to(root.resolve()):
             yield manifest.parent
-
-
-def artifacts_of(record: Record) -> list[Artifact]:
-    """Return the files that a record names."""
-    named = [record[role] for role in ("model", "predictions", "per_user") if record.get(role)]
-    return [*named, *record.get("files", [])]
 
 
 def _check_format(root: Path) -> list[str]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-Record = dict[str, Any]
+from omnibench.store.schema import Record
 
 CHECK = "check"
 _DIGITS = 16

@@ -11,10 +11,10 @@ import pytest
 
 import omnibench.metrics
 from omnibench import compare_configurations, compare_with_best, holm, rank_configurations
-from omnibench.cli import main
 from omnibench.commands import compare as command
 from omnibench.commands.compare import _plain
-from omnibench.statistics.configurations import measured
+from omnibench.commands.main import main
+from omnibench.comparison.configurations import measured
 
 Command = Callable[..., str]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from omnibench.cli import main
+from omnibench.commands.main import main
 
 
 def test_it_says_what_it_wrote(

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from omnibench import compare_configurations, compare_with_baseline, open_store, write_baseline
-from omnibench.cli import main
+from omnibench.commands.main import main
+from omnibench.comparison.configurations import measured
+from omnibench.comparison.measured import Measured
 from omnibench.errors import BaselineError
 from omnibench.gate.entries import Measurements, newest
 from omnibench.gate.stores import measurements
-from omnibench.query import Store
-from omnibench.statistics.configurations import measured
-from omnibench.statistics.measured import Measured
+from omnibench.store.queries import Store
 
 Command = Callable[..., str]
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from projects import OWN_ALGORITHMS
+from support.projects import OWN_ALGORITHMS
 
 from omnibench import Store
-from omnibench.cli import main
 from omnibench.commands import store as commands
+from omnibench.commands.main import main
 from omnibench.store import CheckpointStore
 
 RUN = """

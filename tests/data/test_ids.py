@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import properties  # noqa: F401 - hypothesis without deadlines
 import pyarrow as pa
 import pytest
 from hypothesis import given

@@ -21,7 +21,7 @@ from omnibench import FoldedData, MakeImplicit, TimeBasedHoldout, UserCrossValid
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.prepare import prepare, read_ids
 from omnibench.errors import DataError
-from omnibench.runners.guest.data import Fold, Part
+from omnibench.guest.folds import Fold, Part
 
 
 def frame_of(user_ids: list[Hashable], items: int = 9) -> pd.DataFrame:

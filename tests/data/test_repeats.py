@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 import pandas as pd
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

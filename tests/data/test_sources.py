@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import properties  # noqa: F401 - hypothesis without deadlines
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings

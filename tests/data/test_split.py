@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -28,8 +27,8 @@ from omnibench import (
 from omnibench.data.parts import Split
 from omnibench.data.prepare import prepare
 from omnibench.errors import DataError, PlanError
-from omnibench.experiment import experiments
-from omnibench.runners.guest.data import Fold
+from omnibench.experiment.experiment import experiments
+from omnibench.guest.folds import Fold
 
 histories = st.lists(st.integers(2, 12), min_size=3, max_size=20)
 seeds = st.integers(0, 2**32 - 1)

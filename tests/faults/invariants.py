@@ -16,7 +16,7 @@ from faults.plant import as_text, wrong_numbers
 from omnibench.errors import OmnibenchError
 from omnibench.store.artifacts import sha256_of
 from omnibench.store.reading import read_all
-from omnibench.store.sealing import Record
+from omnibench.store.schema import Record
 
 Files = Mapping[str, str]
 """sha256 by path, relative to the store's directory."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.store import CheckpointStore, artifacts
-from omnibench.store.artifacts import Artifact
+from omnibench.store.schema import Artifact
 
 
 def _describe(file: Path, final: Path, root: Path) -> Artifact:

@@ -21,25 +21,25 @@ import numpy as np
 import pandas as pd
 
 from faults.algorithms import Popular, Shuffled
-from omnibench.algorithms import LensKit
-from omnibench.coordinator import Coordinator
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.preprocess import CorePruning, MakeImplicit
 from omnibench.data.sources import from_frame
 from omnibench.data.split import UserCrossValidation
+from omnibench.engine.coordinator import Coordinator
+from omnibench.engine.run import ItemsFailedError
 from omnibench.errors import GuestError
-from omnibench.evaluation import Evaluator
-from omnibench.experiment import Experiment, experiments
+from omnibench.experiment.algorithms import LensKit
+from omnibench.experiment.evaluator import Evaluator
+from omnibench.experiment.experiment import Experiment, experiments
+from omnibench.experiment.plan import ExperimentPlan
+from omnibench.guest.base import Session
 from omnibench.metrics import HR, MRR, NDCG
 from omnibench.metrics.base import Metric
-from omnibench.outcome import ItemsFailedError
-from omnibench.plan import ExperimentPlan
-from omnibench.report.layout import Layout, tables
-from omnibench.report.terminal import render
-from omnibench.runners.guest import own
-from omnibench.runners.guest.base import Session
+from omnibench.runners import own_guest as own
 from omnibench.runners.registry import RunnerInfo
 from omnibench.seed import get_random_state
+from omnibench.tables.layout import Layout, tables
+from omnibench.tables.terminal import render
 
 METRICS: tuple[Metric, ...] = (NDCG([5, 10]), HR(10))
 ONE_MORE: tuple[Metric, ...] = (*METRICS, MRR(10))

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -23,8 +22,7 @@ from faults.children import CRASHED, Child, Ended, run
 from faults.points import BROKEN, CRASH, FULL, Points
 from omnibench.errors import StoreError
 from omnibench.metrics.base import Metric
-from omnibench.store.generations import RESETS
-from omnibench.store.sealing import Record
+from omnibench.store.schema import RESETS, Record
 
 _EVERYTHING: tuple[Metric, ...] = (*plant.ONE_MORE, *plant.LONGER)
 _WANTED = (plant.METRICS, plant.ONE_MORE, plant.LONGER)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from faults.plant import items
-from omnibench.coordinator import Coordinator
+from omnibench.engine.coordinator import Coordinator
 from omnibench.store.gc import collect
 
 FROZEN = Path(__file__).parent.parent / "assets" / "stores"

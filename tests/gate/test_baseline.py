@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from gated import SHOP, Made
+from support.gated import SHOP, Made
 
+from omnibench.comparison.measured import PerUser
 from omnibench.errors import BaselineError
 from omnibench.gate import baseline
 from omnibench.gate.baseline import Baseline, write
 from omnibench.gate.entries import Dataset
-from omnibench.statistics.measured import PerUser
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 import scipy.stats
-from gated import SHOP, Made, judged
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.gated import SHOP, Made, judged
 
 from omnibench import holm
 from omnibench.errors import BaselineError, StatisticsError

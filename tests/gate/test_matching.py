@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from gated import SHOP, Made
+from support.gated import SHOP, Made
 
 from omnibench.gate.entries import Dataset, Entry
 from omnibench.gate.matching import match

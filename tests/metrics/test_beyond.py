@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 import scipy.stats
 from hypothesis import given
@@ -29,10 +28,10 @@ from omnibench import (
     UserCoverage,
 )
 from omnibench.errors import EvaluationError
+from omnibench.guest.folds import top_k
 from omnibench.metrics.hits import Hits, Truth, mark_hits
 from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.training import Training
-from omnibench.runners.guest.data import top_k
 
 ITEMS = 12
 Pairs = set[tuple[int, int]]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import pytrec_eval
 import uv
-from cases import Case, ranking_case, rating_case, tags_of_items
+from support.cases import Case, ranking_case, rating_case, tags_of_items
 
 from omnibench import (
     AUC,

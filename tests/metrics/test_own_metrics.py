@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from cases import Case, ranking_case, rating_case
 from sklearn.metrics import mean_absolute_error
+from support.cases import Case, ranking_case, rating_case
 
 from omnibench import HR, NDCG, RMSE, Evaluator, HitMetric, IntraListDiversity, Precision
 from omnibench.errors import EvaluationError

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 import pytrec_eval
 from hypothesis import given, settings

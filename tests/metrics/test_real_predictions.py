@@ -28,9 +28,9 @@ from omnibench import (
 )
 from omnibench.data import movielens
 from omnibench.data.prepare import prepare
-from omnibench.judging import evaluate
+from omnibench.engine.evaluation import evaluate
+from omnibench.guest.folds import RATING_DTYPE, Fold, recommend
 from omnibench.metrics.base import Metric
-from omnibench.runners.guest.data import RATING_DTYPE, Fold, recommend
 
 KS = [1, 5, 10, 20]
 

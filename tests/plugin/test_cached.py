@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
-from projects import Project
+from support.projects import Project
 
 BODIES = """
 import os, sys, warnings

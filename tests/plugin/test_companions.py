@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-from projects import Project
-from runs import nobody_left
+from support.projects import Project
+from support.runs import nobody_left
 
 from omnibench import open_store
 

@@ -6,13 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from xdist.remote import Producer
 
-from omnibench.estimates import Estimates
+from omnibench.engine.estimates import Estimates
 from omnibench.plugin import hooks
 from omnibench.plugin.distribute import Distribution, megabytes_per_worker
 from omnibench.plugin.schedule import LongestFirst

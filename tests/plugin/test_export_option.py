@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from projects import Project
+from support.projects import Project
 
 from omnibench import open_store
 from omnibench.plugin.options import EXPORT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from projects import OWN_ALGORITHMS, Project
+from support.projects import OWN_ALGORITHMS, Project
 
 from omnibench import (
     HR,
@@ -20,7 +20,7 @@ from omnibench import (
     UserHoldout,
     from_frame,
 )
-from omnibench.experiment import experiments
+from omnibench.experiment.experiment import experiments
 from omnibench.plugin.gate import RegressionGate, wanted_of
 from omnibench.plugin.options import GATE_ALPHA, GATE_TOLERANCE, Option, share_of
 

@@ -7,7 +7,7 @@ import json
 import re
 import textwrap
 
-from projects import Project
+from support.projects import Project
 
 from omnibench.plugin import hookspec
 

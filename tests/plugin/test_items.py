@@ -6,7 +6,7 @@ import sys
 
 import pexpect
 import pytest
-from projects import Project
+from support.projects import Project
 
 HEAD = """
 import pytest

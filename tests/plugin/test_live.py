@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pexpect
-import properties  # noqa: F401 - hypothesis without deadlines
 import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from projects import Project
+from support.projects import Project
 
 from omnibench import NDCG, ExperimentPlan, Grid, LensKit, MakeImplicit, UserCrossValidation, from_frame
-from omnibench.estimates import Estimates
-from omnibench.experiment import Experiment, experiments
+from omnibench.engine.estimates import Estimates
+from omnibench.experiment.experiment import Experiment, experiments
 from omnibench.plugin.live import PLAIN_SECONDS, Live, Tally, clock, said
 from omnibench.store import CheckpointStore
 from omnibench.store.leases import lease

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from projects import Project
-from runs import guests_of, nobody_left, started, told, wait_until
+from support.projects import Project
+from support.runs import guests_of, nobody_left, started, told, wait_until
 
 from omnibench import ExperimentPlan, open_store
 from omnibench.store import CheckpointStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from projects import Project
+from support.projects import Project
 
 GUARDED = """
 from bench_tiny import Evaluator, ExperimentPlan, NDCG, data, run_omnirec

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from projects import Project
+from support.projects import Project
 
 
 def lines(result: pytest.RunResult, pattern: str) -> list[str]:
@@ -286,7 +286,7 @@ def test_silent_without_benchmarks(pytester: pytest.Pytester) -> None:
         test_plain="""
         import sys
         def test_imports():
-            heavy = {"pandas", "numpy", "diskcache", "rich", "omnibench.coordinator"}
+            heavy = {"pandas", "numpy", "diskcache", "rich", "omnibench.engine.coordinator"}
             assert sorted(heavy & set(sys.modules)) == []
         """
     )

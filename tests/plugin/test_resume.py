@@ -8,8 +8,8 @@ import signal
 import sys
 
 import pytest
-from projects import Project
-from runs import processes_with, started, wait_until
+from support.projects import Project
+from support.runs import processes_with, started, wait_until
 
 PLAN = 'plan.add_algorithm(Popular); plan.add_algorithm(Slow, {"seconds": 3.0})'
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import properties  # noqa: F401 - hypothesis without deadlines
 import pyte
 import pytest
 from _pytest._io import TerminalWriter

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reporting import contents
+from support.reporting import contents
 
 from omnibench import export_results, open_store
 from omnibench.keys import canonical

@@ -8,11 +8,10 @@ import statistics
 import subprocess
 from pathlib import Path
 
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reporting import NASTY, VALUES, contents, joined, report, standing
+from support.reporting import NASTY, VALUES, contents, joined, report, standing
 
 from omnibench.report.contents import Missing, one_line
 from omnibench.report.latex import escaped, latex

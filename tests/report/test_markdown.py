@@ -7,12 +7,11 @@ import re
 import statistics
 from dataclasses import replace
 
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from reporting import NASTY, VALUES, contents, joined, report, standing
+from support.reporting import NASTY, VALUES, contents, joined, report, standing
 
 from omnibench.report.contents import Missing, one_line
 from omnibench.report.markdown import code, escaped, markdown

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reporting import VALUES, contents, joined
+from support.reporting import VALUES, contents, joined
 
-from omnibench.evaluation import Result
 from omnibench.report import sections
 from omnibench.report.sections import Choices, report_of
+from omnibench.results import Result
 
 PARTIAL = "Lib.Partial-0000dddd"
 

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from omnibench.runners.environments import Environment
 from omnibench.runners.registry import RunnerInfo
-runner = RunnerInfo("Tiny", "six", "own", 1, python=sys.argv[2], lock=Path(sys.argv[1]), size="1 MB")
+runner = RunnerInfo("Tiny", "six", "omnibench.runners.own_guest", 1, python=sys.argv[2], lock=Path(sys.argv[1]), size="1 MB")
 environment = Environment(runner, "cpu")
 print(environment.ensure(print))
 """
@@ -37,7 +37,9 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tiny(lock: Path) -> Environment:
     """The environment of a lock."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return Environment(RunnerInfo("Tiny", "six", "own", 1, python=python, lock=lock, size="1 MB"), "cpu")
+    return Environment(
+        RunnerInfo("Tiny", "six", "omnibench.runners.own_guest", 1, python=python, lock=lock, size="1 MB"), "cpu"
+    )
 
 
 def test_concurrent_users_build_once(lock: Path) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from guest_scripts import GUEST, run
+from support.guest_scripts import GUEST, run
 
 from omnibench import StrongGeneralization, from_frame
 from omnibench.data.prepare import prepare, read_ids
-from omnibench.own import OwnAlgorithm
-from omnibench.runners.guest import own
-from omnibench.runners.guest.base import Task
-from omnibench.runners.guest.data import Fold, recommend
+from omnibench.experiment.own import OwnAlgorithm
+from omnibench.guest.base import Task
+from omnibench.guest.folds import Fold, recommend
+from omnibench.runners import own_guest as own
 
 
 @pytest.fixture(scope="module")

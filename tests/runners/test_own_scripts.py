@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from guest_scripts import GUEST, run
+from support.guest_scripts import GUEST, run
 
 import omnibench
 from omnibench.data.prepare import prepare
-from omnibench.runners.guest.data import Fold
+from omnibench.guest.folds import Fold
 
 SEED = 42
 ITEMS = 150

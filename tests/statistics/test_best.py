@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 import scipy.stats
 from hypothesis import given

@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 import numpy as np
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 import scipy.stats
 from hypothesis import given, settings

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 import scipy.stats
 from hypothesis import given

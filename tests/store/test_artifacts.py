@@ -7,7 +7,6 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,8 +14,6 @@ from hypothesis import strategies as st
 from omnibench.errors import StoreError
 from omnibench.store import artifacts
 from omnibench.store.artifacts import (
-    VERIFY,
-    Artifact,
     is_intact,
     make_directories,
     publish,
@@ -24,6 +21,7 @@ from omnibench.store.artifacts import (
     set_aside,
     sha256_of,
 )
+from omnibench.store.schema import VERIFY, Artifact
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from projects import Project
+from support.projects import Project
 
 from omnibench import open_store
 from omnibench.store.recovery import FORMAT

@@ -18,8 +18,7 @@ from omnibench.store.artifacts import is_intact
 from omnibench.store.gc import Collected, collect
 from omnibench.store.generations import reset
 from omnibench.store.reading import read_all
-from omnibench.store.recovery import artifacts_of
-from omnibench.store.sealing import Record
+from omnibench.store.schema import Record, artifacts_of
 
 DATA = "d" * 64
 

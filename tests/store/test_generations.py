@@ -11,15 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibench.errors import OmnibenchError
 from omnibench.store import CheckpointStore, generations, manifests
-from omnibench.store.generations import RESETS, Reset, reset
-from omnibench.store.sealing import Record
+from omnibench.store.generations import Reset, reset
+from omnibench.store.schema import RESETS, Record
 
 LEFT_BEHIND = {
     "done": ("fit", "predict", "eval", "item"),

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

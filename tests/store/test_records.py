@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import diskcache
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -26,8 +26,8 @@ from omnibench.store import CheckpointStore, artifacts, manifests, recovery
 from omnibench.store.damage import DamagedStoreError, is_damage
 from omnibench.store.reading import read, read_all
 from omnibench.store.records import Records
-from omnibench.store.recovery import FORMAT, artifacts_of, rebuild
-from omnibench.store.sealing import Record
+from omnibench.store.recovery import FORMAT, rebuild
+from omnibench.store.schema import Record, artifacts_of
 
 DATA = sha256(b"data").hexdigest()
 

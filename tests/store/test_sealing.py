@@ -6,7 +6,6 @@ import json
 from itertools import product
 from typing import Any
 
-import properties  # noqa: F401 - hypothesis without deadlines
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st

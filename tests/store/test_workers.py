@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from omnibench.errors import StoreError
-from omnibench.query import Store
 from omnibench.store import CheckpointStore, workers
+from omnibench.store.queries import Store
 from omnibench.store.workers import Worker
 
 WORKER = """

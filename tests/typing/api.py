@@ -93,7 +93,7 @@ from omnibench import (
     set_random_state,
     write_baseline,
 )
-from omnibench.evaluation import Result
+from omnibench.results import Result
 
 set_random_state(7)
 

@@ -1,0 +1,221 @@
+"""Fit and Predict of one experiment: plain data and paths in, files and plain data out, no store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omnibench.data.prepare import read_ids
+from omnibench.errors import GuestError
+from omnibench.experiment.candidates import UNSEEN
+from omnibench.experiment.experiment import Experiment
+from omnibench.guest.candidates import CandidateSets, candidate_sets
+from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
+from omnibench.runners.gateway import Guest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+JSON_ROWS = 1_000_000
+"""Predictions with more rows are exported as Parquet."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How guests are asked.
+
+    Attributes:
+        track: What they measure beside time; see ``policy.Policy``.
+        timeout: Seconds after which a phase that still runs fails, or None.
+        while_waiting: Called about once a second while a guest works; raising gives up.
+        on_progress: Called with what a framework reports of its progress.
+    """
+
+    track: Sequence[str] = ("rss",)
+    timeout: float | None = None
+    while_waiting: Callable[[], None] = lambda: None
+    on_progress: Callable[[dict[str, Any]], None] = lambda _: None
+
+
+def _ask(guest: Guest, experiment: Experiment, dataset: Path, asking: Asking, **request: Any) -> dict[str, Any]:
+    own = experiment.configuration.own
+    return guest.ask(
+        {
+            "algorithm": json.dumps(own.locator) if own else experiment.configuration.algorithm,
+            "parameters": plain(experiment.configuration.parameters),
+            "seed": experiment.seed,
+            "device": experiment.device,
+            "threads": guest.threads,
+            "dataset": str(dataset),
+            "fold": experiment.fold,
+            "fit_key": experiment.fit_key,
+            "track": list(asking.track),
+            **request,
+        },
+        on_progress=asking.on_progress,
+        while_waiting=asking.while_waiting,
+        timeout=asking.timeout,
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return a value as execnet carries it: no enum members, no numpy scalars."""
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if hasattr(value, "dtype"):
+        return value.item()
+    return getattr(value, "value", value)
+
+
+def fit(guest: Guest, experiment: Experiment, dataset: Path, output: Path, asking: Asking = Asking()) -> dict[str, Any]:
+    """Fit a model and write it into the directory ``output``.
+
+    Args:
+        guest: A guest of the experiment's framework.
+        experiment: What to fit.
+        dataset: The prepared dataset.
+        output: An empty directory.
+        asking: How to ask.
+
+    Returns:
+        ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, and what
+        ``guest.base.Meter`` measures.
+
+    Raises:
+        GuestError: The framework failed, or its process died.
+    """
+    answer = _ask(guest, experiment, dataset, asking, op="fit", output=str(output))
+    if not (output / answer["file"]).is_file():
+        raise GuestError(f"{experiment.configuration.name} reported the model {answer['file']!r} but wrote none")
+    return answer
+
+
+def predict(
+    guest: Guest,
+    experiment: Experiment,
+    dataset: Path,
+    model: Path,
+    list_length: int,
+    output: Path,
+    asking: Asking = Asking(),
+) -> dict[str, Any]:
+    """Write the recommendations (or the predicted test ratings) of a model to ``output``, and check them.
+
+    Args:
+        guest: A guest of the experiment's framework.
+        experiment: What was fitted.
+        dataset: The prepared dataset.
+        model: The fitted model's file.
+        list_length: Recommendations per user.
+        output: The ``.npy`` file to write.
+        asking: How to ask.
+
+    Raises:
+        GuestError: The framework failed, its process died, or what it wrote breaks the contract.
+    """
+    ids = (read_ids(dataset, "users"), read_ids(dataset, "items")) if experiment.candidates is not UNSEEN else ((), ())
+    candidates = experiment.candidates.described(output.parent, *ids)
+    request = {"op": "predict", "model": str(model), "k": list_length, "output": str(output), "candidates": candidates}
+    answer = _ask(guest, experiment, dataset, asking, **request)
+    fold = Fold(dataset, experiment.fold)
+    rows = np.load(output, allow_pickle=False)
+    sets = candidate_sets(fold, candidates)
+    flaw = _rating_flaw(fold, rows) if fold.explicit else _list_flaw(fold, rows, list_length, sets)
+    if flaw:
+        raise GuestError(f"{experiment.configuration.name} broke the contract of predictions: {flaw}")
+    return answer
+
+
+def _rating_flaw(fold: Fold, rows: npt.NDArray[np.void]) -> str:
+    """Say what is wrong with predicted ratings, or return nothing."""
+    if rows.dtype != RATING_DTYPE or not (
+        np.array_equal(rows["user"], fold.test.user) and np.array_equal(rows["item"], fold.test.item)
+    ):
+        return "they are not the ratings of the test pairs"
+    if not np.isfinite(rows["rating"]).all():
+        return f"{int((~np.isfinite(rows['rating'])).sum())} of {len(rows)} ratings are no finite number"
+    return ""
+
+
+def _list_flaw(
+    fold: Fold, rows: npt.NDArray[np.void], list_length: int, candidates: CandidateSets | None = None
+) -> str:
+    """Say what is wrong with recommendation lists, or return nothing."""
+    if rows.dtype != recommendation_dtype(list_length) or not np.array_equal(rows["user"], fold.users):
+        return f"they are not lists of {list_length} items for the test users with a history"
+    items, scores = rows["item"], rows["score"]
+    filled = items != NO_ITEM
+    if (filled[:, 1:] & ~filled[:, :-1]).any():
+        return "a list has a gap"
+    if ((items < NO_ITEM) | (items >= fold.n_items)).any():
+        return "an item code does not exist"
+    if not np.isfinite(scores[filled]).all():
+        return "a score is no finite number"
+    both = filled[:, 1:] & filled[:, :-1]
+    rising = scores[:, 1:] > scores[:, :-1]
+    tied = (scores[:, 1:] == scores[:, :-1]) & (items[:, 1:] < items[:, :-1])
+    if (both & (rising | tied)).any():
+        return "a list is not in the order of its scores (ties by item code)"
+    pairs = (rows["user"][:, None].astype(np.int64) * fold.n_items + items)[filled]
+    if len(np.unique(pairs)) < len(pairs):
+        return "a list has an item twice"
+    seen = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.history, fold.validation)]
+    if np.isin(pairs, np.concatenate(seen)).any():
+        where = "the given history" if fold.folds_in else "training"
+        return f"a list has an item that the user has in {where} or validation"
+    if candidates is not None and any(
+        not candidates.of(user)[listed[listed != NO_ITEM]].all()
+        for user, listed in zip(rows["user"].tolist(), items, strict=True)
+    ):
+        return "a list has an item that is no candidate of its user"
+    return ""
+
+
+def export_predictions(dataset: Path, predictions: Path, directory: Path) -> Path:
+    """Write predictions with the user's own ids: ``predictions.json``, or ``.parquet`` when they are many.
+
+    The JSON has one list per column: user, item, score, rank (from 1) for recommendations; user, item,
+    rating for rating predictions.
+    """
+    columns = decoded(dataset, np.load(predictions, allow_pickle=False))
+    if len(columns["user"]) > JSON_ROWS:
+        import pandas as pd
+
+        path = directory / "predictions.parquet"
+        frame = pd.DataFrame(columns)
+        for name in ("user", "item"):
+            if len({type(one) for one in frame[name]}) > 1 or not isinstance(frame[name].iloc[0], int | str | float):
+                frame[name] = frame[name].astype(str)  # a Parquet column has one type
+        frame.to_parquet(path, index=False)
+    else:
+        path = directory / "predictions.json"
+        text = json.dumps({name: column.tolist() for name, column in columns.items()}, ensure_ascii=False, default=str)
+        path.write_text(text, encoding="utf-8")
+    return path
+
+
+def decoded(dataset: Path, rows: npt.NDArray[np.void]) -> dict[str, npt.NDArray[Any]]:
+    """Return predictions with the user's own ids, a column each.
+
+    These are user, item, score, rank (from 1) of recommendations, or user, item, rating of predicted ratings.
+    """
+    users = np.array([*read_ids(dataset, "users"), None], dtype=object)
+    items = np.array([*read_ids(dataset, "items"), None], dtype=object)
+    if "rating" in (rows.dtype.names or ()):
+        return {"user": users[rows["user"]], "item": items[rows["item"]], "rating": rows["rating"]}
+    filled = rows["item"] != NO_ITEM
+    length = filled.shape[1]
+    return {
+        "user": users[np.repeat(rows["user"], length).reshape(filled.shape)[filled]],
+        "item": items[rows["item"][filled]],
+        "score": rows["score"][filled],
+        "rank": np.broadcast_to(np.arange(1, length + 1), filled.shape)[filled],
+    }

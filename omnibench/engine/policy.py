@@ -1,0 +1,106 @@
+"""Policy: how a run deals with what earlier runs have left, with failures, and with being stopped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from omnibench.errors import OmnibenchError, nearest
+from omnibench.store.schema import VERIFY
+
+RESUME = ("auto", "fresh", "require", "never")
+FAILED = ("retry", "skip", "replay")
+DEVICES = ("auto", "cpu", "cuda")
+TRACK = ("rss", "gpu", "python")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is the same for all items of a run.
+
+    Args:
+        resume: ``auto`` goes on where earlier runs stopped; ``fresh`` computes anew and keeps the old results
+            aside; ``require`` refuses to start when there is nothing to go on from; ``never`` neither reads nor
+            writes a store.
+        failed: What to do with items whose last attempt failed: ``retry`` them, ``skip`` them, or ``replay`` the
+            recorded failure without running anything.
+        max_attempts: An item whose process has died this often in a row is not tried again.
+        verify: How closely files are looked at before they are used again: ``full`` (size and sha256), ``stat``
+            (the sha256 only of files that somebody may have touched), ``off`` (the size).
+        salt: A text that goes into every key, to disown what was computed without it.
+        track: What is measured beside time: ``rss`` (peak memory), ``gpu`` (peak GPU memory), ``python`` (peak of
+            what Python allocates; this makes frameworks several times slower).
+        grace: Seconds that a phase in progress gets to finish when the run is asked to stop.
+        timeout: Seconds after which a phase that still runs fails, or None.
+        device: ``cpu``, ``cuda`` for the algorithms that can use a GPU, or ``auto``: ``cuda`` where there is one.
+        allow_network_fs: Whether the store may lie on NFS, SMB and the like.
+
+    Raises:
+        OmnibenchError: A value is impossible.
+    """
+
+    resume: str = "auto"
+    failed: str = "retry"
+    max_attempts: int = 3
+    verify: str = "full"
+    salt: str = ""
+    track: tuple[str, ...] = field(default=("rss", "gpu"))
+    grace: float = 10.0
+    timeout: float | None = None
+    device: str = "auto"
+    allow_network_fs: bool = False
+
+    def __post_init__(self) -> None:
+        for name, choices in (("resume", RESUME), ("failed", FAILED), ("verify", VERIFY), ("device", DEVICES)):
+            _one_of(name, getattr(self, name), choices)
+        for one in self.track:
+            _one_of("track", one, TRACK)
+        if type(self.max_attempts) is not int or self.max_attempts < 1:
+            raise OmnibenchError(f"max_attempts is {self.max_attempts!r}; give a whole number from 1 on.")
+        if not self.grace >= 0:
+            raise OmnibenchError(f"grace is {self.grace!r}; give seconds from 0 on.")
+        if self.timeout is not None and not self.timeout > 0:
+            raise OmnibenchError(f"timeout is {self.timeout!r}; give seconds above 0, or None for no limit.")
+
+
+def _one_of(name: str, value: str, choices: Iterable[str]) -> None:
+    if value not in choices:
+        raise OmnibenchError(f"{name} is {value!r}{nearest(value, choices)}; choose from {', '.join(choices)}.")
+
+
+def seconds(text: str) -> float:
+    """Read a duration such as ``90``, ``90s``, ``5m``, ``1.5h``.
+
+    Raises:
+        OmnibenchError: It is none.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text)
+    if not found:
+        raise OmnibenchError(f"{text!r} is no duration; write e.g. 90s, 5m or 1h.")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def share(text: str) -> float:
+    """Read a share such as ``0.01`` or ``1%``.
+
+    Raises:
+        OmnibenchError: It is none.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%?)\s*", text)
+    if not found:
+        raise OmnibenchError(f"{text!r} is no share; write e.g. 0.01 or 1%.")
+    return float(found[1]) / (100 if found[2] else 1)
+
+
+def tracked(text: str) -> tuple[str, ...]:
+    """Read e.g. ``rss,gpu``; ``none`` is nothing.
+
+    Raises:
+        OmnibenchError: A word is unknown.
+    """
+    words = tuple(word.strip() for word in text.split(",") if word.strip() and word.strip() != "none")
+    for word in words:
+        _one_of("track", word, (*TRACK, "none"))
+    return words

@@ -1,0 +1,174 @@
+"""Candidate policies: which items are ranked for each user."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omnibench.data import ids
+from omnibench.errors import DataError, EvaluationError
+from omnibench.keys import DISPLAY_DIGITS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+else:
+    from omnibench.lazy import np
+
+
+class Candidates:
+    """All items known in training that the user has neither in training nor in validation: the default."""
+
+    @property
+    def identity(self) -> Any:
+        """What the policy adds to the key of Predict."""
+        return "unseen"
+
+    @property
+    def note(self) -> str:
+        """What is said of the policy beside a metric's name; nothing of the default."""
+        return ""
+
+    def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
+        """Return the policy as a guest is told it; see ``runners.guest.candidates``.
+
+        Args:
+            directory: Where files for the guest may be written.
+            user_ids: The user's own user ids, by code.
+            item_ids: The user's own item ids, by code.
+
+        Raises:
+            EvaluationError: The policy and the dataset have nothing in common.
+        """
+        return {"policy": "unseen"}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+UNSEEN = Candidates()
+
+
+class SampledNegatives(Candidates):
+    """A user's test items and some others, drawn at random from the unseen items known in training.
+
+    Every framework ranks the same ones. Metrics of such lists are inconsistent: they may order algorithms otherwise than
+    the same metrics over all items do (Krichene & Rendle, "On sampled metrics for item recommendation", KDD 2020).
+
+    Args:
+        negatives: How many others for each user.
+        seed: The seed of the draw.
+
+    Raises:
+        EvaluationError: The number is not positive, or the seed is no integer from 0 to 2**63 - 1.
+    """
+
+    def __init__(self, negatives: int = 100, seed: int = 42) -> None:
+        given: list[tuple[str, Any, int]] = [("negatives", negatives, 1), ("seed", seed, 0)]
+        for name, value, least in given:
+            if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) < 2**63:
+                raise EvaluationError(f"SampledNegatives: {name} is {value!r}; give an integer of at least {least}.")
+        self.negatives, self.seed = int(negatives), int(seed)
+        warnings.warn(
+            "metrics over sampled negatives are inconsistent: they may order algorithms otherwise than over all items "
+            "(Krichene & Rendle, KDD 2020). Leave the candidates out to rank all unseen items.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+    @property
+    def identity(self) -> Any:
+        return ["sampled/1", {"negatives": self.negatives, "seed": self.seed}]
+
+    @property
+    def note(self) -> str:
+        return f"{self.negatives} negatives, seed {self.seed}"
+
+    def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
+        return {"policy": "sampled", "negatives": self.negatives, "seed": self.seed}
+
+    def __repr__(self) -> str:
+        return f"SampledNegatives({self.negatives}, seed={self.seed})"
+
+
+class GivenCandidates(Candidates):
+    """The items that are given for each user; of these, what is known in training and unseen by the user is ranked.
+
+    Args:
+        items: From user id to item ids, or a frame with the columns user and item. A user without an entry gets no
+            recommendations. The content is part of the key; its order is not.
+
+    Raises:
+        EvaluationError: It is neither, is empty, or an id has no stable form; later, that the dataset has no such ids.
+    """
+
+    def __init__(self, items: Mapping[Any, Iterable[Any]] | pd.DataFrame) -> None:
+        self._items: dict[Hashable, set[Hashable]] = {}
+        for user, item in _pairs(items):
+            self._items.setdefault(_plain(user), set()).add(_plain(item))
+        try:
+            lines = sorted(
+                json.dumps([ids.encode(user, "the candidates"), ids.encode(item, "the candidates")])
+                for user, several in self._items.items()
+                for item in several
+            )
+        except DataError as error:
+            raise EvaluationError(str(error)) from error
+        if not lines:
+            raise EvaluationError("the given candidates are empty; give each user at least one item.")
+        self._digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    @property
+    def identity(self) -> Any:
+        return ["given/1", self._digest]
+
+    @property
+    def note(self) -> str:
+        return f"candidates {self._digest[:DISPLAY_DIGITS]}"
+
+    def __repr__(self) -> str:
+        return f"GivenCandidates({len(self._items)} users)"
+
+    def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
+
+        from omnibench.guest.folds import save_array
+
+        item_code = {one: code for code, one in enumerate(item_ids)}
+        pairs = [
+            (code, item_code[item])
+            for code, user in enumerate(user_ids)
+            for item in self._items.get(user, ())
+            if item in item_code
+        ]
+        if not pairs:
+            user, several = next(iter(self._items.items()))
+            raise EvaluationError(
+                "none of the given candidates is an item for a user of the dataset: they are like "
+                f"{next(iter(several))!r} for {user!r}, but its items are like {item_ids[0]!r} and its users like {user_ids[0]!r}. "
+                "Give the ids as the dataset has them."
+            )
+        path = directory / "candidates.npy"
+        save_array(path, np.array(sorted(pairs), dtype=np.int32).reshape(-1, 2))
+        return {"policy": "given", "file": str(path)}
+
+
+def _pairs(items: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(items, Mapping):
+        for user, several in items.items():
+            if isinstance(several, str) or not isinstance(several, Iterable):
+                raise EvaluationError(f"the candidates of user {user!r} are {several!r}; give several items.")
+        return [(user, item) for user, several in items.items() for item in several]
+    if hasattr(items, "columns") and {"user", "item"} <= set(items.columns):
+        return list(zip(items["user"].tolist(), items["item"].tolist(), strict=True))
+    raise EvaluationError(
+        f"the candidates are {items!r}; give a mapping from user ids to items, or a frame with user and item."
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "dtype") and hasattr(value, "item") else value

@@ -1,0 +1,160 @@
+"""Evaluator: which metrics are wanted, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from omnibench.errors import EvaluationError
+from omnibench.experiment.candidates import UNSEEN, Candidates
+from omnibench.experiment.experiment import DEFAULT_LIST_LENGTH
+from omnibench.metrics.base import DEFAULT_CONVENTION, Metric
+from omnibench.metrics.labels import split_label
+from omnibench.metrics.own import CalculatedMetric, HitMetric
+from omnibench.metrics.ranking import AUC, RankingMetric
+from omnibench.results import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+
+class Calculator(Protocol):
+    """A metric of the user's own; see ``metrics.own.CalculatedMetric``."""
+
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame, /) -> Any:
+        """Return a number, or a mapping from each k to one."""
+
+
+def _metric(given: Any, convention: str) -> Metric:
+    if isinstance(given, Metric):
+        exempt = given.kind in ("cost", "calculated") or isinstance(given, HitMetric)
+        return given if exempt else given.under(convention)
+    if callable(getattr(given, "calculate", None)) and not isinstance(given, type):
+        return CalculatedMetric(given)
+    hint = ""
+    if isinstance(given, type):
+        hint = f"; write {given.__name__}(...)"
+    elif callable(given):
+        hint = f"; write HitMetric({getattr(given, '__name__', '...')}) if it is a function of the hit matrix"
+    raise EvaluationError(f"{given!r} is no metric{hint}.")
+
+
+class Evaluator:
+    """The wanted metrics, and the results that a run fills in.
+
+    Args:
+        metrics: Such as ``NDCG([10, 20])`` and ``HR(10)``; the same column twice counts once. An object of your own with
+            ``calculate(predictions, test)`` does as well; a function of the hit matrix becomes one with ``HitMetric``.
+        convention: Follow ``omnirec``, ``recbole``, ``lenskit`` or ``trec`` (trec_eval) where they compute a metric of
+            the same name otherwise; see ``docs/conventions.md``.
+        candidates: What is ranked for each user: ``unseen`` items by default, or ``GivenCandidates``, or
+            ``SampledNegatives``.
+
+    Raises:
+        EvaluationError: Something given is no metric, the package of the convention does not have it, or two different
+            metrics would fill the same column.
+    """
+
+    def __init__(
+        self, *metrics: Metric | Calculator, convention: str = DEFAULT_CONVENTION, candidates: Candidates = UNSEEN
+    ) -> None:
+        self.metrics = tuple(_metric(one, convention) for one in metrics)
+        self.convention = convention
+        if not isinstance(candidates, Candidates):
+            raise EvaluationError(
+                f"the candidates are {candidates!r}; give GivenCandidates(...) or SampledNegatives(...), or leave them out."
+            )
+        if candidates is not UNSEEN and any(isinstance(metric, AUC) for metric in self.metrics):
+            raise EvaluationError(
+                f"AUC counts all unseen items, but only {candidates!r} are ranked; leave out one of them."
+            )
+        self.candidates = candidates
+        filled: dict[str, Any] = {}
+        for metric in self.metrics:
+            for label in metric.labels:
+                identity = metric.identity(label)
+                if filled.setdefault(label, identity) != identity:
+                    raise EvaluationError(f"two different metrics are called {label}; give one of them another name.")
+        self._results: dict[tuple[str, str, int | None], Result] = {}
+
+    @property
+    def results(self) -> list[Result]:
+        """The results so far, in the order in which they came."""
+        return list(self._results.values())
+
+    @cached_property
+    def columns(self) -> list[tuple[Metric, str]]:
+        """The wanted columns in order: each metric with one of its labels."""
+        found = {label: metric for metric in self.metrics for label in metric.labels}
+        return [(metric, label) for label, metric in found.items()]
+
+    @property
+    def labels(self) -> list[str]:
+        """The wanted columns as results call them, e.g. ``["NDCG@10", "NDCG@20", "HR@10"]``."""
+        return [metric.qualified(label, self.candidates.note) for metric, label in self.columns]
+
+    @cached_property
+    def lower_is_better(self) -> list[str]:
+        """The columns where the smallest value is the best."""
+        return self._those(lambda metric: not metric.higher_is_better)
+
+    @cached_property
+    def list_length(self) -> int:
+        """How many recommendations per user are needed: 20, or the largest k."""
+        lengths = (one.k for one in self.metrics if isinstance(one, RankingMetric | CalculatedMetric))
+        return max([DEFAULT_LIST_LENGTH, *(k for several in lengths for k in several)])
+
+    @cached_property
+    def costs(self) -> list[str]:
+        """The columns that say what an item cost; no comparison of algorithms is about them."""
+        return self._those(lambda metric: metric.kind == "cost")
+
+    def _those(self, wanted: Callable[[Metric], bool]) -> list[str]:
+        return [label for (metric, _), label in zip(self.columns, self.labels, strict=True) if wanted(metric)]
+
+    def add(self, result: Result) -> None:
+        """Take in a result; one of the same item replaces it."""
+        self._results[result.dataset, result.algorithm, result.fold] = result
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all results, one row per dataset, algorithm, fold and metric.
+
+        Columns: dataset, algorithm, configuration, fold (missing for single splits), metric, k (missing for
+        rating metrics), value.
+        """
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = []
+        for result in self.results:
+            for label, value in result.metrics.items():
+                name, k = split_label(label)
+                rows.append(
+                    {
+                        "dataset": result.dataset,
+                        "algorithm": result.algorithm,
+                        "configuration": result.configuration,
+                        "fold": result.fold,
+                        "metric": name,
+                        "k": k,
+                        "value": value,
+                    }
+                )
+        names = ["dataset", "algorithm", "configuration", "fold", "metric", "k", "value"]
+        return pd.DataFrame(rows, columns=names).astype({"fold": "Int64", "k": "Int64", "value": "float64"})
+
+    def get_tables(self, width: int | None = None) -> list[Table]:
+        """Return rich tables: a row per algorithm and fold, a column per metric.
+
+        Args:
+            width: Characters per line, the terminal's by default; a dataset with more metrics than fit gets
+                several tables, because rich would cut the numbers.
+        """
+        from rich.console import Console
+
+        from omnibench.tables.layout import Layout, tables
+        from omnibench.tables.terminal import rich_table
+
+        layout = Layout(self.lower_is_better, width or Console().width)
+        return [rich_table(table) for table in tables(self.results, layout)]

@@ -1,0 +1,129 @@
+"""A user's own algorithm: how another process imports it, and what it can do."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omnibench.code import HISTORY, SEED_NAMES, code_of
+from omnibench.errors import PlanError
+
+
+@dataclass(frozen=True)
+class OwnAlgorithm:
+    """A class of the user's own, with ``fit(train)`` and ``recommend(users, k)`` or ``predict(users, items)``.
+
+    Attributes:
+        module: The name under which its module is imported.
+        file: The module's file.
+        name: The class's name in the module.
+        code: Its ``version`` if it has one, else a digest of its source without comments and layout, and of
+            the source of its bases in the same module.
+        parameters: The names its constructor takes, or None when it takes any.
+        required: Those of them without a default.
+        ranks: Whether it can recommend.
+        rates: Whether it can predict ratings.
+        gpu: Whether it says (``uses_gpu = True``) that it computes on a GPU when it may.
+        folds_in: Whether it can recommend from a history, for users unknown in training.
+    """
+
+    module: str
+    file: str
+    name: str
+    code: str
+    parameters: tuple[str, ...] | None
+    required: tuple[str, ...]
+    ranks: bool
+    rates: bool
+    gpu: bool = False
+    folds_in: bool = False
+
+    @classmethod
+    def of(cls, algorithm: type) -> OwnAlgorithm:
+        """Describe a class.
+
+        Raises:
+            PlanError: It lacks a method, or another process could not import it.
+        """
+        name = algorithm.__qualname__
+        ranks, rates = (callable(getattr(algorithm, method, None)) for method in ("recommend", "predict"))
+        if not callable(getattr(algorithm, "fit", None)) or not (ranks or rates):
+            raise PlanError(
+                f"the class {name} is no algorithm: it needs fit(train) and recommend(users, k), or "
+                "predict(users, items) for ratings."
+            )
+        file = getattr(sys.modules.get(algorithm.__module__), "__file__", None)
+        if "." in name or file is None or not Path(file).is_file():
+            raise PlanError(
+                f"the class {name} runs in a process of its own, which has to import it; define it at the top level "
+                "of a file (not in a function, a notebook or a prompt)."
+            )
+        if algorithm.__module__ == "__main__" and _is_guarded(name, file):
+            raise PlanError(
+                f"the class {name} runs in a process of its own, which imports {Path(file).name} without running what "
+                'stands below `if __name__ == "__main__":`; define the class above it.'
+            )
+        return cls(
+            module=algorithm.__module__,
+            file=str(Path(file).resolve()),
+            name=name,
+            code=code_of(algorithm),
+            parameters=_parameters(algorithm),
+            required=_required(algorithm),
+            ranks=ranks,
+            rates=rates,
+            gpu=bool(getattr(algorithm, "uses_gpu", False)),
+            folds_in=ranks and HISTORY in (_named(getattr(algorithm, "recommend", None)) or ()),
+        )
+
+    @property
+    def locator(self) -> dict[str, object]:
+        """What the guest needs to import the class."""
+        return {
+            "module": self.module,
+            "file": self.file,
+            "name": self.name,
+            "code": self.code,
+            "path": list(sys.path),
+        }
+
+
+def _is_guarded(name: str, file: str) -> bool:
+    """Whether a script defines a name only when it is the main program."""
+    body = ast.parse(Path(file).read_bytes()).body
+    return not any(isinstance(one, ast.ClassDef) and one.name == name for one in body)
+
+
+def _signature(algorithm: type) -> list[inspect.Parameter] | None:
+    try:
+        return list(inspect.signature(algorithm).parameters.values())
+    except (TypeError, ValueError):  # a constructor that is not written in Python
+        return None
+
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def _named(function: Any) -> list[str] | None:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # not written in Python
+        return None
+
+
+def _parameters(algorithm: type) -> tuple[str, ...] | None:
+    signature = _signature(algorithm)
+    if signature is None or any(one.kind is one.VAR_KEYWORD for one in signature):
+        return None
+    return tuple(one.name for one in signature if one.kind in _NAMED)
+
+
+def _required(algorithm: type) -> tuple[str, ...]:
+    """Name what has no default, but for the seed, which every algorithm that asks for one is given."""
+    signature = _signature(algorithm) or []
+    named = (one for one in signature if one.kind in _NAMED and one.default is one.empty)
+    return tuple(one.name for one in named if one.name not in SEED_NAMES)

@@ -1,0 +1,271 @@
+"""The guest's half of the conversation: read a task, run the framework's adapter, answer with plain data.
+
+An adapter is a module beside this one with the functions of ``Adapter``. It never talks to the channel,
+never masks, never ranks: ``folds.recommend`` does that alike for every framework.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from . import candidates, folds
+
+
+@dataclass(frozen=True)
+class Task:
+    """One Fit or Predict as the host asks for it.
+
+    Attributes:
+        algorithm: The algorithm's name in this framework, e.g. ``ItemKNNScorer``.
+        parameters: The explicitly given hyperparameters.
+        seed: The seed of everything random.
+        device: ``cpu`` or ``cuda``.
+        threads: How many threads may compute.
+        k: The length of the lists that Predict asks for.
+        report: Call it with plain values to show progress, e.g. ``report(epoch=3, epochs=20, loss=0.4)``.
+    """
+
+    algorithm: str
+    parameters: Mapping[str, Any]
+    seed: int
+    device: str = "cpu"
+    threads: int = 1
+    k: int = 0
+    report: Callable[..., None] = field(default=lambda **_: None)
+
+
+class Adapter(Protocol):
+    """What a framework's module must offer."""
+
+    def version(self) -> str:
+        """The framework's version."""
+
+    def catalogue(self) -> dict[str, dict[str, Any]]:
+        """Every algorithm that runs: ``{name: {"parameters": {name: default}, "ratings": bool}}``."""
+
+    def fit(self, task: Task, fold: folds.Fold) -> tuple[Any, dict[str, Any]]:
+        """Fit on the fold's training part; return the model and the effective hyperparameters."""
+
+    def save(self, model: Any, directory: Path) -> Path:
+        """Write the model as one file ``model.<ext>`` into the directory; return its path."""
+
+    def load(self, path: Path, task: Task, fold: folds.Fold) -> Any:
+        """Read a model that ``save`` wrote, possibly in another process and another directory."""
+
+    def score(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
+        """Yield (users, scores of all items) in batches, over ``fold.users`` in order."""
+
+    def rate(self, model: Any, task: Task, fold: folds.Fold) -> folds.Floats:
+        """Predict a rating for every row of ``fold.test``."""
+
+
+def end_with_parent() -> None:
+    """Ask the kernel (Linux) to end this process when its parent dies, however it dies."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def belong_to(parent: int) -> None:
+    """Lead a process group of its own (so that it can be ended as a whole), and end with the host."""
+    os.setsid()
+    end_with_parent()
+    if os.getppid() != parent:  # it died before the request could take effect
+        os._exit(1)
+
+
+def peak_rss() -> int:
+    """The largest resident set of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def forget_peak() -> None:
+    """Start counting the peak anew (Linux), so that an item does not inherit an earlier one's."""
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as control:
+        control.write("5")
+
+
+def send_prints_to(out: str, err: str) -> None:
+    """Point stdout and stderr of this process at the host's log pipes, below Python, line by line."""
+    for path, stream in ((out, 1), (err, 2)):
+        descriptor = os.open(path, os.O_WRONLY)
+        os.dup2(descriptor, stream)
+        os.close(descriptor)
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115 - stays open
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """Describe an exception in plain data that can be sent, whatever it is made of."""
+    try:
+        message = f"{type(error).__name__}: {error}"
+        told = "".join(traceback.format_exception(error))
+    except Exception:  # its __str__ is broken
+        message = type(error).__name__
+        told = "".join(traceback.format_tb(error.__traceback__))
+    return {
+        "error": message.encode("utf-8", "backslashreplace").decode(),
+        "traceback": told.encode("utf-8", "backslashreplace").decode(),
+        "errno": error.errno if isinstance(error, OSError) and isinstance(error.errno, int) else None,
+    }
+
+
+class Meter:
+    """What a request costs: wall and CPU seconds, and the peaks that were asked for, in bytes.
+
+    Args:
+        track: Of ``rss`` (resident set of this process), ``gpu`` (allocated by PyTorch on the current device) and
+            ``python`` (allocated by Python, as tracemalloc sees it; this slows everything down).
+    """
+
+    def __init__(self, track: Sequence[str]) -> None:
+        self.track = track
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        if "rss" in track:
+            forget_peak()
+        self._traces = "python" in track and not tracemalloc.is_tracing()
+        if self._traces:
+            tracemalloc.start()
+        cuda = _cuda()
+        if "gpu" in track and cuda is not None:
+            cuda.reset_peak_memory_stats()
+
+    def read(self) -> dict[str, Any]:
+        """Return what was measured so far; None for what was not asked for or is not there."""
+        facts: dict[str, Any] = {
+            "seconds": time.perf_counter() - self._wall,
+            "cpu_seconds": time.process_time() - self._cpu,
+            "peak_rss": peak_rss() if "rss" in self.track else None,
+            "gpu_peak": None,
+            "python_peak": None,
+        }
+        cuda = _cuda()
+        if "gpu" in self.track and cuda is not None:
+            facts["gpu_peak"] = int(cuda.max_memory_allocated())
+        if "python" in self.track and tracemalloc.is_tracing():
+            facts["python_peak"] = tracemalloc.get_traced_memory()[1]
+        return facts
+
+    def stop(self) -> None:
+        """Measure no longer."""
+        if self._traces:
+            tracemalloc.stop()
+
+
+def _cuda() -> Any:
+    """Return ``torch.cuda`` when this process has used a GPU, else None. Never imports PyTorch."""
+    torch = sys.modules.get("torch")
+    cuda = getattr(torch, "cuda", None)
+    return cuda if cuda is not None and cuda.is_initialized() else None
+
+
+class Session:
+    """The life of one guest: an adapter, and the model fitted last (so that Predict need not reload it)."""
+
+    def __init__(self, adapter: Adapter, send: Callable[[dict[str, Any]], None]) -> None:
+        self.adapter = adapter
+        self.send = send
+        self._model: tuple[str, Any] | None = None
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Do what a request asks for; a failure comes back as data, with its traceback."""
+        meter = Meter(request.get("track", ("rss",)))
+        try:
+            result = getattr(self, "do_" + request["op"])(request)
+            return {"ok": True, **meter.read(), **result}
+        except BaseException as error:  # a framework may raise SystemExit: that is its failure, not the guest's end
+            return {"ok": False, **described(error), **meter.read()}
+        finally:
+            meter.stop()
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+    def _task(self, request: dict[str, Any]) -> Task:
+        def report(**values: Any) -> None:
+            self.send({"progress": values})
+
+        names = ("algorithm", "parameters", "seed", "device", "threads")
+        return Task(**{name: request[name] for name in names}, k=request.get("k", 0), report=report)
+
+    def do_catalogue(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The framework's version and algorithms."""
+        return {"version": self.adapter.version(), "algorithms": self.adapter.catalogue()}
+
+    def do_fit(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Fit and write the model into the directory ``output``."""
+        self._model = None
+        gc.collect()
+        task, fold = self._task(request), folds.Fold(request["dataset"], request["fold"])
+        model, effective = self.adapter.fit(task, fold)
+        path = self.adapter.save(model, Path(request["output"]))
+        self._model = (request["fit_key"], model)
+        return {"file": path.name, "effective": effective, "version": self.adapter.version()}
+
+    def do_predict(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Write the recommendations, or the ratings of the test pairs, to the file ``output``."""
+        task, fold = self._task(request), folds.Fold(request["dataset"], request["fold"])
+        if self._model is None or self._model[0] != request["fit_key"]:
+            self._model = None
+            self._model = (request["fit_key"], self.adapter.load(Path(request["model"]), task, fold))
+        model = self._model[1]
+        if fold.explicit:
+            rows = np.zeros(len(fold.test), dtype=folds.RATING_DTYPE)
+            rows["user"], rows["item"] = fold.test.user, fold.test.item
+            rows["rating"] = self.adapter.rate(model, task, fold)
+        else:
+            sets = candidates.candidate_sets(fold, request.get("candidates", {"policy": "unseen"}))
+            if (
+                sets is not None
+            ):  # who is asked for lists, not scores, has to name every item for the chosen to be there
+                task = replace(task, k=fold.n_items)
+            chosen = None if sets is None else sets.of
+            rows = folds.recommend(fold, self.adapter.score(model, task, fold), request["k"], chosen)
+        folds.save_array(request["output"], rows)
+        return {"rows": len(rows)}
+
+
+def serve(channel: Any, adapter_module: str) -> None:
+    """Answer the host's requests until it hangs up. Runs in the guest's main thread.
+
+    Args:
+        channel: The execnet channel. The first message is ``{parent, out, err, work}``.
+        adapter_module: The name of the adapter's module beside this one, or the full name of one that is elsewhere.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the host decides
+    setup = channel.receive()
+    belong_to(setup["parent"])
+    send_prints_to(setup["out"], setup["err"])
+    os.chdir(setup["work"])
+    try:
+        adapter = importlib.import_module(
+            adapter_module if "." in adapter_module else f"{__package__}.{adapter_module}"
+        )
+    except BaseException as error:
+        channel.send({"ok": False, **described(error)})
+        return
+    gc.freeze()  # what the framework is made of stays: looking through it before every fit takes longer than some fits
+    channel.send({"ok": True, "pid": os.getpid()})
+    session = Session(adapter, channel.send)
+    for request in channel:
+        answer = session.answer(request)
+        try:
+            channel.send(answer)
+        except Exception as error:  # execnet cannot carry what the adapter returned
+            channel.send({"ok": False, **described(error)})

@@ -1,0 +1,235 @@
+"""LensKit: its scorer components, fitted and asked one by one.
+
+The pipeline around a scorer (history lookup, candidates, ranking) is what ``folds.recommend`` does for every
+framework, so the component is called directly; ``lenskit.batch`` would start a process pool for every fold.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("LK_TORCH_COMPILE", "0")  # compiling a small model takes longer than fitting it
+
+import functools
+import inspect
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from lenskit import parallel
+from lenskit.als import BiasedMFScorer, ImplicitMFScorer
+from lenskit.basic import BiasScorer, PopScorer
+from lenskit.data import Dataset, ItemList, RecQuery, from_interactions_df
+from lenskit.flexmf import FlexMFExplicitScorer, FlexMFImplicitScorer
+from lenskit.funksvd import FunkSVDScorer
+from lenskit.knn import EASEScorer, ItemKNNScorer, SLIMScorer, UserKNNScorer
+from lenskit.training import TrainingOptions, UsesTrainer
+
+from . import folds
+from .base import Task
+
+BATCH = 256
+"""Users whose scores are held in memory together."""
+
+RATING_AND_RANKING = (ItemKNNScorer, UserKNNScorer)
+RATING = (BiasScorer, BiasedMFScorer, FunkSVDScorer, FlexMFExplicitScorer)
+RANKING = (PopScorer, EASEScorer, SLIMScorer, ImplicitMFScorer, FlexMFImplicitScorer)
+ON_GPU = (EASEScorer, FlexMFImplicitScorer, FlexMFExplicitScorer)
+FOLDS_IN = (PopScorer, EASEScorer, SLIMScorer, ImplicitMFScorer, ItemKNNScorer, UserKNNScorer)
+"""The scorers of rankings that take users unknown in training by their history; FlexMF has no factors for them."""
+SCORERS: dict[str, Any] = {scorer.__name__: scorer for scorer in (*RANKING, *RATING_AND_RANKING, *RATING)}
+
+
+@dataclass
+class Model:
+    """A fitted scorer with what it needs to answer.
+
+    Attributes:
+        scorer: The fitted LensKit component.
+        fallback: The bias model that rates what the scorer cannot; None on implicit data.
+        train: The training interactions, where item numbers come from.
+        histories: What is known of the users to recommend for.
+    """
+
+    scorer: Any
+    fallback: BiasScorer | None
+    train: Dataset
+    histories: Dataset
+
+    def ask(self, scorer: Any, user: int, items: ItemList) -> folds.Floats:
+        """Score items for a user as a LensKit pipeline would, with the user's history."""
+        if isinstance(scorer, PopScorer):  # the only one that takes no query
+            scored = scorer(items=items)
+        else:
+            scored = scorer(query=RecQuery(user_id=user, history_items=self.histories.user_row(user)), items=items)
+        return np.asarray(scored.scores(), dtype=np.float32)
+
+
+@functools.cache
+def _use_threads(threads: int) -> None:
+    """Size LensKit's thread pools; it can do that once per process."""
+    parallel.initialize(processes=1, threads=threads, backend_threads=threads)
+
+
+def version() -> str:
+    """Return LensKit's version."""
+    return metadata.version("lenskit")
+
+
+def catalogue() -> dict[str, dict[str, Any]]:
+    """Describe every scorer by the fields of its configuration class, their aliases included."""
+    return {
+        name: {
+            "parameters": _parameters(inspect.get_annotations(scorer, eval_str=True)["config"]),
+            "ratings": scorer in RATING + RATING_AND_RANKING,
+            "ranking": scorer in RANKING + RATING_AND_RANKING,
+            "validation": False,
+            "gpu": scorer in ON_GPU,
+            "history": scorer in FOLDS_IN,
+        }
+        for name, scorer in SCORERS.items()
+    }
+
+
+def _parameters(config: Any) -> dict[str, Any]:
+    """Return the defaults of a pydantic configuration class under every name it accepts."""
+    defaults = config().model_dump(mode="json")
+    for name, field in config.model_fields.items():
+        for alias in getattr(field.validation_alias, "choices", ()):
+            defaults[alias] = defaults[name]
+    if "embedding_size" in defaults:
+        defaults["embedding_size_exp"] = None  # LensKit's EmbeddingSizeMixin: the size as a power of two
+    return dict(defaults)
+
+
+def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
+    """Fit a scorer, and on explicit data LensKit's fallback for ratings beside it.
+
+    Implicit data makes ``feedback="implicit"`` the default of the neighbourhood scorers: their own default,
+    explicit, needs ratings.
+    """
+    scorer_class = SCORERS[task.algorithm]
+    if scorer_class in RATING and not fold.explicit:
+        raise ValueError(
+            f"{task.algorithm} predicts ratings, but the dataset is implicit and has none. Leave out MakeImplicit, "
+            f"or take a scorer that ranks, such as ImplicitMFScorer."
+        )
+    _use_threads(task.threads)
+    torch.set_num_threads(task.threads)
+    parameters = dict(task.parameters)
+    if scorer_class in RATING_AND_RANKING and not fold.explicit:
+        parameters.setdefault("feedback", "implicit")
+    scorer = scorer_class(**parameters)
+    train = _dataset(fold.train)
+    options = TrainingOptions(device=task.device, rng=_scorer_seed(task.seed))
+    if isinstance(scorer, UsesTrainer):
+        _train_by_epochs(scorer, train, options, task)
+    else:
+        scorer.train(train, options)
+    _to_cpu(scorer)
+    fallback = None
+    if fold.explicit and scorer_class is not BiasScorer:
+        fallback = BiasScorer()
+        fallback.train(train, options)
+    return Model(scorer, fallback, train, _histories(fold, train)), scorer.config.model_dump(mode="json")
+
+
+def _scorer_seed(seed: int) -> np.random.SeedSequence:
+    """Return what a ``topn_pipeline`` trained with ``rng=seed`` hands its scorer.
+
+    A pipeline spawns one seed per trainable component: history lookup, candidate selector, scorer. With the
+    same one a model is the same as in a LensKit script of one's own.
+    """
+    return np.random.SeedSequence(seed).spawn(3)[2]
+
+
+def _histories(fold: folds.Fold, train: Dataset) -> Dataset:
+    """Return the dataset that histories come from: training, or what is given, as far as training knows the items."""
+    if not fold.folds_in:
+        return train
+    given, known = fold.history, fold.candidates[fold.history.item]
+    rating = None if given.rating is None else given.rating[known]
+    return _dataset(folds.Part(given.user[known], given.item[known], rating, None))
+
+
+def _dataset(part: folds.Part) -> Dataset:
+    """Make LensKit's dataset of a part; of a repeated pair the latest rating counts."""
+    columns: dict[str, Any] = {"user_id": part.user, "item_id": part.item}
+    if part.rating is not None:
+        columns["rating"] = part.rating
+    frame = pd.DataFrame(columns).drop_duplicates(["user_id", "item_id"], keep="last")
+    return from_interactions_df(frame)
+
+
+def _train_by_epochs(scorer: Any, train: Dataset, options: TrainingOptions, task: Task) -> None:
+    """Do what ``UsesTrainer.train`` does, and report each epoch."""
+    trainer = scorer.create_trainer(train, options)
+    epochs = scorer.expected_training_epochs
+    for epoch in range(1, epochs + 1):
+        measured = trainer.train_epoch() or {}
+        scorer.trained_epochs = epoch
+        task.report(epoch=epoch, epochs=epochs, **{name: float(value) for name, value in measured.items()})
+    trainer.finalize()
+
+
+def _to_cpu(scorer: Any) -> None:
+    """Move a FlexMF model to the CPU, so that the live and the reloaded one score alike."""
+    if isinstance(scorer, FlexMFExplicitScorer | FlexMFImplicitScorer):
+        model = scorer.to("cpu").model
+        for name in ("u_layers", "i_layers"):  # plain attributes, which Module.to() leaves behind
+            layers = getattr(model, name)
+            if layers is not None:
+                setattr(model, name, layers.detach().cpu())
+
+
+def save(model: Model, directory: Path) -> Path:
+    """Pickle the scorer and its fallback, LensKit's own way to store components, as ``model.pkl``."""
+    path = directory / "model.pkl"
+    with path.open("wb") as file:
+        pickle.dump((model.scorer, model.fallback), file, protocol=5)
+    return path
+
+
+def load(path: Path, task: Task, fold: folds.Fold) -> Model:
+    """Read the scorer and its fallback; the histories come from the fold."""
+    _use_threads(task.threads)
+    torch.set_num_threads(task.threads)
+    with path.open("rb") as file:
+        scorer, fallback = pickle.load(file)
+    train = _dataset(fold.train)
+    return Model(scorer, fallback, train, _histories(fold, train))
+
+
+def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
+    """Yield the scores of all training items for batches of users; NaN where the scorer has none."""
+    vocabulary = model.train.items
+    items, codes = ItemList.from_vocabulary(vocabulary), vocabulary.ids()
+    for start in range(0, len(fold.users), BATCH):
+        users = fold.users[start : start + BATCH]
+        scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
+        for row, user in enumerate(users):
+            scores[row, codes] = model.ask(model.scorer, int(user), items)
+        yield users, scores
+
+
+def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:
+    """Rate the test pairs; what the scorer cannot is up to the bias model, as in a LensKit pipeline."""
+    if type(model.scorer) not in RATING + RATING_AND_RANKING:
+        raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")
+    test = fold.test
+    ratings = np.full(len(test), np.nan, dtype=np.float32)
+    order = np.argsort(test.user, kind="stable")
+    users, starts = np.unique(test.user[order], return_index=True)
+    for user, rows in zip(users, np.split(order, starts[1:]), strict=True):
+        items = ItemList(item_ids=test.item[rows])
+        ratings[rows] = model.ask(model.scorer, int(user), items)
+        missing = rows[np.isnan(ratings[rows])]
+        if len(missing) and model.fallback is not None:
+            ratings[missing] = model.ask(model.fallback, int(user), ItemList(item_ids=test.item[missing]))
+    return ratings

@@ -1,0 +1,311 @@
+"""RecBole: its general recommenders, trained by its own Trainer on ready-made parts; they rank, none rates.
+
+What RecBole writes while it trains (atomic files, checkpoints, tensorboard) goes into a folder of the working
+directory that is removed after the fit.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")  # RecBole's checkpoints hold more than weights
+
+import contextlib
+import inspect
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import recbole
+import torch
+import yaml
+from recbole.config import Config
+from recbole.data import create_dataset, data_preparation
+from recbole.data.interaction import Interaction
+from recbole.utils import get_model, get_trainer, init_seed
+from recbole.utils.logger import RemoveColorFilter
+
+from . import folds
+from .base import Task
+
+BATCH = 256
+"""Users whose scores are held in memory together."""
+
+PAIRS = 8192
+"""User-item pairs scored together, for the models that cannot score all items of a user at once."""
+
+CLOSED_FORM = ("Pop", "ItemKNN", "EASE", "SLIMElastic", "ADMMSLIM", "NCEPLRec", "Random")
+"""Fitted in one pass: no epochs, no negative samples, no use for validation."""
+
+AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
+"""Trained on whole users: RecBole refuses to draw negative samples for them."""
+
+SAMPLED = (
+    "BPR",
+    "NeuMF",
+    "LightGCN",
+    "NGCF",
+    "DMF",
+    "SGL",
+    "SimpleX",
+    "FISM",
+    "NAIS",
+    "ConvNCF",
+    "NNCF",
+    "SpectralCF",
+    "GCMC",
+    "DGCF",
+    "LINE",
+)
+
+TRAINING = (
+    "epochs",
+    "train_batch_size",
+    "learner",
+    "learning_rate",
+    "train_neg_sample_args",
+    "eval_step",
+    "stopping_step",
+    "clip_grad_norm",
+    "weight_decay",
+    "require_pow",
+    "enable_amp",
+    "enable_scaler",
+    "shuffle",
+    "eval_batch_size",
+    "valid_metric",
+)
+"""The settings of RecBole's ``overall.yaml`` that change how a model is trained or its best epoch chosen."""
+
+VALID_METRIC = "NDCG@10"
+
+_console = logging.StreamHandler(sys.stdout)
+_console.addFilter(RemoveColorFilter())
+logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_console])
+
+
+@dataclass
+class Model:
+    """A trained model with the codes of its rows.
+
+    Attributes:
+        network: RecBole's model object, with the matrices that some models keep as plain attributes.
+        users: int32 user codes by RecBole's user number less one (number 0 pads).
+        items: int32 item codes by RecBole's item number less one.
+        user_field: RecBole's name for the user column.
+        item_field: RecBole's name for the item column.
+    """
+
+    network: Any
+    users: folds.Ints
+    items: folds.Ints
+    user_field: str
+    item_field: str
+
+
+def version() -> str:
+    """Return RecBole's version."""
+    return metadata.version("recbole")
+
+
+def catalogue() -> dict[str, dict[str, Any]]:
+    """Describe every model by RecBole's property files: its own, and the training settings of all."""
+    return {
+        name: {
+            "parameters": _defaults(name),
+            "ratings": False,
+            "ranking": True,
+            "validation": name not in CLOSED_FORM,
+            "gpu": name not in CLOSED_FORM,
+            "history": False,  # a model keeps the users, and their histories, that it was trained with
+        }
+        for name in (*CLOSED_FORM, *SAMPLED, *AUTOENCODERS)
+    }
+
+
+def _defaults(name: str) -> dict[str, Any]:
+    """Return a model's hyperparameters with RecBole's defaults and what a model of its kind must differ in."""
+    properties = Path(recbole.__file__).parent / "properties"
+    loader = Config.__new__(Config)._build_yaml_loader()  # it reads 1e-05 as a number, yaml does not
+
+    def read(file: Path) -> dict[str, Any]:
+        return yaml.load(file.read_text(encoding="utf-8"), Loader=loader) or {}
+
+    overall, own = read(properties / "overall.yaml"), properties / "model" / f"{name}.yaml"
+    training = {key: overall[key] for key in TRAINING}
+    return {**training, **(read(own) if own.exists() else {}), **_required(name)}  # Random has no file
+
+
+def _required(name: str) -> dict[str, Any]:
+    """Return the defaults that differ from RecBole's general ones."""
+    settings: dict[str, Any] = {"valid_metric": VALID_METRIC}
+    if name in CLOSED_FORM:
+        settings["epochs"] = 1
+    if name in CLOSED_FORM + AUTOENCODERS:
+        settings["train_neg_sample_args"] = None
+    return settings
+
+
+def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
+    """Train a model as RecBole's ``run_recbole`` does, on the given parts.
+
+    The models with epochs are judged on the validation part by ``valid_metric`` over all items; the best epoch
+    is kept and ``stopping_step`` stops early. Where the validation part is empty they train for all ``epochs``
+    and keep the last.
+    """
+    if fold.explicit:
+        raise ValueError("RecBole's models rank and predict no ratings. Add MakeImplicit to the dataset.")
+    torch.set_num_threads(task.threads)
+    validated = task.algorithm not in CLOSED_FORM and len(fold.validation) > 0
+    with tempfile.TemporaryDirectory(prefix="recbole-", dir=".") as folder, contextlib.chdir(folder):
+        _write_atomic_files(Path("fold"), fold)
+        config = _config(task, ["train", "validation" if len(fold.validation) else "train", "train"])
+        init_seed(config["seed"], config["reproducibility"])
+        dataset = create_dataset(config)
+        train, valid, _ = data_preparation(config, dataset)
+        init_seed(config["seed"], config["reproducibility"])
+        network = get_model(config["model"])(config, train.dataset).to(config["device"])
+        _train(network, config, train, valid if validated else None, task)
+    users, items = (
+        np.asarray(dataset.field2id_token[field][1:], dtype=np.int32)
+        for field in (dataset.uid_field, dataset.iid_field)
+    )
+    effective = {name: _plain(config[name]) for name in _defaults(task.algorithm)}
+    return Model(network, users, items, dataset.uid_field, dataset.iid_field), effective
+
+
+def _write_atomic_files(folder: Path, fold: folds.Fold) -> None:
+    """Write the training and the validation part as RecBole's atomic files, with the codes as tokens."""
+    folder.mkdir()
+    for name, part in (("train", fold.train), ("validation", fold.validation)):
+        pairs = np.column_stack([part.user, part.item])
+        header = "user_id:token\titem_id:token"
+        np.savetxt(folder / f"fold.{name}.inter", pairs, fmt="%d", delimiter="\t", header=header, comments="")
+
+
+def _config(task: Task, parts: list[str]) -> Any:
+    """Make RecBole's configuration without what it would read from or do to the process around it.
+
+    Args:
+        task: The Fit.
+        parts: The atomic files to take as train, valid and test. Test is never asked for, and must not be the
+            real one: RecBole counts the items of all three.
+    """
+    settings = {**_required(task.algorithm), **task.parameters}
+    metric, _, cutoff = str(settings["valid_metric"]).partition("@")
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    arguments, sys.argv = sys.argv, ["recbole"]  # it takes the command line for settings
+    try:
+        return Config(
+            model=task.algorithm,
+            dataset="fold",
+            config_dict={
+                **settings,
+                "seed": task.seed % 2**32,
+                "gpu_id": "" if task.device == "cpu" else visible or "0",
+                "data_path": ".",
+                "checkpoint_dir": "saved",
+                "benchmark_filename": parts,
+                "load_col": {"inter": ["user_id", "item_id"]},
+                "metrics": [metric],
+                "topk": [int(cutoff or 10)],
+                "show_progress": False,
+            },
+        )
+    finally:
+        sys.argv = arguments
+        os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # it sets this, to the first GPU or to none
+        if visible is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = visible
+
+
+def _train(network: Any, config: Any, train: Any, valid: Any, task: Task) -> None:
+    """Train in place with RecBole's trainer for the model; report each epoch; end with the best one's state."""
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, network)
+    train_epoch = trainer._train_epoch
+
+    def reported(*arguments: Any, **options: Any) -> Any:
+        losses = train_epoch(*arguments, **options)
+        loss = sum(losses) if isinstance(losses, tuple) else losses
+        task.report(epoch=arguments[1] + 1, epochs=trainer.epochs, loss=float(loss))
+        return losses
+
+    trainer._train_epoch = reported
+    trainer.fit(train, valid, saved=valid is not None, show_progress=False)
+    trainer.tensorboard.close()
+    for module in network.modules():
+        for name, value in list(vars(module).items()):
+            if inspect.isfunction(value) and value.__name__ == "<lambda>":  # GCMC's "no activation"
+                setattr(module, name, torch.nn.Identity())  # a lambda cannot be stored
+    if trainer.best_valid_result is not None:
+        best = torch.load(trainer.saved_model_file, map_location=config["device"], weights_only=False)
+        network.load_state_dict(best["state_dict"])
+        network.load_other_parameter(best["other_parameter"])
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as a plain JSON value; RecBole fills its containers in with values of any type."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def save(model: Model, directory: Path) -> Path:
+    """Store the whole model object as ``model.pt``.
+
+    RecBole's own checkpoint holds neither the matrices of the closed-form models nor a way to rebuild a model
+    without the data it was trained on, and it remembers absolute paths.
+    """
+    path = directory / "model.pt"
+    torch.save(vars(model), path)
+    return path
+
+
+def load(path: Path, task: Task, fold: folds.Fold) -> Model:
+    """Read a model onto the task's device."""
+    torch.set_num_threads(task.threads)
+    model = Model(**torch.load(path, map_location=task.device, weights_only=False))
+    model.network.device = torch.device(task.device)
+    return model
+
+
+def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
+    """Yield the scores of all items that RecBole knows for batches of users; NaN for the other items."""
+    init_seed(task.seed % 2**32, True)  # Random, ADMMSLIM and the diffusion models draw while they score
+    model.network.eval()
+    number = np.zeros(fold.n_users, dtype=np.int64)
+    number[model.users] = np.arange(1, len(model.users) + 1)
+    for start in range(0, len(fold.users), BATCH):
+        users = fold.users[start : start + BATCH]
+        scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
+        scores[:, model.items] = _full_sort(model, torch.from_numpy(number[users])).numpy(force=True)[:, 1:]
+        yield users, scores
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def _full_sort(model: Model, numbers: torch.Tensor) -> torch.Tensor:
+    """Score all items for RecBole's user numbers; shape (users, items + 1), where column 0 is the padding."""
+    width = len(model.items) + 1
+    users = numbers.to(model.network.device)
+    try:
+        scores = model.network.full_sort_predict(Interaction({model.user_field: users}))
+    except NotImplementedError:
+        items = torch.arange(width, device=users.device)
+        pairs = torch.cartesian_prod(users, items).split(PAIRS)
+        fields = (model.user_field, model.item_field)
+        blocks = (model.network.predict(Interaction(dict(zip(fields, pair.T, strict=True)))) for pair in pairs)
+        scores = torch.cat([block.reshape(-1) for block in blocks])
+    return torch.as_tensor(scores).reshape(len(users), width)
+
+
+def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:
+    """RecBole's general recommenders predict no ratings."""
+    raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")

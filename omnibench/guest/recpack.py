@@ -1,0 +1,185 @@
+"""RecPack: algorithms on the sparse matrix of the training part; they rank, none predicts ratings."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")  # RecPack reloads its best epoch as a whole object
+os.environ.setdefault("TQDM_DISABLE", "1")  # bars are no use in a log
+
+import inspect
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import recpack.algorithms
+import torch
+from recpack.algorithms.base import TorchMLAlgorithm
+from recpack.matrix import InteractionMatrix
+from scipy.sparse import csr_matrix
+
+from . import folds
+from .base import Task
+
+BATCH = 1000
+"""Users whose scores are held in memory together, a multiple of most algorithms' own batch size."""
+
+ALGORITHMS = (
+    "Popularity",
+    "Random",
+    "ItemKNN",
+    "EASE",
+    "SVD",
+    "NMF",
+    "SVDItemToItem",
+    "NMFItemToItem",
+    "SLIM",
+    "KUNN",
+    "MultVAE",
+    "RecVAE",
+    "BPRMF",
+    "Prod2Vec",
+)
+
+FACTORS_OF_USERS = ("SVD", "NMF", "BPRMF")
+"""They learn factors of the users in training, and have none for others; the rest predicts from any history."""
+
+
+def version() -> str:
+    """Return RecPack's version."""
+    return metadata.version("recpack")
+
+
+def catalogue() -> dict[str, dict[str, Any]]:
+    """Describe every algorithm by the signature of its constructor."""
+    return {
+        name: {
+            "parameters": _defaults(getattr(recpack.algorithms, name)),
+            "ratings": False,
+            "ranking": True,
+            "validation": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
+            "gpu": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
+            "history": name not in FACTORS_OF_USERS,
+        }
+        for name in ALGORITHMS
+    }
+
+
+def _defaults(algorithm: type) -> dict[str, Any]:
+    """Return the constructor's parameters with their defaults."""
+    return {parameter.name: parameter.default for parameter in inspect.signature(algorithm).parameters.values()}
+
+
+def fit(task: Task, fold: folds.Fold) -> tuple[Any, dict[str, Any]]:
+    """Fit an algorithm on the training part.
+
+    The algorithms trained with torch judge each epoch on the validation part and keep the best. Where the
+    validation part is empty they train for ``max_epochs`` and keep the last epoch (RecPack's ``keep_last``).
+    """
+    if fold.explicit:
+        raise ValueError("RecPack learns from implicit data and predicts no ratings. Add MakeImplicit to the dataset.")
+    torch.set_num_threads(task.threads)
+    _seed(task.seed)
+    algorithm_class = getattr(recpack.algorithms, task.algorithm)
+    parameters = dict(task.parameters)
+    if "seed" in _defaults(algorithm_class):
+        parameters.setdefault("seed", task.seed % 2**32)
+    if not issubclass(algorithm_class, TorchMLAlgorithm):
+        algorithm = algorithm_class(**parameters)
+        algorithm.fit(_matrix(fold, fold.train))
+    else:
+        if len(fold.validation) == 0:
+            if parameters.get("stop_early"):
+                raise ValueError(
+                    f"{task.algorithm} cannot stop early: the split has no validation part. Give the split a "
+                    f"validation_size, or leave out stop_early."
+                )
+            parameters["keep_last"] = True
+        algorithm = algorithm_class(**parameters)
+        algorithm.device = torch.device(task.device)  # RecPack would take any GPU that it sees
+        _fit_by_epochs(algorithm, task, fold)
+    return algorithm, {**_defaults(algorithm_class), **parameters}
+
+
+def _seed(seed: int) -> None:
+    """Seed what RecPack draws from: numpy's global state (SLIM, the samplers) and torch."""
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def _matrix(fold: folds.Fold, part: folds.Part, users: folds.Ints | None = None) -> csr_matrix:
+    """Return a part, or the rows of some users in it, as a binary matrix of shape (n_users, n_items)."""
+    keep = slice(None) if users is None else np.isin(part.user, users)
+    user, item = part.user[keep], part.item[keep]
+    matrix = csr_matrix((np.ones(len(user)), (user, item)), shape=(fold.n_users, fold.n_items))
+    matrix.data[:] = 1.0  # a repeated pair was summed
+    return matrix
+
+
+def _with_order(fold: folds.Fold) -> InteractionMatrix:
+    """Return the training part with its timestamps (the row number without any), for sequence algorithms."""
+    train = fold.train
+    timestamp = np.arange(len(train)) if train.timestamp is None else train.timestamp
+    frame = pd.DataFrame({"item": train.item, "user": train.user, "timestamp": timestamp})
+    return InteractionMatrix(frame, "item", "user", "timestamp", shape=(fold.n_users, fold.n_items))
+
+
+def _fit_by_epochs(algorithm: Any, task: Task, fold: folds.Fold) -> None:
+    """Fit a torch algorithm, and report each epoch with the mean of its batch losses."""
+    train_epoch, epoch = algorithm._train_epoch, 0
+
+    def reported(train: Any) -> Any:
+        nonlocal epoch
+        losses = train_epoch(train)
+        epoch += 1
+        task.report(epoch=epoch, epochs=algorithm.max_epochs, loss=float(np.mean(losses)))
+        return losses
+
+    algorithm._train_epoch = reported
+    if len(fold.validation) == 0:
+        algorithm._evaluate = lambda *_: None  # nothing to judge by
+    judged = np.intersect1d(fold.validation.user, fold.history.user).astype(np.int32)
+    validation = _matrix(fold, fold.history, judged), _matrix(fold, fold.validation, judged)
+    ordered = isinstance(algorithm, recpack.algorithms.Prod2Vec)
+    algorithm.fit(_with_order(fold) if ordered else _matrix(fold, fold.train), validation)
+    for name in ("_train_epoch", "_evaluate", "best_model", "optimizer", "enc_optimizer", "dec_optimizer"):
+        vars(algorithm).pop(name, None)  # of use in training only, and some cannot be stored
+
+
+def save(model: Any, directory: Path) -> Path:
+    """Store the algorithm object as ``model.pt``."""
+    path = directory / "model.pt"
+    torch.save(model, path)
+    return path
+
+
+def load(path: Path, task: Task, fold: folds.Fold) -> Any:
+    """Read an algorithm object onto the task's device."""
+    torch.set_num_threads(task.threads)
+    model = torch.load(path, map_location=task.device, weights_only=False)
+    if isinstance(model, TorchMLAlgorithm):
+        model.device = torch.device(task.device)
+    return model
+
+
+def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
+    """Yield what RecPack predicts from the users' histories; NaN where its sparse prediction is empty."""
+    _seed(task.seed)
+    if isinstance(model, recpack.algorithms.Random):
+        model.rand_gen = np.random.default_rng(model.seed)  # else a second ranking would differ from the first
+    for start in range(0, len(fold.users), BATCH):
+        users = fold.users[start : start + BATCH]
+        predicted = csr_matrix(model.predict(_matrix(fold, fold.history, users))[users])
+        predicted.eliminate_zeros()  # RecPack, too, takes a stored zero for no score
+        scores = np.full(predicted.shape, np.nan, dtype=np.float32)
+        rows = np.repeat(np.arange(len(users)), np.diff(predicted.indptr))
+        scores[rows, predicted.indices] = predicted.data
+        yield users, scores
+
+
+def rate(model: Any, task: Task, fold: folds.Fold) -> folds.Floats:
+    """RecPack predicts no ratings."""
+    raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")

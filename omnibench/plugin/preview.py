@@ -1,0 +1,40 @@
+"""``--omnirec-plan``: what would run, from which phase on, and why. Nothing runs, nothing is written."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from omnibench.engine.outlook import outlook
+from omnibench.keys import canonical
+from omnibench.store.artifacts import is_intact
+from omnibench.store.schema import Record, artifacts_of
+from omnibench.store.why import explain
+
+if TYPE_CHECKING:
+    from omnibench.plugin.session import BenchSession
+
+
+def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
+    """Print a line per item that is not done; with ``-v``, also which parts of its key are new."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return
+
+    def is_there(record: Record) -> bool:
+        return all(is_intact(artifact, session.directory, "off") for artifact in artifacts_of(record))
+
+    phases: Counter[str] = Counter()
+    for item in session.pending:
+        wanted = item.evaluator
+        found = outlook(snapshot.get, item.experiment, wanted.columns, wanted.list_length, is_there)
+        phases[found.phase] += 1
+        reporter.write_line(f"  from {found.phase:7}  {item.experiment.name}  ({found.reason})")
+        if session.config.option.verbose > 0 and found.phase == "Fit":
+            dataset = item.experiment.dataset
+            recipes = {dataset.key: json.loads(canonical(dataset.identity))}
+            told = explain(item.experiment.recorded_identity, item.experiment.fit_key, snapshot, recipes)
+            reporter.write_line("      " + told.replace("\n", "\n      "))
+    counts = ", ".join(f"{phases[phase]} from {phase}" for phase in ("Fit", "Predict", "Eval") if phases[phase])
+    reporter.write_line(f"omnibench: would run {phases.total()} items ({counts or 'nothing'}); nothing was run")

@@ -1,0 +1,379 @@
+"""What a store knows, for scripts and notebooks: ``open_store("checkpoints")``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import statistics
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omnibench.errors import StoreError, nearest
+from omnibench.keys import recorded_text
+from omnibench.store import CheckpointStore
+from omnibench.store.generations import Reset, reset
+from omnibench.store.leases import is_held
+from omnibench.store.logbook import NAME as LOGS
+from omnibench.store.reading import read_all
+from omnibench.store.schema import DONE, FAILED, INTERRUPTED, PENDING, Record, artifacts_of
+from omnibench.store.views import create_views
+from omnibench.store.why import expanded, explain, recipes_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RUNNING = "running"
+
+
+def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
+    """Open a checkpoint directory for looking at it; also while a run writes to it, also when it is read-only.
+
+    Raises:
+        StoreError: There is no store, or it cannot be read.
+    """
+    return Store(path)
+
+
+class Store:
+    """The items of a checkpoint directory, and what is known of them. Every question reads the records anew.
+
+    Items are named as in tables and node ids, e.g. ``MovieLens100K-609e34c9/LensKit.PopScorer-6fa597e8/fold_0``;
+    where one is asked for, the beginning of its key does as well.
+
+    Args:
+        path: The checkpoint directory.
+
+    Raises:
+        StoreError: There is no store.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.root = Path(os.path.abspath(Path(path).expanduser()))
+        if not (self.root / "store" / "cache.db").exists():
+            raise StoreError(f"there are no checkpoints in {str(self.root)!r}; give the directory that a run wrote to.")
+
+    def __repr__(self) -> str:
+        counts = self.summary()
+        return f"<Store {self.root}: {counts['completed']} of {counts['total']} items completed>"
+
+    def records(self) -> dict[str, Record]:
+        """Return every sound record by key, as the engine sees them."""
+        return read_all(self.root / "store")
+
+    def items(self) -> dict[str, Record]:
+        """Return the record of every item by name, with its ``status`` as of now.
+
+        Statuses are done, failed, interrupted, pending, and running for those that somebody computes right now.
+        """
+        return self.items_in(self.records())
+
+    def items_in(self, records: dict[str, Record]) -> dict[str, Record]:
+        """Return what ``items`` does, of records that were read before."""
+        found: dict[str, Record] = {}
+        for key, record in records.items():
+            if key.startswith("item/"):
+                found[record["item"]] = dict(record)
+        for key, record in records.items():
+            # Killed before it could say so: phases without a word about the item.
+            if key.startswith(("fit/", "predict/")):
+                one = found.setdefault(record["item"], {**record, "status": INTERRUPTED, "metrics": {}, "error": None})
+                if one["status"] == PENDING:
+                    one["status"] = INTERRUPTED
+        for worker in self._workers(records, active=False):
+            cut_off = worker["item"] in found and not worker["alive"] and not worker["ended"]
+            if cut_off and found[worker["item"]]["status"] == PENDING:
+                found[worker["item"]] |= {"status": INTERRUPTED, "phase": worker["phase"]}
+        for one in found.values():
+            holder = is_held(self.root / "leases" / f"{one['fit_key']}.lock") if one["status"] != DONE else None
+            if holder is not None:
+                one |= {"status": RUNNING, "holder": holder}
+        return dict(sorted(found.items()))
+
+    def _with(self, *statuses: str) -> dict[str, Record]:
+        return {name: record for name, record in self.items().items() if record["status"] in statuses}
+
+    @property
+    def completed(self) -> list[str]:
+        """The items that are done."""
+        return list(self._with(DONE))
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """The items whose last attempt failed, with their errors."""
+        failed = self._with(FAILED)
+        return {name: f"{one['error']['phase']} failed: {one['error']['message']}" for name, one in failed.items()}
+
+    @property
+    def interrupted(self) -> list[str]:
+        """The items that were begun and then given up: a signal, a kill, a full disk."""
+        return list(self._with(INTERRUPTED))
+
+    @property
+    def remaining(self) -> list[str]:
+        """The items that the next run of the same plan would compute: all but those that are done or failed."""
+        return list(self._with(PENDING, INTERRUPTED, RUNNING))
+
+    def summary(self) -> dict[str, Any]:
+        """Return how many items there are of each kind, and how long they took.
+
+        Returns:
+            ``total``, ``completed``, ``failed``, ``interrupted``, ``running``, ``pending``, ``remaining`` (the last
+            three together with the interrupted ones), ``elapsed`` (wall seconds of all phases), ``average`` (of a
+            completed item's phases, or None), ``workers`` (alive right now).
+        """
+        records = self.records()
+        items = self.items_in(records)
+        counts = {status: sum(one["status"] == status for one in items.values()) for status in _STATUSES}
+        seconds: dict[str, float] = {}
+        for phase in _phases(records):
+            seconds[phase["item"]] = seconds.get(phase["item"], 0.0) + (phase["seconds"] or 0.0)
+        done = [seconds.get(name, 0.0) for name, one in items.items() if one["status"] == DONE]
+        return {
+            "total": len(items),
+            "completed": counts[DONE],
+            "failed": counts[FAILED],
+            "interrupted": counts[INTERRUPTED],
+            "running": counts[RUNNING],
+            "pending": counts[PENDING],
+            "remaining": counts[PENDING] + counts[INTERRUPTED] + counts[RUNNING],
+            "elapsed": sum(seconds.values()),
+            "average": statistics.fmean(done) if done else None,
+            "workers": len(self._workers(records, active=True)),
+        }
+
+    def results(self) -> pd.DataFrame:
+        """Return one row per metric of each done item.
+
+        Columns: item, dataset, algorithm, fold, metric, value, and for means over users stderr (standard error), low and
+        high (bootstrap interval, 95 %); see ``docs/conventions.md``.
+        """
+        import pandas as pd
+
+        records = self.records()
+        rows = []
+        for key, record in records.items():
+            if key.startswith("item/") and record["status"] == DONE:
+                named = {name: record[name] for name in ("item", "dataset", "algorithm", "fold")}
+                for label, metric in record["metrics"].items():
+                    spread = records.get(f"eval/{metric['key']}", {})
+                    low, high = spread.get("interval") or (None, None)
+                    told = {"stderr": spread.get("stderr"), "low": low, "high": high}
+                    rows.append({**named, "metric": label, "value": metric["value"], **told})
+        columns = ["item", "dataset", "algorithm", "fold", "metric", "value", "stderr", "low", "high"]
+        return pd.DataFrame(rows, columns=columns).sort_values(["item", "metric"], ignore_index=True)
+
+    def phases(self) -> pd.DataFrame:
+        """Return what each finished phase cost.
+
+        Columns: item, phase, seconds and cpu_seconds, peak_rss, gpu_peak and python_peak (bytes, missing where they
+        were not measured), finished, run, worker.
+        """
+        import pandas as pd
+
+        columns = ["item", "phase", *_COSTS, "finished", "run", "worker"]
+        return pd.DataFrame(_phases(self.records()), columns=columns).sort_values(["item", "finished"])
+
+    def workers(self, *, active: bool = True) -> list[dict[str, Any]]:
+        """Return the processes that compute, or have computed.
+
+        Args:
+            active: Only those that are alive.
+
+        Returns:
+            For each ``id, run, pid, host, started, heartbeat, item, phase, completed, ended, alive``.
+        """
+        return self._workers(self.records(), active=active)
+
+    def _workers(self, records: dict[str, Record], *, active: bool) -> list[dict[str, Any]]:
+        found = []
+        for key, record in sorted(records.items()):
+            if key.startswith("worker/"):
+                lock = (self.root / record["lock"]).resolve()
+                ours = lock.is_relative_to(self.root.resolve())
+                alive = record["ended"] is None and ours and is_held(lock) is not None
+                if alive or not active:
+                    found.append({name: record.get(name) for name in _WORKER} | {"alive": alive})
+        return found
+
+    def runs(self) -> list[Record]:
+        """Return every run that had something to compute, oldest first: when, where, with which versions."""
+        records = self.records()
+        found = [record for key, record in records.items() if key.startswith("run/")]
+        return sorted(found, key=lambda run: str(run["started"]))
+
+    def logs(
+        self, since_id: int = 0, *, item: str | None = None, min_level: int = 0, limit: int = 1000
+    ) -> list[dict[str, Any]]:
+        """Return log entries, oldest first.
+
+        Args:
+            since_id: Only entries after this one, so that one can follow: give the ``id`` of the last seen.
+            item: Only those about an item.
+            min_level: Only those from this level on, as in ``logging``.
+            limit: At most this many.
+
+        Returns:
+            For each ``id, time, run, worker, item, level, level_name, logger, message``.
+
+        Raises:
+            StoreError: The log cannot be read.
+        """
+        path = self.root / LOGS
+        if not path.exists():
+            return []
+        name = self.find(item)["item"] if item else None
+        query = "SELECT * FROM logs WHERE id > ? AND level >= ? AND (? IS NULL OR item = ?) ORDER BY id LIMIT ?"
+        try:
+            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+                connection.row_factory = sqlite3.Row
+                return [dict(row) for row in connection.execute(query, (since_id, min_level, name, name, limit))]
+        except sqlite3.Error as error:
+            if "no such table" in str(error):  # somebody is making it right now
+                return []
+            raise StoreError(f"{path} cannot be read ({error}).") from error
+
+    def find(self, item: str) -> Record:
+        """Return the record of one item.
+
+        Args:
+            item: Its name, or the beginning of its key.
+
+        Raises:
+            StoreError: There is none, or there are several.
+        """
+        items = self.items()
+        if item in items:
+            return items[item]
+        found = [one for one in items.values() if item and one["fit_key"].startswith(item)]
+        if len(found) == 1:
+            return found[0]
+        trouble = f"{len(found)} items have keys that begin so" if found else "there is no such item"
+        guess = "" if found else nearest(item, items)
+        raise StoreError(f"{item!r}: {trouble}{guess or '.'} `omnibench status --all` lists them.")
+
+    def files(self, item: str) -> list[Path]:
+        """Return the files that an item's records name: model, predictions, per-user metrics."""
+        fit_key = self.find(item)["fit_key"]
+        named = [
+            artifact["path"]
+            for key, record in self.records().items()
+            if record.get("fit_key") == fit_key and not key.startswith("old/")
+            for artifact in artifacts_of(record)
+        ]
+        return [self.root / path for path in dict.fromkeys(named)]
+
+    def item_of(self, path: str | os.PathLike[str]) -> str:
+        """Return the name of the item that made a file.
+
+        Raises:
+            StoreError: No record names it.
+        """
+        place = Path(os.path.abspath(path))
+        for key, record in self.records().items():
+            if any(self.root / artifact["path"] == place for artifact in artifacts_of(record)):
+                if key.startswith("data/"):
+                    raise StoreError(f"{str(place)!r} belongs to the dataset {record['name']}, not to one item.")
+                return str(record["item"])
+        raise StoreError(f"no item's record names {str(place)!r}.")
+
+    def provenance(self, item: str) -> dict[str, Any]:
+        """Return where an item's numbers come from.
+
+        Returns:
+            ``item``, ``configuration`` (dataset recipe, algorithm, hyperparameters, seed, versions: what its key is
+            made of), ``configuration_json`` and its ``sha256``, ``effective`` (all hyperparameters as the framework
+            reports them), ``run`` (versions, host, user, command, git commit).
+        """
+        record = self.find(item)
+        records = self.records()
+        identity = record.get("identity")
+        text = recorded_text(identity) if identity else ""
+        fit = records.get(f"fit/{record['fit_key']}", {})
+        return {
+            "item": record["item"],
+            "configuration": expanded(record["identity"], recipes_of(records)) if text else None,
+            "configuration_json": text,
+            "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "effective": fit.get("effective"),
+            "run": records.get(f"run/{record.get('run')}"),
+        }
+
+    def why(self, item: str) -> str:
+        """Say what is known of an item, and which parts of its key differ from the nearest one that was fitted."""
+        record = self.find(item)
+        records = self.records()
+        lines = [f"{record['item']} is {record['status']}."]
+        if record.get("error"):
+            lines.append(f"Last time {record['error']['phase']} failed: {record['error']['message']}")
+        if f"fit/{record['fit_key']}" not in records and "identity" in record:
+            lines.append("No model is recorded under its key.")
+            lines.append(explain(record["identity"], record["fit_key"], records))
+        return "\n".join(lines)
+
+    def reset(self, items: Iterable[str] | None = None, what: str = "all") -> Reset:
+        """Have items computed anew by the next run; items that somebody computes right now are left alone.
+
+        Args:
+            items: Their names, all by default.
+            what: ``all``, ``failed``, ``incomplete``, or ``Fit``, ``Predict``, ``Eval`` for what is from there on.
+
+        Raises:
+            StoreError: There is no such item, or the store cannot be written.
+        """
+        chosen = list(self.items().values()) if items is None else [self.find(item) for item in items]
+        store = CheckpointStore(self.root)
+        try:
+            return reset(store, [one["fit_key"] for one in chosen], what)
+        finally:
+            store.close()
+
+    def reset_item(self, item: str, what: str = "all") -> Reset:
+        """Have one item computed anew by the next run; see ``reset``."""
+        return self.reset([item], what)
+
+    def sql(self, query: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:
+        """Return the rows of a query over the views ``items, phases, metrics, files, datasets, runs, workers``.
+
+        They are made of the records that are sound, in memory: nothing that the query does reaches the store.
+
+        Raises:
+            StoreError: The query is broken, or the records cannot be read.
+        """
+        import pandas as pd
+
+        rows = [(key, json.dumps(record)) for key, record in self.records().items()]
+        try:
+            with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+                connection.execute("CREATE TABLE Cache (key TEXT PRIMARY KEY, raw INT, mode INT, value TEXT)")
+                connection.executemany("INSERT INTO Cache VALUES (?, 1, 1, ?)", rows)
+                create_views(connection)
+                connection.execute("PRAGMA query_only = 1")
+                cursor = connection.execute(query, tuple(parameters))
+                names = [column[0] for column in cursor.description or ()]
+                return pd.DataFrame(cursor.fetchall(), columns=names)
+        except sqlite3.Error as error:
+            raise StoreError(f"{query!r} cannot be answered ({error}).") from error
+
+
+_STATUSES = (DONE, FAILED, INTERRUPTED, RUNNING, PENDING)
+_COSTS = ("seconds", "cpu_seconds", "peak_rss", "gpu_peak", "python_peak")
+_WORKER = ("id", "run", "pid", "host", "started", "heartbeat", "item", "phase", "completed", "ended")
+
+
+def _phases(records: dict[str, Record]) -> list[dict[str, Any]]:
+    """Return every finished phase once; the metrics that one Eval computed share theirs."""
+    found: dict[Any, dict[str, Any]] = {}
+    for key, record in records.items():
+        prefix = key.partition("/")[0]
+        if prefix in ("fit", "predict", "eval"):
+            batch = record.get("batch") if prefix == "eval" else None
+            names = ("item", *_COSTS, "finished", "run", "worker")
+            found[record["fit_key"], prefix, batch or key] = {
+                "phase": prefix.capitalize(),
+                **{name: record.get(name) for name in names},
+            }
+    return list(found.values())

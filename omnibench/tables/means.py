@@ -1,0 +1,110 @@
+"""Means over folds, and what can be said of them: the best, and the order."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeGuard
+
+from omnibench.results import Result
+
+DECIMALS = 4
+"""Of a value as tables print it; what prints alike is equally good."""
+
+
+class Means:
+    """The results of one dataset with what is computed over folds.
+
+    Args:
+        algorithms: The results of each algorithm, by its display name.
+        lower_is_better: The columns where the smallest value is the best.
+    """
+
+    def __init__(self, algorithms: Mapping[str, list[Result]], lower_is_better: Collection[str] = ()) -> None:
+        self.algorithms = {
+            name: sorted(rows, key=lambda row: -1 if row.fold is None else row.fold)
+            for name, rows in algorithms.items()
+        }
+        found = Counter(label for rows in algorithms.values() for row in rows for label in row.metrics)
+        self.labels = list(found)
+        # The usual case, in which nothing has to be looked for: every algorithm has every fold.
+        self._alike = len({tuple(row.fold for row in rows) for rows in self.algorithms.values()}) == 1
+        total = sum(map(len, algorithms.values()))
+        self._everywhere = {label for label, times in found.items() if times == total}
+        self._lower = lower_is_better
+        self._means: dict[str, dict[str, float | None]] = {}
+
+    @property
+    def folded(self) -> bool:
+        """Whether there are folds."""
+        return any(row.fold is not None for rows in self.algorithms.values() for row in rows)
+
+    def values(self, algorithm: str, label: str) -> list[float]:
+        """Return the values of a metric over folds, those that there are."""
+        return [row.metrics[label] for row in self.algorithms[algorithm] if label in row.metrics]
+
+    def means(self, label: str) -> Mapping[str, float | None]:
+        """Return the mean over folds of each algorithm, None without a value."""
+        if label not in self._means:
+            self._means[label] = {name: _mean(self.values(name, label)) for name in self.algorithms}
+        return self._means[label]
+
+    def mean(self, algorithm: str, label: str) -> float | None:
+        """Return the mean over folds, or None without a value."""
+        return self.means(label)[algorithm]
+
+    def spread(self, algorithm: str, label: str) -> float | None:
+        """Return the sample standard deviation over folds, or None for fewer than two."""
+        values, mean = self.values(algorithm, label), self.mean(algorithm, label)
+        if mean is None or len(values) < 2:  # noqa: PLR2004 - as the docstring says
+            return None
+        if not math.isfinite(mean):
+            return math.nan
+        return math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
+
+    def compared(self, label: str) -> set[str]:
+        """Return the algorithms that have a metric on every fold that any has; others' means are of something else."""
+        if self._alike and label in self._everywhere:
+            return set(self.algorithms)
+        folds = {
+            name: tuple(row.fold for row in rows if label in row.metrics) for name, rows in self.algorithms.items()
+        }
+        every = {fold for some in set(folds.values()) for fold in some}
+        return {name for name, some in folds.items() if len(some) == len(every)}
+
+    def best(self, label: str) -> set[str]:
+        """Return the compared algorithms with the best mean; several when they print alike, none of less than two."""
+        compared = self.compared(label)
+        means = {
+            name: round(mean, DECIMALS)
+            for name, mean in self.means(label).items()
+            if name in compared and _is_number(mean)
+        }
+        if len(means) < 2:  # noqa: PLR2004 - the best of one is no news
+            return set()
+        top = min(means.values()) if label in self._lower else max(means.values())
+        return {name for name, mean in means.items() if mean == top}
+
+    def ranked(self, label: str) -> list[str]:
+        """Return the algorithms, the best mean first, those without one last."""
+        sign = 1 if label in self._lower else -1
+        means = {name: mean for name, mean in self.means(label).items() if _is_number(mean)}
+        return [
+            *sorted(means, key=lambda name: sign * means[name]),
+            *(name for name in self.algorithms if name not in means),
+        ]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    if not values:
+        return None
+    try:
+        return math.fsum(values) / len(values)
+    except (ValueError, OverflowError):  # infinities of both signs, or more than a float holds
+        return math.nan
+
+
+def _is_number(value: float | None) -> TypeGuard[float]:
+    """Whether there is a value to compare: NaN is larger than nothing and smaller than nothing."""
+    return value is not None and not math.isnan(value)

@@ -1,0 +1,183 @@
+"""Why: from which phase on an item would run, and what differs from the nearest one that was fitted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from omnibench import NDCG, ExperimentPlan, LensKit, MakeImplicit, UserHoldout, from_frame
+from omnibench.engine.outlook import Outlook, outlook
+from omnibench.experiment.experiment import Experiment, eval_key, experiments
+from omnibench.store.why import differences, explain, nearest, recipes_of
+
+FRAME = pd.DataFrame({"user": [1, 1, 1, 2, 2, 2], "item": [1, 2, 3, 1, 2, 3], "rating": [5, 4, 3, 5, 4, 3]})
+METRIC = NDCG([5, 10])
+COLUMNS = [(METRIC, "NDCG@5"), (METRIC, "NDCG@10")]
+
+
+def experiment(
+    *, threshold: int = 2, algorithm: Any = LensKit.ItemKNNScorer, seed: int = 42, **parameters: Any
+) -> Experiment:
+    data = from_frame(FRAME, "tiny").pipe(MakeImplicit(threshold), UserHoldout(0.1, 0.3))
+    plan = ExperimentPlan("tests")
+    plan.add_algorithm(algorithm, parameters or {"max_nbrs": 20})
+    return experiments(data, plan, [METRIC], versions=lambda _: "2025.1", seed=seed)[0]
+
+
+def fitted(one: Experiment) -> dict[str, Any]:
+    return {
+        "item": one.name,
+        "fit_key": one.fit_key,
+        "finished": "2026-01-01T00:00:00Z",
+        "identity": one.recorded_identity,
+        "model": {"path": "D/A/model.bin"},
+    }
+
+
+def recipe(one: Experiment) -> dict[str, Any]:
+    return {f"recipe/{one.dataset.key}": {"name": "tiny", "identity": json.loads(json.dumps(one.dataset.identity))}}
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from([0.0, 1.0, 2.0]) | st.text("ab", max_size=1),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=1), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(plain, plain)
+@example({"k": 1}, {"k": 1.0})
+@example([True], [1])
+def test_what_differs_is_found_and_nothing_else(old: Any, new: Any) -> None:
+    """Exactly when the two are written differently: a key keeps 1, 1.0 and True apart, and so does this."""
+    written = [json.dumps(one, sort_keys=True) for one in (old, new)]
+    assert bool(differences(old, new)) == (written[0] != written[1])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (1, 1, []),
+        (1, 2, [("", 1, 2)]),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}, [("a.c", 2, 3)]),
+        ({"a": 1}, {"b": 2}, [("a", 1, "(absent)"), ("b", "(absent)", 2)]),
+        ([1, [2, 3]], [1, [2, 4]], [("[1][1]", 3, 4)]),
+        ({"a": [1, 2]}, {"a": [1]}, [("a", [1, 2], [1])]),
+        ({"a": {}}, {"a": None}, [("a", {}, None)]),
+        ({"k": 1}, {"k": 1.0}, [("k", 1, 1.0)]),
+        ({"k": [True]}, {"k": [1]}, [("k[0]", True, 1)]),
+    ],
+)
+def test_only_the_innermost_places_are_named(old: Any, new: Any, expected: Any) -> None:
+    """With both values, as one would write the place in Python."""
+    assert [(place, *map(repr, both)) for place, *both in differences(old, new)] == [
+        (place, *map(repr, both)) for place, *both in expected
+    ]
+
+
+def test_the_place_that_was_given_comes_first() -> None:
+    """So that several comparisons can stand in one list."""
+    assert differences({"a": 1}, {"a": 2}, "x") == [("x.a", 1, 2)]
+
+
+def test_the_nearest_has_the_fewest_differences() -> None:
+    """Of the same algorithm before others, whatever else differs; of none there is none."""
+    wanted = {"algorithm": "A", "runner": "R", "parameters": {"k": 1, "l": 1}, "fold": 0}
+    near = {**wanted, "parameters": {"k": 2, "l": 1}}
+    far = {**wanted, "parameters": {"k": 2, "l": 2}, "fold": 1}
+    other = {**wanted, "algorithm": "B"}
+    elsewhere = {**wanted, "runner": "S"}
+    candidates = [({"item": name}, one) for name, one in zip("abcd", (other, far, elsewhere, near), strict=True)]
+    record, found = nearest(wanted, candidates)
+    assert (record["item"], found) == ("d", [("parameters.k", 2, 1)])
+    assert nearest(wanted, candidates[:3])[0]["item"] == "b"
+    assert nearest(wanted, []) is None
+
+
+def test_an_item_is_explained_by_the_nearest_that_was_fitted() -> None:
+    """Its name, when, and what differs, in the words of the plan and of the recipe."""
+    one = experiment(max_nbrs=20)
+    others = [
+        experiment(max_nbrs=30),
+        experiment(max_nbrs=30, threshold=3),
+        experiment(algorithm=LensKit.PopScorer, score="count"),
+    ]
+    records = {f"fit/{other.fit_key}": fitted(other) for other in others} | recipe(one) | recipe(others[1])
+    told = explain(one.recorded_identity, one.fit_key, records)
+    assert told.startswith(
+        f"The nearest item that was fitted is {others[0].name} (2026-01-01T00:00:00Z). What differs:"
+    )
+    assert [line.split() for line in told.splitlines()[1:]] == [["parameters.max_nbrs", "30", "->", "20"]]
+
+
+def test_another_recipe_is_shown_and_not_its_digest() -> None:
+    """What stands in the pipe, when its recipe is known; else the digests."""
+    one, other = experiment(threshold=2), experiment(threshold=3)
+    records = {f"fit/{other.fit_key}": fitted(other)}
+    assert f'"{other.dataset.key[:50]}' in explain(one.recorded_identity, one.fit_key, records)
+    identities = {each.dataset.key: json.loads(json.dumps(each.dataset.identity)) for each in (one, other)}
+    for known, more in ((records | recipe(one) | recipe(other), {}), (records, identities)):
+        (difference,) = explain(one.recorded_identity, one.fit_key, known, more).splitlines()[1:]
+        assert difference.startswith("  dataset.")
+        assert difference.endswith("3 -> 2")
+
+
+def test_the_first_item_of_all_has_no_nearest() -> None:
+    """Nor has one whose own record is the only one."""
+    one = experiment()
+    for records in ({}, {f"fit/{one.fit_key}": fitted(one)}):
+        assert "nothing to compare" in explain(one.recorded_identity, one.fit_key, records)
+
+
+def test_a_type_that_differs_is_shown() -> None:
+    """1 and 1.0 make two keys, so somebody who asks why must see which is which."""
+    one, other = experiment(max_nbrs=20), experiment(max_nbrs=20.0)
+    assert one.fit_key != other.fit_key
+    told = explain(one.recorded_identity, one.fit_key, {f"fit/{other.fit_key}": fitted(other)})
+    assert "20.0 -> 20" in told
+
+
+def test_recipes_are_found_in_prepared_data_and_in_plans() -> None:
+    """Under the dataset's key, wherever they stand."""
+    records = {"data/a": {"identity": 1}, "recipe/b": {"identity": 2}, "fit/c": {"identity": 3}}
+    assert recipes_of(records) == {"a": 1, "b": 2}
+
+
+def test_the_outlook_follows_what_is_recorded() -> None:
+    """Step by step, from an empty store to one in which everything is there."""
+    one = experiment()
+    records: dict[str, Any] = {}
+    gone: set[str] = set()
+
+    def look() -> Outlook:
+        return outlook(records.get, one, COLUMNS, 20, lambda record: record["name"] not in gone)
+
+    assert look() == Outlook("Fit", "nothing is recorded under its key")
+    item = records[f"item/{one.fit_key}"] = {"status": "pending", "generation": 0}
+    assert look() == Outlook("Fit", "it was never begun")
+    item["generation"] = 1
+    assert look() == Outlook("Fit", "it was reset")
+    item |= {"status": "failed", "phase": "Fit", "error": {"message": "no memory"}}
+    assert look() == Outlook("Fit", "it failed in Fit: no memory")
+    records[f"fit/{one.fit_key}"] = {"name": "fit", "model": {"path": "m.bin"}}
+    item |= {"status": "interrupted", "phase": "Predict", "error": None}
+    assert look() == Outlook("Predict", "it was interrupted in Predict")
+    item["status"] = "done"
+    assert look() == Outlook("Predict", "there are no predictions with lists of 20")
+    records[f"predict/{one.predict_key(20)}"] = {"name": "predict", "predictions": {"path": "p.npy", "sha256": "p"}}
+    assert look() == Outlook("Eval", "its dataset is not prepared")
+    records[f"data/{one.dataset.key}"] = {"test": ["t"]}
+    assert look() == Outlook("Eval", "NDCG@5, NDCG@10 are not recorded")
+    records[f"eval/{eval_key(one.fit_key, 'p', 't', METRIC, 'NDCG@5')}"] = {}
+    assert look() == Outlook("Eval", "NDCG@10 is not recorded")
+    gone.add("fit")
+    assert look().phase == "Eval"  # the model is not needed for what is left
+    gone.add("predict")
+    assert look() == Outlook("Fit", "its model m.bin is missing")
+    gone.remove("fit")
+    assert look() == Outlook("Predict", "its predictions p.npy are missing")

@@ -1,0 +1,77 @@
+"""Runs of pytest that tests interrupt: started in the background, watched, signalled."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from support.projects import Project
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for a condition; fail when it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail("waited in vain")
+        time.sleep(0.02)
+
+
+def processes_with(text: str) -> list[int]:
+    """The processes whose environment or command line mentions a text."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            told = (directory / "environ").read_bytes() + (directory / "cmdline").read_bytes()
+            if text.encode() in told and "Z" not in (directory / "stat").read_text().rpartition(")")[2].split()[0]:
+                found.append(int(directory.name))
+    return found
+
+
+def guests_of(project: Project) -> list[int]:
+    """The guests of a project's runs."""
+    return [
+        pid
+        for pid in processes_with(str(project.fits))
+        if b"OMNIBENCH_GUEST=1" in Path(f"/proc/{pid}/environ").read_bytes()
+    ]
+
+
+def nobody_left(project: Project) -> bool:
+    """Whether no process of a project's runs is left (this one, which made the project, does not count)."""
+    return processes_with(str(project.fits)) in ([], [os.getpid()])
+
+
+@contextlib.contextmanager
+def started(
+    project: Project, *arguments: str, program: Sequence[str] = ("-m", "pytest", "-v"), output: str = "run.txt"
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A run of pytest in its own process group, killed at the end if it is still there. It writes to a file."""
+    with (project.pytester.path / output).open("wb") as printed:
+        process = subprocess.Popen(
+            [sys.executable, *program, *arguments],
+            cwd=project.pytester.path,
+            env={**os.environ, "PYTHONPATH": str(project.pytester.path)},  # tox has Python look nowhere by itself
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def told(project: Project, output: str = "run.txt") -> str:
+    """What the run in the background has printed."""
+    return (project.pytester.path / output).read_text()
