@@ -27,8 +27,9 @@ PLAN = {
 FOLDS = 5
 
 BARE = """
-import importlib, json, sys
-sys.path.insert(0, sys.argv[1])
+import importlib.util, json, sys
+spec = importlib.util.spec_from_file_location("guest", f"{sys.argv[1]}/__init__.py", submodule_search_locations=[sys.argv[1]])
+sys.modules["guest"] = importlib.util.module_from_spec(spec)
 adapter, (folds, base) = importlib.import_module(f"guest.{sys.argv[2]}"), map(importlib.import_module, ("guest.folds", "guest.base"))
 import numpy as np
 
@@ -61,7 +62,7 @@ def bench_prepare(result): ...
 def bare(dataset: Path, threads: int, scratch: Path) -> float:
     """Run the plan as scripts; return the seconds."""
     started = time.perf_counter()
-    guest = Path(omnibench.guest.__file__).parent.parent
+    guest = Path(omnibench.guest.__file__).parent
     for framework, algorithms in PLAN.items():
         python = environment_of(get_runner(framework)).ensure(print)
         given = [

@@ -95,5 +95,5 @@ def test_the_committed_catalogue_is_what_the_framework_says(
     """The host may check names and hyperparameters by the JSON file: the installed framework offers just those."""
     name, offered = framework.lower(), tmp_path / "offered.json"
     run(environment_python(framework), "adapter_catalogue.py", GUEST, name, offered, cwd=tmp_path)
-    committed = GUEST.parent / "catalogue" / f"{name}.json"
+    committed = GUEST.parent / "runners" / "catalogue" / f"{name}.json"
     assert json.loads(offered.read_text("utf-8")) == json.loads(committed.read_text("utf-8"))
