@@ -19,8 +19,8 @@ from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
 from omnibench.store import gc, leases, recovery
 from omnibench.store.checkpoints import PRESENCE
-from omnibench.store.queries import RUNNING, open_store
-from omnibench.store.schema import DONE, FAILED, INTERRUPTED, PENDING, RESETS
+from omnibench.store.queries import open_store
+from omnibench.store.schema import RESETS, Status
 
 
 def _say(line: str = "") -> None:
@@ -35,11 +35,16 @@ def status(given: argparse.Namespace) -> int:
         _say(json.dumps({**counts, "items": {name: one["status"] for name, one in items.items()}}, indent=1))
         return 0
     took = f"; {counts['elapsed']:.0f} s computed in all" if counts["elapsed"] else ""
-    words = ((DONE, "completed"), (FAILED, "failed"), (INTERRUPTED, "interrupted"), (RUNNING, "running"))
-    told = ", ".join(f"{counts[name]} {word}" for word, name in (*words, (PENDING, "pending")))
+    words = (
+        (Status.DONE, "completed"),
+        (Status.FAILED, "failed"),
+        (Status.INTERRUPTED, "interrupted"),
+        (Status.RUNNING, "running"),
+    )
+    told = ", ".join(f"{counts[name]} {word}" for word, name in (*words, (Status.PENDING, "pending")))
     _say(f"{store.root}: {counts['total']} items: {told}{took}")
     for name, one in items.items():
-        if one["status"] != DONE or given.all:
+        if one["status"] != Status.DONE or given.all:
             _say(f"  {one['status']:11}  {one['fit_key'][:8]}  {name}{_remark(one)}")
     for worker in store.workers(active=not given.all):
         at = f"{worker['item']} ({worker['phase']})" if worker["item"] else "idle" if worker["alive"] else "ended"
@@ -50,12 +55,12 @@ def status(given: argparse.Namespace) -> int:
 
 
 def _remark(item: dict[str, Any]) -> str:
-    if item["status"] == RUNNING:
+    if item["status"] == Status.RUNNING:
         return f"  ({item['holder']})"
-    if item["status"] == FAILED:
+    if item["status"] == Status.FAILED:
         deaths = f", its process died {item['deaths']} times" if item.get("deaths") else ""
         return f"  ({item['error']['phase']}: {item['error']['message'].splitlines()[0]}{deaths})"
-    return f"  (in {item['phase']})" if item["status"] == INTERRUPTED else ""
+    return f"  (in {item['phase']})" if item["status"] == Status.INTERRUPTED else ""
 
 
 def _ago(moment: str) -> str:

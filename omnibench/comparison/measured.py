@@ -15,7 +15,7 @@ from omnibench.errors import StatisticsError, StoreError, nearest
 from omnibench.guest import folds as data
 from omnibench.statistics.paired import Values
 from omnibench.store.per_user import read_per_user
-from omnibench.store.schema import DONE, Record
+from omnibench.store.schema import Record, Status
 
 Fold = int | None
 Users = npt.NDArray[np.int32]
@@ -87,7 +87,7 @@ class Measured:
         for key, item in records.items():
             if (
                 not key.startswith("item/")
-                or item["status"] != DONE
+                or item["status"] != Status.DONE
                 or (items is not None and item["item"] not in items)
             ):
                 continue

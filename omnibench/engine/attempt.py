@@ -31,7 +31,7 @@ from omnibench.store import CheckpointStore
 from omnibench.store.leases import Lease
 from omnibench.store.per_user import write_per_user
 from omnibench.store.records import timestamp
-from omnibench.store.schema import DONE, FAILED, INTERRUPTED, Artifact, Record
+from omnibench.store.schema import Artifact, Record, Status
 from omnibench.store.workers import Worker
 
 _NOT_ITS_FAULT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
@@ -106,18 +106,18 @@ class Attempt:
             self._log(logging.INFO, f"is done: {', '.join(f'{label} {metrics[label]:.4f}' for label in metrics)}")
         except PhaseError as error:
             self._log(logging.ERROR, f"{error}\n{error.details}".rstrip())
-            self._record_end(FAILED, error)
+            self._record_end(Status.FAILED, error)
             raise
         except (StoreError, OSError) as error:
             self._log(logging.ERROR, f"was given up in {self._phase}: {error}")
             with suppress(StoreError, OSError):
-                self._record_end(INTERRUPTED, PhaseError(self._phase, str(error)))
+                self._record_end(Status.INTERRUPTED, PhaseError(self._phase, str(error)))
             raise
         except BaseException as error:
             if not isinstance(error, Exception):  # the guest is in the middle of something
                 self._log(logging.WARNING, f"was interrupted in {self._phase} ({type(error).__name__}: {error})")
                 self.bench.guests.discard(*self._guest)
-                self._record_end(INTERRUPTED, None)
+                self._record_end(Status.INTERRUPTED, None)
             raise
         else:
             return metrics
@@ -148,8 +148,8 @@ class Attempt:
         self._log(logging.ERROR, message)
         before = self._before()
         self._claim()
-        phase = before.get("phase") if before.get("status") == INTERRUPTED else None
-        self._record_end(FAILED, PhaseError(phase or "Fit", message, died=True))
+        phase = before.get("phase") if before.get("status") == Status.INTERRUPTED else None
+        self._record_end(Status.FAILED, PhaseError(phase or "Fit", message, died=True))
 
     def _claim(self) -> None:
         dataset, configuration = self.experiment.dataset, self.experiment.configuration
@@ -275,7 +275,7 @@ class Attempt:
                 if label in defined
             }
             records[f"item/{self.experiment.fit_key}"] = {
-                **self._item(DONE, "Done", metrics, None),
+                **self._item(Status.DONE, "Done", metrics, None),
                 # What the metrics were made of, once more, so that one look at this record is enough.
                 "predicted": self.experiment.predicted(self.list_length),
                 "test": data["test"][self.experiment.fold],
@@ -298,12 +298,12 @@ class Attempt:
     def _item(self, status: str, phase: str, metrics: dict[str, Any], error: PhaseError | None) -> Record:
         before = self._before()
         counts = {"failures": before.get("failures", 0), "deaths": before.get("deaths", 0)}
-        if status == DONE:
+        if status == Status.DONE:
             counts = {"failures": 0, "deaths": 0}
-        if status == FAILED:
+        if status == Status.FAILED:
             died = error is not None and error.died
             counts = {"failures": counts["failures"] + 1, "deaths": counts["deaths"] + 1 if died else 0}
-        kept = self._still_true(before) if status == DONE else {}
+        kept = self._still_true(before) if status == Status.DONE else {}
         exported = before.get("exported", 0)
         return {
             **item_labels(self.experiment),
@@ -311,7 +311,7 @@ class Attempt:
             "status": status,
             "metrics": {**kept, **metrics},
             "error": error and {"phase": error.phase, "message": error.message, "details": error.details},
-            "exported": max(exported, self.list_length) if status == DONE else exported,
+            "exported": max(exported, self.list_length) if status == Status.DONE else exported,
             "generation": before.get("generation", 0),
             "predict_key": self.experiment.predict_key(self.list_length),
             **counts,

@@ -32,7 +32,7 @@ from omnibench.store.exports import Exports
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import Lease, Workspace
 from omnibench.store.records import timestamp
-from omnibench.store.schema import DONE, FAILED
+from omnibench.store.schema import Status
 from omnibench.store.workers import Worker
 
 
@@ -182,16 +182,16 @@ class Coordinator:
         wanted = [(item, evaluator.columns, evaluator.list_length) for item in items]
         states = self.store.read(lambda reader: look_up_all(reader, wanted))
         self._notify(f"{count(states)} ({self.store.root})")
-        pending = [item for item, state in zip(items, states, strict=True) if state.status != DONE]
+        pending = [item for item, state in zip(items, states, strict=True) if state.status != Status.DONE]
         if pending:
             self._prepare(pending)
             self.begin(items, states)
         failures: dict[str, PhaseError] = {}
         for number, item in enumerate(items, start=1):
             outcome = self.run_item(item, evaluator.columns, evaluator.list_length)
-            if outcome.status in (DONE, CACHED):
+            if outcome.status in (Status.DONE, CACHED):
                 evaluator.add(outcome.result)
-            if outcome.status == FAILED and outcome.error is not None:
+            if outcome.status == Status.FAILED and outcome.error is not None:
                 failures[item.name] = outcome.error
             if outcome.status != CACHED:
                 times = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in outcome.seconds.items())
@@ -247,18 +247,18 @@ class Coordinator:
     def _attempt(self, experiment: Experiment, columns: Columns, list_length: int) -> Outcome:
         with self._lease(experiment) as lease:
             state = self._state(experiment, columns, list_length)
-            if state.status == DONE:  # another run finished it while this one waited
+            if state.status == Status.DONE:  # another run finished it while this one waited
                 return Outcome(CACHED, experiment.result(state.metrics))
             attempt = Attempt(self._bench(), experiment, columns, list_length, lease)
             self._current = experiment.name
             try:
                 metrics = attempt.run()
             except PhaseError as error:
-                return Outcome(FAILED, experiment.result({}), attempt.seconds, error)
+                return Outcome(Status.FAILED, experiment.result({}), attempt.seconds, error)
             finally:
                 self._current = ""
                 self._export()
-            return Outcome(DONE, experiment.result(metrics), attempt.seconds)
+            return Outcome(Status.DONE, experiment.result(metrics), attempt.seconds)
 
     def _bench(self) -> Workbench:
         return Workbench(self.store, self.guests, self._datasets, self.worker, self._stopping, self.policy)
@@ -290,21 +290,21 @@ class Coordinator:
     def _recorded(self, experiment: Experiment, columns: Columns, list_length: int) -> Outcome | None:
         """Return an outcome that needs no work, or None."""
         state = self._state(experiment, columns, list_length)
-        if state.status == DONE:
+        if state.status == Status.DONE:
             return Outcome(CACHED, experiment.result(state.metrics))
-        if state.status == FAILED:
+        if state.status == Status.FAILED:
             error = PhaseError.recorded(state.error)
             if self.policy.failed == "skip":
                 return Outcome(SKIPPED, experiment.result({}), error=error)
             if self.policy.failed == "replay":
-                return Outcome(FAILED, experiment.result({}), error=error, replayed=True)
+                return Outcome(Status.FAILED, experiment.result({}), error=error, replayed=True)
             if state.deaths >= self.policy.max_attempts:
                 told = (
                     f"its process died {state.deaths} times in a row, so it is not tried again; --omnirec-max-attempts="
                     f"{state.deaths + 1} tries once more, --omnirec-reset=failed forgets it. Last time: "
                 )
                 again = PhaseError(error.phase, told + error.message, error.details, died=True)
-                return Outcome(FAILED, experiment.result({}), error=again, replayed=True)
+                return Outcome(Status.FAILED, experiment.result({}), error=again, replayed=True)
         return None
 
     def _state(self, experiment: Experiment, columns: Columns, list_length: int) -> State:

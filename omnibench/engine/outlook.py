@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from omnibench.engine.survey import Columns, eval_keys
 from omnibench.experiment.experiment import Experiment
-from omnibench.store.schema import Get, Record
+from omnibench.store.schema import Record, RecordLookup
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Outlook:
 
 
 def outlook(
-    get: Get, experiment: Experiment, columns: Columns, list_length: int, is_there: Callable[[Record], bool]
+    get: RecordLookup, experiment: Experiment, columns: Columns, list_length: int, is_there: Callable[[Record], bool]
 ) -> Outlook:
     """Return from which phase an item that is not done would run.
 

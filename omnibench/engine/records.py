@@ -14,7 +14,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.keys import canonical
 from omnibench.provenance import provenance
 from omnibench.store.records import timestamp
-from omnibench.store.schema import DONE, Record, pending_item
+from omnibench.store.schema import Record, Status, pending_item
 
 
 def opening_records(
@@ -37,7 +37,7 @@ def opening_records(
         "started": timestamp(),
         "ended": None,
         "items": len(items),
-        "pending": sum(state.status != DONE for _, state in both),
+        "pending": sum(state.status != Status.DONE for _, state in both),
         "policy": asdict(policy),
         **provenance(directory),
     }

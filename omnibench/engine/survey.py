@@ -12,7 +12,7 @@ from omnibench.experiment.experiment import Experiment, eval_key
 from omnibench.metrics.base import Metric
 from omnibench.metrics.cost import CostMetric
 from omnibench.store.reading import Reader
-from omnibench.store.schema import DONE, FAILED, PENDING, Get
+from omnibench.store.schema import RecordLookup, Status
 
 Columns = Sequence[tuple[Metric, str]]
 
@@ -39,7 +39,7 @@ class State(NamedTuple):
     known: bool = False
 
 
-def look_up(get: Get, experiment: Experiment, columns: Columns, list_length: int) -> State:
+def look_up(get: RecordLookup, experiment: Experiment, columns: Columns, list_length: int) -> State:
     """Return what the records say of one item.
 
     Args:
@@ -56,11 +56,11 @@ def look_up(get: Get, experiment: Experiment, columns: Columns, list_length: int
             values |= costs(get, experiment, columns, list_length)
             named = [(experiment.qualified(metric, label), values.get(label)) for metric, label in columns]
             ordered = {name: value for name, value in named if value is not None}
-            return State(DONE, metrics=ordered, known=True)
+            return State(Status.DONE, metrics=ordered, known=True)
     item = get(f"item/{experiment.fit_key}")
-    if item is not None and item["status"] == FAILED:
-        return State(FAILED, error=item["error"], deaths=item.get("deaths", 0), known=True)
-    return State(PENDING, known=item is not None)
+    if item is not None and item["status"] == Status.FAILED:
+        return State(Status.FAILED, error=item["error"], deaths=item.get("deaths", 0), known=True)
+    return State(Status.PENDING, known=item is not None)
 
 
 Wanted = tuple[Experiment, Columns, int]
@@ -92,7 +92,7 @@ def look_up_all(reader: Reader, wanted: Sequence[Wanted]) -> list[State]:
                 expected[kind] = _expected(tests, experiment, columns, list_length)
             values = _told_by_item(text, expected[kind])
             if values is not None:
-                states[position] = State(DONE, metrics=values, known=True)
+                states[position] = State(Status.DONE, metrics=values, known=True)
     return [state or look_up(reader.get, *one) for state, one in zip(states, wanted, strict=True)]
 
 
@@ -153,16 +153,16 @@ _DIGITS = 64
 """Of a key."""
 
 
-def is_begun(get: Get, experiment: Experiment, list_length: int) -> bool:
+def is_begun(get: RecordLookup, experiment: Experiment, list_length: int) -> bool:
     """Whether anything of an item was computed, or tried."""
     item = get(f"item/{experiment.fit_key}")
-    if item is not None and item["status"] != PENDING:
+    if item is not None and item["status"] != Status.PENDING:
         return True
     keys = (f"fit/{experiment.fit_key}", f"predict/{experiment.predict_key(list_length)}")
     return any(get(key) is not None for key in keys)
 
 
-def eval_keys(get: Get, experiment: Experiment, columns: Columns, list_length: int) -> dict[str, str] | None:
+def eval_keys(get: RecordLookup, experiment: Experiment, columns: Columns, list_length: int) -> dict[str, str] | None:
     """Return the evaluations' keys by label, or None while the item has no predictions. What it cost has none."""
     data = get(f"data/{experiment.dataset.key}")
     predict = get(f"predict/{experiment.predict_key(list_length)}")
@@ -177,7 +177,7 @@ def eval_keys(get: Get, experiment: Experiment, columns: Columns, list_length: i
     }
 
 
-def costs(get: Get, experiment: Experiment, columns: Columns, list_length: int) -> dict[str, float]:
+def costs(get: RecordLookup, experiment: Experiment, columns: Columns, list_length: int) -> dict[str, float]:
     """Return what an item cost, by label, as far as it was measured."""
     wanted = [(metric, label) for metric, label in columns if isinstance(metric, CostMetric)]
     if not wanted:
@@ -193,5 +193,5 @@ def count(states: Iterable[State]) -> str:
     tally = Counter(state.status for state in states)
     total = tally.total()
     return f"{total} item{'' if total == 1 else 's'}: " + ", ".join(
-        f"{tally[status]} {status}" for status in (DONE, FAILED, PENDING)
+        f"{tally[status]} {status}" for status in (Status.DONE, Status.FAILED, Status.PENDING)
     )

@@ -13,9 +13,9 @@ from omnibench.errors import BaselineError
 from omnibench.gate.verdicts import count
 from omnibench.keys import canonical, digest
 from omnibench.metrics.labels import direction
-from omnibench.store.schema import DONE, Record
+from omnibench.store.schema import Record, Status
 
-Get: TypeAlias = Callable[[str], Record | None]
+RecordLookup: TypeAlias = Callable[[str], Record | None]
 """From a record's key to the record, or None."""
 
 Wanted: TypeAlias = Mapping[str, Mapping[str, bool]]
@@ -146,18 +146,18 @@ class Measurements:
         BaselineError: An item was recorded by a version of omnibench that did not note what is needed.
     """
 
-    def __init__(self, root: Path, get: Get, items: Iterable[Record], wanted: Wanted | None = None) -> None:
+    def __init__(self, root: Path, get: RecordLookup, items: Iterable[Record], wanted: Wanted | None = None) -> None:
         self._root = root
         self._evaluations: list[dict[tuple[str, int], Record]] = []
         self._data: dict[str, Record] = {}
         groups: dict[tuple[str, str], list[Record]] = {}
         for item in items:
-            if item["status"] == DONE:
+            if item["status"] == Status.DONE:
                 configuration = json.dumps(_configuration(item), sort_keys=True)  # as JSON keeps it, and quickly
                 groups.setdefault((_noted(item, "data_key"), configuration), []).append(item)
         self.entries: list[Entry] = [self._entry(get, some, wanted) for some in groups.values()]
 
-    def _entry(self, get: Get, items: Sequence[Record], wanted: Wanted | None) -> Entry:
+    def _entry(self, get: RecordLookup, items: Sequence[Record], wanted: Wanted | None) -> Entry:
         first = items[0]
         data = self._data_of(get, first)
         folds: dict[str, dict[int, float]] = {}
@@ -198,7 +198,7 @@ class Measurements:
             len(self._evaluations) - 1,
         )
 
-    def _data_of(self, get: Get, item: Record) -> Record:
+    def _data_of(self, get: RecordLookup, item: Record) -> Record:
         key = item["data_key"]
         if key not in self._data:
             record = get(f"data/{key}")

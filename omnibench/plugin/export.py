@@ -88,11 +88,11 @@ class Export:
 def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result]) -> Iterator[Missing]:
     """Return the items of a run that have no results, with what is recorded of them."""
     from omnibench.report.contents import Missing, missing_of
-    from omnibench.store.schema import DONE
+    from omnibench.store.schema import Status
 
     told = {result.fit_key for result in results}
     for experiment in {item.experiment.fit_key: item.experiment for item in items}.values():
         if experiment.fit_key not in told:
             record = reader.get(f"item/{experiment.fit_key}")
-            unknown = record is None or record["status"] == DONE
+            unknown = record is None or record["status"] == Status.DONE
             yield Missing(experiment.name, "not run") if unknown or record is None else missing_of(record)

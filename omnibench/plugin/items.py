@@ -93,7 +93,7 @@ class ExperimentItem(pytest.Item):
         """Prepare what the report tells."""
         result = outcome.result
         self.told = {
-            "status": outcome.status,
+            "status": str(outcome.status),
             "dataset": result.dataset,
             "algorithm": result.algorithm,
             "configuration": result.configuration,
@@ -105,7 +105,7 @@ class ExperimentItem(pytest.Item):
             "lower_is_better": self.evaluator.lower_is_better,
         }
         ours = {
-            f"{_OURS}status": outcome.status,
+            f"{_OURS}status": str(outcome.status),
             f"{_OURS}key": self.experiment.fit_key,
             f"{_OURS}configuration": result.configuration,
             **{f"{_OURS}seconds.{phase}": round(seconds, 3) for phase, seconds in outcome.seconds.items()},

@@ -24,7 +24,7 @@ from omnibench.runners.machine import available_cores
 from omnibench.runners.pool import Environments
 from omnibench.store.leases import Workspace
 from omnibench.store.reading import SEALED_SINCE, read
-from omnibench.store.schema import FAILED, Record
+from omnibench.store.schema import Record, Status
 
 if TYPE_CHECKING:
     from omnibench.engine.coordinator import Coordinator
@@ -198,7 +198,7 @@ class BenchSession:
         state = item.state or look_at_records(self, [item])[0]
         if state.error:
             error = PhaseError.recorded(state.error)
-            return Outcome(FAILED, item.experiment.result({}), error=error, replayed=True)
+            return Outcome(Status.FAILED, item.experiment.result({}), error=error, replayed=True)
         pytest.skip(f"not available: {self.directory} has no result of it, and {READONLY.flag} computes none")
 
     def remember(self, records: dict[str, Record]) -> None:

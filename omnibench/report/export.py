@@ -19,7 +19,7 @@ from omnibench.report.page.html import html
 from omnibench.report.sections import MOST, TESTS, Choices, report_of
 from omnibench.statistics.paired import check_alpha
 from omnibench.store.queries import Store, open_store
-from omnibench.store.schema import DONE, Record
+from omnibench.store.schema import Record, Status
 
 _FRAMES = {".csv": csv, ".parquet": parquet, ".json": nested}
 _DOCUMENTS = {".md": markdown, ".tex": latex, ".html": html}
@@ -114,7 +114,7 @@ def _contents(
     places = _chosen("dataset", datasets, [one["dataset"] for one in items])
     names = _chosen("algorithm", algorithms, [one["algorithm"] for one in items])
     items = [one for one in items if one["dataset"] in places and one["algorithm"] in names]
-    done = [one for one in items if one["status"] == DONE]
+    done = [one for one in items if one["status"] == Status.DONE]
     if metrics:
         known = dict.fromkeys(label for one in done for label in one["metrics"])
         for label in metrics:
@@ -130,7 +130,7 @@ def _contents(
     return contents_of(
         records.get,
         results,
-        [missing_of(one) for one in items if one["status"] != DONE],
+        [missing_of(one) for one in items if one["status"] != Status.DONE],
         {label for label, higher in directions.items() if higher is False},
         {label for label, higher in directions.items() if higher is None},
     )

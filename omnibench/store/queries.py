@@ -19,14 +19,12 @@ from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
 from omnibench.store.logbook import NAME as LOGS
 from omnibench.store.reading import read_all
-from omnibench.store.schema import DONE, FAILED, INTERRUPTED, PENDING, Record, artifacts_of
+from omnibench.store.schema import Record, Status, artifacts_of
 from omnibench.store.views import create_views
 from omnibench.store.why import expanded, explain, recipes_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-RUNNING = "running"
 
 
 def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
@@ -80,17 +78,19 @@ class Store:
         for key, record in records.items():
             # Killed before it could say so: phases without a word about the item.
             if key.startswith(("fit/", "predict/")):
-                one = found.setdefault(record["item"], {**record, "status": INTERRUPTED, "metrics": {}, "error": None})
-                if one["status"] == PENDING:
-                    one["status"] = INTERRUPTED
+                one = found.setdefault(
+                    record["item"], {**record, "status": Status.INTERRUPTED.value, "metrics": {}, "error": None}
+                )
+                if one["status"] == Status.PENDING:
+                    one["status"] = Status.INTERRUPTED.value
         for worker in self._workers(records, active=False):
             cut_off = worker["item"] in found and not worker["alive"] and not worker["ended"]
-            if cut_off and found[worker["item"]]["status"] == PENDING:
-                found[worker["item"]] |= {"status": INTERRUPTED, "phase": worker["phase"]}
+            if cut_off and found[worker["item"]]["status"] == Status.PENDING:
+                found[worker["item"]] |= {"status": Status.INTERRUPTED.value, "phase": worker["phase"]}
         for one in found.values():
-            holder = is_held(self.root / "leases" / f"{one['fit_key']}.lock") if one["status"] != DONE else None
+            holder = is_held(self.root / "leases" / f"{one['fit_key']}.lock") if one["status"] != Status.DONE else None
             if holder is not None:
-                one |= {"status": RUNNING, "holder": holder}
+                one |= {"status": Status.RUNNING.value, "holder": holder}
         return dict(sorted(found.items()))
 
     def _with(self, *statuses: str) -> dict[str, Record]:
@@ -99,23 +99,23 @@ class Store:
     @property
     def completed(self) -> list[str]:
         """The items that are done."""
-        return list(self._with(DONE))
+        return list(self._with(Status.DONE))
 
     @property
     def failed(self) -> dict[str, str]:
         """The items whose last attempt failed, with their errors."""
-        failed = self._with(FAILED)
+        failed = self._with(Status.FAILED)
         return {name: f"{one['error']['phase']} failed: {one['error']['message']}" for name, one in failed.items()}
 
     @property
     def interrupted(self) -> list[str]:
         """The items that were begun and then given up: a signal, a kill, a full disk."""
-        return list(self._with(INTERRUPTED))
+        return list(self._with(Status.INTERRUPTED))
 
     @property
     def remaining(self) -> list[str]:
         """The items that the next run of the same plan would compute: all but those that are done or failed."""
-        return list(self._with(PENDING, INTERRUPTED, RUNNING))
+        return list(self._with(Status.PENDING, Status.INTERRUPTED, Status.RUNNING))
 
     def summary(self) -> dict[str, Any]:
         """Return how many items there are of each kind, and how long they took.
@@ -131,15 +131,15 @@ class Store:
         seconds: dict[str, float] = {}
         for phase in _phases(records):
             seconds[phase["item"]] = seconds.get(phase["item"], 0.0) + (phase["seconds"] or 0.0)
-        done = [seconds.get(name, 0.0) for name, one in items.items() if one["status"] == DONE]
+        done = [seconds.get(name, 0.0) for name, one in items.items() if one["status"] == Status.DONE]
         return {
             "total": len(items),
-            "completed": counts[DONE],
-            "failed": counts[FAILED],
-            "interrupted": counts[INTERRUPTED],
-            "running": counts[RUNNING],
-            "pending": counts[PENDING],
-            "remaining": counts[PENDING] + counts[INTERRUPTED] + counts[RUNNING],
+            "completed": counts[Status.DONE],
+            "failed": counts[Status.FAILED],
+            "interrupted": counts[Status.INTERRUPTED],
+            "running": counts[Status.RUNNING],
+            "pending": counts[Status.PENDING],
+            "remaining": counts[Status.PENDING] + counts[Status.INTERRUPTED] + counts[Status.RUNNING],
             "elapsed": sum(seconds.values()),
             "average": statistics.fmean(done) if done else None,
             "workers": len(self._workers(records, active=True)),
@@ -156,7 +156,7 @@ class Store:
         records = self.records()
         rows = []
         for key, record in records.items():
-            if key.startswith("item/") and record["status"] == DONE:
+            if key.startswith("item/") and record["status"] == Status.DONE:
                 named = {name: record[name] for name in ("item", "dataset", "algorithm", "fold")}
                 for label, metric in record["metrics"].items():
                     spread = records.get(f"eval/{metric['key']}", {})
@@ -359,7 +359,7 @@ class Store:
             raise StoreError(f"{query!r} cannot be answered ({error}).") from error
 
 
-_STATUSES = (DONE, FAILED, INTERRUPTED, RUNNING, PENDING)
+_STATUSES = (Status.DONE, Status.FAILED, Status.INTERRUPTED, Status.RUNNING, Status.PENDING)
 _COSTS = ("seconds", "cpu_seconds", "peak_rss", "gpu_peak", "python_peak")
 _WORKER = ("id", "run", "pid", "host", "started", "heartbeat", "item", "phase", "completed", "ended")
 
