@@ -12,70 +12,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-EMPTY_WORDS = frozenset(
-    [
-        "one",
-        "ones",
-        "found",
-        "given",
-        "told",
-        "known",
-        "wanted",
-        "said",
-        "what",
-        "where",
-        "who",
-        "whom",
-        "whose",
-        "kind",
-        "kinds",
-        "place",
-        "places",
-        "other",
-        "others",
-        "thing",
-        "things",
-        "them",
-        "those",
-        "these",
-        "such",
-        "made",
-        "asked",
-        "meant",
-        "shown",
-        "read_",
-        "got",
-        "stuff",
-        "data_",
-        "info",
-        "obj",
-        "tmp",
-        "temp",
-        "foo",
-        "bar",
-        "some",
-        "any_",
-        "every",
-        "each",
-        "now",
-        "then",
-        "there",
-        "here",
-        "again",
-        "beside",
-        "around",
-        "wherever",
-        "whatever",
-        "how_",
-        "why_",
-        "ready",
-        "known_",
-        "seen_",
-        "taken",
-        "held",
-        "kept",
-    ]
-)
+_WORDS = """
+one ones found given told known wanted said what where who whom whose kind kinds place places other others
+thing things them those these such made asked meant shown read_ got stuff data_ info obj tmp temp foo bar some
+any_ every each now then there here again beside around wherever whatever how_ why_ ready known_ seen_ taken
+held kept
+"""
+EMPTY_WORDS = frozenset(_WORDS.split())
 
 
 def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
