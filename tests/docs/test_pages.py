@@ -20,9 +20,11 @@ import re
 import shutil
 import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest import SkipTest
 
 import pytest
@@ -97,11 +99,33 @@ def run_python(example: Example) -> str | None:
     test = doctest.DocTestParser().get_doctest(
         example.parsed, example.namespace, Path(example.path).name, example.path, example.line
     )
-    told = io.StringIO()
-    runner = doctest.DocTestRunner(optionflags=_DOCTEST)
-    failed = runner.run(test, out=told.write, clear_globs=False).failed
+    report = io.StringIO()
+    runner = _Runner(optionflags=_DOCTEST)
+    failed = runner.run(test, out=report.write, clear_globs=False).failed
     example.namespace.update(test.globs)
-    return told.getvalue() if failed else None
+    if failed and os.environ.get("UPDATE_DOCS"):
+        prompts = [">>> " + line.source.rstrip("\n").replace("\n", "\n... ") + "\n" for line in test.examples]
+        values = [runner.printed.get(line.lineno, line.want) for line in test.examples]
+        _replace(example, "".join(prompt + value for prompt, value in zip(prompts, values, strict=True)))
+        return None
+    return report.getvalue() if failed else None
+
+
+class _Runner(doctest.DocTestRunner):
+    """Keeps what the lines print that print something else than the page says."""
+
+    def __init__(self, optionflags: int) -> None:
+        super().__init__(optionflags=optionflags)
+        self.printed: dict[int, str] = {}
+
+    def report_failure(self, out: Any, test: doctest.DocTest, example: doctest.Example, got: str) -> None:
+        self.printed[example.lineno] = got
+        super().report_failure(out, test, example, got)
+
+    def report_unexpected_exception(self, out: Any, test: doctest.DocTest, example: doctest.Example, exc_info: Any) -> None:
+        last = "".join(traceback.format_exception_only(*exc_info[:2]))
+        self.printed[example.lineno] = f"Traceback (most recent call last):\n  ...\n{last}"
+        super().report_unexpected_exception(out, test, example, exc_info)
 
 
 def run_commands(example: Example) -> str | None:
@@ -185,7 +209,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         enter(directory, patch)
         for example in parse(FIRST).examples():
-            if (example.region.lexemes or {}).get("title"):
+            if example.region.evaluator is write_file:
                 write_file(example)
         subprocess.run(f"{sys.executable} make_purchases.py && {sys.executable} -m pytest benchmarks", shell=True, check=True)
     return directory
