@@ -48,11 +48,11 @@ _VARYING = (
     (r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)?)?", "<date>"),
     (r"\b\d+(\.\d+)? ?(s|ms|seconds)\b( \(\d+:\d\d:\d\d\))?", "<time>"),
     (r"\b\d+:\d\d\b", "<time>"),
-    (r"\bprocess \d+", "process <pid>"),
+    (r"\b\d{8}T\d{6}Z-[0-9a-f]{8}(\.\w+\.[0-9a-f]+)?", "<run>"),
+    (r"\bprocess \d+( on \S+,)?", "process <pid>"),
     (r"\bgw\d", "<worker>"),
     (r"\b\d+ MiB", "<size>"),
     (r"\b[\d,]+ (bytes|KiB)", "<size>"),
-    (r"\brun [0-9a-f]{6,}\b", "run <id>"),
     (r" +$", ""),
 )
 
@@ -122,7 +122,9 @@ class _Runner(doctest.DocTestRunner):
         self.printed[example.lineno] = got
         super().report_failure(out, test, example, got)
 
-    def report_unexpected_exception(self, out: Any, test: doctest.DocTest, example: doctest.Example, exc_info: Any) -> None:
+    def report_unexpected_exception(
+        self, out: Any, test: doctest.DocTest, example: doctest.Example, exc_info: Any
+    ) -> None:
         last = "".join(traceback.format_exception_only(*exc_info[:2]))
         self.printed[example.lineno] = f"Traceback (most recent call last):\n  ...\n{last}"
         super().report_unexpected_exception(out, test, example, exc_info)
@@ -211,7 +213,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for example in parse(FIRST).examples():
             if example.region.evaluator is write_file:
                 write_file(example)
-        subprocess.run(f"{sys.executable} make_purchases.py && {sys.executable} -m pytest benchmarks", shell=True, check=True)
+        subprocess.run(
+            f"{sys.executable} make_purchases.py && {sys.executable} -m pytest benchmarks", shell=True, check=True
+        )
     return directory
 
 
@@ -246,7 +250,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_block_runs_as_the_page_says(page: Path, project: Path) -> None:
+@pytest.mark.usefixtures("project")
+def test_every_block_runs_as_the_page_says(page: Path) -> None:
     """A page's files, commands and Python do what it says; what is not run has a reason; no block is overlooked."""
     document = parse(page)
     ran, reasons = run(document)
