@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 TITLES = {
     "comparison": "Comparing results",
@@ -68,3 +71,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, text in {**pages(), "changelog.md": changelog}.items():
         files.append(File.generated(config, path, content=text))
     return files
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:  # noqa: ARG001 - mkdocs calls it by name
+    """Refuse a page that a browser would complete from elsewhere: the site is read without a network."""
+    foreign = re.findall(r'<(?:script|link|img|iframe)[^>]+(?:src|href)="?(https?://[^">\s]+)', output)
+    if foreign:
+        raise PluginError(f"{page.file.src_uri} loads {foreign[0]}; keep it in docs/ instead.")
+    return output
