@@ -224,7 +224,15 @@ def enter(directory: Path, patch: pytest.MonkeyPatch) -> None:
     patch.chdir(directory)
     for name in [name for name in os.environ if name.startswith(("OMNIREC_", "PYTEST_"))]:
         patch.delenv(name)
-    patch.delenv("PYTHONSAFEPATH", raising=False)
+    for name in (
+        "PYTHONSAFEPATH",
+        "CI",
+        "BUILD_NUMBER",
+        "FORCE_COLOR",
+        "PY_COLORS",
+    ):  # pytest prints otherwise with these
+        patch.delenv(name, raising=False)
+    patch.setenv("PYTHONIOENCODING", "utf-8")
     patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     patch.setenv("COLUMNS", "80")
     others = ("randomly", "cacheprovider", "hypothesispytest", "timeout", "rerunfailures", "pytest_cov")
