@@ -33,10 +33,10 @@ def rooms() -> dict[str, dict[str, str]]:
     """Return the public names of each room, with the module that each one is defined in."""
     import omnibench
 
-    found: dict[str, dict[str, str]] = {}
+    names_by_room: dict[str, dict[str, str]] = {}
     for home, names in vars(omnibench)["_HOMES"].items():
-        found.setdefault(home.partition(".")[0], {}).update(dict.fromkeys(names, f"omnibench.{home}"))
-    return dict(sorted(found.items(), key=lambda room: title(room[0])))
+        names_by_room.setdefault(home.partition(".")[0], {}).update(dict.fromkeys(names, f"omnibench.{home}"))
+    return dict(sorted(names_by_room.items(), key=lambda room: title(room[0])))
 
 
 def title(room: str) -> str:
@@ -46,15 +46,15 @@ def title(room: str) -> str:
 
 def pages() -> dict[str, str]:
     """Return the text of each page of the reference by its path."""
-    made = {}
+    texts = {}
     index = ["# Python reference\n", "Everything that `from omnibench import ...` offers.\n"]
     for room, names in rooms().items():
-        made[f"reference/{room}.md"] = f"# {title(room)}\n\n" + "\n".join(
+        texts[f"reference/{room}.md"] = f"# {title(room)}\n\n" + "\n".join(
             f"[](){{#omnibench.{name}}}\n\n::: {module}.{name}\n" for name, module in sorted(names.items())
         )
         links = ", ".join(f"[`{name}`]({room}.md#omnibench.{name})" for name in sorted(names))
         index.append(f"**[{title(room)}]({room}.md)**: {links}\n")
-    return {"reference/index.md": "\n".join(index), **made}
+    return {"reference/index.md": "\n".join(index), **texts}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:

@@ -31,8 +31,8 @@ def test_it_is_short() -> None:
 def test_its_bench_file_is_the_repository_s() -> None:
     """Apart from imports, annotations and docstrings, the README shows benchmarks/bench_movielens.py as it is."""
     file = (ROOT / "benchmarks" / "bench_movielens.py").read_text(encoding="utf-8")
-    shown = file[file.index("movielens = ") :].replace("(result: Result) -> None", "(result)")
-    assert block("python", "movielens = ") == re.sub(r'    """.*?"""\n', "", shown)
+    bench_file = file[file.index("movielens = ") :].replace("(result: Result) -> None", "(result)")
+    assert block("python", "movielens = ") == re.sub(r'    """.*?"""\n', "", bench_file)
 
 
 def test_its_links_lead_to_files() -> None:
@@ -48,8 +48,8 @@ def test_its_links_lead_to_files() -> None:
 )
 def test_its_table_is_what_the_main_job_measured() -> None:
     """Over the store of a finished main job, pytest prints the README's table; other processors change a last digit."""
-    shown = block("console", "$ pytest benchmarks")
-    command = [sys.executable, "-m", *shown.splitlines()[0].removeprefix("$ ").replace("-n auto ", "").split()]
+    readme_block = block("console", "$ pytest benchmarks")
+    command = [sys.executable, "-m", *readme_block.splitlines()[0].removeprefix("$ ").replace("-n auto ", "").split()]
     printed = subprocess.run(
         [*command, "--omnirec-readonly", f"--omnirec-checkpoint-dir={STORE}", "-p", "no:cacheprovider"],
         cwd=ROOT,
@@ -58,7 +58,7 @@ def test_its_table_is_what_the_main_job_measured() -> None:
         stdout=subprocess.PIPE,
         text=True,
     ).stdout
-    table = [line for line in shown.splitlines() if line.startswith((" ", "*", "~"))]
+    table = [line for line in readme_block.splitlines() if line.startswith((" ", "*", "~"))]
     assert len(table) == 12
     printed_rows = {NUMBER.sub("#", line): line for line in printed.splitlines()}
     for row in table:
