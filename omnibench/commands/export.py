@@ -10,7 +10,7 @@ from typing import Any
 from omnibench.commands.compare import add_test
 from omnibench.commands.store import add_parser
 from omnibench.report.export import export_results
-from omnibench.report.files import KINDS
+from omnibench.report.files import SUFFIXES
 from omnibench.report.sections import MOST
 
 
@@ -39,7 +39,7 @@ def add_parsers(commands: Any) -> None:
     """Declare the command to argparse."""
     parser = add_parser(commands, "export", export)
     parser.add_argument(
-        "files", metavar="FILE", nargs="+", help=f"where to write; the ending says the format: {', '.join(KINDS)}"
+        "files", metavar="FILE", nargs="+", help=f"where to write; the ending says the format: {', '.join(SUFFIXES)}"
     )
     only = {"action": "append", "default": []}
     parser.add_argument(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Values = npt.NDArray[np.float64]
+from omnibench.statistics.samples import Sample
 
 RESAMPLES = 9_999
 """Random sign patterns; the smallest p is then 1e-4."""
@@ -16,7 +15,7 @@ _BITS = 8
 _GROUPS_AT_ONCE = 4096
 
 
-def sign_flip_p(differences: Values, alternative: str, resamples: int, seed: int) -> float:
+def sign_flip_p(differences: Sample, alternative: str, resamples: int, seed: int) -> float:
     """Return the p of the mean of paired differences under random signs (Fisher 1935, section 21).
 
     All patterns are tried where at most 20 differences are not zero. Otherwise some are drawn, and the observed one
@@ -45,14 +44,14 @@ def sign_flip_p(differences: Values, alternative: str, resamples: int, seed: int
     return as_extreme / len(sums) if exact else (as_extreme + 1) / (len(sums) + 1)
 
 
-def _all_sums(differences: Values) -> Values:
+def _all_sums(differences: Sample) -> Sample:
     sums = np.zeros(1)
-    for one in differences:
-        sums = np.concatenate([sums - one, sums + one])
+    for difference in differences:
+        sums = np.concatenate([sums - difference, sums + difference])
     return sums
 
 
-def _random_sums(differences: Values, resamples: int, seed: int) -> Values:
+def _random_sums(differences: Sample, resamples: int, seed: int) -> Sample:
     """Return the sums under random signs.
 
     Eight differences have 256 signed sums. These are tabulated, and a random byte picks one: a look-up in place of

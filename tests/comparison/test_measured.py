@@ -15,7 +15,7 @@ from support.measuring import LENGTH, datasets
 
 from omnibench import compare_configurations, compare_with_best, open_store, rank_configurations
 from omnibench.comparison.configurations import measured
-from omnibench.comparison.measured import Measured, Paired
+from omnibench.comparison.measured import Measured, PairedSample
 from omnibench.data.dataset import FoldedData, SplitData
 from omnibench.data.prepare import read_ids
 from omnibench.errors import StatisticsError
@@ -53,7 +53,7 @@ def hit_rates(store: Path, name: str, k: int) -> pd.DataFrame:
     return pd.concat(found).set_index(["fold", "user", "algorithm"])["hit"].unstack()  # noqa: PD010 - one value each
 
 
-def values_of(pairs: Paired | pd.DataFrame) -> list[tuple[float, ...]]:
+def values_of(pairs: PairedSample | pd.DataFrame) -> list[tuple[float, ...]]:
     """Pairs in an order that does not depend on who they are."""
     rows = pairs.to_numpy() if isinstance(pairs, pd.DataFrame) else np.stack([pairs.first, pairs.second], axis=1)
     return sorted(tuple(row) for row in np.round(rows, 12).tolist())
@@ -86,7 +86,7 @@ def test_pairs_are_users_and_their_means_over_folds(measured_store: Path, datase
     by_user = expected.groupby("user").mean()
     place, configurations = names(measured_store, dataset)
     first, second, *_ = configurations
-    found = measured(measured_store).paired(place, label, first, second)
+    found = measured(measured_store).paired_sample(place, label, first, second)
     assert (found.units, found.test_to_train) == ("users", 0.0)
     assert values_of(found) == values_of(by_user[[first, second]])
     compared = compare_configurations(measured_store, first, second, label, dataset=place)
@@ -126,11 +126,11 @@ def test_only_folds_in_common_are_compared(measured_store: Path) -> None:
     )
     del records[missing]
     by_user = hit_rates(measured_store, "crossed", 3).drop(index=1, level="fold").groupby("user").mean()
-    found = Measured(measured_store, records).paired(place, "HR@3", first, second)
+    found = Measured(measured_store, records).paired_sample(place, "HR@3", first, second)
     assert values_of(found) == values_of(by_user[[first, second]])
     only = Measured(measured_store, records, items=[f"{place}/{first}/fold_0", f"{place}/{second}/fold_2"])
     with pytest.raises(StatisticsError, match=r"have no fold of crossed-.* in common where HR@3 was measured"):
-        only.paired(place, "HR@3", first, second)
+        only.paired_sample(place, "HR@3", first, second)
 
 
 def test_what_shares_no_fold_with_the_best_is_undecided(measured_store: Path) -> None:
@@ -159,7 +159,7 @@ def test_of_what_has_no_users_folds_are_compared(measured_store: Path) -> None:
     """The t test is corrected for training sets that overlap: three folds test on half of what they train on."""
     place, (first, second, _) = names(measured_store, "crossed")
     known = Measured(measured_store, without_users(records_of(measured_store)))
-    found = known.paired(place, "NDCG@10", first, second)
+    found = known.paired_sample(place, "NDCG@10", first, second)
     assert (found.units, len(found.first)) == ("folds", 3)
     assert found.test_to_train == pytest.approx(1 / 2, abs=0.01)
     differences = found.first - found.second
@@ -203,7 +203,7 @@ def test_undefined_values_of_a_user_do_not_count(own: Path, dataset: str) -> Non
             expected.loc[[(fold, user) for user in tested[::3]], first] = np.nan
     by_user = expected.dropna().groupby("user").mean()
     assert len(expected.dropna()) < len(expected)
-    found = Measured(own, records).paired(place, "HR@3", first, second)
+    found = Measured(own, records).paired_sample(place, "HR@3", first, second)
     assert values_of(found) == values_of(by_user[[first, second]])
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from support.gated import SHOP, Made
 
-from omnibench.comparison.measured import PerUser
+from omnibench.comparison.measured import UserValues
 from omnibench.errors import BaselineError
 from omnibench.gate import baseline
 from omnibench.gate.baseline import Baseline, write
@@ -29,7 +29,7 @@ def made() -> Made:
     found.add("RecPack.EASE", {"HR@5": [np.ones(3)], "NDCG@10": [rng.random(4)]}, dataset=books, higher=None)
     found.add("Flat", {"Gini@10": [0.1]}, higher=False)
     values = found._values[1]
-    values["HR@5", 0] = PerUser(np.array([1, 5, 9], np.int32), np.array([1.0, 0.0, 1.0]))
+    values["HR@5", 0] = UserValues(np.array([1, 5, 9], np.int32), np.array([1.0, 0.0, 1.0]))
     return found
 
 

@@ -212,7 +212,7 @@ def test_only_folds_that_both_have_are_compared(tmp_path: Path) -> None:
     ("now", "problem"),
     [
         (
-            {"dataset": replace(SHOP, shown="shop-bbbbbbbb", key="b" * 64, tests=("u" * 64,))},
+            {"dataset": replace(SHOP, display_name="shop-bbbbbbbb", key="b" * 64, tests=("u" * 64,))},
             r"shop-bbbbbbbb has changed its data or its split \(it was shop-aaaaaaaa\), so users cannot .*; write a new",
         ),
         ({"dataset": replace(SHOP, tests=("u" * 64,))}, "shop-aaaaaaaa has changed its test part"),

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from omnibench.errors import ExportError
-from omnibench.report.files import KINDS, check_files, replace
+from omnibench.report.files import SUFFIXES, check_files, replace
 
 
 def test_every_ending_is_known(tmp_path: Path) -> None:
     """In any case; a file that is named twice, or by way of a link, is written once."""
-    wanted = [tmp_path / f"results{kind}" for kind in (*KINDS, ".MD")]
+    wanted = [tmp_path / f"results{kind}" for kind in (*SUFFIXES, ".MD")]
     (tmp_path / "link.md").symlink_to(tmp_path / "results.md")
     assert check_files([*wanted, tmp_path / "link.md", wanted[0]]) == [one.resolve() for one in wanted]
     assert list(tmp_path.iterdir()) == [tmp_path / "link.md"]

@@ -17,7 +17,7 @@ from support.reporting import contents
 
 from omnibench import export_results, open_store
 from omnibench.keys import canonical
-from omnibench.report.contents import Contents, Missing
+from omnibench.report.contents import Contents, MissingItem
 from omnibench.report.frames import csv, nested, parquet
 
 STORES = sorted((Path(__file__).parent.parent / "assets" / "stores").glob("format-*"))
@@ -114,7 +114,7 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
 
 def test_what_is_missing_stands_in_json() -> None:
     """Each item with its state and the reason."""
-    told = contents(missing=[Missing("D/A/fold_1", "failed", "Fit failed: no")])
+    told = contents(missing=[MissingItem("D/A/fold_1", "failed", "Fit failed: no")])
     assert json.loads(nested(told))["missing"] == [{"item": "D/A/fold_1", "status": "failed", "why": "Fit failed: no"}]
 
 

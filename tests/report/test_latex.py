@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.reporting import NASTY, VALUES, contents, joined, report, standing
 
-from omnibench.report.contents import Missing, one_line
+from omnibench.report.contents import MissingItem, one_line
 from omnibench.report.latex import escaped, latex
 from omnibench.report.sections import Choices
 
@@ -106,7 +106,7 @@ def test_long_and_wide_tables_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_incomplete_table_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """In its caption, which whoever copies the table copies; the items in a comment."""
-    missing = [Missing("D/A-1/fold_1", "failed", "Fit failed:\nno")]
+    missing = [MissingItem("D/A-1/fold_1", "failed", "Fit failed:\nno")]
     some = contents({**VALUES, "Few-1": {"NDCG@10": [0.1]}}, missing=missing)
     text = latex(report(monkeypatch, some)).decode()
     assert "\n%   D/A-1/fold_1 (failed) Fit failed: no\n" in text
@@ -119,7 +119,7 @@ def test_an_incomplete_table_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_compiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With everything in it that LaTeX could stumble over, and ranks."""
     several = joined(
-        *(contents(dataset=f"D_{number}&-1", missing=[Missing(NASTY, "failed", NASTY)]) for number in range(4))
+        *(contents(dataset=f"D_{number}&-1", missing=[MissingItem(NASTY, "failed", NASTY)]) for number in range(4))
     )
     tested = {(f"D_{number}&-1", "NDCG@10"): standing() for number in range(4)}
     (tmp_path / "tables.tex").write_bytes(latex(report(monkeypatch, several, tested=tested)))

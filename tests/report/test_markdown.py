@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from support.reporting import NASTY, VALUES, contents, joined, report, standing
 
-from omnibench.report.contents import Missing, one_line
+from omnibench.report.contents import MissingItem, one_line
 from omnibench.report.markdown import code, escaped, markdown
 from omnibench.report.sections import Choices
 
@@ -78,7 +78,7 @@ def test_a_table_has_means_deviations_and_marks(monkeypatch: pytest.MonkeyPatch)
 
 def test_what_is_missing_stands_above(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first twenty items with their reasons, and how many more there are; a fold that is lacking, too."""
-    missing = [Missing(f"D/A-1/fold_{number}", "failed", f"Fit failed: {NASTY}") for number in range(30)]
+    missing = [MissingItem(f"D/A-1/fold_{number}", "failed", f"Fit failed: {NASTY}") for number in range(30)]
     some = contents({**VALUES, "Few-1": {"NDCG@10": [0.1]}}, missing=missing)
     shown = plain(rendered(markdown(report(monkeypatch, some)).decode()))
     assert shown.index("30 of 42 items are missing") < shown.index("NDCG@10")

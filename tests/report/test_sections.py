@@ -28,8 +28,11 @@ def test_a_configuration_that_lacks_a_fold_is_compared_with_nobody(monkeypatch: 
 
     monkeypatch.setattr(sections, "standings", standings)
     report = report_of(several, Path("nowhere"), Choices())
-    assert PARTIAL in report.sections[0].shown.names
-    assert [report.sections[0].shown.best[label] for label in ("NDCG@10", "RMSE")] == [{"Lib.Best-0000aaaa"}, {PARTIAL}]
+    assert PARTIAL in report.sections[0].marked.names
+    assert [report.sections[0].marked.best[label] for label in ("NDCG@10", "RMSE")] == [
+        {"Lib.Best-0000aaaa"},
+        {PARTIAL},
+    ]
     assert {label for one in handed if one.algorithm == PARTIAL for label in one.metrics} == {"RMSE"}
     assert {label for one in handed if one.algorithm != PARTIAL for label in one.metrics} == {"NDCG@10", "RMSE"}
     ranked = {

@@ -16,7 +16,7 @@ import pytest
 from support.reporting import NASTY, VALUES, contents, joined, report, standing
 
 from omnibench import against_best
-from omnibench.report.contents import Missing
+from omnibench.report.contents import MissingItem
 from omnibench.report.page.html import html
 from omnibench.report.sections import Choices, Report
 
@@ -64,7 +64,7 @@ def text_of(one: Element) -> str:
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> Element:
     """A page of one dataset, an item of which is missing."""
-    missing = [Missing("D/A-1/fold_1", "failed", f"Fit failed: {NASTY}\x1b[31m\x00\u202e")]
+    missing = [MissingItem("D/A-1/fold_1", "failed", f"Fit failed: {NASTY}\x1b[31m\x00\u202e")]
     told = contents({**VALUES, "<i>Few</i>-1": {"NDCG@10": [0.1]}}, dataset="D<script>-1", missing=missing)
     return page_of(report(monkeypatch, told, tested={("D<script>-1", "NDCG@10"): standing()}))
 
