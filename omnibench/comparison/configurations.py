@@ -231,7 +231,7 @@ def name_parts(name: str) -> tuple[str, str, str]:
 
 
 def find(text: str, names: Iterable[str], noun: str) -> str:
-    """Return the name that a text stands for: the same, or the only one of which it begins the name, algorithm or hash.
+    """Return the name that a text stands for; it may be the beginning of the name, of its algorithm or of its hash.
 
     Args:
         text: The name, or the beginning of a part of it; see ``name_parts``.

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from omnibench import __version__
 from omnibench.comparison.measured import UserValues
 from omnibench.errors import BaselineError
+from omnibench.gate.arrow import number_array, number_column, repeated_text
 from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold, summary
 from omnibench.store.artifacts import replace_file
 from omnibench.store.records import timestamp
@@ -88,7 +88,7 @@ class Baseline:
 
     @property
     def age(self) -> str:
-        """When and from what it was written, e.g. ``of 2026-11-21, commit 1a2b3c4d``."""
+        """The date and the commit of the baseline, e.g. ``of 2026-11-21, commit 1a2b3c4d``."""
         return f"of {self.written[:10]}" + (f", commit {self.git['commit'][:8]}" if self.git else "")
 
     @cached_property
@@ -117,12 +117,12 @@ class Baseline:
         table = self._file.read_row_group(row_group).combine_chunks()
         if not table.num_rows:
             return {}
-        folds, users = _number_column(table, "fold", "<i2"), _number_column(table, "user", "<i4")
+        folds, users = number_column(table, "fold", "<i2"), number_column(table, "user", "<i4")
         values_by_fold = {}
         for label, score in entry.scores.items():
             if not score.per_user:
                 continue
-            column = _number_column(table, label, "<f8")
+            column = number_column(table, label, "<f8")
             defined = ~np.isnan(column)
             for fold in score.folds:
                 in_fold = defined & (folds == fold)
@@ -250,44 +250,12 @@ def _row_group(entry: Entry, values: ValuesByFold, labels: Sequence[str], schema
             if measured is not None:
                 column[start + np.searchsorted(codes, measured.users)] = measured.values
             start += len(codes)
-        metrics.append(_array(column, schema.field(label).type))
-    names = [_repeated(name, sum(counts)) for name in (entry.dataset.display_name, entry.display_name)]
-    fold_numbers = _array(np.repeat(np.array(folds, "<i2"), counts), pa.int16())
+        metrics.append(number_array(column, schema.field(label).type))
+    names = [repeated_text(name, sum(counts)) for name in (entry.dataset.display_name, entry.display_name)]
+    fold_numbers = number_array(np.repeat(np.array(folds, "<i2"), counts), pa.int16())
     return pa.Table.from_arrays(
-        [*names, fold_numbers, _array(np.concatenate(users).astype("<i4"), pa.int32()), *metrics], schema=schema
+        [*names, fold_numbers, number_array(np.concatenate(users).astype("<i4"), pa.int32()), *metrics], schema=schema
     )
-
-
-def _repeated(text: str, times: int) -> pa.Array:
-    """Return an Arrow array that repeats a text."""
-    import pyarrow as pa
-
-    content = text.encode()
-    ends = pa.py_buffer(np.array([0, len(content)], "<i4"))
-    dictionary = pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(content)])
-    return pa.DictionaryArray.from_arrays(_array(np.zeros(times, "<i4"), pa.int32()), dictionary)
-
-
-def _array(values: npt.NDArray[Any], arrow_type: pa.DataType) -> pa.Array:
-    """Return an Arrow array of numbers, null where they are NaN; pa.array() would import pandas for that."""
-    import pyarrow as pa
-
-    present = ~np.isnan(values)
-    validity = None if present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
-    return pa.Array.from_buffers(arrow_type, len(values), [validity, pa.py_buffer(values)])
-
-
-def _number_column(table: pa.Table, name: str, dtype: str) -> npt.NDArray[Any]:
-    """Return a column of numbers, NaN where it is null; Arrow's own conversion would import pandas."""
-    chunk = table.column(name).chunk(0)
-    validity, content = chunk.buffers()
-    values = np.frombuffer(content, dtype, chunk.offset + len(chunk))[chunk.offset :]
-    if not chunk.null_count:
-        return values
-    present = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[
-        chunk.offset : chunk.offset + len(chunk)
-    ]
-    return np.where(present, values, np.nan)
 
 
 def _with_digest(content: bytes) -> bytes:
@@ -307,11 +275,9 @@ def _read(path: Path) -> bytes:
 def _digest_match(content: bytes) -> re.Match[bytes] | None:
     """Find the digest, which stands behind its key, Parquet's mark of a text, and its length."""
     position = content.rfind(_DIGEST_KEY)
-    return (
-        None
-        if position < 0
-        else re.compile(rb".{2}([0-9a-f]{64})", re.DOTALL).match(content, position + len(_DIGEST_KEY))
-    )
+    if position < 0:
+        return None
+    return re.compile(rb".{2}([0-9a-f]{64})", re.DOTALL).match(content, position + len(_DIGEST_KEY))
 
 
 def _verified(path: Path, content: bytes) -> bytes:

@@ -98,7 +98,7 @@ class Entry:
 
 
 ValuesByFold: TypeAlias = dict[tuple[str, int], UserValues]
-"""A metric's values of a fold's users, by label and fold."""
+"""By a metric's label and a fold's number, the metric's values of the fold's users."""
 
 
 class EntrySource(Protocol):
@@ -106,7 +106,7 @@ class EntrySource(Protocol):
 
     @property
     def entries(self) -> Sequence[Entry]:
-        """What was measured."""
+        """The entries, one per configuration and dataset."""
         ...
 
     def values(self, entry: Entry) -> ValuesByFold:
@@ -258,7 +258,7 @@ def _required(record: Record, name: str, item: str = "") -> Any:
 
 
 def summary(entries: Sequence[Entry]) -> str:
-    """Return e.g. ``1 dataset, 8 configurations, 3 metrics``."""
+    """Return how much there is in entries, e.g. ``1 dataset, 8 configurations, 3 metrics``."""
     counts = (
         (len({entry.dataset.key for entry in entries}), "dataset"),
         (len(entries), "configuration"),

@@ -27,10 +27,10 @@ from omnibench.statistics.paired import Comparison, check_alpha, compare
 from omnibench.statistics.samples import Sample
 
 _EXACT_TEST_LIMIT = 16
-"""Users who differ up to which all patterns of signs are tried: the t test is not exact where most differences are 0."""
+"""How many users may differ for all patterns of signs to be tried: the t test is not exact where most differences are 0."""
 
 _ROUNDING = 1e-9
-"""What two values may differ by, relatively, and count as equal: sums in another order do."""
+"""The relative difference up to which values count as equal: sums of the same numbers in another order differ as much."""
 
 _NEW_BASELINE_HINT = "write a new baseline (`omnibench baseline FILE`, or pytest with --omnirec-baseline=FILE)"
 
@@ -136,7 +136,7 @@ class Judge:
         )
 
     def _unmeasured(self, pairs: Iterable[tuple[Entry, Entry]]) -> Iterator[str]:
-        """Say which of the baseline's metrics and folds were not measured now."""
+        """Yield which of the baseline's metrics and folds were not measured now, a sentence each."""
         counts: dict[str, int] = {}
         fewer_folds = []
         for current, baseline in pairs:
@@ -321,7 +321,7 @@ def _higher_is_better(scores: Iterable[Score]) -> bool | None:
 
 
 def _summarised(entries: Sequence[Entry], statement: str, most: int = 3) -> Iterator[str]:
-    """Yield a sentence that states something of entries, naming the first few of them; nothing without entries."""
+    """Yield a sentence about entries, of which it names the first few; nothing without entries."""
     if entries:
         names = ", ".join(entry.name for entry in entries[:most])
         more = f" and {len(entries) - most} more" if len(entries) > most else ""

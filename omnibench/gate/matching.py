@@ -89,7 +89,10 @@ def _match_configurations(matched: Match, current: Sequence[Entry], baseline: Se
 def _without_ambiguous(
     matched: Match, new: Sequence[Element], missing: Sequence[Element], key_of: Callable[[Element], Hashable]
 ) -> tuple[list[Element], list[Element]]:
-    """Note elements of a key that both sides have, one of them several times; return the elements of all other keys."""
+    """Note the elements whose keys are ambiguous, and return the others.
+
+    Elements that could be paired are paired by now: a key that both sides still have is one that a side has several times.
+    """
     current_groups, baseline_groups = _grouped(new, key_of), _grouped(missing, key_of)
     ambiguous = current_groups.keys() & baseline_groups.keys()
     for key in ambiguous:
@@ -126,7 +129,7 @@ def _grouped(elements: Iterable[Element], key_of: Callable[[Element], Key]) -> d
 def _paired(
     current: Iterable[Element], baseline: Iterable[Element], keys: Sequence[Callable[[Element], Hashable]]
 ) -> tuple[list[tuple[Element, Element]], list[Element], list[Element]]:
-    """Pair elements whose key only one element has on each side, by one key after the other.
+    """Pair the elements whose key is unique on both sides, trying one key after the other.
 
     Returns:
         The pairs, and the unpaired elements of each side.

@@ -10,7 +10,7 @@ from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, VERDIC
 from omnibench.report.comparisons import p_text
 
 _MOST_COMPARISONS = 20
-"""Comparisons with the same verdict that are shown when nobody asked for all."""
+"""How many comparisons with the same verdict are shown when nobody asked for all."""
 
 
 class Line(NamedTuple):

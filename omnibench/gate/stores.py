@@ -68,7 +68,7 @@ def compare_with_baseline(
     judge = Judge(reference, tolerance, alpha, metrics)
     source = measurements(store)
     entries, _ = newest(source)
-    return judge.judge(source, _current(entries, reference))
+    return judge.judge(source, _current_entries(entries, reference))
 
 
 def measurements(store: StoreOrPath) -> Measurements:
@@ -84,7 +84,7 @@ def measurements(store: StoreOrPath) -> Measurements:
     return Measurements(opened.root, records.get, items)
 
 
-def _current(entries: list[Entry], baseline: Baseline) -> list[Entry]:
+def _current_entries(entries: list[Entry], baseline: Baseline) -> list[Entry]:
     """Return the entries without those of datasets of the baseline that a newer one of the same name has replaced."""
     baseline_keys = {entry.dataset.key for entry in baseline.entries}
     latest: dict[tuple[str, bool], str] = {}

@@ -78,7 +78,7 @@ class Gate:
         return not self.problems and not self.those(WORSE)
 
     def those(self, verdict: str) -> list[Verdict]:
-        """Return the comparisons with a verdict, those with the largest relative change first."""
+        """Return the comparisons that have a verdict, those with the largest relative change first."""
         verdicts = [comparison for comparison in self.verdicts if comparison.verdict == verdict]
         return sorted(verdicts, key=lambda comparison: -abs(comparison.change or 0.0))
 
@@ -88,5 +88,5 @@ class Gate:
 
 
 def count(number: int, word: str) -> str:
-    """Return e.g. ``1 configuration`` or ``2 configurations``."""
+    """Return a number with its noun, e.g. ``1 configuration`` or ``2 configurations``."""
     return f"{number} {word}{'' if number == 1 else 's'}"

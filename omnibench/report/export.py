@@ -143,7 +143,7 @@ def _with_metrics(item: Record, metrics: Sequence[str]) -> Record:
 
 
 def _chosen(noun: str, texts: Sequence[str], names: Iterable[str]) -> set[str]:
-    """Return the names that texts stand for, each text for all of which it begins a part; all names without a text."""
+    """Return the names that begin with one of several texts, or whose algorithm or hash does; all without a text."""
     candidates = dict.fromkeys(names)
     if not texts:
         return {*candidates}

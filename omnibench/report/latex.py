@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from omnibench.report.comparisons import ranking_head
 from omnibench.report.contents import one_line
 from omnibench.report.ranks import rank_rows
-from omnibench.report.sections import LISTED, Report, Section
+from omnibench.report.sections import MAX_LISTED, Report, Section
 from omnibench.tables.layout import BEST, TIED, fitting, printed
 
 _ROWS = 40
@@ -22,7 +22,7 @@ _HEAD = r"""% Tables of results, made by omnibench. They need, in the preamble o
 %   \usepackage{booktabs}"""
 
 _LAST_LATIN = "\N{LATIN SMALL LETTER Z WITH CARON}"
-"""Up to here, pdfLaTeX has letters in its usual fonts."""
+"""The last letter that pdfLaTeX has in its usual fonts."""
 
 _LIGATURES = re.compile("-(?=-)|,(?=,)")
 _ESCAPES = str.maketrans(
@@ -53,9 +53,9 @@ def latex(report: Report) -> bytes:
     parts = [_HEAD]
     missing = report.missing_summary()
     if missing:
-        listed = [one_line(f"{item.item} ({item.status}) {item.reason}") for item in report.missing[:LISTED]]
-        if len(report.missing) > LISTED:
-            listed.append(f"... and {len(report.missing) - LISTED:,} more")
+        listed = [one_line(f"{item.item} ({item.status}) {item.reason}") for item in report.missing[:MAX_LISTED]]
+        if len(report.missing) > MAX_LISTED:
+            listed.append(f"... and {len(report.missing) - MAX_LISTED:,} more")
         parts.append("\n%   ".join([f"% {missing}:", *listed]))
     for section in report.sections:
         parts += _section(section, missing)

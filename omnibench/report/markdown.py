@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from omnibench.report.comparisons import ranking_head
 from omnibench.report.contents import one_line
 from omnibench.report.ranks import rank_rows
-from omnibench.report.sections import LISTED, Report, Section
+from omnibench.report.sections import MAX_LISTED, Report, Section
 from omnibench.tables.layout import BEST, SPREAD, TIED, printed
 
 _ACTIVE = re.compile(
@@ -49,11 +49,11 @@ def _missing(report: Report) -> Iterator[str]:
     if not summary:
         return
     lines = ["> [!WARNING]", f"> {summary}; what is below is without them.", ">"]
-    for item in report.missing[:LISTED]:
+    for item in report.missing[:MAX_LISTED]:
         reason = f": {code(item.reason)}" if item.reason else ""
         lines.append(f"> - {escaped(item.item)} ({item.status}){reason}")
-    if len(report.missing) > LISTED:
-        lines.append(f"> - ... and {len(report.missing) - LISTED:,} more")
+    if len(report.missing) > MAX_LISTED:
+        lines.append(f"> - ... and {len(report.missing) - MAX_LISTED:,} more")
     yield "\n".join(lines)
 
 

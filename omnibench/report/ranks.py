@@ -59,5 +59,5 @@ def rank_rows(dataset_ranking: DatasetRanking, most: int | None) -> tuple[list[R
 
 
 def _letter(number: int) -> str:
-    """Return a, b, ..., z, and beyond these numbers in brackets."""
+    """Return the letter of a group: a to z, and beyond these a number in brackets."""
     return chr(ord("a") + number) if number < 26 else f"({number + 1})"  # noqa: PLR2004 - letters of the alphabet

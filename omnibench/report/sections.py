@@ -15,10 +15,10 @@ from omnibench.statistics.best import Standing
 from omnibench.tables.layout import Layout, MarkedResults, marked_results
 
 MOST = 100
-"""Configurations of a dataset that documents show when nobody said how many."""
+"""How many configurations of a dataset documents show when nobody said how many."""
 
-LISTED = 20
-"""Missing items that documents name at first."""
+MAX_LISTED = 20
+"""How many missing items, or gaps, documents list before they cut the list short."""
 
 TESTS = {"t": "t test", "randomisation": "randomisation test", "wilcoxon": "Wilcoxon test"}
 
@@ -64,7 +64,7 @@ class Section:
 
     @property
     def labels(self) -> list[str]:
-        """The columns."""
+        """The labels of the metrics, a column each."""
         return self.marked.means.labels
 
 

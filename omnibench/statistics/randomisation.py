@@ -7,10 +7,10 @@ import numpy as np
 from omnibench.statistics.samples import Sample
 
 RESAMPLES = 9_999
-"""Random sign patterns; the smallest p is then 1e-4."""
+"""How many random sign patterns are drawn; the smallest p is then 1e-4."""
 
-_EXACT = 20
-"""Differences up to which all sign patterns are tried, a million of them."""
+_EXACT_LIMIT = 20
+"""How many differences there may be for all sign patterns to be tried, a million of them."""
 _BITS = 8
 _GROUPS_AT_ONCE = 4096
 
@@ -33,7 +33,7 @@ def sign_flip_p(differences: Sample, alternative: str, resamples: int, seed: int
         return 1.0
     if alternative == "less":
         moving = -moving
-    exact = len(moving) <= _EXACT
+    exact = len(moving) <= _EXACT_LIMIT
     sums = _all_sums(moving) if exact else _random_sums(moving, resamples, seed)
     observed = float(moving.sum())
     # Sums of the same numbers in another order differ in their last bits.

@@ -12,11 +12,14 @@ Sample = npt.NDArray[np.float64]
 
 
 def checked_sample(values: npt.ArrayLike, which: str) -> Sample:
-    """Return values as float64 of shape (n,), n at least 1.
+    """Check values and return them as a sample.
 
     Args:
-        values: The values.
+        values: The values, shape (n,), n at least 1.
         which: Which values these are, for messages, e.g. ``first``.
+
+    Returns:
+        The values as float64, shape (n,).
 
     Raises:
         StatisticsError: They are not numbers, have another shape, or one of them is not finite.

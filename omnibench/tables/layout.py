@@ -17,7 +17,7 @@ GAP = 3
 BEST, TIED = "*", "~"
 
 SPREAD = " ±"
-"""Between a mean and its standard deviation."""
+"""Stands between a mean and its standard deviation."""
 
 NotWorse = Mapping[tuple[str, str], Collection[str]]
 """By dataset and column that was tested, the algorithms that are not significantly worse than the best."""

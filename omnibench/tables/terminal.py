@@ -59,7 +59,7 @@ def render(table: ResultTable, *, colour: bool, encoding: str = "utf-8") -> str:
 
 
 def rich_table(table: ResultTable) -> Table:
-    """Return a table as one of rich."""
+    """Return a table as a rich table, for notebooks."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

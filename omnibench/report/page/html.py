@@ -14,7 +14,7 @@ from omnibench.report.page.charts import ChartRow, chart
 from omnibench.report.page.elements import breakable, element, written
 from omnibench.report.page.scores import score_table
 from omnibench.report.ranks import rank_rows
-from omnibench.report.sections import LISTED, Report, Section
+from omnibench.report.sections import MAX_LISTED, Report, Section
 from omnibench.statistics.best import Standing
 from omnibench.tables.layout import printed
 
@@ -76,9 +76,8 @@ def _missing(report: Report) -> Iterator[Element]:
 
 
 def _alarm(heading: str, messages: list[str]) -> Element:
-    first, rest = (
-        element("ul", *(element("li", message) for message in part)) for part in (messages[:LISTED], messages[LISTED:])
-    )
+    parts = messages[:MAX_LISTED], messages[MAX_LISTED:]
+    first, rest = (element("ul", *(element("li", message) for message in part)) for part in parts)
     more = element("details", element("summary", f"{len(rest):,} more"), rest) if len(rest) else None
     return element("div", element("strong", heading), first, more, class_="alarm", role="note")
 
