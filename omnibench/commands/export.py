@@ -11,7 +11,7 @@ from omnibench.commands.compare import add_test
 from omnibench.commands.store import add_parser
 from omnibench.report.export import export_results
 from omnibench.report.files import SUFFIXES
-from omnibench.report.sections import MOST
+from omnibench.report.sections import DEFAULT_LIMIT
 
 
 def export(given: argparse.Namespace) -> int:
@@ -55,9 +55,9 @@ def add_parsers(commands: Any) -> None:
     parser.add_argument(
         "--top",
         type=int,
-        default=MOST,
+        default=DEFAULT_LIMIT,
         metavar="N",
-        help=f"tables show, and test, the best N configurations of a dataset (default: {MOST})",
+        help=f"tables show, and test, the best N configurations of a dataset (default: {DEFAULT_LIMIT})",
     )
     add_test(parser)
     parser.add_argument(

@@ -320,9 +320,9 @@ def _higher_is_better(scores: Iterable[Score]) -> bool | None:
     return next((score.higher_is_better for score in scores if score.higher_is_better is not None), None)
 
 
-def _summarised(entries: Sequence[Entry], statement: str, most: int = 3) -> Iterator[str]:
+def _summarised(entries: Sequence[Entry], statement: str, limit: int = 3) -> Iterator[str]:
     """Yield a sentence about entries, of which it names the first few; nothing without entries."""
     if entries:
-        names = ", ".join(entry.name for entry in entries[:most])
-        more = f" and {len(entries) - most} more" if len(entries) > most else ""
+        names = ", ".join(entry.name for entry in entries[:limit])
+        more = f" and {len(entries) - limit} more" if len(entries) > limit else ""
         yield f"{names}{more}: {statement}"

@@ -13,7 +13,7 @@ Element = TypeVar("Element")
 Key = TypeVar("Key", bound=Hashable)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Match:
     """Which current entries are compared with which of the baseline, and which cannot be.
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, VERDICTS, WORSE, Gate, Verdict, count
 from omnibench.report.comparisons import p_text
 
-_MOST_COMPARISONS = 20
+_COMPARISON_LIMIT = 20
 """How many comparisons with the same verdict are shown when nobody asked for all."""
 
 
@@ -69,7 +69,7 @@ def _section(title: str, comparisons: Sequence[Verdict], width: int, verbosity: 
     if not comparisons:
         return
     yield Line(f"{title}:", colour)
-    largest = comparisons if verbosity > 0 else comparisons[:_MOST_COMPARISONS]
+    largest = comparisons if verbosity > 0 else comparisons[:_COMPARISON_LIMIT]
     groups: dict[tuple[str, str, str], list[Verdict]] = {}
     for comparison in largest:
         groups.setdefault((comparison.dataset, comparison.algorithm, comparison.then), []).append(comparison)

@@ -61,7 +61,7 @@ class Export:
     def _write(self, session: BenchSession) -> list[str]:
         from omnibench.report.contents import contents_of
         from omnibench.report.export import write_files
-        from omnibench.report.sections import MOST, Choices
+        from omnibench.report.sections import DEFAULT_LIMIT, Choices
         from omnibench.store.reading import read
 
         results = self._summary.results
@@ -72,7 +72,7 @@ class Export:
             )
 
         contents = read(session.directory / "store", take, untouched=session.looks_only)
-        most = None if TABLE.value(self.config) in ("mean", "folds") else MOST
+        most = None if TABLE.value(self.config) in ("mean", "folds") else DEFAULT_LIMIT
         choices = Choices(SORT.value(self.config), most, show_all=f"{TABLE.flag}=mean")
         return write_files(self._files, contents, session.directory, choices)
 

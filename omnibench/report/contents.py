@@ -84,7 +84,7 @@ class MissingItem:
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Contents:
     """The contents of exported files.
 

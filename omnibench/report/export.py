@@ -16,7 +16,7 @@ from omnibench.report.frames import csv, nested, parquet
 from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
-from omnibench.report.sections import MOST, TESTS, Choices, report_of
+from omnibench.report.sections import DEFAULT_LIMIT, TESTS, Choices, report_of
 from omnibench.statistics.paired import check_alpha
 from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record, Status
@@ -32,7 +32,7 @@ def export_results(
     algorithms: Sequence[str] = (),
     metrics: Sequence[str] = (),
     sort: str = "",
-    top: int | None = MOST,
+    top: int | None = DEFAULT_LIMIT,
     alpha: float = 0.05,
     test: str = "t",
     better: str | None = None,

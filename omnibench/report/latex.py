@@ -113,7 +113,7 @@ def _ranks(report: Report) -> Iterator[str]:
         if isinstance(ranked, str):
             yield f"% {one_line(f'{label} over datasets: {ranked}')}"
             continue
-        rows, note = rank_rows(ranked, min(_ROWS, report.choices.most or _ROWS))
+        rows, note = rank_rows(ranked, min(_ROWS, report.choices.limit or _ROWS))
         caption = f"{escaped(ranking_head(label, ranked.ranking, report.choices.alpha))}. {escaped(note)}".strip()
         cells = [[escaped(row.name), row.rank, row.group] for row in rows]
         yield _table(

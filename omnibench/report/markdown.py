@@ -89,7 +89,7 @@ def _ranks(report: Report) -> Iterator[str]:
             yield escaped(f"{label}: {ranked}")
             continue
         yield escaped(ranking_head(label, ranked.ranking, report.choices.alpha))
-        rows, note = rank_rows(ranked, report.choices.most)
+        rows, note = rank_rows(ranked, report.choices.limit)
         yield _table(["Algorithm", "Average rank", "Group"], [[escaped(row.name), row.rank, row.group] for row in rows])
         yield escaped(note)
 

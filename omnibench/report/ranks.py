@@ -23,7 +23,7 @@ class RankRow(NamedTuple):
     value: float
 
 
-def rank_rows(dataset_ranking: DatasetRanking, most: int | None) -> tuple[list[RankRow], str]:
+def rank_rows(dataset_ranking: DatasetRanking, limit: int | None) -> tuple[list[RankRow], str]:
     """Return the rows of a ranking, the best first, and a note that explains them.
 
     Letters are those of a compact letter display (Piepho, "An algorithm for a letter-based representation of
@@ -32,7 +32,7 @@ def rank_rows(dataset_ranking: DatasetRanking, most: int | None) -> tuple[list[R
 
     Args:
         dataset_ranking: The ranking.
-        most: How many rows there are at most.
+        limit: How many rows there are at most.
     """
     ranking = dataset_ranking.ranking
     order = sorted(range(len(dataset_ranking.configurations)), key=lambda position: float(ranking.ranks[position]))
@@ -48,7 +48,7 @@ def rank_rows(dataset_ranking: DatasetRanking, most: int | None) -> tuple[list[R
             letters[position] or "-",
             float(ranking.ranks[position]),
         )
-        for position in order[:most]
+        for position in order[:limit]
     ]
     notes = []
     if len(rows) < len(order):

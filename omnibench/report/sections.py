@@ -14,7 +14,7 @@ from omnibench.report.contents import Contents, MissingItem
 from omnibench.statistics.best import Standing
 from omnibench.tables.layout import Layout, MarkedResults, marked_results
 
-MOST = 100
+DEFAULT_LIMIT = 100
 """How many configurations of a dataset documents show when nobody said how many."""
 
 MAX_LISTED = 20
@@ -29,20 +29,20 @@ class Choices:
 
     Attributes:
         sort: The column by whose mean configurations are sorted, best first; as they come without one.
-        most: How many configurations of a dataset are shown, the best ones.
+        limit: How many configurations of a dataset are shown, the best ones.
         alpha: The level of each column's tests.
         test: ``t``, ``randomisation`` or ``wilcoxon``.
         show_all: The option that shows more, for messages.
     """
 
     sort: str = ""
-    most: int | None = MOST
+    limit: int | None = DEFAULT_LIMIT
     alpha: float = 0.05
     test: str = "t"
     show_all: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Section:
     """The section of a report about one dataset.
 
@@ -68,7 +68,7 @@ class Section:
         return self.marked.means.labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Report:
     """A report, of which every document format is made.
 
@@ -104,7 +104,7 @@ def report_of(contents: Contents, root: Path, choices: Choices) -> Report:
         root: The store that has the values per user; where it lacks them, the report says so in ``trouble``.
         choices: What is shown, and how it is tested.
     """
-    layout = Layout(contents.lower_is_better, sort=choices.sort, most=choices.most, undirected=contents.undirected)
+    layout = Layout(contents.lower_is_better, sort=choices.sort, limit=choices.limit, undirected=contents.undirected)
     datasets = marked_results(contents.results, layout)
     trouble: list[str] = []
     column_standings: Mapping[tuple[str, str], Standing] = {}

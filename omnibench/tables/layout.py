@@ -33,7 +33,7 @@ class Cell(NamedTuple):
         return self.mark + self.text
 
 
-@dataclass
+@dataclass(slots=True)
 class ResultTable:
     """A table of results.
 
@@ -56,7 +56,7 @@ class ResultTable:
         return [max(len(name), width) for name, width in zip(self.header, widest, strict=True)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The layout of results.
 
@@ -66,7 +66,7 @@ class Layout:
             cut off is worse than none. None: every dataset gets one.
         detail: ``folds`` for a row per fold and the mean and standard deviation below them, ``mean`` for one row.
         sort: The column by whose mean the algorithms are sorted, best first; as they come without one.
-        most: How many algorithms of a dataset are shown; all without a limit.
+        limit: How many algorithms of a dataset are shown; all without a limit.
         undirected: The columns of which nobody knows which values are better; nothing is best there.
     """
 
@@ -74,7 +74,7 @@ class Layout:
     width: int | None = None
     detail: str = FOLDS
     sort: str = ""
-    most: int | None = None
+    limit: int | None = None
     undirected: Collection[str] = ()
 
 
@@ -94,7 +94,7 @@ def tables(
     return [table for marked in marked_results(results, layout, test) for table in _tables_of(marked, layout)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MarkedResults:
     """The results of a dataset: which are shown, and which are marked.
 
@@ -175,9 +175,9 @@ def _marked_results_of(
     is_sorted = layout.sort in means.labels
     names = means.ranked(layout.sort) if is_sorted else list(means.algorithms)
     hidden, ranked_by = 0, layout.sort if is_sorted else next(iter(means.labels), "")
-    if layout.most is not None and len(names) > layout.most:
-        hidden = len(names) - layout.most
-        names = (names if is_sorted else means.ranked(ranked_by))[: layout.most]
+    if layout.limit is not None and len(names) > layout.limit:
+        hidden = len(names) - layout.limit
+        names = (names if is_sorted else means.ranked(ranked_by))[: layout.limit]
     best = {label: set() if label in layout.undirected else means.best(label) for label in means.labels}
     compared = {label: means.compared(label) for label in means.labels}
     untested = MarkedResults(dataset, means, names, hidden, ranked_by, best, {}, compared)

@@ -19,7 +19,7 @@ from omnibench.statistics.best import Standing
 from omnibench.tables.layout import printed
 
 _FILES = Path(__file__).parent
-_MOST_IN_CHART = 25
+_CHART_LIMIT = 25
 _OVER_DATASETS = "Ranks over datasets"
 
 
@@ -122,7 +122,7 @@ def _figure(section: Section, label: str, report: Report) -> Element:
     order = sorted(means, key=means.__getitem__, reverse=higher)
     order = [standing.best, *(name for name in order if name != standing.best)]
     coverage = percent(report.choices.alpha).replace(" ", "\N{NO-BREAK SPACE}")
-    chart_rows = [_chart_row(name, means[name], standing, coverage) for name in order[:_MOST_IN_CHART]]
+    chart_rows = [_chart_row(name, means[name], standing, coverage) for name in order[:_CHART_LIMIT]]
     title = f"{section.marked.dataset}, {label}: difference to {standing.best}"
     hidden = len(order) - len(chart_rows)
     more = f" {hidden} more are below." if hidden else ""
@@ -185,7 +185,7 @@ def _ranks(report: Report) -> Element:
 
 
 def _rank_figure(label: str, dataset_ranking: DatasetRanking, report: Report) -> Element:
-    rows, note = rank_rows(dataset_ranking, report.choices.most)
+    rows, note = rank_rows(dataset_ranking, report.choices.limit)
     half = dataset_ranking.ranking.critical_difference / 2
     tested = dataset_ranking.ranking.p is not None
     chart_rows = [
@@ -197,7 +197,7 @@ def _rank_figure(label: str, dataset_ranking: DatasetRanking, report: Report) ->
             "worse",
             f"{row.name}: {row.rank}",
         )
-        for row in rows[:_MOST_IN_CHART]
+        for row in rows[:_CHART_LIMIT]
     ]
     title = f"{label}: average ranks over {dataset_ranking.ranking.datasets} datasets"
     explanation = "Ranks whose lines do not overlap differ by more than the critical difference." if tested else ""

@@ -181,7 +181,7 @@ def test_of_many_the_chart_shows_the_best(monkeypatch: pytest.MonkeyPatch) -> No
     names = [f"A-{number:02}" for number in range(40)]
     many = contents({name: {"M": [1 - number / 100] * 3} for number, name in enumerate(names)})
     values = {name: [1 - number / 100 + user / 1000 for user in range(5)] for number, name in enumerate(names)}
-    tree = page_of(report(monkeypatch, many, Choices(most=None), {(DATASET, "M"): against_best(values)}))
+    tree = page_of(report(monkeypatch, many, Choices(limit=None), {(DATASET, "M"): against_best(values)}))
     (figure,) = tree.iter("figure")
     assert [row.findtext("text") for row in figure.iter("g")] == names[:25]
     assert "15 more are below." in text_of(figure)
