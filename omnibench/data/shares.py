@@ -1,4 +1,4 @@
-"""Shares: how many rows a size means, which rows those are, and sizes that cannot be had."""
+"""Sizes of parts: how many rows a size means, which rows are held out, and which sizes are refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NAMED_USERS = 5
 
 
 def share(size: float, counts: Counts) -> Counts:
-    """Return how many rows a size means for each count: a fraction rounded half up, but at least one.
+    """Return how many of each count of rows a size means: a fraction rounded half up, but at least one.
 
     Args:
         size: A float is a fraction, an int a number.
@@ -40,7 +40,7 @@ def share(size: float, counts: Counts) -> Counts:
 
 
 def hold_out_first(first: Rows, rank: npt.NDArray[np.int32], validation_size: float, test_size: float) -> Parts:
-    """Return the rows that rank first within their user as the test part, those after them as validation.
+    """Hold out the rows that rank first within their user as test, and the next ones as validation.
 
     Args:
         first: The first row of each user, shape (n_users + 1,).
@@ -55,19 +55,19 @@ def hold_out_first(first: Rows, rank: npt.NDArray[np.int32], validation_size: fl
 
 
 def needed_by_user(counts: Counts, validation_size: float, test_size: float) -> Counts:
-    """Return how many interactions a holdout takes of users with so many; training takes at least one."""
+    """Return how many interactions a holdout needs of users with these counts, one for training included."""
     return share(test_size, counts) + share(validation_size, counts) + 1
 
 
 def from_the_end(first: Rows) -> npt.NDArray[np.int32]:
-    """Return the place of each row among its user's rows, counted from the last, which is 0.
+    """Rank each row among its user's rows from the last one, which is 0.
 
     Args:
         first: The first row of each user, shape (n_users + 1,).
     """
     last = np.repeat(first[1:] - 1, np.diff(first))
-    place: npt.NDArray[np.int32] = (last - np.arange(len(last))).astype(np.int32)
-    return place
+    rank: npt.NDArray[np.int32] = (last - np.arange(len(last))).astype(np.int32)
+    return rank
 
 
 def check_sizes(
@@ -102,7 +102,7 @@ def check_fold_sizes(split: Split, num_folds: Any, validation_size: object) -> N
 
 
 def check_which(split: Split, which: object) -> None:
-    """Refuse what is neither of the ways to choose what is held out.
+    """Refuse any value of ``which`` but the two ways to choose what is held out.
 
     Raises:
         DataError: It is neither ``last`` nor ``random``.
@@ -134,7 +134,7 @@ def refuse_short_users(
     interactions: Interactions,
     first: Rows,
     needed: Callable[[Counts], Counts],
-    asked: Mask | None = None,
+    held_out_users: Mask | None = None,
 ) -> None:
     """Refuse a split that users have too few interactions for.
 
@@ -143,14 +143,14 @@ def refuse_short_users(
         interactions: Canonical rows.
         first: The first row of each user, shape (n_users + 1,).
         needed: How many interactions the split needs of users with so many.
-        asked: The users that it needs them of, or None for all; shape (n_users,).
+        held_out_users: The users that it needs them of, or None for all; shape (n_users,).
 
     Raises:
         DataError: There are such users; it names them, and the way out.
     """
     counts = np.diff(first)
     too_few = counts < needed(counts)
-    short = np.flatnonzero(too_few if asked is None else too_few & asked)
+    short = np.flatnonzero(too_few if held_out_users is None else too_few & held_out_users)
     if len(short) == 0:
         return
     named = ", ".join(f"{interactions.user_ids[user]!r} has {counts[user]}" for user in short[:_NAMED_USERS])
@@ -159,12 +159,13 @@ def refuse_short_users(
     sizes = np.arange(1, max(1000, 2 * int(needed(counts).max())))
     enough = int(sizes[sizes < needed(sizes)].max()) + 1
     raise DataError(
-        f"{split}: {len(short)} of {len(counts) if asked is None else int(asked.sum())} users have too few interactions for every part: user {named}{more}; "
+        f"{split}: {len(short)} of {len(counts) if held_out_users is None else int(held_out_users.sum())} users have "
+        f"too few interactions for every part: user {named}{more}; "
         f"this split needs {enough}. Pipe CorePruning({enough}) before it, or choose fewer folds or smaller parts."
     )
 
 
-def refuse_short_data(split: Split, n: int, needed: int, what: str = "interactions") -> None:
+def refuse_short_data(split: Split, n: int, needed: int, unit: str = "interactions") -> None:
     """Refuse a split that needs more interactions (or users) than there are.
 
     Raises:
@@ -172,6 +173,6 @@ def refuse_short_data(split: Split, n: int, needed: int, what: str = "interactio
     """
     if n < needed:
         raise DataError(
-            f"{split}: the dataset has {n} {what}, but this split needs at least {needed}. "
+            f"{split}: the dataset has {n} {unit}, but this split needs at least {needed}. "
             "Choose fewer folds or smaller parts, or prune less before it."
         )

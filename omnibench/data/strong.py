@@ -1,4 +1,4 @@
-"""Strong generalisation: test users that training has never seen, given a part of their history."""
+"""Strong generalisation: test users are not in training, and a part of their history is given at prediction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from omnibench.data.step import random_keys
 
 @dataclass(frozen=True)
 class StrongGeneralization(Split):
-    """Hold out random users entirely, and give a part of their history when they are recommended for (fold-in).
+    """Hold out random users entirely, and give a part of their history to recommend from (fold-in).
 
     The rest of their interactions is what is tested. Only algorithms that recommend from a history can be judged like
     this; a plan with others is refused before anything runs. It judges rankings, so it needs implicit data.
@@ -86,5 +86,5 @@ class StrongGeneralization(Split):
         ]
 
     def _needed(self, counts: Counts) -> Counts:
-        """Return how many interactions are held out of users with so many, and one that is given."""
+        """Return how many interactions the split needs of users with these counts, a given one included."""
         return share(self.test_size, counts) + 1

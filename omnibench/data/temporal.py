@@ -1,4 +1,4 @@
-"""Splits by time: over all users at one moment, or over each user's own history."""
+"""Splits by time: all users at the same moment, or each user's own history."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omnibench.data.interactions import Interactions
-from omnibench.data.moments import Date, in_unit_of, moment, told
+from omnibench.data.moments import Date, describe_range, in_unit_of, moment
 from omnibench.data.order import first_rows, ranks
 from omnibench.data.parts import Parts, Split, parts_of
 from omnibench.data.shares import (
@@ -75,16 +75,16 @@ class TimeBasedHoldout(Split):
         timestamp = interactions.timestamp
         assert timestamp is not None, "a recipe has looked for the columns that a step needs"
         n = len(timestamp)
-        given: tuple[Any, Any] = (self.validation_size, self.test_size)
-        sizes = [0 if isinstance(one, str) else int(share(one, np.array([n]))[0]) for one in given]
-        refuse_short_data(self, n, sum(sizes) + 1)
-        tested = timestamp >= _begin(self.test_size, sizes[1], timestamp, timestamp)
+        requested: tuple[Any, Any] = (self.validation_size, self.test_size)
+        numbers = [0 if isinstance(size, str) else int(share(size, np.array([n]))[0]) for size in requested]
+        refuse_short_data(self, n, sum(numbers) + 1)
+        tested = timestamp >= _begin(self.test_size, numbers[1], timestamp, timestamp)
         before = timestamp[~tested]
         if len(before) == 0 or not tested.any():
             raise self._impossible(timestamp, "test" if len(before) else "training")
         if self.validation_size == 0:
             return [parts_of(tested)]
-        validated = ~tested & (timestamp >= _begin(self.validation_size, sizes[0], before, timestamp))
+        validated = ~tested & (timestamp >= _begin(self.validation_size, numbers[0], before, timestamp))
         parts = parts_of(tested, validated)
         for name, part in (("training", parts.train), ("validation", parts.validation)):
             if len(part) == 0:
@@ -94,8 +94,8 @@ class TimeBasedHoldout(Split):
     def _impossible(self, timestamp: npt.NDArray[np.int64], empty: str) -> DataError:
         moments = len(np.unique(timestamp))
         return DataError(
-            f"{self} leaves no interaction for {empty}: the {len(timestamp)} timestamps go {told(timestamp)} and are "
-            f"{moments} different moments, which are not divided. Choose other sizes or dates."
+            f"{self} leaves no interaction for {empty}: the {len(timestamp)} timestamps go {describe_range(timestamp)} "
+            f"and are {moments} different moments, which are not divided. Choose other sizes or dates."
         )
 
 
@@ -200,16 +200,16 @@ class LeaveLastOut(LeaveNOut):
         return f"LeaveLastOut(validation_size={self.validation_size})"
 
 
-def _begin(size: Any, number: int, left: npt.NDArray[np.int64], timestamp: npt.NDArray[np.int64]) -> float:
-    """Return the first moment of a part that takes the end of what is left.
+def _begin(size: Any, number: int, remaining: npt.NDArray[np.int64], timestamp: npt.NDArray[np.int64]) -> float:
+    """Return the first moment of a part that takes the latest of the remaining interactions.
 
     Args:
         size: The part's size as it was given.
         number: How many interactions it means, when it is no date.
-        left: The timestamps that no later part has taken.
+        remaining: The timestamps that no later part has taken.
         timestamp: All timestamps, which tell the unit.
     """
     if isinstance(size, str):
         return in_unit_of(timestamp, size)
-    place = max(0, len(left) - number)
-    return int(np.partition(left, place)[place])
+    index = max(0, len(remaining) - number)
+    return int(np.partition(remaining, index)[index])

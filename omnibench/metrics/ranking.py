@@ -1,4 +1,4 @@
-"""Ranking metrics with binary relevance: each one a function of the same hits.
+"""Ranking metrics with binary relevance, all computed from the same hits.
 
 Conventions: every user with a test item counts, one without recommendations as zero; Precision divides by
 k however short the list; NDCG's ideal and MAP's denominator have min(k, relevant) terms. These are the
@@ -28,18 +28,18 @@ _DROPS_EMPTY_LISTS = frozenset({"omnirec", "lenskit"})
 
 
 def lengths_of(k: int | Iterable[int], name: str) -> tuple[int, ...]:
-    """Return one or several list lengths, each once.
+    """Check one or several list lengths; return each once.
 
     Raises:
         EvaluationError: There is none, or one is no positive integer.
     """
-    given: list[Any] = list(k) if isinstance(k, Iterable) else [k]
-    if not given:
+    lengths: list[Any] = list(k) if isinstance(k, Iterable) else [k]
+    if not lengths:
         raise EvaluationError(f"{name} has no k; give one or several, e.g. {name}([10, 20]).")
-    for one in given:
-        if isinstance(one, bool) or not isinstance(one, Integral) or one < 1:
-            raise EvaluationError(f"{name}: k is {one!r}; give integers of at least 1.")
-    return tuple(dict.fromkeys(int(one) for one in given))
+    for length in lengths:
+        if isinstance(length, bool) or not isinstance(length, Integral) or length < 1:
+            raise EvaluationError(f"{name}: k is {length!r}; give integers of at least 1.")
+    return tuple(dict.fromkeys(int(length) for length in lengths))
 
 
 class RankingMetric(Metric):
@@ -228,9 +228,9 @@ class AUC(AccuracyMetric):
 
     def of_lists(self, hits: Hits, k: int) -> Values:
         negatives = hits.n_candidates - hits.relevant
-        found, listed = hits.count(k), np.minimum(hits.lengths, k)
+        hit_counts, listed = hits.count(k), np.minimum(hits.lengths, k)
         above = hits.total("negatives above", k, lambda: (hits.rank + 1 - hits.ordinal).astype(np.float64))
-        ahead = found * negatives - above  # pairs of a listed relevant item and a candidate below it
-        tied = (hits.relevant - found) * (negatives - (listed - found)) / 2
+        ahead = hit_counts * negatives - above  # pairs of a listed relevant item and a candidate below it
+        tied = (hits.relevant - hit_counts) * (negatives - (listed - hit_counts)) / 2
         defined = negatives > 0
         return np.where(defined, (ahead + tied) / (hits.relevant * np.where(defined, negatives, 1)), np.nan)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench.data.moments import in_unit_of, moment, told
+from omnibench.data.moments import describe_range, in_unit_of, moment
 from omnibench.errors import DataError
 
 NOON = "2020-01-31T12:00:00+00:00"
@@ -68,7 +68,7 @@ def test_a_number_is_in_the_unit_of_the_data(value: float) -> None:
 
 
 def test_a_column_is_told_as_dates_where_it_counts_seconds() -> None:
-    """Other units, and numbers beyond the calendar, are told as numbers."""
-    assert told(np.array([86400, 0])) == "from 1970-01-01T00:00:00+00:00 to 1970-01-02T00:00:00+00:00"
-    assert told(np.array([0, 10**15])) == "from 0 to 1000000000000000"
-    assert told(np.array([-(10**11) + 1, 0])) == "from -99999999999 to 0"
+    """Other units, and numbers beyond the calendar, are described as numbers."""
+    assert describe_range(np.array([86400, 0])) == "from 1970-01-01T00:00:00+00:00 to 1970-01-02T00:00:00+00:00"
+    assert describe_range(np.array([0, 10**15])) == "from 0 to 1000000000000000"
+    assert describe_range(np.array([-(10**11) + 1, 0])) == "from -99999999999 to 0"

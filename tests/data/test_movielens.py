@@ -24,7 +24,7 @@ SHA256_OF_U_DATA = "06416e597f82b7342361e41163890c81036900f418ad91315590814211dc
 @pytest.fixture(scope="module")
 def recbole_ratings() -> Path:
     """The ratings inside a recbole package."""
-    found = movielens._in_recbole() or movielens._from_package_index()
+    found = movielens._find_in_recbole() or movielens._fetch_from_package_index()
     assert found is not None, "the package index could not be reached"
     return found
 
@@ -96,8 +96,8 @@ def test_every_shape_is_the_same_dataset(shape: Shape, recbole_ratings: Path, u_
 
 def test_the_key_is_known_without_any_ratings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a package nor the network is needed to collect; and the key never changes."""
-    monkeypatch.setattr(movielens, "_in_recbole", lambda: pytest.fail("looked into recbole"))
-    monkeypatch.setattr(movielens, "_downloaded", lambda: pytest.fail("downloaded"))
+    monkeypatch.setattr(movielens, "_find_in_recbole", lambda: pytest.fail("looked into recbole"))
+    monkeypatch.setattr(movielens, "_download", lambda: pytest.fail("downloaded"))
     dataset = load_dataset("MovieLens100K").pipe(MakeImplicit(3), UserCrossValidation(5))
     assert dataset.key == FROZEN
 
@@ -144,7 +144,7 @@ def test_without_package_and_network_the_ways_out_are_told(monkeypatch: pytest.M
         raise ConnectionError("no route")
 
     monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(movielens, "_in_recbole", lambda: None)
+    monkeypatch.setattr(movielens, "_find_in_recbole", lambda: None)
     monkeypatch.setattr(pooch, "retrieve", refused)
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_NO_CACHE", "1")
@@ -166,7 +166,7 @@ def test_where_grouplens_is_out_of_reach_the_package_index_helps(
     data = load_dataset("MovieLens100K").data
     assert isinstance(data, RawData)
     assert len(data.df) == 100_000
-    assert movielens._in_recbole() == tmp_path / "datasets" / "recbole==1.2.1" / "recbole" / movielens._IN_PACKAGE
+    assert movielens._find_in_recbole() == tmp_path / "datasets" / "recbole==1.2.1" / "recbole" / movielens._IN_PACKAGE
 
 
 def test_the_download_is_checked_against_the_known_sha256(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_the_download_is_checked_against_the_known_sha256(monkeypatch: pytest.Mo
 
     (tmp_path / "u.data").write_bytes(b"")
     monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(movielens, "_in_recbole", lambda: None)
+    monkeypatch.setattr(movielens, "_find_in_recbole", lambda: None)
     monkeypatch.setattr(pooch, "retrieve", retrieve)
     with pytest.raises(DataError, match="does not hold the original"):
         _ = load_dataset("MovieLens100K").data

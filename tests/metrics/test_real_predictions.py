@@ -36,7 +36,7 @@ KS = [1, 5, 10, 20]
 
 
 def prepared(directory: Path, *steps: Any) -> Path:
-    ratings = movielens._in_recbole() or movielens._from_package_index()
+    ratings = movielens._find_in_recbole() or movielens._fetch_from_package_index()
     prepare(load_dataset("MovieLens100K", ratings).pipe(*steps), directory)
     return directory
 
