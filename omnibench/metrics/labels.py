@@ -7,7 +7,7 @@ from omnibench.errors import StatisticsError
 
 
 def split_label(label: str) -> tuple[str, int | None]:
-    """Split a column's label into metric and list length: ``NDCG@10`` into ``("NDCG", 10)``, ``RMSE`` into ``("RMSE", None)``."""
+    """Split a label into metric and list length: ``NDCG@10`` into ``("NDCG", 10)``, ``RMSE`` into ``("RMSE", None)``."""
     name, _, k = label.partition("@")
     return name, int(k) if k else None
 

@@ -10,8 +10,7 @@ import pytest
 
 from omnibench.errors import GuestEnvironmentError
 from omnibench.runners import environments
-from omnibench.runners.environments import Environment, environment_of, torch_backend
-from omnibench.runners.pool import Environments
+from omnibench.runners.environments import Environment, Environments, environment_of, torch_backend
 from omnibench.runners.registry import RunnerInfo, get_runner, runners
 
 BUILD = """
@@ -53,7 +52,7 @@ def test_concurrent_users_build_once(lock: Path) -> None:
     assert [process.returncode for process in both] == [0, 0]
     assert sum("building its isolated environment, once: 1 packages, about 1 MB" in text for text in said) == 1
     environment = tiny(lock)
-    assert environment.ready
+    assert environment.is_built
     assert environment.verify() == []
     told: list[str] = []
     assert environment.ensure(told.append) == environment.python
@@ -71,7 +70,7 @@ def test_verify_names_what_differs_and_remove_removes(lock: Path) -> None:
     found.parent.rename(found.parent.with_name("six-1.15.0.dist-info"))
     assert environment.verify() == ["six is 1.15.0 instead of 1.16.0"]
     environment.remove()
-    assert not environment.ready
+    assert not environment.is_built
 
 
 def test_another_lock_is_another_environment(lock: Path) -> None:
@@ -90,7 +89,7 @@ def test_failed_build_leaves_nothing_and_shows_uv(lock: Path) -> None:
         GuestEnvironmentError, match=r"(?s)could not build the environment of Tiny.*six.*uv pip install"
     ):
         tiny(lock).ensure()
-    assert not tiny(lock).ready
+    assert not tiny(lock).is_built
     assert [path.name for path in tiny(lock).directory.parent.iterdir() if path.is_dir()] == []
 
 

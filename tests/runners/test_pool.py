@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from omnibench.errors import GuestEnvironmentError, GuestError
 from omnibench.runners import pool
-from omnibench.runners.pool import GUEST_MEGABYTES, MOST_GUESTS, Environments, GuestPool
+from omnibench.runners.environments import Environments
+from omnibench.runners.pool import GUEST_MEGABYTES, MOST_GUESTS, GuestPool
 from omnibench.runners.registry import get_runner, runners
 
 LENSKIT, RECBOLE, RECPACK, OWN = (get_runner(name) for name in ("LensKit", "RecBole", "RecPack", "Own"))
@@ -112,16 +113,16 @@ def test_what_is_foreseen_takes_nobodys_place(
     guests: GuestPool, made: list[FakeGuest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A guest that is needed later starts where there is room; no other ends for it, and no environment is built."""
-    monkeypatch.setattr(Environments, "ready", lambda _, runner: runner is not RECPACK)
+    monkeypatch.setattr(Environments, "is_built", lambda _, runner: runner is not RECPACK)
     guests.get(LENSKIT)
-    guests.foresee(RECPACK)
-    guests.foresee(RECBOLE)
-    guests.foresee(RECBOLE)
+    guests.warm_if_room(RECPACK)
+    guests.warm_if_room(RECBOLE)
+    guests.warm_if_room(RECBOLE)
     guests.get(RECBOLE)
     assert names(made) == ["LensKit", "RecBole"]
     monkeypatch.setattr(pool, "MOST_GUESTS", 2)
-    monkeypatch.setattr(Environments, "ready", lambda *_: True)
-    guests.foresee(RECPACK)
+    monkeypatch.setattr(Environments, "is_built", lambda *_: True)
+    guests.warm_if_room(RECPACK)
     assert names(made) == ["LensKit", "RecBole"]
     assert guests.is_alive(LENSKIT)
 
@@ -229,7 +230,7 @@ def test_environments_are_words_or_a_mapping() -> None:
         Environments("new")
     with pytest.raises(GuestEnvironmentError, match=r"no framework named 'RecBol'.*did you mean 'RecBole'"):
         Environments.parse("RecBol=current")
-    assert Environments.parse("").ready(OWN)
+    assert Environments.parse("").is_built(OWN)
 
 
 def test_an_environment_that_cannot_be_built_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,15 +238,15 @@ def test_an_environment_that_cannot_be_built_is_tried_once(monkeypatch: pytest.M
     tried: list[str] = []
 
     class Missing:
-        ready = False
+        is_built = False
 
         def ensure(self, notify: Callable[[str], None]) -> Path:
             tried.append("once")
             raise GuestEnvironmentError("no network")
 
-    monkeypatch.setattr(pool, "environment_of", lambda _: Missing())
+    monkeypatch.setattr("omnibench.runners.environments.environment_of", lambda _: Missing())
     environments = Environments()
-    assert not environments.ready(RECBOLE)
+    assert not environments.is_built(RECBOLE)
     for _ in range(3):
         with pytest.raises(GuestEnvironmentError, match="no network"):
             environments.python(RECBOLE, print)
