@@ -53,9 +53,9 @@ def test_what_is_no_moment_is_refused(value: Any) -> None:
     st.datetimes(dt.datetime(1980, 1, 1), dt.datetime(2200, 1, 1)),  # noqa: DTZ001
     st.sampled_from(["s", "ms", "us", "ns"]),
 )
-def test_a_date_divides_timestamps_of_every_unit_alike(cut: dt.datetime, other: dt.datetime, unit: Any) -> None:
+def test_a_date_divides_timestamps_of_every_unit_alike(cut: dt.datetime, date: dt.datetime, unit: Any) -> None:
     """A count is at or after the cut exactly when numpy says so of the two moments."""
-    column = np.array([other], dtype="datetime64[us]").astype(f"datetime64[{unit}]")
+    column = np.array([date], dtype="datetime64[us]").astype(f"datetime64[{unit}]")
     expected = column.astype("datetime64[us]") >= np.datetime64(cut, "us")
     counted = column.astype(np.int64)
     assert (counted >= in_unit_of(counted, moment(cut, "here"))).tolist() == expected.tolist()
