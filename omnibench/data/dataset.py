@@ -135,8 +135,8 @@ class RecSysDataSet:
     @cached_property
     def split(self) -> Split | None:
         """The split that ends the recipe, or None for raw data."""
-        last = self.steps[-1] if self.steps else None
-        return last if isinstance(last, Split) else None
+        last_step = self.steps[-1] if self.steps else None
+        return last_step if isinstance(last_step, Split) else None
 
     @property
     def variant(self) -> type[RawData | SplitData | FoldedData]:

@@ -123,22 +123,22 @@ def from_columns(columns: dict[str, Any], source: str) -> Interactions:
         rating = _numbers(columns["rating"], "rating", source, float(np.finfo(np.float32).max)).astype(np.float32)
     if "timestamp" not in columns:
         return Interactions(user, item, rating, None, user_ids, item_ids)
-    timestamp, finer = _seconds(columns["timestamp"], source)
+    timestamp, exact = _seconds(columns["timestamp"], source)
     coded = Interactions(user, item, rating, timestamp, user_ids, item_ids)
-    order = _order_within_seconds(coded, timestamp, finer)
+    order = _order_within_seconds(coded, timestamp, exact)
     return coded if order is None else coded.take(order)
 
 
 def _order_within_seconds(
-    coded: Interactions, seconds: npt.NDArray[np.int64], finer: npt.NDArray[Any] | None
+    coded: Interactions, seconds: npt.NDArray[np.int64], exact: npt.NDArray[Any] | None
 ) -> npt.NDArray[np.int64] | None:
     """Return the row order that sorts each user's events within a second by time; None when they are sorted."""
-    if finer is None:
+    if exact is None:
         return None
     order = canonical_order(coded.user, seconds, len(coded.user_ids))
-    user, second, moment = (column if order is None else column[order] for column in (coded.user, seconds, finer))
+    user, second, moment = (column if order is None else column[order] for column in (coded.user, seconds, exact))
     swapped = (user[1:] == user[:-1]) & (second[1:] == second[:-1]) & (moment[1:] < moment[:-1])
-    return np.argsort(finer, kind="stable") if swapped.any() else None
+    return np.argsort(exact, kind="stable") if swapped.any() else None
 
 
 def warn_of_repeats(name: str, repeats: int) -> None:
@@ -188,11 +188,11 @@ def _numbers(column: Any, name: str, source: str, largest: float) -> npt.NDArray
     numbers = pd.to_numeric(series if pd.api.types.is_numeric_dtype(series) else series.astype(object), errors="coerce")
     imaginary = numbers.dtype.kind == "c"
     values = np.full(len(numbers), np.nan) if imaginary else numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = np.flatnonzero(~(np.abs(values) <= largest))
-    if len(bad):
+    invalid = np.flatnonzero(~(np.abs(values) <= largest))
+    if len(invalid):
         raise DataError(
-            f"{source}: column {name!r} has {len(bad)} values that are no finite number, or too large a one "
-            f"(the first is {_first_example(series, bad)})."
+            f"{source}: column {name!r} has {len(invalid)} values that are no finite number, or too large a one "
+            f"(the first is {_first_example(series, invalid)})."
         )
     return values
 
@@ -218,16 +218,16 @@ def _seconds(column: Any, source: str) -> tuple[npt.NDArray[np.int64], npt.NDArr
         series = pd.Series(series.dt.to_timestamp())
     if not (pd.api.types.is_numeric_dtype(series) or _are_numbers(series, source)):
         # Texts are ISO 8601: pandas would guess a format from the first of them.
-        form = "ISO8601" if pd.api.types.is_string_dtype(series) else None
-        moments = pd.to_datetime(series, errors="coerce", utc=True, format=form)
-        bad = np.flatnonzero(moments.isna().to_numpy())
-        if len(bad):
+        date_format = "ISO8601" if pd.api.types.is_string_dtype(series) else None
+        moments = pd.to_datetime(series, errors="coerce", utc=True, format=date_format)
+        invalid = np.flatnonzero(moments.isna().to_numpy())
+        if len(invalid):
             raise DataError(
-                f"{source}: column 'timestamp' has {len(bad)} values that are neither a number nor an ISO 8601 date "
-                f"(the first is {_first_example(series, bad)})."
+                f"{source}: column 'timestamp' has {len(invalid)} values that are neither a number nor an ISO 8601 "
+                f"date (the first is {_first_example(series, invalid)})."
             )
-        finer = moments.dt.tz_localize(None).to_numpy()
-        return finer.astype("datetime64[s]").astype(np.int64), finer
+        exact = moments.dt.tz_localize(None).to_numpy()
+        return exact.astype("datetime64[s]").astype(np.int64), exact
     whole = series.dtype.kind in "iu" and not series.isna().any()
     if whole and (len(series) == 0 or int(series.max()) < 2**63):
         return series.to_numpy(dtype=np.int64), None  # a float would round the nanoseconds that some people count in

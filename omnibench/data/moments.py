@@ -21,7 +21,7 @@ Date = str | dt.date
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _FIRST_DATE = (dt.datetime.min.replace(tzinfo=dt.UTC) - _EPOCH) // dt.timedelta(seconds=1)
 _UNITS = ((10**11, 10**6), (10**14, 10**3), (10**17, 1))
-"""Counts since 1970 below the first number are units of so many microseconds; larger ones are nanoseconds."""
+"""(limit, microseconds per unit): the unit of counts since 1970 below each limit; larger counts are nanoseconds."""
 
 
 def moment(value: object, argument: str) -> int | float | str:
@@ -50,12 +50,12 @@ def _utc(value: object) -> dt.datetime:
         value = dt.datetime.fromisoformat(str(value))
     if isinstance(value, dt.datetime):
         # A pandas.Timestamp subtracts and prints in ways of its own.
-        plain = dt.datetime(
+        standard = dt.datetime(
             *(value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond),
             tzinfo=value.tzinfo or dt.UTC,
             fold=value.fold,
         )
-        return plain.astimezone(dt.UTC)
+        return standard.astimezone(dt.UTC)
     if isinstance(value, dt.date):
         return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
     raise TypeError(f"{type(value).__name__} is no date")

@@ -74,9 +74,9 @@ def read_ratings(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     if path.is_dir():
-        for inner in ("u.data", "ml-100k.inter", "ml-100k/u.data", "ml-100k/ml-100k.inter", "ml-100k.zip"):
-            if (path / inner).is_file():
-                return read_ratings(path / inner)
+        for name in ("u.data", "ml-100k.inter", "ml-100k/u.data", "ml-100k/ml-100k.inter", "ml-100k.zip"):
+            if (path / name).is_file():
+                return read_ratings(path / name)
         raise DataError(f"{path} holds neither u.data nor ml-100k.inter nor ml-100k.zip.")
     header = 0 if path.suffix == ".inter" else None
     options: dict[str, Any] = {"sep": "\t", "names": list(COLUMNS), "header": header}
@@ -136,8 +136,8 @@ def _fetch_from_package_index() -> Path | None:
     partial = final.with_name(f"{final.name}.partial-{os.getpid()}")
     command = [uv.find_uv_bin(), "pip", "install", "--python", sys.executable, "--no-deps", "--target", str(partial)]
     try:
-        done = subprocess.run([*command, _PACKAGE], capture_output=True, check=False)
-        if done.returncode == 0:
+        process = subprocess.run([*command, _PACKAGE], capture_output=True, check=False)
+        if process.returncode == 0:
             with contextlib.suppress(OSError):  # another process was faster
                 partial.rename(final)
     finally:

@@ -27,15 +27,15 @@ _BLOCK = 1 << 16
 
 _THREADS = 4
 _WORTH_THREADS = 1 << 19
-"""So many rows take longer to sort than threads take to start."""
+"""Number of rows from which sorting takes longer than starting threads."""
 
 _EXACT = 128
-"""Users with up to so many rows share a matrix with their equals; longer ones are padded, to be fewer matrices."""
+"""Users with up to this many rows share a matrix with users of exactly as many; longer ones are padded."""
 
 _BITS = 64
 _LAST = 2**_BITS - 1
 _RADIX = 16
-"""numpy sorts integers of so many bits by counting them."""
+"""Number of bits of the integers that numpy sorts by counting."""
 
 
 def first_rows(user: Codes, n_users: int) -> Rows:
@@ -93,8 +93,8 @@ def canonical_order(user: Codes, timestamp: npt.NDArray[np.int64] | None, n_user
         timestamp = None if timestamp is None else timestamp[order]
     if timestamp is None or not ((timestamp[1:] < timestamp[:-1]) & (user[1:] == user[:-1])).any():
         return order
-    inner = sort_within(first_rows(user, n_users), timestamp)
-    return inner if order is None else order[inner]
+    order_within = sort_within(first_rows(user, n_users), timestamp)
+    return order_within if order is None else order[order_within]
 
 
 def _grouped(codes: Codes) -> Rows:
@@ -105,11 +105,11 @@ def _grouped(codes: Codes) -> Rows:
     return order
 
 
-def sort_within(first: Rows, values: npt.NDArray[Any]) -> Rows:
+def sort_within(starts: Rows, values: npt.NDArray[Any]) -> Rows:
     """Return the row numbers that sort by (user, value), stably.
 
     Args:
-        first: What ``first_rows`` returns.
+        starts: What ``first_rows`` returns.
         values: int32 or int64, one per row.
     """
     order = np.empty(len(values), dtype=np.int64)
@@ -126,7 +126,7 @@ def sort_within(first: Rows, values: npt.NDArray[Any]) -> Rows:
             positions = np.argsort(words, axis=1, kind="stable")
         block.put(order, block.rows, positions + block.rows[:, :1])
 
-    _for_all_users(first, sort_block)
+    _for_all_users(starts, sort_block)
     return order
 
 
@@ -150,33 +150,33 @@ def repeats(user: Codes, item: Codes, n_users: int) -> tuple[Rows, npt.NDArray[n
     return order, is_repeat
 
 
-def ranks(first: Rows, keys: Words) -> Codes:
+def ranks(starts: Rows, keys: Words) -> Codes:
     """Rank each row's random key among those of its user's rows, from 0.
 
     Only as many high bits of a key count as a word has room for beside the row's place, 51 for a user with 8,000 rows.
     Two keys of one user that differ in none of them, which one dataset in a million has, rank as they lie.
 
     Args:
-        first: What ``first_rows`` returns.
+        starts: What ``first_rows`` returns.
         keys: Random 64-bit words, one per row.
     """
     rank = np.empty(len(keys), dtype=np.int32)
 
     def rank_block(block: _Block) -> None:
         positions = np.arange(block.rows.shape[1], dtype=np.int32)
-        block.put(rank, block.drawn(keys), np.broadcast_to(positions, block.rows.shape))
+        block.put(rank, block.random_order(keys), np.broadcast_to(positions, block.rows.shape))
 
-    _for_all_users(first, rank_block)
+    _for_all_users(starts, rank_block)
     return rank
 
 
-def deal(first: Rows, keys: Words, start: Rows, n_hands: int) -> npt.NDArray[Any]:
+def deal(starts: Rows, keys: Words, first_hand: Rows, n_hands: int) -> npt.NDArray[Any]:
     """Deal each user's rows in the order of their random keys, one to each hand in turn.
 
     Args:
-        first: What ``first_rows`` returns.
+        starts: What ``first_rows`` returns.
         keys: Random 64-bit words, one per row; see ``ranks``.
-        start: The hand that a user's first row goes to, shape (n_users,).
+        first_hand: The hand that a user's first row goes to, shape (n_users,).
         n_hands: How many hands there are.
 
     Returns:
@@ -187,9 +187,9 @@ def deal(first: Rows, keys: Words, start: Rows, n_hands: int) -> npt.NDArray[Any
     def deal_block(block: _Block) -> None:
         positions = np.arange(block.rows.shape[1])
         turns = ((positions + np.arange(n_hands)[:, None]) % n_hands).astype(hand.dtype)
-        block.put(hand, block.drawn(keys), turns.take(start[block.users], axis=0))
+        block.put(hand, block.random_order(keys), turns.take(first_hand[block.users], axis=0))
 
-    _for_all_users(first, deal_block)
+    _for_all_users(starts, deal_block)
     return hand
 
 
@@ -208,7 +208,7 @@ class _Block(NamedTuple):
     bits: int
     is_row: Any
 
-    def drawn(self, keys: Words) -> Rows:
+    def random_order(self, keys: Words) -> Rows:
         """Return the row numbers of each user, sorted by their random keys."""
         return self.sort(keys.take(self.rows, mode="clip") >> np.uint64(self.bits)) + self.rows[:, :1]
 
@@ -238,16 +238,16 @@ class _Block(NamedTuple):
             target[rows[self.is_row]] = values[self.is_row]
 
 
-def _for_all_users(first: Rows, work: Callable[[_Block], None]) -> None:
+def _for_all_users(starts: Rows, work: Callable[[_Block], None]) -> None:
     """Call ``work`` with blocks of users that have about equally many rows, until all users had their turn.
 
     numpy lets go of the interpreter while it sorts, so a few threads share the blocks.
 
     Args:
-        first: What ``first_rows`` returns.
+        starts: What ``first_rows`` returns.
         work: What is to be done; blocks have no user in common.
     """
-    sizes = np.diff(first)
+    sizes = np.diff(starts)
     widths = _widths(sizes)
     order = np.argsort(widths, kind="stable")
     edges = np.flatnonzero(np.diff(widths[order], prepend=0, append=-1))
@@ -256,14 +256,14 @@ def _for_all_users(first: Rows, work: Callable[[_Block], None]) -> None:
         width = int(widths[users[0]])
         positions = np.arange(width)
         is_row = True if width <= _EXACT else positions < sizes[users][:, None]
-        work(_Block(users, first[users][:, None] + positions, width.bit_length(), is_row))
+        work(_Block(users, starts[users][:, None] + positions, width.bit_length(), is_row))
 
     blocks = (
         order[start : min(start + max(1, _BLOCK // int(widths[order[low]])), high)]
         for low, high in itertools.pairwise(edges)
         for start in range(low, high, max(1, _BLOCK // int(widths[order[low]])))
     )
-    if int(first[-1]) < _WORTH_THREADS:
+    if int(starts[-1]) < _WORTH_THREADS:
         for users in blocks:
             run_block(users)
         return

@@ -83,11 +83,11 @@ class Split(Step):
         raise NotImplementedError
 
 
-def parts_of(tested: Mask, validated: Mask | None = None) -> Parts:
+def parts_of(is_test: Mask, is_validation: Mask | None = None) -> Parts:
     """Return the parts that two masks of the rows define; rows in neither mask are training."""
-    if validated is None:
-        return Parts(np.flatnonzero(~tested), np.empty(0, dtype=np.int64), np.flatnonzero(tested))
-    return Parts(np.flatnonzero(~tested & ~validated), np.flatnonzero(validated), np.flatnonzero(tested))
+    if is_validation is None:
+        return Parts(np.flatnonzero(~is_test), np.empty(0, dtype=np.int64), np.flatnonzero(is_test))
+    return Parts(np.flatnonzero(~is_test & ~is_validation), np.flatnonzero(is_validation), np.flatnonzero(is_test))
 
 
 def fold_in_rows(n: int, parts: Parts) -> Rows:

@@ -28,7 +28,7 @@ else:
     from omnibench.lazy import np, npt
 
 FORMAT = "prepared/2"
-"""Parts of ``prepared/1`` were row numbers, which made every process gather and keep rows of its own."""
+"""Parts of ``prepared/1`` were row numbers, so every process gathered the rows into memory of its own."""
 
 
 def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:

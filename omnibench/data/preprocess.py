@@ -272,15 +272,15 @@ class Subsample(Preprocessing):
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
         if self.of == "interactions":
-            return interactions.take(self._drawn(len(interactions), seed, position))
+            return interactions.take(self._draw(len(interactions), seed, position))
         codes = interactions.user if self.of == "users" else interactions.item
         ids = interactions.user_ids if self.of == "users" else interactions.item_ids
         present = np.flatnonzero(counts(codes, len(ids)))
         is_kept = np.zeros(len(ids), dtype=bool)
-        is_kept[present[self._drawn(len(present), seed, position)]] = True
+        is_kept[present[self._draw(len(present), seed, position)]] = True
         return interactions.take(lookup(is_kept, codes))
 
-    def _drawn(self, n: int, seed: int, position: int) -> npt.NDArray[np.int64]:
+    def _draw(self, n: int, seed: int, position: int) -> npt.NDArray[np.int64]:
         """Draw which of n are kept, ascending."""
         size = max(1, round(self.sample_size * n)) if isinstance(self.sample_size, float) else self.sample_size
         if size > n:

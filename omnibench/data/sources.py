@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ALIASES = {"user_id": "user", "item_id": "item"}
-"""What RecBole's atomic files call the columns."""
+"""The columns' names in RecBole's atomic files."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,9 @@ def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
     header = [str(column) for column in df.columns]
     names = [column for column in COLUMNS if column in df.columns]
     _require_columns({column: column for column in names}, header, name)
-    twice = [column for column in names if header.count(column) > 1]
-    if twice:
-        raise DataError(f"{name} has the column {twice[0]!r} twice; it has {header}. Rename or drop one.")
+    repeated = [column for column in names if header.count(column) > 1]
+    if repeated:
+        raise DataError(f"{name} has the column {repeated[0]!r} twice; it has {header}. Rename or drop one.")
     if len(df) == 0:
         raise DataError(f"{name} has no interactions.")
     return RecSysDataSet(FrameSource(df[names].reset_index(drop=True).copy(), name), name)
@@ -168,8 +168,8 @@ def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, s
     _check_mapping(mapping, header, path.name)
     renamed: dict[str, str] = {}
     for column in header:
-        plain = column.split(":")[0]
-        target = mapping.get(column) or (_ALIASES.get(plain, plain) if file_format == "inter" else plain)
+        base_name = column.split(":")[0]
+        target = mapping.get(column) or (_ALIASES.get(base_name, base_name) if file_format == "inter" else base_name)
         if (
             target in COLUMNS
             and target not in renamed.values()

@@ -33,7 +33,7 @@ else:
     from omnibench.lazy import np, npt
 
 _LAST = 2**64 - 1
-"""The key of a row that is not to be drawn."""
+"""The key of rows that must not be drawn."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class UserHoldout(Split):
         check_sizes(self, self.validation_size, self.test_size)
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
-        first = first_rows(interactions.user, len(interactions.user_ids))
-        refuse_short_users(self, interactions, first, self._needed)
-        rank = ranks(first, random_keys(len(interactions), seed, position))
-        return [hold_out_first(first, rank, self.validation_size, self.test_size)]
+        starts = first_rows(interactions.user, len(interactions.user_ids))
+        refuse_short_users(self, interactions, starts, self._needed_counts)
+        rank = ranks(starts, random_keys(len(interactions), seed, position))
+        return [hold_out_first(starts, rank, self.validation_size, self.test_size)]
 
-    def _needed(self, counts: Counts) -> Counts:
+    def _needed_counts(self, counts: Counts) -> Counts:
         return needed_by_user(counts, self.validation_size, self.test_size)
 
 
@@ -118,12 +118,12 @@ class _CrossValidation(Split):
         """
 
         def make(fold: int) -> Parts:
-            tested = fold_of_row == fold
+            is_test = fold_of_row == fold
             if self.validation_size == 0:
-                return parts_of(tested)
+                return parts_of(is_test)
             keys = random_keys(len(fold_of_row), seed, position, 2, fold)
-            keys[tested] = np.uint64(_LAST)
-            return parts_of(tested, draw(keys) & ~tested)
+            keys[is_test] = np.uint64(_LAST)
+            return parts_of(is_test, draw(keys) & ~is_test)
 
         return Folds(self.num_folds, make)
 
@@ -144,21 +144,21 @@ class UserCrossValidation(_CrossValidation):
     """
 
     def split(self, interactions: Interactions, seed: int, position: int) -> Folds:
-        first = first_rows(interactions.user, len(interactions.user_ids))
-        refuse_short_users(self, interactions, first, self._needed)
-        counts = np.diff(first)
-        start = (random_keys(len(counts), seed, position, 1) % np.uint64(self.num_folds)).astype(np.int64)
-        fold_of_row = deal(first, random_keys(len(interactions), seed, position), start, self.num_folds)
+        starts = first_rows(interactions.user, len(interactions.user_ids))
+        refuse_short_users(self, interactions, starts, self._needed_counts)
+        counts = np.diff(starts)
+        first_hand = (random_keys(len(counts), seed, position, 1) % np.uint64(self.num_folds)).astype(np.int64)
+        fold_of_row = deal(starts, random_keys(len(interactions), seed, position), first_hand, self.num_folds)
         validation = share(self.validation_size, counts)
         return self._make_folds(
-            fold_of_row, seed, position, lambda keys: ranks(first, keys) < np.repeat(validation, counts)
+            fold_of_row, seed, position, lambda keys: ranks(starts, keys) < np.repeat(validation, counts)
         )
 
-    def _needed(self, counts: Counts) -> Counts:
+    def _needed_counts(self, counts: Counts) -> Counts:
         """Return how many interactions the folds need of users with these counts, one for training included."""
         largest_fold = -(-counts // self.num_folds)
-        needed: Counts = np.maximum(self.num_folds, largest_fold + share(self.validation_size, counts) + 1)
-        return needed
+        needed_counts: Counts = np.maximum(self.num_folds, largest_fold + share(self.validation_size, counts) + 1)
+        return needed_counts
 
 
 @dataclass(frozen=True)

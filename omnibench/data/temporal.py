@@ -78,14 +78,14 @@ class TimeBasedHoldout(Split):
         requested: tuple[Any, Any] = (self.validation_size, self.test_size)
         numbers = [0 if isinstance(size, str) else int(share(size, np.array([n]))[0]) for size in requested]
         refuse_short_data(self, n, sum(numbers) + 1)
-        tested = timestamp >= _begin(self.test_size, numbers[1], timestamp, timestamp)
-        before = timestamp[~tested]
-        if len(before) == 0 or not tested.any():
-            raise self._impossible(timestamp, "test" if len(before) else "training")
+        is_test = timestamp >= _begin(self.test_size, numbers[1], timestamp, timestamp)
+        earlier = timestamp[~is_test]
+        if len(earlier) == 0 or not is_test.any():
+            raise self._impossible(timestamp, "test" if len(earlier) else "training")
         if self.validation_size == 0:
-            return [parts_of(tested)]
-        validated = ~tested & (timestamp >= _begin(self.validation_size, numbers[0], before, timestamp))
-        parts = parts_of(tested, validated)
+            return [parts_of(is_test)]
+        is_validation = ~is_test & (timestamp >= _begin(self.validation_size, numbers[0], earlier, timestamp))
+        parts = parts_of(is_test, is_validation)
         for name, part in (("training", parts.train), ("validation", parts.validation)):
             if len(part) == 0:
                 raise self._impossible(timestamp, name)
@@ -127,11 +127,11 @@ class UserTimeBasedHoldout(Split):
         check_sizes(self, self.validation_size, self.test_size)
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
-        first = first_rows(interactions.user, len(interactions.user_ids))
-        refuse_short_users(self, interactions, first, self._needed)
-        return [hold_out_first(first, from_the_end(first), self.validation_size, self.test_size)]
+        starts = first_rows(interactions.user, len(interactions.user_ids))
+        refuse_short_users(self, interactions, starts, self._needed_counts)
+        return [hold_out_first(starts, from_the_end(starts), self.validation_size, self.test_size)]
 
-    def _needed(self, counts: Counts) -> Counts:
+    def _needed_counts(self, counts: Counts) -> Counts:
         return needed_by_user(counts, self.validation_size, self.test_size)
 
 
@@ -161,20 +161,20 @@ class LeaveNOut(Split):
         return ("timestamp",) if self.which == "last" else ()
 
     def check(self) -> None:
-        for name, least in (("n", 1), ("validation_size", 0)):
+        for name, minimum in (("n", 1), ("validation_size", 0)):
             number = getattr(self, name)
-            if not is_int(number) or number < least:
-                raise DataError(f"{type(self).__name__}: {name} is {number!r}; give an int of at least {least}.")
+            if not is_int(number) or number < minimum:
+                raise DataError(f"{type(self).__name__}: {name} is {number!r}; give an int of at least {minimum}.")
         check_which(self, self.which)
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
-        first = first_rows(interactions.user, len(interactions.user_ids))
-        refuse_short_users(self, interactions, first, self._needed)
-        drawn = self.which == "random"
-        rank = ranks(first, random_keys(len(interactions), seed, position)) if drawn else from_the_end(first)
-        return [hold_out_first(first, rank, self.validation_size, self.n)]
+        starts = first_rows(interactions.user, len(interactions.user_ids))
+        refuse_short_users(self, interactions, starts, self._needed_counts)
+        by_chance = self.which == "random"
+        rank = ranks(starts, random_keys(len(interactions), seed, position)) if by_chance else from_the_end(starts)
+        return [hold_out_first(starts, rank, self.validation_size, self.n)]
 
-    def _needed(self, counts: Counts) -> Counts:
+    def _needed_counts(self, counts: Counts) -> Counts:
         return needed_by_user(counts, self.validation_size, self.n)
 
 

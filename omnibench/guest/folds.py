@@ -194,19 +194,19 @@ def recommend(
         A structured array with one row per user of ``fold.users``.
     """
     rows = np.zeros(len(fold.users), dtype=recommendation_dtype(k))
-    done = 0
+    n_done = 0
     for users, scores in batches:
         masked = np.array(scores, dtype=np.float32)
         fold.mask(users, masked)
         if candidates_of is not None:
             for row, user in enumerate(users.tolist()):
                 masked[row, ~candidates_of(user)] = -np.inf
-        block = rows[done : done + len(users)]
+        block = rows[n_done : n_done + len(users)]
         block["user"] = users
         block["item"], block["score"] = top_k(masked, k)
-        done += len(users)
-    if done != len(rows):
-        raise ValueError(f"scores came for {done} users, but the fold has {len(rows)} to recommend for")
+        n_done += len(users)
+    if n_done != len(rows):
+        raise ValueError(f"scores came for {n_done} users, but the fold has {len(rows)} to recommend for")
     return rows
 
 

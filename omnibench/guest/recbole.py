@@ -162,7 +162,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     if fold.explicit:
         raise ValueError("RecBole's models rank and predict no ratings. Add MakeImplicit to the dataset.")
     torch.set_num_threads(task.threads)
-    validated = task.algorithm not in CLOSED_FORM and len(fold.validation) > 0
+    has_validation = task.algorithm not in CLOSED_FORM and len(fold.validation) > 0
     with tempfile.TemporaryDirectory(prefix="recbole-", dir=".") as folder, contextlib.chdir(folder):
         _write_atomic_files(Path("fold"), fold)
         config = _config(task, ["train", "validation" if len(fold.validation) else "train", "train"])
@@ -171,7 +171,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         train, valid, _ = data_preparation(config, dataset)
         init_seed(config["seed"], config["reproducibility"])
         network = get_model(config["model"])(config, train.dataset).to(config["device"])
-        _train(network, config, train, valid if validated else None, task)
+        _train(network, config, train, valid if has_validation else None, task)
     users, items = (
         np.asarray(dataset.field2id_token[field][1:], dtype=np.int32)
         for field in (dataset.uid_field, dataset.iid_field)

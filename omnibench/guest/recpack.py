@@ -141,8 +141,8 @@ def _fit_by_epochs(algorithm: Any, task: Task, fold: folds.Fold) -> None:
     algorithm._train_epoch = reported
     if len(fold.validation) == 0:
         algorithm._evaluate = lambda *_: None  # nothing to judge by
-    judged = np.intersect1d(fold.validation.user, fold.history.user).astype(np.int32)
-    validation = _matrix(fold, fold.history, judged), _matrix(fold, fold.validation, judged)
+    validation_users = np.intersect1d(fold.validation.user, fold.history.user).astype(np.int32)
+    validation = _matrix(fold, fold.history, validation_users), _matrix(fold, fold.validation, validation_users)
     ordered = isinstance(algorithm, recpack.algorithms.Prod2Vec)
     algorithm.fit(_with_order(fold) if ordered else _matrix(fold, fold.train), validation)
     for name in ("_train_epoch", "_evaluate", "best_model", "optimizer", "enc_optimizer", "dec_optimizer"):

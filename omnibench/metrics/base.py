@@ -19,7 +19,7 @@ Values: TypeAlias = "npt.NDArray[np.float64]"
 
 DEFAULT_CONVENTION = "omnibench"
 PEERS = {"omnirec": "OmniRec", "recbole": "RecBole", "lenskit": "LensKit", "trec": "trec_eval"}
-"""Whose conventions an evaluator can follow, and how they are called."""
+"""The names of conventions that an evaluator can follow, and the packages that they come from."""
 
 
 def checked_name(name: str) -> str:

@@ -32,8 +32,8 @@ class CatalogueMetric(RankingMetric):
         """Return None: a single user has no value."""
 
     def value(self, hits: Hits, k: int, per_user: Values) -> float:
-        listed = hits.items[:, :k]
-        counts = np.bincount(listed[listed >= 0], minlength=hits.truth.n_items)
+        recommended = hits.items[:, :k]
+        counts = np.bincount(recommended[recommended >= 0], minlength=hits.truth.n_items)
         return self.of_counts(counts, hits) if counts.any() else float("nan")
 
     def of_counts(self, counts: npt.NDArray[np.int64], hits: Hits) -> float:
@@ -63,8 +63,8 @@ class ItemCoverage(CatalogueMetric):
 class Gini(CatalogueMetric):
     """Gini coefficient of how often the items known in training are recommended: 0 when all are equally often.
 
-    Sum of (2 i - n - 1) x_i, divided by n times the sum of x, over the items in ascending order of x; the items that are
-    never recommended are among them. Fleder & Hosanagar, Management Science 55(5), 2009.
+    Sum of (2 i - n - 1) x_i, divided by n times the sum of x, over the items in ascending order of x, the items that
+    are never recommended included. Fleder & Hosanagar, Management Science 55(5), 2009.
     """
 
     higher_is_better = False
@@ -106,13 +106,13 @@ class ListMean(RankingMetric):
     """A mean over the recommended items; users without recommendations do not count."""
 
     def per_user(self, hits: Hits, k: int) -> Values:
-        listed = np.minimum(hits.lengths, k)
+        list_lengths = np.minimum(hits.lengths, k)
         values = hits.memory.get(self.name)
         if values is None:
             # Padding is item -1, so it takes the 0 at the end.
             values = hits.memory[self.name] = np.append(self.of_items(hits), 0.0)[hits.items]
         total = values[:, :k].sum(axis=1)
-        return np.where(listed > 0, total / np.maximum(listed, 1), np.nan)
+        return np.where(list_lengths > 0, total / np.maximum(list_lengths, 1), np.nan)
 
     def of_items(self, hits: Hits) -> Values:
         """Return each item's value, of which lists are the mean; shape (n_items,)."""
@@ -147,9 +147,9 @@ class AveragePopularity(ListMean):
 class Serendipity(RankingMetric):
     """Relevant items among the first k that popularity would not have recommended, divided by k.
 
-    The baseline recommends the k items with the most training interactions (ties by item code) that the user has neither
-    in training nor in validation. Ge, Delgado-Battenfeld & Jannach, "Beyond accuracy: evaluating recommender systems by
-    coverage and serendipity", RecSys 2010, with relevance as usefulness.
+    The baseline recommends the k items with the most training interactions (ties by item code) that the user has
+    neither in training nor in validation. Ge, Delgado-Battenfeld & Jannach, "Beyond accuracy: evaluating recommender
+    systems by coverage and serendipity", RecSys 2010, with relevance as usefulness.
     """
 
     def per_user(self, hits: Hits, k: int) -> Values:

@@ -24,7 +24,7 @@ else:
     from omnibench.lazy import np
 
 _CHUNK = 1 << 20
-"""Numbers that are held at a time while lists are compared."""
+"""How many numbers are held in memory while lists are compared."""
 
 
 class IntraListDiversity(RankingMetric):
@@ -89,8 +89,8 @@ class IntraListDiversity(RankingMetric):
         step = max(1, _CHUNK // (items.shape[1] * max(1, vectors.shape[1], items.shape[1])))
         for begin in range(0, len(items), step):
             part = items[begin : begin + step]
-            listed = part >= 0
-            distances[begin : begin + step] = compare(np.where(listed[:, :, None], vectors[part], 0.0)) * listed
+            is_item = part >= 0
+            distances[begin : begin + step] = compare(np.where(is_item[:, :, None], vectors[part], 0.0)) * is_item
         return distances
 
     def _by_code(self, hits: Hits) -> Values:
@@ -107,8 +107,8 @@ class IntraListDiversity(RankingMetric):
             self._aligned = (training, vectors)
         vectors = self._aligned[1]
         if vectors.shape[1]:
-            listed = np.unique(hits.items[hits.items >= 0])
-            missing = listed[np.isnan(vectors[listed, 0])]
+            recommended = np.unique(hits.items[hits.items >= 0])
+            missing = recommended[np.isnan(vectors[recommended, 0])]
             if len(missing):
                 raise EvaluationError(
                     f"{self.name} knows no features of {len(missing)} recommended items, e.g. of "
@@ -127,10 +127,10 @@ def _cosine(vectors: Values) -> Values:
 def _jaccard(tags: Values) -> Values:
     """Sum the Jaccard distances to the items above; tags (lists, ranks, tags) in, (lists, ranks) out."""
     small = tags.astype(np.float32)  # exact for counts of tags, and twice as fast
-    shared = small @ small.transpose(0, 2, 1)
+    intersections = small @ small.transpose(0, 2, 1)
     size = small.sum(axis=2)
-    either = size[:, :, None] + size[:, None, :] - shared
-    pairwise = np.where(either > 0, 1 - shared / np.maximum(either, 1).astype(np.float64), 0.0)
+    unions = size[:, :, None] + size[:, None, :] - intersections
+    pairwise = np.where(unions > 0, 1 - intersections / np.maximum(unions, 1).astype(np.float64), 0.0)
     distances: Values = np.tril(pairwise, -1).sum(axis=2)
     return distances
 

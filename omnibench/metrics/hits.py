@@ -22,14 +22,14 @@ Ints: TypeAlias = "npt.NDArray[np.int32]"
 _TABLE = 1 << 22
 """Bytes of the table in which relevant items are marked, for as many users at a time as fit."""
 _WIDEST = 1 << 15
-"""Items up to which a user gets a byte per item; with more, items share bytes and what is found is looked at again.
+"""Number of items up to which each has a byte of its own; more items share bytes, and their hits are verified.
 A power of two, so that the byte of an item is the end of its code."""
 _MARKS = 254
-"""Different marks, so that the table is cleared once in so many times."""
+"""Number of different marks; the table is cleared only after all of them were used."""
 _LISTED = 255
-"""The mark of a recommended item, where relevant items are looked up the other way round."""
+"""The mark of a recommended item, by which the relevant items that may share a byte with one are found."""
 _BLOCK = 8192
-"""Users whose metrics are computed at a time."""
+"""Number of users whose metrics are computed at a time."""
 
 
 @dataclass(frozen=True)
@@ -217,9 +217,9 @@ def mark_hits(truth: Truth, list_user: Ints, list_item: Ints, training: Training
         items = list_item
     else:
         row = np.searchsorted(users, list_user)
-        judged = (row < len(users)) & (users[np.minimum(row, len(users) - 1)] == list_user)
+        has_truth = (row < len(users)) & (users[np.minimum(row, len(users) - 1)] == list_user)
         items = np.full((len(users), length), -1, dtype=np.int32)
-        items[row[judged]] = list_item[judged]
+        items[row[has_truth]] = list_item[has_truth]
     matrix = np.zeros(items.shape, dtype=bool)
     width = min(truth.n_items, _WIDEST)
     rows = max(1, _TABLE // width)
@@ -233,14 +233,14 @@ def mark_hits(truth: Truth, list_user: Ints, list_item: Ints, training: Training
         if mark == 1:
             table.fill(0)
         first, last = truth.starts[begin], truth.starts[end]
-        marked = np.repeat(offsets, truth.relevant[begin:end])
-        marked += truth.item[first:last] if width == truth.n_items else truth.item[first:last] & (width - 1)
-        listed = (items[begin:end] if width == truth.n_items else items[begin:end] & (width - 1)) + offsets[:, None]
-        table[marked] = mark
-        np.equal(np.take(table, listed, mode="wrap"), mark, out=matrix[begin:end])
+        relevant_bytes = np.repeat(offsets, truth.relevant[begin:end])
+        relevant_bytes += truth.item[first:last] if width == truth.n_items else truth.item[first:last] & (width - 1)
+        item_bytes = (items[begin:end] if width == truth.n_items else items[begin:end] & (width - 1)) + offsets[:, None]
+        table[relevant_bytes] = mark
+        np.equal(np.take(table, item_bytes, mode="wrap"), mark, out=matrix[begin:end])
         if width < truth.n_items:
-            table[listed] = _LISTED
-            suspects.append(first + np.flatnonzero(table[marked] == _LISTED))
+            table[item_bytes] = _LISTED
+            suspects.append(first + np.flatnonzero(table[relevant_bytes] == _LISTED))
     matrix &= items >= 0
     if suspects:
         _remove_false_hits(truth, items, matrix, np.concatenate(suspects))

@@ -7,7 +7,7 @@ from omnibench.errors import StatisticsError
 
 
 def split_label(label: str) -> tuple[str, int | None]:
-    """Split a label into metric and list length: ``NDCG@10`` into ``("NDCG", 10)``, ``RMSE`` into ``("RMSE", None)``."""
+    """Split a label into metric and list length: ``("NDCG", 10)`` for ``NDCG@10``, ``("RMSE", None)`` for ``RMSE``."""
     name, _, k = label.partition("@")
     return name, int(k) if k else None
 

@@ -28,8 +28,8 @@ class HitMetric(RankingMetric):
     """A function of the hit matrix as a metric.
 
     The function gets ``hits`` (bool, shape (n, k): whether the item at each rank is relevant; False after the end of a
-    list), ``relevant`` (int64, shape (n,): the number of relevant items of each user, at least 1) and the parameters, and
-    returns a value per user (NaN for one who does not count), shape (n,). Its source and the parameters are its key.
+    list), ``relevant`` (int64, shape (n,): the number of relevant items of each user, at least 1) and the parameters,
+    and returns a value per user (NaN for users who do not count), shape (n,). Source and parameters are its key.
 
     Args:
         function: A function at the top level of a module.

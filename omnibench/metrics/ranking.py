@@ -24,7 +24,7 @@ else:
 
 EVERY_PEER = frozenset({"omnirec", "recbole", "lenskit", "trec"})
 _DROPS_EMPTY_LISTS = frozenset({"omnirec", "lenskit"})
-"""Packages that judge the lists that there are: a user without one does not count."""
+"""Packages that average over the users who have a list; the others do not count."""
 
 
 def lengths_of(k: int | Iterable[int], name: str) -> tuple[int, ...]:
@@ -79,8 +79,8 @@ class RankingMetric(Metric):
         mean = float(per_user.mean())
         if not math.isnan(mean):
             return mean
-        counted = per_user[~np.isnan(per_user)]
-        return float(counted.mean()) if len(counted) else mean
+        defined = per_user[~np.isnan(per_user)]
+        return float(defined.mean()) if len(defined) else mean
 
 
 class AccuracyMetric(RankingMetric):
@@ -228,9 +228,9 @@ class AUC(AccuracyMetric):
 
     def of_lists(self, hits: Hits, k: int) -> Values:
         negatives = hits.n_candidates - hits.relevant
-        hit_counts, listed = hits.count(k), np.minimum(hits.lengths, k)
-        above = hits.total("negatives above", k, lambda: (hits.rank + 1 - hits.ordinal).astype(np.float64))
-        ahead = hit_counts * negatives - above  # pairs of a listed relevant item and a candidate below it
-        tied = (hits.relevant - hit_counts) * (negatives - (listed - hit_counts)) / 2
+        hit_counts, list_lengths = hits.count(k), np.minimum(hits.lengths, k)
+        negatives_above = hits.total("negatives above", k, lambda: (hits.rank + 1 - hits.ordinal).astype(np.float64))
+        pairs_ahead = hit_counts * negatives - negatives_above  # a listed relevant item, and a candidate below it
+        pairs_tied = (hits.relevant - hit_counts) * (negatives - (list_lengths - hit_counts)) / 2
         defined = negatives > 0
-        return np.where(defined, (ahead + tied) / (hits.relevant * np.where(defined, negatives, 1)), np.nan)
+        return np.where(defined, (pairs_ahead + pairs_tied) / (hits.relevant * np.where(defined, negatives, 1)), np.nan)

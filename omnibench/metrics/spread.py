@@ -14,9 +14,9 @@ REPLICATES = 1000
 LEVEL = 0.95
 _SEED = 20101
 _AT_A_TIME = 1 << 20
-"""Numbers of a block of replicates."""
+"""Size of a block of replicates, in numbers."""
 _REMEMBERED = 1 << 21
-"""Numbers of all replicates up to which they are remembered, for the next item with as many users."""
+"""Size up to which all replicates are kept, in numbers, for the next item with as many users."""
 
 Counts = npt.NDArray[np.float32]
 
@@ -46,17 +46,17 @@ def bootstrap_intervals(per_user: Values) -> Values:
     """
     if not per_user.size:
         return np.full((len(per_user), 2), np.nan)
-    counted: npt.NDArray[np.bool_] = np.logical_not(np.isnan(per_user))
-    some_missing = not counted.all()
+    is_counted: npt.NDArray[np.bool_] = np.logical_not(np.isnan(per_user))
+    some_missing = not is_counted.all()
     # Differences from the first value keep the sums small, so that single precision loses nothing that is shown.
     centre = np.array(
-        [row[present][0] if present.any() else 0.0 for row, present in zip(per_user, counted, strict=True)]
+        [row[present][0] if present.any() else 0.0 for row, present in zip(per_user, is_counted, strict=True)]
     )
     values = np.empty(per_user.shape, dtype=np.float32)
-    for target, row, present, origin in zip(values, per_user, counted, centre, strict=True):
+    for target, row, present, origin in zip(values, per_user, is_counted, centre, strict=True):
         target[:] = np.where(present, row - origin, 0.0)
-    undefined = counted.sum(axis=1, keepdims=True) < 2  # noqa: PLR2004 - one user alone does not vary
-    presence = (counted | undefined).astype(np.float32).T if some_missing else None
+    undefined = is_counted.sum(axis=1, keepdims=True) < 2  # noqa: PLR2004 - one user alone does not vary
+    presence = (is_counted | undefined).astype(np.float32).T if some_missing else None
     means = []
     for counts in _replicates(per_user.shape[1]):
         sample_sizes = np.float32(per_user.shape[1]) if presence is None else counts @ presence

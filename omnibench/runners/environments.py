@@ -139,8 +139,8 @@ class Environment:
                 output, _ = process.communicate(timeout=_REPORT_SECONDS)
                 break
             except subprocess.TimeoutExpired:
-                done = len(list(partial.glob("lib/python*/site-packages/*.dist-info")))
-                step = f"{done} of {count} packages installed" if done else "resolving and downloading"
+                installed = len(list(partial.glob("lib/python*/site-packages/*.dist-info")))
+                step = f"{installed} of {count} packages installed" if installed else "resolving and downloading"
                 notify(f"{self.runner.name}: {step}")
             except BaseException:
                 process.kill()

@@ -62,11 +62,11 @@ def _available_to_group(group: Path) -> int | None:
         if limit_text == "max":
             return None
         limit = int(limit_text)
-        used = int((group / "memory.current").read_text(encoding="ascii"))
+        used_bytes = int((group / "memory.current").read_text(encoding="ascii"))
         cached = re.search(r"^inactive_file (\d+)", (group / "memory.stat").read_text(encoding="ascii"), re.MULTILINE)
     except (OSError, ValueError):
         return None
-    return max(0, limit - used + (int(cached[1]) if cached else 0))
+    return max(0, limit - used_bytes + (int(cached[1]) if cached else 0))
 
 
 @cache

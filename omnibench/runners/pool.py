@@ -76,8 +76,8 @@ class GuestPool:
         """Begin to start a guest for later, if it needs no other guest to end and no environment to be built."""
         if self.is_alive(runner, device) or len(self._guests) + len(self._starting) >= MOST_GUESTS:
             return
-        needed = GUEST_MEGABYTES.get(runner.name, 0) * 2**20
-        if not _memory_is_short(needed) and self._environments.is_built(runner):
+        needed_bytes = GUEST_MEGABYTES.get(runner.name, 0) * 2**20
+        if not _memory_is_short(needed_bytes) and self._environments.is_built(runner):
             self.warm(runner, device)
 
     def get(self, runner: RunnerInfo, device: str = "cpu") -> Guest:
@@ -109,8 +109,8 @@ class GuestPool:
         dead = self._guests.pop(key, None)
         if dead is not None:
             self._end(dead)
-        needed = GUEST_MEGABYTES.get(runner.name, 0) * 2**20
-        while self._guests and (len(self._guests) >= MOST_GUESTS or _memory_is_short(needed)):
+        needed_bytes = GUEST_MEGABYTES.get(runner.name, 0) * 2**20
+        while self._guests and (len(self._guests) >= MOST_GUESTS or _memory_is_short(needed_bytes)):
             self._end(self._guests.popitem(last=False)[1])
 
     def _start(self, runner: RunnerInfo, device: str) -> tuple[Guest, Path]:
@@ -159,7 +159,7 @@ class GuestPool:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _memory_is_short(needed: int) -> bool:
+def _memory_is_short(needed_bytes: int) -> bool:
     """Return whether a process that needs this many bytes would leave less than a twentieth of the memory."""
     available, total = available_memory(), total_memory()
-    return available is not None and total is not None and available - needed < total / 20
+    return available is not None and total is not None and available - needed_bytes < total / 20
