@@ -279,7 +279,7 @@ def test_which_direction_is_good_is_known_or_said() -> None:
     assert higher_is_better("NDCG@10")
     assert not higher_is_better("RMSE")
     assert higher_is_better("NDCG[lenskit]@10")
-    assert not higher_is_better("Surprise@10", given=False)
+    assert not higher_is_better("Surprise@10", declared=False)
     with pytest.raises(StatisticsError, match=r"'Surprise@10' is no metric of omnibench's own"):
         higher_is_better("Surprise@10")
 
