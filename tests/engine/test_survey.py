@@ -6,6 +6,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibench.engine.coordinator import Coordinator
+from omnibench.engine.items import Item
 from omnibench.engine.survey import State, count, look_up, look_up_all
 from omnibench.errors import GuestError
 from omnibench.experiment.evaluator import Evaluator
@@ -85,11 +87,10 @@ def perform(coordinator: Coordinator, step: str, first: Any, second: Any) -> Non
         coordinator.note_death(items[first], "its worker died")
     else:
         Guest.trouble = staticmethod(TROUBLES[step])
-        wanted = EVALUATORS[second]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what was lost is computed again, and it says so
             try:
-                coordinator.run_item(items[first], wanted.columns, wanted.list_length)
+                coordinator.run_item(Item.of(items[first], EVALUATORS[second]))
             except KeyboardInterrupt:
                 assert step == "stop"
 
@@ -108,12 +109,12 @@ def test_looking_up_all_is_looking_up_each(history: list[tuple[Any, Any, Any]]) 
         with Coordinator(root, environments="current", threads=1, notify=lambda _: None) as coordinator:
             guests: Any = plant.InProcessGuests(plant.Work(Path(directory) / "work"))
             guests._guest = Guest(plant.Work(Path(directory) / "work"))
-            coordinator.guests = guests
-            wanted = [(item, one.columns, one.list_length) for one in EVALUATORS for item in plant.items()]
+            coordinator.workbench.guests = guests
+            wanted = [Item.of(experiment, evaluator) for evaluator in EVALUATORS for experiment in plant.items()]
             for step in history:
                 perform(coordinator, *step)
                 each, together = coordinator.store.read(
-                    lambda reader: ([look_up(reader.get, *one) for one in wanted], look_up_all(reader, wanted))
+                    lambda reader: ([look_up(reader.get, item) for item in wanted], look_up_all(reader, wanted))
                 )
                 assert together == each, step
 
@@ -124,24 +125,23 @@ def test_items_that_are_done_need_no_other_record() -> None:
         root = Path(directory) / "store"
         with Coordinator(root, environments="current", threads=1, notify=lambda _: None) as coordinator:
             guests: Any = plant.InProcessGuests(plant.Work(Path(directory) / "work"))
-            coordinator.guests = guests
-            wanted = [(item, EVALUATORS[0].columns, EVALUATORS[0].list_length) for item in plant.items()]
-            for item, columns, length in wanted:
-                coordinator.run_item(item, columns, length)
+            coordinator.workbench.guests = guests
+            wanted = [Item.of(experiment, EVALUATORS[0]) for experiment in plant.items()]
+            for item in wanted:
+                coordinator.run_item(item)
 
             def refuse(key: str) -> None:
                 pytest.fail(f"{key} was read")
 
             def look(reader: Reader) -> list[State]:
                 reader.get = refuse  # type: ignore[method-assign]
-                return look_up_all(
-                    reader, [*wanted, *((item, columns[1:], length) for item, columns, length in wanted)]
-                )
+                return look_up_all(reader, [*wanted, *(replace(item, columns=item.columns[1:]) for item in wanted)])
 
-            assert {state.status for state in coordinator.store.read(look)} == {"done"}
+            assert all(state.is_done for state in coordinator.store.read(look))
 
 
 def test_counting() -> None:
     """What is said at the beginning of a run."""
-    assert count([State("done"), State("failed"), State("done")]) == "3 items: 2 done, 1 failed, 0 pending"
-    assert count([State("pending")]) == "1 item: 0 done, 0 failed, 1 pending"
+    done, failed = State({"NDCG@10": 0.5}), State(error={"phase": "Fit"})
+    assert count([done, failed, done]) == "3 items: 2 done, 1 failed, 0 pending"
+    assert count([State()]) == "1 item: 0 done, 0 failed, 1 pending"
