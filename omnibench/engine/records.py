@@ -13,8 +13,9 @@ from omnibench.engine.survey import State
 from omnibench.experiment.experiment import Experiment
 from omnibench.keys import canonical
 from omnibench.provenance import provenance
+from omnibench.store.item_records import pending_item
 from omnibench.store.records import timestamp
-from omnibench.store.schema import Record, Status, pending_item
+from omnibench.store.schema import Record, Status
 
 
 def opening_records(
