@@ -78,7 +78,7 @@ def of_type(records: dict[str, Record], record_type: RecordType) -> list[Record]
 
 
 def labels_of(record: Record, identity: Any = None, data_key: str = "") -> ItemLabels:
-    return ItemLabels(*(record[name] for name in LABELS), identity, data_key)
+    return ItemLabels(**{name: record[name] for name in LABELS}, identity=identity, data_key=data_key)
 
 
 def origin_of(record: Record) -> Origin:
