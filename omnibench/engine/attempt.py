@@ -63,19 +63,18 @@ class Attempt:
             self._log(logging.INFO, f"is done: {', '.join(f'{label} {metrics[label]:.4f}' for label in metrics)}")
         except PhaseError as error:
             self._log(logging.ERROR, f"{error}\n{error.details}".rstrip())
-            self.checkpoints.save_end(Status.FAILED, error.phase, error)
+            self.checkpoints.save_failure(error)
             raise
         except (StoreError, OSError) as error:
             self._log(logging.ERROR, f"was given up in {self._phase}: {error}")
             with suppress(StoreError, OSError):
-                trouble = PhaseError(self._phase.value, str(error))
-                self.checkpoints.save_end(Status.INTERRUPTED, self._phase, trouble)
+                self.checkpoints.save_interruption(self._phase, PhaseError(self._phase.value, str(error)))
             raise
         except BaseException as error:
             if not isinstance(error, Exception):  # the guest is in the middle of something
                 self._log(logging.WARNING, f"was interrupted in {self._phase} ({type(error).__name__}: {error})")
                 self.workbench.guests.discard(*self._runner)
-                self.checkpoints.save_end(Status.INTERRUPTED, self._phase, None)
+                self.checkpoints.save_interruption(self._phase)
             raise
         else:
             return metrics
@@ -88,7 +87,7 @@ class Attempt:
         status, phase = status_of(self.checkpoints.previous or None, ())
         self.checkpoints.claim()
         died_in = phase if status is Status.INTERRUPTED and phase else Phase.FIT.value
-        self.checkpoints.save_end(Status.FAILED, died_in, PhaseError(died_in, message, died=True))
+        self.checkpoints.save_failure(PhaseError(died_in, message, died=True))
 
     def _prepare(self) -> Path:
         """Return the prepared dataset; while it is being prepared, the guest starts."""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from omnibench.engine.evaluation import Evaluation, evaluation_facts
 from omnibench.engine.items import Columns, Item
-from omnibench.engine.records import ended_item, labels
+from omnibench.engine.records import labels_of
 from omnibench.errors import PhaseError
 from omnibench.guest.base import Meter
 from omnibench.keys import DISPLAY_DIGITS, digest
 from omnibench.store import CheckpointStore
+from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
+from omnibench.store.item_records import done_item, failed_item, interrupted_item, item_metric, outdated_item
 from omnibench.store.leases import Lease
 from omnibench.store.per_user import write_per_user
-from omnibench.store.records import timestamp
-from omnibench.store.schema import COSTS, Phase, Record, RecordType, Status
+from omnibench.store.schema import Phase, Record, RecordType
 from omnibench.store.workers import Worker
 
 
@@ -103,9 +105,7 @@ class ItemCheckpoints:
             The model's file.
         """
         model = self.store.publish(scratch / answer["file"], self._directory / answer["file"])
-        facts = {name: answer[name] for name in (*COSTS, "effective", "version")}
-        identity = self.item.experiment.recorded_identity
-        record = {**self._labels(Phase.FIT), **facts, "identity": identity, "model": model}
+        record = fit_record(self._labels, self._origin, answer, model)
         self.store.commit(self._lease, {self.item.fit_record_key: record})
         return self.store.root / model["path"]
 
@@ -131,12 +131,10 @@ class ItemCheckpoints:
         """
         name = f"predictions-{self.item.predict_key[:DISPLAY_DIGITS]}.npy"
         predictions = self.store.publish(partial, self._directory / name)
-        facts = {name: answer[name] for name in (*COSTS, "rows")}
-        record = {**self._labels(Phase.PREDICT), **facts, "predictions": predictions}
-        records = {self.item.predict_record_key: record}
+        records = {self.item.predict_record_key: predict_record(self._labels, self._origin, answer, predictions)}
         previous = self.previous
-        if previous.get("predicted"):  # its metrics are of other predictions
-            records[self.item.record_key] = {**previous, "predicted": None}
+        if previous.get("predicted"):
+            records[self.item.record_key] = outdated_item(previous)
         self.store.commit(self._lease, records)
         return self.store.root / predictions["path"]
 
@@ -175,53 +173,61 @@ class ItemCheckpoints:
             # Named after all that is in it: the files of other evaluations stay what their records say.
             batch = digest(sorted(keys[label] for _, label in recorded.missing))[:DISPLAY_DIGITS]
             per_user = self.store.publish(partial, self._directory / f"per_user-{batch}.parquet")
-            cost = {**meter.read(), "batch": per_user["path"]}
+            costs = meter.read()
             for label, facts in evaluation_facts(evaluation, positions).items():
-                evaluated = {"label": names[label], "per_user": per_user, **facts, **cost}
-                records[RecordType.EVAL.key(keys[label])] = {**self._labels(Phase.EVAL), **evaluated}
+                record = eval_record(self._labels, self._origin, names[label], per_user, facts, costs)
+                records[RecordType.EVAL.key(keys[label])] = record
                 values[label] = facts["value"]
         defined = {label: value for label in keys if (value := values[label]) is not None}
         metrics = {
-            names[label]: {"value": defined[label], "key": keys[label], "metric": metric.canonical_identity(label)}
+            names[label]: item_metric(defined[label], keys[label], metric.canonical_identity(label))
             for metric, label in self.item.columns
             if label in defined
         }
-        records[self.item.record_key] = {
-            **self._ended(Status.DONE, Phase.DONE, {**self._valid_metrics(), **metrics}, None),
-            # What the metrics were made of, once more, so that one look at this record is enough.
-            "predicted": self.item.experiment.predicted(self.item.list_length),
-            "test": recorded.test,
-        }
+        previous = self.previous
+        records[self.item.record_key] = done_item(
+            self._labels,
+            self._origin,
+            previous,
+            metrics={**self._valid_metrics(previous), **metrics},
+            predict_key=self.item.predict_key,
+            list_length=self.item.list_length,
+            predicted=self.item.experiment.predicted(self.item.list_length),
+            test=recorded.test,
+        )
         self.store.commit(self._lease, records)
         return defined
 
-    def _valid_metrics(self) -> Record:
+    def _valid_metrics(self, previous: Record) -> Record:
         """Return the metrics of the item's record whose evaluations are still recorded."""
         get = self.store.records.get
-        metrics = self.previous.get("metrics", {})
+        metrics = previous.get("metrics", {})
         return {name: metric for name, metric in metrics.items() if get(RecordType.EVAL.key(metric["key"]))}
 
-    def save_end(self, status: Status, phase: str, error: PhaseError | None) -> None:
-        """Record that an attempt failed, or was given up.
-
-        Args:
-            status: Which of the two.
-            phase: The phase that it was in.
-            error: Why, if that is known.
-        """
-        record = self._ended(status, error.phase if error else phase, self.previous.get("metrics", {}), error)
+    def save_failure(self, error: PhaseError) -> None:
+        """Record that the attempt failed."""
+        predict_key = self.item.predict_key
+        record = failed_item(self._labels, self._origin, self.previous, predict_key=predict_key, error=error)
         self.store.commit(self._lease, {self.item.record_key: record})
 
-    def _ended(self, status: Status, phase: str, metrics: Record, error: PhaseError | None) -> Record:
-        return ended_item(self.item, self.previous, self._labels(phase), status, metrics, error)
+    def save_interruption(self, phase: Phase, error: PhaseError | None = None) -> None:
+        """Record that the attempt was given up.
 
-    def _labels(self, phase: str) -> Record:
-        """Return what every record of this attempt says."""
-        return {
-            **labels(self.item.experiment),
-            "phase": str(phase),
-            "finished": timestamp(),
-            "run": self._worker.log.run,
-            "worker": self._worker.id,
-            "directory": self._base.relative_to(self.store.root).as_posix() if self._base else None,
-        }
+        Args:
+            phase: The phase that it was in.
+            error: What was the matter with the store or the machine; None when the run was asked to stop.
+        """
+        predict_key = self.item.predict_key
+        record = interrupted_item(
+            self._labels, self._origin, self.previous, predict_key=predict_key, phase=phase.value, error=error
+        )
+        self.store.commit(self._lease, {self.item.record_key: record})
+
+    @cached_property
+    def _labels(self) -> ItemLabels:
+        return labels_of(self.item.experiment)
+
+    @property
+    def _origin(self) -> Origin:
+        directory = self._base.relative_to(self.store.root).as_posix() if self._base else None
+        return Origin(self._worker.log.run, self._worker.id, directory)

@@ -26,9 +26,9 @@ from omnibench.experiment.plan import ExperimentPlan
 from omnibench.runners.pool import Environments, GuestPool
 from omnibench.seed import get_random_state
 from omnibench.store import CheckpointStore
+from omnibench.store.builders import ended_run
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import Lease
-from omnibench.store.records import timestamp
 from omnibench.store.schema import RecordType, Status
 from omnibench.store.workers import Worker
 
@@ -116,7 +116,7 @@ class Coordinator:
         key = RecordType.RUN.key(self.run_id)
         record = self.store.records.get(key) if self._run_recorded else None
         if record is not None:
-            self.store.records.commit({key: {**record, "ended": timestamp()}})
+            self.store.records.commit({key: ended_run(record)})
 
     def begin(self, items: Sequence[Experiment], states: Sequence[State], directory: Path | None = None) -> None:
         """Record the run, and the items that have no record yet; once per run.

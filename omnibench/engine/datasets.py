@@ -10,7 +10,7 @@ from omnibench.data.prepare import prepare
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.guest.base import Meter
 from omnibench.store import CheckpointStore
-from omnibench.store.records import timestamp
+from omnibench.store.builders import data_record
 from omnibench.store.schema import Phase, RecordType
 
 
@@ -64,8 +64,6 @@ class PreparedDatasets:
                 (partial / ".key").write_text(dataset.key, encoding="utf-8")
                 manifest = prepare(dataset, partial)
                 files = self.store.publish_directory(partial, directory)
-            relative = directory.relative_to(self.store.root).as_posix()
-            facts = {name: manifest[name] for name in ("identity", "name", "test", "users", "items", "interactions")}
-            published = {"directory": relative, "files": files, "finished": timestamp()}
-            self.store.commit(lease, {key: {**facts, **meter.read(), **published}})
+            record = data_record(manifest, meter.read(), directory.relative_to(self.store.root).as_posix(), files)
+            self.store.commit(lease, {key: record})
             return directory

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from omnibench.engine.items import Item
+from omnibench.store.item_records import DoneText
 from omnibench.store.reading import Reader
 from omnibench.store.schema import Phase, RecordLookup, RecordType, Status, status_of
 
@@ -68,13 +68,13 @@ def look_up_all(reader: Reader, items: Sequence[Item]) -> list[State]:
     for position, item in enumerate(items):
         fit_key = item.experiment.fit_key
         positions[fit_key] = (*positions.get(fit_key, ()), position)
-    expectations: dict[Any, _Expectation | None] = {}
+    texts: dict[Any, DoneText | None] = {}
     states: list[State | None] = [None] * len(items)
     for key, text in reader.sound_texts(RecordType.ITEM.prefix):
         for position in positions.get(RecordType.ITEM.identity(key), ()):
             item = items[position]
             experiment = item.experiment
-            # What is expected of one item is expected of thousands.
+            # What is looked for in the record of one item is looked for in those of thousands.
             shared = (
                 id(experiment.dataset),
                 experiment.fold,
@@ -82,68 +82,29 @@ def look_up_all(reader: Reader, items: Sequence[Item]) -> list[State]:
                 id(item.columns),
                 item.list_length,
             )
-            if shared not in expectations:
-                expectations[shared] = _expectation(tests, item)
-            metrics = _metrics_in(text, expectations[shared])
+            if shared not in texts:
+                texts[shared] = _done_text(tests.get(experiment.dataset.key), item)
+            done_text = texts[shared]
+            metrics = None if done_text is None else done_text.metrics_in(text)
             if metrics is not None:
                 states[position] = State(metrics, recorded=True)
     return [state or look_up(reader.get, item) for state, item in zip(states, items, strict=True)]
 
 
-class _Expectation(NamedTuple):
-    """What the record of an item has to say, for its metrics to be those that are wanted today.
+def _done_text(tests: Sequence[str] | None, item: Item) -> DoneText | None:
+    """Return what to look for in the text of an item's record, or None while its dataset is unknown.
 
-    Attributes:
-        made_of: The part of its text that tells what the metrics were made of.
-        metrics: Each metric's name, and what stands before its value and behind its key.
+    Args:
+        tests: The sha256 of the dataset's test part in each fold.
+        item: The item.
     """
-
-    made_of: str
-    metrics: list[tuple[str, str, str]]
-
-
-def _expectation(tests: Mapping[str, Sequence[str]], item: Item) -> _Expectation | None:
-    """Return what is expected of the record of an item, or None while its dataset is unknown."""
+    if tests is None:
+        return None
     experiment = item.experiment
-    test = tests.get(experiment.dataset.key)
-    if test is None:
-        return None
-    predicted = json.dumps(experiment.predicted(item.list_length))
-    metrics = []
-    for metric, label in item.columns:
-        name = experiment.qualified(metric, label)
-        identity = json.dumps(metric.canonical_identity(label))
-        metrics.append((name, f'{json.dumps(name)}: {{"value": ', f'", "metric": {identity}}}'))
-    return _Expectation(f'{_MADE_OF}{predicted}, "test": "{test[experiment.fold]}"', metrics)
-
-
-def _metrics_in(text: str, expectation: _Expectation | None) -> dict[str, float] | None:
-    """Return the wanted metrics when an item's own record has all of them, of what they would be made of today.
-
-    The text is searched, not parsed, which takes a third of the time. In JSON no quotation mark inside of a string stands
-    alone, and what is not where it is expected only sends the reader to the other records.
-    """
-    begin = text.rfind(_DONE)
-    if begin < 0 or expectation is None or not text.startswith(expectation.made_of, text.rfind(_MADE_OF)):
-        return None
-    values = {}
-    for name, before, behind in expectation.metrics:
-        start = text.find(before, begin)
-        end = text.find(_KEY, start)
-        if start < 0 or not text.startswith(behind, end + len(_KEY) + _DIGITS):
-            return None
-        value = text[start + len(before) : end]
-        if value == "null":
-            return None
-        values[name] = float(value)
-    return values
-
-
-_DONE = '"status": "done", "metrics": {'
-_MADE_OF = '"predicted": '
-_KEY = ', "key": "'
-_DIGITS = 64
-"""Of a key."""
+    identities = [
+        (experiment.qualified(metric, label), metric.canonical_identity(label)) for metric, label in item.columns
+    ]
+    return DoneText.of(experiment.predicted(item.list_length), tests[experiment.fold], identities)
 
 
 def is_begun(get: RecordLookup, item: Item) -> bool:
