@@ -190,7 +190,7 @@ class Coordinator:
             if outcome.status != CACHED:
                 times = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in outcome.seconds.items())
                 self._notify(f"[{number}/{len(items)}] {outcome.status} {name} ({times})")
-        self.workbench.export(now=True)
+        self.workbench.export(immediately=True)
         if failures:
             raise ItemsFailedError(evaluator, failures, len(items))
         return evaluator

@@ -85,13 +85,13 @@ class Workbench:
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
         self._finalizer = weakref.finalize(self, _end, self.guests, self.worker, self.store, directory)
 
-    def export(self, *, now: bool = False) -> None:
+    def export(self, *, immediately: bool = False) -> None:
         """Bring ``progress.json`` and ``results.json`` up to date.
 
         Args:
-            now: Also when that was done a moment ago.
+            immediately: Also when that was done a moment ago.
         """
-        trouble = self._exports.refresh(now=now)
+        trouble = self._exports.refresh(now=immediately)
         if trouble:
             self._notify(trouble)
 
@@ -104,7 +104,7 @@ class Workbench:
         if not self._finalizer.alive:
             return
         self.guests.close()
-        self.export(now=True)
+        self.export(immediately=True)
         try:
             record_end()
             self._finalizer()

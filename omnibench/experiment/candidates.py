@@ -35,7 +35,7 @@ class Candidates:
         return ""
 
     def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
-        """Return the policy as a guest is told it; see ``runners.guest.candidates``.
+        """Return the policy as a guest is told it; see ``guest.candidates``.
 
         Args:
             directory: Where files for the guest may be written.
@@ -69,8 +69,8 @@ class SampledNegatives(Candidates):
     """
 
     def __init__(self, negatives: int = 100, seed: int = 42) -> None:
-        given: list[tuple[str, Any, int]] = [("negatives", negatives, 1), ("seed", seed, 0)]
-        for name, value, least in given:
+        arguments: list[tuple[str, Any, int]] = [("negatives", negatives, 1), ("seed", seed, 0)]
+        for name, value, least in arguments:
             if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) < 2**63:
                 raise EvaluationError(f"SampledNegatives: {name} is {value!r}; give an integer of at least {least}.")
         self.negatives, self.seed = int(negatives), int(seed)
@@ -138,7 +138,7 @@ class GivenCandidates(Candidates):
 
         from omnibench.guest.folds import save_array
 
-        item_code = {one: code for code, one in enumerate(item_ids)}
+        item_code = {item: code for code, item in enumerate(item_ids)}
         pairs = [
             (code, item_code[item])
             for code, user in enumerate(user_ids)

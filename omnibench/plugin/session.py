@@ -29,7 +29,7 @@ from omnibench.store.schema import Record, Status
 
 if TYPE_CHECKING:
     from omnibench.engine.coordinator import Coordinator
-    from omnibench.experiment.plan import Configuration
+    from omnibench.experiment.configuration import Configuration
     from omnibench.runners.registry import RunnerInfo
 
 
