@@ -17,7 +17,6 @@ from omnibench.engine.phases import PhaseOptions
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import GuestError, PhaseError, StoreError
 from omnibench.guest.base import Meter
-from omnibench.runners.gateway import Guest
 from omnibench.runners.registry import RunnerInfo
 from omnibench.store.leases import Lease
 from omnibench.store.schema import Phase, Status, status_of
@@ -139,7 +138,7 @@ class Attempt:
     def _runner(self) -> tuple[RunnerInfo, str]:
         return self.experiment.configuration.runner, self.experiment.device
 
-    def _guest(self, phase: Phase) -> Guest:
+    def _guest(self, phase: Phase) -> phases.Guest:
         """Return the item's guest, and say so while it starts."""
         guests, worker = self.workbench.guests, self.workbench.worker
         if not guests.is_alive(*self._runner):

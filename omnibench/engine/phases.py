@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.prepare import read_ids
 from omnibench.errors import GuestError
@@ -14,7 +14,6 @@ from omnibench.experiment.candidates import UNSEEN
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.candidates import CandidateSets, candidate_sets
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
-from omnibench.runners.gateway import Guest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,12 +25,29 @@ JSON_ROWS = 1_000_000
 """Predictions with more rows are exported as Parquet."""
 
 
-@dataclass(frozen=True)
+class Guest(Protocol):
+    """Whoever computes: a framework's process, as ``runners.gateway.Guest`` is one."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads it may compute with."""
+
+    def ask(
+        self,
+        request: Mapping[str, Any],
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        while_waiting: Callable[[], None] = ...,
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """Return the answer to a request; see ``runners.gateway.Guest.ask``."""
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseOptions:
-    """How guests are asked.
+    """What holds for every request to a guest.
 
     Attributes:
-        track: What they measure beside time; see ``policy.Policy``.
+        track: What it measures beside time; see ``policy.Policy``.
         timeout: Seconds after which a phase that still runs fails, or None.
         while_waiting: Called about once a second while a guest works; raising gives up.
         on_progress: Called with what a framework reports of its progress.
@@ -85,7 +101,7 @@ def fit(
         experiment: What to fit.
         dataset: The prepared dataset.
         output: An empty directory.
-        options: How the guest is asked.
+        options: What holds for every request.
 
     Returns:
         ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, and what
@@ -118,7 +134,7 @@ def predict(
         model: The fitted model's file.
         list_length: Recommendations per user.
         output: The ``.npy`` file to write.
-        options: How the guest is asked.
+        options: What holds for every request.
 
     Raises:
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.
