@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from support.scripted import Scripted
 
 from omnibench import NDCG, Evaluator, ExperimentPlan, Grid, MakeImplicit, UserHoldout, from_frame
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.items import Item
 from omnibench.experiment.experiment import experiments
+from support.scripted import Scripted
 
 
 def interactions() -> pd.DataFrame:
@@ -23,7 +23,7 @@ def interactions() -> pd.DataFrame:
 
 
 DATA = from_frame(interactions(), "tiny").pipe(MakeImplicit(2), UserHoldout(0, 0.3))
-EVALUATOR = Evaluator(NDCG([5, 10]))
+METRICS = (NDCG([5, 10]),)
 
 
 def plan_of(*scripts: Path) -> ExperimentPlan:
@@ -33,7 +33,8 @@ def plan_of(*scripts: Path) -> ExperimentPlan:
     return plan
 
 
-def item_of(script: Path, evaluator: Evaluator = EVALUATOR, data: RecSysDataSet = DATA) -> Item:
+def item_of(script: Path, evaluator: Evaluator | None = None, data: RecSysDataSet = DATA) -> Item:
     """Return the item of the algorithm that follows a script; two scripts make two items."""
+    evaluator = evaluator or Evaluator(*METRICS)
     (experiment,) = experiments(data, plan_of(script), evaluator.metrics, versions=lambda _: "", seed=42)
     return Item.of(experiment, evaluator)
