@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from omnibench.engine import phases
 from omnibench.engine.checkpoint import ItemCheckpoints
 from omnibench.engine.evaluation import evaluate
-from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
+from omnibench.engine.progress import Progress
 from omnibench.engine.workbench import Workbench
-from omnibench.errors import GuestError, PhaseError, StoreError
-from omnibench.guest.base import Meter
-from omnibench.runners.registry import RunnerInfo
+from omnibench.errors import PhaseError, StoreError
 from omnibench.store.leases import Lease
 from omnibench.store.schema import Phase, Status, status_of
 
@@ -31,7 +27,8 @@ class Attempt:
         lease: The item's lease, held for as long as this attempt lasts.
 
     Attributes:
-        seconds: Wall time of each phase that ran.
+        checkpoints: What earlier attempts have left, and where this one leaves its own.
+        progress: Which phase it is in, and how long each took.
     """
 
     def __init__(self, workbench: Workbench, item: Item, lease: Lease) -> None:
@@ -39,8 +36,7 @@ class Attempt:
         self.item = item
         self.experiment = item.experiment
         self.checkpoints = ItemCheckpoints(workbench.store, item, lease, workbench.worker)
-        self.seconds: dict[str, float] = {}
-        self._phase = Phase.PREPARE
+        self.progress = Progress(workbench, item.experiment)
         policy, stopping = workbench.policy, workbench.stopping
         self._options = PhaseOptions(policy.track, policy.timeout, stopping.expired, workbench.worker.progress)
 
@@ -52,37 +48,43 @@ class Attempt:
             StoreError, OSError: The store itself failed; what was recorded before is safe.
             KeyboardInterrupt: The run was asked to stop; that is recorded.
         """
-        self._log(logging.INFO, "begins")
+        self.progress.log(logging.INFO, "begins")
         try:
-            self.workbench.worker.at(self.experiment.name, Phase.PREPARE)
+            self.progress.enter(Phase.PREPARE)
             dataset = self._prepare()
             with self.workbench.stopping.phases(self.experiment.name):
                 self.checkpoints.claim()
                 metrics = self._evaluate(dataset, self._predict(dataset))
-            self._log(logging.INFO, f"is done: {', '.join(f'{label} {metrics[label]:.4f}' for label in metrics)}")
+            self.progress.log(
+                logging.INFO, f"is done: {', '.join(f'{label} {metrics[label]:.4f}' for label in metrics)}"
+            )
         except PhaseError as error:
-            self._log(logging.ERROR, f"{error}\n{error.details}".rstrip())
+            self.progress.log(logging.ERROR, f"{error}\n{error.details}".rstrip())
             self.checkpoints.save_failure(error)
             raise
         except (StoreError, OSError) as error:
-            self._log(logging.ERROR, f"was given up in {self._phase}: {error}")
+            self.progress.log(logging.ERROR, f"was given up in {self.progress.phase}: {error}")
             with suppress(StoreError, OSError):
-                self.checkpoints.save_interruption(self._phase, PhaseError(self._phase.value, str(error)))
+                self.checkpoints.save_interruption(
+                    self.progress.phase, PhaseError(self.progress.phase.value, str(error))
+                )
             raise
         except BaseException as error:
             if not isinstance(error, Exception):  # the guest is in the middle of something
-                self._log(logging.WARNING, f"was interrupted in {self._phase} ({type(error).__name__}: {error})")
-                self.workbench.guests.discard(*self._runner)
-                self.checkpoints.save_interruption(self._phase)
+                self.progress.log(
+                    logging.WARNING, f"was interrupted in {self.progress.phase} ({type(error).__name__}: {error})"
+                )
+                self.workbench.guests.discard(*self.progress.runner)
+                self.checkpoints.save_interruption(self.progress.phase)
             raise
         else:
             return metrics
         finally:
-            self.workbench.worker.at(None)
+            self.progress.leave()
 
     def note_death(self, message: str) -> None:
         """Record that the process of an earlier attempt died."""
-        self._log(logging.ERROR, message)
+        self.progress.log(logging.ERROR, message)
         status, phase = status_of(self.checkpoints.previous or None, ())
         self.checkpoints.claim()
         died_in = phase if status is Status.INTERRUPTED and phase else Phase.FIT.value
@@ -92,7 +94,7 @@ class Attempt:
         """Return the prepared dataset; while it is being prepared, the guest starts."""
         datasets, dataset = self.workbench.datasets, self.experiment.dataset
         if not datasets.is_located(dataset) and not self.checkpoints.is_fitted:  # its dataset's first item
-            self.workbench.guests.warm(*self._runner)
+            self.workbench.guests.warm(*self.progress.runner)
         return datasets.get(dataset)
 
     def _fit(self, dataset: Path) -> Path:
@@ -100,8 +102,8 @@ class Attempt:
         model = self.checkpoints.model()
         if model is not None:
             return model
-        with self._timed(Phase.FIT), self.workbench.store.temporary() as scratch:
-            answer = phases.fit(self._guest(Phase.FIT), self.experiment, dataset, scratch, self._options)
+        with self.progress.timed(Phase.FIT), self.workbench.store.temporary() as scratch:
+            answer = phases.fit(self.progress.guest(Phase.FIT), self.experiment, dataset, scratch, self._options)
             return self.checkpoints.save_model(answer, scratch)
 
     def _predict(self, dataset: Path) -> Path:
@@ -113,8 +115,8 @@ class Attempt:
                     self._export(dataset, predictions, scratch)
             return predictions
         model, list_length = self._fit(dataset), self.item.list_length
-        with self._timed(Phase.PREDICT), self.workbench.store.temporary() as scratch:
-            guest, partial = self._guest(Phase.PREDICT), scratch / "predictions.npy"
+        with self.progress.timed(Phase.PREDICT), self.workbench.store.temporary() as scratch:
+            guest, partial = self.progress.guest(Phase.PREDICT), scratch / "predictions.npy"
             answer = phases.predict(guest, self.experiment, dataset, model, list_length, partial, self._options)
             if list_length >= self.checkpoints.previous.get("exported", 0):  # the export keeps the longest lists
                 self._export(dataset, partial, scratch)
@@ -126,47 +128,10 @@ class Attempt:
     def _evaluate(self, dataset: Path, predictions: Path) -> dict[str, float]:
         """Return the wanted metrics, evaluating those that are missing, and record that the item is done."""
         recorded = self.checkpoints.evaluations()
-        with self._timed(Phase.EVAL) as meter, self.workbench.store.temporary() as scratch:
+        with self.progress.timed(Phase.EVAL) as meter, self.workbench.store.temporary() as scratch:
             missing = recorded.missing
             evaluation = evaluate(dataset, self.experiment.fold, predictions, missing) if missing else None
             values = self.checkpoints.save_metrics(recorded, evaluation, meter, scratch)
         metrics = self.item.named(values | self.item.costs(self.workbench.store.records.get))
         self.workbench.worker.completed()
         return {name: float(value) for name, value in metrics.items()}
-
-    @property
-    def _runner(self) -> tuple[RunnerInfo, str]:
-        return self.experiment.configuration.runner, self.experiment.device
-
-    def _guest(self, phase: Phase) -> phases.Guest:
-        """Return the item's guest, and say so while it starts."""
-        guests, worker = self.workbench.guests, self.workbench.worker
-        if not guests.is_alive(*self._runner):
-            worker.at(self.experiment.name, f"starting {self._runner[0].name} for {phase}")
-        guest = guests.get(*self._runner)
-        worker.at(self.experiment.name, phase)
-        return guest
-
-    @contextmanager
-    def _timed(self, phase: Phase) -> Iterator[Meter]:
-        """Measure a phase, and make whatever goes wrong in it a PhaseError."""
-        self.workbench.stopping.check()
-        self._phase = phase
-        self.workbench.worker.at(self.experiment.name, phase)
-        meter = Meter(self.workbench.policy.track)
-        started = time.perf_counter()
-        try:
-            with phase_errors(phase.value):
-                try:
-                    yield meter
-                except GuestError:
-                    if not self.workbench.guests.is_alive(*self._runner):
-                        self.workbench.guests.discard(*self._runner)
-                    raise
-        finally:
-            meter.stop()
-            self.seconds[phase.value] = time.perf_counter() - started
-        self._log(logging.INFO, f"{phase} took {self.seconds[phase.value]:.3f} s")
-
-    def _log(self, level: int, message: str) -> None:
-        self.workbench.worker.log.add(level, "omnibench", message, self.experiment.name)

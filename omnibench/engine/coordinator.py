@@ -236,11 +236,11 @@ class Coordinator:
             try:
                 metrics = attempt.run()
             except PhaseError as error:
-                return Outcome(Status.FAILED, experiment.result({}), attempt.seconds, error)
+                return Outcome(Status.FAILED, experiment.result({}), attempt.progress.seconds, error)
             finally:
                 workbench.current = ""
                 workbench.export()
-            return Outcome(Status.DONE, experiment.result(metrics), attempt.seconds)
+            return Outcome(Status.DONE, experiment.result(metrics), attempt.progress.seconds)
 
     def _lease(self, experiment: Experiment) -> AbstractContextManager[Lease]:
         def waits(holder: str) -> None:

@@ -62,7 +62,7 @@ def perform(coordinator: Coordinator, item: Item) -> tuple[dict[str, float], lis
     with coordinator.store.lease(item.experiment.fit_key) as lease:
         attempt = Attempt(coordinator.workbench, item, lease)
         metrics = attempt.run()
-    return metrics, list(attempt.seconds)
+    return metrics, list(attempt.progress.seconds)
 
 
 def fail(coordinator: Coordinator, item: Item) -> PhaseError:
