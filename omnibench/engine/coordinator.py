@@ -94,7 +94,7 @@ class Coordinator:
 
     @property
     def guests(self) -> GuestPool:
-        """Who computes."""
+        """The guest processes."""
         return self.workbench.guests
 
     @property
@@ -249,7 +249,12 @@ class Coordinator:
         return self.store.lease(experiment.fit_key, waits, self._stopping.check)
 
     def foresee(self, experiment: Experiment, following: Experiment) -> None:
-        """Let the guest of a later item start while an item is computed, if it is another and the item has its own."""
+        """Start the guest that a later item needs while an item is computed, unless that is the same one.
+
+        Args:
+            experiment: The item's experiment; nothing happens while its own guest is not there.
+            following: The later item's.
+        """
         current, later = ((item.configuration.runner, item.device) for item in (experiment, following))
         if current != later and self.guests.is_alive(*current):
             self.guests.foresee(*later)

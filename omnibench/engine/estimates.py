@@ -1,4 +1,4 @@
-"""How long items will take and how much memory their frameworks need, from what the records of others say."""
+"""Estimates of how long items take and how much memory their frameworks need, from the records of earlier ones."""
 
 from __future__ import annotations
 

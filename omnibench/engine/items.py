@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment, eval_key
@@ -28,7 +28,7 @@ class Item:
     """
 
     experiment: Experiment
-    columns: Columns = field(hash=False)
+    columns: Columns
     list_length: int
 
     @classmethod
@@ -67,7 +67,7 @@ class Item:
         return {label: self.experiment.qualified(metric, label) for metric, label in self.columns}
 
     def named(self, values: Mapping[str, float | None]) -> dict[str, float]:
-        """Return values by what results and records call them, in the order of the columns, without those undefined.
+        """Return the defined values under the names that results use, in the order of the columns.
 
         Args:
             values: By label.
@@ -76,7 +76,7 @@ class Item:
         return {name: value for name, value in names.items() if value is not None}
 
     def eval_keys(self, get: RecordLookup) -> dict[str, str] | None:
-        """Return the keys of its evaluations by label, or None while it has no predictions. What it cost has none.
+        """Return the keys of its evaluations by label, or None while it has no predictions; costs have no key.
 
         Args:
             get: From a record's key to the record, or None.

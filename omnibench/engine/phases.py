@@ -26,11 +26,11 @@ JSON_ROWS = 1_000_000
 
 
 class Guest(Protocol):
-    """Whoever computes: a framework's process, as ``runners.gateway.Guest`` is one."""
+    """What answers requests: a framework's process, as in ``runners.gateway``, or a stand-in for it."""
 
     @property
     def threads(self) -> int:
-        """How many threads it may compute with."""
+        """The number of threads that it may compute with."""
 
     def ask(
         self,

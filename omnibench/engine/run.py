@@ -93,7 +93,7 @@ def new_run_id() -> str:
 
 
 def throwaway() -> Workspace:
-    """Return a directory for a store that nobody keeps; it is gone when its process is, if need be by the next one."""
+    """Return a directory for a store that nobody keeps; it goes with its process, or when the next such process starts."""
     return Workspace(Path(tempfile.gettempdir()) / f"omnibench-{os.getuid()}")
 
 

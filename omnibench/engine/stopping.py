@@ -32,7 +32,8 @@ class Stopping:
         on_second: Called at a second one, before it ends the phase.
 
     Attributes:
-        on_first, on_second: As given.
+        on_first: Called at the first signal.
+        on_second: Called at a second one.
         reason: The first signal's name, or nothing while there was none.
     """
 

@@ -23,7 +23,7 @@ from omnibench.store.workers import Worker
 
 
 class Workbench:
-    """What all items of a process share. Close it.
+    """What all items of a process share; it has to be closed.
 
     Args:
         checkpoint_dir: Where checkpoints are kept; a directory that nobody keeps when the policy resumes ``never``.
@@ -38,10 +38,11 @@ class Workbench:
 
     Attributes:
         store: Where everything is published and recorded.
-        guests: Who computes.
+        guests: The guest processes.
         datasets: The prepared datasets.
         worker: This process, as the store knows it.
-        stopping, policy: As given.
+        stopping: Whether the run was asked to stop.
+        policy: What is the same for all items.
         current: The name of the item that is computed right now, or nothing.
 
     Raises:
@@ -114,7 +115,7 @@ class Workbench:
             self._notify(f"{self.worker.log.lost} log entries could not be written to {self.worker.log.path}")
 
     def _log(self, stream: str, lines: bytes) -> None:
-        """Keep what a guest prints."""
+        """Write what a guest prints to the store's logs."""
         prefix = f"[{self.current}] ".encode() if self.current else b""
         self.store.append_log(stream, b"".join(prefix + line for line in lines.splitlines(keepends=True)))
         level = logging.INFO if stream == "out" else logging.WARNING

@@ -22,20 +22,20 @@ else:
 
 
 class Candidates:
-    """All items known in training that the user has neither in training nor in validation: the default."""
+    """The default: all items known in training that the user has neither in training nor in validation."""
 
     @property
     def identity(self) -> Any:
-        """What the policy adds to the key of Predict."""
+        """The part of the key of Predict that is the policy's."""
         return "unseen"
 
     @property
     def note(self) -> str:
-        """What is said of the policy beside a metric's name; nothing of the default."""
+        """The note on the policy beside a metric's name; empty for the default."""
         return ""
 
     def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
-        """Return the policy as a guest is told it; see ``guest.candidates``.
+        """Return the policy as plain data for a guest; see ``guest.candidates``.
 
         Args:
             directory: Where files for the guest may be written.

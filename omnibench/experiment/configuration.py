@@ -22,7 +22,7 @@ class Keyed(NamedTuple):
 
 @dataclass(frozen=True)
 class Configuration:
-    """One algorithm with one point of its grid.
+    """An algorithm with one value for each hyperparameter that was given: a point of its grid.
 
     Attributes:
         runner: The framework's runner.

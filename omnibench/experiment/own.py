@@ -44,7 +44,7 @@ class OwnAlgorithm:
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
-        """Describe a class.
+        """Return the description of a class.
 
         Raises:
             PlanError: It lacks a method, or another process could not import it.

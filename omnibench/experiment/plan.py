@@ -151,7 +151,7 @@ def _points(parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _copied_value(value: Any) -> Any:
-    """Return a copy of what could be changed."""
+    """Return a value, copied if it could be changed."""
     return value if type(value) in (int, float, str, bool) else copy.deepcopy(value)
 
 
@@ -212,7 +212,7 @@ def _check_parameters(entry: _Entry) -> None:
 
 
 def _refuse_objects(value: Any, parameter: str) -> None:
-    """Refuse what has a canonical form but cannot be handed to a framework, or written into a record."""
+    """Refuse a value that can be part of a key, but cannot be handed to a framework or written into a record."""
     if isinstance(value, Grid):
         raise PlanError(f"{parameter} has a Grid inside a value; only a whole hyperparameter can be one.")
     if isinstance(value, enum.Enum):

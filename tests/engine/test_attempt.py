@@ -156,6 +156,7 @@ def test_a_dying_guest_is_counted_and_replaced(coordinator: Coordinator, item: I
     failed = record(coordinator, item.record_key)
     assert (failed["failures"], failed["deaths"]) == (1, 1)
     assert not coordinator.guests.is_alive(item.experiment.configuration.runner)
+    assert list(coordinator.store.root.glob("tmp/*/guests-*/Own-*")) == [], "its working directory is gone with it"
     script.write_text("fit raise")
     fail(coordinator, item)  # deaths in a row are what counts
     assert (record(coordinator, item.record_key)["failures"], record(coordinator, item.record_key)["deaths"]) == (2, 0)
@@ -230,8 +231,8 @@ def test_another_metric_is_evaluated_alone(coordinator: Coordinator, make_item: 
     assert phases == ["Eval"]
     assert metrics["NDCG@5"] == first["NDCG@5"]
     assert types(records_of(coordinator, item)) == ["eval", "eval", "fit", "item", "predict"]
-    other = make_item(Evaluator(HR(10)))
-    assert list(perform(coordinator, other)[0]) == ["HR@10"]
+    later = make_item(Evaluator(HR(10)))
+    assert list(perform(coordinator, later)[0]) == ["HR@10"]
     assert list(record(coordinator, item.record_key)["metrics"]) == ["NDCG@5", "HR@10"]
 
 
@@ -239,8 +240,8 @@ def test_nothing_runs_again_when_everything_is_there(coordinator: Coordinator, i
     """But that the item is done is recorded once more: an earlier attempt may have died before it said so."""
     metrics, _ = perform(coordinator, item)
     coordinator.store.records.commit({}, [item.record_key])
-    again, phases = perform(coordinator, item)
-    assert again == metrics
+    repeated, phases = perform(coordinator, item)
+    assert repeated == metrics
     assert phases == ["Eval"]
     assert record(coordinator, item.record_key)["status"] == "done"
 
@@ -255,8 +256,8 @@ def test_lost_files_are_made_again(coordinator: Coordinator, item: Item, lost: s
         for role in lost & set(record(coordinator, key)):
             (coordinator.store.root / record(coordinator, key)[role]["path"]).unlink()
     with pytest.warns(UserWarning, match="is missing; it is computed again"):
-        again, ran = perform(coordinator, item)
-    assert (again, ran) == (metrics, phases)
+        repeated, ran = perform(coordinator, item)
+    assert (repeated, ran) == (metrics, phases)
 
 
 def test_a_lost_model_is_not_missed_while_there_are_predictions(coordinator: Coordinator, make_item: MakeItem) -> None:

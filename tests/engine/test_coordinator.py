@@ -31,6 +31,7 @@ from omnibench import (
     run_omnirec,
 )
 from omnibench.engine.items import Item
+from omnibench.engine.records import opening_records
 from omnibench.engine.run import CACHED, SKIPPED, Outcome, recorded_outcome
 from omnibench.engine.survey import State
 from omnibench.errors import DataError, EvaluationError, OmnibenchError, PhaseError, PlanError, StoreError
@@ -155,9 +156,9 @@ def test_plans_and_data_that_do_not_go_together_are_refused(coordinator: Coordin
         (EvaluationError, "RMSE judges predicted ratings", DATA, plan, Evaluator(RMSE())),
         (PlanError, "predicts no ratings", explicit, plan, Evaluator(RMSE())),
     ]
-    for error, message, data, given_plan, evaluator in refusals:
+    for error, message, data, refused, evaluator in refusals:
         with pytest.raises(error, match=message):
-            coordinator.run(data, given_plan, evaluator)
+            coordinator.run(data, refused, evaluator)
     assert records(coordinator, RecordType.ITEM) == records(coordinator, RecordType.RUN) == {}
 
 
@@ -285,8 +286,8 @@ def test_a_fresh_run_computes_anew_and_keeps_the_old(open_coordinator: Open, scr
     """In a generation of its own."""
     first = open_coordinator().run(DATA, plan_of(script), Evaluator(NDCG(5)))
     fresh = open_coordinator(resume="fresh")
-    again = fresh.run(DATA, plan_of(script), Evaluator(NDCG(5)))
-    assert again.results == first.results
+    recomputed = fresh.run(DATA, plan_of(script), Evaluator(NDCG(5)))
+    assert recomputed.results == first.results
     (item,) = records(fresh, RecordType.ITEM).values()
     assert item["generation"] == 1
     (model,) = records(fresh, RecordType.FIT).values()
@@ -370,17 +371,17 @@ def test_an_item_that_another_process_finishes_is_not_computed_again(
     open_coordinator: Open, lines: list[str], script: Path
 ) -> None:
     """Whoever waited finds it done when it gets the lease."""
-    item, other = item_of(script), open_coordinator()
-    expected = other.run_item(item)
-    done = other.store.records.get(item.record_key)
+    item, finisher = item_of(script), open_coordinator()
+    expected = finisher.run_item(item)
+    done = finisher.store.records.get(item.record_key)
     assert done is not None
-    evaluations = records(other, RecordType.EVAL)
-    other.store.records.commit({}, [item.record_key, *evaluations])  # as it was before the other had finished
+    evaluations = records(finisher, RecordType.EVAL)
+    finisher.store.records.commit({}, [item.record_key, *evaluations])  # as it was before it had finished
     coordinator = open_coordinator()
     with held_elsewhere(coordinator, item) as holder:
 
         def finish(_: str) -> None:
-            other.store.records.commit({item.record_key: done, **evaluations})
+            finisher.store.records.commit({item.record_key: done, **evaluations})
             release(holder)
 
         coordinator._notify = finish
@@ -431,7 +432,10 @@ def test_the_beginning_of_a_run_records_what_it_plans(coordinator: Coordinator, 
     recorded, new = item_of(script), item_of(script.with_name("another"))
     coordinator.run_item(recorded)
     before = coordinator.store.records.get(recorded.record_key)
-    coordinator.begin([recorded.experiment, new.experiment], [State({}, recorded=True), State()])
+    planned, states = [recorded.experiment, new.experiment], [State({}, recorded=True), State()]
+    opening = opening_records(coordinator.run_id, planned, states, coordinator.policy, script.parent)
+    assert [key for key in opening if RecordType.ITEM.has(key)] == [new.record_key]
+    coordinator.begin(planned, states)
     (run,) = records(coordinator, RecordType.RUN).values()
     assert (run["id"], run["items"], run["pending"], run["ended"]) == (coordinator.run_id, 2, 1, None)
     assert run["policy"]["failed"] == "retry"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from omnibench.engine.coordinator import Coordinator
 from omnibench.engine.items import Item
-from omnibench.engine.survey import State, count, look_up, look_up_all
+from omnibench.engine.survey import State, count, is_begun, look_up, look_up_all
 from omnibench.errors import GuestError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.metrics import NDCG as FIRST
@@ -32,8 +32,8 @@ class NDCG(FIRST):
     version = 1000
 
 
-WANTED: tuple[tuple[Metric, ...], ...] = (plant.METRICS, plant.ONE_MORE, plant.LONGER, (NDCG([5, 10]),))
-EVALUATORS = tuple(Evaluator(*metrics) for metrics in WANTED)
+METRICS: tuple[tuple[Metric, ...], ...] = (plant.METRICS, plant.ONE_MORE, plant.LONGER, (NDCG([5, 10]),))
+EVALUATORS = tuple(Evaluator(*metrics) for metrics in METRICS)
 
 
 class Guest(plant.InProcessGuest):
@@ -49,7 +49,7 @@ class Guest(plant.InProcessGuest):
 
 def raising(*, died: bool) -> Callable[[], None]:
     def trouble() -> None:
-        raise GuestError("told to", died=died)
+        raise GuestError("as the test wants it", died=died)
 
     return trouble
 
@@ -95,7 +95,7 @@ def perform(coordinator: Coordinator, step: str, first: Any, second: Any) -> Non
                 assert step == "stop"
 
 
-def place() -> str | None:
+def memory() -> str | None:
     """A directory in memory where there is one, so that syncing costs nothing."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
@@ -104,30 +104,30 @@ def place() -> str | None:
 @given(st.lists(steps, max_size=8))
 def test_looking_up_all_is_looking_up_each(history: list[tuple[Any, Any, Any]]) -> None:
     """After every step of every history: for each item, and for metrics that were and were not measured, the same."""
-    with tempfile.TemporaryDirectory(dir=place()) as directory:
+    with tempfile.TemporaryDirectory(dir=memory()) as directory:
         root = Path(directory) / "store"
         with Coordinator(root, environments="current", threads=1, notify=lambda _: None) as coordinator:
             guests: Any = plant.InProcessGuests(plant.Work(Path(directory) / "work"))
             guests._guest = Guest(plant.Work(Path(directory) / "work"))
             coordinator.workbench.guests = guests
-            wanted = [Item.of(experiment, evaluator) for evaluator in EVALUATORS for experiment in plant.items()]
+            lookups = [Item.of(experiment, evaluator) for evaluator in EVALUATORS for experiment in plant.items()]
             for step in history:
                 perform(coordinator, *step)
-                each, together = coordinator.store.read(
-                    lambda reader: ([look_up(reader.get, item) for item in wanted], look_up_all(reader, wanted))
+                singly, together = coordinator.store.read(
+                    lambda reader: ([look_up(reader.get, item) for item in lookups], look_up_all(reader, lookups))
                 )
-                assert together == each, step
+                assert together == singly, step
 
 
 def test_items_that_are_done_need_no_other_record() -> None:
     """Their own record says it all, to whoever asks for what was measured or for less."""
-    with tempfile.TemporaryDirectory(dir=place()) as directory:
+    with tempfile.TemporaryDirectory(dir=memory()) as directory:
         root = Path(directory) / "store"
         with Coordinator(root, environments="current", threads=1, notify=lambda _: None) as coordinator:
             guests: Any = plant.InProcessGuests(plant.Work(Path(directory) / "work"))
             coordinator.workbench.guests = guests
-            wanted = [Item.of(experiment, EVALUATORS[0]) for experiment in plant.items()]
-            for item in wanted:
+            items = [Item.of(experiment, EVALUATORS[0]) for experiment in plant.items()]
+            for item in items:
                 coordinator.run_item(item)
 
             def refuse(key: str) -> None:
@@ -135,9 +135,40 @@ def test_items_that_are_done_need_no_other_record() -> None:
 
             def look(reader: Reader) -> list[State]:
                 reader.get = refuse  # type: ignore[method-assign]
-                return look_up_all(reader, [*wanted, *(replace(item, columns=item.columns[1:]) for item in wanted)])
+                return look_up_all(reader, [*items, *(replace(item, columns=item.columns[1:]) for item in items)])
 
             assert all(state.is_done for state in coordinator.store.read(look))
+
+
+def test_an_item_is_begun_when_anything_was_computed_or_tried() -> None:
+    """Whatever its own record says when a phase of it is recorded; a plan alone is no beginning."""
+    item = Item.of(plant.items()[0], EVALUATORS[0])
+    pending: dict[str, dict[str, Any]] = {item.record_key: {"status": "pending", "phase": None}}
+    fit: dict[str, dict[str, Any]] = {item.fit_record_key: {}}
+    predict: dict[str, dict[str, Any]] = {item.predict_record_key: {}}
+    assert not is_begun(lambda _: None, item)
+    assert not is_begun(pending.get, item)
+    for phase in (fit, predict):
+        assert is_begun(phase.get, item)
+        assert is_begun((pending | phase).get, item)
+    for status in ("done", "failed", "interrupted"):
+        ended: dict[str, dict[str, Any]] = {item.record_key: {"status": status, "phase": "Fit"}}
+        assert is_begun(ended.get, item)
+    longer = Item.of(plant.items()[0], EVALUATORS[2])
+    assert not is_begun(predict.get, longer), "the predictions are of another list length"
+
+
+def test_the_names_of_an_items_records() -> None:
+    """Each under the key that identifies it; a longer list changes what was predicted, not what was fitted."""
+    item, longer = (Item.of(plant.items()[0], evaluator) for evaluator in (EVALUATORS[0], EVALUATORS[2]))
+    experiment = item.experiment
+    assert item.record_key == f"item/{experiment.fit_key}"
+    assert item.fit_record_key == longer.fit_record_key == f"fit/{experiment.fit_key}"
+    assert item.predict_record_key == f"predict/{experiment.predict_key(20)}"
+    assert longer.predict_record_key == f"predict/{experiment.predict_key(30)}"
+    assert item.data_record_key == f"data/{experiment.dataset.key}"
+    assert item.qualified_labels == {"NDCG@5": "NDCG@5", "NDCG@10": "NDCG@10", "HR@10": "HR@10"}
+    assert item.named({"HR@10": 0.5, "NDCG@5": 0.25, "NDCG@10": None}) == {"NDCG@5": 0.25, "HR@10": 0.5}
 
 
 def test_counting() -> None:
