@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import json
 import signal
@@ -20,10 +19,9 @@ from support.scripted_items import item_of
 
 from omnibench import HR, NDCG, Coordinator, Evaluator, FitTime, MakeImplicit, Policy, UserHoldout, from_frame
 from omnibench.engine.attempt import Attempt
-from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
 from omnibench.engine.stopping import StoppedError
-from omnibench.errors import DataError, EvaluationError, GuestError, PhaseError, StoreError
+from omnibench.errors import EvaluationError, PhaseError, StoreError
 from omnibench.store.artifacts import is_intact
 from omnibench.store.schema import COSTS, RecordType, artifacts_of
 
@@ -417,34 +415,3 @@ def test_a_death_is_noted_in_the_phase_that_was_interrupted(coordinator: Coordin
     coordinator.store.records.commit({item.record_key: {**done, "status": "interrupted", "phase": "Predict"}})
     failed = note_death(coordinator, item)
     assert (failed["phase"], failed["error"]["phase"], failed["metrics"]) == ("Predict", "Predict", done["metrics"])
-
-
-ERRORS: dict[str, tuple[Exception, type[Exception], str]] = {
-    "the framework raises": (GuestError("no memory", "traceback"), PhaseError, "Fit failed: no memory"),
-    "the framework meets a full disk": (GuestError("full", errno=errno.ENOSPC), OSError, "Fit: full"),
-    "the framework meets another error": (GuestError("gone", errno=errno.ENOENT), PhaseError, "Fit failed: gone"),
-    "omnibench refuses": (DataError("no test part"), PhaseError, "Fit failed: no test part"),
-    "the user's code raises": (ValueError("one"), PhaseError, "Fit failed: ValueError: one"),
-    "the store fails": (StoreError("it is gone"), StoreError, "it is gone"),
-    "the disk fails": (OSError(errno.EIO, "broken"), OSError, "broken"),
-}
-
-
-@pytest.mark.parametrize("trouble", ERRORS)
-def test_what_is_the_items_failure_and_what_is_not(trouble: str) -> None:
-    """The store and the machine are not; whether a guest died is passed on."""
-    error, expected, message = ERRORS[trouble]
-    with pytest.raises(expected, match=message) as caught, phase_errors("Fit"):
-        raise error
-    assert type(caught.value) is expected
-    if isinstance(error, GuestError) and isinstance(caught.value, PhaseError):
-        assert caught.value.details == error.details
-
-
-def test_what_ends_a_run_is_no_failure() -> None:
-    """Ctrl-C passes, and the death of a guest is told apart."""
-    with pytest.raises(KeyboardInterrupt), phase_errors("Fit"):
-        raise KeyboardInterrupt
-    with pytest.raises(PhaseError) as caught, phase_errors("Fit"):
-        raise GuestError("killed", died=True)
-    assert caught.value.died

@@ -158,19 +158,6 @@ def test_an_item_is_begun_when_anything_was_computed_or_tried() -> None:
     assert not is_begun(predict.get, longer), "the predictions are of another list length"
 
 
-def test_the_names_of_an_items_records() -> None:
-    """Each under the key that identifies it; a longer list changes what was predicted, not what was fitted."""
-    item, longer = (Item.of(plant.items()[0], evaluator) for evaluator in (EVALUATORS[0], EVALUATORS[2]))
-    experiment = item.experiment
-    assert item.record_key == f"item/{experiment.fit_key}"
-    assert item.fit_record_key == longer.fit_record_key == f"fit/{experiment.fit_key}"
-    assert item.predict_record_key == f"predict/{experiment.predict_key(20)}"
-    assert longer.predict_record_key == f"predict/{experiment.predict_key(30)}"
-    assert item.data_record_key == f"data/{experiment.dataset.key}"
-    assert item.qualified_labels == {"NDCG@5": "NDCG@5", "NDCG@10": "NDCG@10", "HR@10": "HR@10"}
-    assert item.named({"HR@10": 0.5, "NDCG@5": 0.25, "NDCG@10": None}) == {"NDCG@5": 0.25, "HR@10": 0.5}
-
-
 def test_counting() -> None:
     """What is said at the beginning of a run."""
     done, failed = State({"NDCG@10": 0.5}), State(error={"phase": "Fit"})
