@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from omnibench.engine.items import Item
 from omnibench.engine.run import require
 from omnibench.engine.survey import State, count, is_begun, look_up_all
 from omnibench.errors import OmnibenchError, StoreError, nearest
@@ -73,7 +74,7 @@ def look_at_records(session: BenchSession, items: Sequence[ExperimentItem]) -> l
     """
     evaluators = {id(item.parent): item.parent.evaluator for item in items}
     metrics = {parent: (evaluator.columns, evaluator.list_length) for parent, evaluator in evaluators.items()}
-    wanted = [(item.experiment, *metrics[id(item.parent)]) for item in items]
+    wanted = [Item(item.experiment, *metrics[id(item.parent)]) for item in items]
     damaged: list[str] = []
     with garbage.none():
         states = _read(session, lambda reader: look_up_all(reader, wanted), damaged.append)
@@ -103,7 +104,7 @@ def _check_resume(session: BenchSession) -> None:
         return
     snapshot = _snapshot(session)
     try:
-        require(is_begun(snapshot.get, item.experiment, item.evaluator.list_length) for item in session.items)
+        require(is_begun(snapshot.get, Item.of(item.experiment, item.evaluator)) for item in session.items)
     except OmnibenchError as error:
         raise pytest.UsageError(str(error)) from error
 

@@ -52,12 +52,12 @@ class ExperimentItem(pytest.Item):
     @property
     def is_done(self) -> bool:
         """Whether the one look at the records found nothing left to compute."""
-        return self.state is not None and self.state.status == "done"
+        return self.state is not None and self.state.is_done
 
     @property
     def metrics(self) -> Mapping[str, float]:
         """What is recorded of an item that is done."""
-        assert self.state is not None, "it was found done"
+        assert self.state is not None and self.state.metrics is not None, "it was found done"  # noqa: PT018 - one reason
         return self.state.metrics
 
     @property

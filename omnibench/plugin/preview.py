@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from omnibench.engine.items import Item
 from omnibench.engine.outlook import outlook
 from omnibench.keys import canonical
 from omnibench.store.artifacts import is_intact
@@ -27,8 +28,7 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
 
     phases: Counter[str] = Counter()
     for item in session.pending:
-        wanted = item.evaluator
-        found = outlook(snapshot.get, item.experiment, wanted.columns, wanted.list_length, is_there)
+        found = outlook(snapshot.get, Item.of(item.experiment, item.evaluator), is_there)
         phases[found.phase] += 1
         reporter.write_line(f"  from {found.phase:7}  {item.experiment.name}  ({found.reason})")
         if session.config.option.verbose > 0 and found.phase == "Fit":

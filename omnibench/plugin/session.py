@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from omnibench.engine.items import Item
 from omnibench.engine.policy import DEVICES
 from omnibench.engine.run import CACHED, Outcome, new_run_id, throwaway
 from omnibench.engine.stopping import StoppedError, Stopping
@@ -28,7 +29,7 @@ from omnibench.store.schema import Record, Status
 
 if TYPE_CHECKING:
     from omnibench.engine.coordinator import Coordinator
-    from omnibench.experiment.plan import Configuration
+    from omnibench.experiment.configuration import Configuration
     from omnibench.runners.registry import RunnerInfo
 
 
@@ -174,10 +175,9 @@ class BenchSession:
             return Outcome(CACHED, item.recorded)
         if self.readonly:
             return self._unavailable(item)
-        wanted = item.evaluator
         self._foresee(item)
         try:
-            return self.coordinator.run_item(item.experiment, wanted.columns, wanted.list_length)
+            return self.coordinator.run_item(Item.of(item.experiment, item.evaluator))
         except StoppedError as stopped:
             if self.is_worker:
                 pytest.skip(f"{stopped}; the next run goes on with it")

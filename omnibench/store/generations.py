@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from omnibench.errors import OmnibenchError, StoreError, nearest
 from omnibench.store.checkpoints import CheckpointStore
+from omnibench.store.item_records import pending_item
 from omnibench.store.leases import Lease
-from omnibench.store.records import timestamp
-from omnibench.store.schema import RESETS, Record, pending_item
+from omnibench.store.schema import RESETS, Record, timestamp
 
 _PHASES = {"Fit": ("fit/", "predict/", "eval/"), "Predict": ("predict/", "eval/"), "Eval": ("eval/",)}
 _BATCH = 100

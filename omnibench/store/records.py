@@ -29,6 +29,7 @@ from omnibench.store.damage import (
 )
 from omnibench.store.reading import SEALED_SINCE, read_all, text_of
 from omnibench.store.schema import Record
+from omnibench.store.schema import timestamp as timestamp  # noqa: PLC0414 - for those who still look for it here
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
 from omnibench.store.views import create_views
 
@@ -290,8 +291,3 @@ class Records:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def timestamp() -> str:
-    """Return the time as records keep it: UTC, ISO 8601, to the second."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

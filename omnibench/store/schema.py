@@ -6,6 +6,7 @@ of an environment loads this module.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple, NotRequired, TypedDict
@@ -181,28 +182,12 @@ def finished_phases(records: Mapping[str, Any]) -> dict[str, set[Phase]]:
     return phases
 
 
-def pending_item(labels: Record, generation: int = 0) -> Record:
-    """Return the record of an item of which nothing is computed yet.
-
-    Args:
-        labels: What the record says about whose it is; see ``engine.records.item_labels``.
-        generation: How often it was reset.
-    """
-    return {
-        **labels,
-        "status": Status.PENDING.value,
-        "phase": None,
-        "generation": generation,
-        "metrics": {},
-        "error": None,
-        "failures": 0,
-        "deaths": 0,
-        "exported": 0,
-        "finished": None,
-    }
-
-
 def artifacts_of(record: Record) -> list[Artifact]:
     """Return the files that a record names."""
     named = [record[role] for role in ("model", "predictions", "per_user") if record.get(role)]
     return [*named, *record.get("files", [])]
+
+
+def timestamp() -> str:
+    """Return the time as records keep it: UTC, ISO 8601, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -14,7 +14,7 @@ from typing import Any
 from omnibench.errors import StoreError
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.logbook import NAME, NOTICE, LogBook
-from omnibench.store.records import timestamp
+from omnibench.store.schema import timestamp
 
 HEARTBEAT_SECONDS = 5.0
 _FLUSH_SECONDS = 0.5
