@@ -23,7 +23,8 @@ from support.projects import Project
 from omnibench import NDCG, ExperimentPlan, Grid, LensKit, MakeImplicit, UserCrossValidation, from_frame
 from omnibench.engine.estimates import Estimates
 from omnibench.experiment.experiment import Experiment, experiments
-from omnibench.plugin.live import PLAIN_SECONDS, Live, Tally, clock, said
+from omnibench.plugin.live import PLAIN_SECONDS, Live, Tally, clock, progress_text
+from omnibench.plugin.wire import ItemMessage
 from omnibench.store import CheckpointStore
 from omnibench.store.leases import lease
 
@@ -43,16 +44,14 @@ EXPERIMENTS = some_experiments()
 ITEMS: Any = [SimpleNamespace(nodeid=one.name, experiment=one) for one in EXPERIMENTS]
 
 
-def report(nodeid: str, outcome: str, when: str = "call", **told: Any) -> Any:
+def report(nodeid: str, outcome: str, when: str = "call", **message: Any) -> Any:
     """A report of pytest's."""
-    about = {"omnibench": told} if told else {}
-    return SimpleNamespace(
-        nodeid=nodeid,
-        when=when,
-        outcome=outcome,
-        **{name: outcome == name for name in ("passed", "failed", "skipped")},
-        **about,
-    )
+    outcomes = {name: outcome == name for name in ("passed", "failed", "skipped")}
+    pytest_report = SimpleNamespace(nodeid=nodeid, when=when, outcome=outcome, **outcomes)
+    if message:
+        result = EXPERIMENTS[0].result({})
+        ItemMessage(**message, result=result, replayed=False, lower_is_better=()).attach(pytest_report)
+    return pytest_report
 
 
 def run_of(outcome: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -137,11 +136,11 @@ def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
 
 
-def test_said() -> None:
+def test_progress_text() -> None:
     """Epochs when the framework tells both numbers, and every measured value; nothing of what it did not tell."""
-    assert said({}) == ""
-    assert said({"epoch": 3, "epochs": 20, "loss": 0.41234567}) == ", epoch 3 of 20, loss 0.4123"
-    assert said({"epoch": 3}) == ""
+    assert progress_text({}) == ""
+    assert progress_text({"epoch": 3, "epochs": 20, "loss": 0.41234567}) == ", epoch 3 of 20, loss 0.4123"
+    assert progress_text({"epoch": 3}) == ""
 
 
 class Run:
