@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from omnibench.seed import get_random_state
 
-if TYPE_CHECKING:  # every pytest session imports this module
+if TYPE_CHECKING:  # conftest files that only name the decorator need none of it
     from omnibench.data.dataset import RecSysDataSet
     from omnibench.experiment.evaluator import Evaluator
     from omnibench.experiment.plan import ExperimentPlan
@@ -21,7 +21,7 @@ RESULT = "result"
 """The argument of a bench function that is no fixture."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """The arguments of ``@benchmark``, unchecked, and the random state of that moment."""
 
@@ -31,7 +31,7 @@ class Declaration:
     seed: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Benchmark:
     """A bench function whose declaration was checked: what its items are made of.
 
@@ -98,6 +98,13 @@ def declaration_of(function: object) -> Declaration | None:
         function = function.__func__
     declaration = function.__dict__.get("__omnibench__") if type(function) is FunctionType else None
     return declaration if isinstance(declaration, Declaration) else None
+
+
+def has_benchmarks(definition: object) -> bool:
+    """Whether something is a class with functions under ``@benchmark``, its own or inherited."""
+    return isinstance(definition, type) and any(
+        declaration_of(attribute) for base in definition.__mro__ for attribute in vars(base).values()
+    )
 
 
 def is_trivial(function: Callable[..., Any]) -> bool:

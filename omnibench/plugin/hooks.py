@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from omnibench.plugin.declare import declaration_of
 from omnibench.plugin.options import BASELINE, EXPORT, GATE, PLAN, add_options, with_whole_reset
 from omnibench.plugin.settings import check_options
 from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
@@ -109,21 +108,18 @@ def pytest_make_collect_report(collector: pytest.Collector) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> Any:
     """Collect functions under ``@benchmark``, and classes that have some."""
+    if "omnibench.plugin.declare" not in sys.modules:  # nothing can be under a decorator that nobody has imported
+        return None
+    from omnibench.plugin.declare import declaration_of, has_benchmarks
+
     declaration = declaration_of(obj)
-    if declaration is None and not _has_benchmarks(obj):
+    if declaration is None and not has_benchmarks(obj):
         return None
     from omnibench.plugin import collect
 
     if declaration is None:
         return collect.class_of_benchmarks(collector, name, obj)
     return collect.BenchFunction.from_parent(collector, name=name, function=obj, declaration=declaration)
-
-
-def _has_benchmarks(definition: object) -> bool:
-    """Whether something is a class with functions under ``@benchmark``, its own or inherited."""
-    return isinstance(definition, type) and any(
-        declaration_of(attribute) for base in definition.__mro__ for attribute in vars(base).values()
-    )
 
 
 @pytest.hookimpl(trylast=True)

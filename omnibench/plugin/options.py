@@ -1,15 +1,15 @@
 """Every option, declared once: its flag, its variable, its ini name, its default, and what else is to be known of it.
 
-Command line > environment > ini file > default.
+Command line > environment > ini file > default. Every pytest session imports this module: a named tuple is made in a
+tenth of the time that a dataclass takes.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -23,8 +23,7 @@ _TRUE = ("1", "yes", "true", "on")
 _FALSE = ("", "0", "no", "false", "off")
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """An option; its ini name is the flag with underscores, its environment variable the same in capitals.
 
     Attributes:

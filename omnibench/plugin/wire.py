@@ -1,13 +1,13 @@
 """What the controller tells its workers, and what the report of an item tells whoever oversees the run.
 
 Both go through execnet, which sends plain data only. The names under which they travel stand here and nowhere else.
+Every pytest session imports this module: a named tuple is made in a tenth of the time that a dataclass takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # every pytest session imports this module, and few have results
     from omnibench.results import Result
@@ -19,8 +19,7 @@ _DIGITS = 16
 """Of the digest that stands for a node id."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunMessage:
+class RunMessage(NamedTuple):
     """What the controller tells a worker when it starts it.
 
     Attributes:
@@ -55,8 +54,7 @@ def digest(nodeid: str) -> str:
     return hashlib.sha256(nodeid.encode()).hexdigest()[:_DIGITS]
 
 
-@dataclass(frozen=True, slots=True)
-class ItemMessage:
+class ItemMessage(NamedTuple):
     """What the report of a benchmark item tells beside pytest's outcome.
 
     Attributes:
