@@ -1,4 +1,4 @@
-"""The beginning of a run, in the process that oversees it: reset what is to be reset, and look at the records once."""
+"""The beginning of a run, in the process that oversees it: resets, and the one look at the records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from omnibench.plugin.session import BenchSession
 
 
 def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
-    """Reset what is to be reset, then look at the records once and say what is done, failed and pending.
+    """Reset the items that the options ask for, look at the records once, and print how many items are done, failed and pending.
 
     Args:
         session: The benchmarks of the overseeing process.
@@ -72,7 +72,7 @@ def _check_resume(session: BenchSession) -> None:
 
 
 def _reset(session: BenchSession) -> str:
-    """Reset what is to be reset, and return how to say so."""
+    """Reset the items that the options ask for; return the words about it in the run's first line."""
     extent = RESET.value(session.config)
     items = [item.experiment for item in session.items]
     if session.policy.resume == "fresh":

@@ -1,4 +1,4 @@
-"""Items that are done: reported without the ceremony of running them, or in one go where nobody reads the reports."""
+"""Reports of items that are done: without pytest's protocol for each, or all at once where nobody reads single reports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COUNTED = SimpleNamespace(count_towards_summary=True)
 
 
 def report_together(session: BenchSession, items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Report items that are done all at once, where nothing reads reports of single ones.
+    """Report all items that are done at once, unless something reads the report of each.
 
     That is a fraction of the cost of a report each. Their bodies are checked; an item whose body fails, warns or
     is otherwise remarkable takes the ordinary way.
@@ -75,7 +75,7 @@ def report_together(session: BenchSession, items: Sequence[pytest.Item]) -> list
 
 
 def _body_passes(item: BenchItem, warned: list[warnings.WarningMessage]) -> bool:
-    """Whether a body does nothing that anybody should see; else it runs again where pytest can show what happened."""
+    """Whether a body passes in silence; otherwise it runs again under pytest's protocol, which shows what happened."""
     if not item.has_body:
         return True
     warned.clear()
@@ -133,7 +133,7 @@ def _needs_protocol(config: pytest.Config) -> bool:
 
 
 def _others_implement(config: pytest.Config, names: Sequence[str], *, installed: bool = True) -> bool:
-    """Whether anybody but pytest, xdist and omnibench implements one of some hooks.
+    """Whether a plugin other than pytest, xdist and omnibench implements one of some hooks.
 
     Args:
         config: pytest's configuration.
@@ -154,7 +154,7 @@ def _package_of(plugin: Any) -> str:
 
 
 def report_alone(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-    """Report one item that is done without running it; False when it must take the ordinary way."""
+    """Report an item that is done without running it; return False when it needs pytest's protocol."""
     if not isinstance(item, BenchItem) or not item.is_done or item.has_body or _has_conditions(item):
         return False
     if _needs_protocol(item.config):

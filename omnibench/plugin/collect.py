@@ -32,7 +32,7 @@ class BenchModule(pytest.Module):
             yield Refused.from_parent(self, name="refused", error=error, source_line=self._source_line(error))
 
     def _source_line(self, error: OmnibenchError) -> str:
-        """Return the line of this file that was refused."""
+        """Return the line of this file that an error comes from."""
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self.path)]
         return f"{self.path.name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
 
@@ -63,7 +63,7 @@ class BenchFunction(pytest.Class):
         self.declaration = declaration
 
     def getparent(self, cls: type[Any]) -> Any:
-        """Leave it to the class that the function stands in, if any, to have fixtures of its scope and instances."""
+        """Return, when asked for a class, the one around the function: fixtures and instances belong to that one."""
         return outer.getparent(cls) if cls is pytest.Class and (outer := self.parent) else super().getparent(cls)
 
     def collect(self) -> Iterator[pytest.Item]:

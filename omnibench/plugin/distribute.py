@@ -1,4 +1,4 @@
-"""The controller of a distributed run: it collects once, runs what is done itself, and starts workers for the rest.
+"""The controller of a distributed run: it collects once, reports the items that are done, and starts workers for the rest.
 
 xdist's controller does not collect. For benchmarks it has to: the look at the records must happen once (a
 worker that joins later would see a moving store), and where nothing is pending no worker is worth its start.
@@ -64,7 +64,7 @@ class Distribution:
             config.option.tx = config.option.tx[: self._most_workers()]
 
     def _most_workers(self) -> int:
-        """Return how many workers are worth their start; of a number that the user has chosen, no fewer for memory."""
+        """Return how many workers to start: at most one per item, and with ``-n auto`` no more than fit into memory."""
         assert self._remaining is not None, "it was counted"
         wished = min(len(self.config.option.tx), self._remaining)
         benchmarks, estimates = existing_session(self.config), self._estimates
@@ -182,14 +182,14 @@ class Distribution:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
-        """Record what its worker could not: that an item's process died of it."""
+        """Record that a worker died of an item, which it could not record itself."""
         benchmarks = existing_session(self.config)
         if benchmarks is not None and not benchmarks.stopping.reason:
             benchmarks.note_death(crashitem, str(report.longrepr))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self) -> None:
-        """Count the items that no worker collects, or the percentages run beyond a hundred."""
+        """Count also the items that no worker collects, or the progress would run beyond 100 %."""
         session = self.config.pluginmanager.get_plugin("session")
         if isinstance(session, pytest.Session) and session.testscollected < self._collected:
             session.testscollected = self._collected

@@ -46,7 +46,7 @@ class RegressionGate:
         self._sentences: list[tuple[str, str]] = []
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """Note that there is more than what runs."""
+        """Note that only a part of the benchmarks runs."""
         self._partial = self._partial or bool(items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:

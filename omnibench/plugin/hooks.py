@@ -47,7 +47,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> None:
-    """Note that nobody has chosen a number: xdist's is cut down to the items and the memory that there are."""
+    """Note that nobody has chosen a number of workers: xdist's is cut down to what items and memory allow."""
     config.stash[automatic_key] = True
 
 
@@ -134,7 +134,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Look for garbage again when everything is collected; see ``garbage``."""
+    """Start Python's garbage collector again when everything is collected; see ``garbage``."""
     try:
         return (yield)
     finally:
@@ -144,7 +144,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Begin, in a run that is not distributed and whose collection succeeded (a distributed one began before)."""
+    """Start a run that is not distributed and whose collection succeeded; the controller has started a distributed one before."""
     config = session.config
     if hasattr(config, "workerinput") or config.option.collectonly or config.pluginmanager.has_plugin("dsession"):
         return (yield)
@@ -176,7 +176,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Report an item that is done, and has nothing to check, without the ceremony of running it."""
+    """Report an item that is done, and has nothing to check, without pytest's own protocol."""
     if existing_session(item.config) is None:
         return None
     from omnibench.plugin.cached import report_alone
@@ -186,7 +186,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Give reports of benchmark items what tables are made of."""
+    """Let the reports of benchmark items carry their messages."""
     report: Any = yield
     message = getattr(item, "message", None)  # others' items may have one of their own
     if isinstance(message, ItemMessage) and report.when == "call":

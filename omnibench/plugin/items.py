@@ -63,12 +63,12 @@ class ExperimentItem(pytest.Item):
 
     @property
     def is_done(self) -> bool:
-        """Whether the one look at the records found nothing left to compute."""
+        """Whether the one look at the records showed that nothing is left to compute."""
         return self.state is not None and self.state.status == Status.DONE
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """What is recorded of an item that is done."""
+        """The recorded metrics of an item that is done."""
         assert self.state is not None, "it was found done"
         return self.state.metrics
 

@@ -53,7 +53,7 @@ class Tally:
             self._examples.setdefault(_label(experiment), experiment)
 
     def take(self, report: Any) -> None:
-        """Take in a report that pytest gets; the one that ends an item counts."""
+        """Count the item that a report ends; other reports change nothing."""
         if not (report.passed or report.failed or report.skipped):
             return  # e.g. the outcome "rerun" of pytest-rerunfailures: another attempt follows
         if report.when not in ("call", "???") and report.passed:
@@ -131,7 +131,7 @@ class Live:
 
     @property
     def _on_terminal(self) -> bool:
-        """Whether somebody watches; where items print to the terminal themselves, a block would be in the way."""
+        """Whether to draw a block: on a terminal that somebody watches, and that items do not print to."""
         option = self._session.config.option
         distributed = getattr(option, "dist", "no") != "no"
         return bool(
@@ -229,7 +229,7 @@ def clock(seconds: float) -> str:
 
 @contextlib.contextmanager
 def live_display(session: BenchSession, estimates: Estimates) -> Iterator[None]:
-    """Show a run while it goes on, unless there is nothing to show or nobody wants to see it."""
+    """Show a run while it goes on, unless nothing is pending or the user wants it quiet."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     pending = session.pending
     if not pending or session.looks_only or reporter is None or session.config.getoption("verbose", 0) < 0:
@@ -246,7 +246,7 @@ def live_display(session: BenchSession, estimates: Estimates) -> Iterator[None]:
 
 
 def estimates_of(session: BenchSession) -> Estimates:
-    """Return how long items and phases take by the records."""
+    """Return how long items are expected to take, by the records of earlier ones."""
     try:
         return read(session.directory / "store", estimates_from, untouched=session.looks_only)
     except (StoreError, OSError):

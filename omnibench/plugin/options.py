@@ -1,4 +1,4 @@
-"""Every option, declared once: its flag, its variable, its ini name, its default, and what else is to be known of it.
+"""Every option, declared once: flag, variable, ini name, default, and everything else that depends on the option.
 
 Command line > environment > ini file > default. Every pytest session imports this module: a named tuple is made in a
 tenth of the time that a dataclass takes.
@@ -79,7 +79,7 @@ class Option(NamedTuple):
         return os.environ.get(self.variable) or str(config.getini(self.name))
 
     def paths(self, config: pytest.Config) -> list[str]:
-        """Return the paths that a repeated option has; those of the ini file are relative to it, others to where one is.
+        """Return the values of a repeated option as paths, relative ones from where ``base`` says.
 
         Raises:
             pytest.UsageError: A quotation mark in the environment or the ini file has no other.
@@ -266,7 +266,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def with_whole_reset(arguments: list[str]) -> list[str]:
-    """Return command line arguments in which ``--omnirec-reset`` takes no argument that is none of its values.
+    """Return command line arguments in which ``--omnirec-reset`` does not take a path that follows for its value.
 
     Without this, ``pytest --omnirec-reset benchmarks`` would reset something called benchmarks.
     """

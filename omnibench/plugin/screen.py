@@ -13,7 +13,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Screen:
-    """Takes the place of the terminal writer's file: what pytest writes first wipes the block away.
+    """Stands in for the file of pytest's terminal writer: whatever pytest writes first wipes the block away.
 
     The block is drawn to a descriptor of its own, because pytest redirects its own while an item runs. Its lines are
     cut at the width; the cursor goes back to where pytest left it, by movements that hold when the screen scrolls.
@@ -39,7 +39,7 @@ class Screen:
         return getattr(self._file, name)
 
     def write(self, text: str) -> int:
-        """Write for pytest."""
+        """Write pytest's text where the block stands."""
         with self._lock:
             self._wipe()
             written = int(self._file.write(text))
@@ -48,7 +48,7 @@ class Screen:
             return written
 
     def flush(self) -> None:
-        """Flush for pytest, and draw the block again."""
+        """Flush pytest's text, and draw the block below it."""
         with self._lock:
             self._file.flush()
             self._draw()

@@ -87,7 +87,7 @@ class BenchSession:
         self._positions: dict[int, int] = {}
 
     def device_of(self, configuration: Configuration) -> str:
-        """Return the device class of a configuration: what a plugin says, else what the options say.
+        """Return the device class of a configuration: a plugin's choice, else the options'.
 
         Raises:
             OmnibenchError: A GPU is wanted, and there is none; or a plugin says something else.
@@ -211,7 +211,7 @@ class BenchSession:
                 self.notify(str(error))
 
     def run(self, item: ExperimentItem) -> Outcome:
-        """Bring an item to Done, or return what the look at the records has shown."""
+        """Bring an item to Done, or return its recorded result when it is done already."""
         if item.is_done:
             return Outcome(CACHED, item.recorded)
         if self.readonly:
@@ -226,7 +226,7 @@ class BenchSession:
             raise
 
     def _start_next_guests(self, item: ExperimentItem) -> None:
-        """Let the next framework's guest start meanwhile: not on workers, which leave no core idle, nor where time is measured."""
+        """Start the next framework's guest meanwhile: not on workers, which leave no core idle, nor where time is measured."""
         if self.is_worker or item.evaluator.costs:
             return
         if not self._positions:
@@ -244,7 +244,7 @@ class BenchSession:
         pytest.skip(f"not available: {self.directory} has no result of it, and {READONLY.flag} computes none")
 
     def remember(self, records: dict[str, Record]) -> None:
-        """Record what can be computed again, where the store can be written; that is no reason to migrate a store."""
+        """Record what could be computed again, if the store can be written without a migration."""
         if self.looks_only:
             return
         with suppress(StoreError, OSError):

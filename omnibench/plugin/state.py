@@ -1,4 +1,4 @@
-"""What the plugin keeps with pytest's configuration, and what its modules share about the run of a session.
+"""The state that the plugin keeps with pytest's configuration, and how its modules get at it.
 
 Everything here sees pytest alone: the benchmarks' own state is a ``BenchSession``, which is imported when it is made.
 """

@@ -137,7 +137,7 @@ class Summary:
         return reported.union(*(evaluator.lower_is_better for evaluator in evaluators.values()))
 
     def _not_worse(self, reporter: Any, lower: set[str], results: list[Result]) -> NotWorse:
-        """Test which configurations are not significantly worse than the best; without a store there are no users."""
+        """Return which configurations are not significantly worse than the best; none without a store, which has users' values."""
         session = existing_session(self.config)
         if session is None or RESUME.value(self.config) == "never":
             return {}
@@ -152,7 +152,7 @@ class Summary:
 
     @cached_property
     def results(self) -> list[Result]:
-        """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it; at the end."""
+        """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it; once all have ended."""
         merged: dict[tuple[Any, ...], Result] = {}
 
         def merge(result: Result) -> None:

@@ -1,4 +1,4 @@
-"""What the controller tells its workers, and what the report of an item tells whoever oversees the run.
+"""The messages between processes: what the controller tells its workers, and what the report of an item tells the controller.
 
 Both go through execnet, which sends plain data only. The names under which they travel stand here and nowhere else.
 Every pytest session imports this module: a named tuple is made in a tenth of the time that a dataclass takes.
@@ -89,7 +89,7 @@ class ItemMessage(NamedTuple):
 
     @classmethod
     def carried(cls, report: Any) -> ItemMessage | None:
-        """Return the message that a report carries, or None when it is of no benchmark item, or of one that told nothing."""
+        """Return the message that a report carries, or None, as of items that are no benchmarks."""
         fields = getattr(report, "omnibench", None)
         if fields is None:
             return None
