@@ -16,7 +16,7 @@ from omnibench.plugin.session import BenchSession
 
 
 def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
-    """Reset the items that the options ask for, look at the records once, and print how many items are done, failed and pending.
+    """Reset the items that the options ask for, look at the records once, and print the counts by status.
 
     Args:
         session: The benchmarks of the overseeing process.

@@ -1,4 +1,4 @@
-"""Reports of items that are done: without pytest's protocol for each, or all at once where nobody reads single reports."""
+"""Reports of items that are done: all at once, or each without pytest's own protocol."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def report_together(session: BenchSession, items: Sequence[pytest.Item]) -> list
                 together.append(item)
             else:
                 remaining.append(item)
-    summary.take(together)
+    summary.add_cached(together)
     if together:
         reporter._add_stats(CACHED, [_COUNTED] * len(together))  # noqa: SLF001 - so that the last line knows the word
     return remaining

@@ -1,4 +1,4 @@
-"""The controller of a distributed run: it collects once, reports the items that are done, and starts workers for the rest.
+"""The controller of a distributed run: collects once, reports what is done, and starts workers for the rest.
 
 xdist's controller does not collect. For benchmarks it has to: the look at the records must happen once (a
 worker that joins later would see a moving store), and where nothing is pending no worker is worth its start.
@@ -111,7 +111,7 @@ class Distribution:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker, also one that replaces another, which run it takes part in and what was done when that began."""
+        """Tell a worker, also one that replaces another, which run this is and what was done when it began."""
         self._nodes.append(node)
         if self._message is not None:
             self._message.send(node.workerinput)

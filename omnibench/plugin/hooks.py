@@ -144,7 +144,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Start a run that is not distributed and whose collection succeeded; the controller has started a distributed one before."""
+    """Start a run whose collection succeeded; a distributed one was started before, by ``distribute``."""
     config = session.config
     if hasattr(config, "workerinput") or config.option.collectonly or config.pluginmanager.has_plugin("dsession"):
         return (yield)

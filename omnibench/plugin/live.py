@@ -52,7 +52,7 @@ class Tally:
             self._pending_by_label[_label(experiment)] += 1
             self._examples.setdefault(_label(experiment), experiment)
 
-    def take(self, report: Any) -> None:
+    def count_report(self, report: Any) -> None:
         """Count the item that a report ends; other reports change nothing."""
         if not (report.passed or report.failed or report.skipped):
             return  # e.g. the outcome "rerun" of pytest-rerunfailures: another attempt follows
@@ -144,7 +144,7 @@ class Live:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Count the item that a report ends."""
-        self._tally.take(report)
+        self._tally.count_report(report)
 
     def pytest_enter_pdb(self) -> None:
         """Leave the terminal to the debugger."""

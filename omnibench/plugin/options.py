@@ -92,7 +92,7 @@ class Option(NamedTuple):
         return [str(self.base(config) / Path(path).expanduser()) for path in paths]
 
     def base(self, config: pytest.Config) -> Path:
-        """Return where a relative path begins: where pytest was started; of the ini file and a default, at the rootdir."""
+        """Return where a relative path begins: the working directory, or the rootdir for the ini file and a default."""
         from_user = config.getoption(self.name) or os.environ.get(self.variable)
         return config.invocation_params.dir if from_user else config.rootpath
 

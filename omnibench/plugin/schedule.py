@@ -100,7 +100,7 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
         node.send_runtest_some([index])
 
     def _next_for(self, node: Any) -> int:
-        """Return the position, among the pending items, of the one that a worker gets: its first in the plan for all."""
+        """Return the position of the pending item that a worker gets: its first in the plan for all."""
         free = [(self._left(worker), number, worker) for number, worker in enumerate(self.nodes)]
         heapq.heapify(free)
         for position, index in enumerate(self.pending):

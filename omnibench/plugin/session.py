@@ -226,7 +226,7 @@ class BenchSession:
             raise
 
     def _start_next_guests(self, item: ExperimentItem) -> None:
-        """Start the next framework's guest meanwhile: not on workers, which leave no core idle, nor where time is measured."""
+        """Start the next framework's guest meanwhile, unless workers leave no core idle or time is measured."""
         if self.is_worker or item.evaluator.costs:
             return
         if not self._positions:

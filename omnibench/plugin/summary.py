@@ -36,7 +36,7 @@ class Summary:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> Generator[None]:
-        """Keep the message that a benchmark item's report carries; show its phases below it, and among the durations."""
+        """Keep the message of a benchmark item; show its phases below it, and among the durations."""
         message = ItemMessage.carried(report)
         if message is None:
             result = yield
@@ -61,8 +61,8 @@ class Summary:
             for phase, seconds in phases.items():
                 reporter.write_line(f"    {phase:8} {seconds:9.3f} s")
 
-    def take(self, items: list[BenchItem]) -> None:
-        """Take in items that were done before, and of which there are no reports."""
+    def add_cached(self, items: list[BenchItem]) -> None:
+        """Add items that were done before, and of which there are no reports."""
         self._done += items
         if self.config.hook.pytest_omnibench_item_finished.get_hookimpls():
             from omnibench.engine.run import CACHED
@@ -137,7 +137,7 @@ class Summary:
         return reported.union(*(evaluator.lower_is_better for evaluator in evaluators.values()))
 
     def _not_worse(self, reporter: Any, lower: set[str], results: list[Result]) -> NotWorse:
-        """Return which configurations are not significantly worse than the best; none without a store, which has users' values."""
+        """Return which configurations are not significantly worse than the best; none without a store."""
         session = existing_session(self.config)
         if session is None or RESUME.value(self.config) == "never":
             return {}
@@ -152,7 +152,7 @@ class Summary:
 
     @cached_property
     def results(self) -> list[Result]:
-        """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it; once all have ended."""
+        """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it."""
         merged: dict[tuple[Any, ...], Result] = {}
 
         def merge(result: Result) -> None:

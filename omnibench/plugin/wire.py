@@ -1,4 +1,4 @@
-"""The messages between processes: what the controller tells its workers, and what the report of an item tells the controller.
+"""The messages between controller and workers: what a run is, and how an item ended.
 
 Both go through execnet, which sends plain data only. The names under which they travel stand here and nowhere else.
 Every pytest session imports this module: a named tuple is made in a tenth of the time that a dataclass takes.

@@ -98,7 +98,7 @@ def test_every_item_counts_once(endings: dict[int, str], cached: int) -> None:
     whole = tally.seconds_left()
     for number, ending in endings.items():
         for outcome, when, told in run_of(ending):
-            tally.take(report(ITEMS[number].nodeid, outcome, when, **told))
+            tally.count_report(report(ITEMS[number].nodeid, outcome, when, **told))
     expected = Counter(COUNTED[ending] for ending in endings.values())
     expected["cached"] += cached
     assert +tally.ended == +expected
@@ -113,9 +113,9 @@ def test_every_item_counts_once(endings: dict[int, str], cached: int) -> None:
 def test_reports_of_others_do_not_count() -> None:
     """Ordinary tests beside benchmarks are not items, and an item that ended twice is counted once."""
     tally = Tally(ITEMS[:2], 0, Estimates())
-    tally.take(report("test_plain.py::test_one", "passed"))
+    tally.count_report(report("test_plain.py::test_one", "passed"))
     for _ in range(2):
-        tally.take(report(ITEMS[0].nodeid, "passed", status="done", seconds={}))
+        tally.count_report(report(ITEMS[0].nodeid, "passed", status="done", seconds={}))
     assert str(tally) == "1/2 items: 1 done, 1 pending"
 
 
@@ -123,7 +123,9 @@ def test_what_is_left_is_learned_from_what_is_done() -> None:
     """After one fold of a configuration took 40 s, its other fold is expected to take as long; others less certainly."""
     knn = [item for item in ITEMS if "ItemKNN" in item.nodeid]
     tally = Tally(knn[:2], 0, Estimates())
-    tally.take(report(knn[0].nodeid, "passed", status="done", seconds={"Fit": 30.0, "Predict": 10.0, "Eval": 5.0}))
+    tally.count_report(
+        report(knn[0].nodeid, "passed", status="done", seconds={"Fit": 30.0, "Predict": 10.0, "Eval": 5.0})
+    )
     assert tally.seconds_left() == 40.0
 
 

@@ -28,7 +28,7 @@ def test_every_declaration_is_among_the_options() -> None:
 
 
 def test_pytest_shows_every_option(pytester: pytest.Pytester) -> None:
-    """Flags with their help, as it is written, percent signs included; an ini entry for all but what only a command says."""
+    """Flags with their help as written, percent signs included; ini entries of all that may have one."""
     result = pytester.runpytest("--help")
     assert result.ret == pytest.ExitCode.OK
     flags, entries = result.stdout.str().split("[pytest] configuration options")

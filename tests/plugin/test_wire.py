@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omnibench.plugin import hooks
 from omnibench.plugin.wire import ItemMessage, RunMessage, digest
 from omnibench.results import Result
 from omnibench.store.schema import Phase, Status
@@ -66,3 +67,17 @@ def test_reports_of_other_items() -> None:
         )
         is None
     )
+
+
+@pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
+def test_only_the_report_of_the_call_carries_a_message(phase: str) -> None:
+    """Once per item; and another plugin's items may have a message of their own, which is none of ours."""
+    message = ItemMessage("done", Result("D", "A", "A()", None), {}, replayed=False, lower_is_better=())
+    for item_message, expected in ((message, message if phase == "call" else None), ("a text", None), (None, None)):
+        item: Any = SimpleNamespace(message=item_message)
+        report = SimpleNamespace(when=phase)
+        wrapper = hooks.pytest_runtest_makereport(item)
+        next(wrapper)
+        with pytest.raises(StopIteration):
+            wrapper.send(report)
+        assert ItemMessage.carried(report) == expected
