@@ -17,7 +17,7 @@ from omnibench.report.files import check_files
 if TYPE_CHECKING:  # an ini file may ask for files in every run, also in those without benchmarks
     from omnibench.plugin.items import ExperimentItem
     from omnibench.plugin.session import BenchSession
-    from omnibench.report.contents import Contents, Missing
+    from omnibench.report.contents import Contents, MissingItem
     from omnibench.results import Result
     from omnibench.store.reading import Reader
 
@@ -84,9 +84,9 @@ class Export:
             terminalreporter.write_line(f"Exported: {', '.join(map(str, self._files))}")
 
 
-def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result]) -> Iterator[Missing]:
+def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result]) -> Iterator[MissingItem]:
     """Yield the items of a run that have no results, with what is recorded of them."""
-    from omnibench.report.contents import Missing, missing_of
+    from omnibench.report.contents import MissingItem, missing_of
     from omnibench.store.schema import RecordType, Status
 
     with_results = {result.fit_key for result in results}

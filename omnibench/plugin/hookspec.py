@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:  # every pytest session imports this module
-    from omnibench.experiment.plan import Configuration
+    from omnibench.experiment.configuration import Configuration
     from omnibench.metrics.base import Metric
     from omnibench.results import Result
 

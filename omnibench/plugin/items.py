@@ -24,7 +24,6 @@ from omnibench.plugin.options import FAILED
 from omnibench.plugin.settings import command_for
 from omnibench.plugin.wire import ItemMessage
 from omnibench.results import Result
-from omnibench.store.schema import Status
 
 _PROPERTY = "omnibench."
 """What the names of our JUnit properties begin with."""
@@ -64,12 +63,12 @@ class ExperimentItem(pytest.Item):
     @property
     def is_done(self) -> bool:
         """Whether the one look at the records showed that nothing is left to compute."""
-        return self.state is not None and self.state.status == Status.DONE
+        return self.state is not None and self.state.is_done
 
     @property
     def metrics(self) -> Mapping[str, float]:
         """The recorded metrics of an item that is done."""
-        assert self.state is not None, "it was found done"
+        assert self.state is not None and self.state.metrics is not None, "only of items that are done"  # noqa: PT018 - one reason
         return self.state.metrics
 
     @property

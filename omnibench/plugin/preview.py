@@ -25,8 +25,7 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
 
     phases: Counter[str] = Counter()
     for item in session.pending:
-        evaluator = item.evaluator
-        expected = outlook(snapshot.get, item.experiment, evaluator.columns, evaluator.list_length, is_there)
+        expected = outlook(snapshot.get, Item.of(item.experiment, item.evaluator), is_there)
         phases[expected.phase] += 1
         reporter.write_line(f"  from {expected.phase:7}  {item.experiment.name}  ({expected.reason})")
         if session.config.option.verbose > 0 and expected.phase == Phase.FIT:

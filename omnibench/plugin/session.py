@@ -24,8 +24,8 @@ from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import ENVIRONMENTS, PLAN, READONLY, TMP_DIR
 from omnibench.plugin.settings import checkpoint_dir, policy
 from omnibench.plugin.wire import RunMessage
+from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
-from omnibench.runners.pool import Environments
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.leases import Workspace
 from omnibench.store.reading import SEALED_SINCE, Found, Reader, read
@@ -114,7 +114,7 @@ class BenchSession:
         """
         evaluators = {id(item.benchmark): item.evaluator for item in items}
         metrics = {key: (evaluator.columns, evaluator.list_length) for key, evaluator in evaluators.items()}
-        lookups = [(item.experiment, *metrics[id(item.benchmark)]) for item in items]
+        lookups = [Item(item.experiment, *metrics[id(item.benchmark)]) for item in items]
         damaged: list[str] = []
         with garbage.paused():
             states = self._read(lambda reader: look_up_all(reader, lookups), damaged.append)
@@ -217,10 +217,9 @@ class BenchSession:
             return Outcome(CACHED, item.recorded)
         if self.readonly:
             return self._unavailable(item)
-        evaluator = item.evaluator
         self._start_next_guests(item)
         try:
-            return self.coordinator.run_item(item.experiment, evaluator.columns, evaluator.list_length)
+            return self.coordinator.run_item(Item.of(item.experiment, item.evaluator))
         except StoppedError as stopped:
             if self.is_worker:
                 pytest.skip(f"{stopped}; the next run goes on with it")
