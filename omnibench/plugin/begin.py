@@ -15,7 +15,7 @@ from omnibench.plugin import garbage
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import SORT
 from omnibench.store.damage import DamagedStoreError
-from omnibench.store.reading import Found, Reader, read
+from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.schema import Record
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def look_at_records(session: BenchSession, items: Sequence[ExperimentItem]) -> l
 
 
 def _read(
-    session: BenchSession, take: Callable[[Reader], Found], on_damage: Callable[[str], None] = lambda _: None
-) -> Found:
+    session: BenchSession, take: Callable[[Reader], Answer], on_damage: Callable[[str], None] = lambda _: None
+) -> Answer:
     """Read records; a damaged database is set aside and rebuilt first, unless nothing may be written."""
     try:
         return read(session.directory / "store", take, on_damage, untouched=session.looks_only)

@@ -25,11 +25,11 @@ def sync_directory(directory: Path) -> None:
 
 def sync_tree(directory: Path) -> None:
     """Make every file and directory below a directory durable."""
-    for place in [directory, *directory.rglob("*")]:
-        if place.is_dir():
-            sync_directory(place)
+    for path in [directory, *directory.rglob("*")]:
+        if path.is_dir():
+            sync_directory(path)
         else:
-            with place.open("rb") as file:
+            with path.open("rb") as file:
                 os.fsync(file.fileno())
 
 
@@ -117,9 +117,9 @@ def make_directories(directory: Path, root: Path) -> None:
     while directory != root and not directory.exists():
         missing.append(directory)
         directory = directory.parent
-    for one in reversed(missing):
-        one.mkdir(mode=0o700, exist_ok=True)
-        sync_directory(one.parent)
+    for absent in reversed(missing):
+        absent.mkdir(mode=0o700, exist_ok=True)
+        sync_directory(absent.parent)
 
 
 def resolve(artifact: Artifact, root: Path) -> Path | None:

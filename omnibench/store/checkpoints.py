@@ -17,9 +17,9 @@ from omnibench.store import artifacts, leases, manifests, recovery
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.leases import Lease, Workspace
-from omnibench.store.reading import Found, Reader, read
+from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
-from omnibench.store.schema import Artifact, Record
+from omnibench.store.schema import Artifact, Record, RecordType
 
 PRESENCE = "leases/store.lock"
 """Whoever uses a store holds this lock with others; ``omnibench gc`` and such hold it alone."""
@@ -74,8 +74,8 @@ class CheckpointStore:
 
     def _open_records(self) -> Records:
         with leases.lease(self.root / "leases" / "opening.lock"):
-            records, told = recovery.open_records(self.root)
-        for sentence in told:
+            records, repairs = recovery.open_records(self.root)
+        for sentence in repairs:
             self._notify(sentence)
         return records
 
@@ -87,10 +87,12 @@ class CheckpointStore:
     def register(self, records: Mapping[str, Record]) -> None:
         """Commit those records that are not there yet; what belongs to no item is repeated in the root's manifest."""
         self.records.add(records)
-        homeless = {key: record for key, record in records.items() if key.startswith(("run/", "recipe/"))}
-        manifests.append(self.root, self.root, homeless)
+        of_no_item = {
+            key: record for key, record in records.items() if RecordType.of(key) in (RecordType.RUN, RecordType.RECIPE)
+        }
+        manifests.append(self.root, self.root, of_no_item)
 
-    def read(self, take: Callable[[Reader], Found]) -> Found:
+    def read(self, take: Callable[[Reader], Answer]) -> Answer:
         """Read records of one moment; a damaged database is set aside and rebuilt first. See ``reading.read``."""
         try:
             return read(self.root / "store", take)
@@ -156,26 +158,26 @@ class CheckpointStore:
 
     def commit(
         self,
-        held: Lease | Sequence[Lease],
+        leases_held: Lease | Sequence[Lease],
         records: Mapping[str, Record],
         forget: Mapping[str, Record] | None = None,
     ) -> None:
         """Commit records under their leases, durably, with a line each in the manifests beside their files.
 
         Args:
-            held: The lease, or the leases, of the items concerned; checked in the transaction. The token of a
+            leases_held: The lease, or the leases, of the items concerned; checked in the transaction. The token of a
                 single one is kept in each record.
             records: By key; those with a ``directory`` are repeated in its manifest.
             forget: Records that go, by key.
         """
-        leases_held = [held] if isinstance(held, Lease) else list(held)
-        token = {"token": held.token} if isinstance(held, Lease) else {}
+        all_leases = [leases_held] if isinstance(leases_held, Lease) else list(leases_held)
+        token = {"token": leases_held.token} if isinstance(leases_held, Lease) else {}
         stamped = {key: {**record, **token} for key, record in records.items()}
         gone = dict(forget or {})
 
         def check() -> None:
-            for one in leases_held:
-                one.check()
+            for lease in all_leases:
+                lease.check()
             self._append_manifests(stamped, gone)
 
         try:
@@ -189,13 +191,13 @@ class CheckpointStore:
             self.records.commit(stamped, gone, check)
 
     def _append_manifests(self, records: Mapping[str, Record], gone: Mapping[str, Record]) -> None:
-        places = {record["directory"] for record in (*records.values(), *gone.values()) if record.get("directory")}
-        for place in sorted(places):
+        both = (*records.values(), *gone.values())
+        for directory in sorted({record["directory"] for record in both if record.get("directory")}):
             manifests.append(
-                self.root / place,
+                self.root / directory,
                 self.root,
-                {key: record for key, record in records.items() if record.get("directory") == place},
-                [key for key, record in gone.items() if record.get("directory") == place],
+                {key: record for key, record in records.items() if record.get("directory") == directory},
+                [key for key, record in gone.items() if record.get("directory") == directory],
             )
 
     def claim(self, parent: Path, name: str, key: str) -> Path:
@@ -244,8 +246,8 @@ class CheckpointStore:
         if artifacts.is_intact(artifact, self.root, self.verify):
             return self.root / artifact["path"]
         aside = artifacts.set_aside(artifact, self.root)
-        what = f"differs from its record and was set aside as {aside.name}" if aside else "is missing"
-        warnings.warn(f"{artifact['path']} {what}; it is computed again.", UserWarning, stacklevel=3)
+        damage = f"differs from its record and was set aside as {aside.name}" if aside else "is missing"
+        warnings.warn(f"{artifact['path']} {damage}; it is computed again.", UserWarning, stacklevel=3)
         return None
 
     def publish(self, partial: Path, final: Path) -> Artifact:

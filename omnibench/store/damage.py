@@ -79,9 +79,9 @@ def check_content(connection: sqlite3.Connection) -> None:
     Raises:
         DamagedStoreError: Something in it is broken.
     """
-    ((found,),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
-    if found != "ok":
-        raise DamagedStoreError(f"the checkpoint records are damaged ({found})")
+    ((verdict,),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
+    if verdict != "ok":
+        raise DamagedStoreError(f"the checkpoint records are damaged ({verdict})")
     connection.execute(
         "SELECT key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value "
         "FROM Cache LIMIT 1"

@@ -41,10 +41,10 @@ class Lease:
             StoreError: Somebody removed the file and took the lease again.
         """
         try:
-            held = json.loads(self.path.read_text(encoding="utf-8"))["token"]
+            token = json.loads(self.path.read_text(encoding="utf-8"))["token"]
         except (OSError, ValueError, KeyError, TypeError):
-            held = None
-        if held != self.token:
+            token = None
+        if token != self.token:
             raise StoreError(f"the lease {self.path.name} was lost to another process; its result is not published")
 
 

@@ -12,8 +12,9 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from omnibench.errors import StoreError
 from omnibench.store.artifacts import aside_name
 
 NAME = "logs.db"
@@ -54,6 +55,33 @@ def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[Entr
             return [Entry(*row) for row in connection.execute(query, (since, run, logger))]
     except sqlite3.Error:
         return []
+
+
+def select(directory: Path, since: int, *, item: str | None, min_level: int, limit: int) -> list[dict[str, Any]]:
+    """Return log entries with all of their columns, oldest first.
+
+    Args:
+        directory: The store's directory.
+        since: Only entries after this one.
+        item: Only those about an item, by its name.
+        min_level: Only those from this level on.
+        limit: At most this many.
+
+    Raises:
+        StoreError: The log cannot be read.
+    """
+    path = directory / NAME
+    if not path.exists():
+        return []
+    query = "SELECT * FROM logs WHERE id > ? AND level >= ? AND (? IS NULL OR item = ?) ORDER BY id LIMIT ?"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(query, (since, min_level, item, item, limit))]
+    except sqlite3.Error as error:
+        if "no such table" in str(error):  # somebody is making it right now
+            return []
+        raise StoreError(f"{path} cannot be read ({error}).") from error
 
 
 class LogBook:

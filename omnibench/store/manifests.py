@@ -54,11 +54,11 @@ def _write_all(descriptor: int, content: bytes) -> None:
 
 def read(directory: Path) -> dict[str, Record]:
     """Return what a directory's manifest says, by key."""
-    found: dict[str, Record] = {}
+    records: dict[str, Record] = {}
     try:
         text = (directory / NAME).read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return found
+        return records
     for line in text.split("\n"):
         key, tab, sealed = line.partition("\t")
         if not tab:
@@ -69,7 +69,7 @@ def read(directory: Path) -> dict[str, Record]:
             continue
         if key == _FORGET:
             for gone in record["keys"]:
-                found.pop(gone, None)
+                records.pop(gone, None)
         else:
-            found[key] = record
-    return found
+            records[key] = record
+    return records

@@ -107,7 +107,7 @@ class Records:
                 f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}). "
                 "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
             ) from error
-        self._place = self._found()
+        self._file = self._database_file()
         self._relaxed = threading.local()
         for name in _KEEPING:
             if getattr(self._cache, name) != _SETTINGS[name]:
@@ -170,7 +170,7 @@ class Records:
         try:
             with self._transaction() as connection:
                 check()
-                self._check_place()
+                self._check_file()
                 for key in (*delete, *texts):
                     # Not diskcache's: a damaged row may have any `raw`, and name any file to be removed with it.
                     connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
@@ -209,7 +209,7 @@ class Records:
         """Write those records that are not there yet, in one transaction; see ``commit``."""
         try:
             with self._transaction():
-                self._check_place()
+                self._check_file()
                 for key, record in records.items():
                     self._cache.add(key, seal(key, record))
         except (sqlite3.Error, diskcache.Timeout) as error:
@@ -250,9 +250,9 @@ class Records:
             with self._transaction() as connection:
                 query = "SELECT CAST(value AS BLOB) FROM Cache WHERE key = ?"
                 row = connection.execute(query, (key,)).fetchone()
-                found = row[0].decode(errors="backslashreplace") if row and row[0] is not None else None
+                content = row[0].decode(errors="backslashreplace") if row and row[0] is not None else None
                 with open(aside, "a", encoding="utf-8", opener=_private) as file:
-                    file.write(seal(key, {"key": key, "found": found, "time": timestamp()}) + "\n")
+                    file.write(seal(key, {"key": key, "found": content, "time": timestamp()}) + "\n")
                 connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
         except sqlite3.Error as trouble:
             raise self._trouble("written", trouble) from trouble
@@ -272,12 +272,13 @@ class Records:
             )
         return StoreError(f"the checkpoint records in {self.directory} cannot be {verb} ({error}).")
 
-    def _check_place(self) -> None:
+    def _check_file(self) -> None:
         """Refuse to "succeed" into a database whose directory was removed under us."""
-        if self._found() != self._place:
+        if self._database_file() != self._file:
             raise ReplacedStoreError(f"the checkpoint records in {self.directory} were removed while they were in use")
 
-    def _found(self) -> tuple[int, int] | None:
+    def _database_file(self) -> tuple[int, int] | None:
+        """Return what identifies the file that the database is in now, or None when it is gone."""
         try:
             status = (self.directory / "cache.db").stat()
         except OSError:

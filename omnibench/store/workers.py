@@ -13,17 +13,22 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.store.checkpoints import CheckpointStore
+from omnibench.store.exports import Exports
 from omnibench.store.logbook import NAME, NOTICE, LogBook
-from omnibench.store.schema import timestamp
+from omnibench.store.schema import RecordType, timestamp
 
 HEARTBEAT_SECONDS = 5.0
 _FLUSH_SECONDS = 0.5
 _PAUSE_SECONDS = 0.02
 """Between two states that are written, so that a row of short phases does not keep the records busy."""
+_EXPORT_SHARE = 0.02
+"""Of the time that may go into progress.json beside what the items themselves cause."""
 
 
 class Worker:
     """This process as a worker of a run: its record, its heartbeat and its log entries, written by a thread.
+
+    The thread also brings progress.json up to date when the worker has come to another item or phase.
 
     Args:
         store: The store it works on.
@@ -51,7 +56,8 @@ class Worker:
             "lock": store.lifeline,
         }
         self._lock = threading.Lock()
-        self._ended = self._moved = False
+        self._ended = self._moved = self._elsewhere = False
+        self._exports = Exports(store, _EXPORT_SHARE)
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="omnibench-heartbeat")
         self._thread.start()
@@ -60,6 +66,7 @@ class Worker:
         """Say which item and phase this worker is at now; nothing when it is idle."""
         with self._lock:
             self._facts |= {"item": item, "phase": phase, "progress": None}
+            self._elsewhere = item is not None
         self._wake.set()
 
     def progress(self, values: dict[str, Any]) -> None:
@@ -88,6 +95,7 @@ class Worker:
                 self._write()
                 next_beat = time.monotonic() + HEARTBEAT_SECONDS
             self.log.flush()
+            self._export()
             if self._wake.wait(_FLUSH_SECONDS):
                 time.sleep(_PAUSE_SECONDS)
         with self._lock:
@@ -101,7 +109,15 @@ class Worker:
             self._facts["heartbeat"] = timestamp()
             facts = dict(self._facts)
         with contextlib.suppress(StoreError, OSError):  # the next beat tries again
-            self.store.records.note({f"worker/{self.id}": facts})
+            self.store.records.note({RecordType.WORKER.key(self.id): facts})
+
+    def _export(self) -> None:
+        """Write where this worker is, unless that was just done or has changed again; who ends an item exports it."""
+        with self._lock:
+            due = self._elsewhere and not self._wake.is_set() and self._exports.due
+            self._elsewhere = self._elsewhere and not due
+        if due:
+            self._exports.refresh_progress()
 
     def end(self) -> None:
         """Write the last state and stop."""
