@@ -43,7 +43,11 @@ def compare(arguments: argparse.Namespace) -> int:
     for label in arguments.metric or ():
         if not any(label in store.labels(dataset) for dataset in datasets):
             store.means(datasets[0], label)  # says what there is
-    report = _two(store, datasets, arguments) if arguments.configurations else _all(store, datasets, arguments)
+    report = (
+        _compare_two(store, datasets, arguments)
+        if arguments.configurations
+        else _compare_all(store, datasets, arguments)
+    )
     print(json.dumps(_plain(report["json"]), indent=1) if arguments.json else "\n".join(report["lines"]))  # noqa: T201
     return 0
 
@@ -58,7 +62,7 @@ def _direction(label: str, arguments: argparse.Namespace) -> bool | None:
     return direction(label, None if arguments.better is None else arguments.better == "higher")
 
 
-def _two(store: Measured, datasets: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
+def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
     names = configurations(store, datasets)
     first, second = (find(name, names, "configuration") for name in arguments.configurations)
     shared = [dataset for dataset in datasets if {first, second} <= configurations(store, [dataset])]
@@ -99,7 +103,7 @@ def _two(store: Measured, datasets: Sequence[str], arguments: argparse.Namespace
     }
 
 
-def _all(store: Measured, datasets: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
+def _compare_all(store: Measured, datasets: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
     lines: list[str] = []
     standings: list[dict[str, Any]] = []
     for dataset in datasets:

@@ -40,7 +40,7 @@ def sha256_of(path: Path) -> str:
 
 
 def replace_file(file: Path, content: bytes) -> None:
-    """Write a file durably that is there whole or not at all; who reads the one that was there goes on reading that.
+    """Write a file durably and atomically: its readers see the old content or the new one, never a part.
 
     Args:
         file: The file, links followed; one that is there keeps its permissions.
@@ -99,7 +99,7 @@ def describe(path: Path, root: Path, sha256: str) -> Artifact:
 
 
 def _stat(status: os.stat_result) -> list[int]:
-    """What changes whenever somebody writes to a file or puts another in its place."""
+    """Return what changes whenever somebody writes to a file or puts another in its place."""
     return [status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
 
 

@@ -58,7 +58,7 @@ class CheckpointStore:
         with ExitStack() as opened:
             try:
                 self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-                opened.enter_context(leases.presence(self.root / PRESENCE, self._waits))
+                opened.enter_context(leases.presence(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
                 self.records = self._open_records()
@@ -69,7 +69,7 @@ class CheckpointStore:
                 ) from error
             self._opened = opened.pop_all()
 
-    def _waits(self, _: str) -> None:
+    def _tell_waiting(self, _: str) -> None:
         self._notify(f"waiting for `omnibench gc` or the like to be done with {self.root}")
 
     def _open_records(self) -> Records:
@@ -93,7 +93,7 @@ class CheckpointStore:
         manifests.append(self.root, self.root, of_no_item)
 
     def read(self, take: Callable[[Reader], Answer]) -> Answer:
-        """Read records of one moment; a damaged database is set aside and rebuilt first. See ``reading.read``."""
+        """Read records as of one moment; a damaged database is set aside and rebuilt first. See ``reading.read``."""
         try:
             return read(self.root / "store", take)
         except DamagedStoreError:
@@ -102,7 +102,7 @@ class CheckpointStore:
             return read(self.root / "store", take)
 
     def snapshot(self) -> dict[str, Record]:
-        """Return every record that is sound, of one moment."""
+        """Return every sound record, as of one moment."""
         return self.read(lambda reader: dict(reader.records()))
 
     def lease(
@@ -123,7 +123,7 @@ class CheckpointStore:
 
     @contextmanager
     def temporary(self) -> Iterator[Path]:
-        """A directory on the store's file system that is gone afterwards; what is published is moved out of it."""
+        """Make a directory on the store's file system and remove it afterwards; what is published is moved out of it."""
         directory = self._workspace.directory / uuid.uuid4().hex[:12]
         directory.mkdir(mode=0o700)
         try:
@@ -201,13 +201,13 @@ class CheckpointStore:
             )
 
     def claim(self, parent: Path, name: str, key: str) -> Path:
-        """Return the directory of a keyed thing, such as ``MovieLens100K-a3f8e2c1``, making it when needed.
+        """Return the directory for a key, such as ``MovieLens100K-a3f8e2c1``, making it when needed.
 
         Two keys that begin with the same eight digits get longer names, as in git.
 
         Args:
             parent: A directory of this store.
-            name: The thing's name; what a file name cannot hold is replaced.
+            name: What it is called; what a file name cannot hold is replaced.
             key: Its full key.
 
         Raises:
@@ -232,7 +232,7 @@ class CheckpointStore:
         artifacts.make_directories(directory, self.root)
 
     def _owner(self, directory: Path, key: str) -> str:
-        """Return the key that a directory belongs to, which is the given one when it was free."""
+        """Return the key of the owner of a directory; one that nobody owns is given this key."""
         owner = directory / ".key"
         if not owner.exists():
             with self.temporary() as scratch:

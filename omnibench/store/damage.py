@@ -60,7 +60,7 @@ def primary_code(error: sqlite3.Error) -> int | None:
 
 
 def check_header(database: Path) -> None:
-    """Notice versions in the header that SQLite takes for those of a database of the future, and opens read-only.
+    """Raise when the header holds an impossible version: SQLite takes it for a newer format and opens it read-only.
 
     Not to be called while the database is in use in this process: closing the file would cancel SQLite's locks.
     """
@@ -74,7 +74,7 @@ def check_header(database: Path) -> None:
 
 
 def check_content(connection: sqlite3.Connection) -> None:
-    """Read everything once; about 3 microseconds a record.
+    """Read the whole database once and check it; takes about 3 microseconds a record.
 
     Raises:
         DamagedStoreError: Something in it is broken.

@@ -42,7 +42,7 @@ class Exports:
         return time.monotonic() >= self._next
 
     def refresh(self, *, now: bool = False) -> str:
-        """Write both files if it is time, or in any case with ``now``.
+        """Write both files if they are due, or in any case with ``now``.
 
         Returns:
             Why that was not possible, or nothing. The copies are a convenience: no result depends on them.
@@ -59,14 +59,14 @@ class Exports:
         return ""
 
     def refresh_progress(self) -> None:
-        """Write progress.json alone, from a thread beside the one that computes: nothing is repaired and nothing said."""
+        """Write only progress.json, from a thread beside the one that computes; errors are ignored and nothing is repaired."""
         with suppress(OSError, StoreError), self._timed():
             items = read(self.store.root / "store", self._progress)
             self.store.replace_text("progress.json", _mapping("items", items))
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
-        """Write alone, and set when to write again."""
+        """Write while no other thread does, and set when the next export is due."""
         with _writing:
             started = time.monotonic()
             self._next = started + _PATIENCE
@@ -117,7 +117,7 @@ def results(records: Records) -> list[dict[str, Any]]:
 
 
 def _mapping(name: str, entries: dict[str, Any]) -> str:
-    """Return JSON with an entry a line, which is readable and, unlike an indented one, fast."""
+    """Return JSON with one entry per line: readable and, unlike indented JSON, fast."""
     lines = (f" {_line(key)}: {_line(value)}" for key, value in entries.items())
     return f"{{{_line(name)}: {{\n" + ",\n".join(lines) + "\n}}\n"
 

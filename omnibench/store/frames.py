@@ -1,4 +1,4 @@
-"""Rows of what is recorded of many items: their metrics, and what their phases have cost."""
+"""Rows for tables: the metrics of all items, and what their phases have cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``omnibench gc``: remove what no record names, while nobody uses the store. Never anything that is not ours."""
+"""``omnibench gc``: remove files that no record names, while nobody uses the store; never a file that is not ours."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def collect(
     planned: bool = False,
     aside_older_than: float | None = None,
 ) -> Collected:
-    """Remove what is of no use any more.
+    """Remove records and files that are of no use any more.
 
     Args:
         root: The checkpoint directory.
@@ -85,7 +85,11 @@ def _collect(
     staying = {key: record for key, record in recorded.items() if key not in gone}
     named = {artifact["path"] for record in staying.values() for artifact in artifacts_of(record)}
     homes = {record["directory"] for key, record in staying.items() if RecordType.DATA.has(key)}
-    for path in [*_unnamed_files(root, named), *_unnamed_datasets(root, homes), *_aside(root, aside_older_than)]:
+    for path in [
+        *_unnamed_files(root, named),
+        *_unnamed_datasets(root, homes),
+        *_set_aside_before(root, aside_older_than),
+    ]:
         garbage.files.append(path)
         garbage.size += sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
     if not dry_run:
@@ -134,7 +138,7 @@ def _unnamed_files(root: Path, named: set[str]) -> Iterator[Path]:
 
 
 def _is_ours(directory: Path, root: Path) -> bool:
-    """Whether a directory lies in the store, and was claimed by an item (or what it lies in was)."""
+    """Whether a directory lies in the store and belongs to an item: it or a parent of it has been claimed."""
     if not directory.resolve().is_relative_to(root.resolve()):
         return False
     return any(
@@ -151,7 +155,7 @@ def _unnamed_datasets(root: Path, homes: set[str]) -> Iterator[Path]:
             yield directory
 
 
-def _aside(root: Path, older_than: float | None) -> Iterator[Path]:
+def _set_aside_before(root: Path, older_than: float | None) -> Iterator[Path]:
     if older_than is None:
         return
     for path in sorted(root.rglob("*.damaged-*")):

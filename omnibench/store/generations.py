@@ -29,7 +29,7 @@ _BATCH = 100
 
 @dataclass(frozen=True)
 class Reset:
-    """What a reset did.
+    """Which items a reset has changed.
 
     Attributes:
         items: Keys of the items that will be computed anew.
@@ -89,7 +89,7 @@ def _records_by_item(snapshot: Mapping[str, Record]) -> dict[str, dict[str, Reco
 
 
 def _concerns(records: Mapping[str, Record], scope: str) -> bool:
-    """Whether there is anything to reset."""
+    """Whether an item with these records has anything to reset."""
     item = next((record for key, record in records.items() if RecordType.ITEM.has(key)), None)
     status = status_of(item, records).status
     if scope in _FROM:
@@ -130,6 +130,6 @@ _STAYING = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "di
 
 
 def _pending(record: Record, generation: int) -> Record:
-    """Return the record of an item that is to be computed, with the labels of an earlier record."""
+    """Return the record of an item that is to be computed again, with the labels of an earlier record."""
     labels = {name: record[name] for name in _STAYING if name in record}
     return pending_item(labels, generation)

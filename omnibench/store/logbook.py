@@ -45,7 +45,7 @@ class Entry(NamedTuple):
 
 
 def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[Entry]:
-    """Return what a logger has noted in a run, after an entry; nothing when the logbook cannot be read now."""
+    """Return the entries of a logger in a run that follow an entry; none when the logbook cannot be read."""
     path = directory / NAME
     if not path.exists():
         return []
@@ -85,7 +85,7 @@ def select(directory: Path, since: int, *, item: str | None, min_level: int, lim
 
 
 class LogBook:
-    """Gathers entries and writes them when it is flushed, in whatever thread that happens.
+    """Gathers log entries and writes them when it is flushed, from any thread.
 
     Args:
         path: The file.
@@ -104,12 +104,12 @@ class LogBook:
         self._writing = threading.Lock()
 
     def add(self, level: int, logger: str, message: str, item: str | None = None) -> None:
-        """Note something.
+        """Add an entry.
 
         Args:
             level: As in ``logging``.
-            logger: Who says so, e.g. ``omnibench`` or ``LensKit.stderr``.
-            message: What.
+            logger: Where it comes from, e.g. ``omnibench`` or ``LensKit.stderr``.
+            message: Its text.
             item: The item that it is about.
         """
         moment = time.time()
@@ -120,7 +120,7 @@ class LogBook:
             self._entries.append(entry)
 
     def add_lines(self, level: int, logger: str, lines: bytes, item: str | None) -> None:
-        """Note what a guest printed, up to a number of lines per item."""
+        """Add the lines that a guest printed, up to a number of lines per item."""
         for line in lines.decode("utf-8", "replace").splitlines():
             self._lines[item] += 1
             if self._lines[item] < _MOST_LINES:

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from omnibench.errors import StoreError
+from omnibench.metrics.base import Values
 from omnibench.store.artifacts import resolve
 
 ROWS = 16_384
 """Rows of a row group: fewer than what Parquet writers put on one page, so that a column's are in one piece."""
 
-Values = npt.NDArray[np.float64]
 Users = npt.NDArray[np.int32]
 
 
@@ -110,7 +110,14 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
 
 
 def _column(content: bytes, dtype: str, rows: int, begins: Sequence[int]) -> Any:
-    """Return a column of numbers from the places where its row groups begin."""
+    """Return a column of numbers.
+
+    Args:
+        content: The file.
+        dtype: The type of its numbers.
+        rows: How many there are.
+        begins: Where the row groups of the column begin, in bytes.
+    """
     counts = [min(ROWS, rows - done) for done in range(0, rows, ROWS)]
     parts = [np.frombuffer(content, dtype, count, begin) for count, begin in zip(counts, begins, strict=True)]
     return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.zeros(0, dtype)])

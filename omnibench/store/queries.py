@@ -1,4 +1,4 @@
-"""What a store knows, for scripts and notebooks: ``open_store("checkpoints")``."""
+"""Questions to a store, for scripts and notebooks: ``open_store("checkpoints")``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
-    """Open a checkpoint directory for looking at it; also while a run writes to it, also when it is read-only.
+    """Open a checkpoint directory to look at it, even while a run writes to it or when it is read-only.
 
     Raises:
         StoreError: There is no store, or it cannot be read.
@@ -67,7 +67,7 @@ class Store:
         return self.items_in(self.records())
 
     def items_in(self, records: dict[str, Record]) -> dict[str, Record]:
-        """Return what ``items`` does, of records that were read before."""
+        """Return what ``items`` returns, from records that have been read already."""
         holders: dict[str, str] = {}
 
         def is_running(record: Record) -> bool:
@@ -90,32 +90,32 @@ class Store:
             }
         return dict(sorted(items.items()))
 
-    def _with(self, *statuses: str) -> dict[str, Record]:
+    def _with_status(self, *statuses: str) -> dict[str, Record]:
         return {name: record for name, record in self.items().items() if record["status"] in statuses}
 
     @property
     def completed(self) -> list[str]:
         """The items that are done."""
-        return list(self._with(Status.DONE))
+        return list(self._with_status(Status.DONE))
 
     @property
     def failed(self) -> dict[str, str]:
         """The items whose last attempt failed, with their errors."""
-        errors = {name: record["error"] for name, record in self._with(Status.FAILED).items()}
+        errors = {name: record["error"] for name, record in self._with_status(Status.FAILED).items()}
         return {name: f"{error['phase']} failed: {error['message']}" for name, error in errors.items()}
 
     @property
     def interrupted(self) -> list[str]:
         """The items that were begun and then given up: a signal, a kill, a full disk."""
-        return list(self._with(Status.INTERRUPTED))
+        return list(self._with_status(Status.INTERRUPTED))
 
     @property
     def remaining(self) -> list[str]:
         """The items that the next run of the same plan would compute: all but those that are done or failed."""
-        return list(self._with(Status.PENDING, Status.INTERRUPTED, Status.RUNNING))
+        return list(self._with_status(Status.PENDING, Status.INTERRUPTED, Status.RUNNING))
 
     def summary(self) -> dict[str, Any]:
-        """Return how many items there are of each kind, and how long they took.
+        """Return how many items have each status, and how long they took.
 
         Returns:
             ``total``, ``completed``, ``failed``, ``interrupted``, ``running``, ``pending``, ``remaining`` (the last

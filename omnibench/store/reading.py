@@ -1,4 +1,4 @@
-"""Reading records without writing anything: one look at one moment, for whoever only wants to know."""
+"""Reading records as of one moment, without writing anything."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ GROUP BY 1, 2, 3
 
 
 def text_of(mode: Any, value: Any) -> str:
-    """Return a value of the table as the text that it should be.
+    """Return the text that a value of the table holds.
 
     Raises:
-        DamagedRecordError: It is none.
+        DamagedRecordError: It is no text.
     """
     if mode != _RAW or not isinstance(value, bytes):
         raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
@@ -51,7 +51,7 @@ def text_of(mode: Any, value: Any) -> str:
 
 
 class Reader:
-    """The records as one moment has them; see ``read``.
+    """The records as of one moment; see ``read``.
 
     Attributes:
         version: The database's format.
@@ -121,7 +121,7 @@ def read(
     *,
     untouched: bool = False,
 ) -> Answer:
-    """Read records of one moment over one read-only connection; writers are neither waited for nor disturbed.
+    """Read records as of one moment over a read-only connection; writers are neither waited for nor disturbed.
 
     Args:
         directory: The diskcache directory.
@@ -175,7 +175,7 @@ def _empty(on_damage: Callable[[str], None]) -> Reader:
 def _select_with_repair(
     database: Path, select: Callable[[Path, str], Answer], empty: Callable[[], Answer], error: sqlite3.Error
 ) -> Answer:
-    """Read what a mere reader could not: he may not roll back what a kill has left half done."""
+    """Read over a connection that may write: only such a one can roll back what a kill has left half done."""
     try:
         return select(database, "mode=rw")
     except sqlite3.Error as again:

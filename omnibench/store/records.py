@@ -95,7 +95,7 @@ class Records:
             self._cache = diskcache.Cache(str(directory), timeout=30, disk=TextDisk, **_SETTINGS)
             check_content(self._connection)
             create_views(self._connection)
-            self._format_is(version)
+            self._note_format(version)
         except DamagedStoreError:
             raise
         except Exception as error:
@@ -122,13 +122,13 @@ class Records:
         connection: sqlite3.Connection = self._cache._con  # noqa: SLF001 - as above
         return connection
 
-    def _format_is(self, version: int) -> None:
+    def _note_format(self, version: int) -> None:
         """Note the format in the database itself, for whoever finds it without its STORE.json."""
         if self._connection.execute("PRAGMA user_version").fetchone()[0] < version:
             self._connection.execute(f"PRAGMA user_version = {version}")
 
     def get(self, key: str) -> Record | None:
-        """Return a record, or None; a damaged one is set aside, said, and is None from then on.
+        """Return a record, or None; a damaged one is set aside with a warning, and is None from then on.
 
         Raises:
             DamagedStoreError: The database is damaged.
@@ -181,7 +181,7 @@ class Records:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction. diskcache's own would try again for ever, whatever the error is, or hide it."""
+        """Open a write transaction; diskcache's own would try again for ever, whatever the error is, or hide it."""
         connection = self._connection
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
@@ -216,7 +216,7 @@ class Records:
             raise self._trouble("written", error) from error
 
     def note(self, records: Mapping[str, Record]) -> None:
-        """Write records of which the last few may be lost when the power fails: no waiting for the disk.
+        """Write records without waiting for the disk: the last few may be lost when the power fails.
 
         Only for threads of which no other commits: SQLite's setting belongs to the connection, and diskcache
         gives each thread its own.
@@ -273,7 +273,7 @@ class Records:
         return StoreError(f"the checkpoint records in {self.directory} cannot be {verb} ({error}).")
 
     def _check_file(self) -> None:
-        """Refuse to "succeed" into a database whose directory was removed under us."""
+        """Raise when the database was removed or replaced while it was open: what is written to it would be lost."""
         if self._database_file() != self._file:
             raise ReplacedStoreError(f"the checkpoint records in {self.directory} were removed while they were in use")
 

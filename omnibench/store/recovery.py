@@ -1,4 +1,4 @@
-"""What to do with a store that is damaged or old: set aside, rebuild from the manifests, migrate."""
+"""Opening a store that is damaged or old: set aside, rebuild from the manifests, migrate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORMAT = SEALED_SINCE
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild found.
+    """How much a rebuild has put back.
 
     Attributes:
         records: Records that are there again.
@@ -70,7 +70,7 @@ def recover(root: Path, error: Exception) -> tuple[Records, str]:
 
 
 def rebuild(records: Records, root: Path) -> Rebuilt:
-    """Put back what the manifests say and the records lack, as far as the files are what they should be."""
+    """Put back the records that only the manifests have, as far as their files are intact."""
     present = read_all(records.directory)
     missing: dict[str, Record] = {}
     lost = 0
@@ -173,7 +173,7 @@ def _migrate(root: Path, old_format: int) -> str:
 
 
 def _upgraded(old: dict[str, Record]) -> Iterator[tuple[str, Record]]:
-    """Give records of format 1 what format 2 expects of them."""
+    """Yield records of format 1 with the members that format 2 expects of them."""
     directories: dict[str, str] = {}
     predictions: dict[str, str] = {}
     identities: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What records are: their keys, the statuses and phases of items, the columns that every phase has.
+"""The schema of records: their types and keys, statuses and phases of items, the columns that every phase has.
 
 Everybody who reads or writes records takes these words from here. Nothing is imported that costs: every pytest session
 of an environment loads this module.
@@ -53,11 +53,11 @@ class RecordType(StrEnum):
 
     @property
     def prefix(self) -> str:
-        """What the keys of these records begin with, e.g. ``fit/``."""
+        """The beginning of the keys of these records, e.g. ``fit/``."""
         return f"{self.value}/"
 
     def key(self, identity: str) -> str:
-        """Return the key of the record about something."""
+        """Return the key of the record with an identity."""
         return f"{self.value}/{identity}"
 
     def has(self, key: str) -> bool:
@@ -65,7 +65,7 @@ class RecordType(StrEnum):
         return key.startswith(self.prefix)
 
     def identity(self, key: str) -> str:
-        """Return what the record of a key of this type is about."""
+        """Return the identity in a key of this type."""
         return key.removeprefix(self.prefix)
 
     @property
@@ -83,7 +83,7 @@ _TYPES = {record_type.value: record_type for record_type in RecordType}
 
 
 def old_key(generation: int, key: str) -> str:
-    """Return the key under which a record goes on when its item is reset."""
+    """Return the key under which a record is kept after its item was reset."""
     return RecordType.OLD.key(f"{generation}/{key}")
 
 
@@ -159,7 +159,7 @@ class ItemState(NamedTuple):
 def status_of(
     item: Mapping[str, Any] | None, keys: Collection[str], *, last_seen: str | None = None, running: bool = False
 ) -> ItemState:
-    """Return how an item stands: the only answer that there is, whoever asks.
+    """Return the status and phase of an item; everybody who wants to know asks this function.
 
     Args:
         item: The item's own record, or None while it has none.
@@ -183,7 +183,7 @@ def status_of(
 
 
 def _finished(item: Mapping[str, Any] | None, keys: Collection[str]) -> list[Phase]:
-    """Return the phases, of Fit and Predict, that need not be gone through again."""
+    """Return those of Fit and Predict that are finished, for the predictions that the item is about."""
     phases = []
     if any(RecordType.FIT.has(key) for key in keys):
         phases.append(Phase.FIT)
@@ -194,7 +194,7 @@ def _finished(item: Mapping[str, Any] | None, keys: Collection[str]) -> list[Pha
 
 
 def _furthest(finished: Sequence[Phase], *seen: str | None) -> str:
-    """Return the phase behind all that are finished, or a later one that somebody was seen in.
+    """Return the phase after all finished ones, or a later one that a worker was seen in.
 
     A worker that waits for a guest to start says so instead of a phase; that is taken for the beginning of Fit.
     """
@@ -205,7 +205,7 @@ def _furthest(finished: Sequence[Phase], *seen: str | None) -> str:
 
 
 def phase_keys(records: Iterable[tuple[str, Record]]) -> dict[str, set[str]]:
-    """Return the keys of the records that tell of a finished Fit or Predict, by the fit key of their item.
+    """Return the keys of all fit and predict records, by the fit key of their item.
 
     Args:
         records: Keys and records; those of other types are passed over.

@@ -11,14 +11,14 @@ from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status
 
 
 class Records(Protocol):
-    """Where records are read, one at a time: there may be a million."""
+    """A source of records that are read one at a time: there may be a million."""
 
     def records(self, prefix: str = "", /) -> Iterable[tuple[str, Record]]:
         """Return every sound record whose key begins with a prefix."""
 
 
 class RecordsInMemory:
-    """Records that were read before, as ``Records``.
+    """Records that have been read already, to be read again as ``Records``.
 
     Args:
         records: By key.
@@ -33,7 +33,7 @@ class RecordsInMemory:
 
 
 class Sighting(NamedTuple):
-    """Where a worker that has not ended is, or was when it died.
+    """What a worker that has not ended was doing when it last said so.
 
     Attributes:
         phase: What it says that it does: a phase, or that it waits for one.
@@ -57,14 +57,16 @@ class Standing(NamedTuple):
 
 
 def is_alive(root: Path, worker: Record) -> bool:
-    """Whether the process of a worker lives: it holds a lock for as long as it does.
+    """Whether the process of a worker is alive: it holds a lock for as long as it lives.
 
     Args:
         root: The store's directory.
         worker: The worker's record.
     """
+    if worker["ended"] is not None:
+        return False
     lock = (root / worker["lock"]).resolve()
-    return worker["ended"] is None and lock.is_relative_to(root.resolve()) and is_held(lock) is not None
+    return lock.is_relative_to(root.resolve()) and is_held(lock) is not None
 
 
 def sightings(root: Path, workers: Iterable[Record]) -> dict[str, Sighting]:
@@ -83,14 +85,14 @@ def sightings(root: Path, workers: Iterable[Record]) -> dict[str, Sighting]:
 
 
 def _weight(sighting: Sighting) -> tuple[bool, int]:
-    """The living know better than the dead, and who came further than who did not."""
+    """Return what makes one sighting count more than another: a living worker first, then the later phase."""
     return sighting.alive, WORKED.index(sighting.phase) if sighting.phase in WORKED else 1
 
 
 def standings(
     records: Records, seen: Mapping[str, Sighting], is_running: Callable[[Record], bool]
 ) -> Iterator[Standing]:
-    """Yield how every item stands.
+    """Yield the status and phase of every item.
 
     Args:
         records: All records; those of items are read one at a time.

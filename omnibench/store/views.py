@@ -43,13 +43,13 @@ _LABELS = _members("item", "dataset", "algorithm", "fold")
 
 
 def _position(phase: str) -> str:
-    """Return the position of a phase among those that somebody can be in, and of Fit for the waiting for a guest."""
+    """Return SQL for the position of a phase among ``WORKED``; whatever else a worker says counts as Fit."""
     cases = " ".join(f"WHEN {_text(worked)} THEN {position}" for position, worked in enumerate(WORKED))
     return f"CASE {phase} {cases} ELSE {WORKED.index(Phase.FIT)} END"
 
 
 def _items() -> str:
-    """Return the view of items: ``schema.status_of`` in SQL, as far as records alone can say.
+    """Return the view of items: ``schema.status_of`` in SQL, as far as records alone can tell.
 
     Whether somebody computes an item right now takes a look at its lease; until then such an item counts as interrupted.
     """

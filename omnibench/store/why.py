@@ -13,7 +13,7 @@ _ABSENT = "(absent)"
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
-    """Return the paths of the members in which two identities differ, with both values; only the innermost ones.
+    """Return the innermost members in which two identities differ: the path of each and both values.
 
     Args:
         old: Plain data, as JSON keeps it.
@@ -36,7 +36,7 @@ def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]
 
 
 def expanded(identity: Any, recipes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an item's identity for people: without schema names, and with its dataset's recipe in place of its key.
+    """Return an item's identity for people: without schema names, with its dataset's recipe instead of its key.
 
     Args:
         identity: What its fit key is the digest of.
@@ -103,11 +103,11 @@ def explain(identity: Any, fit_key: str, records: Mapping[str, Record], more: Ma
         return f"The nearest item, {record['item']}, differs in nothing that its key shows."
     width = max(len(path) for path, _, _ in changes)
     lines = [f"The nearest item that was fitted is {record['item']} ({record['finished']}). What differs:"]
-    lines += [f"  {path:{width}}  {_shown(old)} -> {_shown(new)}" for path, old, new in changes]
+    lines += [f"  {path:{width}}  {_formatted(old)} -> {_formatted(new)}" for path, old, new in changes]
     return "\n".join(lines)
 
 
-def _shown(value: Any) -> str:
+def _formatted(value: Any) -> str:
     if value == _ABSENT:
         return _ABSENT
     text = json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Workers: who computes right now. For people and dashboards; whether an item may be computed is its lease's business."""
+"""Workers: the processes that compute right now, for people and dashboards; leases decide who may compute an item."""
 
 from __future__ import annotations
 
@@ -63,20 +63,20 @@ class Worker:
         self._thread.start()
 
     def at(self, item: str | None, phase: str | None = None) -> None:
-        """Say which item and phase this worker is at now; nothing when it is idle."""
+        """Note which item and phase this worker is at now; None when it is idle."""
         with self._lock:
             self._facts |= {"item": item, "phase": phase, "progress": None}
             self._elsewhere = item is not None
         self._wake.set()
 
     def progress(self, values: dict[str, Any]) -> None:
-        """Say how far the phase is, e.g. ``{"epoch": 3, "epochs": 20}``; written twice a second at most."""
+        """Note how far the phase is, e.g. ``{"epoch": 3, "epochs": 20}``; written twice a second at most."""
         with self._lock:
             self._facts["progress"] = values
             self._moved = True
 
     def note(self, line: str) -> None:
-        """Tell something to whoever watches the run."""
+        """Log a line for whoever watches the run."""
         self.log.add(logging.WARNING, NOTICE, line)
         self._wake.set()
 
@@ -112,7 +112,7 @@ class Worker:
             self.store.records.note({RecordType.WORKER.key(self.id): facts})
 
     def _export(self) -> None:
-        """Write where this worker is, unless that was just done or has changed again; who ends an item exports it."""
+        """Bring progress.json up to date after this worker has come to another item or phase, if that is due."""
         with self._lock:
             due = self._elsewhere and not self._wake.is_set() and self._exports.due
             self._elsewhere = self._elsewhere and not due
