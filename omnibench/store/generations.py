@@ -15,7 +15,17 @@ from omnibench.errors import OmnibenchError, StoreError, nearest
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.item_records import pending_item
 from omnibench.store.leases import Lease
-from omnibench.store.schema import RESETS, Phase, Record, RecordType, Status, old_key, status_of, timestamp
+from omnibench.store.schema import (
+    RESETS,
+    Phase,
+    Record,
+    RecordType,
+    Status,
+    finished_phases,
+    old_key,
+    status_of,
+    timestamp,
+)
 
 _FROM = {
     Phase.FIT: (RecordType.FIT, RecordType.PREDICT, RecordType.EVAL),
@@ -91,7 +101,7 @@ def _records_by_item(snapshot: Mapping[str, Record]) -> dict[str, dict[str, Reco
 def _concerns(records: Mapping[str, Record], scope: str) -> bool:
     """Whether an item with these records has anything to reset."""
     item = next((record for key, record in records.items() if RecordType.ITEM.has(key)), None)
-    status = status_of(item, records).status
+    status = status_of(item, finished_phases(item, records)).status
     if scope in _FROM:
         return any(RecordType.of(key) in _FROM[Phase(scope)] for key in records) or status is Status.FAILED
     if scope == "failed":

@@ -7,7 +7,7 @@ of an environment loads this module.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
@@ -157,13 +157,13 @@ class ItemState(NamedTuple):
 
 
 def status_of(
-    item: Mapping[str, Any] | None, keys: Collection[str], *, last_seen: str | None = None, running: bool = False
+    item: Mapping[str, Any] | None, finished: Collection[Phase], *, last_seen: str | None = None, running: bool = False
 ) -> ItemState:
     """Return the status and phase of an item; everybody who wants to know asks this function.
 
     Args:
         item: The item's own record, or None while it has none.
-        keys: The keys of what is recorded of its phases; see ``phase_keys``.
+        finished: Those of Fit and Predict that need not be gone through again; see ``finished_phases``.
         last_seen: The phase in which a worker is that computes it, or was when it died without a word.
         running: Whether somebody computes it right now.
     """
@@ -171,19 +171,23 @@ def status_of(
     if recorded is Status.DONE:
         return ItemState(Status.DONE, Phase.DONE.value)
     if running:
-        return ItemState(Status.RUNNING, _furthest(_finished(item, keys), last_seen))
+        return ItemState(Status.RUNNING, _furthest(finished, last_seen))
     if recorded is Status.FAILED and item is not None:
         return ItemState(Status.FAILED, item.get("phase"))
     if recorded is Status.INTERRUPTED and item is not None:
-        return ItemState(Status.INTERRUPTED, _furthest(_finished(item, keys), item.get("phase"), last_seen))
-    finished = _finished(item, keys)
+        return ItemState(Status.INTERRUPTED, _furthest(finished, item.get("phase"), last_seen))
     if finished or last_seen:
         return ItemState(Status.INTERRUPTED, _furthest(finished, last_seen))
     return ItemState(Status.PENDING, None)
 
 
-def _finished(item: Mapping[str, Any] | None, keys: Collection[str]) -> list[Phase]:
-    """Return those of Fit and Predict that are finished, for the predictions that the item is about."""
+def finished_phases(item: Mapping[str, Any] | None, keys: Collection[str]) -> list[Phase]:
+    """Return those of Fit and Predict that are finished, for the predictions that the item is about.
+
+    Args:
+        item: The item's own record, or None while it has none.
+        keys: The keys of its records; see ``phase_keys``.
+    """
     phases = []
     if any(RecordType.FIT.has(key) for key in keys):
         phases.append(Phase.FIT)
@@ -193,7 +197,7 @@ def _finished(item: Mapping[str, Any] | None, keys: Collection[str]) -> list[Pha
     return phases
 
 
-def _furthest(finished: Sequence[Phase], *seen: str | None) -> str:
+def _furthest(finished: Collection[Phase], *seen: str | None) -> str:
     """Return the phase after all finished ones, or a later one that a worker was seen in.
 
     A worker that waits for a guest to start says so instead of a phase; that is taken for the beginning of Fit.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from omnibench.store.leases import is_held
-from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status, phase_keys, status_of
+from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status, finished_phases, phase_keys, status_of
 
 
 class Records(Protocol):
@@ -105,7 +105,10 @@ def standings(
     def standing(item: Record | None, labelled: Record, recorded: Collection[str]) -> Standing:
         sighting = seen.get(labelled["item"])
         running = labelled.get("status") != Status.DONE and is_running(labelled)
-        return Standing(labelled, status_of(item, recorded, last_seen=sighting and sighting.phase, running=running))
+        return Standing(
+            labelled,
+            status_of(item, finished_phases(item, recorded), last_seen=sighting and sighting.phase, running=running),
+        )
 
     for key, record in records.records(RecordType.ITEM.prefix):
         yield standing(record, record, keys.pop(RecordType.ITEM.identity(key), ()))

@@ -30,7 +30,7 @@ from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.item_records import pending_item
 from omnibench.store.reading import read_all
-from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status, status_of
+from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status, finished_phases, status_of
 from omnibench.store.states import RecordsInMemory, sightings, standings
 from omnibench.store.views import select
 
@@ -300,7 +300,7 @@ def test_sql_has_the_same_answer_for_all_records(items: list[dict[str, Any]]) ->
 
 
 def state(item: Record | None, *keys: str, **more: Any) -> tuple[str, str | None]:
-    status, phase = status_of(item, keys, **more)
+    status, phase = status_of(item, finished_phases(item, keys), **more)
     return status.value, phase
 
 
