@@ -66,7 +66,8 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
     directory = tmp_path_factory.mktemp("builders")
     with Coordinator(directory / "store", environments="current", threads=1, notify=lambda _: None) as coordinator:
         guests: Any = plant.InProcessGuests(plant.Work(directory / "work"))
-        coordinator.guests = guests
+        workbench: Any = getattr(coordinator, "workbench", coordinator)
+        workbench.guests = guests
         coordinator.run(plant.dataset(), plant.plan(), Evaluator(*plant.METRICS))
         return coordinator.store.snapshot()
 

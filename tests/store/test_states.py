@@ -69,7 +69,8 @@ def compute(root: Path, meets: Callable[[str, str], None], metrics: Any = plant.
         guests: Any = plant.InProcessGuests(plant.Work(root.with_name("work")))
         guests._guest = Guest(plant.Work(root.with_name("work")))
         guests._guest.meets = meets
-        coordinator.guests = guests
+        workbench: Any = getattr(coordinator, "workbench", coordinator)
+        workbench.guests = guests
         coordinator.run(plant.dataset(), plant.plan(), Evaluator(*metrics))
 
 
