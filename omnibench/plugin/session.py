@@ -28,7 +28,7 @@ from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.leases import Workspace
-from omnibench.store.reading import SEALED_SINCE, Found, Reader, read
+from omnibench.store.reading import SEALED_SINCE, Answer, Reader, read
 from omnibench.store.schema import Record, Status
 
 if TYPE_CHECKING:  # half a second of imports, which a cached run saves
@@ -130,7 +130,7 @@ class BenchSession:
         """
         return self._read(lambda reader: dict(reader.records()))
 
-    def _read(self, take: Callable[[Reader], Found], on_damage: Callable[[str], None] = lambda _: None) -> Found:
+    def _read(self, take: Callable[[Reader], Answer], on_damage: Callable[[str], None] = lambda _: None) -> Answer:
         """Read records; a damaged database is set aside and rebuilt first, unless nothing may be written."""
         try:
             return read(self.directory / "store", take, on_damage, untouched=self.looks_only)

@@ -1,4 +1,4 @@
-"""Builders of records: what is written of phases, datasets and runs, and in which order of members.
+"""Builders of the records of phases, datasets and runs; the order of members is part of what they promise.
 
 The records of items themselves are built in ``item_records``. Only what is recorded stands here; where it comes from is the
 engine's business.
@@ -15,7 +15,7 @@ from omnibench.store.schema import COSTS, Artifact, Phase, Record, timestamp
 
 @dataclass(frozen=True, slots=True)
 class ItemLabels:
-    """Whose a record is.
+    """The item that a record belongs to.
 
     Attributes:
         item: The item's name, as in tables and node ids.
@@ -57,7 +57,7 @@ class ItemLabels:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who makes a record, and where the files of the item are.
+    """The run and the worker that make a record, and the directory of its item.
 
     Attributes:
         run: The run's id.

@@ -1,4 +1,4 @@
-"""The record of an item: how it is built, and how its metrics are read from its text without parsing it.
+"""The record of an item: how to build it, and how to read its metrics from its text without parsing it.
 
 The text search relies on the order of members in what ``done_item`` builds and on how ``json.dumps`` writes it, so the
 two stand side by side.
@@ -16,7 +16,7 @@ from omnibench.store.schema import Phase, Record, Status
 
 
 def pending_item(labels: Record, generation: int = 0) -> Record:
-    """Return the record of an item of which nothing is computed yet.
+    """Return the record of an item that nothing has been computed of yet.
 
     Args:
         labels: The members of ``ItemLabels.full``, as far as they are known.
@@ -113,7 +113,7 @@ def interrupted_item(
     phase: str,
     error: PhaseError | None = None,
 ) -> Record:
-    """Return the record of an item that was given up, for reasons that are not its own.
+    """Return the record of an item whose attempt was stopped from outside: a signal, a full disk.
 
     Args:
         labels: Whose it is.
@@ -151,12 +151,12 @@ def _stopped_item(
 
 
 def outdated_item(before: Record) -> Record:
-    """Return the record of an item that has new predictions: the metrics that it repeats are of other ones."""
+    """Return the record of an item whose metrics are of earlier predictions than those that it has now."""
     return {**before, "predicted": None}
 
 
 class DoneText(NamedTuple):
-    """What the text of an item's record has to hold, for its metrics to be those that are wanted today.
+    """The parts of an item's record, as text, that show that its metrics are those that are wanted now.
 
     Attributes:
         origin: What the text has to end with, but for the token: it tells what the metrics were made of.
@@ -168,7 +168,7 @@ class DoneText(NamedTuple):
 
     @classmethod
     def of(cls, predicted: str, test: str, identities: Iterable[tuple[str, str]]) -> DoneText:
-        """Return what to look for.
+        """Return the parts to look for.
 
         Args:
             predicted: What the predictions depend on beside the model; see ``Experiment.predicted``.
