@@ -21,7 +21,7 @@ from omnibench.comparison.configurations import (
 )
 from omnibench.comparison.measured import Measured
 from omnibench.errors import StatisticsError
-from omnibench.metrics.labels import direction
+from omnibench.metrics.directions import direction
 from omnibench.report.comparisons import cells, heads, pairs, ranking_head, standing_rows
 from omnibench.statistics.best import Standing
 from omnibench.statistics.holm import holm
