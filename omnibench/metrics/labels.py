@@ -1,4 +1,4 @@
-"""Labels of columns, such as ``NDCG@10``: and their parts."""
+"""Labels of columns, such as ``NDCG@10``, and their parts."""
 
 from __future__ import annotations
 
