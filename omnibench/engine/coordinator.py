@@ -23,7 +23,8 @@ from omnibench.errors import DataError, PhaseError, StoreError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment, experiments
 from omnibench.experiment.plan import ExperimentPlan
-from omnibench.runners.pool import Environments, GuestPool
+from omnibench.runners.environments import Environments
+from omnibench.runners.pool import GuestPool
 from omnibench.seed import get_random_state
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import ended_run
@@ -257,7 +258,7 @@ class Coordinator:
         """
         current, later = ((item.configuration.runner, item.device) for item in (experiment, following))
         if current != later and self.guests.is_alive(*current):
-            self.guests.foresee(*later)
+            self.guests.warm_if_room(*later)
 
     def note_death(self, experiment: Experiment, message: str) -> None:
         """Record that the process which computed an item died, when it could not do so itself.

@@ -13,9 +13,10 @@ from omnibench.engine.policy import Policy
 from omnibench.engine.run import throwaway
 from omnibench.engine.stopping import Stopping
 from omnibench.errors import OmnibenchError, StoreError
+from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import GUEST_MARK
 from omnibench.runners.machine import available_cores, dealt_gpu
-from omnibench.runners.pool import Environments, GuestPool
+from omnibench.runners.pool import GuestPool
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.leases import Workspace

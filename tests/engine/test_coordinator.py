@@ -35,8 +35,9 @@ from omnibench.engine.records import opening_records
 from omnibench.engine.run import CACHED, SKIPPED, Outcome, recorded_outcome
 from omnibench.engine.survey import State
 from omnibench.errors import DataError, EvaluationError, OmnibenchError, PhaseError, PlanError, StoreError
+from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import GUEST_MARK
-from omnibench.runners.pool import Environments, GuestPool
+from omnibench.runners.pool import GuestPool
 from omnibench.store.reading import read_all
 from omnibench.store.schema import RecordType
 
