@@ -37,8 +37,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path.name == "ground_truth" and not named else None
 
 
+@pytest.fixture(scope="session")
+def omnibench_imported() -> None:
+    """All of omnibench and what it uses is imported, before pytester notes what there is."""
+    from support.inner import import_everything
+
+    import_everything()
+
+
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(omnibench_imported: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with a bench file of two items that pass."""
     from support.projects import Project
 

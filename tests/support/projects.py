@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.inner import run_inside
 
 OWN_ALGORITHMS = '''
 """Small algorithms that do what their parameters say."""
@@ -122,6 +123,10 @@ class Project:
         self.pytester.makepyfile(bench_tiny=BENCH.format(plan=plan, metrics=metrics, body=body))
 
     def run(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest in this process, as a fresh one would."""
+        return run_inside(self.pytester.path, *arguments)
+
+    def run_alone(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in a process of its own."""
         return self.pytester.runpytest_subprocess(*arguments)
 
