@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from support.projects import Project
+    from support.projects import FirstRuns, Project
 
 pytest_plugins = ["pytester"]
 
@@ -38,19 +38,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.fixture(scope="session")
-def omnibench_imported() -> None:
-    """All of omnibench and what it uses is imported, before pytester notes what there is."""
-    from support.inner import import_everything
+def first_runs(tmp_path_factory: pytest.TempPathFactory) -> FirstRuns:
+    """What the first runs of projects have left, by their files; made before pytester notes what is imported."""
+    from support.projects import FirstRuns
 
-    import_everything()
+    return FirstRuns(tmp_path_factory.mktemp("first_runs"))
 
 
 @pytest.fixture
-def project(omnibench_imported: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(first_runs: FirstRuns, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with a bench file of two items that pass."""
     from support.projects import Project
 
-    made = Project(pytester)
+    made = Project(pytester, first_runs)
     monkeypatch.setenv("COUNT_FITS_IN", str(made.fits))
     ours = ("OMNIREC_", "PYTEST_ADDOPTS", "PYTEST_XDIST_")
     for name in [name for name in os.environ if name.startswith(ours)]:

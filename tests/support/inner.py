@@ -68,10 +68,14 @@ def run_inside(directory: Path, *arguments: str) -> pytest.RunResult:
 @contextlib.contextmanager
 def _restored(directory: Path) -> Iterator[None]:
     """Give a run the state of a fresh interpreter, and take back afterwards what it has changed."""
+    from omnibench.seed import DEFAULT_RANDOM_STATE, get_random_state, set_random_state
+
+    random_state = get_random_state()
     modules, path, hooks = dict(sys.modules), list(sys.path), list(sys.meta_path)
     environment, arguments = dict(os.environ), list(sys.argv)
     importlib.invalidate_caches()
     sys.argv[:] = ["pytest"]
+    set_random_state(DEFAULT_RANDOM_STATE)
     try:
         with warnings.catch_warnings():
             warnings.resetwarnings()
@@ -79,6 +83,7 @@ def _restored(directory: Path) -> Iterator[None]:
                 warnings.filterwarnings(action, category=category, module=module)  # type: ignore[arg-type]
             yield
     finally:
+        set_random_state(random_state)
         for name in [name for name, module in sys.modules.items() if _belongs_to(module, directory)]:
             del sys.modules[name]
         sys.modules.update({name: module for name, module in modules.items() if name not in sys.modules})
