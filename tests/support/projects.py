@@ -128,14 +128,14 @@ class FirstRuns:
         files = tuple(path.read_text() for path in sorted(project.pytester.path.glob("*.*")) if path.is_file())
         if files not in self._results:
             result = project.run()
-            kept = self._directory / str(len(self._results))
+            copy = self._directory / str(len(self._results))
             for name in ("checkpoints", "fits"):
-                shutil.copytree(project.pytester.path / name, kept / name, symlinks=True)
-            self._results[files] = kept, result
+                shutil.copytree(project.pytester.path / name, copy / name, symlinks=True)
+            self._results[files] = copy, result
             return result
-        kept, result = self._results[files]
+        copy, result = self._results[files]
         for name in ("checkpoints", "fits"):
-            shutil.copytree(kept / name, project.pytester.path / name, symlinks=True, dirs_exist_ok=True)
+            shutil.copytree(copy / name, project.pytester.path / name, symlinks=True, dirs_exist_ok=True)
         return result
 
 
