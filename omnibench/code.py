@@ -1,4 +1,4 @@
-"""What identifies the code of a user's class or function."""
+"""Identify the code of a user's class or function: by its version, or by a digest of its source."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from typing import Any
 from omnibench.errors import PlanError
 
 SEED_NAMES = ("random_state", "seed")
-"""A constructor that takes one of these, and is not given it, gets the run's seed."""
-
+"""Arguments that get the run's seed where a constructor has one of these names and the user sets none."""
 
 HISTORY = "history"
-"""A ``recommend`` that takes this argument is given what is known of the users, who may be unknown in training."""
+"""The argument of ``recommend`` that gets the users' histories, also those of users who are not in training."""
 
 
 def code_of(algorithm: type | Callable[..., Any]) -> str:
@@ -43,33 +42,33 @@ def code_of(algorithm: type | Callable[..., Any]) -> str:
             f"the source of {algorithm.__qualname__} cannot be read ({error}); give it a `version` attribute "
             "so that its results can be told apart."
         ) from error
-    used, open_names = [], [algorithm.__name__]
-    while open_names:
-        name = open_names.pop()
+    used, pending = [], [algorithm.__name__]
+    while pending:
+        name = pending.pop()
         if name in used or name not in top_level:
             continue
         used.append(name)
-        inside = (one for node in top_level[name] for one in ast.walk(node))
-        open_names += [one.id for one in inside if isinstance(one, ast.Name)]
+        nodes = (node for statement in top_level[name] for node in ast.walk(statement))
+        pending += [node.id for node in nodes if isinstance(node, ast.Name)]
     # ast.unparse is the same under comments, blank lines and moves (research: stable over 3.10 to 3.13).
-    source = "\n".join(ast.unparse(node) for name in sorted(used) for node in top_level[name])
+    source = "\n".join(ast.unparse(statement) for name in sorted(used) for statement in top_level[name])
     return "source " + hashlib.sha256(source.encode()).hexdigest()
 
 
 def _definitions(module: ast.Module) -> dict[str, list[ast.stmt]]:
-    """Return the statements of a module that define a name, by name, also those below an ``if`` or ``try``."""
-    found: dict[str, list[ast.stmt]] = {}
+    """Return the statements that define each top-level name of a module, also those below an ``if`` or ``try``."""
+    definitions: dict[str, list[ast.stmt]] = {}
     statements: list[ast.stmt] = list(module.body)
     while statements:
-        one = statements.pop(0)
-        if isinstance(one, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            names = [one.name]
-        elif isinstance(one, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            targets = one.targets if isinstance(one, ast.Assign) else [one.target]
+        statement = statements.pop(0)
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [statement.name]
+        elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             names = [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
         else:
             names = []
-            statements += [part for part in ast.iter_child_nodes(one) if isinstance(part, ast.stmt)]
+            statements += [part for part in ast.iter_child_nodes(statement) if isinstance(part, ast.stmt)]
         for name in names:
-            found.setdefault(name, []).append(one)
-    return found
+            definitions.setdefault(name, []).append(statement)
+    return definitions

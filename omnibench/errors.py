@@ -19,7 +19,7 @@ class PlanError(OmnibenchError):
 
 
 class EvaluationError(OmnibenchError):
-    """Metrics and dataset do not belong together, or a metric's parameter is impossible."""
+    """A metric does not fit the dataset, or a metric's parameter is impossible."""
 
 
 class KeyValueError(OmnibenchError):
@@ -27,11 +27,11 @@ class KeyValueError(OmnibenchError):
 
 
 class StatisticsError(OmnibenchError):
-    """Values cannot be compared as they are, or a test is asked for that does not exist."""
+    """Values cannot be compared, or there is no test of that name."""
 
 
 class BaselineError(OmnibenchError):
-    """A baseline cannot be written, or be read as what it is given for."""
+    """A baseline cannot be written or read."""
 
 
 class ExportError(OmnibenchError):
@@ -39,7 +39,7 @@ class ExportError(OmnibenchError):
 
 
 class StoreError(OmnibenchError):
-    """The checkpoint store cannot be used as it is."""
+    """The checkpoint store cannot be used in its present state."""
 
 
 class GuestEnvironmentError(OmnibenchError):
@@ -53,7 +53,7 @@ class GuestError(OmnibenchError):
         message: What happened, in one sentence.
         details: The guest's traceback, or the last lines of its stderr.
         died: Whether the guest's process ended, so that trying again may help, and may kill it again.
-        errno: The operating system's error that it met, if that is what it was.
+        errno: The number of the operating system's error that caused it, if one did.
     """
 
     def __init__(self, message: str, details: str = "", *, died: bool = False, errno: int | None = None) -> None:
@@ -82,7 +82,7 @@ class PhaseError(OmnibenchError):
 
     @classmethod
     def recorded(cls, error: Mapping[str, str]) -> PhaseError:
-        """Return the error that an item's record keeps."""
+        """Rebuild the error from an item's record."""
         return cls(error["phase"], error["message"], error["details"])
 
 

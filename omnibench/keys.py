@@ -2,7 +2,7 @@
 
 Two values have the same canonical text exactly when they mean the same: types are kept apart (1 is not
 1.0, True is not 1), the order of mappings and sets does not matter, and whatever has no canonical form is
-refused with the place where it stands instead of being turned into ``str()``.
+refused, with its location in the value, instead of being turned into ``str()``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def canonical(value: Any) -> str:
 
 
 def recorded_text(data: Any) -> str:
-    """Return the canonical text of something whose canonical text JSON has read, as records keep it."""
+    """Return the canonical text of data that was itself parsed from canonical text, as records keep it."""
     return _ENCODE(data)
 
 
@@ -62,7 +62,7 @@ def sha256(text: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def display(name: str, key: str, digits: int = DISPLAY_DIGITS) -> str:
-    """Return the display name of a keyed thing, e.g. ``MovieLens100K-a3f8e2c1``.
+    """Return a display name with the first digits of a key, e.g. ``MovieLens100K-a3f8e2c1``.
 
     What would break a pytest node id, a shell command or a file name is replaced by ``_``.
     """
@@ -70,53 +70,53 @@ def display(name: str, key: str, digits: int = DISPLAY_DIGITS) -> str:
     return f"{plain}-{key[:digits]}"
 
 
-def _text(value: Any, place: str) -> str:
+def _text(value: Any, location: str) -> str:
     try:
-        return _ENCODE(_plain(value, place))
+        return _ENCODE(_plain(value, location))
     except RecursionError:
-        raise KeyValueError(f"{place} contains itself, or is nested too deeply to be part of a key.") from None
+        raise KeyValueError(f"{location} contains itself, or is nested too deeply to be part of a key.") from None
     except ValueError as error:  # Python's limit on the digits of an int
-        raise KeyValueError(f"{place} cannot be written as text ({error}).") from error
+        raise KeyValueError(f"{location} cannot be written as text ({error}).") from error
 
 
-def _plain(value: Any, place: str) -> Any:  # noqa: C901, PLR0912 - one branch per kind of value is the table itself
+def _plain(value: Any, location: str) -> Any:  # noqa: C901, PLR0912 - one branch per kind of value is the table itself
     """Return JSON data for a value; everything that JSON has no type for becomes ``{"$": tag, ...}``."""
     if type(value) in _AS_THEY_ARE:
         return value
     if isinstance(value, enum.Enum):
-        return _plain(value.value, place)
+        return _plain(value.value, location)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
         return _plain_float(float(value))
     if isinstance(value, str):
-        return _plain_text(value, place)
+        return _plain_text(value, location)
     if isinstance(value, bytes):
         return {_TAG: "bytes", "hex": value.hex()}
     if isinstance(value, PurePath):
         raise KeyValueError(
-            f"{place} is the path {str(value)!r}; a path says nothing about content, so it cannot be part of a "
+            f"{location} is the path {str(value)!r}; a path says nothing about content, so it cannot be part of a "
             "key. Give the content, or a name and a version."
         )
     if isinstance(value, Mapping):
-        return _plain_mapping(value, place)
+        return _plain_mapping(value, location)
     if isinstance(value, AbstractSet):
-        return {_TAG: "set", "items": sorted(_text(item, f"{place}{{{item!r}}}") for item in value)}
+        return {_TAG: "set", "items": sorted(_text(item, f"{location}{{{item!r}}}") for item in value)}
     if isinstance(value, Sequence) and not isinstance(value, bytearray | memoryview):
-        return [_plain(item, f"{place}[{index}]") for index, item in enumerate(value)]
+        return [_plain(item, f"{location}[{index}]") for index, item in enumerate(value)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return {
             _TAG: type(value).__name__,
-            "fields": {name: _plain(item, f"{place}.{name}") for name, item in fields.items()},
+            "fields": {name: _plain(item, f"{location}.{name}") for name, item in fields.items()},
         }
     if hasattr(value, "dtype") and getattr(value, "ndim", None) == 0:  # a numpy scalar, without importing numpy
         item = value.item()
         # A longdouble's item is itself again, and a moment's may be a bare count of nanoseconds.
         if type(item) is not type(value) and getattr(value.dtype, "kind", "") not in "mM":
-            return _plain(item, place)
+            return _plain(item, location)
     raise KeyValueError(
-        f"{place} is {value!r} of type {type(value).__name__}, which has no canonical form. "
+        f"{location} is {value!r} of type {type(value).__name__}, which has no canonical form. "
         "Use numbers, strings, booleans, None, and lists or dictionaries of them."
     )
 
@@ -129,24 +129,24 @@ def _plain_float(value: float) -> Any:
     return 0.0 if value == 0 else value
 
 
-def _plain_text(value: str, place: str) -> str:
+def _plain_text(value: str, location: str) -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise KeyValueError(f"{place} is {value!r}, which is no valid Unicode text ({error.reason}).") from error
+        raise KeyValueError(f"{location} is {value!r}, which is no valid Unicode text ({error.reason}).") from error
     return str.__str__(value)  # the text itself, whatever a subclass (an enum, say) prints
 
 
-def _plain_mapping(value: Mapping[Any, Any], place: str) -> Any:
+def _plain_mapping(value: Mapping[Any, Any], location: str) -> Any:
     if all(isinstance(name, str) for name in value) and _TAG not in value:
-        return {_plain_text(name, place): _plain(item, f"{place}[{name!r}]") for name, item in value.items()}
-    named = {_text(name, f"the name {name!r} in {place}"): (name, item) for name, item in value.items()}
+        return {_plain_text(name, location): _plain(item, f"{location}[{name!r}]") for name, item in value.items()}
+    named = {_text(name, f"the name {name!r} in {location}"): (name, item) for name, item in value.items()}
     if len(named) < len(value):
-        raise KeyValueError(f"{place} has two names that mean the same, among {list(value)!r}.")
+        raise KeyValueError(f"{location} has two names that mean the same, among {list(value)!r}.")
     return {
         _TAG: "mapping",
         "pairs": [
-            [text, _plain(item, f"{place}[{name!r}]")]
+            [text, _plain(item, f"{location}[{name!r}]")]
             for text, (name, item) in sorted(named.items(), key=lambda pair: pair[0])
         ],
     }

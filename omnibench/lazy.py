@@ -1,4 +1,4 @@
-"""numpy, imported when it is first used: collecting benchmarks, and reporting what is done, needs none of it."""
+"""numpy, imported on first use: collecting benchmarks and reporting cached results do not need it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 
 class _Module:
-    """Stands for a module until something is asked of it."""
+    """A stand-in for a module that imports it when an attribute is first read."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        found = getattr(importlib.import_module(self._name), attribute)
-        setattr(self, attribute, found)
-        return found
+        value = getattr(importlib.import_module(self._name), attribute)
+        setattr(self, attribute, value)
+        return value
 
 
 np: Any = _Module("numpy")

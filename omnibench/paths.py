@@ -1,4 +1,4 @@
-"""Where omnibench keeps what is not a result: environments, downloads, remembered digests."""
+"""The user's cache directory, for everything that is not a result: environments, downloads, file digests."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 def cache_directory() -> Path:
     """Return ``OMNIBENCH_CACHE_DIR``, or omnibench's folder in the user's cache directory."""
-    given = os.environ.get("OMNIBENCH_CACHE_DIR")
-    if given:
-        return Path(given).expanduser().absolute()
+    override = os.environ.get("OMNIBENCH_CACHE_DIR")
+    if override:
+        return Path(override).expanduser().absolute()
     import platformdirs
 
     return platformdirs.user_cache_path("omnibench")

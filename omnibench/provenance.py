@@ -1,4 +1,4 @@
-"""Where a number comes from: versions, host, command, and the commit of the code around it."""
+"""Provenance of a run: versions, host, command, and the git commit of the user's code."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _DISTRIBUTIONS = ("numpy", "pandas", "pyarrow", "diskcache", "pytest", "pytest-x
 
 
 def provenance(directory: Path) -> dict[str, Any]:
-    """Return what a run's record says of its circumstances, as plain data.
+    """Return the circumstances of a run for its record, as plain data.
 
     Args:
-        directory: Where the user's code is; its git commit is noted when it has one.
+        directory: The directory of the user's code; its git commit is noted when it has one.
     """
     versions = {"omnibench": __version__, "python": platform.python_version()}
     for name in _DISTRIBUTIONS:
@@ -51,16 +51,16 @@ def _user() -> str:
 def git_of(directory: Path) -> dict[str, Any] | None:
     """Return ``{commit, dirty}`` of the repository around a directory, or None."""
 
-    def ask(*arguments: str) -> str:
+    def git(*arguments: str) -> str:
         # Without the optional locks, `git status` would write into the user's repository.
         command = ["git", "--no-optional-locks", *arguments]
-        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=10, check=True)
-        return done.stdout.strip()
+        process = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=10, check=True)
+        return process.stdout.strip()
 
     try:
         return {
-            "commit": ask("rev-parse", "HEAD"),
-            "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
+            "commit": git("rev-parse", "HEAD"),
+            "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
         }
     except (OSError, subprocess.SubprocessError):
         return None

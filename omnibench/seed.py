@@ -1,4 +1,4 @@
-"""The random state that datasets and plans are seeded with."""
+"""The process-wide random state: the default seed of datasets and runs."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def envs_list(names: Sequence[str]) -> int:
     """Show each framework's environment: version, whether it is built, where, how large."""
     for environment in _selected(names):
         runner = environment.runner
-        state = f"built, {environment.size() / 1e9:.1f} GB" if environment.ready else f"not built ({runner.size})"
+        state = f"built, {environment.size() / 1e9:.1f} GB" if environment.is_built else f"not built ({runner.size})"
         _say(f"{runner.name:8} {runner.version('isolated'):10} torch {environment.backend:5} {state}")
         _say(f"{'':8} {environment.directory}")
     return 0
@@ -43,7 +43,7 @@ def envs_build(names: Sequence[str]) -> int:
 def envs_remove(names: Sequence[str]) -> int:
     """Remove environments; the next use builds them anew."""
     for environment in _selected(names):
-        was = environment.ready
+        was = environment.is_built
         environment.remove()
         _say(f"{environment.runner.name}: {'removed ' + str(environment.directory) if was else 'was not built'}")
     return 0
@@ -53,7 +53,7 @@ def envs_verify(names: Sequence[str]) -> int:
     """Compare what is installed with the lock; the exit status is 1 when anything differs."""
     differs = False
     for environment in _selected(names):
-        if not environment.ready:
+        if not environment.is_built:
             _say(f"{environment.runner.name}: not built")
             continue
         differences = environment.verify()

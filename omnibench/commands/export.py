@@ -10,8 +10,8 @@ from typing import Any
 from omnibench.commands.compare import add_test
 from omnibench.commands.store import add_parser
 from omnibench.report.export import export_results
-from omnibench.report.files import KINDS
-from omnibench.report.sections import MOST
+from omnibench.report.files import SUFFIXES
+from omnibench.report.sections import DEFAULT_LIMIT
 
 
 def export(given: argparse.Namespace) -> int:
@@ -39,7 +39,7 @@ def add_parsers(commands: Any) -> None:
     """Declare the command to argparse."""
     parser = add_parser(commands, "export", export)
     parser.add_argument(
-        "files", metavar="FILE", nargs="+", help=f"where to write; the ending says the format: {', '.join(KINDS)}"
+        "files", metavar="FILE", nargs="+", help=f"where to write; the ending says the format: {', '.join(SUFFIXES)}"
     )
     only = {"action": "append", "default": []}
     parser.add_argument(
@@ -55,9 +55,9 @@ def add_parsers(commands: Any) -> None:
     parser.add_argument(
         "--top",
         type=int,
-        default=MOST,
+        default=DEFAULT_LIMIT,
         metavar="N",
-        help=f"tables show, and test, the best N configurations of a dataset (default: {MOST})",
+        help=f"tables show, and test, the best N configurations of a dataset (default: {DEFAULT_LIMIT})",
     )
     add_test(parser)
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""The columns of a table, and what is recorded of them."""
+"""The columns of a table of results, and the records that their values come from."""
 
 from __future__ import annotations
 
@@ -6,47 +6,53 @@ from collections.abc import Mapping, Sequence
 
 from omnibench.results import Result
 from omnibench.store.reading import Reader
-from omnibench.store.schema import Record
+from omnibench.store.schema import Record, RecordType
 
-Column = tuple[str, str]
-"""A dataset and a label."""
+TableColumn = tuple[str, str]
+"""A dataset's name and a metric's label."""
 
 
-def columns(results: Sequence[Result]) -> dict[Column, dict[str, list[Result]]]:
-    """Return the results of each column that has something to compare, by configuration."""
-    found: dict[Column, dict[str, list[Result]]] = {}
+def comparable_columns(results: Sequence[Result]) -> dict[TableColumn, dict[str, list[Result]]]:
+    """Return the results of each column in which there are several configurations to compare, by configuration."""
+    columns: dict[TableColumn, dict[str, list[Result]]] = {}
     for result in results:
         for label in result.metrics if result.fit_key else ():
-            found.setdefault((result.dataset, label), {}).setdefault(result.algorithm, []).append(result)
-    return {column: rows for column, rows in found.items() if len(rows) > 1}
+            columns.setdefault((result.dataset, label), {}).setdefault(result.algorithm, []).append(result)
+    return {column: rows for column, rows in columns.items() if len(rows) > 1}
 
 
-def items_of(reader: Reader, wanted: Mapping[Column, Mapping[str, list[Result]]]) -> dict[str, Record]:
-    """Return the items' records of some columns, by key."""
-    keys = {f"item/{result.fit_key}" for rows in wanted.values() for some in rows.values() for result in some}
+def item_records(reader: Reader, columns: Mapping[TableColumn, Mapping[str, list[Result]]]) -> dict[str, Record]:
+    """Return the records of the items whose results stand in some columns, by key."""
+    keys = {
+        RecordType.ITEM.key(result.fit_key)
+        for rows in columns.values()
+        for results in rows.values()
+        for result in results
+    }
     return {key: item for key in sorted(keys) if (item := reader.get(key)) is not None}
 
 
-def evaluated(items: Mapping[str, Record], rows: Mapping[str, list[Result]], label: str) -> list[str] | None:
-    """Return the keys of a column's evaluations, or None when one is not recorded.
+def evaluation_keys(items: Mapping[str, Record], rows: Mapping[str, list[Result]], label: str) -> list[str] | None:
+    """Return the keys of the evaluations behind a column, or None when one of its values is not recorded.
 
     A column may be one that somebody added, or of another convention than what the store has under its label.
     """
     keys = []
-    for result in (result for some in rows.values() for result in some):
-        metric = items.get(f"item/{result.fit_key}", {}).get("metrics", {}).get(label)
+    for result in (result for results in rows.values() for result in results):
+        metric = items.get(RecordType.ITEM.key(result.fit_key), {}).get("metrics", {}).get(label)
         if metric is None or metric["value"] != result.metrics[label]:
             return None
         keys.append(metric["key"])
     return sorted(keys)
 
 
-def with_evaluations(reader: Reader, items: Mapping[str, Record]) -> dict[str, Record]:
-    """Add the records of items' evaluations, and of the datasets."""
-    found = {**items, **dict(reader.records("data/"))}
+def with_evaluation_records(reader: Reader, items: Mapping[str, Record]) -> dict[str, Record]:
+    """Return the records of items with those of their evaluations, and of all datasets."""
+    records = {**items, **dict(reader.records(RecordType.DATA.prefix))}
     for item in items.values():
         for metric in item["metrics"].values():
-            evaluation = reader.get(f"eval/{metric['key']}")
+            key = RecordType.EVAL.key(metric["key"])
+            evaluation = reader.get(key)
             if evaluation is not None:
-                found[f"eval/{metric['key']}"] = evaluation
-    return found
+                records[key] = evaluation
+    return records

@@ -1,4 +1,4 @@
-"""Configurations of a store compared by what was measured: two of them, all against the best, and over datasets."""
+"""Compare configurations of a store: two of them, all with the best of a dataset, and ranks over datasets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from omnibench.comparison.measured import Measured, Paired
+from omnibench.comparison.measured import Measured, PairedSample
 from omnibench.errors import StatisticsError, nearest
 from omnibench.metrics.labels import higher_is_better
 from omnibench.statistics.best import Standing, standing
@@ -14,11 +14,11 @@ from omnibench.statistics.paired import Comparison, compare
 from omnibench.statistics.ranks import Ranking, friedman
 from omnibench.store.queries import Store, open_store
 
-Place = Store | str | os.PathLike[str]
+StoreOrPath = Store | str | os.PathLike[str]
 
 
-def measured(store: Place) -> Measured:
-    """Return what a store has measured.
+def measured(store: StoreOrPath) -> Measured:
+    """Return the measurements of a store.
 
     Raises:
         StoreError: There is no store, or it cannot be read.
@@ -28,7 +28,7 @@ def measured(store: Place) -> Measured:
 
 
 def compare_configurations(
-    store: Place | Measured,
+    store: StoreOrPath | Measured,
     first: str,
     second: str,
     metric: str,
@@ -62,34 +62,37 @@ def compare_configurations(
         StatisticsError: There is no such configuration, metric or test, or they have nothing in common.
         StoreError: There is no store, or it cannot be read.
     """
-    known = store if isinstance(store, Measured) else measured(store)
-    places = known.datasets if dataset is None else [find(dataset, known.datasets, "dataset")]
-    one, other = (find(name, configurations(known, places), "configuration") for name in (first, second))
-    both = [place for place in places if {one, other} <= configurations(known, [place])]
-    if len(both) != 1:
-        where = f"on {', '.join(both)}; choose one with dataset=" if both else "on no dataset that both have"
-        raise StatisticsError(f"{one} and {other} were measured {where}.")
-    return compare_pairs(known.paired(both[0], metric, one, other), test, alpha, alternative, null)
+    measurements = store if isinstance(store, Measured) else measured(store)
+    datasets = measurements.datasets if dataset is None else [find(dataset, measurements.datasets, "dataset")]
+    first_name, second_name = (
+        find(name, configurations(measurements, datasets), "configuration") for name in (first, second)
+    )
+    common = [name for name in datasets if {first_name, second_name} <= configurations(measurements, [name])]
+    if len(common) != 1:
+        listed = f"on {', '.join(common)}; choose one with dataset=" if common else "on no dataset that both have"
+        raise StatisticsError(f"{first_name} and {second_name} were measured {listed}.")
+    sample = measurements.paired_sample(common[0], metric, first_name, second_name)
+    return compare_paired(sample, test, alpha, alternative, null)
 
 
-def compare_pairs(
-    pairs: Paired, test: str, alpha: float, alternative: str = "two-sided", null: float = 0.0
+def compare_paired(
+    sample: PairedSample, test: str, alpha: float, alternative: str = "two-sided", null: float = 0.0
 ) -> Comparison:
-    """Compare what two configurations have in common; see ``compare``."""
+    """Compare two configurations by their paired sample; see ``compare``."""
     return compare(
-        pairs.first,
-        pairs.second,
+        sample.first,
+        sample.second,
         test,
         alternative=alternative,
         null=null,
         alpha=alpha,
-        units=pairs.units,
-        test_to_train=pairs.test_to_train if test == "t" else 0.0,
+        units=sample.units,
+        test_to_train=sample.test_to_train if test == "t" else 0.0,
     )
 
 
 def compare_with_best(
-    store: Place | Measured,
+    store: StoreOrPath | Measured,
     dataset: str,
     metric: str,
     *,
@@ -114,16 +117,16 @@ def compare_with_best(
         StatisticsError: There is no such dataset, metric or test.
         StoreError: There is no store, or it cannot be read.
     """
-    known = store if isinstance(store, Measured) else measured(store)
-    place = find(dataset, known.datasets, "dataset")
-    means = known.means(place, metric)
-    upward = higher_is_better(metric, higher)
-    best = (max if upward else min)(means, key=means.__getitem__)
-    return standing_of(known, place, metric, means, best, test=test, alpha=alpha, higher=upward)
+    measurements = store if isinstance(store, Measured) else measured(store)
+    dataset_name = find(dataset, measurements.datasets, "dataset")
+    means = measurements.means(dataset_name, metric)
+    higher = higher_is_better(metric, higher)
+    best = (max if higher else min)(means, key=means.__getitem__)
+    return standing_of(measurements, dataset_name, metric, means, best, test=test, alpha=alpha, higher=higher)
 
 
 def standing_of(
-    known: Measured,
+    measurements: Measured,
     dataset: str,
     metric: str,
     means: Mapping[str, float],
@@ -133,10 +136,10 @@ def standing_of(
     alpha: float,
     higher: bool,
 ) -> Standing:
-    """Compare configurations with the one that is the best; of one that shares no fold with it nothing can be said.
+    """Compare configurations with the best of them; one that shares no fold with the best stays undecided.
 
     Args:
-        known: What was measured.
+        measurements: What was measured.
         dataset: The dataset's name.
         metric: The metric's label.
         means: The configurations, with their means.
@@ -145,22 +148,22 @@ def standing_of(
         alpha: The level.
         higher: Whether larger values are better.
     """
-    others = {}
+    comparisons = {}
     for name, mean in means.items():
         if name == best:
             continue
-        if known.in_common(dataset, metric, name, best):
-            others[name] = compare_pairs(known.paired(dataset, metric, name, best), test, alpha)
+        if measurements.common_folds(dataset, metric, name, best):
+            comparisons[name] = compare_paired(measurements.paired_sample(dataset, metric, name, best), test, alpha)
         else:
             reason = "no fold in common with the best"
             difference = mean - means[best]
-            others[name] = Comparison(mean, means[best], difference, None, None, None, test, 0, "folds", reason)
-    return standing(best, others, higher_is_better=higher, alpha=alpha)
+            comparisons[name] = Comparison(mean, means[best], difference, None, None, None, test, 0, "folds", reason)
+    return standing(best, comparisons, higher_is_better=higher, alpha=alpha)
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetRanking:
-    """How configurations rank over datasets.
+    """The ranks of configurations over datasets.
 
     Attributes:
         configurations: Those that were measured on every dataset, in the order of the ranking's ranks.
@@ -174,7 +177,7 @@ class DatasetRanking:
 
 
 def rank_configurations(
-    store: Place | Measured, metric: str, *, alpha: float = 0.05, higher: bool | None = None
+    store: StoreOrPath | Measured, metric: str, *, alpha: float = 0.05, higher: bool | None = None
 ) -> DatasetRanking:
     """Rank the configurations that were measured on every dataset of a store; see ``friedman``.
 
@@ -184,9 +187,9 @@ def rank_configurations(
         StatisticsError: No two configurations were measured on all of the datasets.
         StoreError: There is no store, or it cannot be read.
     """
-    known = store if isinstance(store, Measured) else measured(store)
-    places = [place for place in known.datasets if metric in known.labels(place)]
-    means = {place: known.means(place, metric) for place in places}
+    measurements = store if isinstance(store, Measured) else measured(store)
+    datasets = [dataset for dataset in measurements.datasets if metric in measurements.labels(dataset)]
+    means = {dataset: measurements.means(dataset, metric) for dataset in datasets}
     return rank_means(means, metric, alpha=alpha, higher=higher_is_better(metric, higher))
 
 
@@ -202,39 +205,49 @@ def rank_means(means: Mapping[str, Mapping[str, float]], metric: str, *, alpha: 
     Raises:
         StatisticsError: No two configurations have a mean on all of the datasets.
     """
-    places, tables = list(means), list(means.values())
+    datasets, tables = list(means), list(means.values())
     names = [name for name in (tables[0] if tables else ()) if all(name in table for table in tables)]
     if len(names) < 2:  # noqa: PLR2004 - one alone has no rank
         raise StatisticsError(
-            f"{len(names)} configurations have {metric} on each of {len(places)} datasets; ranks need at least two."
+            f"{len(names)} configurations have {metric} on each of {len(datasets)} datasets; ranks need at least two."
         )
     scores = [[table[name] for name in names] for table in tables]
-    return DatasetRanking(tuple(names), tuple(places), friedman(scores, higher_is_better=higher, alpha=alpha))
+    return DatasetRanking(tuple(names), tuple(datasets), friedman(scores, higher_is_better=higher, alpha=alpha))
 
 
-def configurations(known: Measured, datasets: Iterable[str]) -> set[str]:
-    """Return the names of all configurations that were measured on any of some datasets."""
-    return {name for place in datasets for label in known.labels(place) for name in known.means(place, label)}
+def configurations(measurements: Measured, datasets: Iterable[str]) -> set[str]:
+    """Return the names of the configurations that were measured on at least one of several datasets."""
+    return {
+        name
+        for dataset in datasets
+        for label in measurements.labels(dataset)
+        for name in measurements.means(dataset, label)
+    }
 
 
-def parts(name: str) -> tuple[str, str, str]:
-    """A name, its algorithm without the framework, its hash."""
+def name_parts(name: str) -> tuple[str, str, str]:
+    """Return the name of a configuration or dataset, its algorithm without the framework, and its hash."""
     return name, name.partition(".")[2], name.rpartition("-")[2]
 
 
-def find(text: str, names: Iterable[str], what: str) -> str:
-    """Return the one name that a text means: the name itself, or the only one that begins so, or whose algorithm or hash does.
+def find(text: str, names: Iterable[str], noun: str) -> str:
+    """Return the name that a text stands for; it may be the beginning of the name, of its algorithm or of its hash.
+
+    Args:
+        text: The name, or the beginning of a part of it; see ``name_parts``.
+        names: The names that there are.
+        noun: What has these names, for messages: ``dataset`` or ``configuration``.
 
     Raises:
-        StatisticsError: There is none, or there are several.
+        StatisticsError: There is no such name, or there are several.
     """
-    known = sorted(names)
-    if text in known:
+    candidates = sorted(names)
+    if text in candidates:
         return text
-    found = [name for name in known if text and any(one.startswith(text) for one in parts(name))]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise StatisticsError(f"{text!r} may be {', '.join(found)}; give more of the {what}'s name.")
-    guess = nearest(text, known) or f"; there are {', '.join(known) or 'none'}."
-    raise StatisticsError(f"there is no {what} {text!r} with results{guess}")
+    matches = [name for name in candidates if text and any(part.startswith(text) for part in name_parts(name))]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise StatisticsError(f"{text!r} may be {', '.join(matches)}; give more of the {noun}'s name.")
+    hint = nearest(text, candidates) or f"; there are {', '.join(candidates) or 'none'}."
+    raise StatisticsError(f"there is no {noun} {text!r} with results{hint}")

@@ -1,6 +1,6 @@
-"""What a table marks: the configurations that are not significantly worse than the best of their column.
+"""The marks of a table: which configurations are not significantly worse than the best of their column.
 
-A run in which nothing is new looks up what an earlier one has found, and imports nothing that computes.
+A run in which nothing is new looks up the records of an earlier one, and imports nothing that computes.
 """
 
 from __future__ import annotations
@@ -9,22 +9,48 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from omnibench.comparison.columns import Column, columns, evaluated, items_of, with_evaluations
+from omnibench.comparison.columns import (
+    TableColumn,
+    comparable_columns,
+    evaluation_keys,
+    item_records,
+    with_evaluation_records,
+)
 from omnibench.keys import digest
 from omnibench.results import Result
 from omnibench.store.reading import Reader, read
-from omnibench.store.schema import Record
+from omnibench.store.schema import Record, RecordType
 
 _VERSION = 2
-"""Raised when tests find something else."""
+"""To be raised when the same values lead to other marks, so that recorded ones are not used any more."""
 
 
-class _Tested(NamedTuple):
-    """A column, and what its test depends on."""
+class _UntestedColumn(NamedTuple):
+    """A column without a record of its marks.
+
+    Attributes:
+        rows: Its results, by configuration.
+        key: The key of the record that it is to have.
+        evaluations: A digest of the values and settings that its marks depend on.
+    """
 
     rows: dict[str, list[Result]]
     key: str
-    of: str
+    evaluations: str
+
+
+class _Lookup(NamedTuple):
+    """The state of the columns of a table.
+
+    Attributes:
+        marks: By column whose marks are recorded, the configurations that are not worse, or None where that is undecided.
+        untested: The columns that have to be tested.
+        records: The records that these tests need.
+    """
+
+    marks: dict[TableColumn, list[str] | None]
+    untested: dict[TableColumn, _UntestedColumn]
+    records: dict[str, Record]
 
 
 def not_worse(
@@ -33,17 +59,18 @@ def not_worse(
     lower_is_better: Collection[str],
     alpha: float = 0.05,
     remember: Callable[[dict[str, Record]], None] = lambda _: None,
-) -> dict[Column, tuple[str, ...]]:
-    """Test every column of a table, on the very items that the table shows.
+) -> dict[TableColumn, tuple[str, ...]]:
+    """Return the configurations that are not significantly worse than the best, of every column of a table.
 
-    A column with one configuration has nothing to test, and one of which nothing can be said is left out.
+    Tested are the very items that the table shows. A column with one configuration has nothing to test, and one in which
+    everything is undecided is left out.
 
     Args:
         root: The store that has the values per user.
         results: What the table shows; those without a fit key are not tested.
         lower_is_better: The columns where the smallest value is the best.
         alpha: The level of each column.
-        remember: Called with records of what was found now, so that the next run need not test it again.
+        remember: Called with the records of marks that are new, so that the next run need not test them again.
 
     Returns:
         By dataset and column, the configurations that are not significantly worse than the best one; see
@@ -53,34 +80,36 @@ def not_worse(
         StoreError: The store cannot be read.
         StatisticsError: A file is missing or damaged.
     """
-    wanted = columns(results)
+    columns = comparable_columns(results)
 
-    def take(reader: Reader) -> tuple[dict[Column, list[str] | None], dict[Column, _Tested], dict[str, Record]]:
-        sound = items_of(reader, wanted)
-        found: dict[Column, list[str] | None] = {}
-        tested: dict[Column, _Tested] = {}
-        for column, rows in wanted.items():
-            of_what = evaluated(sound, rows, column[1])
-            if of_what is None:
+    def look_up(reader: Reader) -> _Lookup:
+        items = item_records(reader, columns)
+        marks: dict[TableColumn, list[str] | None] = {}
+        untested: dict[TableColumn, _UntestedColumn] = {}
+        for column, rows in columns.items():
+            keys = evaluation_keys(items, rows, column[1])
+            if keys is None:
                 continue
-            key = f"marks/{digest([*column, sorted(rows), alpha])}"
-            of = digest([_VERSION, column[1] in lower_is_better, of_what])
-            known = reader.get(key)
-            if known is not None and known["of"] == of:
-                found[column] = known["not_worse"]
+            key = RecordType.MARKS.key(digest([*column, sorted(rows), alpha]))
+            evaluations = digest([_VERSION, column[1] in lower_is_better, keys])
+            record = reader.get(key)
+            if record is not None and record["of"] == evaluations:
+                marks[column] = record["not_worse"]
             else:
-                tested[column] = _Tested(rows, key, of)
-        return found, tested, with_evaluations(reader, sound) if tested else {}
+                untested[column] = _UntestedColumn(rows, key, evaluations)
+        return _Lookup(marks, untested, with_evaluation_records(reader, items) if untested else {})
 
-    if not wanted:
+    if not columns:
         return {}
-    found, tested, records = read(root / "store", take)
-    if tested:
-        for (dataset, label), one in tested.items():
+    marks, untested, records = read(root / "store", look_up)
+    if untested:
+        for (dataset, label), column in untested.items():
             higher = label not in lower_is_better
-            found[dataset, label] = _test(root, records, dataset, label, one.rows, higher=higher, alpha=alpha)
-        remember({one.key: {"of": one.of, "not_worse": found[column]} for column, one in tested.items()})
-    return {column: tuple(names) for column, names in found.items() if names is not None}
+            marks[dataset, label] = _test(root, records, dataset, label, column.rows, higher=higher, alpha=alpha)
+        remember(
+            {column.key: {"of": column.evaluations, "not_worse": marks[name]} for name, column in untested.items()}
+        )
+    return {column: tuple(names) for column, names in marks.items() if names is not None}
 
 
 def _test(
@@ -93,11 +122,11 @@ def _test(
     higher: bool,
     alpha: float,
 ) -> list[str] | None:
-    """Return who is not significantly worse than the best, or None where nothing can be said."""
+    """Return the configurations that are not significantly worse than the best, or None where all are undecided."""
     from omnibench.comparison.measured import Measured
-    from omnibench.comparison.standings import standing_of_rows
+    from omnibench.comparison.standings import standing_of_results
 
-    names = {records[f"item/{result.fit_key}"]["item"] for some in rows.values() for result in some}
-    measured = Measured(root, records, names)
-    decided = standing_of_rows(measured, dataset, label, rows, test="t", alpha=alpha, higher=higher)
-    return list(decided.not_worse) if len(decided.undecided) < len(decided.comparisons) else None
+    names = {records[RecordType.ITEM.key(result.fit_key)]["item"] for results in rows.values() for result in results}
+    measurements = Measured(root, records, names)
+    standing = standing_of_results(measurements, dataset, label, rows, test="t", alpha=alpha, higher=higher)
+    return list(standing.not_worse) if len(standing.undecided) < len(standing.comparisons) else None

@@ -1,4 +1,4 @@
-"""What a store has measured, per user: read when it is needed, and paired."""
+"""The measurements of a store: means over folds, and values per user, which are read when needed and paired."""
 
 from __future__ import annotations
 
@@ -12,32 +12,35 @@ import numpy as np
 import numpy.typing as npt
 
 from omnibench.errors import StatisticsError, StoreError, nearest
-from omnibench.guest import folds as data
-from omnibench.statistics.paired import Values
+from omnibench.guest.folds import Fold
+from omnibench.statistics.samples import Sample
 from omnibench.store.per_user import read_per_user
-from omnibench.store.schema import Record, Status
+from omnibench.store.schema import Record, RecordType, Status
 
-Fold = int | None
-Users = npt.NDArray[np.int32]
+FoldNumber = int | None
+"""The number of a fold, or None for a single split."""
+
+UserCodes = npt.NDArray[np.int32]
+"""User codes, ascending; shape (n,)."""
 
 
-class Paired(NamedTuple):
-    """What two configurations have in common.
+class PairedSample(NamedTuple):
+    """A metric's values of two configurations, on the same users or folds.
 
     Attributes:
-        first: The first one's values, shape (n,).
+        first: The first configuration's values, shape (n,).
         second: The second one's, of the same users or folds, shape (n,).
-        units: What they are: ``users`` or ``folds``.
+        units: What the values are of: ``users`` or ``folds``.
         test_to_train: Test rows divided by training rows, where these are folds of a cross-validation, else 0.
     """
 
-    first: Values
-    second: Values
+    first: Sample
+    second: Sample
     units: str
     test_to_train: float
 
 
-class PerUser(NamedTuple):
+class UserValues(NamedTuple):
     """A metric's values of one fold's users.
 
     Attributes:
@@ -45,15 +48,20 @@ class PerUser(NamedTuple):
         values: Finite, float64, shape (n,).
     """
 
-    users: Users
-    values: Values
+    users: UserCodes
+    values: Sample
 
 
-def per_user_of(record: Record, root: Path) -> PerUser | None:
+def has_user_values(evaluation: Record) -> bool:
+    """Whether an evaluation has values per user; store formats 1 and 2 do not record their place in the file."""
+    return bool(evaluation.get("per_user")) and evaluation.get("place", True) is not None
+
+
+def user_values_of(evaluation: Record, root: Path) -> UserValues | None:
     """Return a metric's values of the users for whom it is defined.
 
     Args:
-        record: An evaluation's record.
+        evaluation: An evaluation's record.
         root: The store's directory.
 
     Returns:
@@ -62,12 +70,12 @@ def per_user_of(record: Record, root: Path) -> PerUser | None:
     Raises:
         StatisticsError: A file is missing, or is not what was recorded.
     """
-    if not record.get("per_user") or ("place" in record and record["place"] is None):
+    if not has_user_values(evaluation):
         return None
     try:
-        return PerUser(*read_per_user(root, record))
+        return UserValues(*read_per_user(root, evaluation))
     except StoreError as error:
-        raise StatisticsError(f"{record['item']}: {error}") from error
+        raise StatisticsError(f"{evaluation['item']}: {error}") from error
 
 
 class Measured:
@@ -82,31 +90,32 @@ class Measured:
     def __init__(self, root: Path, records: Mapping[str, Record], items: Collection[str] | None = None) -> None:
         self._root = root
         self._records = records
-        self._found: dict[str, dict[str, dict[str, dict[Fold, Record]]]] = {}
+        self._evaluations: dict[str, dict[str, dict[str, dict[FoldNumber, Record]]]] = {}
         self._data_keys: dict[str, str | None] = {}
         for key, item in records.items():
             if (
-                not key.startswith("item/")
+                not RecordType.ITEM.has(key)
                 or item["status"] != Status.DONE
                 or (items is not None and item["item"] not in items)
             ):
                 continue
             self._data_keys[item["dataset"]] = item.get("data_key")  # store format 1 has none
-            labels = self._found.setdefault(item["dataset"], {})
+            labels = self._evaluations.setdefault(item["dataset"], {})
             for label, metric in item["metrics"].items():
-                evaluation = records.get(f"eval/{metric['key']}")
+                evaluation = records.get(RecordType.EVAL.key(metric["key"]))
                 if evaluation is not None:
                     labels.setdefault(label, {}).setdefault(item["algorithm"], {})[item["fold"]] = evaluation
-        self._values = lru_cache(maxsize=2)(self._read_values)  # the one that all others are compared with
+        # Two, because all configurations are compared with the same one, which is then read once.
+        self._user_values = lru_cache(maxsize=2)(self._read_user_values)
 
     @property
     def datasets(self) -> list[str]:
         """The datasets' names, sorted."""
-        return sorted(self._found)
+        return sorted(self._evaluations)
 
     def labels(self, dataset: str) -> list[str]:
-        """The metrics that were measured on a dataset, e.g. ``["NDCG@10", "HR@10"]``."""
-        return list(self._known(dataset))
+        """Return the labels of the metrics that were measured on a dataset, e.g. ``["NDCG@10", "HR@10"]``."""
+        return list(self._metrics_of(dataset))
 
     def means(self, dataset: str, label: str) -> dict[str, float]:
         """Return a metric's mean over folds of each configuration, as tables show it.
@@ -114,20 +123,20 @@ class Measured:
         Raises:
             StatisticsError: It was not measured there.
         """
-        configurations = self._configurations(dataset, label)
+        configurations = self._configurations_of(dataset, label)
         return {
             name: statistics.fmean(record["value"] for record in folds.values())
             for name, folds in sorted(configurations.items())
         }
 
-    def in_common(self, dataset: str, label: str, first: str, second: str) -> tuple[Fold, ...]:
+    def common_folds(self, dataset: str, label: str, first: str, second: str) -> tuple[FoldNumber, ...]:
         """Return the folds in which two configurations were both measured, ascending."""
-        configurations = self._found.get(dataset, {}).get(label, {})
-        one, other = configurations.get(first, {}), configurations.get(second, {})
-        return tuple(sorted((fold for fold in one if fold in other), key=lambda fold: fold or 0))
+        configurations = self._evaluations.get(dataset, {}).get(label, {})
+        first_folds, second_folds = configurations.get(first, {}), configurations.get(second, {})
+        return tuple(sorted((fold for fold in first_folds if fold in second_folds), key=lambda fold: fold or 0))
 
-    def paired(self, dataset: str, label: str, first: str, second: str) -> Paired:
-        """Return what two configurations have in common, paired.
+    def paired_sample(self, dataset: str, label: str, first: str, second: str) -> PairedSample:
+        """Return the values of two configurations, paired.
 
         Pairs are users wherever the metric has values per user: of several folds each user's mean over those in which
         both configurations were measured, because a user's values in different folds are not independent, whether the
@@ -138,47 +147,50 @@ class Measured:
         Raises:
             StatisticsError: They have no fold in common, or a file is missing or damaged.
         """
-        sides = [self._of(dataset, label, name) for name in (first, second)]
-        folds = self.in_common(dataset, label, first, second)
+        evaluations = [self._evaluations_of(dataset, label, name) for name in (first, second)]
+        folds = self.common_folds(dataset, label, first, second)
         if not folds:
             raise StatisticsError(
                 f"{first} and {second} have no fold of {dataset} in common where {label} was measured."
             )
-        other, one = (self._values(dataset, label, name, folds) for name in (second, first))
-        if one is not None and other is not None:
-            return Paired(*over_users(dataset, one, other), "users", 0.0)
-        per_fold = [np.array([side[fold]["value"] for fold in folds], dtype=np.float64) for side in sides]
+        second_values, first_values = (self._user_values(dataset, label, name, folds) for name in (second, first))
+        if first_values is not None and second_values is not None:
+            return PairedSample(*paired_user_means(dataset, first_values, second_values), "users", 0.0)
+        per_fold = [np.array([side[fold]["value"] for fold in folds], dtype=np.float64) for side in evaluations]
         overlap = self._test_to_train(dataset, folds) if len(folds) > 1 else 0.0
-        return Paired(per_fold[0], per_fold[1], "folds", overlap)
+        return PairedSample(per_fold[0], per_fold[1], "folds", overlap)
 
-    def _known(self, dataset: str) -> dict[str, dict[str, dict[Fold, Record]]]:
-        if dataset not in self._found:
-            raise StatisticsError(f"nothing was measured on {dataset!r}{nearest(dataset, self._found) or '.'}")
-        return self._found[dataset]
+    def _metrics_of(self, dataset: str) -> dict[str, dict[str, dict[FoldNumber, Record]]]:
+        if dataset not in self._evaluations:
+            raise StatisticsError(f"nothing was measured on {dataset!r}{nearest(dataset, self._evaluations) or '.'}")
+        return self._evaluations[dataset]
 
-    def _configurations(self, dataset: str, label: str) -> dict[str, dict[Fold, Record]]:
-        known = self._known(dataset)
-        if label not in known:
-            raise StatisticsError(f"{label!r} was not measured on {dataset}; there are {', '.join(known)}.")
-        return known[label]
+    def _configurations_of(self, dataset: str, label: str) -> dict[str, dict[FoldNumber, Record]]:
+        metrics = self._metrics_of(dataset)
+        if label not in metrics:
+            raise StatisticsError(f"{label!r} was not measured on {dataset}; there are {', '.join(metrics)}.")
+        return metrics[label]
 
-    def _of(self, dataset: str, label: str, name: str) -> dict[Fold, Record]:
-        configurations = self._configurations(dataset, label)
+    def _evaluations_of(self, dataset: str, label: str, name: str) -> dict[FoldNumber, Record]:
+        configurations = self._configurations_of(dataset, label)
         if name not in configurations:
             raise StatisticsError(
                 f"{label} of {name!r} was not measured on {dataset}{nearest(name, configurations) or '.'}"
             )
         return configurations[name]
 
-    def _read_values(self, dataset: str, label: str, name: str, folds: tuple[Fold, ...]) -> list[PerUser] | None:
-        """Read a configuration's values per user of several folds."""
-        records = self._of(dataset, label, name)
-        found = [per_user_of(records[fold], self._root) for fold in folds]
-        known = [one for one in found if one is not None]
-        return known if len(known) == len(found) else None
+    def _read_user_values(
+        self, dataset: str, label: str, name: str, folds: tuple[FoldNumber, ...]
+    ) -> list[UserValues] | None:
+        """Read a configuration's values per user of several folds; None when a fold has none."""
+        evaluations = self._evaluations_of(dataset, label, name)
+        read = [user_values_of(evaluations[fold], self._root) for fold in folds]
+        values = [fold for fold in read if fold is not None]
+        return values if len(values) == len(read) else None
 
-    def _test_to_train(self, dataset: str, folds: Sequence[Fold]) -> float:
-        record = self._records.get(f"data/{self._data_keys[dataset]}")
+    def _test_to_train(self, dataset: str, folds: Sequence[FoldNumber]) -> float:
+        data_key = self._data_keys[dataset]
+        record = None if data_key is None else self._records.get(RecordType.DATA.key(data_key))
         if record is None:
             raise StatisticsError(f"{dataset} is not recorded as prepared; run its benchmark again.")
         return test_to_train(self._root / record["directory"], [fold or 0 for fold in folds])
@@ -191,21 +203,21 @@ def test_to_train(dataset: Path, folds: Sequence[int]) -> float:
         StatisticsError: It cannot be read.
     """
     try:
-        parts = [data.Fold(dataset, fold) for fold in folds]
-        return sum(len(one.test) for one in parts) / sum(len(one.train) for one in parts)
+        parts = [Fold(dataset, number) for number in folds]
+        return sum(len(fold.test) for fold in parts) / sum(len(fold.train) for fold in parts)
     except (OSError, ValueError) as error:
         raise StatisticsError(
             f"{dataset} cannot be read ({error}); the next run that needs it makes it anew."
         ) from error
 
 
-def over_users(dataset: str, one: Sequence[PerUser], other: Sequence[PerUser]) -> tuple[Values, Values]:
-    """Average the values of the same users over the folds in which both are defined.
+def paired_user_means(dataset: str, first: Sequence[UserValues], second: Sequence[UserValues]) -> tuple[Sample, Sample]:
+    """Average the values of each user over the folds in which both sides define one.
 
     Args:
         dataset: Its name, for messages.
-        one: The first one's values, by fold; at least one.
-        other: The second one's, of the same folds.
+        first: The first side's values, by fold; of at least one fold.
+        second: The second side's values, of the same folds.
 
     Returns:
         The means of each side, in the order of the users' codes; both of shape (n,).
@@ -213,20 +225,21 @@ def over_users(dataset: str, one: Sequence[PerUser], other: Sequence[PerUser]) -
     Raises:
         StatisticsError: There is no user of whom both are defined.
     """
-    folds = [_of_both(mine, theirs) for mine, theirs in zip(one, other, strict=True)]
-    users, first, second = (np.concatenate(column) for column in zip(*folds, strict=True))
+    folds = [_common_users(*sides) for sides in zip(first, second, strict=True)]
+    users, first_values, second_values = (np.concatenate(column) for column in zip(*folds, strict=True))
     if len(users) == 0:
         raise StatisticsError(f"on {dataset}, there is no user of whom both values are defined.")
     if len(folds) == 1:
-        return first, second
+        return first_values, second_values
     counts = np.bincount(users)
-    used = counts > 0
-    sums = [np.bincount(users, side)[used] for side in (first, second)]
-    return sums[0] / counts[used], sums[1] / counts[used]
+    present = counts > 0
+    sums = [np.bincount(users, values)[present] for values in (first_values, second_values)]
+    return sums[0] / counts[present], sums[1] / counts[present]
 
 
-def _of_both(mine: PerUser, theirs: PerUser) -> tuple[Users, Values, Values]:
-    if mine.users is theirs.users or np.array_equal(mine.users, theirs.users):
-        return mine.users, mine.values, theirs.values
-    users, here, there = np.intersect1d(mine.users, theirs.users, assume_unique=True, return_indices=True)
-    return users, mine.values[here], theirs.values[there]
+def _common_users(first: UserValues, second: UserValues) -> tuple[UserCodes, Sample, Sample]:
+    """Return the users of both sides with their values on each."""
+    if first.users is second.users or np.array_equal(first.users, second.users):
+        return first.users, first.values, second.values
+    users, in_first, in_second = np.intersect1d(first.users, second.users, assume_unique=True, return_indices=True)
+    return users, first.values[in_first], second.values[in_second]

@@ -1,4 +1,4 @@
-"""What reports tell beside means: how configurations stand against the best, and how they rank over datasets."""
+"""The statistics of reports: how configurations compare with the best of each column, and how they rank over datasets."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from omnibench.comparison.columns import Column, columns, evaluated, items_of, with_evaluations
+from omnibench.comparison.columns import (
+    TableColumn,
+    comparable_columns,
+    evaluation_keys,
+    item_records,
+    with_evaluation_records,
+)
 from omnibench.comparison.configurations import DatasetRanking, rank_means, standing_of
 from omnibench.comparison.measured import Measured
 from omnibench.errors import StatisticsError
 from omnibench.results import Result
 from omnibench.statistics.best import Standing
 from omnibench.store.reading import Reader, read
-from omnibench.store.schema import Record
+from omnibench.store.schema import Record, RecordType
 
 
-def standing_of_rows(
-    known: Measured,
+def standing_of_results(
+    measurements: Measured,
     dataset: str,
     label: str,
     rows: Mapping[str, Sequence[Result]],
@@ -26,10 +32,10 @@ def standing_of_rows(
     alpha: float,
     higher: bool,
 ) -> Standing:
-    """Compare configurations with the one whose mean over the folds that are shown is the best.
+    """Compare configurations with the best of them by their means over the folds that are shown.
 
     Args:
-        known: What was measured, of these items only.
+        measurements: What was measured, of these items only.
         dataset: The dataset's name.
         label: The metric's label.
         rows: The results that are shown, by configuration.
@@ -37,9 +43,9 @@ def standing_of_rows(
         alpha: The level.
         higher: Whether larger values are better.
     """
-    means = {name: statistics.fmean(one.metrics[label] for one in some) for name, some in rows.items()}
+    means = {name: statistics.fmean(result.metrics[label] for result in results) for name, results in rows.items()}
     best = (max if higher else min)(means, key=means.__getitem__)
-    return standing_of(known, dataset, label, means, best, test=test, alpha=alpha, higher=higher)
+    return standing_of(measurements, dataset, label, means, best, test=test, alpha=alpha, higher=higher)
 
 
 def standings(
@@ -50,14 +56,16 @@ def standings(
     undirected: Collection[str] = (),
     test: str = "t",
     alpha: float = 0.05,
-) -> dict[Column, Standing]:
-    """Test every column of a table, on the very items that the table shows: ``marks.not_worse`` with all its numbers.
+) -> dict[TableColumn, Standing]:
+    """Compare the configurations with the best, in every column of a table and on the very items that the table shows.
+
+    These are the tests of ``marks.not_worse``, with all their numbers.
 
     Args:
         root: The store that has the values per user.
         results: What the table shows; those without a fit key are not tested.
         lower_is_better: The columns where the smallest value is the best.
-        undirected: The columns of which nobody knows; they are not tested.
+        undirected: The columns of which nobody knows which values are better; they are not tested.
         test: ``t``, ``randomisation`` or ``wilcoxon``.
         alpha: The level of each column.
 
@@ -69,23 +77,29 @@ def standings(
         StoreError: The store cannot be read.
         StatisticsError: A file is missing or damaged.
     """
-    wanted = {column: rows for column, rows in columns(results).items() if column[1] not in undirected}
+    columns = {column: rows for column, rows in comparable_columns(results).items() if column[1] not in undirected}
 
-    def take(reader: Reader) -> tuple[list[Column], dict[str, Record]]:
-        items = items_of(reader, wanted)
-        found = [column for column, rows in wanted.items() if evaluated(items, rows, column[1]) is not None]
-        return found, with_evaluations(reader, items) if found else {}
+    def look_up(reader: Reader) -> tuple[list[TableColumn], dict[str, Record]]:
+        items = item_records(reader, columns)
+        recorded = [column for column, rows in columns.items() if evaluation_keys(items, rows, column[1]) is not None]
+        return recorded, with_evaluation_records(reader, items) if recorded else {}
 
-    if not wanted:
+    if not columns:
         return {}
-    tested, records = read(root / "store", take)
-    names = {record["item"] for key, record in records.items() if key.startswith("item/")}
-    known = Measured(root, records, names)
+    recorded, records = read(root / "store", look_up)
+    item_names = {record["item"] for key, record in records.items() if RecordType.ITEM.has(key)}
+    measurements = Measured(root, records, item_names)
     return {
-        (dataset, label): standing_of_rows(
-            known, dataset, label, wanted[dataset, label], test=test, alpha=alpha, higher=label not in lower_is_better
+        (dataset, label): standing_of_results(
+            measurements,
+            dataset,
+            label,
+            columns[dataset, label],
+            test=test,
+            alpha=alpha,
+            higher=label not in lower_is_better,
         )
-        for dataset, label in tested
+        for dataset, label in recorded
     }
 
 
@@ -102,11 +116,11 @@ def rankings(
     Returns:
         By metric, the ranking, or why there is none.
     """
-    found: dict[str, DatasetRanking | str] = {}
+    rankings_by_label: dict[str, DatasetRanking | str] = {}
     for label, datasets in means.items():
         if len(datasets) > 1:
             try:
-                found[label] = rank_means(datasets, label, alpha=alpha, higher=label not in lower_is_better)
+                rankings_by_label[label] = rank_means(datasets, label, alpha=alpha, higher=label not in lower_is_better)
             except StatisticsError as error:
-                found[label] = str(error)
-    return found
+                rankings_by_label[label] = str(error)
+    return rankings_by_label

@@ -1,4 +1,4 @@
-"""Apply: a function of the user's own as a step, identified by its code."""
+"""Apply: a user's own function as a step, identified by its code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FrameFunction = Callable[..., "pd.DataFrame"]
 
 @dataclass(frozen=True, init=False, repr=False)
 class Apply(Preprocessing):
-    """Let a function of your own change the interactions: a pandas frame in, a frame out.
+    """Apply a function of your own to the interactions: a pandas frame in, a frame out.
 
     The frame has the columns user and item with your own ids, rating and timestamp (seconds since 1970, or the numbers
     that you gave) where the dataset has them, and is sorted by user (in the order of their first appearance) and time.
@@ -49,13 +49,13 @@ class Apply(Preprocessing):
     parameters: dict[str, Any] = field(hash=False)
 
     def __init__(self, function: FrameFunction, *, version: str | int | None = None, **parameters: Any) -> None:
-        given: Any = function
-        if not callable(given) or isinstance(given, type):
-            raise DataError(f"Apply: {given!r} is no function; give one that takes a frame and returns one.")
+        argument: Any = function
+        if not callable(argument) or isinstance(argument, type):
+            raise DataError(f"Apply: {argument!r} is no function; give one that takes a frame and returns one.")
         if version is not None and (isinstance(version, bool) or not isinstance(version, str | int)):
             raise DataError(f"Apply: version is {version!r}; give a text or an int.")
         canonical(parameters)
-        code = _identified(function) if version is None else f"version {version}"
+        code = _source_identity(function) if version is None else f"version {version}"
         name = getattr(function, "__qualname__", type(function).__qualname__)
         _check_call(function, name, parameters)
         for attribute, value in {"function": function, "name": name, "code": code, "parameters": parameters}.items():
@@ -69,11 +69,11 @@ class Apply(Preprocessing):
         return f"Apply({', '.join([self.name, *(f'{name}={value!r}' for name, value in self.parameters.items())])})"
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
-        drawn = int(random_keys(1, seed, position)[0]) >> 32
-        seeds = dict.fromkeys(_seed_names(self.function, self.parameters), drawn)
-        given = interactions.frame()
-        columns = list(given.columns)
-        returned: Any = self.function(given, **self.parameters, **seeds)
+        step_seed = int(random_keys(1, seed, position)[0]) >> 32
+        seeds = dict.fromkeys(_seed_names(self.function, self.parameters), step_seed)
+        frame = interactions.frame()
+        columns = list(frame.columns)
+        returned: Any = self.function(frame, **self.parameters, **seeds)
         if not (hasattr(returned, "columns") and hasattr(returned, "iloc")):
             raise DataError(f"{self} returned {type(returned).__name__}; return a pandas frame with {columns}.")
         missing = [column for column in columns if column not in returned.columns]
@@ -90,12 +90,12 @@ class Apply(Preprocessing):
         return from_columns({column: returned[column].reset_index(drop=True) for column in columns}, str(self))
 
 
-def _identified(function: FrameFunction) -> str:
+def _source_identity(function: FrameFunction) -> str:
     name = getattr(function, "__qualname__", None)
     if not inspect.isfunction(function) or name is None or "." in name or name == "<lambda>":
-        shown = name or repr(function)
+        label = name or repr(function)
         raise DataError(
-            f"Apply: {shown} cannot be identified by its source, because it is no function at the top level of a file. "
+            f"Apply: {label} cannot be identified by its source, because it is no function at the top level of a file. "
             'Define it there, or give a version that you raise when it changes: Apply(function, version="1").'
         )
     try:
@@ -105,7 +105,7 @@ def _identified(function: FrameFunction) -> str:
 
 
 def _seed_names(function: FrameFunction, parameters: dict[str, Any]) -> list[str]:
-    """Return which arguments of a function are a seed that it has not been given."""
+    """Return the names of a function's seed arguments that ``parameters`` does not set."""
     try:
         accepted = inspect.signature(function).parameters
     except (TypeError, ValueError):  # written in C: nothing is known

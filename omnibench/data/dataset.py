@@ -1,4 +1,4 @@
-"""RecSysDataSet: a lazy recipe of a source and steps. Its key is known without reading an interaction."""
+"""RecSysDataSet: a source and steps, run only when somebody needs the interactions; its key is known without them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.apply import Apply, FrameFunction
 from omnibench.data.interactions import Interactions, warn_of_repeats
-from omnibench.data.parts import Parts, Split, given_rows
+from omnibench.data.parts import Parts, Split, fold_in_rows
 from omnibench.data.preprocess import MakeImplicit
 from omnibench.data.repeats import Deduplicate
 from omnibench.data.step import Preprocessing, Step
@@ -26,11 +26,11 @@ class Source(Protocol):
 
     @property
     def fingerprint(self) -> Any:
-        """What identifies the content, in canonical form; found without coding the interactions."""
+        """What identifies the content, in canonical form; computed without coding the interactions."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Which of user, item, rating, timestamp there are."""
+        """The columns that the source has, of user, item, rating and timestamp."""
 
     def load(self) -> Interactions:
         """Read the interactions."""
@@ -45,7 +45,7 @@ class RawData:
 
 @dataclass(frozen=True)
 class SplitData:
-    """The three parts of a single split; and what is given of test users' histories, where a split folds in."""
+    """The three parts of a single split; and the test users' given histories, where a split folds in."""
 
     train: pd.DataFrame
     validation: pd.DataFrame
@@ -90,8 +90,8 @@ class RecSysDataSet:
             DataError: A step is none, comes after a split, or needs a column that is not there.
         """
         piped = self
-        for given in steps:
-            step: Any = Apply(given) if callable(given) and not isinstance(given, type | Step) else given
+        for argument in steps:
+            step: Any = Apply(argument) if callable(argument) and not isinstance(argument, type | Step) else argument
             piped._check_next(step)
             piped = RecSysDataSet(piped.source, piped.name, (*piped.steps, step), piped.seed)
         return piped
@@ -117,7 +117,7 @@ class RecSysDataSet:
 
     @property
     def identity(self) -> Any:
-        """What the key is made of."""
+        """The canonical data that the key is the digest of."""
         return [
             "data/1",
             {
@@ -135,12 +135,12 @@ class RecSysDataSet:
     @cached_property
     def split(self) -> Split | None:
         """The split that ends the recipe, or None for raw data."""
-        last = self.steps[-1] if self.steps else None
-        return last if isinstance(last, Split) else None
+        last_step = self.steps[-1] if self.steps else None
+        return last_step if isinstance(last_step, Split) else None
 
     @property
     def variant(self) -> type[RawData | SplitData | FoldedData]:
-        """What ``data`` is: RawData, SplitData or FoldedData."""
+        """The class of ``data``: RawData, SplitData or FoldedData."""
         if self.split is None:
             return RawData
         return SplitData if self.split.folds is None else FoldedData
@@ -164,16 +164,16 @@ class RecSysDataSet:
         rows = self.source.load()
         if len(rows) == 0:
             raise DataError(f"{self.name} has no interactions.")
-        rows = self._unrepeated(rows.canonical(), self.steps)
+        rows = self._without_repeats(rows.canonical(), self.steps)
         for position, step in enumerate(self.steps):
             if isinstance(step, Preprocessing):
                 rows = step.apply(rows, self.seed, position)
             if isinstance(step, Apply):
-                rows = self._unrepeated(rows.canonical(), self.steps[position:])
+                rows = self._without_repeats(rows.canonical(), self.steps[position:])
         return rows.canonical()
 
-    def _unrepeated(self, rows: Interactions, steps: tuple[Step, ...]) -> Interactions:
-        """Drop repeated pairs and say so, unless a step to come decides what becomes of them."""
+    def _without_repeats(self, rows: Interactions, steps: tuple[Step, ...]) -> Interactions:
+        """Drop repeated pairs and warn of them, unless a later step handles them."""
         if any(isinstance(step, Deduplicate) for step in steps):
             return rows
         rows, repeats = rows.without_repeats()
@@ -181,7 +181,7 @@ class RecSysDataSet:
         return rows
 
     def parts(self, interactions: Interactions) -> Sequence[Parts]:
-        """Split canonical rows: one entry per fold, one for a single split.
+        """Split canonical rows; return the parts of each fold, or of the only one for a single split.
 
         Raises:
             DataError: The dataset has no split, or the split is impossible.
@@ -201,9 +201,9 @@ class RecSysDataSet:
             return RawData(rows.frame())
         folds = {}
         for number, parts in enumerate(self.parts(rows)):
-            given = rows.frame(given_rows(len(rows), parts)) if self.split.folds_in else None
+            history = rows.frame(fold_in_rows(len(rows), parts)) if self.split.folds_in else None
             train, validation, test = (rows.frame(part) for part in parts)
-            folds[number] = SplitData(train, validation, test, given)
+            folds[number] = SplitData(train, validation, test, history)
         return folds[0] if self.split.folds is None else FoldedData(folds)
 
 

@@ -1,4 +1,4 @@
-"""What identifies data: digests of columns and files that depend on content alone.
+"""Digests of columns and files that depend on their content alone.
 
 The digest of a table is the same for int32 and int64, str and categorical, Parquet and CSV round trips; it
 differs for another value, another name, another order of rows.
@@ -66,7 +66,7 @@ def _column_digest(column: Any, name: str) -> list[str]:
     entries: list[Any] = series.tolist()
     if all(type(entry) is str for entry in entries):
         encoded = [ids.encode(entry, f"column {name!r}, row {row}").encode() for row, entry in enumerate(entries)]
-        lengths = np.fromiter((len(one) for one in encoded), dtype="<i8", count=len(encoded))
+        lengths = np.fromiter((len(text) for text in encoded), dtype="<i8", count=len(encoded))
         return ["text", hashlib.sha256(lengths.tobytes() + b"".join(encoded)).hexdigest()]
     if all(type(entry) is int for entry in entries):
         try:

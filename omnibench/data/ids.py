@@ -1,4 +1,4 @@
-"""User and item ids as JSON: whatever is hashable and has a stable form, and back again."""
+"""User and item ids to JSON and back: anything hashable that has a stable form."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from typing import Any
 from omnibench.errors import DataError
 
 
-def encode(value: Hashable, place: str) -> Any:  # noqa: C901 - one branch per kind of id is the table itself
+def encode(value: Hashable, location: str) -> Any:  # noqa: C901 - one branch per kind of id is the table itself
     """Return JSON data for an id.
+
+    Args:
+        value: The id.
+        location: Where it stands, for the error.
 
     Raises:
         DataError: The id has no form that is the same in the next process.
     """
     if isinstance(value, str):
-        return _text(value, place)
+        return _text(value, location)
     if value is None or type(value) in (bool, int, float):
         return value
     if isinstance(value, tuple):
-        return {"tuple": [encode(one, place) for one in value]}
+        return {"tuple": [encode(member, location) for member in value]}
     if isinstance(value, frozenset):
-        return {"frozenset": sorted((encode(one, place) for one in value), key=repr)}
+        return {"frozenset": sorted((encode(member, location) for member in value), key=repr)}
     if isinstance(value, bytes):
         return {"bytes": value.hex()}
     if isinstance(value, uuid.UUID):
@@ -36,27 +40,27 @@ def encode(value: Hashable, place: str) -> Any:  # noqa: C901 - one branch per k
     if isinstance(value, dt.date):
         return {"date": value.isoformat()}
     if hasattr(value, "dtype") and hasattr(value, "item"):
-        return encode(value.item(), place)
+        return encode(value.item(), location)
     raise DataError(
-        f"{place}: the id {value!r} of type {type(value).__name__} has no stable form. "
+        f"{location}: the id {value!r} of type {type(value).__name__} has no stable form. "
         "Use numbers, strings, bytes, dates, UUIDs, or tuples and frozensets of these."
     )
 
 
-def _text(value: str, place: str) -> str:
+def _text(value: str, location: str) -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise DataError(f"{place}: the id {value!r} is no valid Unicode text ({error.reason}).") from error
+        raise DataError(f"{location}: the id {value!r} is no valid Unicode text ({error.reason}).") from error
     return str.__str__(value)  # a subclass equals its text
 
 
 def decode(value: Any) -> Hashable:
-    """Return the id that ``encode`` was given."""
+    """Return the id that ``encode`` made JSON data of."""
     if not isinstance(value, dict):
         return value  # type: ignore[no-any-return]  # JSON's own types need no decoding
-    ((kind, content),) = value.items()
-    return _DECODERS[kind](content)
+    ((tag, content),) = value.items()
+    return _DECODERS[tag](content)
 
 
 def _timestamp(text: str) -> Hashable:
@@ -66,8 +70,8 @@ def _timestamp(text: str) -> Hashable:
 
 
 _DECODERS: dict[str, Callable[[Any], Hashable]] = {
-    "tuple": lambda content: tuple(decode(one) for one in content),
-    "frozenset": lambda content: frozenset(decode(one) for one in content),
+    "tuple": lambda content: tuple(decode(member) for member in content),
+    "frozenset": lambda content: frozenset(decode(member) for member in content),
     "bytes": bytes.fromhex,
     "uuid": uuid.UUID,
     "decimal": decimal.Decimal,

@@ -47,7 +47,7 @@ class Interactions:
         return len(self.user)
 
     def take(self, rows: npt.NDArray[Any]) -> Interactions:
-        """Return the given rows (a boolean mask or row numbers); codes and id maps stay as they are."""
+        """Return some of the rows (a boolean mask or row numbers); codes and id maps stay as they are."""
         numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
         return replace(
             self,
@@ -70,15 +70,15 @@ class Interactions:
 
         Call it on rows sorted by (user, timestamp), where "last" is the latest in time.
         """
-        order, again = repeats(self.user, self.item, len(self.user_ids))
-        if not again.any():
+        order, is_repeat = repeats(self.user, self.item, len(self.user_ids))
+        if not is_repeat.any():
             return self, 0
-        stay = np.ones(len(self), dtype=bool)
-        stay[order[:-1][again[1:]]] = False  # the one before a repeat
-        return self.take(stay), int(again.sum())
+        is_kept = np.ones(len(self), dtype=bool)
+        is_kept[order[:-1][is_repeat[1:]]] = False  # the one before a repeat
+        return self.take(is_kept), int(is_repeat.sum())
 
     def frame(self, rows: npt.NDArray[np.int64] | None = None) -> pd.DataFrame:
-        """Return a pandas frame with the user's own ids and the columns that there are."""
+        """Return a pandas frame with the user's own ids and all columns of the interactions."""
         import pandas as pd
 
         part = self if rows is None else self.take(rows)
@@ -95,8 +95,8 @@ class Interactions:
 
 def decode(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> Any:
     """Return the ids of codes as an int64, text or object array."""
-    kinds = {type(one) for one in ids}
-    if kinds == {int}:
+    types = {type(own_id) for own_id in ids}
+    if types == {int}:
         try:
             return np.asarray(ids, dtype=np.int64)[codes]
         except OverflowError:
@@ -106,43 +106,43 @@ def decode(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> Any:
     return table[codes]
 
 
-def from_columns(columns: dict[str, Any], where: str) -> Interactions:
-    """Check and code columns as a frame or file gives them.
+def from_columns(columns: dict[str, Any], source: str) -> Interactions:
+    """Check the columns of a frame or file, and code their ids.
 
     Args:
         columns: pandas Series or arrays by name: user and item, and optionally rating and timestamp.
-        where: What to call the data in an error.
+        source: What to call the data in an error.
 
     Raises:
         DataError: An id, rating or timestamp is missing, not a number, or has no stable form.
     """
-    user, user_ids = _factorize(columns["user"], "user", where)
-    item, item_ids = _factorize(columns["item"], "item", where)
+    user, user_ids = _factorize(columns["user"], "user", source)
+    item, item_ids = _factorize(columns["item"], "item", source)
     rating = None
     if "rating" in columns:
-        rating = _numbers(columns["rating"], "rating", where, float(np.finfo(np.float32).max)).astype(np.float32)
+        rating = _numbers(columns["rating"], "rating", source, float(np.finfo(np.float32).max)).astype(np.float32)
     if "timestamp" not in columns:
         return Interactions(user, item, rating, None, user_ids, item_ids)
-    timestamp, finer = _seconds(columns["timestamp"], where)
+    timestamp, exact = _seconds(columns["timestamp"], source)
     coded = Interactions(user, item, rating, timestamp, user_ids, item_ids)
-    order = _order_within_seconds(coded, timestamp, finer)
+    order = _order_within_seconds(coded, timestamp, exact)
     return coded if order is None else coded.take(order)
 
 
 def _order_within_seconds(
-    coded: Interactions, seconds: npt.NDArray[np.int64], finer: npt.NDArray[Any] | None
+    coded: Interactions, seconds: npt.NDArray[np.int64], exact: npt.NDArray[Any] | None
 ) -> npt.NDArray[np.int64] | None:
-    """Return an order of rows in which a user's events of one second lie as they happened; None when they do."""
-    if finer is None:
+    """Return the row order that sorts each user's events within a second by time; None when they are sorted."""
+    if exact is None:
         return None
     order = canonical_order(coded.user, seconds, len(coded.user_ids))
-    user, second, moment = (one if order is None else one[order] for one in (coded.user, seconds, finer))
+    user, second, moment = (column if order is None else column[order] for column in (coded.user, seconds, exact))
     swapped = (user[1:] == user[:-1]) & (second[1:] == second[:-1]) & (moment[1:] < moment[:-1])
-    return np.argsort(finer, kind="stable") if swapped.any() else None
+    return np.argsort(exact, kind="stable") if swapped.any() else None
 
 
 def warn_of_repeats(name: str, repeats: int) -> None:
-    """Say once that repeated pairs were dropped: a pair in both train and test would be a leak."""
+    """Warn that repeated pairs were dropped: a pair in both train and test would be a leak."""
     if repeats:
         warnings.warn(
             f"{name} has {repeats} repeated (user, item) pairs; the last one of each was kept, because a pair "
@@ -160,7 +160,7 @@ def _dense(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> tuple[npt.N
     return lookup(new, codes), list(itertools.compress(ids, occurs.tolist()))
 
 
-def _factorize(column: Any, name: str, where: str) -> tuple[npt.NDArray[np.int32], list[Hashable]]:
+def _factorize(column: Any, name: str, source: str) -> tuple[npt.NDArray[np.int32], list[Hashable]]:
     import pandas as pd
 
     series = pd.Series(column)
@@ -168,43 +168,47 @@ def _factorize(column: Any, name: str, where: str) -> tuple[npt.NDArray[np.int32
     if missing:
         first = int(np.flatnonzero(series.isna().to_numpy())[0])
         raise DataError(
-            f"{where}: column {name!r} has {missing} missing values (the first in row {first}). "
+            f"{source}: column {name!r} has {missing} missing values (the first in row {first}). "
             "Drop or fill them before building the dataset."
         )
     try:
         codes, unique = cast("tuple[npt.NDArray[np.int64], Any]", pd.factorize(series))
     except (TypeError, NotImplementedError) as error:  # the latter is Arrow's word for it
-        raise DataError(f"{where}: column {name!r} holds ids that are not hashable ({error}).") from error
+        raise DataError(f"{source}: column {name!r} holds ids that are not hashable ({error}).") from error
     if isinstance(unique, np.ndarray) and unique.dtype.kind in "iu":  # millions of ids at once
         return codes.astype(np.int32), unique.tolist()
-    return codes.astype(np.int32), [one.item() if isinstance(one, np.generic) else one for one in unique]
+    return codes.astype(np.int32), [own_id.item() if isinstance(own_id, np.generic) else own_id for own_id in unique]
 
 
-def _numbers(column: Any, name: str, where: str, largest: float) -> npt.NDArray[np.float64]:
+def _numbers(column: Any, name: str, source: str, largest: float) -> npt.NDArray[np.float64]:
     import pandas as pd
 
     series = pd.Series(column)
     # Of a column of dates, pandas would return how many of its units there are.
-    found = pd.to_numeric(series if pd.api.types.is_numeric_dtype(series) else series.astype(object), errors="coerce")
-    imaginary = found.dtype.kind == "c"
-    values = np.full(len(found), np.nan) if imaginary else found.to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = np.flatnonzero(~(np.abs(values) <= largest))
-    if len(bad):
+    numbers = pd.to_numeric(series if pd.api.types.is_numeric_dtype(series) else series.astype(object), errors="coerce")
+    imaginary = numbers.dtype.kind == "c"
+    values = np.full(len(numbers), np.nan) if imaginary else numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    invalid = np.flatnonzero(~(np.abs(values) <= largest))
+    if len(invalid):
         raise DataError(
-            f"{where}: column {name!r} has {len(bad)} values that are no finite number, or too large a one "
-            f"(the first is {_shown(series, bad)})."
+            f"{source}: column {name!r} has {len(invalid)} values that are no finite number, or too large a one "
+            f"(the first is {_first_example(series, invalid)})."
         )
     return values
 
 
-def _shown(series: Any, rows: npt.NDArray[np.int64]) -> str:
-    """Return the first of some values, and its row, for errors."""
+def _first_example(series: Any, rows: npt.NDArray[np.int64]) -> str:
+    """Return the first of the values in some rows, and its row number, for errors."""
     first = int(rows[0])
     return f"{series.iloc[first : first + 1].tolist()[0]!r} in row {first}"
 
 
-def _seconds(column: Any, where: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any] | None]:
-    """Return seconds since 1970, or the whole numbers that were given; and what is finer than that, if anything is."""
+def _seconds(column: Any, source: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any] | None]:
+    """Return timestamps in whole seconds since 1970, or in the column's own unit where it holds numbers.
+
+    Returns:
+        The whole numbers, and the exact moments where some are finer than that, else None.
+    """
     import pandas as pd
 
     series = pd.Series(column).infer_objects()  # pandas would take numbers among objects for nanoseconds
@@ -212,40 +216,40 @@ def _seconds(column: Any, where: str) -> tuple[npt.NDArray[np.int64], npt.NDArra
         series = series.astype(series.cat.categories.dtype)
     if isinstance(series.dtype, pd.PeriodDtype):
         series = pd.Series(series.dt.to_timestamp())
-    if not (pd.api.types.is_numeric_dtype(series) or _are_numbers(series, where)):
+    if not (pd.api.types.is_numeric_dtype(series) or _are_numbers(series, source)):
         # Texts are ISO 8601: pandas would guess a format from the first of them.
-        form = "ISO8601" if pd.api.types.is_string_dtype(series) else None
-        moments = pd.to_datetime(series, errors="coerce", utc=True, format=form)
-        bad = np.flatnonzero(moments.isna().to_numpy())
-        if len(bad):
+        date_format = "ISO8601" if pd.api.types.is_string_dtype(series) else None
+        moments = pd.to_datetime(series, errors="coerce", utc=True, format=date_format)
+        invalid = np.flatnonzero(moments.isna().to_numpy())
+        if len(invalid):
             raise DataError(
-                f"{where}: column 'timestamp' has {len(bad)} values that are neither a number nor an ISO 8601 date "
-                f"(the first is {_shown(series, bad)})."
+                f"{source}: column 'timestamp' has {len(invalid)} values that are neither a number nor an ISO 8601 "
+                f"date (the first is {_first_example(series, invalid)})."
             )
-        finer = moments.dt.tz_localize(None).to_numpy()
-        return finer.astype("datetime64[s]").astype(np.int64), finer
+        exact = moments.dt.tz_localize(None).to_numpy()
+        return exact.astype("datetime64[s]").astype(np.int64), exact
     whole = series.dtype.kind in "iu" and not series.isna().any()
     if whole and (len(series) == 0 or int(series.max()) < 2**63):
         return series.to_numpy(dtype=np.int64), None  # a float would round the nanoseconds that some people count in
-    values = _numbers(series, "timestamp", where, 2.0**62)
+    values = _numbers(series, "timestamp", source, 2.0**62)
     return np.floor(values).astype(np.int64), values
 
 
-def _are_numbers(series: Any, where: str) -> bool:
-    """Whether the objects of a column are numbers, such as decimals.
+def _are_numbers(series: Any, source: str) -> bool:
+    """Return whether the objects of a column are numbers, such as decimals.
 
     Raises:
         DataError: Some are, and others are dates: pandas would take the numbers for nanoseconds.
     """
     if series.dtype != object:
         return False
-    numbers = np.fromiter((isinstance(one, Number) for one in series), dtype=bool, count=len(series))
+    numbers = np.fromiter((isinstance(entry, Number) for entry in series), dtype=bool, count=len(series))
     if numbers.all():
         return True
     mixed = np.flatnonzero(numbers & series.notna().to_numpy())
     if len(mixed) == 0:
         return False
     raise DataError(
-        f"{where}: column 'timestamp' has {len(mixed)} numbers among dates (the first is {_shown(series, mixed)}). "
-        "Give all as numbers, or all as dates."
+        f"{source}: column 'timestamp' has {len(mixed)} numbers among dates "
+        f"(the first is {_first_example(series, mixed)}). Give all as numbers, or all as dates."
     )

@@ -1,4 +1,4 @@
-"""Moments that a user names: numbers in the unit of the data, or dates, which are brought into that unit."""
+"""Moments in a step's arguments: numbers in the unit of the data, or dates, which are converted to that unit."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Date = str | dt.date
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _FIRST_DATE = (dt.datetime.min.replace(tzinfo=dt.UTC) - _EPOCH) // dt.timedelta(seconds=1)
 _UNITS = ((10**11, 10**6), (10**14, 10**3), (10**17, 1))
-"""Counts since 1970 below the first number are units of so many microseconds; larger ones are nanoseconds."""
+"""(limit, microseconds per unit): the unit of counts since 1970 below each limit; larger counts are nanoseconds."""
 
 
-def moment(value: object, where: str) -> int | float | str:
-    """Return a moment as it goes into keys: a number as it is, a date as ISO 8601 text in UTC.
+def moment(value: object, argument: str) -> int | float | str:
+    """Return a moment in the form that keys contain: a number as it is, a date as ISO 8601 text in UTC.
 
     Args:
         value: A number in the unit of the data's timestamps, or a date, which counts to the microsecond.
-        where: The step and its argument, for the error.
+        argument: The step and its argument, for the error.
 
     Raises:
         DataError: It is neither.
@@ -40,7 +40,7 @@ def moment(value: object, where: str) -> int | float | str:
         return _utc(value).isoformat()
     except (ValueError, TypeError, OverflowError) as error:
         raise DataError(
-            f"{where} is {value!r}; give a number, or a date such as '2020-01-31' or '2020-01-31T12:00:00+01:00' "
+            f"{argument} is {value!r}; give a number, or a date such as '2020-01-31' or '2020-01-31T12:00:00+01:00' "
             "(or a datetime)."
         ) from error
 
@@ -50,42 +50,42 @@ def _utc(value: object) -> dt.datetime:
         value = dt.datetime.fromisoformat(str(value))
     if isinstance(value, dt.datetime):
         # A pandas.Timestamp subtracts and prints in ways of its own.
-        plain = dt.datetime(
+        standard = dt.datetime(
             *(value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond),
             tzinfo=value.tzinfo or dt.UTC,
             fold=value.fold,
         )
-        return plain.astimezone(dt.UTC)
+        return standard.astimezone(dt.UTC)
     if isinstance(value, dt.date):
         return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
     raise TypeError(f"{type(value).__name__} is no date")
 
 
-def in_unit_of(timestamp: npt.NDArray[np.int64], named: float | Date) -> float:
-    """Return the least count of the data's unit that is not before a moment.
+def in_unit_of(timestamp: npt.NDArray[np.int64], bound: float | Date) -> float:
+    """Return a moment in the unit of the data's timestamps, rounded up.
 
     The unit of a column is told by its size: below 10**11 seconds (until the year 5138), below 10**14 milliseconds,
     below 10**17 microseconds, else nanoseconds.
 
     Args:
         timestamp: The column, not empty.
-        named: What ``moment`` returned.
+        bound: What ``moment`` returned.
     """
-    if isinstance(named, int | float):
-        return named
-    assert isinstance(named, str), "moment() makes texts of dates"
-    microseconds = (dt.datetime.fromisoformat(named) - _EPOCH) // dt.timedelta(microseconds=1)
+    if isinstance(bound, int | float):
+        return bound
+    assert isinstance(bound, str), "moment() makes texts of dates"
+    microseconds = (dt.datetime.fromisoformat(bound) - _EPOCH) // dt.timedelta(microseconds=1)
     largest = max(abs(int(timestamp.max())), abs(int(timestamp.min())))
-    for above, unit in _UNITS:
-        if largest < above:
+    for limit, unit in _UNITS:
+        if largest < limit:
             return -(-microseconds // unit)
     return microseconds * 1000
 
 
-def told(timestamp: npt.NDArray[np.int64]) -> str:
-    """Return the first and last moment of a column, for errors: as dates where it counts seconds."""
+def describe_range(timestamp: npt.NDArray[np.int64]) -> str:
+    """Return the first and last moment of a column as text for errors: as dates where it counts seconds."""
     first, last = int(timestamp.min()), int(timestamp.max())
     if not _FIRST_DATE <= first <= last < _UNITS[0][0]:
         return f"from {first} to {last}"
-    days = [(_EPOCH + dt.timedelta(seconds=one)).isoformat() for one in (first, last)]
+    days = [(_EPOCH + dt.timedelta(seconds=seconds)).isoformat() for seconds in (first, last)]
     return f"from {days[0]} to {days[1]}"

@@ -1,4 +1,4 @@
-"""MovieLens-100K: the same 100,000 ratings from wherever they can be had.
+"""MovieLens-100K: the same 100,000 ratings from any of the places that have them.
 
 GroupLens does not allow redistribution, so the ratings are not in this repository. The recbole package
 carries them (``recbole/dataset_example/ml-100k``); it is only looked into, never imported.
@@ -54,47 +54,47 @@ class MovieLens100K:
         return ["table", CONTENT]
 
     def load(self) -> Interactions:
-        where = self.path or _in_recbole() or _downloaded()
-        frame = read_ratings(where)
+        path = self.path or _find_in_recbole() or _download()
+        frame = read_ratings(path)
         content = table_digest({name: frame[name] for name in COLUMNS})
         if content != CONTENT:
             raise DataError(
-                f"{where} does not hold the original MovieLens-100K: {len(frame)} ratings with digest "
+                f"{path} does not hold the original MovieLens-100K: {len(frame)} ratings with digest "
                 f"{content[:12]} instead of 100000 with {CONTENT[:12]}. Use from_file for a changed copy."
             )
         return from_columns({name: frame[name] for name in COLUMNS}, "MovieLens100K")
 
 
-def read_ratings(where: Path) -> pd.DataFrame:
-    """Read the ratings from any of the shapes in which they are distributed.
+def read_ratings(path: Path) -> pd.DataFrame:
+    """Read the ratings from any of the formats in which they are distributed.
 
     Raises:
         DataError: The file or directory is none of them.
     """
     import pandas as pd
 
-    if where.is_dir():
-        for inner in ("u.data", "ml-100k.inter", "ml-100k/u.data", "ml-100k/ml-100k.inter", "ml-100k.zip"):
-            if (where / inner).is_file():
-                return read_ratings(where / inner)
-        raise DataError(f"{where} holds neither u.data nor ml-100k.inter nor ml-100k.zip.")
-    header = 0 if where.suffix == ".inter" else None
+    if path.is_dir():
+        for name in ("u.data", "ml-100k.inter", "ml-100k/u.data", "ml-100k/ml-100k.inter", "ml-100k.zip"):
+            if (path / name).is_file():
+                return read_ratings(path / name)
+        raise DataError(f"{path} holds neither u.data nor ml-100k.inter nor ml-100k.zip.")
+    header = 0 if path.suffix == ".inter" else None
     options: dict[str, Any] = {"sep": "\t", "names": list(COLUMNS), "header": header}
     try:
-        if where.suffix == ".zip":
-            with zipfile.ZipFile(where) as archive, archive.open("ml-100k/u.data") as file:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive, archive.open("ml-100k/u.data") as file:
                 frame: pd.DataFrame = pd.read_csv(file, **options)
         else:
-            frame = pd.read_csv(where, **options)
+            frame = pd.read_csv(path, **options)
         return frame.astype({"user": "int64", "item": "int64", "rating": "float64", "timestamp": "int64"})
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{where} is no MovieLens-100K ratings file: {error}.") from error
+        raise DataError(f"{path} is no MovieLens-100K ratings file: {error}.") from error
 
 
-def _in_recbole() -> Path | None:
-    """The ratings inside the recbole package of this environment, of an isolated one, or fetched for them alone."""
+def _find_in_recbole() -> Path | None:
+    """Return the ratings file of a recbole package: in this environment, an isolated one, or the download cache."""
     spec = importlib.util.find_spec("recbole")
-    packages = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
+    packages = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
     packages += sorted(cache_directory().glob("envs/RecBole-*/lib/python*/site-packages/recbole"))
     packages.append(cache_directory() / "datasets" / _PACKAGE / "recbole")
     for package in packages:
@@ -103,15 +103,15 @@ def _in_recbole() -> Path | None:
     return None
 
 
-def _downloaded() -> Path:
-    """Get the ratings from GroupLens, or where that cannot be reached, from the package index inside recbole."""
+def _download() -> Path:
+    """Download the ratings from GroupLens; where that fails, inside recbole from the package index."""
     try:
-        return _from_grouplens()
+        return _download_from_grouplens()
     except Exception as error:  # requests, urllib3 and pooch raise many kinds; all mean the same here
         failed = f"{type(error).__name__}: {error}"
-        found = _from_package_index()
-        if found is not None:
-            return found
+        path = _fetch_from_package_index()
+        if path is not None:
+            return path
         raise DataError(
             f"MovieLens100K: no recbole package holds the ratings, {URL} could not be downloaded ({failed}), and "
             f"{_PACKAGE} could not be had from the package index either. Give a local copy: "
@@ -119,16 +119,16 @@ def _downloaded() -> Path:
         ) from error
 
 
-def _from_grouplens() -> Path:
+def _download_from_grouplens() -> Path:
     import pooch
 
     downloader = pooch.HTTPDownloader(progressbar=True, timeout=20)
-    place = cache_directory() / "datasets"
+    folder = cache_directory() / "datasets"
     known_hash = f"sha256:{ZIP_SHA256}"
-    return Path(pooch.retrieve(URL, known_hash=known_hash, fname="ml-100k.zip", path=place, downloader=downloader))
+    return Path(pooch.retrieve(URL, known_hash=known_hash, fname="ml-100k.zip", path=folder, downloader=downloader))
 
 
-def _from_package_index() -> Path | None:
+def _fetch_from_package_index() -> Path | None:
     """Fetch the recbole package (2 MB) without what it depends on; return None where that fails."""
     import uv
 
@@ -136,10 +136,10 @@ def _from_package_index() -> Path | None:
     partial = final.with_name(f"{final.name}.partial-{os.getpid()}")
     command = [uv.find_uv_bin(), "pip", "install", "--python", sys.executable, "--no-deps", "--target", str(partial)]
     try:
-        done = subprocess.run([*command, _PACKAGE], capture_output=True, check=False)
-        if done.returncode == 0:
+        process = subprocess.run([*command, _PACKAGE], capture_output=True, check=False)
+        if process.returncode == 0:
             with contextlib.suppress(OSError):  # another process was faster
                 partial.rename(final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return _in_recbole()
+    return _find_in_recbole()

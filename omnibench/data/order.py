@@ -1,4 +1,4 @@
-"""Order within users: sorts and ranks of rows that lie together by user, many users at a time.
+"""Order within users: sort and rank the rows of many users at a time.
 
 A user has few rows, and numpy sorts many short rows of a matrix ten times as fast as one long array. So users with
 equally many rows become the rows of a matrix of 64-bit words, which hold the key above and the row's place below.
@@ -27,15 +27,15 @@ _BLOCK = 1 << 16
 
 _THREADS = 4
 _WORTH_THREADS = 1 << 19
-"""So many rows take longer to sort than threads take to start."""
+"""Number of rows from which sorting takes longer than starting threads."""
 
 _EXACT = 128
-"""Users with up to so many rows share a matrix with their equals; longer ones are padded, to be fewer matrices."""
+"""Users with up to this many rows share a matrix with users of exactly as many; longer ones are padded."""
 
 _BITS = 64
 _LAST = 2**_BITS - 1
 _RADIX = 16
-"""numpy sorts integers of so many bits by counting them."""
+"""Number of bits of the integers that numpy sorts by counting."""
 
 
 def first_rows(user: Codes, n_users: int) -> Rows:
@@ -52,34 +52,34 @@ def first_rows(user: Codes, n_users: int) -> Rows:
 
 
 def lookup(table: npt.NDArray[Any], codes: Codes) -> npt.NDArray[Any]:
-    """Return ``table[codes]``, block by block: numpy would make 64-bit codes of all of them at once.
+    """Return ``table[codes]``, block by block, because numpy would copy all codes to 64 bits at once.
 
     Args:
         table: One entry per code.
         codes: Shape (n,).
     """
-    found = np.empty(len(codes), dtype=table.dtype)
-    for at in range(0, len(codes), _BLOCK):
-        table.take(codes[at : at + _BLOCK], out=found[at : at + _BLOCK], mode="clip")
-    return found
+    entries = np.empty(len(codes), dtype=table.dtype)
+    for start in range(0, len(codes), _BLOCK):
+        table.take(codes[start : start + _BLOCK], out=entries[start : start + _BLOCK], mode="clip")
+    return entries
 
 
 def counts(codes: Codes, n_codes: int) -> Rows:
-    """Return how often each code occurs, shape (n_codes,), block by block for the same reason.
+    """Count how often each code occurs, shape (n_codes,), block by block for the same reason.
 
     Args:
         codes: Shape (n,).
         n_codes: How many codes there are.
     """
     step = max(16 * _BLOCK, 4 * n_codes)
-    found = np.zeros(n_codes, dtype=np.int64)
-    for at in range(0, len(codes), step):
-        found += np.bincount(codes[at : at + step], minlength=n_codes)
-    return found
+    totals = np.zeros(n_codes, dtype=np.int64)
+    for start in range(0, len(codes), step):
+        totals += np.bincount(codes[start : start + step], minlength=n_codes)
+    return totals
 
 
 def canonical_order(user: Codes, timestamp: npt.NDArray[np.int64] | None, n_users: int) -> Rows | None:
-    """Return the row numbers in the order of (user, timestamp), equal ones as they lie; None when they lie so already.
+    """Return the row numbers that sort by (user, timestamp), stably; None when the rows are sorted already.
 
     Args:
         user: Codes, shape (n,).
@@ -93,40 +93,40 @@ def canonical_order(user: Codes, timestamp: npt.NDArray[np.int64] | None, n_user
         timestamp = None if timestamp is None else timestamp[order]
     if timestamp is None or not ((timestamp[1:] < timestamp[:-1]) & (user[1:] == user[:-1])).any():
         return order
-    inner = sort_within(first_rows(user, n_users), timestamp)
-    return inner if order is None else order[inner]
+    order_within = sort_within(first_rows(user, n_users), timestamp)
+    return order_within if order is None else order[order_within]
 
 
 def _grouped(codes: Codes) -> Rows:
-    """Return the row numbers in the order of non-negative codes, equal ones as they lie: a radix sort."""
+    """Return the row numbers that sort non-negative codes, stably: a radix sort."""
     order: Rows = np.argsort(codes.astype(np.uint16), kind="stable")
     if int(codes.max()) >> _RADIX:
         order = order[np.argsort((codes >> _RADIX).astype(np.uint16)[order], kind="stable")]
     return order
 
 
-def sort_within(first: Rows, values: npt.NDArray[Any]) -> Rows:
-    """Return the row numbers in the order of (user, value), equal ones as they lie.
+def sort_within(starts: Rows, values: npt.NDArray[Any]) -> Rows:
+    """Return the row numbers that sort by (user, value), stably.
 
     Args:
-        first: What ``first_rows`` returns.
+        starts: What ``first_rows`` returns.
         values: int32 or int64, one per row.
     """
     order = np.empty(len(values), dtype=np.int64)
 
-    def work(block: _Block) -> None:
-        found = values.take(block.rows, mode="clip").astype(np.int64, copy=False)
-        lowest = np.min(found, axis=1, keepdims=True, initial=2**63 - 1, where=block.is_row)
-        words = (found - lowest).view(np.uint64)  # wraps around to what is right
+    def sort_block(block: _Block) -> None:
+        block_values = values.take(block.rows, mode="clip").astype(np.int64, copy=False)
+        lowest = np.min(block_values, axis=1, keepdims=True, initial=2**63 - 1, where=block.is_row)
+        words = (block_values - lowest).view(np.uint64)  # wraps around to what is right
         largest = int(np.max(words, initial=0, where=block.is_row))
         if largest.bit_length() + block.bits <= _BITS:
-            places = block.sort(words)
+            positions = block.sort(words)
         else:  # nanoseconds over years leave no room for a place
             block.pad(words)
-            places = np.argsort(words, axis=1, kind="stable")
-        block.put(order, block.rows, places + block.rows[:, :1])
+            positions = np.argsort(words, axis=1, kind="stable")
+        block.put(order, block.rows, positions + block.rows[:, :1])
 
-    _for_all_users(first, work)
+    _for_all_users(starts, sort_block)
     return order
 
 
@@ -144,39 +144,39 @@ def repeats(user: Codes, item: Codes, n_users: int) -> tuple[Rows, npt.NDArray[n
     """
     order = sort_within(first_rows(user, n_users), item)
     ordered = item.take(order)
-    again = np.zeros(len(order), dtype=bool)
+    is_repeat = np.zeros(len(order), dtype=bool)
     # Within a user's rows, where the order stays, the user is the same.
-    again[1:] = (ordered[1:] == ordered[:-1]) & (user[1:] == user[:-1])
-    return order, again
+    is_repeat[1:] = (ordered[1:] == ordered[:-1]) & (user[1:] == user[:-1])
+    return order, is_repeat
 
 
-def ranks(first: Rows, keys: Words) -> Codes:
-    """Return the rank of each row's random key among the rows of its user, from 0.
+def ranks(starts: Rows, keys: Words) -> Codes:
+    """Rank each row's random key among those of its user's rows, from 0.
 
     Only as many high bits of a key count as a word has room for beside the row's place, 51 for a user with 8,000 rows.
     Two keys of one user that differ in none of them, which one dataset in a million has, rank as they lie.
 
     Args:
-        first: What ``first_rows`` returns.
+        starts: What ``first_rows`` returns.
         keys: Random 64-bit words, one per row.
     """
     rank = np.empty(len(keys), dtype=np.int32)
 
-    def work(block: _Block) -> None:
-        places = np.arange(block.rows.shape[1], dtype=np.int32)
-        block.put(rank, block.drawn(keys), np.broadcast_to(places, block.rows.shape))
+    def rank_block(block: _Block) -> None:
+        positions = np.arange(block.rows.shape[1], dtype=np.int32)
+        block.put(rank, block.random_order(keys), np.broadcast_to(positions, block.rows.shape))
 
-    _for_all_users(first, work)
+    _for_all_users(starts, rank_block)
     return rank
 
 
-def deal(first: Rows, keys: Words, start: Rows, n_hands: int) -> npt.NDArray[Any]:
+def deal(starts: Rows, keys: Words, first_hand: Rows, n_hands: int) -> npt.NDArray[Any]:
     """Deal each user's rows in the order of their random keys, one to each hand in turn.
 
     Args:
-        first: What ``first_rows`` returns.
+        starts: What ``first_rows`` returns.
         keys: Random 64-bit words, one per row; see ``ranks``.
-        start: The hand that a user's first row goes to, shape (n_users,).
+        first_hand: The hand that a user's first row goes to, shape (n_users,).
         n_hands: How many hands there are.
 
     Returns:
@@ -184,12 +184,12 @@ def deal(first: Rows, keys: Words, start: Rows, n_hands: int) -> npt.NDArray[Any
     """
     hand = np.empty(len(keys), dtype=np.min_scalar_type(n_hands))
 
-    def work(block: _Block) -> None:
-        places = np.arange(block.rows.shape[1])
-        turns = ((places + np.arange(n_hands)[:, None]) % n_hands).astype(hand.dtype)
-        block.put(hand, block.drawn(keys), turns.take(start[block.users], axis=0))
+    def deal_block(block: _Block) -> None:
+        positions = np.arange(block.rows.shape[1])
+        turns = ((positions + np.arange(n_hands)[:, None]) % n_hands).astype(hand.dtype)
+        block.put(hand, block.random_order(keys), turns.take(first_hand[block.users], axis=0))
 
-    _for_all_users(first, work)
+    _for_all_users(starts, deal_block)
     return hand
 
 
@@ -208,12 +208,12 @@ class _Block(NamedTuple):
     bits: int
     is_row: Any
 
-    def drawn(self, keys: Words) -> Rows:
-        """Return the row numbers of each user in the order of their random keys."""
+    def random_order(self, keys: Words) -> Rows:
+        """Return the row numbers of each user, sorted by their random keys."""
         return self.sort(keys.take(self.rows, mode="clip") >> np.uint64(self.bits)) + self.rows[:, :1]
 
     def sort(self, words: Words) -> Rows:
-        """Return the places of each user's rows in the order of their words, equal ones as they lie; padding last.
+        """Return the positions that sort each user's words, stably, with padding last.
 
         Args:
             words: Shape (users, width), below ``2 ** (64 - bits)``; changed in place.
@@ -226,56 +226,56 @@ class _Block(NamedTuple):
         return words.view(np.int64)
 
     def pad(self, words: Words) -> None:
-        """Make the words last that are padding, in place."""
+        """Give padding the largest word, in place, so that it is sorted last."""
         if self.is_row is not True:
             words[~self.is_row] = np.uint64(_LAST)
 
     def put(self, target: npt.NDArray[Any], rows: Rows, values: npt.NDArray[Any]) -> None:
-        """Set the target at row numbers, leaving out what is padding."""
+        """Write values to row numbers of the target, except for padding."""
         if self.is_row is True:
             target[rows] = values
         else:
             target[rows[self.is_row]] = values[self.is_row]
 
 
-def _for_all_users(first: Rows, work: Callable[[_Block], None]) -> None:
-    """Do some work for all users that have rows, a block of users with about equally many rows each at a time.
+def _for_all_users(starts: Rows, work: Callable[[_Block], None]) -> None:
+    """Call ``work`` with blocks of users that have about equally many rows, until all users had their turn.
 
     numpy lets go of the interpreter while it sorts, so a few threads share the blocks.
 
     Args:
-        first: What ``first_rows`` returns.
+        starts: What ``first_rows`` returns.
         work: What is to be done; blocks have no user in common.
     """
-    sizes = np.diff(first)
+    sizes = np.diff(starts)
     widths = _widths(sizes)
     order = np.argsort(widths, kind="stable")
     edges = np.flatnonzero(np.diff(widths[order], prepend=0, append=-1))
 
-    def do(users: Rows) -> None:
+    def run_block(users: Rows) -> None:
         width = int(widths[users[0]])
-        places = np.arange(width)
-        is_row = True if width <= _EXACT else places < sizes[users][:, None]
-        work(_Block(users, first[users][:, None] + places, width.bit_length(), is_row))
+        positions = np.arange(width)
+        is_row = True if width <= _EXACT else positions < sizes[users][:, None]
+        work(_Block(users, starts[users][:, None] + positions, width.bit_length(), is_row))
 
     blocks = (
-        order[at : min(at + max(1, _BLOCK // int(widths[order[low]])), high)]
+        order[start : min(start + max(1, _BLOCK // int(widths[order[low]])), high)]
         for low, high in itertools.pairwise(edges)
-        for at in range(low, high, max(1, _BLOCK // int(widths[order[low]])))
+        for start in range(low, high, max(1, _BLOCK // int(widths[order[low]])))
     )
-    if int(first[-1]) < _WORTH_THREADS:
+    if int(starts[-1]) < _WORTH_THREADS:
         for users in blocks:
-            do(users)
+            run_block(users)
         return
     from concurrent.futures import ThreadPoolExecutor  # which small data, and a run without any, does not need
 
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-        for _ in pool.map(do, blocks):
+        for _ in pool.map(run_block, blocks):
             pass
 
 
 def _widths(sizes: Rows) -> Rows:
-    """Return the width of the matrix for users with so many rows: as many, or up to an eighth more."""
+    """Return the matrix width for each number of rows: that number, or up to an eighth more."""
     step = 1 << np.maximum(0, np.frexp(sizes.astype(np.float64))[1] - 4)
     widths: Rows = np.where(sizes <= _EXACT, sizes, -(-sizes // step) * step)
     return widths

@@ -1,4 +1,4 @@
-"""What a split is: a step that ends a recipe and tells the parts of each fold."""
+"""Splits in general: a split is the step that ends a recipe and decides the parts of each fold."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Parts(NamedTuple):
 
 
 class Folds(Sequence[Parts]):
-    """The parts of each fold, made when they are looked at: together they would be larger than the interactions.
+    """The parts of each fold, computed on access: together they would be larger than the interactions.
 
     Args:
         number: How many folds.
@@ -51,7 +51,7 @@ class Folds(Sequence[Parts]):
     def __getitem__(self, fold: slice) -> list[Parts]: ...
     def __getitem__(self, fold: int | slice) -> Parts | list[Parts]:
         if isinstance(fold, slice):
-            return [self._make(one) for one in self._folds[fold]]
+            return [self._make(number) for number in self._folds[fold]]
         return self._make(self._folds[fold])
 
 
@@ -69,7 +69,7 @@ class Split(Step):
 
     @property
     def folds_in(self) -> bool:
-        """Whether training does not know the test users, who are given their rows that are in no part instead."""
+        """Whether test users are not in training; the rows that are in no part are then their given history."""
         return False
 
     def split(self, interactions: Interactions, seed: int, position: int) -> Sequence[Parts]:
@@ -83,16 +83,16 @@ class Split(Step):
         raise NotImplementedError
 
 
-def parts_of(tested: Mask, validated: Mask | None = None) -> Parts:
-    """Return the parts that masks of the rows tell; what is in neither is training."""
-    if validated is None:
-        return Parts(np.flatnonzero(~tested), np.empty(0, dtype=np.int64), np.flatnonzero(tested))
-    return Parts(np.flatnonzero(~tested & ~validated), np.flatnonzero(validated), np.flatnonzero(tested))
+def parts_of(is_test: Mask, is_validation: Mask | None = None) -> Parts:
+    """Return the parts that two masks of the rows define; rows in neither mask are training."""
+    if is_validation is None:
+        return Parts(np.flatnonzero(~is_test), np.empty(0, dtype=np.int64), np.flatnonzero(is_test))
+    return Parts(np.flatnonzero(~is_test & ~is_validation), np.flatnonzero(is_validation), np.flatnonzero(is_test))
 
 
-def given_rows(n: int, parts: Parts) -> Rows:
-    """Return the rows, of n, that are in no part: what test users are given of their history."""
-    given = np.ones(n, dtype=bool)
+def fold_in_rows(n: int, parts: Parts) -> Rows:
+    """Return which of n rows are in no part: the given history of users who are folded in."""
+    unassigned = np.ones(n, dtype=bool)
     for rows in parts:
-        given[rows] = False
-    return np.flatnonzero(given)
+        unassigned[rows] = False
+    return np.flatnonzero(unassigned)

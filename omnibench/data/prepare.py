@@ -3,8 +3,8 @@
 A prepared dataset is a directory: ``user.npy item.npy [rating.npy] [timestamp.npy]`` (canonical rows),
 ``indptr.npy`` (first row of each user), ``users.json items.json`` (the user's ids by code), ``fold_k/``
 with ``train.npy validation.npy test.npy`` (and ``given.npy`` where the split folds in; the parts' own columns, see
-``runners.guest.data.save_columns``)
-and ``manifest.json``. The manifest is what ``runners.guest.data.Fold`` reads, in the guests and here.
+``guest.folds.save_columns``) and ``manifest.json``. The manifest is what ``guest.folds.Fold`` reads, in the guests and
+here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.data import ids
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.interactions import Interactions
-from omnibench.data.parts import Parts, given_rows
+from omnibench.data.parts import Parts, fold_in_rows
 from omnibench.guest.folds import save_array, save_columns
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ else:
     from omnibench.lazy import np, npt
 
 FORMAT = "prepared/2"
-"""Parts of ``prepared/1`` were row numbers, which made every process gather and keep rows of its own."""
+"""Parts of ``prepared/1`` were row numbers, so every process gathered the rows into memory of its own."""
 
 
 def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
@@ -43,8 +43,8 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     """
     rows = dataset.interactions()
     folds = dataset.parts(rows)
-    tests = []
-    gives = dataset.split is not None and dataset.split.folds_in
+    test_digests = []
+    folds_in = dataset.split is not None and dataset.split.folds_in
     columns: dict[str, npt.NDArray[Any]] = {"user": rows.user, "item": rows.item}
     if dataset.feedback == "explicit" and rows.rating is not None:
         columns["rating"] = rows.rating
@@ -61,9 +61,9 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         fold.mkdir(mode=0o700)
         for name, part in parts._asdict().items():
             save_columns(fold / f"{name}.npy", columns, part)
-        if gives:
-            save_columns(fold / "given.npy", columns, given_rows(len(rows), parts))
-        tests.append(_test_digest(rows, columns, parts))
+        if folds_in:
+            save_columns(fold / "given.npy", columns, fold_in_rows(len(rows), parts))
+        test_digests.append(_test_digest(rows, columns, parts))
     manifest = {
         "format": FORMAT,
         "key": dataset.key,
@@ -74,15 +74,15 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "interactions": len(rows),
         "users": len(rows.user_ids),
         "items": len(rows.item_ids),
-        "test": tests,
-        "given": gives,
+        "test": test_digests,
+        "given": folds_in,
     }
     (directory / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest
 
 
 def _test_digest(rows: Interactions, columns: dict[str, npt.NDArray[Any]], parts: Parts) -> str:
-    """What an evaluation depends on: the test pairs and ratings of a fold."""
+    """Return the digest of what an evaluation depends on: the test pairs and ratings of a fold."""
     content = hashlib.sha256()
     for name in ("user", "item", "rating"):
         if name in columns:

@@ -1,4 +1,4 @@
-"""Steps that change which interactions there are: filters by rating and time, pruning, samples, repeats."""
+"""Steps that select interactions: by rating, by time, by pruning, by sampling."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from omnibench.data.interactions import Interactions
-from omnibench.data.moments import Date, in_unit_of, moment, told
+from omnibench.data.moments import Date, describe_range, in_unit_of, moment
 from omnibench.data.order import counts, lookup
 from omnibench.data.step import Preprocessing, is_int, is_number, plain, random_keys
 from omnibench.errors import DataError
@@ -60,13 +60,13 @@ class MakeImplicit(Preprocessing):
         if isinstance(self.threshold, float) and len(rating):
             lowest, highest = float(rating.min()), float(rating.max())
             limit = lowest + self.threshold * (highest - lowest)
-        kept = replace(interactions, rating=None).take(rating >= limit)
-        if len(kept) == 0:
+        implicit = replace(interactions, rating=None).take(rating >= limit)
+        if len(implicit) == 0:
             raise DataError(
                 f"MakeImplicit({self.threshold!r}) leaves no interaction: no rating reaches {limit:g}. "
                 "Lower the threshold."
             )
-        return kept
+        return implicit
 
 
 @dataclass(frozen=True)
@@ -102,14 +102,14 @@ class RatingFilter(Preprocessing):
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
         rating = interactions.rating
         assert rating is not None, "a recipe has looked for the columns that a step needs"
-        stay = np.ones(len(rating), dtype=bool)
+        is_kept = np.ones(len(rating), dtype=bool)
         if self.lower is not None:
-            stay &= rating >= np.float32(self.lower)
+            is_kept &= rating >= np.float32(self.lower)
         if self.upper is not None:
-            stay &= rating <= np.float32(self.upper)
-        if not stay.any():
+            is_kept &= rating <= np.float32(self.upper)
+        if not is_kept.any():
             raise DataError(f"{self} leaves no interaction: ratings go from {rating.min():g} to {rating.max():g}.")
-        return interactions.take(stay)
+        return interactions.take(is_kept)
 
 
 @dataclass(frozen=True)
@@ -147,19 +147,19 @@ class TimeFilter(Preprocessing):
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
         timestamp = interactions.timestamp
         assert timestamp is not None, "a recipe has looked for the columns that a step needs"
-        stay = np.ones(len(timestamp), dtype=bool)
+        is_kept = np.ones(len(timestamp), dtype=bool)
         if self.start is not None:
-            stay &= timestamp >= in_unit_of(timestamp, self.start)
+            is_kept &= timestamp >= in_unit_of(timestamp, self.start)
         if self.end is not None:
-            stay &= timestamp < in_unit_of(timestamp, self.end)
-        if not stay.any():
-            raise DataError(f"{self} leaves no interaction: the timestamps go {told(timestamp)}.")
-        return interactions.take(stay)
+            is_kept &= timestamp < in_unit_of(timestamp, self.end)
+        if not is_kept.any():
+            raise DataError(f"{self} leaves no interaction: the timestamps go {describe_range(timestamp)}.")
+        return interactions.take(is_kept)
 
 
 @dataclass(frozen=True, init=False, repr=False)
 class CorePruning(Preprocessing):
-    """Drop users and items with too few interactions, again and again until none is left.
+    """Drop users and items with too few interactions, repeatedly until every one has enough.
 
     Guarantees: every user and every item that stays has at least its core of interactions (not with ``one_pass``);
     what stays is the largest such set, whatever the order of the rows.
@@ -187,9 +187,9 @@ class CorePruning(Preprocessing):
         one_pass: bool = False,
     ) -> None:
         core, user_core, item_core = plain(core), plain(user_core), plain(item_core)
-        for name, given in (("core", core), ("user_core", user_core), ("item_core", item_core)):
-            if given is not None and (not is_int(given) or given < 1):
-                raise DataError(f"CorePruning: {name} is {given!r}; give an int of at least 1.")
+        for name, value in (("core", core), ("user_core", user_core), ("item_core", item_core)):
+            if value is not None and (not is_int(value) or value < 1):
+                raise DataError(f"CorePruning: {name} is {value!r}; give an int of at least 1.")
         if core is None and user_core is None and item_core is None:
             raise DataError("CorePruning has no core; give one, e.g. CorePruning(5) or CorePruning(user_core=5).")
         if core is not None and user_core is not None and item_core is not None:
@@ -202,38 +202,40 @@ class CorePruning(Preprocessing):
 
     @property
     def identity(self) -> list[object]:
-        alike = {"core": self.user_core}
+        shared_core = {"core": self.user_core}
         cores = (
-            alike if self.user_core == self.item_core else {"user_core": self.user_core, "item_core": self.item_core}
+            shared_core
+            if self.user_core == self.item_core
+            else {"user_core": self.user_core, "item_core": self.item_core}
         )
         return [type(self).__name__, self.version, {**cores, **({"one_pass": True} if self.one_pass else {})}]
 
     def __repr__(self) -> str:
-        apart = f"user_core={self.user_core}, item_core={self.item_core}"
-        cores = str(self.user_core) if self.user_core == self.item_core else apart
+        separate_cores = f"user_core={self.user_core}, item_core={self.item_core}"
+        cores = str(self.user_core) if self.user_core == self.item_core else separate_cores
         return f"CorePruning({cores}{', one_pass=True' if self.one_pass else ''})"
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
         user, item = interactions.user, interactions.item
         users, items = counts(user, len(interactions.user_ids)), counts(item, len(interactions.item_ids))
-        gone = np.zeros(len(user), dtype=bool)
+        dropped = np.zeros(len(user), dtype=bool)
         while True:
             few_users = (users > 0) & (users < self.user_core)
             few_items = (items > 0) & (items < self.item_core)
             if not (few_users.any() or few_items.any()):
                 break
-            going = np.flatnonzero((lookup(few_users, user) | lookup(few_items, item)) & ~gone)
-            gone[going] = True
+            newly_dropped = np.flatnonzero((lookup(few_users, user) | lookup(few_items, item)) & ~dropped)
+            dropped[newly_dropped] = True
             if self.one_pass:
                 break
-            users -= np.bincount(user[going], minlength=len(users))
-            items -= np.bincount(item[going], minlength=len(items))
-        if gone.all():
+            users -= np.bincount(user[newly_dropped], minlength=len(users))
+            items -= np.bincount(item[newly_dropped], minlength=len(items))
+        if dropped.all():
             raise DataError(
                 f"{self} leaves no interaction of {len(interactions)}: no users and items with so many "
                 "interactions among each other. Choose a smaller core."
             )
-        return interactions.take(~gone) if gone.any() else interactions
+        return interactions.take(~dropped) if dropped.any() else interactions
 
 
 _SAMPLED = ("interactions", "users", "items")
@@ -270,16 +272,16 @@ class Subsample(Preprocessing):
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
         if self.of == "interactions":
-            return interactions.take(self._drawn(len(interactions), seed, position))
+            return interactions.take(self._draw(len(interactions), seed, position))
         codes = interactions.user if self.of == "users" else interactions.item
         ids = interactions.user_ids if self.of == "users" else interactions.item_ids
-        there = np.flatnonzero(counts(codes, len(ids)))
-        stay = np.zeros(len(ids), dtype=bool)
-        stay[there[self._drawn(len(there), seed, position)]] = True
-        return interactions.take(lookup(stay, codes))
+        present = np.flatnonzero(counts(codes, len(ids)))
+        is_kept = np.zeros(len(ids), dtype=bool)
+        is_kept[present[self._draw(len(present), seed, position)]] = True
+        return interactions.take(lookup(is_kept, codes))
 
-    def _drawn(self, n: int, seed: int, position: int) -> npt.NDArray[np.int64]:
-        """Return which of n stay, ascending."""
+    def _draw(self, n: int, seed: int, position: int) -> npt.NDArray[np.int64]:
+        """Draw which of n are kept, ascending."""
         size = max(1, round(self.sample_size * n)) if isinstance(self.sample_size, float) else self.sample_size
         if size > n:
             raise DataError(

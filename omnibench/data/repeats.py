@@ -1,4 +1,4 @@
-"""Deduplicate: what counts when a user has an item several times."""
+"""Deduplicate: which interaction is kept when a user has an item several times."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np
 
-_OF_RATINGS = ("highest", "sum")
-_KEPT = ("first", "last", *_OF_RATINGS)
+_CHOICES_BY_RATING = ("highest", "sum")
+_CHOICES = ("first", "last", *_CHOICES_BY_RATING)
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,18 @@ class Deduplicate(Preprocessing):
     keep: str = "last"
 
     def check(self) -> None:
-        if self.keep not in _KEPT:
-            raise DataError(f"Deduplicate: keep is {self.keep!r}; give one of {', '.join(map(repr, _KEPT))}.")
+        if self.keep not in _CHOICES:
+            raise DataError(f"Deduplicate: keep is {self.keep!r}; give one of {', '.join(map(repr, _CHOICES))}.")
 
     @property
     def needs(self) -> tuple[str, ...]:
-        return ("rating",) if self.keep in _OF_RATINGS else ()
+        return ("rating",) if self.keep in _CHOICES_BY_RATING else ()
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
-        order, again = repeats(interactions.user, interactions.item, len(interactions.user_ids))
-        if not again.any():
+        order, is_repeat = repeats(interactions.user, interactions.item, len(interactions.user_ids))
+        if not is_repeat.any():
             return interactions
-        starts = np.flatnonzero(~again)
+        starts = np.flatnonzero(~is_repeat)
         ends = np.append(starts[1:], len(order)) - 1
         if self.keep == "first":
             return interactions.take(np.sort(order[starts]))
@@ -58,7 +58,7 @@ class Deduplicate(Preprocessing):
             return interactions.take(np.sort(order[ends]))
         assert interactions.rating is not None, "a recipe has looked for the columns that a step needs"
         rating = interactions.rating[order]
-        pair = np.cumsum(~again) - 1
+        pair = np.cumsum(~is_repeat) - 1
         if self.keep == "highest":
             best = np.flatnonzero(rating == np.maximum.reduceat(rating, starts)[pair])
             ends[pair[best]] = best  # the last one written stays

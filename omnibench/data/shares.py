@@ -1,4 +1,4 @@
-"""Shares: how many rows a size means, which rows those are, and sizes that cannot be had."""
+"""Sizes of parts: how many rows a size means, which rows are held out, and which sizes are refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NAMED_USERS = 5
 
 
 def share(size: float, counts: Counts) -> Counts:
-    """Return how many rows a size means for each count: a fraction rounded half up, but at least one.
+    """Return how many of each count of rows a size means: a fraction rounded half up, but at least one.
 
     Args:
         size: A float is a fraction, an int a number.
@@ -39,35 +39,35 @@ def share(size: float, counts: Counts) -> Counts:
     return np.maximum(1, rounded)
 
 
-def hold_out_first(first: Rows, rank: npt.NDArray[np.int32], validation_size: float, test_size: float) -> Parts:
-    """Return the rows that rank first within their user as the test part, those after them as validation.
+def hold_out_first(starts: Rows, rank: npt.NDArray[np.int32], validation_size: float, test_size: float) -> Parts:
+    """Hold out the rows that rank first within their user as test, and the next ones as validation.
 
     Args:
-        first: The first row of each user, shape (n_users + 1,).
+        starts: The first row of each user, shape (n_users + 1,).
         rank: The rank of each row within its user, shape (n,).
         validation_size: Per user, a fraction or a number.
         test_size: The same.
     """
-    counts = np.diff(first)
+    counts = np.diff(starts)
     test, validation = share(test_size, counts), share(validation_size, counts)
-    tested = rank < np.repeat(test, counts)
-    return parts_of(tested, ~tested & (rank < np.repeat(test + validation, counts)))
+    is_test = rank < np.repeat(test, counts)
+    return parts_of(is_test, ~is_test & (rank < np.repeat(test + validation, counts)))
 
 
 def needed_by_user(counts: Counts, validation_size: float, test_size: float) -> Counts:
-    """Return how many interactions a holdout takes of users with so many; training takes at least one."""
+    """Return how many interactions a holdout needs of users with these counts, one for training included."""
     return share(test_size, counts) + share(validation_size, counts) + 1
 
 
-def from_the_end(first: Rows) -> npt.NDArray[np.int32]:
-    """Return the place of each row among its user's rows, counted from the last, which is 0.
+def from_the_end(starts: Rows) -> npt.NDArray[np.int32]:
+    """Rank each row among its user's rows from the last one, which is 0.
 
     Args:
-        first: The first row of each user, shape (n_users + 1,).
+        starts: The first row of each user, shape (n_users + 1,).
     """
-    last = np.repeat(first[1:] - 1, np.diff(first))
-    place: npt.NDArray[np.int32] = (last - np.arange(len(last))).astype(np.int32)
-    return place
+    last_row = np.repeat(starts[1:] - 1, np.diff(starts))
+    rank: npt.NDArray[np.int32] = (last_row - np.arange(len(last_row))).astype(np.int32)
+    return rank
 
 
 def check_sizes(
@@ -76,7 +76,7 @@ def check_sizes(
     """Refuse sizes that no data could have.
 
     Args:
-        split: What was asked for.
+        split: The split, for the error.
         validation: The size of the validation part, which may be zero.
         test: The size of the test part.
         names: What the sizes are called.
@@ -102,7 +102,7 @@ def check_fold_sizes(split: Split, num_folds: Any, validation_size: object) -> N
 
 
 def check_which(split: Split, which: object) -> None:
-    """Refuse what is neither of the ways to choose what is held out.
+    """Refuse any value of ``which`` but the two ways to choose what is held out.
 
     Raises:
         DataError: It is neither ``last`` nor ``random``.
@@ -132,46 +132,47 @@ def _check_sum(split: Split, *sizes: Any) -> None:
 def refuse_short_users(
     split: Split,
     interactions: Interactions,
-    first: Rows,
-    needed: Callable[[Counts], Counts],
-    asked: Mask | None = None,
+    starts: Rows,
+    needed_counts: Callable[[Counts], Counts],
+    held_out_users: Mask | None = None,
 ) -> None:
     """Refuse a split that users have too few interactions for.
 
     Args:
-        split: What was asked for.
+        split: The split, for the error.
         interactions: Canonical rows.
-        first: The first row of each user, shape (n_users + 1,).
-        needed: How many interactions the split needs of users with so many.
-        asked: The users that it needs them of, or None for all; shape (n_users,).
+        starts: The first row of each user, shape (n_users + 1,).
+        needed_counts: Returns how many interactions the split needs of users with these counts.
+        held_out_users: The users that it needs them of, or None for all; shape (n_users,).
 
     Raises:
         DataError: There are such users; it names them, and the way out.
     """
-    counts = np.diff(first)
-    too_few = counts < needed(counts)
-    short = np.flatnonzero(too_few if asked is None else too_few & asked)
+    counts = np.diff(starts)
+    too_few = counts < needed_counts(counts)
+    short = np.flatnonzero(too_few if held_out_users is None else too_few & held_out_users)
     if len(short) == 0:
         return
-    named = ", ".join(f"{interactions.user_ids[user]!r} has {counts[user]}" for user in short[:_NAMED_USERS])
+    examples = ", ".join(f"{interactions.user_ids[user]!r} has {counts[user]}" for user in short[:_NAMED_USERS])
     more = f", and {len(short) - _NAMED_USERS} more" if len(short) > _NAMED_USERS else ""
     # What a fraction takes grows with the user, so enough for these users may be too few for the next larger ones.
-    sizes = np.arange(1, max(1000, 2 * int(needed(counts).max())))
-    enough = int(sizes[sizes < needed(sizes)].max()) + 1
+    sizes = np.arange(1, max(1000, 2 * int(needed_counts(counts).max())))
+    enough = int(sizes[sizes < needed_counts(sizes)].max()) + 1
     raise DataError(
-        f"{split}: {len(short)} of {len(counts) if asked is None else int(asked.sum())} users have too few interactions for every part: user {named}{more}; "
+        f"{split}: {len(short)} of {len(counts) if held_out_users is None else int(held_out_users.sum())} users have "
+        f"too few interactions for every part: user {examples}{more}; "
         f"this split needs {enough}. Pipe CorePruning({enough}) before it, or choose fewer folds or smaller parts."
     )
 
 
-def refuse_short_data(split: Split, n: int, needed: int, what: str = "interactions") -> None:
+def refuse_short_data(split: Split, n: int, n_needed: int, unit: str = "interactions") -> None:
     """Refuse a split that needs more interactions (or users) than there are.
 
     Raises:
         DataError: It does; it names both numbers.
     """
-    if n < needed:
+    if n < n_needed:
         raise DataError(
-            f"{split}: the dataset has {n} {what}, but this split needs at least {needed}. "
+            f"{split}: the dataset has {n} {unit}, but this split needs at least {n_needed}. "
             "Choose fewer folds or smaller parts, or prune less before it."
         )

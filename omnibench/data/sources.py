@@ -1,4 +1,4 @@
-"""Sources of interactions: known datasets by name, the user's frames, the user's files."""
+"""Sources of interactions: registered datasets by name, pandas frames, files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ALIASES = {"user_id": "user", "item_id": "item"}
-"""What RecBole's atomic files call the columns."""
+"""The columns' names in RecBole's atomic files."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class FileSource:
     """Interactions in a CSV, TSV, Parquet or atomic ``.inter`` file."""
 
     path: Path
-    kind: str
+    file_format: str
     renamed: Mapping[str, str]
 
     @cached_property
@@ -56,7 +56,7 @@ class FileSource:
     @cached_property
     def fingerprint(self) -> Any:
         try:
-            return ["file", self.kind, dict(self.renamed), file_digest(self.path)]
+            return ["file", self.file_format, dict(self.renamed), file_digest(self.path)]
         except OSError as error:
             raise DataError(f"{self.path} cannot be read ({error.strerror or error}); check the path.") from error
 
@@ -64,10 +64,12 @@ class FileSource:
         header = list(self.renamed)
         try:
             frame = (
-                _read_parquet(self.path, header) if self.kind == "parquet" else _read_text(self.path, self.kind, header)
+                _read_parquet(self.path, header)
+                if self.file_format == "parquet"
+                else _read_text(self.path, self.file_format, header)
             )
         except (OSError, ValueError) as error:  # what pandas and pyarrow raise for broken content are ValueErrors
-            raise DataError(f"{self.path} cannot be read as .{self.kind}: {error}") from error
+            raise DataError(f"{self.path} cannot be read as .{self.file_format}: {error}") from error
         if file_digest(self.path) != self.fingerprint[-1]:
             raise DataError(
                 f"{self.path} has changed since this run read its key; its results would be recorded for the old "
@@ -84,7 +86,7 @@ def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
     return frame
 
 
-def _read_text(path: Path, kind: str, columns: list[str]) -> pd.DataFrame:
+def _read_text(path: Path, file_format: str, columns: list[str]) -> pd.DataFrame:
     import pandas as pd
 
     options: dict[str, Any] = {
@@ -99,7 +101,7 @@ def _read_text(path: Path, kind: str, columns: list[str]) -> pd.DataFrame:
     }
     if tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1):
         options["float_precision"] = "round_trip"  # later versions do that always, and warn of the option
-    frame: pd.DataFrame = pd.read_csv(path, sep="," if kind == "csv" else "\t", usecols=columns, **options)
+    frame: pd.DataFrame = pd.read_csv(path, sep="," if file_format == "csv" else "\t", usecols=columns, **options)
     return frame
 
 
@@ -118,23 +120,23 @@ def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
     """
     import pandas as pd
 
-    given: Any = df
-    if not isinstance(given, pd.DataFrame):
-        hint = "; give its .to_pandas()" if hasattr(given, "to_pandas") else ""
+    argument: Any = df
+    if not isinstance(argument, pd.DataFrame):
+        hint = "; give its .to_pandas()" if hasattr(argument, "to_pandas") else ""
         raise DataError(f"from_frame got {type(df).__name__}, not a pandas DataFrame{hint}.")
     if df.columns.nlevels > 1:
         raise DataError(
             f"{name} has columns of {df.columns.nlevels} levels, {list(df.columns)}; give them one name each."
         )
     header = [str(column) for column in df.columns]
-    known = [column for column in COLUMNS if column in df.columns]
-    _require_columns({column: column for column in known}, header, name)
-    twice = [column for column in known if header.count(column) > 1]
-    if twice:
-        raise DataError(f"{name} has the column {twice[0]!r} twice; it has {header}. Rename or drop one.")
+    names = [column for column in COLUMNS if column in df.columns]
+    _require_columns({column: column for column in names}, header, name)
+    repeated = [column for column in names if header.count(column) > 1]
+    if repeated:
+        raise DataError(f"{name} has the column {repeated[0]!r} twice; it has {header}. Rename or drop one.")
     if len(df) == 0:
         raise DataError(f"{name} has no interactions.")
-    return RecSysDataSet(FrameSource(df[known].reset_index(drop=True).copy(), name), name)
+    return RecSysDataSet(FrameSource(df[names].reset_index(drop=True).copy(), name), name)
 
 
 def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, str] | None = None) -> RecSysDataSet:
@@ -152,56 +154,60 @@ def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, s
     path = Path(path).expanduser().absolute()
     if not path.is_file():
         raise DataError(f"there is no file {str(path)!r}; check the path (it was made absolute from {Path.cwd()}).")
-    kind = path.suffix.lower().lstrip(".")
-    if kind not in ("csv", "tsv", "parquet", "inter"):
+    file_format = path.suffix.lower().lstrip(".")
+    if file_format not in ("csv", "tsv", "parquet", "inter"):
         raise DataError(
             f"{path.name} ends in {path.suffix!r}; from_file reads .csv, .tsv, .parquet and .inter. "
             "For anything else, read it with pandas and use from_frame."
         )
     try:
-        header = _header(path, kind)
+        header = _header(path, file_format)
     except (OSError, ValueError) as error:  # a UnicodeDecodeError and pyarrow's ArrowInvalid are ValueErrors
-        raise DataError(f"{path} cannot be read as .{kind}: {error}") from error
-    given = dict(columns or {})
-    _check_given(given, header, path.name)
+        raise DataError(f"{path} cannot be read as .{file_format}: {error}") from error
+    mapping = dict(columns or {})
+    _check_mapping(mapping, header, path.name)
     renamed: dict[str, str] = {}
     for column in header:
-        plain = column.split(":")[0]
-        target = given.get(column) or (_ALIASES.get(plain, plain) if kind == "inter" else plain)
-        if target in COLUMNS and target not in renamed.values() and (column in given or target not in given.values()):
+        base_name = column.split(":")[0]
+        target = mapping.get(column) or (_ALIASES.get(base_name, base_name) if file_format == "inter" else base_name)
+        if (
+            target in COLUMNS
+            and target not in renamed.values()
+            and (column in mapping or target not in mapping.values())
+        ):
             renamed[column] = target
     _require_columns(renamed, header, path.name)
-    return RecSysDataSet(FileSource(path, kind, renamed), name or path.stem)
+    return RecSysDataSet(FileSource(path, file_format, renamed), name or path.stem)
 
 
-def _header(path: Path, kind: str) -> list[str]:
-    if kind == "parquet":
+def _header(path: Path, file_format: str) -> list[str]:
+    if file_format == "parquet":
         import pyarrow.parquet as pq
 
         return list(pq.read_schema(path).names)
     with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file, delimiter="," if kind == "csv" else "\t")
+        rows = csv.reader(file, delimiter="," if file_format == "csv" else "\t")
         return next((row for row in rows if row), [])  # like pandas, past empty lines
 
 
-def _check_given(given: Mapping[str, str], header: list[str], where: str) -> None:
-    for column, target in given.items():
+def _check_mapping(mapping: Mapping[str, str], header: list[str], source: str) -> None:
+    for column, target in mapping.items():
         if column not in header:
-            raise DataError(f"{where} has no column {column!r}{nearest(column, header) or '.'} It has {header}.")
+            raise DataError(f"{source} has no column {column!r}{nearest(column, header) or '.'} It has {header}.")
         if target not in COLUMNS:
             raise DataError(
-                f"{where}: the column {column!r} is to be {target!r}, which omnibench does not know"
+                f"{source}: the column {column!r} is to be {target!r}, which omnibench does not know"
                 f"{nearest(target, COLUMNS)}; known are {', '.join(COLUMNS)}."
             )
-        if list(given.values()).count(target) > 1:
-            raise DataError(f"{where}: two columns are to be {target!r}; give one.")
+        if list(mapping.values()).count(target) > 1:
+            raise DataError(f"{source}: two columns are to be {target!r}; give one.")
 
 
-def _require_columns(renamed: Mapping[str, str], header: list[str], where: str) -> None:
+def _require_columns(renamed: Mapping[str, str], header: list[str], source: str) -> None:
     for column in ("user", "item"):
         if column not in renamed.values():
             raise DataError(
-                f"{where} has no column {column!r}{nearest(column, header) or '.'} It has {header}. "
+                f"{source} has no column {column!r}{nearest(column, header) or '.'} It has {header}. "
                 "Interactions need columns user and item, and may have rating and timestamp; rename what is called "
                 "otherwise."
             )
@@ -211,7 +217,7 @@ _LOADERS: dict[str, Callable[[Path | None], Any]] = {"MovieLens100K": movielens.
 
 
 def register_dataset(name: str, loader: Callable[[Path | None], Any]) -> None:
-    """Make ``load_dataset(name)`` know another dataset.
+    """Register a dataset, so that ``load_dataset(name)`` returns it.
 
     Args:
         name: The dataset's name.
@@ -221,7 +227,7 @@ def register_dataset(name: str, loader: Callable[[Path | None], Any]) -> None:
 
 
 def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
-    """Return a known dataset by name. Nothing is read or downloaded yet.
+    """Return a registered dataset by name. Nothing is read or downloaded yet.
 
     Args:
         name: ``MovieLens100K``, or a name given to ``register_dataset``.
@@ -231,8 +237,8 @@ def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
         DataError: The name is unknown, or there is nothing at the path.
     """
     if name not in _LOADERS:
-        known = ", ".join(sorted(_LOADERS))
-        raise DataError(f"there is no dataset named {name!r}{nearest(name, _LOADERS)}; known are: {known}.")
+        names = ", ".join(sorted(_LOADERS))
+        raise DataError(f"there is no dataset named {name!r}{nearest(name, _LOADERS)}; known are: {names}.")
     local = None if path is None else Path(path).expanduser().absolute()
     if local is not None and not local.exists():
         raise DataError(f"{name}: there is nothing at {str(local)!r}; check the path, or leave it out.")

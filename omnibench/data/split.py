@@ -33,7 +33,7 @@ else:
     from omnibench.lazy import np, npt
 
 _LAST = 2**64 - 1
-"""The key of a row that is not to be drawn."""
+"""The key of rows that must not be drawn."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,18 @@ class UserHoldout(Split):
         check_sizes(self, self.validation_size, self.test_size)
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
-        first = first_rows(interactions.user, len(interactions.user_ids))
-        refuse_short_users(self, interactions, first, self._needed)
-        rank = ranks(first, random_keys(len(interactions), seed, position))
-        return [hold_out_first(first, rank, self.validation_size, self.test_size)]
+        starts = first_rows(interactions.user, len(interactions.user_ids))
+        refuse_short_users(self, interactions, starts, self._needed_counts)
+        rank = ranks(starts, random_keys(len(interactions), seed, position))
+        return [hold_out_first(starts, rank, self.validation_size, self.test_size)]
 
-    def _needed(self, counts: Counts) -> Counts:
+    def _needed_counts(self, counts: Counts) -> Counts:
         return needed_by_user(counts, self.validation_size, self.test_size)
 
 
 @dataclass(frozen=True)
 class RandomHoldout(Split):
-    """Hold out a random share of all interactions, whoever's they are.
+    """Hold out a random share of all interactions, regardless of user.
 
     Guarantees: validation and test have exactly the share that was asked for, training at least one interaction; a
     user may be missing in any part.
@@ -86,13 +86,13 @@ class RandomHoldout(Split):
         n = np.array([len(interactions)])
         test, validation = int(share(self.test_size, n)[0]), int(share(self.validation_size, n)[0])
         refuse_short_data(self, len(interactions), test + validation + 1)
-        rank = _order(random_keys(len(interactions), seed, position))
+        rank = _overall_ranks(random_keys(len(interactions), seed, position))
         return [parts_of(rank < test, (rank >= test) & (rank < test + validation))]
 
 
 @dataclass(frozen=True)
 class _CrossValidation(Split):
-    """Cut interactions into folds; each is the test part once, and validation is drawn from what it leaves."""
+    """Cut interactions into folds; each is the test part once, and validation is drawn from the rest."""
 
     num_folds: int = 5
     validation_size: int | float = 0.0
@@ -104,24 +104,26 @@ class _CrossValidation(Split):
     def folds(self) -> int:
         return self.num_folds
 
-    def _each(self, fold_of_row: npt.NDArray[Any], seed: int, position: int, lowest: Callable[[Words], Mask]) -> Folds:
-        """Return the parts of each fold.
+    def _make_folds(
+        self, fold_of_row: npt.NDArray[Any], seed: int, position: int, draw: Callable[[Words], Mask]
+    ) -> Folds:
+        """Return the parts of each fold, validation drawn anew for each.
 
         Args:
             fold_of_row: The fold that tests each row, shape (n,).
             seed: The dataset's seed.
             position: The step's position in the recipe.
-            lowest: Called with a random key for each row, that of a tested row being the highest; returns which rows
+            draw: Called with a random key for each row, that of a tested row being the highest; returns which rows
                 have the lowest, as many as are validated.
         """
 
         def make(fold: int) -> Parts:
-            tested = fold_of_row == fold
+            is_test = fold_of_row == fold
             if self.validation_size == 0:
-                return parts_of(tested)
+                return parts_of(is_test)
             keys = random_keys(len(fold_of_row), seed, position, 2, fold)
-            keys[tested] = np.uint64(_LAST)
-            return parts_of(tested, lowest(keys) & ~tested)
+            keys[is_test] = np.uint64(_LAST)
+            return parts_of(is_test, draw(keys) & ~is_test)
 
         return Folds(self.num_folds, make)
 
@@ -142,24 +144,26 @@ class UserCrossValidation(_CrossValidation):
     """
 
     def split(self, interactions: Interactions, seed: int, position: int) -> Folds:
-        first = first_rows(interactions.user, len(interactions.user_ids))
-        refuse_short_users(self, interactions, first, self._needed)
-        counts = np.diff(first)
-        start = (random_keys(len(counts), seed, position, 1) % np.uint64(self.num_folds)).astype(np.int64)
-        fold_of_row = deal(first, random_keys(len(interactions), seed, position), start, self.num_folds)
+        starts = first_rows(interactions.user, len(interactions.user_ids))
+        refuse_short_users(self, interactions, starts, self._needed_counts)
+        counts = np.diff(starts)
+        first_hand = (random_keys(len(counts), seed, position, 1) % np.uint64(self.num_folds)).astype(np.int64)
+        fold_of_row = deal(starts, random_keys(len(interactions), seed, position), first_hand, self.num_folds)
         validation = share(self.validation_size, counts)
-        return self._each(fold_of_row, seed, position, lambda keys: ranks(first, keys) < np.repeat(validation, counts))
+        return self._make_folds(
+            fold_of_row, seed, position, lambda keys: ranks(starts, keys) < np.repeat(validation, counts)
+        )
 
-    def _needed(self, counts: Counts) -> Counts:
-        """Return how many interactions every part takes of users with so many; training takes at least one."""
+    def _needed_counts(self, counts: Counts) -> Counts:
+        """Return how many interactions the folds need of users with these counts, one for training included."""
         largest_fold = -(-counts // self.num_folds)
-        needed: Counts = np.maximum(self.num_folds, largest_fold + share(self.validation_size, counts) + 1)
-        return needed
+        needed_counts: Counts = np.maximum(self.num_folds, largest_fold + share(self.validation_size, counts) + 1)
+        return needed_counts
 
 
 @dataclass(frozen=True)
 class RandomCrossValidation(_CrossValidation):
-    """Cut all interactions into folds, whoever's they are; each is the test part once.
+    """Cut all interactions into folds, regardless of user; each is the test part once.
 
     Guarantees: every interaction is in the test part of exactly one fold; the sizes of folds differ by at most one; a
     user may be missing in any part.
@@ -174,14 +178,14 @@ class RandomCrossValidation(_CrossValidation):
         n = len(interactions)
         validation = int(share(self.validation_size, np.array([n]))[0])
         refuse_short_data(self, n, max(self.num_folds, -(-n // self.num_folds) + validation + 1))
-        fold_of_row = (_order(random_keys(n, seed, position)) % self.num_folds).astype(
+        fold_of_row = (_overall_ranks(random_keys(n, seed, position)) % self.num_folds).astype(
             np.min_scalar_type(self.num_folds)
         )
-        return self._each(fold_of_row, seed, position, lambda keys: _order(keys) < validation)
+        return self._make_folds(fold_of_row, seed, position, lambda keys: _overall_ranks(keys) < validation)
 
 
-def _order(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """The rank of each key among all."""
+def _overall_ranks(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Return the rank of each key among all keys, from 0."""
     rank = np.empty(len(keys), dtype=np.int64)
     rank[np.argsort(keys, kind="stable")] = np.arange(len(keys))
     return rank

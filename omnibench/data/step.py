@@ -1,4 +1,4 @@
-"""Steps of a dataset's recipe: what all of them share, and the random numbers they draw."""
+"""Steps of a dataset's recipe: their base classes, and the random numbers that they draw."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ else:
 
 
 def random_keys(n: int, *entropy: int) -> npt.NDArray[np.uint64]:
-    """Return n random 64-bit keys of a stream of their own.
+    """Return n random 64-bit keys from the stream that the entropy seeds.
 
     The raw stream of PCG64 is the part of numpy's random module that is promised never to change.
 
@@ -28,17 +28,17 @@ def random_keys(n: int, *entropy: int) -> npt.NDArray[np.uint64]:
 
 
 def plain(value: Any) -> Any:
-    """Return a number of numpy's as Python's own, and anything else as it is."""
+    """Return a numpy number as Python's own type, and anything else unchanged."""
     return value.item() if isinstance(value, Real) and hasattr(value, "item") else value
 
 
 def is_int(value: object) -> bool:
-    """Whether a step's argument is a whole number; True and False are none."""
+    """Return whether an argument is a whole number; True and False are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_number(value: object) -> bool:
-    """Whether a step's argument is a number; True and False are none."""
+    """Return whether an argument is a number; True and False are not."""
     return is_int(value) or isinstance(value, float)
 
 
@@ -55,8 +55,8 @@ class Step:
     later: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            object.__setattr__(self, one.name, plain(getattr(self, one.name)))
+        for field in fields(self):
+            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
         self.check()
 
     def check(self) -> None:
@@ -73,11 +73,11 @@ class Step:
 
     @property
     def identity(self) -> list[object]:
-        """What the step adds to the key."""
-        given = {one.name: getattr(self, one.name) for one in fields(self)}
-        defaults = {one.name: one.default for one in fields(self) if one.name in self.later}
-        kept = {name: value for name, value in given.items() if name not in defaults or value != defaults[name]}
-        return [type(self).__name__, self.version, kept]
+        """The step's part of the key: name, version and parameters."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        defaults = {field.name: field.default for field in fields(self) if field.name in self.later}
+        parameters = {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
+        return [type(self).__name__, self.version, parameters]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Preprocessing(Step):
     """A step from interactions to interactions."""
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
-        """Return what is left.
+        """Return the interactions after this step.
 
         Args:
             interactions: What the steps before left: rows by user and time, of users and items that may have none.

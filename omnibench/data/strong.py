@@ -1,4 +1,4 @@
-"""Strong generalisation: test users that training has never seen, given a part of their history."""
+"""Strong generalisation: test users are not in training, and a part of their history is given at prediction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from omnibench.data.step import random_keys
 
 @dataclass(frozen=True)
 class StrongGeneralization(Split):
-    """Hold out random users entirely, and give a part of their history when they are recommended for (fold-in).
+    """Hold out random users entirely, and give a part of their history to recommend from (fold-in).
 
     The rest of their interactions is what is tested. Only algorithms that recommend from a history can be judged like
     this; a plan with others is refused before anything runs. It judges rankings, so it needs implicit data.
@@ -63,28 +63,28 @@ class StrongGeneralization(Split):
         check_which(self, self.which)
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
-        first = first_rows(interactions.user, len(interactions.user_ids))
-        counts = np.diff(first)
+        starts = first_rows(interactions.user, len(interactions.user_ids))
+        counts = np.diff(starts)
         n_users = np.array([len(counts)])
         n_test, n_validation = (int(share(size, n_users)[0]) for size in (self.test_users, self.validation_users))
         refuse_short_data(self, len(counts), n_test + n_validation + 1, "users")
-        drawn = np.argsort(random_keys(len(counts), seed, position, 1), kind="stable")
+        random_order = np.argsort(random_keys(len(counts), seed, position, 1), kind="stable")
         test_users, validation_users = (np.zeros(len(counts), dtype=bool) for _ in range(2))
-        test_users[drawn[:n_test]] = True
-        validation_users[drawn[n_test : n_test + n_validation]] = True
-        refuse_short_users(self, interactions, first, self._needed, test_users | validation_users)
-        last = self.which == "last"
-        rank = from_the_end(first) if last else ranks(first, random_keys(len(interactions), seed, position))
+        test_users[random_order[:n_test]] = True
+        validation_users[random_order[n_test : n_test + n_validation]] = True
+        refuse_short_users(self, interactions, starts, self._needed_counts, test_users | validation_users)
+        by_time = self.which == "last"
+        rank = from_the_end(starts) if by_time else ranks(starts, random_keys(len(interactions), seed, position))
         held_out = rank < np.repeat(share(self.test_size, counts), counts)
-        tested, validated = np.repeat(test_users, counts), np.repeat(validation_users, counts)
+        is_test, is_validation = np.repeat(test_users, counts), np.repeat(validation_users, counts)
         return [
             Parts(
-                np.flatnonzero(~tested & ~validated),
-                np.flatnonzero(validated & held_out),
-                np.flatnonzero(tested & held_out),
+                np.flatnonzero(~is_test & ~is_validation),
+                np.flatnonzero(is_validation & held_out),
+                np.flatnonzero(is_test & held_out),
             )
         ]
 
-    def _needed(self, counts: Counts) -> Counts:
-        """Return how many interactions are held out of users with so many, and one that is given."""
+    def _needed_counts(self, counts: Counts) -> Counts:
+        """Return how many interactions the split needs of users with these counts, a given one included."""
         return share(self.test_size, counts) + 1

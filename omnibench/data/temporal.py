@@ -1,4 +1,4 @@
-"""Splits by time: over all users at one moment, or over each user's own history."""
+"""Splits by time: all users at the same moment, or each user's own history."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omnibench.data.interactions import Interactions
-from omnibench.data.moments import Date, in_unit_of, moment, told
+from omnibench.data.moments import Date, describe_range, in_unit_of, moment
 from omnibench.data.order import first_rows, ranks
 from omnibench.data.parts import Parts, Split, parts_of
 from omnibench.data.shares import (
@@ -75,17 +75,17 @@ class TimeBasedHoldout(Split):
         timestamp = interactions.timestamp
         assert timestamp is not None, "a recipe has looked for the columns that a step needs"
         n = len(timestamp)
-        given: tuple[Any, Any] = (self.validation_size, self.test_size)
-        sizes = [0 if isinstance(one, str) else int(share(one, np.array([n]))[0]) for one in given]
-        refuse_short_data(self, n, sum(sizes) + 1)
-        tested = timestamp >= _begin(self.test_size, sizes[1], timestamp, timestamp)
-        before = timestamp[~tested]
-        if len(before) == 0 or not tested.any():
-            raise self._impossible(timestamp, "test" if len(before) else "training")
+        requested: tuple[Any, Any] = (self.validation_size, self.test_size)
+        numbers = [0 if isinstance(size, str) else int(share(size, np.array([n]))[0]) for size in requested]
+        refuse_short_data(self, n, sum(numbers) + 1)
+        is_test = timestamp >= _begin(self.test_size, numbers[1], timestamp, timestamp)
+        earlier = timestamp[~is_test]
+        if len(earlier) == 0 or not is_test.any():
+            raise self._impossible(timestamp, "test" if len(earlier) else "training")
         if self.validation_size == 0:
-            return [parts_of(tested)]
-        validated = ~tested & (timestamp >= _begin(self.validation_size, sizes[0], before, timestamp))
-        parts = parts_of(tested, validated)
+            return [parts_of(is_test)]
+        is_validation = ~is_test & (timestamp >= _begin(self.validation_size, numbers[0], earlier, timestamp))
+        parts = parts_of(is_test, is_validation)
         for name, part in (("training", parts.train), ("validation", parts.validation)):
             if len(part) == 0:
                 raise self._impossible(timestamp, name)
@@ -94,8 +94,8 @@ class TimeBasedHoldout(Split):
     def _impossible(self, timestamp: npt.NDArray[np.int64], empty: str) -> DataError:
         moments = len(np.unique(timestamp))
         return DataError(
-            f"{self} leaves no interaction for {empty}: the {len(timestamp)} timestamps go {told(timestamp)} and are "
-            f"{moments} different moments, which are not divided. Choose other sizes or dates."
+            f"{self} leaves no interaction for {empty}: the {len(timestamp)} timestamps go {describe_range(timestamp)} "
+            f"and are {moments} different moments, which are not divided. Choose other sizes or dates."
         )
 
 
@@ -127,11 +127,11 @@ class UserTimeBasedHoldout(Split):
         check_sizes(self, self.validation_size, self.test_size)
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
-        first = first_rows(interactions.user, len(interactions.user_ids))
-        refuse_short_users(self, interactions, first, self._needed)
-        return [hold_out_first(first, from_the_end(first), self.validation_size, self.test_size)]
+        starts = first_rows(interactions.user, len(interactions.user_ids))
+        refuse_short_users(self, interactions, starts, self._needed_counts)
+        return [hold_out_first(starts, from_the_end(starts), self.validation_size, self.test_size)]
 
-    def _needed(self, counts: Counts) -> Counts:
+    def _needed_counts(self, counts: Counts) -> Counts:
         return needed_by_user(counts, self.validation_size, self.test_size)
 
 
@@ -161,20 +161,20 @@ class LeaveNOut(Split):
         return ("timestamp",) if self.which == "last" else ()
 
     def check(self) -> None:
-        for name, least in (("n", 1), ("validation_size", 0)):
+        for name, minimum in (("n", 1), ("validation_size", 0)):
             number = getattr(self, name)
-            if not is_int(number) or number < least:
-                raise DataError(f"{type(self).__name__}: {name} is {number!r}; give an int of at least {least}.")
+            if not is_int(number) or number < minimum:
+                raise DataError(f"{type(self).__name__}: {name} is {number!r}; give an int of at least {minimum}.")
         check_which(self, self.which)
 
     def split(self, interactions: Interactions, seed: int, position: int) -> list[Parts]:
-        first = first_rows(interactions.user, len(interactions.user_ids))
-        refuse_short_users(self, interactions, first, self._needed)
-        drawn = self.which == "random"
-        rank = ranks(first, random_keys(len(interactions), seed, position)) if drawn else from_the_end(first)
-        return [hold_out_first(first, rank, self.validation_size, self.n)]
+        starts = first_rows(interactions.user, len(interactions.user_ids))
+        refuse_short_users(self, interactions, starts, self._needed_counts)
+        by_chance = self.which == "random"
+        rank = ranks(starts, random_keys(len(interactions), seed, position)) if by_chance else from_the_end(starts)
+        return [hold_out_first(starts, rank, self.validation_size, self.n)]
 
-    def _needed(self, counts: Counts) -> Counts:
+    def _needed_counts(self, counts: Counts) -> Counts:
         return needed_by_user(counts, self.validation_size, self.n)
 
 
@@ -200,16 +200,16 @@ class LeaveLastOut(LeaveNOut):
         return f"LeaveLastOut(validation_size={self.validation_size})"
 
 
-def _begin(size: Any, number: int, left: npt.NDArray[np.int64], timestamp: npt.NDArray[np.int64]) -> float:
-    """Return the first moment of a part that takes the end of what is left.
+def _begin(size: Any, number: int, remaining: npt.NDArray[np.int64], timestamp: npt.NDArray[np.int64]) -> float:
+    """Return the first moment of a part that takes the latest of the remaining interactions.
 
     Args:
         size: The part's size as it was given.
         number: How many interactions it means, when it is no date.
-        left: The timestamps that no later part has taken.
+        remaining: The timestamps that no later part has taken.
         timestamp: All timestamps, which tell the unit.
     """
     if isinstance(size, str):
         return in_unit_of(timestamp, size)
-    place = max(0, len(left) - number)
-    return int(np.partition(left, place)[place])
+    index = max(0, len(remaining) - number)
+    return int(np.partition(remaining, index)[index])

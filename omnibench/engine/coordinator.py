@@ -23,9 +23,10 @@ from omnibench.errors import DataError, OmnibenchError, PhaseError, StoreError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment, experiments
 from omnibench.experiment.plan import ExperimentPlan
+from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import GUEST_MARK
 from omnibench.runners.machine import available_cores, dealt_gpu
-from omnibench.runners.pool import Environments, GuestPool
+from omnibench.runners.pool import GuestPool
 from omnibench.seed import get_random_state
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
@@ -236,7 +237,7 @@ class Coordinator:
         """While an item is computed, let the guest of a later one start, if it is another and the item has its own."""
         guests, kinds = self.guests, [(one.configuration.runner, one.device) for one in (experiment, following)]
         if kinds[0] != kinds[1] and guests.is_alive(*kinds[0]):
-            guests.foresee(*kinds[1])
+            guests.warm_if_room(*kinds[1])
 
     def _out_of_use(self, error: OSError) -> StoreError:
         return StoreError(

@@ -1,45 +1,42 @@
-"""What the gate compares: a configuration on a dataset, with what was measured of it; here as a store has it."""
+"""The entries that the gate compares, one per configuration and dataset, and how they are gathered from a store."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from omnibench.comparison.measured import PerUser, per_user_of, test_to_train
+from omnibench.comparison.measured import UserValues, has_user_values, test_to_train, user_values_of
 from omnibench.errors import BaselineError
 from omnibench.gate.verdicts import count
 from omnibench.keys import canonical, digest
 from omnibench.metrics.labels import direction
-from omnibench.store.schema import Record, Status
+from omnibench.store.schema import Record, RecordLookup, RecordType, Status
 
-RecordLookup: TypeAlias = Callable[[str], Record | None]
-"""From a record's key to the record, or None."""
-
-Wanted: TypeAlias = Mapping[str, Mapping[str, bool]]
-"""By the fit keys of items, the columns that are wanted of them, and whether more of each is better."""
+MetricDirections: TypeAlias = Mapping[str, Mapping[str, bool]]
+"""By an item's fit key and a metric's label, whether larger values are better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The data of an entry.
+    """The dataset of an entry.
 
     Attributes:
         name: What the user calls it, e.g. ``MovieLens100K``.
-        shown: As tables show it, e.g. ``MovieLens100K-609e34c9``.
+        display_name: As tables show it, e.g. ``MovieLens100K-609e34c9``.
         key: Identifies the recipe.
         tests: The digest of each fold's test part; values of users can be paired where these are equal.
     """
 
     name: str
-    shown: str
+    display_name: str
     key: str
     tests: tuple[str, ...]
 
     def __str__(self) -> str:
-        return self.shown
+        return self.display_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +45,8 @@ class Score:
 
     Attributes:
         identity: The canonical text of what was computed: name, parameters, version, convention.
-        higher_is_better: Whether more of it is better, or None where nobody has said.
-        folds: The value of each fold, as tables have it; none where it was wanted, and is not defined.
+        higher_is_better: Whether larger values are better, or None where nobody has said.
+        folds: The value of each fold, as tables have it; none where it was asked for, and is not defined.
         per_user: Whether there are values per user.
     """
 
@@ -61,26 +58,26 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A configuration on a dataset.
+    """A configuration on a dataset, with what was measured of it.
 
     Attributes:
         dataset: The dataset.
         algorithm: E.g. ``RecPack.EASE``.
-        shown: As tables show it, e.g. ``RecPack.EASE-4f0b8a3c``.
+        display_name: As tables show it, e.g. ``RecPack.EASE-4f0b8a3c``.
         configuration: What its key is made of: explicit parameters, seed, framework's version, code and so on.
         scores: Its metrics, by label.
         finished: When the last of its folds was done, as an ISO timestamp in UTC.
-        place: Where its source of values finds it.
+        index: Its position among the entries of its source.
         key: Identifies dataset and configuration.
     """
 
     dataset: Dataset
     algorithm: str
-    shown: str
+    display_name: str
     configuration: Mapping[str, Any]
     scores: Mapping[str, Score]
     finished: str
-    place: int
+    index: int
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,8 +88,8 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """Dataset and configuration as tables show them."""
-        return f"{self.dataset.shown}/{self.shown}"
+        """The names of dataset and configuration as tables show them."""
+        return f"{self.dataset.display_name}/{self.display_name}"
 
     @property
     def parameters(self) -> str:
@@ -100,19 +97,19 @@ class Entry:
         return canonical(self.configuration["parameters"])
 
 
-Values: TypeAlias = dict[tuple[str, int], PerUser]
-"""A metric's values of a fold's users, by label and fold."""
+ValuesByFold: TypeAlias = dict[tuple[str, int], UserValues]
+"""By a metric's label and a fold's number, the metric's values of the fold's users."""
 
 
-class Source(Protocol):
-    """Where entries come from: a store, or a baseline."""
+class EntrySource(Protocol):
+    """A source of entries and of their values per user: a store, or a baseline."""
 
     @property
     def entries(self) -> Sequence[Entry]:
-        """What was measured."""
+        """The entries, one per configuration and dataset."""
         ...
 
-    def values(self, entry: Entry) -> Values:
+    def values(self, entry: Entry) -> ValuesByFold:
         """Return the values per user of all metrics that have some.
 
         Raises:
@@ -121,8 +118,8 @@ class Source(Protocol):
         ...
 
 
-class Present(Source, Protocol):
-    """What is judged: a store, or what stands for one."""
+class JudgedSource(EntrySource, Protocol):
+    """A source of entries that are judged: a store."""
 
     def test_to_train(self, entry: Entry, folds: Sequence[int]) -> float:
         """Return test rows divided by training rows, of several folds.
@@ -134,19 +131,21 @@ class Present(Source, Protocol):
 
 
 class Measurements:
-    """What a store has measured.
+    """The entries of a store.
 
     Args:
         root: The store's directory.
-        get: Its records; not used after this.
+        lookup: Its records; not used after this.
         items: The records of the items to take; those that are not done are left out.
-        wanted: The columns to take of each item, and which direction of them is good; by default all of them.
+        metrics: The metrics to take of each item, and whether larger values are better; by default all of them.
 
     Raises:
         BaselineError: An item was recorded by a version of omnibench that did not note what is needed.
     """
 
-    def __init__(self, root: Path, get: RecordLookup, items: Iterable[Record], wanted: Wanted | None = None) -> None:
+    def __init__(
+        self, root: Path, lookup: RecordLookup, items: Iterable[Record], metrics: MetricDirections | None = None
+    ) -> None:
         self._root = root
         self._evaluations: list[dict[tuple[str, int], Record]] = []
         self._data: dict[str, Record] = {}
@@ -154,24 +153,24 @@ class Measurements:
         for item in items:
             if item["status"] == Status.DONE:
                 configuration = json.dumps(_configuration(item), sort_keys=True)  # as JSON keeps it, and quickly
-                groups.setdefault((_noted(item, "data_key"), configuration), []).append(item)
-        self.entries: list[Entry] = [self._entry(get, some, wanted) for some in groups.values()]
+                groups.setdefault((_required(item, "data_key"), configuration), []).append(item)
+        self.entries: list[Entry] = [self._entry(lookup, group, metrics) for group in groups.values()]
 
-    def _entry(self, get: RecordLookup, items: Sequence[Record], wanted: Wanted | None) -> Entry:
+    def _entry(self, lookup: RecordLookup, items: Sequence[Record], metrics: MetricDirections | None) -> Entry:
         first = items[0]
-        data = self._data_of(get, first)
+        data = self._data_of(lookup, first)
         folds: dict[str, dict[int, float]] = {}
         identities: dict[str, str] = {}
         directions: dict[str, bool | None] = {}
         evaluations: dict[tuple[str, int], Record] = {}
         for item in items:
-            columns = None if wanted is None else wanted[item["fit_key"]]
-            directions |= columns or {}
+            chosen = None if metrics is None else metrics[item["fit_key"]]
+            directions |= chosen or {}
             for label, metric in item["metrics"].items():
-                evaluation = get(f"eval/{metric['key']}")
-                if evaluation is None or (columns is not None and label not in columns):
+                evaluation = lookup(RecordType.EVAL.key(metric["key"]))
+                if evaluation is None or (chosen is not None and label not in chosen):
                     continue
-                identity, fold = _noted(metric, "metric", item["item"]), item["fold"] or 0
+                identity, fold = _required(metric, "metric", item["item"]), item["fold"] or 0
                 # A fold that was measured by an earlier meaning of the metric does not go with the others.
                 if identities.setdefault(label, identity) == identity:
                     folds.setdefault(label, {})[fold] = metric["value"]
@@ -190,7 +189,7 @@ class Measurements:
                     identities.get(label, ""),
                     higher,
                     dict(sorted(folds.get(label, {}).items())),
-                    label in folds and all(_has_users(evaluations[label, fold]) for fold in folds[label]),
+                    label in folds and all(has_user_values(evaluations[label, fold]) for fold in folds[label]),
                 )
                 for label, higher in directions.items()
             },
@@ -198,70 +197,71 @@ class Measurements:
             len(self._evaluations) - 1,
         )
 
-    def _data_of(self, get: RecordLookup, item: Record) -> Record:
+    def _data_of(self, lookup: RecordLookup, item: Record) -> Record:
         key = item["data_key"]
         if key not in self._data:
-            record = get(f"data/{key}")
+            record = lookup(RecordType.DATA.key(key))
             if record is None:
                 raise BaselineError(f"{item['dataset']} is not recorded as prepared; run its benchmark again.")
             self._data[key] = record
         return self._data[key]
 
-    def values(self, entry: Entry) -> Values:
+    def values(self, entry: Entry) -> ValuesByFold:
         """Read the values per user of an entry, each file once."""
-        records = self._evaluations[entry.place]
-        found = {}
-        for label, fold in sorted(records, key=lambda one: one[1]):  # the metrics of a fold share a file
-            values = per_user_of(records[label, fold], self._root)
+        records = self._evaluations[entry.index]
+        values_by_fold = {}
+        for label, fold in sorted(records, key=lambda column: column[1]):  # the metrics of a fold share a file
+            values = user_values_of(records[label, fold], self._root)
             if values is not None:
-                found[label, fold] = values
-        return found
+                values_by_fold[label, fold] = values
+        return values_by_fold
 
     def test_to_train(self, entry: Entry, folds: Sequence[int]) -> float:
-        """Return test rows divided by training rows; see ``Present``."""
+        """Return test rows divided by training rows; see ``JudgedSource``."""
         return test_to_train(self._root / self._data[entry.dataset.key]["directory"], folds)
 
 
 def newest(source: Measurements) -> tuple[list[Entry], list[Entry]]:
-    """Return the entries of each algorithm with its parameters that were finished last, and the others.
+    """Return the entry of each algorithm with its hyperparameters that was finished last, and the older ones.
 
     A store keeps what was measured before the code of an algorithm, or the version of a framework, has changed.
     """
     latest: dict[tuple[str, ...], Entry] = {}
     for entry in source.entries:
-        alike = canonical([entry.configuration.get(name) for name in ("seed", "device", "salt")])
-        kind = (entry.dataset.key, entry.algorithm, entry.parameters, alike)
-        if kind not in latest or entry.finished >= latest[kind].finished:
-            latest[kind] = entry
-    chosen = {id(entry) for entry in latest.values()}
-    return list(latest.values()), [entry for entry in source.entries if id(entry) not in chosen]
+        settings = canonical([entry.configuration.get(name) for name in ("seed", "device", "salt")])
+        series = (entry.dataset.key, entry.algorithm, entry.parameters, settings)
+        if series not in latest or entry.finished >= latest[series].finished:
+            latest[series] = entry
+    latest_ids = {id(entry) for entry in latest.values()}
+    return list(latest.values()), [entry for entry in source.entries if id(entry) not in latest_ids]
 
 
 def _configuration(item: Record) -> dict[str, Any]:
-    """Return what the key of an item's configuration is made of."""
-    identity = _noted(item, "identity")
+    """Return the fields that the key of an item's configuration is made of."""
+    identity = _required(item, "identity")
     return dict(identity[1]["configuration"][1])
 
 
-def _noted(record: Record, name: str, item: str = "") -> Any:
-    found = record.get(name)
-    if found is None:
+def _required(record: Record, name: str, item: str = "") -> Any:
+    """Return a field that records have since the gate exists.
+
+    Raises:
+        BaselineError: The record is older.
+    """
+    value = record.get(name)
+    if value is None:
         raise BaselineError(
             f"{item or record['item']} was recorded by an earlier omnibench, which did not note its {name}; "
             "`omnibench reset ITEM --what Eval`, and the next run notes it."
         )
-    return found
-
-
-def _has_users(evaluation: Record) -> bool:
-    return bool(evaluation.get("per_user")) and evaluation.get("place", True) is not None
+    return value
 
 
 def summary(entries: Sequence[Entry]) -> str:
-    """Return e.g. ``1 dataset, 8 configurations, 3 metrics``."""
+    """Return how much there is in entries, e.g. ``1 dataset, 8 configurations, 3 metrics``."""
     counts = (
         (len({entry.dataset.key for entry in entries}), "dataset"),
         (len(entries), "configuration"),
         (len({label for entry in entries for label in entry.scores}), "metric"),
     )
-    return ", ".join(count(*one) for one in counts)
+    return ", ".join(count(number, noun) for number, noun in counts)

@@ -14,41 +14,41 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from omnibench.comparison.measured import over_users
+from omnibench.comparison.measured import paired_user_means
 from omnibench.errors import BaselineError, OmnibenchError, nearest
 from omnibench.gate.baseline import Baseline
-from omnibench.gate.entries import Dataset, Entry, Present, Score, Values
+from omnibench.gate.entries import Dataset, Entry, JudgedSource, Score, ValuesByFold
 from omnibench.gate.matching import match
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, WORSE, Gate, Verdict, count
 from omnibench.statistics.change import relative_change
 from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import Comparison, check_alpha, compare
+from omnibench.statistics.samples import Sample
 
-_FEW = 16
-"""Users who differ up to which all patterns of signs are tried: the t test is not exact where most differences are 0."""
+_EXACT_TEST_LIMIT = 16
+"""How many users may differ for all patterns of signs to be tried: the t test is not exact where most differences are 0."""
 
 _ROUNDING = 1e-9
-"""What two values may differ by, relatively, and count as equal: sums in another order do."""
+"""The relative difference up to which values count as equal: sums of the same numbers in another order differ as much."""
 
-Array = npt.NDArray[np.float64]
+_NEW_BASELINE_HINT = "write a new baseline (`omnibench baseline FILE`, or pytest with --omnirec-baseline=FILE)"
 
 
-class _Tested(NamedTuple):
-    """A comparison before the correction.
+class _TestedVerdict(NamedTuple):
+    """A verdict, and the p values that decide it once they are corrected.
 
     Attributes:
-        verdict: What is said so far.
-        worse: The p of a loss, or None where it is not tested.
-        beyond: The p of a loss of more than the tolerance.
-        better: The p of a gain.
+        verdict: The verdict if nothing is significant.
+        p_loss: The p of a loss, or None where it is not tested.
+        p_beyond_tolerance: The p of a loss of more than the tolerance.
+        p_gain: The p of a gain.
     """
 
     verdict: Verdict
-    worse: float | None = None
-    beyond: float = 1.0
-    better: float = 1.0
+    p_loss: float | None = None
+    p_beyond_tolerance: float = 1.0
+    p_gain: float = 1.0
 
 
 @dataclass
@@ -76,13 +76,13 @@ class Judge:
         if not 0 <= self.tolerance < 1:
             raise BaselineError(f"the tolerance is {self.tolerance!r}; give a share from 0 to below 1, e.g. 0.01.")
         check_alpha(self.alpha)
-        known = sorted({label for entry in self.baseline.entries for label in entry.scores})
+        labels = sorted({label for entry in self.baseline.entries for label in entry.scores})
         for label in self.metrics:
-            if label not in known:
-                near = nearest(label, known) or f"; it has {', '.join(known) or 'none'}."
-                raise BaselineError(f"the baseline {str(self.baseline.path)!r} has no metric {label!r}{near}")
+            if label not in labels:
+                hint = nearest(label, labels) or f"; it has {', '.join(labels) or 'none'}."
+                raise BaselineError(f"the baseline {str(self.baseline.path)!r} has no metric {label!r}{hint}")
 
-    def judge(self, source: Present, entries: Sequence[Entry], *, partial: bool = False) -> Gate:
+    def judge(self, source: JudgedSource, entries: Sequence[Entry], *, partial: bool = False) -> Gate:
         """Compare entries with the baseline's.
 
         Args:
@@ -91,21 +91,27 @@ class Judge:
             partial: Whether only a part of what there is was asked for, so that there may be nothing to compare.
         """
         self._problems = []
-        found = match(entries, self.baseline.entries)
-        self._problems += [self._recut(*both) for both in found.recut]
-        self._problems += [f"{sentence}; {_ANEW}" for sentence in found.unclear]
-        tested = [one for now, then in found.pairs for one in self._compare(source, now, then)]
+        matched = match(entries, self.baseline.entries)
+        self._problems += [self._resplit_problem(*datasets) for datasets in matched.resplit]
+        self._problems += [f"{sentence}; {_NEW_BASELINE_HINT}" for sentence in matched.ambiguities]
+        tested = [
+            comparison for current, baseline in matched.pairs for comparison in self._compare(source, current, baseline)
+        ]
         if not tested and not self._problems and not partial:
             self._problems.append(
                 f"nothing of this run is in the baseline ({count(len(entries), 'configuration')} here, "
-                f"{len(self.baseline.entries)} there), so nothing was compared; name its baseline, or {_ANEW}"
+                f"{len(self.baseline.entries)} there), so nothing was compared; name its baseline, or "
+                f"{_NEW_BASELINE_HINT}"
             )
         verdicts = self._corrected(tested)
-        notes = [f"{now.name}: hyperparameters have changed; compared with {then.shown}" for now, then in found.changed]
-        notes += [*_listed("new, so there is nothing to compare with", found.new)]
+        notes = [
+            f"{current.name}: hyperparameters have changed; compared with {baseline.display_name}"
+            for current, baseline in matched.reparametrised
+        ]
+        notes += [*_summarised(matched.new, "new, so there is nothing to compare with")]
         if not partial:
-            notes += [*_listed("in the baseline, but without a result in this run", found.gone)]
-        notes += self._missing(found.pairs)
+            notes += [*_summarised(matched.missing, "in the baseline, but without a result in this run")]
+        notes += self._unmeasured(matched.pairs)
         return Gate(
             str(self.baseline.path),
             self.baseline.age,
@@ -114,159 +120,209 @@ class Judge:
             tuple(verdicts),
             tuple(self._problems),
             tuple(notes),
-            sum(one.worse is not None for one in tested),
+            sum(comparison.p_loss is not None for comparison in tested),
         )
 
     @staticmethod
-    def _recut(now: Dataset, then: Dataset) -> str:
-        what = "its test part" if now.key == then.key else f"its data or its split (it was {then.shown})"
-        return f"{now.shown} has changed {what}, so users cannot be paired with the baseline's; {_ANEW}"
+    def _resplit_problem(current: Dataset, baseline: Dataset) -> str:
+        changed = (
+            "its test part"
+            if current.key == baseline.key
+            else f"its data or its split (it was {baseline.display_name})"
+        )
+        return (
+            f"{current.display_name} has changed {changed}, so users cannot be paired with the baseline's; "
+            f"{_NEW_BASELINE_HINT}"
+        )
 
-    def _missing(self, pairs: Iterable[tuple[Entry, Entry]]) -> Iterator[str]:
-        """Say which of the baseline's metrics and folds were not measured now."""
-        labels: dict[str, int] = {}
-        fewer = []
-        for now, then in pairs:
-            for label in self._chosen(then):
-                if label not in now.scores:
-                    labels[label] = labels.get(label, 0) + 1
-            folds, before = (len({fold for one in side.scores.values() for fold in one.folds}) for side in (now, then))
-            if folds < before:
-                fewer.append(now)
-        for label, number in labels.items():
+    def _unmeasured(self, pairs: Iterable[tuple[Entry, Entry]]) -> Iterator[str]:
+        """Yield which of the baseline's metrics and folds were not measured now, a sentence each."""
+        counts: dict[str, int] = {}
+        fewer_folds = []
+        for current, baseline in pairs:
+            for label in self._labels_of(baseline):
+                if label not in current.scores:
+                    counts[label] = counts.get(label, 0) + 1
+            if _fold_count(current) < _fold_count(baseline):
+                fewer_folds.append(current)
+        for label, number in counts.items():
             yield f"{label} is in the baseline, but was not measured now of {count(number, 'configuration')}"
-        if fewer:
-            yield from _listed("has fewer folds than in the baseline, and was compared by those", fewer)
+        if fewer_folds:
+            yield from _summarised(fewer_folds, "has fewer folds than in the baseline, and was compared by those")
 
-    def _chosen(self, then: Entry) -> list[str]:
-        return [label for label in then.scores if not self.metrics or label in self.metrics]
+    def _labels_of(self, baseline: Entry) -> list[str]:
+        """Return the labels of an entry that are judged."""
+        return [label for label in baseline.scores if not self.metrics or label in self.metrics]
 
-    def _compare(self, source: Present, now: Entry, then: Entry) -> Iterator[_Tested]:
+    def _compare(self, source: JudgedSource, current: Entry, baseline: Entry) -> Iterator[_TestedVerdict]:
         """Compare the metrics that both sides have, reading values only where something may differ."""
-        labels = [label for label in self._chosen(then) if label in now.scores]
-        read: tuple[Values, Values] | None = None
+        labels = [label for label in self._labels_of(baseline) if label in current.scores]
+        values: tuple[ValuesByFold, ValuesByFold] | None = None
         for label in labels:
-            one, other = now.scores[label], then.scores[label]
-            folds = sorted(one.folds.keys() & other.folds.keys())
-            if other.folds and not one.folds:
-                self._note(f"{now.name} has no {label} in this run, though it was asked for, and the baseline has it")
+            score, baseline_score = current.scores[label], baseline.scores[label]
+            folds = sorted(score.folds.keys() & baseline_score.folds.keys())
+            if baseline_score.folds and not score.folds:
+                self._add_problem(
+                    f"{current.name} has no {label} in this run, though it was asked for, and the baseline has it"
+                )
             if not folds:
                 continue
-            if one.identity != other.identity:
-                self._note(f"{label} means something else than in the baseline ({other.identity}); {_ANEW}")
+            if score.identity != baseline_score.identity:
+                self._add_problem(
+                    f"{label} means something else than in the baseline ({baseline_score.identity}); "
+                    f"{_NEW_BASELINE_HINT}"
+                )
                 continue
-            means = [float(np.mean([side.folds[fold] for fold in folds])) for side in (other, one)]
-            draft = _draft(now, then, label, means, len(folds))
-            if now.key == then.key and all(one.folds[fold] == other.folds[fold] for fold in folds):
-                yield _Tested(draft)
+            means = [float(np.mean([side.folds[fold] for fold in folds])) for side in (baseline_score, score)]
+            draft = _unchanged(current, baseline, label, means, len(folds))
+            if current.key == baseline.key and all(score.folds[fold] == baseline_score.folds[fold] for fold in folds):
+                yield _TestedVerdict(draft)
                 continue
             try:
-                if read is None:
-                    read = source.values(now), self.baseline.values(then)
-                yield self._test(draft, source, now, (one, other), read, folds)
+                if values is None:
+                    values = source.values(current), self.baseline.values(baseline)
+                yield self._test(draft, source, current, (score, baseline_score), values, folds)
             except OmnibenchError as error:
-                self._note(str(error))
+                self._add_problem(str(error))
 
-    def _note(self, problem: str) -> None:
+    def _add_problem(self, problem: str) -> None:
         if problem not in self._problems:
             self._problems.append(problem)
 
     def _test(
         self,
         draft: Verdict,
-        source: Present,
+        source: JudgedSource,
         entry: Entry,
         scores: tuple[Score, Score],
-        values: tuple[Values, Values],
+        values: tuple[ValuesByFold, ValuesByFold],
         folds: Sequence[int],
-    ) -> _Tested:
-        """Test one comparison; see ``_Tested``."""
-        higher = _higher(scores)
-        wanted = [(draft.metric, fold) for fold in folds]
-        if all(one in side for side in values for one in wanted):
-            now, then = over_users(draft.dataset, *([side[one] for one in wanted] for side in values))
-            units, overlap = "users", 0.0
+    ) -> _TestedVerdict:
+        """Test one comparison.
+
+        Args:
+            draft: The verdict if nothing differs.
+            source: Knows how many rows are trained on and tested.
+            entry: The current entry.
+            scores: The metric's scores, the current one and the baseline's.
+            values: The values per user, likewise.
+            folds: The folds that both have.
+        """
+        higher = _higher_is_better(scores)
+        columns = [(draft.metric, fold) for fold in folds]
+        if all(column in side for side in values for column in columns):
+            current, baseline = paired_user_means(
+                draft.dataset, *([side[column] for column in columns] for side in values)
+            )
+            units, test_to_train = "users", 0.0
         else:
-            now, then = (np.array([score.folds[fold] for fold in folds], dtype=np.float64) for score in scores)
-            units, overlap = "folds", 0.0
-        now = np.where(np.isclose(now, then, rtol=_ROUNDING, atol=1e-12), then, now)
-        differ = int(np.count_nonzero(now != then))
-        change, interval = relative_change(now, then, self.alpha)
-        if units == "folds" and differ and len(folds) > 1:
-            overlap = source.test_to_train(entry, folds)
-            _, interval = relative_change(now, then, self.alpha, overlap)
+            current, baseline = (np.array([score.folds[fold] for fold in folds], dtype=np.float64) for score in scores)
+            units, test_to_train = "folds", 0.0
+        current = np.where(np.isclose(current, baseline, rtol=_ROUNDING, atol=1e-12), baseline, current)
+        different = int(np.count_nonzero(current != baseline))
+        change, interval = relative_change(current, baseline, self.alpha)
+        if units == "folds" and different and len(folds) > 1:
+            test_to_train = source.test_to_train(entry, folds)
+            _, interval = relative_change(current, baseline, self.alpha, test_to_train)
         draft = replace(
             draft,
-            baseline=float(then.mean()),
-            now=float(now.mean()),
+            baseline=float(baseline.mean()),
+            now=float(current.mean()),
             change=change,
             interval=interval,
-            pairs=len(now),
+            pairs=len(current),
             units=units,
         )
-        if not differ:
-            return _Tested(draft)
+        if not different:
+            return _TestedVerdict(draft)
         if higher is None:
             reason = "omnibench does not know whether more of it is better; pytest notes that in --omnirec-baseline"
-            return _Tested(replace(draft, verdict=UNDECIDED, p=None, reason=reason))
+            return _TestedVerdict(replace(draft, verdict=UNDECIDED, p=None, reason=reason))
         loss, gain = ("less", "greater") if higher else ("greater", "less")
-        test = "randomisation" if units == "users" and differ <= _FEW else "t"
+        test = "randomisation" if units == "users" and different <= _EXACT_TEST_LIMIT else "t"
 
-        def tested(alternative: str, against: Array, test: str) -> Comparison:
+        def compared(alternative: str, reference: Sample, test: str) -> Comparison:
             return compare(
-                now, against, test, alternative=alternative, alpha=self.alpha, units=units, test_to_train=overlap
+                current,
+                reference,
+                test,
+                alternative=alternative,
+                alpha=self.alpha,
+                units=units,
+                test_to_train=test_to_train,
             )
 
-        worse, better = tested(loss, then, test), tested(gain, then, test)
+        worse, better = compared(loss, baseline, test), compared(gain, baseline, test)
         if worse.p is None or better.p is None:
-            return _Tested(replace(draft, verdict=UNDECIDED, p=None, reason=worse.reason))
+            return _TestedVerdict(replace(draft, verdict=UNDECIDED, p=None, reason=worse.reason))
         if not self.tolerance:
-            return _Tested(draft, worse.p, worse.p, better.p)
+            return _TestedVerdict(draft, worse.p, worse.p, better.p)
         # A loss beyond the tolerance is one from the baseline less what is tolerated, user by user.
-        down = -1 if higher == (draft.baseline >= 0) else 1
-        beyond = tested(loss, then * (1 + down * self.tolerance), "t")
-        return _Tested(draft, worse.p, max(worse.p, beyond.p or 0.0), better.p)
+        sign = -1 if higher == (draft.baseline >= 0) else 1
+        beyond = compared(loss, baseline * (1 + sign * self.tolerance), "t")
+        return _TestedVerdict(draft, worse.p, max(worse.p, beyond.p or 0.0), better.p)
 
-    def _corrected(self, tested: Sequence[_Tested]) -> Iterator[Verdict]:
-        """Correct p over all comparisons, and say what that makes of each."""
-        open_ones = [one for one in tested if one.worse is not None]
-        families = ([one.worse or 0.0 for one in open_ones], [one.beyond for one in open_ones])
-        worse, beyond = (iter(holm(family).tolist()) for family in families)
-        better = iter(holm([one.better for one in open_ones]).tolist())
-        for one in tested:
-            if one.worse is None:
-                yield one.verdict
+    def _corrected(self, tested: Sequence[_TestedVerdict]) -> Iterator[Verdict]:
+        """Correct the p values over all comparisons, and yield the verdict that follows for each."""
+        testable = [comparison for comparison in tested if comparison.p_loss is not None]
+        losses = iter(holm([comparison.p_loss or 0.0 for comparison in testable]).tolist())
+        losses_beyond_tolerance = iter(holm([comparison.p_beyond_tolerance for comparison in testable]).tolist())
+        gains = iter(holm([comparison.p_gain for comparison in testable]).tolist())
+        for comparison in tested:
+            verdict = comparison.verdict
+            if comparison.p_loss is None:
+                yield verdict
                 continue
-            p_worse, p_beyond, p_better = next(worse), next(beyond), next(better)
-            if p_beyond <= self.alpha:
-                yield replace(one.verdict, verdict=WORSE, p=p_beyond)
-            elif p_worse <= self.alpha:
-                yield replace(one.verdict, verdict=TOLERATED, p=p_beyond)
-            elif p_better <= self.alpha:
-                yield replace(one.verdict, verdict=IMPROVED, p=p_better)
+            p_loss, p_beyond_tolerance, p_gain = next(losses), next(losses_beyond_tolerance), next(gains)
+            if p_beyond_tolerance <= self.alpha:
+                yield replace(verdict, verdict=WORSE, p=p_beyond_tolerance)
+            elif p_loss <= self.alpha:
+                yield replace(verdict, verdict=TOLERATED, p=p_beyond_tolerance)
+            elif p_gain <= self.alpha:
+                yield replace(verdict, verdict=IMPROVED, p=p_gain)
             else:
-                yield replace(one.verdict, verdict=SAME, p=p_beyond)
+                yield replace(verdict, verdict=SAME, p=p_beyond_tolerance)
 
 
-_ANEW = "write a new baseline (`omnibench baseline FILE`, or pytest with --omnirec-baseline=FILE)"
+def _fold_count(entry: Entry) -> int:
+    return len({fold for score in entry.scores.values() for fold in score.folds})
 
 
-def _draft(now: Entry, then: Entry, label: str, means: Sequence[float], folds: int) -> Verdict:
-    """Return the verdict on what is the same."""
-    change = 0.0 if means[0] else None
+def _unchanged(current: Entry, baseline: Entry, label: str, means: Sequence[float], folds: int) -> Verdict:
+    """Return the verdict on a metric that has not changed.
+
+    Args:
+        current: The entry that is judged.
+        baseline: The baseline's entry.
+        label: The metric's label.
+        means: The mean over folds of the baseline and of now.
+        folds: How many folds both have.
+    """
     return Verdict(
-        now.dataset.shown, now.shown, label, SAME, then.shown, means[0], means[1], change, None, 1.0, 0, "users", folds
+        dataset=current.dataset.display_name,
+        algorithm=current.display_name,
+        metric=label,
+        verdict=SAME,
+        then=baseline.display_name,
+        baseline=means[0],
+        now=means[1],
+        change=0.0 if means[0] else None,
+        interval=None,
+        p=1.0,
+        pairs=0,
+        units="users",
+        folds=folds,
     )
 
 
-def _higher(scores: Iterable[Score]) -> bool | None:
-    """Whether more is better, as the first one says who knows."""
+def _higher_is_better(scores: Iterable[Score]) -> bool | None:
+    """Whether larger values are better, as the first of the scores says that has a direction."""
     return next((score.higher_is_better for score in scores if score.higher_is_better is not None), None)
 
 
-def _listed(what: str, entries: Sequence[Entry], most: int = 3) -> Iterator[str]:
-    """Yield a sentence about some entries, of which the first few are named."""
+def _summarised(entries: Sequence[Entry], statement: str, limit: int = 3) -> Iterator[str]:
+    """Yield a sentence about entries, of which it names the first few; nothing without entries."""
     if entries:
-        named = ", ".join(entry.name for entry in entries[:most])
-        more = f" and {len(entries) - most} more" if len(entries) > most else ""
-        yield f"{named}{more}: {what}"
+        names = ", ".join(entry.name for entry in entries[:limit])
+        more = f" and {len(entries) - limit} more" if len(entries) > limit else ""
+        yield f"{names}{more}: {statement}"

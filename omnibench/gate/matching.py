@@ -1,4 +1,4 @@
-"""Which entry of a baseline is which of now: keys differ by the nature of what the gate is for."""
+"""Match current entries with those of a baseline, although their keys differ wherever there is something to judge."""
 
 from __future__ import annotations
 
@@ -9,115 +9,141 @@ from typing import TypeVar
 from omnibench.gate.entries import Dataset, Entry
 from omnibench.keys import canonical
 
-Thing = TypeVar("Thing")
-Kind = TypeVar("Kind", bound=Hashable)
+Element = TypeVar("Element")
+Key = TypeVar("Key", bound=Hashable)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Match:
-    """What belongs together.
+    """Which current entries are compared with which of the baseline, and which cannot be.
 
     Attributes:
-        pairs: Entries of now with those of the baseline.
-        changed: Those of them whose hyperparameters have changed.
-        recut: Datasets of now with those of the baseline, whose test parts differ; their users cannot be paired.
-        unclear: What cannot be told apart, in sentences.
+        pairs: Current entries, each with that of the baseline.
+        reparametrised: Those of the pairs whose hyperparameters have changed.
+        resplit: Current datasets with those of the baseline, whose test parts differ; their users cannot be paired.
+        ambiguities: Which entries or datasets cannot be told apart, in sentences.
         new: Entries that the baseline does not have.
-        gone: Entries that only the baseline has.
+        missing: Entries that only the baseline has.
     """
 
     pairs: list[tuple[Entry, Entry]] = field(default_factory=list)
-    changed: list[tuple[Entry, Entry]] = field(default_factory=list)
-    recut: list[tuple[Dataset, Dataset]] = field(default_factory=list)
-    unclear: list[str] = field(default_factory=list)
+    reparametrised: list[tuple[Entry, Entry]] = field(default_factory=list)
+    resplit: list[tuple[Dataset, Dataset]] = field(default_factory=list)
+    ambiguities: list[str] = field(default_factory=list)
     new: list[Entry] = field(default_factory=list)
-    gone: list[Entry] = field(default_factory=list)
+    missing: list[Entry] = field(default_factory=list)
 
 
-def match(now: Sequence[Entry], then: Sequence[Entry]) -> Match:
-    """Match what was measured now with what was measured then.
+def match(current: Sequence[Entry], baseline: Sequence[Entry]) -> Match:
+    """Match what is measured now with what the baseline has.
 
     Datasets go by their keys, and what is left of one name by its test parts and then, where there is one on each side, by
     the name alone. Configurations on a dataset go by their keys, then by algorithm, hyperparameters and what else is
     configured; where one of an algorithm is left on each side, its hyperparameters have changed.
 
     Args:
-        now: What was measured now.
-        then: What the baseline has.
+        current: The entries that are measured now.
+        baseline: The entries of the baseline.
     """
-    found = Match()
-    ours, theirs = _by_dataset(now), _by_dataset(then)
-    datasets, new, gone = _paired(ours, theirs, (lambda one: one.key, lambda one: (one.name, one.tests), _name))
-    for one, other in datasets:
-        if one.tests != other.tests:
-            found.recut.append((one, other))
+    matched = Match()
+    current_entries, baseline_entries = _by_dataset(current), _by_dataset(baseline)
+    datasets, new, missing = _paired(
+        current_entries,
+        baseline_entries,
+        (lambda dataset: dataset.key, lambda dataset: (dataset.name, dataset.tests), _name_of),
+    )
+    for dataset, baseline_dataset in datasets:
+        if dataset.tests != baseline_dataset.tests:
+            matched.resplit.append((dataset, baseline_dataset))
         else:
-            _match_configurations(found, ours[one], theirs[other])
-    new, gone = _without_unclear(found, new, gone, _name)
-    found.new.extend(entry for one in new for entry in ours[one])
-    found.gone.extend(entry for one in gone for entry in theirs[one])
-    return found
+            _match_configurations(matched, current_entries[dataset], baseline_entries[baseline_dataset])
+    new, missing = _without_ambiguous(matched, new, missing, _name_of)
+    matched.new.extend(entry for dataset in new for entry in current_entries[dataset])
+    matched.missing.extend(entry for dataset in missing for entry in baseline_entries[dataset])
+    return matched
 
 
-def _match_configurations(found: Match, now: Sequence[Entry], then: Sequence[Entry]) -> None:
-    def alike(*names: str) -> Callable[[Entry], Hashable]:
-        return lambda one: (*_point(one), canonical([one.configuration.get(name) for name in names]))
+def _match_configurations(matched: Match, current: Sequence[Entry], baseline: Sequence[Entry]) -> None:
+    def key_with(*settings: str) -> Callable[[Entry], Hashable]:
+        return lambda entry: (
+            *_grid_point_of(entry),
+            canonical([entry.configuration.get(setting) for setting in settings]),
+        )
 
-    kinds = (alike("seed", "device", "version", "code"), alike("seed", "device"), alike("seed"), alike())
-    pairs, new, gone = _paired(now, then, (lambda one: one.key, *kinds))
-    found.pairs.extend(pairs)
-    new, gone = _without_unclear(found, new, gone, _point)
-    changed, new, gone = _paired(new, gone, (lambda one: one.algorithm,))
-    found.pairs.extend(changed)
-    found.changed.extend(changed)
-    found.new.extend(new)
-    found.gone.extend(gone)
-
-
-def _without_unclear(
-    found: Match, new: Sequence[Thing], gone: Sequence[Thing], kind: Callable[[Thing], Hashable]
-) -> tuple[list[Thing], list[Thing]]:
-    """Note what cannot be told apart, of one kind on both sides and several on one, and return the others."""
-    ours, theirs = _by_kind(new, kind), _by_kind(gone, kind)
-    both = ours.keys() & theirs.keys()
-    for of in both:
-        here, there = (", ".join(str(one) for one in side[of]) for side in (ours, theirs))
-        found.unclear.append(f"{here} may be any of the baseline's {there}")
-    return [one for one in new if kind(one) not in both], [one for one in gone if kind(one) not in both]
+    keys = (
+        key_with("seed", "device", "version", "code"),
+        key_with("seed", "device"),
+        key_with("seed"),
+        key_with(),
+    )
+    pairs, new, missing = _paired(current, baseline, (lambda entry: entry.key, *keys))
+    matched.pairs.extend(pairs)
+    new, missing = _without_ambiguous(matched, new, missing, _grid_point_of)
+    reparametrised, new, missing = _paired(new, missing, (lambda entry: entry.algorithm,))
+    matched.pairs.extend(reparametrised)
+    matched.reparametrised.extend(reparametrised)
+    matched.new.extend(new)
+    matched.missing.extend(missing)
 
 
-def _point(entry: Entry) -> tuple[str, str]:
-    """Return an algorithm and the point of its grid."""
+def _without_ambiguous(
+    matched: Match, new: Sequence[Element], missing: Sequence[Element], key_of: Callable[[Element], Hashable]
+) -> tuple[list[Element], list[Element]]:
+    """Note the elements whose keys are ambiguous, and return the others.
+
+    Elements that could be paired are paired by now: a key that both sides still have is one that a side has several times.
+    """
+    current_groups, baseline_groups = _grouped(new, key_of), _grouped(missing, key_of)
+    ambiguous = current_groups.keys() & baseline_groups.keys()
+    for key in ambiguous:
+        current, baseline = (
+            ", ".join(str(element) for element in groups[key]) for groups in (current_groups, baseline_groups)
+        )
+        matched.ambiguities.append(f"{current} may be any of the baseline's {baseline}")
+    return (
+        [element for element in new if key_of(element) not in ambiguous],
+        [element for element in missing if key_of(element) not in ambiguous],
+    )
+
+
+def _grid_point_of(entry: Entry) -> tuple[str, str]:
+    """Return an algorithm and its hyperparameters."""
     return entry.algorithm, entry.parameters
 
 
-def _name(dataset: Dataset) -> str:
+def _name_of(dataset: Dataset) -> str:
     return dataset.name
 
 
 def _by_dataset(entries: Iterable[Entry]) -> dict[Dataset, list[Entry]]:
-    return _by_kind(entries, lambda one: one.dataset)
+    return _grouped(entries, lambda entry: entry.dataset)
 
 
-def _by_kind(things: Iterable[Thing], kind: Callable[[Thing], Kind]) -> dict[Kind, list[Thing]]:
-    found: dict[Kind, list[Thing]] = {}
-    for one in things:
-        found.setdefault(kind(one), []).append(one)
-    return found
+def _grouped(elements: Iterable[Element], key_of: Callable[[Element], Key]) -> dict[Key, list[Element]]:
+    groups: dict[Key, list[Element]] = {}
+    for element in elements:
+        groups.setdefault(key_of(element), []).append(element)
+    return groups
 
 
 def _paired(
-    ours: Iterable[Thing], theirs: Iterable[Thing], steps: Sequence[Callable[[Thing], Hashable]]
-) -> tuple[list[tuple[Thing, Thing]], list[Thing], list[Thing]]:
-    """Pair what is the only one of its kind on both sides, by one notion of kind after the other.
+    current: Iterable[Element], baseline: Iterable[Element], keys: Sequence[Callable[[Element], Hashable]]
+) -> tuple[list[tuple[Element, Element]], list[Element], list[Element]]:
+    """Pair the elements whose key is unique on both sides, trying one key after the other.
 
     Returns:
-        The pairs, and what is left on each side.
+        The pairs, and the unpaired elements of each side.
     """
-    pairs: list[tuple[Thing, Thing]] = []
-    for kind in steps:
-        mine, yours = _by_kind(ours, kind), _by_kind(theirs, kind)
-        pairs += [(some[0], yours[of][0]) for of, some in mine.items() if len(some) == len(yours.get(of, ())) == 1]
-        settled = {id(one) for pair in pairs for one in pair}
-        ours, theirs = ([one for one in things if id(one) not in settled] for things in (ours, theirs))
-    return pairs, list(ours), list(theirs)
+    pairs: list[tuple[Element, Element]] = []
+    for key_of in keys:
+        current_groups, baseline_groups = _grouped(current, key_of), _grouped(baseline, key_of)
+        pairs += [
+            (group[0], baseline_groups[key][0])
+            for key, group in current_groups.items()
+            if len(group) == len(baseline_groups.get(key, ())) == 1
+        ]
+        paired = {id(element) for pair in pairs for element in pair}
+        current, baseline = (
+            [element for element in elements if id(element) not in paired] for elements in (current, baseline)
+        )
+    return pairs, list(current), list(baseline)

@@ -12,11 +12,12 @@ from omnibench.gate.judgement import Judge
 from omnibench.gate.verdicts import Gate
 from omnibench.provenance import git_of
 from omnibench.store.queries import Store, open_store
+from omnibench.store.schema import RecordType
 
-Place = Store | str | os.PathLike[str]
+StoreOrPath = Store | str | os.PathLike[str]
 
 
-def write_baseline(store: Place, path: str | os.PathLike[str]) -> Baseline:
+def write_baseline(store: StoreOrPath, path: str | os.PathLike[str]) -> Baseline:
     """Write what a store has measured into one file, to compare later measurements with.
 
     A store knows no plan, so this takes every item that is done: of each dataset and algorithm with its hyperparameters
@@ -38,14 +39,14 @@ def write_baseline(store: Place, path: str | os.PathLike[str]) -> Baseline:
 
 
 def compare_with_baseline(
-    store: Place,
+    store: StoreOrPath,
     baseline: str | os.PathLike[str] | Baseline,
     *,
     tolerance: float = 0.0,
     alpha: float = 0.05,
     metrics: Collection[str] = (),
 ) -> Gate:
-    """Say what a store has measured worse than a baseline, by more than chance.
+    """Judge what a store has measured by a baseline: whether anything is worse, by more than chance.
 
     Of each dataset and algorithm with its hyperparameters what was finished last is compared; see ``write_baseline``. A
     dataset that was measured after all those of its name that the baseline knows takes their place: its data or its split
@@ -63,15 +64,15 @@ def compare_with_baseline(
         BaselineError: The baseline cannot be read, or a value is impossible.
         StoreError: There is no store, or it cannot be read.
     """
-    known = baseline if isinstance(baseline, Baseline) else Baseline(baseline)
-    judge = Judge(known, tolerance, alpha, metrics)
+    reference = baseline if isinstance(baseline, Baseline) else Baseline(baseline)
+    judge = Judge(reference, tolerance, alpha, metrics)
     source = measurements(store)
     entries, _ = newest(source)
-    return judge.judge(source, _current(entries, known))
+    return judge.judge(source, _current_entries(entries, reference))
 
 
-def measurements(store: Place) -> Measurements:
-    """Return what a store has measured.
+def measurements(store: StoreOrPath) -> Measurements:
+    """Return the entries of a store.
 
     Raises:
         StoreError: There is no store, or it cannot be read.
@@ -79,18 +80,20 @@ def measurements(store: Place) -> Measurements:
     """
     opened = store if isinstance(store, Store) else open_store(store)
     records = opened.records()
-    return Measurements(opened.root, records.get, (one for key, one in records.items() if key.startswith("item/")))
+    items = (record for key, record in records.items() if RecordType.ITEM.has(key))
+    return Measurements(opened.root, records.get, items)
 
 
-def _current(entries: list[Entry], baseline: Baseline) -> list[Entry]:
-    """Leave out datasets that the baseline knows, and that one of the same name has taken the place of."""
-    known = {entry.dataset.key for entry in baseline.entries}
-    last: dict[tuple[str, bool], str] = {}
+def _current_entries(entries: list[Entry], baseline: Baseline) -> list[Entry]:
+    """Return the entries without those of datasets of the baseline that a newer one of the same name has replaced."""
+    baseline_keys = {entry.dataset.key for entry in baseline.entries}
+    latest: dict[tuple[str, bool], str] = {}
     for entry in entries:
-        kind = (entry.dataset.name, entry.dataset.key in known)
-        last[kind] = max(last.get(kind, ""), entry.finished)
+        group = (entry.dataset.name, entry.dataset.key in baseline_keys)
+        latest[group] = max(latest.get(group, ""), entry.finished)
     return [
         entry
         for entry in entries
-        if entry.dataset.key not in known or last.get((entry.dataset.name, False), "") <= last[entry.dataset.name, True]
+        if entry.dataset.key not in baseline_keys
+        or latest.get((entry.dataset.name, False), "") <= latest[entry.dataset.name, True]
     ]

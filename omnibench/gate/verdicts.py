@@ -1,4 +1,4 @@
-"""What a gate says: a verdict per comparison, and whether it passed."""
+"""The result of a gate: a verdict per comparison, and whether the gate passed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VERDICTS = (WORSE, TOLERATED, IMPROVED, SAME, UNDECIDED)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is said of a metric of a configuration on a dataset.
+    """The verdict on a metric of a configuration on a dataset.
 
     Attributes:
         dataset: The dataset, as tables show it.
@@ -50,7 +50,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a gate says.
+    """The verdicts of a gate, and what could not be compared.
 
     Attributes:
         baseline: The baseline's file.
@@ -59,7 +59,7 @@ class Gate:
         alpha: The probability that a run fails although nothing is worse by more than that.
         verdicts: One per comparison.
         problems: Why some things could not be compared that have to be; each fails the gate.
-        notes: What else there is to be said.
+        notes: What else the reader has to know.
         tested: Over how many comparisons p is corrected.
     """
 
@@ -78,9 +78,9 @@ class Gate:
         return not self.problems and not self.those(WORSE)
 
     def those(self, verdict: str) -> list[Verdict]:
-        """Return the comparisons with a verdict, those with the largest relative change first."""
-        found = [one for one in self.verdicts if one.verdict == verdict]
-        return sorted(found, key=lambda one: -abs(one.change or 0.0))
+        """Return the comparisons that have a verdict, those with the largest relative change first."""
+        verdicts = [comparison for comparison in self.verdicts if comparison.verdict == verdict]
+        return sorted(verdicts, key=lambda comparison: -abs(comparison.change or 0.0))
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data."""
@@ -88,5 +88,5 @@ class Gate:
 
 
 def count(number: int, word: str) -> str:
-    """Return e.g. ``1 configuration`` or ``2 configurations``."""
+    """Return a number with its noun, e.g. ``1 configuration`` or ``2 configurations``."""
     return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,7 +1,7 @@
-"""The guest's half of the conversation: read a task, run the framework's adapter, answer with plain data.
+"""The guest's side of the protocol: read a request, run the framework's adapter, answer with plain data.
 
 An adapter is a module beside this one with the functions of ``Adapter``. It never talks to the channel,
-never masks, never ranks: ``folds.recommend`` does that alike for every framework.
+never masks, never ranks: ``folds.recommend`` does that in the same way for every framework.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from . import candidates, folds
 
 @dataclass(frozen=True)
 class Task:
-    """One Fit or Predict as the host asks for it.
+    """A Fit or Predict that the host requests.
 
     Attributes:
         algorithm: The algorithm's name in this framework, e.g. ``ItemKNNScorer``.
@@ -51,13 +51,13 @@ class Task:
 
 
 class Adapter(Protocol):
-    """What a framework's module must offer."""
+    """The functions that every framework's module must have."""
 
     def version(self) -> str:
-        """The framework's version."""
+        """Return the framework's version."""
 
     def catalogue(self) -> dict[str, dict[str, Any]]:
-        """Every algorithm that runs: ``{name: {"parameters": {name: default}, "ratings": bool}}``."""
+        """Describe every algorithm that runs: ``{name: {"parameters": {name: default}, "ratings": bool}}``."""
 
     def fit(self, task: Task, fold: folds.Fold) -> tuple[Any, dict[str, Any]]:
         """Fit on the fold's training part; return the model and the effective hyperparameters."""
@@ -91,19 +91,19 @@ def belong_to(parent: int) -> None:
 
 
 def peak_rss() -> int:
-    """The largest resident set of this process so far, in bytes."""
+    """Return the largest resident set of this process so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def forget_peak() -> None:
-    """Start counting the peak anew (Linux), so that an item does not inherit an earlier one's."""
+    """Reset the peak memory count (Linux), so that an item does not inherit the peak of an earlier one."""
     with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as control:
         control.write("5")
 
 
 def send_prints_to(out: str, err: str) -> None:
-    """Point stdout and stderr of this process at the host's log pipes, below Python, line by line."""
+    """Redirect the file descriptors of stdout and stderr to the host's log pipes, line by line."""
     for path, stream in ((out, 1), (err, 2)):
         descriptor = os.open(path, os.O_WRONLY)
         os.dup2(descriptor, stream)
@@ -112,23 +112,23 @@ def send_prints_to(out: str, err: str) -> None:
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
 
 
-def described(error: BaseException) -> dict[str, Any]:
-    """Describe an exception in plain data that can be sent, whatever it is made of."""
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """Describe any exception as plain data that can be sent."""
     try:
         message = f"{type(error).__name__}: {error}"
-        told = "".join(traceback.format_exception(error))
+        trace = "".join(traceback.format_exception(error))
     except Exception:  # its __str__ is broken
         message = type(error).__name__
-        told = "".join(traceback.format_tb(error.__traceback__))
+        trace = "".join(traceback.format_tb(error.__traceback__))
     return {
         "error": message.encode("utf-8", "backslashreplace").decode(),
-        "traceback": told.encode("utf-8", "backslashreplace").decode(),
+        "traceback": trace.encode("utf-8", "backslashreplace").decode(),
         "errno": error.errno if isinstance(error, OSError) and isinstance(error.errno, int) else None,
     }
 
 
 class Meter:
-    """What a request costs: wall and CPU seconds, and the peaks that were asked for, in bytes.
+    """A meter of a request's cost: wall and CPU seconds, and the requested memory peaks in bytes.
 
     Args:
         track: Of ``rss`` (resident set of this process), ``gpu`` (allocated by PyTorch on the current device) and
@@ -148,7 +148,7 @@ class Meter:
             cuda.reset_peak_memory_stats()
 
     def read(self) -> dict[str, Any]:
-        """Return what was measured so far; None for what was not asked for or is not there."""
+        """Return the costs so far; None for peaks that were not requested or cannot be measured."""
         facts: dict[str, Any] = {
             "seconds": time.perf_counter() - self._wall,
             "cpu_seconds": time.process_time() - self._cpu,
@@ -164,7 +164,7 @@ class Meter:
         return facts
 
     def stop(self) -> None:
-        """Measure no longer."""
+        """Stop measuring."""
         if self._traces:
             tracemalloc.stop()
 
@@ -177,7 +177,7 @@ def _cuda() -> Any:
 
 
 class Session:
-    """The life of one guest: an adapter, and the model fitted last (so that Predict need not reload it)."""
+    """The state of a guest: its adapter, and the last fitted model, so that Predict need not reload it."""
 
     def __init__(self, adapter: Adapter, send: Callable[[dict[str, Any]], None]) -> None:
         self.adapter = adapter
@@ -185,13 +185,13 @@ class Session:
         self._model: tuple[str, Any] | None = None
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Do what a request asks for; a failure comes back as data, with its traceback."""
+        """Answer a request; a failure is returned as data, with its traceback."""
         meter = Meter(request.get("track", ("rss",)))
         try:
             result = getattr(self, "do_" + request["op"])(request)
             return {"ok": True, **meter.read(), **result}
         except BaseException as error:  # a framework may raise SystemExit: that is its failure, not the guest's end
-            return {"ok": False, **described(error), **meter.read()}
+            return {"ok": False, **describe_error(error), **meter.read()}
         finally:
             meter.stop()
             sys.stdout.flush()
@@ -205,7 +205,7 @@ class Session:
         return Task(**{name: request[name] for name in names}, k=request.get("k", 0), report=report)
 
     def do_catalogue(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The framework's version and algorithms."""
+        """Return the framework's version and algorithms."""
         return {"version": self.adapter.version(), "algorithms": self.adapter.catalogue()}
 
     def do_fit(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -226,23 +226,21 @@ class Session:
             self._model = (request["fit_key"], self.adapter.load(Path(request["model"]), task, fold))
         model = self._model[1]
         if fold.explicit:
-            rows = np.zeros(len(fold.test), dtype=folds.RATING_DTYPE)
-            rows["user"], rows["item"] = fold.test.user, fold.test.item
-            rows["rating"] = self.adapter.rate(model, task, fold)
+            predictions = np.zeros(len(fold.test), dtype=folds.RATING_DTYPE)
+            predictions["user"], predictions["item"] = fold.test.user, fold.test.item
+            predictions["rating"] = self.adapter.rate(model, task, fold)
         else:
             sets = candidates.candidate_sets(fold, request.get("candidates", {"policy": "unseen"}))
-            if (
-                sets is not None
-            ):  # who is asked for lists, not scores, has to name every item for the chosen to be there
+            if sets is not None:  # a user's class returns lists: only full ones are sure to hold the candidates
                 task = replace(task, k=fold.n_items)
-            chosen = None if sets is None else sets.of
-            rows = folds.recommend(fold, self.adapter.score(model, task, fold), request["k"], chosen)
-        folds.save_array(request["output"], rows)
-        return {"rows": len(rows)}
+            is_candidate = None if sets is None else sets.of
+            predictions = folds.recommend(fold, self.adapter.score(model, task, fold), request["k"], is_candidate)
+        folds.save_array(request["output"], predictions)
+        return {"rows": len(predictions)}
 
 
 def serve(channel: Any, adapter_module: str) -> None:
-    """Answer the host's requests until it hangs up. Runs in the guest's main thread.
+    """Answer the host's requests until it closes the channel. Runs in the guest's main thread.
 
     Args:
         channel: The execnet channel. The first message is ``{parent, out, err, work}``.
@@ -258,7 +256,7 @@ def serve(channel: Any, adapter_module: str) -> None:
             adapter_module if "." in adapter_module else f"{__package__}.{adapter_module}"
         )
     except BaseException as error:
-        channel.send({"ok": False, **described(error)})
+        channel.send({"ok": False, **describe_error(error)})
         return
     gc.freeze()  # what the framework is made of stays: looking through it before every fit takes longer than some fits
     channel.send({"ok": True, "pid": os.getpid()})
@@ -268,4 +266,4 @@ def serve(channel: Any, adapter_module: str) -> None:
         try:
             channel.send(answer)
         except Exception as error:  # execnet cannot carry what the adapter returned
-            channel.send({"ok": False, **described(error)})
+            channel.send({"ok": False, **describe_error(error)})

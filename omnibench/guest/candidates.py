@@ -1,4 +1,4 @@
-"""Which items are ranked for each user, where that is not all unseen ones; the same in every framework."""
+"""Candidate sets: the items ranked for each user where these are not all unseen items; alike in every framework."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ class CandidateSets(Protocol):
         """Return whether each item is a candidate, shape (n_items,). Items that must not be recommended may be."""
 
 
-def candidate_sets(fold: Fold, described: dict[str, Any]) -> CandidateSets | None:
-    """Return the candidates that the host describes, or None when all unseen items are.
+def candidate_sets(fold: Fold, policy: dict[str, Any]) -> CandidateSets | None:
+    """Return the candidate sets of a policy, or None when all unseen items are candidates.
 
     Args:
         fold: The fold to recommend for.
-        described: ``{"policy": "unseen"}``, ``{"policy": "sampled", "negatives": n, "seed": s}``, or ``{"policy":
+        policy: ``{"policy": "unseen"}``, ``{"policy": "sampled", "negatives": n, "seed": s}``, or ``{"policy":
             "given", "file": f}`` with an ``.npy`` of user and item codes, int32, ascending, shape (m, 2).
     """
-    if described["policy"] == "sampled":
-        return _Sampled(fold, described["negatives"], described["seed"])
-    if described["policy"] == "given":
-        return _Given(fold, np.load(described["file"], allow_pickle=False))
+    if policy["policy"] == "sampled":
+        return _SampledCandidates(fold, policy["negatives"], policy["seed"])
+    if policy["policy"] == "given":
+        return _ListedCandidates(fold, np.load(policy["file"], allow_pickle=False))
     return None
 
 
-class _Given:
+class _ListedCandidates:
     def __init__(self, fold: Fold, pairs: Ints) -> None:
         self._items = pairs[:, 1]
         self._starts = np.searchsorted(pairs[:, 0], np.arange(fold.n_users + 1))
         self._n_items = fold.n_items
 
     def of(self, user: int) -> npt.NDArray[np.bool_]:
-        chosen = np.zeros(self._n_items, dtype=bool)
-        chosen[self._items[self._starts[user] : self._starts[user + 1]]] = True
-        return chosen
+        is_candidate = np.zeros(self._n_items, dtype=bool)
+        is_candidate[self._items[self._starts[user] : self._starts[user + 1]]] = True
+        return is_candidate
 
 
-class _Sampled:
+class _SampledCandidates:
     def __init__(self, fold: Fold, negatives: int, seed: int) -> None:
         self._fold, self._negatives, self._seed = fold, negatives, seed
         self._starts = np.searchsorted(fold.test.user, np.arange(fold.n_users + 1))
@@ -59,16 +59,16 @@ class _Sampled:
         items = np.flatnonzero(pool)
         if len(items) > self._negatives:
             # Not numpy's generators: the host and the guests may have different versions, which draw differently.
-            stream = _mixed(_mixed(np.array([self._seed], dtype=np.uint64)) ^ np.uint64(user))
-            keys = _mixed(stream + (items.astype(np.uint64) + np.uint64(1)) * _STEP)
+            stream = _mix(_mix(np.array([self._seed], dtype=np.uint64)) ^ np.uint64(user))
+            keys = _mix(stream + (items.astype(np.uint64) + np.uint64(1)) * _STEP)
             items = items[np.argsort(keys, kind="stable")[: self._negatives]]
-        chosen = np.zeros(self._fold.n_items, dtype=bool)
-        chosen[items] = True
-        chosen[relevant] = True
-        return chosen
+        is_candidate = np.zeros(self._fold.n_items, dtype=bool)
+        is_candidate[items] = True
+        is_candidate[relevant] = True
+        return is_candidate
 
 
-def _mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _mix(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Return pseudo-random 64-bit numbers (Steele, Lea & Flood, "Fast splittable generators", OOPSLA 2014)."""
     state = state + _STEP
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -1,4 +1,4 @@
-"""The prepared dataset as a guest sees it, and the one top-k that every framework shares.
+"""The prepared dataset as guests read it, and the masking and top-k that all frameworks share.
 
 A guest gets a directory and a fold number. The arrays are memory-mapped, so that opening a fold costs the same whatever
 its size, and all processes share its pages; what a framework writes into one stays its own. Users and items are dense
@@ -68,27 +68,27 @@ class Fold:
         return Part(column["user"], column["item"], column.get("rating"), column.get("timestamp"))
 
     def _columns_at(self, rows: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
-        """Return the columns of rows, which are all that the parts of an older store (``prepared/1``) say."""
+        """Gather the columns of row numbers, which are the content of parts in the older format ``prepared/1``."""
         return {name: np.load(self.directory / f"{name}.npy", mmap_mode="r")[rows] for name in self._columns}
 
     @cached_property
     def train(self) -> Part:
-        """What a model is fitted on."""
+        """The interactions that a model is fitted on."""
         return self._part("train")
 
     @cached_property
     def validation(self) -> Part:
-        """What early stopping may look at; empty when the split has no validation part."""
+        """The interactions for early stopping; empty when the split has no validation part."""
         return self._part("validation")
 
     @cached_property
     def test(self) -> Part:
-        """What predictions are judged by. An adapter may read only which pairs are in it, never ratings."""
+        """The interactions that predictions are judged by. An adapter may read their pairs, never their ratings."""
         return self._part("test")
 
     @cached_property
     def history(self) -> Part:
-        """What is known of the users to recommend for: their training, or what is given of users not in training."""
+        """The histories of the users to recommend for: training, or the given part of users who are not in training."""
         return self._part("given") if self.folds_in else self.train
 
     @cached_property
@@ -97,24 +97,24 @@ class Fold:
         return np.flatnonzero(self._occurs(self.test) & self._occurs(self.history)).astype(np.int32)
 
     def _occurs(self, part: Part) -> npt.NDArray[np.bool_]:
-        """Whether a user has rows in a part, shape (n_users,)."""
+        """Return whether each user has rows in a part, shape (n_users,)."""
         return np.diff(self._first_rows(part)) > 0
 
     def _first_rows(self, part: Part) -> npt.NDArray[np.int64]:
-        """The first row of each user in a part, and the number of rows behind."""
+        """Return the first row of each user in a part, and at the end the number of rows; shape (n_users + 1,)."""
         return np.searchsorted(part.user, np.arange(self.n_users + 1, dtype=np.int32)).astype(np.int64, copy=False)
 
     def interactions_before(self) -> tuple[tuple[Ints, Ints], list[tuple[Ints, Ints]]]:
-        """Return user and item codes of training, and of the parts that hold what users have seen."""
+        """Return the user and item codes of training, and of the parts with the items that users have seen."""
         seen = [(part.user, part.item) for part in (self.history, self.validation)]
         return (self.train.user, self.train.item), seen
 
     @cached_property
     def candidates(self) -> npt.NDArray[np.bool_]:
-        """Whether an item may be recommended at all: those that occur in training. Shape (n_items,)."""
-        known = np.zeros(self.n_items, dtype=bool)
-        known[self.train.item] = True
-        return known
+        """Whether an item occurs in training, so that it may be recommended; shape (n_items,)."""
+        in_training = np.zeros(self.n_items, dtype=bool)
+        in_training[self.train.item] = True
+        return in_training
 
     @cached_property
     def _seen(self) -> list[tuple[npt.NDArray[np.int64], Ints]]:
@@ -140,7 +140,7 @@ class Fold:
 
 
 def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
-    """The k best items of each row: by score, ties by item code, never a score of NaN or -inf.
+    """Return the k best items of each row: by score, ties by item code, never a score of NaN or -inf.
 
     Args:
         scores: float32, shape (b, n_items).
@@ -167,19 +167,19 @@ def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
 
 
 def recommendation_dtype(k: int) -> np.dtype[np.void]:
-    """The row of a recommendation file: a user, its k items, their k scores."""
+    """Return the type of a recommendation file's row: a user, its k items, their k scores."""
     return np.dtype([("user", "<i4"), ("item", "<i4", (k,)), ("score", "<f4", (k,))])
 
 
 RATING_DTYPE = np.dtype([("user", "<i4"), ("item", "<i4"), ("rating", "<f4")])
-"""The row of a rating-prediction file: one test pair and the predicted rating."""
+"""The type of a rating-prediction file's row: a test pair and the predicted rating."""
 
 
 def recommend(
     fold: Fold,
     batches: Iterable[tuple[Ints, Floats]],
     k: int,
-    chosen: Callable[[int], npt.NDArray[np.bool_]] | None = None,
+    candidates_of: Callable[[int], npt.NDArray[np.bool_]] | None = None,
 ) -> npt.NDArray[np.void]:
     """Mask, rank and cut the scores of a framework into the rows of a recommendation file.
 
@@ -188,25 +188,25 @@ def recommend(
         batches: Pairs of user codes (b,) and float32 scores (b, n_items); NaN or -inf where the
             framework has no score. Together they cover ``fold.users`` in order.
         k: The length of the lists.
-        chosen: From a user to whether each item may be recommended, where not all unseen items may.
+        candidates_of: From a user to whether each item may be recommended, where not all unseen items may.
 
     Returns:
         A structured array with one row per user of ``fold.users``.
     """
     rows = np.zeros(len(fold.users), dtype=recommendation_dtype(k))
-    done = 0
+    n_done = 0
     for users, scores in batches:
         masked = np.array(scores, dtype=np.float32)
         fold.mask(users, masked)
-        if chosen is not None:
+        if candidates_of is not None:
             for row, user in enumerate(users.tolist()):
-                masked[row, ~chosen(user)] = -np.inf
-        block = rows[done : done + len(users)]
+                masked[row, ~candidates_of(user)] = -np.inf
+        block = rows[n_done : n_done + len(users)]
         block["user"] = users
         block["item"], block["score"] = top_k(masked, k)
-        done += len(users)
-    if done != len(rows):
-        raise ValueError(f"scores came for {done} users, but the fold has {len(rows)} to recommend for")
+        n_done += len(users)
+    if n_done != len(rows):
+        raise ValueError(f"scores came for {n_done} users, but the fold has {len(rows)} to recommend for")
     return rows
 
 
@@ -223,13 +223,13 @@ def _columns_in(file: npt.NDArray[np.int32], names: Sequence[str]) -> dict[str, 
         file: int32 words, shape (words of a row, rows).
         names: Which columns there are.
     """
-    found, at = {}, 0
+    columns, start = {}, 0
     for name, dtype in _LAYOUT.items():
         if name in names:
             words = np.dtype(dtype).itemsize // _WORD
-            found[name] = np.asarray(file[at : at + words]).reshape(-1).view(dtype)
-            at += words
-    return found
+            columns[name] = np.asarray(file[start : start + words]).reshape(-1).view(dtype)
+            start += words
+    return columns
 
 
 def save_columns(path: str | Path, columns: Mapping[str, npt.NDArray[Any]], rows: npt.NDArray[np.integer[Any]]) -> None:
@@ -252,8 +252,8 @@ def save_columns(path: str | Path, columns: Mapping[str, npt.NDArray[Any]], rows
                 file.write(columns[name].take(rows).astype(dtype, copy=False).data)
 
 
-class _Written:
-    """A file as numpy does not know it: into a real one it writes in C, and does not look whether that worked."""
+class _WriteOnlyFile:
+    """A file that numpy writes to in Python: to a real one it writes in C, and ignores errors at the end."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.write = file.write
@@ -262,4 +262,4 @@ class _Written:
 def save_array(path: str | Path, array: npt.NDArray[Any]) -> None:
     """Write an array as ``.npy``; unlike ``np.save``, raise OSError when the end of it cannot be written."""
     with open(path, "wb") as file:
-        np.lib.format.write_array(_Written(file), np.asanyarray(array), allow_pickle=False)
+        np.lib.format.write_array(_WriteOnlyFile(file), np.asanyarray(array), allow_pickle=False)

@@ -1,4 +1,4 @@
-"""LensKit: its scorer components, fitted and asked one by one.
+"""LensKit: its scorer components, fitted and called without the pipeline around them.
 
 The pipeline around a scorer (history lookup, candidates, ranking) is what ``folds.recommend`` does for every
 framework, so the component is called directly; ``lenskit.batch`` would start a process pool for every fold.
@@ -54,7 +54,7 @@ class Model:
         scorer: The fitted LensKit component.
         fallback: The bias model that rates what the scorer cannot; None on implicit data.
         train: The training interactions, where item numbers come from.
-        histories: What is known of the users to recommend for.
+        histories: The histories of the users to recommend for.
     """
 
     scorer: Any
@@ -73,7 +73,7 @@ class Model:
 
 @functools.cache
 def _use_threads(threads: int) -> None:
-    """Size LensKit's thread pools; it can do that once per process."""
+    """Set the size of LensKit's thread pools, which it can do only once per process."""
     parallel.initialize(processes=1, threads=threads, backend_threads=threads)
 
 
@@ -141,7 +141,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
 
 
 def _scorer_seed(seed: int) -> np.random.SeedSequence:
-    """Return what a ``topn_pipeline`` trained with ``rng=seed`` hands its scorer.
+    """Return the seed that a ``topn_pipeline`` trained with ``rng=seed`` gives its scorer.
 
     A pipeline spawns one seed per trainable component: history lookup, candidate selector, scorer. With the
     same one a model is the same as in a LensKit script of one's own.
@@ -150,16 +150,16 @@ def _scorer_seed(seed: int) -> np.random.SeedSequence:
 
 
 def _histories(fold: folds.Fold, train: Dataset) -> Dataset:
-    """Return the dataset that histories come from: training, or what is given, as far as training knows the items."""
+    """Return the dataset of histories: training, or the given interactions whose items are in training."""
     if not fold.folds_in:
         return train
-    given, known = fold.history, fold.candidates[fold.history.item]
-    rating = None if given.rating is None else given.rating[known]
-    return _dataset(folds.Part(given.user[known], given.item[known], rating, None))
+    history, is_known = fold.history, fold.candidates[fold.history.item]
+    rating = None if history.rating is None else history.rating[is_known]
+    return _dataset(folds.Part(history.user[is_known], history.item[is_known], rating, None))
 
 
 def _dataset(part: folds.Part) -> Dataset:
-    """Make LensKit's dataset of a part; of a repeated pair the latest rating counts."""
+    """Convert a part to LensKit's dataset; of a repeated pair the latest rating counts."""
     columns: dict[str, Any] = {"user_id": part.user, "item_id": part.item}
     if part.rating is not None:
         columns["rating"] = part.rating
@@ -168,7 +168,7 @@ def _dataset(part: folds.Part) -> Dataset:
 
 
 def _train_by_epochs(scorer: Any, train: Dataset, options: TrainingOptions, task: Task) -> None:
-    """Do what ``UsesTrainer.train`` does, and report each epoch."""
+    """Train like ``UsesTrainer.train``, and report each epoch."""
     trainer = scorer.create_trainer(train, options)
     epochs = scorer.expected_training_epochs
     for epoch in range(1, epochs + 1):
@@ -219,7 +219,7 @@ def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.In
 
 
 def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:
-    """Rate the test pairs; what the scorer cannot is up to the bias model, as in a LensKit pipeline."""
+    """Rate the test pairs; the bias model rates what the scorer cannot, as in a LensKit pipeline."""
     if type(model.scorer) not in RATING + RATING_AND_RANKING:
         raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")
     test = fold.test

@@ -1,4 +1,4 @@
-"""RecBole: its general recommenders, trained by its own Trainer on ready-made parts; they rank, none rates.
+"""RecBole: its general recommenders, trained by its own Trainer on our parts; they rank, none predicts ratings.
 
 What RecBole writes while it trains (atomic files, checkpoints, tensorboard) goes into a folder of the working
 directory that is removed after the fit.
@@ -130,16 +130,16 @@ def catalogue() -> dict[str, dict[str, Any]]:
 
 
 def _defaults(name: str) -> dict[str, Any]:
-    """Return a model's hyperparameters with RecBole's defaults and what a model of its kind must differ in."""
+    """Return a model's hyperparameters with RecBole's defaults, and with the settings that its training needs."""
     properties = Path(recbole.__file__).parent / "properties"
     loader = Config.__new__(Config)._build_yaml_loader()  # it reads 1e-05 as a number, yaml does not
 
     def read(file: Path) -> dict[str, Any]:
         return yaml.load(file.read_text(encoding="utf-8"), Loader=loader) or {}
 
-    overall, own = read(properties / "overall.yaml"), properties / "model" / f"{name}.yaml"
+    overall, model_file = read(properties / "overall.yaml"), properties / "model" / f"{name}.yaml"
     training = {key: overall[key] for key in TRAINING}
-    return {**training, **(read(own) if own.exists() else {}), **_required(name)}  # Random has no file
+    return {**training, **(read(model_file) if model_file.exists() else {}), **_required(name)}  # Random has no file
 
 
 def _required(name: str) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     if fold.explicit:
         raise ValueError("RecBole's models rank and predict no ratings. Add MakeImplicit to the dataset.")
     torch.set_num_threads(task.threads)
-    validated = task.algorithm not in CLOSED_FORM and len(fold.validation) > 0
+    has_validation = task.algorithm not in CLOSED_FORM and len(fold.validation) > 0
     with tempfile.TemporaryDirectory(prefix="recbole-", dir=".") as folder, contextlib.chdir(folder):
         _write_atomic_files(Path("fold"), fold)
         config = _config(task, ["train", "validation" if len(fold.validation) else "train", "train"])
@@ -171,7 +171,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         train, valid, _ = data_preparation(config, dataset)
         init_seed(config["seed"], config["reproducibility"])
         network = get_model(config["model"])(config, train.dataset).to(config["device"])
-        _train(network, config, train, valid if validated else None, task)
+        _train(network, config, train, valid if has_validation else None, task)
     users, items = (
         np.asarray(dataset.field2id_token[field][1:], dtype=np.int32)
         for field in (dataset.uid_field, dataset.iid_field)
@@ -190,7 +190,7 @@ def _write_atomic_files(folder: Path, fold: folds.Fold) -> None:
 
 
 def _config(task: Task, parts: list[str]) -> Any:
-    """Make RecBole's configuration without what it would read from or do to the process around it.
+    """Make RecBole's configuration, shielded from the command line and with the environment restored.
 
     Args:
         task: The Fit.
@@ -226,7 +226,7 @@ def _config(task: Task, parts: list[str]) -> Any:
 
 
 def _train(network: Any, config: Any, train: Any, valid: Any, task: Task) -> None:
-    """Train in place with RecBole's trainer for the model; report each epoch; end with the best one's state."""
+    """Train in place with the model's trainer, report each epoch, and load the state of the best one."""
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, network)
     train_epoch = trainer._train_epoch
 
@@ -250,7 +250,7 @@ def _train(network: Any, config: Any, train: Any, valid: Any, task: Task) -> Non
 
 
 def _plain(value: Any) -> Any:
-    """Return a setting as a plain JSON value; RecBole fills its containers in with values of any type."""
+    """Return a setting as plain JSON data; RecBole's containers may hold values of any type."""
     if isinstance(value, dict):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -307,5 +307,5 @@ def _full_sort(model: Model, numbers: torch.Tensor) -> torch.Tensor:
 
 
 def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:
-    """RecBole's general recommenders predict no ratings."""
+    """Raise ValueError: RecBole's general recommenders predict no ratings."""
     raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")

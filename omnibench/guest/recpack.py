@@ -45,7 +45,7 @@ ALGORITHMS = (
 )
 
 FACTORS_OF_USERS = ("SVD", "NMF", "BPRMF")
-"""They learn factors of the users in training, and have none for others; the rest predicts from any history."""
+"""Algorithms with factors only for the users in training; the others predict from any history."""
 
 
 def version() -> str:
@@ -105,13 +105,13 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Any, dict[str, Any]]:
 
 
 def _seed(seed: int) -> None:
-    """Seed what RecPack draws from: numpy's global state (SLIM, the samplers) and torch."""
+    """Seed the generators that RecPack draws from: numpy's global one (SLIM, the samplers) and torch's."""
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
 def _matrix(fold: folds.Fold, part: folds.Part, users: folds.Ints | None = None) -> csr_matrix:
-    """Return a part, or the rows of some users in it, as a binary matrix of shape (n_users, n_items)."""
+    """Return a part, or some users' rows of it, as a binary matrix of shape (n_users, n_items)."""
     keep = slice(None) if users is None else np.isin(part.user, users)
     user, item = part.user[keep], part.item[keep]
     matrix = csr_matrix((np.ones(len(user)), (user, item)), shape=(fold.n_users, fold.n_items))
@@ -141,8 +141,8 @@ def _fit_by_epochs(algorithm: Any, task: Task, fold: folds.Fold) -> None:
     algorithm._train_epoch = reported
     if len(fold.validation) == 0:
         algorithm._evaluate = lambda *_: None  # nothing to judge by
-    judged = np.intersect1d(fold.validation.user, fold.history.user).astype(np.int32)
-    validation = _matrix(fold, fold.history, judged), _matrix(fold, fold.validation, judged)
+    validation_users = np.intersect1d(fold.validation.user, fold.history.user).astype(np.int32)
+    validation = _matrix(fold, fold.history, validation_users), _matrix(fold, fold.validation, validation_users)
     ordered = isinstance(algorithm, recpack.algorithms.Prod2Vec)
     algorithm.fit(_with_order(fold) if ordered else _matrix(fold, fold.train), validation)
     for name in ("_train_epoch", "_evaluate", "best_model", "optimizer", "enc_optimizer", "dec_optimizer"):
@@ -166,7 +166,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Any:
 
 
 def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
-    """Yield what RecPack predicts from the users' histories; NaN where its sparse prediction is empty."""
+    """Yield RecPack's predictions from the users' histories; NaN where a sparse prediction has no entry."""
     _seed(task.seed)
     if isinstance(model, recpack.algorithms.Random):
         model.rand_gen = np.random.default_rng(model.seed)  # else a second ranking would differ from the first
@@ -181,5 +181,5 @@ def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints
 
 
 def rate(model: Any, task: Task, fold: folds.Fold) -> folds.Floats:
-    """RecPack predicts no ratings."""
+    """Raise ValueError: RecPack predicts no ratings."""
     raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")

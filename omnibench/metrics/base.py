@@ -1,4 +1,4 @@
-"""What a metric is: a name, a version, parameters, and a value per user."""
+"""Metrics in general: a name, a version, parameters, and a value per user."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Values: TypeAlias = "npt.NDArray[np.float64]"
 
 DEFAULT_CONVENTION = "omnibench"
 PEERS = {"omnirec": "OmniRec", "recbole": "RecBole", "lenskit": "LensKit", "trec": "trec_eval"}
-"""Whose conventions an evaluator can follow, and how they are called."""
+"""The names of conventions that an evaluator can follow, and the packages that they come from."""
 
 
 def checked_name(name: str) -> str:
-    """Return what somebody wants to call a metric.
+    """Check a name that a user chose for a metric, and return it.
 
     Raises:
         EvaluationError: A label of it could not be told apart.
@@ -56,7 +56,7 @@ class Metric:
 
     @property
     def name(self) -> str:
-        """The field's name of the metric."""
+        """The metric's name, as the field calls it."""
         return type(self).__name__
 
     @property
@@ -66,7 +66,7 @@ class Metric:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the metric's values depend on, but for k."""
+        """All parameters that the metric's values depend on, except k."""
         return {}
 
     @property
@@ -75,14 +75,14 @@ class Metric:
         return True
 
     def identity(self, label: str) -> list[Any]:
-        """What a column adds to the key of its evaluation."""
+        """Return a column's part of the key of its evaluation."""
         _, k = split_label(label)
         parameters = self.parameters if k is None else {"k": k, **self.parameters}
-        other = [] if self.convention == DEFAULT_CONVENTION else [self.convention]
-        return [self.name, parameters, self.version, *other]
+        convention = [] if self.convention == DEFAULT_CONVENTION else [self.convention]
+        return [self.name, parameters, self.version, *convention]
 
     def qualified(self, label: str, candidates: str) -> str:
-        """Return what results and records call a column: its label, with what is not the default.
+        """Return a column's label in results and records: with convention and candidates unless they are the default.
 
         A store or a table may hold the same metric several times, e.g. ``NDCG@10`` and ``NDCG[lenskit]@10``.
 
@@ -124,11 +124,11 @@ class Metric:
 
     def canonical_identity(self, label: str) -> str:
         """Return the canonical text of ``identity``, made once per column."""
-        made: dict[str, str] = self.__dict__.setdefault("_identities", {})
-        kind = f"{self.convention}/{label}"  # a copy under another convention shares what was made
-        if kind not in made:
-            made[kind] = canonical(self.identity(label))
-        return made[kind]
+        texts: dict[str, str] = self.__dict__.setdefault("_identities", {})
+        column = f"{self.convention}/{label}"  # a copy under another convention shares what was made
+        if column not in texts:
+            texts[column] = canonical(self.identity(label))
+        return texts[column]
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(self.labels)})"

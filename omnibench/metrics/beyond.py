@@ -1,4 +1,4 @@
-"""Metrics beyond accuracy: what the lists are made of, and how that spreads over items and users.
+"""Metrics beyond accuracy: coverage, popularity, novelty, serendipity.
 
 They judge the lists of the users with test items, as the ranking metrics do, and take the popularity of items from the
 training part.
@@ -22,22 +22,22 @@ else:
 
 
 class CatalogueMetric(RankingMetric):
-    """A metric of how often each item is recommended in all lists together; no single user has it."""
+    """A metric of how often each item is recommended over all lists; it has no value per user."""
 
     @property
     def is_mean(self) -> bool:
         return False
 
     def per_user(self, hits: Hits, k: int) -> None:
-        """Return nothing."""
+        """Return None: a single user has no value."""
 
     def value(self, hits: Hits, k: int, per_user: Values) -> float:
-        listed = hits.items[:, :k]
-        counts = np.bincount(listed[listed >= 0], minlength=hits.truth.n_items)
+        recommended = hits.items[:, :k]
+        counts = np.bincount(recommended[recommended >= 0], minlength=hits.truth.n_items)
         return self.of_counts(counts, hits) if counts.any() else float("nan")
 
     def of_counts(self, counts: npt.NDArray[np.int64], hits: Hits) -> float:
-        """Return the metric of how often each item is recommended, shape (n_items,); at least one is."""
+        """Return the metric from how often each item is recommended, shape (n_items,), not all zero."""
         raise NotImplementedError
 
     def catalogue_size(self, hits: Hits) -> int:
@@ -45,7 +45,7 @@ class CatalogueMetric(RankingMetric):
 
         RecBole counts all items of the dataset and the one that pads its arrays.
         """
-        return hits.truth.n_items + 1 if self.convention == "recbole" else hits.known.n_candidates
+        return hits.truth.n_items + 1 if self.convention == "recbole" else hits.required_training.n_candidates
 
 
 class ItemCoverage(CatalogueMetric):
@@ -63,17 +63,17 @@ class ItemCoverage(CatalogueMetric):
 class Gini(CatalogueMetric):
     """Gini coefficient of how often the items known in training are recommended: 0 when all are equally often.
 
-    Sum of (2 i - n - 1) x_i, divided by n times the sum of x, over the items in ascending order of x; the items that are
-    never recommended are among them. Fleder & Hosanagar, Management Science 55(5), 2009.
+    Sum of (2 i - n - 1) x_i, divided by n times the sum of x, over the items in ascending order of x, the items that
+    are never recommended included. Fleder & Hosanagar, Management Science 55(5), 2009.
     """
 
     higher_is_better = False
     peers = frozenset({"recbole", "lenskit"})
 
     def of_counts(self, counts: npt.NDArray[np.int64], hits: Hits) -> float:
-        size, often = self.catalogue_size(hits), np.sort(counts[counts > 0])
-        place = np.arange(size - len(often) + 1, size + 1)
-        return float(np.sum((2 * place - size - 1) * often) / (size * often.sum()))
+        size, frequencies = self.catalogue_size(hits), np.sort(counts[counts > 0])
+        rank = np.arange(size - len(frequencies) + 1, size + 1)
+        return float(np.sum((2 * rank - size - 1) * frequencies) / (size * frequencies.sum()))
 
 
 class ShannonEntropy(CatalogueMetric):
@@ -103,19 +103,19 @@ class UserCoverage(RankingMetric):
 
 
 class ListMean(RankingMetric):
-    """A mean over the recommended items; a user without recommendations has none and does not count."""
+    """A mean over the recommended items; users without recommendations do not count."""
 
     def per_user(self, hits: Hits, k: int) -> Values:
-        listed = np.minimum(hits.lengths, k)
-        known = hits.memory.get(self.name)
-        if known is None:
+        list_lengths = np.minimum(hits.lengths, k)
+        values = hits.memory.get(self.name)
+        if values is None:
             # Padding is item -1, so it takes the 0 at the end.
-            known = hits.memory[self.name] = np.append(self.of_items(hits), 0.0)[hits.items]
-        total = known[:, :k].sum(axis=1)
-        return np.where(listed > 0, total / np.maximum(listed, 1), np.nan)
+            values = hits.memory[self.name] = np.append(self.of_items(hits), 0.0)[hits.items]
+        total = values[:, :k].sum(axis=1)
+        return np.where(list_lengths > 0, total / np.maximum(list_lengths, 1), np.nan)
 
     def of_items(self, hits: Hits) -> Values:
-        """Return what is averaged, for each item; shape (n_items,)."""
+        """Return each item's value, of which lists are the mean; shape (n_items,)."""
         raise NotImplementedError
 
 
@@ -127,8 +127,8 @@ class Novelty(ListMean):
     """
 
     def of_items(self, hits: Hits) -> Values:
-        known = hits.known
-        return -np.log2(np.maximum(known.popularity, 1) / max(known.active_users, 1))
+        training = hits.required_training
+        return -np.log2(np.maximum(training.popularity, 1) / max(training.active_users, 1))
 
 
 class AveragePopularity(ListMean):
@@ -141,23 +141,25 @@ class AveragePopularity(ListMean):
     peers = frozenset({"recbole"})
 
     def of_items(self, hits: Hits) -> Values:
-        return hits.known.popularity.astype(np.float64)
+        return hits.required_training.popularity.astype(np.float64)
 
 
 class Serendipity(RankingMetric):
     """Relevant items among the first k that popularity would not have recommended, divided by k.
 
-    The baseline recommends the k items with the most training interactions (ties by item code) that the user has neither
-    in training nor in validation. Ge, Delgado-Battenfeld & Jannach, "Beyond accuracy: evaluating recommender systems by
-    coverage and serendipity", RecSys 2010, with relevance as usefulness.
+    The baseline recommends the k items with the most training interactions (ties by item code) that the user has
+    neither in training nor in validation. Ge, Delgado-Battenfeld & Jannach, "Beyond accuracy: evaluating recommender
+    systems by coverage and serendipity", RecSys 2010, with relevance as usefulness.
     """
 
     def per_user(self, hits: Hits, k: int) -> Values:
         popular = hits.memory.get("popular")
         if popular is None:
-            rank = hits.known.popularity_rank[hits.items[hits.row, hits.rank]]
+            rank = hits.required_training.popularity_rank[hits.items[hits.row, hits.rank]]
             base = hits.users[hits.row].astype(np.int64) * hits.truth.n_items
-            seen_above = np.searchsorted(hits.known.seen, base + rank) - np.searchsorted(hits.known.seen, base)
+            seen_above = np.searchsorted(hits.required_training.seen, base + rank) - np.searchsorted(
+                hits.required_training.seen, base
+            )
             popular = hits.memory["popular"] = rank - seen_above
         surprising = (hits.rank < k) & (popular >= k)
         return np.bincount(hits.row[surprising], minlength=len(hits.users)) / k
@@ -179,8 +181,8 @@ class PopularityStratifiedRecall(RankingMetric):
 
     def __init__(self, k: int | Iterable[int] = 10, beta: float = 0.5) -> None:
         super().__init__(k)
-        given: Any = beta
-        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
+        argument: Any = beta
+        if isinstance(argument, bool) or not isinstance(argument, int | float) or not 0 <= argument <= 1:
             raise EvaluationError(f"{type(self).__name__}: beta is {beta!r}; give a number from 0 to 1.")
         self.beta = float(beta)
 
@@ -201,5 +203,5 @@ class PopularityStratifiedRecall(RankingMetric):
         return hits.total(self.name, k, weights) / possible
 
     def _weights(self, hits: Hits, items: npt.NDArray[np.int32]) -> Values:
-        weights: Values = np.maximum(hits.known.popularity[items], 1).astype(np.float64) ** -self.beta
+        weights: Values = np.maximum(hits.required_training.popularity[items], 1).astype(np.float64) ** -self.beta
         return weights

@@ -1,4 +1,4 @@
-"""What an item cost, as columns beside its metrics: read from the records of its phases, never computed anew."""
+"""Costs of an item as columns beside its metrics: read from the records of its phases, never recomputed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PhaseRecord = Mapping[str, Any] | None
 
 
 class CostMetric(Metric):
-    """What an item's phases cost. It is no part of any key, and never better by significance."""
+    """A cost of an item's phases. It is not part of any key, and is never tested for significance."""
 
     kind = "cost"
     higher_is_better = False

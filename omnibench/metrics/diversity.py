@@ -1,4 +1,4 @@
-"""Intra-list diversity: how different the items of a list are, given what is known of items."""
+"""Intra-list diversity: how different the items of a list are, by their features."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ else:
     from omnibench.lazy import np
 
 _CHUNK = 1 << 20
-"""Numbers that are held at a time while lists are compared."""
+"""How many numbers are held in memory while lists are compared."""
 
 
 class IntraListDiversity(RankingMetric):
@@ -58,7 +58,7 @@ class IntraListDiversity(RankingMetric):
         if distance not in (None, "jaccard", "cosine"):
             raise EvaluationError(f"{type(self).__name__}: distance is {distance!r}; give 'jaccard' or 'cosine'.")
         self._name = checked_name(type(self).__name__ if name is None else name)
-        self._ids, matrix, tagged = _matrix(features)
+        self._ids, matrix, tagged = _read_features(features)
         self.distance = distance or ("jaccard" if tagged else "cosine")
         self._vectors = (matrix != 0).astype(np.float64) if self.distance == "jaccard" else _unit(matrix)
         self._digest = _digest(self._ids, self._vectors)
@@ -73,112 +73,112 @@ class IntraListDiversity(RankingMetric):
         return {"features": self._digest, "distance": self.distance}
 
     def per_user(self, hits: Hits, k: int) -> Values:
-        what = f"{self.distance} {self._digest}"
-        added = hits.memory.get(what)
-        if added is None:
-            added = hits.memory[what] = self._added(hits)
+        memory_key = f"{self.distance} {self._digest}"
+        distances = hits.memory.get(memory_key)
+        if distances is None:
+            distances = hits.memory[memory_key] = self._distances_to_items_above(hits)
         number = np.minimum(hits.lengths, k)
         pairs = number * (number - 1) / 2
-        return np.where(pairs > 0, added[:, :k].sum(axis=1) / np.maximum(pairs, 1), 0.0)
+        return np.where(pairs > 0, distances[:, :k].sum(axis=1) / np.maximum(pairs, 1), 0.0)
 
-    def _added(self, hits: Hits) -> Values:
-        """Return the sum of each recommended item's distances to those above it, 0 after the end of a list."""
+    def _distances_to_items_above(self, hits: Hits) -> Values:
+        """Sum each recommended item's distances to the items above it; 0 after the end of a list."""
         vectors, items = self._by_code(hits), hits.items
         compare = _jaccard if self.distance == "jaccard" else _cosine
-        added = np.empty(items.shape)
+        distances = np.empty(items.shape)
         step = max(1, _CHUNK // (items.shape[1] * max(1, vectors.shape[1], items.shape[1])))
         for begin in range(0, len(items), step):
             part = items[begin : begin + step]
-            listed = part >= 0
-            added[begin : begin + step] = compare(np.where(listed[:, :, None], vectors[part], 0.0)) * listed
-        return added
+            is_item = part >= 0
+            distances[begin : begin + step] = compare(np.where(is_item[:, :, None], vectors[part], 0.0)) * is_item
+        return distances
 
     def _by_code(self, hits: Hits) -> Values:
-        """Return the vectors of the items by code, shape (n_items, features).
+        """Return the items' feature vectors in the order of their codes, shape (n_items, features).
 
         Raises:
             EvaluationError: A recommended item has none.
         """
-        known = hits.known
-        if self._aligned is None or self._aligned[0] is not known:
-            place = {one: row for row, one in enumerate(self._ids)}
-            rows = np.array([place.get(one, -1) for one in known.item_ids], dtype=np.int64)
+        training = hits.required_training
+        if self._aligned is None or self._aligned[0] is not training:
+            row_of = {item_id: row for row, item_id in enumerate(self._ids)}
+            rows = np.array([row_of.get(item_id, -1) for item_id in training.item_ids], dtype=np.int64)
             vectors = np.vstack([self._vectors, np.full(self._vectors.shape[1], np.nan)])[rows]
-            self._aligned = (known, vectors)
+            self._aligned = (training, vectors)
         vectors = self._aligned[1]
         if vectors.shape[1]:
-            listed = np.unique(hits.items[hits.items >= 0])
-            missing = listed[np.isnan(vectors[listed, 0])]
+            recommended = np.unique(hits.items[hits.items >= 0])
+            missing = recommended[np.isnan(vectors[recommended, 0])]
             if len(missing):
                 raise EvaluationError(
                     f"{self.name} knows no features of {len(missing)} recommended items, e.g. of "
-                    f"{known.item_ids[int(missing[0])]!r}; give every item an entry (an empty set will do for tags)."
+                    f"{training.item_ids[int(missing[0])]!r}; give every item an entry (an empty set will do for tags)."
                 )
         return vectors
 
 
 def _cosine(vectors: Values) -> Values:
-    """Return the sum of 1 - cosine to the items above, from unit vectors (lists, ranks, features): (lists, ranks)."""
+    """Sum 1 - cosine to the items above; unit vectors (lists, ranks, features) in, (lists, ranks) out."""
     above = np.cumsum(vectors, axis=1) - vectors
-    found: Values = np.arange(vectors.shape[1]) - (vectors * above).sum(axis=2)
-    return found
+    distances: Values = np.arange(vectors.shape[1]) - (vectors * above).sum(axis=2)
+    return distances
 
 
 def _jaccard(tags: Values) -> Values:
-    """Return the sum of the Jaccard distances to the items above, from tags (lists, ranks, tags): (lists, ranks)."""
+    """Sum the Jaccard distances to the items above; tags (lists, ranks, tags) in, (lists, ranks) out."""
     small = tags.astype(np.float32)  # exact for counts of tags, and twice as fast
-    shared = small @ small.transpose(0, 2, 1)
+    intersections = small @ small.transpose(0, 2, 1)
     size = small.sum(axis=2)
-    either = size[:, :, None] + size[:, None, :] - shared
-    distance = np.where(either > 0, 1 - shared / np.maximum(either, 1).astype(np.float64), 0.0)
-    found: Values = np.tril(distance, -1).sum(axis=2)
-    return found
+    unions = size[:, :, None] + size[:, None, :] - intersections
+    pairwise = np.where(unions > 0, 1 - intersections / np.maximum(unions, 1).astype(np.float64), 0.0)
+    distances: Values = np.tril(pairwise, -1).sum(axis=2)
+    return distances
 
 
-def _matrix(features: Any) -> tuple[list[Any], Values, bool]:
+def _read_features(features: Any) -> tuple[list[Any], Values, bool]:
     """Return the item ids, a row of numbers for each, and whether they were tags."""
     if hasattr(features, "to_numpy"):
         try:
             numbers = features.to_numpy(dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise EvaluationError(f"the item features have a column that is no number ({error}).") from error
-        found = [_plain(one) for one in features.index.tolist()], numbers, False
+        item_ids, matrix, tagged = [_plain(item_id) for item_id in features.index.tolist()], numbers, False
     elif isinstance(features, Mapping) and features:
-        found = _of_mapping(features)
+        item_ids, matrix, tagged = _from_mapping(features)
     else:
         raise EvaluationError(
             f"the item features are {features!r}; give a mapping from item ids to tags or vectors, or a frame."
         )
-    if len(set(found[0])) < len(found[0]):
+    if len(set(item_ids)) < len(item_ids):
         raise EvaluationError("the item features have an item twice; give each one entry.")
-    if not np.isfinite(found[1]).all():
+    if not np.isfinite(matrix).all():
         raise EvaluationError("the item features have a value that is no finite number; fill or drop it.")
-    return found
+    return item_ids, matrix, tagged
 
 
-def _of_mapping(features: Mapping[Any, Any]) -> tuple[list[Any], Values, bool]:
-    names = [_plain(one) for one in features]
-    given = list(features.values())
-    if all(isinstance(one, AbstractSet) or _is_tags(one) for one in given):
-        tags = sorted({tag for one in given for tag in one}, key=repr)
-        place = {tag: column for column, tag in enumerate(tags)}
-        matrix = np.zeros((len(given), len(tags)))
-        for row, one in enumerate(given):
-            matrix[row, [place[tag] for tag in one]] = 1
-        return names, matrix, True
+def _from_mapping(features: Mapping[Any, Any]) -> tuple[list[Any], Values, bool]:
+    item_ids = [_plain(item_id) for item_id in features]
+    entries = list(features.values())
+    if all(isinstance(entry, AbstractSet) or _is_tags(entry) for entry in entries):
+        tags = sorted({tag for entry in entries for tag in entry}, key=repr)
+        column_of = {tag: column for column, tag in enumerate(tags)}
+        matrix = np.zeros((len(entries), len(tags)))
+        for row, entry in enumerate(entries):
+            matrix[row, [column_of[tag] for tag in entry]] = 1
+        return item_ids, matrix, True
     try:
-        matrix = np.array([np.asarray(one, dtype=np.float64) for one in given])
+        matrix = np.array([np.asarray(entry, dtype=np.float64) for entry in entries])
     except (TypeError, ValueError) as error:
         raise EvaluationError(
             f"the item features are neither tags nor vectors of one length ({error}); give one kind for all items."
         ) from error
     if matrix.ndim != 2:  # noqa: PLR2004 - items and features
         raise EvaluationError("the item features are numbers, one per item; give a vector or a set of tags for each.")
-    return names, matrix, False
+    return item_ids, matrix, False
 
 
 def _is_tags(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+    return isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value)
 
 
 def _plain(value: Any) -> Any:
@@ -191,17 +191,17 @@ def _unit(matrix: Values) -> Values:
     return unit
 
 
-def _digest(names: list[Any], vectors: Values) -> str:
-    """Identify features by content: the order of the items does not matter."""
+def _digest(item_ids: list[Any], vectors: Values) -> str:
+    """Return the digest of the features; the order of the items does not matter."""
 
     def texts() -> Iterator[str]:
-        for one in names:
+        for item_id in item_ids:
             try:
-                yield canonical(ids.encode(one, "the item features"))
+                yield canonical(ids.encode(item_id, "the item features"))
             except OmnibenchError as error:
                 raise EvaluationError(str(error)) from error
 
     content = hashlib.sha256(str(vectors.shape).encode())
-    for text, row in sorted(zip(texts(), range(len(names)), strict=True)):
+    for text, row in sorted(zip(texts(), range(len(item_ids)), strict=True)):
         content.update(text.encode() + (vectors[row] + 0.0).tobytes())
     return content.hexdigest()

@@ -1,4 +1,4 @@
-"""What every ranking metric is computed from: which recommended items are relevant, found in one pass and shared."""
+"""Hits: which recommended items are relevant, computed in one pass and shared by all ranking metrics."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Ints: TypeAlias = "npt.NDArray[np.int32]"
 _TABLE = 1 << 22
 """Bytes of the table in which relevant items are marked, for as many users at a time as fit."""
 _WIDEST = 1 << 15
-"""Items up to which a user gets a byte per item; with more, items share bytes and what is found is looked at again.
+"""Number of items up to which each has a byte of its own; more items share bytes, and their hits are verified.
 A power of two, so that the byte of an item is the end of its code."""
 _MARKS = 254
-"""Different marks, so that the table is cleared once in so many times."""
+"""Number of different marks; the table is cleared only after all of them were used."""
 _LISTED = 255
-"""The mark of a recommended item, where relevant items are looked up the other way round."""
+"""The mark of a recommended item, by which the relevant items that may share a byte with one are found."""
 _BLOCK = 8192
-"""Users whose metrics are computed at a time."""
+"""Number of users whose metrics are computed at a time."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Truth:
 
     @classmethod
     def of(cls, user: Ints, item: Ints, n_items: int) -> Truth:
-        """Group the test pairs, both of shape (m,), by user; no pair may stand there twice."""
+        """Group the test pairs, both of shape (m,), by user; no pair may occur twice."""
         if (user[1:] < user[:-1]).any():
             order = np.argsort(user, kind="stable")
             user, item = user[order], item[order]
@@ -93,8 +93,8 @@ class Hits:
         return self.truth.relevant
 
     @property
-    def known(self) -> Training:
-        """What is known from training.
+    def required_training(self) -> Training:
+        """The training facts, where a metric cannot do without.
 
         Raises:
             ValueError: Nobody gave it.
@@ -111,14 +111,14 @@ class Hits:
 
     @cached_property
     def _by_rank(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Return rank and row of each hit, in the order of the ranks, and the first hit of each rank."""
+        """Rank and row of each hit, sorted by rank, and the index of the first hit of each rank."""
         # Hits are few: whatever is summed over them costs less than a pass over all ranks.
         by_rank = np.ascontiguousarray(self.matrix.T)
-        places = np.flatnonzero(by_rank)
+        rows = np.flatnonzero(by_rank)
         counts = np.count_nonzero(by_rank, axis=1)
         rank = np.repeat(np.arange(len(counts)), counts)
-        places -= rank * len(self.users)
-        return rank, places, np.concatenate([[0], np.cumsum(counts)])
+        rows -= rank * len(self.users)
+        return rank, rows, np.concatenate([[0], np.cumsum(counts)])
 
     @property
     def rank(self) -> npt.NDArray[np.intp]:
@@ -127,27 +127,27 @@ class Hits:
 
     @property
     def row(self) -> npt.NDArray[np.intp]:
-        """Place in ``users`` of each hit's user; shape (hits,)."""
+        """Index in ``users`` of each hit's user; shape (hits,)."""
         return self._by_rank[1]
 
     @cached_property
     def ordinal(self) -> npt.NDArray[np.int64]:
-        """How many hits the user has up to and with each hit; shape (hits,)."""
+        """Number of the user's hits up to this one, itself included; shape (hits,)."""
         bounds = self._by_rank[2]
         seen = np.zeros(len(self.users), dtype=np.int64)
-        found = np.empty(len(self.rank), dtype=np.int64)
+        ordinals = np.empty(len(self.rank), dtype=np.int64)
         for start, end in pairwise(bounds):
             rows = self.row[start:end]  # a user has one item at a rank, so none is there twice
             seen[rows] += 1
-            found[start:end] = seen[rows]
-        return found
+            ordinals[start:end] = seen[rows]
+        return ordinals
 
     @cached_property
     def first(self) -> npt.NDArray[np.int64]:
         """Rank of each user's first hit, from 0; the length of the lists where there is none. Shape (n,)."""
-        found = np.full(len(self.users), self.matrix.shape[1], dtype=np.int64)
-        found[self.row[::-1]] = self.rank[::-1]  # of several, numpy keeps the one that is written last
-        return found
+        first_ranks = np.full(len(self.users), self.matrix.shape[1], dtype=np.int64)
+        first_ranks[self.row[::-1]] = self.rank[::-1]  # of several, numpy keeps the one that is written last
+        return first_ranks
 
     @cached_property
     def reciprocal_rank(self) -> Values:
@@ -157,18 +157,18 @@ class Hits:
     @cached_property
     def n_candidates(self) -> npt.NDArray[np.int64]:
         """Number of each user's candidates: unseen items known in training, and relevant items; shape (n,)."""
-        unknown = ~self.known.is_candidate[self.truth.item]
-        unseen: npt.NDArray[np.int64] = self.known.n_unseen[self.users]
+        unknown = ~self.required_training.is_candidate[self.truth.item]
+        unseen: npt.NDArray[np.int64] = self.required_training.n_unseen[self.users]
         return unseen + np.add.reduceat(unknown, self.truth.starts[:-1], dtype=np.int64)
 
     def blocks(self) -> Iterator[tuple[slice, Hits]]:
-        """Return the hits of as many users at a time as stay in the cache, with their places in ``users``."""
+        """Yield the hits of as many users at a time as fit into the cache, each with its slice of ``users``."""
         for begin in range(0, len(self.users), _BLOCK):
             end = min(begin + _BLOCK, len(self.users))
             yield slice(begin, end), self.part(begin, end)
 
     def part(self, begin: int, end: int) -> Hits:
-        """Return the hits of some users, from place ``begin`` in ``users`` up to ``end``."""
+        """Return the hits of ``users[begin:end]``."""
         starts = self.truth.starts[begin : end + 1]
         truth = Truth(
             self.users[begin:end], starts - starts[0], self.truth.item[starts[0] : starts[-1]], self.truth.n_items
@@ -176,35 +176,35 @@ class Hits:
         return Hits(truth, self.items[begin:end], self.matrix[begin:end], self.training)
 
     def count(self, k: int) -> Values:
-        """Return the number of hits among the first k of each user, shape (n,)."""
+        """Count the hits among each user's first k items, shape (n,)."""
         return self.total("count", k, None)
 
-    def total(self, what: str, k: int, weight: Callable[[], Values] | None) -> Values:
-        """Return the sum of a weight over the hits among the first k of each user, shape (n,).
+    def total(self, name: str, k: int, weight: Callable[[], Values] | None) -> Values:
+        """Sum a weight over the hits among each user's first k items, shape (n,).
 
         Sums are kept, and a longer list's begins with a shorter one's, so that all metrics and all k together cost
         one pass over the hits.
 
         Args:
-            what: The name under which the weight is known.
+            name: The name under which the weight is known.
             k: The length of the lists.
             weight: Computes the weight of each hit, shape (hits,), when it is asked for the first time; None for 1.
         """
-        known = self._sums.setdefault(what, {})
+        sums = self._sums.setdefault(name, {})
         width = min(k, self.matrix.shape[1])
-        if width not in known:
-            if weight is not None and -1 not in known:
-                known[-1] = weight()
-            begun = max((one for one in known if 0 <= one < width), default=0)
-            start, end = self._by_rank[2][[begun, width]]
-            part = known[-1][start:end] if weight is not None else None
-            sums = np.bincount(self.row[start:end], weights=part, minlength=len(self.users)).astype(np.float64)
-            known[width] = sums + known[begun] if begun in known else sums
-        return known[width]
+        if width not in sums:
+            if weight is not None and -1 not in sums:
+                sums[-1] = weight()
+            prefix = max((shorter for shorter in sums if 0 <= shorter < width), default=0)
+            start, end = self._by_rank[2][[prefix, width]]
+            part = sums[-1][start:end] if weight is not None else None
+            totals = np.bincount(self.row[start:end], weights=part, minlength=len(self.users)).astype(np.float64)
+            sums[width] = totals + sums[prefix] if prefix in sums else totals
+        return sums[width]
 
 
 def mark_hits(truth: Truth, list_user: Ints, list_item: Ints, training: Training | None = None) -> Hits:
-    """Find the recommended items that are relevant.
+    """Mark the recommended items that are relevant.
 
     Args:
         truth: The relevant items.
@@ -217,15 +217,15 @@ def mark_hits(truth: Truth, list_user: Ints, list_item: Ints, training: Training
         items = list_item
     else:
         row = np.searchsorted(users, list_user)
-        judged = (row < len(users)) & (users[np.minimum(row, len(users) - 1)] == list_user)
+        has_truth = (row < len(users)) & (users[np.minimum(row, len(users) - 1)] == list_user)
         items = np.full((len(users), length), -1, dtype=np.int32)
-        items[row[judged]] = list_item[judged]
+        items[row[has_truth]] = list_item[has_truth]
     matrix = np.zeros(items.shape, dtype=bool)
     width = min(truth.n_items, _WIDEST)
     rows = max(1, _TABLE // width)
     table = np.zeros(rows * width, dtype=np.uint8)
     every_offset = np.arange(0, rows * width, width)
-    doubted = []
+    suspects = []
     for number, begin in enumerate(range(0, len(users), rows)):
         end = min(begin + rows, len(users))
         offsets = every_offset[: end - begin]
@@ -233,31 +233,33 @@ def mark_hits(truth: Truth, list_user: Ints, list_item: Ints, training: Training
         if mark == 1:
             table.fill(0)
         first, last = truth.starts[begin], truth.starts[end]
-        marked = np.repeat(offsets, truth.relevant[begin:end])
-        marked += truth.item[first:last] if width == truth.n_items else truth.item[first:last] & (width - 1)
-        wanted = (items[begin:end] if width == truth.n_items else items[begin:end] & (width - 1)) + offsets[:, None]
-        table[marked] = mark
-        np.equal(np.take(table, wanted, mode="wrap"), mark, out=matrix[begin:end])
+        relevant_bytes = np.repeat(offsets, truth.relevant[begin:end])
+        relevant_bytes += truth.item[first:last] if width == truth.n_items else truth.item[first:last] & (width - 1)
+        item_bytes = (items[begin:end] if width == truth.n_items else items[begin:end] & (width - 1)) + offsets[:, None]
+        table[relevant_bytes] = mark
+        np.equal(np.take(table, item_bytes, mode="wrap"), mark, out=matrix[begin:end])
         if width < truth.n_items:
-            table[wanted] = _LISTED
-            doubted.append(first + np.flatnonzero(table[marked] == _LISTED))
+            table[item_bytes] = _LISTED
+            suspects.append(first + np.flatnonzero(table[relevant_bytes] == _LISTED))
     matrix &= items >= 0
-    if doubted:
-        _look_again(truth, items, matrix, np.concatenate(doubted))
+    if suspects:
+        _remove_false_hits(truth, items, matrix, np.concatenate(suspects))
     return Hits(truth, items, matrix, training)
 
 
-def _look_again(truth: Truth, items: Ints, matrix: npt.NDArray[np.bool_], places: npt.NDArray[np.int64]) -> None:
-    """Take back the hits of items that only share a byte with a relevant one.
+def _remove_false_hits(
+    truth: Truth, items: Ints, matrix: npt.NDArray[np.bool_], positions: npt.NDArray[np.int64]
+) -> None:
+    """Unmark the items that only share a byte with a relevant one.
 
     Args:
         truth: The relevant items.
         items: The lists.
         matrix: The hits found so far; changed.
-        places: The places in ``truth.item`` that share a byte with a listed item.
+        positions: The places in ``truth.item`` that share a byte with a listed item.
     """
-    owner = np.searchsorted(truth.starts, places, side="right") - 1
-    pairs = np.sort(owner * truth.n_items + truth.item[places])
+    owner = np.searchsorted(truth.starts, positions, side="right") - 1
+    pairs = np.sort(owner * truth.n_items + truth.item[positions])
     row, rank = np.nonzero(matrix)
-    wanted = row * truth.n_items + items[row, rank]
-    matrix[row, rank] = pairs[np.minimum(np.searchsorted(pairs, wanted), len(pairs) - 1)] == wanted
+    hit_pairs = row * truth.n_items + items[row, rank]
+    matrix[row, rank] = pairs[np.minimum(np.searchsorted(pairs, hit_pairs), len(pairs) - 1)] == hit_pairs

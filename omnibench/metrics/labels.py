@@ -1,4 +1,4 @@
-"""Labels of columns, such as ``NDCG@10``: what they are made of, and which direction is good."""
+"""Labels of columns, such as ``NDCG@10``: their parts, and which direction is good."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from omnibench.errors import StatisticsError
 
 
 def split_label(label: str) -> tuple[str, int | None]:
-    """Return a column's metric and list length: ``("NDCG", 10)`` of ``NDCG@10``, ``("RMSE", None)`` of ``RMSE``."""
+    """Split a label into metric and list length: ``("NDCG", 10)`` for ``NDCG@10``, ``("RMSE", None)`` for ``RMSE``."""
     name, _, k = label.partition("@")
     return name, int(k) if k else None
 
@@ -18,18 +18,18 @@ def plain_label(label: str) -> str:
     return name.partition("[")[0] + at + k
 
 
-def higher_is_better(label: str, given: bool | None = None) -> bool:
-    """Whether the largest value of a metric is the best.
+def higher_is_better(label: str, declared: bool | None = None) -> bool:
+    """Return whether the largest value of a metric is the best.
 
     Args:
         label: E.g. ``NDCG@10``, ``NDCG[lenskit]@10`` or ``RMSE``.
-        given: What somebody says who knows.
+        declared: The answer where the caller knows it.
 
     Raises:
         StatisticsError: omnibench has no such metric, and nobody says.
     """
-    if given is not None:
-        return given
+    if declared is not None:
+        return declared
     name = split_label(plain_label(label))[0].partition("(")[0]
     metric = getattr(omnibench.metrics, name, None)
     if metric is None:
@@ -40,9 +40,9 @@ def higher_is_better(label: str, given: bool | None = None) -> bool:
     return bool(metric.higher_is_better)
 
 
-def direction(label: str, given: bool | None = None) -> bool | None:
-    """Return ``higher_is_better``, or None where neither omnibench nor anybody else says."""
+def direction(label: str, declared: bool | None = None) -> bool | None:
+    """Return ``higher_is_better``, or None where neither omnibench nor the caller knows."""
     try:
-        return higher_is_better(label, given)
+        return higher_is_better(label, declared)
     except StatisticsError:
         return None

@@ -1,4 +1,4 @@
-"""Metrics of the user's own: a function of the hit matrix, or a class with ``calculate(predictions, test)``."""
+"""Users' own metrics: a function of the hit matrix, or a class with ``calculate(predictions, test)``."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class HitMetric(RankingMetric):
     """A function of the hit matrix as a metric.
 
     The function gets ``hits`` (bool, shape (n, k): whether the item at each rank is relevant; False after the end of a
-    list), ``relevant`` (int64, shape (n,): the number of relevant items of each user, at least 1) and the parameters, and
-    returns a value per user (NaN for one who does not count), shape (n,). Its source and the parameters are its key.
+    list), ``relevant`` (int64, shape (n,): the number of relevant items of each user, at least 1) and the parameters,
+    and returns a value per user (NaN for users who do not count), shape (n,). Source and parameters are its key.
 
     Args:
         function: A function at the top level of a module.
@@ -52,14 +52,14 @@ class HitMetric(RankingMetric):
         higher_is_better: bool = True,
         **parameters: Any,
     ) -> None:
-        given: Any = function
-        if not callable(given) or isinstance(given, type):
+        argument: Any = function
+        if not callable(argument) or isinstance(argument, type):
             raise EvaluationError(f"{function!r} is no function; give one that takes hits and relevant.")
         self._name = checked_name(name or str(getattr(function, "__name__", type(function).__name__)))
         self.k = lengths_of(k, self._name)
         self.function = function
         self.higher_is_better = higher_is_better
-        self._given = parameters
+        self._arguments = parameters
         self._code = _code(function, self._name)
         _check_key(parameters, self._name)
         _check_call(function, self._name, parameters)
@@ -70,19 +70,19 @@ class HitMetric(RankingMetric):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        return {"own": self._code, "parameters": self._given}
+        return {"own": self._code, "parameters": self._arguments}
 
     def per_user(self, hits: Hits, k: int) -> Values:
         matrix = np.zeros((len(hits.users), k), dtype=bool)
         width = min(k, hits.matrix.shape[1])
         matrix[:, :width] = hits.matrix[:, :width]
-        found = np.asarray(self.function(matrix, hits.relevant.copy(), **self._given))
-        if found.shape != (len(hits.users),) or found.dtype.kind not in "bfiu":
+        values = np.asarray(self.function(matrix, hits.relevant.copy(), **self._arguments))
+        if values.shape != (len(hits.users),) or values.dtype.kind not in "bfiu":
             raise EvaluationError(
-                f"{self.name} returned {found.dtype} of shape {found.shape} for {len(hits.users)} users; return one "
+                f"{self.name} returned {values.dtype} of shape {values.shape} for {len(hits.users)} users; return one "
                 "number for each."
             )
-        return found.astype(np.float64)
+        return values.astype(np.float64)
 
 
 class CalculatedMetric(Metric):
@@ -105,14 +105,14 @@ class CalculatedMetric(Metric):
 
     def __init__(self, calculator: Any) -> None:
         self.calculator = calculator
-        named = getattr(calculator, "name", None)
-        self._name = checked_name(named if isinstance(named, str) else type(calculator).__name__)
+        own_name = getattr(calculator, "name", None)
+        self._name = checked_name(own_name if isinstance(own_name, str) else type(calculator).__name__)
         k = getattr(calculator, "k", getattr(calculator, "_k_list", None))
         self.k = () if k is None else lengths_of(k, self._name)
         self.higher_is_better = bool(getattr(calculator, "higher_is_better", True))
         self._code = _code(type(calculator), self._name)
-        self._given = _attributes(calculator)
-        _check_key(self._given, self._name)
+        self._arguments = _attributes(calculator)
+        _check_key(self._arguments, self._name)
 
     @property
     def name(self) -> str:
@@ -124,7 +124,7 @@ class CalculatedMetric(Metric):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        return {"own": self._code, "parameters": self._given}
+        return {"own": self._code, "parameters": self._arguments}
 
     @property
     def is_mean(self) -> bool:
@@ -141,7 +141,7 @@ class CalculatedMetric(Metric):
         by_k: Mapping[Any, Any] = (
             answer if isinstance(answer, Mapping) else {None: answer} if not self.k else {self.k[0]: answer}
         )
-        found = {}
+        values_by_label = {}
         for label in self.labels:
             value = by_k.get(split_label(label)[1])
             if isinstance(value, bool) or not isinstance(value, int | float | np.number):
@@ -149,22 +149,22 @@ class CalculatedMetric(Metric):
                     f"{self.name}.calculate returned {answer!r}, which has no number for {label}; return a number, or a "
                     "mapping from each k to one."
                 )
-            found[label] = float(value)
-        return found
+            values_by_label[label] = float(value)
+        return values_by_label
 
 
-def _code(thing: Any, name: str) -> str:
+def _code(definition: Any, name: str) -> str:
     try:
-        return code_of(thing)
+        return code_of(definition)
     except (PlanError, TypeError, AttributeError) as error:
         raise EvaluationError(f"{name} cannot get a key: {error}") from error
 
 
 def _attributes(calculator: Any) -> dict[str, Any]:
-    """Return what a calculator was made with: the attributes called like its constructor's parameters, or all."""
-    kept = vars(calculator) if hasattr(calculator, "__dict__") else {}
-    wanted = [one for one in inspect.signature(type(calculator)).parameters if one not in ("args", "kwargs", "k")]
-    return {one: kept[one] for one in wanted} if all(one in kept for one in wanted) else dict(kept)
+    """Return a calculator's attributes named like its constructor's parameters, or all where one is missing."""
+    attributes = vars(calculator) if hasattr(calculator, "__dict__") else {}
+    names = [name for name in inspect.signature(type(calculator)).parameters if name not in ("args", "kwargs", "k")]
+    return {name: attributes[name] for name in names} if all(name in attributes for name in names) else dict(attributes)
 
 
 def _check_call(function: HitFunction, name: str, parameters: Mapping[str, Any]) -> None:

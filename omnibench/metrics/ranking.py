@@ -1,4 +1,4 @@
-"""Ranking metrics with binary relevance: each one a function of the same hits.
+"""Ranking metrics with binary relevance, all computed from the same hits.
 
 Conventions: every user with a test item counts, one without recommendations as zero; Precision divides by
 k however short the list; NDCG's ideal and MAP's denominator have min(k, relevant) terms. These are the
@@ -24,22 +24,22 @@ else:
 
 EVERY_PEER = frozenset({"omnirec", "recbole", "lenskit", "trec"})
 _DROPS_EMPTY_LISTS = frozenset({"omnirec", "lenskit"})
-"""Packages that judge the lists that there are: a user without one does not count."""
+"""Packages that average over the users who have a list; the others do not count."""
 
 
 def lengths_of(k: int | Iterable[int], name: str) -> tuple[int, ...]:
-    """Return one or several list lengths, each once.
+    """Check one or several list lengths; return each once.
 
     Raises:
         EvaluationError: There is none, or one is no positive integer.
     """
-    given: list[Any] = list(k) if isinstance(k, Iterable) else [k]
-    if not given:
+    lengths: list[Any] = list(k) if isinstance(k, Iterable) else [k]
+    if not lengths:
         raise EvaluationError(f"{name} has no k; give one or several, e.g. {name}([10, 20]).")
-    for one in given:
-        if isinstance(one, bool) or not isinstance(one, Integral) or one < 1:
-            raise EvaluationError(f"{name}: k is {one!r}; give integers of at least 1.")
-    return tuple(dict.fromkeys(int(one) for one in given))
+    for length in lengths:
+        if isinstance(length, bool) or not isinstance(length, Integral) or length < 1:
+            raise EvaluationError(f"{name}: k is {length!r}; give integers of at least 1.")
+    return tuple(dict.fromkeys(int(length) for length in lengths))
 
 
 class RankingMetric(Metric):
@@ -79,8 +79,8 @@ class RankingMetric(Metric):
         mean = float(per_user.mean())
         if not math.isnan(mean):
             return mean
-        counted = per_user[~np.isnan(per_user)]
-        return float(counted.mean()) if len(counted) else mean
+        defined = per_user[~np.isnan(per_user)]
+        return float(defined.mean()) if len(defined) else mean
 
 
 class AccuracyMetric(RankingMetric):
@@ -228,9 +228,9 @@ class AUC(AccuracyMetric):
 
     def of_lists(self, hits: Hits, k: int) -> Values:
         negatives = hits.n_candidates - hits.relevant
-        found, listed = hits.count(k), np.minimum(hits.lengths, k)
-        above = hits.total("negatives above", k, lambda: (hits.rank + 1 - hits.ordinal).astype(np.float64))
-        ahead = found * negatives - above  # pairs of a listed relevant item and a candidate below it
-        tied = (hits.relevant - found) * (negatives - (listed - found)) / 2
+        hit_counts, list_lengths = hits.count(k), np.minimum(hits.lengths, k)
+        negatives_above = hits.total("negatives above", k, lambda: (hits.rank + 1 - hits.ordinal).astype(np.float64))
+        pairs_ahead = hit_counts * negatives - negatives_above  # a listed relevant item, and a candidate below it
+        pairs_tied = (hits.relevant - hit_counts) * (negatives - (list_lengths - hit_counts)) / 2
         defined = negatives > 0
-        return np.where(defined, (ahead + tied) / (hits.relevant * np.where(defined, negatives, 1)), np.nan)
+        return np.where(defined, (pairs_ahead + pairs_tied) / (hits.relevant * np.where(defined, negatives, 1)), np.nan)

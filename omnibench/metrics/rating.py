@@ -16,7 +16,7 @@ else:
 
 @dataclass(frozen=True)
 class Errors:
-    """What every rating metric is computed from.
+    """The errors that every rating metric is computed from.
 
     Attributes:
         users: int32 codes of the users with test ratings, ascending; shape (n,).
@@ -68,7 +68,7 @@ class RatingMetric(Metric):
 
     @property
     def is_mean(self) -> bool:
-        """Whether the value is the mean over the users: so LensKit sums up lists."""
+        """Whether the value is the mean over the users, as in LensKit's convention."""
         return self.convention == "lenskit"
 
     def over_pairs(self, errors: Errors) -> float:

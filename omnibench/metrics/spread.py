@@ -1,4 +1,4 @@
-"""How sure a mean over users is: its standard error, and a bootstrap interval."""
+"""Uncertainty of a mean over users: its standard error, and a bootstrap interval."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ REPLICATES = 1000
 LEVEL = 0.95
 _SEED = 20101
 _AT_A_TIME = 1 << 20
-"""Numbers of a block of replicates."""
+"""Size of a block of replicates, in numbers."""
 _REMEMBERED = 1 << 21
-"""Numbers of all replicates up to which they are remembered, for the next item with as many users."""
+"""Size up to which all replicates are kept, in numbers, for the next item with as many users."""
 
 Counts = npt.NDArray[np.float32]
 
@@ -27,12 +27,12 @@ def standard_errors(per_user: Values) -> Values:
     Args:
         per_user: One row per metric, NaN for users who do not count; shape (metrics, n).
     """
-    found = np.full(len(per_user), np.nan)
-    for place, row in enumerate(per_user):  # one at a time: all at once would take several times their memory
-        known = row[~np.isnan(row)]
-        if len(known) > 1:
-            found[place] = known.std(ddof=1) / np.sqrt(len(known))
-    return found
+    errors = np.full(len(per_user), np.nan)
+    for index, row in enumerate(per_user):  # one at a time: all at once would take several times their memory
+        values = row[~np.isnan(row)]
+        if len(values) > 1:
+            errors[index] = values.std(ddof=1) / np.sqrt(len(values))
+    return errors
 
 
 def bootstrap_intervals(per_user: Values) -> Values:
@@ -46,29 +46,31 @@ def bootstrap_intervals(per_user: Values) -> Values:
     """
     if not per_user.size:
         return np.full((len(per_user), 2), np.nan)
-    counted: npt.NDArray[np.bool_] = np.logical_not(np.isnan(per_user))
-    some_missing = not counted.all()
+    is_counted: npt.NDArray[np.bool_] = np.logical_not(np.isnan(per_user))
+    some_missing = not is_counted.all()
     # Differences from the first value keep the sums small, so that single precision loses nothing that is shown.
-    centre = np.array([row[known][0] if known.any() else 0.0 for row, known in zip(per_user, counted, strict=True)])
+    centre = np.array(
+        [row[present][0] if present.any() else 0.0 for row, present in zip(per_user, is_counted, strict=True)]
+    )
     values = np.empty(per_user.shape, dtype=np.float32)
-    for target, row, known, origin in zip(values, per_user, counted, centre, strict=True):
-        target[:] = np.where(known, row - origin, 0.0)
-    undefined = counted.sum(axis=1, keepdims=True) < 2  # noqa: PLR2004 - one user alone does not vary
-    presence = (counted | undefined).astype(np.float32).T if some_missing else None
+    for target, row, present, origin in zip(values, per_user, is_counted, centre, strict=True):
+        target[:] = np.where(present, row - origin, 0.0)
+    undefined = is_counted.sum(axis=1, keepdims=True) < 2  # noqa: PLR2004 - one user alone does not vary
+    presence = (is_counted | undefined).astype(np.float32).T if some_missing else None
     means = []
     for counts in _replicates(per_user.shape[1]):
-        drawn = np.float32(per_user.shape[1]) if presence is None else counts @ presence
+        sample_sizes = np.float32(per_user.shape[1]) if presence is None else counts @ presence
         with np.errstate(invalid="ignore"):
-            means.append((counts @ values.T) / drawn)
+            means.append((counts @ values.T) / sample_sizes)
         del counts  # before the next block is drawn
     tail = (1 - LEVEL) / 2
     with np.errstate(invalid="ignore"):
-        found = np.nanquantile(np.concatenate(means).astype(np.float64), [tail, 1 - tail], axis=0).T
-    return np.where(undefined, np.nan, found + centre[:, None])
+        quantiles = np.nanquantile(np.concatenate(means).astype(np.float64), [tail, 1 - tail], axis=0).T
+    return np.where(undefined, np.nan, quantiles + centre[:, None])
 
 
 def _replicates(users: int) -> Iterator[Counts]:
-    """Yield how often each user is drawn, shape (replicates of a block, users), for all replicates."""
+    """Yield blocks of replicates: how often each user is drawn, shape (replicates of the block, users)."""
     if users * REPLICATES <= _REMEMBERED:
         yield _remembered(users)
         return

@@ -1,4 +1,4 @@
-"""What metrics beyond accuracy need to know from training: popularity, and what each user has seen."""
+"""Training facts for the metrics beyond accuracy: popularity, and what each user has seen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Pairs = tuple[Ints, Ints]
 
 @dataclass(frozen=True)
 class Training:
-    """The interactions before the test: no pair of user and item is there twice, nor in the test part.
+    """The interactions before the test, each pair of user and item once, none of them in the test part.
 
     Each attribute is computed when it is first asked for.
 
@@ -69,19 +69,19 @@ class Training:
 
     @cached_property
     def popularity_rank(self) -> Counts:
-        """Place of each item from the most popular one, from 0, ties by item code; shape (n_items,)."""
-        places = np.empty(self.n_items, dtype=np.int64)
-        places[np.argsort(-self.popularity, kind="stable")] = np.arange(self.n_items)
-        return places
+        """Rank of each item by popularity, from 0 for the most popular, ties by item code; shape (n_items,)."""
+        ranks = np.empty(self.n_items, dtype=np.int64)
+        ranks[np.argsort(-self.popularity, kind="stable")] = np.arange(self.n_items)
+        return ranks
 
     @cached_property
     def seen(self) -> Counts:
-        """What users have in their history or validation, as ``user * n_items + popularity_rank``, ascending."""
+        """Each user's items in history and validation, as ``user * n_items + popularity_rank``, ascending."""
         user, item = (np.concatenate(column) for column in zip(*self._parts[1], strict=True))
         return np.sort(user.astype(np.int64) * self.n_items + self.popularity_rank[item])
 
     @cached_property
     def n_unseen(self) -> Counts:
-        """Number of items known in training that each user has neither in history nor validation; (n_users,)."""
-        known = [user[self.is_candidate[item]] for user, item in self._parts[1]]
-        return self.n_candidates - np.bincount(np.concatenate(known), minlength=self.n_users)
+        """Number of training items that each user has neither in history nor in validation; shape (n_users,)."""
+        candidate_users = [user[self.is_candidate[item]] for user, item in self._parts[1]]
+        return self.n_candidates - np.bincount(np.concatenate(candidate_users), minlength=self.n_users)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from omnibench.plugin.items import ExperimentItem
     from omnibench.plugin.session import BenchSession
     from omnibench.plugin.summary import Summary
-    from omnibench.report.contents import Contents, Missing
+    from omnibench.report.contents import Contents, MissingItem
     from omnibench.results import Result
     from omnibench.store.reading import Reader
 
@@ -61,7 +61,7 @@ class Export:
     def _write(self, session: BenchSession) -> list[str]:
         from omnibench.report.contents import contents_of
         from omnibench.report.export import write_files
-        from omnibench.report.sections import MOST, Choices
+        from omnibench.report.sections import DEFAULT_LIMIT, Choices
         from omnibench.store.reading import read
 
         results = self._summary.results
@@ -72,7 +72,7 @@ class Export:
             )
 
         contents = read(session.directory / "store", take, untouched=session.looks_only)
-        most = None if TABLE.value(self.config) in ("mean", "folds") else MOST
+        most = None if TABLE.value(self.config) in ("mean", "folds") else DEFAULT_LIMIT
         choices = Choices(SORT.value(self.config), most, show_all=f"{TABLE.flag}=mean")
         return write_files(self._files, contents, session.directory, choices)
 
@@ -85,9 +85,9 @@ class Export:
             terminalreporter.write_line(f"Exported: {', '.join(map(str, self._files))}")
 
 
-def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result]) -> Iterator[Missing]:
+def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result]) -> Iterator[MissingItem]:
     """Return the items of a run that have no results, with what is recorded of them."""
-    from omnibench.report.contents import Missing, missing_of
+    from omnibench.report.contents import MissingItem, missing_of
     from omnibench.store.schema import Status
 
     told = {result.fit_key for result in results}
@@ -95,4 +95,4 @@ def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result])
         if experiment.fit_key not in told:
             record = reader.get(f"item/{experiment.fit_key}")
             unknown = record is None or record["status"] == Status.DONE
-            yield Missing(experiment.name, "not run") if unknown or record is None else missing_of(record)
+            yield MissingItem(experiment.name, "not run") if unknown or record is None else missing_of(record)

@@ -53,7 +53,7 @@ class RegressionGate:
         """
         if not any(isinstance(item, ExperimentItem) for item in session.items) or self.config.getoption("omnirec_plan"):
             return
-        from omnibench.gate.baseline import Baseline, refuse_others
+        from omnibench.gate.baseline import Baseline, refuse_other_files
         from omnibench.gate.judgement import Judge
 
         metrics = [label.strip() for label in GATE_METRICS.value(self.config).split(",") if label.strip()]
@@ -66,7 +66,7 @@ class RegressionGate:
                     metrics,
                 )
             if BASELINE.value(self.config):
-                refuse_others(path_of(BASELINE, self.config))
+                refuse_other_files(path_of(BASELINE, self.config))
         except OmnibenchError as error:
             raise pytest.UsageError(str(error)) from error
 

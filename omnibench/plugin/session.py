@@ -20,8 +20,8 @@ from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.plugin.begin import look_at_records
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import ENVIRONMENTS, READONLY, TMP_DIR, checkpoint_dir, policy
+from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
-from omnibench.runners.pool import Environments
 from omnibench.store.leases import Workspace
 from omnibench.store.reading import SEALED_SINCE, read
 from omnibench.store.schema import Record, Status
@@ -157,7 +157,7 @@ class BenchSession:
             for item in self.pending
             if not (skipping and item.state and item.state.error)
         }
-        missing = [runner for runner in needed.values() if not self.environments.ready(runner)]
+        missing = [runner for runner in needed.values() if not self.environments.is_built(runner)]
         if missing:  # meanwhile the first datasets are prepared, and what is ready computes
             threading.Thread(target=self._build, args=(missing,), daemon=True, name="omnibench-environments").start()
 

@@ -1,20 +1,18 @@
-"""What files tell: results, what is known of each beside its metrics, and what is missing."""
+"""The contents of exported files: results, facts about their items and datasets, and the items that are missing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from omnibench.keys import recorded_text, sha256
 from omnibench.results import Result
-from omnibench.store.schema import Record
-
-Get = Callable[[str], Record | None]
+from omnibench.store.schema import Record, RecordLookup, RecordType
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """How sure a metric's mean over users is.
+class Uncertainty:
+    """The uncertainty of a metric's mean over users.
 
     Attributes:
         stderr: Its standard error, where it is a mean over users.
@@ -30,8 +28,8 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of an item beside its metrics; what is not recorded is None, or empty.
+class ItemFacts:
+    """The facts about an item that are recorded beside its metrics; what is not recorded is None, or empty.
 
     Attributes:
         dataset_key: Identifies its dataset.
@@ -43,7 +41,7 @@ class Facts:
         predict_seconds: Wall seconds of Predict, for all users with test items.
         peak_memory: Largest resident set of the framework's process in Fit and Predict, in bytes.
         finished: When it was done, ISO 8601.
-        spreads: By label, of the metrics that are recorded.
+        uncertainties: By label, of the metrics that are recorded.
     """
 
     dataset_key: str = ""
@@ -55,12 +53,12 @@ class Facts:
     predict_seconds: float | None = None
     peak_memory: int | None = None
     finished: str = ""
-    spreads: Mapping[str, Spread] = field(default_factory=dict)
+    uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What is known of a dataset.
+class DatasetSummary:
+    """The size of a dataset and how it was made.
 
     Attributes:
         text: Its size and its steps, in one line.
@@ -72,43 +70,43 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingItem:
     """An item without results.
 
     Attributes:
         item: Its name.
         status: failed, interrupted, running or pending.
-        why: What is known of the reason, in one line.
+        reason: Why it has none, as far as that is known, in one line.
     """
 
     item: str
     status: str
-    why: str = ""
+    reason: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Contents:
-    """What files tell.
+    """The contents of exported files.
 
     Attributes:
         results: All results, in the order of their rows.
         lower_is_better: The columns where the smallest value is the best.
         undirected: The columns of which nobody knows which values are better.
         missing: The items that have no results.
-        facts: What else is known of each item, by its fit key.
-        about: What is known of each dataset, by its name.
+        facts: The facts about each item, by its fit key.
+        dataset_summaries: The size and the making of each dataset, by its name.
     """
 
     results: list[Result]
     lower_is_better: Collection[str]
     undirected: Collection[str]
-    missing: list[Missing]
-    facts: Mapping[str, Facts]
-    about: Mapping[str, About]
+    missing: list[MissingItem]
+    facts: Mapping[str, ItemFacts]
+    dataset_summaries: Mapping[str, DatasetSummary]
 
-    def facts_of(self, result: Result) -> Facts:
-        """Return what is known of a result's item beside its metrics."""
-        return self.facts.get(result.fit_key, Facts())
+    def facts_of(self, result: Result) -> ItemFacts:
+        """Return the facts about the item of a result."""
+        return self.facts.get(result.fit_key, ItemFacts())
 
     @property
     def labels(self) -> list[str]:
@@ -117,41 +115,42 @@ class Contents:
 
 
 def contents_of(
-    get: Get,
+    lookup: RecordLookup,
     results: Iterable[Result],
-    missing: Iterable[Missing],
+    missing: Iterable[MissingItem],
     lower_is_better: Collection[str],
     undirected: Collection[str] = (),
 ) -> Contents:
-    """Return what files tell of some results.
+    """Gather the contents of files from results and the records of their items.
 
     Args:
-        get: From a record's key to the record, or None.
+        lookup: From a record's key to the record, or None.
         results: The results.
-        missing: The items without.
+        missing: The items without results.
         lower_is_better: The columns where the smallest value is the best.
-        undirected: The columns of which nobody knows.
+        undirected: The columns of which nobody knows which values are better.
     """
-    listed = list(results)
-    facts = {result.fit_key: _facts(get, result.fit_key) for result in listed if result.fit_key}
-    keys = {result.dataset: facts[result.fit_key].dataset_key for result in listed if result.fit_key}
-    about = {name: _about(data) for name, key in keys.items() if (data := get(f"data/{key}")) is not None}
-    return Contents(listed, lower_is_better, undirected, list(missing), facts, about)
+    all_results = list(results)
+    facts = {result.fit_key: _facts(lookup, result.fit_key) for result in all_results if result.fit_key}
+    keys = {result.dataset: facts[result.fit_key].dataset_key for result in all_results if result.fit_key}
+    datasets = {name: lookup(RecordType.DATA.key(key)) for name, key in keys.items()}
+    summaries = {name: _dataset_summary(record) for name, record in datasets.items() if record is not None}
+    return Contents(all_results, lower_is_better, undirected, list(missing), facts, summaries)
 
 
 def result_of(item: Record) -> Result:
     """Return the result that a done item's record holds."""
     name = item["algorithm"].rpartition("-")[0]
-    given = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
+    parameters = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
     metrics = {label: metric["value"] for label, metric in item["metrics"].items()}
-    return Result(item["dataset"], item["algorithm"], f"{name}({given})", item["fold"], metrics, item["fit_key"])
+    return Result(item["dataset"], item["algorithm"], f"{name}({parameters})", item["fold"], metrics, item["fit_key"])
 
 
-def missing_of(item: Record) -> Missing:
-    """Return what the record of an item without results says of it."""
+def missing_of(item: Record) -> MissingItem:
+    """Return the status of an item without results, and why it has none, from its record."""
     error = item.get("error")
-    why = f"{error['phase']} failed: {error['message']}" if error else ""
-    return Missing(item["item"], item["status"], one_line(why))
+    reason = f"{error['phase']} failed: {error['message']}" if error else ""
+    return MissingItem(item["item"], item["status"], one_line(reason))
 
 
 def one_line(text: str) -> str:
@@ -159,19 +158,21 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
-def _facts(get: Get, fit_key: str) -> Facts:
-    item = get(f"item/{fit_key}")
+def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:
+    item = lookup(RecordType.ITEM.key(fit_key))
     if item is None:
-        return Facts()
-    fit, predict = get(f"fit/{fit_key}") or {}, get(f"predict/{item.get('predict_key')}") or {}
+        return ItemFacts()
+    fit = lookup(RecordType.FIT.key(fit_key)) or {}
+    predict_key = item.get("predict_key")  # store format 1 has none
+    predict = (lookup(RecordType.PREDICT.key(predict_key)) if predict_key else None) or {}
     identity = item.get("identity") or fit.get("identity")  # store format 1 has it in some records only
-    of = identity[1] if identity else {}
-    configuration = of.get("configuration", ["", {}])
+    identity_fields = identity[1] if identity else {}
+    configuration = identity_fields.get("configuration", ["", {}])
     parameters = configuration[1].get("parameters", item["parameters"])
     peaks = [peak for phase in (fit, predict) if (peak := phase.get("peak_rss")) is not None]
-    return Facts(
-        item.get("data_key") or of.get("data", ""),
-        sha256(recorded_text(configuration)) if of else "",
+    return ItemFacts(
+        item.get("data_key") or identity_fields.get("data", ""),
+        sha256(recorded_text(configuration)) if identity_fields else "",
         recorded_text(parameters),
         configuration[1].get("runner", ""),
         fit.get("version") or configuration[1].get("version", ""),
@@ -179,19 +180,22 @@ def _facts(get: Get, fit_key: str) -> Facts:
         predict.get("seconds"),
         max(peaks) if peaks else None,
         item.get("finished") or "",
-        {label: _spread(get(f"eval/{metric['key']}") or {}) for label, metric in item["metrics"].items()},
+        {
+            label: _uncertainty(lookup(RecordType.EVAL.key(metric["key"])) or {})
+            for label, metric in item["metrics"].items()
+        },
     )
 
 
-def _spread(evaluation: Record) -> Spread:
-    low, high = evaluation.get("interval") or (None, None)
-    return Spread(evaluation.get("stderr"), low, high, evaluation.get("users"))
+def _uncertainty(evaluation: Record) -> Uncertainty:
+    low, high = evaluation.get("interval") or (None, None)  # store formats 1 and 2 have no interval
+    return Uncertainty(evaluation.get("stderr"), low, high, evaluation.get("users"))
 
 
-def _about(data: Record) -> About:
-    sizes = ", ".join(f"{data[what]:,} {what}" for what in ("users", "items", "interactions") if what in data)
+def _dataset_summary(data: Record) -> DatasetSummary:
+    sizes = ", ".join(f"{data[noun]:,} {noun}" for noun in ("users", "items", "interactions"))
     steps = [
         f"{name}({', '.join(f'{parameter}={value}' for parameter, value in parameters.items())})"
         for name, _, parameters in data["identity"][1]["steps"]
     ]
-    return About(one_line(f"{sizes}, after {', '.join(steps)}" if steps else sizes), len(data.get("test") or (0,)))
+    return DatasetSummary(one_line(f"{sizes}, after {', '.join(steps)}" if steps else sizes), len(data["test"]))

@@ -1,4 +1,4 @@
-"""Results of a store as files."""
+"""Export the results of a store into files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omnibench.comparison.configurations import parts
+from omnibench.comparison.configurations import name_parts
 from omnibench.errors import ExportError, StatisticsError, nearest
 from omnibench.metrics.labels import direction
 from omnibench.report.contents import Contents, contents_of, missing_of, result_of
@@ -16,13 +16,13 @@ from omnibench.report.frames import csv, nested, parquet
 from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
-from omnibench.report.sections import MOST, TESTS, Choices, report_of
+from omnibench.report.sections import DEFAULT_LIMIT, TESTS, Choices, report_of
 from omnibench.statistics.paired import check_alpha
 from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record, Status
 
-_FRAMES = {".csv": csv, ".parquet": parquet, ".json": nested}
-_DOCUMENTS = {".md": markdown, ".tex": latex, ".html": html}
+_DATA_WRITERS = {".csv": csv, ".parquet": parquet, ".json": nested}
+_DOCUMENT_WRITERS = {".md": markdown, ".tex": latex, ".html": html}
 
 
 def export_results(
@@ -32,7 +32,7 @@ def export_results(
     algorithms: Sequence[str] = (),
     metrics: Sequence[str] = (),
     sort: str = "",
-    top: int | None = MOST,
+    top: int | None = DEFAULT_LIMIT,
     alpha: float = 0.05,
     test: str = "t",
     better: str | None = None,
@@ -65,9 +65,9 @@ def export_results(
         StoreError: There is no store, or it cannot be read.
     """
     check_alpha(alpha)
-    for what, given, known in (("test", test, TESTS), ("better", better, (None, "higher", "lower"))):
-        if given not in known:
-            raise StatisticsError(f"{what} is {given!r}; choose from {', '.join(filter(None, known))}.")
+    for option, value, choices in (("test", test, TESTS), ("better", better, (None, "higher", "lower"))):
+        if value not in choices:
+            raise StatisticsError(f"{option} is {value!r}; choose from {', '.join(filter(None, choices))}.")
     if top is not None and top < 1:
         raise ExportError(f"top is {top!r}; give the number of configurations that tables show, 1 or more.")
     checked = check_files(Path(file) for file in files)
@@ -97,12 +97,12 @@ def write_files(files: Iterable[Path], contents: Contents, root: Path, choices: 
     """
     report = None
     for file in files:
-        kind = file.suffix.lower()
-        if kind in _FRAMES:
-            replace(file, _FRAMES[kind](contents))
+        suffix = file.suffix.lower()
+        if suffix in _DATA_WRITERS:
+            replace(file, _DATA_WRITERS[suffix](contents))
         else:
             report = report or report_of(contents, root, choices)
-            replace(file, _DOCUMENTS[kind](report))
+            replace(file, _DOCUMENT_WRITERS[suffix](report))
     return report.trouble if report else []
 
 
@@ -111,49 +111,49 @@ def _contents(
 ) -> Contents:
     records = store.records()
     items = list(store.items_in(records).values())
-    places = _chosen("dataset", datasets, [one["dataset"] for one in items])
-    names = _chosen("algorithm", algorithms, [one["algorithm"] for one in items])
-    items = [one for one in items if one["dataset"] in places and one["algorithm"] in names]
-    done = [one for one in items if one["status"] == Status.DONE]
+    dataset_names = _chosen("dataset", datasets, [item["dataset"] for item in items])
+    configuration_names = _chosen("algorithm", algorithms, [item["algorithm"] for item in items])
+    items = [item for item in items if item["dataset"] in dataset_names and item["algorithm"] in configuration_names]
+    done = [item for item in items if item["status"] == Status.DONE]
     if metrics:
-        known = dict.fromkeys(label for one in done for label in one["metrics"])
+        measured = dict.fromkeys(label for item in done for label in item["metrics"])
         for label in metrics:
-            if label not in known:
+            if label not in measured:
                 raise ExportError(
-                    f"{label!r} was not measured{nearest(label, known)}; there are {', '.join(known) or 'none'}."
+                    f"{label!r} was not measured{nearest(label, measured)}; there are {', '.join(measured) or 'none'}."
                 )
-    results = [result_of(_with(one, metrics)) for one in done]
-    results.sort(key=lambda one: (one.dataset, one.algorithm, -1 if one.fold is None else one.fold))
-    said = None if better is None else better == "higher"
-    labels = dict.fromkeys(label for one in results for label in one.metrics)
-    directions = {label: said if (higher := direction(label)) is None else higher for label in labels}
+    results = [result_of(_with_metrics(item, metrics)) for item in done]
+    results.sort(key=lambda result: (result.dataset, result.algorithm, -1 if result.fold is None else result.fold))
+    stated_direction = None if better is None else better == "higher"
+    labels = dict.fromkeys(label for result in results for label in result.metrics)
+    directions = {label: stated_direction if (higher := direction(label)) is None else higher for label in labels}
     return contents_of(
         records.get,
         results,
-        [missing_of(one) for one in items if one["status"] != Status.DONE],
+        [missing_of(item) for item in items if item["status"] != Status.DONE],
         {label for label, higher in directions.items() if higher is False},
         {label for label, higher in directions.items() if higher is None},
     )
 
 
-def _with(item: Record, metrics: Sequence[str]) -> Record:
-    """Return an item's record with the wanted metrics only, in their order; with all of them when none is named."""
+def _with_metrics(item: Record, metrics: Sequence[str]) -> Record:
+    """Return an item's record with some of its metrics only, in this order; with all of them when none is named."""
     measured: dict[str, Any] = item["metrics"]
     return {**item, "metrics": {label: measured[label] for label in metrics or measured if label in measured}}
 
 
-def _chosen(what: str, texts: Sequence[str], names: Iterable[str]) -> set[str]:
-    """Return the names that any of some texts means, all without one."""
-    known = dict.fromkeys(names)
+def _chosen(noun: str, texts: Sequence[str], names: Iterable[str]) -> set[str]:
+    """Return the names that begin with one of several texts, or whose algorithm or hash does; all without a text."""
+    candidates = dict.fromkeys(names)
     if not texts:
-        return {*known}
-    found: set[str] = set()
+        return {*candidates}
+    chosen: set[str] = set()
     for text in texts:
-        meant = {name for name in known if text and any(part.startswith(text) for part in parts(name))}
-        if not meant:
-            near: Mapping[str, None] = dict.fromkeys(name.rpartition("-")[0] for name in known)
+        matches = {name for name in candidates if text and any(part.startswith(text) for part in name_parts(name))}
+        if not matches:
+            similar: Mapping[str, None] = dict.fromkeys(name.rpartition("-")[0] for name in candidates)
             raise ExportError(
-                f"no {what} is called {text!r}{nearest(text, near)}; there are {', '.join(known) or 'none'}."
+                f"no {noun} is called {text!r}{nearest(text, similar)}; there are {', '.join(candidates) or 'none'}."
             )
-        found |= meant
-    return found
+        chosen |= matches
+    return chosen

@@ -1,4 +1,4 @@
-"""Where results may be written as files: looked at before anything runs, and replaced whole or not at all."""
+"""The files of results: checked before anything runs, and replaced whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from omnibench.errors import ExportError
 from omnibench.store.artifacts import replace_file, scratch_beside
 
-KINDS = (".md", ".tex", ".html", ".csv", ".parquet", ".json")
-"""The endings that there are."""
+SUFFIXES = (".md", ".tex", ".html", ".csv", ".parquet", ".json")
+"""The endings of files that can be written; each stands for a format."""
 
 
 def check_files(files: Iterable[Path]) -> list[Path]:
-    """Return the files that are to be written, each once, links followed.
+    """Check the files that are to be written, and return each once, with links followed.
 
     Raises:
         ExportError: An ending is unknown, a directory is missing, or nothing can be written there.
@@ -22,23 +22,25 @@ def check_files(files: Iterable[Path]) -> list[Path]:
 
 
 def _checked(file: Path) -> Path:
-    if file.suffix.lower() not in KINDS:
-        what = f"ends with {file.suffix!r}" if file.suffix else "has no ending"
-        raise ExportError(f"{str(file)!r} {what}, but the ending says the format; choose from {', '.join(KINDS)}.")
-    place = file.resolve()
-    if place.exists() and not place.is_file():
+    if file.suffix.lower() not in SUFFIXES:
+        problem = f"ends with {file.suffix!r}" if file.suffix else "has no ending"
+        raise ExportError(
+            f"{str(file)!r} {problem}, but the ending says the format; choose from {', '.join(SUFFIXES)}."
+        )
+    path = file.resolve()
+    if path.exists() and not path.is_file():
         raise ExportError(f"{str(file)!r} is no file; name one to be written.")
-    if not place.parent.is_dir():
-        raise ExportError(f"there is no directory {str(place.parent)!r}; make it, or name a file elsewhere.")
-    scratch = scratch_beside(place)
+    if not path.parent.is_dir():
+        raise ExportError(f"there is no directory {str(path.parent)!r}; make it, or name a file elsewhere.")
+    scratch = scratch_beside(path)
     try:
         scratch.touch(exist_ok=False)
         scratch.unlink()
     except OSError as error:
         raise ExportError(
-            f"nothing can be written in {str(place.parent)!r} ({error.strerror}); name a file elsewhere."
+            f"nothing can be written in {str(path.parent)!r} ({error.strerror}); name a file elsewhere."
         ) from error
-    return place
+    return path
 
 
 def replace(file: Path, content: bytes) -> None:

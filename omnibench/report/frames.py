@@ -1,21 +1,21 @@
-"""Results for analysis: a row or an object for every value, with everything that is known of it, and every digit."""
+"""Results for analysis: a row or an object for every value, with all recorded facts and every digit."""
 
 from __future__ import annotations
 
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from omnibench.report.contents import Contents, Spread
+from omnibench.report.contents import Contents, Uncertainty
 from omnibench.results import Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "omnibench.results/1"
-"""What the JSON file says of itself; the number changes when a reader would have to."""
+"""The format that the JSON file names; its number changes when readers have to change."""
 
 _TYPES = {
     "dataset": "string",
@@ -57,7 +57,7 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
     for result in contents.results:
         facts = contents.facts_of(result)
         for label, value in result.metrics.items():
-            spread = facts.spreads.get(label, Spread())
+            uncertainty = facts.uncertainties.get(label, Uncertainty())
             yield (
                 result.dataset,
                 facts.dataset_key,
@@ -70,10 +70,10 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 result.fold,
                 label,
                 value,
-                spread.stderr,
-                spread.low,
-                spread.high,
-                spread.users,
+                uncertainty.stderr,
+                uncertainty.low,
+                uncertainty.high,
+                uncertainty.users,
                 facts.fit_seconds,
                 facts.predict_seconds,
                 facts.peak_memory,
@@ -95,19 +95,22 @@ def parquet(contents: Contents) -> bytes:
 
 
 def nested(contents: Contents) -> bytes:
-    """Return the same as JSON: datasets, their configurations, their folds, their metrics; and what is missing."""
+    """Return the values as nested JSON: datasets, configurations, folds, metrics; and the items that are missing."""
     datasets = [
         {
-            "name": name,
-            "key": contents.facts_of(some[0]).dataset_key,
-            "configurations": [_configuration(contents, rows) for rows in _grouped(some, lambda one: one.algorithm)],
+            "name": group[0].dataset,
+            "key": contents.facts_of(group[0]).dataset_key,
+            "configurations": [
+                _configuration(contents, rows) for rows in _grouped(group, lambda result: result.algorithm)
+            ],
         }
-        for some in _grouped(contents.results, lambda one: one.dataset)
-        for name in [some[0].dataset]
+        for group in _grouped(contents.results, lambda result: result.dataset)
     ]
-    missing = [{"item": one.item, "status": one.status, "why": one.why} for one in contents.missing]
-    told = {"format": FORMAT, "datasets": datasets, "missing": missing}
-    return (json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(errors="backslashreplace")
+    missing = [{"item": item.item, "status": item.status, "why": item.reason} for item in contents.missing]
+    document = {"format": FORMAT, "datasets": datasets, "missing": missing}
+    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(
+        errors="backslashreplace"
+    )
 
 
 def _configuration(contents: Contents, rows: list[Result]) -> dict[str, Any]:
@@ -119,7 +122,7 @@ def _configuration(contents: Contents, rows: list[Result]) -> dict[str, Any]:
         "parameters": json.loads(facts.parameters),
         "framework": facts.framework,
         "framework_version": facts.version,
-        "folds": [_fold(contents, one) for one in rows],
+        "folds": [_fold(contents, result) for result in rows],
     }
 
 
@@ -127,13 +130,13 @@ def _fold(contents: Contents, result: Result) -> dict[str, Any]:
     facts = contents.facts_of(result)
     metrics = {}
     for label, value in result.metrics.items():
-        spread = facts.spreads.get(label, Spread())
+        uncertainty = facts.uncertainties.get(label, Uncertainty())
         metrics[label] = {
             "value": _finite(value),
-            "stderr": _finite(spread.stderr),
-            "low": _finite(spread.low),
-            "high": _finite(spread.high),
-            "users": spread.users,
+            "stderr": _finite(uncertainty.stderr),
+            "low": _finite(uncertainty.low),
+            "high": _finite(uncertainty.high),
+            "users": uncertainty.users,
         }
     return {
         "fold": result.fold,
@@ -146,7 +149,7 @@ def _fold(contents: Contents, result: Result) -> dict[str, Any]:
 
 
 def _finite(value: float | None) -> float | None:
-    """Return what JSON can say of a value."""
+    """Return a value, or None where JSON has no number for it."""
     return value if value is not None and math.isfinite(value) else None
 
 
@@ -154,8 +157,8 @@ def _algorithm(result: Result) -> str:
     return result.configuration.partition("(")[0]
 
 
-def _grouped(results: Iterable[Result], by: Any) -> list[list[Result]]:
-    found: dict[str, list[Result]] = {}
+def _grouped(results: Iterable[Result], key_of: Callable[[Result], str]) -> list[list[Result]]:
+    groups: dict[str, list[Result]] = {}
     for result in results:
-        found.setdefault(by(result), []).append(result)
-    return list(found.values())
+        groups.setdefault(key_of(result), []).append(result)
+    return list(groups.values())

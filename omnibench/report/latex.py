@@ -8,21 +8,21 @@ from collections.abc import Iterator, Sequence
 from omnibench.report.comparisons import ranking_head
 from omnibench.report.contents import one_line
 from omnibench.report.ranks import rank_rows
-from omnibench.report.sections import LISTED, Report, Section
+from omnibench.report.sections import MAX_LISTED, Report, Section
 from omnibench.tables.layout import BEST, TIED, fitting, printed
 
 _ROWS = 40
 """Rows that fit on a page; more of them make several tables, because LaTeX cuts off what does not fit."""
 
 _WIDTH, _LETTER, _GAP = 360, 4.6, 4
-"""In points: a column of text a little over LaTeX's usual one, a letter in ``\\small``, the room beside a column."""
+"""In points: the width of a page's text, a little over LaTeX's usual one, a letter in ``\\small``, the gap at a column."""
 
 _HEAD = r"""% Tables of results, made by omnibench. They need, in the preamble of the document:
 %   \usepackage[T1]{fontenc}
 %   \usepackage{booktabs}"""
 
 _LAST_LATIN = "\N{LATIN SMALL LETTER Z WITH CARON}"
-"""Up to here, pdfLaTeX has letters in its usual fonts."""
+"""The last letter that pdfLaTeX has in its usual fonts."""
 
 _LIGATURES = re.compile("-(?=-)|,(?=,)")
 _ESCAPES = str.maketrans(
@@ -51,16 +51,16 @@ _ESCAPES = str.maketrans(
 def latex(report: Report) -> bytes:
     r"""Return a report as LaTeX tables, to be read by a document with ``\usepackage[T1]{fontenc}`` and ``{booktabs}``."""
     parts = [_HEAD]
-    missing = report.say_missing()
+    missing = report.missing_summary()
     if missing:
-        listed = [one_line(f"{one.item} ({one.status}) {one.why}") for one in report.missing[:LISTED]]
-        if len(report.missing) > LISTED:
-            listed.append(f"... and {len(report.missing) - LISTED:,} more")
+        listed = [one_line(f"{item.item} ({item.status}) {item.reason}") for item in report.missing[:MAX_LISTED]]
+        if len(report.missing) > MAX_LISTED:
+            listed.append(f"... and {len(report.missing) - MAX_LISTED:,} more")
         parts.append("\n%   ".join([f"% {missing}:", *listed]))
     for section in report.sections:
         parts += _section(section, missing)
     parts += _ranks(report)
-    parts += [f"% {one_line(one)}" for one in report.trouble]
+    parts += [f"% {one_line(sentence)}" for sentence in report.trouble]
     text = "\n\n".join(parts) + "\n"
     if any(letter > _LAST_LATIN for letter in text):
         text = text.replace(_HEAD, f"{_HEAD}\n%   and XeLaTeX or LuaLaTeX with a font that has these letters", 1)
@@ -68,39 +68,40 @@ def latex(report: Report) -> bytes:
 
 
 def escaped(text: str) -> str:
-    """Return what LaTeX sets as a text."""
+    """Return a text with LaTeX's special characters escaped."""
     return _LIGATURES.sub(r"\g<0>{}", one_line(text).translate(_ESCAPES))
 
 
 def _section(section: Section, missing: str) -> Iterator[str]:
-    one = section.shown
+    marked = section.marked
     notes = [*section.notes, "Bold: the best mean of its column."]
-    said = [escaped(note) for note in notes]
+    captions = [escaped(note) for note in notes]
     if section.tested:
-        said.append(rf"$^{{\dagger}}$: {escaped(section.tested)}.")
-    said += [escaped(f"Fewer folds than there are: {'; '.join(section.gaps)}.")] if section.gaps else []
-    said += [rf"\textbf{{{escaped(missing)}.}}"] if missing else []
-    title, label = escaped(one.dataset), one.dataset
-    for start in range(0, len(one.names), _ROWS):
-        names = one.names[start : start + _ROWS]
+        captions.append(rf"$^{{\dagger}}$: {escaped(section.tested)}.")
+    captions += [escaped(f"Fewer folds than there are: {'; '.join(section.gaps)}.")] if section.gaps else []
+    captions += [rf"\textbf{{{escaped(missing)}.}}"] if missing else []
+    title, label = escaped(marked.dataset), marked.dataset
+    for start in range(0, len(marked.names), _ROWS):
+        names = marked.names[start : start + _ROWS]
         for labels in _groups(section, names):
             head = ["Algorithm", *map(escaped, labels)]
             rows = [[escaped(name), *(_cell(section, name, label) for label in labels)] for name in names]
             last = labels[-1:] == section.labels[-1:]
-            legend = [f"{escaped(name)}: {escaped(one.legend[name])}" for name in names if last and name in one.legend]
-            yield _table(title, " ".join(said), label, head, rows, legend)
-            title, said, label = f"{escaped(one.dataset)} (continued)", [], ""
+            explained = [name for name in names if last and name in marked.legend]
+            legend = [f"{escaped(name)}: {escaped(marked.legend[name])}" for name in explained]
+            yield _table(title, " ".join(captions), label, head, rows, legend)
+            title, captions, label = f"{escaped(marked.dataset)} (continued)", [], ""
 
 
 def _groups(section: Section, names: Sequence[str]) -> list[list[str]]:
     """Cut the metrics into groups that a page is wide enough for, by an estimate of what letters and digits take."""
     room = _WIDTH - _LETTER * max(len(name) for name in names)
-    cell = 56 if section.shown.means.folded else 28
+    cell = 56 if section.marked.means.folded else 28
     return fitting(section.labels, lambda label: 2 * _GAP + max(cell, _LETTER * len(label)), room)
 
 
 def _cell(section: Section, name: str, label: str) -> str:
-    means, mark = section.shown.means, section.shown.mark(name, label)
+    means, mark = section.marked.means, section.marked.mark(name, label)
     mean, spread = printed(means.mean(name, label)), means.spread(name, label)
     text = rf"\textbf{{{mean}}}" if mark == BEST else mean
     text += r"$^{\dagger}$" if mark == TIED else ""
@@ -108,23 +109,25 @@ def _cell(section: Section, name: str, label: str) -> str:
 
 
 def _ranks(report: Report) -> Iterator[str]:
-    for label, found in report.rankings.items():
-        if isinstance(found, str):
-            yield f"% {one_line(f'{label} over datasets: {found}')}"
+    for label, ranked in report.rankings.items():
+        if isinstance(ranked, str):
+            yield f"% {one_line(f'{label} over datasets: {ranked}')}"
             continue
-        rows, note = rank_rows(found, min(_ROWS, report.choices.most or _ROWS))
-        said = f"{escaped(ranking_head(label, found.ranking, report.choices.alpha))}. {escaped(note)}".strip()
+        rows, note = rank_rows(ranked, min(_ROWS, report.choices.limit or _ROWS))
+        caption = f"{escaped(ranking_head(label, ranked.ranking, report.choices.alpha))}. {escaped(note)}".strip()
         cells = [[escaped(row.name), row.rank, row.group] for row in rows]
-        yield _table("Ranks over datasets", said, f"ranks-{label}", ["Algorithm", "Average rank", "Group"], cells, [])
+        yield _table(
+            "Ranks over datasets", caption, f"ranks-{label}", ["Algorithm", "Average rank", "Group"], cells, []
+        )
 
 
 def _table(
-    title: str, said: str, label: str, head: Sequence[str], rows: Sequence[Sequence[str]], legend: Sequence[str]
+    title: str, caption: str, label: str, head: Sequence[str], rows: Sequence[Sequence[str]], legend: Sequence[str]
 ) -> str:
     lines = [
         r"\begin{table}",
         r"  \centering",
-        rf"  \caption{{{title}.{f' {said}' if said else ''}}}",
+        rf"  \caption{{{title}.{f' {caption}' if caption else ''}}}",
         *([rf"  \label{{tab:{_plain(label)}}}"] if label else []),
         rf"  \small\setlength{{\tabcolsep}}{{{_GAP}pt}}",
         rf"  \begin{{tabular}}{{@{{}}l{'r' * (len(head) - 1)}@{{}}}}",
@@ -134,7 +137,7 @@ def _table(
         *(f"    {' & '.join(cells)} \\\\" for cells in rows),
         r"    \bottomrule",
         r"  \end{tabular}",
-        *([r"  \par\medskip\raggedright\footnotesize", *(f"  {one}\\par" for one in legend)] if legend else []),
+        *([r"  \par\medskip\raggedright\footnotesize", *(f"  {line}\\par" for line in legend)] if legend else []),
         r"\end{table}",
     ]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from omnibench.report.comparisons import ranking_head
 from omnibench.report.contents import one_line
 from omnibench.report.ranks import rank_rows
-from omnibench.report.sections import LISTED, Report, Section
+from omnibench.report.sections import MAX_LISTED, Report, Section
 from omnibench.tables.layout import BEST, SPREAD, TIED, printed
 
 _ACTIVE = re.compile(
@@ -25,19 +25,19 @@ def markdown(report: Report) -> bytes:
     for section in report.sections:
         parts += _section(section)
     parts += _ranks(report)
-    parts += [escaped(f"{one[0].upper()}{one[1:]}") for one in report.trouble]
+    parts += [escaped(f"{problem[0].upper()}{problem[1:]}") for problem in report.trouble]
     if not report.sections:
         parts.append("There are no results.")
     return ("\n\n".join(parts) + "\n").encode(errors="backslashreplace")
 
 
 def escaped(text: str) -> str:
-    """Return what renders as a text, also in the cell of a table."""
+    """Return a text with Markdown's special characters escaped, also for the cell of a table."""
     return _ACTIVE.sub(r"\\\g<0>", one_line(text))
 
 
 def code(text: str) -> str:
-    """Return what renders as a text in a fixed width, where nothing means anything."""
+    """Return a text as inline code, in which no character is special."""
     line = one_line(text)
     fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
     edge = " " if line.startswith("`") or line.endswith("`") else ""
@@ -45,37 +45,37 @@ def code(text: str) -> str:
 
 
 def _missing(report: Report) -> Iterator[str]:
-    said = report.say_missing()
-    if not said:
+    summary = report.missing_summary()
+    if not summary:
         return
-    lines = ["> [!WARNING]", f"> {said}; what is below is without them.", ">"]
-    for one in report.missing[:LISTED]:
-        why = f": {code(one.why)}" if one.why else ""
-        lines.append(f"> - {escaped(one.item)} ({one.status}){why}")
-    if len(report.missing) > LISTED:
-        lines.append(f"> - ... and {len(report.missing) - LISTED:,} more")
+    lines = ["> [!WARNING]", f"> {summary}; what is below is without them.", ">"]
+    for item in report.missing[:MAX_LISTED]:
+        reason = f": {code(item.reason)}" if item.reason else ""
+        lines.append(f"> - {escaped(item.item)} ({item.status}){reason}")
+    if len(report.missing) > MAX_LISTED:
+        lines.append(f"> - ... and {len(report.missing) - MAX_LISTED:,} more")
     yield "\n".join(lines)
 
 
 def _section(section: Section) -> Iterator[str]:
-    one = section.shown
-    yield f"## {escaped(one.dataset)}"
+    marked = section.marked
+    yield f"## {escaped(marked.dataset)}"
     if section.about:
         yield escaped(section.about)
     if section.gaps:
         yield "\n".join(
             ["> [!WARNING]", "> Fewer folds than there are:", ">", *(f"> - {escaped(gap)}" for gap in section.gaps)]
         )
-    rows = [[escaped(name), *(_cell(section, name, label) for label in section.labels)] for name in one.names]
+    rows = [[escaped(name), *(_cell(section, name, label) for label in section.labels)] for name in marked.names]
     yield _table(["Algorithm", *map(escaped, section.labels)], rows)
     notes = [*map(escaped, section.notes), "**Bold**: the best mean of its column."]
     yield " ".join([*notes, *([f"†: {escaped(section.tested)}."] if section.tested else [])])
-    if one.legend:
-        yield "\n".join(f"- {escaped(name)}: {code(given)}" for name, given in one.legend.items())
+    if marked.legend:
+        yield "\n".join(f"- {escaped(name)}: {code(parameters)}" for name, parameters in marked.legend.items())
 
 
 def _cell(section: Section, name: str, label: str) -> str:
-    means, mark = section.shown.means, section.shown.mark(name, label)
+    means, mark = section.marked.means, section.marked.mark(name, label)
     mean, spread = printed(means.mean(name, label)), means.spread(name, label)
     text = f"**{mean}**" if mark == BEST else mean
     return text + ("†" if mark == TIED else "") + ("" if spread is None else f"{SPREAD}{printed(spread)}")
@@ -84,12 +84,12 @@ def _cell(section: Section, name: str, label: str) -> str:
 def _ranks(report: Report) -> Iterator[str]:
     if report.rankings:
         yield "## Ranks over datasets"
-    for label, found in report.rankings.items():
-        if isinstance(found, str):
-            yield escaped(f"{label}: {found}")
+    for label, ranked in report.rankings.items():
+        if isinstance(ranked, str):
+            yield escaped(f"{label}: {ranked}")
             continue
-        yield escaped(ranking_head(label, found.ranking, report.choices.alpha))
-        rows, note = rank_rows(found, report.choices.most)
+        yield escaped(ranking_head(label, ranked.ranking, report.choices.alpha))
+        rows, note = rank_rows(ranked, report.choices.limit)
         yield _table(["Algorithm", "Average rank", "Group"], [[escaped(row.name), row.rank, row.group] for row in rows])
         yield escaped(note)
 

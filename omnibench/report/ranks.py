@@ -1,4 +1,4 @@
-"""Ranks over datasets as rows: the average rank, and letters for what does not differ significantly."""
+"""Ranks over datasets as rows: the average rank, and letters that mark insignificant differences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from omnibench.comparison.configurations import DatasetRanking
 
 
 class RankRow(NamedTuple):
-    """A configuration's row.
+    """The average rank of a configuration, as a row of a table.
 
     Attributes:
         name: The configuration.
@@ -23,19 +23,19 @@ class RankRow(NamedTuple):
     value: float
 
 
-def rank_rows(found: DatasetRanking, most: int | None) -> tuple[list[RankRow], str]:
-    """Return the rows of a ranking, the best first, and what has to be known to read them.
+def rank_rows(dataset_ranking: DatasetRanking, limit: int | None) -> tuple[list[RankRow], str]:
+    """Return the rows of a ranking, the best first, and a note that explains them.
 
     Letters are those of a compact letter display (Piepho, "An algorithm for a letter-based representation of
     all-pairwise comparisons", JCGS 13, 2004); of ranks that differ significantly or not by a single critical difference,
     the largest groups are these letters.
 
     Args:
-        found: The ranking.
-        most: How many rows there are at most.
+        dataset_ranking: The ranking.
+        limit: How many rows there are at most.
     """
-    ranking = found.ranking
-    order = sorted(range(len(found.configurations)), key=lambda position: float(ranking.ranks[position]))
+    ranking = dataset_ranking.ranking
+    order = sorted(range(len(dataset_ranking.configurations)), key=lambda position: float(ranking.ranks[position]))
     groups = ranking.groups if ranking.p is not None else ()
     letters = dict.fromkeys(order, "")
     for number, group in enumerate(groups):
@@ -43,12 +43,12 @@ def rank_rows(found: DatasetRanking, most: int | None) -> tuple[list[RankRow], s
             letters[position] += _letter(number)
     rows = [
         RankRow(
-            found.configurations[position],
+            dataset_ranking.configurations[position],
             f"{ranking.ranks[position]:.2f}",
             letters[position] or "-",
             float(ranking.ranks[position]),
         )
-        for position in order[:most]
+        for position in order[:limit]
     ]
     notes = []
     if len(rows) < len(order):
@@ -59,5 +59,5 @@ def rank_rows(found: DatasetRanking, most: int | None) -> tuple[list[RankRow], s
 
 
 def _letter(number: int) -> str:
-    """Return a, b, ..., z, and beyond these numbers in brackets."""
+    """Return the letter of a group: a to z, and beyond these a number in brackets."""
     return chr(ord("a") + number) if number < 26 else f"({number + 1})"  # noqa: PLR2004 - letters of the alphabet

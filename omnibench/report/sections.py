@@ -1,4 +1,4 @@
-"""What documents say: per dataset a table, how its configurations stand, and what has to be known to read it."""
+"""The report behind documents: per dataset a table, comparisons with the best, and the notes that explain them."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ from omnibench.comparison.configurations import DatasetRanking
 from omnibench.comparison.standings import rankings, standings
 from omnibench.errors import OmnibenchError
 from omnibench.report.comparisons import pairs
-from omnibench.report.contents import Contents, Missing
+from omnibench.report.contents import Contents, MissingItem
 from omnibench.statistics.best import Standing
-from omnibench.tables.layout import Layout, Shown, shown
+from omnibench.tables.layout import Layout, MarkedResults, marked_results
 
-MOST = 100
-"""Configurations of a dataset that documents show when nobody said how many."""
+DEFAULT_LIMIT = 100
+"""How many configurations of a dataset documents show when nobody said how many."""
 
-LISTED = 20
-"""Missing items that documents name at first."""
+MAX_LISTED = 20
+"""How many missing items, or gaps, documents list before they cut the list short."""
 
 TESTS = {"t": "t test", "randomisation": "randomisation test", "wilcoxon": "Wilcoxon test"}
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What documents show, and how it is tested.
+    """The choices of the user: what documents show, and how it is tested.
 
     Attributes:
         sort: The column by whose mean configurations are sorted, best first; as they come without one.
-        most: How many configurations of a dataset are shown, the best ones.
+        limit: How many configurations of a dataset are shown, the best ones.
         alpha: The level of each column's tests.
         test: ``t``, ``randomisation`` or ``wilcoxon``.
-        show_all: What one has to say to see more.
+        show_all: The option that shows more, for messages.
     """
 
     sort: str = ""
-    most: int | None = MOST
+    limit: int | None = DEFAULT_LIMIT
     alpha: float = 0.05
     test: str = "t"
     show_all: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Section:
-    """What is said of a dataset.
+    """The section of a report about one dataset.
 
     Attributes:
-        shown: Its results, and the marks.
-        standings: By column, how configurations stand against the best.
+        marked: Its results, and the marks.
+        standings: By column, the comparisons of configurations with the best.
         about: Its size and its steps.
-        gaps: Which means are over fewer folds than there are.
+        gaps: Which means are over fewer folds than there are, a sentence each.
         notes: What has to be known to read the table, a sentence each; without what the marks look like.
-        tested: What ``~`` says, or nothing where nothing is tested.
+        tested: What the mark of a tie means, or nothing where nothing is tested.
     """
 
-    shown: Shown
+    marked: MarkedResults
     standings: Mapping[str, Standing]
     about: str
     gaps: list[str]
@@ -64,54 +64,54 @@ class Section:
 
     @property
     def labels(self) -> list[str]:
-        """The columns."""
-        return self.shown.means.labels
+        """The labels of the metrics, a column each."""
+        return self.marked.means.labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Report:
-    """What documents say.
+    """A report, of which every document format is made.
 
     Attributes:
         sections: One per dataset.
-        rankings: By metric that several datasets have, how configurations rank over them, or why that is not said.
+        rankings: By metric that several datasets have, the ranks of configurations over them, or why there are none.
         missing: The items without results.
         total: How many items there are.
         choices: What is shown, and how it was tested.
-        contents: Everything that is known.
+        contents: All results and facts.
         trouble: What could not be tested, a sentence each.
     """
 
     sections: list[Section]
     rankings: Mapping[str, DatasetRanking | str]
-    missing: list[Missing]
+    missing: list[MissingItem]
     total: int
     choices: Choices
     contents: Contents
     trouble: list[str]
 
-    def say_missing(self) -> str:
-        """Return what to say of the items without results, or nothing."""
+    def missing_summary(self) -> str:
+        """Return how many items have no results, as a text without its end; empty when all have some."""
         count = len(self.missing)
         return f"{count} of {self.total} items {'is' if count == 1 else 'are'} missing" if count else ""
 
 
 def report_of(contents: Contents, root: Path, choices: Choices) -> Report:
-    """Return what documents say.
+    """Make the report on results.
 
     Args:
         contents: The results.
         root: The store that has the values per user; where it lacks them, the report says so in ``trouble``.
         choices: What is shown, and how it is tested.
     """
-    layout = Layout(contents.lower_is_better, sort=choices.sort, most=choices.most, undirected=contents.undirected)
-    some = shown(contents.results, layout)
+    layout = Layout(contents.lower_is_better, sort=choices.sort, limit=choices.limit, undirected=contents.undirected)
+    datasets = marked_results(contents.results, layout)
     trouble: list[str] = []
-    found: Mapping[tuple[str, str], Standing] = {}
+    column_standings: Mapping[tuple[str, str], Standing] = {}
     try:
-        found = standings(
+        column_standings = standings(
             root,
-            [result for one in some for result in one.comparable],
+            [result for marked in datasets for result in marked.comparable],
             contents.lower_is_better,
             undirected=contents.undirected,
             test=choices.test,
@@ -120,80 +120,86 @@ def report_of(contents: Contents, root: Path, choices: Choices) -> Report:
     except OmnibenchError as error:
         trouble.append(f"what is not significantly worse than the best is not marked: {error}")
     # Neither what a fit cost nor what a plugin has added to the table is a measure of algorithms.
-    recorded = {label for facts in contents.facts.values() for label in facts.spreads}
+    recorded = {label for facts in contents.facts.values() for label in facts.uncertainties}
     means = {
         label: {
-            one.dataset: {
+            marked.dataset: {
                 name: mean
-                for name, mean in one.means.means(label).items()
-                if mean is not None and name in one.compared[label]
+                for name, mean in marked.means.means(label).items()
+                if mean is not None and name in marked.compared[label]
             }
-            for one in some
-            if label in one.means.labels
+            for marked in datasets
+            if label in marked.means.labels
         }
         for label in contents.labels
         if label in recorded and label not in contents.undirected
     }
-    ranked = rankings(means, contents.lower_is_better, alpha=choices.alpha)
-    sections = [
-        _section(
-            one, {label: standing for (of, label), standing in found.items() if of == one.dataset}, contents, choices
-        )
-        for one in some
-    ]
+    dataset_rankings = rankings(means, contents.lower_is_better, alpha=choices.alpha)
+    standings_by_dataset: dict[str, dict[str, Standing]] = {marked.dataset: {} for marked in datasets}
+    for (dataset, label), standing in column_standings.items():
+        standings_by_dataset[dataset][label] = standing
+    sections = [_section(marked, standings_by_dataset[marked.dataset], contents, choices) for marked in datasets]
     items = len({result.fit_key for result in contents.results}) + len(contents.missing)
-    return Report(sections, ranked, contents.missing, items, choices, contents, trouble)
+    return Report(sections, dataset_rankings, contents.missing, items, choices, contents, trouble)
 
 
-def _section(one: Shown, found: Mapping[str, Standing], contents: Contents, choices: Choices) -> Section:
+def _section(
+    untested: MarkedResults, standings_by_label: Mapping[str, Standing], contents: Contents, choices: Choices
+) -> Section:
     decided = {
-        label: standing for label, standing in found.items() if set(standing.comparisons) - {*standing.undecided}
+        label: standing
+        for label, standing in standings_by_label.items()
+        if set(standing.comparisons) - {*standing.undecided}
     }
-    marked = replace(one, tied={label: standing.not_worse for label, standing in decided.items()})
-    about = contents.about.get(one.dataset)
-    folds = max(about.folds if about else 1, len({row.fold for rows in one.means.algorithms.values() for row in rows}))
+    marked = replace(untested, tied={label: standing.not_worse for label, standing in decided.items()})
+    summary = contents.dataset_summaries.get(marked.dataset)
+    measured_folds = {row.fold for rows in marked.means.algorithms.values() for row in rows}
+    folds = max(summary.folds if summary else 1, len(measured_folds))
     return Section(
         marked,
-        found,
-        about.text if about else "",
-        list(_gaps(one, folds)),
-        list(_notes(marked, found, contents, choices)),
+        standings_by_label,
+        summary.text if summary else "",
+        list(_gaps(marked, folds)),
+        list(_notes(marked, standings_by_label, contents, choices)),
         f"not significantly worse than the best: {_tested(decided, choices)}" if decided else "",
     )
 
 
 def _tested(decided: Mapping[str, Standing], choices: Choices) -> str:
-    """Say how columns were tested, e.g. ``paired t test over 943 users, Holm-corrected in each column, alpha = 0.05``."""
-    over: dict[str, list[str]] = {}
+    """Return how columns were tested, e.g. ``paired t test over 943 users, Holm-corrected in each column, alpha = 0.05``."""
+    labels_by_sample: dict[str, list[str]] = {}
     for label, standing in decided.items():
-        over.setdefault(pairs(standing.comparisons.values()), []).append(label)
-    if len(over) == 1:
-        said = next(iter(over))
+        labels_by_sample.setdefault(pairs(standing.comparisons.values()), []).append(label)
+    if len(labels_by_sample) == 1:
+        samples = next(iter(labels_by_sample))
     else:
-        said = "; ".join(f"{units} ({', '.join(labels)})" for units, labels in over.items())
-    return f"paired {TESTS[choices.test]} over {said}, Holm-corrected in each column, alpha = {choices.alpha:g}"
+        samples = "; ".join(f"{units} ({', '.join(labels)})" for units, labels in labels_by_sample.items())
+    return f"paired {TESTS[choices.test]} over {samples}, Holm-corrected in each column, alpha = {choices.alpha:g}"
 
 
-def _notes(one: Shown, found: Mapping[str, Standing], contents: Contents, choices: Choices) -> Iterator[str]:
-    if one.hidden:
-        how = f"; {choices.show_all} shows all" if choices.show_all else ""
-        yield f"The best {len(one.names)} by {one.by} are shown, {one.hidden:,} more are not{how}."
-    if one.means.folded:
+def _notes(
+    marked: MarkedResults, standings_by_label: Mapping[str, Standing], contents: Contents, choices: Choices
+) -> Iterator[str]:
+    """Yield the sentences that explain a table."""
+    if marked.hidden:
+        hint = f"; {choices.show_all} shows all" if choices.show_all else ""
+        yield f"The best {len(marked.names)} by {marked.ranked_by} are shown, {marked.hidden:,} more are not{hint}."
+    if marked.means.folded:
         yield "Mean ± standard deviation (n - 1) over folds."
-    for label, standing in found.items():
+    for label, standing in standings_by_label.items():
         reasons = dict.fromkeys(standing.comparisons[name].reason for name in standing.undecided)
         for reason in reasons:
             yield f"{label}: {reason}."
-    for label in one.means.labels:
+    for label in marked.means.labels:
         if label in contents.undirected:
             yield f"{label}: omnibench does not know whether more of it is better; --better says so."
 
 
-def _gaps(one: Shown, folds: int) -> Iterator[str]:
-    """Say of which configurations there are fewer folds than the dataset has."""
+def _gaps(marked: MarkedResults, folds: int) -> Iterator[str]:
+    """Yield which configurations have fewer folds than the dataset."""
     lacking: dict[tuple[str, int], list[str]] = {}
-    for name in one.names:
-        counts = {label: len(one.means.values(name, label)) for label in one.means.labels}
+    for name in marked.names:
+        counts = {label: len(marked.means.values(name, label)) for label in marked.means.labels}
         counts = {label: count for label, count in counts.items() if count}
         if len({*counts.values()}) == 1 and len(counts) > 1:
             counts = {"": next(iter(counts.values()))}
@@ -201,5 +207,5 @@ def _gaps(one: Shown, folds: int) -> Iterator[str]:
             if count < folds:
                 lacking.setdefault((label, count), []).append(name)
     for (label, count), names in lacking.items():
-        whose = "every configuration" if len(names) == len(one.names) > 1 else ", ".join(names)
-        yield f"{whose}: {f'{label} ' if label else ''}in {count} of {folds} folds"
+        subject = "every configuration" if len(names) == len(marked.names) > 1 else ", ".join(names)
+        yield f"{subject}: {f'{label} ' if label else ''}in {count} of {folds} folds"

@@ -1,7 +1,7 @@
 """Isolated environments: built once with uv from a lock with exact pins, then only looked up.
 
-An environment is keyed by its lock, its Python and the torch backend. It is built beside its final place
-under a lock file and published by a rename, so that what exists is complete, whoever was killed meanwhile.
+An environment is keyed by its lock, its Python and the torch backend. It is built in a directory beside its own,
+under a lock file, and published by a rename, so that an environment that exists is complete, whoever was killed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnibench.errors import GuestEnvironmentError
+from omnibench.errors import GuestEnvironmentError, nearest
 from omnibench.paths import cache_directory
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.registry import CURRENT, ISOLATED, RunnerInfo, runners
 from omnibench.store.leases import lease
 
 Notify = Callable[[str], None]
@@ -42,19 +42,19 @@ class Environment:
 
     @property
     def key(self) -> str:
-        """What it is made of, as 64 hex digits."""
+        """Digest of what it is built from, as 64 hex digits."""
         assert self.runner.lock is not None
         parts = (
             self.runner.lock.read_bytes(),
             self.runner.python.encode(),
             self.backend.encode(),
-            _platform().encode(),
+            _platform_name().encode(),
         )
         return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
     @property
     def directory(self) -> Path:
-        """Where it is, or will be."""
+        """The directory that it is or will be in."""
         return cache_directory() / "envs" / f"{self.runner.name}-{self.key[:12]}"
 
     @property
@@ -63,31 +63,33 @@ class Environment:
         return self.directory / "bin" / "python"
 
     @property
-    def ready(self) -> bool:
+    def is_built(self) -> bool:
         """Whether it is built."""
         return self.python.exists()
 
     def size(self) -> int:
         """Return its size in bytes, as ``du`` counts (files shared with uv's cache included)."""
         return sum(
-            os.lstat(os.path.join(place, name)).st_size for place, _, names in os.walk(self.directory) for name in names
+            os.lstat(os.path.join(folder, name)).st_size
+            for folder, _, names in os.walk(self.directory)
+            for name in names
         )
 
     def ensure(self, notify: Notify = lambda _: None) -> Path:
         """Return the interpreter, building the environment when it is missing.
 
         Args:
-            notify: Called with a line of text when something is worth telling.
+            notify: Called with a line of text for the user, e.g. that a build begins.
 
         Raises:
-            GuestEnvironmentError: uv failed; the message holds its last words.
+            GuestEnvironmentError: uv failed; the message holds its last lines.
         """
-        if self.ready:
+        if self.is_built:
             return self.python
         waiting = f"{self.runner.name}: waiting for {{}}, which builds the same environment"
         lock_file = self.directory.with_name(self.directory.name + ".lock")
         with lease(lock_file, lambda holder: notify(waiting.format(holder))):
-            if not self.ready:
+            if not self.is_built:
                 self._build(notify)
         return self.python
 
@@ -112,13 +114,13 @@ class Environment:
         notify(f"{self.runner.name}: built in {time.monotonic() - started:.0f} s")
 
     def _torch_options(self) -> list[str]:
-        """How uv is told which torch to take.
+        """Return uv's options for the choice of torch.
 
         The lock is complete for the CPU; other builds of torch bring libraries of their own. A build that lies
         in a local wheel folder is preferred by uv as it is, while --torch-backend would look on the network.
         """
         options = ["--no-deps"] if self.backend == "cpu" else []
-        folders = [Path(one) for one in _find_links().get("UV_FIND_LINKS", "").split(",") if one]
+        folders = [Path(folder) for folder in _find_links().get("UV_FIND_LINKS", "").split(",") if folder]
         if any(any(folder.glob(f"torch-*+{self.backend}-*.whl")) for folder in folders):
             return options
         return [*options, "--torch-backend", self.backend]
@@ -127,8 +129,8 @@ class Environment:
         import uv
 
         variables = {**os.environ, **_find_links()}
-        for foreign in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "CONDA_PREFIX"):
-            variables.pop(foreign, None)
+        for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "CONDA_PREFIX"):
+            variables.pop(name, None)
         process = subprocess.Popen(
             [uv.find_uv_bin(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
         )
@@ -137,8 +139,8 @@ class Environment:
                 output, _ = process.communicate(timeout=_REPORT_SECONDS)
                 break
             except subprocess.TimeoutExpired:
-                done = len(list(partial.glob("lib/python*/site-packages/*.dist-info")))
-                step = f"{done} of {count} packages installed" if done else "resolving and downloading"
+                installed = len(list(partial.glob("lib/python*/site-packages/*.dist-info")))
+                step = f"{installed} of {count} packages installed" if installed else "resolving and downloading"
                 notify(f"{self.runner.name}: {step}")
             except BaseException:
                 process.kill()
@@ -157,26 +159,26 @@ class Environment:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def verify(self) -> list[str]:
-        """Return what differs from the lock: packages missing, or of another version."""
+        """Return the differences from the lock: packages that are missing, or of another version."""
         import uv
 
-        listed = subprocess.run(
+        freeze = subprocess.run(
             [uv.find_uv_bin(), "pip", "freeze", "--python", str(self.python)],
             capture_output=True,
             text=True,
             check=False,
         )
-        if listed.returncode != 0:
-            return [f"its interpreter does not run: {_tail(listed.stderr)}"]
-        installed = dict(line.split("==", 1) for line in listed.stdout.splitlines() if "==" in line)
+        if freeze.returncode != 0:
+            return [f"its interpreter does not run: {_tail(freeze.stderr)}"]
+        installed = dict(line.split("==", 1) for line in freeze.stdout.splitlines() if "==" in line)
         differences = []
         for line in filter(None, _lock_lines(self.runner)):
             name, _, version = line.partition("==")
-            found = installed.get(name)
-            if found is None:
+            installed_version = installed.get(name)
+            if installed_version is None:
                 differences.append(f"{name} {version} is missing")
-            elif found.split("+")[0] != version:  # 2.13.0+cpu is 2.13.0 for a backend
-                differences.append(f"{name} is {found} instead of {version}")
+            elif installed_version.split("+")[0] != version:  # 2.13.0+cpu is 2.13.0 for a backend
+                differences.append(f"{name} is {installed_version} instead of {version}")
         return differences
 
 
@@ -185,15 +187,71 @@ def environment_of(runner: RunnerInfo) -> Environment:
     return Environment(runner, torch_backend())
 
 
+class Environments:
+    """The environment that each framework runs in: ``isolated`` (the default) or ``current``.
+
+    Args:
+        choice: ``isolated`` or ``current`` for all, or a mapping by framework name; the others are isolated.
+
+    Raises:
+        GuestEnvironmentError: A choice is neither, or there is no framework of a name.
+    """
+
+    def __init__(self, choice: str | Mapping[str, str] = ISOLATED) -> None:
+        self._by_name = {} if isinstance(choice, str) else dict(choice)
+        self._default = choice if isinstance(choice, str) else ISOLATED
+        names = [runner.name for runner in runners()]
+        for name in self._by_name:
+            if name not in names:
+                raise GuestEnvironmentError(
+                    f"there is no framework named {name!r} to choose an environment for{nearest(name, names)}."
+                )
+        self._refused: dict[str, GuestEnvironmentError] = {}
+        for word in (self._default, *self._by_name.values()):
+            if word not in (ISOLATED, CURRENT):
+                raise GuestEnvironmentError(f"the environment {word!r} is neither {ISOLATED!r} nor {CURRENT!r}.")
+
+    @classmethod
+    def parse(cls, text: str) -> Environments:
+        """Read ``isolated``, ``current``, or e.g. ``LensKit=current,RecBole=isolated``."""
+        if "=" not in text:
+            return cls(text.strip() or ISOLATED)
+        pairs = (entry.partition("=") for entry in text.split(",") if entry.strip())
+        return cls({name.strip(): word.strip() for name, _, word in pairs})
+
+    def of(self, runner: RunnerInfo) -> str:
+        """Return ``isolated`` or ``current`` for a framework."""
+        return self._by_name.get(runner.name, self._default)
+
+    def version(self, runner: RunnerInfo) -> str:
+        """Return the version of a framework in its environment, without importing it."""
+        return runner.version(self.of(runner))
+
+    def is_built(self, runner: RunnerInfo) -> bool:
+        """Return whether a framework can be started without building anything."""
+        return not runner.distribution or self.of(runner) == CURRENT or environment_of(runner).is_built
+
+    def python(self, runner: RunnerInfo, notify: Callable[[str], None]) -> Path:
+        """Return the interpreter for a framework, building its environment when it is missing."""
+        if not runner.distribution or self.of(runner) == CURRENT:
+            return Path(sys.executable)
+        if runner.name not in self._refused:
+            try:
+                return environment_of(runner).ensure(notify)
+            except GuestEnvironmentError as error:
+                self._refused[runner.name] = error  # trying again for every item would take all night
+        raise self._refused[runner.name]
+
+
 def torch_backend() -> str:
     """Return ``OMNIBENCH_TORCH_BACKEND``, or ``cpu`` where there is no NVIDIA GPU and ``auto`` where there is."""
-    given = os.environ.get("OMNIBENCH_TORCH_BACKEND")
-    if given:
-        return given
+    override = os.environ.get("OMNIBENCH_TORCH_BACKEND")
+    if override:
+        return override
     return "auto" if Path("/proc/driver/nvidia/version").exists() else "cpu"
 
 
-def _platform() -> str:
+def _platform_name() -> str:
     return f"{sys.platform}-{platform.machine()}"
 
 
@@ -211,10 +269,10 @@ def _find_links() -> dict[str, str]:
 
 
 def _pip_setting(name: str) -> str:
-    asked = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "pip", "config", "get", name], capture_output=True, text=True, check=False
     )
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+    return process.stdout.strip() if process.returncode == 0 else ""
 
 
 def _tail(text: str, lines: int = 15) -> str:

@@ -1,4 +1,4 @@
-"""The host's half of the conversation with a guest: start it, ask it, notice its death, keep its prints.
+"""The host's side of a guest: start it, send it requests, notice its death, keep what it prints.
 
 A guest is an execnet gateway over pipes: no port is opened, and it dies with its host. Its stdout and
 stderr come through named pipes, so that the last words of a guest that crashed are not lost.
@@ -26,7 +26,7 @@ GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
 _POLL_SECONDS = 1.0
 GUEST_MARK = "OMNIBENCH_GUEST"
-"""The variable by which a process knows that it is a guest."""
+"""The environment variable that marks a process as a guest."""
 _CHUNK = 65536
 
 _BOOTSTRAP = """
@@ -50,7 +50,7 @@ class Guest:
         scratch: An existing directory of its own, for the log pipes.
         work: Its working directory.
         threads: How many threads it may compute with.
-        variables: Its environment beside ours; see ``thread_variables``.
+        variables: Environment variables in addition to ours; see ``thread_variables``.
         log: Called with (``out`` or ``err``, whole lines) as the guest prints them.
 
     Raises:
@@ -104,7 +104,7 @@ class Guest:
 
     @property
     def alive(self) -> bool:
-        """Whether the process is still there and listening."""
+        """Whether the process runs and listens."""
         return self._process.poll() is None and not self._channel.isclosed()
 
     def ask(
@@ -130,7 +130,7 @@ class Guest:
         try:
             self._channel.send(dict(request))
         except OSError as error:
-            raise GuestError(self._obituary(), self._last_words(), died=True) from error
+            raise GuestError(self._describe_end(), self._last_words(), died=True) from error
         answer = self._receive(on_progress, while_waiting, timeout)
         if not answer["ok"]:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
@@ -148,8 +148,8 @@ class Guest:
         while True:
             if deadline is not None and time.monotonic() > deadline:
                 self.kill()
-                told = f"the {self.runner.name} process {self.pid} was ended because it took more than {timeout:g} s"
-                raise GuestError(f"{told} (--omnirec-timeout)", self._last_words(), died=True)
+                reason = f"the {self.runner.name} process {self.pid} was ended because it took more than {timeout:g} s"
+                raise GuestError(f"{reason} (--omnirec-timeout)", self._last_words(), died=True)
             while_waiting()
             try:
                 message = self._channel.receive(timeout=_POLL_SECONDS)
@@ -157,25 +157,25 @@ class Guest:
                 self._peak = max(self._peak, _peak_of(self.pid))
                 continue
             except (EOFError, self._channel.RemoteError) as error:
-                raise GuestError(self._obituary(), f"{error}\n{self._last_words()}", died=True) from error
+                raise GuestError(self._describe_end(), f"{error}\n{self._last_words()}", died=True) from error
             if "progress" not in message:
                 return dict(message)
             if on_progress is not None:
                 on_progress(message["progress"])
 
-    def _obituary(self) -> str:
-        """Say how the guest ended."""
+    def _describe_end(self) -> str:
+        """Describe how the guest ended, for an error."""
         with contextlib.suppress(Exception):
             self._process.wait(timeout=10)
         status = self._process.poll()
         if status is None:
-            how = "stopped answering"
+            ending = "stopped answering"
         elif status < 0:
-            how = f"was killed by {signal.Signals(-status).name}"
+            ending = f"was killed by {signal.Signals(-status).name}"
         else:
-            how = f"ended with exit status {status}"
+            ending = f"ended with exit status {status}"
         peak = f"; its peak memory was at least {self._peak / 2**20:.0f} MiB" if self._peak else ""
-        return f"the {self.runner.name} process {self.pid} {how}{peak}"
+        return f"the {self.runner.name} process {self.pid} {ending}{peak}"
 
     def _last_words(self) -> str:
         for reader in self._readers:
@@ -225,14 +225,14 @@ class Guest:
 
 
 def _whole_lines(pipe: Any, ended: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield what arrives in chunks of whole lines, until the writer is gone."""
+    """Yield a pipe's content in chunks of whole lines, until its writer has ended."""
     import select
 
     pending = b""
     written = False
     while True:
-        ready, _, _ = select.select([pipe], [], [], 0.2)
-        chunk = pipe.read(_CHUNK) if ready else None
+        readable, _, _ = select.select([pipe], [], [], 0.2)
+        chunk = pipe.read(_CHUNK) if readable else None
         if chunk:
             written = True
             complete, newline, pending = (pending + chunk).rpartition(b"\n")
@@ -265,12 +265,12 @@ _THREAD_VARIABLES = (
 
 
 def thread_variables(threads: int) -> dict[str, str]:
-    """The variables by which numeric libraries are told how many threads to use, read when they are imported."""
+    """Return the environment variables that set the number of threads of numeric libraries when they are imported."""
     return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 def _peak_of(pid: int) -> int:
-    """Return the largest resident set of a process so far, in bytes, where /proc tells."""
+    """Return the largest resident set of a process so far, in bytes; 0 where /proc does not say."""
     try:
         with open(f"/proc/{pid}/status", encoding="ascii") as status:
             for line in status:

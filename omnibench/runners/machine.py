@@ -1,4 +1,4 @@
-"""What this machine has: cores, memory that is free, GPUs."""
+"""Resources of this machine: cores, available memory, GPUs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def available_cores() -> int:
 
 
 def available_memory() -> int | None:
-    """Return how many bytes can still be used without swapping, here or in this container; None where nobody knows."""
-    free = [one for one in (_available_to_machine(), _available_to_container()) if one is not None]
-    return min(free, default=None)
+    """Return how many bytes this machine or container can still use without swapping; None where that is unknown."""
+    amounts = [amount for amount in (_available_to_machine(), _available_to_container()) if amount is not None]
+    return min(amounts, default=None)
 
 
 def total_memory() -> int | None:
-    """Return how many bytes of memory there are, or None where nobody knows."""
+    """Return how many bytes of memory the machine has, or None where that is unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -37,36 +37,36 @@ def total_memory() -> int | None:
 
 def _available_to_machine() -> int | None:
     try:
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", _MEMORY.read_text(encoding="ascii"), re.MULTILINE)
+        match = re.search(r"^MemAvailable:\s+(\d+) kB", _MEMORY.read_text(encoding="ascii"), re.MULTILINE)
     except OSError:
         return None
-    return int(found[1]) * 1024 if found else None
+    return int(match[1]) * 1024 if match else None
 
 
 def _available_to_container() -> int | None:
-    """Return what is left of the tightest limit of this process's control groups, where there is one."""
+    """Return the bytes left under the tightest limit of this process's control groups, or None without a limit."""
     try:
-        told = re.search(r"^0::/(.*)$", Path("/proc/self/cgroup").read_text(encoding="utf-8"), re.MULTILINE)
+        match = re.search(r"^0::/(.*)$", Path("/proc/self/cgroup").read_text(encoding="utf-8"), re.MULTILINE)
     except OSError:
         return None
-    group = _CONTROL_GROUPS / (told[1] if told else "")
+    group = _CONTROL_GROUPS / (match[1] if match else "")
     # A limit may stand anywhere above, e.g. at a Slurm job's group. A container may see its own as the root.
-    groups = [one for one in (group, *group.parents) if one.is_relative_to(_CONTROL_GROUPS)]
-    return min((left for one in groups if (left := _left_in(one)) is not None), default=None)
+    groups = [ancestor for ancestor in (group, *group.parents) if ancestor.is_relative_to(_CONTROL_GROUPS)]
+    return min((amount for ancestor in groups if (amount := _available_to_group(ancestor)) is not None), default=None)
 
 
-def _left_in(group: Path) -> int | None:
-    """Return what is left of a control group's limit; files that are only cached count as free."""
+def _available_to_group(group: Path) -> int | None:
+    """Return the bytes left under a control group's limit, counting cached files as free; None without a limit."""
     try:
-        told = (group / "memory.max").read_text(encoding="ascii").strip()
-        if told == "max":
+        limit_text = (group / "memory.max").read_text(encoding="ascii").strip()
+        if limit_text == "max":
             return None
-        limit = int(told)
-        used = int((group / "memory.current").read_text(encoding="ascii"))
+        limit = int(limit_text)
+        used_bytes = int((group / "memory.current").read_text(encoding="ascii"))
         cached = re.search(r"^inactive_file (\d+)", (group / "memory.stat").read_text(encoding="ascii"), re.MULTILINE)
     except (OSError, ValueError):
         return None
-    return max(0, limit - used + (int(cached[1]) if cached else 0))
+    return max(0, limit - used_bytes + (int(cached[1]) if cached else 0))
 
 
 @cache
@@ -74,19 +74,21 @@ def gpus() -> tuple[str, ...]:
     """Return the NVIDIA GPUs that processes started here would see, as ``CUDA_VISIBLE_DEVICES`` names them."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:  # what stands behind an impossible one is invisible too, says CUDA's programming guide
-        return tuple(takewhile(lambda one: one not in ("", "-1"), (one.strip() for one in visible.split(","))))
+        return tuple(
+            takewhile(lambda device: device not in ("", "-1"), (device.strip() for device in visible.split(",")))
+        )
     program = shutil.which("nvidia-smi")
     if program is None:
         return ()
-    listed = subprocess.run([program, "-L"], capture_output=True, text=True, check=False)
-    return tuple(re.findall(r"^GPU (\d+):", listed.stdout, re.MULTILINE)) if listed.returncode == 0 else ()
+    listing = subprocess.run([program, "-L"], capture_output=True, text=True, check=False)
+    return tuple(re.findall(r"^GPU (\d+):", listing.stdout, re.MULTILINE)) if listing.returncode == 0 else ()
 
 
 def device_class(choice: str) -> str:
     """Return ``cuda`` or ``cpu`` for ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        OmnibenchError: ``cuda`` is wanted, and there is no GPU.
+        OmnibenchError: The choice is ``cuda``, and there is no GPU.
     """
     if choice == "cuda" and not gpus():
         raise OmnibenchError(
@@ -97,10 +99,10 @@ def device_class(choice: str) -> str:
 
 
 def dealt_gpu(worker: str) -> str | None:
-    """Return the GPU of a worker: dealt out in turn by its number (``gw3``); None for the only process, which has all.
+    """Return the GPU of a worker, dealt out in turn by its number (``gw3``); None for a single process, which has all.
 
     Args:
         worker: xdist's name of the worker.
     """
-    found = re.fullmatch(r"gw(\d+)", worker)
-    return gpus()[int(found[1]) % len(gpus())] if found and gpus() else None
+    match = re.fullmatch(r"gw(\d+)", worker)
+    return gpus()[int(match[1]) % len(gpus())] if match and gpus() else None

@@ -27,47 +27,52 @@ from omnibench.guest.base import Task
 
 
 def version() -> str:
-    """A user's class has no version of its own; its code is in the key."""
+    """Return an empty version: the code of a user's class is in the key instead."""
     return ""
 
 
 def catalogue() -> dict[str, dict[str, Any]]:
-    """Nothing is known beforehand."""
+    """Return an empty catalogue: users' classes are not known in advance."""
     return {}
 
 
 def find(locator: str) -> type:
-    """Import the class that the host describes in JSON, and make sure that it is the one that the host means."""
-    where = json.loads(locator)
-    sys.path[:] = [*where["path"], *(place for place in sys.path if place not in where["path"])]
-    found: type = getattr(_module(where["module"], where["file"]), where["name"])
-    if "code" in where and code_of(found) != where["code"]:
+    """Import the class that the host describes in JSON, and check that its code is the code in the key.
+
+    Raises:
+        RuntimeError: The file has changed since the host read it.
+    """
+    description = json.loads(locator)
+    sys.path[:] = [*description["path"], *(folder for folder in sys.path if folder not in description["path"])]
+    algorithm: type = getattr(_module(description["module"], description["file"]), description["name"])
+    if "code" in description and code_of(algorithm) != description["code"]:
         raise RuntimeError(
-            f"{where['file']} has changed since this run began; the result would be recorded for the old code. Run again."
+            f"{description['file']} has changed since this run began; the result would be recorded for the old code. "
+            "Run again."
         )
-    return found
+    return algorithm
 
 
 def _module(name: str, file: str) -> ModuleType:
-    """Import a module by name where sys.path finds that very file, else from the file under a name of its own."""
-    alone = "omnibench_own_" + re.sub(r"\W", "_", name)
-    if alone in sys.modules:
-        return sys.modules[alone]
+    """Import a module by name if sys.path finds the same file, else from the file under a private name."""
+    private_name = "omnibench_own_" + re.sub(r"\W", "_", name)
+    if private_name in sys.modules:
+        return sys.modules[private_name]
     try:
         spec = importlib.util.find_spec(name) if name != "__main__" else None
     except (ImportError, ValueError):
         spec = None
     if spec is not None and spec.origin is not None and Path(spec.origin).resolve() == Path(file):
         return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(alone, file)
+    spec = importlib.util.spec_from_file_location(private_name, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[alone] = module
+    sys.modules[private_name] = module
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[alone]
+        del sys.modules[private_name]
         raise
     return module
 
@@ -93,13 +98,13 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     user_ids, item_ids = read_ids(fold.directory, "users"), read_ids(fold.directory, "items")
     instance = algorithm(**parameters)
     frames = {"validation": _frame(fold.validation, user_ids, item_ids)}
-    extra = {name: frame for name, frame in frames.items() if name in inspect.signature(instance.fit).parameters}
-    instance.fit(_frame(fold.train, user_ids, item_ids), **extra)
+    optional = {name: frame for name, frame in frames.items() if name in inspect.signature(instance.fit).parameters}
+    instance.fit(_frame(fold.train, user_ids, item_ids), **optional)
     return Model(instance, user_ids, item_ids), parameters
 
 
 def _seed(task: Task) -> None:
-    """Seed what a class may draw from, so that a phase gives the same whichever process runs it."""
+    """Seed the global generators, so that a phase gives the same result in every process."""
     random.seed(task.seed)
     np.random.seed(task.seed)
 
@@ -114,7 +119,7 @@ def _frame(part: folds.Part, user_ids: list[Any], item_ids: list[Any]) -> pd.Dat
 
 
 def save(model: Model, directory: Path) -> Path:
-    """Pickle the instance; it is only ever read back by this adapter, after its sha256 was checked."""
+    """Pickle the instance; only this adapter reads it back, after its sha256 was checked."""
     path = directory / "model.pkl"
     with path.open("wb") as file:
         pickle.dump(model.instance, file)
@@ -122,7 +127,7 @@ def save(model: Model, directory: Path) -> Path:
 
 
 def load(path: Path, task: Task, fold: folds.Fold) -> Model:
-    """Read the instance back; its module is imported first, so that pickle finds the class."""
+    """Read the instance back; import its module first, so that pickle finds the class."""
     find(task.algorithm)
     with path.open("rb") as file:
         instance = pickle.load(file)
@@ -130,7 +135,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
 
 
 def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
-    """Ask for lists long enough that k unseen items are left when the seen ones are taken out."""
+    """Ask for lists so long that k items are left when those that the user has seen are removed."""
     _seed(task)
     seen = np.bincount(np.concatenate([fold.history.user, fold.validation.user]), minlength=fold.n_users)
     takes_history = HISTORY in inspect.signature(model.instance.recommend).parameters
@@ -138,11 +143,11 @@ def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.In
     for start in range(0, len(fold.users), 256):
         users = fold.users[start : start + 256]
         k = min(fold.n_items, task.k + int(seen[users].max()))
-        asked = decode(users, model.user_ids).tolist()
-        extra = {HISTORY: _history(model, fold, users)} if takes_history else {}
-        lists = _lists(model.instance.recommend(asked, k, **extra), asked)
+        own_ids = decode(users, model.user_ids).tolist()
+        optional = {HISTORY: _history(model, fold, users)} if takes_history else {}
+        lists = _lists(model.instance.recommend(own_ids, k, **optional), own_ids)
         scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
-        for row, user in enumerate(asked):
+        for row, user in enumerate(own_ids):
             for rank, entry in enumerate(lists.get(user, ())):
                 item, value = entry if isinstance(entry, tuple) and entry not in code_of_item else (entry, -rank)
                 item = item.item() if isinstance(item, np.generic) else item
@@ -155,31 +160,32 @@ def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.In
 
 
 def _history(model: Model, fold: folds.Fold, users: folds.Ints) -> pd.DataFrame:
-    """Return what is known of some users, whose codes ascend, as a frame."""
-    known = fold.history
-    rows = slice(*np.searchsorted(known.user, [users[0], users[-1] + 1]))
-    asked = np.isin(known.user[rows], users)
-    columns = (known.user, known.item, known.rating, known.timestamp)
-    part = folds.Part(*(None if column is None else column[rows][asked] for column in columns))  # type: ignore[arg-type]
+    """Return the histories of some users, whose codes ascend, as a frame."""
+    history = fold.history
+    rows = slice(*np.searchsorted(history.user, [users[0], users[-1] + 1]))
+    is_requested = np.isin(history.user[rows], users)
+    rating = None if history.rating is None else history.rating[rows][is_requested]
+    timestamp = None if history.timestamp is None else history.timestamp[rows][is_requested]
+    part = folds.Part(history.user[rows][is_requested], history.item[rows][is_requested], rating, timestamp)
     return _frame(part, model.user_ids, model.item_ids)
 
 
-def _lists(answer: Any, asked: list[Any]) -> Mapping[Any, Any]:
-    """Accept a mapping, a list of lists in the order of the users, or a frame with user, item[, score]."""
+def _lists(answer: Any, own_ids: list[Any]) -> Mapping[Any, Any]:
+    """Return lists by user id, from a mapping, lists in the order of the users, or a frame (user, item[, score])."""
     if isinstance(answer, pd.DataFrame):
         if "score" in answer.columns:
             answer = answer.sort_values("score", ascending=False, kind="stable")
         entries: dict[Any, list[Any]] = {}
         values = answer["score"].tolist() if "score" in answer.columns else None
-        for place, (user, item) in enumerate(zip(answer["user"].tolist(), answer["item"].tolist(), strict=True)):
-            entries.setdefault(user, []).append((item, values[place]) if values else item)
+        for index, (user, item) in enumerate(zip(answer["user"].tolist(), answer["item"].tolist(), strict=True)):
+            entries.setdefault(user, []).append((item, values[index]) if values else item)
         return entries
     if isinstance(answer, Mapping):
         return answer
     answers = list(answer)
-    if len(answers) != len(asked):
-        raise ValueError(f"recommend() returned {len(answers)} lists for {len(asked)} users")
-    return dict(zip(asked, answers, strict=True))
+    if len(answers) != len(own_ids):
+        raise ValueError(f"recommend() returned {len(answers)} lists for {len(own_ids)} users")
+    return dict(zip(own_ids, answers, strict=True))
 
 
 def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:

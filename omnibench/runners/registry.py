@@ -1,4 +1,4 @@
-"""The runners: which frameworks there are, what they run, and what their environments are made of."""
+"""The runners: all frameworks, their algorithms, and the locks of their environments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from omnibench.errors import GuestEnvironmentError, PlanError, nearest
 
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 ISOLATED, CURRENT = "isolated", "current"
 
 
@@ -26,7 +26,7 @@ class RunnerInfo:
         adapter_version: Raised when the adapter's results change; part of every key.
         python: The Python of its isolated environment.
         lock: The file with the exact pins of that environment.
-        catalogue_file: Its algorithms and their hyperparameters, as the framework itself tells them.
+        catalogue_file: Its algorithms and their hyperparameters, as read from the framework itself.
         size: About how large the environment is, for the message while it is built.
     """
 
@@ -69,14 +69,14 @@ class RunnerInfo:
 
 
 def _built_in(name: str, size: str) -> RunnerInfo:
-    low = name.lower()
+    package = name.lower()
     return RunnerInfo(
         name=name,
-        distribution=low,
-        adapter=low,
+        distribution=package,
+        adapter=package,
         adapter_version=1,
-        lock=_HERE / "locks" / f"{low}.txt",
-        catalogue_file=_HERE / "catalogue" / f"{low}.json",
+        lock=_FOLDER / "locks" / f"{package}.txt",
+        catalogue_file=_FOLDER / "catalogue" / f"{package}.json",
         size=size,
     )
 
@@ -93,7 +93,7 @@ _RUNNERS = {
 
 
 def register_runner(runner: RunnerInfo) -> None:
-    """Make plans know another framework.
+    """Register a framework, so that plans can name it.
 
     Raises:
         PlanError: There is one of that name already.
@@ -115,13 +115,13 @@ def get_runner(name: str) -> RunnerInfo:
         PlanError: There is none.
     """
     if name not in _RUNNERS:
-        known = [runner.name for runner in runners()]
-        raise PlanError(f"there is no framework named {name!r}{nearest(name, known)}; known are: {', '.join(known)}.")
+        names = [runner.name for runner in runners()]
+        raise PlanError(f"there is no framework named {name!r}{nearest(name, names)}; known are: {', '.join(names)}.")
     return _RUNNERS[name]
 
 
 def algorithm_info(runner: RunnerInfo, name: str) -> dict[str, Any]:
-    """Return what the catalogue knows of an algorithm.
+    """Return an algorithm's entry in its framework's catalogue.
 
     Raises:
         PlanError: The framework has no such algorithm.

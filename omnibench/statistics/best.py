@@ -1,4 +1,4 @@
-"""Which configuration is the best, and which are not significantly worse."""
+"""Find the best configuration, and those that are not significantly worse."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy.typing as npt
 
 from omnibench.errors import StatisticsError, nearest
 from omnibench.statistics.holm import holm
-from omnibench.statistics.paired import Comparison, check_alpha, checked, compare
+from omnibench.statistics.paired import Comparison, check_alpha, compare
+from omnibench.statistics.samples import checked_sample
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How configurations stand against the best of them.
+    """The comparisons of configurations with the best of them, and which are not significantly worse.
 
     Attributes:
         best: The best one's name.
@@ -60,33 +61,35 @@ def against_best(
     if not values:
         raise StatisticsError("there is no configuration to compare; give the values of some.")
     if best is None:
-        means = {name: float(checked(name, one).mean()) for name, one in values.items()}
+        means = {name: float(checked_sample(sample, name).mean()) for name, sample in values.items()}
         best = (max if higher_is_better else min)(means, key=means.__getitem__)
     elif best not in values:
         raise StatisticsError(f"there are no values of {best!r}{nearest(best, values)}.")
-    others = {name: compare(one, values[best], test, alpha=alpha) for name, one in values.items() if name != best}
-    return standing(best, others, higher_is_better=higher_is_better, alpha=alpha)
+    comparisons = {
+        name: compare(sample, values[best], test, alpha=alpha) for name, sample in values.items() if name != best
+    }
+    return standing(best, comparisons, higher_is_better=higher_is_better, alpha=alpha)
 
 
-def standing(best: str, others: Mapping[str, Comparison], *, higher_is_better: bool, alpha: float) -> Standing:
-    """Return how configurations stand, from their comparisons with the best.
+def standing(best: str, comparisons: Mapping[str, Comparison], *, higher_is_better: bool, alpha: float) -> Standing:
+    """Return which configurations are not significantly worse than the best, from their comparisons with it.
 
     Args:
         best: The best one's name.
-        others: Every other one minus the best, by name.
+        comparisons: Every other one minus the best, by name.
         higher_is_better: Whether larger values are better.
         alpha: The level.
     """
     check_alpha(alpha)
-    known = {name: one.p for name, one in others.items() if one.p is not None}
-    adjusted: dict[str, float | None] = dict.fromkeys(others)
-    adjusted |= dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    p_values = {name: comparison.p for name, comparison in comparisons.items() if comparison.p is not None}
+    adjusted: dict[str, float | None] = dict.fromkeys(comparisons)
+    adjusted |= dict(zip(p_values, holm(list(p_values.values())).tolist(), strict=True))
     not_worse, undecided = [], []
-    for name, one in others.items():
+    for name, comparison in comparisons.items():
         p = adjusted[name]
-        loses = one.difference < 0 if higher_is_better else one.difference > 0
+        loses = comparison.difference < 0 if higher_is_better else comparison.difference > 0
         if p is None:
             undecided.append(name)
         elif p > alpha or not loses:
             not_worse.append(name)
-    return Standing(best, others, adjusted, tuple(not_worse), tuple(undecided))
+    return Standing(best, comparisons, adjusted, tuple(not_worse), tuple(undecided))

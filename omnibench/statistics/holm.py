@@ -1,4 +1,4 @@
-"""Holm's correction of p for several comparisons."""
+"""Holm's correction of p values for several comparisons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from omnibench.errors import StatisticsError
 
 
 def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return p adjusted for several comparisons: reject those up to alpha, and a false rejection is as rare as alpha.
+    """Adjust p values for several comparisons: reject those up to alpha, and any false rejection is as rare as alpha.
 
     Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979; adjusted
     as in Wright, "Adjusted p-values for simultaneous inference", Biometrics 48, 1992.
@@ -23,14 +23,14 @@ def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     Raises:
         StatisticsError: Something is no probability.
     """
-    given = np.asarray(p_values, dtype=np.float64)
-    if given.ndim != 1:
-        raise StatisticsError(f"the p values have the shape {given.shape}; give one per comparison, shape (m,).")
-    wrong = np.flatnonzero(~((given >= 0) & (given <= 1)))
+    p = np.asarray(p_values, dtype=np.float64)
+    if p.ndim != 1:
+        raise StatisticsError(f"the p values have the shape {p.shape}; give one per comparison, shape (m,).")
+    wrong = np.flatnonzero(~((p >= 0) & (p <= 1)))
     if len(wrong):
-        raise StatisticsError(f"p value number {wrong[0]} is {given[wrong[0]]}; probabilities are from 0 to 1.")
-    order = np.argsort(given, kind="stable")
-    adjusted = np.empty_like(given)
-    steps = given[order] * np.arange(len(given), 0, -1)
+        raise StatisticsError(f"p value number {wrong[0]} is {p[wrong[0]]}; probabilities are from 0 to 1.")
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    steps = p[order] * np.arange(len(p), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return adjusted

@@ -1,4 +1,4 @@
-"""Two configurations measured on the same users (or folds): the difference, its interval, its size, its p.
+"""Compare two configurations on the same users (or folds): the difference, its interval, its size, its p.
 
 Which test: Student's paired t and the randomisation test agree closely on measures of retrieval, and both keep their
 level; the Wilcoxon test asks about ranks, not means, and finds other things (Smucker, Allan and Carterette, "A comparison
@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from omnibench.errors import StatisticsError, nearest
 from omnibench.statistics.randomisation import RESAMPLES, sign_flip_p
-
-Values = npt.NDArray[np.float64]
+from omnibench.statistics.samples import Sample, checked_sample
 
 TESTS = ("t", "randomisation", "wilcoxon")
 ALTERNATIVES = ("two-sided", "greater", "less")
@@ -28,7 +27,7 @@ _NOISE = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What can be said of the difference between two configurations.
+    """The difference between two configurations, with its interval, its size and its p.
 
     Attributes:
         first: The first one's mean.
@@ -95,10 +94,10 @@ def compare(
     Raises:
         StatisticsError: The values are not paired, not finite or none at all, or an option does not exist.
     """
-    one, other = checked("first", first), checked("second", second)
-    _check(one, other, test, alternative, alpha, test_to_train)
-    n = len(one)
-    deviations = one - other
+    sample, reference = checked_sample(first, "first"), checked_sample(second, "second")
+    _check_arguments(sample, reference, test, alternative, alpha, test_to_train)
+    n = len(sample)
+    deviations = sample - reference
     mean = float(deviations.mean())
     deviations -= mean  # in place: fresh memory costs more than the arithmetic
     deviations *= deviations  # and @ would wake BLAS's threads
@@ -109,15 +108,15 @@ def compare(
         p = None
     elif test == "t":
         p = _t_p(mean - null, error, n - 1, alternative)
-        if spread <= _NOISE * max(float(np.abs(one).max()), float(np.abs(other).max())):
+        if spread <= _NOISE * max(float(np.abs(sample).max()), float(np.abs(reference).max())):
             p = max(p, _smallest_p(n, alternative))
     elif test == "randomisation":
-        p = sign_flip_p(one - other - null, alternative, resamples, seed)
+        p = sign_flip_p(sample - reference - null, alternative, resamples, seed)
     else:
-        p = _wilcoxon_p(one - null, other, alternative)
+        p = _wilcoxon_p(sample - null, reference, alternative)
     return Comparison(
-        float(one.mean()),
-        float(other.mean()),
+        float(sample.mean()),
+        float(reference.mean()),
         mean,
         _interval(mean, error, n - 1, alpha) if n > 1 else None,
         _ratio(mean, spread) if n > 1 else None,
@@ -129,36 +128,19 @@ def compare(
     )
 
 
-def checked(which: str, given: npt.ArrayLike) -> Values:
-    """Return values as float64 of shape (n,), n at least 1.
-
-    Raises:
-        StatisticsError: They are no such values, or one is not finite.
-    """
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise StatisticsError(f"the {which} values are no numbers ({error}); give an array of floats.") from error
-    if values.ndim != 1 or len(values) == 0:
-        raise StatisticsError(f"the {which} values have the shape {values.shape}; give one value per pair, shape (n,).")
-    if not np.isfinite(values).all():
-        wrong = np.flatnonzero(~np.isfinite(values))
-        raise StatisticsError(
-            f"{len(wrong)} of the {which} values are not finite, the first is number {wrong[0]} ({values[wrong[0]]}); "
-            "leave these pairs out of both."
-        )
-    return values
-
-
-def _check(first: Values, second: Values, test: str, alternative: str, alpha: float, test_to_train: float) -> None:
+def _check_arguments(
+    first: Sample, second: Sample, test: str, alternative: str, alpha: float, test_to_train: float
+) -> None:
     if len(first) != len(second):
         raise StatisticsError(
             f"there are {len(first)} and {len(second)} values, but a paired test needs both of every user; "
             "give those of the same users, in the same order."
         )
-    for what, given, known in (("test", test, TESTS), ("alternative", alternative, ALTERNATIVES)):
-        if given not in known:
-            raise StatisticsError(f"there is no {what} {given!r}{nearest(given, known)}; there are {', '.join(known)}.")
+    for noun, choice, choices in (("test", test, TESTS), ("alternative", alternative, ALTERNATIVES)):
+        if choice not in choices:
+            raise StatisticsError(
+                f"there is no {noun} {choice!r}{nearest(choice, choices)}; there are {', '.join(choices)}."
+            )
     check_alpha(alpha)
     if not (0 <= test_to_train < math.inf):
         raise StatisticsError(f"test_to_train is {test_to_train!r}; give test rows divided by training rows.")
@@ -167,17 +149,17 @@ def _check(first: Values, second: Values, test: str, alternative: str, alpha: fl
 
 
 def check_alpha(alpha: float) -> None:
-    """Refuse a level that is none.
+    """Refuse a level that is not between 0 and 1.
 
     Raises:
-        StatisticsError: It is not between 0 and 1.
+        StatisticsError: It is not.
     """
     if not 0 < alpha < 1:
         raise StatisticsError(f"alpha is {alpha!r}; give a level between 0 and 1, e.g. 0.05.")
 
 
 def _too_few(n: int, test: str, alternative: str, alpha: float, units: str) -> str:
-    """Say why so few pairs tell nothing, or return nothing."""
+    """Return why so few pairs tell nothing, or an empty text when they are enough."""
     if n == 1:
         return f"too few {units} to say: one difference tells nothing about chance"
     smallest = _smallest_p(n, alternative)
@@ -187,7 +169,7 @@ def _too_few(n: int, test: str, alternative: str, alpha: float, units: str) -> s
 
 
 def _smallest_p(n: int, alternative: str) -> float:
-    """Return the p of n differences that agree in nothing but their sign."""
+    """Return the smallest p that a test of signs can have for n differences: when all signs agree."""
     return 2.0 ** (1 - n if alternative == "two-sided" else -n)
 
 
@@ -211,7 +193,7 @@ def _interval(mean: float, error: float, degrees: int, alpha: float) -> tuple[fl
     return mean - half, mean + half
 
 
-def _wilcoxon_p(first: Values, second: Values, alternative: str) -> float:
+def _wilcoxon_p(first: Sample, second: Sample, alternative: str) -> float:
     from scipy.stats import wilcoxon
 
     # Equal differences of rounded values differ in their last bits, and would not count as ties.

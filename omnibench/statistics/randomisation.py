@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Values = npt.NDArray[np.float64]
+from omnibench.statistics.samples import Sample
 
 RESAMPLES = 9_999
-"""Random sign patterns; the smallest p is then 1e-4."""
+"""How many random sign patterns are drawn; the smallest p is then 1e-4."""
 
-_EXACT = 20
-"""Differences up to which all sign patterns are tried, a million of them."""
+_EXACT_LIMIT = 20
+"""How many differences there may be for all sign patterns to be tried, a million of them."""
 _BITS = 8
 _GROUPS_AT_ONCE = 4096
 
 
-def sign_flip_p(differences: Values, alternative: str, resamples: int, seed: int) -> float:
+def sign_flip_p(differences: Sample, alternative: str, resamples: int, seed: int) -> float:
     """Return the p of the mean of paired differences under random signs (Fisher 1935, section 21).
 
     All patterns are tried where at most 20 differences are not zero. Otherwise some are drawn, and the observed one
@@ -34,7 +33,7 @@ def sign_flip_p(differences: Values, alternative: str, resamples: int, seed: int
         return 1.0
     if alternative == "less":
         moving = -moving
-    exact = len(moving) <= _EXACT
+    exact = len(moving) <= _EXACT_LIMIT
     sums = _all_sums(moving) if exact else _random_sums(moving, resamples, seed)
     observed = float(moving.sum())
     # Sums of the same numbers in another order differ in their last bits.
@@ -45,14 +44,14 @@ def sign_flip_p(differences: Values, alternative: str, resamples: int, seed: int
     return as_extreme / len(sums) if exact else (as_extreme + 1) / (len(sums) + 1)
 
 
-def _all_sums(differences: Values) -> Values:
+def _all_sums(differences: Sample) -> Sample:
     sums = np.zeros(1)
-    for one in differences:
-        sums = np.concatenate([sums - one, sums + one])
+    for difference in differences:
+        sums = np.concatenate([sums - difference, sums + difference])
     return sums
 
 
-def _random_sums(differences: Values, resamples: int, seed: int) -> Values:
+def _random_sums(differences: Sample, resamples: int, seed: int) -> Sample:
     """Return the sums under random signs.
 
     Eight differences have 256 signed sums. These are tabulated, and a random byte picks one: a look-up in place of

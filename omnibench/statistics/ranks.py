@@ -1,4 +1,4 @@
-"""Several algorithms on several datasets: average ranks, Friedman's test, Nemenyi's critical difference."""
+"""Compare several algorithms on several datasets: average ranks, Friedman's test, Nemenyi's critical difference."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy.typing as npt
 from omnibench.errors import StatisticsError
 from omnibench.statistics.paired import check_alpha
 
-Values = npt.NDArray[np.float64]
+Ranks = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What the ranks of k algorithms on n datasets tell.
+    """The ranks of k algorithms on n datasets, and whether they differ.
 
     Attributes:
         ranks: The average rank of each algorithm, 1 is the best; shape (k,).
@@ -29,7 +29,7 @@ class Ranking:
         reason: Why nothing can be said, when p is None.
     """
 
-    ranks: Values
+    ranks: Ranks
     statistic: float
     f: float
     p: float | None
@@ -67,7 +67,7 @@ def friedman(scores: npt.ArrayLike, *, higher_is_better: bool = True, alpha: flo
         raise StatisticsError("a score is not finite; leave its dataset or its algorithm out.")
     n, k = table.shape
     ranked = rankdata(-table if higher_is_better else table, axis=1)
-    ranks: Values = ranked.mean(axis=0)
+    ranks: Ranks = ranked.mean(axis=0)
     untied = 1 - sum(_ties(row) for row in ranked) / (n * (k**3 - k))
     statistic = 12 * n / (k * (k + 1)) * float(((ranks - (k + 1) / 2) ** 2).sum()) / untied if untied else 0.0
     rest = n * (k - 1) - statistic
@@ -79,28 +79,31 @@ def friedman(scores: npt.ArrayLike, *, higher_is_better: bool = True, alpha: flo
     return Ranking(ranks, statistic, f, p, critical, _groups(ranks, critical), n, reason)
 
 
-def _ties(ranks: Values) -> int:
+def _ties(ranks: Ranks) -> int:
     _, counts = np.unique(ranks, return_counts=True)
     return int((counts**3 - counts).sum())
 
 
 def _critical_difference(n: int, k: int, alpha: float) -> float:
-    """Nemenyi's: the studentised range over the square root of 2 (Demšar 2006, table 5), in units of ranks."""
+    """Return Nemenyi's critical difference, in units of ranks (Demšar 2006, table 5).
+
+    It is made of the quantile of the studentised range, divided by the square root of 2.
+    """
     from scipy.stats import studentized_range
 
     q = float(studentized_range.ppf(1 - alpha, k, math.inf)) / math.sqrt(2)
     return q * math.sqrt(k * (k + 1) / (6 * n))
 
 
-def _groups(ranks: Values, critical: float) -> tuple[tuple[int, ...], ...]:
+def _groups(ranks: Ranks, critical: float) -> tuple[tuple[int, ...], ...]:
     order = [int(position) for position in np.argsort(ranks, kind="stable")]
-    found: list[tuple[int, ...]] = []
+    groups: list[tuple[int, ...]] = []
     reached = 0
     for start in range(len(order)):
         end = start
         while end < len(order) and ranks[order[end]] - ranks[order[start]] < critical:
             end += 1
         if end > reached and end - start > 1:
-            found.append(tuple(order[start:end]))
+            groups.append(tuple(order[start:end]))
         reached = max(reached, end)
-    return tuple(found)
+    return tuple(groups)

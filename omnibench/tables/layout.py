@@ -1,4 +1,4 @@
-"""What stands in the tables of results: which rows, which columns, which marks. How it looks is others' business."""
+"""The layout of tables of results: which rows, which columns, which marks; how they are drawn is not decided here."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ GAP = 3
 BEST, TIED = "*", "~"
 
 SPREAD = " ±"
-"""Between a mean and its standard deviation."""
+"""Stands between a mean and its standard deviation."""
 
 NotWorse = Mapping[tuple[str, str], Collection[str]]
-"""By dataset and column, where somebody has tested that: who is not significantly worse than the best."""
+"""By dataset and column that was tested, the algorithms that are not significantly worse than the best."""
 
 
 class Cell(NamedTuple):
@@ -33,7 +33,7 @@ class Cell(NamedTuple):
         return self.mark + self.text
 
 
-@dataclass
+@dataclass(slots=True)
 class ResultTable:
     """A table of results.
 
@@ -56,9 +56,9 @@ class ResultTable:
         return [max(len(name), width) for name, width in zip(self.header, widest, strict=True)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Layout:
-    """How results are laid out.
+    """The layout of results.
 
     Attributes:
         lower_is_better: The columns where the smallest value is the best.
@@ -66,7 +66,7 @@ class Layout:
             cut off is worse than none. None: every dataset gets one.
         detail: ``folds`` for a row per fold and the mean and standard deviation below them, ``mean`` for one row.
         sort: The column by whose mean the algorithms are sorted, best first; as they come without one.
-        most: How many algorithms of a dataset are shown; all without a limit.
+        limit: How many algorithms of a dataset are shown; all without a limit.
         undirected: The columns of which nobody knows which values are better; nothing is best there.
     """
 
@@ -74,7 +74,7 @@ class Layout:
     width: int | None = None
     detail: str = FOLDS
     sort: str = ""
-    most: int | None = None
+    limit: int | None = None
     undirected: Collection[str] = ()
 
 
@@ -88,31 +88,32 @@ def tables(
     Args:
         results: All results, in the order of their rows.
         layout: How they are laid out.
-        test: From what is shown to who is not significantly worse than the best; see ``statistics.marks``.
+        test: From the results that are shown to the algorithms that are not significantly worse than the best; see
+            ``comparison.marks``.
     """
-    return [table for one in shown(results, layout, test) for table in _tables_of(one, layout)]
+    return [table for marked in marked_results(results, layout, test) for table in _tables_of(marked, layout)]
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What is shown of a dataset's results, and what is marked.
+@dataclass(frozen=True, slots=True)
+class MarkedResults:
+    """The results of a dataset: which are shown, and which are marked.
 
     Attributes:
         dataset: The dataset's display name.
-        means: Its results, those that are not shown among them.
+        means: All of its results, also those that are not shown.
         names: The algorithms that are shown, in the order of their rows.
-        hidden: How many are not.
-        by: The column by which those were found to be worse.
+        hidden: How many algorithms are not shown.
+        ranked_by: The column by whose mean the hidden ones are worse.
         best: By column, the algorithms with the best mean.
-        tied: By column that was tested, those that are not significantly worse.
-        compared: By column, the algorithms that have every fold which any has; the others are compared with nobody.
+        tied: By column that was tested, the algorithms that are not significantly worse.
+        compared: By column, the algorithms that have every fold which any has; the others are not compared.
     """
 
     dataset: str
     means: Means
     names: list[str]
     hidden: int
-    by: str
+    ranked_by: str
     best: Mapping[str, Collection[str]]
     tied: Mapping[str, Collection[str]]
     compared: Mapping[str, Collection[str]]
@@ -130,12 +131,12 @@ class Shown:
 
     @property
     def comparable(self) -> list[Result]:
-        """The same, with those of their metrics in which their algorithm is compared with others."""
+        """The results of the algorithms that are shown, without the metrics in which an algorithm is not compared."""
         return [_restricted(row, self.compared) for row in self.results]
 
     @property
     def partial(self) -> bool:
-        """Whether one that is shown lacks folds which others have."""
+        """Whether an algorithm that is shown lacks folds which others have."""
         means = self.means
         return any(
             means.values(name, label) for label in means.labels for name in {*self.names} - {*self.compared[label]}
@@ -143,73 +144,76 @@ class Shown:
 
     @property
     def legend(self) -> dict[str, str]:
-        """The hyperparameters of the algorithms that are shown, of those that were given some."""
-        given = {name: hyperparameters(self.means.algorithms[name][0]) for name in self.names}
-        return {name: text for name, text in given.items() if text}
+        """The hyperparameters of the algorithms that are shown and have some."""
+        parameters = {name: hyperparameters(self.means.algorithms[name][0]) for name in self.names}
+        return {name: text for name, text in parameters.items() if text}
 
 
 def hyperparameters(result: Result) -> str:
-    """Return the hyperparameters that were given, e.g. ``max_nbrs=20``."""
+    """Return the explicit hyperparameters of a result, e.g. ``max_nbrs=20``."""
     return result.configuration.partition("(")[2].removesuffix(")")
 
 
-def shown(
+def marked_results(
     results: Iterable[Result],
     layout: Layout = Layout(),
     test: Callable[[list[Result]], NotWorse] = lambda _: {},
-) -> list[Shown]:
-    """Return what is shown of each dataset; see ``tables``."""
+) -> list[MarkedResults]:
+    """Return the results of each dataset with their marks; see ``tables``."""
     datasets: dict[str, dict[str, list[Result]]] = {}
     for result in results:
         datasets.setdefault(result.dataset, {}).setdefault(result.algorithm, []).append(result)
     return [
-        _shown_of(dataset, Means(algorithms, layout.lower_is_better), layout, test)
+        _marked_results_of(dataset, Means(algorithms, layout.lower_is_better), layout, test)
         for dataset, algorithms in datasets.items()
     ]
 
 
-def _shown_of(dataset: str, means: Means, layout: Layout, test: Callable[[list[Result]], NotWorse]) -> Shown:
+def _marked_results_of(
+    dataset: str, means: Means, layout: Layout, test: Callable[[list[Result]], NotWorse]
+) -> MarkedResults:
     is_sorted = layout.sort in means.labels
     names = means.ranked(layout.sort) if is_sorted else list(means.algorithms)
-    hidden, by = 0, layout.sort if is_sorted else next(iter(means.labels), "")
-    if layout.most is not None and len(names) > layout.most:
-        hidden = len(names) - layout.most
-        names = (names if is_sorted else means.ranked(by))[: layout.most]
+    hidden, ranked_by = 0, layout.sort if is_sorted else next(iter(means.labels), "")
+    if layout.limit is not None and len(names) > layout.limit:
+        hidden = len(names) - layout.limit
+        names = (names if is_sorted else means.ranked(ranked_by))[: layout.limit]
     best = {label: set() if label in layout.undirected else means.best(label) for label in means.labels}
     compared = {label: means.compared(label) for label in means.labels}
-    untested = Shown(dataset, means, names, hidden, by, best, {}, compared)
+    untested = MarkedResults(dataset, means, names, hidden, ranked_by, best, {}, compared)
     not_worse = test(untested.comparable)
-    return replace(untested, tied={label: tied for (of, label), tied in not_worse.items() if of == dataset})
+    tied = {label: names for (tested_dataset, label), names in not_worse.items() if tested_dataset == dataset}
+    return replace(untested, tied=tied)
 
 
 def _restricted(row: Result, compared: Mapping[str, Collection[str]]) -> Result:
-    """Return a result with those of its metrics in which its algorithm is compared with others."""
+    """Return a result without the metrics in which its algorithm is not compared with others."""
     metrics = {label: value for label, value in row.metrics.items() if row.algorithm in compared[label]}
     return row if len(metrics) == len(row.metrics) else replace(row, metrics=metrics)
 
 
-def _tables_of(one: Shown, layout: Layout) -> list[ResultTable]:
-    if one.means.folded and layout.detail == FOLDS:
+def _tables_of(marked: MarkedResults, layout: Layout) -> list[ResultTable]:
+    if marked.means.folded and layout.detail == FOLDS:
         header = ["Algorithm", "Fold"]
-        sections = [_fold_rows(one, name) for name in one.names]
+        sections = [_fold_rows(marked, name) for name in marked.names]
     else:
         header = ["Algorithm"]
-        sections = [[_mean_row(one, name) for name in one.names]]
-    whole = ResultTable(f"{one.dataset}: Evaluation Results", [*header, *one.means.labels], sections)
-    found = _cut(whole, len(header), layout.width)
-    found[-1].notes += _notes(one)
-    return found
+        sections = [[_mean_row(marked, name) for name in marked.names]]
+    whole = ResultTable(f"{marked.dataset}: Evaluation Results", [*header, *marked.means.labels], sections)
+    parts = _cut(whole, len(header), layout.width)
+    parts[-1].notes += _notes(marked)
+    return parts
 
 
-def _cut(table: ResultTable, kept: int, width: int | None) -> list[ResultTable]:
-    """Cut a table's columns into tables that fit the width, each with the first columns that are to be kept."""
+def _cut(table: ResultTable, fixed: int, width: int | None) -> list[ResultTable]:
+    """Cut a table into tables that fit the width; each repeats the first columns, as many as are fixed."""
     widths = table.widths()
-    if width is None or len(widths) == kept:
+    if width is None or len(widths) == fixed:
         return [table]
-    room = width - sum(one + GAP for one in widths[:kept]) + GAP - 1
+    room = width - sum(fixed_width + GAP for fixed_width in widths[:fixed]) + GAP - 1
 
     def part(row: list[Any], columns: list[int]) -> list[Any]:
-        return [*row[:kept], *(row[column] for column in columns)]
+        return [*row[:fixed], *(row[column] for column in columns)]
 
     return [
         ResultTable(
@@ -217,16 +221,16 @@ def _cut(table: ResultTable, kept: int, width: int | None) -> list[ResultTable]:
             part(table.header, columns),
             [[part(row, columns) for row in section] for section in table.sections],
         )
-        for columns in fitting(range(kept, len(widths)), lambda column: widths[column] + GAP, room)
+        for columns in fitting(range(fixed, len(widths)), lambda column: widths[column] + GAP, room)
     ]
 
 
-Column = TypeVar("Column")
+AnyColumn = TypeVar("AnyColumn")
 
 
-def fitting(columns: Iterable[Column], needed: Callable[[Column], float], room: float) -> list[list[Column]]:
-    """Cut columns into groups that fit into a width; one that is too wide by itself gets a group of its own."""
-    groups: list[list[Column]] = [[]]
+def fitting(columns: Iterable[AnyColumn], needed: Callable[[AnyColumn], float], room: float) -> list[list[AnyColumn]]:
+    """Cut columns into groups that fit into a width; a column that is too wide by itself gets a group of its own."""
+    groups: list[list[AnyColumn]] = [[]]
     left = room
     for column in columns:
         width = needed(column)
@@ -238,21 +242,22 @@ def fitting(columns: Iterable[Column], needed: Callable[[Column], float], room: 
     return groups
 
 
-def _fold_rows(one: Shown, name: str) -> list[list[Cell]]:
-    means, labels = one.means, one.means.labels
+def _fold_rows(marked: MarkedResults, name: str) -> list[list[Cell]]:
+    means, labels = marked.means, marked.means.labels
     rows = [
         [Cell(name if number == 0 else ""), Cell(str(row.fold)), *(_value(row.metrics.get(label)) for label in labels)]
         for number, row in enumerate(means.algorithms[name])
     ]
-    mean = [_value(means.mean(name, label), one.mark(name, label)) for label in labels]
+    mean = [_value(means.mean(name, label), marked.mark(name, label)) for label in labels]
     spread = [_value(means.spread(name, label)) for label in labels]
     return [*rows, [Cell(""), Cell("mean"), *mean], [Cell(""), Cell("std"), *spread]]
 
 
-def _mean_row(one: Shown, name: str) -> list[Cell]:
+def _mean_row(marked: MarkedResults, name: str) -> list[Cell]:
     cells = [Cell(name)]
-    for label in one.means.labels:
-        mean, spread = _value(one.means.mean(name, label), one.mark(name, label)), one.means.spread(name, label)
+    for label in marked.means.labels:
+        mean = _value(marked.means.mean(name, label), marked.mark(name, label))
+        spread = marked.means.spread(name, label)
         text = mean.text if spread is None else f"{mean.text}{SPREAD}{printed(spread)}"
         cells.append(Cell(text, mean.mark))
     return cells
@@ -267,14 +272,16 @@ def printed(value: float | None) -> str:
     return "-" if value is None else f"{value:.{DECIMALS}f}"
 
 
-def _notes(one: Shown) -> list[str]:
+def _notes(marked: MarkedResults) -> list[str]:
     notes = []
-    if one.hidden:
-        notes.append(f"... and {one.hidden} more with a worse {one.by}; --omnirec-table=mean or =folds shows all")
-    folded = one.means.folded
+    if marked.hidden:
+        notes.append(
+            f"... and {marked.hidden} more with a worse {marked.ranked_by}; --omnirec-table=mean or =folds shows all"
+        )
+    folded = marked.means.folded
     notes.append(f"{BEST} best of its column" + (" (of the means); std is over folds, n - 1" if folded else ""))
-    if one.partial and len(one.names) > 1:
+    if marked.partial and len(marked.names) > 1:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
-    if one.tied:
+    if marked.tied:
         notes.append(f"{TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
-    return notes + [f"{name}: {given}" for name, given in one.legend.items()]
+    return notes + [f"{name}: {parameters}" for name, parameters in marked.legend.items()]

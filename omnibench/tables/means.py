@@ -1,4 +1,4 @@
-"""Means over folds, and what can be said of them: the best, and the order."""
+"""Means over folds, the best of them, and their order."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TypeGuard
 from omnibench.results import Result
 
 DECIMALS = 4
-"""Of a value as tables print it; what prints alike is equally good."""
+"""Decimals of a value as tables print it; values that print alike are equally good."""
 
 
 class Means:
-    """The results of one dataset with what is computed over folds.
+    """The results of one dataset, with means and deviations over folds.
 
     Args:
         algorithms: The results of each algorithm, by its display name.
@@ -26,13 +26,13 @@ class Means:
             name: sorted(rows, key=lambda row: -1 if row.fold is None else row.fold)
             for name, rows in algorithms.items()
         }
-        found = Counter(label for rows in algorithms.values() for row in rows for label in row.metrics)
-        self.labels = list(found)
-        # The usual case, in which nothing has to be looked for: every algorithm has every fold.
-        self._alike = len({tuple(row.fold for row in rows) for rows in self.algorithms.values()}) == 1
+        label_counts = Counter(label for rows in algorithms.values() for row in rows for label in row.metrics)
+        self.labels = list(label_counts)
+        # In the usual case every algorithm has every fold, and ``compared`` need not look at each.
+        self._same_folds = len({tuple(row.fold for row in rows) for rows in self.algorithms.values()}) == 1
         total = sum(map(len, algorithms.values()))
-        self._everywhere = {label for label, times in found.items() if times == total}
-        self._lower = lower_is_better
+        self._complete_labels = {label for label, occurrences in label_counts.items() if occurrences == total}
+        self._lower_is_better = lower_is_better
         self._means: dict[str, dict[str, float | None]] = {}
 
     @property
@@ -41,7 +41,7 @@ class Means:
         return any(row.fold is not None for rows in self.algorithms.values() for row in rows)
 
     def values(self, algorithm: str, label: str) -> list[float]:
-        """Return the values of a metric over folds, those that there are."""
+        """Return the values of a metric, one per fold that has one."""
         return [row.metrics[label] for row in self.algorithms[algorithm] if label in row.metrics]
 
     def means(self, label: str) -> Mapping[str, float | None]:
@@ -64,17 +64,17 @@ class Means:
         return math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
 
     def compared(self, label: str) -> set[str]:
-        """Return the algorithms that have a metric on every fold that any has; others' means are of something else."""
-        if self._alike and label in self._everywhere:
+        """Return the algorithms that have a metric on every fold that any has; only their means are comparable."""
+        if self._same_folds and label in self._complete_labels:
             return set(self.algorithms)
         folds = {
             name: tuple(row.fold for row in rows if label in row.metrics) for name, rows in self.algorithms.items()
         }
-        every = {fold for some in set(folds.values()) for fold in some}
-        return {name for name, some in folds.items() if len(some) == len(every)}
+        all_folds = {fold for covered in set(folds.values()) for fold in covered}
+        return {name for name, covered in folds.items() if len(covered) == len(all_folds)}
 
     def best(self, label: str) -> set[str]:
-        """Return the compared algorithms with the best mean; several when they print alike, none of less than two."""
+        """Return the compared algorithms with the best mean: several when they print alike, none when fewer than two."""
         compared = self.compared(label)
         means = {
             name: round(mean, DECIMALS)
@@ -83,12 +83,12 @@ class Means:
         }
         if len(means) < 2:  # noqa: PLR2004 - the best of one is no news
             return set()
-        top = min(means.values()) if label in self._lower else max(means.values())
+        top = min(means.values()) if label in self._lower_is_better else max(means.values())
         return {name for name, mean in means.items() if mean == top}
 
     def ranked(self, label: str) -> list[str]:
-        """Return the algorithms, the best mean first, those without one last."""
-        sign = 1 if label in self._lower else -1
+        """Return all algorithms, the best mean first, those without a mean last."""
+        sign = 1 if label in self._lower_is_better else -1
         means = {name: mean for name, mean in self.means(label).items() if _is_number(mean)}
         return [
             *sorted(means, key=lambda name: sign * means[name]),
@@ -106,5 +106,5 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _is_number(value: float | None) -> TypeGuard[float]:
-    """Whether there is a value to compare: NaN is larger than nothing and smaller than nothing."""
+    """Whether a value can be compared: NaN is neither larger nor smaller than any value."""
     return value is not None and not math.isnan(value)

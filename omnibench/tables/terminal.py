@@ -22,7 +22,7 @@ def render(table: ResultTable, *, colour: bool, encoding: str = "utf-8") -> str:
     Args:
         table: What stands in it.
         colour: Whether to use colour.
-        encoding: Of the terminal; where it has no lines and plus-minus signs, these are put together from others.
+        encoding: The terminal's; where it has no lines and plus-minus signs, ASCII characters stand for them.
     """
     widths = table.widths()
     gap = " " * GAP
@@ -59,19 +59,19 @@ def render(table: ResultTable, *, colour: bool, encoding: str = "utf-8") -> str:
 
 
 def rich_table(table: ResultTable) -> Table:
-    """Return a table as rich's."""
+    """Return a table as a rich table, for notebooks."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     # As a Text, because a dataset's name may hold brackets, and never wrapped, because people search for it.
     title = Text(table.title, style="italic")
-    made = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, min_width=title.cell_len)
+    rendered = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, min_width=title.cell_len)
     for number, name in enumerate(table.header):
-        made.add_column(name, justify="right" if number else "left", no_wrap=True)
+        rendered.add_column(name, justify="right" if number else "left", no_wrap=True)
     for section in table.sections:
         for number, cells in enumerate(section, start=1):
             texts = [Text(str(cell), style=_STYLES[cell.mark][1] if cell.mark else "") for cell in cells]
-            made.add_row(*texts, end_section=number == len(section) and len(table.sections) > 1)
-    made.caption, made.caption_justify = Text("\n".join(table.notes), style="dim"), "left"
-    return made
+            rendered.add_row(*texts, end_section=number == len(section) and len(table.sections) > 1)
+    rendered.caption, rendered.caption_justify = Text("\n".join(table.notes), style="dim"), "left"
+    return rendered

@@ -129,13 +129,13 @@ def test_datasets_without_the_metric_are_left_out(
     """As when ratings and rankings share a store."""
     known = measured(measured_store)
     (held,) = [place for place in known.datasets if place.startswith("held")]
-    del known._found[held]["HR@3"]
+    del known._evaluations[held]["HR@3"]
     monkeypatch.setattr(command, "measured", lambda _: known)
     for told in (compare("--metric", "HR@3"), compare(*pair, "--metric", "HR@3")):
         assert "crossed-" in told
         assert "held-" not in told
     for place in known.datasets:
-        known._found[place]["HR@10"].pop(pair[0])
+        known._evaluations[place]["HR@10"].pop(pair[0])
     assert "have no such metric in common" in compare(*pair, "--metric", "HR@10", ends=2)
 
 

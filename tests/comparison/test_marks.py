@@ -22,51 +22,51 @@ COLUMNS = ("NDCG@10", "HR@3", "HR@10")
 
 def test_every_column_is_tested_against_its_best(measured_store: Path) -> None:
     """As `compare_with_best` has it."""
-    shown = results(measured_store)
-    found = not_worse(measured_store, shown, ())
-    assert set(found) == {(dataset, label) for dataset in {one.dataset for one in shown} for label in COLUMNS}
-    for (dataset, label), names in found.items():
+    table = results(measured_store)
+    marks = not_worse(measured_store, table, ())
+    assert set(marks) == {(dataset, label) for dataset in {result.dataset for result in table} for label in COLUMNS}
+    for (dataset, label), names in marks.items():
         assert names == compare_with_best(measured_store, dataset, label).not_worse
-    assert any(found.values())
-    upside_down = not_worse(measured_store, shown, COLUMNS)
+    assert any(marks.values())
+    upside_down = not_worse(measured_store, table, COLUMNS)
     for (dataset, label), names in upside_down.items():
         assert names == compare_with_best(measured_store, dataset, label, higher=False).not_worse
 
 
 def test_only_what_is_shown_counts(measured_store: Path) -> None:
     """Without the best of all, another is the best; of one fold, only that fold's users are compared."""
-    shown = [one for one in results(measured_store) if one.dataset.startswith("crossed")]
-    dataset = shown[0].dataset
+    table = [result for result in results(measured_store) if result.dataset.startswith("crossed")]
+    dataset = table[0].dataset
     best = compare_with_best(measured_store, dataset, "NDCG@10").best
-    others = [one for one in shown if one.algorithm != best]
-    assert best not in not_worse(measured_store, others, ())[dataset, "NDCG@10"]
-    assert not_worse(measured_store, [one for one in shown if one.algorithm == best], ()) == {}
-    one_fold = not_worse(measured_store, [one for one in shown if one.fold == 1], ())
-    everywhere = not_worse(measured_store, shown, ())
+    rest = [result for result in table if result.algorithm != best]
+    assert best not in not_worse(measured_store, rest, ())[dataset, "NDCG@10"]
+    assert not_worse(measured_store, [result for result in table if result.algorithm == best], ()) == {}
+    one_fold = not_worse(measured_store, [result for result in table if result.fold == 1], ())
+    everywhere = not_worse(measured_store, table, ())
     assert len(one_fold[dataset, "NDCG@10"]) >= len(everywhere[dataset, "NDCG@10"])
 
 
 def test_what_was_never_measured_together_is_not_marked(measured_store: Path) -> None:
     """An algorithm of which another fold was run has no pair with the best."""
-    shown = [one for one in results(measured_store) if one.dataset.startswith("crossed")]
-    names = sorted({one.algorithm for one in shown})
-    apart = [one for one in shown if one.fold == (0 if one.algorithm == names[0] else 1)]
-    for found in not_worse(measured_store, apart, ()).values():
-        assert names[0] not in found
+    table = [result for result in results(measured_store) if result.dataset.startswith("crossed")]
+    names = sorted({result.algorithm for result in table})
+    apart = [result for result in table if result.fold == (0 if result.algorithm == names[0] else 1)]
+    for marked in not_worse(measured_store, apart, ()).values():
+        assert names[0] not in marked
 
 
 def test_a_column_without_evaluations_is_left_out(measured_store: Path) -> None:
     """A table may show what is no metric, such as what a fit cost."""
-    shown = [replace(one, metrics={**one.metrics, "Seconds": 1.0}) for one in results(measured_store)]
-    assert not_worse(measured_store, shown, ()) == not_worse(measured_store, results(measured_store), ())
+    table = [replace(result, metrics={**result.metrics, "Seconds": 1.0}) for result in results(measured_store)]
+    assert not_worse(measured_store, table, ()) == not_worse(measured_store, results(measured_store), ())
 
 
 def test_a_column_of_other_values_is_left_out(measured_store: Path) -> None:
     """What a table shows by another convention is not tested by the values that the store has under that label."""
-    shown = results(measured_store)
-    dataset = shown[0].dataset
-    shown[0] = replace(shown[0], metrics={**shown[0].metrics, "HR@3": 0.123})
-    assert set(not_worse(measured_store, results(measured_store), ())) - set(not_worse(measured_store, shown, ())) == {
+    table = results(measured_store)
+    dataset = table[0].dataset
+    table[0] = replace(table[0], metrics={**table[0].metrics, "HR@3": 0.123})
+    assert set(not_worse(measured_store, results(measured_store), ())) - set(not_worse(measured_store, table, ())) == {
         (dataset, "HR@3")
     }
 
@@ -82,14 +82,14 @@ def test_columns_of_other_conventions_and_candidates_are_tested(tmp_path: Path) 
         Evaluator(NDCG(10), candidates=negatives),
     ]
     store = measure(tmp_path, *evaluators)
-    shown = results(store)
-    found = not_worse(store, shown, ())
+    table = results(store)
+    marks = not_worse(store, table, ())
     labels = {label for evaluator in evaluators for label in evaluator.labels}
     assert len(labels) == 5
-    assert set(found) == {(dataset, label) for dataset in {one.dataset for one in shown} for label in labels}
-    for (dataset, label), names in found.items():
+    assert set(marks) == {(dataset, label) for dataset in {result.dataset for result in table} for label in labels}
+    for (dataset, label), names in marks.items():
         assert names == compare_with_best(store, dataset, label).not_worse
-    assert any(found[column] for column in found if "[" in column[1])
+    assert any(marks[column] for column in marks if "[" in column[1])
 
 
 def test_a_run_marks_them_in_its_table(project: Project) -> None:
@@ -97,20 +97,20 @@ def test_a_run_marks_them_in_its_table(project: Project) -> None:
     project.pytester.makepyfile(own_algorithms=ALGORITHM)
     project.bench(plan='plan.add_algorithm(Rotated, {"by": Grid([0, 1, 2, 12])})', metrics="NDCG(10), HR(10)")
     first, second = project.run(), project.run()
-    found = {
+    standings = {
         label: compare_with_best(project.pytester.path / "checkpoints", "tiny", label) for label in ("NDCG@10", "HR@10")
     }
-    assert found["NDCG@10"].not_worse
+    assert standings["NDCG@10"].not_worse
     for run in (first, second):
         text = run.stdout.str()
         assert "~ not significantly worse than the best (paired t test, Holm-corrected, 0.05)" in text
         algorithms = re.findall(r"^ (Rotated-\w+)", text, re.MULTILINE)
         means = [line.split()[1:] for line in text.splitlines() if line.split()[:1] == ["mean"]]
-        for place, label in enumerate(found):
-            marked = {name for name, row in zip(algorithms, means, strict=True) if row[place].startswith("~")}
-            best = {name for name, row in zip(algorithms, means, strict=True) if row[place].startswith("*")}
-            assert found[label].best in best
-            assert marked | best == {*found[label].not_worse, found[label].best}
+        for index, label in enumerate(standings):
+            marked = {name for name, row in zip(algorithms, means, strict=True) if row[index].startswith("~")}
+            best = {name for name, row in zip(algorithms, means, strict=True) if row[index].startswith("*")}
+            assert standings[label].best in best
+            assert marked | best == {*standings[label].not_worse, standings[label].best}
 
 
 def test_a_damaged_file_costs_the_marks_and_no_more(project: Project) -> None:
@@ -130,20 +130,20 @@ def test_a_damaged_file_costs_the_marks_and_no_more(project: Project) -> None:
 def test_what_was_tested_is_remembered(measured_store: Path, tmp_path: Path) -> None:
     """Until something that it depends on changes: which results are shown, and which direction is good."""
     store = shutil.copytree(measured_store, tmp_path / "store")
-    shown = [one for one in results(store) if one.dataset.startswith("crossed")]
+    table = [result for result in results(store) if result.dataset.startswith("crossed")]
     remembered: dict[str, Record] = {}
-    found = not_worse(store, shown, (), remember=remembered.update)
-    assert len(remembered) == len(found)
+    marks = not_worse(store, table, (), remember=remembered.update)
+    assert len(remembered) == len(marks)
     opened = CheckpointStore(store)
     opened.records.commit(remembered)
     opened.close()
     for file in store.rglob("per_user-*"):
         file.unlink()
-    assert not_worse(store, shown, ()) == found
+    assert not_worse(store, table, ()) == marks
     with pytest.raises(StatisticsError):
-        not_worse(store, shown, COLUMNS)
+        not_worse(store, table, COLUMNS)
     with pytest.raises(StatisticsError):
-        not_worse(store, shown[:-1], ())
+        not_worse(store, table[:-1], ())
 
 
 def test_without_a_store_there_are_no_marks(project: Project) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench.data.moments import in_unit_of, moment, told
+from omnibench.data.moments import describe_range, in_unit_of, moment
 from omnibench.errors import DataError
 
 NOON = "2020-01-31T12:00:00+00:00"
@@ -53,9 +53,9 @@ def test_what_is_no_moment_is_refused(value: Any) -> None:
     st.datetimes(dt.datetime(1980, 1, 1), dt.datetime(2200, 1, 1)),  # noqa: DTZ001
     st.sampled_from(["s", "ms", "us", "ns"]),
 )
-def test_a_date_divides_timestamps_of_every_unit_alike(cut: dt.datetime, other: dt.datetime, unit: Any) -> None:
+def test_a_date_divides_timestamps_of_every_unit_alike(cut: dt.datetime, date: dt.datetime, unit: Any) -> None:
     """A count is at or after the cut exactly when numpy says so of the two moments."""
-    column = np.array([other], dtype="datetime64[us]").astype(f"datetime64[{unit}]")
+    column = np.array([date], dtype="datetime64[us]").astype(f"datetime64[{unit}]")
     expected = column.astype("datetime64[us]") >= np.datetime64(cut, "us")
     counted = column.astype(np.int64)
     assert (counted >= in_unit_of(counted, moment(cut, "here"))).tolist() == expected.tolist()
@@ -68,7 +68,7 @@ def test_a_number_is_in_the_unit_of_the_data(value: float) -> None:
 
 
 def test_a_column_is_told_as_dates_where_it_counts_seconds() -> None:
-    """Other units, and numbers beyond the calendar, are told as numbers."""
-    assert told(np.array([86400, 0])) == "from 1970-01-01T00:00:00+00:00 to 1970-01-02T00:00:00+00:00"
-    assert told(np.array([0, 10**15])) == "from 0 to 1000000000000000"
-    assert told(np.array([-(10**11) + 1, 0])) == "from -99999999999 to 0"
+    """Other units, and numbers beyond the calendar, are described as numbers."""
+    assert describe_range(np.array([86400, 0])) == "from 1970-01-01T00:00:00+00:00 to 1970-01-02T00:00:00+00:00"
+    assert describe_range(np.array([0, 10**15])) == "from 0 to 1000000000000000"
+    assert describe_range(np.array([-(10**11) + 1, 0])) == "from -99999999999 to 0"

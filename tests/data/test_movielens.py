@@ -24,9 +24,9 @@ SHA256_OF_U_DATA = "06416e597f82b7342361e41163890c81036900f418ad91315590814211dc
 @pytest.fixture(scope="module")
 def recbole_ratings() -> Path:
     """The ratings inside a recbole package."""
-    found = movielens._in_recbole() or movielens._from_package_index()
-    assert found is not None, "the package index could not be reached"
-    return found
+    path = movielens._find_in_recbole() or movielens._fetch_from_package_index()
+    assert path is not None, "the package index could not be reached"
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -49,34 +49,34 @@ def test_the_ratings_are_the_known_ones(recbole_ratings: Path) -> None:
     assert (data.df["timestamp"].min(), data.df["timestamp"].max()) == (874724710, 893286638)
 
 
-def as_u_data(ratings: bytes, _: Path, place: Path) -> Path:
-    (place / "u.data").write_bytes(ratings)
-    return place / "u.data"
+def as_u_data(ratings: bytes, _: Path, folder: Path) -> Path:
+    (folder / "u.data").write_bytes(ratings)
+    return folder / "u.data"
 
 
-def as_inter(_: bytes, inter: Path, place: Path) -> Path:
-    return Path(shutil.copy(inter, place / "ml-100k.inter"))
+def as_inter(_: bytes, inter: Path, folder: Path) -> Path:
+    return Path(shutil.copy(inter, folder / "ml-100k.inter"))
 
 
-def as_zip(ratings: bytes, _: Path, place: Path) -> Path:
-    with zipfile.ZipFile(place / "ml-100k.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+def as_zip(ratings: bytes, _: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "ml-100k.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("ml-100k/README", "...")
         archive.writestr("ml-100k/u.data", ratings)
-    return place / "ml-100k.zip"
+    return folder / "ml-100k.zip"
 
 
-def as_directory(ratings: bytes, inter: Path, place: Path) -> Path:
-    return as_u_data(ratings, inter, place).parent
+def as_directory(ratings: bytes, inter: Path, folder: Path) -> Path:
+    return as_u_data(ratings, inter, folder).parent
 
 
-def as_outer_directory(ratings: bytes, inter: Path, place: Path) -> Path:
-    (place / "ml-100k").mkdir()
-    as_u_data(ratings, inter, place / "ml-100k")
-    return place
+def as_outer_directory(ratings: bytes, inter: Path, folder: Path) -> Path:
+    (folder / "ml-100k").mkdir()
+    as_u_data(ratings, inter, folder / "ml-100k")
+    return folder
 
 
-def as_directory_with_zip(ratings: bytes, inter: Path, place: Path) -> Path:
-    return as_zip(ratings, inter, place).parent
+def as_directory_with_zip(ratings: bytes, inter: Path, folder: Path) -> Path:
+    return as_zip(ratings, inter, folder).parent
 
 
 Shape = Callable[[bytes, Path, Path], Path]
@@ -86,18 +86,18 @@ SHAPES: list[Shape] = [as_u_data, as_inter, as_zip, as_directory, as_outer_direc
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: str(shape.__name__))
 def test_every_shape_is_the_same_dataset(shape: Shape, recbole_ratings: Path, u_data: bytes, tmp_path: Path) -> None:
     """Where the ratings come from changes neither key nor frames."""
-    known = load_dataset("MovieLens100K", recbole_ratings)
-    other = load_dataset("MovieLens100K", shape(u_data, recbole_ratings, tmp_path))
-    assert known.key == other.key == load_dataset("MovieLens100K").key
-    assert isinstance(known.data, RawData)
-    assert isinstance(other.data, RawData)
-    pd.testing.assert_frame_equal(known.data.df, other.data.df)
+    from_package = load_dataset("MovieLens100K", recbole_ratings)
+    from_shape = load_dataset("MovieLens100K", shape(u_data, recbole_ratings, tmp_path))
+    assert from_package.key == from_shape.key == load_dataset("MovieLens100K").key
+    assert isinstance(from_package.data, RawData)
+    assert isinstance(from_shape.data, RawData)
+    pd.testing.assert_frame_equal(from_package.data.df, from_shape.data.df)
 
 
 def test_the_key_is_known_without_any_ratings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a package nor the network is needed to collect; and the key never changes."""
-    monkeypatch.setattr(movielens, "_in_recbole", lambda: pytest.fail("looked into recbole"))
-    monkeypatch.setattr(movielens, "_downloaded", lambda: pytest.fail("downloaded"))
+    monkeypatch.setattr(movielens, "_find_in_recbole", lambda: pytest.fail("looked into recbole"))
+    monkeypatch.setattr(movielens, "_download", lambda: pytest.fail("downloaded"))
     dataset = load_dataset("MovieLens100K").pipe(MakeImplicit(3), UserCrossValidation(5))
     assert dataset.key == FROZEN
 
@@ -144,7 +144,7 @@ def test_without_package_and_network_the_ways_out_are_told(monkeypatch: pytest.M
         raise ConnectionError("no route")
 
     monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(movielens, "_in_recbole", lambda: None)
+    monkeypatch.setattr(movielens, "_find_in_recbole", lambda: None)
     monkeypatch.setattr(pooch, "retrieve", refused)
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_NO_CACHE", "1")
@@ -166,28 +166,28 @@ def test_where_grouplens_is_out_of_reach_the_package_index_helps(
     data = load_dataset("MovieLens100K").data
     assert isinstance(data, RawData)
     assert len(data.df) == 100_000
-    assert movielens._in_recbole() == tmp_path / "datasets" / "recbole==1.2.1" / "recbole" / movielens._IN_PACKAGE
+    assert movielens._find_in_recbole() == tmp_path / "datasets" / "recbole==1.2.1" / "recbole" / movielens._IN_PACKAGE
 
 
 def test_the_download_is_checked_against_the_known_sha256(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The downloader gets the address and the published digest, and the place where downloads are kept."""
     import pooch
 
-    asked: dict[str, object] = {}
+    arguments: dict[str, object] = {}
 
     def retrieve(url: str, **options: object) -> str:
-        asked.update(options, url=url)
+        arguments.update(options, url=url)
         return str(tmp_path / "u.data")
 
     (tmp_path / "u.data").write_bytes(b"")
     monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(movielens, "_in_recbole", lambda: None)
+    monkeypatch.setattr(movielens, "_find_in_recbole", lambda: None)
     monkeypatch.setattr(pooch, "retrieve", retrieve)
     with pytest.raises(DataError, match="does not hold the original"):
         _ = load_dataset("MovieLens100K").data
-    assert asked["url"] == movielens.URL
-    assert asked["known_hash"] == f"sha256:{movielens.ZIP_SHA256}"
-    assert asked["path"] == tmp_path / "datasets"
+    assert arguments["url"] == movielens.URL
+    assert arguments["known_hash"] == f"sha256:{movielens.ZIP_SHA256}"
+    assert arguments["path"] == tmp_path / "datasets"
 
 
 def test_loading_imports_no_framework(recbole_ratings: Path) -> None:

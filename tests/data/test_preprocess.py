@@ -22,7 +22,7 @@ Pairs = list[tuple[int, int]]
 
 
 def of_pairs(pairs: Pairs, ratings: list[float] | None = None) -> Interactions:
-    user, item = (np.array([pair[place] for pair in pairs], dtype=np.int32) for place in (0, 1))
+    user, item = (np.array([pair[column] for pair in pairs], dtype=np.int32) for column in (0, 1))
     rating = None if ratings is None else np.array(ratings, dtype=np.float32)
     return Interactions(user, item, rating, None, list(range(20)), list(range(20)))
 
@@ -99,12 +99,12 @@ def test_core_pruning_iterates() -> None:
 @given(st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0, 4.5, 5.0]), min_size=1, max_size=30), st.integers(-1, 6))
 def test_an_int_threshold_is_a_rating(ratings: list[float], threshold: int) -> None:
     """Interactions rated at least the threshold stay, in order, without their ratings."""
-    pairs = [(place % 20, place // 20) for place in range(len(ratings))]
+    pairs = [(number % 20, number // 20) for number in range(len(ratings))]
     expected = [pair for pair, rating in zip(pairs, ratings, strict=True) if rating >= threshold]
     if expected:
-        kept = MakeImplicit(threshold).apply(of_pairs(pairs, ratings), 42, 0)
-        assert pairs_of(kept) == expected
-        assert kept.rating is None
+        implicit = MakeImplicit(threshold).apply(of_pairs(pairs, ratings), 42, 0)
+        assert pairs_of(implicit) == expected
+        assert implicit.rating is None
     else:
         with pytest.raises(DataError, match="leaves no interaction"):
             MakeImplicit(threshold).apply(of_pairs(pairs, ratings), 42, 0)
@@ -114,27 +114,27 @@ def test_an_int_threshold_is_a_rating(ratings: list[float], threshold: int) -> N
 def test_a_float_threshold_is_a_fraction_of_the_rating_range(ratings: list[int], threshold: float) -> None:
     """The limit is lowest + threshold x (highest - lowest), computed here exactly."""
     limit = min(ratings) + Fraction(threshold) * (max(ratings) - min(ratings))
-    pairs = [(place % 20, place // 20) for place in range(len(ratings))]
-    kept = MakeImplicit(threshold).apply(of_pairs(pairs, [float(one) for one in ratings]), 42, 0)
-    assert pairs_of(kept) == [pair for pair, rating in zip(pairs, ratings, strict=True) if rating >= limit]
+    pairs = [(number % 20, number // 20) for number in range(len(ratings))]
+    implicit = MakeImplicit(threshold).apply(of_pairs(pairs, [float(rating) for rating in ratings]), 42, 0)
+    assert pairs_of(implicit) == [pair for pair, rating in zip(pairs, ratings, strict=True) if rating >= limit]
 
 
 def test_a_fractional_limit_is_as_exact_as_the_ratings() -> None:
     """A rating of 3.8 reaches the limit of 1 + 0.7 x 4, though neither has an exact binary form."""
-    kept = MakeImplicit(0.7).apply(of_pairs([(0, 0), (1, 1), (2, 2), (3, 3)], [1.0, 3.8, 3.7, 5.0]), 42, 0)
-    assert pairs_of(kept) == [(1, 1), (3, 3)]
+    implicit = MakeImplicit(0.7).apply(of_pairs([(0, 0), (1, 1), (2, 2), (3, 3)], [1.0, 3.8, 3.7, 5.0]), 42, 0)
+    assert pairs_of(implicit) == [(1, 1), (3, 3)]
 
 
 @given(st.integers(1, 60), st.integers(0, 2**32 - 1), st.data())
 def test_a_sample_has_its_size_and_keeps_the_order(n: int, seed: int, data: st.DataObject) -> None:
     """An int is a number, a float a fraction (at least one row); the kept rows stay in order."""
     size: int | float = data.draw(st.integers(1, n) | st.floats(0, 1, exclude_min=True))
-    pairs = [(place % 20, place // 20) for place in range(n)]
-    kept = pairs_of(Subsample(size).apply(of_pairs(pairs), seed, 0))
-    assert len(kept) == (size if isinstance(size, int) else max(1, round(size * n)))
-    places = [pairs.index(pair) for pair in kept]
-    assert places == sorted(set(places))
-    assert kept == pairs_of(Subsample(size).apply(of_pairs(pairs), seed, 0))
+    pairs = [(number % 20, number // 20) for number in range(n)]
+    sample = pairs_of(Subsample(size).apply(of_pairs(pairs), seed, 0))
+    assert len(sample) == (size if isinstance(size, int) else max(1, round(size * n)))
+    positions = [pairs.index(pair) for pair in sample]
+    assert positions == sorted(set(positions))
+    assert sample == pairs_of(Subsample(size).apply(of_pairs(pairs), seed, 0))
 
 
 @given(unique_pairs, st.integers(0, 2**32 - 1), st.sampled_from(["users", "items"]), st.data())
@@ -142,13 +142,13 @@ def test_sampled_users_and_items_keep_all_their_interactions(
     pairs: Pairs, seed: int, of: str, data: st.DataObject
 ) -> None:
     """Exactly as many users (items) stay as were asked for, with every interaction that they had."""
-    place = ("users", "items").index(of)
-    there = {pair[place] for pair in pairs}
-    size: int | float = data.draw(st.integers(1, len(there)) | st.floats(0, 1, exclude_min=True))
-    kept = pairs_of(Subsample(size, of).apply(of_pairs(pairs), seed, 0))
-    stayed = {pair[place] for pair in kept}
-    assert len(stayed) == (size if isinstance(size, int) else max(1, round(size * len(there))))
-    assert kept == [pair for pair in pairs if pair[place] in stayed]
+    column = ("users", "items").index(of)
+    present = {pair[column] for pair in pairs}
+    size: int | float = data.draw(st.integers(1, len(present)) | st.floats(0, 1, exclude_min=True))
+    sample = pairs_of(Subsample(size, of).apply(of_pairs(pairs), seed, 0))
+    sampled = {pair[column] for pair in sample}
+    assert len(sampled) == (size if isinstance(size, int) else max(1, round(size * len(present))))
+    assert sample == [pair for pair in pairs if pair[column] in sampled]
 
 
 def test_every_user_is_as_likely_to_be_sampled() -> None:
@@ -157,7 +157,7 @@ def test_every_user_is_as_likely_to_be_sampled() -> None:
     drawn = Counter(
         user
         for seed in range(2000)
-        for user in {one for one, _ in pairs_of(Subsample(5, "users").apply(of_pairs(pairs), seed, 0))}
+        for user in {sampled for sampled, _ in pairs_of(Subsample(5, "users").apply(of_pairs(pairs), seed, 0))}
     )
     assert max(abs(count - 1000) for count in drawn.values()) < 5 * (2000 * 0.25) ** 0.5
 
@@ -200,9 +200,9 @@ def test_ratings_within_bounds_stay(ratings: list[float], data: st.DataObject) -
     expected = [rating for rating in ratings if lower <= rating <= upper]
     frame = pd.DataFrame({"user": range(len(ratings)), "item": 0, "rating": ratings})
     if expected:
-        kept = from_frame(frame).pipe(RatingFilter(lower, upper)).data
-        assert isinstance(kept, RawData)
-        assert kept.df["rating"].tolist() == [float(np.float32(one)) for one in expected]
+        filtered = from_frame(frame).pipe(RatingFilter(lower, upper)).data
+        assert isinstance(filtered, RawData)
+        assert filtered.df["rating"].tolist() == [float(np.float32(rating)) for rating in expected]
     else:
         with pytest.raises(DataError, match=r"RatingFilter\(.*\) leaves no interaction: ratings go from"):
             _ = from_frame(frame).pipe(RatingFilter(lower, upper)).data
@@ -219,7 +219,7 @@ def test_a_filter_without_its_column_is_refused_at_once() -> None:
 
 def test_equal_samples_at_other_positions_or_seeds_draw_differently() -> None:
     """A second Subsample of a recipe does not repeat the draw of the first."""
-    pairs = [(place % 20, place // 20) for place in range(60)]
+    pairs = [(number % 20, number // 20) for number in range(60)]
     drawn = [
         pairs_of(Subsample(30).apply(of_pairs(pairs), seed, position)) for seed, position in ((1, 0), (1, 1), (2, 0))
     ]

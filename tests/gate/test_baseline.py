@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from support.gated import SHOP, Made
 
-from omnibench.comparison.measured import PerUser
+from omnibench.comparison.measured import UserValues
 from omnibench.errors import BaselineError
 from omnibench.gate import baseline
 from omnibench.gate.baseline import Baseline, write
@@ -18,38 +18,40 @@ from omnibench.gate.entries import Dataset
 
 
 @pytest.fixture
-def made() -> Made:
+def measurements() -> Made:
     """Two datasets; metrics with and without users, undefined for some users, not measured everywhere."""
     rng = np.random.default_rng(4)
-    found = Made()
-    found.add(
+    store = Made()
+    store.add(
         "Mine", {"NDCG@10": [rng.random(7), rng.random(5)], "Gini@10": [0.5, 0.25]}, parameters={"k": 1, "b": None}
     )
     books = Dataset("Bücher", "B_cher-bbbbbbbb", "b" * 64, ("u" * 64, "v" * 64))
-    found.add("RecPack.EASE", {"HR@5": [np.ones(3)], "NDCG@10": [rng.random(4)]}, dataset=books, higher=None)
-    found.add("Flat", {"Gini@10": [0.1]}, higher=False)
-    values = found._values[1]
-    values["HR@5", 0] = PerUser(np.array([1, 5, 9], np.int32), np.array([1.0, 0.0, 1.0]))
-    return found
+    store.add("RecPack.EASE", {"HR@5": [np.ones(3)], "NDCG@10": [rng.random(4)]}, dataset=books, higher=None)
+    store.add("Flat", {"Gini@10": [0.1]}, higher=False)
+    values = store._values[1]
+    values["HR@5", 0] = UserValues(np.array([1, 5, 9], np.int32), np.array([1.0, 0.0, 1.0]))
+    return store
 
 
-def test_what_goes_in_comes_out(made: Made, tmp_path: Path) -> None:
+def test_what_goes_in_comes_out(measurements: Made, tmp_path: Path) -> None:
     """To the last bit, entry by entry."""
-    found = write(tmp_path / "baseline.parquet", made, made.entries, {"commit": "1a2b3c4d5e", "dirty": False})
-    assert found.entries == made.entries
-    assert found.age == f"of {found.written[:10]}, commit 1a2b3c4d"
-    for entry in made.entries:
-        then, now = made.values(entry), found.values(entry)
-        assert then.keys() == now.keys()
-        for key, one in then.items():
-            np.testing.assert_array_equal(now[key].users, one.users)
-            np.testing.assert_array_equal(now[key].values, one.values)
+    written = write(
+        tmp_path / "baseline.parquet", measurements, measurements.entries, {"commit": "1a2b3c4d5e", "dirty": False}
+    )
+    assert written.entries == measurements.entries
+    assert written.age == f"of {written.written[:10]}, commit 1a2b3c4d"
+    for entry in measurements.entries:
+        expected, values = measurements.values(entry), written.values(entry)
+        assert expected.keys() == values.keys()
+        for key, column in expected.items():
+            np.testing.assert_array_equal(values[key].users, column.users)
+            np.testing.assert_array_equal(values[key].values, column.values)
     assert os.listdir(tmp_path) == ["baseline.parquet"]
 
 
-def test_anybody_can_read_it(made: Made, tmp_path: Path) -> None:
+def test_anybody_can_read_it(measurements: Made, tmp_path: Path) -> None:
     """A row is a user in a fold; a metric that was not measured of somebody is missing."""
-    frame = pd.read_parquet(made.baseline(tmp_path).path)
+    frame = pd.read_parquet(measurements.baseline(tmp_path).path)
     assert list(frame) == ["dataset", "algorithm", "fold", "user", "NDCG@10", "HR@5"]
     assert frame.groupby(["dataset", "algorithm"], observed=True).size().to_dict() == {
         ("shop-aaaaaaaa", "Mine-00000000"): 12,
@@ -58,24 +60,24 @@ def test_anybody_can_read_it(made: Made, tmp_path: Path) -> None:
     assert frame["HR@5"].notna().sum() == 3
 
 
-def test_flipped_bits_are_found(made: Made, tmp_path: Path) -> None:
+def test_flipped_bits_are_found(measurements: Made, tmp_path: Path) -> None:
     """Wherever it is, before any Parquet library looks at the file."""
-    path = made.baseline(tmp_path).path
+    path = measurements.baseline(tmp_path).path
     content = path.read_bytes()
     rng = np.random.default_rng(1)
-    for place in (*range(0, len(content), 17), *range(len(content) - 250, len(content))):
+    for position in (*range(0, len(content), 17), *range(len(content) - 250, len(content))):
         damaged = bytearray(content)
-        damaged[place] ^= 1 << int(rng.integers(8))
+        damaged[position] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
         with pytest.raises(BaselineError, match=r"is damaged|is cut off|is no baseline of omnibench's"):
             Baseline(path)
     path.write_bytes(content)
-    assert Baseline(path).entries == made.entries
+    assert Baseline(path).entries == measurements.entries
 
 
-def test_a_part_of_one_is_refused(made: Made, tmp_path: Path) -> None:
+def test_a_part_of_one_is_refused(measurements: Made, tmp_path: Path) -> None:
     """Cut off anywhere, or with something behind it."""
-    path = made.baseline(tmp_path).path
+    path = measurements.baseline(tmp_path).path
     content = path.read_bytes()
     for end in (0, 3, 100, len(content) // 2, len(content) - 100, len(content) - 1):
         path.write_bytes(content[:end])
@@ -106,7 +108,7 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path, content: bytes | str | N
         Baseline(path)
 
 
-def test_any_other_parquet_file_is_refused_and_left_alone(made: Made, tmp_path: Path) -> None:
+def test_any_other_parquet_file_is_refused_and_left_alone(measurements: Made, tmp_path: Path) -> None:
     """Somebody's data may have the name."""
     path = tmp_path / "baseline.parquet"
     pd.DataFrame({"user": [1]}).to_parquet(path)
@@ -114,61 +116,65 @@ def test_any_other_parquet_file_is_refused_and_left_alone(made: Made, tmp_path: 
     with pytest.raises(BaselineError, match="is no baseline of omnibench's; restore it"):
         Baseline(path)
     with pytest.raises(BaselineError, match="so it is not replaced; remove it, or name another file"):
-        made.baseline(tmp_path)
+        measurements.baseline(tmp_path)
     assert path.read_bytes() == content
 
 
-def test_a_newer_format_is_refused(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_newer_format_is_refused(measurements: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the version that wrote it, and the ways out."""
     monkeypatch.setattr(baseline, "FORMAT", 2)
-    path = made.baseline(tmp_path).path
+    path = measurements.baseline(tmp_path).path
     monkeypatch.undo()
     with pytest.raises(BaselineError, match=r"has the format 2 of omnibench .* reads formats up to 1\. Upgrade"):
         Baseline(path)
 
 
-def test_what_was_there_stays_until_all_is_written(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_there_stays_until_all_is_written(
+    measurements: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A disk that fails leaves the old baseline, and nothing else."""
-    before = made.baseline(tmp_path).path.read_bytes()
+    before = measurements.baseline(tmp_path).path.read_bytes()
 
     def fail(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    made.add("More", {"NDCG@10": [[0.5]]})
+    measurements.add("More", {"NDCG@10": [[0.5]]})
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(BaselineError, match=r"cannot be written \(.*No space left.*\); nothing was changed"):
-        made.baseline(tmp_path)
+        measurements.baseline(tmp_path)
     monkeypatch.undo()
     assert os.listdir(tmp_path) == ["baseline.parquet"]
     assert (tmp_path / "baseline.parquet").read_bytes() == before
-    assert len(made.baseline(tmp_path).entries) == 4
+    assert len(measurements.baseline(tmp_path).entries) == 4
 
 
-def test_a_link_stays_one(made: Made, tmp_path: Path) -> None:
+def test_a_link_stays_one(measurements: Made, tmp_path: Path) -> None:
     """What it points to is replaced."""
     (tmp_path / "real").mkdir()
     (tmp_path / "baseline.parquet").symlink_to(tmp_path / "real" / "file.parquet")
-    made.baseline(tmp_path)
+    measurements.baseline(tmp_path)
     assert (tmp_path / "baseline.parquet").is_symlink()
-    assert Baseline(tmp_path / "real" / "file.parquet").entries == made.entries
+    assert Baseline(tmp_path / "real" / "file.parquet").entries == measurements.entries
 
 
 @pytest.mark.parametrize(
-    ("place", "entries", "message"),
+    ("path", "entries", "message"),
     [
         ("missing/b.parquet", 1, "is no directory, so 'b.parquet' cannot be written"),
         ("b.parquet", 0, "nothing is done"),
     ],
 )
-def test_what_cannot_be_written_is_said(made: Made, tmp_path: Path, place: str, entries: int, message: str) -> None:
+def test_what_cannot_be_written_is_said(
+    measurements: Made, tmp_path: Path, path: str, entries: int, message: str
+) -> None:
     """Before anything is."""
     with pytest.raises(BaselineError, match=message):
-        write(tmp_path / place, made, made.entries[:entries], None)
+        write(tmp_path / path, measurements, measurements.entries[:entries], None)
     assert not os.listdir(tmp_path)
 
 
-def test_the_dataset_of_several_entries_is_one(made: Made, tmp_path: Path) -> None:
+def test_the_dataset_of_several_entries_is_one(measurements: Made, tmp_path: Path) -> None:
     """So that matching compares it once."""
-    found = made.baseline(tmp_path)
-    assert found.entries[0].dataset is found.entries[2].dataset
-    assert found.entries[0].dataset == SHOP
+    baseline = measurements.baseline(tmp_path)
+    assert baseline.entries[0].dataset is baseline.entries[2].dataset
+    assert baseline.entries[0].dataset == SHOP

@@ -30,14 +30,14 @@ def base(seed: int = 1, users: int = USERS) -> np.ndarray:
     return 0.5 + noise(seed, 0.1, users)
 
 
-def made(label: str, *folds: Any, **options: Any) -> Made:
-    found = Made()
-    found.add("Mine", {label: list(folds)}, **options)
-    return found
+def measured(label: str, *folds: Any, **options: Any) -> Made:
+    store = Made()
+    store.add("Mine", {label: list(folds)}, **options)
+    return store
 
 
 def verdicts(gate: Gate) -> dict[str, str]:
-    return {one.metric: one.verdict for one in gate.verdicts}
+    return {verdict.metric: verdict.verdict for verdict in gate.verdicts}
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def verdicts(gate: Gate) -> dict[str, str]:
 )
 def test_the_verdict(tmp_path: Path, shift: float, tolerance: float, higher: bool, expected: str) -> None:
     """By the direction of the metric and the relative loss that is accepted."""
-    then = made("Loss", base(), higher=higher)
-    now = made("Loss", base() + shift + noise(2, 0.03), higher=higher, code="2")
-    found = judged(tmp_path, then, now, tolerance=tolerance)
-    assert verdicts(found) == {"Loss": expected}
-    assert found.passed == (expected != "worse")
-    (one,) = found.verdicts
-    assert (one.pairs, one.units, one.folds) == (USERS, "users", 1)
-    assert one.baseline == pytest.approx(base().mean())
-    assert one.change == pytest.approx(one.now / one.baseline - 1)
+    before = measured("Loss", base(), higher=higher)
+    after = measured("Loss", base() + shift + noise(2, 0.03), higher=higher, code="2")
+    result = judged(tmp_path, before, after, tolerance=tolerance)
+    assert verdicts(result) == {"Loss": expected}
+    assert result.passed == (expected != "worse")
+    (verdict,) = result.verdicts
+    assert (verdict.pairs, verdict.units, verdict.folds) == (USERS, "users", 1)
+    assert verdict.baseline == pytest.approx(base().mean())
+    assert verdict.change == pytest.approx(verdict.now / verdict.baseline - 1)
 
 
 def test_p_is_what_scipy_says_of_several_folds(tmp_path: Path) -> None:
@@ -72,43 +72,43 @@ def test_p_is_what_scipy_says_of_several_folds(tmp_path: Path) -> None:
     folds = [base(seed) for seed in (1, 2, 3)]
     worse = [fold - 0.02 + noise(seed, 0.1) for seed, fold in enumerate(folds, start=10)]
     alike = [fold - 0.002 + noise(seed, 0.1) for seed, fold in enumerate(folds, start=20)]
-    then, now = Made(), Made()
-    then.add("Mine", {"NDCG@10": folds, "HR@10": folds})
-    now.add("Mine", {"NDCG@10": worse, "HR@10": alike}, code="2")
-    found = judged(tmp_path, then, now, tolerance=0.01)
+    before, after = Made(), Made()
+    before.add("Mine", {"NDCG@10": folds, "HR@10": folds})
+    after.add("Mine", {"NDCG@10": worse, "HR@10": alike}, code="2")
+    result = judged(tmp_path, before, after, tolerance=0.01)
     expected = [
         scipy.stats.ttest_rel(np.mean(side, axis=0), 0.99 * np.mean(folds, axis=0), alternative="less").pvalue
         for side in (worse, alike)
     ]
-    told = {one.metric: one.p for one in found.verdicts}
-    assert [told[label] for label in ("NDCG@10", "HR@10")] == pytest.approx(holm(expected).tolist())
-    assert {one.folds for one in found.verdicts} == {3}
+    p_values = {verdict.metric: verdict.p for verdict in result.verdicts}
+    assert [p_values[label] for label in ("NDCG@10", "HR@10")] == pytest.approx(holm(expected).tolist())
+    assert {verdict.folds for verdict in result.verdicts} == {3}
 
 
 def test_identical_values_never_fail_whatever_the_level(tmp_path: Path) -> None:
     """Nor do values that differ by what sums in another order do, though all of them are below."""
-    now = made("NDCG@10", base() * (1 - 1e-12), code="2")
-    found = judged(tmp_path, made("NDCG@10", base()), now, alpha=0.999)
-    assert (verdicts(found), found.tested) == ({"NDCG@10": "same"}, 0)
+    after = measured("NDCG@10", base() * (1 - 1e-12), code="2")
+    result = judged(tmp_path, measured("NDCG@10", base()), after, alpha=0.999)
+    assert (verdicts(result), result.tested) == ({"NDCG@10": "same"}, 0)
 
 
 def test_what_has_not_changed_is_not_read(tmp_path: Path) -> None:
     """Of 10,000 items of which one has changed, the values of that one are needed."""
-    then, now = Made(), Made()
+    before, after = Made(), Made()
     for number in range(30):
-        then.add("Mine", {"NDCG@10": [base()]}, parameters={"k": number})
+        before.add("Mine", {"NDCG@10": [base()]}, parameters={"k": number})
         shifted = base() - 0.05 * (number == 7) + noise(2, 0.01) * (number == 7)
-        now.add("Mine", {"NDCG@10": [shifted]}, parameters={"k": number}, code="1" if number != 7 else "2")
-    now.entries[:] = [
-        replace(entry, configuration={**entry.configuration, "code": "source 1"}) if place != 7 else entry
-        for place, entry in enumerate(now.entries)
+        after.add("Mine", {"NDCG@10": [shifted]}, parameters={"k": number}, code="1" if number != 7 else "2")
+    after.entries[:] = [
+        replace(entry, configuration={**entry.configuration, "code": "source 1"}) if index != 7 else entry
+        for index, entry in enumerate(after.entries)
     ]
-    found = judged(tmp_path, then, now)
-    assert now.read == ["Mine-00000007"]
-    assert [one.algorithm for one in found.those("worse")] == now.read
-    assert found.tested == 1
-    (one,) = found.those("worse")
-    assert one.p == pytest.approx(
+    result = judged(tmp_path, before, after)
+    assert after.read == ["Mine-00000007"]
+    assert [verdict.algorithm for verdict in result.those("worse")] == after.read
+    assert result.tested == 1
+    (verdict,) = result.those("worse")
+    assert verdict.p == pytest.approx(
         scipy.stats.ttest_rel(base() - 0.05 + noise(2, 0.01), base(), alternative="less").pvalue, rel=1e-6
     )
 
@@ -116,17 +116,17 @@ def test_what_has_not_changed_is_not_read(tmp_path: Path) -> None:
 def gates(directory: Path, change: Callable[[Any, np.ndarray], np.ndarray], number: int, tolerance: float = 0.0) -> int:
     """How many of some gates over ten comparisons fail."""
     rng = np.random.default_rng(11)
-    then = Made()
-    for place in range(5):
-        then.add("Mine", {"NDCG@10": [base(place)], "HR@10": [(base(place) > 0.5) * 1.0]}, parameters={"k": place})
-    judge = Judge(then.baseline(directory), tolerance)
+    before = Made()
+    for index in range(5):
+        before.add("Mine", {"NDCG@10": [base(index)], "HR@10": [(base(index) > 0.5) * 1.0]}, parameters={"k": index})
+    judge = Judge(before.baseline(directory), tolerance)
     failed = 0
     for _ in range(number):
-        now = Made()
-        for entry in then.entries:
-            values = {label: [change(rng, then.values(entry)[label, 0].values)] for label in entry.scores}
-            now.add("Mine", values, parameters=entry.configuration["parameters"], code="2")
-        failed += not judge.judge(now, now.entries).passed
+        after = Made()
+        for entry in before.entries:
+            values = {label: [change(rng, before.values(entry)[label, 0].values)] for label in entry.scores}
+            after.add("Mine", values, parameters=entry.configuration["parameters"], code="2")
+        failed += not judge.judge(after, after.entries).passed
     return failed
 
 
@@ -162,32 +162,32 @@ def test_a_metric_and_its_negative_have_the_same_verdict(
 ) -> None:
     """Higher is better of the one, lower of the other: also of metrics below 0."""
     rng = np.random.default_rng(seed)
-    then = rng.normal(0.5, 0.2, users)
-    now = then + rng.normal(-0.02, 0.1, users) * (np.arange(users) < differing)
-    one, other = (
+    before = rng.normal(0.5, 0.2, users)
+    after = before + rng.normal(-0.02, 0.1, users) * (np.arange(users) < differing)
+    result, negative = (
         judged(
             tmp_path,
-            made("Some", sign * then, higher=sign > 0),
-            made("Some", sign * now, higher=sign > 0, code="2"),
+            measured("Some", sign * before, higher=sign > 0),
+            measured("Some", sign * after, higher=sign > 0, code="2"),
             tolerance=tolerance,
         ).verdicts[0]
         for sign in (1, -1)
     )
-    assert one.verdict == other.verdict
-    assert one.p == pytest.approx(other.p)
-    assert one.change == pytest.approx(-(other.change or 0.0))
+    assert result.verdict == negative.verdict
+    assert result.p == pytest.approx(negative.p)
+    assert result.change == pytest.approx(-(negative.change or 0.0))
 
 
 def test_folds_are_compared_where_no_user_has_a_value(tmp_path: Path) -> None:
     """With the correction for overlapping training sets; one fold tells nothing."""
     folds, less = [0.50, 0.52, 0.49, 0.51, 0.5], [0.40, 0.41, 0.39, 0.40, 0.41]
-    found = judged(tmp_path, made("ItemCoverage@10", *folds), made("ItemCoverage@10", *less, code="2"))
-    (one,) = found.verdicts
+    result = judged(tmp_path, measured("ItemCoverage@10", *folds), measured("ItemCoverage@10", *less, code="2"))
+    (verdict,) = result.verdicts
     differences = np.subtract(less, folds)
     t = differences.mean() / np.sqrt((1 / 5 + 0.25) * differences.var(ddof=1))
-    assert (one.verdict, one.units, one.pairs) == ("worse", "folds", 5)
-    assert one.p == pytest.approx(scipy.stats.t.cdf(t, 4))
-    single = judged(tmp_path, made("ItemCoverage@10", 0.5), made("ItemCoverage@10", 0.1, code="2"))
+    assert (verdict.verdict, verdict.units, verdict.pairs) == ("worse", "folds", 5)
+    assert verdict.p == pytest.approx(scipy.stats.t.cdf(t, 4))
+    single = judged(tmp_path, measured("ItemCoverage@10", 0.5), measured("ItemCoverage@10", 0.1, code="2"))
     assert single.passed
     assert verdicts(single) == {"ItemCoverage@10": "undecided"}
     assert single.verdicts[0].reason == "too few folds to say: one difference tells nothing about chance"
@@ -195,24 +195,26 @@ def test_folds_are_compared_where_no_user_has_a_value(tmp_path: Path) -> None:
 
 def test_of_few_users_nothing_is_said(tmp_path: Path) -> None:
     """Three who are all worse are no more than chance makes once in eight times."""
-    found = judged(tmp_path, made("NDCG@10", [0.5, 0.6, 0.7]), made("NDCG@10", [0.1, 0.1, 0.1], code="2"))
-    assert verdicts(found) == {"NDCG@10": "undecided"}
-    assert found.verdicts[0].reason.startswith("too few users to say: with 3")
+    result = judged(tmp_path, measured("NDCG@10", [0.5, 0.6, 0.7]), measured("NDCG@10", [0.1, 0.1, 0.1], code="2"))
+    assert verdicts(result) == {"NDCG@10": "undecided"}
+    assert result.verdicts[0].reason.startswith("too few users to say: with 3")
 
 
 def test_only_folds_that_both_have_are_compared(tmp_path: Path) -> None:
     """And it is said that there were more."""
-    found = judged(tmp_path, made("NDCG@10", base(1), base(2)), made("NDCG@10", base(1) + noise(3), code="2"))
-    assert found.verdicts[0].folds == 1
-    assert found.verdicts[0].baseline == pytest.approx(base(1).mean())
-    assert "shop-aaaaaaaa/Mine-00000000: has fewer folds than in the baseline, and was compared by those" in found.notes
+    result = judged(tmp_path, measured("NDCG@10", base(1), base(2)), measured("NDCG@10", base(1) + noise(3), code="2"))
+    assert result.verdicts[0].folds == 1
+    assert result.verdicts[0].baseline == pytest.approx(base(1).mean())
+    assert (
+        "shop-aaaaaaaa/Mine-00000000: has fewer folds than in the baseline, and was compared by those" in result.notes
+    )
 
 
 @pytest.mark.parametrize(
-    ("now", "problem"),
+    ("fields", "problem"),
     [
         (
-            {"dataset": replace(SHOP, shown="shop-bbbbbbbb", key="b" * 64, tests=("u" * 64,))},
+            {"dataset": replace(SHOP, display_name="shop-bbbbbbbb", key="b" * 64, tests=("u" * 64,))},
             r"shop-bbbbbbbb has changed its data or its split \(it was shop-aaaaaaaa\), so users cannot .*; write a new",
         ),
         ({"dataset": replace(SHOP, tests=("u" * 64,))}, "shop-aaaaaaaa has changed its test part"),
@@ -220,39 +222,39 @@ def test_only_folds_that_both_have_are_compared(tmp_path: Path) -> None:
         ({"algorithm": "Other"}, r"nothing of this run is in the baseline \(1 configuration here, 1 there\)"),
     ],
 )
-def test_what_cannot_be_compared_fails(tmp_path: Path, now: dict[str, Any], problem: str) -> None:
+def test_what_cannot_be_compared_fails(tmp_path: Path, fields: dict[str, Any], problem: str) -> None:
     """It is no silent pass: the next step is a new baseline."""
     changed = Made()
-    changed.add(**{"algorithm": "Mine", "values": {"NDCG@10": [base()]}, "code": "2", **now})
-    found = judged(tmp_path, made("NDCG@10", base()), changed)
-    assert not found.passed
-    assert not found.verdicts
-    (said,) = found.problems
+    changed.add(**{"algorithm": "Mine", "values": {"NDCG@10": [base()]}, "code": "2", **fields})
+    result = judged(tmp_path, measured("NDCG@10", base()), changed)
+    assert not result.passed
+    assert not result.verdicts
+    (message,) = result.problems
     with pytest.raises(ValueError, match=problem):
-        raise ValueError(said)
+        raise ValueError(message)
 
 
 def test_nothing_to_compare_is_all_right_where_a_part_was_asked_for(tmp_path: Path) -> None:
     """As with -k on what is new; what was not selected is not said to be missing."""
-    now = Made()
-    now.add("New", {"NDCG@10": [base()]})
-    found = judged(tmp_path, made("NDCG@10", base()), now, partial=True)
-    assert (found.passed, found.problems) == (True, ())
-    assert found.notes == ("shop-aaaaaaaa/New-00000000: new, so there is nothing to compare with",)
+    after = Made()
+    after.add("New", {"NDCG@10": [base()]})
+    result = judged(tmp_path, measured("NDCG@10", base()), after, partial=True)
+    assert (result.passed, result.problems) == (True, ())
+    assert result.notes == ("shop-aaaaaaaa/New-00000000: new, so there is nothing to compare with",)
 
 
 def test_what_is_new_gone_or_changed_is_said(tmp_path: Path) -> None:
     """And passes."""
-    then, now = Made(), Made()
-    then.add("Mine", {"NDCG@10": [base()], "HR@10": [base()]}, parameters={"k": 1})
+    before, after = Made(), Made()
+    before.add("Mine", {"NDCG@10": [base()], "HR@10": [base()]}, parameters={"k": 1})
     for number in range(5):
-        then.add(f"Old{number}", {"NDCG@10": [base()]})
-    now.add("Mine", {"NDCG@10": [base()]}, parameters={"k": 2})
-    now.add("New", {"NDCG@10": [base()]})
-    found = judged(tmp_path, then, now)
-    assert found.passed
+        before.add(f"Old{number}", {"NDCG@10": [base()]})
+    after.add("Mine", {"NDCG@10": [base()]}, parameters={"k": 2})
+    after.add("New", {"NDCG@10": [base()]})
+    result = judged(tmp_path, before, after)
+    assert result.passed
     gone = [f"shop-aaaaaaaa/Old{number}-0000000{number + 1}" for number in range(3)]
-    assert found.notes == (
+    assert result.notes == (
         "shop-aaaaaaaa/Mine-00000000: hyperparameters have changed; compared with Mine-00000000",
         "shop-aaaaaaaa/New-00000001: new, so there is nothing to compare with",
         f"{', '.join(gone)} and 2 more: in the baseline, but without a result in this run",
@@ -262,50 +264,50 @@ def test_what_is_new_gone_or_changed_is_said(tmp_path: Path) -> None:
 
 def test_what_was_asked_for_and_has_no_value_fails(tmp_path: Path) -> None:
     """As a diversity of lists that are all empty; one that had none before is no news."""
-    then, now = made("NDCG@10", base()), made("NDCG@10", base())
-    (entry,) = now.entries
-    now.entries[0] = replace(entry, scores={"NDCG@10": replace(entry.scores["NDCG@10"], identity="", folds={})})
-    found = judged(tmp_path, then, now)
-    assert found.problems == (
+    before, after = measured("NDCG@10", base()), measured("NDCG@10", base())
+    (entry,) = after.entries
+    after.entries[0] = replace(entry, scores={"NDCG@10": replace(entry.scores["NDCG@10"], identity="", folds={})})
+    result = judged(tmp_path, before, after)
+    assert result.problems == (
         "shop-aaaaaaaa/Mine-00000000 has no NDCG@10 in this run, though it was asked for, and the baseline has it",
     )
-    assert judged(tmp_path, now, now, partial=True).passed
+    assert judged(tmp_path, after, after, partial=True).passed
 
 
 def test_metrics_may_be_chosen(tmp_path: Path) -> None:
     """The others neither fail the gate nor weaken it."""
-    then, now = Made(), Made()
-    then.add("Mine", {"NDCG@10": [base()], "HR@10": [base()]})
-    now.add("Mine", {"NDCG@10": [base() - 0.1 + noise(2)], "HR@10": [base() + noise(3)]}, code="2")
-    assert judged(tmp_path, then, now, metrics=["HR@10"]).passed
-    found = judged(tmp_path, then, now, metrics=["NDCG@10"])
-    assert (verdicts(found), found.tested) == ({"NDCG@10": "worse"}, 1)
+    before, after = Made(), Made()
+    before.add("Mine", {"NDCG@10": [base()], "HR@10": [base()]})
+    after.add("Mine", {"NDCG@10": [base() - 0.1 + noise(2)], "HR@10": [base() + noise(3)]}, code="2")
+    assert judged(tmp_path, before, after, metrics=["HR@10"]).passed
+    result = judged(tmp_path, before, after, metrics=["NDCG@10"])
+    assert (verdicts(result), result.tested) == ({"NDCG@10": "worse"}, 1)
 
 
 def test_of_unknown_direction_nothing_is_said(tmp_path: Path) -> None:
     """Where neither side knows; one that does is enough."""
-    then, now = (
-        made("Mine@5", values, higher=None, code=code) for values, code in ((base(), "1"), (base() - 0.1, "2"))
+    before, after = (
+        measured("Mine@5", values, higher=None, code=code) for values, code in ((base(), "1"), (base() - 0.1, "2"))
     )
-    found = judged(tmp_path, then, now)
-    assert verdicts(found) == {"Mine@5": "undecided"}
-    assert found.verdicts[0].reason.startswith("omnibench does not know whether more of it is better")
-    told = made("Mine@5", base() - 0.1, higher=True, code="2")
-    assert verdicts(judged(tmp_path, then, told)) == {"Mine@5": "worse"}
+    result = judged(tmp_path, before, after)
+    assert verdicts(result) == {"Mine@5": "undecided"}
+    assert result.verdicts[0].reason.startswith("omnibench does not know whether more of it is better")
+    directed = measured("Mine@5", base() - 0.1, higher=True, code="2")
+    assert verdicts(judged(tmp_path, before, directed)) == {"Mine@5": "worse"}
 
 
 def test_what_cannot_be_read_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once for all metrics of a file."""
-    then, now = Made(), Made()
-    then.add("Mine", {"NDCG@10": [base()], "HR@10": [base()]})
-    now.add("Mine", {"NDCG@10": [base() + noise(2)], "HR@10": [base() + noise(3)]}, code="2")
+    before, after = Made(), Made()
+    before.add("Mine", {"NDCG@10": [base()], "HR@10": [base()]})
+    after.add("Mine", {"NDCG@10": [base() + noise(2)], "HR@10": [base() + noise(3)]}, code="2")
 
     def damaged(_: object) -> Any:
         raise StatisticsError("a file differs from its record")
 
-    monkeypatch.setattr(now, "values", damaged)
-    found = judged(tmp_path, then, now)
-    assert (found.passed, found.problems) == (False, ("a file differs from its record",))
+    monkeypatch.setattr(after, "values", damaged)
+    result = judged(tmp_path, before, after)
+    assert (result.passed, result.problems) == (False, ("a file differs from its record",))
 
 
 @pytest.mark.parametrize(
@@ -321,11 +323,11 @@ def test_what_cannot_be_read_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_impossible_values_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     """Before anything is compared."""
     with pytest.raises((BaselineError, StatisticsError), match=message):
-        judged(tmp_path, made("NDCG@10", base()), made("NDCG@10", base()), **options)
+        judged(tmp_path, measured("NDCG@10", base()), measured("NDCG@10", base()), **options)
 
 
 def test_everything_is_plain_data(tmp_path: Path) -> None:
     """For JSON, with whether it passed."""
-    now = made("NDCG@10", base() - 0.05 + noise(2, 0.01), code="2")
-    told = judged(tmp_path, made("NDCG@10", base()), now).to_dict()
-    assert (told["passed"], told["tested"], told["verdicts"][0]["verdict"]) == (False, 1, "worse")
+    after = measured("NDCG@10", base() - 0.05 + noise(2, 0.01), code="2")
+    plain = judged(tmp_path, measured("NDCG@10", base()), after).to_dict()
+    assert (plain["passed"], plain["tested"], plain["verdicts"][0]["verdict"]) == (False, 1, "worse")

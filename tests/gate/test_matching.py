@@ -11,99 +11,105 @@ from omnibench.gate.entries import Dataset, Entry
 from omnibench.gate.matching import match
 
 VALUES = {"NDCG@10": [[0.1, 0.2]]}
-OTHER_CUT = replace(SHOP, shown="shop-bbbbbbbb", key="b" * 64, tests=("u" * 64,))
+OTHER_CUT = replace(SHOP, display_name="shop-bbbbbbbb", key="b" * 64, tests=("u" * 64,))
 
 
-def entries(*given: dict[str, Any]) -> list[Entry]:
-    made = Made()
-    for one in given:
-        made.add(one.pop("algorithm", "Mine"), VALUES, **one)
-    return made.entries
+def entries(*fields: dict[str, Any]) -> list[Entry]:
+    store = Made()
+    for entry in fields:
+        store.add(entry.pop("algorithm", "Mine"), VALUES, **entry)
+    return store.entries
 
 
 def test_the_same_key_is_the_same_thing() -> None:
     """Whatever else there is of the algorithm."""
-    now = entries({"parameters": {"k": 1}}, {"parameters": {"k": 2}})
-    found = match(now, list(reversed(now)))
-    assert sorted(one.shown for pair in found.pairs for one in pair) == ["Mine-00000000"] * 2 + ["Mine-00000001"] * 2
-    assert all(one.key == other.key for one, other in found.pairs)
-    assert not any((found.new, found.gone, found.changed, found.unclear, found.recut))
+    current = entries({"parameters": {"k": 1}}, {"parameters": {"k": 2}})
+    matched = match(current, list(reversed(current)))
+    assert (
+        sorted(entry.display_name for pair in matched.pairs for entry in pair)
+        == ["Mine-00000000"] * 2 + ["Mine-00000001"] * 2
+    )
+    assert all(entry.key == baseline_entry.key for entry, baseline_entry in matched.pairs)
+    assert not any((matched.new, matched.missing, matched.reparametrised, matched.ambiguities, matched.resplit))
 
 
 def test_changed_code_and_versions_are_what_a_gate_is_for() -> None:
     """Algorithm and hyperparameters decide, a seed or a device that both sides have helps."""
-    now = entries(
+    current = entries(
         {"code": "2"}, {"code": "2", "seed": 7}, {"algorithm": "RecPack.EASE", "version": "2", "device": "cuda"}
     )
-    then = entries({"algorithm": "RecPack.EASE", "version": "1"}, {"code": "1", "seed": 7}, {"code": "1"})
-    found = match(now, then)
-    paired = {(now.index(one), then.index(other)) for one, other in found.pairs}
+    baseline = entries({"algorithm": "RecPack.EASE", "version": "1"}, {"code": "1", "seed": 7}, {"code": "1"})
+    matched = match(current, baseline)
+    paired = {(current.index(entry), baseline.index(baseline_entry)) for entry, baseline_entry in matched.pairs}
     assert paired == {(0, 2), (1, 1), (2, 0)}
-    assert not found.changed
+    assert not matched.reparametrised
 
 
 def test_types_of_hyperparameters_are_kept_apart() -> None:
     """As keys do: 1 is not 1.0."""
-    now, then = entries({"parameters": {"k": 1}}, {"parameters": {"k": 1.0}}), entries({"parameters": {"k": 1.0}})
-    assert [one.parameters for one, _ in match(now, then).pairs] == ['{"k":1.0}']
+    current, baseline = (
+        entries({"parameters": {"k": 1}}, {"parameters": {"k": 1.0}}),
+        entries({"parameters": {"k": 1.0}}),
+    )
+    assert [entry.parameters for entry, _ in match(current, baseline).pairs] == ['{"k":1.0}']
 
 
 def test_one_that_is_left_on_each_side_has_changed_its_hyperparameters() -> None:
     """And that is said; of a grid nobody knows which is which."""
-    now = entries({"parameters": {"k": 1}}, {"parameters": {"k": 3}})
-    then = entries({"parameters": {"k": 1}}, {"parameters": {"k": 2}})
-    found = match(now, then)
-    assert found.changed == [(now[1], then[1])]
-    assert len(found.pairs) == 2
-    grid = match(entries({"parameters": {"k": 3}}, {"parameters": {"k": 4}}), then)
+    current = entries({"parameters": {"k": 1}}, {"parameters": {"k": 3}})
+    baseline = entries({"parameters": {"k": 1}}, {"parameters": {"k": 2}})
+    matched = match(current, baseline)
+    assert matched.reparametrised == [(current[1], baseline[1])]
+    assert len(matched.pairs) == 2
+    grid = match(entries({"parameters": {"k": 3}}, {"parameters": {"k": 4}}), baseline)
     assert not grid.pairs
-    assert (len(grid.new), len(grid.gone)) == (2, 2)
+    assert (len(grid.new), len(grid.missing)) == (2, 2)
 
 
 def test_twins_that_cannot_be_told_apart_are_said() -> None:
     """Two classes of one name, both changed: pairing them at random would be a silent mistake."""
-    now = entries({"code": "3"}, {"code": "4"})
-    found = match(now, entries({"code": "1"}, {"code": "2"}))
-    assert not any((found.pairs, found.new, found.gone))
-    (said,) = found.unclear
-    assert said.startswith("shop-aaaaaaaa/Mine-00000000, shop-aaaaaaaa/Mine-00000001 may be any of the baseline's ")
+    current = entries({"code": "3"}, {"code": "4"})
+    matched = match(current, entries({"code": "1"}, {"code": "2"}))
+    assert not any((matched.pairs, matched.new, matched.missing))
+    (sentence,) = matched.ambiguities
+    assert sentence.startswith("shop-aaaaaaaa/Mine-00000000, shop-aaaaaaaa/Mine-00000001 may be any of the baseline's ")
 
 
 def test_new_and_gone_are_told() -> None:
     """By algorithm, and by dataset."""
     books = Dataset("books", "books-cccccccc", "c" * 64, ("v" * 64,))
-    now = entries({}, {"algorithm": "New"}, {"dataset": books})
-    then = entries({}, {"algorithm": "Old"})
-    found = match(now, then)
-    assert [one.name for one in found.new] == ["shop-aaaaaaaa/New-00000001", "books-cccccccc/Mine-00000002"]
-    assert [one.name for one in found.gone] == ["shop-aaaaaaaa/Old-00000001"]
+    current = entries({}, {"algorithm": "New"}, {"dataset": books})
+    baseline = entries({}, {"algorithm": "Old"})
+    matched = match(current, baseline)
+    assert [entry.name for entry in matched.new] == ["shop-aaaaaaaa/New-00000001", "books-cccccccc/Mine-00000002"]
+    assert [entry.name for entry in matched.missing] == ["shop-aaaaaaaa/Old-00000001"]
 
 
 def test_another_recipe_with_the_same_test_part_is_the_same_dataset() -> None:
     """Users can be paired wherever the test parts are equal, e.g. when training is filtered."""
-    found = match(entries({"dataset": replace(SHOP, key="d" * 64)}), entries({}))
-    assert len(found.pairs) == 1
-    assert not found.recut
+    matched = match(entries({"dataset": replace(SHOP, key="d" * 64)}), entries({}))
+    assert len(matched.pairs) == 1
+    assert not matched.resplit
 
 
 def test_another_test_part_cannot_be_paired() -> None:
     """Nor one of the same recipe that came out differently."""
-    for other in (OTHER_CUT, replace(SHOP, tests=("u" * 64,))):
-        found = match(entries({"dataset": other}), entries({}))
-        assert found.recut == [(other, SHOP)]
-        assert not any((found.pairs, found.new, found.gone))
+    for dataset in (OTHER_CUT, replace(SHOP, tests=("u" * 64,))):
+        matched = match(entries({"dataset": dataset}), entries({}))
+        assert matched.resplit == [(dataset, SHOP)]
+        assert not any((matched.pairs, matched.new, matched.missing))
 
 
 def test_a_second_split_of_the_data_is_new() -> None:
     """As long as the first one is still there."""
-    now = entries({}, {"dataset": OTHER_CUT})
-    found = match(now, entries({}))
-    assert found.pairs[0][0] == now[0]
-    assert found.new == [now[1]]
+    current = entries({}, {"dataset": OTHER_CUT})
+    matched = match(current, entries({}))
+    assert matched.pairs[0][0] == current[0]
+    assert matched.new == [current[1]]
 
 
 def test_several_splits_that_changed_are_unclear() -> None:
     """Of one name, with no test part in common."""
-    third = replace(OTHER_CUT, shown="shop-cccccccc", key="c" * 64, tests=("w" * 64,))
-    found = match(entries({"dataset": OTHER_CUT}, {"dataset": third}), entries({}))
-    assert found.unclear == ["shop-bbbbbbbb, shop-cccccccc may be any of the baseline's shop-aaaaaaaa"]
+    third = replace(OTHER_CUT, display_name="shop-cccccccc", key="c" * 64, tests=("w" * 64,))
+    matched = match(entries({"dataset": OTHER_CUT}, {"dataset": third}), entries({}))
+    assert matched.ambiguities == ["shop-bbbbbbbb, shop-cccccccc may be any of the baseline's shop-aaaaaaaa"]

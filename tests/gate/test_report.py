@@ -10,26 +10,26 @@ from omnibench.gate.report import lines
 from omnibench.gate.verdicts import Gate, Verdict
 
 
-def verdict(metric: str, kind: str, change: float | None, **more: Any) -> Verdict:
-    given = {
+def verdict(metric: str, result: str, change: float | None, **more: Any) -> Verdict:
+    fields = {
         "dataset": "shop-aaaaaaaa",
         "algorithm": "Mine-22222222",
         "metric": metric,
-        "verdict": kind,
+        "verdict": result,
         "then": "Mine-11111111",
         "baseline": 0.5,
         "now": 0.5 + (change or 0) / 2,
         "change": change,
         "interval": None if change is None else (change - 0.01, change + 0.01),
-        "p": 0.00002 if kind == "worse" else 0.03,
+        "p": 0.00002 if result == "worse" else 0.03,
         "pairs": 943,
         "units": "users",
         "folds": 5,
     }
-    return Verdict(**{**given, **more})
+    return Verdict(**{**fields, **more})
 
 
-SAID = (
+VERDICTS = (
     verdict("HR@10", "worse", -0.02, p=0.0123),
     verdict("NDCG@10", "worse", -0.1),
     verdict("NDCG@20", "tolerated", -0.005),
@@ -43,14 +43,14 @@ def gate(*verdicts: Verdict, **more: Any) -> Gate:
     return Gate("b.parquet", "of 2026-11-21", 0.01, 0.05, verdicts, **{"tested": 4, **more})
 
 
-def told(found: Gate, width: int = 80, verbosity: int = 0) -> list[str]:
-    return [line.text for line in lines(found, width, verbosity=verbosity)]
+def printed(judged: Gate, width: int = 80, verbosity: int = 0) -> list[str]:
+    return [line.text for line in lines(judged, width, verbosity=verbosity)]
 
 
 def test_what_is_worse_comes_first() -> None:
     """With the largest change on top; then the other kinds, what else is said, the counts, and the verdict."""
-    found = gate(*SAID, problems=("a problem",), notes=("a note",))
-    assert told(found) == [
+    judged = gate(*VERDICTS, problems=("a problem",), notes=("a note",))
+    assert printed(judged) == [
         "worse:",
         "  shop-aaaaaaaa/Mine-22222222 (was Mine-11111111)",
         "    NDCG@10  0.5000 -> 0.4500  -10.00 %  (-11.00 to -9.00)  943 users  p <0.0001",
@@ -74,16 +74,16 @@ def test_what_is_worse_comes_first() -> None:
 
 def test_quiet_is_what_fails_and_the_verdict() -> None:
     """Of one that passes the verdict alone."""
-    found = told(gate(*SAID, problems=("a problem",), notes=("a note",)), verbosity=-1)
-    assert found == [*told(gate(*SAID, problems=("a problem",)))[:5], "gate failed (baseline of 2026-11-21)"]
-    assert told(gate(*SAID[2:]), verbosity=-2) == ["gate passed (baseline of 2026-11-21)"]
+    quiet = printed(gate(*VERDICTS, problems=("a problem",), notes=("a note",)), verbosity=-1)
+    assert quiet == [*printed(gate(*VERDICTS, problems=("a problem",)))[:5], "gate failed (baseline of 2026-11-21)"]
+    assert printed(gate(*VERDICTS[2:]), verbosity=-2) == ["gate passed (baseline of 2026-11-21)"]
 
 
 def test_verbose_is_everything() -> None:
     """Also what has not changed, and all of what is otherwise cut short."""
     many = [verdict(f"NDCG@{number}", "improved", number / 100) for number in range(30)]
-    assert "    MRR@10  0.5000 -> 0.5000  +0.00 %    unchanged  p 1.0000" in told(gate(*SAID), verbosity=1)
-    short, whole = told(gate(*many)), told(gate(*many), verbosity=1)
+    assert "    MRR@10  0.5000 -> 0.5000  +0.00 %    unchanged  p 1.0000" in printed(gate(*VERDICTS), verbosity=1)
+    short, whole = printed(gate(*many)), printed(gate(*many), verbosity=1)
     assert short[1 + 1 + 20] == "  ... and 10 more, with smaller changes; `-v` shows all"
     assert sum(" -> " in line for line in whole) == 30
 
@@ -92,14 +92,14 @@ def test_verbose_is_everything() -> None:
 def test_nothing_is_wider_than_the_terminal(width: int) -> None:
     """A long label has a line of its own, a long sentence several."""
     labels = [verdict(f"PopularityStratifiedRecall@{k}", "worse", -0.1, interval=None) for k in (5, 10)]
-    found = told(gate(*labels, problems=("one word after the other " * 10,)), width)
-    assert max(len(line) for line in found) <= width
-    assert ("    PopularityStratifiedRecall@10" in found) == (width < 100)
+    text_lines = printed(gate(*labels, problems=("one word after the other " * 10,)), width)
+    assert max(len(line) for line in text_lines) <= width
+    assert ("    PopularityStratifiedRecall@10" in text_lines) == (width < 100)
 
 
 def test_colours_say_what_is_good() -> None:
     """Red is what fails, green what is better."""
-    found = {line.text: line.colour for line in lines(gate(*SAID, problems=("a problem",)))}
-    assert [found[text] for text in ("worse:", "a problem", "improved:")] == ["red", "red", "green"]
-    assert found["gate failed (baseline of 2026-11-21)"] == "red"
+    colours = {line.text: line.colour for line in lines(gate(*VERDICTS, problems=("a problem",)))}
+    assert [colours[text] for text in ("worse:", "a problem", "improved:")] == ["red", "red", "green"]
+    assert colours["gate failed (baseline of 2026-11-21)"] == "red"
     assert [line.colour for line in lines(gate())][-1] == "green"

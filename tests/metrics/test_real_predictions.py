@@ -36,7 +36,7 @@ KS = [1, 5, 10, 20]
 
 
 def prepared(directory: Path, *steps: Any) -> Path:
-    ratings = movielens._in_recbole() or movielens._from_package_index()
+    ratings = movielens._find_in_recbole() or movielens._fetch_from_package_index()
     prepare(load_dataset("MovieLens100K", ratings).pipe(*steps), directory)
     return directory
 
@@ -96,12 +96,14 @@ def test_trec_eval_says_the_same(
     judgements = {str(user): {str(item): 1 for item in items} for user, items in relevant.items()}
     runs = {str(user): {str(item): -float(rank) for rank, item in enumerate(items)} for user, items in lists.items()}
     peer = pytrec_eval.RelevanceEvaluator(judgements, {f"{measure}.{','.join(map(str, KS))}"}).evaluate(runs)
-    found = evaluate(implicit, 0, implicit / "predictions.npy", [(metric(KS), label) for label in metric(KS).labels])
-    assert found.users.tolist() == sorted(relevant)
+    evaluation = evaluate(
+        implicit, 0, implicit / "predictions.npy", [(metric(KS), label) for label in metric(KS).labels]
+    )
+    assert evaluation.users.tolist() == sorted(relevant)
     for row, k in enumerate(KS):
-        expected = [peer[str(user)][f"{measure}_{k}"] for user in found.users]
-        assert found.per_user[row].tolist() == pytest.approx(expected, abs=1e-9)
-        assert found.values[f"{metric.__name__}@{k}"] == pytest.approx(np.mean(expected), abs=1e-9)
+        expected = [peer[str(user)][f"{measure}_{k}"] for user in evaluation.users]
+        assert evaluation.per_user[row].tolist() == pytest.approx(expected, abs=1e-9)
+        assert evaluation.values[f"{metric.__name__}@{k}"] == pytest.approx(np.mean(expected), abs=1e-9)
         assert 0 < np.mean(expected) < 1
 
 
@@ -129,11 +131,13 @@ def test_plain_python_says_the_same(
 ) -> None:
     """MRR, MAP and the capped Recall of each user and their means, at every k."""
     relevant, lists = relevant_and_lists
-    found = evaluate(implicit, 0, implicit / "predictions.npy", [(metric(KS), label) for label in metric(KS).labels])
+    evaluation = evaluate(
+        implicit, 0, implicit / "predictions.npy", [(metric(KS), label) for label in metric(KS).labels]
+    )
     for row, k in enumerate(KS):
         expected = [peer(relevant[user], lists[user][:k]) for user in sorted(relevant)]
-        assert found.per_user[row].tolist() == pytest.approx(expected, abs=1e-9)
-        assert found.values[f"{metric.__name__}@{k}"] == pytest.approx(np.mean(expected), abs=1e-9)
+        assert evaluation.per_user[row].tolist() == pytest.approx(expected, abs=1e-9)
+        assert evaluation.values[f"{metric.__name__}@{k}"] == pytest.approx(np.mean(expected), abs=1e-9)
 
 
 @pytest.mark.parametrize(("metric", "peer"), [(RMSE(), root_mean_squared_error), (MAE(), mean_absolute_error)])
@@ -142,8 +146,8 @@ def test_scikit_learn_says_the_same(metric: Metric, peer: Callable[..., float], 
     fold, rows = Fold(explicit, 0), np.load(explicit / "predictions.npy")
     assert fold.test.rating is not None
     truth, predicted = fold.test.rating.astype(float), rows["rating"].astype(float)
-    found = evaluate(explicit, 0, explicit / "predictions.npy", [(metric, metric.name)])
-    assert found.values[metric.name] == pytest.approx(peer(truth, predicted), abs=1e-9)
-    assert 0.7 < found.values[metric.name] < 1.1
-    expected = [peer(truth[rows["user"] == user], predicted[rows["user"] == user]) for user in found.users]
-    assert found.per_user[0].tolist() == pytest.approx(expected, abs=1e-9)
+    evaluation = evaluate(explicit, 0, explicit / "predictions.npy", [(metric, metric.name)])
+    assert evaluation.values[metric.name] == pytest.approx(peer(truth, predicted), abs=1e-9)
+    assert 0.7 < evaluation.values[metric.name] < 1.1
+    expected = [peer(truth[rows["user"] == user], predicted[rows["user"] == user]) for user in evaluation.users]
+    assert evaluation.per_user[0].tolist() == pytest.approx(expected, abs=1e-9)

@@ -27,15 +27,15 @@ def test_marks_are_those_of_comparisons(measured_store: Path, tmp_path: Path) ->
     assert export_results(measured_store, file) == []
     text = file.read_text()
     datasets = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
-    assert [one.partition("-")[0] for one in datasets] == ["crossed", "held", "Ranks over datasets"]
+    assert [heading.partition("-")[0] for heading in datasets] == ["crossed", "held", "Ranks over datasets"]
     rows = rows_of(file)
     for number, dataset in enumerate(datasets[:2]):
-        (_, *labels), *some = rows[4 * number : 4 * number + 4]
+        (_, *labels), *lines = rows[4 * number : 4 * number + 4]
         for column, label in enumerate(labels, start=1):
             expected = compare_with_best(measured_store, dataset, label)
-            bold = {row[0] for row in some if row[column].startswith("**")}
+            bold = {row[0] for row in lines if row[column].startswith("**")}
             assert expected.best in bold
-            assert {row[0] for row in some if "†" in row[column]} | bold == {*expected.not_worse} | bold
+            assert {row[0] for row in lines if "†" in row[column]} | bold == {*expected.not_worse} | bold
     assert "paired t test over 40 users, Holm-corrected in each column, alpha = 0.05." in text
     assert "average ranks over 2 datasets; too few datasets to say" in text
 
@@ -49,14 +49,14 @@ def test_other_tests_and_levels(measured_store: Path, tmp_path: Path) -> None:
     assert "alpha = 0.2." in text
     assert "80 % interval" in text
     expected = compare_with_best(measured_store, "held", "NDCG@10", test="wilcoxon", alpha=0.2)
-    (one, *_) = expected.comparisons.values()
-    assert one.interval is not None
-    assert f"{one.interval[0]:+.4f} to {one.interval[1]:+.4f}" in text
+    (comparison, *_) = expected.comparisons.values()
+    assert comparison.interval is not None
+    assert f"{comparison.interval[0]:+.4f} to {comparison.interval[1]:+.4f}" in text
 
 
 def test_what_is_chosen_is_what_is_written(measured_store: Path, tmp_path: Path) -> None:
     """Datasets and configurations by name or how it begins, metrics in their order, tables sorted and cut."""
-    names = sorted({one["algorithm"] for one in open_store(measured_store).items().values()})
+    names = sorted({item["algorithm"] for item in open_store(measured_store).items().values()})
     files = [tmp_path / "results.md", tmp_path / "results.csv"]
     chosen = names[1:]
     export_results(
@@ -65,7 +65,7 @@ def test_what_is_chosen_is_what_is_written(measured_store: Path, tmp_path: Path)
     frame = pd.read_csv(files[1])
     assert frame["metric"].tolist() == ["HR@10", "NDCG@10"] * 2
     assert frame["configuration"].drop_duplicates().tolist() == chosen
-    assert {one.partition("-")[0] for one in frame["dataset"]} == {"held"}
+    assert {item.partition("-")[0] for item in frame["dataset"]} == {"held"}
     head, *rows = rows_of(files[0])
     assert head == ["Algorithm", "HR@10", "NDCG@10"]
     best = frame[frame["metric"] == "HR@10"].set_index("configuration")["value"].idxmax()
@@ -120,7 +120,7 @@ def test_a_damaged_file_costs_the_marks_and_no_more(measured_store: Path, tmp_pa
     store = Path(shutil.copytree(measured_store, tmp_path / "store"))
     for file in store.rglob("per_user-*"):
         file.write_bytes(b"nothing")
-    written = [tmp_path / f"results.{kind}" for kind in ("md", "tex", "html", "csv")]
+    written = [tmp_path / f"results.{ending}" for ending in ("md", "tex", "html", "csv")]
     (trouble,) = export_results(store, *written)
     assert trouble.startswith("what is not significantly worse than the best is not marked: ")
     assert all("is not marked" in file.read_text() for file in written[:3])
@@ -144,14 +144,14 @@ def test_items_without_results_are_told(measured_store: Path, tmp_path: Path) ->
 
 def test_only_documents_are_tested(measured_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests take the time, and frames have none; several documents share them."""
-    made: list[Choices] = []
+    reports: list[Choices] = []
 
     def counted(contents: Contents, root: Path, choices: Choices) -> Report:
-        made.append(choices)
+        reports.append(choices)
         return report_of(contents, root, choices)
 
     monkeypatch.setattr("omnibench.report.export.report_of", counted)
-    export_results(measured_store, *(tmp_path / f"results.{kind}" for kind in ("csv", "json", "parquet")))
-    assert made == []
-    export_results(measured_store, *(tmp_path / f"results.{kind}" for kind in ("md", "tex", "html")))
-    assert len(made) == 1
+    export_results(measured_store, *(tmp_path / f"results.{ending}" for ending in ("csv", "json", "parquet")))
+    assert reports == []
+    export_results(measured_store, *(tmp_path / f"results.{ending}" for ending in ("md", "tex", "html")))
+    assert len(reports) == 1

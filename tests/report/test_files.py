@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from omnibench.errors import ExportError
-from omnibench.report.files import KINDS, check_files, replace
+from omnibench.report.files import SUFFIXES, check_files, replace
 
 
 def test_every_ending_is_known(tmp_path: Path) -> None:
     """In any case; a file that is named twice, or by way of a link, is written once."""
-    wanted = [tmp_path / f"results{kind}" for kind in (*KINDS, ".MD")]
+    files = [tmp_path / f"results{suffix}" for suffix in (*SUFFIXES, ".MD")]
     (tmp_path / "link.md").symlink_to(tmp_path / "results.md")
-    assert check_files([*wanted, tmp_path / "link.md", wanted[0]]) == [one.resolve() for one in wanted]
+    assert check_files([*files, tmp_path / "link.md", files[0]]) == [file.resolve() for file in files]
     assert list(tmp_path.iterdir()) == [tmp_path / "link.md"]
 
 
@@ -77,4 +77,4 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ExportError, match=r"results.md' could not be written \(No space left on device\)"):
         replace(file, b"new")
-    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("results.md", "old")]
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("results.md", "old")]

@@ -17,7 +17,7 @@ from support.reporting import contents
 
 from omnibench import export_results, open_store
 from omnibench.keys import canonical
-from omnibench.report.contents import Contents, Missing
+from omnibench.report.contents import Contents, MissingItem
 from omnibench.report.frames import csv, nested, parquet
 
 STORES = sorted((Path(__file__).parent.parent / "assets" / "stores").glob("format-*"))
@@ -30,24 +30,24 @@ READERS: dict[str, Callable[[Any], pd.DataFrame]] = {
 }
 
 
-@pytest.mark.parametrize("kind", READERS)
-def test_files_hold_what_the_store_holds(measured_store: Path, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("ending", READERS)
+def test_files_hold_what_the_store_holds(measured_store: Path, tmp_path: Path, ending: str) -> None:
     """Values, spreads, users, costs and keys, equal to what the store's own queries and records say."""
-    file = tmp_path / f"results.{kind}"
+    file = tmp_path / f"results.{ending}"
     assert export_results(measured_store, file) == []
-    found = READERS[kind](file)
+    frame = READERS[ending](file)
     store = open_store(measured_store)
     expected, items, phases = store.results(), store.items(), store.phases().to_dict("records")
     records = store.records()
-    fold = [f"/fold_{one:.0f}" if pd.notna(one) else "" for one in found["fold"]]
-    found.index = pd.MultiIndex.from_arrays([found["dataset"] + "/" + found["configuration"] + fold, found["metric"]])
-    assert len(found) == len(expected) == 3 * 4 * 3
-    expected = expected.set_index(["item", "metric"]).loc[found.index]
+    fold = [f"/fold_{number:.0f}" if pd.notna(number) else "" for number in frame["fold"]]
+    frame.index = pd.MultiIndex.from_arrays([frame["dataset"] + "/" + frame["configuration"] + fold, frame["metric"]])
+    assert len(frame) == len(expected) == 3 * 4 * 3
+    expected = expected.set_index(["item", "metric"]).loc[frame.index]
     for column in ("value", "stderr", "low", "high"):
-        assert found[column].tolist() == expected[column].tolist(), column
-    seconds = {(one["item"], one["phase"]): one["seconds"] for one in phases}
-    peaks = {(one["item"], one["phase"]): one["peak_rss"] for one in phases}
-    for (item, label), row in zip(found.index.tolist(), found.to_dict("records"), strict=True):
+        assert frame[column].tolist() == expected[column].tolist(), column
+    seconds = {(phase["item"], phase["phase"]): phase["seconds"] for phase in phases}
+    peaks = {(phase["item"], phase["phase"]): phase["peak_rss"] for phase in phases}
+    for (item, label), row in zip(frame.index.tolist(), frame.to_dict("records"), strict=True):
         record = items[item]
         assert row["dataset_key"] == record["data_key"]
         assert row["fit_key"] == record["fit_key"]
@@ -61,25 +61,27 @@ def test_files_hold_what_the_store_holds(measured_store: Path, tmp_path: Path, k
 
 def test_frameworks_have_names_and_versions() -> None:
     """What is known of the item as a whole stands in each of its rows."""
-    found = READERS["parquet"](io.BytesIO(parquet(contents())))
+    frame = READERS["parquet"](io.BytesIO(parquet(contents())))
     expected = {"framework": "Lib", "framework_version": "1.2", "fit_seconds": 1.5, "peak_memory": 1 << 20, "users": 30}
-    assert [set(found[name]) for name in expected] == [{value} for value in expected.values()]
+    assert [set(frame[name]) for name in expected] == [{value} for value in expected.values()]
 
 
 @settings(max_examples=40)
 @given(st.lists(FLOATS, min_size=1, max_size=5))
 def test_every_float_comes_back(values: list[float]) -> None:
     """Whatever its size, to its last bit, from each of the three formats."""
-    told = contents({"A-1": {"M": values[:1]}, **{f"B{number}-1": {"M": [one]} for number, one in enumerate(values)}})
-    written = [one.metrics["M"] for one in told.results if one.metrics]
+    many = contents(
+        {"A-1": {"M": values[:1]}, **{f"B{number}-1": {"M": [value]} for number, value in enumerate(values)}}
+    )
+    written = [result.metrics["M"] for result in many.results if result.metrics]
     from_json = [
         fold["metrics"]["M"]["value"]
-        for one in json.loads(nested(told))["datasets"][0]["configurations"]
-        for fold in one["folds"]
+        for configuration in json.loads(nested(many))["datasets"][0]["configurations"]
+        for fold in configuration["folds"]
         if fold["metrics"]
     ]
-    assert READERS["csv"](io.BytesIO(csv(told)))["value"].tolist() == written
-    assert READERS["parquet"](io.BytesIO(parquet(told)))["value"].tolist() == written
+    assert READERS["csv"](io.BytesIO(csv(many)))["value"].tolist() == written
+    assert READERS["parquet"](io.BytesIO(parquet(many)))["value"].tolist() == written
     assert from_json == written
 
 
@@ -87,26 +89,26 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
     """Dataset, configuration, fold, metric: the rows of the frame, with a format that says what it is."""
     files = [tmp_path / "results.json", tmp_path / "results.parquet"]
     export_results(measured_store, *files)
-    told, rows = json.loads(files[0].read_text()), pd.read_parquet(files[1])
-    assert (told["format"], told["missing"]) == ("omnibench.results/1", [])
+    document, rows = json.loads(files[0].read_text()), pd.read_parquet(files[1])
+    assert (document["format"], document["missing"]) == ("omnibench.results/1", [])
     flat = [
         {
             "dataset": dataset["name"],
             "dataset_key": dataset["key"],
-            "algorithm": one["algorithm"],
-            "configuration": one["name"],
-            "configuration_key": one["key"],
-            "parameters": canonical(one["parameters"]),
-            "framework": one["framework"],
-            "framework_version": one["framework_version"],
+            "algorithm": configuration["algorithm"],
+            "configuration": configuration["name"],
+            "configuration_key": configuration["key"],
+            "parameters": canonical(configuration["parameters"]),
+            "framework": configuration["framework"],
+            "framework_version": configuration["framework_version"],
             "fold": fold["fold"],
             "metric": label,
             **metric,
             **{name: fold[name] for name in ("fit_seconds", "predict_seconds", "peak_memory", "fit_key")},
         }
-        for dataset in told["datasets"]
-        for one in dataset["configurations"]
-        for fold in one["folds"]
+        for dataset in document["datasets"]
+        for configuration in dataset["configurations"]
+        for fold in configuration["folds"]
         for label, metric in fold["metrics"].items()
     ]
     pd.testing.assert_frame_equal(pd.DataFrame(flat)[list(rows)].astype(rows.dtypes), rows)
@@ -114,15 +116,17 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
 
 def test_what_is_missing_stands_in_json() -> None:
     """Each item with its state and the reason."""
-    told = contents(missing=[Missing("D/A/fold_1", "failed", "Fit failed: no")])
-    assert json.loads(nested(told))["missing"] == [{"item": "D/A/fold_1", "status": "failed", "why": "Fit failed: no"}]
+    incomplete = contents(missing=[MissingItem("D/A/fold_1", "failed", "Fit failed: no")])
+    assert json.loads(nested(incomplete))["missing"] == [
+        {"item": "D/A/fold_1", "status": "failed", "why": "Fit failed: no"}
+    ]
 
 
 def test_json_has_no_infinity() -> None:
     """A column that a plugin has added may be anything; what JSON cannot say is null."""
-    told = contents({"A-1": {"gain": [float("inf"), float("nan"), 1.0]}})
-    (one,) = json.loads(nested(told), parse_constant=pytest.fail)["datasets"][0]["configurations"]
-    assert [fold["metrics"]["gain"]["value"] for fold in one["folds"]] == [None, None, 1.0]
+    infinite = contents({"A-1": {"gain": [float("inf"), float("nan"), 1.0]}})
+    (configuration,) = json.loads(nested(infinite), parse_constant=pytest.fail)["datasets"][0]["configurations"]
+    assert [fold["metrics"]["gain"]["value"] for fold in configuration["folds"]] == [None, None, 1.0]
 
 
 def test_nothing_makes_an_empty_frame() -> None:
@@ -137,12 +141,12 @@ def test_nothing_makes_an_empty_frame() -> None:
 def test_old_stores_are_exported(frozen: Path, tmp_path: Path) -> None:
     """What an older format does not record is missing; the numbers are there, and the records stay as they are."""
     store = Path(shutil.copytree(frozen, tmp_path / "store"))
-    files = [tmp_path / f"results.{kind}" for kind in ("csv", "parquet", "json", "md", "tex", "html")]
+    files = [tmp_path / f"results.{ending}" for ending in ("csv", "parquet", "json", "md", "tex", "html")]
     before = open_store(store).records()
     export_results(store, *files)
     assert open_store(store).records() == before
-    found = pd.read_parquet(files[1])
+    frame = pd.read_parquet(files[1])
     expected = open_store(store).results()
-    assert sorted(found["value"]) == sorted(expected["value"])
-    assert (found["configuration"] == found["algorithm"] + "-" + found["configuration_key"].str[:8]).all()
-    assert (found["dataset_key"].str[:8] == found["dataset"].str.rpartition("-")[2]).all()
+    assert sorted(frame["value"]) == sorted(expected["value"])
+    assert (frame["configuration"] == frame["algorithm"] + "-" + frame["configuration_key"].str[:8]).all()
+    assert (frame["dataset_key"].str[:8] == frame["dataset"].str.rpartition("-")[2]).all()

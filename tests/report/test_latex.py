@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.reporting import NASTY, VALUES, contents, joined, report, standing
 
-from omnibench.report.contents import Missing, one_line
+from omnibench.report.contents import MissingItem, one_line
 from omnibench.report.latex import escaped, latex
 from omnibench.report.sections import Choices
 
@@ -36,14 +36,14 @@ TOKENS = re.compile(r"\\([A-Za-z]+)\{\}|\\([{}$&#_%])|\{\}|\$\\pm\$|([^\\{}$&#_%
 
 def read(text: str) -> str:
     """Read escaped text as LaTeX does, refusing what would mean anything else."""
-    found, place = [], 0
-    while place < len(text):
-        token = TOKENS.match(text, place)
-        assert token is not None, f"{text[place:]!r} means something"
+    tokens, position = [], 0
+    while position < len(text):
+        token = TOKENS.match(text, position)
+        assert token is not None, f"{text[position:]!r} means something"
         command, symbol, letter = token.groups()
-        found.append(COMMANDS[command] if command else symbol or letter or ("±" if "pm" in token[0] else ""))
-        place = token.end()
-    return "".join(found)
+        tokens.append(COMMANDS[command] if command else symbol or letter or ("±" if "pm" in token[0] else ""))
+        position = token.end()
+    return "".join(tokens)
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("\\{}$&#_%~^<>|\"'`-,±")))
@@ -89,26 +89,26 @@ def test_long_and_wide_tables_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """LaTeX would let them run out of the page; every value stands somewhere, every name's parameters once."""
     labels = [f"NDCG@{k}" for k in range(1, 9)]
     values = {f"A{row}-1": {label: [row + 0.01 * k] * 3 for k, label in enumerate(labels)} for row in range(60)}
-    text = latex(report(monkeypatch, contents(values, given="k=1"), Choices(most=None))).decode()
-    found = tables(text)
-    assert max(len(table) - 1 for table in found) == 40
-    assert max(len(table[0]) for table in found) < len(labels)
+    text = latex(report(monkeypatch, contents(values, given="k=1"), Choices(limit=None))).decode()
+    parts = tables(text)
+    assert max(len(table) - 1 for table in parts) == 40
+    assert max(len(table[0]) for table in parts) < len(labels)
     flat = {
-        (row[0], label): cell for head, *rows in found for row in rows for label, cell in zip(head, row, strict=True)
+        (row[0], label): cell for head, *rows in parts for row in rows for label, cell in zip(head, row, strict=True)
     }
     for name, metrics in values.items():
         for label, (value, *_) in metrics.items():
             assert f"{value:.4f}" in flat[name, label]
     assert text.count(r": k=1\par") == len(values)
     assert text.count(r"\label{") == 1
-    assert text.count("(continued)") == len(found) - 1
+    assert text.count("(continued)") == len(parts) - 1
 
 
 def test_an_incomplete_table_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """In its caption, which whoever copies the table copies; the items in a comment."""
-    missing = [Missing("D/A-1/fold_1", "failed", "Fit failed:\nno")]
-    some = contents({**VALUES, "Few-1": {"NDCG@10": [0.1]}}, missing=missing)
-    text = latex(report(monkeypatch, some)).decode()
+    missing = [MissingItem("D/A-1/fold_1", "failed", "Fit failed:\nno")]
+    incomplete = contents({**VALUES, "Few-1": {"NDCG@10": [0.1]}}, missing=missing)
+    text = latex(report(monkeypatch, incomplete)).decode()
     assert "\n%   D/A-1/fold_1 (failed) Fit failed: no\n" in text
     (caption,) = re.findall(r"\\caption\{(.*)\}\n", text)
     assert r"\textbf{1 of 13 items is missing.}" in caption
@@ -119,7 +119,7 @@ def test_an_incomplete_table_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_compiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With everything in it that LaTeX could stumble over, and ranks."""
     several = joined(
-        *(contents(dataset=f"D_{number}&-1", missing=[Missing(NASTY, "failed", NASTY)]) for number in range(4))
+        *(contents(dataset=f"D_{number}&-1", missing=[MissingItem(NASTY, "failed", NASTY)]) for number in range(4))
     )
     tested = {(f"D_{number}&-1", "NDCG@10"): standing() for number in range(4)}
     (tmp_path / "tables.tex").write_bytes(latex(report(monkeypatch, several, tested=tested)))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from support.reporting import NASTY, VALUES, contents, joined, report, standing
 
-from omnibench.report.contents import Missing, one_line
+from omnibench.report.contents import MissingItem, one_line
 from omnibench.report.markdown import code, escaped, markdown
 from omnibench.report.sections import Choices
 
@@ -37,17 +37,17 @@ def rows_of(markup: str) -> list[list[str]]:
 @given(TEXTS)
 def test_a_cell_shows_its_text(text: str) -> None:
     """Whatever stands in it, and no other cell, no markup and no link comes of it."""
-    shown = rows_of(rendered(f"| {escaped(text)} | b |\n| :-- | --: |\n| a | b |"))
-    assert [plain(cell) for cell in shown[0]] == [one_line(text), "b"]
-    assert "<" not in shown[0][0]
+    page = rows_of(rendered(f"| {escaped(text)} | b |\n| :-- | --: |\n| a | b |"))
+    assert [plain(cell) for cell in page[0]] == [one_line(text), "b"]
+    assert "<" not in page[0][0]
 
 
 @given(TEXTS)
 def test_code_shows_its_text(text: str) -> None:
     """With as many backticks as it takes."""
-    shown = rendered(f"a {code(text)} b")
-    (found,) = re.findall("<code>(.*?)</code>", shown) if one_line(text) else [""]
-    assert html.unescape(found) == one_line(text)
+    page = rendered(f"a {code(text)} b")
+    (content,) = re.findall("<code>(.*?)</code>", page) if one_line(text) else [""]
+    assert html.unescape(content) == one_line(text)
 
 
 @pytest.mark.parametrize("text", ["@you", "#12", ":tada:", "$x$", "&amp;"])
@@ -61,8 +61,8 @@ def test_a_table_has_means_deviations_and_marks(monkeypatch: pytest.MonkeyPatch)
     """The best in bold, what is not significantly worse with a dagger, and a note of how that was tested."""
     tested = {(DATASET, "NDCG@10"): standing()}
     text = markdown(report(monkeypatch, contents(), tested=tested)).decode()
-    shown = rendered(text)
-    head, *rows = rows_of(shown)
+    page = rendered(text)
+    head, *rows = rows_of(page)
     assert head == ["Algorithm", "NDCG@10", "RMSE"]
     expected = {
         name: [f"{statistics.fmean(values):.4f} ±{statistics.stdev(values):.4f}" for values in metrics.values()]
@@ -71,28 +71,28 @@ def test_a_table_has_means_deviations_and_marks(monkeypatch: pytest.MonkeyPatch)
     assert {plain(name): [plain(cell).replace("†", "") for cell in cells] for name, *cells in rows} == expected
     marks = {plain(row[0]): ["b" * ("<strong>" in cell) + "t" * ("†" in cell) for cell in row[1:]] for row in rows}
     assert list(marks.values()) == [["b", ""], ["t", "b"], ["", ""]]
-    assert "†: not significantly worse than the best: paired t test over 10 users, Holm-corrected" in plain(shown)
-    assert plain(shown).count(NASTY) == len(VALUES)
-    assert "<script>" not in shown
+    assert "†: not significantly worse than the best: paired t test over 10 users, Holm-corrected" in plain(page)
+    assert plain(page).count(NASTY) == len(VALUES)
+    assert "<script>" not in page
 
 
 def test_what_is_missing_stands_above(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first twenty items with their reasons, and how many more there are; a fold that is lacking, too."""
-    missing = [Missing(f"D/A-1/fold_{number}", "failed", f"Fit failed: {NASTY}") for number in range(30)]
-    some = contents({**VALUES, "Few-1": {"NDCG@10": [0.1]}}, missing=missing)
-    shown = plain(rendered(markdown(report(monkeypatch, some)).decode()))
-    assert shown.index("30 of 42 items are missing") < shown.index("NDCG@10")
-    assert shown.count(f"(failed): Fit failed: {NASTY}") == 20
-    assert "... and 10 more" in shown
-    assert "Few-1: NDCG@10 in 1 of 3 folds" in shown
+    missing = [MissingItem(f"D/A-1/fold_{number}", "failed", f"Fit failed: {NASTY}") for number in range(30)]
+    incomplete = contents({**VALUES, "Few-1": {"NDCG@10": [0.1]}}, missing=missing)
+    page = plain(rendered(markdown(report(monkeypatch, incomplete)).decode()))
+    assert page.index("30 of 42 items are missing") < page.index("NDCG@10")
+    assert page.count(f"(failed): Fit failed: {NASTY}") == 20
+    assert "... and 10 more" in page
+    assert "Few-1: NDCG@10 in 1 of 3 folds" in page
     assert "missing" not in plain(rendered(markdown(report(monkeypatch, contents())).decode()))
 
 
 def test_ranks_stand_below(monkeypatch: pytest.MonkeyPatch) -> None:
     """A table per metric with letters, where there are enough datasets; else that there are too few."""
     several = joined(*(contents(dataset=f"D{number}-1") for number in range(4)))
-    shown = rendered(markdown(report(monkeypatch, several)).decode())
-    below = shown.partition("Ranks over datasets")[2]
+    page = rendered(markdown(report(monkeypatch, several)).decode())
+    below = page.partition("Ranks over datasets")[2]
     assert "NDCG@10: average ranks over 4 datasets; Friedman" in below
     ranks = [[plain(cell) for cell in row] for row in rows_of(below)]
     assert ranks[:4] == [
@@ -102,33 +102,36 @@ def test_ranks_stand_below(monkeypatch: pytest.MonkeyPatch) -> None:
         ["Own.Worse-0000cccc", "3.00", "b"],
     ]
     two = joined(*(contents(dataset=f"D{number}-1") for number in range(2)))
-    said = plain(rendered(markdown(report(monkeypatch, two)).decode()))
-    assert "too few datasets to say" in said
-    assert "share a letter" not in said
+    text = plain(rendered(markdown(report(monkeypatch, two)).decode()))
+    assert "too few datasets to say" in text
+    assert "share a letter" not in text
     assert "Ranks over datasets" not in markdown(report(monkeypatch, contents())).decode()
 
 
 def test_of_many_only_the_best_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the metric that sorts, and the note says how to see all."""
     many = contents({f"A-{number}": {"NDCG@10": [number / 100] * 3, "HR@10": [0.5] * 3} for number in range(30)})
-    shown = rendered(markdown(report(monkeypatch, many, Choices("NDCG@10", 5, show_all="--top"))).decode())
-    assert [row[0] for row in rows_of(shown)[1:]] == [f"A-{number}" for number in (29, 28, 27, 26, 25)]
-    assert "The best 5 by NDCG@10 are shown, 25 more are not; --top shows all." in plain(shown)
+    page = rendered(markdown(report(monkeypatch, many, Choices("NDCG@10", 5, show_all="--top"))).decode())
+    assert [row[0] for row in rows_of(page)[1:]] == [f"A-{number}" for number in (29, 28, 27, 26, 25)]
+    assert "The best 5 by NDCG@10 are shown, 25 more are not; --top shows all." in plain(page)
 
 
 def test_a_metric_of_unknown_direction_has_no_best(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is anything ranked by it."""
     several = joined(*(contents(dataset=f"D{number}-1", undirected=["RMSE"]) for number in range(4)))
-    shown = rendered(markdown(report(monkeypatch, several)).decode())
-    assert "RMSE: omnibench does not know whether more of it is better; --better says so." in plain(shown)
-    assert not any("<strong>" in row[2] for row in rows_of(shown)[:4])
-    assert "RMSE: average ranks" not in plain(shown)
+    page = rendered(markdown(report(monkeypatch, several)).decode())
+    assert "RMSE: omnibench does not know whether more of it is better; --better says so." in plain(page)
+    assert not any("<strong>" in row[2] for row in rows_of(page)[:4])
+    assert "RMSE: average ranks" not in plain(page)
 
 
 def test_costs_are_not_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is what a plugin has added to a table: only what was measured and recorded."""
     several = joined(*(contents(dataset=f"D{number}-1") for number in range(4)))
-    timed = [replace(one, metrics={**one.metrics, "FitTime": 1.0 + len(one.algorithm)}) for one in several.results]
+    timed = [
+        replace(result, metrics={**result.metrics, "FitTime": 1.0 + len(result.algorithm)})
+        for result in several.results
+    ]
     several = replace(several, results=timed)
     text = markdown(report(monkeypatch, several)).decode()
     assert "| FitTime |" in text

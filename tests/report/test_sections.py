@@ -28,12 +28,19 @@ def test_a_configuration_that_lacks_a_fold_is_compared_with_nobody(monkeypatch: 
 
     monkeypatch.setattr(sections, "standings", standings)
     report = report_of(several, Path("nowhere"), Choices())
-    assert PARTIAL in report.sections[0].shown.names
-    assert [report.sections[0].shown.best[label] for label in ("NDCG@10", "RMSE")] == [{"Lib.Best-0000aaaa"}, {PARTIAL}]
-    assert {label for one in handed if one.algorithm == PARTIAL for label in one.metrics} == {"RMSE"}
-    assert {label for one in handed if one.algorithm != PARTIAL for label in one.metrics} == {"NDCG@10", "RMSE"}
+    assert PARTIAL in report.sections[0].marked.names
+    assert [report.sections[0].marked.best[label] for label in ("NDCG@10", "RMSE")] == [
+        {"Lib.Best-0000aaaa"},
+        {PARTIAL},
+    ]
+    assert {label for result in handed if result.algorithm == PARTIAL for label in result.metrics} == {"RMSE"}
+    assert {label for result in handed if result.algorithm != PARTIAL for label in result.metrics} == {
+        "NDCG@10",
+        "RMSE",
+    }
     ranked = {
-        label: found if isinstance(found, str) else found.configurations for label, found in report.rankings.items()
+        label: ranking if isinstance(ranking, str) else ranking.configurations
+        for label, ranking in report.rankings.items()
     }
     assert PARTIAL not in ranked["NDCG@10"]
     assert PARTIAL in ranked["RMSE"]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from omnibench.errors import GuestEnvironmentError
 from omnibench.runners import environments
-from omnibench.runners.environments import Environment, environment_of, torch_backend
-from omnibench.runners.pool import Environments
+from omnibench.runners.environments import Environment, Environments, environment_of, torch_backend
 from omnibench.runners.registry import RunnerInfo, get_runner, runners
+
+LENSKIT, RECBOLE, RECPACK, OWN = (get_runner(name) for name in ("LensKit", "RecBole", "RecPack", "Own"))
 
 BUILD = """
 import sys
@@ -49,29 +51,29 @@ def test_concurrent_users_build_once(lock: Path) -> None:
         subprocess.Popen([sys.executable, "-c", BUILD, str(lock), python], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    said = [process.communicate()[0] for process in both]
+    outputs = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert sum("building its isolated environment, once: 1 packages, about 1 MB" in text for text in said) == 1
+    assert sum("building its isolated environment, once: 1 packages, about 1 MB" in text for text in outputs) == 1
     environment = tiny(lock)
-    assert environment.ready
+    assert environment.is_built
     assert environment.verify() == []
-    told: list[str] = []
-    assert environment.ensure(told.append) == environment.python
-    assert told == []
+    messages: list[str] = []
+    assert environment.ensure(messages.append) == environment.python
+    assert messages == []
 
 
 def test_verify_names_what_differs_and_remove_removes(lock: Path) -> None:
     """Verification names a package that is not as locked; a removed environment is not ready."""
     environment = tiny(lock)
     environment.ensure()
-    (found,) = environment.directory.glob("lib/python*/site-packages/six-*.dist-info/METADATA")
-    changed = found.read_text().replace("1.16.0", "1.15.0")
-    found.unlink()  # writing into it would write into uv's cache, which it is a hard link to
-    found.write_text(changed)
-    found.parent.rename(found.parent.with_name("six-1.15.0.dist-info"))
+    (metadata,) = environment.directory.glob("lib/python*/site-packages/six-*.dist-info/METADATA")
+    changed = metadata.read_text().replace("1.16.0", "1.15.0")
+    metadata.unlink()  # writing into it would write into uv's cache, which it is a hard link to
+    metadata.write_text(changed)
+    metadata.parent.rename(metadata.parent.with_name("six-1.15.0.dist-info"))
     assert environment.verify() == ["six is 1.15.0 instead of 1.16.0"]
     environment.remove()
-    assert not environment.ready
+    assert not environment.is_built
 
 
 def test_another_lock_is_another_environment(lock: Path) -> None:
@@ -90,17 +92,50 @@ def test_failed_build_leaves_nothing_and_shows_uv(lock: Path) -> None:
         GuestEnvironmentError, match=r"(?s)could not build the environment of Tiny.*six.*uv pip install"
     ):
         tiny(lock).ensure()
-    assert not tiny(lock).ready
+    assert not tiny(lock).is_built
     assert [path.name for path in tiny(lock).directory.parent.iterdir() if path.is_dir()] == []
 
 
 def test_choice_of_environments_is_read_and_checked() -> None:
     """One word chooses for all frameworks, pairs for some; other words are refused."""
-    some = Environments.parse("LensKit=current, RecBole=isolated")
-    assert [some.of(runner) for runner in (get_runner("LensKit"), get_runner("RecPack"))] == ["current", "isolated"]
+    choice = Environments.parse("LensKit=current, RecBole=isolated")
+    assert [choice.of(runner) for runner in (get_runner("LensKit"), get_runner("RecPack"))] == ["current", "isolated"]
     assert Environments.parse("current").of(get_runner("RecBole")) == "current"
     with pytest.raises(GuestEnvironmentError, match="'isolatd' is neither"):
         Environments.parse("isolatd")
+
+
+def test_environments_are_words_or_a_mapping() -> None:
+    """Isolated by default; one word for all, or a word for some; everything else is refused with what there is."""
+    assert {Environments().of(runner) for runner in runners()} == {"isolated"}
+    assert {Environments.parse(" current ").of(runner) for runner in runners()} == {"current"}
+    mixed = Environments.parse("LensKit = current, RecBole=isolated,")
+    assert [mixed.of(runner) for runner in (LENSKIT, RECBOLE, RECPACK)] == ["current", "isolated", "isolated"]
+    with pytest.raises(GuestEnvironmentError, match=r"the environment 'new' is neither 'isolated' nor 'current'"):
+        Environments("new")
+    with pytest.raises(GuestEnvironmentError, match=r"no framework named 'RecBol'.*did you mean 'RecBole'"):
+        Environments.parse("RecBol=current")
+    assert Environments.parse("").is_built(OWN)
+
+
+def test_an_environment_that_cannot_be_built_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second item of a framework gets the same answer at once: trying again for each would take all night."""
+    tried: list[str] = []
+
+    class Missing:
+        is_built = False
+
+        def ensure(self, notify: Callable[[str], None]) -> Path:
+            tried.append("once")
+            raise GuestEnvironmentError("no network")
+
+    monkeypatch.setattr(environments, "environment_of", lambda _: Missing())
+    choice = Environments()
+    assert not choice.is_built(RECBOLE)
+    for _ in range(3):
+        with pytest.raises(GuestEnvironmentError, match="no network"):
+            choice.python(RECBOLE, print)
+    assert tried == ["once"]
 
 
 def test_current_environment_without_the_framework_is_refused() -> None:

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench.errors import GuestEnvironmentError, GuestError
+from omnibench.errors import GuestError
 from omnibench.runners import pool
-from omnibench.runners.pool import GUEST_MEGABYTES, MOST_GUESTS, Environments, GuestPool
-from omnibench.runners.registry import get_runner, runners
+from omnibench.runners.environments import Environments
+from omnibench.runners.pool import GUEST_MEGABYTES, MOST_GUESTS, GuestPool
+from omnibench.runners.registry import get_runner
 
 LENSKIT, RECBOLE, RECPACK, OWN = (get_runner(name) for name in ("LensKit", "RecBole", "RecPack", "Own"))
 
@@ -26,7 +27,7 @@ def _ignore(*_: object) -> None: ...
 class FakeGuest:
     """Stands for a process; knows what it was started with, and whether it lives."""
 
-    made: list[FakeGuest]
+    started: list[FakeGuest]
     failing: Callable[[], BaseException | None]
 
     def __init__(
@@ -38,7 +39,7 @@ class FakeGuest:
         self.runner, self.python, self.directory, self.work = runner, python, directory, work
         self.variables, self.threads, self.thread = variables, threads, threading.current_thread()
         self.alive, self.closed = True, 0
-        self.made.append(self)
+        self.started.append(self)
 
     def close(self) -> None:
         """End."""
@@ -47,37 +48,37 @@ class FakeGuest:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[FakeGuest]:
+def started(monkeypatch: pytest.MonkeyPatch) -> list[FakeGuest]:
     """The guests that were started, in order; memory is plenty, and every environment is there."""
-    FakeGuest.made = []
+    FakeGuest.started = []
     FakeGuest.failing = lambda: None
     monkeypatch.setattr(pool, "Guest", FakeGuest)
     monkeypatch.setattr(pool, "available_memory", lambda: 64 * 2**30)
     monkeypatch.setattr(pool, "total_memory", lambda: 64 * 2**30)
     monkeypatch.setattr(Environments, "python", lambda *_: Path(sys.executable))
-    return FakeGuest.made
+    return FakeGuest.started
 
 
 @pytest.fixture
-def guests(made: list[FakeGuest], tmp_path: Path) -> Iterator[GuestPool]:
+def guests(started: list[FakeGuest], tmp_path: Path) -> Iterator[GuestPool]:
     opened = GuestPool(Environments(), tmp_path, 3, _ignore, _ignore, gpu="1")
     yield opened
     opened.close()
     assert list(tmp_path.iterdir()) == [], "every guest's directory is gone"
-    assert all(guest.closed == 1 for guest in made), "every guest was ended, and once"
+    assert all(guest.closed == 1 for guest in started), "every guest was ended, and once"
 
 
-def names(made: list[FakeGuest]) -> list[str]:
-    return [guest.runner.name for guest in made]
+def names(started: list[FakeGuest]) -> list[str]:
+    return [guest.runner.name for guest in started]
 
 
-def test_a_guest_is_kept_from_item_to_item(guests: GuestPool, made: list[FakeGuest]) -> None:
+def test_a_guest_is_kept_from_item_to_item(guests: GuestPool, started: list[FakeGuest]) -> None:
     """The same framework gets the same process; warming it when it is there starts none."""
     first: Any = guests.get(LENSKIT)
     guests.warm(LENSKIT)
-    again: Any = guests.get(LENSKIT)
-    assert again is first
-    assert names(made) == ["LensKit"]
+    second: Any = guests.get(LENSKIT)
+    assert second is first
+    assert names(started) == ["LensKit"]
     assert first.threads == 3
     assert first.variables["OMP_NUM_THREADS"] == "3"
     assert first.work == first.directory
@@ -86,7 +87,7 @@ def test_a_guest_is_kept_from_item_to_item(guests: GuestPool, made: list[FakeGue
 
 
 def test_warming_starts_in_the_background_and_once(
-    guests: GuestPool, made: list[FakeGuest], monkeypatch: pytest.MonkeyPatch
+    guests: GuestPool, started: list[FakeGuest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It returns before the guest is there, and get waits for that very one."""
     let = threading.Event()
@@ -97,54 +98,54 @@ def test_warming_starts_in_the_background_and_once(
     monkeypatch.setattr(FakeGuest, "failing", staticmethod(waiting))
     guests.warm(RECBOLE)
     guests.warm(RECBOLE)
-    assert made == []
+    assert started == []
     assert not guests.is_alive(RECBOLE)
     let.set()
-    found: Any = guests.get(RECBOLE)
-    assert found is made[0]
-    assert names(made) == ["RecBole"]
+    guest: Any = guests.get(RECBOLE)
+    assert guest is started[0]
+    assert names(started) == ["RecBole"]
     guests.get(LENSKIT)
-    assert made[0].thread is made[1].thread, "the system ends a guest with the thread that has started it"
-    assert made[0].thread is not threading.main_thread()
+    assert started[0].thread is started[1].thread, "the system ends a guest with the thread that has started it"
+    assert started[0].thread is not threading.main_thread()
 
 
-def test_what_is_foreseen_takes_nobodys_place(
-    guests: GuestPool, made: list[FakeGuest], monkeypatch: pytest.MonkeyPatch
+def test_a_guest_for_later_takes_nobodys_place(
+    guests: GuestPool, started: list[FakeGuest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A guest that is needed later starts where there is room; no other ends for it, and no environment is built."""
-    monkeypatch.setattr(Environments, "ready", lambda _, runner: runner is not RECPACK)
+    monkeypatch.setattr(Environments, "is_built", lambda _, runner: runner is not RECPACK)
     guests.get(LENSKIT)
-    guests.foresee(RECPACK)
-    guests.foresee(RECBOLE)
-    guests.foresee(RECBOLE)
+    guests.warm_if_room(RECPACK)
+    guests.warm_if_room(RECBOLE)
+    guests.warm_if_room(RECBOLE)
     guests.get(RECBOLE)
-    assert names(made) == ["LensKit", "RecBole"]
+    assert names(started) == ["LensKit", "RecBole"]
     monkeypatch.setattr(pool, "MOST_GUESTS", 2)
-    monkeypatch.setattr(Environments, "ready", lambda *_: True)
-    guests.foresee(RECPACK)
-    assert names(made) == ["LensKit", "RecBole"]
+    monkeypatch.setattr(Environments, "is_built", lambda *_: True)
+    guests.warm_if_room(RECPACK)
+    assert names(started) == ["LensKit", "RecBole"]
     assert guests.is_alive(LENSKIT)
 
 
-def test_dead_guests_are_replaced(guests: GuestPool, made: list[FakeGuest]) -> None:
+def test_dead_guests_are_replaced(guests: GuestPool, started: list[FakeGuest]) -> None:
     """One that died between two items, was discarded, or died after it was warmed: the next item gets a living one."""
     guests.get(LENSKIT)
-    made[0].alive = False
+    started[0].alive = False
     assert not guests.is_alive(LENSKIT)
     assert guests.get(LENSKIT).alive
     guests.discard(LENSKIT)
     guests.discard(LENSKIT)
     assert not guests.is_alive(LENSKIT)
     guests.warm(LENSKIT)
-    while len(made) < 3:
+    while len(started) < 3:
         threading.Event().wait(0.001)
-    made[2].alive = False
+    started[2].alive = False
     assert guests.get(LENSKIT).alive
-    assert len(made) == 4
+    assert len(started) == 4
 
 
 def test_a_guest_that_does_not_start_says_so_to_who_wants_it(
-    guests: GuestPool, made: list[FakeGuest], monkeypatch: pytest.MonkeyPatch
+    guests: GuestPool, started: list[FakeGuest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever wants it hears what went wrong, each time anew, and leaves nothing behind; a warm one that nobody wants is nobody's."""
     monkeypatch.setattr(FakeGuest, "failing", staticmethod(lambda: GuestError("no start")))
@@ -157,96 +158,63 @@ def test_a_guest_that_does_not_start_says_so_to_who_wants_it(
         threading.Event().wait(0.001)
     monkeypatch.setattr(FakeGuest, "failing", staticmethod(lambda: None))
     assert guests.get(LENSKIT).alive
-    assert names(made) == ["LensKit"]
+    assert names(started) == ["LensKit"]
 
 
-def test_devices(guests: GuestPool, made: list[FakeGuest]) -> None:
+def test_devices(guests: GuestPool, started: list[FakeGuest]) -> None:
     """One that computes on a GPU sees its worker's; a framework on the CPU sees none; the two are two guests."""
     guests.get(RECBOLE, "cuda")
     guests.get(RECBOLE, "cpu")
     guests.get(OWN)
-    assert [guest.variables.get("CUDA_VISIBLE_DEVICES") for guest in made] == ["1", "", None]
+    assert [guest.variables.get("CUDA_VISIBLE_DEVICES") for guest in started] == ["1", "", None]
     assert guests.is_alive(RECBOLE, "cuda")
     guests.discard(RECBOLE, "cuda")
     assert guests.is_alive(RECBOLE, "cpu")
     assert not guests.is_alive(RECBOLE, "cuda")
 
 
-def test_without_a_worker_of_its_own_all_gpus_are_seen(made: list[FakeGuest], tmp_path: Path) -> None:
+def test_without_a_worker_of_its_own_all_gpus_are_seen(started: list[FakeGuest], tmp_path: Path) -> None:
     """In a run of one process, a guest on a GPU sees what the process sees."""
     opened = GuestPool(Environments(), tmp_path, 1, _ignore, _ignore)
     opened.get(RECBOLE, "cuda")
-    assert "CUDA_VISIBLE_DEVICES" not in made[0].variables
+    assert "CUDA_VISIBLE_DEVICES" not in started[0].variables
     opened.close()
 
 
-KINDS = [(runner, device) for runner in (LENSKIT, RECBOLE, RECPACK, OWN) for device in ("cpu", "cuda")]
+GUESTS = [(runner, device) for runner in (LENSKIT, RECBOLE, RECPACK, OWN) for device in ("cpu", "cuda")]
 
 
-@given(st.lists(st.sampled_from(range(len(KINDS))), max_size=30))
-def test_the_least_recently_used_goes_first(wanted: list[int]) -> None:
+@given(st.lists(st.sampled_from(range(len(GUESTS))), max_size=30))
+def test_the_least_recently_used_goes_first(requests: list[int]) -> None:
     """Never more than three live; those are the three that were used last."""
     with pytest.MonkeyPatch.context() as patch:
-        FakeGuest.made, FakeGuest.failing = [], lambda: None
+        FakeGuest.started, FakeGuest.failing = [], lambda: None
         patch.setattr(pool, "Guest", FakeGuest)
         patch.setattr(pool, "available_memory", lambda: None)
         patch.setattr(Environments, "python", lambda *_: Path(sys.executable))
         patch.setattr(Path, "mkdir", lambda *_, **__: None)
         opened = GuestPool(Environments(), Path("/nonexistent"), 1, _ignore, _ignore)
-        for number, which in enumerate(wanted):
-            assert opened.get(*KINDS[which]).alive
-            last = list(dict.fromkeys(reversed(wanted[: number + 1])))[:MOST_GUESTS]
-            assert {kind for kind in range(len(KINDS)) if opened.is_alive(*KINDS[kind])} == set(last)
+        for number, which in enumerate(requests):
+            assert opened.get(*GUESTS[which]).alive
+            last = list(dict.fromkeys(reversed(requests[: number + 1])))[:MOST_GUESTS]
+            assert {number for number in range(len(GUESTS)) if opened.is_alive(*GUESTS[number])} == set(last)
         opened.close()
-        assert not any(guest.alive for guest in FakeGuest.made)
+        assert not any(guest.alive for guest in FakeGuest.started)
 
 
 def test_short_memory_ends_guests_that_wait(
-    guests: GuestPool, made: list[FakeGuest], monkeypatch: pytest.MonkeyPatch
+    guests: GuestPool, started: list[FakeGuest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before one is started that would leave too little memory, others go, the least recently used first, and no more."""
     total = 16 * 2**30
     monkeypatch.setattr(pool, "total_memory", lambda: total)
     # Each guest holds 2 GB; 5 GB are free beside them.
-    monkeypatch.setattr(pool, "available_memory", lambda: 5 * 2**30 - 2 * 2**30 * sum(one.alive for one in made))
+    monkeypatch.setattr(pool, "available_memory", lambda: 5 * 2**30 - 2 * 2**30 * sum(guest.alive for guest in started))
     guests.get(LENSKIT)
     guests.get(OWN)
     assert 5 * 2**30 - 4 * 2**30 - GUEST_MEGABYTES["RecBole"] * 2**20 < total / 20
     guests.get(RECBOLE)
-    assert [guest.alive for guest in made] == [False, True, True]
+    assert [guest.alive for guest in started] == [False, True, True]
     monkeypatch.setattr(pool, "available_memory", lambda: 0)
     assert guests.get(RECPACK).alive, "one is started all the same when there is no other to end"
-    assert [guest.alive for guest in made] == [False, False, False, True]
-
-
-def test_environments_are_words_or_a_mapping() -> None:
-    """Isolated by default; one word for all, or a word for some; everything else is refused with what there is."""
-    assert {Environments().of(one) for one in runners()} == {"isolated"}
-    assert {Environments.parse(" current ").of(one) for one in runners()} == {"current"}
-    mixed = Environments.parse("LensKit = current, RecBole=isolated,")
-    assert [mixed.of(one) for one in (LENSKIT, RECBOLE, RECPACK)] == ["current", "isolated", "isolated"]
-    with pytest.raises(GuestEnvironmentError, match=r"the environment 'new' is neither 'isolated' nor 'current'"):
-        Environments("new")
-    with pytest.raises(GuestEnvironmentError, match=r"no framework named 'RecBol'.*did you mean 'RecBole'"):
-        Environments.parse("RecBol=current")
-    assert Environments.parse("").ready(OWN)
-
-
-def test_an_environment_that_cannot_be_built_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second item of a framework gets the same answer at once: trying again for each would take all night."""
-    tried: list[str] = []
-
-    class Missing:
-        ready = False
-
-        def ensure(self, notify: Callable[[str], None]) -> Path:
-            tried.append("once")
-            raise GuestEnvironmentError("no network")
-
-    monkeypatch.setattr(pool, "environment_of", lambda _: Missing())
-    environments = Environments()
-    assert not environments.ready(RECBOLE)
-    for _ in range(3):
-        with pytest.raises(GuestEnvironmentError, match="no network"):
-            environments.python(RECBOLE, print)
-    assert tried == ["once"]
+    assert [guest.alive for guest in started] == [False, False, False, True]

@@ -25,14 +25,16 @@ def test_wrights_adjusted_p() -> None:
 
 
 @given(probabilities)
-def test_holm_is_the_closure_of_bonferroni(given: list[float]) -> None:
+def test_holm_is_the_closure_of_bonferroni(p_values: list[float]) -> None:
     """A hypothesis is rejected when Bonferroni rejects every intersection that it is in (Marcus et al., 1976)."""
-    adjusted = holm(given)
-    places = range(len(given))
-    subsets = [chosen for size in range(1, len(given) + 1) for chosen in combinations(places, size)]
-    for place in places:
-        closed = max(min(1.0, len(one) * min(given[i] for i in one)) for one in subsets if place in one)
-        assert adjusted[place] == pytest.approx(closed)
+    adjusted = holm(p_values)
+    positions = range(len(p_values))
+    subsets = [chosen for size in range(1, len(p_values) + 1) for chosen in combinations(positions, size)]
+    for position in positions:
+        closed = max(
+            min(1.0, len(subset) * min(p_values[i] for i in subset)) for subset in subsets if position in subset
+        )
+        assert adjusted[position] == pytest.approx(closed)
 
 
 def test_of_one_or_none_nothing_is_corrected() -> None:

@@ -41,14 +41,14 @@ def sides(pairs: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
 
 def test_students_sleep() -> None:
     """R's manual of t.test has, of the data that the test was made for: -4.0621 on 9, 0.002833, (-2.4599, -0.7001)."""
-    found = compare(*SLEEP)
-    assert found.difference == pytest.approx(-1.58)
-    assert found.first == pytest.approx(0.75)
-    assert found.second == pytest.approx(2.33)
-    assert found.p == pytest.approx(0.002833, abs=5e-7)
-    assert found.interval == pytest.approx((-2.4598858, -0.7001142), abs=5e-8)
-    assert found.effect_size == pytest.approx(-4.0621 / 10**0.5, abs=5e-5)
-    assert (found.pairs, found.test, found.reason) == (10, "t", "")
+    comparison = compare(*SLEEP)
+    assert comparison.difference == pytest.approx(-1.58)
+    assert comparison.first == pytest.approx(0.75)
+    assert comparison.second == pytest.approx(2.33)
+    assert comparison.p == pytest.approx(0.002833, abs=5e-7)
+    assert comparison.interval == pytest.approx((-2.4598858, -0.7001142), abs=5e-8)
+    assert comparison.effect_size == pytest.approx(-4.0621 / 10**0.5, abs=5e-5)
+    assert (comparison.pairs, comparison.test, comparison.reason) == (10, "t", "")
 
 
 def test_demsars_wilcoxon() -> None:
@@ -57,12 +57,12 @@ def test_demsars_wilcoxon() -> None:
     The paper rejects at 0.05 (the critical value is 21). Equal differences such as .768 - .763 and .591 - .599 + .003
     must count as ties although they differ in their last bits.
     """
-    found = compare(C45, C45_M, "wilcoxon")
+    comparison = compare(C45, C45_M, "wilcoxon")
     exact = scipy.stats.wilcoxon(np.round(np.subtract(C45, C45_M), 3), zero_method="zsplit")
     assert exact.statistic == 12
-    assert found.p == pytest.approx(exact.pvalue)
-    assert found.p == pytest.approx(2 * scipy.stats.norm.cdf(-2.542), abs=0.002)
-    assert (found.p or 1) < 0.05
+    assert comparison.p == pytest.approx(exact.pvalue)
+    assert comparison.p == pytest.approx(2 * scipy.stats.norm.cdf(-2.542), abs=0.002)
+    assert (comparison.p or 1) < 0.05
 
 
 def test_hollander_and_wolfes_depression() -> None:
@@ -92,15 +92,15 @@ def test_overlapping_training_sets() -> None:
 def test_t_is_scipys(pairs: list[tuple[float, float]], alternative: Any, null: float) -> None:
     """Its p and its interval, of any pairs that differ unequally."""
     first, second = sides(pairs)
-    found = compare(first, second, alternative=alternative, null=null)
+    comparison = compare(first, second, alternative=alternative, null=null)
     differences = np.subtract(first, second)
     if np.ptp(differences) == 0:
         return
     expected = scipy.stats.ttest_1samp(differences, null, alternative=alternative)
     interval = scipy.stats.ttest_1samp(differences, 0).confidence_interval(0.95)
-    assert found.p == pytest.approx(expected.pvalue, rel=1e-9, abs=1e-300)
-    assert found.interval == pytest.approx((interval.low, interval.high))
-    assert found.effect_size == pytest.approx(differences.mean() / differences.std(ddof=1))
+    assert comparison.p == pytest.approx(expected.pvalue, rel=1e-9, abs=1e-300)
+    assert comparison.interval == pytest.approx((interval.low, interval.high))
+    assert comparison.effect_size == pytest.approx(differences.mean() / differences.std(ddof=1))
 
 
 @settings(max_examples=12)
@@ -109,13 +109,13 @@ def test_wilcoxon_is_scipys(pairs: list[tuple[float, float]], alternative: Any) 
     """Of numbers whose differences are exact, so that scipy sees the same ties."""
     first, second = sides(pairs)
     differences = np.subtract(first, second)
-    found = compare(first, second, "wilcoxon", alternative=alternative)
+    comparison = compare(first, second, "wilcoxon", alternative=alternative)
     expected = (
         scipy.stats.wilcoxon(differences, zero_method="zsplit", alternative=alternative).pvalue
         if differences.any()
         else 1.0
     )
-    assert found.p == pytest.approx(expected)
+    assert comparison.p == pytest.approx(expected)
 
 
 @settings(max_examples=12)
@@ -123,12 +123,12 @@ def test_wilcoxon_is_scipys(pairs: list[tuple[float, float]], alternative: Any) 
 def test_exchanging_the_two_changes_only_signs(pairs: list[tuple[float, float]], test: str) -> None:
     """Two-sided p stay, differences turn."""
     first, second = sides(pairs)
-    one, other = compare(first, second, test), compare(second, first, test)
-    assert one.difference == pytest.approx(-other.difference)
-    assert (one.first, one.second) == (other.second, other.first)
-    assert one.p == (None if other.p is None else pytest.approx(other.p))
-    assert one.interval is not None
-    assert other.interval == pytest.approx((-one.interval[1], -one.interval[0]))
+    comparison, exchanged = compare(first, second, test), compare(second, first, test)
+    assert comparison.difference == pytest.approx(-exchanged.difference)
+    assert (comparison.first, comparison.second) == (exchanged.second, exchanged.first)
+    assert comparison.p == (None if exchanged.p is None else pytest.approx(exchanged.p))
+    assert comparison.interval is not None
+    assert exchanged.interval == pytest.approx((-comparison.interval[1], -comparison.interval[0]))
 
 
 @pytest.mark.parametrize("test", ["randomisation", "wilcoxon"])
@@ -148,22 +148,27 @@ def test_too_few_folds_to_say(test: str) -> None:
 @pytest.mark.parametrize("test", TESTS)
 def test_one_pair_tells_nothing(test: str) -> None:
     """Of a single fold there is a difference, and no more."""
-    found = compare([0.5], [0.25], test, units="folds")
-    assert (found.difference, found.interval, found.effect_size, found.p) == (0.25, None, None, None)
-    assert found.reason == "too few folds to say: one difference tells nothing about chance"
+    comparison = compare([0.5], [0.25], test, units="folds")
+    assert (comparison.difference, comparison.interval, comparison.effect_size, comparison.p) == (
+        0.25,
+        None,
+        None,
+        None,
+    )
+    assert comparison.reason == "too few folds to say: one difference tells nothing about chance"
 
 
 @pytest.mark.parametrize("test", TESTS)
 def test_equal_values_differ_by_nothing(test: str) -> None:
     """Their p is 1, and the effect 0."""
-    found = compare([0.1, 0.2, 0.3] * 3, [0.1, 0.2, 0.3] * 3, test)
-    assert (found.p, found.effect_size, found.interval) == (1.0, 0.0, (0.0, 0.0))
+    comparison = compare([0.1, 0.2, 0.3] * 3, [0.1, 0.2, 0.3] * 3, test)
+    assert (comparison.p, comparison.effect_size, comparison.interval) == (1.0, 0.0, (0.0, 0.0))
 
 
 def test_equal_differences_tell_t_no_more_than_their_signs() -> None:
     """Nothing varies, so t is infinite; but two folds that agree are no proof, in their last bits or before."""
-    found = compare([2.0, 3.0, 4.0], [1.0, 2.0, 3.0])
-    assert (found.p, found.effect_size, found.interval) == (0.25, np.inf, (1.0, 1.0))
+    comparison = compare([2.0, 3.0, 4.0], [1.0, 2.0, 3.0])
+    assert (comparison.p, comparison.effect_size, comparison.interval) == (0.25, np.inf, (1.0, 1.0))
     assert compare([1.0, 2.0], [2.0, 3.0]).effect_size == -np.inf
     assert compare([0.3, 0.7], [0.2, 0.6]).p == 0.5
     assert compare([0.3, 0.7], [0.2, 0.6], alternative="greater", test_to_train=0.5).p == 0.25

@@ -21,10 +21,10 @@ DARWIN = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
 def counted(differences: list[int], alternative: str) -> float:
     """The exact p, from the number of sign patterns for each sum: whole numbers have few sums."""
     ways = {0: 1}
-    for one in differences:
+    for difference in differences:
         grown: dict[int, int] = {}
         for total, count in ways.items():
-            for sign in (-one, one):
+            for sign in (-difference, difference):
                 grown[total + sign] = grown.get(total + sign, 0) + count
         ways = grown
     observed = sum(differences)
@@ -39,17 +39,17 @@ def counted(differences: list[int], alternative: str) -> float:
 def test_fishers_darwin() -> None:
     """Section 21: 863 of 32,768 sums reach 314, so 1,726 do in both directions, 5.267 per cent."""
     assert sum(DARWIN) == 314
-    found = compare(DARWIN, np.zeros(15), "randomisation")
-    assert found.p == 1726 / 32768
-    assert found.p == pytest.approx(0.05267, abs=5e-6)
+    comparison = compare(DARWIN, np.zeros(15), "randomisation")
+    assert comparison.p == 1726 / 32768
+    assert comparison.p == pytest.approx(0.05267, abs=5e-6)
     assert compare(DARWIN, np.zeros(15), "randomisation", alternative="greater").p == 863 / 32768
 
 
 @given(st.lists(st.integers(-20, 20), min_size=1, max_size=9), st.sampled_from(ALTERNATIVES))
 def test_few_differences_are_tried_in_all_ways(differences: list[int], alternative: Any) -> None:
     """The exact p is scipy's and the counted one, zeros or not."""
-    found = sign_flip_p(np.array(differences, dtype=np.float64), alternative, 99, 0)
-    assert found == pytest.approx(counted(differences, alternative))
+    p = sign_flip_p(np.array(differences, dtype=np.float64), alternative, 99, 0)
+    assert p == pytest.approx(counted(differences, alternative))
     if len(differences) > 1:
         expected = scipy.stats.permutation_test(
             (np.array(differences, dtype=float),),
@@ -58,7 +58,7 @@ def test_few_differences_are_tried_in_all_ways(differences: list[int], alternati
             alternative=alternative,
             n_resamples=np.inf,
         )
-        assert found == pytest.approx(expected.pvalue)
+        assert p == pytest.approx(expected.pvalue)
 
 
 def test_equal_sums_count_whatever_their_last_bits() -> None:
@@ -81,14 +81,14 @@ def test_every_pattern_of_signs_is_drawn() -> None:
 def test_many_differences_are_sampled(alternative: str, n: int, shift: int) -> None:
     """The estimate is within five standard errors of the exact p, and the seed decides it."""
     rng = np.random.default_rng(n)
-    differences = [int(one) for one in rng.integers(-9, 10, n) + shift]
-    differences = [one or 1 for one in differences]
+    differences = [int(difference) for difference in rng.integers(-9, 10, n) + shift]
+    differences = [difference or 1 for difference in differences]
     exact = counted(differences, alternative)
     array = np.array(differences, dtype=np.float64)
-    found = sign_flip_p(array, alternative, 20_000, seed=5)
+    p = sign_flip_p(array, alternative, 20_000, seed=5)
     error = np.sqrt(exact * (1 - exact) / 20_000)
-    assert abs(found - exact) < 5 * error + 2 / 20_000
-    assert found == sign_flip_p(array, alternative, 20_000, seed=5)
+    assert abs(p - exact) < 5 * error + 2 / 20_000
+    assert p == sign_flip_p(array, alternative, 20_000, seed=5)
     assert len({sign_flip_p(array, alternative, 2_000, seed) for seed in range(8)}) > 1 or not 0.001 < exact < 0.999
 
 

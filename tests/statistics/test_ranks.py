@@ -49,23 +49,23 @@ def test_demsars_friedman() -> None:
 
     The paper does not correct for ties; its tables have them in four rows, which take 78 / 840 off.
     """
-    found = friedman(C45)
-    assert found.ranks.tolist() == pytest.approx([3.143, 2.000, 2.893, 1.964], abs=5e-4)
-    uncorrected = found.statistic * (1 - 78 / 840)
+    ranking = friedman(C45)
+    assert ranking.ranks.tolist() == pytest.approx([3.143, 2.000, 2.893, 1.964], abs=5e-4)
+    uncorrected = ranking.statistic * (1 - 78 / 840)
     assert uncorrected == pytest.approx(9.28, abs=0.005)
     assert 13 * uncorrected / (14 * 3 - uncorrected) == pytest.approx(3.69, abs=0.005)
-    assert found.p is not None
-    assert found.p < 0.05
-    assert found.datasets == 14
+    assert ranking.p is not None
+    assert ranking.p < 0.05
+    assert ranking.datasets == 14
 
 
 @pytest.mark.parametrize(("alpha", "critical"), [(0.05, 1.25), (0.10, 1.12)])
 def test_demsars_nemenyi(alpha: float, critical: float) -> None:
     """The critical difference of four classifiers on 14 datasets, p. 12; at 0.10 two pairs differ by more."""
-    found = friedman(C45, alpha=alpha)
-    assert found.critical_difference == pytest.approx(critical, abs=0.005)
+    ranking = friedman(C45, alpha=alpha)
+    assert ranking.critical_difference == pytest.approx(critical, abs=0.005)
     plain, m, cf, m_cf = range(4)
-    assert found.groups == (((m_cf, m, cf, plain),) if alpha == 0.05 else ((m_cf, m, cf), (cf, plain)))
+    assert ranking.groups == (((m_cf, m, cf, plain),) if alpha == 0.05 else ((m_cf, m, cf), (cf, plain)))
 
 
 @pytest.mark.parametrize(
@@ -79,15 +79,15 @@ def test_demsars_critical_values(alpha: float, table: list[float]) -> None:
     """Table 5 (a), of 2 to 10 classifiers."""
     for k, q in enumerate(table, start=2):
         scores = np.tile(np.arange(k, dtype=float), (6, 1))
-        found = friedman(scores, alpha=alpha).critical_difference / np.sqrt(k * (k + 1) / 36)
-        assert found == pytest.approx(q, abs=0.0011)
+        quantile = friedman(scores, alpha=alpha).critical_difference / np.sqrt(k * (k + 1) / 36)
+        assert quantile == pytest.approx(q, abs=0.0011)
 
 
 def test_hollander_and_wolfes_bases() -> None:
     """R's manual of friedman.test: chi-square 11.143 with ties; p of it 0.003805."""
-    found = friedman(BASES, higher_is_better=False)
-    assert found.statistic == pytest.approx(11.143, abs=5e-4)
-    assert scipy.stats.chi2.sf(found.statistic, 2) == pytest.approx(0.003805, abs=5e-7)
+    ranking = friedman(BASES, higher_is_better=False)
+    assert ranking.statistic == pytest.approx(11.143, abs=5e-4)
+    assert scipy.stats.chi2.sf(ranking.statistic, 2) == pytest.approx(0.003805, abs=5e-7)
 
 
 tables = st.tuples(st.integers(2, 8), st.integers(3, 6)).flatmap(
@@ -100,42 +100,42 @@ tables = st.tuples(st.integers(2, 8), st.integers(3, 6)).flatmap(
 @given(tables)
 def test_friedman_is_scipys(scores: list[list[int]]) -> None:
     """The statistic, with any ties; and higher scores or lower errors rank alike."""
-    found = friedman(scores)
+    ranking = friedman(scores)
     table = np.array(scores, dtype=float)
     if all(len(set(row)) == 1 for row in scores):
-        assert (found.statistic, found.p in (None, 1.0)) == (0.0, True)
+        assert (ranking.statistic, ranking.p in (None, 1.0)) == (0.0, True)
     else:
-        assert found.statistic == pytest.approx(scipy.stats.friedmanchisquare(*table.T).statistic, abs=1e-9)
-    assert found.ranks.sum() == pytest.approx(table.shape[1] * (table.shape[1] + 1) / 2)
-    assert friedman(-table, higher_is_better=False).ranks.tolist() == found.ranks.tolist()
-    assert all(len(group) > 1 for group in found.groups)
+        assert ranking.statistic == pytest.approx(scipy.stats.friedmanchisquare(*table.T).statistic, abs=1e-9)
+    assert ranking.ranks.sum() == pytest.approx(table.shape[1] * (table.shape[1] + 1) / 2)
+    assert friedman(-table, higher_is_better=False).ranks.tolist() == ranking.ranks.tolist()
+    assert all(len(group) > 1 for group in ranking.groups)
 
 
 def test_unanimous_datasets_tell_no_more_than_they_can() -> None:
     """F is infinite, but p is what n rankings of k that all agree have: k! to the power of 1 - n."""
-    found = friedman([[3.0, 2.0, 1.0]] * 4)
-    assert found.f == np.inf
-    assert found.p == pytest.approx(factorial(3) ** -3)
+    ranking = friedman([[3.0, 2.0, 1.0]] * 4)
+    assert ranking.f == np.inf
+    assert ranking.p == pytest.approx(factorial(3) ** -3)
 
 
 def test_too_few_datasets_to_say() -> None:
     """Two datasets cannot tell three algorithms apart, and one nothing at all."""
     for n, smallest in ((1, "1"), (2, "0.1667")):
-        found = friedman([[3.0, 2.0, 1.0]] * n)
-        assert (found.p, found.ranks.tolist()) == (None, [1, 2, 3])
-        assert found.reason == f"too few datasets to say: with {n}, p cannot be below {smallest}"
+        ranking = friedman([[3.0, 2.0, 1.0]] * n)
+        assert (ranking.p, ranking.ranks.tolist()) == (None, [1, 2, 3])
+        assert ranking.reason == f"too few datasets to say: with {n}, p cannot be below {smallest}"
     assert friedman([[3.0, 2.0, 1.0]] * 3).p is not None
 
 
 def test_hundreds_of_configurations_have_ranks() -> None:
     """Whose factorial no float holds; Nemenyi's q is the 95 % point of the range of 200 normal numbers over sqrt(2)."""
     table = np.random.default_rng(0).normal(size=(5, 200)) + np.arange(200)
-    found = friedman(table)
-    assert found.p is not None
-    assert found.p < 1e-6
-    assert found.ranks.argmin() > 190
+    ranking = friedman(table)
+    assert ranking.p is not None
+    assert ranking.p < 1e-6
+    assert ranking.ranks.argmin() > 190
     ranges = np.ptp(np.random.default_rng(1).normal(size=(20_000, 200)), axis=1)
-    q = found.critical_difference / np.sqrt(200 * 201 / 30)
+    q = ranking.critical_difference / np.sqrt(200 * 201 / 30)
     assert q == pytest.approx(np.quantile(ranges, 0.95) / np.sqrt(2), rel=0.01)
 
 

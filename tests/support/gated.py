@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from omnibench.comparison.measured import PerUser
+from omnibench.comparison.measured import UserValues
 from omnibench.gate.baseline import Baseline, write
-from omnibench.gate.entries import Dataset, Entry, Score, Values
+from omnibench.gate.entries import Dataset, Entry, Score, ValuesByFold
 from omnibench.gate.judgement import Judge
 from omnibench.gate.verdicts import Gate
 
@@ -26,7 +26,7 @@ class Made:
 
     def __init__(self, test_to_train: float = 0.25) -> None:
         self.entries: list[Entry] = []
-        self._values: list[Values] = []
+        self._values: list[ValuesByFold] = []
         self._overlap = test_to_train
         self.read: list[str] = []
 
@@ -51,17 +51,17 @@ class Made:
             means = {fold: float(np.mean(some)) for fold, some in enumerate(folds)}
             scores[label] = Score(metric or f'["{label}"]', higher, means, per_user)
             for fold, some in enumerate(folds) if per_user else ():
-                kept[label, fold] = PerUser(np.arange(len(some), dtype=np.int32), np.asarray(some, dtype=np.float64))
+                kept[label, fold] = UserValues(np.arange(len(some), dtype=np.int32), np.asarray(some, dtype=np.float64))
         shown = f"{algorithm}-{len(self.entries):08d}"
         entry = Entry(dataset, algorithm, shown, {**told, **configuration}, scores, finished, len(self.entries))
         self.entries.append(entry)
         self._values.append(kept)
         return entry
 
-    def values(self, entry: Entry) -> Values:
+    def values(self, entry: Entry) -> ValuesByFold:
         """Return what was given."""
-        self.read.append(entry.shown)
-        return self._values[entry.place]
+        self.read.append(entry.display_name)
+        return self._values[entry.index]
 
     def test_to_train(self, entry: Entry, folds: Sequence[int]) -> float:
         """Return what was given."""

@@ -9,7 +9,7 @@ import pytest
 
 from omnibench import against_best
 from omnibench.report import sections
-from omnibench.report.contents import About, Contents, Facts, Missing, Spread
+from omnibench.report.contents import Contents, DatasetSummary, ItemFacts, MissingItem, Uncertainty
 from omnibench.report.sections import Choices, Report, report_of
 from omnibench.results import Result
 from omnibench.statistics.best import Standing
@@ -32,7 +32,7 @@ def contents(
     dataset: str = "Data_1-a3f8e2c1",
     *,
     given: str = NASTY,
-    missing: Sequence[Missing] = (),
+    missing: Sequence[MissingItem] = (),
     undirected: Sequence[str] = (),
 ) -> Contents:
     """Return results of a dataset in three folds."""
@@ -41,14 +41,14 @@ def contents(
         for name, metrics in values.items()
         for fold in range(FOLDS)
     ]
-    spread = Spread(0.01, 0.4, 0.6, 30)
+    spread = Uncertainty(0.01, 0.4, 0.6, 30)
     facts = {
-        one.fit_key: Facts(
+        one.fit_key: ItemFacts(
             "d" * 64, "c" * 64, '{"k":1}', "Lib", "1.2", 1.5, 0.25, 1 << 20, "", dict.fromkeys(one.metrics, spread)
         )
         for one in results
     }
-    return Contents(results, {"RMSE"}, undirected, list(missing), facts, {dataset: About("30 users", FOLDS)})
+    return Contents(results, {"RMSE"}, undirected, list(missing), facts, {dataset: DatasetSummary("30 users", FOLDS)})
 
 
 def _of(metrics: Mapping[str, Sequence[float]], fold: int) -> dict[str, float]:
@@ -87,6 +87,6 @@ def joined(*several: Contents) -> Contents:
         first.lower_is_better,
         first.undirected,
         [one for some in several for one in some.missing],
-        {key: fact for some in several for key, fact in some.facts.items()},
-        {name: about for some in several for name, about in some.about.items()},
+        {key: facts for some in several for key, facts in some.facts.items()},
+        {name: summary for some in several for name, summary in some.dataset_summaries.items()},
     )

@@ -17,13 +17,17 @@ from omnibench.tables.terminal import render
 DATASET = "MovieLens100K-a3f8e2c1"
 
 
-def result(algorithm: str, fold: int | None, given: str = "", *, dataset: str = DATASET, **metrics: float) -> Result:
+def result(
+    algorithm: str, fold: int | None, parameters: str = "", *, dataset: str = DATASET, **metrics: float
+) -> Result:
     name = algorithm.partition("-")[0]
     values = {label.replace("_", "@"): value for label, value in metrics.items()}
-    return Result(dataset, algorithm, f"{name}({given})", fold, values)
+    return Result(dataset, algorithm, f"{name}({parameters})", fold, values)
 
 
-def shown(results: list[Result], lower: tuple[str, ...] = (), width: int | None = None, *, colour: bool = False) -> str:
+def printed(
+    results: list[Result], lower: tuple[str, ...] = (), width: int | None = None, *, colour: bool = False
+) -> str:
     return "\n".join(render(table, colour=colour) for table in tables(results, Layout(lower, width)))
 
 
@@ -43,15 +47,15 @@ FOLDED = [
 
 def test_a_table_is_titled_by_its_dataset() -> None:
     """One table per dataset, titled as people search for it, on one line, however narrow the table."""
-    other = result("A-1", None, dataset="A [bold] one-12345678", HR_10=0.5)
-    lines = shown([*SINGLE, other]).splitlines()
+    second = result("A-1", None, dataset="A [bold] one-12345678", HR_10=0.5)
+    lines = printed([*SINGLE, second]).splitlines()
     assert "MovieLens100K-a3f8e2c1: Evaluation Results" in lines
     assert "A [bold] one-12345678: Evaluation Results" in lines
 
 
 def test_a_single_split_has_no_fold_column() -> None:
     """Nor rows of mean and spread, because there is nothing to average."""
-    text = shown(SINGLE)
+    text = printed(SINGLE)
     assert "Fold" not in text
     assert "mean" not in text
     assert rows_of(text) == [["A-1", "*0.2500", "0.5000"], ["B-1", "0.1250", "*0.7500"]]
@@ -69,13 +73,13 @@ def test_what_is_not_significantly_worse_is_marked() -> None:
         ["mean", "*0.4000", "0.1000"],
     ]
     assert "\n~ not significantly worse than the best (paired t test, Holm-corrected, 0.05)\n" in text
-    assert "not significantly worse" not in shown(FOLDED)
+    assert "not significantly worse" not in printed(FOLDED)
     assert "not significantly worse" not in render(tables(FOLDED, test=lambda _: {("D", "HR@10"): ()})[0], colour=False)
 
 
 def test_folds_have_rows_mean_and_spread() -> None:
     """The name stands once; the spread is the sample standard deviation; the best mean is marked."""
-    assert rows_of(shown(FOLDED)) == [
+    assert rows_of(printed(FOLDED)) == [
         ["A-1", "0", "0.1000", "0.3000"],
         ["1", "0.3000", "0.3000"],
         ["mean", "0.2000", "*0.3000"],
@@ -89,28 +93,28 @@ def test_folds_have_rows_mean_and_spread() -> None:
 
 def test_folds_stand_in_their_order() -> None:
     """Whatever order the workers finished in."""
-    assert shown([*reversed(FOLDED[:2]), *FOLDED[2:]]) == shown(FOLDED)
+    assert printed([*reversed(FOLDED[:2]), *FOLDED[2:]]) == printed(FOLDED)
 
 
 def test_one_fold_has_no_spread() -> None:
     """A dash, not an error and not a zero."""
-    assert rows_of(shown(FOLDED[:1]))[-1] == ["std", "-", "-"]
+    assert rows_of(printed(FOLDED[:1]))[-1] == ["std", "-", "-"]
 
 
 def test_the_smallest_error_is_the_best() -> None:
     """Where lower is better, the lowest is marked; ties that print alike are all marked."""
     results = [result(f"{name}-1", None, RMSE=value) for name, value in (("A", 0.9), ("B", 0.80001), ("C", 0.80002))]
-    assert [row[-1] for row in rows_of(shown(results, ("RMSE",)))] == ["0.9000", "*0.8000", "*0.8000"]
+    assert [row[-1] for row in rows_of(printed(results, ("RMSE",)))] == ["0.9000", "*0.8000", "*0.8000"]
 
 
 def test_the_best_of_one_is_not_marked() -> None:
     """With a single algorithm a mark says nothing."""
-    assert "*0" not in shown(FOLDED[:2])
+    assert "*0" not in printed(FOLDED[:2])
 
 
 def test_what_is_missing_is_a_dash() -> None:
     """An algorithm without a metric (because it failed there) has a dash, and means are over what there is."""
-    text = shown([result("A-1", 0, NDCG_10=0.5), result("A-1", 1, HR_10=0.5), result("A-1", 2, NDCG_10=0.25)])
+    text = printed([result("A-1", 0, NDCG_10=0.5), result("A-1", 1, HR_10=0.5), result("A-1", 2, NDCG_10=0.25)])
     assert rows_of(text)[:4] == [
         ["A-1", "0", "0.5000", "-"],
         ["1", "-", "0.5000"],
@@ -121,7 +125,7 @@ def test_what_is_missing_is_a_dash() -> None:
 
 def test_hyperparameters_are_explained_below() -> None:
     """Whole, with their own brackets; algorithms without any are not listed."""
-    text = shown([result("A-1", None, "hidden=(64, (32))", HR_10=0.5), result("B-1", None, HR_10=0.25)])
+    text = printed([result("A-1", None, "hidden=(64, (32))", HR_10=0.5), result("B-1", None, HR_10=0.25)])
     assert "A-1: hidden=(64, (32))" in text.splitlines()
     assert "B-1:" not in text
 
@@ -140,7 +144,7 @@ def test_no_width_loses_a_digit(names: list[str], ks: list[int], width: int, fol
         Result(DATASET, f"LensKit.ItemKNNScorer-{number:08d}", "X()", number if folded else None, values)
         for number in range(2)
     ]
-    text = shown(results, width=width)
+    text = printed(results, width=width)
     assert "…" not in text
     for label, value in values.items():
         assert re.search(rf"(?<!\S){label}(?!\S)", text)
@@ -151,7 +155,7 @@ def test_no_width_loses_a_digit(names: list[str], ks: list[int], width: int, fol
 def test_tables_fit_the_width_where_they_can() -> None:
     """A dataset with more metrics than fit gets several tables, the legend below the last."""
     results = [Result(DATASET, name, f"{name}()", None, {f"NDCG@{k}": 0.5 for k in range(1, 20)}) for name in "AB"]
-    text = shown(results, width=80)
+    text = printed(results, width=80)
     assert max(len(line) for line in text.splitlines()) <= 80
     assert text.count("Evaluation Results") > 1
     assert text.count("* best of its column") == 1
@@ -168,20 +172,20 @@ anything = st.floats(-1e7, 1e7) | st.sampled_from([math.nan, math.inf, -math.inf
 )
 def test_whatever_the_values_tables_fit(values: list[dict[str, float]], width: int, detail: str) -> None:
     """Large, missing, infinite and undefined values are shown in full, and no line is wider than the terminal."""
-    results = [Result(DATASET, f"A-{number % 2}", "A()", number // 2, one) for number, one in enumerate(values)]
+    results = [Result(DATASET, f"A-{number % 2}", "A()", number // 2, metrics) for number, metrics in enumerate(values)]
     text = "\n".join(render(table, colour=False) for table in tables(results, Layout(width=width, detail=detail)))
     above = text.partition("* best of")[0]
     assert max(len(line) for line in above.splitlines()) <= width
     if detail == "folds":
-        assert {f"{value:.4f}" for one in values for value in one.values()} <= set(text.split())
+        assert {f"{value:.4f}" for metrics in values for value in metrics.values()} <= set(text.split())
 
 
 def test_an_algorithm_that_lacks_a_fold_is_not_compared() -> None:
     """Its mean is over other data: it is shown, but neither marked nor tested against, and a line says so."""
-    asked: list[list[Result]] = []
+    tested: list[list[Result]] = []
 
     def test(rows: list[Result]) -> dict[tuple[str, str], tuple[str, ...]]:
-        asked.append(rows)
+        tested.append(rows)
         return {}
 
     partial = result("C-1", 1, NDCG_10=0.9, HR_10=0.1)
@@ -193,10 +197,10 @@ def test_an_algorithm_that_lacks_a_fold_is_not_compared() -> None:
         ["0.9000", "0.1000"],
     ]
     assert "lacks a fold" in text
-    assert "lacks a fold" not in shown([*FOLDED, result("C-1", 0, MAP=1.0)])
-    assert asked == [[*FOLDED, result("C-1", 1)]]
+    assert "lacks a fold" not in printed([*FOLDED, result("C-1", 0, MAP=1.0)])
+    assert tested == [[*FOLDED, result("C-1", 1)]]
     apart = [result("A-1", 0, HR_10=0.5), result("B-1", 1, HR_10=0.4)]
-    assert "*0" not in shown(apart)
+    assert "*0" not in printed(apart)
 
 
 def test_what_is_undefined_is_never_the_best() -> None:
@@ -215,20 +219,20 @@ def test_a_terminal_that_knows_ascii_only() -> None:
     assert text.isascii()
     assert render(table, colour=False, encoding="latin-1").count("-----") > 0
     pairs = list(zip(text.splitlines(), full.splitlines(), strict=True))
-    assert all(len(one) == len(other) for one, other in pairs if "É" not in other)
+    assert all(len(line) == len(ascii_line) for line, ascii_line in pairs if "É" not in ascii_line)
     assert "0.2000+-0.1414" in text
 
 
 @pytest.mark.parametrize("colour", [True, False])
 def test_colour_is_for_terminals_only(colour: bool) -> None:
     """Without colour there is no escape sequence; with it the best is coloured and the text the same."""
-    text = shown(SINGLE, colour=colour)
+    text = printed(SINGLE, colour=colour)
     assert ("\x1b[" in text) is colour
-    assert re.sub(r"\x1b\[[0-9;]*m", "", text).split() == shown(SINGLE).split()
+    assert re.sub(r"\x1b\[[0-9;]*m", "", text).split() == printed(SINGLE).split()
 
 
 def test_no_results_make_no_table() -> None:
     """And results without a metric make one without columns of numbers."""
     assert tables([]) == []
-    assert "A-1" in shown([result("A-1", None)])
-    assert "A-1" in shown([result("A-1", None)], width=40)
+    assert "A-1" in printed([result("A-1", None)])
+    assert "A-1" in printed([result("A-1", None)], width=40)

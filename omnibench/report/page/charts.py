@@ -1,4 +1,4 @@
-"""Charts as inline SVG: a row per configuration, a point and its interval, legible at every width."""
+"""Charts as inline SVG: per configuration a row with a point and its interval, legible at every width."""
 
 from __future__ import annotations
 
@@ -16,74 +16,76 @@ _MARGIN = 2.0
 """Per cent of the width that stay free at both sides, so that no point is cut."""
 
 
-class Bar(NamedTuple):
-    """A row.
+class ChartRow(NamedTuple):
+    """A row of a chart: a point with its interval.
 
     Attributes:
         name: What it is about.
-        told: Its value as it is printed.
-        at: Where its point stands, or None for none.
+        text: Its value as it is printed.
+        value: The value at which its point stands, or None for no point.
         interval: Its interval, or None.
-        kind: The class of its point: ``best``, ``tied``, ``worse`` or ``unsaid``.
+        css_class: The class of its point: ``best``, ``tied``, ``worse`` or ``unsaid``.
         hover: Everything about it, in one line.
     """
 
     name: str
-    told: str
-    at: float | None
+    text: str
+    value: float | None
     interval: tuple[float, float] | None
-    kind: str
+    css_class: str
     hover: str
 
 
-def chart(bars: Sequence[Bar], title: str, described: str, *, reference: float | None, signed: bool) -> Element:
-    """Return a chart. Positions are per cent of the width and texts keep their size, so it fits any width.
+def chart(rows: Sequence[ChartRow], title: str, description: str, *, reference: float | None, signed: bool) -> Element:
+    """Return a chart as SVG.
+
+    Positions are per cent of the width and texts keep their size, so it fits any width.
 
     Args:
-        bars: The rows, from above.
+        rows: The rows, from above.
         title: What it shows; screen readers say it.
-        described: How to read it; likewise.
+        description: How to read it; likewise.
         reference: Where a line goes through all rows, or None.
         signed: Whether the axis shows signs.
     """
-    scale = Scale([reference, *(bar.at for bar in bars), *(end for bar in bars for end in bar.interval or ())])
-    height = _ROW * len(bars) + _AXIS
+    scale = Scale([reference, *(row.value for row in rows), *(end for row in rows for end in row.interval or ())])
+    height = _ROW * len(rows) + _AXIS
     ticks = scale.ticks()
     return element(
         "svg",
         element("title", title),
-        element("desc", described),
-        *(_line(scale.at(tick), scale.at(tick), 0, height - _AXIS + 4, "grid") for tick in ticks),
+        element("desc", description),
+        *(_line(scale.position(tick), scale.position(tick), 0, height - _AXIS + 4, "grid") for tick in ticks),
         *(
             []
             if reference is None
-            else [_line(scale.at(reference), scale.at(reference), 0, height - _AXIS + 4, "reference")]
+            else [_line(scale.position(reference), scale.position(reference), 0, height - _AXIS + 4, "reference")]
         ),
-        *(_row(bar, scale, number * _ROW) for number, bar in enumerate(bars)),
+        *(_row(row, scale, index * _ROW) for index, row in enumerate(rows)),
         *(_tick(tick, scale, height, signed=signed) for tick in ticks),
         role="img",
-        aria_label=f"{title}. {described}",
+        aria_label=f"{title}. {description}",
         width="100%",
         height=height,
     )
 
 
 class Scale:
-    """From values to per cent of the width.
+    """The scale of an axis, from values to per cent of the width.
 
     Args:
         values: What has to find room; what is None or not finite needs none.
     """
 
     def __init__(self, values: Iterable[float | None]) -> None:
-        known = [value for value in values if value is not None and math.isfinite(value)] or [0.0]
-        self.low, self.high = min(known), max(known)
+        finite = [value for value in values if value is not None and math.isfinite(value)] or [0.0]
+        self.low, self.high = min(finite), max(finite)
         if self.high == self.low:
-            room = abs(self.high) / 2 or 1.0
-            self.low, self.high = self.low - room, self.high + room
+            margin = abs(self.high) / 2 or 1.0
+            self.low, self.high = self.low - margin, self.high + margin
 
-    def at(self, value: float) -> float:
-        """Return where a value stands, in per cent of the width."""
+    def position(self, value: float) -> float:
+        """Return the position of a value, in per cent of the width."""
         return _MARGIN + (100 - 2 * _MARGIN) * (value - self.low) / (self.high - self.low)
 
     def ticks(self) -> list[float]:
@@ -95,30 +97,31 @@ class Scale:
         return [number * step for number in range(first, last + 1)]
 
 
-def _row(bar: Bar, scale: Scale, top: float) -> Element:
+def _row(row: ChartRow, scale: Scale, top: float) -> Element:
     middle = top + 27
-    drawn: list[Element] = []
-    if bar.interval is not None:
-        left, right = (scale.at(end) for end in bar.interval)
-        drawn.append(_line(left, right, middle, middle, "interval"))
-        drawn += [_line(end, end, middle - 4, middle + 4, "interval") for end in (left, right)]
-    if bar.at is not None:
-        drawn.append(element("circle", cx=f"{scale.at(bar.at):.3f}%", cy=middle, r=5, class_=bar.kind))
+    marks: list[Element] = []
+    if row.interval is not None:
+        left, right = (scale.position(end) for end in row.interval)
+        marks.append(_line(left, right, middle, middle, "interval"))
+        marks += [_line(end, end, middle - 4, middle + 4, "interval") for end in (left, right)]
+    if row.value is not None:
+        marks.append(element("circle", cx=f"{scale.position(row.value):.3f}%", cy=middle, r=5, class_=row.css_class))
     return element(
         "g",
-        element("title", bar.hover),
-        element("text", bar.name, x="0", y=top + 14, class_=f"name {bar.kind}"),
-        element("text", bar.told, x="100%", y=top + 14, text_anchor="end", class_=f"told {bar.kind}"),
-        *drawn,
+        element("title", row.hover),
+        element("text", row.name, x="0", y=top + 14, class_=f"name {row.css_class}"),
+        element("text", row.text, x="100%", y=top + 14, text_anchor="end", class_=f"told {row.css_class}"),
+        *marks,
     )
 
 
-def _line(left: float, right: float, top: float, bottom: float, kind: str) -> Element:
-    return element("line", x1=f"{left:.3f}%", x2=f"{right:.3f}%", y1=top, y2=bottom, class_=kind)
+def _line(left: float, right: float, top: float, bottom: float, css_class: str) -> Element:
+    return element("line", x1=f"{left:.3f}%", x2=f"{right:.3f}%", y1=top, y2=bottom, class_=css_class)
 
 
 def _tick(tick: float, scale: Scale, height: float, *, signed: bool) -> Element:
-    at = scale.at(tick)
-    anchor = "start" if at < 8 else "end" if at > 92 else "middle"  # noqa: PLR2004 - per cent in which a number has no room
-    told = f"{tick:+.4g}" if signed and abs(tick) > 1e-12 else f"{tick + 0.0:.4g}"  # noqa: PLR2004 - zero, but for rounding
-    return element("text", told, x=f"{at:.3f}%", y=height - 8, text_anchor=anchor, class_="tick")
+    position = scale.position(tick)
+    # Within 8 per cent of either end, a number in the middle of its tick would be cut off.
+    anchor = "start" if position < 8 else "end" if position > 92 else "middle"  # noqa: PLR2004 - explained above
+    text = f"{tick:+.4g}" if signed and abs(tick) > 1e-12 else f"{tick + 0.0:.4g}"  # noqa: PLR2004 - zero, but for rounding
+    return element("text", text, x=f"{position:.3f}%", y=height - 8, text_anchor=anchor, class_="tick")

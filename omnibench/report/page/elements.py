@@ -1,4 +1,4 @@
-"""HTML as a tree, so that whatever stands in it is escaped by who writes it out."""
+"""HTML as a tree of elements, whose texts are escaped when it is written out."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def element(tag: str, *content: Element | str | None, **attributes: str | float 
     named = {
         name.rstrip("_").replace("_", "-"): clean(value) for name, value in attributes.items() if value is not None
     }
-    made = Element(tag, named)
-    last: Element | None = None
-    for one in content:
-        if isinstance(one, str):
-            if last is None:
-                made.text = (made.text or "") + clean(one)
+    built = Element(tag, named)
+    last_child: Element | None = None
+    for child in content:
+        if isinstance(child, str):
+            if last_child is None:
+                built.text = (built.text or "") + clean(child)
             else:
-                last.tail = (last.tail or "") + clean(one)
-        elif one is not None:
-            made.append(one)
-            last = one
-    return made
+                last_child.tail = (last_child.tail or "") + clean(child)
+        elif child is not None:
+            built.append(child)
+            last_child = child
+    return built
 
 
 def clean(value: str | float) -> str:
@@ -43,7 +43,7 @@ def _is_control(letter: str) -> bool:
 
 
 def breakable(name: str) -> list[Element | str]:
-    """Return a name that a narrow column breaks after its dots."""
+    """Return a name with a break opportunity after each of its dots, for narrow columns."""
     first, *rest = re.split(r"(?<=\.)", name)
     return [first, *(part for text in rest for part in (element("wbr"), text))]
 

@@ -1,4 +1,4 @@
-"""Results for looking at: one page that needs nothing but itself."""
+"""A report as one HTML page that needs no other file."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from xml.etree.ElementTree import Element
 
 from omnibench.comparison.configurations import DatasetRanking
 from omnibench.report.comparisons import heads, p_text, percent, ranking_head, standing_rows
-from omnibench.report.page.charts import Bar, chart
+from omnibench.report.page.charts import ChartRow, chart
 from omnibench.report.page.elements import breakable, element, written
 from omnibench.report.page.scores import score_table
 from omnibench.report.ranks import rank_rows
-from omnibench.report.sections import LISTED, Report, Section
+from omnibench.report.sections import MAX_LISTED, Report, Section
 from omnibench.statistics.best import Standing
 from omnibench.tables.layout import printed
 
 _FILES = Path(__file__).parent
-_MOST_IN_CHART = 25
+_CHART_LIMIT = 25
 _OVER_DATASETS = "Ranks over datasets"
 
 
 def html(report: Report) -> bytes:
-    """Return a report as a page: no network, no other file, and no script but the one that sorts and unfolds."""
+    """Return a report as a page: no network, no other file, and no script but that which sorts and unfolds tables."""
     script = (_FILES / "page.js").read_text(encoding="utf-8")
     allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
-    names = ", ".join(section.shown.dataset for section in report.sections)
+    names = ", ".join(section.marked.dataset for section in report.sections)
     page = element(
         "html",
         element(
@@ -48,7 +48,7 @@ def html(report: Report) -> bytes:
 def _body(report: Report) -> Iterator[Element]:
     main = element("main", element("h1", "Results"), *_missing(report))
     if len(report.sections) > 1:
-        names = [section.shown.dataset for section in report.sections]
+        names = [section.marked.dataset for section in report.sections]
         links = [element("a", name, href=f"#dataset-{number}") for number, name in enumerate(names)]
         links += [element("a", _OVER_DATASETS, href="#ranks")] if report.rankings else []
         main.append(element("nav", *links, aria_label="Datasets"))
@@ -58,8 +58,8 @@ def _body(report: Report) -> Iterator[Element]:
         main.append(element("p", "There are no results."))
     if report.rankings:
         main.append(_ranks(report))
-    for one in report.trouble:
-        main.append(element("p", f"{one[0].upper()}{one[1:]}", class_="alarm"))
+    for problem in report.trouble:
+        main.append(element("p", f"{problem[0].upper()}{problem[1:]}", class_="alarm"))
     yield main
     finished = max((facts.finished for facts in report.contents.facts.values()), default="")
     done = report.total - len(report.missing)
@@ -67,46 +67,47 @@ def _body(report: Report) -> Iterator[Element]:
 
 
 def _missing(report: Report) -> Iterator[Element]:
-    said = report.say_missing()
-    if said:
+    summary = report.missing_summary()
+    if summary:
         yield _alarm(
-            f"{said}; what is below is without them.",
-            [f"{one.item} ({one.status}){f': {one.why}' if one.why else ''}" for one in report.missing],
+            f"{summary}; what is below is without them.",
+            [f"{item.item} ({item.status}){f': {item.reason}' if item.reason else ''}" for item in report.missing],
         )
 
 
-def _alarm(said: str, listed: list[str]) -> Element:
-    first, rest = (element("ul", *(element("li", one) for one in some)) for some in (listed[:LISTED], listed[LISTED:]))
+def _alarm(heading: str, messages: list[str]) -> Element:
+    parts = messages[:MAX_LISTED], messages[MAX_LISTED:]
+    first, rest = (element("ul", *(element("li", message) for message in part)) for part in parts)
     more = element("details", element("summary", f"{len(rest):,} more"), rest) if len(rest) else None
-    return element("div", element("strong", said), first, more, class_="alarm", role="note")
+    return element("div", element("strong", heading), first, more, class_="alarm", role="note")
 
 
 def _section(section: Section, report: Report, name: str) -> Element:
-    one = section.shown
-    made = element("section", element("h2", one.dataset, id=name), aria_labelledby=name)
+    marked = section.marked
+    built = element("section", element("h2", marked.dataset, id=name), aria_labelledby=name)
     if section.about:
-        made.append(element("p", section.about, class_="dim"))
+        built.append(element("p", section.about, class_="dim"))
     if section.gaps:
-        made.append(_alarm("Fewer folds than there are:", section.gaps))
+        built.append(_alarm("Fewer folds than there are:", section.gaps))
     table = f"{name}-table"
-    if one.means.folded:
-        made.append(
+    if marked.means.folded:
+        built.append(
             element("button", "Values per fold", class_="all", aria_pressed="false", aria_controls=table, type="button")
         )
-    made.append(_scrolled(score_table(section, report.contents, table), f"Results on {one.dataset}"))
+    built.append(_scrolled(score_table(section, report.contents, table), f"Results on {marked.dataset}"))
     notes = [*section.notes, "Bold green: the best mean of its column."]
     notes += [f"†: {section.tested}."] if section.tested else []
-    made.append(element("p", " ".join(notes), class_="notes"))
+    built.append(element("p", " ".join(notes), class_="notes"))
     if section.standings:
-        covered = percent(report.choices.alpha)
-        read = (
-            f"Points are mean differences to the best, lines their {covered} confidence intervals, each of a single "
+        coverage = percent(report.choices.alpha)
+        explanation = (
+            f"Points are mean differences to the best, lines their {coverage} confidence intervals, each of a single "
             "comparison. Hollow blue points are not significantly worse after Holm's correction, filled grey ones are."
         )
-        made.append(element("h3", "Differences to the best"))
-        made.append(element("p", read, class_="notes"))
-        made.append(element("div", *(_figure(section, label, report) for label in section.standings), class_="charts"))
-    return made
+        built.append(element("h3", "Differences to the best"))
+        built.append(element("p", explanation, class_="notes"))
+        built.append(element("div", *(_figure(section, label, report) for label in section.standings), class_="charts"))
+    return built
 
 
 def _scrolled(table: Element, label: str) -> Element:
@@ -117,36 +118,36 @@ def _figure(section: Section, label: str, report: Report) -> Element:
     standing = section.standings[label]
     higher = label not in report.contents.lower_is_better
     tested = [standing.best, *standing.comparisons]
-    means = {name: mean for name in tested if (mean := section.shown.means.mean(name, label)) is not None}
+    means = {name: mean for name in tested if (mean := section.marked.means.mean(name, label)) is not None}
     order = sorted(means, key=means.__getitem__, reverse=higher)
     order = [standing.best, *(name for name in order if name != standing.best)]
-    covered = percent(report.choices.alpha).replace(" ", "\N{NO-BREAK SPACE}")
-    bars = [_bar(name, means[name], standing, covered) for name in order[:_MOST_IN_CHART]]
-    title = f"{section.shown.dataset}, {label}: difference to {standing.best}"
-    hidden = len(order) - len(bars)
+    coverage = percent(report.choices.alpha).replace(" ", "\N{NO-BREAK SPACE}")
+    chart_rows = [_chart_row(name, means[name], standing, coverage) for name in order[:_CHART_LIMIT]]
+    title = f"{section.marked.dataset}, {label}: difference to {standing.best}"
+    hidden = len(order) - len(chart_rows)
     more = f" {hidden} more are below." if hidden else ""
     return element(
         "figure",
         element(
-            "figcaption", element("strong", label), f": difference to {standing.best}, with {covered} intervals.{more}"
+            "figcaption", element("strong", label), f": difference to {standing.best}, with {coverage} intervals.{more}"
         ),
-        chart(bars, title, f"The numbers are in the table below.{more}", reference=0.0, signed=True),
+        chart(chart_rows, title, f"The numbers are in the table below.{more}", reference=0.0, signed=True),
         element(
             "details", element("summary", "As a table"), _scrolled(_comparisons(means, standing, higher, report), title)
         ),
     )
 
 
-def _bar(name: str, mean: float, standing: Standing, covered: str) -> Bar:
+def _chart_row(name: str, mean: float, standing: Standing, coverage: str) -> ChartRow:
     if name == standing.best:
-        return Bar(name, printed(mean), 0.0, None, "best", f"{name}: {printed(mean)}, the best")
-    one = standing.comparisons[name]
-    kind = "unsaid" if name in standing.undecided else "tied" if name in standing.not_worse else "worse"
-    hover = f"{name}: {printed(mean)}, difference {one.difference:+.4f}"
-    if one.interval is not None:
-        hover += f", {covered} interval {one.interval[0]:+.4f} to {one.interval[1]:+.4f}"
-    hover += f"; {one.reason}" if one.p is None else f"; p (Holm) {p_text(standing.adjusted[name])}"
-    return Bar(name, printed(mean), one.difference, one.interval, kind, hover)
+        return ChartRow(name, printed(mean), 0.0, None, "best", f"{name}: {printed(mean)}, the best")
+    comparison = standing.comparisons[name]
+    css_class = "unsaid" if name in standing.undecided else "tied" if name in standing.not_worse else "worse"
+    hover = f"{name}: {printed(mean)}, difference {comparison.difference:+.4f}"
+    if comparison.interval is not None:
+        hover += f", {coverage} interval {comparison.interval[0]:+.4f} to {comparison.interval[1]:+.4f}"
+    hover += f"; {comparison.reason}" if comparison.p is None else f"; p (Holm) {p_text(standing.adjusted[name])}"
+    return ChartRow(name, printed(mean), comparison.difference, comparison.interval, css_class, hover)
 
 
 def _comparisons(means: dict[str, float], standing: Standing, higher: bool, report: Report) -> Element:
@@ -172,43 +173,43 @@ def _plain_table(head: list[str], rows: list[list[str]]) -> Element:
 
 
 def _ranks(report: Report) -> Element:
-    made = element("section", element("h2", _OVER_DATASETS, id="ranks"), aria_labelledby="ranks")
+    built = element("section", element("h2", _OVER_DATASETS, id="ranks"), aria_labelledby="ranks")
     figures = element("div", class_="charts")
-    for label, found in report.rankings.items():
-        if isinstance(found, str):
-            made.append(element("p", f"{label}: {found}", class_="notes"))
+    for label, ranking in report.rankings.items():
+        if isinstance(ranking, str):
+            built.append(element("p", f"{label}: {ranking}", class_="notes"))
         else:
-            figures.append(_rank_figure(label, found, report))
-    made.append(figures)
-    return made
+            figures.append(_rank_figure(label, ranking, report))
+    built.append(figures)
+    return built
 
 
-def _rank_figure(label: str, found: DatasetRanking, report: Report) -> Element:
-    rows, note = rank_rows(found, report.choices.most)
-    half = found.ranking.critical_difference / 2
-    told = found.ranking.p is not None
-    bars = [
-        Bar(
+def _rank_figure(label: str, dataset_ranking: DatasetRanking, report: Report) -> Element:
+    rows, note = rank_rows(dataset_ranking, report.choices.limit)
+    half = dataset_ranking.ranking.critical_difference / 2
+    tested = dataset_ranking.ranking.p is not None
+    chart_rows = [
+        ChartRow(
             row.name,
             row.rank,
             row.value,
-            (row.value - half, row.value + half) if told else None,
+            (row.value - half, row.value + half) if tested else None,
             "worse",
             f"{row.name}: {row.rank}",
         )
-        for row in rows[:_MOST_IN_CHART]
+        for row in rows[:_CHART_LIMIT]
     ]
-    title = f"{label}: average ranks over {found.ranking.datasets} datasets"
-    read = "Ranks whose lines do not overlap differ by more than the critical difference." if told else ""
+    title = f"{label}: average ranks over {dataset_ranking.ranking.datasets} datasets"
+    explanation = "Ranks whose lines do not overlap differ by more than the critical difference." if tested else ""
     return element(
         "figure",
         element(
             "figcaption",
             element("strong", label),
-            ranking_head("", found.ranking, report.choices.alpha),
-            f". {read}",
+            ranking_head("", dataset_ranking.ranking, report.choices.alpha),
+            f". {explanation}",
         ),
-        chart(bars, title, read, reference=None, signed=False),
+        chart(chart_rows, title, explanation, reference=None, signed=False),
         element(
             "details",
             element("summary", "As a table"),

@@ -7,57 +7,59 @@ import statistics
 from collections.abc import Callable, Iterable
 from xml.etree.ElementTree import Element
 
-from omnibench.report.contents import Contents, Facts
+from omnibench.report.contents import Contents, ItemFacts
 from omnibench.report.page.elements import breakable, element
 from omnibench.report.sections import Section
 from omnibench.results import Result
 from omnibench.tables.layout import BEST, SPREAD, TIED, printed
 
 _MIB = 1 << 20
-_COSTS: dict[str, Callable[[Facts], float | None]] = {
+_COSTS: dict[str, Callable[[ItemFacts], float | None]] = {
     "Fit, s": lambda facts: facts.fit_seconds,
     "Predict, s": lambda facts: facts.predict_seconds,
     "Memory, MiB": lambda facts: None if facts.peak_memory is None else facts.peak_memory / _MIB,
 }
-_KINDS = {BEST: "best", TIED: "tied", "": None}
+_CSS_CLASSES = {BEST: "best", TIED: "tied", "": None}
 
 
 def score_table(section: Section, contents: Contents, name: str) -> Element:
-    """Return the table: a body per configuration, its means in the first row, its folds in the others.
+    """Return a dataset's table: a body per configuration, its means in the first row, its folds in the others.
 
     Args:
         section: The dataset.
-        contents: What is known of the items.
+        contents: All results and facts.
         name: The table's id.
     """
-    one = section.shown
+    marked = section.marked
     costs = [
-        (what, of) for what, of in _COSTS.items() if any(of(contents.facts_of(row)) is not None for row in one.results)
+        (heading, cost_of)
+        for heading, cost_of in _COSTS.items()
+        if any(cost_of(contents.facts_of(row)) is not None for row in marked.results)
     ]
     head = [
         _head("Algorithm", "ascending"),
         *(_head(label, "ascending" if label in contents.lower_is_better else "descending") for label in section.labels),
-        *(_head(what, "ascending", "cost") for what, _ in costs),
+        *(_head(heading, "ascending", "cost") for heading, _ in costs),
     ]
     return element(
         "table",
         element("thead", element("tr", *head)),
-        *(_body(section, contents, algorithm, [of for _, of in costs]) for algorithm in one.names),
+        *(_body(section, contents, algorithm, [cost_of for _, cost_of in costs]) for algorithm in marked.names),
         id=name,
-        class_="sortable folded" if one.means.folded else "sortable",
+        class_="sortable folded" if marked.means.folded else "sortable",
     )
 
 
-def _head(name: str, first: str, kind: str | None = None) -> Element:
-    return element("th", element("button", name, type="button"), scope="col", data_first=first, class_=kind)
+def _head(name: str, first: str, css_class: str | None = None) -> Element:
+    return element("th", element("button", name, type="button"), scope="col", data_first=first, class_=css_class)
 
 
 def _body(
-    section: Section, contents: Contents, algorithm: str, costs: list[Callable[[Facts], float | None]]
+    section: Section, contents: Contents, algorithm: str, costs: list[Callable[[ItemFacts], float | None]]
 ) -> Element:
-    one = section.shown
-    rows = one.means.algorithms[algorithm]
-    given = one.legend.get(algorithm)
+    marked = section.marked
+    rows = marked.means.algorithms[algorithm]
+    parameters = marked.legend.get(algorithm)
     unfold = element(
         "button", class_="folds", type="button", aria_expanded="false", aria_label=f"Values per fold of {algorithm}"
     )
@@ -65,25 +67,25 @@ def _body(
         "tr",
         element(
             "th",
-            unfold if one.means.folded else None,
+            unfold if marked.means.folded else None,
             *breakable(algorithm),
-            element("span", given, class_="given") if given else None,
+            element("span", parameters, class_="given") if parameters else None,
             scope="row",
             data_value=algorithm,
         ),
         *(_mean(section, algorithm, label) for label in section.labels),
-        *(_cost(_average(of(contents.facts_of(row)) for row in rows)) for of in costs),
+        *(_cost(_average(cost_of(contents.facts_of(row)) for row in rows)) for cost_of in costs),
     )
     folds = (_fold(section, contents, row, costs) for row in rows if row.fold is not None)
     return element("tbody", first, *folds)
 
 
 def _mean(section: Section, algorithm: str, label: str) -> Element:
-    one = section.shown
+    marked = section.marked
     mean, spread, mark = (
-        one.means.mean(algorithm, label),
-        one.means.spread(algorithm, label),
-        one.mark(algorithm, label),
+        marked.means.mean(algorithm, label),
+        marked.means.spread(algorithm, label),
+        marked.mark(algorithm, label),
     )
     if mean is None:
         return element("td", printed(mean))
@@ -91,17 +93,19 @@ def _mean(section: Section, algorithm: str, label: str) -> Element:
         "td",
         printed(mean) + ("†" if mark == TIED else ""),
         None if spread is None else element("span", f"{SPREAD}{printed(spread)}", class_="spread"),
-        class_=_KINDS[mark],
+        class_=_CSS_CLASSES[mark],
         data_value=repr(mean) if math.isfinite(mean) else None,
     )
 
 
-def _fold(section: Section, contents: Contents, row: Result, costs: list[Callable[[Facts], float | None]]) -> Element:
+def _fold(
+    section: Section, contents: Contents, row: Result, costs: list[Callable[[ItemFacts], float | None]]
+) -> Element:
     return element(
         "tr",
         element("th", f"fold {row.fold}", scope="row"),
         *(element("td", printed(row.metrics.get(label))) for label in section.labels),
-        *(_cost(of(contents.facts_of(row))) for of in costs),
+        *(_cost(cost_of(contents.facts_of(row))) for cost_of in costs),
         class_="fold",
     )
 
@@ -115,5 +119,5 @@ def _three_digits(value: float) -> str:
 
 
 def _average(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known else None
+    present = [value for value in values if value is not None]
+    return statistics.fmean(present) if present else None

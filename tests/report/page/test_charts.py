@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench.report.page.charts import Bar, Scale, chart
+from omnibench.report.page.charts import ChartRow, Scale, chart
 
 NUMBERS = st.floats(-1e6, 1e6).map(lambda value: round(value, 9))
 
@@ -16,9 +16,9 @@ NUMBERS = st.floats(-1e6, 1e6).map(lambda value: round(value, 9))
 def test_a_scale_keeps_order_and_bounds(values: list[float]) -> None:
     """Every value is within the chart, and farther right when it is larger."""
     scale = Scale(values)
-    placed = [scale.at(value) for value in sorted(values)]
+    placed = [scale.position(value) for value in sorted(values)]
     assert placed == sorted(placed)
-    assert all(0 <= one <= 100 for one in placed)
+    assert all(0 <= position <= 100 for position in placed)
 
 
 @given(st.lists(NUMBERS, min_size=1))
@@ -30,7 +30,9 @@ def test_ticks_are_few_and_round(values: list[float]) -> None:
     assert 2 <= len(ticks) <= 6
     assert all(scale.low - slack <= tick <= scale.high + slack for tick in ticks)
     step = ticks[1] - ticks[0]
-    assert any(math.isclose(step / 10 ** round(math.log10(step / one)), one, rel_tol=1e-4) for one in (1, 2, 2.5, 5))
+    assert any(
+        math.isclose(step / 10 ** round(math.log10(step / factor)), factor, rel_tol=1e-4) for factor in (1, 2, 2.5, 5)
+    )
 
 
 def test_what_has_no_value_needs_no_room() -> None:
@@ -41,20 +43,20 @@ def test_what_has_no_value_needs_no_room() -> None:
 
 def test_a_chart_says_what_it_shows() -> None:
     """A title and a description for screen readers, a title per row for the mouse, and a point where it belongs."""
-    bars = [
-        Bar("A-1", "0.5", 0.0, None, "best", "A-1: all of it"),
-        Bar("B-1", "0.4", -0.1, (-0.2, 0.1), "worse", "B-1: all of it"),
-        Bar("C-1", "0.3", None, None, "unsaid", "C-1: nothing"),
+    rows = [
+        ChartRow("A-1", "0.5", 0.0, None, "best", "A-1: all of it"),
+        ChartRow("B-1", "0.4", -0.1, (-0.2, 0.1), "worse", "B-1: all of it"),
+        ChartRow("C-1", "0.3", None, None, "unsaid", "C-1: nothing"),
     ]
-    made = chart(bars, "NDCG@10", "how to read it", reference=0.0, signed=True)
-    assert made.get("role") == "img"
-    assert made.get("aria-label") == "NDCG@10. how to read it"
-    assert [one.text for one in made if one.tag in ("title", "desc")] == ["NDCG@10", "how to read it"]
-    rows = made.findall("g")
-    assert [row.findtext("title") for row in rows] == [bar.hover for bar in bars]
-    assert [[one.text for one in row.findall("text")] for row in rows] == [[bar.name, bar.told] for bar in bars]
-    points = [[one.get("cx") for one in row.findall("circle")] for row in rows]
+    svg = chart(rows, "NDCG@10", "how to read it", reference=0.0, signed=True)
+    assert svg.get("role") == "img"
+    assert svg.get("aria-label") == "NDCG@10. how to read it"
+    assert [child.text for child in svg if child.tag in ("title", "desc")] == ["NDCG@10", "how to read it"]
+    groups = svg.findall("g")
+    assert [row.findtext("title") for row in groups] == [row.hover for row in rows]
+    assert [[child.text for child in row.findall("text")] for row in groups] == [[row.name, row.text] for row in rows]
+    points = [[child.get("cx") for child in row.findall("circle")] for row in groups]
     assert points == [["66.000%"], ["34.000%"], []]  # from -0.2 to 0.1, with 2 % free at both sides
-    (line, *_) = rows[1].findall("line")
+    (line, *_) = groups[1].findall("line")
     assert (line.get("x1"), line.get("x2")) == ("2.000%", "98.000%")
-    assert {one.text for one in made.findall("text")} == {"-0.2", "-0.1", "0", "+0.1"}
+    assert {child.text for child in svg.findall("text")} == {"-0.2", "-0.1", "0", "+0.1"}

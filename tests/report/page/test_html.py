@@ -16,7 +16,7 @@ import pytest
 from support.reporting import NASTY, VALUES, contents, joined, report, standing
 
 from omnibench import against_best
-from omnibench.report.contents import Missing
+from omnibench.report.contents import MissingItem
 from omnibench.report.page.html import html
 from omnibench.report.sections import Choices, Report
 
@@ -48,38 +48,40 @@ class Reader(HTMLParser):
             self.builder.data(data)
 
 
-def page_of(told: Report) -> Element:
+def page_of(report: Report) -> Element:
     reader = Reader()
-    text = html(told).decode()
+    text = html(report).decode()
     assert text.startswith("<!DOCTYPE html>\n<html")
     reader.feed(text)
     assert not reader.open
     return reader.builder.close()
 
 
-def text_of(one: Element) -> str:
-    return "".join(one.itertext())
+def text_of(node: Element) -> str:
+    return "".join(node.itertext())
 
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> Element:
     """A page of one dataset, an item of which is missing."""
-    missing = [Missing("D/A-1/fold_1", "failed", f"Fit failed: {NASTY}\x1b[31m\x00\u202e")]
-    told = contents({**VALUES, "<i>Few</i>-1": {"NDCG@10": [0.1]}}, dataset="D<script>-1", missing=missing)
-    return page_of(report(monkeypatch, told, tested={("D<script>-1", "NDCG@10"): standing()}))
+    missing = [MissingItem("D/A-1/fold_1", "failed", f"Fit failed: {NASTY}\x1b[31m\x00\u202e")]
+    results = contents({**VALUES, "<i>Few</i>-1": {"NDCG@10": [0.1]}}, dataset="D<script>-1", missing=missing)
+    return page_of(report(monkeypatch, results, tested={("D<script>-1", "NDCG@10"): standing()}))
 
 
 def test_the_page_needs_nothing_but_itself(page: Element) -> None:
     """No other file, no network, no script but the one whose digest the page names; the policy forbids the rest."""
     assert [
-        one.tag for one in page.iter() if "src" in one.attrib or one.tag in ("link", "iframe", "img", "object")
+        node.tag for node in page.iter() if "src" in node.attrib or node.tag in ("link", "iframe", "img", "object")
     ] == []
-    assert all(one.get("href", "#").startswith("#") for one in page.iter())
-    assert not [one for one in page.iter() if any(name.startswith("on") for name in one.attrib)]
+    assert all(node.get("href", "#").startswith("#") for node in page.iter())
+    assert not [node for node in page.iter() if any(name.startswith("on") for name in node.attrib)]
     (script,) = page.iter("script")
     assert script.text is not None
     digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
-    (policy,) = [one.get("content") for one in page.iter("meta") if one.get("http-equiv") == "Content-Security-Policy"]
+    (policy,) = [
+        node.get("content") for node in page.iter("meta") if node.get("http-equiv") == "Content-Security-Policy"
+    ]
     assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     (style,) = page.iter("style")
     assert not re.search(r"url\(|@import|https?:", (style.text or "") + script.text)
@@ -87,30 +89,30 @@ def test_the_page_needs_nothing_but_itself(page: Element) -> None:
 
 def test_what_comes_from_outside_is_text(page: Element) -> None:
     """Names, hyperparameters and errors show as they are; what would steer a terminal or turn the direction does not."""
-    shown = text_of(page)
-    assert [text_of(one) for one in page.iter("span") if one.get("class") == "given"] == [NASTY] * 4
-    assert f"D/A-1/fold_1 (failed): Fit failed: {NASTY}�[31m��" in shown
-    assert [one.text for one in page.iter("h2")] == ["D<script>-1"]
-    assert [one.tag for one in page.iter() if one.tag in ("b", "i")] == []
+    text = text_of(page)
+    assert [text_of(node) for node in page.iter("span") if node.get("class") == "given"] == [NASTY] * 4
+    assert f"D/A-1/fold_1 (failed): Fit failed: {NASTY}�[31m��" in text
+    assert [node.text for node in page.iter("h2")] == ["D<script>-1"]
+    assert [node.tag for node in page.iter() if node.tag in ("b", "i")] == []
 
 
 def test_what_is_missing_stands_above(page: Element) -> None:
     """Before the first number."""
-    shown = text_of(page)
+    text = text_of(page)
     assert (
-        shown.index("1 of 13 items is missing")
-        < shown.index("<i>Few</i>-1: NDCG@10 in 1 of 3 folds")
-        < shown.index("0.6000")
+        text.index("1 of 13 items is missing")
+        < text.index("<i>Few</i>-1: NDCG@10 in 1 of 3 folds")
+        < text.index("0.6000")
     )
 
 
 def test_the_table_is_one_for_machines_too(page: Element) -> None:
     """Heads of columns and rows, exact values to sort by, the values of folds below each mean."""
-    (table,) = [one for one in page.iter("table") if "sortable" in one.get("class", "")]
+    (table,) = [node for node in page.iter("table") if "sortable" in node.get("class", "")]
     heads = table.findall("thead/tr/th")
-    assert [text_of(one) for one in heads] == ["Algorithm", "NDCG@10", "RMSE", "Fit, s", "Predict, s", "Memory, MiB"]
-    assert {one.get("scope") for one in heads} == {"col"}
-    first = [one.get("data-first") for one in heads]
+    assert [text_of(node) for node in heads] == ["Algorithm", "NDCG@10", "RMSE", "Fit, s", "Predict, s", "Memory, MiB"]
+    assert {node.get("scope") for node in heads} == {"col"}
+    first = [node.get("data-first") for node in heads]
     assert first == ["ascending", "descending", "ascending", "ascending", "ascending", "ascending"]
     for body, (name, metrics) in zip(table.findall("tbody"), VALUES.items(), strict=False):
         mean, *folds = body.findall("tr")
@@ -120,8 +122,8 @@ def test_the_table_is_one_for_machines_too(page: Element) -> None:
             assert float(cell.get("data-value", "")) == statistics.fmean(values)
             assert text_of(cell).replace("†", "") == f"{statistics.fmean(values):.4f} ±{statistics.stdev(values):.4f}"
         assert [text_of(row).partition("fold ")[2][:1] for row in folds] == ["0", "1", "2"]
-        shown = [[text_of(cell) for cell in row.findall("td")[: len(metrics)]] for row in folds]
-        assert shown == [[f"{value:.4f}" for value in values] for values in zip(*metrics.values(), strict=True)]
+        cells = [[text_of(cell) for cell in row.findall("td")[: len(metrics)]] for row in folds]
+        assert cells == [[f"{value:.4f}" for value in values] for values in zip(*metrics.values(), strict=True)]
     marks = [[cell.get("class") for cell in body.findall("tr/td")[:2]] for body in table.findall("tbody")]
     assert marks == [["best", None], ["tied", "best"], [None, None], [None, None]]
 
@@ -131,10 +133,10 @@ def test_every_test_has_a_chart_and_its_numbers(page: Element) -> None:
     (figure,) = page.iter("figure")
     (chart,) = figure.iter("svg")
     assert "NDCG@10: difference to Lib.Best-0000aaaa" in (chart.findtext("title") or "")
-    rows = [[one.get("class") for one in group.findall("circle")] for group in chart.findall("g")]
+    rows = [[node.get("class") for node in group.findall("circle")] for group in chart.findall("g")]
     assert rows == [["best"], ["tied"], ["worse"]]
     (table,) = figure.iter("table")
-    assert [text_of(one) for one in table.findall("thead/tr/th")] == [
+    assert [text_of(node) for node in table.findall("thead/tr/th")] == [
         *("Algorithm", "mean", "difference", "95 % interval", "d_z", "p", "p (Holm)", "verdict")
     ]
     verdicts = [text_of(row[-1]) for row in table.findall("tbody/tr")]
@@ -148,37 +150,40 @@ def test_every_name_is_there_once() -> None:
     """What labels and buttons refer to exists, and nothing has a name of another thing."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         several = joined(*(contents(dataset=f"D{number}-1") for number in range(4)))
-        made = page_of(report(monkeypatch, several, tested={("D1-1", "RMSE"): standing()}))
-    names = [one.get("id", "") for one in made.iter() if "id" in one.attrib]
+        tree = page_of(report(monkeypatch, several, tested={("D1-1", "RMSE"): standing()}))
+    names = [node.get("id", "") for node in tree.iter() if "id" in node.attrib]
     assert len(names) == len(set(names))
-    wanted = {
-        one.get(what, "") for one in made.iter() for what in ("aria-controls", "aria-labelledby") if what in one.attrib
+    references = {
+        node.get(attribute, "")
+        for node in tree.iter()
+        for attribute in ("aria-controls", "aria-labelledby")
+        if attribute in node.attrib
     }
-    linked = {one.get("href", "").removeprefix("#") for one in made.iter("a")}
-    assert wanted | linked <= set(names)
+    linked = {node.get("href", "").removeprefix("#") for node in tree.iter("a")}
+    assert references | linked <= set(names)
     assert linked == {"dataset-0", "dataset-1", "dataset-2", "dataset-3", "ranks"}
-    assert "NDCG@10" in text_of(made).partition("Ranks over datasets")[2]
+    assert "NDCG@10" in text_of(tree).partition("Ranks over datasets")[2]
 
 
 def test_a_single_split_has_nothing_to_unfold(monkeypatch: pytest.MonkeyPatch) -> None:
     """No folds, no deviation, no buttons for them."""
-    told = contents({"A-1": {"M": [0.5]}, "B-1": {"M": [0.25]}})
-    for one in told.results:
-        object.__setattr__(one, "fold", None)
-    told.results[:] = [one for one in told.results if one.metrics]
-    made = page_of(report(monkeypatch, told))
-    assert not [one for one in made.iter("button") if "fold" in one.get("class", "") or one.get("class") == "all"]
-    assert "±" not in text_of(made).partition("Bold green")[0].partition("A-1")[2]
+    single = contents({"A-1": {"M": [0.5]}, "B-1": {"M": [0.25]}})
+    for result in single.results:
+        object.__setattr__(result, "fold", None)
+    single.results[:] = [result for result in single.results if result.metrics]
+    tree = page_of(report(monkeypatch, single))
+    assert not [node for node in tree.iter("button") if "fold" in node.get("class", "") or node.get("class") == "all"]
+    assert "±" not in text_of(tree).partition("Bold green")[0].partition("A-1")[2]
 
 
 def test_of_many_the_chart_shows_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty-five rows; all of them stand in the table below."""
     names = [f"A-{number:02}" for number in range(40)]
-    told = contents({name: {"M": [1 - number / 100] * 3} for number, name in enumerate(names)})
-    values = {name: [1 - number / 100 + one / 1000 for one in range(5)] for number, name in enumerate(names)}
-    made = page_of(report(monkeypatch, told, Choices(most=None), {(DATASET, "M"): against_best(values)}))
-    (figure,) = made.iter("figure")
-    assert [one.findtext("text") for one in figure.iter("g")] == names[:25]
+    many = contents({name: {"M": [1 - number / 100] * 3} for number, name in enumerate(names)})
+    values = {name: [1 - number / 100 + user / 1000 for user in range(5)] for number, name in enumerate(names)}
+    tree = page_of(report(monkeypatch, many, Choices(limit=None), {(DATASET, "M"): against_best(values)}))
+    (figure,) = tree.iter("figure")
+    assert [row.findtext("text") for row in figure.iter("g")] == names[:25]
     assert "15 more are below." in text_of(figure)
     assert len(figure.findall(".//tbody/tr")) == 40
 
@@ -186,7 +191,7 @@ def test_of_many_the_chart_shows_the_best(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a browser")
 def test_a_click_sorts_and_unfolds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """By value, best first, once more the other way round; what has no value stands last both times."""
-    told = contents({**VALUES, "Few-1": {"RMSE": [0.1]}}, given="")
+    results = contents({**VALUES, "Few-1": {"RMSE": [0.1]}}, given="")
     clicks = "head.click(); note(); head.click(); note(); document.querySelector('button.all').click()"
     script = f"""<script>
     const head = document.querySelectorAll('thead button')[1];
@@ -195,7 +200,7 @@ def test_a_click_sorts_and_unfolds(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     document.title = ''; {clicks};
     document.title += ' ' + document.querySelectorAll('tbody.open').length;
     </script>"""
-    text = html(report(monkeypatch, told)).decode().replace("</body>", f"{script}</body>")
+    text = html(report(monkeypatch, results)).decode().replace("</body>", f"{script}</body>")
     (tmp_path / "page.html").write_text(re.sub("<meta http-equiv[^>]*>", "", text))
     command = [
         "chromium",

@@ -1,0 +1,57 @@
+"""Conversions between numpy and Arrow that do without pandas, which those of Arrow would import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def repeated_text(text: str, times: int) -> pa.Array:
+    """Return an Arrow array that repeats a text, which it stores once.
+
+    Args:
+        text: The text.
+        times: The length of the array.
+    """
+    import pyarrow as pa
+
+    content = text.encode()
+    ends = pa.py_buffer(np.array([0, len(content)], "<i4"))
+    dictionary = pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(content)])
+    return pa.DictionaryArray.from_arrays(number_array(np.zeros(times, "<i4"), pa.int32()), dictionary)
+
+
+def number_array(values: npt.NDArray[Any], arrow_type: pa.DataType) -> pa.Array:
+    """Return an Arrow array of numbers, null where they are NaN.
+
+    Args:
+        values: The numbers, little-endian, shape (n,).
+        arrow_type: Their type, as wide as that of ``values``.
+    """
+    import pyarrow as pa
+
+    present = ~np.isnan(values)
+    validity = None if present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
+    return pa.Array.from_buffers(arrow_type, len(values), [validity, pa.py_buffer(values)])
+
+
+def number_column(table: pa.Table, name: str, dtype: str) -> npt.NDArray[Any]:
+    """Return a column of numbers, NaN where it is null.
+
+    Args:
+        table: A table whose columns have one chunk each, shape (n,).
+        name: The column's name.
+        dtype: The numpy type of its numbers, e.g. ``<f8``.
+    """
+    chunk = table.column(name).chunk(0)
+    validity, content = chunk.buffers()
+    values = np.frombuffer(content, dtype, chunk.offset + len(chunk))[chunk.offset :]
+    if not chunk.null_count:
+        return values
+    present = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[chunk.offset :][: len(chunk)]
+    return np.where(present, values, np.nan)

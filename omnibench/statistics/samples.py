@@ -1,0 +1,39 @@
+"""Samples: the values of a metric that a test compares, one per user or fold."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from omnibench.errors import StatisticsError
+
+Sample = npt.NDArray[np.float64]
+"""One value per user or fold; shape (n,)."""
+
+
+def checked_sample(values: npt.ArrayLike, which: str) -> Sample:
+    """Check values and return them as a sample.
+
+    Args:
+        values: The values, shape (n,), n at least 1.
+        which: Which values these are, for messages, e.g. ``first``.
+
+    Returns:
+        The values as float64, shape (n,).
+
+    Raises:
+        StatisticsError: They are not numbers, have another shape, or one of them is not finite.
+    """
+    try:
+        sample = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise StatisticsError(f"the {which} values are no numbers ({error}); give an array of floats.") from error
+    if sample.ndim != 1 or len(sample) == 0:
+        raise StatisticsError(f"the {which} values have the shape {sample.shape}; give one value per pair, shape (n,).")
+    if not np.isfinite(sample).all():
+        wrong = np.flatnonzero(~np.isfinite(sample))
+        raise StatisticsError(
+            f"{len(wrong)} of the {which} values are not finite, the first is number {wrong[0]} ({sample[wrong[0]]}); "
+            "leave these pairs out of both."
+        )
+    return sample
