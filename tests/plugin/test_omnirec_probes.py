@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.projects import Project
-from support.runs import guests_of, nobody_left, started, told, wait_until
+from support.runs import guests_of, nobody_left, output_of, started, wait_until
 
 from omnibench import ExperimentPlan, open_store
 from omnibench.store import CheckpointStore
@@ -111,8 +111,8 @@ def test_p10_a_killed_runner_is_noticed_at_once(project: Project) -> None:
         os.kill(guest, signal.SIGKILL)
         wait_until(lambda: run.poll() is not None, 20)
     assert run.returncode == 1
-    assert "was killed by SIGKILL" in told(project)
-    assert "1 failed, 1 passed" in told(project)
+    assert "was killed by SIGKILL" in output_of(project)
+    assert "1 failed, 1 passed" in output_of(project)
 
 
 @pytest.mark.parametrize(

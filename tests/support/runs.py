@@ -73,6 +73,6 @@ def started(
         process.wait()
 
 
-def told(project: Project, output: str = "run.txt") -> str:
+def output_of(project: Project, output: str = "run.txt") -> str:
     """What the run in the background has printed."""
     return (project.pytester.path / output).read_text()
