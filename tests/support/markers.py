@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import pytest
@@ -60,10 +59,10 @@ class StartedProcesses:
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "subprocess.Popen":
             command = arguments[1]
-            words = command.split() if isinstance(command, str) else [str(word) for word in command]
-            if any(self._guest_mark in word for word in words):
+            text = command if isinstance(command, str) else " ".join(map(str, command))
+            if self._guest_mark in text:
                 self._markers.append("guests")
-            elif "-mpytest" in words or _follow(words, "-m", "pytest"):
+            elif any(word in {"pytest", "-mpytest"} or word.endswith("/pytest") for word in text.split()):
                 self._markers.append("inner")
 
     def check(self, item: pytest.Item) -> None:
@@ -76,7 +75,3 @@ class StartedProcesses:
                     f"it starts a process that needs @pytest.mark.{name}, or @starts_guests on its fixture",
                     pytrace=False,
                 )
-
-
-def _follow(words: Sequence[str], first: str, second: str) -> bool:
-    return any(pair == (first, second) for pair in itertools.pairwise(words))
