@@ -60,6 +60,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from support.markers import StartedProcesses
 
         session.config.stash[started_processes] = StartedProcesses()
+        session.config.stash[started_processes].listen()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

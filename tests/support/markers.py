@@ -54,9 +54,13 @@ class StartedProcesses:
 
         self._guest_mark = GUEST_MARK
         self._markers: list[str] = []
-        sys.addaudithook(self._audit)
 
-    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def listen(self) -> None:
+        """Begin to notice; Python offers no way to end it."""
+        sys.addaudithook(self.notice)
+
+    def notice(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Note what a command starts that is about to be executed."""
         if event == "subprocess.Popen":
             command = arguments[1]
             text = command if isinstance(command, str) else " ".join(map(str, command))
