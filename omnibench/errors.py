@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 
 
@@ -88,6 +87,8 @@ class PhaseError(OmnibenchError):
 
 def nearest(name: object, names: Iterable[str]) -> str:
     """Return ``"; did you mean 'X'?"`` for the nearest valid name, or nothing when none is near."""
+    import difflib  # every pytest session imports this module, and few have an error
+
     by_folded = {candidate.casefold(): candidate for candidate in names}
     matches = difflib.get_close_matches(str(name).casefold(), by_folded, n=1, cutoff=0.5)
     return f"; did you mean {by_folded[matches[0]]!r}?" if matches else ""

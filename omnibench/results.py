@@ -32,8 +32,8 @@ class Result:
     def __getitem__(self, label: str) -> float:
         """Return a metric's value, e.g. ``result["NDCG@10"]``, whatever its convention and candidates."""
         if label not in self.metrics:
-            named = [one for one in self.metrics if plain_label(one) == label]
-            if len(named) == 1:
-                return self.metrics[named[0]]
+            qualified = [name for name in self.metrics if plain_label(name) == label]
+            if len(qualified) == 1:
+                return self.metrics[qualified[0]]
             raise KeyError(f"there is no {label!r}{nearest(label, self.metrics)}; there are {', '.join(self.metrics)}")
         return self.metrics[label]

@@ -40,7 +40,7 @@ from omnibench import (
 )
 from omnibench.data.interactions import Interactions
 from omnibench.data.parts import Parts, Split, parts_of
-from omnibench.plugin.options import checkpoint_dir
+from omnibench.plugin.settings import checkpoint_dir
 from omnibench.results import Result
 
 Matrix = npt.NDArray[np.float64]

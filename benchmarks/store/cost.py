@@ -19,6 +19,7 @@ import pandas as pd
 from omnibench import NDCG, Coordinator, Evaluator, ExperimentPlan, Grid, UserHoldout, from_frame
 from omnibench.engine import evaluation as judging
 from omnibench.engine import phases
+from omnibench.engine.items import Item
 from omnibench.experiment.experiment import Experiment, experiments
 
 ITEMS = 60
@@ -55,7 +56,7 @@ def bare(coordinator: Coordinator, item: Experiment, evaluator: Evaluator, datas
 def stored(coordinator: Coordinator, item: Experiment, evaluator: Evaluator) -> float:
     """Bring an item to Done; return the seconds that took."""
     started = time.perf_counter()
-    outcome = coordinator.run_item(item, evaluator.columns, evaluator.list_length)
+    outcome = coordinator.run_item(Item.of(item, evaluator))
     assert outcome.status == "done"
     return time.perf_counter() - started
 
@@ -74,7 +75,7 @@ def main() -> None:
         Coordinator(Path(scratch) / "checkpoints", notify=lambda _: None) as coordinator,
     ):
         found = experiments(dataset, plan, evaluator.metrics, versions=coordinator.environments.version, seed=1)
-        place = coordinator._datasets.get(dataset)  # noqa: SLF001 - prepared beforehand for both
+        place = coordinator.workbench.datasets.get(dataset)  # prepared beforehand for both
         plain = Path(scratch) / "plain"
         plain.mkdir()
         without, through = [], []

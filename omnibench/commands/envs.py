@@ -9,13 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from omnibench.commands.parsing import say
 from omnibench.runners.environments import Environment, environment_of
 from omnibench.runners.gateway import Guest
 from omnibench.runners.registry import get_runner, runners
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - this is the command's output
 
 
 def _selected(names: Sequence[str]) -> list[Environment]:
@@ -28,15 +25,15 @@ def envs_list(names: Sequence[str]) -> int:
     for environment in _selected(names):
         runner = environment.runner
         state = f"built, {environment.size() / 1e9:.1f} GB" if environment.is_built else f"not built ({runner.size})"
-        _say(f"{runner.name:8} {runner.version('isolated'):10} torch {environment.backend:5} {state}")
-        _say(f"{'':8} {environment.directory}")
+        say(f"{runner.name:8} {runner.version('isolated'):10} torch {environment.backend:5} {state}")
+        say(f"{'':8} {environment.directory}")
     return 0
 
 
 def envs_build(names: Sequence[str]) -> int:
     """Build the environments that are missing."""
     for environment in _selected(names):
-        _say(f"{environment.runner.name}: {environment.ensure(_say)}")
+        say(f"{environment.runner.name}: {environment.ensure(say)}")
     return 0
 
 
@@ -45,7 +42,7 @@ def envs_remove(names: Sequence[str]) -> int:
     for environment in _selected(names):
         was = environment.is_built
         environment.remove()
-        _say(f"{environment.runner.name}: {'removed ' + str(environment.directory) if was else 'was not built'}")
+        say(f"{environment.runner.name}: {'removed ' + str(environment.directory) if was else 'was not built'}")
     return 0
 
 
@@ -54,11 +51,11 @@ def envs_verify(names: Sequence[str]) -> int:
     differs = False
     for environment in _selected(names):
         if not environment.is_built:
-            _say(f"{environment.runner.name}: not built")
+            say(f"{environment.runner.name}: not built")
             continue
         differences = environment.verify()
         differs = differs or bool(differences)
-        _say(f"{environment.runner.name}: {'; '.join(differences) or 'as locked'}")
+        say(f"{environment.runner.name}: {'; '.join(differences) or 'as locked'}")
     return int(differs)
 
 
@@ -66,10 +63,12 @@ def envs_algorithms(names: Sequence[str]) -> int:
     """Show every algorithm with its hyperparameters and their defaults."""
     for environment in _selected(names):
         for name, facts in environment.runner.catalogue["algorithms"].items():
-            can = " and ".join(word for word, offered in (("ranks", "ranking"), ("rates", "ratings")) if facts[offered])
-            _say(f"{environment.runner.name}.{name} ({can})")
+            abilities = " and ".join(
+                word for word, offered in (("ranks", "ranking"), ("rates", "ratings")) if facts[offered]
+            )
+            say(f"{environment.runner.name}.{name} ({abilities})")
             for parameter, default in facts["parameters"].items():
-                _say(f"    {parameter} = {default!r}")
+                say(f"    {parameter} = {default!r}")
     return 0
 
 
@@ -84,7 +83,7 @@ def envs_catalogue(names: Sequence[str]) -> int:
             ) as guest,
         ):
             answer = guest.ask({"op": "catalogue"})
-        _say(json.dumps({name: answer[name] for name in ("version", "algorithms")}, indent=2))
+        say(json.dumps({name: answer[name] for name in ("version", "algorithms")}, indent=2))
     return 0
 
 
@@ -103,7 +102,9 @@ def add_parsers(commands: Any) -> None:
     envs = commands.add_parser("envs", help="the frameworks' isolated environments")
     actions = envs.add_subparsers(dest="action", required=True)
     for name, action in _ENVS.items():
-        described = (action.__doc__ or "").splitlines()[0]
-        one = actions.add_parser(name, help=described, description=described)
-        one.add_argument("frameworks", nargs="*", metavar="FRAMEWORK", help="LensKit, RecBole, RecPack (default: all)")
-        one.set_defaults(run=lambda given, action=action: action(given.frameworks))
+        description = (action.__doc__ or "").splitlines()[0]
+        parser = actions.add_parser(name, help=description, description=description)
+        parser.add_argument(
+            "frameworks", nargs="*", metavar="FRAMEWORK", help="LensKit, RecBole, RecPack (default: all)"
+        )
+        parser.set_defaults(run=lambda arguments, action=action: action(arguments.frameworks))

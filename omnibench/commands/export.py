@@ -7,32 +7,31 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.compare import add_test
-from omnibench.commands.store import add_parser
+from omnibench.commands.parsing import add_parser, add_test
 from omnibench.report.export import export_results
 from omnibench.report.files import SUFFIXES
 from omnibench.report.sections import DEFAULT_LIMIT
 
 
-def export(given: argparse.Namespace) -> int:
+def export(arguments: argparse.Namespace) -> int:
     """Write the results of a store into files: for a paper, a pull request, an analysis, or for looking at."""
-    trouble = export_results(
-        given.store,
-        *given.files,
-        datasets=given.dataset,
-        algorithms=given.algorithm,
-        metrics=given.metric,
-        sort=given.sort,
-        top=given.top,
-        alpha=given.alpha,
-        test=given.test,
-        better=given.better,
+    problems = export_results(
+        arguments.store,
+        *arguments.files,
+        datasets=arguments.dataset,
+        algorithms=arguments.algorithm,
+        metrics=arguments.metric,
+        sort=arguments.sort,
+        top=arguments.top,
+        alpha=arguments.alpha,
+        test=arguments.test,
+        better=arguments.better,
     )
-    for one in trouble:
-        print(f"omnibench: {one}", file=sys.stderr)  # noqa: T201
-    for file in dict.fromkeys(given.files):
+    for problem in problems:
+        print(f"omnibench: {problem}", file=sys.stderr)  # noqa: T201
+    for file in dict.fromkeys(arguments.files):
         print(f"{file}: {Path(file).stat().st_size:,} bytes")  # noqa: T201
-    return int(bool(trouble))
+    return int(bool(problems))
 
 
 def add_parsers(commands: Any) -> None:

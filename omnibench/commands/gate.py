@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.store import add_parser
+from omnibench.commands.parsing import add_parser
 from omnibench.engine.policy import share
 from omnibench.gate.baseline import write
 from omnibench.gate.entries import newest, summary
@@ -17,11 +17,11 @@ from omnibench.gate.stores import compare_with_baseline, measurements
 from omnibench.provenance import git_of
 
 
-def baseline(given: argparse.Namespace) -> int:
+def baseline(arguments: argparse.Namespace) -> int:
     """Write what the store's finished items measured into a file, to compare later runs with."""
-    source = measurements(given.store)
+    source = measurements(arguments.store)
     entries, older = newest(source)
-    written = write(given.file, source, entries, git_of(Path.cwd()))
+    written = write(arguments.file, source, entries, git_of(Path.cwd()))
     size = written.path.stat().st_size
     print(f"{written.path}: {summary(written.entries)}, {size / 1024:.0f} KiB")  # noqa: T201
     for entry in older:
@@ -29,22 +29,22 @@ def baseline(given: argparse.Namespace) -> int:
     return 0
 
 
-def gate(given: argparse.Namespace) -> int:
+def gate(arguments: argparse.Namespace) -> int:
     """Say what is significantly worse than in a baseline; the exit status is 1 if anything is."""
-    found = compare_with_baseline(
-        given.store,
-        given.file,
-        tolerance=share(given.tolerance),
-        alpha=share(given.alpha),
-        metrics=given.metric or (),
+    verdict = compare_with_baseline(
+        arguments.store,
+        arguments.file,
+        tolerance=share(arguments.tolerance),
+        alpha=share(arguments.alpha),
+        metrics=arguments.metric or (),
     )
-    if given.json:
-        print(json.dumps(found.to_dict(), indent=1))  # noqa: T201
+    if arguments.json:
+        print(json.dumps(verdict.to_dict(), indent=1))  # noqa: T201
     else:
         width = shutil.get_terminal_size().columns
-        for line in lines(found, width, verbosity=given.verbose - given.quiet):
+        for line in lines(verdict, width, verbosity=arguments.verbose - arguments.quiet):
             print(line.text)  # noqa: T201
-    return int(not found.passed)
+    return int(not verdict.passed)
 
 
 def add_parsers(commands: Any) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from omnibench.comparison.measured import Measured, PairedSample
 from omnibench.errors import StatisticsError, nearest
-from omnibench.metrics.labels import higher_is_better
+from omnibench.metrics.directions import higher_is_better
 from omnibench.statistics.best import Standing, standing
 from omnibench.statistics.paired import Comparison, compare
 from omnibench.statistics.ranks import Ranking, friedman

@@ -1,4 +1,4 @@
-"""Prepared datasets: made once per key by whoever comes first, found by everybody else."""
+"""Prepared datasets: each is made once, by whoever needs it first, and used by everybody."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from omnibench.data.prepare import prepare
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.guest.base import Meter
 from omnibench.store import CheckpointStore
-from omnibench.store.records import timestamp
+from omnibench.store.builders import data_record
+from omnibench.store.schema import Phase, RecordType
 
 
 class PreparedDatasets:
-    """The prepared datasets of a store, as one process has looked them up.
+    """The prepared datasets of a store, as far as one process has needed them.
 
     Args:
         store: Where they are published and recorded.
@@ -22,11 +23,11 @@ class PreparedDatasets:
 
     def __init__(self, store: CheckpointStore) -> None:
         self.store = store
-        self._found: dict[str, Path | PhaseError] = {}
+        self._directories: dict[str, Path | PhaseError] = {}
 
-    def ready(self, dataset: RecSysDataSet) -> bool:
-        """Whether this process knows where a dataset is."""
-        return dataset.key in self._found
+    def is_located(self, dataset: RecSysDataSet) -> bool:
+        """Whether this process knows already where a dataset is."""
+        return dataset.key in self._directories
 
     def get(self, dataset: RecSysDataSet) -> Path:
         """Return the directory of a dataset's arrays, preparing it when nobody has.
@@ -34,23 +35,23 @@ class PreparedDatasets:
         Raises:
             PhaseError: The recipe is impossible; remembered, so that every item of the dataset says it at once.
         """
-        if dataset.key not in self._found:
+        if dataset.key not in self._directories:
             try:
-                self._found[dataset.key] = self._prepare(dataset)
+                self._directories[dataset.key] = self._prepare(dataset)
             except StoreError:
                 raise
             except OmnibenchError as error:
-                self._found[dataset.key] = PhaseError("Prepare", str(error))
+                self._directories[dataset.key] = PhaseError(Phase.PREPARE.value, str(error))
             except Exception as error:  # a loader of the user's may raise anything
-                told = f"{type(error).__name__}: {error}"
-                self._found[dataset.key] = PhaseError("Prepare", told, traceback.format_exc())
-        found = self._found[dataset.key]
-        if isinstance(found, PhaseError):
-            raise PhaseError(found.phase, found.message, found.details)
-        return found
+                message = f"{type(error).__name__}: {error}"
+                self._directories[dataset.key] = PhaseError(Phase.PREPARE.value, message, traceback.format_exc())
+        directory = self._directories[dataset.key]
+        if isinstance(directory, PhaseError):
+            raise PhaseError(directory.phase, directory.message, directory.details)
+        return directory
 
     def _prepare(self, dataset: RecSysDataSet) -> Path:
-        key = f"data/{dataset.key}"
+        key = RecordType.DATA.key(dataset.key)
         with self.store.lease(f"data-{dataset.key}") as lease:
             record = self.store.records.get(key)
             if record is not None and all([self.store.usable(file) for file in record["files"]]):  # noqa: C419 - look at every file, so that each damaged one is set aside
@@ -63,8 +64,6 @@ class PreparedDatasets:
                 (partial / ".key").write_text(dataset.key, encoding="utf-8")
                 manifest = prepare(dataset, partial)
                 files = self.store.publish_directory(partial, directory)
-            relative = directory.relative_to(self.store.root).as_posix()
-            facts = {name: manifest[name] for name in ("identity", "name", "test", "users", "items", "interactions")}
-            place = {"directory": relative, "files": files, "finished": timestamp()}
-            self.store.commit(lease, {key: {**facts, **meter.read(), **place}})
+            record = data_record(manifest, meter.read(), directory.relative_to(self.store.root).as_posix(), files)
+            self.store.commit(lease, {key: record})
             return directory

@@ -1,4 +1,4 @@
-"""How long items will take and how much memory their frameworks need, from what the records of others say."""
+"""Estimates of how long items take and how much memory their frameworks need, from the records of earlier ones."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from omnibench.runners.pool import GUEST_MEGABYTES
 from omnibench.store.reading import Reader
 
 _UNKNOWN_SECONDS = {"LensKit": 3.0, "RecPack": 5.0, "RecBole": 30.0, "Own": 5.0}
-"""What an item takes of which nothing like it was ever run: only good for putting the longer ones first."""
+"""Seconds of an item when nothing like it was ever run; only good for putting longer ones first."""
 
 
 @dataclass
 class Estimates:
-    """What is known of earlier items.
+    """What earlier items took.
 
     Attributes:
-        seconds: Fit and Predict together, by what the items have in common; see ``expected``.
+        seconds: Fit and Predict together, by what items share; see ``expected``.
         peak: The largest resident memory of each framework's process so far, in bytes.
     """
 
@@ -28,27 +28,27 @@ class Estimates:
     peak: dict[str, int] = field(default_factory=dict)
 
     def learn(self, dataset: str, algorithm: str, seconds: float) -> None:
-        """Take in how long an item took, or the mean of several.
+        """Add how long an item took, or the mean of several.
 
         Args:
             dataset: The dataset's display name.
             algorithm: The configuration's display name.
             seconds: Fit and Predict together.
         """
-        name, framework = _of_whom(algorithm)
-        for common in _in_common(dataset, algorithm, name, framework):
-            self.seconds.setdefault(common, []).append(seconds)
+        name, framework = _algorithm_and_framework(algorithm)
+        for similarity in _similarities(dataset, algorithm, name, framework):
+            self.seconds.setdefault(similarity, []).append(seconds)
 
     def expected(self, item: Experiment) -> float:
         """Return how many seconds an item's Fit and Predict are expected to take.
 
-        From the most alike that was ever run: another fold of the configuration; the algorithm with other
-        hyperparameters; on another dataset; another algorithm of the framework.
+        That is the mean of the most similar items that were ever run: other folds of the configuration; the algorithm
+        with other hyperparameters; on another dataset; another algorithm of the framework.
         """
         name, framework = item.configuration.name, item.configuration.runner.name
-        for common in _in_common(item.dataset_name, item.algorithm_name, name, framework):
-            if common in self.seconds:
-                return fmean(self.seconds[common])
+        for similarity in _similarities(item.dataset_name, item.algorithm_name, name, framework):
+            if similarity in self.seconds:
+                return fmean(self.seconds[similarity])
         return _UNKNOWN_SECONDS.get(framework, max(_UNKNOWN_SECONDS.values()))
 
     def megabytes(self, frameworks: Iterable[str]) -> float:
@@ -59,20 +59,20 @@ class Estimates:
         )
 
 
-def _of_whom(algorithm: str) -> tuple[str, str]:
+def _algorithm_and_framework(algorithm: str) -> tuple[str, str]:
     """Return the algorithm's name and its framework's, of a configuration's display name."""
     name = algorithm.rpartition("-")[0]
     return name, name.partition(".")[0] if "." in name else "Own"
 
 
-def _in_common(dataset: str, algorithm: str, name: str, framework: str) -> tuple[tuple[str, ...], ...]:
-    """Return what items may have in common, the most alike first."""
+def _similarities(dataset: str, algorithm: str, name: str, framework: str) -> tuple[tuple[str, ...], ...]:
+    """Return what an item can share with others, from the closest resemblance to the loosest."""
     return (dataset, algorithm), (dataset, name), (name,), (dataset, framework), (framework,)
 
 
 def estimates_from(reader: Reader) -> Estimates:
-    """Read what the records know; nothing when they cannot say, because no result depends on it."""
-    found = Estimates()
+    """Return estimates from records; none when these cannot be read, because no result depends on them."""
+    estimates = Estimates()
     phases: dict[tuple[str, str], dict[str, float]] = {}
     try:
         for dataset, algorithm, phase, seconds, peak in reader.costs():
@@ -80,10 +80,10 @@ def estimates_from(reader: Reader) -> Estimates:
                 continue
             phases.setdefault((dataset, algorithm), {})[phase] = seconds
             if peak:  # or nobody has measured it
-                _, framework = _of_whom(algorithm)
-                found.peak[framework] = max(found.peak.get(framework, 0), peak)
+                _, framework = _algorithm_and_framework(algorithm)
+                estimates.peak[framework] = max(estimates.peak.get(framework, 0), peak)
     except sqlite3.Error:
         return Estimates()
     for (dataset, algorithm), parts in phases.items():
-        found.learn(dataset, algorithm, sum(parts.values()))
-    return found
+        estimates.learn(dataset, algorithm, sum(parts.values()))
+    return estimates

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from omnibench.data.interactions import decode
 from omnibench.data.prepare import read_ids
+from omnibench.engine.items import Columns
 from omnibench.engine.phases import decoded
 from omnibench.guest.folds import Fold
-from omnibench.metrics.base import Metric, Values
+from omnibench.metrics.base import Values
 from omnibench.metrics.hits import Hits, Truth, mark_hits
 from omnibench.metrics.labels import split_label
 from omnibench.metrics.own import CalculatedMetric
@@ -23,12 +24,10 @@ from omnibench.metrics.rating import RatingMetric, errors_of
 from omnibench.metrics.spread import bootstrap_intervals, standard_errors
 from omnibench.metrics.training import Training
 
-Wanted = Sequence[tuple[Metric, str]]
-
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What Eval found.
+    """The metrics of a file of predictions.
 
     Attributes:
         values: The metric over all test users (or pairs), by label.
@@ -45,100 +44,99 @@ class Evaluation:
     stderr: dict[str, float] = field(default_factory=dict)
     interval: dict[str, tuple[float, float]] = field(default_factory=dict)
 
-    def columns(self, wanted: Wanted) -> dict[str, Values]:
+    def values_per_user(self) -> dict[str, Values]:
         """Return the values per user by label, of the metrics that single users have."""
-        rows = zip(wanted, self.per_user, strict=True)
-        return {label: row for (_, label), row in rows if not np.isnan(row).all()}
+        rows = zip(self.values, self.per_user, strict=True)
+        return {label: row for label, row in rows if not np.isnan(row).all()}
 
 
-def facts(found: Evaluation, wanted: Wanted, places: Mapping[str, list[int]]) -> dict[str, dict[str, Any]]:
+def evaluation_facts(evaluation: Evaluation, positions: Mapping[str, list[int]]) -> dict[str, dict[str, Any]]:
     """Return what the record of each evaluation says, by label; a value that is not defined is None.
 
     Args:
-        found: What Eval found.
-        wanted: The metrics and labels.
-        places: Where the values of each column are in the file of values per user; see ``store.per_user``.
+        evaluation: The metrics.
+        positions: Where the values of each column are in the file of values per user; see ``store.per_user``.
     """
-    told = {}
-    for _, label in wanted:
-        value, interval = found.values[label], found.interval.get(label)
-        told[label] = {
+    facts = {}
+    for label, value in evaluation.values.items():
+        interval = evaluation.interval.get(label)
+        facts[label] = {
             "value": value if np.isfinite(value) else None,
-            "stderr": found.stderr.get(label),
+            "stderr": evaluation.stderr.get(label),
             "interval": None if interval is None else list(interval),
-            "users": len(found.users),
-            "place": {"user": places["user"], "value": places[label]} if label in places else None,
+            "users": len(evaluation.users),
+            "place": {"user": positions["user"], "value": positions[label]} if label in positions else None,
         }
-    return told
+    return facts
 
 
-def evaluate(dataset: Path, fold_number: int, predictions: Path, wanted: Wanted) -> Evaluation:
+def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Columns) -> Evaluation:
     """Compute metrics of predictions against the test part.
 
     Args:
         dataset: The prepared dataset.
         fold_number: The fold.
         predictions: A file that ``phases.predict`` wrote.
-        wanted: Metrics and labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``.
+        columns: Metrics and labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``.
 
     Raises:
         EvaluationError: A metric lacks something, e.g. features of a recommended item.
     """
     fold = Fold(dataset, fold_number)
     rows = np.load(predictions, allow_pickle=False, mmap_mode="r")
-    found = _ratings(fold, rows, wanted) if fold.explicit else _rankings(dataset, fold, rows, wanted)
-    found.values.update(_calculated(dataset, fold, rows, wanted))
-    ordered = {label: found.values[label] for _, label in wanted}
-    means = [number for number, (metric, label) in enumerate(wanted) if metric.is_mean and np.isfinite(ordered[label])]
-    labels = [wanted[number][1] for number in means]
-    per_user = found.per_user if len(means) == len(wanted) else found.per_user[means]
+    evaluation = _ratings(fold, rows, columns) if fold.explicit else _rankings(dataset, fold, rows, columns)
+    evaluation.values.update(_calculated(dataset, fold, rows, columns))
+    values = {label: evaluation.values[label] for _, label in columns}
+    means = [number for number, (metric, label) in enumerate(columns) if metric.is_mean and np.isfinite(values[label])]
+    labels = [columns[number][1] for number in means]
+    per_user = evaluation.per_user if len(means) == len(columns) else evaluation.per_user[means]
     errors, intervals = standard_errors(per_user), bootstrap_intervals(per_user)
     return Evaluation(
-        ordered,
-        found.users,
-        found.per_user,
+        values,
+        evaluation.users,
+        evaluation.per_user,
         {label: float(error) for label, error in zip(labels, errors, strict=True) if np.isfinite(error)},
         {label: (float(low), float(high)) for label, (low, high) in zip(labels, intervals, strict=True)},
     )
 
 
-def _ratings(fold: Fold, rows: npt.NDArray[np.void], wanted: Wanted) -> Evaluation:
+def _ratings(fold: Fold, rows: npt.NDArray[np.void], columns: Columns) -> Evaluation:
     assert fold.test.rating is not None
     errors = errors_of(fold.test.user, fold.test.rating, rows["rating"])
-    per_user = np.full((len(wanted), len(errors.users)), np.nan)
+    per_user = np.full((len(columns), len(errors.users)), np.nan)
     values = {}
-    for row, (metric, label) in zip(per_user, wanted, strict=True):
+    for row, (metric, label) in zip(per_user, columns, strict=True):
         if isinstance(metric, RatingMetric):
             row[:] = metric.per_user(errors)
             values[label] = metric.value(errors, row)
     return Evaluation(values, errors.users, per_user)
 
 
-def _rankings(dataset: Path, fold: Fold, rows: npt.NDArray[np.void], wanted: Wanted) -> Evaluation:
+def _rankings(dataset: Path, fold: Fold, rows: npt.NDArray[np.void], columns: Columns) -> Evaluation:
     truth = Truth.of(fold.test.user, fold.test.item, fold.n_items)
     training = Training(fold.interactions_before, fold.n_users, fold.n_items, lambda: read_ids(dataset, "items"))
-    per_user = np.full((len(wanted), len(truth.users)), np.nan)
+    per_user = np.full((len(columns), len(truth.users)), np.nan)
     values: dict[str, float] = {}
-    for convention in dict.fromkeys(metric.convention for metric, _ in wanted):
+    for convention in dict.fromkeys(metric.convention for metric, _ in columns):
         items = _as_trec_eval_sorts(training, rows) if convention == "trec" else rows["item"]
         hits = mark_hits(truth, rows["user"], items, training)
-        chosen = [
+        ranking_columns = [
             (number, metric, label)
-            for number, (metric, label) in enumerate(wanted)
+            for number, (metric, label) in enumerate(columns)
             if isinstance(metric, RankingMetric) and metric.convention == convention
         ]
-        for place, block in hits.blocks():
-            for number, metric, label in chosen:
-                _fill(per_user[number, place], metric, label, block)
-        for number, metric, label in chosen:
+        for users, block in hits.blocks():
+            for number, metric, label in ranking_columns:
+                _fill(per_user[number, users], metric, label, block)
+        for number, metric, label in ranking_columns:
             values[label] = metric.value(hits, _length(label), per_user[number])
     return Evaluation(values, truth.users, per_user)
 
 
 def _fill(row: Values, metric: RankingMetric, label: str, hits: Hits) -> None:
-    found = metric.per_user(hits, _length(label))
-    if found is not None:
-        row[:] = found
+    values = metric.per_user(hits, _length(label))
+    if values is not None:
+        row[:] = values
 
 
 def _length(label: str) -> int:
@@ -149,20 +147,20 @@ def _length(label: str) -> int:
 
 def _as_trec_eval_sorts(training: Training, rows: npt.NDArray[np.void]) -> npt.NDArray[np.int32]:
     """Return the lists as trec_eval reads them: by score, ties by the item's name from the last one in the alphabet."""
-    names = [str(one).encode() for one in training.item_ids]
-    place = np.empty(len(names) + 1, dtype=np.int64)
-    place[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-    place[-1] = -1  # padding, which is item -1
+    names = [str(item).encode() for item in training.item_ids]
+    alphabetical = np.empty(len(names) + 1, dtype=np.int64)
+    alphabetical[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    alphabetical[-1] = -1  # padding, which is item -1
     items = rows["item"]
     score = np.where(items >= 0, rows["score"], -np.inf)
-    order = np.lexsort((-place[items], -score), axis=1)
+    order = np.lexsort((-alphabetical[items], -score), axis=1)
     sorted_items: npt.NDArray[np.int32] = np.take_along_axis(items, order, axis=1)
     return sorted_items
 
 
-def _calculated(dataset: Path, fold: Fold, rows: npt.NDArray[np.void], wanted: Wanted) -> dict[str, float]:
+def _calculated(dataset: Path, fold: Fold, rows: npt.NDArray[np.void], columns: Columns) -> dict[str, float]:
     """Return the metrics that the user's own classes calculate, each class called once."""
-    calculators = list(dict.fromkeys(metric for metric, _ in wanted if isinstance(metric, CalculatedMetric)))
+    calculators = list(dict.fromkeys(metric for metric, _ in columns if isinstance(metric, CalculatedMetric)))
     if not calculators:
         return {}
     import pandas as pd

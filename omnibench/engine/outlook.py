@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from omnibench.engine.survey import Columns, eval_keys
-from omnibench.experiment.experiment import Experiment
-from omnibench.store.schema import Record, RecordLookup
+from omnibench.engine.items import Item
+from omnibench.store.schema import Phase, Record, RecordLookup, RecordType, Status, status_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """What a run would do with an item.
 
@@ -23,41 +22,44 @@ class Outlook:
     reason: str
 
 
-def outlook(
-    get: RecordLookup, experiment: Experiment, columns: Columns, list_length: int, is_there: Callable[[Record], bool]
-) -> Outlook:
+def outlook(get: RecordLookup, item: Item, has_files: Callable[[Record], bool]) -> Outlook:
     """Return from which phase an item that is not done would run.
 
     Args:
         get: From a record's key to the record, or None.
-        experiment: The item.
-        columns: The wanted metrics and labels.
-        list_length: Recommendations per user.
-        is_there: Whether the files that a record names are there.
+        item: The item.
+        has_files: Whether the files that a record names are there.
     """
-    item = get(f"item/{experiment.fit_key}") or {}
-    before = {
-        "failed": f"it failed in {item.get('phase')}: {(item.get('error') or {}).get('message', '')}",
-        "interrupted": f"it was interrupted in {item.get('phase')}",
-    }.get(item.get("status", ""), "")
-    predict = get(f"predict/{experiment.predict_key(list_length)}")
-    if predict is None or not is_there(predict):
-        fit = get(f"fit/{experiment.fit_key}")
+    record = get(item.record_key) or {}
+    last_attempt = _last_attempt(record)
+    predict = get(item.predict_record_key)
+    if predict is None or not has_files(predict):
+        fit = get(item.fit_record_key)
         if fit is None:
-            return Outlook("Fit", before or _first_time(item))
-        if not is_there(fit):
-            return Outlook("Fit", f"its model {fit['model']['path']} is missing")
+            return Outlook(Phase.FIT.value, last_attempt or _first_time(record))
+        if not has_files(fit):
+            return Outlook(Phase.FIT.value, f"its model {fit['model']['path']} is missing")
         if predict is not None:
-            return Outlook("Predict", f"its predictions {predict['predictions']['path']} are missing")
-        return Outlook("Predict", before or f"there are no predictions with lists of {list_length}")
-    keys = eval_keys(get, experiment, columns, list_length)
-    if keys is None:
-        return Outlook("Eval", "its dataset is not prepared")
-    missing = [label for label, key in keys.items() if get(f"eval/{key}") is None]
-    return Outlook("Eval", f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not recorded")
+            path = predict["predictions"]["path"]
+            return Outlook(Phase.PREDICT.value, f"its predictions {path} are missing")
+        reason = last_attempt or f"there are no predictions with lists of {item.list_length}"
+        return Outlook(Phase.PREDICT.value, reason)
+    eval_keys = item.eval_keys(get)
+    if eval_keys is None:
+        return Outlook(Phase.EVAL.value, "its dataset is not prepared")
+    missing = [label for label, key in eval_keys.items() if get(RecordType.EVAL.key(key)) is None]
+    return Outlook(Phase.EVAL.value, f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not recorded")
 
 
-def _first_time(item: Record) -> str:
-    if item.get("generation"):
+def _last_attempt(record: Record) -> str:
+    """Say how the last attempt ended when it failed or was interrupted, of an item's record."""
+    status, phase = status_of(record or None, ())
+    if status is Status.FAILED:
+        return f"it failed in {phase}: {(record.get('error') or {}).get('message', '')}"
+    return f"it was interrupted in {phase}" if status is Status.INTERRUPTED else ""
+
+
+def _first_time(record: Record) -> str:
+    if record.get("generation"):
         return "it was reset"
-    return "it was never begun" if item else "nothing is recorded under its key"
+    return "it was never begun" if record else "nothing is recorded under its key"

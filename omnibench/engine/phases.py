@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.prepare import read_ids
 from omnibench.errors import GuestError
@@ -14,7 +14,6 @@ from omnibench.experiment.candidates import UNSEEN
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.candidates import CandidateSets, candidate_sets
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
-from omnibench.runners.gateway import Guest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,12 +25,29 @@ JSON_ROWS = 1_000_000
 """Predictions with more rows are exported as Parquet."""
 
 
-@dataclass(frozen=True)
-class Asking:
-    """How guests are asked.
+class Guest(Protocol):
+    """What answers requests: a framework's process, as in ``runners.gateway``, or a stand-in for it."""
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that it may compute with."""
+
+    def ask(
+        self,
+        request: Mapping[str, Any],
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        while_waiting: Callable[[], None] = ...,
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """Return the answer to a request; see ``runners.gateway.Guest.ask``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseOptions:
+    """What holds for every request to a guest.
 
     Attributes:
-        track: What they measure beside time; see ``policy.Policy``.
+        track: What it measures beside time; see ``policy.Policy``.
         timeout: Seconds after which a phase that still runs fails, or None.
         while_waiting: Called about once a second while a guest works; raising gives up.
         on_progress: Called with what a framework reports of its progress.
@@ -43,7 +59,7 @@ class Asking:
     on_progress: Callable[[dict[str, Any]], None] = lambda _: None
 
 
-def _ask(guest: Guest, experiment: Experiment, dataset: Path, asking: Asking, **request: Any) -> dict[str, Any]:
+def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOptions, **request: Any) -> dict[str, Any]:
     own = experiment.configuration.own
     return guest.ask(
         {
@@ -55,27 +71,29 @@ def _ask(guest: Guest, experiment: Experiment, dataset: Path, asking: Asking, **
             "dataset": str(dataset),
             "fold": experiment.fold,
             "fit_key": experiment.fit_key,
-            "track": list(asking.track),
+            "track": list(options.track),
             **request,
         },
-        on_progress=asking.on_progress,
-        while_waiting=asking.while_waiting,
-        timeout=asking.timeout,
+        on_progress=options.on_progress,
+        while_waiting=options.while_waiting,
+        timeout=options.timeout,
     )
 
 
 def plain(value: Any) -> Any:
     """Return a value as execnet carries it: no enum members, no numpy scalars."""
     if isinstance(value, Mapping):
-        return {name: plain(one) for name, one in value.items()}
+        return {name: plain(element) for name, element in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
+        return [plain(element) for element in value]
     if hasattr(value, "dtype"):
         return value.item()
     return getattr(value, "value", value)
 
 
-def fit(guest: Guest, experiment: Experiment, dataset: Path, output: Path, asking: Asking = Asking()) -> dict[str, Any]:
+def fit(
+    guest: Guest, experiment: Experiment, dataset: Path, output: Path, options: PhaseOptions = PhaseOptions()
+) -> dict[str, Any]:
     """Fit a model and write it into the directory ``output``.
 
     Args:
@@ -83,7 +101,7 @@ def fit(guest: Guest, experiment: Experiment, dataset: Path, output: Path, askin
         experiment: What to fit.
         dataset: The prepared dataset.
         output: An empty directory.
-        asking: How to ask.
+        options: What holds for every request.
 
     Returns:
         ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, and what
@@ -92,7 +110,7 @@ def fit(guest: Guest, experiment: Experiment, dataset: Path, output: Path, askin
     Raises:
         GuestError: The framework failed, or its process died.
     """
-    answer = _ask(guest, experiment, dataset, asking, op="fit", output=str(output))
+    answer = _ask(guest, experiment, dataset, options, op="fit", output=str(output))
     if not (output / answer["file"]).is_file():
         raise GuestError(f"{experiment.configuration.name} reported the model {answer['file']!r} but wrote none")
     return answer
@@ -105,7 +123,7 @@ def predict(
     model: Path,
     list_length: int,
     output: Path,
-    asking: Asking = Asking(),
+    options: PhaseOptions = PhaseOptions(),
 ) -> dict[str, Any]:
     """Write the recommendations (or the predicted test ratings) of a model to ``output``, and check them.
 
@@ -116,7 +134,7 @@ def predict(
         model: The fitted model's file.
         list_length: Recommendations per user.
         output: The ``.npy`` file to write.
-        asking: How to ask.
+        options: What holds for every request.
 
     Raises:
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.
@@ -124,7 +142,7 @@ def predict(
     ids = (read_ids(dataset, "users"), read_ids(dataset, "items")) if experiment.candidates is not UNSEEN else ((), ())
     candidates = experiment.candidates.described(output.parent, *ids)
     request = {"op": "predict", "model": str(model), "k": list_length, "output": str(output), "candidates": candidates}
-    answer = _ask(guest, experiment, dataset, asking, **request)
+    answer = _ask(guest, experiment, dataset, options, **request)
     fold = Fold(dataset, experiment.fold)
     rows = np.load(output, allow_pickle=False)
     sets = candidate_sets(fold, candidates)
@@ -159,18 +177,18 @@ def _list_flaw(
         return "an item code does not exist"
     if not np.isfinite(scores[filled]).all():
         return "a score is no finite number"
-    both = filled[:, 1:] & filled[:, :-1]
+    neighbours = filled[:, 1:] & filled[:, :-1]
     rising = scores[:, 1:] > scores[:, :-1]
     tied = (scores[:, 1:] == scores[:, :-1]) & (items[:, 1:] < items[:, :-1])
-    if (both & (rising | tied)).any():
+    if (neighbours & (rising | tied)).any():
         return "a list is not in the order of its scores (ties by item code)"
     pairs = (rows["user"][:, None].astype(np.int64) * fold.n_items + items)[filled]
     if len(np.unique(pairs)) < len(pairs):
         return "a list has an item twice"
-    seen = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.history, fold.validation)]
-    if np.isin(pairs, np.concatenate(seen)).any():
-        where = "the given history" if fold.folds_in else "training"
-        return f"a list has an item that the user has in {where} or validation"
+    seen_pairs = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.history, fold.validation)]
+    if np.isin(pairs, np.concatenate(seen_pairs)).any():
+        part = "the given history" if fold.folds_in else "training"
+        return f"a list has an item that the user has in {part} or validation"
     if candidates is not None and any(
         not candidates.of(user)[listed[listed != NO_ITEM]].all()
         for user, listed in zip(rows["user"].tolist(), items, strict=True)
@@ -192,7 +210,9 @@ def export_predictions(dataset: Path, predictions: Path, directory: Path) -> Pat
         path = directory / "predictions.parquet"
         frame = pd.DataFrame(columns)
         for name in ("user", "item"):
-            if len({type(one) for one in frame[name]}) > 1 or not isinstance(frame[name].iloc[0], int | str | float):
+            if len({type(identifier) for identifier in frame[name]}) > 1 or not isinstance(
+                frame[name].iloc[0], int | str | float
+            ):
                 frame[name] = frame[name].astype(str)  # a Parquet column has one type
         frame.to_parquet(path, index=False)
     else:

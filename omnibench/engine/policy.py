@@ -54,9 +54,9 @@ class Policy:
 
     def __post_init__(self) -> None:
         for name, choices in (("resume", RESUME), ("failed", FAILED), ("verify", VERIFY), ("device", DEVICES)):
-            _one_of(name, getattr(self, name), choices)
-        for one in self.track:
-            _one_of("track", one, TRACK)
+            _check_choice(name, getattr(self, name), choices)
+        for measure in self.track:
+            _check_choice("track", measure, TRACK)
         if type(self.max_attempts) is not int or self.max_attempts < 1:
             raise OmnibenchError(f"max_attempts is {self.max_attempts!r}; give a whole number from 1 on.")
         if not self.grace >= 0:
@@ -65,7 +65,7 @@ class Policy:
             raise OmnibenchError(f"timeout is {self.timeout!r}; give seconds above 0, or None for no limit.")
 
 
-def _one_of(name: str, value: str, choices: Iterable[str]) -> None:
+def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:
     if value not in choices:
         raise OmnibenchError(f"{name} is {value!r}{nearest(value, choices)}; choose from {', '.join(choices)}.")
 
@@ -74,24 +74,24 @@ def seconds(text: str) -> float:
     """Read a duration such as ``90``, ``90s``, ``5m``, ``1.5h``.
 
     Raises:
-        OmnibenchError: It is none.
+        OmnibenchError: The text says something else.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text)
-    if not found:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text)
+    if not match:
         raise OmnibenchError(f"{text!r} is no duration; write e.g. 90s, 5m or 1h.")
-    return float(found[1]) * _UNITS[found[2]]
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def share(text: str) -> float:
     """Read a share such as ``0.01`` or ``1%``.
 
     Raises:
-        OmnibenchError: It is none.
+        OmnibenchError: The text says something else.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%?)\s*", text)
-    if not found:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%?)\s*", text)
+    if not match:
         raise OmnibenchError(f"{text!r} is no share; write e.g. 0.01 or 1%.")
-    return float(found[1]) / (100 if found[2] else 1)
+    return float(match[1]) / (100 if match[2] else 1)
 
 
 def tracked(text: str) -> tuple[str, ...]:
@@ -102,5 +102,5 @@ def tracked(text: str) -> tuple[str, ...]:
     """
     words = tuple(word.strip() for word in text.split(",") if word.strip() and word.strip() != "none")
     for word in words:
-        _one_of("track", word, (*TRACK, "none"))
+        _check_choice("track", word, (*TRACK, "none"))
     return words

@@ -1,4 +1,4 @@
-"""What is noted when a run begins, and what every record says about whose it is."""
+"""What records say of a run when it begins, and of the experiment that they belong to."""
 
 from __future__ import annotations
 
@@ -6,69 +6,57 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from omnibench.engine.policy import Policy
 from omnibench.engine.survey import State
 from omnibench.experiment.experiment import Experiment
 from omnibench.keys import canonical
 from omnibench.provenance import provenance
-from omnibench.store.records import timestamp
-from omnibench.store.schema import Record, Status, pending_item
+from omnibench.store.builders import ItemLabels, recipe_record, run_record
+from omnibench.store.item_records import pending_item
+from omnibench.store.schema import Record, RecordType
 
 
 def opening_records(
-    run_id: str, items: Sequence[Experiment], states: Sequence[State], policy: Policy, directory: Path
+    run_id: str, experiments: Sequence[Experiment], states: Sequence[State], policy: Policy, directory: Path
 ) -> dict[str, Record]:
-    """Return what is noted when a run begins: the run itself, and every item that nothing is known of yet.
+    """Return what is recorded when a run begins: the run itself, and every item that has no record yet.
 
     Args:
         run_id: The run's id.
-        items: Every item of the run.
-        states: What is known of each.
+        experiments: Every experiment of the run.
+        states: What the records say of each.
         policy: The run's policy.
         directory: Where the user's code is.
     """
-    both = list(zip(items, states, strict=True))
-    unknown = [item for item, state in both if not state.known]
-    recipes = {item.dataset.key: item.dataset for item in unknown}
-    run = {
-        "id": run_id,
-        "started": timestamp(),
-        "ended": None,
-        "items": len(items),
-        "pending": sum(state.status != Status.DONE for _, state in both),
-        "policy": asdict(policy),
-        **provenance(directory),
+    new = [experiment for experiment, state in zip(experiments, states, strict=True) if not state.recorded]
+    datasets = {experiment.dataset.key: experiment.dataset for experiment in new}
+    run = run_record(
+        run_id,
+        items=len(experiments),
+        pending=sum(not state.is_done for state in states),
+        policy=asdict(policy),
+        provenance=provenance(directory),
+    )
+    recipes = {
+        RecordType.RECIPE.key(key): recipe_record(dataset.name, json.loads(canonical(dataset.identity)))
+        for key, dataset in datasets.items()
     }
-    return {
-        f"run/{run_id}": run,
-        **{
-            f"recipe/{key}": {"name": one.name, "identity": json.loads(canonical(one.identity))}
-            for key, one in recipes.items()
-        },
-        **{f"item/{item.fit_key}": pending_item(item_labels(item)) for item in unknown},
-    }
+    items = {RecordType.ITEM.key(experiment.fit_key): pending_item(labels_of(experiment).full) for experiment in new}
+    return {RecordType.RUN.key(run_id): run, **recipes, **items}
 
 
-def item_labels(experiment: Experiment) -> Record:
-    """Return what an item's record says about whose it is, and what its key is made of."""
-    return {
-        **labels(experiment),
-        "identity": experiment.recorded_identity,
-        "data_key": experiment.dataset.key,
-    }
-
-
-def labels(experiment: Experiment) -> dict[str, Any]:
-    """Return what every record of an item says about whose it is."""
+def labels_of(experiment: Experiment) -> ItemLabels:
+    """Return what the records of an experiment say about whose they are."""
     from omnibench.engine import phases  # which a run that has nothing to compute does not need
 
-    return {
-        "item": experiment.name,
-        "fit_key": experiment.fit_key,
-        "dataset": experiment.dataset_name,
-        "algorithm": experiment.algorithm_name,
-        "parameters": phases.plain(experiment.configuration.parameters),
-        "fold": None if experiment.dataset.folds is None else experiment.fold,
-    }
+    return ItemLabels(
+        item=experiment.name,
+        fit_key=experiment.fit_key,
+        dataset=experiment.dataset_name,
+        algorithm=experiment.algorithm_name,
+        parameters=phases.plain(experiment.configuration.parameters),
+        fold=None if experiment.dataset.folds is None else experiment.fold,
+        identity=experiment.recorded_identity,
+        data_key=experiment.dataset.key,
+    )

@@ -1,4 +1,4 @@
-"""A run: its id, whether there is anything to go on from, how its items end, and the store of a run that keeps nothing."""
+"""A run: its id, whether it has anything to go on from, how its items end, and where one that keeps nothing works."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from omnibench.engine.policy import Policy
+from omnibench.engine.survey import State
 from omnibench.errors import OmnibenchError, PhaseError
 from omnibench.experiment.evaluator import Evaluator
+from omnibench.experiment.experiment import Experiment
 from omnibench.results import Result
 from omnibench.store.leases import Workspace
+from omnibench.store.schema import Status
 
 CACHED, SKIPPED = "cached", "skipped"
+"""How an item ends when nothing is computed, beside ``schema.Status``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How an item ended.
 
@@ -35,6 +40,33 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
     error: PhaseError | None = None
     replayed: bool = False
+
+
+def recorded_outcome(experiment: Experiment, state: State, policy: Policy) -> Outcome | None:
+    """Return the outcome of an item that needs no work, or None when it is to be computed.
+
+    Args:
+        experiment: The item's experiment.
+        state: What the records say of it.
+        policy: What is done about failures.
+    """
+    if state.metrics is not None:
+        return Outcome(CACHED, experiment.result(state.metrics))
+    if state.error is None:
+        return None
+    error = PhaseError.recorded(state.error)
+    if policy.failed == "skip":
+        return Outcome(SKIPPED, experiment.result({}), error=error)
+    if policy.failed == "replay":
+        return Outcome(Status.FAILED, experiment.result({}), error=error, replayed=True)
+    if state.deaths >= policy.max_attempts:
+        message = (
+            f"its process died {state.deaths} times in a row, so it is not tried again; --omnirec-max-attempts="
+            f"{state.deaths + 1} tries once more, --omnirec-reset=failed forgets it. Last time: {error.message}"
+        )
+        refusal = PhaseError(error.phase, message, error.details, died=True)
+        return Outcome(Status.FAILED, experiment.result({}), error=refusal, replayed=True)
+    return None
 
 
 class ItemsFailedError(OmnibenchError):
@@ -61,15 +93,18 @@ def new_run_id() -> str:
 
 
 def throwaway() -> Workspace:
-    """Return a directory for a store that nobody keeps; it is gone when its process is, if need be by the next one."""
+    """Return a directory for a store that nobody keeps; it goes with its process, or when the next such process starts."""
     return Workspace(Path(tempfile.gettempdir()) / f"omnibench-{os.getuid()}")
 
 
 def require(begun: Iterable[bool]) -> None:
     """Refuse a run that has nothing to go on from.
 
+    Args:
+        begun: Whether anything is recorded of each item.
+
     Raises:
-        OmnibenchError: Of none of the items anything is recorded.
+        OmnibenchError: Nothing is recorded of any item.
     """
     if not any(begun):
         raise OmnibenchError(

@@ -21,7 +21,7 @@ class StoppedError(KeyboardInterrupt):
 
 
 class Stopping:
-    """Hears the signals while it is entered, in a main thread; elsewhere it hears nothing.
+    """Listens for signals while it is entered, in a main thread; elsewhere it hears nothing.
 
     Args:
         grace: Seconds that a phase in progress gets.
@@ -32,7 +32,8 @@ class Stopping:
         on_second: Called at a second one, before it ends the phase.
 
     Attributes:
-        on_first, on_second: As given.
+        on_first: Called at the first signal.
+        on_second: Called at a second one.
         reason: The first signal's name, or nothing while there was none.
     """
 
@@ -62,7 +63,7 @@ class Stopping:
             self.reason = ""  # what was stopped earlier may run again
             if threading.current_thread() is threading.main_thread():
                 for number in _SIGNALS:
-                    self._before[number] = signal.signal(number, self._heard)
+                    self._before[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,7 +75,7 @@ class Stopping:
                 signal.signal(number, handler)
         self._before.clear()
 
-    def _heard(self, number: int, _: FrameType | None) -> None:
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
         first = not self.reason
         if first:
             self.reason = signal.Signals(number).name
@@ -93,9 +94,13 @@ class Stopping:
         raise StoppedError(f"stopped by {self.reason}")
 
     @contextlib.contextmanager
-    def phases(self, what: str) -> Iterator[None]:
-        """While this lasts the first signal does not interrupt; ``check`` and ``expired`` tell of it."""
-        self._in_phase = what
+    def phases(self, item: str) -> Iterator[None]:
+        """Have the first signal not interrupt while this lasts; ``check`` and ``expired`` tell of it.
+
+        Args:
+            item: What is in progress, as messages name it.
+        """
+        self._in_phase = item
         try:
             yield
         finally:

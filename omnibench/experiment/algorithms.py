@@ -1,4 +1,4 @@
-"""The names of everything that the frameworks' runners run."""
+"""The names of all algorithms of the frameworks."""
 
 from __future__ import annotations
 

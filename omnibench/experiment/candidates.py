@@ -22,20 +22,20 @@ else:
 
 
 class Candidates:
-    """All items known in training that the user has neither in training nor in validation: the default."""
+    """The default: all items known in training that the user has neither in training nor in validation."""
 
     @property
     def identity(self) -> Any:
-        """What the policy adds to the key of Predict."""
+        """The part of the key of Predict that is the policy's."""
         return "unseen"
 
     @property
     def note(self) -> str:
-        """What is said of the policy beside a metric's name; nothing of the default."""
+        """The note on the policy beside a metric's name; empty for the default."""
         return ""
 
     def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
-        """Return the policy as a guest is told it; see ``runners.guest.candidates``.
+        """Return the policy as plain data for a guest; see ``guest.candidates``.
 
         Args:
             directory: Where files for the guest may be written.
@@ -69,8 +69,8 @@ class SampledNegatives(Candidates):
     """
 
     def __init__(self, negatives: int = 100, seed: int = 42) -> None:
-        given: list[tuple[str, Any, int]] = [("negatives", negatives, 1), ("seed", seed, 0)]
-        for name, value, least in given:
+        arguments: list[tuple[str, Any, int]] = [("negatives", negatives, 1), ("seed", seed, 0)]
+        for name, value, least in arguments:
             if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) < 2**63:
                 raise EvaluationError(f"SampledNegatives: {name} is {value!r}; give an integer of at least {least}.")
         self.negatives, self.seed = int(negatives), int(seed)
@@ -138,7 +138,7 @@ class GivenCandidates(Candidates):
 
         from omnibench.guest.folds import save_array
 
-        item_code = {one: code for code, one in enumerate(item_ids)}
+        item_code = {item: code for code, item in enumerate(item_ids)}
         pairs = [
             (code, item_code[item])
             for code, user in enumerate(user_ids)

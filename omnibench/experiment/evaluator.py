@@ -1,7 +1,8 @@
-"""Evaluator: which metrics are wanted, and what came out."""
+"""The evaluator: which metrics are wanted, and the results of a run."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,18 +28,23 @@ class Calculator(Protocol):
         """Return a number, or a mapping from each k to one."""
 
 
-def _metric(given: Any, convention: str) -> Metric:
-    if isinstance(given, Metric):
-        exempt = given.kind in ("cost", "calculated") or isinstance(given, HitMetric)
-        return given if exempt else given.under(convention)
-    if callable(getattr(given, "calculate", None)) and not isinstance(given, type):
-        return CalculatedMetric(given)
+def _metric(argument: Any, convention: str) -> Metric:
+    """Return what an evaluator was given as a metric under a convention.
+
+    Raises:
+        EvaluationError: It is none, or the convention does not have it.
+    """
+    if isinstance(argument, Metric):
+        exempt = argument.kind in ("cost", "calculated") or isinstance(argument, HitMetric)
+        return argument if exempt else argument.under(convention)
+    if callable(getattr(argument, "calculate", None)) and not isinstance(argument, type):
+        return CalculatedMetric(argument)
     hint = ""
-    if isinstance(given, type):
-        hint = f"; write {given.__name__}(...)"
-    elif callable(given):
-        hint = f"; write HitMetric({getattr(given, '__name__', '...')}) if it is a function of the hit matrix"
-    raise EvaluationError(f"{given!r} is no metric{hint}.")
+    if isinstance(argument, type):
+        hint = f"; write {argument.__name__}(...)"
+    elif callable(argument):
+        hint = f"; write HitMetric({getattr(argument, '__name__', '...')}) if it is a function of the hit matrix"
+    raise EvaluationError(f"{argument!r} is no metric{hint}.")
 
 
 class Evaluator:
@@ -60,7 +66,7 @@ class Evaluator:
     def __init__(
         self, *metrics: Metric | Calculator, convention: str = DEFAULT_CONVENTION, candidates: Candidates = UNSEEN
     ) -> None:
-        self.metrics = tuple(_metric(one, convention) for one in metrics)
+        self.metrics = tuple(_metric(metric, convention) for metric in metrics)
         self.convention = convention
         if not isinstance(candidates, Candidates):
             raise EvaluationError(
@@ -87,8 +93,8 @@ class Evaluator:
     @cached_property
     def columns(self) -> list[tuple[Metric, str]]:
         """The wanted columns in order: each metric with one of its labels."""
-        found = {label: metric for metric in self.metrics for label in metric.labels}
-        return [(metric, label) for label, metric in found.items()]
+        by_label = {label: metric for metric in self.metrics for label in metric.labels}
+        return [(metric, label) for label, metric in by_label.items()]
 
     @property
     def labels(self) -> list[str]:
@@ -98,24 +104,24 @@ class Evaluator:
     @cached_property
     def lower_is_better(self) -> list[str]:
         """The columns where the smallest value is the best."""
-        return self._those(lambda metric: not metric.higher_is_better)
+        return self._labels_where(lambda metric: not metric.higher_is_better)
 
     @cached_property
     def list_length(self) -> int:
         """How many recommendations per user are needed: 20, or the largest k."""
-        lengths = (one.k for one in self.metrics if isinstance(one, RankingMetric | CalculatedMetric))
-        return max([DEFAULT_LIST_LENGTH, *(k for several in lengths for k in several)])
+        cutoffs = (metric.k for metric in self.metrics if isinstance(metric, RankingMetric | CalculatedMetric))
+        return max([DEFAULT_LIST_LENGTH, *itertools.chain.from_iterable(cutoffs)])
 
     @cached_property
     def costs(self) -> list[str]:
         """The columns that say what an item cost; no comparison of algorithms is about them."""
-        return self._those(lambda metric: metric.kind == "cost")
+        return self._labels_where(lambda metric: metric.kind == "cost")
 
-    def _those(self, wanted: Callable[[Metric], bool]) -> list[str]:
-        return [label for (metric, _), label in zip(self.columns, self.labels, strict=True) if wanted(metric)]
+    def _labels_where(self, condition: Callable[[Metric], bool]) -> list[str]:
+        return [label for (metric, _), label in zip(self.columns, self.labels, strict=True) if condition(metric)]
 
     def add(self, result: Result) -> None:
-        """Take in a result; one of the same item replaces it."""
+        """Add a result; it replaces an earlier one of the same item."""
         self._results[result.dataset, result.algorithm, result.fold] = result
 
     def to_frame(self) -> pd.DataFrame:

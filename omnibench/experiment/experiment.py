@@ -1,4 +1,4 @@
-"""ONE unit of work: a dataset, a configuration and a fold, with the keys that identify what it produces."""
+"""Experiments: a dataset, a configuration and a fold, with the keys that identify what they produce."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.errors import DataError, EvaluationError, PlanError
+from omnibench.errors import DataError, PlanError
 from omnibench.experiment.candidates import UNSEEN, Candidates
-from omnibench.experiment.plan import Configuration, ExperimentPlan
+from omnibench.experiment.compatibility import check_configuration, check_dataset
+from omnibench.experiment.configuration import Configuration
+from omnibench.experiment.plan import ExperimentPlan
 from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
 from omnibench.metrics.base import Metric
 from omnibench.results import Result
@@ -60,7 +62,7 @@ class Experiment:
 
     @property
     def identity(self) -> list[Any]:
-        """What the fitted model depends on."""
+        """All that the fitted model depends on."""
         configuration = self.configuration.identity(self.version, self.seed, self.device, self.salt)
         return ["fit/1", {"data": self.dataset.key, "fold": self.fold, "configuration": configuration}]
 
@@ -70,7 +72,7 @@ class Experiment:
         return json.loads(canonical(self.identity))
 
     def predict_key(self, list_length: int) -> str:
-        """Identifies the predictions."""
+        """Return the key that identifies the predictions."""
         return sha256(
             f'["predict/1",{{"candidates":{self._ranked},"fit":"{self.fit_key}","length":{self._length(list_length)}}}]'
         )
@@ -120,13 +122,13 @@ class Experiment:
 
 
 def eval_key(fit_key: str, predictions_sha256: str, test_digest: str, metric: Metric, label: str) -> str:
-    """Identifies one metric of one item: which item, what was predicted, what was true, and the metric.
+    """Return the key that identifies one metric of one item: which item, what was predicted, what was true, and the metric.
 
     The item is part of it although the numbers do not depend on it: two items with equal predictions would
     share a record, and resetting or exporting one of them would change the other.
     """
-    of_what = f'"predictions":"{predictions_sha256}","test":"{test_digest}"'
-    return sha256(f'["eval/1",{{"fit":"{fit_key}","metric":{metric.canonical_identity(label)},{of_what}}}]')
+    inputs = f'"predictions":"{predictions_sha256}","test":"{test_digest}"'
+    return sha256(f'["eval/1",{{"fit":"{fit_key}","metric":{metric.canonical_identity(label)},{inputs}}}]')
 
 
 def experiments(
@@ -165,92 +167,36 @@ def experiments(
     configurations = plan.configurations()
     names: dict[str, str] = {}
     for dataset in listed:
-        _check_dataset(dataset, metrics)
+        check_dataset(dataset, metrics)
         if names.setdefault(dataset.key, dataset.name) != dataset.name:
             raise DataError(
                 f"{names[dataset.key]} and {dataset.name} are the same data with the same steps under two names; "
                 "leave out one of them."
             )
         for configuration in configurations:
-            _check_feedback(dataset, configuration)
-            _check_history(dataset, configuration)
-    settled = [(one, versions(one.runner), device(one)) for one in configurations]
-    found: dict[str, Experiment] = {}
+            check_configuration(dataset, configuration)
+    settled = [(choice, versions(choice.runner), device(choice)) for choice in configurations]
+    by_fit_key: dict[str, Experiment] = {}
     for dataset in listed:
-        for configuration, version, where in settled:
+        for configuration, version, device_class in settled:
             for fold in range(dataset.folds or 1):
-                one = Experiment(dataset, configuration, fold, version, seed, where, salt, candidates)
-                found.setdefault(one.fit_key, one)
-    return _with_clear_names(list(found.values()))
+                experiment = Experiment(dataset, configuration, fold, version, seed, device_class, salt, candidates)
+                by_fit_key.setdefault(experiment.fit_key, experiment)
+    return _with_clear_names(list(by_fit_key.values()))
 
 
-def _with_clear_names(found: list[Experiment]) -> list[Experiment]:
-    """Show more digits of the keys when the first eight are shared by two things of one name."""
-    kinds = {(one.dataset.key, one.configuration_key): one for one in found if one.fold == 0}
+def _with_clear_names(planned: list[Experiment]) -> list[Experiment]:
+    """Show more digits of the keys when the first eight are shared by two datasets or configurations of one name."""
+    first_folds = [experiment for experiment in planned if experiment.fold == 0]
+    by_keys = {(experiment.dataset.key, experiment.configuration_key): experiment for experiment in first_folds}
     digits = DISPLAY_DIGITS
-    while len({(one.dataset_name.casefold(), one.algorithm_name.casefold()) for one in kinds.values()}) < len(kinds):
+    while len(_folded_names(by_keys.values())) < len(by_keys):
         digits += 4
-        kinds = {key: replace(one, digits=digits) for key, one in kinds.items()}
+        by_keys = {keys: replace(experiment, digits=digits) for keys, experiment in by_keys.items()}
     if digits > DISPLAY_DIGITS:
-        found = [replace(one, digits=digits) for one in found]
-    return found
+        planned = [replace(experiment, digits=digits) for experiment in planned]
+    return planned
 
 
-def _check_dataset(dataset: RecSysDataSet, metrics: Sequence[Metric]) -> None:
-    if not isinstance(dataset, RecSysDataSet):
-        raise DataError(f"{dataset!r} is no dataset; make one with load_dataset, from_frame or from_file.")
-    if dataset.split is None:
-        raise DataError(
-            f"{dataset.name} is raw data without a split, so there is nothing to test on. End its recipe with a "
-            "split, e.g. .pipe(UserHoldout(validation_size=0.1, test_size=0.2))."
-        )
-    if dataset.split.folds_in and dataset.feedback == "explicit":
-        raise DataError(
-            f"{dataset.name} has explicit ratings, but {type(dataset.split).__name__} judges rankings. Pipe "
-            "MakeImplicit(...) before it, or choose a split such as UserHoldout."
-        )
-    if not metrics:
-        raise EvaluationError("the evaluator has no metric; give some, e.g. Evaluator(NDCG([10, 20]), HR(10)).")
-    for metric in metrics:
-        if metric.kind == "ranking" and dataset.feedback == "explicit":
-            raise EvaluationError(
-                f"{metric.name} ranks, but {dataset.name} has explicit ratings, where rating predictions are judged. "
-                "Pipe MakeImplicit(...) before the split, or use RMSE and MAE."
-            )
-        if metric.kind == "rating" and dataset.feedback == "implicit":
-            raise EvaluationError(
-                f"{metric.name} judges predicted ratings, but {dataset.name} is implicit and has none. Leave out "
-                "MakeImplicit, or use ranking metrics such as NDCG."
-            )
-
-
-def _check_history(dataset: RecSysDataSet, configuration: Configuration) -> None:
-    if dataset.split is None or not dataset.split.folds_in or configuration.offers_history:
-        return
-    why = (
-        "its recommend(users, k) takes no history"
-        if configuration.own
-        else "what it learns of users is bound to those in training"
-    )
-    instead = (
-        "Let recommend take history, a frame of what is known of the users"
-        if configuration.own
-        else "Choose one that recommends from a history, such as LensKit.EASEScorer or RecPack.ItemKNN"
-    )
-    raise PlanError(
-        f"{configuration.name} cannot recommend for users unknown in training ({why}), which is what "
-        f"{type(dataset.split).__name__} asks of it on {dataset.name}. {instead}, or a split such as UserHoldout."
-    )
-
-
-def _check_feedback(dataset: RecSysDataSet, configuration: Configuration) -> None:
-    if dataset.feedback == "explicit" and not configuration.offers_ratings:
-        raise PlanError(
-            f"{configuration.name} predicts no ratings, but {dataset.name} has explicit ratings. Pipe "
-            "MakeImplicit(...) before the split, or choose an algorithm that does, e.g. LensKit.BiasedMFScorer."
-        )
-    if dataset.feedback == "implicit" and not configuration.offers_ranking:
-        raise PlanError(
-            f"{configuration.name} only predicts ratings, but {dataset.name} is implicit. Leave out MakeImplicit, or "
-            "choose an algorithm that ranks, e.g. LensKit.ImplicitMFScorer."
-        )
+def _folded_names(planned: Iterable[Experiment]) -> set[tuple[str, str]]:
+    return {(experiment.dataset_name.casefold(), experiment.algorithm_name.casefold()) for experiment in planned}

@@ -1,4 +1,4 @@
-"""A user's own algorithm: how another process imports it, and what it can do."""
+"""The description of a user's own algorithm: how another process imports it, and what it can do."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class OwnAlgorithm:
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
-        """Describe a class.
+        """Return the description of a class.
 
         Raises:
             PlanError: It lacks a method, or another process could not import it.
@@ -77,12 +77,12 @@ class OwnAlgorithm:
             ranks=ranks,
             rates=rates,
             gpu=bool(getattr(algorithm, "uses_gpu", False)),
-            folds_in=ranks and HISTORY in (_named(getattr(algorithm, "recommend", None)) or ()),
+            folds_in=ranks and HISTORY in (_argument_names(getattr(algorithm, "recommend", None)) or ()),
         )
 
     @property
     def locator(self) -> dict[str, object]:
-        """What the guest needs to import the class."""
+        """All that a guest needs to import the class."""
         return {
             "module": self.module,
             "file": self.file,
@@ -95,7 +95,7 @@ class OwnAlgorithm:
 def _is_guarded(name: str, file: str) -> bool:
     """Whether a script defines a name only when it is the main program."""
     body = ast.parse(Path(file).read_bytes()).body
-    return not any(isinstance(one, ast.ClassDef) and one.name == name for one in body)
+    return not any(isinstance(statement, ast.ClassDef) and statement.name == name for statement in body)
 
 
 def _signature(algorithm: type) -> list[inspect.Parameter] | None:
@@ -108,7 +108,7 @@ def _signature(algorithm: type) -> list[inspect.Parameter] | None:
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def _named(function: Any) -> list[str] | None:
+def _argument_names(function: Any) -> list[str] | None:
     try:
         return list(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # not written in Python
@@ -117,13 +117,13 @@ def _named(function: Any) -> list[str] | None:
 
 def _parameters(algorithm: type) -> tuple[str, ...] | None:
     signature = _signature(algorithm)
-    if signature is None or any(one.kind is one.VAR_KEYWORD for one in signature):
+    if signature is None or any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature):
         return None
-    return tuple(one.name for one in signature if one.kind in _NAMED)
+    return tuple(parameter.name for parameter in signature if parameter.kind in _NAMED)
 
 
 def _required(algorithm: type) -> tuple[str, ...]:
-    """Name what has no default, but for the seed, which every algorithm that asks for one is given."""
-    signature = _signature(algorithm) or []
-    named = (one for one in signature if one.kind in _NAMED and one.default is one.empty)
-    return tuple(one.name for one in named if one.name not in SEED_NAMES)
+    """Return the parameters without a default, but for the seed, which every algorithm gets that asks for one."""
+    named = [parameter for parameter in _signature(algorithm) or [] if parameter.kind in _NAMED]
+    names = (parameter.name for parameter in named if parameter.default is parameter.empty)
+    return tuple(name for name in names if name not in SEED_NAMES)

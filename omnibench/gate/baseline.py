@@ -27,7 +27,7 @@ from omnibench.errors import BaselineError
 from omnibench.gate.arrow import number_array, number_column, repeated_text
 from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold, summary
 from omnibench.store.artifacts import replace_file
-from omnibench.store.records import timestamp
+from omnibench.store.schema import timestamp
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,7 +12,7 @@ from omnibench.comparison.measured import UserValues, has_user_values, test_to_t
 from omnibench.errors import BaselineError
 from omnibench.gate.verdicts import count
 from omnibench.keys import canonical, digest
-from omnibench.metrics.labels import direction
+from omnibench.metrics.directions import direction
 from omnibench.store.schema import Record, RecordLookup, RecordType, Status
 
 MetricDirections: TypeAlias = Mapping[str, Mapping[str, bool]]

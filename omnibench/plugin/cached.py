@@ -1,4 +1,4 @@
-"""Items that are done: reported without the ceremony of running them, or in one go where nobody reads the reports."""
+"""Reports of items that are done: all at once, or each without pytest's own protocol."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pytest
 
 from omnibench.engine.run import CACHED, Outcome
 from omnibench.plugin.items import BenchItem, ExperimentItem
+from omnibench.plugin.session import BenchSession
 from omnibench.plugin.summary import Summary
-
-if TYPE_CHECKING:
-    from omnibench.plugin.session import BenchSession
 
 _CONDITIONS = ("skip", "skipif", "xfail", "usefixtures")
 _RUNNING = (
@@ -26,15 +24,15 @@ _RUNNING = (
     "pytest_runtest_makereport",
 )
 _READING = ("pytest_runtest_logstart", "pytest_runtest_logfinish", "pytest_report_teststatus")
-_ways_key = pytest.StashKey[bool]()
-"""Whether a session's items have to take pytest's own way."""
+_protocol_key = pytest.StashKey[bool]()
+"""Whether a session's items have to go through pytest's own protocol."""
 
 _COUNTED = SimpleNamespace(count_towards_summary=True)
 """Stands for each item in pytest's last line, ``9990 cached``."""
 
 
 def report_together(session: BenchSession, items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Report items that are done all at once, where nothing reads reports of single ones.
+    """Report all items that are done at once, unless something reads the report of each.
 
     That is a fraction of the cost of a report each. Their bodies are checked; an item whose body fails, warns or
     is otherwise remarkable takes the ordinary way.
@@ -51,33 +49,33 @@ def report_together(session: BenchSession, items: Sequence[pytest.Item]) -> list
     summary = config.pluginmanager.get_plugin("omnibench-summary")
     if reporter is None or not isinstance(summary, Summary) or _reports_are_read(config):
         return list(items)
-    if _own_way(config):
+    if _needs_protocol(config):
         return list(items)
     failed_before = getattr(config.pluginmanager.get_plugin("lfplugin"), "lastfailed", None)
     plain: dict[pytest.Collector, bool] = {}
-    rest: list[pytest.Item] = []
+    remaining: list[pytest.Item] = []
     together: list[BenchItem] = []
-    with _unseen(config) as warned:
+    with _captured(config) as warned:
         for item in items:
             if not isinstance(item, BenchItem) or not item.is_done:
-                rest.append(item)
+                remaining.append(item)
                 continue
             function = item.parent
             if function not in plain:
-                plain[function] = not _has_conditions(item) and (function.is_trivial or _is_unheard(config))
+                plain[function] = not _has_conditions(item) and (not item.has_body or _output_is_dropped(config))
             failed = failed_before and item.nodeid in failed_before
             if plain[function] and not failed and _body_passes(item, warned):
                 together.append(item)
             else:
-                rest.append(item)
-    summary.take(together)
+                remaining.append(item)
+    summary.add_cached(together)
     if together:
-        reporter._add_stats("cached", [_COUNTED] * len(together))  # noqa: SLF001 - so that the last line knows the word
-    return rest
+        reporter._add_stats(CACHED, [_COUNTED] * len(together))  # noqa: SLF001 - so that the last line knows the word
+    return remaining
 
 
 def _body_passes(item: BenchItem, warned: list[warnings.WarningMessage]) -> bool:
-    """Whether a body does nothing that anybody should see; else it runs again where pytest can show what happened."""
+    """Whether a body passes in silence; otherwise it runs again under pytest's protocol, which shows what happened."""
     if not item.has_body:
         return True
     warned.clear()
@@ -91,7 +89,7 @@ def _body_passes(item: BenchItem, warned: list[warnings.WarningMessage]) -> bool
 
 
 @contextmanager
-def _unseen(config: pytest.Config) -> Iterator[list[warnings.WarningMessage]]:
+def _captured(config: pytest.Config) -> Iterator[list[warnings.WarningMessage]]:
     """Capture what bodies print, as pytest does of tests that pass; yield the list of what they warn of."""
     capture = config.pluginmanager.get_plugin("capturemanager")
     if capture is not None:
@@ -106,8 +104,8 @@ def _unseen(config: pytest.Config) -> Iterator[list[warnings.WarningMessage]]:
             capture.read_global_capture()
 
 
-def _is_unheard(config: pytest.Config) -> bool:
-    """Whether nobody hears what bodies print and log as long as they pass."""
+def _output_is_dropped(config: pytest.Config) -> bool:
+    """Whether nobody sees what bodies print and log as long as they pass."""
     live_log = config.getoption("log_cli_level", None) or config.getini("log_cli") or config.getini("log_file")
     return config.option.capture != "no" and not live_log and not config.getoption("log_file", None)
 
@@ -121,20 +119,21 @@ def _reports_are_read(config: pytest.Config) -> bool:
         return True
     readers = ("_pytest.junitxml", "_pytest.stepwise")
     reports = ("pytest_runtest_logreport",)
-    if any(one.function.__module__ in readers for one in config.hook.pytest_runtest_logreport.get_hookimpls()):
+    implementations = config.hook.pytest_runtest_logreport.get_hookimpls()
+    if any(implementation.function.__module__ in readers for implementation in implementations):
         return True
-    return _hooks_of_others(config, reports, installed=False) or _hooks_of_others(config, _READING)
+    return _others_implement(config, reports, installed=False) or _others_implement(config, _READING)
 
 
-def _own_way(config: pytest.Config) -> bool:
+def _needs_protocol(config: pytest.Config) -> bool:
     """Whether a conftest.py, a plugin that is not installed, or an option like --setup-only has a say in how items run."""
-    if _ways_key not in config.stash:
-        config.stash[_ways_key] = config.getoption("setupshow", False) or _hooks_of_others(config, _RUNNING)
-    return config.stash[_ways_key]
+    if _protocol_key not in config.stash:
+        config.stash[_protocol_key] = config.getoption("setupshow", False) or _others_implement(config, _RUNNING)
+    return config.stash[_protocol_key]
 
 
-def _hooks_of_others(config: pytest.Config, names: Sequence[str], *, installed: bool = True) -> bool:
-    """Whether somebody else than pytest, xdist and we implements one of some hooks.
+def _others_implement(config: pytest.Config, names: Sequence[str], *, installed: bool = True) -> bool:
+    """Whether a plugin other than pytest, xdist and omnibench implements one of some hooks.
 
     Args:
         config: pytest's configuration.
@@ -143,32 +142,36 @@ def _hooks_of_others(config: pytest.Config, names: Sequence[str], *, installed: 
     """
     allowed = {"_pytest", "xdist", "omnibench"}
     if installed:
-        allowed |= {_home(plugin) for plugin, _ in config.pluginmanager.list_plugin_distinfo()}
-    modules = {one.function.__module__ for name in names for one in getattr(config.hook, name).get_hookimpls()}
-    return any(one.partition(".")[0] not in allowed or one.endswith("conftest") for one in modules)
+        allowed |= {_package_of(plugin) for plugin, _ in config.pluginmanager.list_plugin_distinfo()}
+    implementations = [hookimpl for name in names for hookimpl in getattr(config.hook, name).get_hookimpls()]
+    modules = {hookimpl.function.__module__ for hookimpl in implementations}
+    return any(module.partition(".")[0] not in allowed or module.endswith("conftest") for module in modules)
 
 
-def _home(plugin: Any) -> str:
+def _package_of(plugin: Any) -> str:
     """Return the package of a plugin, which may be a module or an object."""
     return str(getattr(plugin, "__name__", type(plugin).__module__)).partition(".")[0]
 
 
 def report_alone(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-    """Report one item that is done without running it; False when it must take the ordinary way."""
+    """Report an item that is done without running it; return False when it needs pytest's protocol."""
     if not isinstance(item, BenchItem) or not item.is_done or item.has_body or _has_conditions(item):
         return False
-    if _own_way(item.config):
+    if _needs_protocol(item.config):
         return False
     item.tell(Outcome(CACHED, item.recorded))
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    item.ihook.pytest_runtest_logreport(report=_report(item, "call", omnibench=item.told))
+    report = _report(item, "call")
+    if item.message is not None:
+        item.message.attach(report)
+    item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logreport(report=_report(item, "teardown"))  # when JUnit files take properties
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001 - as pytest's own protocol ends
     return True
 
 
-def _report(item: ExperimentItem, when: Literal["call", "teardown"], **told: Any) -> pytest.TestReport:
+def _report(item: ExperimentItem, when: Literal["call", "teardown"]) -> pytest.TestReport:
     return pytest.TestReport(
         nodeid=item.nodeid,
         location=item.location,
@@ -177,7 +180,6 @@ def _report(item: ExperimentItem, when: Literal["call", "teardown"], **told: Any
         longrepr=None,
         when=when,
         user_properties=item.user_properties,
-        **told,
     )
 
 

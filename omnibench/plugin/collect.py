@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from omnibench.errors import OmnibenchError
+from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment, experiments
+from omnibench.metrics.base import Metric
 from omnibench.plugin import garbage
-from omnibench.plugin.declare import Declaration, is_trivial
-from omnibench.plugin.items import RESULT, ExperimentItem, Refused, items_of
-
-if TYPE_CHECKING:
-    from omnibench.experiment.evaluator import Evaluator
-    from omnibench.metrics.base import Metric
-    from omnibench.plugin.session import BenchSession
+from omnibench.plugin.declare import RESULT, Benchmark, Declaration
+from omnibench.plugin.items import BenchItem, ExperimentItem, FixtureItem, Refused
+from omnibench.plugin.session import BenchSession
+from omnibench.plugin.state import bench_session
+from omnibench.plugin.wire import RunMessage, digest
 
 
 class BenchModule(pytest.Module):
@@ -31,18 +29,18 @@ class BenchModule(pytest.Module):
         try:
             yield from super().collect()
         except OmnibenchError as error:
-            yield Refused.from_parent(self, name="refused", error=error, place=self._place(error))
+            yield Refused.from_parent(self, name="refused", error=error, source_line=self._source_line(error))
 
-    def _place(self, error: OmnibenchError) -> str:
-        """Return the line of this file that was refused."""
+    def _source_line(self, error: OmnibenchError) -> str:
+        """Return the line of this file that an error comes from."""
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self.path)]
         return f"{self.path.name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
 
 
-def class_of_benchmarks(parent: pytest.Collector, name: str, found: object) -> pytest.Class | Refused:
+def class_of_benchmarks(parent: pytest.Collector, name: str, definition: object) -> pytest.Class | Refused:
     """Return the collector of a class that has functions under ``@benchmark``."""
     unittest = sys.modules.get("unittest")  # without it there is no such class
-    if unittest is not None and isinstance(found, type) and issubclass(found, unittest.TestCase):
+    if unittest is not None and isinstance(definition, type) and issubclass(definition, unittest.TestCase):
         error = OmnibenchError(
             f"{name} is a unittest.TestCase, whose setUp would not be run for benchmarks; make it a class without a base."
         )
@@ -65,89 +63,97 @@ class BenchFunction(pytest.Class):
         self.declaration = declaration
 
     def getparent(self, cls: type[Any]) -> Any:
-        """Leave it to the class that the function stands in, if any, to have fixtures of its scope and instances."""
-        return above.getparent(cls) if cls is pytest.Class and (above := self.parent) else super().getparent(cls)
-
-    @cached_property
-    def takes_result(self) -> bool:
-        """Whether the body wants the item's result."""
-        return RESULT in inspect.signature(self.function).parameters
-
-    @cached_property
-    def is_trivial(self) -> bool:
-        """Whether the body checks nothing."""
-        return is_trivial(self.function)
-
-    @cached_property
-    def line(self) -> int:
-        """The line of the function in its file, from 0."""
-        return self.function.__code__.co_firstlineno - 1
-
-    def mark(self) -> None:
-        """Take the function's marks, for items that do not take them themselves."""
-        for mark in getattr(self.function, "pytestmark", []):
-            self.own_markers.append(mark)
-            self.keywords[mark.name] = mark
+        """Return, when asked for a class, the one around the function: fixtures and instances belong to that one."""
+        return outer.getparent(cls) if cls is pytest.Class and (outer := self.parent) else super().getparent(cls)
 
     def collect(self) -> Iterator[pytest.Item]:
-        from omnibench.plugin.hooks import bench_session
-
         garbage.pause()  # until everything is collected
         if self.config.pluginmanager.has_plugin("warnings"):  # else the mark is unknown, which may be an error
             self.add_marker(pytest.mark.filterwarnings("default::UserWarning:omnibench"), append=False)
         try:
             session = bench_session(self.config)
             self._check_function()
-            found = self._experiments(session)
+            benchmark = Benchmark.of(self.function, self.declaration, self._evaluator())
+            declared = self._experiments(session, benchmark.evaluator)
         except OmnibenchError as error:
             yield Refused.from_parent(self, name="refused", error=error)
             return
-        parent: Any = self.parent
-        templates = list(parent._genfunctions(self.name, self.function))  # noqa: SLF001 - pytest offers no other way
-        yield from items_of(self, found, templates)
+        yield from self._items(session, benchmark, declared)
 
-    def _experiments(self, session: BenchSession) -> list[Experiment]:
+    def _items(
+        self, session: BenchSession, benchmark: Benchmark, declared: list[Experiment]
+    ) -> Iterator[ExperimentItem]:
+        """Yield the items of the experiments that the function declares."""
+        parent: Any = self.parent
+        # What pytest would make of the function alone: one item, or one per set of parameters.
+        templates = list(parent._genfunctions(self.name, self.function))  # noqa: SLF001 - pytest offers no other way
+        traced = self.config.getoption("trace", False)  # --trace begins a debugger in pytest's own functions
+        if not traced and all(_is_plain(template) for template in templates):
+            self._take_marks()
+            for experiment in declared:
+                yield BenchItem.from_parent(
+                    self, name=experiment.name, benchmark=benchmark, experiment=experiment, driver=session
+                )
+            return
+        for experiment in declared:
+            for template in templates:
+                callspec = getattr(template, "callspec", None)
+                parameters = getattr(callspec, "id", "")
+                yield FixtureItem.from_parent(
+                    self,
+                    name=f"{experiment.name}[{parameters}]" if parameters else experiment.name,
+                    originalname=experiment.name,
+                    benchmark=benchmark,
+                    experiment=experiment,
+                    driver=session,
+                    callspec=callspec,
+                    fixtureinfo=template._fixtureinfo,  # noqa: SLF001 - pytest offers no other way to fixtures
+                    keywords={parameters: True} if parameters else None,
+                )
+
+    def _take_marks(self) -> None:
+        """Take the function's marks, for items that do not take them themselves."""
+        for mark in getattr(self.function, "pytestmark", []):
+            self.own_markers.append(mark)
+            self.keywords[mark.name] = mark
+
+    def _experiments(self, session: BenchSession, evaluator: Evaluator) -> list[Experiment]:
         return experiments(
             self.declaration.datasets,
             self.declaration.plan,
-            self.evaluator.metrics,
+            evaluator.metrics,
             versions=session.environments.version,
             seed=self.declaration.seed,
             device=session.device_of,
             salt=session.policy.salt,
-            candidates=self.evaluator.candidates,
+            candidates=evaluator.candidates,
         )
 
-    @cached_property
-    def evaluator(self) -> Evaluator:
-        """The wanted metrics: the declared ones, and those that plugins add.
+    def _evaluator(self) -> Evaluator:
+        """Return the metrics to measure: the declared ones, and those that plugins add.
 
         Raises:
             OmnibenchError: What was declared is no evaluator, or what was added no metric.
         """
-        from omnibench.experiment.evaluator import Evaluator
-
         declared = self.declaration.evaluator
         if not isinstance(declared, Evaluator):
             raise OmnibenchError(f"the evaluator is {declared!r}; give an Evaluator, e.g. Evaluator(NDCG(10)).")
         added = self._added()
         if not added:
             return declared
-        kinds = {metric.kind for metric in declared.metrics}
-        fitting = [metric for metric in added if metric.kind in kinds]
+        metric_kinds = {metric.kind for metric in declared.metrics}
+        fitting = [metric for metric in added if metric.kind in metric_kinds]
         return Evaluator(*declared.metrics, *fitting, convention=declared.convention, candidates=declared.candidates)
 
     def _added(self) -> list[Metric]:
         """Return the metrics that plugins add."""
-        from omnibench.metrics.base import Metric
-
         added: list[Metric] = []
-        for some in self.ihook.pytest_omnibench_metrics(config=self.config):
-            if not isinstance(some, (list, tuple)) or not all(isinstance(metric, Metric) for metric in some):
+        for metrics in self.ihook.pytest_omnibench_metrics(config=self.config):
+            if not isinstance(metrics, (list, tuple)) or not all(isinstance(metric, Metric) for metric in metrics):
                 raise OmnibenchError(
-                    f"pytest_omnibench_metrics returned {some!r}; return a list of metrics, e.g. [Recall(50)]."
+                    f"pytest_omnibench_metrics returned {metrics!r}; return a list of metrics, e.g. [Recall(50)]."
                 )
-            added += some
+            added += metrics
         return added
 
     def _check_function(self) -> None:
@@ -161,12 +167,11 @@ class BenchFunction(pytest.Class):
             )
 
 
-def short_id(nodeid: str) -> str:
-    """Return what stands for a node id in the message to workers: 16 hex digits instead of a long line."""
-    return hashlib.sha256(nodeid.encode()).hexdigest()[:16]
+def _is_plain(template: pytest.Function) -> bool:
+    """Whether a function needs nothing of pytest but to be called."""
+    return template.cls is None and not hasattr(template, "callspec") and not set(template.fixturenames) - {RESULT}
 
 
-def without_done(items: list[pytest.Item], done: str) -> list[pytest.Item]:
-    """Return the items that are not in the controller's list of done ones (short ids without separators)."""
-    gone = {done[start : start + 16] for start in range(0, len(done), 16)}
-    return [item for item in items if not isinstance(item, ExperimentItem) or short_id(item.nodeid) not in gone]
+def without_done(items: list[pytest.Item], message: RunMessage) -> list[pytest.Item]:
+    """Return the items that a worker has to run: all but those that the controller says were done."""
+    return [item for item in items if not isinstance(item, ExperimentItem) or digest(item.nodeid) not in message.done]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import FunctionType
@@ -9,22 +10,59 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from omnibench.seed import get_random_state
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # conftest files that only name the decorator need none of it
     from omnibench.data.dataset import RecSysDataSet
     from omnibench.experiment.evaluator import Evaluator
     from omnibench.experiment.plan import ExperimentPlan
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+RESULT = "result"
+"""The argument of a bench function that is no fixture."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
-    """What ``@benchmark`` was given, and the random state of that moment."""
+    """The arguments of ``@benchmark``, unchecked, and the random state of that moment."""
 
     datasets: Any
     plan: Any
     evaluator: Any
     seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Benchmark:
+    """A bench function whose declaration was checked: what its items are made of.
+
+    Attributes:
+        function: Checks a result; may be trivial.
+        declaration: What the function was decorated with.
+        evaluator: The metrics: the declared ones, and those that plugins add.
+        takes_result: Whether the function has an argument for the item's result.
+        is_trivial: Whether the function checks nothing.
+        line: The line of the function in its file, from 0.
+    """
+
+    function: Callable[..., Any]
+    declaration: Declaration
+    evaluator: Evaluator
+    takes_result: bool
+    is_trivial: bool
+    line: int
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], declaration: Declaration, evaluator: Evaluator) -> Benchmark:
+        """Return the benchmark that a function is.
+
+        Args:
+            function: The function, unbound.
+            declaration: What it was decorated with.
+            evaluator: All metrics to be measured.
+        """
+        takes_result = RESULT in inspect.signature(function).parameters
+        line = function.__code__.co_firstlineno - 1
+        return cls(function, declaration, evaluator, takes_result, is_trivial(function), line)
 
 
 def benchmark(
@@ -45,10 +83,10 @@ def benchmark(
         ... def bench_baselines(result):
         ...     assert result["NDCG@10"] > 0.20
     """
-    listed = list(datasets) if isinstance(datasets, Iterable) else datasets
+    declared = list(datasets) if isinstance(datasets, Iterable) else datasets
 
     def declare(function: Function) -> Function:
-        function.__omnibench__ = Declaration(listed, plan, evaluator, get_random_state())  # type: ignore[attr-defined]
+        function.__omnibench__ = Declaration(declared, plan, evaluator, get_random_state())  # type: ignore[attr-defined]
         return function
 
     return declare
@@ -58,8 +96,15 @@ def declaration_of(function: object) -> Declaration | None:
     """Return what a function declares, or None when it is no benchmark."""
     if isinstance(function, (staticmethod, classmethod)):
         function = function.__func__
-    found = function.__dict__.get("__omnibench__") if type(function) is FunctionType else None
-    return found if isinstance(found, Declaration) else None
+    declaration = function.__dict__.get("__omnibench__") if type(function) is FunctionType else None
+    return declaration if isinstance(declaration, Declaration) else None
+
+
+def has_benchmarks(definition: object) -> bool:
+    """Whether something is a class with functions under ``@benchmark``, its own or inherited."""
+    return isinstance(definition, type) and any(
+        declaration_of(attribute) for base in definition.__mro__ for attribute in vars(base).values()
+    )
 
 
 def is_trivial(function: Callable[..., Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The controller of a distributed run: it collects once, runs what is done itself, and starts workers for the rest.
+"""The controller of a distributed run: collects once, reports what is done, and starts workers for the rest.
 
 xdist's controller does not collect. For benchmarks it has to: the look at the records must happen once (a
 worker that joins later would see a moving store), and where nothing is pending no worker is worth its start.
@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from omnibench.plugin.hooks import BENCH_FILES, automatic_key, begin, existing_session, only, resume_garbage
+from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
+from omnibench.plugin.wire import RunMessage, digest
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a distributed run without benchmarks does not pay for it
     from omnibench.engine.estimates import Estimates
 
 _WORKER_MEGABYTES = 150
+"""What a worker needs without guests."""
 _MEMORY_SHARE = 0.8
 """Of the memory that is free; the rest is for what grows, and for others."""
 
@@ -32,10 +34,11 @@ class Distribution:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self._done: list[pytest.Item] = []
+        self._message: RunMessage | None = None
         self._collected = 0
         self._remaining: int | None = None  # None: leave everything to xdist
         self._nodes: list[Any] = []
-        self._hearing = ExitStack()
+        self._while_running = ExitStack()
         self._estimates: Estimates | None = None
 
     @pytest.hookimpl(trylast=True)
@@ -44,54 +47,61 @@ class Distribution:
         config = self.config
         if not _has_bench_files(config):
             return
+        from omnibench.plugin import garbage
+
         try:
             session.perform_collect()
         finally:
-            resume_garbage()
+            garbage.resume()
         self._collected = session.testscollected
         if session.testsfailed and not config.option.continue_on_collection_errors:
             self._remaining = 0
         else:
-            self._begin(session)
+            self._start_run(session)
         if self._remaining == 0:  # xdist's display of workers cannot show none
             config.pluginmanager.unregister(name="terminaldistreporter")
         elif self._remaining is not None and all(spec == "popen" for spec in config.option.tx):
             config.option.tx = config.option.tx[: self._most_workers()]
 
     def _most_workers(self) -> int:
-        """Return how many workers are worth their start; of a number that the user has chosen, no fewer for memory."""
+        """Return how many workers to start: at most one per item, and with ``-n auto`` no more than fit into memory."""
         assert self._remaining is not None, "it was counted"
         wished = min(len(self.config.option.tx), self._remaining)
-        found, estimates = existing_session(self.config), self._estimates
-        if not self.config.stash.get(automatic_key, False) or found is None or estimates is None:
+        benchmarks, estimates = existing_session(self.config), self._estimates
+        if not self.config.stash.get(automatic_key, False) or benchmarks is None or estimates is None:
             return wished
         from omnibench.runners.machine import available_memory
 
         available = available_memory()
         if available is None:
             return wished
-        each = megabytes_per_worker(estimates, {item.experiment.configuration.runner.name for item in found.pending})
-        possible = max(1, int(_MEMORY_SHARE * available / 2**20 / each))
+        frameworks = {item.experiment.configuration.runner.name for item in benchmarks.pending}
+        megabytes = megabytes_per_worker(estimates, frameworks)
+        possible = max(1, int(_MEMORY_SHARE * available / 2**20 / megabytes))
         if possible < wished:
-            found.notify(
-                f"{possible} worker{'s' if possible > 1 else ''} instead of {wished}: each may need {each:.0f} MB of the "
+            benchmarks.notify(
+                f"{possible} worker{'s' if possible > 1 else ''} instead of {wished}: each may need {megabytes:.0f} MB of the "
                 f"{available / 2**20:.0f} MB that are free (-n {wished} starts them all the same)"
             )
         return min(wished, possible)
 
-    def _begin(self, session: pytest.Session) -> None:
-        begin(session)
-        found = existing_session(self.config)
-        if found is not None:
-            from omnibench.plugin.items import ExperimentItem
+    def _start_run(self, session: pytest.Session) -> None:
+        benchmarks = existing_session(self.config)
+        if benchmarks is None:
+            return
+        from omnibench.plugin.begin import start_run
+        from omnibench.plugin.items import ExperimentItem
 
-            self._done = [item for item in session.items if isinstance(item, ExperimentItem) and item.is_done]
-            self._remaining = len(session.items) - len(self._done)
-            if self._remaining:
-                from omnibench.plugin.live import estimates_of
+        start_run(benchmarks, session.items)
+        self._done = [item for item in session.items if isinstance(item, ExperimentItem) and item.is_done]
+        self._remaining = len(session.items) - len(self._done)
+        if self._remaining:
+            from omnibench.plugin.live import estimates_of
 
-                self._estimates = estimates_of(found)
-            found.build_environments()
+            done = frozenset(digest(item.nodeid) for item in self._done)
+            self._message = RunMessage(benchmarks.run_id, str(benchmarks.directory), done)
+            self._estimates = estimates_of(benchmarks)
+        benchmarks.build_environments()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_xdist_setupnodes(self, specs: list[Any]) -> None:
@@ -101,22 +111,14 @@ class Distribution:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker, also one that replaces another, what was done when the run began."""
+        """Tell a worker, also one that replaces another, which run this is and what was done when it began."""
         self._nodes.append(node)
-        found = existing_session(self.config)
-        if found is None:
-            return
-        node.workerinput["omnibench_run"] = found.run_id
-        node.workerinput["omnibench_directory"] = str(found.directory)
-        if not self._done:
-            return
-        from omnibench.plugin.collect import short_id
-
-        node.workerinput["omnibench_done"] = "".join(short_id(item.nodeid) for item in self._done)
+        if self._message is not None:
+            self._message.send(node.workerinput)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Report what is done; where there is nothing else, that was the run. Then hear signals while workers run."""
+        """Report what is done; where there is nothing else, that was the run. Else handle signals while workers run."""
         if session.testsfailed and self._remaining == 0:
             errors = session.testsfailed
             raise session.Interrupted(f"{errors} error{'' if errors == 1 else 's'} during collection")
@@ -124,26 +126,27 @@ class Distribution:
             self._report_done(session)
         if self._remaining == 0:
             return True
-        found = existing_session(self.config)
-        if found is not None:
-            from omnibench.plugin.live import shown
+        benchmarks = existing_session(self.config)
+        if benchmarks is not None:
+            from omnibench.plugin.live import live_display
 
             assert self._estimates is not None, "they were read when this run began"
-            found.stopping.on_first, found.stopping.on_second = self._ask_workers_to_stop, self._kill_workers
-            self._hearing.enter_context(found.stopping)
-            self._hearing.enter_context(found.stopping.phases("every worker"))
-            self._hearing.enter_context(shown(found, self._estimates))
+            stopping = benchmarks.stopping
+            stopping.on_first, stopping.on_second = self._ask_workers_to_stop, self._kill_workers
+            self._while_running.enter_context(stopping)
+            self._while_running.enter_context(stopping.phases("every worker"))
+            self._while_running.enter_context(live_display(benchmarks, self._estimates))
         return None
 
     def _report_done(self, session: pytest.Session) -> None:
         from omnibench.plugin.cached import report_together, run_all
 
-        found = existing_session(self.config)
-        assert found is not None, "it has found them done"
-        rest = report_together(found, self._done)
-        self._collected -= len(self._done) - len(rest)  # progress is counted in reports
-        with only(session, rest):
-            run_all(rest, session)
+        benchmarks = existing_session(self.config)
+        assert benchmarks is not None, "it has looked at their records"
+        single = report_together(benchmarks, self._done)
+        self._collected -= len(self._done) - len(single)  # progress is counted in reports
+        with only_running(session, single):
+            run_all(single, session)
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if self._remaining and reporter is not None and reporter._tw.width_of_current_line:  # noqa: SLF001 - pytest has no way
             reporter._tw.line()  # noqa: SLF001 - or xdist writes on behind the letters
@@ -151,7 +154,7 @@ class Distribution:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """Leave signals to others again."""
-        self._hearing.close()
+        self._while_running.close()
 
     def _ask_workers_to_stop(self) -> None:
         self._signal_workers(signal.SIGTERM)
@@ -168,25 +171,25 @@ class Distribution:
     @pytest.hookimpl(tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
         """Give workers the longest items first, unless the user has chosen how to distribute."""
-        found = existing_session(config)
+        benchmarks = existing_session(config)
         estimates = self._estimates
-        if found is None or estimates is None or config.getvalue("dist") != "load":
+        if benchmarks is None or estimates is None or config.getvalue("dist") != "load":
             return None
         from omnibench.plugin.schedule import LongestFirst
 
-        expected = {item.nodeid: estimates.expected(item.experiment) for item in found.pending}
+        expected = {item.nodeid: estimates.expected(item.experiment) for item in benchmarks.pending}
         return LongestFirst(config, log, lambda nodeid: expected.get(nodeid, 0.0))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
-        """Record what its worker could not: that an item's process died of it."""
-        found = existing_session(self.config)
-        if found is not None and not found.stopping.reason:
-            found.note_death(crashitem, str(report.longrepr))
+        """Record that a worker died of an item, which it could not record itself."""
+        benchmarks = existing_session(self.config)
+        if benchmarks is not None and not benchmarks.stopping.reason:
+            benchmarks.note_death(crashitem, str(report.longrepr))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self) -> None:
-        """Count the items that no worker collects, or the percentages run beyond a hundred."""
+        """Count also the items that no worker collects, or the progress would run beyond 100 %."""
         session = self.config.pluginmanager.get_plugin("session")
         if isinstance(session, pytest.Session) and session.testscollected < self._collected:
             session.testscollected = self._collected
@@ -207,10 +210,11 @@ def megabytes_per_worker(estimates: Estimates, frameworks: set[str]) -> float:
 
 def _has_bench_files(config: pytest.Config) -> bool:
     """Whether the run may collect a benchmark; without one the controller leaves everything to xdist."""
-    return any(_leads_to_bench(place, config) for one in config.args for place in _places(one.split("::")[0], config))
+    paths = (path for argument in config.args for path in _paths_of(argument.split("::")[0], config))
+    return any(_leads_to_bench(path, config) for path in paths)
 
 
-def _places(argument: str, config: pytest.Config) -> list[Path]:
+def _paths_of(argument: str, config: pytest.Config) -> list[Path]:
     """Return the file or directory that an argument means; with ``--pyargs`` it may be a module's name."""
     path = config.invocation_params.dir / argument
     if path.exists() or not config.option.pyargs:
@@ -222,8 +226,8 @@ def _places(argument: str, config: pytest.Config) -> list[Path]:
         return []
     if spec is None or spec.submodule_search_locations is None:
         return [Path(spec.origin)] if spec is not None and spec.origin else []
-    found = [Path(place, *rest) for place in spec.submodule_search_locations]
-    return [place if place.is_dir() else place.with_suffix(".py") for place in found]
+    paths = [Path(location, *rest) for location in spec.submodule_search_locations]
+    return [path if path.is_dir() else path.with_suffix(".py") for path in paths]
 
 
 def _leads_to_bench(path: Path, config: pytest.Config) -> bool:
@@ -231,9 +235,9 @@ def _leads_to_bench(path: Path, config: pytest.Config) -> bool:
         return _may_be_bench(path)
     skipped = [*config.getini("norecursedirs"), "__pycache__"]
     collected = [BENCH_FILES, *config.getini("python_files")]
-    for place, directories, files in os.walk(path):
-        named = (name for name in files if any(fnmatch(name, pattern) for pattern in collected))
-        if any(_may_be_bench(Path(place, name)) for name in named):
+    for directory, directories, files in os.walk(path):
+        names = (name for name in files if any(fnmatch(name, pattern) for pattern in collected))
+        if any(_may_be_bench(Path(directory, name)) for name in names):
             return True
         directories[:] = [name for name in directories if not any(fnmatch(name, pattern) for pattern in skipped)]
     return False

@@ -10,12 +10,13 @@ import pytest
 
 from omnibench.errors import ExportError, OmnibenchError
 from omnibench.plugin.options import EXPORT, SORT, TABLE
+from omnibench.plugin.state import existing_session
+from omnibench.plugin.summary import Summary
 from omnibench.report.files import check_files
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # an ini file may ask for files in every run, also in those without benchmarks
     from omnibench.plugin.items import ExperimentItem
     from omnibench.plugin.session import BenchSession
-    from omnibench.plugin.summary import Summary
     from omnibench.report.contents import Contents, MissingItem
     from omnibench.results import Result
     from omnibench.store.reading import Reader
@@ -35,7 +36,7 @@ class Export:
     def __init__(self, config: pytest.Config, summary: Summary) -> None:
         self.config = config
         self._summary = summary
-        self._said: list[str] = []
+        self._problems: list[str] = []
         try:
             self._files = check_files(Path(file) for file in EXPORT.paths(config))
         except ExportError as error:
@@ -44,17 +45,15 @@ class Export:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the files; where that fails, so does the run."""
-        from omnibench.plugin.hooks import existing_session
-
-        found = existing_session(self.config)
-        if found is None or not found.items:
+        benchmarks = existing_session(self.config)
+        if benchmarks is None or not benchmarks.items:
             if self.config.getoption(EXPORT.name):  # an ini file speaks of every run, also of those without benchmarks
-                self._said.append(f"no benchmark was selected, so {EXPORT.flag} wrote nothing")
+                self._problems.append(f"no benchmark was selected, so {EXPORT.flag} wrote nothing")
             return
         try:
-            self._said += self._write(found)
+            self._problems += self._write(benchmarks)
         except (OmnibenchError, OSError) as error:
-            self._said.append(str(error))
+            self._problems.append(str(error))
             if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -78,21 +77,21 @@ class Export:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say what there is to be said, below the tables."""
-        for one in self._said:
-            terminalreporter.write_line(f"omnibench: {one}", red=True)
-        if not self._said:
+        """Name the files below the tables, or what went wrong."""
+        for problem in self._problems:
+            terminalreporter.write_line(f"omnibench: {problem}", red=True)
+        if not self._problems:
             terminalreporter.write_line(f"Exported: {', '.join(map(str, self._files))}")
 
 
 def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result]) -> Iterator[MissingItem]:
-    """Return the items of a run that have no results, with what is recorded of them."""
+    """Yield the items of a run that have no results, with what is recorded of them."""
     from omnibench.report.contents import MissingItem, missing_of
-    from omnibench.store.schema import Status
+    from omnibench.store.schema import RecordType, Status
 
-    told = {result.fit_key for result in results}
+    with_results = {result.fit_key for result in results}
     for experiment in {item.experiment.fit_key: item.experiment for item in items}.values():
-        if experiment.fit_key not in told:
-            record = reader.get(f"item/{experiment.fit_key}")
+        if experiment.fit_key not in with_results:
+            record = reader.get(RecordType.ITEM.key(experiment.fit_key))
             unknown = record is None or record["status"] == Status.DONE
             yield MissingItem(experiment.name, "not run") if unknown or record is None else missing_of(record)

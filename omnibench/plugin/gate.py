@@ -10,10 +10,14 @@ import pytest
 from omnibench.errors import OmnibenchError
 from omnibench.metrics.cost import CostMetric
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.options import BASELINE, GATE, GATE_ALPHA, GATE_METRICS, GATE_TOLERANCE, path_of, share_of
+from omnibench.plugin.options import BASELINE, GATE, GATE_ALPHA, GATE_METRICS, GATE_TOLERANCE, PLAN
+from omnibench.plugin.settings import path_of, share_of
+from omnibench.plugin.state import existing_session
+from omnibench.plugin.wire import ItemMessage
 from omnibench.store.reading import Reader, read
+from omnibench.store.schema import RecordType
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # half a second of imports, which a run without benchmarks saves
     from omnibench.gate.entries import Measurements
     from omnibench.gate.judgement import Judge
     from omnibench.gate.verdicts import Gate
@@ -39,10 +43,10 @@ class RegressionGate:
         self._gate: Gate | None = None
         self._partial = any("::" in argument for argument in config.args)
         self._reported = False
-        self._said: list[tuple[str, str]] = []
+        self._sentences: list[tuple[str, str]] = []
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """Note that there is more than what runs."""
+        """Note that only a part of the benchmarks runs."""
         self._partial = self._partial or bool(items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -51,7 +55,7 @@ class RegressionGate:
         Raises:
             pytest.UsageError: It cannot be compared with, or no baseline could be written.
         """
-        if not any(isinstance(item, ExperimentItem) for item in session.items) or self.config.getoption("omnirec_plan"):
+        if not any(isinstance(item, ExperimentItem) for item in session.items) or PLAN.is_on(self.config):
             return
         from omnibench.gate.baseline import Baseline, refuse_other_files
         from omnibench.gate.judgement import Judge
@@ -72,26 +76,24 @@ class RegressionGate:
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Note that there were benchmarks."""
-        self._reported = self._reported or hasattr(report, "omnibench")
+        self._reported = self._reported or ItemMessage.carried(report) is not None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge what was measured, write the new baseline, and fail a run that has passed so far."""
-        from omnibench.plugin.hooks import existing_session
-
-        found = existing_session(self.config)
-        if self.config.getoption("omnirec_plan"):
+        benchmarks = existing_session(self.config)
+        if PLAN.is_on(self.config):
             return
-        if found is None or not found.items:
+        if benchmarks is None or not benchmarks.items:
             if self._reported:
-                self._said.append((_UNSEEN, "red"))
+                self._sentences.append((_UNSEEN, "red"))
                 self._fail(session)
             return
         if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            self._said.append(("the run was not finished, so nothing was compared, nor written", "red"))
+            self._sentences.append(("the run was not finished, so nothing was compared, nor written", "red"))
             return
         try:
-            measured = measurements(found)
+            measured = measurements(benchmarks)
             passed = exitstatus == pytest.ExitCode.OK
             if self._judge is not None:
                 self._gate = self._judge.judge(measured, measured.entries, partial=self._partial)
@@ -99,7 +101,7 @@ class RegressionGate:
             if BASELINE.value(self.config):
                 self._write(measured, passed=passed)
         except OmnibenchError as error:
-            self._said.append((str(error), "red"))
+            self._sentences.append((str(error), "red"))
             passed = False
         if not passed:
             self._fail(session)
@@ -116,15 +118,15 @@ class RegressionGate:
 
         path = path_of(BASELINE, self.config)
         if not passed:
-            self._said.append((f"{path}: no baseline was written, because this run has not passed", "red"))
+            self._sentences.append((f"{path}: no baseline was written, because this run has not passed", "red"))
             return
         written = write(path, measured, measured.entries, git_of(self.config.rootpath))
-        self._said.append((f"{path}: the baseline has {summary(written.entries)} now", ""))
+        self._sentences.append((f"{path}: the baseline has {summary(written.entries)} now", ""))
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the verdicts below the table."""
-        if self._gate is None and not self._said:
+        if self._gate is None and not self._sentences:
             return
         if GATE.value(self.config):
             terminalreporter.write_sep("=", "regression gate")
@@ -135,7 +137,7 @@ class RegressionGate:
             width = terminalreporter._tw.fullwidth  # noqa: SLF001 - pytest offers the width nowhere else
             for line in lines(self._gate, width, verbosity=verbosity):
                 terminalreporter.write_line(line.text, **_markup(line.colour))
-        for sentence, colour in self._said:
+        for sentence, colour in self._sentences:
             if colour or verbosity >= 0:
                 terminalreporter.write_line(f"omnibench: {sentence}", **_markup(colour))
 
@@ -148,24 +150,25 @@ def measurements(session: BenchSession) -> Measurements:
     """
     from omnibench.gate.entries import Measurements
 
-    wanted = wanted_of(session.items)
+    directions = directions_of(session.items)
 
     def take(reader: Reader) -> Measurements:
-        records = (reader.get(f"item/{key}") for key in wanted)
-        return Measurements(session.directory, reader.get, (one for one in records if one is not None), wanted)
+        records = (reader.get(RecordType.ITEM.key(key)) for key in directions)
+        recorded = (record for record in records if record is not None)
+        return Measurements(session.directory, reader.get, recorded, directions)
 
     return read(session.directory / "store", take, untouched=session.looks_only)
 
 
-def wanted_of(items: Iterable[ExperimentItem]) -> Mapping[str, Mapping[str, bool]]:
+def directions_of(items: Iterable[ExperimentItem]) -> Mapping[str, Mapping[str, bool]]:
     """Return the columns of each item by its key, and whether more of them is better."""
-    found: dict[str, dict[str, bool]] = {}
+    directions: dict[str, dict[str, bool]] = {}
     for item in items:
-        columns = found.setdefault(item.experiment.fit_key, {})
+        columns = directions.setdefault(item.experiment.fit_key, {})
         for metric, label in item.evaluator.columns:
             if not isinstance(metric, CostMetric):
                 columns[item.experiment.qualified(metric, label)] = metric.higher_is_better
-    return found
+    return directions
 
 
 def _markup(colour: str) -> dict[str, bool]:

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from omnibench.plugin.declare import declaration_of
-from omnibench.plugin.options import BASELINE, EXPORT, GATE, add_options, check_options, with_whole_reset
+from omnibench.plugin.options import BASELINE, EXPORT, GATE, PLAN, add_options, with_whole_reset
+from omnibench.plugin.settings import check_options
+from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
 from omnibench.plugin.summary import Summary
-
-if TYPE_CHECKING:
-    from omnibench.plugin.session import BenchSession
-
-BENCH_FILES = "bench_*.py"
+from omnibench.plugin.wire import ItemMessage, RunMessage
 
 _random_state_key = pytest.StashKey[int]()
-automatic_key = pytest.StashKey[bool]()
-"""Whether the number of workers was left to us (``-n auto``)."""
-
-_session_key = pytest.StashKey["BenchSession"]()
+"""The random state that the conftest files have set."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,13 +41,13 @@ def pytest_load_initial_conftests(args: list[str]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Start no workers where nothing is to run; xdist looks at its options after us."""
-    if config.getoption("omnirec_plan") and hasattr(config.option, "numprocesses"):
+    if PLAN.is_on(config) and hasattr(config.option, "numprocesses"):
         config.option.numprocesses, config.option.tx, config.option.dist = None, [], "no"
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> None:
-    """Note that nobody has chosen a number: xdist's is cut down to the items and the memory that there are."""
+    """Note that nobody has chosen a number of workers: xdist's is cut down to what items and memory allow."""
     config.stash[automatic_key] = True
 
 
@@ -69,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     manager = config.pluginmanager
     summary = Summary(config)
     manager.register(summary, "omnibench-summary")
-    if EXPORT.paths(config) and not (config.option.collectonly or config.getoption("omnirec_plan")):
+    if EXPORT.paths(config) and not (config.option.collectonly or PLAN.is_on(config)):
         from omnibench.plugin.export import Export
 
         manager.register(Export(config, summary), "omnibench-export")
@@ -86,20 +79,6 @@ def pytest_configure(config: pytest.Config) -> None:
         manager.register(Distribution(config), "omnibench-distribution")
         if xdist_session is not None:
             manager.register(xdist_session, "dsession")
-
-
-def bench_session(config: pytest.Config) -> BenchSession:
-    """Return the state of this session's benchmarks, making it on first use."""
-    if _session_key not in config.stash:
-        from omnibench.plugin.session import BenchSession
-
-        config.stash[_session_key] = BenchSession(config)
-    return config.stash[_session_key]
-
-
-def existing_session(config: pytest.Config) -> BenchSession | None:
-    """Return the state of this session's benchmarks, or None while it has none."""
-    return config.stash.get(_session_key, None)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -129,8 +108,12 @@ def pytest_make_collect_report(collector: pytest.Collector) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> Any:
     """Collect functions under ``@benchmark``, and classes that have some."""
+    if "omnibench.plugin.declare" not in sys.modules:  # nothing can be under a decorator that nobody has imported
+        return None
+    from omnibench.plugin.declare import declaration_of, has_benchmarks
+
     declaration = declaration_of(obj)
-    if declaration is None and not _has_benchmarks(obj):
+    if declaration is None and not has_benchmarks(obj):
         return None
     from omnibench.plugin import collect
 
@@ -139,86 +122,61 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: objec
     return collect.BenchFunction.from_parent(collector, name=name, function=obj, declaration=declaration)
 
 
-def _has_benchmarks(obj: object) -> bool:
-    """Whether something is a class with functions under ``@benchmark``, its own or inherited."""
-    return isinstance(obj, type) and any(declaration_of(one) for base in obj.__mro__ for one in vars(base).values())
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On a worker, leave out what the controller's snapshot says is done."""
-    done = getattr(config, "workerinput", {}).get("omnibench_done")
-    if done:
+    message = RunMessage.received(config)
+    if message is not None and message.done:
         from omnibench.plugin.collect import without_done
 
-        items[:] = without_done(items, done)
+        items[:] = without_done(items, message)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Look for garbage again when everything is collected; see ``garbage``."""
+    """Start Python's garbage collector again when everything is collected; see ``garbage``."""
     try:
         return (yield)
     finally:
-        resume_garbage()
-
-
-def resume_garbage() -> None:
-    """Look for garbage again, where that was paused."""
-    if "omnibench.plugin.garbage" in sys.modules:
-        sys.modules["omnibench.plugin.garbage"].resume()
+        if "omnibench.plugin.garbage" in sys.modules:  # else nothing has paused
+            sys.modules["omnibench.plugin.garbage"].resume()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Begin, in a run that is not distributed and whose collection succeeded (a distributed one began before)."""
+    """Start a run whose collection succeeded; a distributed one was started before, by ``distribute``."""
     config = session.config
     if hasattr(config, "workerinput") or config.option.collectonly or config.pluginmanager.has_plugin("dsession"):
         return (yield)
     if session.testsfailed and not config.option.continue_on_collection_errors:
         return (yield)
-    begin(session)
-    found = existing_session(config)
-    if found is None:
+    benchmarks = existing_session(config)
+    if benchmarks is None:
         return (yield)
-    if config.getoption("omnirec_plan"):
-        session.items[:] = [item for item in session.items if hasattr(item, "error")]  # what is refused says so
+    from omnibench.plugin.begin import start_run
+
+    start_run(benchmarks, session.items)
+    if PLAN.is_on(config):
+        from omnibench.plugin.items import Refused
+
+        session.items[:] = [item for item in session.items if isinstance(item, Refused)]  # which say why
         return (yield)
     from omnibench.plugin.cached import report_together
 
-    rest = report_together(found, session.items)
-    if not found.pending:
-        with only(session, rest):
+    remaining = report_together(benchmarks, session.items)
+    if not benchmarks.pending:
+        with only_running(session, remaining):
             return (yield)
-    from omnibench.plugin.live import estimates_of, shown
+    from omnibench.plugin.live import estimates_of, live_display
 
-    with found.stopping, only(session, rest), shown(found, estimates_of(found)):
-        found.build_environments()
+    with benchmarks.stopping, only_running(session, remaining), live_display(benchmarks, estimates_of(benchmarks)):
+        benchmarks.build_environments()
         return (yield)
-
-
-@contextmanager
-def only(session: pytest.Session, items: list[pytest.Item]) -> Iterator[None]:
-    """Let pytest run, and count its progress by, some of the collected items only."""
-    collected, testscollected = session.items, session.testscollected
-    session.items, session.testscollected = items, len(items)
-    try:
-        yield
-    finally:
-        session.items, session.testscollected = collected, testscollected
-
-
-def begin(session: pytest.Session) -> None:
-    """Look at the records once, where the whole run is overseen, and say what is done, failed and pending."""
-    if any(hasattr(item, "experiment") for item in session.items):
-        from omnibench.plugin import begin as beginning
-
-        beginning.begin(bench_session(session.config), session.items)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Report an item that is done, and has nothing to check, without the ceremony of running it."""
+    """Report an item that is done, and has nothing to check, without pytest's own protocol."""
     if existing_session(item.config) is None:
         return None
     from omnibench.plugin.cached import report_alone
@@ -228,24 +186,26 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Give reports of benchmark items what tables are made of."""
+    """Let the reports of benchmark items carry their messages."""
     report: Any = yield
-    told = getattr(item, "told", None)
-    if told is not None and report.when == "call":
-        report.omnibench = told
+    message = getattr(item, "message", None)  # others' items may have one of their own
+    if isinstance(message, ItemMessage) and report.when == "call":
+        message.attach(report)
     return report
 
 
 def pytest_report_teststatus(report: Any) -> tuple[str, str, Any] | None:
     """Show cached items as ``c`` and count them by that name."""
-    told = getattr(report, "omnibench", None)
-    if told is not None and report.passed and told["status"] == "cached":
-        return "cached", "c", ("CACHED", {"cyan": True})
-    return None
+    message = ItemMessage.carried(report)
+    if message is None or not report.passed:
+        return None
+    from omnibench.engine.run import CACHED
+
+    return (CACHED, "c", (CACHED.upper(), {"cyan": True})) if message.status == CACHED else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the guests and close the store."""
-    found = existing_session(config)
-    if found is not None:
-        found.close()
+    benchmarks = existing_session(config)
+    if benchmarks is not None:
+        benchmarks.close()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from omnibench.experiment.plan import Configuration
+if TYPE_CHECKING:  # every pytest session imports this module
+    from omnibench.experiment.configuration import Configuration
     from omnibench.metrics.base import Metric
     from omnibench.results import Result
 

@@ -7,57 +7,68 @@ gets items of a few fields; one that uses fixtures, is parametrized or stands in
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import pytest
 
+from omnibench.engine.run import SKIPPED, Outcome
+from omnibench.engine.survey import State
 from omnibench.errors import OmnibenchError, PhaseError
+from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
-from omnibench.plugin.options import alone
+from omnibench.plugin.declare import RESULT, Benchmark
+from omnibench.plugin.options import FAILED
+from omnibench.plugin.settings import command_for
+from omnibench.plugin.wire import ItemMessage
 from omnibench.results import Result
 
-if TYPE_CHECKING:
-    from omnibench.engine.run import Outcome
-    from omnibench.engine.survey import State
-    from omnibench.plugin.collect import BenchFunction
+_PROPERTY = "omnibench."
+"""What the names of our JUnit properties begin with."""
 
-RESULT = "result"
-"""The argument of a bench function that is no fixture."""
 
-_OURS = "omnibench."
+class Driver(Protocol):
+    """Brings items to their end: the benchmarks' session of this process."""
+
+    def run(self, item: ExperimentItem) -> Outcome:
+        """Bring an item to Done, or return why it is not."""
 
 
 class ExperimentItem(pytest.Item):
-    """What both kinds of items have in common.
+    """An experiment as pytest sees it, whatever its function takes.
 
     Attributes:
-        parent: The function that declares the experiment.
+        parent: The collector of the function that declares the experiment.
+        benchmark: The function.
         experiment: The experiment.
+        driver: Who runs it.
         state: What the one look at the records found; None on workers, which do not look.
-        told: What its report tells the controller: status, result, phase times; plain data.
+        message: What its report tells the overseeing process; None until it has ended.
     """
 
-    parent: BenchFunction
+    parent: pytest.Collector
+    benchmark: Benchmark
     experiment: Experiment
+    driver: Driver
     state: State | None = None
-    told: dict[str, Any] | None = None
+    message: ItemMessage | None = None
 
     @property
-    def evaluator(self) -> Any:
-        """The metrics wanted of it."""
-        return self.parent.evaluator
+    def evaluator(self) -> Evaluator:
+        """The metrics that are measured."""
+        return self.benchmark.evaluator
 
     @property
     def is_done(self) -> bool:
-        """Whether the one look at the records found nothing left to compute."""
-        return self.state is not None and self.state.status == "done"
+        """Whether the one look at the records showed that nothing is left to compute."""
+        return self.state is not None and self.state.is_done
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """What is recorded of an item that is done."""
-        assert self.state is not None, "it was found done"
+        """The recorded metrics of an item that is done."""
+        assert self.state is not None and self.state.metrics is not None, "only of items that are done"  # noqa: PT018 - one reason
         return self.state.metrics
 
     @property
@@ -68,7 +79,7 @@ class ExperimentItem(pytest.Item):
     @property
     def has_body(self) -> bool:
         """Whether the function has something to check."""
-        return not self.parent.is_trivial
+        return not self.benchmark.is_trivial
 
     def getparent(self, cls: type[Any]) -> Any:
         return self.parent.getparent(cls) if cls is pytest.Class else super().getparent(cls)
@@ -79,59 +90,55 @@ class ExperimentItem(pytest.Item):
         Raises:
             PhaseError: It failed.
         """
-        from omnibench.plugin.hooks import bench_session
-
-        outcome = bench_session(self.config).run(self)
+        outcome = self.driver.run(self)
         self.tell(outcome)
-        if outcome.status == "skipped":
-            pytest.skip(f"failed in an earlier run ({outcome.error}); --omnirec-failed=retry runs it again")
+        if outcome.status == SKIPPED:
+            pytest.skip(f"failed in an earlier run ({outcome.error}); {FAILED.flag}=retry runs it again")
         if outcome.error is not None:
             raise outcome.error
         return outcome
 
     def tell(self, outcome: Outcome) -> None:
-        """Prepare what the report tells."""
+        """Prepare what the report tells, and the properties of a JUnit file."""
         result = outcome.result
-        self.told = {
-            "status": str(outcome.status),
-            "dataset": result.dataset,
-            "algorithm": result.algorithm,
-            "configuration": result.configuration,
-            "fold": result.fold,
-            "fit_key": self.experiment.fit_key,
-            "metrics": dict(result.metrics),  # the body gets the result, and may do with it what it likes
-            "seconds": outcome.seconds,
-            "replayed": outcome.replayed,
-            "lower_is_better": self.evaluator.lower_is_better,
-        }
-        ours = {
-            f"{_OURS}status": str(outcome.status),
-            f"{_OURS}key": self.experiment.fit_key,
-            f"{_OURS}configuration": result.configuration,
-            **{f"{_OURS}seconds.{phase}": round(seconds, 3) for phase, seconds in outcome.seconds.items()},
+        self.message = ItemMessage(
+            status=str(outcome.status),
+            result=replace(result, metrics=dict(result.metrics)),  # the body may do with its own what it likes
+            seconds=outcome.seconds,
+            replayed=outcome.replayed,
+            lower_is_better=tuple(self.evaluator.lower_is_better),
+        )
+        properties = {
+            f"{_PROPERTY}status": str(outcome.status),
+            f"{_PROPERTY}key": self.experiment.fit_key,
+            f"{_PROPERTY}configuration": result.configuration,
+            **{f"{_PROPERTY}seconds.{phase}": round(seconds, 3) for phase, seconds in outcome.seconds.items()},
             **result.metrics,
         }
-        # Not added to what an earlier attempt of a rerun has told.
-        self.user_properties[:] = [one for one in self.user_properties if one[0] not in ours] + list(ours.items())
+        # Not added to those of an earlier attempt of a rerun.
+        self.user_properties[:] = [pair for pair in self.user_properties if pair[0] not in properties]
+        self.user_properties += properties.items()
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         error = excinfo.value
         if isinstance(error, PhaseError):
             if self.config.getoption("tbstyle", "auto") == "line":
                 return str(error)
-            again = f"Run only this item: {alone(self)}"
-            if self.told and self.told["replayed"]:
-                again = f"This is the failure of an earlier run; nothing was tried now. {again}"
-            return "\n".join(filter(None, [str(error), error.details.strip(), again]))
+            advice = f"Run only this item: {command_for(self)}"
+            if self.message is not None and self.message.replayed:
+                advice = f"This is the failure of an earlier run; nothing was tried now. {advice}"
+            return "\n".join(filter(None, [str(error), error.details.strip(), advice]))
         if isinstance(error, OmnibenchError):
             return f"{type(error).__name__}: {error}"
-        chosen = self.config.getoption("tbstyle", "auto")
+        chosen_style = self.config.getoption("tbstyle", "auto")
         # What interrupts a computation, e.g. pytest-timeout, does so deep inside of what is no business of the user's.
         computing = any(entry.name == ExperimentItem.run_phases.__name__ for entry in excinfo.traceback)
-        return self._repr_failure_py(excinfo, style=chosen if chosen != "auto" else "short" if computing else "long")
+        if chosen_style == "auto":
+            return self._repr_failure_py(excinfo, style="short" if computing else "long")
+        return self._repr_failure_py(excinfo, style=chosen_style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        return self.path, self.parent.line, f"{self.parent.name}/{self.name}"
+        return self.path, self.benchmark.line, f"{self.parent.name}/{self.name}"
 
 
 class BenchItem(ExperimentItem):
@@ -139,36 +146,40 @@ class BenchItem(ExperimentItem):
 
     __hash__ = object.__hash__  # pytest's own asks for the node id, many times of each item
 
-    def __init__(self, *, experiment: Experiment, **options: Any) -> None:
+    def __init__(self, *, benchmark: Benchmark, experiment: Experiment, driver: Driver, **options: Any) -> None:
         super().__init__(**options)
+        self.benchmark = benchmark
         self.experiment = experiment
+        self.driver = driver
 
     def runtest(self) -> None:
         self.check(self.run_phases().result)
 
     def _traceback_filter(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
         """Leave out what is above the body, as pytest does for its functions."""
-        file = inspect.getsourcefile(self.parent.function)
+        file = inspect.getsourcefile(self.benchmark.function)
         if file is None or self.config.getoption("fulltrace", False):
             return excinfo.traceback
-        found = excinfo.traceback.cut(path=file)
-        return (found if len(found) < len(excinfo.traceback) else found.cut(path=__file__)).filter(excinfo)
+        body = excinfo.traceback.cut(path=file)
+        return (body if len(body) < len(excinfo.traceback) else body.cut(path=__file__)).filter(excinfo)
 
     def check(self, result: Any) -> None:
         """Run the function's body."""
-        if self.parent.takes_result:
-            self.parent.function(result)
+        if self.benchmark.takes_result:
+            self.benchmark.function(result)
         else:
-            self.parent.function()
+            self.benchmark.function()
 
 
 class FixtureItem(ExperimentItem, pytest.Function):
     """An item of a function that uses fixtures, is parametrized, or stands in a class."""
 
-    def __init__(self, *, experiment: Experiment, **options: Any) -> None:
+    def __init__(self, *, benchmark: Benchmark, experiment: Experiment, driver: Driver, **options: Any) -> None:
         self._instance = _UNMADE
+        self.benchmark = benchmark  # pytest asks for the function at once
         super().__init__(**options)
         self.experiment = experiment
+        self.driver = driver
 
     # pytest's own only knows functions that are children of their class.
     @property
@@ -178,17 +189,17 @@ class FixtureItem(ExperimentItem, pytest.Function):
         return self._instance
 
     def _getobj(self) -> Any:
-        function = self.parent.function
+        function = self.benchmark.function
         return function if self.instance is None else function.__get__(self.instance)
 
     def setup(self) -> None:
-        if self.parent.takes_result:
+        if self.benchmark.takes_result:
             self.funcargs[RESULT] = None  # or pytest looks for a fixture of this name
         pytest.Function.setup(self)
 
     def runtest(self) -> None:
         outcome = self.run_phases()
-        if self.parent.takes_result:
+        if self.benchmark.takes_result:
             self.funcargs[RESULT] = outcome.result
         pytest.Function.runtest(self)
 
@@ -199,52 +210,18 @@ _UNMADE: Any = object()
 class Refused(pytest.Item):
     """Stands for a benchmark that omnibench refuses; it fails with the reason."""
 
-    def __init__(self, *, error: OmnibenchError, place: str = "", **options: Any) -> None:
+    def __init__(self, *, error: OmnibenchError, source_line: str = "", **options: Any) -> None:
         super().__init__(**options)
         self.error = error
-        self.place = place
+        self.source_line = source_line
 
     def runtest(self) -> None:
         raise self.error
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, OmnibenchError):
-            return "\n".join(filter(None, [self.place, f"{type(excinfo.value).__name__}: {excinfo.value}"]))
+            return "\n".join(filter(None, [self.source_line, f"{type(excinfo.value).__name__}: {excinfo.value}"]))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, f"{self.parent.name if self.parent else self.path.name}"
-
-
-def items_of(parent: BenchFunction, experiments: list[Experiment], templates: list[pytest.Function]) -> Iterator[Any]:
-    """Yield the items of a bench function.
-
-    Args:
-        parent: The function.
-        experiments: What it declares.
-        templates: What pytest would make of the function alone: one item, or one per set of parameters.
-    """
-    traced = parent.config.getoption("trace", False)  # --trace begins a debugger in pytest's own functions
-    if not traced and all(_is_plain(one) for one in templates):
-        parent.mark()
-        for experiment in experiments:
-            yield BenchItem.from_parent(parent, name=experiment.name, experiment=experiment)
-        return
-    for experiment in experiments:
-        for template in templates:
-            callspec = getattr(template, "callspec", None)
-            id_ = getattr(callspec, "id", "")
-            yield FixtureItem.from_parent(
-                parent,
-                name=f"{experiment.name}[{id_}]" if id_ else experiment.name,
-                originalname=experiment.name,
-                experiment=experiment,
-                callspec=callspec,
-                fixtureinfo=template._fixtureinfo,  # noqa: SLF001 - pytest offers no other way to fixtures
-                keywords={id_: True} if id_ else None,
-            )
-
-
-def _is_plain(template: pytest.Function) -> bool:
-    """Whether a function needs nothing of pytest but to be called."""
-    return template.cls is None and not hasattr(template, "callspec") and not set(template.fixturenames) - {RESULT}

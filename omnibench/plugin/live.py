@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from omnibench.engine.estimates import Estimates, estimates_from
+from omnibench.engine.run import CACHED, SKIPPED
 from omnibench.errors import StoreError
+from omnibench.experiment.experiment import Experiment
 from omnibench.plugin.items import ExperimentItem
+from omnibench.plugin.session import BenchSession
+from omnibench.plugin.wire import ItemMessage
 from omnibench.store.leases import is_held
 from omnibench.store.logbook import NOTICE, entries
 from omnibench.store.reading import read
-from omnibench.store.schema import Record
+from omnibench.store.schema import Phase, Record, RecordType, Status
 
-if TYPE_CHECKING:
-    from omnibench.experiment.experiment import Experiment
+if TYPE_CHECKING:  # rich, which is imported when something is displayed
     from omnibench.plugin.screen import Screen
-    from omnibench.plugin.session import BenchSession
 
 _LOOK_SECONDS = 0.5
 PLAIN_SECONDS = 30.0
@@ -36,22 +38,22 @@ class Tally:
     Args:
         items: The benchmark items that this run is to bring to their end.
         cached: How many were done before.
-        estimates: What is known of earlier items.
+        estimates: How long items are expected to take, by earlier ones.
     """
 
     def __init__(self, items: list[ExperimentItem], cached: int, estimates: Estimates) -> None:
         self.estimates = estimates
-        self.ended: Counter[str] = Counter({"cached": cached})
+        self.ended: Counter[str] = Counter({CACHED: cached})
         self.total = len(items) + cached
         self._open = {item.nodeid: item.experiment for item in items}
-        self._alike: Counter[str] = Counter()
+        self._pending_by_label: Counter[str] = Counter()
         self._examples: dict[str, Experiment] = {}
         for experiment in self._open.values():
-            self._alike[_kind(experiment)] += 1
-            self._examples.setdefault(_kind(experiment), experiment)
+            self._pending_by_label[_label(experiment)] += 1
+            self._examples.setdefault(_label(experiment), experiment)
 
-    def take(self, report: Any) -> None:
-        """Take in a report that pytest gets; the one that ends an item counts."""
+    def count_report(self, report: Any) -> None:
+        """Count the item that a report ends; other reports change nothing."""
         if not (report.passed or report.failed or report.skipped):
             return  # e.g. the outcome "rerun" of pytest-rerunfailures: another attempt follows
         if report.when not in ("call", "???") and report.passed:
@@ -59,32 +61,33 @@ class Tally:
         experiment = self._open.pop(report.nodeid, None)
         if experiment is None:
             return
-        self._alike[_kind(experiment)] -= 1
-        told = getattr(report, "omnibench", None) or {}
-        status = told.get("status") if report.passed else None
-        self.ended[status or ("skipped" if report.skipped else "failed")] += 1
-        seconds = told.get("seconds", {})
-        if "Fit" in seconds:
-            name = experiment.algorithm_name
-            self.estimates.learn(experiment.dataset_name, name, seconds["Fit"] + seconds.get("Predict", 0.0))
+        self._pending_by_label[_label(experiment)] -= 1
+        message = ItemMessage.carried(report)
+        status = message.status if message is not None and report.passed else None
+        self.ended[status or (SKIPPED if report.skipped else Status.FAILED.value)] += 1
+        seconds = message.seconds if message is not None else {}
+        if Phase.FIT in seconds:
+            computing = seconds[Phase.FIT] + seconds.get(Phase.PREDICT, 0.0)
+            self.estimates.learn(experiment.dataset_name, experiment.algorithm_name, computing)
 
     @property
     def pending(self) -> int:
-        """How many items have not ended."""
+        """The number of items that have not ended."""
         return len(self._open)
 
     def seconds_left(self) -> float:
         """Return the expected seconds of computing that are left, whoever does it."""
-        return sum(
-            number * self.estimates.expected(self._examples[kind]) for kind, number in self._alike.items() if number
-        )
+        pending = ((self._examples[label], number) for label, number in self._pending_by_label.items() if number)
+        return sum(number * self.estimates.expected(example) for example, number in pending)
 
     def __str__(self) -> str:
-        words = [f"{self.ended[word]} {word}" for word in ("done", "cached", "failed", "skipped") if self.ended[word]]
+        statuses = (Status.DONE.value, CACHED, Status.FAILED.value, SKIPPED)
+        words = [f"{self.ended[status]} {status}" for status in statuses if self.ended[status]]
         return f"{self.total - self.pending}/{self.total} items: {', '.join([*words, f'{self.pending} pending'])}"
 
 
-def _kind(experiment: Experiment) -> str:
+def _label(experiment: Experiment) -> str:
+    """Return what items that take equally long have in common."""
     return f"{experiment.dataset_name}/{experiment.algorithm_name}"
 
 
@@ -128,7 +131,7 @@ class Live:
 
     @property
     def _on_terminal(self) -> bool:
-        """Whether somebody watches; where items print to the terminal themselves, a block would be in the way."""
+        """Whether to draw a block: on a terminal that somebody watches, and that items do not print to."""
         option = self._session.config.option
         distributed = getattr(option, "dist", "no") != "no"
         return bool(
@@ -140,8 +143,8 @@ class Live:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Count."""
-        self._tally.take(report)
+        """Count the item that a report ends."""
+        self._tally.count_report(report)
 
     def pytest_enter_pdb(self) -> None:
         """Leave the terminal to the debugger."""
@@ -150,7 +153,7 @@ class Live:
             self._screen.show([])
 
     def pytest_leave_pdb(self) -> None:
-        """Come back."""
+        """Show the run again after the debugger has ended."""
         self._hidden = False
 
     def _watch(self) -> None:
@@ -170,35 +173,36 @@ class Live:
             self._screen.show([f"omnibench {self._tally}; {self._times(len(workers))}", *map(self._line, workers)])
         elif time.monotonic() >= self._next_plain:
             self._next_plain = time.monotonic() + PLAIN_SECONDS
-            doing = "; ".join(self._line(worker).strip() for worker in workers)
-            self._screen.say(f"omnibench: {self._tally}; {self._times(len(workers))}" + (f"; {doing}" if doing else ""))
+            lines = "; ".join(self._line(worker).strip() for worker in workers)
+            self._screen.say(f"omnibench: {self._tally}; {self._times(len(workers))}" + (f"; {lines}" if lines else ""))
 
     def _workers(self) -> list[Record]:
-        """Return the records of this run's workers that compute something, by name; those that died are at nothing."""
-        prefix = f"worker/{self._session.run_id}"
+        """Return the records of this run's workers that compute something and are alive, by name."""
+        directory = self._session.directory
+        prefix = RecordType.WORKER.key(self._session.run_id)
         try:
-            found = read(self._session.directory / "store", lambda reader: [one for _, one in reader.records(prefix)])
+            workers = read(directory / "store", lambda reader: [record for _, record in reader.records(prefix)])
         except (StoreError, OSError):
             return []
-        alive = (one for one in found if one["item"] and is_held(self._session.directory / one["lock"]) is not None)
-        return sorted(alive, key=lambda one: str(one["id"]))
+        alive = (worker for worker in workers if worker["item"] and is_held(directory / worker["lock"]) is not None)
+        return sorted(alive, key=lambda worker: str(worker["id"]))
 
     def _notices(self) -> None:
-        """Say what workers have to say: their own stderr would write into the block."""
+        """Show the lines that workers have left in the log: their own stderr would write into the block."""
         for entry in entries(self._session.directory, self._session.run_id, NOTICE, self._last_entry):
             self._last_entry = entry.id
             if self._screen is not None:
                 self._screen.say(f"omnibench: {entry.message}")
 
     def _line(self, worker: Record) -> str:
-        doing = (worker["item"], worker["phase"])
-        now = time.monotonic()
-        if self._since.get(worker["id"], (None, 0.0))[0] != doing:
-            self._since[worker["id"]] = (doing, now)
+        activity = (worker["item"], worker["phase"])
+        current = time.monotonic()
+        if self._since.get(worker["id"], (None, 0.0))[0] != activity:
+            self._since[worker["id"]] = (activity, current)
         name = worker["id"].split(".")[1]
-        progress = said(worker.get("progress") or {})
-        taken = clock(now - self._since[worker["id"]][1])
-        return f"  {name}: {worker['phase']}{progress}, {taken}: {worker['item']}"  # a narrow terminal cuts the end
+        progress = progress_text(worker.get("progress") or {})
+        elapsed = clock(current - self._since[worker["id"]][1])
+        return f"  {name}: {worker['phase']}{progress}, {elapsed}: {worker['item']}"  # a narrow terminal cuts the end
 
     def _times(self, workers: int) -> str:
         elapsed = time.monotonic() - self._started
@@ -207,7 +211,7 @@ class Live:
         return f"{clock(elapsed)} elapsed, about {clock(left)} left"
 
 
-def said(progress: dict[str, Any]) -> str:
+def progress_text(progress: dict[str, Any]) -> str:
     """Return what a framework reports of itself, e.g. ``, epoch 3 of 20, loss 0.41``."""
     words = [f"epoch {progress['epoch']} of {progress['epochs']}"] if {"epoch", "epochs"} <= progress.keys() else []
     words += [f"{name} {value:.4g}" for name, value in progress.items() if isinstance(value, float)]
@@ -224,8 +228,8 @@ def clock(seconds: float) -> str:
 
 
 @contextlib.contextmanager
-def shown(session: BenchSession, estimates: Estimates) -> Iterator[None]:
-    """Show a run while it goes on, unless there is nothing to show or nobody wants to see it."""
+def live_display(session: BenchSession, estimates: Estimates) -> Iterator[None]:
+    """Show a run while it goes on, unless nothing is pending or the user wants it quiet."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     pending = session.pending
     if not pending or session.looks_only or reporter is None or session.config.getoption("verbose", 0) < 0:
@@ -242,7 +246,7 @@ def shown(session: BenchSession, estimates: Estimates) -> Iterator[None]:
 
 
 def estimates_of(session: BenchSession) -> Estimates:
-    """Return what the records know of how long things take."""
+    """Return how long items are expected to take, by the records of earlier ones."""
     try:
         return read(session.directory / "store", estimates_from, untouched=session.looks_only)
     except (StoreError, OSError):

@@ -1,22 +1,21 @@
-"""Every option, declared once: its flag, its variable, its ini name, its default.
+"""Every option, declared once: flag, variable, ini name, default, and everything else that depends on the option.
 
-Command line > environment > ini file > default.
+Command line > environment > ini file > default. Every pytest session imports this module: a named tuple is made in a
+tenth of the time that a dataclass takes.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from omnibench.engine.policy import DEVICES, Policy, seconds, share, tracked
+from omnibench.engine.policy import DEVICES
 from omnibench.engine.policy import FAILED as FAILED_CHOICES
 from omnibench.engine.policy import RESUME as RESUME_CHOICES
-from omnibench.errors import OmnibenchError
 from omnibench.store.schema import RESETS
 from omnibench.store.schema import VERIFY as VERIFY_CHOICES
 
@@ -24,9 +23,8 @@ _TRUE = ("1", "yes", "true", "on")
 _FALSE = ("", "0", "no", "false", "off")
 
 
-@dataclass(frozen=True)
-class Option:
-    """An option with a value; the ini name is the flag's with underscores, the variable's in capitals.
+class Option(NamedTuple):
+    """An option; its ini name is the flag with underscores, its environment variable the same in capitals.
 
     Attributes:
         flag: Its name on the command line.
@@ -35,6 +33,11 @@ class Option:
         choices: The possible values, when there are few.
         switch: Whether it takes no value on the command line.
         repeated: Whether it may be given several times; elsewhere than on the command line, blanks separate its values.
+        bare: Its value when it is given without one, for an option whose value may be left out.
+        metavar: What stands for its value in the help.
+        command_line_only: Whether it has neither an environment variable nor an ini entry.
+        in_item_command: Whether the command that runs one item again has to repeat it, because it decides which records
+            count, or what the item's key is.
     """
 
     flag: str
@@ -43,6 +46,10 @@ class Option:
     choices: tuple[str, ...] = ()
     switch: bool = False
     repeated: bool = False
+    bare: str = ""
+    metavar: str = ""
+    command_line_only: bool = False
+    in_item_command: bool = False
 
     @property
     def name(self) -> str:
@@ -51,8 +58,8 @@ class Option:
 
     @property
     def variable(self) -> str:
-        """Its environment variable, e.g. ``OMNIREC_FAILED``."""
-        return self.name.upper()
+        """Its environment variable, e.g. ``OMNIREC_FAILED``; empty when it has none."""
+        return "" if self.command_line_only else self.name.upper()
 
     def value(self, config: pytest.Config) -> str:
         """Return the value that counts.
@@ -60,28 +67,34 @@ class Option:
         Raises:
             pytest.UsageError: It is none of the choices.
         """
-        given = config.getoption(self.name) or os.environ.get(self.variable) or config.getini(self.name) or self.default
-        if self.choices and given not in self.choices and given != self.default:
-            raise pytest.UsageError(f"{self.flag} is {given!r}; choose from {', '.join(self.choices)}.")
-        return str(given)
+        value = config.getoption(self.name) or self._preset(config) or self.default
+        if self.choices and value not in self.choices and value != self.default:
+            raise pytest.UsageError(f"{self.flag} is {value!r}; choose from {', '.join(self.choices)}.")
+        return str(value)
+
+    def _preset(self, config: pytest.Config) -> str:
+        """Return the value that counts when the command line has none: the environment's, else the ini file's."""
+        if self.command_line_only:
+            return ""
+        return os.environ.get(self.variable) or str(config.getini(self.name))
 
     def paths(self, config: pytest.Config) -> list[str]:
-        """Return the paths that a repeated option has; those of the ini file are relative to it, others to where one is.
+        """Return the values of a repeated option as paths, relative ones from where ``base`` says.
 
         Raises:
             pytest.UsageError: A quotation mark in the environment or the ini file has no other.
         """
-        text = os.environ.get(self.variable) or str(config.getini(self.name))
+        text = self._preset(config)
         try:
-            given: list[str] = config.getoption(self.name) or shlex.split(text)
+            paths: list[str] = config.getoption(self.name) or shlex.split(text)
         except ValueError as error:
             raise pytest.UsageError(f"{self.variable} is {text!r}, which cannot be split ({error}).") from error
-        return [str(self.base(config) / Path(one).expanduser()) for one in given]
+        return [str(self.base(config) / Path(path).expanduser()) for path in paths]
 
     def base(self, config: pytest.Config) -> Path:
-        """Return where a relative path begins: where pytest was started; of the ini file and a default, at the rootdir."""
-        given = config.getoption(self.name) or os.environ.get(self.variable)
-        return config.invocation_params.dir if given else config.rootpath
+        """Return where a relative path begins: the working directory, or the rootdir for the ini file and a default."""
+        from_user = config.getoption(self.name) or os.environ.get(self.variable)
+        return config.invocation_params.dir if from_user else config.rootpath
 
     def is_on(self, config: pytest.Config) -> bool:
         """Return whether a switch is on.
@@ -89,14 +102,31 @@ class Option:
         Raises:
             pytest.UsageError: Its value in the environment or the ini file is neither yes nor no.
         """
-        given = self.value(config).strip().lower()
-        if given not in (*_TRUE, *_FALSE):
-            raise pytest.UsageError(f"{self.variable} is {given!r}; write yes or no.")
-        return given in _TRUE
+        value = self.value(config).strip().lower()
+        if value not in (*_TRUE, *_FALSE):
+            raise pytest.UsageError(f"{self.variable} is {value!r}; write yes or no.")
+        return value in _TRUE
+
+    def add_to(self, group: pytest.OptionGroup, parser: pytest.Parser) -> None:
+        """Declare the option to pytest."""
+        settings: dict[str, Any] = {"choices": self.choices or None}
+        if self.switch:
+            settings = {"action": "store_const", "const": "yes"}
+        elif self.repeated:
+            settings = {"action": "append", "metavar": self.metavar}
+        elif self.bare:  # argparse could not tell a wrong value from a path that follows
+            settings = {"nargs": "?", "const": self.bare, "metavar": self.metavar}
+        text = self.help.replace("%", "%%")  # argparse would take it for a format
+        group.addoption(self.flag, dest=self.name, default=None, help=text, **settings)
+        if not self.command_line_only:
+            parser.addini(self.name, self.help, default="")
 
 
 CHECKPOINT_DIR = Option(
-    "--omnirec-checkpoint-dir", "Where checkpoints are kept (default: checkpoints in the rootdir).", "checkpoints"
+    "--omnirec-checkpoint-dir",
+    "Where checkpoints are kept (default: checkpoints in the rootdir).",
+    "checkpoints",
+    in_item_command=True,
 )
 RESUME = Option(
     "--omnirec-resume",
@@ -121,7 +151,11 @@ VERIFY = Option(
     "full",
     VERIFY_CHOICES,
 )
-SALT = Option("--omnirec-salt", "A text that goes into every key, to disown what was computed without it.")
+SALT = Option(
+    "--omnirec-salt",
+    "A text that goes into every key, to disown what was computed without it.",
+    in_item_command=True,
+)
 TRACK = Option(
     "--omnirec-track",
     "What is measured beside time: rss, gpu, python (slow), or none (default: rss,gpu).",
@@ -135,12 +169,14 @@ ENVIRONMENTS = Option(
     "--omnirec-environments",
     "Where frameworks run: isolated (default), current, or e.g. LensKit=current,RecBole=isolated.",
     "isolated",
+    in_item_command=True,
 )
 DEVICE = Option(
     "--omnirec-device",
     "Where algorithms that can use a GPU run: auto (default: on a GPU where there is one), cpu, or cuda.",
     "auto",
     DEVICES,
+    in_item_command=True,
 )
 TMP_DIR = Option("--omnirec-tmp-dir", "Working directories of the frameworks (default: in the checkpoint dir).")
 READONLY = Option("--omnirec-readonly", "Serve what is recorded, skip what is not, write nothing.", "no", switch=True)
@@ -174,6 +210,24 @@ EXPORT = Option(
     "Write the results of this run's benchmarks into a file at its end; the ending says the format: .md, .tex, .html, .csv, "
     ".parquet or .json. May be given several times.",
     repeated=True,
+    metavar="FILE",
+)
+RESET = Option(
+    "--omnirec-reset",
+    "Compute the selected benchmark items anew: all (default), those that failed, those that are incomplete, "
+    "or all of them from Fit, Predict or Eval on.",
+    choices=RESETS,
+    bare="all",
+    metavar="WHAT",
+    command_line_only=True,
+)
+YES = Option("--omnirec-yes", "Do not ask before everything is reset.", "no", switch=True, command_line_only=True)
+PLAN = Option(
+    "--omnirec-plan",
+    "Show what would run, and from which phase on; run nothing (-v: and why).",
+    "no",
+    switch=True,
+    command_line_only=True,
 )
 OPTIONS = (
     CHECKPOINT_DIR,
@@ -198,151 +252,27 @@ OPTIONS = (
     GATE_METRICS,
     BASELINE,
     EXPORT,
+    RESET,
+    YES,
+    PLAN,
 )
-
-RESET_FLAG = "--omnirec-reset"
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare the options to pytest."""
     group = parser.getgroup("omnirec", "benchmarks of recommender systems (omnibench)")
     for option in OPTIONS:
-        how: dict[str, Any] = {"choices": option.choices or None}
-        if option.switch:
-            how = {"action": "store_const", "const": "yes"}
-        elif option.repeated:
-            how = {"action": "append", "metavar": "FILE"}
-        group.addoption(option.flag, dest=option.name, default=None, help=option.help, **how)
-        parser.addini(option.name, option.help, default="")
-    group.addoption(
-        RESET_FLAG,
-        nargs="?",
-        const="all",
-        default="",
-        dest="omnirec_reset",
-        metavar="WHAT",
-        help="Compute the selected benchmark items anew: all (default), those that failed, those that are incomplete, "
-        "or all of them from Fit, Predict or Eval on.",
-    )
-    group.addoption(
-        "--omnirec-yes", action="store_true", dest="omnirec_yes", help="Do not ask before everything is reset."
-    )
-    group.addoption(
-        "--omnirec-plan",
-        action="store_true",
-        dest="omnirec_plan",
-        help="Show what would run, and from which phase on; run nothing (-v: and why).",
-    )
+        option.add_to(group, parser)
 
 
-def with_whole_reset(args: list[str]) -> list[str]:
-    """Return command line arguments in which ``--omnirec-reset`` takes no argument that is none of its values.
+def with_whole_reset(arguments: list[str]) -> list[str]:
+    """Return command line arguments in which ``--omnirec-reset`` does not take a path that follows for its value.
 
     Without this, ``pytest --omnirec-reset benchmarks`` would reset something called benchmarks.
     """
-    found = list(args)
-    for position, argument in enumerate(args):
-        follower = args[position + 1] if position + 1 < len(args) else ""
-        if argument == RESET_FLAG and follower not in RESETS:
-            found[position] = f"{RESET_FLAG}=all"
-    return found
-
-
-def policy(config: pytest.Config) -> Policy:
-    """Return the policy that the options make.
-
-    Raises:
-        pytest.UsageError: A value is impossible.
-    """
-    try:
-        return Policy(
-            resume=RESUME.value(config),
-            failed=FAILED.value(config),
-            max_attempts=_whole_number(MAX_ATTEMPTS, config),
-            verify=VERIFY.value(config),
-            salt=SALT.value(config),
-            track=tracked(TRACK.value(config)),
-            grace=_duration(GRACE, config),
-            timeout=_duration(TIMEOUT, config) if TIMEOUT.value(config) else None,
-            device=DEVICE.value(config),
-            allow_network_fs=ALLOW_NETWORK_FS.is_on(config),
-        )
-    except OmnibenchError as error:
-        raise pytest.UsageError(str(error)) from error
-
-
-def _duration(option: Option, config: pytest.Config) -> float:
-    try:
-        return seconds(option.value(config))
-    except OmnibenchError as error:
-        raise pytest.UsageError(f"{option.flag}: {error}") from error
-
-
-def _whole_number(option: Option, config: pytest.Config) -> int:
-    given = option.value(config)
-    if not given.isascii() or not given.isdigit():
-        raise pytest.UsageError(f"{option.flag} is {given!r}; give a whole number from 1 on.")
-    return int(given)
-
-
-def check_options(config: pytest.Config) -> None:
-    """Raise UsageError for an impossible value, wherever it was set, before anything is collected."""
-    for option in OPTIONS:
-        if option.switch:
-            option.is_on(config)
-        elif not option.repeated:
-            option.value(config)
-    chosen = policy(config)
-    for option in (GATE_TOLERANCE, GATE_ALPHA):
-        share_of(option, config)
-    reset = config.getoption("omnirec_reset")
-    if reset and reset not in RESETS:
-        raise pytest.UsageError(f"{RESET_FLAG} is {reset!r}; choose from {', '.join(RESETS)}.")
-    writing = [
-        flag for flag, given in ((RESET_FLAG, reset), ("--omnirec-resume=fresh", chosen.resume == "fresh")) if given
-    ]
-    for what, given in (
-        (READONLY.flag, READONLY.is_on(config)),
-        ("--omnirec-resume=never", chosen.resume == "never"),
-        ("--omnirec-plan", config.getoption("omnirec_plan")),
-    ):
-        if given and writing:
-            raise pytest.UsageError(f"{what} changes no store, and {writing[0]} does; give one of them.")
-    if READONLY.is_on(config) and chosen.resume == "never":
-        raise pytest.UsageError(f"{READONLY.flag} computes nothing, and --omnirec-resume=never reads nothing.")
-
-
-def share_of(option: Option, config: pytest.Config) -> float:
-    """Return the value of an option that is a share.
-
-    Raises:
-        pytest.UsageError: It is none.
-    """
-    try:
-        return share(option.value(config))
-    except OmnibenchError as error:
-        raise pytest.UsageError(f"{option.flag}: {error}") from error
-
-
-def checkpoint_dir(config: pytest.Config) -> Path:
-    """Return the checkpoint directory."""
-    return path_of(CHECKPOINT_DIR, config)
-
-
-def path_of(option: Option, config: pytest.Config) -> Path:
-    """Return the path that an option names."""
-    return Path(os.path.abspath(option.base(config) / Path(option.value(config)).expanduser()))
-
-
-def alone(item: pytest.Item) -> str:
-    """Return the command that runs one item, for a shell where this run was started.
-
-    It has the options that decide where pytest looks, which records count, and what the item's key is.
-    """
-    config = item.config
-    looks = {"-c": config.option.inifilename, "--rootdir": config.option.rootdir}
-    given = [word for flag, value in looks.items() if value for word in (flag, str(value))]
-    decisive = (CHECKPOINT_DIR, SALT, ENVIRONMENTS, DEVICE)
-    given += [f"{option.flag}={value}" for option in decisive if (value := config.getoption(option.name))]
-    file = os.path.relpath(item.path, config.invocation_params.dir)
-    return shlex.join(["pytest", *given, f"{file}::{item.nodeid.partition('::')[2]}"])
+    completed = list(arguments)
+    for position, argument in enumerate(arguments):
+        follower = arguments[position + 1] if position + 1 < len(arguments) else ""
+        if argument == RESET.flag and follower not in RESET.choices:
+            completed[position] = f"{RESET.flag}={RESET.bare}"
+    return completed

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
 
+from omnibench.engine.items import Item
 from omnibench.engine.outlook import outlook
 from omnibench.keys import canonical
+from omnibench.plugin.session import BenchSession
 from omnibench.store.artifacts import is_intact
-from omnibench.store.schema import Record, artifacts_of
+from omnibench.store.schema import COMPUTED, Phase, Record, artifacts_of
 from omnibench.store.why import explain
-
-if TYPE_CHECKING:
-    from omnibench.plugin.session import BenchSession
 
 
 def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
@@ -27,14 +25,13 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
 
     phases: Counter[str] = Counter()
     for item in session.pending:
-        wanted = item.evaluator
-        found = outlook(snapshot.get, item.experiment, wanted.columns, wanted.list_length, is_there)
-        phases[found.phase] += 1
-        reporter.write_line(f"  from {found.phase:7}  {item.experiment.name}  ({found.reason})")
-        if session.config.option.verbose > 0 and found.phase == "Fit":
+        expected = outlook(snapshot.get, Item.of(item.experiment, item.evaluator), is_there)
+        phases[expected.phase] += 1
+        reporter.write_line(f"  from {expected.phase:7}  {item.experiment.name}  ({expected.reason})")
+        if session.config.option.verbose > 0 and expected.phase == Phase.FIT:
             dataset = item.experiment.dataset
             recipes = {dataset.key: json.loads(canonical(dataset.identity))}
-            told = explain(item.experiment.recorded_identity, item.experiment.fit_key, snapshot, recipes)
-            reporter.write_line("      " + told.replace("\n", "\n      "))
-    counts = ", ".join(f"{phases[phase]} from {phase}" for phase in ("Fit", "Predict", "Eval") if phases[phase])
+            explanation = explain(item.experiment.recorded_identity, item.experiment.fit_key, snapshot, recipes)
+            reporter.write_line("      " + explanation.replace("\n", "\n      "))
+    counts = ", ".join(f"{phases[phase]} from {phase}" for phase in COMPUTED if phases[phase])
     reporter.write_line(f"omnibench: would run {phases.total()} items ({counts or 'nothing'}); nothing was run")

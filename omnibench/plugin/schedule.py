@@ -15,8 +15,8 @@ from typing import Any
 from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 
-_HELD = 2
-"""Items that a worker holds: one to run, one to know of."""
+_QUEUE_LENGTH = 2
+"""Items that a worker has in its queue: one to run, one to know of."""
 
 
 class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are seen as untyped
@@ -71,52 +71,52 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
     def check_schedule(self, node: Any, duration: float = 0) -> None:
         """Give a worker work when it has run out of it; when there is none, let all workers end."""
         if not node.shutting_down:
-            while self.pending and len(self.node2pending[node]) < _HELD:
+            while self.pending and len(self.node2pending[node]) < _QUEUE_LENGTH:
                 self._give(node)
         if not self.pending:
-            for each in self.nodes:
-                if not each.shutting_down:
-                    each.shutdown()
+            for worker in self.nodes:
+                if not worker.shutting_down:
+                    worker.shutdown()
 
     def remove_node(self, node: Any) -> str | None:
-        """Take back what a worker has left, each item to its place among the others; return the one that it died of."""
+        """Put the items that a lost worker has left back among the pending ones; return the one that it died of."""
         left: list[int] = self.node2pending.pop(node)
         if not left:
             return None
         assert self.collection is not None, "it was given out"
         self.pending[:] = sorted([*self.pending, *left[1:]], key=lambda index: -self._seconds[index])
-        for each in self.nodes:
-            self.check_schedule(each)
+        for worker in self.nodes:
+            self.check_schedule(worker)
         return self.collection[left[0]]
 
     def _give(self, node: Any) -> None:
         if not self.pending:
             return
-        index = self.pending.pop(self._place(node))
-        held = self.node2pending[node]
-        if not held:
+        index = self.pending.pop(self._next_for(node))
+        queue = self.node2pending[node]
+        if not queue:
             self._since[node] = self._clock()
-        held.append(index)
+        queue.append(index)
         node.send_runtest_some([index])
 
-    def _place(self, node: Any) -> int:
-        """Return which of the pending items a worker gets: its first in the plan for all of them."""
-        free = [(self._left(each), number, each) for number, each in enumerate(self.nodes)]
+    def _next_for(self, node: Any) -> int:
+        """Return the position of the pending item that a worker gets: its first in the plan for all."""
+        free = [(self._left(worker), number, worker) for number, worker in enumerate(self.nodes)]
         heapq.heapify(free)
-        for place, index in enumerate(self.pending):
+        for position, index in enumerate(self.pending):
             left, number, first = free[0]
             if first is node:
-                return place
+                return position
             heapq.heapreplace(free, (left + self._seconds[index], number, first))
         return len(self.pending) - 1
 
     def _left(self, node: Any) -> float:
-        """Return the seconds until a worker is expected to have done what it holds."""
-        held: list[int] = self.node2pending[node]
-        if not held:
+        """Return the seconds until a worker is expected to have run what is in its queue."""
+        queue: list[int] = self.node2pending[node]
+        if not queue:
             return 0.0
-        running = self._seconds[held[0]] - (self._clock() - self._since[node])
-        return max(0.0, running) + sum(self._seconds[index] for index in held[1:])
+        running = self._seconds[queue[0]] - (self._clock() - self._since[node])
+        return max(0.0, running) + sum(self._seconds[index] for index in queue[1:])
 
 
 def longest_first(seconds: Sequence[float]) -> list[int]:

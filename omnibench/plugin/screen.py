@@ -13,7 +13,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Screen:
-    """Takes the place of the terminal writer's file: what pytest writes first wipes the block away.
+    """Stands in for the file of pytest's terminal writer: whatever pytest writes first wipes the block away.
 
     The block is drawn to a descriptor of its own, because pytest redirects its own while an item runs. Its lines are
     cut at the width; the cursor goes back to where pytest left it, by movements that hold when the screen scrolls.
@@ -26,7 +26,7 @@ class Screen:
         self._writer = writer
         self._file = writer._file  # noqa: SLF001 - pytest's terminal writer has no way to watch what it writes
         encoding = self._file.encoding or "utf-8"
-        self._own = os.fdopen(os.dup(self._file.fileno()), "w", encoding=encoding, errors="replace")
+        self._terminal = os.fdopen(os.dup(self._file.fileno()), "w", encoding=encoding, errors="replace")
         self._lock = threading.RLock()
         self._lines: list[str] = []
         # What stands in the cursor's line; the writer notes that before it writes, which another thread may come between.
@@ -39,7 +39,7 @@ class Screen:
         return getattr(self._file, name)
 
     def write(self, text: str) -> int:
-        """Write for pytest."""
+        """Write pytest's text where the block stands."""
         with self._lock:
             self._wipe()
             written = int(self._file.write(text))
@@ -48,7 +48,7 @@ class Screen:
             return written
 
     def flush(self) -> None:
-        """Flush for pytest, and draw the block again."""
+        """Flush pytest's text, and draw the block below it."""
         with self._lock:
             self._file.flush()
             self._draw()
@@ -66,8 +66,8 @@ class Screen:
         with self._lock:
             self._wipe()
             self._file.flush()
-            self._own.write(("\n" if self._line else "") + line + "\n")
-            self._own.flush()
+            self._terminal.write(("\n" if self._line else "") + line + "\n")
+            self._terminal.flush()
             self._line = self._writer._current_line = ""  # noqa: SLF001 - what pytest writes next begins a line
             self._draw()
 
@@ -77,12 +77,12 @@ class Screen:
             self._wipe()
             self._lines = []
             self._writer._file = self._file  # noqa: SLF001 - as above
-            self._own.close()
+            self._terminal.close()
 
     def _size(self) -> tuple[int, int]:
         """Return the terminal's columns and lines; the width that pytest was told of may be another."""
         try:
-            columns, lines = os.get_terminal_size(self._own.fileno())
+            columns, lines = os.get_terminal_size(self._terminal.fileno())
         except OSError:
             columns, lines = 0, 0
         return columns or self._writer.fullwidth, lines or 24
@@ -99,17 +99,17 @@ class Screen:
         lines = [set_cell_size(line, columns - 1).rstrip() for line in lines]
         below = len(lines) if self._line else len(lines) - 1
         back = (f"\x1b[{below}A" if below else "") + "\r" + (f"\x1b[{column}C" if column else "")
-        self._own.write(("\n" if self._line else "") + "\n".join(f"\x1b[2K{line}" for line in lines) + back)
-        self._own.flush()
+        self._terminal.write(("\n" if self._line else "") + "\n".join(f"\x1b[2K{line}" for line in lines) + back)
+        self._terminal.flush()
         self._drawn = column if self._line else -1
 
     def _wipe(self) -> None:
         if self._drawn is None:
             return
         if self._drawn < 0:
-            self._own.write("\x1b[J")
+            self._terminal.write("\x1b[J")
         else:  # nothing of the cursor's own line, which may go on behind it
             back = f"\x1b[{self._drawn}C" if self._drawn else ""
-            self._own.write(f"\x1b[B\r\x1b[J\x1b[A\r{back}")
-        self._own.flush()
+            self._terminal.write(f"\x1b[B\r\x1b[J\x1b[A\r{back}")
+        self._terminal.flush()
         self._drawn = None

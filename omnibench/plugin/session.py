@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,40 +13,48 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from omnibench.engine.items import Item
 from omnibench.engine.policy import DEVICES
 from omnibench.engine.run import CACHED, Outcome, new_run_id, throwaway
 from omnibench.engine.stopping import StoppedError, Stopping
+from omnibench.engine.survey import State, look_up_all
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
-from omnibench.plugin.begin import look_at_records
+from omnibench.plugin import garbage
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.options import ENVIRONMENTS, READONLY, TMP_DIR, checkpoint_dir, policy
+from omnibench.plugin.options import ENVIRONMENTS, PLAN, READONLY, TMP_DIR
+from omnibench.plugin.settings import checkpoint_dir, policy
+from omnibench.plugin.wire import RunMessage
 from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
+from omnibench.store.damage import DamagedStoreError
 from omnibench.store.leases import Workspace
-from omnibench.store.reading import SEALED_SINCE, read
+from omnibench.store.reading import SEALED_SINCE, Answer, Reader, read
 from omnibench.store.schema import Record, Status
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # half a second of imports, which a cached run saves
     from omnibench.engine.coordinator import Coordinator
-    from omnibench.experiment.plan import Configuration
+    from omnibench.experiment.configuration import Configuration
     from omnibench.runners.registry import RunnerInfo
 
 
-_FORESEEN = 10
+_LOOKAHEAD = 10
 """So many items ahead a framework that they need is worth starting."""
 
 
 class BenchSession:
-    """What one process knows and holds while benchmarks run.
+    """The state of one process while benchmarks run: its store, its coordinator, its items.
 
     Attributes:
         policy: What is the same for all items.
+        readonly: Whether nothing may be computed or written, by the user's wish.
+        is_worker: Whether this process is one of xdist's workers.
+        environments: The frameworks' environments.
         directory: The checkpoint directory.
         run_id: The run that this process takes part in.
         stopping: Whether the run was asked to stop; entered by whoever drives items.
         items: The benchmark items of this run, in the process that oversees it.
         pending: Those that were not found done.
-        begun: Whether they were looked at.
+        begun: Whether the records were looked at.
         say: Writes a line to the terminal from any thread, while something is displayed there.
     """
 
@@ -54,15 +62,17 @@ class BenchSession:
         self.config = config
         self.policy = policy(config)
         self.readonly = READONLY.is_on(config)
-        told: dict[str, str] = getattr(config, "workerinput", {})
         self.is_worker = hasattr(config, "workerinput")
-        self.run_id = told.get("omnibench_run") or new_run_id()
-        self._worker = told.get("workerid", "main")
+        message = RunMessage.received(config)
+        self.run_id = message.run_id if message is not None else new_run_id()
+        self._worker: str = getattr(config, "workerinput", {}).get("workerid", "main")
         self._throwaway: Workspace | None = None
         if self.policy.resume == "never" and not self.is_worker:
             self._throwaway = throwaway()
-        kept = self._throwaway.directory / "checkpoints" if self._throwaway else checkpoint_dir(config)
-        self.directory = Path(told.get("omnibench_directory") or kept)
+        if message is not None:
+            self.directory = Path(message.directory)
+        else:
+            self.directory = self._throwaway.directory / "checkpoints" if self._throwaway else checkpoint_dir(config)
         self.stopping = Stopping(self.policy.grace, self.notify, insistent=not self.is_worker, on_first=self._stop_soon)
         if self.is_worker:
             from omnibench.guest.base import end_with_parent
@@ -75,10 +85,10 @@ class BenchSession:
         self.say: Callable[[str], None] | None = None
         self.items: list[ExperimentItem] = []
         self.pending: list[ExperimentItem] = []
-        self._places: dict[int, int] = {}
+        self._positions: dict[int, int] = {}
 
     def device_of(self, configuration: Configuration) -> str:
-        """Return the device class of a configuration: what a plugin says, else what the options say.
+        """Return the device class of a configuration: a plugin's choice, else the options'.
 
         Raises:
             OmnibenchError: A GPU is wanted, and there is none; or a plugin says something else.
@@ -94,7 +104,40 @@ class BenchSession:
     @property
     def looks_only(self) -> bool:
         """Whether nothing is to be computed or written."""
-        return self.readonly or bool(self.config.getoption("omnirec_plan"))
+        return self.readonly or PLAN.is_on(self.config)
+
+    def look_at_records(self, items: Sequence[ExperimentItem]) -> list[State]:
+        """Return what the records say of items.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        evaluators = {id(item.benchmark): item.evaluator for item in items}
+        metrics = {key: (evaluator.columns, evaluator.list_length) for key, evaluator in evaluators.items()}
+        lookups = [Item(item.experiment, *metrics[id(item.benchmark)]) for item in items]
+        damaged: list[str] = []
+        with garbage.paused():
+            states = self._read(lambda reader: look_up_all(reader, lookups), damaged.append)
+        if damaged:
+            self.notify(f"{len(damaged)} records are damaged, the first is {damaged[0]}; they are made anew")
+        return states
+
+    def snapshot(self) -> dict[str, Record]:
+        """Return all records by key.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        return self._read(lambda reader: dict(reader.records()))
+
+    def _read(self, take: Callable[[Reader], Answer], on_damage: Callable[[str], None] = lambda _: None) -> Answer:
+        """Read records; a damaged database is set aside and rebuilt first, unless nothing may be written."""
+        try:
+            return read(self.directory / "store", take, on_damage, untouched=self.looks_only)
+        except DamagedStoreError:
+            if self.looks_only:
+                raise
+            return self.coordinator.store.read(take)
 
     def _stop_soon(self) -> None:
         """On a worker, begin no further item; a KeyboardInterrupt there would have xdist start another worker."""
@@ -110,7 +153,7 @@ class BenchSession:
             StoreError: The checkpoint directory cannot be used.
         """
         if self._coordinator is None:
-            from omnibench.engine.coordinator import Coordinator  # half a second of imports, which a cached run saves
+            from omnibench.engine.coordinator import Coordinator  # see above
 
             workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
             self._coordinator = Coordinator(
@@ -169,40 +212,39 @@ class BenchSession:
                 self.notify(str(error))
 
     def run(self, item: ExperimentItem) -> Outcome:
-        """Bring an item to Done, or return what was found at the start."""
+        """Bring an item to Done, or return its recorded result when it is done already."""
         if item.is_done:
             return Outcome(CACHED, item.recorded)
         if self.readonly:
             return self._unavailable(item)
-        wanted = item.evaluator
-        self._foresee(item)
+        self._start_next_guests(item)
         try:
-            return self.coordinator.run_item(item.experiment, wanted.columns, wanted.list_length)
+            return self.coordinator.run_item(Item.of(item.experiment, item.evaluator))
         except StoppedError as stopped:
             if self.is_worker:
                 pytest.skip(f"{stopped}; the next run goes on with it")
             raise
 
-    def _foresee(self, item: ExperimentItem) -> None:
-        """Let the next framework's guest start meanwhile: not on workers, which leave no core idle, nor where time is measured."""
+    def _start_next_guests(self, item: ExperimentItem) -> None:
+        """Start the next framework's guest meanwhile, unless workers leave no core idle or time is measured."""
         if self.is_worker or item.evaluator.costs:
             return
-        if not self._places:
-            self._places = {id(one): place for place, one in enumerate(self.pending)}
-        begin = self._places.get(id(item), len(self.pending)) + 1
-        for following in self.pending[begin : begin + _FORESEEN]:
+        if not self._positions:
+            self._positions = {id(pending): position for position, pending in enumerate(self.pending)}
+        start = self._positions.get(id(item), len(self.pending)) + 1
+        for following in self.pending[start : start + _LOOKAHEAD]:
             self.coordinator.foresee(item.experiment, following.experiment)
 
     def _unavailable(self, item: ExperimentItem) -> Outcome:
         """Return the failure that a read-only store has recorded of an item, or skip it."""
-        state = item.state or look_at_records(self, [item])[0]
+        state = item.state or self.look_at_records([item])[0]
         if state.error:
             error = PhaseError.recorded(state.error)
             return Outcome(Status.FAILED, item.experiment.result({}), error=error, replayed=True)
         pytest.skip(f"not available: {self.directory} has no result of it, and {READONLY.flag} computes none")
 
     def remember(self, records: dict[str, Record]) -> None:
-        """Record what can be computed again; where that is not possible, it is. It is no reason to migrate a store."""
+        """Record what could be computed again, if the store can be written without a migration."""
         if self.looks_only:
             return
         with suppress(StoreError, OSError):

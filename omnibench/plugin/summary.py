@@ -1,4 +1,4 @@
-"""The tables at the end of a run, made of what the items' reports tell."""
+"""The tables at the end of a run, made of the messages that the items' reports carry."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from omnibench.plugin.options import RESUME, SORT, TABLE, checkpoint_dir
+from omnibench.plugin.options import RESUME, SORT, TABLE
+from omnibench.plugin.settings import checkpoint_dir
+from omnibench.plugin.state import existing_session
+from omnibench.plugin.wire import ItemMessage
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # every pytest session imports this module, and few have benchmarks
     from omnibench.plugin.items import BenchItem
     from omnibench.results import Result
     from omnibench.tables.layout import NotWorse
@@ -27,26 +30,26 @@ class Summary:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self._told: dict[str, dict[str, Any]] = {}
+        self._messages: dict[str, ItemMessage] = {}
         self._done: list[BenchItem] = []
         self._wrong_columns: dict[str, None] = {}
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> Generator[None]:
-        """Keep what a benchmark item's report tells; show its phases below it, and among the durations."""
-        told = getattr(report, "omnibench", None)
-        if told is None:
+        """Keep the message of a benchmark item; show its phases below it, and among the durations."""
+        message = ItemMessage.carried(report)
+        if message is None:
             result = yield
-            self._say_untold(report)
+            self._announce_ended(report)
             return result
-        self._told[report.nodeid] = told
+        self._messages[report.nodeid] = message
         result = yield
         if report.passed or report.failed or report.skipped:  # else another attempt follows, of pytest-rerunfailures
-            status = told["status"] if report.passed else report.outcome
-            self._say_finished(report.nodeid, status, _result(told), told["seconds"], told["fit_key"])
+            status = message.status if report.passed else report.outcome
+            self._announce(report.nodeid, status, message.result, message.seconds)
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            self._show_phases(reporter, report.nodeid, told["seconds"])
+            self._show_phases(reporter, report.nodeid, message.seconds)
         return result
 
     def _show_phases(self, reporter: Any, nodeid: str, phases: Mapping[str, float]) -> None:
@@ -58,39 +61,39 @@ class Summary:
             for phase, seconds in phases.items():
                 reporter.write_line(f"    {phase:8} {seconds:9.3f} s")
 
-    def take(self, items: list[BenchItem]) -> None:
-        """Take in items that were found done, and of which there are no reports."""
+    def add_cached(self, items: list[BenchItem]) -> None:
+        """Add items that were done before, and of which there are no reports."""
         self._done += items
         if self.config.hook.pytest_omnibench_item_finished.get_hookimpls():
-            for item in items:
-                self._say_finished(item.nodeid, "cached", item.recorded, {}, item.experiment.fit_key)
+            from omnibench.engine.run import CACHED
 
-    def _say_untold(self, report: Any) -> None:
-        """Say of an item that ended before it could tell anything, e.g. in a fixture or with its worker."""
+            for item in items:
+                self._announce(item.nodeid, CACHED, item.recorded, {})
+
+    def _announce_ended(self, report: Any) -> None:
+        """Announce an item that ended before its report could carry a message, e.g. in a fixture or with its worker."""
         if report.when == "teardown" or not (report.failed or report.skipped):
             return
         if not self.config.hook.pytest_omnibench_item_finished.get_hookimpls():
             return
-        from omnibench.plugin.hooks import existing_session
-
         session = existing_session(self.config)
         for item in session.items if session else ():
             if item.nodeid == report.nodeid:
-                status = "failed" if report.failed else "skipped"
-                self._say_finished(item.nodeid, status, item.experiment.result({}), {}, item.experiment.fit_key)
+                self._announce(item.nodeid, report.outcome, item.experiment.result({}), {})
 
-    def _say_finished(self, nodeid: str, status: str, result: Result, seconds: dict[str, float], fit_key: str) -> None:
+    def _announce(self, nodeid: str, status: str, result: Result, seconds: Mapping[str, float]) -> None:
+        """Tell the hook of an item that has come to its end."""
         from omnibench.plugin.hookspec import Finished
 
-        finished = Finished(nodeid, status, result, seconds, fit_key)
+        finished = Finished(nodeid, status, result, seconds, result.fit_key)
         self.config.hook.pytest_omnibench_item_finished(config=self.config, finished=finished)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print a table per dataset, and where the numbers are."""
-        if self._told or self._done:
+        if self._messages or self._done:
             from omnibench.plugin import garbage
 
-            with garbage.none():
+            with garbage.paused():
                 self._print(terminalreporter)
 
     def _print(self, terminalreporter: Any) -> None:
@@ -128,15 +131,13 @@ class Summary:
             terminalreporter.write_line(f"Results and predictions: {checkpoint_dir(self.config)}")
 
     def lower_is_better(self) -> set[str]:
-        """The columns where the smallest value is the best."""
-        told = {label for one in self._told.values() for label in one["lower_is_better"]}
+        """Return the columns where the smallest value is the best."""
+        reported = {label for message in self._messages.values() for label in message.lower_is_better}
         evaluators = {id(item.parent): item.evaluator for item in self._done}
-        return told.union(*(evaluator.lower_is_better for evaluator in evaluators.values()))
+        return reported.union(*(evaluator.lower_is_better for evaluator in evaluators.values()))
 
     def _not_worse(self, reporter: Any, lower: set[str], results: list[Result]) -> NotWorse:
-        """Test which configurations are not significantly worse than the best; without a store there are no users."""
-        from omnibench.plugin.hooks import existing_session
-
+        """Return which configurations are not significantly worse than the best; none without a store."""
         session = existing_session(self.config)
         if session is None or RESUME.value(self.config) == "never":
             return {}
@@ -151,9 +152,7 @@ class Summary:
 
     @cached_property
     def results(self) -> list[Result]:
-        """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it; at the end."""
-        from omnibench.plugin.hooks import existing_session
-
+        """One result per dataset, algorithm and fold, with the metrics of every benchmark that measured it."""
         merged: dict[tuple[Any, ...], Result] = {}
 
         def merge(result: Result) -> None:
@@ -167,47 +166,38 @@ class Summary:
         for item in session.items if session else ():
             if id(item) in together:
                 merge(item.recorded)
-            elif (told := self._told.get(item.nodeid)) and told["metrics"]:
-                merge(_result(told))
-        found = list(merged.values())
+            elif (message := self._messages.get(item.nodeid)) and message.result.metrics:
+                merge(message.result)
+        results = list(merged.values())
         if self.config.hook.pytest_omnibench_columns.get_hookimpls():
-            return [_with(result, self._columns(result)) for result in found]
-        return found
+            return [_with(result, self._columns(result)) for result in results]
+        return results
 
     def _ambiguous(self) -> list[str]:
         """Return the columns under which several benchmarks of a dataset have different metrics."""
-        from omnibench.plugin.hooks import existing_session
-
         session = existing_session(self.config)
         items = session.items if session else ()
-        asked = {(id(item.parent), id(item.experiment.dataset)): item for item in items}.values()
-        meant: dict[tuple[str, str], set[str]] = {}
-        for item in asked:
+        examples = {(id(item.parent), id(item.experiment.dataset)): item for item in items}.values()
+        metrics: dict[tuple[str, str], set[str]] = {}
+        for item in examples:
             for name, (metric, label) in zip(item.evaluator.labels, item.evaluator.columns, strict=True):
-                meant.setdefault((item.experiment.dataset.key, name), set()).add(metric.canonical_identity(label))
-        return list(dict.fromkeys(name for (_, name), identities in meant.items() if len(identities) > 1))
+                metrics.setdefault((item.experiment.dataset.key, name), set()).add(metric.canonical_identity(label))
+        return list(dict.fromkeys(name for (_, name), identities in metrics.items() if len(identities) > 1))
 
     def _columns(self, result: Result) -> dict[str, float]:
-        """Return what plugins want to be shown; what is wrong with it must not hide the results, so it is only said."""
+        """Return the columns that plugins add; a wrong one must not hide the results, so it is only noted."""
         try:
-            found = self.config.hook.pytest_omnibench_columns(config=self.config, result=result)
+            added = self.config.hook.pytest_omnibench_columns(config=self.config, result=result)
         except Exception as error:
             self._wrong_columns.setdefault(f"raised {type(error).__name__}: {error}")
             return {}
-        wanted: dict[str, float] = {}
-        for columns in found:
+        values: dict[str, float] = {}
+        for columns in added:
             if isinstance(columns, Mapping) and all(isinstance(value, Real) for value in columns.values()):
-                wanted.update({str(name): float(value) for name, value in columns.items()})
+                values.update({str(name): float(value) for name, value in columns.items()})
             else:
                 self._wrong_columns.setdefault(f"returned {columns!r}; it has to return numbers by column name")
-        return wanted
-
-
-def _result(told: dict[str, Any]) -> Result:
-    from omnibench.results import Result
-
-    names = ("dataset", "algorithm", "configuration", "fold", "fit_key")
-    return Result(**{name: told[name] for name in names}, metrics=dict(told["metrics"]))
+        return values
 
 
 def _with(result: Result, metrics: Mapping[str, float]) -> Result:

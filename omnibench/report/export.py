@@ -9,7 +9,7 @@ from typing import Any
 
 from omnibench.comparison.configurations import name_parts
 from omnibench.errors import ExportError, StatisticsError, nearest
-from omnibench.metrics.labels import direction
+from omnibench.metrics.directions import direction
 from omnibench.report.contents import Contents, contents_of, missing_of, result_of
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import csv, nested, parquet

@@ -25,11 +25,11 @@ def sync_directory(directory: Path) -> None:
 
 def sync_tree(directory: Path) -> None:
     """Make every file and directory below a directory durable."""
-    for place in [directory, *directory.rglob("*")]:
-        if place.is_dir():
-            sync_directory(place)
+    for path in [directory, *directory.rglob("*")]:
+        if path.is_dir():
+            sync_directory(path)
         else:
-            with place.open("rb") as file:
+            with path.open("rb") as file:
                 os.fsync(file.fileno())
 
 
@@ -40,7 +40,7 @@ def sha256_of(path: Path) -> str:
 
 
 def replace_file(file: Path, content: bytes) -> None:
-    """Write a file durably that is there whole or not at all; who reads the one that was there goes on reading that.
+    """Write a file durably and atomically: its readers see the old content or the new one, never a part.
 
     Args:
         file: The file, links followed; one that is there keeps its permissions.
@@ -99,7 +99,7 @@ def describe(path: Path, root: Path, sha256: str) -> Artifact:
 
 
 def _stat(status: os.stat_result) -> list[int]:
-    """What changes whenever somebody writes to a file or puts another in its place."""
+    """Return what changes whenever somebody writes to a file or puts another in its place."""
     return [status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
 
 
@@ -117,9 +117,9 @@ def make_directories(directory: Path, root: Path) -> None:
     while directory != root and not directory.exists():
         missing.append(directory)
         directory = directory.parent
-    for one in reversed(missing):
-        one.mkdir(mode=0o700, exist_ok=True)
-        sync_directory(one.parent)
+    for absent in reversed(missing):
+        absent.mkdir(mode=0o700, exist_ok=True)
+        sync_directory(absent.parent)
 
 
 def resolve(artifact: Artifact, root: Path) -> Path | None:

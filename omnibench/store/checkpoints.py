@@ -17,9 +17,9 @@ from omnibench.store import artifacts, leases, manifests, recovery
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.leases import Lease, Workspace
-from omnibench.store.reading import Found, Reader, read
+from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
-from omnibench.store.schema import Artifact, Record
+from omnibench.store.schema import Artifact, Record, RecordType
 
 PRESENCE = "leases/store.lock"
 """Whoever uses a store holds this lock with others; ``omnibench gc`` and such hold it alone."""
@@ -58,7 +58,7 @@ class CheckpointStore:
         with ExitStack() as opened:
             try:
                 self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-                opened.enter_context(leases.presence(self.root / PRESENCE, self._waits))
+                opened.enter_context(leases.presence(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
                 self.records = self._open_records()
@@ -69,13 +69,13 @@ class CheckpointStore:
                 ) from error
             self._opened = opened.pop_all()
 
-    def _waits(self, _: str) -> None:
+    def _tell_waiting(self, _: str) -> None:
         self._notify(f"waiting for `omnibench gc` or the like to be done with {self.root}")
 
     def _open_records(self) -> Records:
         with leases.lease(self.root / "leases" / "opening.lock"):
-            records, told = recovery.open_records(self.root)
-        for sentence in told:
+            records, repairs = recovery.open_records(self.root)
+        for sentence in repairs:
             self._notify(sentence)
         return records
 
@@ -87,11 +87,13 @@ class CheckpointStore:
     def register(self, records: Mapping[str, Record]) -> None:
         """Commit those records that are not there yet; what belongs to no item is repeated in the root's manifest."""
         self.records.add(records)
-        homeless = {key: record for key, record in records.items() if key.startswith(("run/", "recipe/"))}
-        manifests.append(self.root, self.root, homeless)
+        of_no_item = {
+            key: record for key, record in records.items() if RecordType.of(key) in (RecordType.RUN, RecordType.RECIPE)
+        }
+        manifests.append(self.root, self.root, of_no_item)
 
-    def read(self, take: Callable[[Reader], Found]) -> Found:
-        """Read records of one moment; a damaged database is set aside and rebuilt first. See ``reading.read``."""
+    def read(self, take: Callable[[Reader], Answer]) -> Answer:
+        """Read records as of one moment; a damaged database is set aside and rebuilt first. See ``reading.read``."""
         try:
             return read(self.root / "store", take)
         except DamagedStoreError:
@@ -100,7 +102,7 @@ class CheckpointStore:
             return read(self.root / "store", take)
 
     def snapshot(self) -> dict[str, Record]:
-        """Return every record that is sound, of one moment."""
+        """Return every sound record, as of one moment."""
         return self.read(lambda reader: dict(reader.records()))
 
     def lease(
@@ -121,7 +123,7 @@ class CheckpointStore:
 
     @contextmanager
     def temporary(self) -> Iterator[Path]:
-        """A directory on the store's file system that is gone afterwards; what is published is moved out of it."""
+        """Make a directory on the store's file system and remove it afterwards; what is published is moved out of it."""
         directory = self._workspace.directory / uuid.uuid4().hex[:12]
         directory.mkdir(mode=0o700)
         try:
@@ -156,26 +158,26 @@ class CheckpointStore:
 
     def commit(
         self,
-        held: Lease | Sequence[Lease],
+        leases_held: Lease | Sequence[Lease],
         records: Mapping[str, Record],
         forget: Mapping[str, Record] | None = None,
     ) -> None:
         """Commit records under their leases, durably, with a line each in the manifests beside their files.
 
         Args:
-            held: The lease, or the leases, of the items concerned; checked in the transaction. The token of a
+            leases_held: The lease, or the leases, of the items concerned; checked in the transaction. The token of a
                 single one is kept in each record.
             records: By key; those with a ``directory`` are repeated in its manifest.
             forget: Records that go, by key.
         """
-        leases_held = [held] if isinstance(held, Lease) else list(held)
-        token = {"token": held.token} if isinstance(held, Lease) else {}
+        all_leases = [leases_held] if isinstance(leases_held, Lease) else list(leases_held)
+        token = {"token": leases_held.token} if isinstance(leases_held, Lease) else {}
         stamped = {key: {**record, **token} for key, record in records.items()}
         gone = dict(forget or {})
 
         def check() -> None:
-            for one in leases_held:
-                one.check()
+            for lease in all_leases:
+                lease.check()
             self._append_manifests(stamped, gone)
 
         try:
@@ -189,23 +191,23 @@ class CheckpointStore:
             self.records.commit(stamped, gone, check)
 
     def _append_manifests(self, records: Mapping[str, Record], gone: Mapping[str, Record]) -> None:
-        places = {record["directory"] for record in (*records.values(), *gone.values()) if record.get("directory")}
-        for place in sorted(places):
+        both = (*records.values(), *gone.values())
+        for directory in sorted({record["directory"] for record in both if record.get("directory")}):
             manifests.append(
-                self.root / place,
+                self.root / directory,
                 self.root,
-                {key: record for key, record in records.items() if record.get("directory") == place},
-                [key for key, record in gone.items() if record.get("directory") == place],
+                {key: record for key, record in records.items() if record.get("directory") == directory},
+                [key for key, record in gone.items() if record.get("directory") == directory],
             )
 
     def claim(self, parent: Path, name: str, key: str) -> Path:
-        """Return the directory of a keyed thing, such as ``MovieLens100K-a3f8e2c1``, making it when needed.
+        """Return the directory for a key, such as ``MovieLens100K-a3f8e2c1``, making it when needed.
 
         Two keys that begin with the same eight digits get longer names, as in git.
 
         Args:
             parent: A directory of this store.
-            name: The thing's name; what a file name cannot hold is replaced.
+            name: What it is called; what a file name cannot hold is replaced.
             key: Its full key.
 
         Raises:
@@ -230,7 +232,7 @@ class CheckpointStore:
         artifacts.make_directories(directory, self.root)
 
     def _owner(self, directory: Path, key: str) -> str:
-        """Return the key that a directory belongs to, which is the given one when it was free."""
+        """Return the key of the owner of a directory; one that nobody owns is given this key."""
         owner = directory / ".key"
         if not owner.exists():
             with self.temporary() as scratch:
@@ -244,8 +246,8 @@ class CheckpointStore:
         if artifacts.is_intact(artifact, self.root, self.verify):
             return self.root / artifact["path"]
         aside = artifacts.set_aside(artifact, self.root)
-        what = f"differs from its record and was set aside as {aside.name}" if aside else "is missing"
-        warnings.warn(f"{artifact['path']} {what}; it is computed again.", UserWarning, stacklevel=3)
+        damage = f"differs from its record and was set aside as {aside.name}" if aside else "is missing"
+        warnings.warn(f"{artifact['path']} {damage}; it is computed again.", UserWarning, stacklevel=3)
         return None
 
     def publish(self, partial: Path, final: Path) -> Artifact:

@@ -60,7 +60,7 @@ def primary_code(error: sqlite3.Error) -> int | None:
 
 
 def check_header(database: Path) -> None:
-    """Notice versions in the header that SQLite takes for those of a database of the future, and opens read-only.
+    """Raise when the header holds an impossible version: SQLite takes it for a newer format and opens it read-only.
 
     Not to be called while the database is in use in this process: closing the file would cancel SQLite's locks.
     """
@@ -74,14 +74,14 @@ def check_header(database: Path) -> None:
 
 
 def check_content(connection: sqlite3.Connection) -> None:
-    """Read everything once; about 3 microseconds a record.
+    """Read the whole database once and check it; takes about 3 microseconds a record.
 
     Raises:
         DamagedStoreError: Something in it is broken.
     """
-    ((found,),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
-    if found != "ok":
-        raise DamagedStoreError(f"the checkpoint records are damaged ({found})")
+    ((verdict,),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
+    if verdict != "ok":
+        raise DamagedStoreError(f"the checkpoint records are damaged ({verdict})")
     connection.execute(
         "SELECT key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value "
         "FROM Cache LIMIT 1"

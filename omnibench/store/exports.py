@@ -3,95 +3,121 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.metrics.labels import split_label
 from omnibench.store.checkpoints import CheckpointStore
-from omnibench.store.schema import Record
+from omnibench.store.reading import Reader, read
+from omnibench.store.schema import Record, RecordType, Status
+from omnibench.store.states import Records, Sighting, sightings, standings
 
 _PATIENCE = 60.0
 """Seconds to wait after a failure before trying again."""
 
+_writing = threading.Lock()
+"""Held while records are read and written out: what is read later must not be overwritten by what was read before."""
+
 
 class Exports:
-    """Keeps the two files fresh without letting them cost more than a small share of the time."""
+    """Keeps the two files fresh without letting them cost more than a small share of the time.
 
-    _SHARE = 0.05
-    """Of the time since the last export, at most this much may go into the next."""
+    Args:
+        store: The store.
+        share: Of the time since the last export, at most this much may go into the next.
+    """
 
-    def __init__(self, store: CheckpointStore) -> None:
+    def __init__(self, store: CheckpointStore, share: float = 0.05) -> None:
         self.store = store
+        self.share = share
         self._next = 0.0
 
+    @property
+    def due(self) -> bool:
+        """Whether enough time has passed since the last export."""
+        return time.monotonic() >= self._next
+
     def refresh(self, *, now: bool = False) -> str:
-        """Write both files if it is time, or in any case with ``now``.
+        """Write both files if they are due, or in any case with ``now``.
 
         Returns:
             Why that was not possible, or nothing. The copies are a convenience: no result depends on them.
         """
-        if time.monotonic() < self._next and not now:
+        if not self.due and not now:
             return ""
         try:
-            self._write()
+            with self._timed():
+                items, rows = self.store.read(lambda reader: (self._progress(reader), results(reader)))
+                self.store.replace_text("progress.json", _mapping("items", items))
+                self.store.replace_text("results.json", _listing("results", rows))
         except (OSError, StoreError) as error:
-            self._next = time.monotonic() + _PATIENCE
             return f"progress.json and results.json could not be written: {error}"
         return ""
 
-    def _write(self) -> None:
-        started = time.monotonic()
-        items, rows = self.store.read(lambda reader: (progress(reader), results(reader)))
-        self.store.replace_text("progress.json", _mapping("items", items))
-        self.store.replace_text("results.json", _listing("results", rows))
-        took = time.monotonic() - started
-        self._next = time.monotonic() + max(1.0, took / self._SHARE)
+    def refresh_progress(self) -> None:
+        """Write only progress.json, from a thread beside the one that computes; errors are ignored and nothing is repaired."""
+        with suppress(OSError, StoreError), self._timed():
+            items = read(self.store.root / "store", self._progress)
+            self.store.replace_text("progress.json", _mapping("items", items))
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Write while no other thread does, and set when the next export is due."""
+        with _writing:
+            started = time.monotonic()
+            self._next = started + _PATIENCE
+            yield
+            took = time.monotonic() - started
+            self._next = time.monotonic() + max(1.0, took / self.share)
+
+    def _progress(self, reader: Reader) -> dict[str, Any]:
+        seen = sightings(self.store.root, (record for _, record in reader.records(RecordType.WORKER.prefix)))
+        return progress(
+            reader, seen, lambda item: item["item"] in seen and self.store.holder(item["fit_key"]) is not None
+        )
 
 
-class Records(Protocol):
-    """Where records are read, one at a time: there may be a million."""
+def progress(
+    records: Records, seen: Mapping[str, Sighting], is_running: Callable[[Record], bool] = lambda _: False
+) -> dict[str, Any]:
+    """Return ``{item: {status, phase, ...}}`` for every item that the records know, by name.
 
-    def records(self, prefix: str = "", /) -> Iterable[tuple[str, Record]]:
-        """Return every sound record whose key begins with a prefix."""
-
-
-def progress(reader: Records) -> dict[str, Any]:
-    """Return ``{item: {status, phase, ...}}`` for every item that the records know, by name."""
-    items: dict[str, Any] = {}
-    known: set[str] = set()
-    for key, record in reader.records("item/"):
-        fit_key = key.removeprefix("item/")
-        known.add(fit_key)
-        items[record["item"]] = {
-            "status": record["status"],
-            "phase": record["phase"],
-            "fit_key": fit_key,
+    Args:
+        records: All records.
+        seen: Where workers are; see ``states.sightings``.
+        is_running: Whether somebody computes the item of a record right now.
+    """
+    items = {
+        record["item"]: {
+            "status": state.status.value,
+            "phase": state.phase,
+            "fit_key": record["fit_key"],
             "finished": record["finished"],
             **({"error": record["error"]["message"]} if record.get("error") else {}),
         }
-    for phase in ("Fit", "Predict"):
-        for _, record in reader.records(f"{phase.lower()}/"):
-            if record["fit_key"] not in known:
-                items[record["item"]] = {"status": "incomplete", "phase": phase, "fit_key": record["fit_key"]}
+        for record, state in standings(records, seen, is_running)
+    }
     return dict(sorted(items.items()))
 
 
-def results(reader: Records) -> list[dict[str, Any]]:
+def results(records: Records) -> list[dict[str, Any]]:
     """Return one row per item and metric of everything that is done, by the items' names."""
-    found: list[tuple[str, list[dict[str, Any]]]] = []
-    for _, record in reader.records("item/"):
-        if record["status"] == "done":
+    rows_by_item: list[tuple[str, list[dict[str, Any]]]] = []
+    for _, record in records.records(RecordType.ITEM.prefix):
+        if record["status"] == Status.DONE:
             labels = [(*split_label(label), metric["value"]) for label, metric in record["metrics"].items()]
             shared = {name: record[name] for name in ("dataset", "algorithm", "parameters", "fold")}
             rows = [{**shared, "metric": metric, "k": k, "value": value} for metric, k, value in labels]
-            found.append((str(record["item"]), rows))
-    return [row for _, rows in sorted(found, key=lambda pair: pair[0]) for row in rows]
+            rows_by_item.append((str(record["item"]), rows))
+    return [row for _, rows in sorted(rows_by_item, key=lambda pair: pair[0]) for row in rows]
 
 
 def _mapping(name: str, entries: dict[str, Any]) -> str:
-    """Return JSON with an entry a line, which is readable and, unlike an indented one, fast."""
+    """Return JSON with one entry per line: readable and, unlike indented JSON, fast."""
     lines = (f" {_line(key)}: {_line(value)}" for key, value in entries.items())
     return f"{{{_line(name)}: {{\n" + ",\n".join(lines) + "\n}}\n"
 

@@ -22,18 +22,18 @@ def file_system_of(directory: Path, mounts: Path = MOUNTS) -> str:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return ""
-    place = directory.resolve()
-    best, found = -1, ""
+    resolved = directory.resolve()
+    depth, file_system = -1, ""
     for line in lines:
         head, dash, tail = line.partition(" - ")
         if not dash:
             continue
         # Blanks and such are written as octal numbers there.
         point = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), head.split()[4]))
-        # Of those that are mounted on one place, the last hides the others.
-        if (place == point or point in place.parents) and len(point.parts) >= best:
-            best, found = len(point.parts), tail.split()[0]
-    return found
+        # Of those that are mounted on one directory, the last hides the others.
+        if (resolved == point or point in resolved.parents) and len(point.parts) >= depth:
+            depth, file_system = len(point.parts), tail.split()[0]
+    return file_system
 
 
 def refuse_networked(directory: Path, mounts: Path = MOUNTS) -> None:
@@ -42,10 +42,10 @@ def refuse_networked(directory: Path, mounts: Path = MOUNTS) -> None:
     Raises:
         StoreError: It is on NFS, SMB or the like.
     """
-    kind = file_system_of(directory, mounts)
-    if kind in _NETWORKED:
+    file_system = file_system_of(directory, mounts)
+    if file_system in _NETWORKED:
         raise StoreError(
-            f"the checkpoint directory {str(directory)!r} is on a network file system ({kind}), where SQLite databases "
+            f"the checkpoint directory {str(directory)!r} is on a network file system ({file_system}), where SQLite databases "
             "get damaged and locks may not hold. Keep checkpoints on a local disk (--omnirec-checkpoint-dir=DIR) and "
             "copy them afterwards, or insist with --omnirec-allow-network-fs if only one machine uses them."
         )

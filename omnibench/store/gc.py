@@ -1,4 +1,4 @@
-"""``omnibench gc``: remove what no record names, while nobody uses the store. Never anything that is not ours."""
+"""``omnibench gc``: remove files that no record names, while nobody uses the store; never a file that is not ours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from omnibench.store import leases, manifests, recovery
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.checkpoints import PRESENCE
 from omnibench.store.records import Records
-from omnibench.store.schema import Record, artifacts_of
+from omnibench.store.schema import Record, RecordType, Status, artifacts_of
+from omnibench.store.states import RecordsInMemory, sightings, standings
 
 _OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
 _ASIDE = re.compile(r".+\.damaged-\d{8}T\d{6}-[0-9a-f]{8}")
@@ -47,7 +48,7 @@ def collect(
     planned: bool = False,
     aside_older_than: float | None = None,
 ) -> Collected:
-    """Remove what is of no use any more.
+    """Remove records and files that are of no use any more.
 
     Args:
         root: The checkpoint directory.
@@ -73,34 +74,44 @@ def collect(
 def _collect(
     root: Path, records: Records, dry_run: bool, kept: bool, planned: bool, aside_older_than: float | None
 ) -> Collected:
-    known = records.all()
-    found = Collected()
-    gone: dict[str, Record] = {}
-    begun = {record.get("fit_key") for key, record in known.items() if key.startswith(("fit/", "predict/"))}
-    for key, record in known.items():
-        dropped = key.startswith("old/") and (kept or not record["kept"])
-        never_begun = key.startswith("item/") and record["status"] == "pending" and not record["generation"]
-        never_begun = never_begun and record["fit_key"] not in begun
-        forgotten = key.startswith("marks/")  # the next table finds them out again
-        if dropped or forgotten or (planned and never_begun):
+    recorded = records.all()
+    garbage = Collected()
+    gone = _never_begun(root, recorded) if planned else {}
+    for key, record in recorded.items():
+        dropped = RecordType.OLD.has(key) and (kept or not record["kept"])
+        if dropped or RecordType.MARKS.has(key):  # the next table finds the marks out again
             gone[key] = record
-    found.records = sorted(gone)
-    staying = {key: record for key, record in known.items() if key not in gone}
+    garbage.records = sorted(gone)
+    staying = {key: record for key, record in recorded.items() if key not in gone}
     named = {artifact["path"] for record in staying.values() for artifact in artifacts_of(record)}
-    homes = {record["directory"] for key, record in staying.items() if key.startswith("data/")}
-    for path in [*_unnamed_files(root, named), *_unnamed_datasets(root, homes), *_aside(root, aside_older_than)]:
-        found.files.append(path)
-        found.size += sum(one.stat().st_size for one in (path, *path.rglob("*")) if one.is_file())
+    homes = {record["directory"] for key, record in staying.items() if RecordType.DATA.has(key)}
+    for path in [
+        *_unnamed_files(root, named),
+        *_unnamed_datasets(root, homes),
+        *_set_aside_before(root, aside_older_than),
+    ]:
+        garbage.files.append(path)
+        garbage.size += sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
     if not dry_run:
-        _remove(root, records, gone, found.files)
-    return found
+        _remove(root, records, gone, garbage.files)
+    return garbage
+
+
+def _never_begun(root: Path, records: dict[str, Record]) -> dict[str, Record]:
+    """Return the records of items that were planned, and of which nothing was ever computed or tried."""
+    workers = (record for key, record in records.items() if RecordType.WORKER.has(key))
+    return {
+        RecordType.ITEM.key(record["fit_key"]): record
+        for record, state in standings(RecordsInMemory(records), sightings(root, workers), lambda _: False)
+        if state.status is Status.PENDING and not record["generation"]
+    }
 
 
 def _remove(root: Path, records: Records, gone: dict[str, Record], files: list[Path]) -> None:
     # Records first: a kill in between leaves files that nobody names, never a record of files that are gone.
-    for place in sorted({str(record["directory"]) for record in gone.values() if record.get("directory")}):
-        here = [key for key, record in gone.items() if record.get("directory") == place]
-        manifests.append(root / place, root, {}, here)
+    for directory in sorted({str(record["directory"]) for record in gone.values() if record.get("directory")}):
+        keys = [key for key, record in gone.items() if record.get("directory") == directory]
+        manifests.append(root / directory, root, {}, keys)
     records.commit({}, gone)
     for path in files:
         if path.is_dir():
@@ -127,11 +138,13 @@ def _unnamed_files(root: Path, named: set[str]) -> Iterator[Path]:
 
 
 def _is_ours(directory: Path, root: Path) -> bool:
-    """Whether a directory lies in the store, and was claimed by an item (or what it lies in was)."""
+    """Whether a directory lies in the store and belongs to an item: it or a parent of it has been claimed."""
     if not directory.resolve().is_relative_to(root.resolve()):
         return False
     return any(
-        (one / ".key").is_file() for one in (directory, *directory.parents) if one != root and root in one.parents
+        (parent / ".key").is_file()
+        for parent in (directory, *directory.parents)
+        if parent != root and root in parent.parents
     )
 
 
@@ -142,7 +155,7 @@ def _unnamed_datasets(root: Path, homes: set[str]) -> Iterator[Path]:
             yield directory
 
 
-def _aside(root: Path, older_than: float | None) -> Iterator[Path]:
+def _set_aside_before(root: Path, older_than: float | None) -> Iterator[Path]:
     if older_than is None:
         return
     for path in sorted(root.rglob("*.damaged-*")):

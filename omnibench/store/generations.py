@@ -13,18 +13,33 @@ from dataclasses import dataclass
 
 from omnibench.errors import OmnibenchError, StoreError, nearest
 from omnibench.store.checkpoints import CheckpointStore
+from omnibench.store.item_records import pending_item
 from omnibench.store.leases import Lease
-from omnibench.store.records import timestamp
-from omnibench.store.schema import RESETS, Record, pending_item
+from omnibench.store.schema import (
+    RESETS,
+    Phase,
+    Record,
+    RecordType,
+    Status,
+    finished_phases,
+    old_key,
+    status_of,
+    timestamp,
+)
 
-_PHASES = {"Fit": ("fit/", "predict/", "eval/"), "Predict": ("predict/", "eval/"), "Eval": ("eval/",)}
+_FROM = {
+    Phase.FIT: (RecordType.FIT, RecordType.PREDICT, RecordType.EVAL),
+    Phase.PREDICT: (RecordType.PREDICT, RecordType.EVAL),
+    Phase.EVAL: (RecordType.EVAL,),
+}
+"""The types of the records that go when an item is reset from a phase on."""
 _BATCH = 100
 """Items per transaction; each holds a file descriptor for its lease meanwhile."""
 
 
 @dataclass(frozen=True)
 class Reset:
-    """What a reset did.
+    """Which items a reset has changed.
 
     Attributes:
         items: Keys of the items that will be computed anew.
@@ -55,11 +70,11 @@ def reset(store: CheckpointStore, items: Iterable[str], what: str = "all", *, ke
     done: list[str] = []
     busy: list[str] = []
     for start in range(0, len(chosen), _BATCH):
-        with ExitStack() as held:
+        with ExitStack() as stack:
             leases: dict[str, Lease] = {}
             for key in chosen[start : start + _BATCH]:
                 try:
-                    leases[key] = held.enter_context(store.lease(key, _refuse))
+                    leases[key] = stack.enter_context(store.lease(key, _refuse))
                 except _BusyError:
                     busy.append(key)
             _put_aside(store, leases, what, keep=keep)
@@ -78,43 +93,45 @@ def _refuse(holder: str) -> None:
 def _records_by_item(snapshot: Mapping[str, Record]) -> dict[str, dict[str, Record]]:
     recorded: dict[str, dict[str, Record]] = {}
     for key, record in snapshot.items():
-        if "fit_key" in record and not key.startswith("old/"):
+        if "fit_key" in record and not RecordType.OLD.has(key):
             recorded.setdefault(record["fit_key"], {})[key] = record
     return recorded
 
 
-def _concerns(records: Mapping[str, Record], what: str) -> bool:
-    """Whether there is anything to reset."""
-    status = next((record["status"] for key, record in records.items() if key.startswith("item/")), "")
-    if what in _PHASES:
-        return any(key.startswith(_PHASES[what]) for key in records) or status == "failed"
-    if what == "failed":
-        return status == "failed"
-    if what == "incomplete":
-        return bool(records) and status != "done" and (status != "pending" or len(records) > 1)
-    return any(not key.startswith("item/") for key in records) or status not in ("", "pending")
+def _concerns(records: Mapping[str, Record], scope: str) -> bool:
+    """Whether an item with these records has anything to reset."""
+    item = next((record for key, record in records.items() if RecordType.ITEM.has(key)), None)
+    status = status_of(item, finished_phases(item, records)).status
+    if scope in _FROM:
+        return any(RecordType.of(key) in _FROM[Phase(scope)] for key in records) or status is Status.FAILED
+    if scope == "failed":
+        return status is Status.FAILED
+    if scope == "incomplete":
+        return status in (Status.FAILED, Status.INTERRUPTED)
+    return status is not Status.PENDING or any(RecordType.EVAL.has(key) for key in records)
 
 
-def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], what: str, *, keep: bool) -> None:
-    prefixes = (*_PHASES.get(what, _PHASES["Fit"]), "item/")
+def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, *, keep: bool) -> None:
+    types = (*_FROM[Phase(scope) if scope in _FROM else Phase.FIT], RecordType.ITEM)
     # Only under the leases is it certain what there is.
     recorded = _records_by_item(store.snapshot())
     new: dict[str, Record] = {}
     gone: dict[str, Record] = {}
     for fit_key in leases:
         records = recorded.get(fit_key, {})
-        item = records.get(f"item/{fit_key}", {})
+        item_key = RecordType.ITEM.key(fit_key)
+        item = records.get(item_key, {})
         generation = item.get("generation", 0)
         for key, record in records.items():
-            if key.startswith(prefixes):
+            if RecordType.of(key) in types:
                 gone[key] = record
-                new[f"old/{generation}/{key}"] = {**record, "kept": keep, "reset": timestamp()}
+                new[old_key(generation, key)] = {**record, "kept": keep, "reset": timestamp()}
         if item:
-            new[f"item/{fit_key}"] = _pending(item, generation + 1)
-            gone.pop(f"item/{fit_key}")
+            new[item_key] = _pending(item, generation + 1)
+            gone.pop(item_key)
         elif records:  # interrupted before its own record was there
             labels = next(iter(records.values()))
-            new[f"item/{fit_key}"] = _pending(labels, generation + 1)
+            new[item_key] = _pending(labels, generation + 1)
     if new:
         store.commit(list(leases.values()), new, gone)
 
@@ -123,6 +140,6 @@ _STAYING = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "di
 
 
 def _pending(record: Record, generation: int) -> Record:
-    """Return the record of an item that is to be computed, with the labels of an earlier record."""
+    """Return the record of an item that is to be computed again, with the labels of an earlier record."""
     labels = {name: record[name] for name in _STAYING if name in record}
     return pending_item(labels, generation)

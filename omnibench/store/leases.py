@@ -41,10 +41,10 @@ class Lease:
             StoreError: Somebody removed the file and took the lease again.
         """
         try:
-            held = json.loads(self.path.read_text(encoding="utf-8"))["token"]
+            token = json.loads(self.path.read_text(encoding="utf-8"))["token"]
         except (OSError, ValueError, KeyError, TypeError):
-            held = None
-        if held != self.token:
+            token = None
+        if token != self.token:
             raise StoreError(f"the lease {self.path.name} was lost to another process; its result is not published")
 
 
@@ -65,14 +65,14 @@ def lease(
 
 @contextmanager
 def presence(path: Path, on_wait: Callable[[str], None] = lambda _: None) -> Iterator[None]:
-    """Be one of those who use a store right now, waiting for whoever has it alone (see ``alone``)."""
+    """Use a store together with others, waiting for whoever has it alone (see ``alone``)."""
     with _locked(path, fcntl.LOCK_SH, on_wait):
         yield
 
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Have a store for oneself.
+    """Use a store alone.
 
     Raises:
         StoreError: Somebody is using it.
@@ -177,7 +177,7 @@ class Workspace:
         return self.directory / ".lock"
 
     def remove(self) -> None:
-        """Remove the directory and what is in it; once is enough."""
+        """Remove the directory and all that is in it; calling it again does nothing."""
         if self._descriptor >= 0:
             shutil.rmtree(self.directory, ignore_errors=True)
             os.close(self._descriptor)

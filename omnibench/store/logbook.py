@@ -12,8 +12,9 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from omnibench.errors import StoreError
 from omnibench.store.artifacts import aside_name
 
 NAME = "logs.db"
@@ -44,7 +45,7 @@ class Entry(NamedTuple):
 
 
 def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[Entry]:
-    """Return what a logger has noted in a run, after an entry; nothing when the logbook cannot be read now."""
+    """Return the entries of a logger in a run that follow an entry; none when the logbook cannot be read."""
     path = directory / NAME
     if not path.exists():
         return []
@@ -56,8 +57,35 @@ def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[Entr
         return []
 
 
+def select(directory: Path, since: int, *, item: str | None, min_level: int, limit: int) -> list[dict[str, Any]]:
+    """Return log entries with all of their columns, oldest first.
+
+    Args:
+        directory: The store's directory.
+        since: Only entries after this one.
+        item: Only those about an item, by its name.
+        min_level: Only those from this level on.
+        limit: At most this many.
+
+    Raises:
+        StoreError: The log cannot be read.
+    """
+    path = directory / NAME
+    if not path.exists():
+        return []
+    query = "SELECT * FROM logs WHERE id > ? AND level >= ? AND (? IS NULL OR item = ?) ORDER BY id LIMIT ?"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(query, (since, min_level, item, item, limit))]
+    except sqlite3.Error as error:
+        if "no such table" in str(error):  # somebody is making it right now
+            return []
+        raise StoreError(f"{path} cannot be read ({error}).") from error
+
+
 class LogBook:
-    """Gathers entries and writes them when it is flushed, in whatever thread that happens.
+    """Gathers log entries and writes them when it is flushed, from any thread.
 
     Args:
         path: The file.
@@ -76,12 +104,12 @@ class LogBook:
         self._writing = threading.Lock()
 
     def add(self, level: int, logger: str, message: str, item: str | None = None) -> None:
-        """Note something.
+        """Add an entry.
 
         Args:
             level: As in ``logging``.
-            logger: Who says so, e.g. ``omnibench`` or ``LensKit.stderr``.
-            message: What.
+            logger: Where it comes from, e.g. ``omnibench`` or ``LensKit.stderr``.
+            message: Its text.
             item: The item that it is about.
         """
         moment = time.time()
@@ -92,7 +120,7 @@ class LogBook:
             self._entries.append(entry)
 
     def add_lines(self, level: int, logger: str, lines: bytes, item: str | None) -> None:
-        """Note what a guest printed, up to a number of lines per item."""
+        """Add the lines that a guest printed, up to a number of lines per item."""
         for line in lines.decode("utf-8", "replace").splitlines():
             self._lines[item] += 1
             if self._lines[item] < _MOST_LINES:

@@ -1,4 +1,4 @@
-"""Manifests: what was recorded of an item, once more beside its files, so that records can be rebuilt from them.
+"""Manifests: a copy of an item's records beside its files, so that the records can be rebuilt from it.
 
 A manifest is an append-only file ``records.jsonl`` of lines ``key TAB sealed record``. The last line of a key
 counts; a line ``forget TAB {"keys": [...]}`` takes keys back. A torn or damaged line fails its checksum and is
@@ -21,7 +21,7 @@ _FORGET = "forget"
 
 
 def append(directory: Path, root: Path, records: Mapping[str, Record], forget: Iterable[str] = ()) -> None:
-    """Add lines to a directory's manifest, whole or not at all as far as any reader can tell.
+    """Add lines to a directory's manifest; readers see each of them whole or not at all.
 
     Args:
         directory: Where the files of these records lie; nothing is written when it is not there.
@@ -53,12 +53,12 @@ def _write_all(descriptor: int, content: bytes) -> None:
 
 
 def read(directory: Path) -> dict[str, Record]:
-    """Return what a directory's manifest says, by key."""
-    found: dict[str, Record] = {}
+    """Return the records that a directory's manifest holds, by key."""
+    records: dict[str, Record] = {}
     try:
         text = (directory / NAME).read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return found
+        return records
     for line in text.split("\n"):
         key, tab, sealed = line.partition("\t")
         if not tab:
@@ -69,7 +69,7 @@ def read(directory: Path) -> dict[str, Record]:
             continue
         if key == _FORGET:
             for gone in record["keys"]:
-                found.pop(gone, None)
+                records.pop(gone, None)
         else:
-            found[key] = record
-    return found
+            records[key] = record
+    return records

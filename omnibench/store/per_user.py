@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from omnibench.errors import StoreError
+from omnibench.metrics.base import Values
 from omnibench.store.artifacts import resolve
 
 ROWS = 16_384
 """Rows of a row group: fewer than what Parquet writers put on one page, so that a column's are in one piece."""
 
-Values = npt.NDArray[np.float64]
 Users = npt.NDArray[np.int32]
 
 
@@ -45,11 +45,11 @@ def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> d
     arrays = {"user": users.astype("<i4"), **{label: values.astype("<f8") for label, values in columns.items()}}
     fields = [pa.field(name, pa.from_numpy_dtype(array.dtype), nullable=False) for name, array in arrays.items()]
     # pa.array() would import pandas to look for its types.
-    made = [
+    buffers = [
         pa.Array.from_buffers(field.type, len(users), [None, pa.py_buffer(array)])
         for field, array in zip(fields, arrays.values(), strict=True)
     ]
-    table = pa.Table.from_arrays(made, schema=pa.schema(fields))
+    table = pa.Table.from_arrays(buffers, schema=pa.schema(fields))
     sink = pa.BufferOutputStream()
     pq.write_table(
         table,
@@ -65,14 +65,14 @@ def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> d
     content = sink.getvalue()
     path.write_bytes(content)
     groups = pq.read_metadata(pa.BufferReader(content))
-    found: dict[str, list[int]] = {name: [] for name in arrays}
+    begins: dict[str, list[int]] = {name: [] for name in arrays}
     for number in range(groups.num_row_groups if len(users) else 0):
         group = groups.row_group(number)
         for column, (name, array) in enumerate(arrays.items()):
             chunk = group.column(column)
             end = chunk.data_page_offset + chunk.total_compressed_size
-            found[name].append(end - group.num_rows * array.itemsize)
-    return found
+            begins[name].append(end - group.num_rows * array.itemsize)
+    return begins
 
 
 def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]:
@@ -109,11 +109,18 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
     return (users, values) if counted.all() else (users[counted], values[counted])
 
 
-def _column(content: bytes, kind: str, rows: int, begins: Sequence[int]) -> Any:
-    """Return a column of numbers from the places where its row groups begin."""
+def _column(content: bytes, dtype: str, rows: int, begins: Sequence[int]) -> Any:
+    """Return a column of numbers.
+
+    Args:
+        content: The file.
+        dtype: The type of its numbers.
+        rows: How many there are.
+        begins: Where the row groups of the column begin, in bytes.
+    """
     counts = [min(ROWS, rows - done) for done in range(0, rows, ROWS)]
-    parts = [np.frombuffer(content, kind, count, begin) for count, begin in zip(counts, begins, strict=True)]
-    return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.zeros(0, kind)])
+    parts = [np.frombuffer(content, dtype, count, begin) for count, begin in zip(counts, begins, strict=True)]
+    return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.zeros(0, dtype)])
 
 
 @lru_cache(maxsize=8)

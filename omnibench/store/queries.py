@@ -1,26 +1,23 @@
-"""What a store knows, for scripts and notebooks: ``open_store("checkpoints")``."""
+"""Questions to a store, for scripts and notebooks: ``open_store("checkpoints")``."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import sqlite3
 import statistics
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import StoreError, nearest
 from omnibench.keys import recorded_text
-from omnibench.store import CheckpointStore
+from omnibench.store import CheckpointStore, logbook, views
+from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
-from omnibench.store.logbook import NAME as LOGS
 from omnibench.store.reading import read_all
-from omnibench.store.schema import Record, Status, artifacts_of
-from omnibench.store.views import create_views
+from omnibench.store.schema import WORKER_COLUMNS, Record, RecordType, Status, artifacts_of
+from omnibench.store.states import RecordsInMemory, is_alive, sightings, standings
 from omnibench.store.why import expanded, explain, recipes_of
 
 if TYPE_CHECKING:
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
-    """Open a checkpoint directory for looking at it; also while a run writes to it, also when it is read-only.
+    """Open a checkpoint directory to look at it, even while a run writes to it or when it is read-only.
 
     Raises:
         StoreError: There is no store, or it cannot be read.
@@ -70,55 +67,55 @@ class Store:
         return self.items_in(self.records())
 
     def items_in(self, records: dict[str, Record]) -> dict[str, Record]:
-        """Return what ``items`` does, of records that were read before."""
-        found: dict[str, Record] = {}
-        for key, record in records.items():
-            if key.startswith("item/"):
-                found[record["item"]] = dict(record)
-        for key, record in records.items():
-            # Killed before it could say so: phases without a word about the item.
-            if key.startswith(("fit/", "predict/")):
-                one = found.setdefault(
-                    record["item"], {**record, "status": Status.INTERRUPTED.value, "metrics": {}, "error": None}
-                )
-                if one["status"] == Status.PENDING:
-                    one["status"] = Status.INTERRUPTED.value
-        for worker in self._workers(records, active=False):
-            cut_off = worker["item"] in found and not worker["alive"] and not worker["ended"]
-            if cut_off and found[worker["item"]]["status"] == Status.PENDING:
-                found[worker["item"]] |= {"status": Status.INTERRUPTED.value, "phase": worker["phase"]}
-        for one in found.values():
-            holder = is_held(self.root / "leases" / f"{one['fit_key']}.lock") if one["status"] != Status.DONE else None
-            if holder is not None:
-                one |= {"status": Status.RUNNING.value, "holder": holder}
-        return dict(sorted(found.items()))
+        """Return what ``items`` returns, from records that have been read already."""
+        holders: dict[str, str] = {}
 
-    def _with(self, *statuses: str) -> dict[str, Record]:
+        def is_running(record: Record) -> bool:
+            holder = is_held(self.root / "leases" / f"{record['fit_key']}.lock")
+            if holder is not None:
+                holders[record["fit_key"]] = holder
+            return holder is not None
+
+        workers = (record for key, record in records.items() if RecordType.WORKER.has(key))
+        items: dict[str, Record] = {}
+        for record, state in standings(RecordsInMemory(records), sightings(self.root, workers), is_running):
+            holder = {"holder": holders[record["fit_key"]]} if state.status is Status.RUNNING else {}
+            without_own: Record = {} if "status" in record else {"metrics": {}, "error": None}
+            items[record["item"]] = {
+                **record,
+                **without_own,
+                "status": state.status.value,
+                "phase": state.phase,
+                **holder,
+            }
+        return dict(sorted(items.items()))
+
+    def _with_status(self, *statuses: str) -> dict[str, Record]:
         return {name: record for name, record in self.items().items() if record["status"] in statuses}
 
     @property
     def completed(self) -> list[str]:
         """The items that are done."""
-        return list(self._with(Status.DONE))
+        return list(self._with_status(Status.DONE))
 
     @property
     def failed(self) -> dict[str, str]:
         """The items whose last attempt failed, with their errors."""
-        failed = self._with(Status.FAILED)
-        return {name: f"{one['error']['phase']} failed: {one['error']['message']}" for name, one in failed.items()}
+        errors = {name: record["error"] for name, record in self._with_status(Status.FAILED).items()}
+        return {name: f"{error['phase']} failed: {error['message']}" for name, error in errors.items()}
 
     @property
     def interrupted(self) -> list[str]:
         """The items that were begun and then given up: a signal, a kill, a full disk."""
-        return list(self._with(Status.INTERRUPTED))
+        return list(self._with_status(Status.INTERRUPTED))
 
     @property
     def remaining(self) -> list[str]:
         """The items that the next run of the same plan would compute: all but those that are done or failed."""
-        return list(self._with(Status.PENDING, Status.INTERRUPTED, Status.RUNNING))
+        return list(self._with_status(Status.PENDING, Status.INTERRUPTED, Status.RUNNING))
 
     def summary(self) -> dict[str, Any]:
-        """Return how many items there are of each kind, and how long they took.
+        """Return how many items have each status, and how long they took.
 
         Returns:
             ``total``, ``completed``, ``failed``, ``interrupted``, ``running``, ``pending``, ``remaining`` (the last
@@ -127,11 +124,11 @@ class Store:
         """
         records = self.records()
         items = self.items_in(records)
-        counts = {status: sum(one["status"] == status for one in items.values()) for status in _STATUSES}
+        counts = {status: sum(item["status"] == status for item in items.values()) for status in Status}
         seconds: dict[str, float] = {}
-        for phase in _phases(records):
+        for phase in phase_rows(records):
             seconds[phase["item"]] = seconds.get(phase["item"], 0.0) + (phase["seconds"] or 0.0)
-        done = [seconds.get(name, 0.0) for name, one in items.items() if one["status"] == Status.DONE]
+        done = [seconds.get(name, 0.0) for name, item in items.items() if item["status"] == Status.DONE]
         return {
             "total": len(items),
             "completed": counts[Status.DONE],
@@ -153,18 +150,8 @@ class Store:
         """
         import pandas as pd
 
-        records = self.records()
-        rows = []
-        for key, record in records.items():
-            if key.startswith("item/") and record["status"] == Status.DONE:
-                named = {name: record[name] for name in ("item", "dataset", "algorithm", "fold")}
-                for label, metric in record["metrics"].items():
-                    spread = records.get(f"eval/{metric['key']}", {})
-                    low, high = spread.get("interval") or (None, None)
-                    told = {"stderr": spread.get("stderr"), "low": low, "high": high}
-                    rows.append({**named, "metric": label, "value": metric["value"], **told})
-        columns = ["item", "dataset", "algorithm", "fold", "metric", "value", "stderr", "low", "high"]
-        return pd.DataFrame(rows, columns=columns).sort_values(["item", "metric"], ignore_index=True)
+        frame = pd.DataFrame(result_rows(self.records()), columns=list(RESULT_COLUMNS))
+        return frame.sort_values(["item", "metric"], ignore_index=True)
 
     def phases(self) -> pd.DataFrame:
         """Return what each finished phase cost.
@@ -174,8 +161,7 @@ class Store:
         """
         import pandas as pd
 
-        columns = ["item", "phase", *_COSTS, "finished", "run", "worker"]
-        return pd.DataFrame(_phases(self.records()), columns=columns).sort_values(["item", "finished"])
+        return pd.DataFrame(phase_rows(self.records()), columns=list(PHASE_COLUMNS)).sort_values(["item", "finished"])
 
     def workers(self, *, active: bool = True) -> list[dict[str, Any]]:
         """Return the processes that compute, or have computed.
@@ -189,21 +175,18 @@ class Store:
         return self._workers(self.records(), active=active)
 
     def _workers(self, records: dict[str, Record], *, active: bool) -> list[dict[str, Any]]:
-        found = []
+        workers = []
         for key, record in sorted(records.items()):
-            if key.startswith("worker/"):
-                lock = (self.root / record["lock"]).resolve()
-                ours = lock.is_relative_to(self.root.resolve())
-                alive = record["ended"] is None and ours and is_held(lock) is not None
+            if RecordType.WORKER.has(key):
+                alive = is_alive(self.root, record)
                 if alive or not active:
-                    found.append({name: record.get(name) for name in _WORKER} | {"alive": alive})
-        return found
+                    workers.append({name: record.get(name) for name in WORKER_COLUMNS} | {"alive": alive})
+        return workers
 
     def runs(self) -> list[Record]:
         """Return every run that had something to compute, oldest first: when, where, with which versions."""
-        records = self.records()
-        found = [record for key, record in records.items() if key.startswith("run/")]
-        return sorted(found, key=lambda run: str(run["started"]))
+        runs = [record for key, record in self.records().items() if RecordType.RUN.has(key)]
+        return sorted(runs, key=lambda run: str(run["started"]))
 
     def logs(
         self, since_id: int = 0, *, item: str | None = None, min_level: int = 0, limit: int = 1000
@@ -222,19 +205,10 @@ class Store:
         Raises:
             StoreError: The log cannot be read.
         """
-        path = self.root / LOGS
-        if not path.exists():
+        if not (self.root / logbook.NAME).exists():
             return []
         name = self.find(item)["item"] if item else None
-        query = "SELECT * FROM logs WHERE id > ? AND level >= ? AND (? IS NULL OR item = ?) ORDER BY id LIMIT ?"
-        try:
-            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
-                connection.row_factory = sqlite3.Row
-                return [dict(row) for row in connection.execute(query, (since_id, min_level, name, name, limit))]
-        except sqlite3.Error as error:
-            if "no such table" in str(error):  # somebody is making it right now
-                return []
-            raise StoreError(f"{path} cannot be read ({error}).") from error
+        return logbook.select(self.root, since_id, item=name, min_level=min_level, limit=limit)
 
     def find(self, item: str) -> Record:
         """Return the record of one item.
@@ -248,23 +222,23 @@ class Store:
         items = self.items()
         if item in items:
             return items[item]
-        found = [one for one in items.values() if item and one["fit_key"].startswith(item)]
-        if len(found) == 1:
-            return found[0]
-        trouble = f"{len(found)} items have keys that begin so" if found else "there is no such item"
-        guess = "" if found else nearest(item, items)
+        matches = [record for record in items.values() if item and record["fit_key"].startswith(item)]
+        if len(matches) == 1:
+            return matches[0]
+        trouble = f"{len(matches)} items have keys that begin so" if matches else "there is no such item"
+        guess = "" if matches else nearest(item, items)
         raise StoreError(f"{item!r}: {trouble}{guess or '.'} `omnibench status --all` lists them.")
 
     def files(self, item: str) -> list[Path]:
         """Return the files that an item's records name: model, predictions, per-user metrics."""
         fit_key = self.find(item)["fit_key"]
-        named = [
+        paths = [
             artifact["path"]
             for key, record in self.records().items()
-            if record.get("fit_key") == fit_key and not key.startswith("old/")
+            if record.get("fit_key") == fit_key and not RecordType.OLD.has(key)
             for artifact in artifacts_of(record)
         ]
-        return [self.root / path for path in dict.fromkeys(named)]
+        return [self.root / path for path in dict.fromkeys(paths)]
 
     def item_of(self, path: str | os.PathLike[str]) -> str:
         """Return the name of the item that made a file.
@@ -272,13 +246,13 @@ class Store:
         Raises:
             StoreError: No record names it.
         """
-        place = Path(os.path.abspath(path))
+        file = Path(os.path.abspath(path))
         for key, record in self.records().items():
-            if any(self.root / artifact["path"] == place for artifact in artifacts_of(record)):
-                if key.startswith("data/"):
-                    raise StoreError(f"{str(place)!r} belongs to the dataset {record['name']}, not to one item.")
+            if any(self.root / artifact["path"] == file for artifact in artifacts_of(record)):
+                if RecordType.DATA.has(key):
+                    raise StoreError(f"{str(file)!r} belongs to the dataset {record['name']}, not to one item.")
                 return str(record["item"])
-        raise StoreError(f"no item's record names {str(place)!r}.")
+        raise StoreError(f"no item's record names {str(file)!r}.")
 
     def provenance(self, item: str) -> dict[str, Any]:
         """Return where an item's numbers come from.
@@ -292,14 +266,14 @@ class Store:
         records = self.records()
         identity = record.get("identity")
         text = recorded_text(identity) if identity else ""
-        fit = records.get(f"fit/{record['fit_key']}", {})
+        fit = records.get(RecordType.FIT.key(record["fit_key"]), {})
         return {
             "item": record["item"],
             "configuration": expanded(record["identity"], recipes_of(records)) if text else None,
             "configuration_json": text,
             "sha256": hashlib.sha256(text.encode()).hexdigest(),
             "effective": fit.get("effective"),
-            "run": records.get(f"run/{record.get('run')}"),
+            "run": records.get(RecordType.RUN.key(str(record.get("run")))),
         }
 
     def why(self, item: str) -> str:
@@ -309,7 +283,7 @@ class Store:
         lines = [f"{record['item']} is {record['status']}."]
         if record.get("error"):
             lines.append(f"Last time {record['error']['phase']} failed: {record['error']['message']}")
-        if f"fit/{record['fit_key']}" not in records and "identity" in record:
+        if RecordType.FIT.key(record["fit_key"]) not in records and "identity" in record:
             lines.append("No model is recorded under its key.")
             lines.append(explain(record["identity"], record["fit_key"], records))
         return "\n".join(lines)
@@ -327,7 +301,7 @@ class Store:
         chosen = list(self.items().values()) if items is None else [self.find(item) for item in items]
         store = CheckpointStore(self.root)
         try:
-            return reset(store, [one["fit_key"] for one in chosen], what)
+            return reset(store, [record["fit_key"] for record in chosen], what)
         finally:
             store.close()
 
@@ -338,42 +312,22 @@ class Store:
     def sql(self, query: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:
         """Return the rows of a query over the views ``items, phases, metrics, files, datasets, runs, workers``.
 
-        They are made of the records that are sound, in memory: nothing that the query does reaches the store.
+        They are made of the records that are sound, in memory, with the statuses that ``items`` has as of now: nothing
+        that the query does reaches the store.
 
         Raises:
             StoreError: The query is broken, or the records cannot be read.
         """
         import pandas as pd
 
-        rows = [(key, json.dumps(record)) for key, record in self.records().items()]
-        try:
-            with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-                connection.execute("CREATE TABLE Cache (key TEXT PRIMARY KEY, raw INT, mode INT, value TEXT)")
-                connection.executemany("INSERT INTO Cache VALUES (?, 1, 1, ?)", rows)
-                create_views(connection)
-                connection.execute("PRAGMA query_only = 1")
-                cursor = connection.execute(query, tuple(parameters))
-                names = [column[0] for column in cursor.description or ()]
-                return pd.DataFrame(cursor.fetchall(), columns=names)
-        except sqlite3.Error as error:
-            raise StoreError(f"{query!r} cannot be answered ({error}).") from error
-
-
-_STATUSES = (Status.DONE, Status.FAILED, Status.INTERRUPTED, Status.RUNNING, Status.PENDING)
-_COSTS = ("seconds", "cpu_seconds", "peak_rss", "gpu_peak", "python_peak")
-_WORKER = ("id", "run", "pid", "host", "started", "heartbeat", "item", "phase", "completed", "ended")
-
-
-def _phases(records: dict[str, Record]) -> list[dict[str, Any]]:
-    """Return every finished phase once; the metrics that one Eval computed share theirs."""
-    found: dict[Any, dict[str, Any]] = {}
-    for key, record in records.items():
-        prefix = key.partition("/")[0]
-        if prefix in ("fit", "predict", "eval"):
-            batch = record.get("batch") if prefix == "eval" else None
-            names = ("item", *_COSTS, "finished", "run", "worker")
-            found[record["fit_key"], prefix, batch or key] = {
-                "phase": prefix.capitalize(),
-                **{name: record.get(name) for name in names},
-            }
-    return list(found.values())
+        records = self.records()
+        for item in self.items_in(records).values():
+            own = records.get(RecordType.ITEM.key(item["fit_key"]))
+            if own is not None:
+                records[RecordType.ITEM.key(item["fit_key"])] = {
+                    **own,
+                    "status": item["status"],
+                    "phase": item["phase"],
+                }
+        names, rows = views.select(records, query, parameters)
+        return pd.DataFrame(rows, columns=list(names))

@@ -1,4 +1,4 @@
-"""Reading records without writing anything: one look at one moment, for whoever only wants to know."""
+"""Reading records as of one moment, without writing anything."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from omnibench.errors import StoreError
 from omnibench.store.damage import DamagedStoreError, is_damage
-from omnibench.store.schema import Record
+from omnibench.store.schema import Phase, Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, checked, unseal, unsealed
 
 SEALED_SINCE = 2
@@ -23,21 +23,24 @@ _RAW = 1
 """diskcache's mode of a value that stands in the table as it is."""
 
 
-_COSTS = """
+_RANGES = " OR ".join(
+    "key BETWEEN '{}' AND '{}'".format(*record_type.bounds)
+    for record_type in (RecordType.FIT, RecordType.PREDICT, RecordType.OLD)
+)
+_COSTS = f"""
 SELECT json_extract(value, '$.dataset'), json_extract(value, '$.algorithm'), json_extract(value, '$.phase') AS phase,
        avg(json_extract(value, '$.seconds')), max(json_extract(value, '$.peak_rss'))
 FROM Cache
-WHERE raw = 1 AND json_valid(value) AND phase IN ('Fit', 'Predict')
-  AND (key BETWEEN 'fit/' AND 'fit0' OR key BETWEEN 'predict/' AND 'predict0' OR key BETWEEN 'old/' AND 'old0')
+WHERE raw = 1 AND json_valid(value) AND phase IN ('{Phase.FIT}', '{Phase.PREDICT}') AND ({_RANGES})
 GROUP BY 1, 2, 3
-"""
+"""  # noqa: S608 - of constants
 
 
 def text_of(mode: Any, value: Any) -> str:
-    """Return a value of the table as the text that it should be.
+    """Return the text that a value of the table holds.
 
     Raises:
-        DamagedRecordError: It is none.
+        DamagedRecordError: It is no text.
     """
     if mode != _RAW or not isinstance(value, bytes):
         raise DamagedRecordError("it is a pickle or a file, which omnibench never writes and does not read")
@@ -48,7 +51,7 @@ def text_of(mode: Any, value: Any) -> str:
 
 
 class Reader:
-    """The records as one moment has them; see ``read``.
+    """The records as of one moment; see ``read``.
 
     Attributes:
         version: The database's format.
@@ -108,21 +111,21 @@ class Reader:
             return None
 
 
-Found = TypeVar("Found")
+Answer = TypeVar("Answer")
 
 
 def read(
     directory: Path,
-    take: Callable[[Reader], Found],
+    take: Callable[[Reader], Answer],
     on_damage: Callable[[str], None] = lambda _: None,
     *,
     untouched: bool = False,
-) -> Found:
-    """Read records of one moment over one read-only connection; writers are neither waited for nor disturbed.
+) -> Answer:
+    """Read records as of one moment over a read-only connection; writers are neither waited for nor disturbed.
 
     Args:
         directory: The diskcache directory.
-        take: Called with a reader, and again with another one when that failed half way; returns what it found.
+        take: Called with a reader, and again with another one when that failed half way; returns the answer.
         on_damage: Called with the key of each damaged record that is met; it is left out.
         untouched: Leave no trace: SQLite's readers, too, make a shared memory file beside the database.
 
@@ -134,7 +137,7 @@ def read(
     if not database.exists():
         return take(_empty(on_damage))
 
-    def select(database: Path, how: str) -> Found:
+    def select(database: Path, how: str) -> Answer:
         with closing(sqlite3.connect(f"{database.absolute().as_uri()}?{how}", uri=True, timeout=30)) as connection:
             connection.execute("BEGIN")  # all that is read is to tell of one moment
             return take(Reader(connection, on_damage))
@@ -170,9 +173,9 @@ def _empty(on_damage: Callable[[str], None]) -> Reader:
 
 
 def _select_with_repair(
-    database: Path, select: Callable[[Path, str], Found], empty: Callable[[], Found], error: sqlite3.Error
-) -> Found:
-    """Read what a mere reader could not: he may not roll back what a kill has left half done."""
+    database: Path, select: Callable[[Path, str], Answer], empty: Callable[[], Answer], error: sqlite3.Error
+) -> Answer:
+    """Read over a connection that may write: only such a one can roll back what a kill has left half done."""
     try:
         return select(database, "mode=rw")
     except sqlite3.Error as again:

@@ -28,7 +28,7 @@ from omnibench.store.damage import (
     primary_code,
 )
 from omnibench.store.reading import SEALED_SINCE, read_all, text_of
-from omnibench.store.schema import Record
+from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
 from omnibench.store.views import create_views
 
@@ -94,7 +94,7 @@ class Records:
             self._cache = diskcache.Cache(str(directory), timeout=30, disk=TextDisk, **_SETTINGS)
             check_content(self._connection)
             create_views(self._connection)
-            self._format_is(version)
+            self._note_format(version)
         except DamagedStoreError:
             raise
         except Exception as error:
@@ -106,7 +106,7 @@ class Records:
                 f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}). "
                 "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
             ) from error
-        self._place = self._found()
+        self._file = self._database_file()
         self._relaxed = threading.local()
         for name in _KEEPING:
             if getattr(self._cache, name) != _SETTINGS[name]:
@@ -121,13 +121,13 @@ class Records:
         connection: sqlite3.Connection = self._cache._con  # noqa: SLF001 - as above
         return connection
 
-    def _format_is(self, version: int) -> None:
+    def _note_format(self, version: int) -> None:
         """Note the format in the database itself, for whoever finds it without its STORE.json."""
         if self._connection.execute("PRAGMA user_version").fetchone()[0] < version:
             self._connection.execute(f"PRAGMA user_version = {version}")
 
     def get(self, key: str) -> Record | None:
-        """Return a record, or None; a damaged one is set aside, said, and is None from then on.
+        """Return a record, or None; a damaged one is set aside with a warning, and is None from then on.
 
         Raises:
             DamagedStoreError: The database is damaged.
@@ -169,7 +169,7 @@ class Records:
         try:
             with self._transaction() as connection:
                 check()
-                self._check_place()
+                self._check_file()
                 for key in (*delete, *texts):
                     # Not diskcache's: a damaged row may have any `raw`, and name any file to be removed with it.
                     connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
@@ -180,7 +180,7 @@ class Records:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction. diskcache's own would try again for ever, whatever the error is, or hide it."""
+        """Open a write transaction; diskcache's own would try again for ever, whatever the error is, or hide it."""
         connection = self._connection
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
@@ -208,14 +208,14 @@ class Records:
         """Write those records that are not there yet, in one transaction; see ``commit``."""
         try:
             with self._transaction():
-                self._check_place()
+                self._check_file()
                 for key, record in records.items():
                     self._cache.add(key, seal(key, record))
         except (sqlite3.Error, diskcache.Timeout) as error:
             raise self._trouble("written", error) from error
 
     def note(self, records: Mapping[str, Record]) -> None:
-        """Write records of which the last few may be lost when the power fails: no waiting for the disk.
+        """Write records without waiting for the disk: the last few may be lost when the power fails.
 
         Only for threads of which no other commits: SQLite's setting belongs to the connection, and diskcache
         gives each thread its own.
@@ -249,9 +249,9 @@ class Records:
             with self._transaction() as connection:
                 query = "SELECT CAST(value AS BLOB) FROM Cache WHERE key = ?"
                 row = connection.execute(query, (key,)).fetchone()
-                found = row[0].decode(errors="backslashreplace") if row and row[0] is not None else None
+                content = row[0].decode(errors="backslashreplace") if row and row[0] is not None else None
                 with open(aside, "a", encoding="utf-8", opener=_private) as file:
-                    file.write(seal(key, {"key": key, "found": found, "time": timestamp()}) + "\n")
+                    file.write(seal(key, {"key": key, "found": content, "time": timestamp()}) + "\n")
                 connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
         except sqlite3.Error as trouble:
             raise self._trouble("written", trouble) from trouble
@@ -271,12 +271,13 @@ class Records:
             )
         return StoreError(f"the checkpoint records in {self.directory} cannot be {verb} ({error}).")
 
-    def _check_place(self) -> None:
-        """Refuse to "succeed" into a database whose directory was removed under us."""
-        if self._found() != self._place:
+    def _check_file(self) -> None:
+        """Raise when the database was removed or replaced while it was open: what is written to it would be lost."""
+        if self._database_file() != self._file:
             raise ReplacedStoreError(f"the checkpoint records in {self.directory} were removed while they were in use")
 
-    def _found(self) -> tuple[int, int] | None:
+    def _database_file(self) -> tuple[int, int] | None:
+        """Return what identifies the file that the database is in now, or None when it is gone."""
         try:
             status = (self.directory / "cache.db").stat()
         except OSError:
@@ -290,8 +291,3 @@ class Records:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def timestamp() -> str:
-    """Return the time as records keep it: UTC, ISO 8601, to the second."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

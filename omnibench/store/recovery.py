@@ -1,4 +1,4 @@
-"""What to do with a store that is damaged or old: set aside, rebuild from the manifests, migrate."""
+"""Opening a store that is damaged or old: set aside, rebuild from the manifests, migrate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from omnibench.store import artifacts, manifests
 from omnibench.store.damage import DamagedStoreError, is_damage, set_database_aside
 from omnibench.store.reading import SEALED_SINCE, read_all
 from omnibench.store.records import Records
-from omnibench.store.schema import Record, artifacts_of
+from omnibench.store.schema import Record, RecordType, Status, artifacts_of
 
 FORMAT = SEALED_SINCE
 """Formats so far: 1 had records without checksums and no manifests."""
@@ -23,7 +23,7 @@ FORMAT = SEALED_SINCE
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild found.
+    """How much a rebuild has put back.
 
     Attributes:
         records: Records that are there again.
@@ -49,16 +49,16 @@ def open_records(root: Path) -> tuple[Records, list[str]]:
     Raises:
         StoreError: They are locked, read-only, out of room, or of a newer format.
     """
-    told: list[str] = []
+    repairs: list[str] = []
     try:
-        told += _check_format(root)
-        return Records(root / "store"), told
+        repairs += _check_format(root)
+        return Records(root / "store"), repairs
     except (DamagedStoreError, sqlite3.DatabaseError) as error:
         if not is_damage(error):
             raise StoreError(f"the checkpoint records in {root / 'store'} cannot be opened ({error}).") from error
         records, sentence = recover(root, error)
         _write_marker(root / "STORE.json")
-        return records, [*told, sentence]
+        return records, [*repairs, sentence]
 
 
 def recover(root: Path, error: Exception) -> tuple[Records, str]:
@@ -70,34 +70,34 @@ def recover(root: Path, error: Exception) -> tuple[Records, str]:
 
 
 def rebuild(records: Records, root: Path) -> Rebuilt:
-    """Put back what the manifests say and the records lack, as far as the files are what they should be."""
-    known = read_all(records.directory)
-    found: dict[str, Record] = {}
+    """Put back the records that only the manifests have, as far as their files are intact."""
+    present = read_all(records.directory)
+    missing: dict[str, Record] = {}
     lost = 0
     for directory in _manifest_directories(root):
         for key, record in manifests.read(directory).items():
-            if key in known:
+            if key in present:
                 continue
             if all(artifacts.is_intact(artifact, root) for artifact in artifacts_of(record)):
-                found[key] = record
+                missing[key] = record
             else:
                 lost += 1
-    for key, record in found.items():
-        if key.startswith("item/") and record["status"] == "done":
-            needed = {f"fit/{record['fit_key']}", f"predict/{record['predict_key']}"}
-            needed |= {f"eval/{metric['key']}" for metric in record["metrics"].values()}
-            if not needed <= {*found, *known}:
-                found[key] = {**record, "status": "interrupted", "metrics": {}}
-    if found:
-        records.commit(found)
-    items = {record["fit_key"] for record in found.values() if "fit_key" in record}
-    return Rebuilt(len(found), len(items), lost)
+    for key, record in missing.items():
+        if RecordType.ITEM.has(key) and record["status"] == Status.DONE:
+            needed = {RecordType.FIT.key(record["fit_key"]), RecordType.PREDICT.key(record["predict_key"])}
+            needed |= {RecordType.EVAL.key(metric["key"]) for metric in record["metrics"].values()}
+            if not needed <= {*missing, *present}:
+                missing[key] = {**record, "status": Status.INTERRUPTED.value, "metrics": {}}
+    if missing:
+        records.commit(missing)
+    items = {record["fit_key"] for record in missing.values() if "fit_key" in record}
+    return Rebuilt(len(missing), len(items), lost)
 
 
 def _manifest_directories(root: Path) -> Iterator[Path]:
     """Yield every directory of datasets and items that has a manifest (and lies in the store)."""
-    found = {manifest for depth in (".", "*/*", "*/*/fold_*") for manifest in root.glob(f"{depth}/{manifests.NAME}")}
-    for manifest in sorted(found):
+    paths = {path for depth in (".", "*/*", "*/*/fold_*") for path in root.glob(f"{depth}/{manifests.NAME}")}
+    for manifest in sorted(paths):
         if manifest.resolve().is_relative_to(root.resolve()):
             yield manifest.parent
 
@@ -105,27 +105,29 @@ def _manifest_directories(root: Path) -> Iterator[Path]:
 def _check_format(root: Path) -> list[str]:
     """Read STORE.json, writing it for a new store, refusing a newer format and migrating an older one."""
     marker = root / "STORE.json"
-    told: list[str] = []
+    repairs: list[str] = []
     if marker.exists():
         try:
-            found = int(json.loads(marker.read_text(encoding="utf-8"))["format"])
+            store_format = int(json.loads(marker.read_text(encoding="utf-8"))["format"])
         except (ValueError, KeyError, TypeError, OverflowError):
             # The database notes its format too, so that one broken file does not lock everything away.
-            found = _noted_format(root)
+            store_format = _noted_format(root)
             aside = marker.replace(artifacts.aside_name(marker))
-            told.append(f"{marker} was damaged; it was set aside as {aside.name} and written anew (format {found}).")
+            repairs.append(
+                f"{marker} was damaged; it was set aside as {aside.name} and written anew (format {store_format})."
+            )
     else:
-        found = _noted_format(root)
-    if found > FORMAT:
+        store_format = _noted_format(root)
+    if store_format > FORMAT:
         raise StoreError(
-            f"{root} was made by a newer omnibench (store format {found}; this one reads up to {FORMAT}). "
+            f"{root} was made by a newer omnibench (store format {store_format}; this one reads up to {FORMAT}). "
             "Upgrade omnibench, or choose another --omnirec-checkpoint-dir."
         )
-    if found < FORMAT and (root / "store" / "cache.db").exists():
-        told.append(_migrate(root, found))
-    if found != FORMAT or not marker.exists():
+    if store_format < FORMAT and (root / "store" / "cache.db").exists():
+        repairs.append(_migrate(root, store_format))
+    if store_format != FORMAT or not marker.exists():
         _write_marker(marker)
-    return told
+    return repairs
 
 
 def _write_marker(marker: Path) -> None:
@@ -148,16 +150,16 @@ def _connected(root: Path) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)
 
 
-def _migrate(root: Path, found: int) -> str:
+def _migrate(root: Path, old_format: int) -> str:
     """Bring records of format 1 to format 2 in one transaction, after a backup; return a sentence about it."""
-    backup = root / f"store.format-{found}.db"
+    backup = root / f"store.format-{old_format}.db"
     if not backup.exists():  # else a migration was cut off: what is there now may be half new
         partial = backup.with_name(f"{backup.name}.new")
         partial.unlink(missing_ok=True)
         with closing(_connected(root)) as connection, closing(sqlite3.connect(partial)) as copy:
             connection.backup(copy)
         artifacts.publish(partial, backup, root)
-    records = Records(root / "store", version=found)
+    records = Records(root / "store", version=old_format)
     try:
         old = read_all(root / "store")  # without damaged records: `get` sets them aside when somebody asks for them
         new = dict(_upgraded(old))
@@ -167,29 +169,29 @@ def _migrate(root: Path, found: int) -> str:
         records.commit(new)
     finally:
         records.close()
-    return f"{root} was of store format {found} and is now of {FORMAT}; a copy of its records is {backup.name}."
+    return f"{root} was of store format {old_format} and is now of {FORMAT}; a copy of its records is {backup.name}."
 
 
 def _upgraded(old: dict[str, Record]) -> Iterator[tuple[str, Record]]:
-    """Give records of format 1 what format 2 expects of them."""
+    """Yield records of format 1 with the members that format 2 expects of them."""
     directories: dict[str, str] = {}
     predictions: dict[str, str] = {}
     identities: dict[str, Any] = {}
     for key, record in old.items():
-        if key.startswith("fit/"):
+        if RecordType.FIT.has(key):
             directories[record["fit_key"]] = Path(record["model"]["path"]).parent.as_posix()
             identities[record["fit_key"]] = record["identity"]
-        if key.startswith("predict/"):
-            predictions[record["fit_key"]] = key.removeprefix("predict/")
+        if RecordType.PREDICT.has(key):
+            predictions[record["fit_key"]] = RecordType.PREDICT.identity(key)
     for key, record in old.items():
         fit_key = record.get("fit_key")
         if fit_key is None:
             yield key, record
             continue
         more: dict[str, Any] = {"directory": directories[fit_key]} if fit_key in directories else {}
-        if key.startswith("item/"):
+        if RecordType.ITEM.has(key):
             more |= {"generation": 0, "deaths": 0, "predict_key": predictions.get(fit_key, "")}
             more |= {"identity": identities[fit_key]} if fit_key in identities else {}
-        if key.startswith("eval/"):
+        if RecordType.EVAL.has(key):
             more |= {"batch": record["per_user"]["path"]}
         yield key, {**record, **more}

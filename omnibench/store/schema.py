@@ -1,4 +1,4 @@
-"""What records are: their keys, the statuses and phases of items, the columns that every phase has.
+"""The schema of records: their types and keys, statuses and phases of items, the columns that every phase has.
 
 Everybody who reads or writes records takes these words from here. Nothing is imported that costs: every pytest session
 of an environment loads this module.
@@ -6,7 +6,8 @@ of an environment loads this module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
@@ -52,11 +53,11 @@ class RecordType(StrEnum):
 
     @property
     def prefix(self) -> str:
-        """What the keys of these records begin with, e.g. ``fit/``."""
+        """The beginning of the keys of these records, e.g. ``fit/``."""
         return f"{self.value}/"
 
     def key(self, identity: str) -> str:
-        """Return the key of the record about something."""
+        """Return the key of the record with an identity."""
         return f"{self.value}/{identity}"
 
     def has(self, key: str) -> bool:
@@ -64,8 +65,13 @@ class RecordType(StrEnum):
         return key.startswith(self.prefix)
 
     def identity(self, key: str) -> str:
-        """Return what the record of a key of this type is about."""
+        """Return the identity in a key of this type."""
         return key.removeprefix(self.prefix)
+
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """The first key that these records can have, and the first behind them: a range of the table's index."""
+        return self.prefix, f"{self.value}0"  # "0" follows "/"
 
     @staticmethod
     def of(key: str) -> RecordType | None:
@@ -77,7 +83,7 @@ _TYPES = {record_type.value: record_type for record_type in RecordType}
 
 
 def old_key(generation: int, key: str) -> str:
-    """Return the key under which a record goes on when its item is reset."""
+    """Return the key under which a record is kept after its item was reset."""
     return RecordType.OLD.key(f"{generation}/{key}")
 
 
@@ -114,7 +120,14 @@ class Phase(StrEnum):
 COMPUTED = (Phase.FIT, Phase.PREDICT, Phase.EVAL)
 """The phases that an item goes through, each with a record of its own."""
 
-PHASE_OF = {RecordType.FIT: Phase.FIT, RecordType.PREDICT: Phase.PREDICT, RecordType.EVAL: Phase.EVAL}
+WORKED = (Phase.PREPARE, *COMPUTED)
+"""The phases that somebody can be in, in their order."""
+
+PHASE_OF: dict[RecordType | None, Phase] = {
+    RecordType.FIT: Phase.FIT,
+    RecordType.PREDICT: Phase.PREDICT,
+    RecordType.EVAL: Phase.EVAL,
+}
 """The phase that a type of record tells of."""
 
 COSTS = ("seconds", "cpu_seconds", "peak_rss", "gpu_peak", "python_peak")
@@ -125,6 +138,10 @@ VERIFY = ("full", "stat", "off")
 
 RESETS = ("all", "failed", "incomplete", Phase.FIT.value, Phase.PREDICT.value, Phase.EVAL.value)
 """What can be reset: items whatever their state, those that failed, those that are not done; or from a phase on."""
+
+
+WORKER_COLUMNS = ("id", "run", "pid", "host", "started", "heartbeat", "item", "phase", "completed", "ended")
+"""What is told of a worker."""
 
 
 class ItemState(NamedTuple):
@@ -140,69 +157,76 @@ class ItemState(NamedTuple):
 
 
 def status_of(
-    item: Mapping[str, Any] | None, finished: Collection[str], *, died_in: str | None = None, running: bool = False
+    item: Mapping[str, Any] | None, finished: Collection[Phase], *, last_seen: str | None = None, running: bool = False
 ) -> ItemState:
-    """Return how an item stands: the only answer that there is, whoever asks.
+    """Return the status and phase of an item; everybody who wants to know asks this function.
 
     Args:
         item: The item's own record, or None while it has none.
-        finished: The phases of it that are recorded, of Fit and Predict.
-        died_in: The phase in which the last process that computed it was when it died without a word.
-        running: Whether somebody holds the item's lease.
+        finished: Those of Fit and Predict that need not be gone through again; see ``finished_phases``.
+        last_seen: The phase in which a worker is that computes it, or was when it died without a word.
+        running: Whether somebody computes it right now.
     """
     recorded = Status(item["status"]) if item is not None else Status.PENDING
     if recorded is Status.DONE:
-        return ItemState(Status.DONE, Phase.DONE)
+        return ItemState(Status.DONE, Phase.DONE.value)
     if running:
-        return ItemState(Status.RUNNING, died_in or next_phase(finished))
-    if recorded in (Status.FAILED, Status.INTERRUPTED) and item is not None:
-        return ItemState(recorded, item["phase"])
-    if finished or died_in:
-        return ItemState(Status.INTERRUPTED, died_in or next_phase(finished))
+        return ItemState(Status.RUNNING, _furthest(finished, last_seen))
+    if recorded is Status.FAILED and item is not None:
+        return ItemState(Status.FAILED, item.get("phase"))
+    if recorded is Status.INTERRUPTED and item is not None:
+        return ItemState(Status.INTERRUPTED, _furthest(finished, item.get("phase"), last_seen))
+    if finished or last_seen:
+        return ItemState(Status.INTERRUPTED, _furthest(finished, last_seen))
     return ItemState(Status.PENDING, None)
 
 
-def next_phase(finished: Collection[str]) -> Phase:
-    """Return the first phase that is not among those that are finished."""
-    return next((phase for phase in COMPUTED if phase not in finished), Phase.DONE)
-
-
-def finished_phases(records: Mapping[str, Any]) -> dict[str, set[Phase]]:
-    """Return the phases, of Fit and Predict, that records tell of, by fit key.
+def finished_phases(item: Mapping[str, Any] | None, keys: Collection[str]) -> list[Phase]:
+    """Return those of Fit and Predict that are finished, for the predictions that the item is about.
 
     Args:
-        records: Records by key.
+        item: The item's own record, or None while it has none.
+        keys: The keys of its records; see ``phase_keys``.
     """
-    phases: dict[str, set[Phase]] = {}
-    for key, record in records.items():
-        record_type = RecordType.of(key)
-        if record_type in (RecordType.FIT, RecordType.PREDICT):
-            phases.setdefault(record["fit_key"], set()).add(PHASE_OF[record_type])
+    phases = []
+    if any(RecordType.FIT.has(key) for key in keys):
+        phases.append(Phase.FIT)
+    predict_key = item and item.get("predict_key")  # lists of another length are other predictions
+    if RecordType.PREDICT.key(predict_key) in keys if predict_key else any(RecordType.PREDICT.has(key) for key in keys):
+        phases.append(Phase.PREDICT)
     return phases
 
 
-def pending_item(labels: Record, generation: int = 0) -> Record:
-    """Return the record of an item of which nothing is computed yet.
+def _furthest(finished: Collection[Phase], *seen: str | None) -> str:
+    """Return the phase after all finished ones, or a later one that a worker was seen in.
+
+    A worker that waits for a guest to start says so instead of a phase; that is taken for the beginning of Fit.
+    """
+    fit = WORKED.index(Phase.FIT)
+    positions = [WORKED.index(Phase(phase)) if phase in WORKED else fit for phase in seen if phase]
+    positions += [WORKED.index(phase) + 1 for phase in finished]
+    return WORKED[max(positions, default=fit)].value
+
+
+def phase_keys(records: Iterable[tuple[str, Record]]) -> dict[str, set[str]]:
+    """Return the keys of all fit and predict records, by the fit key of their item.
 
     Args:
-        labels: What the record says about whose it is; see ``engine.records.item_labels``.
-        generation: How often it was reset.
+        records: Keys and records; those of other types are passed over.
     """
-    return {
-        **labels,
-        "status": Status.PENDING.value,
-        "phase": None,
-        "generation": generation,
-        "metrics": {},
-        "error": None,
-        "failures": 0,
-        "deaths": 0,
-        "exported": 0,
-        "finished": None,
-    }
+    keys: dict[str, set[str]] = {}
+    for key, record in records:
+        if RecordType.FIT.has(key) or RecordType.PREDICT.has(key):
+            keys.setdefault(record["fit_key"], set()).add(key)
+    return keys
 
 
 def artifacts_of(record: Record) -> list[Artifact]:
     """Return the files that a record names."""
     named = [record[role] for role in ("model", "predictions", "per_user") if record.get(role)]
     return [*named, *record.get("files", [])]
+
+
+def timestamp() -> str:
+    """Return the time as records keep it: UTC, ISO 8601, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

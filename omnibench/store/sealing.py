@@ -15,7 +15,7 @@ _TAIL = len(_BEGIN) + _DIGITS + len('"}')
 
 
 class DamagedRecordError(ValueError):
-    """A text is not what was sealed under its key."""
+    """The text of a record has changed, or belongs to another key."""
 
 
 def seal(key: str, record: Record) -> str:

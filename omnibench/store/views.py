@@ -1,118 +1,216 @@
 """SQL views over the records: ``sqlite3 checkpoints/store/cache.db 'SELECT * FROM items'`` works without omnibench.
 
 Records are JSON texts in diskcache's own table; a view is a SELECT over ``json_extract``, so it costs nothing
-until somebody asks. They cannot compare a record with its checksum: ``query.Store.sql`` shows the same views over
+until somebody asks. They cannot compare a record with its checksum: ``queries.Store.sql`` shows the same views over
 the records that are sound.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from typing import Any
+
+from omnibench.errors import StoreError
+from omnibench.store.schema import COSTS, PHASE_OF, WORKED, WORKER_COLUMNS, Phase, Record, RecordType, Status
+
+_SOUND = "raw = 1 AND mode = 1 AND json_valid(value)"
+"""What tells a record from anything else, as far as SQL can."""
+
+
+def _within(record_type: RecordType) -> str:
+    """Return the condition that a record is of a type: a range of the table's index."""
+    first, behind = record_type.bounds
+    return f"key >= '{first}' AND key < '{behind}'"
 
 
 def _member(name: str, alias: str = "") -> str:
     return f"json_extract(value, '$.{name}') AS \"{alias or name.rpartition('.')[2]}\""
 
 
-_LABELS = ", ".join(_member(name) for name in ("item", "dataset", "algorithm", "fold"))
+def _members(*names: str) -> str:
+    return ", ".join(_member(name) for name in names)
 
 
-def _view(prefix: str, *members: str) -> str:
-    """Return a SELECT over the records whose keys begin with a prefix (which is a range of the key's index)."""
+def _view(record_type: RecordType, *columns: str, condition: str = "", table: str = "Cache") -> str:
+    """Return a SELECT over the records of a type."""
+    return f"SELECT {', '.join(columns)} FROM {table} WHERE {_SOUND} AND {_within(record_type)}{condition}"  # noqa: S608 - of constants
+
+
+_LABELS = _members("item", "dataset", "algorithm", "fold")
+
+
+def _position(phase: str) -> str:
+    """Return SQL for the position of a phase among ``WORKED``; whatever else a worker says counts as Fit."""
+    cases = " ".join(f"WHEN {_text(worked)} THEN {position}" for position, worked in enumerate(WORKED))
+    return f"CASE {phase} {cases} ELSE {WORKED.index(Phase.FIT)} END"
+
+
+def _items() -> str:
+    """Return the view of items: ``schema.status_of`` in SQL, as far as records alone can tell.
+
+    Whether somebody computes an item right now takes a look at its lease; until then such an item counts as interrupted.
+    """
+    status = "json_extract(record.value, '$.status')"
+    own = f"'{RecordType.ITEM.prefix}' || substr(key, {len(RecordType.FIT.prefix) + 1})"
+    keys = f"SELECT key FROM Cache WHERE {_within(RecordType.ITEM)}"  # noqa: S608 - of constants
+    orphans = f"SELECT key FROM Cache WHERE {_within(RecordType.FIT)} AND {own} NOT IN ({keys})"  # noqa: S608 - likewise
     return (
-        f"SELECT {', '.join(members)} FROM Cache "  # noqa: S608 - made of the constants below
-        f"WHERE raw = 1 AND mode = 1 AND json_valid(value) AND key >= '{prefix}/' AND key < '{prefix}0'"  # '0' follows '/'
+        f"{_standing(RecordType.ITEM, status)} UNION ALL "
+        f"{_standing(RecordType.FIT, _text(Status.PENDING), f' AND key IN ({orphans})')}"  # items whose own record is damaged
     )
 
 
-def _phase(prefix: str) -> str:
-    names = ("seconds", "cpu_seconds", "peak_rss", "gpu_peak", "python_peak", "finished", "run", "worker", "fit_key")
-    return _view(prefix, _LABELS, f"'{prefix.capitalize()}' AS phase", *(_member(name) for name in names))
+def _text(value: str) -> str:
+    return f"'{value}'"
 
+
+def _exists(record_type: RecordType, member: str) -> str:
+    """Return the condition that there is a record of a type about what a member of ``record`` says."""
+    key = f"'{record_type.prefix}' || json_extract(record.value, '$.{member}')"
+    return f"EXISTS (SELECT 1 FROM Cache AS other WHERE other.key = {key} AND other.raw = 1)"  # noqa: S608 - of constants
+
+
+def _following() -> str:
+    """Return the position of the phase behind those of Fit and Predict that are recorded, or -1."""
+    fit_key, predict_key = (f"json_extract(record.value, '$.{name}')" for name in ("fit_key", "predict_key"))
+    predictions = _view(RecordType.PREDICT, "json_extract(value, '$.fit_key')")
+    return (
+        f"CASE WHEN CASE WHEN {predict_key} <> '' THEN {_exists(RecordType.PREDICT, 'predict_key')} "
+        f"ELSE {fit_key} IN ({predictions}) END THEN {WORKED.index(Phase.EVAL)} "
+        f"WHEN {_exists(RecordType.FIT, 'fit_key')} THEN {WORKED.index(Phase.PREDICT)} ELSE -1 END"
+    )
+
+
+def _last_seen() -> str:
+    """Return the position of the phase in which a worker is that has not ended, or -1."""
+    item, phase = "json_extract(value, '$.item')", "json_extract(value, '$.phase')"
+    at_work = " AND json_extract(value, '$.ended') IS NULL"
+    items = _view(RecordType.WORKER, item, condition=f"{at_work} AND {item} IS NOT NULL AND {phase} IS NOT NULL")
+    same = f"{at_work} AND {item} = json_extract(record.value, '$.item')"
+    furthest = _view(RecordType.WORKER, f"max({_position(phase)})", condition=same)
+    return f"CASE WHEN json_extract(record.value, '$.item') IN ({items}) THEN coalesce(({furthest}), -1) ELSE -1 END"
+
+
+def _standing(record_type: RecordType, status: str, condition: str = "") -> str:
+    """Return a SELECT of how items stand that have a record of a type, which is called ``record``."""
+    pending, interrupted = _text(Status.PENDING), _text(Status.INTERRUPTED)
+    stopped_in = _position("json_extract(record.value, '$.phase')")
+    recorded = f"CASE {status} WHEN {interrupted} THEN {stopped_in} ELSE -1 END"
+    # Where an item goes on, as a position among phases; -1 for what was never begun, nothing for what has ended.
+    position = (
+        f"CASE WHEN {status} IN ({pending}, {interrupted}) THEN max({_following()}, {_last_seen()}, {recorded}) END"
+    )
+    names = " ".join(f"WHEN {number} THEN {_text(phase)}" for number, phase in enumerate(WORKED))
+    columns = (
+        *(_LABELS, f"{status} AS status", _members("phase", "generation", "failures", "deaths")),
+        *(_member("error.message", "error"), _members("finished", "run", "worker", "fit_key", "parameters")),
+    )
+    records = _view(record_type, *columns, f"{position} AS position", condition=condition, table="Cache AS record")
+    return (
+        "SELECT item, dataset, algorithm, fold, "  # noqa: S608 - of constants
+        f"CASE WHEN position >= 0 THEN {interrupted} ELSE status END AS status, "
+        f"CASE WHEN position IS NULL THEN phase ELSE CASE position {names} END END AS phase, "
+        f"generation, failures, deaths, error, finished, run, worker, fit_key, parameters FROM ({records})"
+    )
+
+
+def _phase(record_type: RecordType) -> str:
+    phase = f"'{PHASE_OF[record_type].value}' AS phase"
+    # An evaluation has a record per metric, each with what the batch cost.
+    batches = " GROUP BY json_extract(value, '$.batch'), json_extract(value, '$.fit_key')"
+    condition = batches if record_type is RecordType.EVAL else ""
+    return _view(
+        record_type, _LABELS, phase, _members(*COSTS, "finished", "run", "worker", "fit_key"), condition=condition
+    )
+
+
+def _metrics() -> str:
+    labels = _LABELS.replace("json_extract(value,", "json_extract(record.value,")
+    sound = _SOUND.replace("value", "record.value")
+    within = _within(RecordType.ITEM).replace("key", "record.key")
+    return (
+        f"SELECT {labels}, metric.key AS metric, json_extract(metric.value, '$.value') AS value, "  # noqa: S608 - of constants
+        "json_extract(record.value, '$.fit_key') AS fit_key FROM Cache AS record, "
+        "json_each(CASE WHEN json_valid(record.value) THEN record.value ELSE '{}' END, '$.metrics') AS metric "
+        f"WHERE {sound} AND {within} AND json_extract(record.value, '$.status') = '{Status.DONE.value}'"
+    )
+
+
+def _files(record_type: RecordType, role: str) -> str:
+    phase = f"'{PHASE_OF[record_type].value}' AS phase"
+    columns = (_member(f"{role}.path"), _member("item"), phase, _members(f"{role}.size", f"{role}.sha256", "fit_key"))
+    return _view(record_type, *columns).replace("SELECT ", "SELECT DISTINCT ", 1)
+
+
+_ROLES = {RecordType.FIT: "model", RecordType.PREDICT: "predictions", RecordType.EVAL: "per_user"}
 
 VIEWS = {
-    # One row per item as it is recorded. Who computes it right now, and which pending ones a kill has interrupted,
-    # only `omnibench status` knows: that takes a look at the locks.
-    "items": _view(
-        "item",
-        _LABELS,
-        _member("status"),
-        _member("phase"),
-        _member("generation"),
-        _member("failures"),
-        _member("deaths"),
-        _member("error.message", "error"),
-        _member("finished"),
-        _member("run"),
-        _member("worker"),
-        _member("fit_key"),
-        "json_extract(value, '$.parameters') AS parameters",
-    ),
+    # One row per item, with its status as records alone can tell it.
+    "items": _items(),
     # One row per finished phase of an item: wall and CPU seconds, peak memory in bytes.
-    "phases": " UNION ALL ".join(
-        [
-            _phase("fit"),
-            _phase("predict"),
-            # An evaluation has a record per metric, each with what the batch cost.
-            _phase("eval") + " GROUP BY json_extract(value, '$.batch'), json_extract(value, '$.fit_key')",
-        ]
-    ),
+    "phases": " UNION ALL ".join(_phase(record_type) for record_type in _ROLES),
     # One row per metric of a done item.
-    "metrics": (
-        f"SELECT {_LABELS}, metric.key AS metric, json_extract(metric.value, '$.value') AS value, "  # noqa: S608
-        "json_extract(Cache.value, '$.fit_key') AS fit_key "
-        "FROM Cache, json_each(CASE WHEN json_valid(Cache.value) THEN Cache.value ELSE '{}' END, '$.metrics') AS metric "
-        "WHERE raw = 1 AND mode = 1 AND json_valid(Cache.value) AND Cache.key >= 'item/' AND Cache.key < 'item0' "
-        "AND json_extract(Cache.value, '$.status') = 'done'"
-    ).replace("json_extract(value,", "json_extract(Cache.value,"),
+    "metrics": _metrics(),
     # One row per file of an item, so that a path leads back to what made it.
-    "files": " UNION ALL ".join(
-        _view(
-            prefix,
-            _member(f"{role}.path"),
-            _member("item"),
-            f"'{prefix.capitalize()}' AS phase",
-            _member(f"{role}.size"),
-            _member(f"{role}.sha256"),
-            _member("fit_key"),
-        ).replace("SELECT ", "SELECT DISTINCT ", 1)
-        for prefix, role in (("fit", "model"), ("predict", "predictions"), ("eval", "per_user"))
-    ),
+    "files": " UNION ALL ".join(_files(record_type, role) for record_type, role in _ROLES.items()),
     "datasets": _view(
-        "data",
-        *(_member(name) for name in ("name", "directory", "users", "items", "interactions", "seconds", "finished")),
-        "substr(key, 6) AS data_key",
+        RecordType.DATA,
+        _members("name", "directory", "users", "items", "interactions", "seconds", "finished"),
+        f"substr(key, {len(RecordType.DATA.prefix) + 1}) AS data_key",
     ),
     "runs": _view(
-        "run",
-        *(_member(name) for name in ("id", "started", "ended", "host", "pid", "user", "items", "pending")),
+        RecordType.RUN,
+        _members("id", "started", "ended", "host", "pid", "user", "items", "pending"),
         _member("versions.omnibench", "omnibench"),
         _member("git.commit", "git_commit"),
         _member("git.dirty", "git_dirty"),
     ),
-    "workers": _view(
-        "worker",
-        *(
-            _member(name)
-            for name in ("id", "run", "pid", "host", "started", "heartbeat", "item", "phase", "completed", "ended")
-        ),
-    ),
+    "workers": _view(RecordType.WORKER, _members(*WORKER_COLUMNS)),
 }
 
 
 def create_views(connection: sqlite3.Connection) -> None:
     """Create the views, or renew those of another version of omnibench; no write when they are as they should be."""
-    wanted = {name: f'CREATE VIEW "{name}" AS {select}' for name, select in VIEWS.items()}
-    there = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'").fetchall())
-    if there == wanted:
+    statements = {name: f'CREATE VIEW "{name}" AS {select}' for name, select in VIEWS.items()}
+    existing = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'").fetchall())
+    if existing == statements:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for name in {*there, *wanted}:
+        for name in {*existing, *statements}:
             connection.execute(f'DROP VIEW IF EXISTS "{name}"')
-        for sql in wanted.values():
+        for sql in statements.values():
             connection.execute(sql)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def select(
+    records: Mapping[str, Record], query: str, parameters: Iterable[Any]
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the names of the columns and the rows of a query over the views of some records, in memory.
+
+    Args:
+        records: By key.
+        query: The query, in SQL.
+        parameters: What stands for its question marks.
+
+    Raises:
+        StoreError: The query is broken.
+    """
+    rows = [(key, json.dumps(record)) for key, record in records.items()]
+    try:
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+            connection.execute("CREATE TABLE Cache (key TEXT PRIMARY KEY, raw INT, mode INT, value TEXT)")
+            connection.executemany("INSERT INTO Cache VALUES (?, 1, 1, ?)", rows)
+            create_views(connection)
+            connection.execute("PRAGMA query_only = 1")
+            cursor = connection.execute(query, tuple(parameters))
+            return [column[0] for column in cursor.description or ()], cursor.fetchall()
+    except sqlite3.Error as error:
+        raise StoreError(f"{query!r} cannot be answered ({error}).") from error

@@ -7,36 +7,36 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from omnibench.keys import canonical
-from omnibench.store.schema import Record
+from omnibench.store.schema import Record, RecordType
 
 _ABSENT = "(absent)"
 
 
-def differences(old: Any, new: Any, place: str = "") -> list[tuple[str, Any, Any]]:
-    """Return the places where two identities differ, with both values; only the innermost ones.
+def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """Return the innermost members in which two identities differ: the path of each and both values.
 
     Args:
         old: Plain data, as JSON keeps it.
         new: Likewise.
-        place: What to put before the places.
+        path: The path of these two.
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        found = []
+        changes = []
         for name in [*old, *(name for name in new if name not in old)]:
-            inner = f"{place}.{name}" if place else str(name)
-            found += differences(old.get(name, _ABSENT), new.get(name, _ABSENT), inner)
-        return found
+            inner = f"{path}.{name}" if path else str(name)
+            changes += differences(old.get(name, _ABSENT), new.get(name, _ABSENT), inner)
+        return changes
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        found = []
-        for position, (one, other) in enumerate(zip(old, new, strict=True)):
-            found += differences(one, other, f"{place}[{position}]")
-        return found
+        changes = []
+        for position, (old_element, new_element) in enumerate(zip(old, new, strict=True)):
+            changes += differences(old_element, new_element, f"{path}[{position}]")
+        return changes
     # As keys see it: 1 is not 1.0, and True is not 1.
-    return [] if canonical(old) == canonical(new) else [(place, old, new)]
+    return [] if canonical(old) == canonical(new) else [(path, old, new)]
 
 
 def expanded(identity: Any, recipes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an item's identity for people: without schema names, and with its dataset's recipe in place of its key.
+    """Return an item's identity for people: without schema names, with its dataset's recipe instead of its key.
 
     Args:
         identity: What its fit key is the digest of.
@@ -55,9 +55,10 @@ def expanded(identity: Any, recipes: Mapping[str, Any]) -> dict[str, Any]:
 def recipes_of(records: Mapping[str, Record]) -> dict[str, Any]:
     """Return the recipe of every dataset that the records know, by its key."""
     return {
-        key.partition("/")[2]: record["identity"]
+        record_type.identity(key): record["identity"]
         for key, record in records.items()
-        if key.startswith(("data/", "recipe/"))
+        for record_type in (RecordType.DATA, RecordType.RECIPE)
+        if record_type.has(key)
     }
 
 
@@ -69,12 +70,13 @@ def nearest(identity: dict[str, Any], candidates: Iterable[tuple[Record, dict[st
         candidates: Records with theirs.
     """
     best = None
-    for record, other in candidates:
-        found = differences(other, identity)
+    for record, candidate in candidates:
+        changes = differences(candidate, identity)
         # What is nearer in other respects but of another algorithm tells little.
-        rank = (other["algorithm"] != identity["algorithm"], other["runner"] != identity["runner"], len(found))
+        other_algorithm, other_runner = (candidate[name] != identity[name] for name in ("algorithm", "runner"))
+        rank = (other_algorithm, other_runner, len(changes))
         if best is None or rank < best[0]:
-            best = (rank, record, found)
+            best = (rank, record, changes)
     return None if best is None else best[1:]
 
 
@@ -88,24 +90,24 @@ def explain(identity: Any, fit_key: str, records: Mapping[str, Record], more: Ma
         more: Recipes that the records need not know, by key.
     """
     recipes = {**recipes_of(records), **(more or {})}
-    others = [
+    fitted = [
         (record, expanded(record["identity"], recipes))
         for key, record in records.items()
-        if key.startswith("fit/") and record["fit_key"] != fit_key
+        if RecordType.FIT.has(key) and record["fit_key"] != fit_key
     ]
-    found = nearest(expanded(identity, recipes), others)
-    if found is None:
+    match = nearest(expanded(identity, recipes), fitted)
+    if match is None:
         return "No other item has been fitted, so there is nothing to compare its key with."
-    record, changes = found
+    record, changes = match
     if not changes:
         return f"The nearest item, {record['item']}, differs in nothing that its key shows."
-    width = max(len(place) for place, _, _ in changes)
+    width = max(len(path) for path, _, _ in changes)
     lines = [f"The nearest item that was fitted is {record['item']} ({record['finished']}). What differs:"]
-    lines += [f"  {place:{width}}  {_shown(old)} -> {_shown(new)}" for place, old, new in changes]
+    lines += [f"  {path:{width}}  {_formatted(old)} -> {_formatted(new)}" for path, old, new in changes]
     return "\n".join(lines)
 
 
-def _shown(value: Any) -> str:
+def _formatted(value: Any) -> str:
     if value == _ABSENT:
         return _ABSENT
     text = json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Workers: who computes right now. For people and dashboards; whether an item may be computed is its lease's business."""
+"""Workers: the processes that compute right now, for people and dashboards; leases decide who may compute an item."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.store.checkpoints import CheckpointStore
+from omnibench.store.exports import Exports
 from omnibench.store.logbook import NAME, NOTICE, LogBook
-from omnibench.store.records import timestamp
+from omnibench.store.schema import RecordType, timestamp
 
 HEARTBEAT_SECONDS = 5.0
 _FLUSH_SECONDS = 0.5
 _PAUSE_SECONDS = 0.02
 """Between two states that are written, so that a row of short phases does not keep the records busy."""
+_EXPORT_SHARE = 0.02
+"""Of the time that may go into progress.json beside what the items themselves cause."""
 
 
 class Worker:
     """This process as a worker of a run: its record, its heartbeat and its log entries, written by a thread.
+
+    The thread also brings progress.json up to date when the worker has come to another item or phase.
 
     Args:
         store: The store it works on.
@@ -51,25 +56,27 @@ class Worker:
             "lock": store.lifeline,
         }
         self._lock = threading.Lock()
-        self._ended = self._moved = False
+        self._ended = self._moved = self._elsewhere = False
+        self._exports = Exports(store, _EXPORT_SHARE)
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="omnibench-heartbeat")
         self._thread.start()
 
     def at(self, item: str | None, phase: str | None = None) -> None:
-        """Say which item and phase this worker is at now; nothing when it is idle."""
+        """Note which item and phase this worker is at now; None when it is idle."""
         with self._lock:
             self._facts |= {"item": item, "phase": phase, "progress": None}
+            self._elsewhere = item is not None
         self._wake.set()
 
     def progress(self, values: dict[str, Any]) -> None:
-        """Say how far the phase is, e.g. ``{"epoch": 3, "epochs": 20}``; written twice a second at most."""
+        """Note how far the phase is, e.g. ``{"epoch": 3, "epochs": 20}``; written twice a second at most."""
         with self._lock:
             self._facts["progress"] = values
             self._moved = True
 
     def note(self, line: str) -> None:
-        """Tell something to whoever watches the run."""
+        """Log a line for whoever watches the run."""
         self.log.add(logging.WARNING, NOTICE, line)
         self._wake.set()
 
@@ -88,6 +95,7 @@ class Worker:
                 self._write()
                 next_beat = time.monotonic() + HEARTBEAT_SECONDS
             self.log.flush()
+            self._export()
             if self._wake.wait(_FLUSH_SECONDS):
                 time.sleep(_PAUSE_SECONDS)
         with self._lock:
@@ -101,7 +109,15 @@ class Worker:
             self._facts["heartbeat"] = timestamp()
             facts = dict(self._facts)
         with contextlib.suppress(StoreError, OSError):  # the next beat tries again
-            self.store.records.note({f"worker/{self.id}": facts})
+            self.store.records.note({RecordType.WORKER.key(self.id): facts})
+
+    def _export(self) -> None:
+        """Bring progress.json up to date after this worker has come to another item or phase, if that is due."""
+        with self._lock:
+            due = self._elsewhere and not self._wake.is_set() and self._exports.due
+            self._elsewhere = self._elsewhere and not due
+        if due:
+            self._exports.refresh_progress()
 
     def end(self) -> None:
         """Write the last state and stop."""

@@ -1,4 +1,4 @@
-"""The `omnibench` command: what it says of a store, what it does to one, and how it ends."""
+"""The `omnibench` command over a store: what it says of a store, what it does to one, and how it ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.markers import starts_guests
 from support.projects import OWN_ALGORITHMS
 
 from omnibench import Store
-from omnibench.commands import store as commands
+from omnibench.commands import status, upkeep
 from omnibench.commands.main import main
 from omnibench.store import CheckpointStore
 
@@ -278,7 +278,7 @@ def test_a_store_in_use_is_not_tidied(command: str, store: Store, omnibench: Com
 
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     """With the first line of its docstring."""
-    for name, run in commands._COMMANDS.items():
+    for name, run in {**status._COMMANDS, **upkeep._COMMANDS}.items():
         with pytest.raises(SystemExit, match="0"):
             main([name, "--help"])
         assert (run.__doc__ or "").splitlines()[0][:60] in " ".join(capsys.readouterr().out.split())

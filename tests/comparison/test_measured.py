@@ -19,7 +19,7 @@ from omnibench.comparison.measured import Measured, PairedSample
 from omnibench.data.dataset import FoldedData, SplitData
 from omnibench.data.prepare import read_ids
 from omnibench.errors import StatisticsError
-from omnibench.metrics.labels import higher_is_better
+from omnibench.metrics.directions import higher_is_better
 from omnibench.store.artifacts import sha256_of
 from omnibench.store.per_user import read_per_user, write_per_user
 

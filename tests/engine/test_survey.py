@@ -6,6 +6,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibench.engine.coordinator import Coordinator
-from omnibench.engine.survey import State, count, look_up, look_up_all
+from omnibench.engine.items import Item
+from omnibench.engine.survey import State, count, is_begun, look_up, look_up_all
 from omnibench.errors import GuestError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.metrics import NDCG as FIRST
@@ -30,8 +32,8 @@ class NDCG(FIRST):
     version = 1000
 
 
-WANTED: tuple[tuple[Metric, ...], ...] = (plant.METRICS, plant.ONE_MORE, plant.LONGER, (NDCG([5, 10]),))
-EVALUATORS = tuple(Evaluator(*metrics) for metrics in WANTED)
+METRICS: tuple[tuple[Metric, ...], ...] = (plant.METRICS, plant.ONE_MORE, plant.LONGER, (NDCG([5, 10]),))
+EVALUATORS = tuple(Evaluator(*metrics) for metrics in METRICS)
 
 
 class Guest(plant.InProcessGuest):
@@ -47,7 +49,7 @@ class Guest(plant.InProcessGuest):
 
 def raising(*, died: bool) -> Callable[[], None]:
     def trouble() -> None:
-        raise GuestError("told to", died=died)
+        raise GuestError("as the test wants it", died=died)
 
     return trouble
 
@@ -85,16 +87,15 @@ def perform(coordinator: Coordinator, step: str, first: Any, second: Any) -> Non
         coordinator.note_death(items[first], "its worker died")
     else:
         Guest.trouble = staticmethod(TROUBLES[step])
-        wanted = EVALUATORS[second]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what was lost is computed again, and it says so
             try:
-                coordinator.run_item(items[first], wanted.columns, wanted.list_length)
+                coordinator.run_item(Item.of(items[first], EVALUATORS[second]))
             except KeyboardInterrupt:
                 assert step == "stop"
 
 
-def place() -> str | None:
+def memory() -> str | None:
     """A directory in memory where there is one, so that syncing costs nothing."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
@@ -103,45 +104,62 @@ def place() -> str | None:
 @given(st.lists(steps, max_size=8))
 def test_looking_up_all_is_looking_up_each(history: list[tuple[Any, Any, Any]]) -> None:
     """After every step of every history: for each item, and for metrics that were and were not measured, the same."""
-    with tempfile.TemporaryDirectory(dir=place()) as directory:
+    with tempfile.TemporaryDirectory(dir=memory()) as directory:
         root = Path(directory) / "store"
         with Coordinator(root, environments="current", threads=1, notify=lambda _: None) as coordinator:
             guests: Any = plant.InProcessGuests(plant.Work(Path(directory) / "work"))
             guests._guest = Guest(plant.Work(Path(directory) / "work"))
-            coordinator.guests = guests
-            wanted = [(item, one.columns, one.list_length) for one in EVALUATORS for item in plant.items()]
+            coordinator.workbench.guests = guests
+            lookups = [Item.of(experiment, evaluator) for evaluator in EVALUATORS for experiment in plant.items()]
             for step in history:
                 perform(coordinator, *step)
-                each, together = coordinator.store.read(
-                    lambda reader: ([look_up(reader.get, *one) for one in wanted], look_up_all(reader, wanted))
+                singly, together = coordinator.store.read(
+                    lambda reader: ([look_up(reader.get, item) for item in lookups], look_up_all(reader, lookups))
                 )
-                assert together == each, step
+                assert together == singly, step
 
 
 def test_items_that_are_done_need_no_other_record() -> None:
     """Their own record says it all, to whoever asks for what was measured or for less."""
-    with tempfile.TemporaryDirectory(dir=place()) as directory:
+    with tempfile.TemporaryDirectory(dir=memory()) as directory:
         root = Path(directory) / "store"
         with Coordinator(root, environments="current", threads=1, notify=lambda _: None) as coordinator:
             guests: Any = plant.InProcessGuests(plant.Work(Path(directory) / "work"))
-            coordinator.guests = guests
-            wanted = [(item, EVALUATORS[0].columns, EVALUATORS[0].list_length) for item in plant.items()]
-            for item, columns, length in wanted:
-                coordinator.run_item(item, columns, length)
+            coordinator.workbench.guests = guests
+            items = [Item.of(experiment, EVALUATORS[0]) for experiment in plant.items()]
+            for item in items:
+                coordinator.run_item(item)
 
             def refuse(key: str) -> None:
                 pytest.fail(f"{key} was read")
 
             def look(reader: Reader) -> list[State]:
                 reader.get = refuse  # type: ignore[method-assign]
-                return look_up_all(
-                    reader, [*wanted, *((item, columns[1:], length) for item, columns, length in wanted)]
-                )
+                return look_up_all(reader, [*items, *(replace(item, columns=item.columns[1:]) for item in items)])
 
-            assert {state.status for state in coordinator.store.read(look)} == {"done"}
+            assert all(state.is_done for state in coordinator.store.read(look))
+
+
+def test_an_item_is_begun_when_anything_was_computed_or_tried() -> None:
+    """Whatever its own record says when a phase of it is recorded; a plan alone is no beginning."""
+    item = Item.of(plant.items()[0], EVALUATORS[0])
+    pending: dict[str, dict[str, Any]] = {item.record_key: {"status": "pending", "phase": None}}
+    fit: dict[str, dict[str, Any]] = {item.fit_record_key: {}}
+    predict: dict[str, dict[str, Any]] = {item.predict_record_key: {}}
+    assert not is_begun(lambda _: None, item)
+    assert not is_begun(pending.get, item)
+    for phase in (fit, predict):
+        assert is_begun(phase.get, item)
+        assert is_begun((pending | phase).get, item)
+    for status in ("done", "failed", "interrupted"):
+        ended: dict[str, dict[str, Any]] = {item.record_key: {"status": status, "phase": "Fit"}}
+        assert is_begun(ended.get, item)
+    longer = Item.of(plant.items()[0], EVALUATORS[2])
+    assert not is_begun(predict.get, longer), "the predictions are of another list length"
 
 
 def test_counting() -> None:
     """What is said at the beginning of a run."""
-    assert count([State("done"), State("failed"), State("done")]) == "3 items: 2 done, 1 failed, 0 pending"
-    assert count([State("pending")]) == "1 item: 0 done, 0 failed, 1 pending"
+    done, failed = State({"NDCG@10": 0.5}), State(error={"phase": "Fit"})
+    assert count([done, failed, done]) == "3 items: 2 done, 1 failed, 0 pending"
+    assert count([State()]) == "1 item: 0 done, 0 failed, 1 pending"

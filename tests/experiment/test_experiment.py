@@ -25,8 +25,8 @@ from omnibench import (
 )
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
+from omnibench.experiment.configuration import Configuration, Keyed
 from omnibench.experiment.experiment import Experiment, eval_key, experiments
-from omnibench.experiment.plan import Configuration, Keyed
 from omnibench.keys import digest
 from omnibench.metrics.base import Metric
 from omnibench.runners.registry import get_runner

@@ -202,7 +202,7 @@ class Errand:
         ):
             warnings.simplefilter("always")
             guests: Any = InProcessGuests(Work(self.work), self.pause)
-            coordinator.guests = guests
+            coordinator.workbench.guests = guests
             if self.reset:
                 coordinator.reset([items()[number] for number in self.reset])
             try:

@@ -160,7 +160,7 @@ def test_a_class_may_judge_ratings_and_answer_as_omnirec_does(tmp_path: Path) ->
     assert 0 < found.values["AbsoluteError"] < found.values["RMSE"]
     assert not found.stderr
     assert not found.interval
-    assert list(found.columns([(metric, metric.labels[0]) for metric in evaluator.metrics])) == ["RMSE"]
+    assert list(found.values_per_user()) == ["RMSE"]
     assert evaluator.lower_is_better == ["AbsoluteError", "RMSE"]
 
 

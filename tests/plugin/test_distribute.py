@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from xdist.remote import Producer
 
 from omnibench.engine.estimates import Estimates
-from omnibench.plugin import hooks
+from omnibench.plugin import state
 from omnibench.plugin.distribute import Distribution, megabytes_per_worker
 from omnibench.plugin.schedule import LongestFirst
 from omnibench.runners import machine
@@ -33,7 +33,7 @@ class Run:
         self.said: list[str] = []
         items = [self.item(number) for number in range(len(seconds))]
         session: Any = SimpleNamespace(pending=items, notify=self.said.append)
-        stash = {hooks._session_key: session, hooks.automatic_key: automatic}
+        stash = {state.session_key: session, state.automatic_key: automatic}
         tx = ["popen"] * wished
         config: Any = SimpleNamespace(
             stash=stash,

@@ -21,8 +21,11 @@ from omnibench import (
     from_frame,
 )
 from omnibench.experiment.experiment import experiments
-from omnibench.plugin.gate import RegressionGate, wanted_of
-from omnibench.plugin.options import GATE_ALPHA, GATE_TOLERANCE, Option, share_of
+from omnibench.plugin.gate import RegressionGate, directions_of
+from omnibench.plugin.options import GATE_ALPHA, GATE_TOLERANCE, Option
+from omnibench.plugin.settings import share_of
+from omnibench.plugin.wire import ItemMessage
+from omnibench.results import Result
 
 RECOMMEND = "return {user: self.items[:k] for user in users}"
 WORSE = "return {user: self.items[6:k + 6] for user in users}"
@@ -137,7 +140,9 @@ def test_benchmarks_that_only_workers_saw_are_no_silent_pass() -> None:
     config: Any = SimpleNamespace(args=["tests"], stash=pytest.Stash(), getoption=lambda _: None)
     session: Any = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
     gate = RegressionGate(config)
-    for report, expected in ((SimpleNamespace(), 0), (SimpleNamespace(omnibench={"status": "done"}), 1)):
+    plain, of_benchmark = SimpleNamespace(), SimpleNamespace()
+    ItemMessage("done", Result("D", "A", "A()", None), {}, replayed=False, lower_is_better=()).attach(of_benchmark)
+    for report, expected in ((plain, 0), (of_benchmark, 1)):
         gate.pytest_runtest_logreport(report)
         gate.pytest_sessionfinish(session, 0)
         assert session.exitstatus == expected
@@ -159,4 +164,4 @@ def test_the_plan_says_what_is_wanted_and_which_direction_is_good() -> None:
         Evaluator(NDCG(10), convention="lenskit"),
     ]
     items: Any = [SimpleNamespace(experiment=item, evaluator=one) for one in evaluators]
-    assert wanted_of(items) == {item.fit_key: {"HR@5": True, "misses@5": False, "NDCG[lenskit]@10": True}}
+    assert directions_of(items) == {item.fit_key: {"HR@5": True, "misses@5": False, "NDCG[lenskit]@10": True}}

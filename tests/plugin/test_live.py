@@ -23,7 +23,8 @@ from support.projects import Project
 from omnibench import NDCG, ExperimentPlan, Grid, LensKit, MakeImplicit, UserCrossValidation, from_frame
 from omnibench.engine.estimates import Estimates
 from omnibench.experiment.experiment import Experiment, experiments
-from omnibench.plugin.live import PLAIN_SECONDS, Live, Tally, clock, said
+from omnibench.plugin.live import PLAIN_SECONDS, Live, Tally, clock, progress_text
+from omnibench.plugin.wire import ItemMessage
 from omnibench.store import CheckpointStore
 from omnibench.store.leases import lease
 
@@ -43,16 +44,14 @@ EXPERIMENTS = some_experiments()
 ITEMS: Any = [SimpleNamespace(nodeid=one.name, experiment=one) for one in EXPERIMENTS]
 
 
-def report(nodeid: str, outcome: str, when: str = "call", **told: Any) -> Any:
+def report(nodeid: str, outcome: str, when: str = "call", **message: Any) -> Any:
     """A report of pytest's."""
-    about = {"omnibench": told} if told else {}
-    return SimpleNamespace(
-        nodeid=nodeid,
-        when=when,
-        outcome=outcome,
-        **{name: outcome == name for name in ("passed", "failed", "skipped")},
-        **about,
-    )
+    outcomes = {name: outcome == name for name in ("passed", "failed", "skipped")}
+    pytest_report = SimpleNamespace(nodeid=nodeid, when=when, outcome=outcome, **outcomes)
+    if message:
+        result = EXPERIMENTS[0].result({})
+        ItemMessage(**message, result=result, replayed=False, lower_is_better=()).attach(pytest_report)
+    return pytest_report
 
 
 def run_of(outcome: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -99,7 +98,7 @@ def test_every_item_counts_once(endings: dict[int, str], cached: int) -> None:
     whole = tally.seconds_left()
     for number, ending in endings.items():
         for outcome, when, told in run_of(ending):
-            tally.take(report(ITEMS[number].nodeid, outcome, when, **told))
+            tally.count_report(report(ITEMS[number].nodeid, outcome, when, **told))
     expected = Counter(COUNTED[ending] for ending in endings.values())
     expected["cached"] += cached
     assert +tally.ended == +expected
@@ -114,9 +113,9 @@ def test_every_item_counts_once(endings: dict[int, str], cached: int) -> None:
 def test_reports_of_others_do_not_count() -> None:
     """Ordinary tests beside benchmarks are not items, and an item that ended twice is counted once."""
     tally = Tally(ITEMS[:2], 0, Estimates())
-    tally.take(report("test_plain.py::test_one", "passed"))
+    tally.count_report(report("test_plain.py::test_one", "passed"))
     for _ in range(2):
-        tally.take(report(ITEMS[0].nodeid, "passed", status="done", seconds={}))
+        tally.count_report(report(ITEMS[0].nodeid, "passed", status="done", seconds={}))
     assert str(tally) == "1/2 items: 1 done, 1 pending"
 
 
@@ -124,7 +123,9 @@ def test_what_is_left_is_learned_from_what_is_done() -> None:
     """After one fold of a configuration took 40 s, its other fold is expected to take as long; others less certainly."""
     knn = [item for item in ITEMS if "ItemKNN" in item.nodeid]
     tally = Tally(knn[:2], 0, Estimates())
-    tally.take(report(knn[0].nodeid, "passed", status="done", seconds={"Fit": 30.0, "Predict": 10.0, "Eval": 5.0}))
+    tally.count_report(
+        report(knn[0].nodeid, "passed", status="done", seconds={"Fit": 30.0, "Predict": 10.0, "Eval": 5.0})
+    )
     assert tally.seconds_left() == 40.0
 
 
@@ -137,11 +138,11 @@ def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
 
 
-def test_said() -> None:
+def test_progress_text() -> None:
     """Epochs when the framework tells both numbers, and every measured value; nothing of what it did not tell."""
-    assert said({}) == ""
-    assert said({"epoch": 3, "epochs": 20, "loss": 0.41234567}) == ", epoch 3 of 20, loss 0.4123"
-    assert said({"epoch": 3}) == ""
+    assert progress_text({}) == ""
+    assert progress_text({"epoch": 3, "epochs": 20, "loss": 0.41234567}) == ", epoch 3 of 20, loss 0.4123"
+    assert progress_text({"epoch": 3}) == ""
 
 
 class Run:

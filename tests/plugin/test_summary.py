@@ -6,10 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pytest
 
 from omnibench import NDCG, Evaluator, HitMetric
-from omnibench.plugin import hooks
+from omnibench.plugin import state
 from omnibench.plugin.summary import Summary
 
 
@@ -17,7 +16,7 @@ def weighed(hits: Any, relevant: Any, weight: float = 1.0) -> Any:
     return weight * hits.any(axis=1) * np.minimum(relevant, 1)
 
 
-def test_a_column_of_two_metrics_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_column_of_two_metrics_is_said() -> None:
     """One would stand in the other's place; on different datasets, they are in different tables."""
 
     def item(dataset: str, *metrics: Any) -> Any:
@@ -26,8 +25,7 @@ def test_a_column_of_two_metrics_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
         return SimpleNamespace(parent=object(), evaluator=evaluator, experiment=experiment)
 
     def ambiguous(*items: Any) -> list[str]:
-        monkeypatch.setattr(hooks, "existing_session", lambda _: SimpleNamespace(items=items))
-        config: Any = None
+        config: Any = SimpleNamespace(stash={state.session_key: SimpleNamespace(items=items)})
         return Summary(config)._ambiguous()
 
     single, double = HitMetric(weighed, [3, 5]), HitMetric(weighed, 5, weight=2.0)

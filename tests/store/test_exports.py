@@ -11,6 +11,8 @@ import pytest
 
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports, progress, results
+from omnibench.store.item_records import pending_item
+from omnibench.store.states import RecordsInMemory, Sighting
 
 
 @pytest.fixture
@@ -49,26 +51,28 @@ RECORDS: dict[str, dict[str, Any]] = {
 }
 
 
-class Reader:
-    """Reads records of one's own."""
-
-    def records(self, prefix: str = "", /) -> Iterator[tuple[str, dict[str, Any]]]:
-        return ((key, record) for key, record in RECORDS.items() if key.startswith(prefix))
-
-
 def test_progress_says_how_far_every_item_is() -> None:
-    """Done, failed with its message, or the last phase that is finished."""
-    found = progress(Reader())
-    assert list(found) == ["A", "B", "C", "D"]
-    assert [found[name]["status"] for name in found] == ["done", "incomplete", "failed", "incomplete"]
-    assert [found[name]["phase"] for name in found] == ["Done", "Fit", "Fit", "Predict"]
-    assert found["C"]["error"] == "no \udcff memory"
-    assert found["A"]["fit_key"] == "key of A"
+    """Done, failed with its message, or interrupted and in which phase it goes on."""
+    items = progress(RecordsInMemory(RECORDS), {})
+    assert list(items) == ["A", "B", "C", "D"]
+    assert [item["status"] for item in items.values()] == ["done", "interrupted", "failed", "interrupted"]
+    assert [item["phase"] for item in items.values()] == ["Done", "Predict", "Fit", "Eval"]
+    assert items["C"]["error"] == "no \udcff memory"
+    assert items["A"]["fit_key"] == "key of A"
+
+
+def test_progress_says_who_is_where() -> None:
+    """An item that a living worker is at is running there; where a dead one was, it was interrupted."""
+    records = {f"item/{name}": pending_item({"item": name, "fit_key": name}) for name in ("E", "F", "G")}
+    seen = {"E": Sighting("Predict", alive=True), "F": Sighting("starting LensKit for Fit", alive=False)}
+    items = progress(RecordsInMemory(records), seen, lambda item: item["item"] == "E")
+    states = [(item["status"], item["phase"]) for item in items.values()]
+    assert states == [("running", "Predict"), ("interrupted", "Fit"), ("pending", None)]
 
 
 def test_results_have_a_row_per_metric_of_what_is_done() -> None:
     """Metric and k apart, as data; failed and incomplete items have none."""
-    rows = results(Reader())
+    rows = results(RecordsInMemory(RECORDS))
     assert [(row["metric"], row["k"], row["value"]) for row in rows] == [("NDCG", 10, 0.25), ("RMSE", None, 0.5)]
     assert rows[0]["parameters"] == {"k": 3}
 
@@ -78,8 +82,12 @@ def test_a_refresh_writes_both_files_from_the_records(store: CheckpointStore) ->
     with store.lease("a") as lease:
         store.commit(lease, RECORDS)
     Exports(store).refresh(now=True)
-    assert json.loads((store.root / "progress.json").read_text(encoding="utf-8")) == {"items": progress(Reader())}
-    assert json.loads((store.root / "results.json").read_text(encoding="utf-8")) == {"results": results(Reader())}
+    assert json.loads((store.root / "progress.json").read_text(encoding="utf-8")) == {
+        "items": progress(RecordsInMemory(RECORDS), {})
+    }
+    assert json.loads((store.root / "results.json").read_text(encoding="utf-8")) == {
+        "results": results(RecordsInMemory(RECORDS))
+    }
 
 
 def test_files_are_not_rewritten_for_every_item(store: CheckpointStore) -> None:

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omnibench import NDCG, ExperimentPlan, LensKit, MakeImplicit, UserHoldout, from_frame
+from omnibench.engine.items import Item
 from omnibench.engine.outlook import Outlook, outlook
 from omnibench.experiment.experiment import Experiment, eval_key, experiments
 from omnibench.store.why import differences, explain, nearest, recipes_of
@@ -155,7 +156,7 @@ def test_the_outlook_follows_what_is_recorded() -> None:
     gone: set[str] = set()
 
     def look() -> Outlook:
-        return outlook(records.get, one, COLUMNS, 20, lambda record: record["name"] not in gone)
+        return outlook(records.get, Item(one, COLUMNS, 20), lambda record: record["name"] not in gone)
 
     assert look() == Outlook("Fit", "nothing is recorded under its key")
     item = records[f"item/{one.fit_key}"] = {"status": "pending", "generation": 0}

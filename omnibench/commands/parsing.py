@@ -1,0 +1,38 @@
+"""What several commands declare to argparse, and how they print."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from typing import Any
+
+from omnibench.statistics.paired import TESTS
+
+ITEM = "its name as in the table, or the beginning of its key"
+"""How an item is named on the command line."""
+
+
+def say(line: str = "") -> None:
+    """Print a line at once, also into a pipe."""
+    print(line, flush=True)  # noqa: T201 - this is the command's output
+
+
+def add_parser(commands: Any, name: str, run: Callable[[argparse.Namespace], int]) -> Any:
+    """Declare a command that looks into a store to argparse, and return its parser."""
+    description = (run.__doc__ or "").splitlines()[0]
+    parser = commands.add_parser(name, help=description, description=description)
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--store",
+        metavar="DIR",
+        default=os.environ.get("OMNIREC_CHECKPOINT_DIR") or "checkpoints",
+        help="the checkpoint directory (default: OMNIREC_CHECKPOINT_DIR, or checkpoints)",
+    )
+    return parser
+
+
+def add_test(parser: argparse.ArgumentParser) -> None:
+    """Declare which statistical test is used, and at which level."""
+    parser.add_argument("--test", choices=TESTS, default="t", help="the paired test (default: t)")
+    parser.add_argument("--alpha", type=float, default=0.05, help="the level (default: 0.05)")

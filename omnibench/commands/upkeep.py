@@ -1,0 +1,82 @@
+"""``omnibench reset | rebuild | gc``: keeping a checkpoint store tidy."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from omnibench.commands.parsing import ITEM, add_parser, say
+from omnibench.engine.policy import seconds
+from omnibench.errors import OmnibenchError
+from omnibench.store import gc, leases, recovery
+from omnibench.store.checkpoints import PRESENCE
+from omnibench.store.queries import open_store
+from omnibench.store.schema import RESETS
+
+
+def reset(arguments: argparse.Namespace) -> int:
+    """Have items computed anew by the next run."""
+    store = open_store(arguments.store)
+    chosen = [store.find(item)["item"] for item in arguments.items] or list(store.items())
+    if not arguments.yes and not arguments.items and arguments.what == "all":
+        if not sys.stdin.isatty():
+            raise OmnibenchError("this would reset every item; say so with --yes, or name the items.")
+        say(f"Compute all {len(chosen)} items of {store.root} anew? [y/N] ")
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            return 1
+    outcome = store.reset(chosen, arguments.what)
+    say(f"{len(outcome.items)} items were reset; their old files stay until `omnibench gc`.")
+    if outcome.busy:
+        say(f"{len(outcome.busy)} items are being computed right now and were left alone.")
+    return int(bool(outcome.busy))
+
+
+def rebuild(arguments: argparse.Namespace) -> int:
+    """Put records back from the manifests beside the files, where the database lacks them."""
+    root = Path(arguments.store)
+    if not (root / "STORE.json").exists() and not (root / "store").exists():
+        raise OmnibenchError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")
+    with leases.alone(root / PRESENCE):
+        records, repairs = recovery.open_records(root)
+        try:
+            for sentence in repairs:
+                say(sentence)
+            say(f"{recovery.rebuild(records, root)}.")
+            records.checkpoint()
+        finally:
+            records.close()
+    return 0
+
+
+def collect(arguments: argparse.Namespace) -> int:
+    """Remove what no record names any more: earlier generations that were reset, and left-over files."""
+    garbage = gc.collect(
+        Path(arguments.store),
+        dry_run=arguments.dry_run,
+        kept=arguments.kept,
+        planned=arguments.planned,
+        aside_older_than=None if arguments.damaged is None else seconds(arguments.damaged),
+    )
+    for path in garbage.files:
+        say(f"  {path}")
+    say(f"{'would remove' if arguments.dry_run else 'removed'} {garbage}")
+    return 0
+
+
+def add_parsers(commands: Any) -> None:
+    """Declare the commands to argparse."""
+    parsers = {name: add_parser(commands, name, run) for name, run in _COMMANDS.items()}
+    parsers["reset"].add_argument("items", metavar="ITEM", nargs="*", help=f"{ITEM} (default: all)")
+    parsers["reset"].add_argument("--what", default="all", choices=RESETS, help="which of them, or from which phase on")
+    parsers["reset"].add_argument("--yes", action="store_true", help="do not ask")
+    parsers["gc"].add_argument("--dry-run", action="store_true", help="only tell what would be removed")
+    parsers["gc"].add_argument("--kept", action="store_true", help="also what --omnirec-resume=fresh has put aside")
+    parsers["gc"].add_argument("--planned", action="store_true", help="also items that were planned and never begun")
+    parsers["gc"].add_argument(
+        "--damaged", metavar="AGE", help="also what was set aside as damaged this long ago, e.g. 30d (0s: all of it)"
+    )
+
+
+_COMMANDS = {"reset": reset, "rebuild": rebuild, "gc": collect}

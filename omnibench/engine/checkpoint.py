@@ -1,0 +1,233 @@
+"""The checkpoints of one item: what its phases have left on disk, each file published before it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omnibench.engine.evaluation import Evaluation, evaluation_facts
+from omnibench.engine.items import Columns, Item
+from omnibench.engine.records import labels_of
+from omnibench.errors import PhaseError
+from omnibench.guest.base import Meter
+from omnibench.keys import DISPLAY_DIGITS, digest
+from omnibench.store import CheckpointStore
+from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
+from omnibench.store.item_records import done_item, failed_item, interrupted_item, item_metric, outdated_item
+from omnibench.store.leases import Lease
+from omnibench.store.per_user import write_per_user
+from omnibench.store.schema import Phase, Record, RecordType
+from omnibench.store.workers import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluations:
+    """What is recorded of an item's metrics.
+
+    Attributes:
+        keys: The evaluations' keys by label.
+        values: The recorded values by label, None where a value is not defined.
+        missing: The columns that are not recorded.
+        test: The digest of the test part.
+    """
+
+    keys: Mapping[str, str]
+    values: Mapping[str, float | None]
+    missing: Columns
+    test: str
+
+
+class ItemCheckpoints:
+    """The files and records of one item, as an attempt at it finds and saves them.
+
+    Args:
+        store: Where they are.
+        item: The item.
+        lease: The item's lease, held for as long as this is used.
+        worker: Who makes the attempt.
+    """
+
+    def __init__(self, store: CheckpointStore, item: Item, lease: Lease, worker: Worker) -> None:
+        self.store = store
+        self.item = item
+        self._lease = lease
+        self._worker = worker
+        self._base: Path | None = None
+        self._directory = store.root
+
+    def claim(self) -> None:
+        """Make the item's directory; nothing can be saved before.
+
+        Raises:
+            StoreError, OSError: It cannot be made.
+        """
+        experiment = self.item.experiment
+        parent = self.store.claim(self.store.root, experiment.dataset.name, experiment.dataset.key)
+        base = self.store.claim(parent, experiment.configuration.name, experiment.configuration_key)
+        self._base = base if experiment.dataset.folds is None else base / f"fold_{experiment.fold}"
+        self.store.make_directory(self._base)
+        generation = self.previous.get("generation", 0)
+        self._directory = self._base / f"generation_{generation}" if generation else self._base
+
+    @property
+    def previous(self) -> Record:
+        """The item's record as earlier attempts left it."""
+        return self.store.records.get(self.item.record_key) or {}
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether a model is recorded, whatever has become of its file."""
+        return self.store.records.get(self.item.fit_record_key) is not None
+
+    def model(self) -> Path | None:
+        """Return the model's file when it is recorded and is what the record says."""
+        return self._usable(self.item.fit_record_key, "model")
+
+    def predictions(self) -> Path | None:
+        """Return the predictions' file when it is recorded and is what the record says."""
+        return self._usable(self.item.predict_record_key, "predictions")
+
+    def _usable(self, key: str, role: str) -> Path | None:
+        record = self.store.records.get(key)
+        return None if record is None else self.store.usable(record[role])
+
+    def save_model(self, answer: Mapping[str, Any], scratch: Path) -> Path:
+        """Publish and record a fitted model.
+
+        Args:
+            answer: What ``phases.fit`` returned.
+            scratch: The directory that the model was written into.
+
+        Returns:
+            The model's file.
+        """
+        model = self.store.publish(scratch / answer["file"], self._directory / answer["file"])
+        record = fit_record(self._labels, self._origin, answer, model)
+        self.store.commit(self._lease, {self.item.fit_record_key: record})
+        return self.store.root / model["path"]
+
+    @property
+    def has_export(self) -> bool:
+        """Whether there is a readable copy of predictions."""
+        return self._base is not None and any(self._base.glob("predictions.*"))
+
+    def save_export(self, export: Path) -> None:
+        """Publish a readable copy of predictions; no record names it."""
+        assert self._base is not None, "it is claimed first"
+        self.store.publish(export, self._base / export.name)
+
+    def save_predictions(self, answer: Mapping[str, Any], partial: Path) -> Path:
+        """Publish and record predictions.
+
+        Args:
+            answer: What ``phases.predict`` returned.
+            partial: The file that it wrote.
+
+        Returns:
+            The predictions' file.
+        """
+        name = f"predictions-{self.item.predict_key[:DISPLAY_DIGITS]}.npy"
+        predictions = self.store.publish(partial, self._directory / name)
+        records = {self.item.predict_record_key: predict_record(self._labels, self._origin, answer, predictions)}
+        previous = self.previous
+        if previous.get("predicted"):
+            records[self.item.record_key] = outdated_item(previous)
+        self.store.commit(self._lease, records)
+        return self.store.root / predictions["path"]
+
+    def evaluations(self) -> Evaluations:
+        """Return what is recorded of the item's metrics, once its predictions are."""
+        get = self.store.records.get
+        keys, data = self.item.eval_keys(get), get(self.item.data_record_key)
+        assert keys is not None and data is not None, "they were published just now"  # noqa: PT018 - both for one reason
+        records = {label: get(RecordType.EVAL.key(key)) for label, key in keys.items()}
+        return Evaluations(
+            keys=keys,
+            values={label: record["value"] for label, record in records.items() if record is not None},
+            missing=[column for column in self.item.columns if column[1] in keys and records[column[1]] is None],
+            test=data["test"][self.item.experiment.fold],
+        )
+
+    def save_metrics(
+        self, recorded: Evaluations, evaluation: Evaluation | None, meter: Meter, scratch: Path
+    ) -> dict[str, float]:
+        """Publish and record the metrics that were missing, and with them that the item is done.
+
+        Args:
+            recorded: What was recorded before.
+            evaluation: What Eval computed, or None when nothing was missing.
+            meter: What measures the phase.
+            scratch: A directory for the file of values per user.
+
+        Returns:
+            The values that are defined, by label.
+        """
+        keys, names, values = recorded.keys, self.item.qualified_labels, dict(recorded.values)
+        records: dict[str, Record] = {}
+        if evaluation is not None:
+            partial = scratch / "per_user.parquet"
+            positions = write_per_user(partial, evaluation.users, evaluation.values_per_user())
+            # Named after all that is in it: the files of other evaluations stay what their records say.
+            batch = digest(sorted(keys[label] for _, label in recorded.missing))[:DISPLAY_DIGITS]
+            per_user = self.store.publish(partial, self._directory / f"per_user-{batch}.parquet")
+            costs = meter.read()
+            for label, facts in evaluation_facts(evaluation, positions).items():
+                record = eval_record(self._labels, self._origin, names[label], per_user, facts, costs)
+                records[RecordType.EVAL.key(keys[label])] = record
+                values[label] = facts["value"]
+        defined = {label: value for label in keys if (value := values[label]) is not None}
+        metrics = {
+            names[label]: item_metric(defined[label], keys[label], metric.canonical_identity(label))
+            for metric, label in self.item.columns
+            if label in defined
+        }
+        previous = self.previous
+        records[self.item.record_key] = done_item(
+            self._labels,
+            self._origin,
+            previous,
+            metrics={**self._valid_metrics(previous), **metrics},
+            predict_key=self.item.predict_key,
+            list_length=self.item.list_length,
+            predicted=self.item.experiment.predicted(self.item.list_length),
+            test=recorded.test,
+        )
+        self.store.commit(self._lease, records)
+        return defined
+
+    def _valid_metrics(self, previous: Record) -> Record:
+        """Return the metrics of the item's record whose evaluations are still recorded."""
+        get = self.store.records.get
+        metrics = previous.get("metrics", {})
+        return {name: metric for name, metric in metrics.items() if get(RecordType.EVAL.key(metric["key"]))}
+
+    def save_failure(self, error: PhaseError) -> None:
+        """Record that the attempt failed."""
+        predict_key = self.item.predict_key
+        record = failed_item(self._labels, self._origin, self.previous, predict_key=predict_key, error=error)
+        self.store.commit(self._lease, {self.item.record_key: record})
+
+    def save_interruption(self, phase: Phase, error: PhaseError | None = None) -> None:
+        """Record that the attempt was given up.
+
+        Args:
+            phase: The phase that it was in.
+            error: What was the matter with the store or the machine; None when the run was asked to stop.
+        """
+        predict_key = self.item.predict_key
+        record = interrupted_item(
+            self._labels, self._origin, self.previous, predict_key=predict_key, phase=phase.value, error=error
+        )
+        self.store.commit(self._lease, {self.item.record_key: record})
+
+    @cached_property
+    def _labels(self) -> ItemLabels:
+        return labels_of(self.item.experiment)
+
+    @property
+    def _origin(self) -> Origin:
+        directory = self._base.relative_to(self.store.root).as_posix() if self._base else None
+        return Origin(self._worker.log.run, self._worker.id, directory)

@@ -1,0 +1,38 @@
+"""Which errors are an item's failure, and which are nobody's fault but the machine's."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from omnibench.errors import GuestError, OmnibenchError, PhaseError, StoreError
+
+_MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+"""What an operating system says when it has no room or a broken disk: no failure of the algorithm that met it."""
+
+
+@contextmanager
+def phase_errors(phase: str) -> Iterator[None]:
+    """Make whatever goes wrong in a phase a PhaseError, but for what is the store's or the machine's trouble.
+
+    Args:
+        phase: The phase's name.
+
+    Raises:
+        PhaseError: The phase failed.
+        StoreError, OSError: The store or the machine did, also where only the guest noticed.
+    """
+    try:
+        yield
+    except GuestError as error:
+        if error.errno in _MACHINE_ERRORS:
+            raise OSError(error.errno, f"{phase}: {error}") from error
+        raise PhaseError(phase, str(error), error.details, died=error.died) from error
+    except (StoreError, OSError):
+        raise
+    except OmnibenchError as error:
+        raise PhaseError(phase, str(error)) from error
+    except Exception as error:
+        raise PhaseError(phase, f"{type(error).__name__}: {error}", traceback.format_exc()) from error

@@ -1,0 +1,91 @@
+"""The progress of an attempt: which phase it is in, what that costs, and who hears of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from omnibench.engine.failures import phase_errors
+from omnibench.engine.phases import Guest
+from omnibench.engine.workbench import Workbench
+from omnibench.errors import GuestError
+from omnibench.experiment.experiment import Experiment
+from omnibench.guest.base import Meter
+from omnibench.runners.registry import RunnerInfo
+from omnibench.store.schema import Phase
+
+
+class Progress:
+    """How far an attempt at an experiment is, for whoever watches the run and for its log.
+
+    Args:
+        workbench: What all attempts of the process share.
+        experiment: The experiment.
+
+    Attributes:
+        phase: The phase that it is in.
+        seconds: Wall time of each phase that ran.
+    """
+
+    def __init__(self, workbench: Workbench, experiment: Experiment) -> None:
+        self.phase = Phase.PREPARE
+        self.seconds: dict[str, float] = {}
+        self._workbench = workbench
+        self._experiment = experiment
+
+    def enter(self, phase: Phase) -> None:
+        """Say that a phase begins."""
+        self.phase = phase
+        self._workbench.worker.at(self._experiment.name, phase.value)
+
+    def leave(self) -> None:
+        """Say that the attempt has ended."""
+        self._workbench.worker.at(None)
+
+    @contextmanager
+    def timed(self, phase: Phase) -> Iterator[Meter]:
+        """Measure a phase, and make whatever goes wrong in it a PhaseError; see ``failures.phase_errors``.
+
+        Raises:
+            StoppedError: The run was asked to stop before the phase has begun.
+        """
+        self._workbench.stopping.check()
+        self.enter(phase)
+        meter = Meter(self._workbench.policy.track)
+        started = time.perf_counter()
+        try:
+            with phase_errors(phase.value), self._discarding_dead_guests():
+                yield meter
+        finally:
+            meter.stop()
+            self.seconds[phase.value] = time.perf_counter() - started
+        self.log(logging.INFO, f"{phase} took {self.seconds[phase.value]:.3f} s")
+
+    @contextmanager
+    def _discarding_dead_guests(self) -> Iterator[None]:
+        try:
+            yield
+        except GuestError:
+            if not self._workbench.guests.is_alive(*self.runner):
+                self._workbench.guests.discard(*self.runner)
+            raise
+
+    @property
+    def runner(self) -> tuple[RunnerInfo, str]:
+        """The framework and the device class of the experiment's guest."""
+        return self._experiment.configuration.runner, self._experiment.device
+
+    def guest(self, phase: Phase) -> Guest:
+        """Return the guest for a phase, and say so while it starts."""
+        guests, worker = self._workbench.guests, self._workbench.worker
+        if not guests.is_alive(*self.runner):
+            worker.at(self._experiment.name, f"starting {self.runner[0].name} for {phase}")
+        guest = guests.get(*self.runner)
+        worker.at(self._experiment.name, phase.value)
+        return guest
+
+    def log(self, level: int, message: str) -> None:
+        """Add an entry to the log of the run."""
+        self._workbench.worker.log.add(level, "omnibench", message, self._experiment.name)

@@ -1,0 +1,135 @@
+"""A configuration: an algorithm with one value for each of its hyperparameters, and what it adds to keys."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from omnibench.experiment.own import OwnAlgorithm
+from omnibench.keys import canonical, sha256
+from omnibench.runners.machine import device_class
+from omnibench.runners.registry import RunnerInfo, algorithm_info
+
+
+class Keyed(NamedTuple):
+    """A canonical text and the key that it makes."""
+
+    text: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """An algorithm with one value for each hyperparameter that was given: a point of its grid.
+
+    Attributes:
+        runner: The framework's runner.
+        algorithm: The algorithm's name in that framework.
+        parameters: The explicitly given hyperparameters, and only those.
+        own: The user's class when the algorithm is one.
+    """
+
+    runner: RunnerInfo
+    algorithm: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    own: OwnAlgorithm | None = None
+
+    @property
+    def name(self) -> str:
+        """The full name, e.g. ``LensKit.ItemKNNScorer``; a user's own class goes by its name."""
+        return self.algorithm if self.own else f"{self.runner.name}.{self.algorithm}"
+
+    def identity(self, version: str, seed: int, device: str, salt: str = "") -> list[Any]:
+        """Return what a model's key says about its configuration.
+
+        Args:
+            version: The framework's version.
+            seed: The run's seed.
+            device: The device class, ``cpu`` or ``cuda``.
+            salt: What disowns everything that was computed without it.
+        """
+        return [
+            "configuration/1",
+            {
+                **({"salt": salt} if salt else {}),
+                "runner": self.runner.name,
+                "algorithm": self.algorithm,
+                "parameters": dict(self.parameters),
+                "seed": seed,
+                "version": version,
+                "adapter": self.runner.adapter_version,
+                "device": device,
+                "code": self.own.code if self.own else None,
+            },
+        ]
+
+    @functools.cached_property
+    def _keyed(self) -> dict[tuple[str, int, str, str], Keyed]:
+        return {}
+
+    def keyed(self, version: str, seed: int, device: str, salt: str = "") -> Keyed:
+        """Return the canonical text of ``identity`` and its digest, made once."""
+        circumstances = (version, seed, device, salt)
+        keyed = self._keyed.get(circumstances)
+        if keyed is None:
+            # The canonical text of `identity`, put together: its names stand in order, and most of it is that of others.
+            code = self.own.code if self.own else None
+            runner = self.runner
+            enclosing = _enclosing_text(self.algorithm, runner.name, runner.adapter_version, code, *circumstances)
+            text = canonical(self.parameters).join(enclosing)
+            keyed = self._keyed[circumstances] = Keyed(text, sha256(text))
+        return keyed
+
+    @property
+    def offers_ratings(self) -> bool:
+        """Whether it can predict ratings."""
+        return self.own.rates if self.own else bool(algorithm_info(self.runner, self.algorithm)["ratings"])
+
+    @property
+    def offers_ranking(self) -> bool:
+        """Whether it can recommend."""
+        return self.own.ranks if self.own else bool(algorithm_info(self.runner, self.algorithm)["ranking"])
+
+    @functools.cached_property
+    def uses_gpu(self) -> bool:
+        """Whether it computes on a GPU when it may."""
+        return self.own.gpu if self.own else bool(algorithm_info(self.runner, self.algorithm).get("gpu"))
+
+    def device(self, choice: str) -> str:
+        """Return the device class that it runs on: the CPU unless it can use a GPU.
+
+        Args:
+            choice: ``auto``, ``cpu`` or ``cuda``.
+
+        Raises:
+            OmnibenchError: A GPU is wanted, and there is none.
+        """
+        return device_class(choice) if self.uses_gpu else "cpu"
+
+    @property
+    def offers_history(self) -> bool:
+        """Whether it can recommend for users unknown in training, from a history of theirs."""
+        if self.own:
+            return self.own.folds_in
+        return bool(algorithm_info(self.runner, self.algorithm).get("history", False))
+
+    @functools.cached_property
+    def _text(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+        return f"{self.name}({arguments})"
+
+    def __str__(self) -> str:
+        return self._text
+
+
+@functools.lru_cache(maxsize=256, typed=True)
+def _enclosing_text(
+    algorithm: str, runner: str, adapter: int, code: str | None, version: str, seed: int, device: str, salt: str
+) -> tuple[str, str]:
+    """Return the canonical text of a configuration before and after its parameters."""
+    before = canonical({"adapter": adapter, "algorithm": algorithm, "code": code, "device": device})
+    salted = {"salt": salt} if salt else {}
+    after = canonical({"runner": runner, **salted, "seed": seed, "version": version})
+    return f'["configuration/1",{before[:-1]},"parameters":', f",{after[1:]}]"

@@ -1,0 +1,128 @@
+"""What the options of a run mean together: its policy, its paths, and the command that repeats one of its items."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+
+from omnibench.engine.policy import Policy, seconds, share, tracked
+from omnibench.errors import OmnibenchError
+from omnibench.plugin.options import (
+    ALLOW_NETWORK_FS,
+    CHECKPOINT_DIR,
+    DEVICE,
+    FAILED,
+    GATE_ALPHA,
+    GATE_TOLERANCE,
+    GRACE,
+    MAX_ATTEMPTS,
+    OPTIONS,
+    PLAN,
+    READONLY,
+    RESET,
+    RESUME,
+    SALT,
+    TIMEOUT,
+    TRACK,
+    VERIFY,
+    Option,
+)
+
+
+def policy(config: pytest.Config) -> Policy:
+    """Return the policy that the options make.
+
+    Raises:
+        pytest.UsageError: A value is impossible.
+    """
+    try:
+        return Policy(
+            resume=RESUME.value(config),
+            failed=FAILED.value(config),
+            max_attempts=_whole_number(MAX_ATTEMPTS, config),
+            verify=VERIFY.value(config),
+            salt=SALT.value(config),
+            track=tracked(TRACK.value(config)),
+            grace=_duration(GRACE, config),
+            timeout=_duration(TIMEOUT, config) if TIMEOUT.value(config) else None,
+            device=DEVICE.value(config),
+            allow_network_fs=ALLOW_NETWORK_FS.is_on(config),
+        )
+    except OmnibenchError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _duration(option: Option, config: pytest.Config) -> float:
+    try:
+        return seconds(option.value(config))
+    except OmnibenchError as error:
+        raise pytest.UsageError(f"{option.flag}: {error}") from error
+
+
+def _whole_number(option: Option, config: pytest.Config) -> int:
+    text = option.value(config)
+    if not text.isascii() or not text.isdigit():
+        raise pytest.UsageError(f"{option.flag} is {text!r}; give a whole number from 1 on.")
+    return int(text)
+
+
+def check_options(config: pytest.Config) -> None:
+    """Raise UsageError for an impossible value, wherever it was set, before anything is collected."""
+    for option in OPTIONS:
+        if option.switch:
+            option.is_on(config)
+        elif not option.repeated:
+            option.value(config)
+    resume = policy(config).resume
+    for option in (GATE_TOLERANCE, GATE_ALPHA):
+        share_of(option, config)
+    changes = ((RESET.flag, bool(RESET.value(config))), ("--omnirec-resume=fresh", resume == "fresh"))
+    changing = [flag for flag, is_set in changes if is_set]
+    for flag, is_set in (
+        (READONLY.flag, READONLY.is_on(config)),
+        ("--omnirec-resume=never", resume == "never"),
+        (PLAN.flag, PLAN.is_on(config)),
+    ):
+        if is_set and changing:
+            raise pytest.UsageError(f"{flag} changes no store, and {changing[0]} does; give one of them.")
+    if READONLY.is_on(config) and resume == "never":
+        raise pytest.UsageError(f"{READONLY.flag} computes nothing, and --omnirec-resume=never reads nothing.")
+
+
+def share_of(option: Option, config: pytest.Config) -> float:
+    """Return the value of an option that is a share.
+
+    Raises:
+        pytest.UsageError: It is none.
+    """
+    try:
+        return share(option.value(config))
+    except OmnibenchError as error:
+        raise pytest.UsageError(f"{option.flag}: {error}") from error
+
+
+def checkpoint_dir(config: pytest.Config) -> Path:
+    """Return the checkpoint directory."""
+    return path_of(CHECKPOINT_DIR, config)
+
+
+def path_of(option: Option, config: pytest.Config) -> Path:
+    """Return the path that an option names."""
+    return Path(os.path.abspath(option.base(config) / Path(option.value(config)).expanduser()))
+
+
+def command_for(item: pytest.Item) -> str:
+    """Return the command that runs one item, for a shell where this run was started.
+
+    It has the options that decide where pytest looks, which records count, and what the item's key is.
+    """
+    config = item.config
+    lookup = {"-c": config.option.inifilename, "--rootdir": config.option.rootdir}
+    arguments = [word for flag, value in lookup.items() if value for word in (flag, str(value))]
+    decisive = [option for option in OPTIONS if option.in_item_command]
+    arguments += [f"{option.flag}={value}" for option in decisive if (value := config.getoption(option.name))]
+    file = os.path.relpath(item.path, config.invocation_params.dir)
+    return shlex.join(["pytest", *arguments, f"{file}::{item.nodeid.partition('::')[2]}"])

@@ -1,0 +1,210 @@
+"""Builders of the records of phases, datasets and runs; the order of members is part of what they promise.
+
+The records of items themselves are built in ``item_records``. Only what is recorded stands here; where it comes from is the
+engine's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omnibench.store.schema import COSTS, Artifact, Phase, Record, timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLabels:
+    """The item that a record belongs to.
+
+    Attributes:
+        item: The item's name, as in tables and node ids.
+        fit_key: Its fit key, which identifies it.
+        dataset: The dataset's name.
+        algorithm: The algorithm's name, with its framework.
+        parameters: The hyperparameters that were given, as plain data.
+        fold: The number of its fold, or None when the dataset has no folds.
+        identity: What the fit key is the digest of, as JSON keeps it.
+        data_key: The dataset's key.
+    """
+
+    item: str
+    fit_key: str
+    dataset: str
+    algorithm: str
+    parameters: Mapping[str, Any]
+    fold: int | None
+    identity: Any
+    data_key: str
+
+    @property
+    def short(self) -> Record:
+        """The members that every record of an item begins with."""
+        return {
+            "item": self.item,
+            "fit_key": self.fit_key,
+            "dataset": self.dataset,
+            "algorithm": self.algorithm,
+            "parameters": self.parameters,
+            "fold": self.fold,
+        }
+
+    @property
+    def full(self) -> Record:
+        """The members that the item's own record begins with: also what its key is made of."""
+        return {**self.short, "identity": self.identity, "data_key": self.data_key}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The run and the worker that make a record, and the directory of its item.
+
+    Attributes:
+        run: The run's id.
+        worker: The worker's id.
+        directory: The item's directory, relative to the store's, or None while it has none.
+    """
+
+    run: str
+    worker: str
+    directory: str | None
+
+    def members(self, phase: str) -> Record:
+        """Return the members that say who has ended a phase, with the time as of now."""
+        return {
+            "phase": phase,
+            "finished": timestamp(),
+            "run": self.run,
+            "worker": self.worker,
+            "directory": self.directory,
+        }
+
+
+def fit_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], model: Artifact) -> Record:
+    """Return the record of a fitted model.
+
+    Args:
+        labels: Whose it is.
+        origin: Who made it.
+        answer: What the guest answered: what it has cost, ``effective`` (all hyperparameters) and the framework's
+            ``version``.
+        model: Its file.
+    """
+    return {
+        **labels.short,
+        **origin.members(Phase.FIT.value),
+        **{name: answer[name] for name in COSTS},
+        "effective": answer["effective"],
+        "version": answer["version"],
+        "identity": labels.identity,
+        "model": model,
+    }
+
+
+def predict_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], predictions: Artifact) -> Record:
+    """Return the record of predictions.
+
+    Args:
+        labels: Whose they are.
+        origin: Who made them.
+        answer: What the guest answered: what it has cost, and the number of ``rows``.
+        predictions: Their file.
+    """
+    return {
+        **labels.short,
+        **origin.members(Phase.PREDICT.value),
+        **{name: answer[name] for name in COSTS},
+        "rows": answer["rows"],
+        "predictions": predictions,
+    }
+
+
+def eval_record(
+    labels: ItemLabels,
+    origin: Origin,
+    label: str,
+    per_user: Artifact,
+    facts: Mapping[str, Any],
+    costs: Mapping[str, Any],
+) -> Record:
+    """Return the record of one metric of predictions.
+
+    Args:
+        labels: Whose predictions they are.
+        origin: Who computed it.
+        label: What results call the metric.
+        per_user: The file of values per user, which the metrics that were computed together share.
+        facts: ``value, stderr, interval, users, place``; see ``engine.evaluation.facts``.
+        costs: What they have cost together, by the names of ``COSTS``.
+    """
+    return {
+        **labels.short,
+        **origin.members(Phase.EVAL.value),
+        "label": label,
+        "per_user": per_user,
+        **facts,
+        **{name: costs[name] for name in COSTS},
+        "batch": per_user["path"],
+    }
+
+
+_MANIFEST = ("identity", "name", "test", "users", "items", "interactions")
+"""What the record of a dataset repeats of its manifest."""
+
+
+def data_record(
+    manifest: Mapping[str, Any], costs: Mapping[str, Any], directory: str, files: Sequence[Artifact]
+) -> Record:
+    """Return the record of a prepared dataset.
+
+    Args:
+        manifest: The dataset's manifest; see ``data.prepare``.
+        costs: What preparing it has cost, by the names of ``COSTS``.
+        directory: Where it is, relative to the store's directory.
+        files: All of its files.
+    """
+    return {
+        **{name: manifest[name] for name in _MANIFEST},
+        **{name: costs[name] for name in COSTS},
+        "directory": directory,
+        "files": list(files),
+        "finished": timestamp(),
+    }
+
+
+def recipe_record(name: str, identity: Any) -> Record:
+    """Return the record of what a dataset is made of.
+
+    Args:
+        name: The dataset's name.
+        identity: What its key is the digest of, as JSON keeps it.
+    """
+    return {"name": name, "identity": identity}
+
+
+def run_record(
+    run_id: str, *, items: int, pending: int, policy: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> Record:
+    """Return the record of a run that begins now.
+
+    Args:
+        run_id: The run's id.
+        items: How many items it has.
+        pending: How many of them are not done yet.
+        policy: What is the same for all items, as plain data.
+        provenance: Host, user, versions, command and git commit; see ``provenance.provenance``.
+    """
+    return {
+        "id": run_id,
+        "started": timestamp(),
+        "ended": None,
+        "items": items,
+        "pending": pending,
+        "policy": policy,
+        **provenance,
+    }
+
+
+def ended_run(record: Record) -> Record:
+    """Return the record of a run that ends now."""
+    return {**record, "ended": timestamp()}

@@ -1,0 +1,218 @@
+"""The record of an item: how to build it, and how to read its metrics from its text without parsing it.
+
+The text search relies on the order of members in what ``done_item`` builds and on how ``json.dumps`` writes it, so the
+two stand side by side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from omnibench.errors import PhaseError
+from omnibench.store.builders import ItemLabels, Origin
+from omnibench.store.schema import Phase, Record, Status
+
+
+def pending_item(labels: Record, generation: int = 0) -> Record:
+    """Return the record of an item that nothing has been computed of yet.
+
+    Args:
+        labels: The members of ``ItemLabels.full``, as far as they are known.
+        generation: How often it was reset.
+    """
+    return {
+        **labels,
+        "status": Status.PENDING.value,
+        "phase": None,
+        "generation": generation,
+        "metrics": {},
+        "error": None,
+        "failures": 0,
+        "deaths": 0,
+        "exported": 0,
+        "finished": None,
+    }
+
+
+def item_metric(value: float, eval_key: str, identity: str) -> dict[str, Any]:
+    """Return what the record of an item keeps of one metric.
+
+    Args:
+        value: The metric's value.
+        eval_key: The key of its evaluation.
+        identity: The text that identifies the metric; see ``Metric.canonical_identity``.
+    """
+    return {"value": value, "key": eval_key, "metric": identity}
+
+
+def done_item(
+    labels: ItemLabels,
+    origin: Origin,
+    before: Record,
+    *,
+    metrics: Mapping[str, Mapping[str, Any]],
+    predict_key: str,
+    list_length: int,
+    predicted: str,
+    test: str,
+) -> Record:
+    """Return the record of an item whose metrics are all recorded.
+
+    Args:
+        labels: Whose it is.
+        origin: Who has computed it.
+        before: The item's record as earlier attempts left it; empty when there is none.
+        metrics: By label, each as ``item_metric`` builds it; those of ``before`` that still hold come first.
+        predict_key: The key of its predictions.
+        list_length: Recommendations per user.
+        predicted: What the predictions depend on beside the model; see ``Experiment.predicted``.
+        test: The sha256 of the test part.
+    """
+    return {
+        **labels.full,
+        **origin.members(Phase.DONE.value),
+        "status": Status.DONE.value,
+        "metrics": dict(metrics),
+        "error": None,
+        "exported": max(before.get("exported", 0), list_length),
+        "generation": before.get("generation", 0),
+        "predict_key": predict_key,
+        "failures": 0,
+        "deaths": 0,
+        # What the metrics were made of, once more, so that one look at this record is enough.
+        "predicted": predicted,
+        "test": test,
+    }
+
+
+def failed_item(labels: ItemLabels, origin: Origin, before: Record, *, predict_key: str, error: PhaseError) -> Record:
+    """Return the record of an item whose attempt has failed.
+
+    Args:
+        labels: Whose it is.
+        origin: Who has tried.
+        before: The item's record as earlier attempts left it; empty when there is none.
+        predict_key: The key that its predictions would have.
+        error: What went wrong, and in which phase.
+    """
+    counts = {
+        "failures": before.get("failures", 0) + 1,
+        "deaths": before.get("deaths", 0) + 1 if error.died else 0,
+    }
+    return _stopped_item(labels, origin, before, Status.FAILED, error.phase, predict_key, error, counts)
+
+
+def interrupted_item(
+    labels: ItemLabels,
+    origin: Origin,
+    before: Record,
+    *,
+    predict_key: str,
+    phase: str,
+    error: PhaseError | None = None,
+) -> Record:
+    """Return the record of an item whose attempt was stopped from outside: a signal, a full disk.
+
+    Args:
+        labels: Whose it is.
+        origin: Who was at it.
+        before: The item's record as earlier attempts left it; empty when there is none.
+        predict_key: The key that its predictions would have.
+        phase: The phase that it was in.
+        error: Why, when the store or the disk is the reason; None for a signal.
+    """
+    counts = {"failures": before.get("failures", 0), "deaths": before.get("deaths", 0)}
+    return _stopped_item(labels, origin, before, Status.INTERRUPTED, phase, predict_key, error, counts)
+
+
+def _stopped_item(
+    labels: ItemLabels,
+    origin: Origin,
+    before: Record,
+    status: Status,
+    phase: str,
+    predict_key: str,
+    error: PhaseError | None,
+    counts: Mapping[str, int],
+) -> Record:
+    return {
+        **labels.full,
+        **origin.members(phase),
+        "status": status.value,
+        "metrics": before.get("metrics", {}),
+        "error": error and {"phase": error.phase, "message": error.message, "details": error.details},
+        "exported": before.get("exported", 0),
+        "generation": before.get("generation", 0),
+        "predict_key": predict_key,
+        **counts,
+    }
+
+
+def outdated_item(before: Record) -> Record:
+    """Return the record of an item whose metrics are of earlier predictions than those that it has now."""
+    return {**before, "predicted": None}
+
+
+class DoneText(NamedTuple):
+    """The parts of an item's record, as text, that show that its metrics are those that are wanted now.
+
+    Attributes:
+        origin: What the text has to end with, but for the token: it tells what the metrics were made of.
+        metrics: Each metric's label, and the texts before its value and behind its key.
+    """
+
+    origin: str
+    metrics: tuple[tuple[str, str, str], ...]
+
+    @classmethod
+    def of(cls, predicted: str, test: str, identities: Iterable[tuple[str, str]]) -> DoneText:
+        """Return the parts to look for.
+
+        Args:
+            predicted: What the predictions depend on beside the model; see ``Experiment.predicted``.
+            test: The sha256 of the test part.
+            identities: The label of each wanted metric, and the text that identifies it.
+        """
+        return cls(
+            f'"predicted": {json.dumps(predicted)}, "test": {json.dumps(test)}{_TOKEN}',
+            tuple(
+                (label, f'{json.dumps(label)}: {{"value": ', f'", "metric": {json.dumps(identity)}}}')
+                for label, identity in identities
+            ),
+        )
+
+    def metrics_in(self, text: str) -> dict[str, float] | None:
+        """Return the wanted metrics by label, or None when the text does not hold all of them as they are wanted.
+
+        The text is searched, not parsed, which takes a third of the time. Only what ``done_item`` builds ends as this
+        looks for, and the last status in that is the item's own: behind it are no objects but the metrics, as in JSON no
+        quotation mark inside of a string stands alone. What is not where it is expected only sends the reader to the
+        other records.
+
+        Args:
+            text: The JSON of an item's record, without its checksum.
+        """
+        begin = text.rfind(_DONE)
+        if begin < 0 or not text.startswith(self.origin, len(text) - len(self.origin) - _TOKEN_DIGITS - len('"}')):
+            return None
+        values = {}
+        for label, before, behind in self.metrics:
+            start = text.find(before, begin)
+            end = text.find(_KEY, start)
+            if start < 0 or not text.startswith(behind, end + len(_KEY) + _KEY_DIGITS):
+                return None
+            value = text[start + len(before) : end]
+            if value == "null":
+                return None
+            values[label] = float(value)
+        return values
+
+
+_DONE = '"status": "done", "metrics": {'
+_KEY = ', "key": "'
+_KEY_DIGITS = 64
+_TOKEN = ', "token": "'  # noqa: S105 - of a lease
+"""``CheckpointStore.commit`` puts the token of the item's lease behind all else."""
+_TOKEN_DIGITS = 32

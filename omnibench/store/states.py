@@ -1,0 +1,117 @@
+"""How every item stands, from what records, workers and leases say together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from omnibench.store.leases import is_held
+from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status, finished_phases, phase_keys, status_of
+
+
+class Records(Protocol):
+    """A source of records that are read one at a time: there may be a million."""
+
+    def records(self, prefix: str = "", /) -> Iterable[tuple[str, Record]]:
+        """Return every sound record whose key begins with a prefix."""
+
+
+class RecordsInMemory:
+    """Records that have been read already, to be read again as ``Records``.
+
+    Args:
+        records: By key.
+    """
+
+    def __init__(self, records: Mapping[str, Record]) -> None:
+        self._records = records
+
+    def records(self, prefix: str = "") -> Iterable[tuple[str, Record]]:
+        """Return every record whose key begins with a prefix."""
+        return ((key, record) for key, record in self._records.items() if key.startswith(prefix))
+
+
+class Sighting(NamedTuple):
+    """What a worker that has not ended was doing when it last said so.
+
+    Attributes:
+        phase: What it says that it does: a phase, or that it waits for one.
+        alive: Whether its process lives.
+    """
+
+    phase: str
+    alive: bool
+
+
+class Standing(NamedTuple):
+    """An item's record and how it stands.
+
+    Attributes:
+        record: Its own record; one of a finished phase while it has none.
+        state: Its status and phase as of now.
+    """
+
+    record: Record
+    state: ItemState
+
+
+def is_alive(root: Path, worker: Record) -> bool:
+    """Whether the process of a worker is alive: it holds a lock for as long as it lives.
+
+    Args:
+        root: The store's directory.
+        worker: The worker's record.
+    """
+    if worker["ended"] is not None:
+        return False
+    lock = (root / worker["lock"]).resolve()
+    return lock.is_relative_to(root.resolve()) and is_held(lock) is not None
+
+
+def sightings(root: Path, workers: Iterable[Record]) -> dict[str, Sighting]:
+    """Return where workers are that have not ended, by the names of the items that they compute.
+
+    Args:
+        root: The store's directory.
+        workers: Records of workers.
+    """
+    seen: dict[str, Sighting] = {}
+    for worker in workers:
+        if worker["item"] and worker["phase"] and worker["ended"] is None:
+            sighting = Sighting(worker["phase"], is_alive(root, worker))
+            seen[worker["item"]] = max(sighting, seen.get(worker["item"], sighting), key=_weight)
+    return seen
+
+
+def _weight(sighting: Sighting) -> tuple[bool, int]:
+    """Return what makes one sighting count more than another: a living worker first, then the later phase."""
+    return sighting.alive, WORKED.index(sighting.phase) if sighting.phase in WORKED else 1
+
+
+def standings(
+    records: Records, seen: Mapping[str, Sighting], is_running: Callable[[Record], bool]
+) -> Iterator[Standing]:
+    """Yield the status and phase of every item.
+
+    Args:
+        records: All records; those of items are read one at a time.
+        seen: Where workers are; see ``sightings``.
+        is_running: Whether somebody computes the item of a record right now, which its lease tells. Not asked of
+            items that are done.
+    """
+    keys = phase_keys(pair for phase in (RecordType.FIT, RecordType.PREDICT) for pair in records.records(phase.prefix))
+
+    def standing(item: Record | None, labelled: Record, recorded: Collection[str]) -> Standing:
+        sighting = seen.get(labelled["item"])
+        running = labelled.get("status") != Status.DONE and is_running(labelled)
+        return Standing(
+            labelled,
+            status_of(item, finished_phases(item, recorded), last_seen=sighting and sighting.phase, running=running),
+        )
+
+    for key, record in records.records(RecordType.ITEM.prefix):
+        yield standing(record, record, keys.pop(RecordType.ITEM.identity(key), ()))
+    for recorded in keys.values():  # of items whose own record is damaged
+        for _, record in records.records(min(recorded)):
+            yield standing(None, record, recorded)

@@ -1,0 +1,65 @@
+"""Every option is declared once, and pytest knows it by that declaration alone."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from omnibench.plugin import options
+from omnibench.plugin.options import OPTIONS, PLAN, RESET, YES, Option
+from omnibench.plugin.settings import check_options
+
+COMMAND_LINE_ONLY = (RESET, YES, PLAN)
+
+
+def config_of(**values: str) -> Any:
+    """A configuration with values on the command line, and none elsewhere."""
+    return SimpleNamespace(getoption=values.get, getini=lambda _: "")
+
+
+def test_every_declaration_is_among_the_options() -> None:
+    """What is declared in the module is what pytest gets and the documentation lists, under names that are unique."""
+    declared = [value for value in vars(options).values() if isinstance(value, Option)]
+    assert declared == list(OPTIONS)
+    assert len({option.name for option in OPTIONS}) == len(OPTIONS)
+    assert all(option.flag.startswith("--omnirec-") and option.help.endswith(".") for option in OPTIONS)
+
+
+def test_pytest_shows_every_option(pytester: pytest.Pytester) -> None:
+    """Flags with their help as written, percent signs included; ini entries of all that may have one."""
+    result = pytester.runpytest("--help")
+    assert result.ret == pytest.ExitCode.OK
+    flags, entries = result.stdout.str().split("[pytest] configuration options")
+    words = " ".join(flags.split())
+    for option in OPTIONS:
+        assert option.flag in flags
+        assert " ".join(option.help.split())[:40] in words
+        assert (f"{option.name} (" in entries) == (option not in COMMAND_LINE_ONLY)
+
+
+def test_what_only_a_command_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable switches on what changes a store or runs nothing: a whole shell would be under its spell."""
+    for option in OPTIONS:
+        assert option.command_line_only == (option in COMMAND_LINE_ONLY)
+        assert option.variable == ("" if option in COMMAND_LINE_ONLY else option.name.upper())
+    for option in COMMAND_LINE_ONLY:
+        monkeypatch.setenv(option.name.upper(), "yes")
+        assert option.value(config_of()) == option.default
+    assert PLAN.is_on(config_of(omnirec_plan="yes"))
+    assert not PLAN.is_on(config_of())
+
+
+def test_a_wrong_reset_is_refused() -> None:
+    """By name, with what can be reset."""
+    with pytest.raises(
+        pytest.UsageError, match=r"^--omnirec-reset is 'everything'; choose from all, failed, incomplete, Fit"
+    ):
+        check_options(config_of(omnirec_reset="everything"))
+
+
+def test_what_the_command_for_one_item_repeats() -> None:
+    """Where the records are, and what keys depend on."""
+    repeated = [option.flag for option in OPTIONS if option.in_item_command]
+    assert repeated == ["--omnirec-checkpoint-dir", "--omnirec-salt", "--omnirec-environments", "--omnirec-device"]
