@@ -11,14 +11,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
+from support.markers import starts_guests
 
 if TYPE_CHECKING:
-    from support.projects import Project
+    from support.markers import StartedProcesses
+    from support.projects import FirstRuns, Project
 
 pytest_plugins = ["pytester"]
 
 COMPANIONS = ("randomly", "timeout", "rerunfailures", "pytest_cov")
 """Plugins that people use beside omnibench; only tests/plugin/test_companions.py lets them into its inner runs."""
+
+started_processes: pytest.StashKey[StartedProcesses] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,18 +35,54 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("omnibench")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that start an inner run of pytest or a guest, before markers select any."""
+    tests = [item for item in items if item.path.is_relative_to(config.rootpath / "tests")]
+    if tests:
+        from support.markers import mark
+
+        for item in tests:
+            mark(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Let a test fail that has started what its markers do not say."""
+    yield
+    if started_processes in item.config.stash and item.path.is_relative_to(item.config.rootpath / "tests"):
+        item.config.stash[started_processes].check(item)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin to note which processes tests start."""
+    if any(item.path.is_relative_to(session.config.rootpath / "tests") for item in session.items):
+        from support.markers import StartedProcesses
+
+        session.config.stash[started_processes] = StartedProcesses()
+        session.config.stash[started_processes].listen()
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave the ground truth to those who name it: it takes minutes."""
     named = any("ground_truth" in argument for argument in config.args)
     return True if collection_path.name == "ground_truth" and not named else None
 
 
+@pytest.fixture(scope="session")
+def first_runs(tmp_path_factory: pytest.TempPathFactory) -> FirstRuns:
+    """What the first runs of projects have left, by their files; made before pytester notes what is imported."""
+    from support.projects import FirstRuns
+
+    return FirstRuns(tmp_path_factory.mktemp("first_runs"))
+
+
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(first_runs: FirstRuns, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with a bench file of two items that pass."""
     from support.projects import Project
 
-    made = Project(pytester)
+    made = Project(pytester, first_runs)
     monkeypatch.setenv("COUNT_FITS_IN", str(made.fits))
     ours = ("OMNIREC_", "PYTEST_ADDOPTS", "PYTEST_XDIST_")
     for name in [name for name in os.environ if name.startswith(ours)]:
@@ -53,6 +93,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
 
 
 @pytest.fixture(scope="session")
+@starts_guests
 def measured_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of three configurations on two datasets, one of them in random cross-validation; not to be changed."""
     from support.measuring import measure
@@ -61,6 +102,7 @@ def measured_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+@starts_guests
 def environment_python() -> Callable[[str], Path]:
     """Return the interpreter of a framework's isolated environment, building it when it is missing."""
     from omnibench.runners.environments import environment_of

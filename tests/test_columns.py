@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support.markers import starts_guests
 from support.newest import Newest
 
 from omnibench import (
@@ -55,6 +56,7 @@ def computed(root: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
+@starts_guests
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a finished item."""
     root = tmp_path_factory.mktemp("columns") / "checkpoints"

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from support.markers import starts_guests
 from support.projects import OWN_ALGORITHMS
 
 from omnibench import Store
@@ -43,6 +44,7 @@ Command = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
+@starts_guests
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory in which a script has been run: two items are done, one failed."""
     place = tmp_path_factory.mktemp("commands")

@@ -71,6 +71,7 @@ def test_a_column_of_other_values_is_left_out(measured_store: Path) -> None:
     }
 
 
+@pytest.mark.guests
 def test_columns_of_other_conventions_and_candidates_are_tested(tmp_path: Path) -> None:
     """Each as a column of its own, by its own values per user, beside those of omnibench's own convention."""
     with pytest.warns(UserWarning, match="inconsistent"):

@@ -257,6 +257,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
             del sys.modules[name]
 
 
+@pytest.mark.inner
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.mark.usefixtures("project")
 def test_every_block_runs_as_the_page_says(page: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support.markers import starts_guests
 from support.scripted_items import item_of
 
 from omnibench import HR, NDCG, Coordinator, Evaluator, FitTime, MakeImplicit, Policy, UserHoldout, from_frame
@@ -30,6 +31,7 @@ LONGER = Evaluator(NDCG([5, 10]), HR(30))
 
 
 @pytest.fixture(scope="module")
+@starts_guests
 def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
     """A coordinator whose guest runs in a process of its own; the tests share it, each with items of its own."""
     root = tmp_path_factory.mktemp("attempts") / "checkpoints"

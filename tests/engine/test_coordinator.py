@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from support.markers import starts_guests
 from support.scripted_items import DATA, METRICS, interactions, item_of, plan_of
 
 from omnibench import (
@@ -51,6 +52,7 @@ def lines() -> list[str]:
 
 
 @pytest.fixture(scope="module")
+@starts_guests
 def guests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuestPool]:
     """Guest processes that the coordinators of several tests share, because each start takes a second."""
     pool = GuestPool(Environments(), tmp_path_factory.mktemp("guests"), 1, lambda *_: None, lambda _: None)
@@ -83,6 +85,7 @@ def coordinator(open_coordinator: Open) -> Coordinator:
 
 
 @pytest.fixture
+@starts_guests
 def whole_coordinator(tmp_path: Path, lines: list[str]) -> Iterator[Coordinator]:
     """A coordinator as scripts have it, with guests of its own."""
     with Coordinator(tmp_path / "checkpoints", threads=1, notify=lines.append) as opened:
@@ -298,6 +301,7 @@ def test_a_fresh_run_computes_anew_and_keeps_the_old(open_coordinator: Open, scr
     assert all(entry["kept"] for entry in old.values())
 
 
+@pytest.mark.guests
 def test_a_run_that_keeps_nothing_leaves_nothing(tmp_path: Path, script: Path) -> None:
     """Neither in the checkpoint directory nor elsewhere, and it does not see what is there."""
     root = tmp_path / "checkpoints"
@@ -310,6 +314,7 @@ def test_a_run_that_keeps_nothing_leaves_nothing(tmp_path: Path, script: Path) -
     assert not elsewhere.exists()
 
 
+@pytest.mark.guests
 def test_scripts_and_coordinators_share_keys_and_store(tmp_path: Path, script: Path, lines: list[str]) -> None:
     """What one computed, the other finds."""
     first = run_omnirec(DATA, plan_of(script), Evaluator(NDCG(5)), tmp_path / "checkpoints")

@@ -70,7 +70,7 @@ class Child:
         if self.pid == 0:
             _live(action, writer, log, stopped=stopped)
         os.close(writer)
-        self._told = b""
+        self._received = b""
         self.ended: Ended | None = None
 
     def send(self, number: signal.Signals) -> None:
@@ -92,11 +92,11 @@ class Child:
         """Return how it ended, or None when it still lives after some seconds."""
         deadline = time.monotonic() + seconds
         while self.ended is None:
-            ready, _, _ = select.select([self._reader], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
+            readable, _, _ = select.select([self._reader], [], [], max(0.0, deadline - time.monotonic()))
+            if not readable:
                 return None
             chunk = os.read(self._reader, 65536)
-            self._told += chunk
+            self._received += chunk
             if not chunk:  # the writing end is gone, and so is the child
                 self._reap()
         return self.ended
@@ -104,8 +104,8 @@ class Child:
     def _reap(self) -> None:
         os.close(self._reader)
         _, status = os.waitpid(self.pid, 0)
-        told = json.loads(self._told) if self._told.endswith(b"\n") else {}
-        self.ended = Ended(os.waitstatus_to_exitcode(status), told.get("outcome"), told.get("error", {}))
+        answer = json.loads(self._received) if self._received.endswith(b"\n") else {}
+        self.ended = Ended(os.waitstatus_to_exitcode(status), answer.get("outcome"), answer.get("error", {}))
 
 
 def run(action: Callable[[], dict[str, Any]], log: Path) -> Ended:
@@ -126,7 +126,7 @@ def _live(action: Callable[[], dict[str, Any]], writer: int, log: Path, *, stopp
 
 
 def _act(action: Callable[[], dict[str, Any]], writer: int, log: Path, *, stopped: bool) -> int:
-    told: dict[str, Any]
+    answer: dict[str, Any]
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -139,13 +139,13 @@ def _act(action: Callable[[], dict[str, Any]], writer: int, log: Path, *, stoppe
         gc.freeze()  # a guest collects before each Fit, which would touch (and copy) all that the parent has
         if stopped:
             os.kill(os.getpid(), signal.SIGSTOP)
-        told = {"outcome": action()}
+        answer = {"outcome": action()}
         status = 0
     except BaseException as error:
-        told = {"error": described(error)}
+        answer = {"error": described(error)}
         status = 1
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    message = json.dumps(told).encode() + b"\n"
+    message = json.dumps(answer).encode() + b"\n"
     while message:
         message = message[_write(writer, message) :]
     return status

@@ -14,9 +14,9 @@ _MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def directory() -> Iterator[Path]:
     """A directory in memory where there is one: thousands of runs would wait for a disk's fsync."""
     parent = _MEMORY if os.access(_MEMORY, os.W_OK) else None
-    made = Path(tempfile.mkdtemp(prefix="omnibench-faults-", dir=parent))
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    path = Path(tempfile.mkdtemp(prefix="omnibench-faults-", dir=parent))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)

@@ -30,8 +30,8 @@ def extend(path: Path, tail: bytes = b"\0") -> None:
     path.write_bytes(path.read_bytes() + tail)
 
 
-def swap(one: Path, other: Path) -> None:
+def swap(first: Path, second: Path) -> None:
     """Exchange two files."""
-    first, second = one.read_bytes(), other.read_bytes()
-    one.write_bytes(second)
-    other.write_bytes(first)
+    former, latter = first.read_bytes(), second.read_bytes()
+    first.write_bytes(latter)
+    second.write_bytes(former)

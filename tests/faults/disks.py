@@ -100,7 +100,7 @@ def leave_free(directory: Path, size: int) -> Path:
 
 
 def starved(
-    place: Path,
+    directory: Path,
     trouble: Callable[[Path], Callable[[], None]],
     reference: dict[str, Any],
     metrics: tuple[Metric, ...] = plant.METRICS,
@@ -108,44 +108,44 @@ def starved(
     """Run with trouble, then without it. To be called in a child of its own.
 
     Args:
-        place: An empty directory.
+        directory: An empty directory.
         trouble: Makes it in a directory that the store lies in, and returns what ends it.
         reference: What comes out without any.
         metrics: What is measured.
 
     Returns:
-        ``found`` (what was wrong), ``came`` (how the first run ended).
+        ``violations`` (what was wrong), ``came`` (how the first run ended).
     """
-    disk, log = place / "disk", place / "log"
+    disk, log = directory / "disk", directory / "log"
     disk.mkdir(exist_ok=True)
     relieve = trouble(disk)
-    errand = plant.Errand(disk / "store", place / "work", metrics)
+    errand = plant.Errand(disk / "store", directory / "work", metrics)
     first = run(errand, log)
-    found = invariants.broken_failure(first, reference)
-    found += _unreadable(disk / "store")
+    violations = invariants.broken_failure(first, reference)
+    violations += _unreadable(disk / "store")
     relieve()
-    found += invariants.broken_end(disk / "store", run(errand, log), reference)
+    violations += invariants.broken_end(disk / "store", run(errand, log), reference)
     return {
-        "found": found,
+        "violations": violations,
         "came": str(first)[:300],
         "complete": first.outcome is not None and not first.outcome["failed"],
     }
 
 
-def filled(place: Path, reference: dict[str, Any]) -> dict[str, Any]:
+def filled(directory: Path, reference: dict[str, Any]) -> dict[str, Any]:
     """Finish a store, fill its disk to the last byte, look at it, and make room again. Returns what was wrong."""
-    disk, log = place / "disk", place / "log"
+    disk, log = directory / "disk", directory / "log"
     disk.mkdir(parents=True)
     enter_namespace()
     mount_small(disk)
-    errand = plant.Errand(disk / "store", place / "work")
-    found = invariants.broken_end(disk / "store", run(errand, log), reference)
+    errand = plant.Errand(disk / "store", directory / "work")
+    violations = invariants.broken_end(disk / "store", run(errand, log), reference)
     filler = leave_free(disk, 0)
-    found += _unreadable(disk / "store")
-    found += invariants.broken_failure(run(errand, log), reference)
-    found += _unreadable(disk / "store")
+    violations += _unreadable(disk / "store")
+    violations += invariants.broken_failure(run(errand, log), reference)
+    violations += _unreadable(disk / "store")
     filler.unlink()
-    return {"found": found + invariants.broken_end(disk / "store", run(errand, log), reference)}
+    return {"violations": violations + invariants.broken_end(disk / "store", run(errand, log), reference)}
 
 
 def _unreadable(root: Path) -> list[str]:

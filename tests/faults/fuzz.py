@@ -20,7 +20,7 @@ Damage = Callable[[Path], None]
 _BITS = (0x01, 0x80, 0x02, 0x40, 0x04, 0x20, 0x08, 0x10)
 """The lowest makes another digit of a digit, the highest no text of a text."""
 
-WANTED: dict[str, tuple[Metric, ...]] = {
+EVALUATIONS: dict[str, tuple[Metric, ...]] = {
     "the same": plant.METRICS,
     "one more": plant.ONE_MORE,
     "longer": plant.LONGER,
@@ -34,12 +34,12 @@ class Target:
 
     Attributes:
         pattern: Where it lies in the store.
-        wanted: What the run after the damage measures, so that the file is used.
+        evaluations: What the run after the damage measures, so that the file is used.
         unclean: Whether the store is one whose process was killed, so that there is a log of SQLite's.
     """
 
     pattern: str
-    wanted: tuple[str, ...]
+    evaluations: tuple[str, ...]
     unclean: bool = False
 
 
@@ -73,42 +73,46 @@ class Fuzz:
     """A finished store, copies of which are damaged.
 
     Args:
-        place: An empty directory of its own.
+        directory: An empty directory of its own.
         mutation: What the runs after the damage do to omnibench first.
     """
 
-    def __init__(self, place: Path, mutation: Mutation = unchanged) -> None:
-        place.mkdir()
-        self._place = place
+    def __init__(self, directory: Path, mutation: Mutation = unchanged) -> None:
+        directory.mkdir()
+        self._directory = directory
         self._mutation = mutation
-        self._clean, self._unclean = place / "clean", place / "unclean"
+        self._clean, self._unclean = directory / "clean", directory / "unclean"
         self._run(self._clean, "the same")
         self.references: dict[str, dict[str, Any]] = {}
-        for wanted in WANTED:
+        for evaluation in EVALUATIONS:
             self._copy(self._clean)
-            ended = self._run(self.root, wanted)
+            ended = self._run(self.root, evaluation)
             assert ended.outcome is not None, ended.error
-            self.references[wanted] = ended.outcome
+            self.references[evaluation] = ended.outcome
         self._leave_unclean()
 
     @property
     def root(self) -> Path:
         """The store of the point being tried."""
-        return self._place / "store"
+        return self._directory / "store"
 
-    def _run(self, root: Path, wanted: str) -> Ended:
-        errand = plant.Errand(root, self._place / "work", WANTED[wanted])
-        return run(partial(_changed, self._mutation, errand), self._place / "log")
+    def _run(self, root: Path, evaluation: str) -> Ended:
+        errand = plant.Errand(root, self._directory / "work", EVALUATIONS[evaluation])
+        return run(partial(_changed, self._mutation, errand), self._directory / "log")
 
     def _leave_unclean(self) -> None:
         """Make a store whose process ended after its last commit, before it closed the database."""
-        points = Points(self._unclean, self._place / "trail")
-        counted = run(partial(_planted, points, plant.Errand(self._unclean, self._place / "work")), self._place / "log")
+        points = Points(self._unclean, self._directory / "trail")
+        counted = run(
+            partial(_planted, points, plant.Errand(self._unclean, self._directory / "work")), self._directory / "log"
+        )
         assert counted.outcome is not None, counted.error
         shutil.rmtree(self._unclean)
-        done = operations(self._place / "trail")
+        done = operations(self._directory / "trail")
         points.at = max(number for number, name in enumerate(done, start=1) if name == "sql after COMMIT")
-        ended = run(partial(_planted, points, plant.Errand(self._unclean, self._place / "work")), self._place / "log")
+        ended = run(
+            partial(_planted, points, plant.Errand(self._unclean, self._directory / "work")), self._directory / "log"
+        )
         assert ended.status == CRASHED
         assert (self._unclean / "store" / "cache.db-wal").stat().st_size > 0
 
@@ -125,29 +129,31 @@ class Fuzz:
         """Return how many bytes a file has."""
         return ((self._unclean if target.unclean else self._clean) / file).stat().st_size
 
-    def point(self, target: Target, file: Path, harm: Damage, wanted: str) -> list[str]:
+    def point(self, target: Target, file: Path, harm: Damage, evaluation: str) -> list[str]:
         """Damage one file of a fresh copy and run twice; return what is wrong."""
         self._copy(self._unclean if target.unclean else self._clean)
         harm(self.root / file)
-        reference = self.references[wanted]
-        first = self._run(self.root, wanted)
-        found = invariants.broken_failure(first, reference)
-        second = self._run(self.root, wanted)
+        reference = self.references[evaluation]
+        first = self._run(self.root, evaluation)
+        violations = invariants.broken_failure(first, reference)
+        second = self._run(self.root, evaluation)
         if second.hung or second.outcome is None or second.outcome["failed"]:
             # A store that says of itself that a newer omnibench made it is rightly refused.
             if not (target.pattern == "STORE.json" and "newer omnibench" in str(second.error.get("message"))):
-                found.append(f"I7 blocked for good: {second}")
+                violations.append(f"I7 blocked for good: {second}")
         elif plant.as_text(second.outcome) != plant.as_text(reference):
-            found += [f"I2 {wrong}" for wrong in plant.wrong_numbers(second.outcome, reference)] or ["I2 another table"]
-        return found
+            violations += [f"I2 {wrong}" for wrong in plant.wrong_numbers(second.outcome, reference)] or [
+                "I2 another table"
+            ]
+        return violations
 
-    def over(self, target: Target, points: int, every: int = 1, shift: int = 0) -> Tally:
+    def over(self, target: Target, points: int, step: int = 1, shift: int = 0) -> Tally:
         """Damage a target's files in several ways each, or a sample of these."""
         tally = Tally(f"{target.pattern}{' (unclean)' if target.unclean else ''}")
         ways = [(file, *way) for file in self.files(target) for way in harms(self.size(target, file), points)]
-        for number, (file, name, harm) in list(enumerate(ways))[shift % min(every, max(1, len(ways))) :: every]:
-            wanted = target.wanted[number % len(target.wanted)]
-            tally.take(f"{file}: {name}, then {wanted}", self.point(target, file, harm, wanted))
+        for number, (file, name, harm) in list(enumerate(ways))[shift % min(step, max(1, len(ways))) :: step]:
+            evaluation = target.evaluations[number % len(target.evaluations)]
+            tally.take(f"{file}: {name}, then {evaluation}", self.point(target, file, harm, evaluation))
         return tally
 
 
@@ -155,13 +161,13 @@ def harms(size: int, points: int) -> Iterator[tuple[str, Damage]]:
     """Yield ways of damaging a file of a size, spread over its length."""
     for number in range(points):
         offset = min(size - 1, (2 * number + 1) * size // (2 * points))
-        kind = number % 5
-        if kind in (0, 2):
+        choice = number % 5
+        if choice in (0, 2):
             bits = _BITS[number // 5 % 8]
             yield f"bits {bits:#04x} flipped at {offset}", partial(damage.flip, offset=offset, bits=bits)
-        elif kind == 1:
+        elif choice == 1:
             yield f"64 zeros at {offset}", partial(damage.zero, offset=offset)
-        elif kind == 3:
+        elif choice == 3:
             yield f"cut at {offset}", partial(damage.cut, length=offset)
         else:
             yield f"4096 zeros at {offset}", partial(damage.zero, offset=offset, length=4096)

@@ -29,14 +29,14 @@ _LOOSE = ("tmp", "store", "leases", "logs", "sessions", "workers")
 
 def files_of(root: Path) -> dict[str, str]:
     """Return every artifact and export that lies at its final name, records or none."""
-    found = {}
+    digests = {}
     for path in sorted(root.rglob("*")):
         relative = path.relative_to(root)
         # store.damaged-... and the like are what was set aside; logs and manifests grow while a run lasts.
         loose = relative.parts[0].partition(".")[0] in _LOOSE or ".damaged-" in relative.as_posix()
         if path.is_file() and not loose and path.suffix in (".npy", ".parquet", ".pkl", ".json", ".key", ""):
-            found[relative.as_posix()] = sha256_of(path)
-    return found
+            digests[relative.as_posix()] = sha256_of(path)
+    return digests
 
 
 def artifacts_of(value: Any) -> Iterator[dict[str, Any]]:
@@ -45,11 +45,11 @@ def artifacts_of(value: Any) -> Iterator[dict[str, Any]]:
         if {"path", "size", "sha256"} <= value.keys():
             yield value
         else:
-            for one in value.values():
-                yield from artifacts_of(one)
+            for part in value.values():
+                yield from artifacts_of(part)
     elif isinstance(value, list):
-        for one in value:
-            yield from artifacts_of(one)
+        for part in value:
+            yield from artifacts_of(part)
 
 
 def records_of(root: Path) -> dict[str, Record]:
@@ -74,12 +74,12 @@ def damaged_artifacts(root: Path, records: Mapping[str, Record]) -> set[str]:
 
 def committed(root: Path) -> set[Phase]:
     """Return the phases whose record is there and whose artifacts are intact."""
-    found = set()
+    phases = set()
     for key, record in records_of(root).items():
         operation = key.partition("/")[0]
-        if operation in ("fit", "predict") and all(is_intact(one, root) for one in artifacts_of(record)):
-            found.add((operation, str(record["fit_key"])))
-    return found
+        if operation in ("fit", "predict") and all(is_intact(artifact, root) for artifact in artifacts_of(record)):
+            phases.add((operation, str(record["fit_key"])))
+    return phases
 
 
 def broken_store(root: Path, before: Files, finished: Files, already: set[str]) -> list[str]:
@@ -95,14 +95,14 @@ def broken_store(root: Path, before: Files, finished: Files, already: set[str]) 
         records = records_of(root)
     except Exception as error:  # whatever it is, it must not be
         return [f"I0 the records cannot be read: {type(error).__name__}: {error}"]
-    found = [f"I1 a record names {path}, which is not so" for path in damaged_artifacts(root, records) - already]
+    violations = [f"I1 a record names {path}, which is not so" for path in damaged_artifacts(root, records) - already]
     for path, sha256 in files_of(root).items():
         # Exports differ in their moments; what a run makes under another name has nothing to be compared with.
         expected = {files[path] for files in (before, finished) if path in files}
-        known = expected and path not in ("progress.json", "results.json", "STORE.json")
-        if sha256 not in expected if known else not _is_whole(root / path):
-            found.append(f"I5 {path} is torn")
-    return found
+        is_recorded = expected and path not in ("progress.json", "results.json", "STORE.json")
+        if sha256 not in expected if is_recorded else not _is_whole(root / path):
+            violations.append(f"I5 {path} is torn")
+    return violations
 
 
 def _is_whole(path: Path) -> bool:
@@ -121,17 +121,17 @@ def _is_whole(path: Path) -> bool:
 def broken_end(root: Path, ended: Ended, reference: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with an undisturbed run after a disturbed one."""
     if ended.outcome is None or ended.hung:
-        told = "I0 the store does not open" if "StoreError" in str(ended.error.get("type")) else "I2 no table"
-        return [f"{told}: {ended}"]
-    found = [f"I2 {wrong}" for wrong in wrong_numbers(ended.outcome, reference)]
-    if not found and as_text(ended.outcome) != as_text(reference):
-        found.append(f"I2 the table is another: failed {ended.outcome['failed']}\n{ended.outcome['table']}")
+        message = "I0 the store does not open" if "StoreError" in str(ended.error.get("type")) else "I2 no table"
+        return [f"{message}: {ended}"]
+    violations = [f"I2 {wrong}" for wrong in wrong_numbers(ended.outcome, reference)]
+    if not violations and as_text(ended.outcome) != as_text(reference):
+        violations.append(f"I2 the table is another: failed {ended.outcome['failed']}\n{ended.outcome['table']}")
     if exported(root) != exported_values(reference):
-        found.append("I2 results.json has other numbers")
+        violations.append("I2 results.json has other numbers")
     left = sorted(path.name for path in (root / "tmp").glob("*") if path.is_dir())
     if left:
-        found.append(f"I4 left under tmp: {left}")
-    return found
+        violations.append(f"I4 left under tmp: {left}")
+    return violations
 
 
 def broken_failure(ended: Ended, reference: Mapping[str, Any]) -> list[str]:
@@ -140,10 +140,10 @@ def broken_failure(ended: Ended, reference: Mapping[str, Any]) -> list[str]:
         return ["I6 it hangs"]
     if ended.outcome is None:
         return [] if ended.error.get("expected") else [f"I6 the wrong kind of error: {ended}\n{ended.error}"]
-    found = [f"I2 {wrong}" for wrong in wrong_numbers(ended.outcome, reference)]
+    violations = [f"I2 {wrong}" for wrong in wrong_numbers(ended.outcome, reference)]
     if not ended.outcome["failed"] and as_text(ended.outcome) != as_text(reference):
-        found.append(f"I6 nothing failed, but the table is another:\n{ended.outcome['table']}")
-    return found
+        violations.append(f"I6 nothing failed, but the table is another:\n{ended.outcome['table']}")
+    return violations
 
 
 def broken_work(
@@ -158,17 +158,17 @@ def broken_work(
         done: What was committed in between.
         spare: How many of each phase may have been in flight.
     """
-    found = [
+    violations = [
         f"I3 {operation} of {key[:8]} again, which was committed"
         for operation, key in second
         if (operation, key) in done
     ]
     for operation in ("fit", "predict"):
-        needed = sum(one == operation for one, _ in alone)
-        took = sum(one == operation for one, _ in (*first, *second))
+        needed = sum(name == operation for name, _ in alone)
+        took = sum(name == operation for name, _ in (*first, *second))
         if took > needed + spare:
-            found.append(f"I3 {operation} was executed {took} times instead of {needed} (+ {spare})")
-    return found
+            violations.append(f"I3 {operation} was executed {took} times instead of {needed} (+ {spare})")
+    return violations
 
 
 def exported(root: Path) -> dict[str, str]:

@@ -80,11 +80,11 @@ def reset_with_rmtree() -> None:
     """Remove an item's files before its records are forgotten."""
     real = CheckpointStore.commit
 
-    def commit(self: CheckpointStore, held: Any, records: Any, forget: Any = None) -> None:
+    def commit(self: CheckpointStore, lease: Any, records: Any, forget: Any = None) -> None:
         for record in (forget or {}).values():
             for role in ("model", "predictions"):
                 if role in record:
                     shutil.rmtree((self.root / record[role]["path"]).parent, ignore_errors=True)
-        real(self, held, records, forget)
+        real(self, lease, records, forget)
 
     _change("commit", commit)

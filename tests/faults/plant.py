@@ -149,18 +149,18 @@ def dataset() -> RecSysDataSet:
 @cache
 def plan() -> ExperimentPlan:
     """Two algorithms."""
-    made = ExperimentPlan("faults")
-    made.add_algorithm(Popular)
-    made.add_algorithm(Shuffled, {"strength": 3})
-    return made
+    experiment_plan = ExperimentPlan("faults")
+    experiment_plan.add_algorithm(Popular)
+    experiment_plan.add_algorithm(Shuffled, {"strength": 3})
+    return experiment_plan
 
 
 def lenskit_plan() -> ExperimentPlan:
     """Two algorithms of LensKit."""
-    made = ExperimentPlan("faults")
-    made.add_algorithm(LensKit.PopScorer)
-    made.add_algorithm(LensKit.ItemKNNScorer, {"max_nbrs": 10})
-    return made
+    experiment_plan = ExperimentPlan("faults")
+    experiment_plan.add_algorithm(LensKit.PopScorer)
+    experiment_plan.add_algorithm(LensKit.ItemKNNScorer, {"max_nbrs": 10})
+    return experiment_plan
 
 
 @cache
@@ -194,11 +194,11 @@ class Errand:
             ``table`` (for people), ``values`` (every number in full precision, by item and label), ``failed``
             (messages by item), ``warnings`` and ``told``.
         """
-        told: list[str] = []
+        messages: list[str] = []
         evaluator, failed = Evaluator(*self.metrics), {}
         with (
             warnings.catch_warnings(record=True) as warned,
-            Coordinator(self.root, environments="current", threads=1, notify=told.append) as coordinator,
+            Coordinator(self.root, environments="current", threads=1, notify=messages.append) as coordinator,
         ):
             warnings.simplefilter("always")
             guests: Any = InProcessGuests(Work(self.work), self.pause)
@@ -208,8 +208,13 @@ class Errand:
             try:
                 coordinator.run(dataset(), plan(), evaluator)
             except ItemsFailedError as error:
-                failed = {name: str(one) for name, one in error.failures.items()}
-        return {**shown(evaluator), "failed": failed, "warnings": [str(one.message) for one in warned], "told": told}
+                failed = {name: str(failure) for name, failure in error.failures.items()}
+        return {
+            **results_of(evaluator),
+            "failed": failed,
+            "warnings": [str(warning.message) for warning in warned],
+            "told": messages,
+        }
 
 
 @dataclass(frozen=True)
@@ -224,20 +229,22 @@ class RealErrand:
 
     def __call__(self) -> dict[str, Any]:
         """Run it; see ``Errand``."""
-        told: list[str] = []
-        with Coordinator(self.root, threads=1, notify=told.append) as coordinator:
+        messages: list[str] = []
+        with Coordinator(self.root, threads=1, notify=messages.append) as coordinator:
             evaluator = coordinator.run(dataset(), lenskit_plan(), Evaluator(*METRICS))
-        return {**shown(evaluator), "failed": {}, "told": told}
+        return {**results_of(evaluator), "failed": {}, "told": messages}
 
 
-def shown(evaluator: Evaluator) -> dict[str, Any]:
+def results_of(evaluator: Evaluator) -> dict[str, Any]:
     """Return what a user sees of an evaluator, as a text and as numbers in full precision."""
     values = {
-        f"{one.dataset}/{one.algorithm}/{one.fold}": {label: repr(value) for label, value in one.metrics.items()}
-        for one in evaluator.results
+        f"{result.dataset}/{result.algorithm}/{result.fold}": {
+            label: repr(value) for label, value in result.metrics.items()
+        }
+        for result in evaluator.results
     }
-    made = tables(evaluator.results, Layout(evaluator.lower_is_better))
-    return {"table": "\n".join(render(one, colour=False) for one in made), "values": values}
+    layouts = tables(evaluator.results, Layout(evaluator.lower_is_better))
+    return {"table": "\n".join(render(table, colour=False) for table in layouts), "values": values}
 
 
 def wrong_numbers(outcome: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:

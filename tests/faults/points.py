@@ -59,12 +59,12 @@ class Points:
         self.seen = 0
         self._thread = threading.get_ident()
 
-    def reached(self, name: str, what: object) -> bool:
+    def reached(self, name: str, argument: object) -> bool:
         """Count an operation; return whether it has to fail, or end the process before it."""
         if threading.get_ident() != self._thread:
             return False
         self.seen += 1
-        _real_write(self._trail, f"{self.seen} {name} {what}\n".encode(errors="replace"))
+        _real_write(self._trail, f"{self.seen} {name} {argument}\n".encode(errors="replace"))
         if self.how == MOVED:
             if self.seen == self.at and self.root.exists():
                 _real_rename(self.root, moved(self.root))
@@ -107,11 +107,11 @@ class Points:
             setattr(os, name, self._named(name, getattr(os, name)))
         for name in _DESCRIBED:
             setattr(os, name, self._described(name, getattr(os, name)))
-        place: Any = os
-        place.open = self._os_open(os.open)
-        places: Any = (builtins, io)
-        for place in places:
-            place.open = self._open(io.open)
+        namespace: Any = os
+        namespace.open = self._os_open(os.open)
+        namespaces: Any = (builtins, io)
+        for namespace in namespaces:
+            namespace.open = self._open(io.open)
         _replace_connect(self)
 
     def _named(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -216,8 +216,8 @@ def _replace_connect(points: Points) -> None:
     def connect(*arguments: Any, **options: Any) -> Any:
         return real(*arguments, **{"factory": Connection, **options})
 
-    place: Any = sqlite3
-    place.connect = connect
+    namespace: Any = sqlite3
+    namespace.connect = connect
 
 
 def moved(root: Path) -> Path:

@@ -65,15 +65,15 @@ class Tally:
     def __str__(self) -> str:
         return f"{self.name}: {self.tried} tried, {len(self.violations)} violations"
 
-    def take(self, point: str, found: Iterable[str]) -> None:
+    def take(self, point: str, violations: Iterable[str]) -> None:
         """Count a point and what is wrong at it."""
         self.tried += 1
-        self.violations += [f"{point}: {one}" for one in found]
+        self.violations += [f"{point}: {violation}" for violation in violations]
 
-    def add(self, other: Tally) -> None:
+    def add(self, tally: Tally) -> None:
         """Take in another tally."""
-        self.tried += other.tried
-        self.violations += other.violations
+        self.tried += tally.tried
+        self.violations += tally.violations
 
     def check(self) -> None:
         """Fail when there are violations, and say which."""
@@ -85,51 +85,53 @@ class Sweep:
 
     Args:
         start: What the runs start from.
-        place: An empty directory of its own.
+        directory: An empty directory of its own.
         mutation: What the disturbed run (and what it is compared with) does to omnibench first.
     """
 
-    def __init__(self, start: Start, place: Path, mutation: Mutation = unchanged) -> None:
-        place.mkdir()
+    def __init__(self, start: Start, directory: Path, mutation: Mutation = unchanged) -> None:
+        directory.mkdir()
         self.start = start
         self.mutation = mutation
-        self._place = place
-        self._pristine = place / "pristine"
+        self._directory = directory
+        self._pristine = directory / "pristine"
         if start.make is not None:
-            finished = run(plant.Errand(self._pristine, place / "work"), place / "log")
+            finished = run(plant.Errand(self._pristine, directory / "work"), directory / "log")
             assert finished.outcome is not None, finished.error
             start.make(self._pristine)
         self.before = invariants.files_of(self._pristine)
         records = invariants.records_of(self._pristine)
         self._already = invariants.damaged_artifacts(self._pristine, records)
-        ended = self._disturb(Points(self.root, self._place / "trail"))
+        ended = self._disturb(Points(self.root, self._directory / "trail"))
         assert ended.outcome is not None, ended.error
         assert not ended.outcome["failed"]
         self.reference: dict[str, Any] = ended.outcome
-        self.operations = operations(self._place / "trail")
-        self.alone = plant.executed(self._place / "work")
+        self.operations = operations(self._directory / "trail")
+        self.alone = plant.executed(self._directory / "work")
         self.finished = invariants.files_of(self.root)
 
     @property
     def root(self) -> Path:
         """The store of the point being tried."""
-        return self._place / "store"
+        return self._directory / "store"
 
     def fresh(self) -> None:
         """Make the store what runs start from, and forget what was executed."""
         for left in (self.root, moved(self.root)):
             shutil.rmtree(left, ignore_errors=True)
-        (self._place / "work").unlink(missing_ok=True)
+        (self._directory / "work").unlink(missing_ok=True)
         if self.start.make is not None:
             shutil.copytree(self._pristine, self.root)
 
-    def errand(self, *, again: bool = False) -> plant.Errand:
+    def errand(self, *, resumed: bool = False) -> plant.Errand:
         """Return what the run does; the run after it resets nothing."""
-        return plant.Errand(self.root, self._place / "work", self.start.metrics, () if again else self.start.reset)
+        return plant.Errand(
+            self.root, self._directory / "work", self.start.metrics, () if resumed else self.start.reset
+        )
 
     def _disturb(self, points: Points) -> Ended:
         self.fresh()
-        return run(partial(_disturbed, points, self.mutation, self.errand()), self._place / "log")
+        return run(partial(_disturbed, points, self.mutation, self.errand()), self._directory / "log")
 
     def point(self, number: int, how: str = CRASH, *, lasting: bool = False) -> list[str] | None:
         """Try one point of the in-process counter.
@@ -137,8 +139,8 @@ class Sweep:
         Returns:
             What is wrong, or None when the run came to its end before that operation.
         """
-        ended = self._disturb(Points(self.root, self._place / "trail", number, how, lasting))
-        if len(operations(self._place / "trail")) < number:
+        ended = self._disturb(Points(self.root, self._directory / "trail", number, how, lasting))
+        if len(operations(self._directory / "trail")) < number:
             return None
         if moved(self.root).exists():  # somebody puts it back
             shutil.rmtree(self.root, ignore_errors=True)
@@ -153,27 +155,27 @@ class Sweep:
             spare: How many phases of each kind it may have had in flight.
         """
         crashed = ended.status in (CRASHED, KILLED) and not ended.hung
-        found = [] if crashed else invariants.broken_failure(ended, self.reference)
-        found += invariants.broken_store(self.root, self.before, self.finished, self._already)
-        if any(one.startswith("I0") for one in found):
-            return found
+        violations = [] if crashed else invariants.broken_failure(ended, self.reference)
+        violations += invariants.broken_store(self.root, self.before, self.finished, self._already)
+        if any(violation.startswith("I0") for violation in violations):
+            return violations
         done = invariants.committed(self.root)
-        first = plant.executed(self._place / "work")
-        again = run(self.errand(again=True), self._place / "log")
-        found += invariants.broken_end(self.root, again, self.reference)
-        found += invariants.broken_store(self.root, self.before, self.finished, set())
-        second = plant.executed(self._place / "work")[len(first) :]
-        return found + invariants.broken_work(first, second, self.alone, done, spare)
+        first = plant.executed(self._directory / "work")
+        resumed = run(self.errand(resumed=True), self._directory / "log")
+        violations += invariants.broken_end(self.root, resumed, self.reference)
+        violations += invariants.broken_store(self.root, self.before, self.finished, set())
+        second = plant.executed(self._directory / "work")[len(first) :]
+        return violations + invariants.broken_work(first, second, self.alone, done, spare)
 
     def over(self, numbers: Iterable[int], how: str = CRASH, *, lasting: bool = False) -> Tally:
         """Try several points in order, until the run comes through."""
         tally = Tally(f"{'lasting ' if lasting else ''}{how} points, {self.start.name}")
         for number in numbers:
-            found = self.point(number, how, lasting=lasting)
-            if found is None:
+            violations = self.point(number, how, lasting=lasting)
+            if violations is None:
                 break
-            name = operations(self._place / "trail")[number - 1]
-            tally.take(f"{self.start.name}, {how} at {number} ({name})", found)
+            name = operations(self._directory / "trail")[number - 1]
+            tally.take(f"{self.start.name}, {how} at {number} ({name})", violations)
         return tally
 
 

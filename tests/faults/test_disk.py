@@ -18,21 +18,23 @@ mounts = pytest.mark.skipif(bool(disks.why_not()), reason=disks.why_not() or "ne
 Trouble = Callable[[Path], Callable[[], None]]
 
 
-def _reference(place: Path, metrics: tuple[Metric, ...] = plant.METRICS) -> dict[str, Any]:
-    return disks.ended_of(run(plant.Errand(place / "reference", place / "uncounted", metrics), place / "log"))
+def _reference(directory: Path, metrics: tuple[Metric, ...] = plant.METRICS) -> dict[str, Any]:
+    return disks.ended_of(
+        run(plant.Errand(directory / "reference", directory / "uncounted", metrics), directory / "log")
+    )
 
 
-def _sizes(place: Path, trouble: Callable[[int, Path], Callable[[], None]], sizes: range) -> Tally:
+def _sizes(directory: Path, trouble: Callable[[int, Path], Callable[[], None]], sizes: range) -> Tally:
     """Try every size; some are too small for a run and some are not, or nothing was tried."""
-    reference = _reference(place)
+    reference = _reference(directory)
     tally = Tally("sizes")
     complete = []
     for size in sizes:
-        inside = place / str(size)
+        inside = directory / str(size)
         inside.mkdir()
-        ended = run(partial(disks.starved, inside, partial(trouble, size), reference), place / "log")
+        ended = run(partial(disks.starved, inside, partial(trouble, size), reference), directory / "log")
         outcome = disks.ended_of(ended)
-        tally.take(f"{size} bytes ({outcome['came']})", outcome["found"])
+        tally.take(f"{size} bytes ({outcome['came']})", outcome["violations"])
         complete.append(outcome["complete"])
     assert not complete[0]
     assert complete[-1]
@@ -40,37 +42,37 @@ def _sizes(place: Path, trouble: Callable[[int, Path], Callable[[], None]], size
 
 
 @mounts
-def test_a_full_disk(place: Path) -> None:
+def test_a_full_disk(directory: Path) -> None:
     """A run on a file system with too little room fails clearly; when there is room, the next one goes on."""
-    _sizes(place, disks.full_disk, range(8_192, 1_400_000, 200_000)).check()
+    _sizes(directory, disks.full_disk, range(8_192, 1_400_000, 200_000)).check()
 
 
 @mounts
-def test_a_finished_store_on_a_disk_that_is_full_by_now(place: Path) -> None:
+def test_a_finished_store_on_a_disk_that_is_full_by_now(directory: Path) -> None:
     """Its records can still be read, and nothing is lost by the attempt to write."""
-    outcome = disks.ended_of(run(partial(disks.filled, place / "inside", _reference(place)), place / "log"))
-    assert not outcome["found"]
+    outcome = disks.ended_of(run(partial(disks.filled, directory / "inside", _reference(directory)), directory / "log"))
+    assert not outcome["violations"]
 
 
-def test_files_that_may_not_grow(place: Path) -> None:
+def test_files_that_may_not_grow(directory: Path) -> None:
     """A limit on the size of files, as quotas and batch systems set it."""
-    _sizes(place, disks.limited, range(1_000, 1_300_000, 300_000)).check()
+    _sizes(directory, disks.limited, range(1_000, 1_300_000, 300_000)).check()
 
 
 @pytest.mark.faults
 @mounts
-def test_a_full_disk_at_every_size(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_at_every_size(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Room for ever more of a run."""
-    tally = _sizes(place, disks.full_disk, range(4_096, 1_400_000, 8_192))
+    tally = _sizes(directory, disks.full_disk, range(4_096, 1_400_000, 8_192))
     with capsys.disabled():
         print(f"\nfull disk: {tally}")
     tally.check()
 
 
 @pytest.mark.faults
-def test_files_that_may_not_grow_at_every_size(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_that_may_not_grow_at_every_size(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Ever larger files."""
-    tally = _sizes(place, disks.limited, range(500, 1_300_000, 10_000))
+    tally = _sizes(directory, disks.limited, range(500, 1_300_000, 10_000))
     with capsys.disabled():
         print(f"\nlimited files: {tally}")
     tally.check()
@@ -78,13 +80,13 @@ def test_files_that_may_not_grow_at_every_size(place: Path, capsys: pytest.Captu
 
 @mounts
 @pytest.mark.parametrize("metrics", [plant.METRICS, plant.ONE_MORE], ids=["all known", "one more"])
-def test_a_disk_that_has_become_readonly(place: Path, metrics: tuple[Metric, ...]) -> None:
+def test_a_disk_that_has_become_readonly(directory: Path, metrics: tuple[Metric, ...]) -> None:
     """A finished store on it says so in a StoreError, and can be read; when it can be written again, all goes on."""
-    (place / "inside" / "disk").mkdir(parents=True)
-    finished = run(plant.Errand(place / "inside" / "disk" / "store", place / "uncounted"), place / "log")
+    (directory / "inside" / "disk").mkdir(parents=True)
+    finished = run(plant.Errand(directory / "inside" / "disk" / "store", directory / "uncounted"), directory / "log")
     assert finished.outcome is not None
-    reference = _reference(place, metrics)
-    ended = run(partial(disks.starved, place / "inside", disks.readonly, reference, metrics), place / "log")
+    reference = _reference(directory, metrics)
+    ended = run(partial(disks.starved, directory / "inside", disks.readonly, reference, metrics), directory / "log")
     outcome = disks.ended_of(ended)
-    assert not outcome["found"]
+    assert not outcome["violations"]
     assert "StoreError" in outcome["came"] or outcome["complete"]

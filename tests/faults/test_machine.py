@@ -25,7 +25,7 @@ from omnibench.metrics.base import Metric
 from omnibench.store.schema import RESETS, Record
 
 _EVERYTHING: tuple[Metric, ...] = (*plant.ONE_MORE, *plant.LONGER)
-_WANTED = (plant.METRICS, plant.ONE_MORE, plant.LONGER)
+_METRICS = (plant.METRICS, plant.ONE_MORE, plant.LONGER)
 _HARMS: tuple[Callable[[Path], None], ...] = (
     partial(damage.flip, offset=-1),
     partial(damage.flip, offset=3, bits=0x80),
@@ -34,11 +34,11 @@ _HARMS: tuple[Callable[[Path], None], ...] = (
     damage.extend,
     Path.unlink,
 )
-wanted = st.sampled_from(_WANTED)
+metric_sets = st.sampled_from(_METRICS)
 numbers = st.integers(0, 3)
 
 
-def _place() -> Path:
+def _directory() -> Path:
     memory = Path("/dev/shm")
     return Path(tempfile.mkdtemp(prefix="omnibench-machine-", dir=memory if os.access(memory, os.W_OK) else None))
 
@@ -50,9 +50,9 @@ class Stores(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.place = _place()
-        self.root = self.place / "store"
-        self.log, self.work = self.place / "log", self.place / "work"
+        self.directory = _directory()
+        self.root = self.directory / "store"
+        self.log, self.work = self.directory / "log", self.directory / "work"
         self.harmed: set[str] = set()
         """Artifacts that were damaged since they were last known to be intact."""
         self.shaken = False
@@ -63,14 +63,14 @@ class Stores(RuleBasedStateMachine):
         if self.root.exists():
             self._finish(_EVERYTHING)
             self._finish(_EVERYTHING)
-            left = [one for one in (self.root / "tmp").glob("*") if one.is_dir()]
+            left = [path for path in (self.root / "tmp").glob("*") if path.is_dir()]
             assert not left, f"left under tmp: {left}"
-        shutil.rmtree(self.place, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def reference(self, metrics: tuple[Metric, ...]) -> dict[str, Any]:
         """Return what a run from nothing finds."""
         if metrics not in self.references:
-            ended = run(plant.Errand(self.place / "reference", self.place / "uncounted", metrics), self.log)
+            ended = run(plant.Errand(self.directory / "reference", self.directory / "uncounted", metrics), self.log)
             assert ended.outcome is not None, ended.error
             self.references[metrics] = ended.outcome
         return self.references[metrics]
@@ -82,8 +82,10 @@ class Stores(RuleBasedStateMachine):
         ended = run(self._errand(metrics), self.log)
         if self.shaken and ended.error.get("expected"):  # it may say that the next run will get through
             ended = run(self._errand(metrics), self.log)
-        found = invariants.broken_end(self.root, ended, self.reference(metrics))
-        wrong = [one for one in found if "results.json" not in one and "I4" not in one]  # it has older metrics too
+        violations = invariants.broken_end(self.root, ended, self.reference(metrics))
+        wrong = [
+            violation for violation in violations if "results.json" not in violation and "I4" not in violation
+        ]  # it has older metrics too
         assert not wrong, wrong
         return ended
 
@@ -100,48 +102,48 @@ class Stores(RuleBasedStateMachine):
         self.harmed &= (bad := invariants.damaged_artifacts(self.root, records))
         assert self.shaken or bad <= self.harmed, f"damaged: {bad - self.harmed}"
 
-    @initialize(metrics=wanted)
+    @initialize(metrics=metric_sets)
     def begin(self, metrics: tuple[Metric, ...]) -> None:
         """A first run."""
         self._finish(metrics)
 
-    @rule(metrics=wanted)
+    @rule(metrics=metric_sets)
     def run_to_the_end(self, metrics: tuple[Metric, ...]) -> None:
         """What is recorded is not computed again, whatever is damaged is."""
         done = invariants.committed(self.root) if not self.shaken else set()
         before = plant.executed(self.work)
         self._finish(metrics)
-        again = set(plant.executed(self.work)[len(before) :]) & done
+        repeated = set(plant.executed(self.work)[len(before) :]) & done
         # A phase that was committed with lists of another length is another phase of the same name.
-        assert not {one for one in again if one[0] == "fit"}, again
+        assert not {phase for phase in repeated if phase[0] == "fit"}, repeated
         self.shaken = False
         self._look()
 
-    @rule(metrics=wanted, at=st.integers(1, 500))
+    @rule(metrics=metric_sets, at=st.integers(1, 500))
     def crash(self, metrics: tuple[Metric, ...], at: int) -> None:
         """A run that is ended at any operation."""
-        ended = run(partial(_planted, Points(self.root, self.place / "trail", at), self._errand(metrics)), self.log)
+        ended = run(partial(_planted, Points(self.root, self.directory / "trail", at), self._errand(metrics)), self.log)
         assert ended.status == CRASHED or not invariants.broken_failure(ended, self.reference(metrics)), str(ended)
         self._look()
 
-    @rule(metrics=wanted, at=st.integers(1, 500), how=st.sampled_from([FULL, BROKEN]), lasting=st.booleans())
+    @rule(metrics=metric_sets, at=st.integers(1, 500), how=st.sampled_from([FULL, BROKEN]), lasting=st.booleans())
     def fail(self, metrics: tuple[Metric, ...], at: int, how: str, lasting: bool) -> None:
         """A run in which an operation fails, or all from one on."""
-        points = Points(self.root, self.place / "trail", at, how, lasting)
+        points = Points(self.root, self.directory / "trail", at, how, lasting)
         ended = run(partial(_planted, points, self._errand(metrics)), self.log)
-        assert not (found := invariants.broken_failure(ended, self.reference(metrics))), found
+        assert not (violations := invariants.broken_failure(ended, self.reference(metrics))), violations
         self._look()
 
-    @rule(first=wanted, second=wanted, at=st.none() | st.integers(1, 500))
+    @rule(first=metric_sets, second=metric_sets, at=st.none() | st.integers(1, 500))
     def two_at_once(self, first: tuple[Metric, ...], second: tuple[Metric, ...], at: int | None) -> None:
         """Two runs on one store, of which one may be ended."""
-        points = Points(self.root, self.place / "trail", at or 0, CRASH)
-        one = Child(partial(_planted, points, self._errand(first)), self.log)
-        other = Child(self._errand(second), self.log)
-        found = invariants.broken_failure(other.wait(), self.reference(second))
-        if one.wait().status != CRASHED:
-            found += invariants.broken_failure(one.wait(), self.reference(first))
-        assert not found, found
+        points = Points(self.root, self.directory / "trail", at or 0, CRASH)
+        first_run = Child(partial(_planted, points, self._errand(first)), self.log)
+        second_run = Child(self._errand(second), self.log)
+        violations = invariants.broken_failure(second_run.wait(), self.reference(second))
+        if first_run.wait().status != CRASHED:
+            violations += invariants.broken_failure(first_run.wait(), self.reference(first))
+        assert not violations, violations
         self._look()
 
     @rule(which=st.integers(0, 99), harm=st.sampled_from(_HARMS))
@@ -151,22 +153,24 @@ class Stores(RuleBasedStateMachine):
             harm(self.root / path)
             self.harmed.add(path)
 
-    @rule(which=st.integers(0, 99), other=st.integers(0, 99))
-    def swap_artifacts(self, which: int, other: int) -> None:
+    @rule(which=st.integers(0, 99), partner=st.integers(0, 99))
+    def swap_artifacts(self, which: int, partner: int) -> None:
         """Two files that records name are exchanged."""
-        first, second = self._artifact(which), self._artifact(other)
+        first, second = self._artifact(which), self._artifact(partner)
         if first is not None and second is not None and first != second:
             damage.swap(self.root / first, self.root / second)
             self.harmed |= {first, second}
 
     def _artifact(self, which: int) -> str | None:
         records = self._records()
-        named = {str(one["path"]) for record in records.values() for one in invariants.artifacts_of(record)}
-        there = [path for path in sorted(named) if (self.root / path).is_file() and path not in self.harmed]
-        return there[which % len(there)] if there else None
+        named = {str(artifact["path"]) for record in records.values() for artifact in invariants.artifacts_of(record)}
+        present = [path for path in sorted(named) if (self.root / path).is_file() and path not in self.harmed]
+        return present[which % len(present)] if present else None
 
-    @rule(which=st.integers(0, 99), place=st.floats(0, 1, exclude_max=True), bits=st.sampled_from([0x01, 0x80, 0x04]))
-    def damage_record(self, which: int, place: float, bits: int) -> None:
+    @rule(
+        which=st.integers(0, 99), position=st.floats(0, 1, exclude_max=True), bits=st.sampled_from([0x01, 0x80, 0x04])
+    )
+    def damage_record(self, which: int, position: float, bits: int) -> None:
         """A byte of a record is another."""
         with closing(sqlite3.connect(self.root / "store" / "cache.db", isolation_level=None)) as database:
             try:
@@ -177,7 +181,7 @@ class Stores(RuleBasedStateMachine):
                 return
             row, text = rows[which % len(rows)]
             content = bytearray(text if isinstance(text, bytes) else text.encode())
-            content[int(place * len(content))] ^= bits
+            content[int(position * len(content))] ^= bits
             # As text, which need not be UTF-8: that is how a flipped bit in the file looks.
             database.execute("UPDATE Cache SET value = CAST(? AS TEXT) WHERE rowid = ?", (bytes(content), row))
         self.shaken = True
@@ -197,10 +201,10 @@ class Stores(RuleBasedStateMachine):
             (self.root / "store" / name).unlink(missing_ok=True)
         self.shaken = True
 
-    @rule(which=numbers, what=st.sampled_from(RESETS))
-    def reset(self, which: int, what: str) -> None:
+    @rule(which=numbers, selection=st.sampled_from(RESETS))
+    def reset(self, which: int, selection: str) -> None:
         """An item's results are forgotten."""
-        ended = run(upkeep.Reset(self.root, (which,), what), self.log)
+        ended = run(upkeep.Reset(self.root, (which,), selection), self.log)
         assert not ended.hung
         assert ended.outcome is not None or (self.shaken and ended.error.get("expected")), ended.error
         self._look()

@@ -25,22 +25,22 @@ mutations = pytest.mark.parametrize(
 
 
 @mutations
-def test_a_wrong_protocol_is_found(place: Path, mutation: Mutation, start: Start, invariant: str) -> None:
+def test_a_wrong_protocol_is_found(directory: Path, mutation: Mutation, start: Start, invariant: str) -> None:
     """In the second half of a run there is a point after which the store is not what it should be."""
-    sweep = Sweep(start, place / "sweep", mutation)
+    sweep = Sweep(start, directory / "sweep", mutation)
     moves = [number for number, name in enumerate(sweep.operations, start=1) if name.startswith(_MOVING)]
     tried = (sweep.point(number, CRASH) for number in moves[len(moves) // 2 :])
-    first = next((found for found in tried if found), [])
-    assert any(one.startswith(invariant) for one in first), first
+    first = next((violations for violations in tried if violations), [])
+    assert any(violation.startswith(invariant) for violation in first), first
 
 
 @pytest.mark.faults
 @mutations
 def test_how_often_a_wrong_protocol_shows(
-    place: Path, mutation: Mutation, start: Start, invariant: str, capsys: pytest.CaptureFixture[str]
+    directory: Path, mutation: Mutation, start: Start, invariant: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Over all points, for comparison with the right protocol's none."""
-    tally = Sweep(start, place / "sweep", mutation).over(itertools.count(1))
+    tally = Sweep(start, directory / "sweep", mutation).over(itertools.count(1))
     with capsys.disabled():
         print(f"\n{mutation.__name__}: {tally}")
-    assert any(invariant in one for one in tally.violations)
+    assert any(invariant in violation for violation in tally.violations)

@@ -17,9 +17,9 @@ starts = pytest.mark.parametrize("start", STARTS, ids=lambda start: start.name.r
 
 
 @starts
-def test_a_run_ended_at_an_operation_is_resumed(place: Path, start: Start) -> None:
+def test_a_run_ended_at_an_operation_is_resumed(directory: Path, start: Start) -> None:
     """A sample of the points: nothing committed is lost, redone or torn, and the table is the same."""
-    sweep = Sweep(start, place / "sweep")
+    sweep = Sweep(start, directory / "sweep")
     step = len(sweep.operations) // _SAMPLE
     tally = sweep.over(range(1 + step // 2, len(sweep.operations), step))
     assert tally.tried >= _SAMPLE - 1
@@ -28,9 +28,9 @@ def test_a_run_ended_at_an_operation_is_resumed(place: Path, start: Start) -> No
 
 @starts
 @pytest.mark.parametrize("how", [FULL, BROKEN, MOVED])
-def test_a_refused_operation_is_reported_and_made_up_for(place: Path, start: Start, how: str) -> None:
+def test_a_refused_operation_is_reported_and_made_up_for(directory: Path, start: Start, how: str) -> None:
     """A sample of the points: the run ends with a clear error or the right numbers, and the next run is right."""
-    sweep = Sweep(start, place / "sweep")
+    sweep = Sweep(start, directory / "sweep")
     step = len(sweep.operations) // (_SAMPLE // 2)
     tally = sweep.over(range(1 + step // 3, len(sweep.operations), step), how)
     assert tally.tried >= _SAMPLE // 2 - 1
@@ -42,12 +42,12 @@ def test_a_refused_operation_is_reported_and_made_up_for(place: Path, start: Sta
 @pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
 def test_every_operation(
-    place: Path, start: Start, how: str, lasting: bool, capsys: pytest.CaptureFixture[str]
+    directory: Path, start: Start, how: str, lasting: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All points of one kind of fault, until a run comes through."""
     if how in (CRASH, MOVED) and lasting:
         pytest.skip("it lasts anyway")
-    tally = Sweep(start, place / "sweep").over(itertools.count(1), how, lasting=lasting)
+    tally = Sweep(start, directory / "sweep").over(itertools.count(1), how, lasting=lasting)
     with capsys.disabled():
         print(f"\n{tally}")
     tally.check()

@@ -135,7 +135,7 @@ _PATHS = re.compile(r'"((?:[^"\\]|\\.)*)"|<([^>]*)>')
 
 def paths_in(call: Call) -> list[str]:
     """Return the paths in a call's arguments: texts, and what its descriptors stand for."""
-    return [one or other for one, other in _PATHS.findall(call.text)]
+    return [quoted or plain for quoted, plain in _PATHS.findall(call.text)]
 
 
 def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
@@ -146,8 +146,8 @@ def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
     """
     final = f"{root}/{artifact}"
     moves: list[tuple[int, str, str]] = [
-        (place, paths_in(call)[0], paths_in(call)[1])
-        for place, call in enumerate(log)
+        (position, paths_in(call)[0], paths_in(call)[1])
+        for position, call in enumerate(log)
         if call.name.startswith("rename") and (final + "/").startswith(paths_in(call)[1] + "/")
     ]
     if not moves:
@@ -155,13 +155,13 @@ def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
     moved, source, target = moves[-1]
     partial = source + final.removeprefix(target)
     wal = f"{root}/store/cache.db-wal"
-    synced = [place for place in _of(log, ("fsync", "fdatasync"), partial) if place < moved]
-    written = [place for place in _of(log, ("write", "pwrite64"), partial) if place < moved]
+    synced = [position for position in _of(log, ("fsync", "fdatasync"), partial) if position < moved]
+    written = [position for position in _of(log, ("write", "pwrite64"), partial) if position < moved]
     if not synced or (written and written[-1] > synced[-1]):
         return f"{artifact} was renamed into place before its content was on disk"
-    named = [place for place in _of(log, ("fsync",), str(Path(target).parent)) if place > moved]
-    commits = [place for place in _of(log, ("pwrite64",), wal) if place > moved]
-    lasting = [place for place in _of(log, ("fsync", "fdatasync"), wal) if commits and place > commits[0]]
+    named = [position for position in _of(log, ("fsync",), str(Path(target).parent)) if position > moved]
+    commits = [position for position in _of(log, ("pwrite64",), wal) if position > moved]
+    lasting = [position for position in _of(log, ("fsync", "fdatasync"), wal) if commits and position > commits[0]]
     if not named:
         return f"the directory of {artifact} was never made durable"
     if not commits or not lasting:
@@ -172,4 +172,4 @@ def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
 
 
 def _of(log: Sequence[Call], names: Sequence[str], path: str) -> list[int]:
-    return [place for place, call in enumerate(log) if call.name in names and path in paths_in(call)]
+    return [position for position, call in enumerate(log) if call.name in names and path in paths_in(call)]

@@ -21,19 +21,19 @@ class Reset:
     Attributes:
         root: The store.
         numbers: Which items.
-        what: From which phase on, or in which state.
+        selection: From which phase on, or in which state.
     """
 
     root: Path
     numbers: tuple[int, ...]
-    what: str = "all"
+    selection: str = "all"
 
     def __call__(self) -> dict[str, Any]:
         """Do it."""
-        told: list[str] = []
-        with Coordinator(self.root, environments="current", threads=1, notify=told.append) as coordinator:
-            done = coordinator.reset([items()[number] for number in self.numbers], self.what)
-        return {"told": told, "failed": {}, "reset": list(done.items)}
+        messages: list[str] = []
+        with Coordinator(self.root, environments="current", threads=1, notify=messages.append) as coordinator:
+            done = coordinator.reset([items()[number] for number in self.numbers], self.selection)
+        return {"told": messages, "failed": {}, "reset": list(done.items)}
 
 
 @dataclass(frozen=True)

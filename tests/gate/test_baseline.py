@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.gated import SHOP, Made
+from support.gated import SHOP, Measurements
 
 from omnibench.comparison.measured import UserValues
 from omnibench.errors import BaselineError
@@ -18,10 +18,10 @@ from omnibench.gate.entries import Dataset
 
 
 @pytest.fixture
-def measurements() -> Made:
+def measurements() -> Measurements:
     """Two datasets; metrics with and without users, undefined for some users, not measured everywhere."""
     rng = np.random.default_rng(4)
-    store = Made()
+    store = Measurements()
     store.add(
         "Mine", {"NDCG@10": [rng.random(7), rng.random(5)], "Gini@10": [0.5, 0.25]}, parameters={"k": 1, "b": None}
     )
@@ -33,7 +33,7 @@ def measurements() -> Made:
     return store
 
 
-def test_what_goes_in_comes_out(measurements: Made, tmp_path: Path) -> None:
+def test_what_goes_in_comes_out(measurements: Measurements, tmp_path: Path) -> None:
     """To the last bit, entry by entry."""
     written = write(
         tmp_path / "baseline.parquet", measurements, measurements.entries, {"commit": "1a2b3c4d5e", "dirty": False}
@@ -49,7 +49,7 @@ def test_what_goes_in_comes_out(measurements: Made, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["baseline.parquet"]
 
 
-def test_anybody_can_read_it(measurements: Made, tmp_path: Path) -> None:
+def test_anybody_can_read_it(measurements: Measurements, tmp_path: Path) -> None:
     """A row is a user in a fold; a metric that was not measured of somebody is missing."""
     frame = pd.read_parquet(measurements.baseline(tmp_path).path)
     assert list(frame) == ["dataset", "algorithm", "fold", "user", "NDCG@10", "HR@5"]
@@ -60,7 +60,7 @@ def test_anybody_can_read_it(measurements: Made, tmp_path: Path) -> None:
     assert frame["HR@5"].notna().sum() == 3
 
 
-def test_flipped_bits_are_found(measurements: Made, tmp_path: Path) -> None:
+def test_flipped_bits_are_found(measurements: Measurements, tmp_path: Path) -> None:
     """Wherever it is, before any Parquet library looks at the file."""
     path = measurements.baseline(tmp_path).path
     content = path.read_bytes()
@@ -75,7 +75,7 @@ def test_flipped_bits_are_found(measurements: Made, tmp_path: Path) -> None:
     assert Baseline(path).entries == measurements.entries
 
 
-def test_a_part_of_one_is_refused(measurements: Made, tmp_path: Path) -> None:
+def test_a_part_of_one_is_refused(measurements: Measurements, tmp_path: Path) -> None:
     """Cut off anywhere, or with something behind it."""
     path = measurements.baseline(tmp_path).path
     content = path.read_bytes()
@@ -108,7 +108,7 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path, content: bytes | str | N
         Baseline(path)
 
 
-def test_any_other_parquet_file_is_refused_and_left_alone(measurements: Made, tmp_path: Path) -> None:
+def test_any_other_parquet_file_is_refused_and_left_alone(measurements: Measurements, tmp_path: Path) -> None:
     """Somebody's data may have the name."""
     path = tmp_path / "baseline.parquet"
     pd.DataFrame({"user": [1]}).to_parquet(path)
@@ -120,7 +120,7 @@ def test_any_other_parquet_file_is_refused_and_left_alone(measurements: Made, tm
     assert path.read_bytes() == content
 
 
-def test_a_newer_format_is_refused(measurements: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_newer_format_is_refused(measurements: Measurements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the version that wrote it, and the ways out."""
     monkeypatch.setattr(baseline, "FORMAT", 2)
     path = measurements.baseline(tmp_path).path
@@ -130,7 +130,7 @@ def test_a_newer_format_is_refused(measurements: Made, tmp_path: Path, monkeypat
 
 
 def test_what_was_there_stays_until_all_is_written(
-    measurements: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    measurements: Measurements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that fails leaves the old baseline, and nothing else."""
     before = measurements.baseline(tmp_path).path.read_bytes()
@@ -148,7 +148,7 @@ def test_what_was_there_stays_until_all_is_written(
     assert len(measurements.baseline(tmp_path).entries) == 4
 
 
-def test_a_link_stays_one(measurements: Made, tmp_path: Path) -> None:
+def test_a_link_stays_one(measurements: Measurements, tmp_path: Path) -> None:
     """What it points to is replaced."""
     (tmp_path / "real").mkdir()
     (tmp_path / "baseline.parquet").symlink_to(tmp_path / "real" / "file.parquet")
@@ -165,7 +165,7 @@ def test_a_link_stays_one(measurements: Made, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_written_is_said(
-    measurements: Made, tmp_path: Path, path: str, entries: int, message: str
+    measurements: Measurements, tmp_path: Path, path: str, entries: int, message: str
 ) -> None:
     """Before anything is."""
     with pytest.raises(BaselineError, match=message):
@@ -173,7 +173,7 @@ def test_what_cannot_be_written_is_said(
     assert not os.listdir(tmp_path)
 
 
-def test_the_dataset_of_several_entries_is_one(measurements: Made, tmp_path: Path) -> None:
+def test_the_dataset_of_several_entries_is_one(measurements: Measurements, tmp_path: Path) -> None:
     """So that matching compares it once."""
     baseline = measurements.baseline(tmp_path)
     assert baseline.entries[0].dataset is baseline.entries[2].dataset

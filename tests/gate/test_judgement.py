@@ -12,7 +12,7 @@ import pytest
 import scipy.stats
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.gated import SHOP, Made, judged
+from support.gated import SHOP, Measurements, judged
 
 from omnibench import holm
 from omnibench.errors import BaselineError, StatisticsError
@@ -30,8 +30,8 @@ def base(seed: int = 1, users: int = USERS) -> np.ndarray:
     return 0.5 + noise(seed, 0.1, users)
 
 
-def measured(label: str, *folds: Any, **options: Any) -> Made:
-    store = Made()
+def measured(label: str, *folds: Any, **options: Any) -> Measurements:
+    store = Measurements()
     store.add("Mine", {label: list(folds)}, **options)
     return store
 
@@ -72,7 +72,7 @@ def test_p_is_what_scipy_says_of_several_folds(tmp_path: Path) -> None:
     folds = [base(seed) for seed in (1, 2, 3)]
     worse = [fold - 0.02 + noise(seed, 0.1) for seed, fold in enumerate(folds, start=10)]
     alike = [fold - 0.002 + noise(seed, 0.1) for seed, fold in enumerate(folds, start=20)]
-    before, after = Made(), Made()
+    before, after = Measurements(), Measurements()
     before.add("Mine", {"NDCG@10": folds, "HR@10": folds})
     after.add("Mine", {"NDCG@10": worse, "HR@10": alike}, code="2")
     result = judged(tmp_path, before, after, tolerance=0.01)
@@ -94,7 +94,7 @@ def test_identical_values_never_fail_whatever_the_level(tmp_path: Path) -> None:
 
 def test_what_has_not_changed_is_not_read(tmp_path: Path) -> None:
     """Of 10,000 items of which one has changed, the values of that one are needed."""
-    before, after = Made(), Made()
+    before, after = Measurements(), Measurements()
     for number in range(30):
         before.add("Mine", {"NDCG@10": [base()]}, parameters={"k": number})
         shifted = base() - 0.05 * (number == 7) + noise(2, 0.01) * (number == 7)
@@ -116,13 +116,13 @@ def test_what_has_not_changed_is_not_read(tmp_path: Path) -> None:
 def gates(directory: Path, change: Callable[[Any, np.ndarray], np.ndarray], number: int, tolerance: float = 0.0) -> int:
     """How many of some gates over ten comparisons fail."""
     rng = np.random.default_rng(11)
-    before = Made()
+    before = Measurements()
     for index in range(5):
         before.add("Mine", {"NDCG@10": [base(index)], "HR@10": [(base(index) > 0.5) * 1.0]}, parameters={"k": index})
     judge = Judge(before.baseline(directory), tolerance)
     failed = 0
     for _ in range(number):
-        after = Made()
+        after = Measurements()
         for entry in before.entries:
             values = {label: [change(rng, before.values(entry)[label, 0].values)] for label in entry.scores}
             after.add("Mine", values, parameters=entry.configuration["parameters"], code="2")
@@ -224,7 +224,7 @@ def test_only_folds_that_both_have_are_compared(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_compared_fails(tmp_path: Path, fields: dict[str, Any], problem: str) -> None:
     """It is no silent pass: the next step is a new baseline."""
-    changed = Made()
+    changed = Measurements()
     changed.add(**{"algorithm": "Mine", "values": {"NDCG@10": [base()]}, "code": "2", **fields})
     result = judged(tmp_path, measured("NDCG@10", base()), changed)
     assert not result.passed
@@ -236,7 +236,7 @@ def test_what_cannot_be_compared_fails(tmp_path: Path, fields: dict[str, Any], p
 
 def test_nothing_to_compare_is_all_right_where_a_part_was_asked_for(tmp_path: Path) -> None:
     """As with -k on what is new; what was not selected is not said to be missing."""
-    after = Made()
+    after = Measurements()
     after.add("New", {"NDCG@10": [base()]})
     result = judged(tmp_path, measured("NDCG@10", base()), after, partial=True)
     assert (result.passed, result.problems) == (True, ())
@@ -245,7 +245,7 @@ def test_nothing_to_compare_is_all_right_where_a_part_was_asked_for(tmp_path: Pa
 
 def test_what_is_new_gone_or_changed_is_said(tmp_path: Path) -> None:
     """And passes."""
-    before, after = Made(), Made()
+    before, after = Measurements(), Measurements()
     before.add("Mine", {"NDCG@10": [base()], "HR@10": [base()]}, parameters={"k": 1})
     for number in range(5):
         before.add(f"Old{number}", {"NDCG@10": [base()]})
@@ -276,7 +276,7 @@ def test_what_was_asked_for_and_has_no_value_fails(tmp_path: Path) -> None:
 
 def test_metrics_may_be_chosen(tmp_path: Path) -> None:
     """The others neither fail the gate nor weaken it."""
-    before, after = Made(), Made()
+    before, after = Measurements(), Measurements()
     before.add("Mine", {"NDCG@10": [base()], "HR@10": [base()]})
     after.add("Mine", {"NDCG@10": [base() - 0.1 + noise(2)], "HR@10": [base() + noise(3)]}, code="2")
     assert judged(tmp_path, before, after, metrics=["HR@10"]).passed
@@ -298,7 +298,7 @@ def test_of_unknown_direction_nothing_is_said(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once for all metrics of a file."""
-    before, after = Made(), Made()
+    before, after = Measurements(), Measurements()
     before.add("Mine", {"NDCG@10": [base()], "HR@10": [base()]})
     after.add("Mine", {"NDCG@10": [base() + noise(2)], "HR@10": [base() + noise(3)]}, code="2")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from support.gated import SHOP, Made
+from support.gated import SHOP, Measurements
 
 from omnibench.gate.entries import Dataset, Entry
 from omnibench.gate.matching import match
@@ -15,7 +15,7 @@ OTHER_CUT = replace(SHOP, display_name="shop-bbbbbbbb", key="b" * 64, tests=("u"
 
 
 def entries(*fields: dict[str, Any]) -> list[Entry]:
-    store = Made()
+    store = Measurements()
     for entry in fields:
         store.add(entry.pop("algorithm", "Mine"), VALUES, **entry)
     return store.entries

@@ -62,7 +62,7 @@ def bench_spoils(result):
 @pytest.fixture
 def computed(project: Project) -> Project:
     """A project of two items that are done."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     return project
 
 

@@ -35,9 +35,9 @@ def test_randomly_shuffles_items_and_changes_none(with_plugin: Project) -> None:
     """Another order, alone and on two workers, computes each item once; what was done in one order is cached in another."""
     with_plugin.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([0, 1, 2])})')
     arguments = [*only("randomly"), "-v"]
-    computed = with_plugin.run(*arguments, "-n", "2", "--randomly-seed=2")
+    computed = with_plugin.run_process(*arguments, "-n", "2", "--randomly-seed=2")
     computed.assert_outcomes(passed=6)
-    cached = [with_plugin.run(*arguments, f"--randomly-seed={seed}") for seed in (1, 2)]
+    cached = [with_plugin.run_process(*arguments, f"--randomly-seed={seed}") for seed in (1, 2)]
     assert [counts(one) for one in cached] == [{"cached": 6}] * 2
     assert with_plugin.count_fits() == 6
     orders = [re.findall(r"Popular-\w{8}/fold_\d(?= CACHED)", one.stdout.str()) for one in cached]
@@ -49,7 +49,7 @@ def test_timeout_fails_the_item_and_ends_its_guest(with_plugin: Project) -> None
     """An item that takes too long fails with pytest-timeout's words, its guest is ended, and the next one is computed."""
     with_plugin.bench(plan='plan.add_algorithm(Slow, {"seconds": 60}); plan.add_algorithm(Popular)')
     arguments = [*only("timeout"), "-o", "timeout=5", "-k", "fold_0"]
-    alone = with_plugin.run(*arguments)
+    alone = with_plugin.run_process(*arguments)
     alone.assert_outcomes(failed=1, passed=1, deselected=2)
     alone.stdout.fnmatch_lines(["*Timeout*5.0s*"])
     assert not [line for line in alone.stdout.lines if "/pluggy/" in line], "the traceback is of what the user knows"
@@ -86,7 +86,7 @@ def test_reruns_go_on_where_the_last_attempt_stopped(with_plugin: Project) -> No
             'Path(self.unless).touch(); raise RuntimeError("the algorithm is broken")',
         )
     )
-    result = with_plugin.run(*only("rerunfailures"), "--reruns", "3", "--junitxml=report.xml")
+    result = with_plugin.run_process(*only("rerunfailures"), "--reruns", "3", "--junitxml=report.xml")
     # fold_0: Fit fails, then the body, then all is well; fold_1: only the body fails once.
     assert counts(result) == {"cached": 2, "rerun": 3}
     assert result.ret == 0
@@ -109,7 +109,7 @@ def test_reruns_of_a_crashed_worker(with_plugin: Project) -> None:
         os._exit(1)
     """
     )
-    result = with_plugin.run(*only("rerunfailures"), "--reruns", "2", "-n", "2")
+    result = with_plugin.run_process(*only("rerunfailures"), "--reruns", "2", "-n", "2")
     found = counts(result)
     assert found["rerun"] == 1
     assert found.get("passed", 0) + found.get("cached", 0) == 2
@@ -122,7 +122,7 @@ def test_coverage_of_bodies(with_plugin: Project) -> None:
     with_plugin.bench(body='assert result["NDCG@10"] >= 0\n    covered = result["HR@10"]')
     arguments = [*only("pytest_cov"), "--cov=bench_tiny", "--cov-report=json", "-n", "2"]
     for expected in ("passed", "cached"):
-        result = with_plugin.run(*arguments)
+        result = with_plugin.run_process(*arguments)
         assert counts(result)[expected] == 2
         (file,) = json.loads((with_plugin.pytester.path / "coverage.json").read_text())["files"].values()
         assert file["summary"]["missing_lines"] == 0, file["missing_lines"]

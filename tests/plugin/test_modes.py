@@ -32,7 +32,7 @@ def checkpoints(project: Project) -> Path:
 @pytest.mark.parametrize("workers", ["2"])
 def test_fresh_computes_anew_and_keeps_the_old_results(project: Project, workers: str) -> None:
     """A new generation has files of its own; the old one's records and files stay, also after a gc."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     old = {path: path.read_bytes() for path in checkpoints(project).rglob("*.npy")}
     fresh = project.run("--omnirec-resume=fresh", "-n", workers)
     assert counts(fresh) == {"passed": 2}
@@ -61,7 +61,7 @@ def test_never_neither_reads_nor_writes_a_store(
 ) -> None:
     """The results are shown all the same, and the temporary place is gone afterwards."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    first = project.run()
+    first = project.first_run()
     before = {path: path.stat().st_mtime_ns for path in checkpoints(project).rglob("*")}
     never = project.run("--omnirec-resume=never", "-n", workers)
     assert counts(never) == {"passed": 2}
@@ -99,7 +99,7 @@ RESETS = {
 def test_reset_computes_anew_from_where_it_says(project: Project, what: str) -> None:
     """Only what was reset is computed, the results are the same, and no file of before is touched."""
     project.bench(plan=TWO)
-    first = project.run()
+    first = project.first_run()
     fits, outcome = RESETS[what]
     begun = project.count_fits()
     old = {path: path.read_bytes() for path in checkpoints(project).rglob("*.npy")}
@@ -113,7 +113,7 @@ def test_reset_computes_anew_from_where_it_says(project: Project, what: str) -> 
 
 def test_reset_takes_no_path_for_its_value(project: Project) -> None:
     """`pytest --omnirec-reset bench_tiny.py` resets the benchmarks of that file; an unknown word is refused."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     assert counts(project.run("--omnirec-reset", "bench_tiny.py")) == {"passed": 2}
     assert counts(project.run("--omnirec-reset", "failed", "bench_tiny.py")) == {"cached": 2}
     refused = project.run("--omnirec-reset=fit")
@@ -126,7 +126,7 @@ def test_reset_takes_no_path_for_its_value(project: Project) -> None:
 @pytest.mark.parametrize(("answer", "outcome"), [("n", {}), ("y", {"passed": 2})])
 def test_reset_of_everything_asks_on_a_terminal(project: Project, answer: str, outcome: dict[str, int]) -> None:
     """And does nothing when the answer is not yes; --omnirec-yes answers beforehand."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     child = project.pytester.spawn_pytest("--omnirec-reset")
     child.expect("compute 2 items anew.*y/N")
     child.sendline(answer)
@@ -138,7 +138,7 @@ def test_reset_of_everything_asks_on_a_terminal(project: Project, answer: str, o
 def test_reset_leaves_alone_what_another_run_computes(project: Project) -> None:
     """It says so, and resets the others."""
     project.bench(plan=TWO)
-    project.run().assert_outcomes(passed=4)
+    project.first_run().assert_outcomes(passed=4)
     store = CheckpointStore(checkpoints(project))
     busy = next(record for record in open_store(store.root).items().values())
     with store.lease(busy["fit_key"]):
@@ -175,7 +175,7 @@ def test_plan_tells_what_would_run_and_from_where(project: Project) -> None:
 
 def test_why_names_the_split_that_changed(project: Project) -> None:
     """`omnibench why` compares an item with the nearest fitted one, down to the parameter of a dataset's step."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     path = project.pytester.path / "bench_tiny.py"
     path.write_text(path.read_text().replace("CorePruning(4)", "CorePruning(3)"))
     node = next(line for line in project.run("--collect-only", "-q").outlines if "fold_0" in line)
@@ -185,7 +185,7 @@ def test_why_names_the_split_that_changed(project: Project) -> None:
 
 def test_salt_disowns_what_was_computed_without_it(project: Project) -> None:
     """Everything is computed under other keys and names; without the salt everything is there as before."""
-    first = project.run()
+    first = project.first_run()
     salted = project.run("--omnirec-salt=suspicious")
     assert counts(salted) == {"passed": 2}
     assert project.count_fits() == 4
@@ -239,7 +239,7 @@ def test_contradictory_options_are_refused(project: Project) -> None:
 @pytest.mark.parametrize("verify", ["full", "stat", "off"])
 def test_verify_decides_how_closely_a_file_is_looked_at(project: Project, verify: str) -> None:
     """A file that somebody changed is noticed by full and by stat; off trusts its size."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     (victim,) = checkpoints(project).glob("tiny-*/Popular-*/fold_1/predictions-*.npy")
     content = bytearray(victim.read_bytes())
     content[-1] ^= 1  # the last score: too little to change a metric

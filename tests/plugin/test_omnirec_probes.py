@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.projects import Project
-from support.runs import guests_of, nobody_left, started, told, wait_until
+from support.runs import guests_of, nobody_left, output_of, started, wait_until
 
 from omnibench import ExperimentPlan, open_store
 from omnibench.store import CheckpointStore
@@ -35,7 +35,7 @@ def checkpoints(project: Project) -> Path:
 def test_p2_a_metric_added_later_is_computed_from_the_predictions(project: Project) -> None:
     """P2: the peer skipped everything and returned the old metric alone."""
     project.bench(metrics="NDCG(10)")
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     project.bench(metrics="NDCG([10, 20]), HR(10), Recall(10)")
     again = project.run()
     assert counts(again) == {"passed": 2}
@@ -45,7 +45,7 @@ def test_p2_a_metric_added_later_is_computed_from_the_predictions(project: Proje
 
 def test_p3_other_content_of_the_same_size_is_another_dataset(project: Project) -> None:
     """P3: the peer returned the old number for permuted items, because its key was the row count."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     path = project.pytester.path / "bench_tiny.py"
     before = path.read_text()
     path.write_text(before.replace("data = from_frame", 'frame["item"] = (frame["item"] * 7) % 61\ndata = from_frame'))
@@ -111,8 +111,8 @@ def test_p10_a_killed_runner_is_noticed_at_once(project: Project) -> None:
         os.kill(guest, signal.SIGKILL)
         wait_until(lambda: run.poll() is not None, 20)
     assert run.returncode == 1
-    assert "was killed by SIGKILL" in told(project)
-    assert "1 failed, 1 passed" in told(project)
+    assert "was killed by SIGKILL" in output_of(project)
+    assert "1 failed, 1 passed" in output_of(project)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_p10_a_killed_runner_is_noticed_at_once(project: Project) -> None:
 )
 def test_p11_readable_copies_may_be_damaged_or_gone(project: Project, name: str, content: str | None) -> None:
     """P11, P11b, P13: the peer could not start, ran nothing, or saved duplicate rows; here nothing reads them back."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     path = checkpoints(project) / name
     whole = path.read_text()
     if content is None:
@@ -140,7 +140,7 @@ def test_p11_readable_copies_may_be_damaged_or_gone(project: Project, name: str,
 
 def test_p12_deleted_predictions_come_back(project: Project) -> None:
     """P12: the peer was stuck until its state file was edited by hand."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     for path in checkpoints(project).rglob("predictions*"):
         path.unlink()
     assert counts(project.run()) == {"cached": 2}
@@ -194,7 +194,7 @@ def test_p16_no_state_skips_a_fold(project: Project) -> None:
 
     Whatever subset of an item's records is there, the run ends with every fold in the table.
     """
-    first = project.run()
+    first = project.first_run()
     whole = table(first)
     store = open_store(checkpoints(project))
     fit_key = store.find(store.completed[1])["fit_key"]

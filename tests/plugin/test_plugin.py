@@ -25,11 +25,11 @@ def summary(result: pytest.RunResult) -> dict[str, int]:
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_computes_once_then_everything_is_cached(project: Project, workers: str) -> None:
     """The first run computes every item and prints the table; the second computes nothing and prints the same."""
-    first = project.run("-n", workers)
+    first = project.run_process("-n", workers)
     first.assert_outcomes(passed=2)
     first.stdout.fnmatch_lines(["*2 items: 0 done, 0 failed, 2 pending*", "tiny-*: Evaluation Results*"])
     assert project.count_fits() == 2
-    second = project.run("-n", workers)
+    second = project.run_process("-n", workers)
     assert summary(second) == {"cached": 2}
     assert second.ret == 0
     second.stdout.fnmatch_lines(["*2 items: 2 done, 0 failed, 0 pending*"])
@@ -61,7 +61,7 @@ def test_collect_only_touches_no_store(project: Project) -> None:
 
 def test_new_metric_evaluates_only(project: Project) -> None:
     """A metric added later is computed from the stored predictions; nothing is fitted or predicted again."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     project.bench(metrics="NDCG([5, 10]), HR(10), Recall(5)")
     again = project.run("-v")
     again.assert_outcomes(passed=2)
@@ -71,7 +71,7 @@ def test_new_metric_evaluates_only(project: Project) -> None:
 
 def test_longer_lists_predict_from_the_saved_model(project: Project) -> None:
     """A metric with a larger k predicts longer lists from the stored model, and does not fit."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     project.bench(metrics="NDCG(30)")
     project.run().assert_outcomes(passed=2)
     assert project.count_fits() == 2
@@ -81,7 +81,7 @@ def test_longer_lists_predict_from_the_saved_model(project: Project) -> None:
 
 def test_new_configuration_computes_only_itself(project: Project) -> None:
     """A hyperparameter added later makes a new item and leaves the finished ones alone."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([0, 1])})')
     project.run().assert_outcomes(passed=4)
     project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([0, 1, 2])})')
@@ -138,7 +138,7 @@ def test_broken_contract_is_named(project: Project) -> None:
 
 def test_reset_computes_selected_items_anew(project: Project) -> None:
     """--omnirec-reset forgets exactly what is selected, also with workers, and only once."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     project.run("--omnirec-reset", "-k", "fold_1", "-n", "2").assert_outcomes(passed=1, deselected=1)
     assert project.count_fits() == 3
     assert "2 cached" in project.run().stdout.str()
@@ -146,7 +146,7 @@ def test_reset_computes_selected_items_anew(project: Project) -> None:
 
 def test_reset_of_a_broken_collection_forgets_nothing(project: Project) -> None:
     """When collection fails, --omnirec-reset has touched nothing."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     project.pytester.makepyfile(bench_broken="1 / 0")
     assert project.run("--omnirec-reset").ret == 2
     assert project.run("--omnirec-reset", "-n", "2").ret == 2
@@ -181,7 +181,7 @@ def test_junit_carries_metrics_once(project: Project) -> None:
 
 def test_files_of_the_store(project: Project) -> None:
     """The checkpoint directory holds predictions with the user's ids, readable exports and the logs."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     root = project.pytester.path / "checkpoints"
     (export,) = root.glob("tiny-*/Popular-*/fold_0/predictions.json")
     columns = json.loads(export.read_text())
@@ -337,7 +337,7 @@ def test_equal_predictions_do_not_share_records(project: Project) -> None:
     """Two configurations with equal predictions are two items: a metric added for one is not recorded for the other."""
     plan = 'plan.add_algorithm(Popular, {"noise": Grid([0, 1])})'
     project.bench(plan=plan)
-    project.run().assert_outcomes(passed=4)
+    project.first_run().assert_outcomes(passed=4)
     project.bench(plan=plan, metrics="NDCG([5, 10]), HR(10), MAP(3)")
     first = lines(project.run("--collect-only", "-q"), "fold_0")[0]
     project.run(first).assert_outcomes(passed=1)
@@ -350,7 +350,7 @@ def test_equal_predictions_do_not_share_records(project: Project) -> None:
 def test_reset_in_a_test_file_with_workers(project: Project) -> None:
     """--omnirec-reset counts for @benchmark in test files in a distributed run too, which says what is done."""
     (project.pytester.path / "bench_tiny.py").rename(project.pytester.path / "test_tiny.py")
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     again = project.run("-n", "2", "--omnirec-reset")
     again.assert_outcomes(passed=2)
     again.stdout.fnmatch_lines(["*2 items: 0 done, 0 failed, 2 pending after the reset*"])
@@ -360,7 +360,7 @@ def test_reset_in_a_test_file_with_workers(project: Project) -> None:
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_cached_items_carry_metrics_in_junit_too(project: Project, workers: str) -> None:
     """The JUnit file of a fully cached run has the metrics as properties, once."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     result = project.run("-n", workers, "--junitxml=report.xml")
     for case in ET.parse(project.pytester.path / "report.xml").iter("testcase"):
         names = [one.get("name") for one in case.iter("property")]
@@ -456,7 +456,7 @@ def test_loader_that_raises_fails_items_with_its_traceback(project: Project) -> 
 def test_export_keeps_the_longest_lists(project: Project) -> None:
     """Shorter lists wanted after longer ones do not shorten predictions.json."""
     project.bench(metrics="NDCG(30)")
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     (export,) = (project.pytester.path / "checkpoints").glob("tiny-*/Popular-*/fold_0/predictions.json")
     before = export.read_text()
     project.bench()

@@ -73,7 +73,7 @@ def test_two_runs_share_the_work(project: Project) -> None:
 
 def test_damaged_predictions_are_set_aside_and_computed_again(project: Project) -> None:
     """A prediction file that differs from its record is never evaluated: it is set aside and made anew."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     root = project.pytester.path / "checkpoints"
     (victim,) = root.glob("tiny-*/Popular-*/fold_1/predictions-*.npy")
     content = bytearray(victim.read_bytes())
@@ -89,7 +89,7 @@ def test_damaged_predictions_are_set_aside_and_computed_again(project: Project) 
 
 def test_damaged_model_is_fitted_again(project: Project) -> None:
     """A model file that differs from its record is never loaded."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     (victim,) = (project.pytester.path / "checkpoints").glob("tiny-*/Popular-*/fold_0/model.pkl")
     victim.write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
     project.bench(metrics="NDCG(30)")
@@ -100,7 +100,7 @@ def test_damaged_model_is_fitted_again(project: Project) -> None:
 
 def test_missing_dataset_is_prepared_again(project: Project) -> None:
     """When a prepared dataset loses a file, it is prepared again, to the same numbers."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     (victim,) = (project.pytester.path / "checkpoints" / "datasets").glob("tiny-*/item.npy")
     before = victim.read_bytes()
     victim.unlink()
@@ -111,7 +111,7 @@ def test_missing_dataset_is_prepared_again(project: Project) -> None:
 
 def test_damaged_dataset_file_can_still_be_looked_at(project: Project) -> None:
     """A damaged file of a prepared dataset is kept under the name that the warning gives."""
-    project.run().assert_outcomes(passed=2)
+    project.first_run().assert_outcomes(passed=2)
     datasets = project.pytester.path / "checkpoints" / "datasets"
     (victim,) = datasets.glob("tiny-*/item.npy")
     victim.write_bytes(victim.read_bytes()[:-1] + b"!")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.projects import Project
-from support.runs import guests_of, nobody_left, started, told, wait_until
+from support.runs import guests_of, nobody_left, output_of, started, wait_until
 
 from omnibench import open_store
 
@@ -39,7 +39,7 @@ def test_first_signal_lets_the_phase_finish(project: Project, workers: str, numb
         wait_until(lambda: run.poll() is not None, 30)
         assert run.returncode == 2
         wait_until(lambda: nobody_left(project), 10)
-    assert f"{number.name}: stopping; " in told(project)
+    assert f"{number.name}: stopping; " in output_of(project)
     begun = project.count_fits("begin-")
     assert recorded_fits(project) == begun == project.count_fits("fit-")
     assert statuses(project) == sorted(["interrupted"] * begun + ["pending"] * (4 - begun))
@@ -68,7 +68,7 @@ def test_second_signal_stops_at_once(project: Project, workers: str) -> None:
     with started(project, "-n", workers, "--omnirec-grace=1h") as run:
         wait_until(lambda: project.count_fits("begin-") >= max(1, int(workers)))
         run.send_signal(signal.SIGINT)
-        wait_until(lambda: "SIGINT: stopping" in told(project))
+        wait_until(lambda: "SIGINT: stopping" in output_of(project))
         run.send_signal(signal.SIGINT)
         wait_until(lambda: run.poll() is not None, 30)
         wait_until(lambda: nobody_left(project), 10)
@@ -92,7 +92,7 @@ def test_stopping_while_waiting_for_another_run(project: Project) -> None:
     with started(project, "-k", "fold_0") as first:
         wait_until(lambda: project.count_fits("begin-") >= 1)
         with started(project, "-k", "fold_0", "-n", "1", output="second.txt") as second:
-            wait_until(lambda: "waiting for process" in told(project, "second.txt"))
+            wait_until(lambda: "waiting for process" in output_of(project, "second.txt"))
             second.terminate()
             assert second.wait(timeout=30) == 2
         assert first.poll() is None
@@ -116,7 +116,7 @@ def test_a_script_stops_in_the_same_way(project: Project) -> None:
         wait_until(lambda: project.count_fits("begin-") >= 1)
         run.terminate()
         run.wait(timeout=30)
-    assert "ended: stopped by SIGTERM" in told(project)
+    assert "ended: stopped by SIGTERM" in output_of(project)
     assert recorded_fits(project) == 1
     assert "interrupted" in statuses(project)
 
@@ -135,7 +135,7 @@ def test_sudden_death_is_the_items_failure(project: Project, victim: str) -> Non
         os.kill(guest if victim == "guest" else parent, signal.SIGKILL)
         wait_until(lambda: run.poll() is not None)
         assert run.returncode == 1
-    assert "1 failed, 3 passed" in told(project)
+    assert "1 failed, 3 passed" in output_of(project)
     store = open_store(project.pytester.path / "checkpoints")
     ((name, message),) = store.failed.items()
     assert "was killed by SIGKILL" in message if victim == "guest" else "crashed while running" in message

@@ -89,7 +89,7 @@ def test_long_and_wide_tables_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """LaTeX would let them run out of the page; every value stands somewhere, every name's parameters once."""
     labels = [f"NDCG@{k}" for k in range(1, 9)]
     values = {f"A{row}-1": {label: [row + 0.01 * k] * 3 for k, label in enumerate(labels)} for row in range(60)}
-    text = latex(report(monkeypatch, contents(values, given="k=1"), Choices(limit=None))).decode()
+    text = latex(report(monkeypatch, contents(values, parameters="k=1"), Choices(limit=None))).decode()
     parts = tables(text)
     assert max(len(table) - 1 for table in parts) == 40
     assert max(len(table[0]) for table in parts) < len(labels)

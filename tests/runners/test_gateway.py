@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.markers import starts_guests
 
 from omnibench.errors import GuestError
 from omnibench.runners.gateway import Guest, thread_variables
@@ -90,6 +91,7 @@ class Host:
 
 
 @pytest.fixture
+@starts_guests
 def host(tmp_path: Path) -> Iterator[Host]:
     """A running guest."""
     made = Host(tmp_path)

@@ -59,9 +59,9 @@ def test_frameworks_rank_strangers_by_their_given_history(
 ) -> None:
     """The lists of a real framework are those of the closed form in the paper."""
     output = tmp_path / "lists.npy"
-    task = (algorithm, json.dumps({parameter: 50.0}), 42, 10)
+    experiment = (42, 10, algorithm, json.dumps({parameter: 50.0}), output)
     python, module = environment_python(framework), framework.lower()
-    run(python, "adapter_run.py", GUEST, module, fold.directory, 0, *task, output, cwd=tmp_path)
+    run(python, "adapter_run.py", GUEST, module, fold.directory, 0, *experiment, cwd=tmp_path)
     rows = np.load(output)
     expected = closed_form(fold, 50.0)
     assert rows["user"].tolist() == fold.users.tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -49,35 +50,48 @@ def _tastes(root: Path) -> None:
         np.save(root / "fold_0" / f"{name}.npy", np.flatnonzero((place >= low) & (place < high)))
 
 
+ALGORITHMS: dict[str, dict[str, dict[str, object]]] = {
+    "LensKit": {"ItemKNNScorer": {}, "ImplicitMFScorer": {}, "FlexMFImplicitScorer": {"preset": "bpr"}},
+    "RecPack": {"ItemKNN": {}, "BPRMF": {"max_epochs": 3}},
+    "RecBole": {"ItemKNN": {}, "BPR": {"epochs": 3}},
+}
+"""By framework, what is compared, with its parameters; the frameworks' own scripts set the same."""
+
+
+@pytest.fixture(scope="module")
+def lists(
+    fold_directory: Path, tmp_path_factory: pytest.TempPathFactory, environment_python: Callable[[str], Path]
+) -> Callable[[str], Path]:
+    """Return the directory with a framework's lists by its own script and by the adapter, of all its algorithms."""
+
+    @functools.cache
+    def write(framework: str) -> Path:
+        directory, python, module = tmp_path_factory.mktemp(framework), environment_python(framework), framework.lower()
+        algorithms = ALGORITHMS[framework]
+        own = [word for name in algorithms for word in (name, directory / f"{name}-own.npy")]
+        run(python, f"{module}_own.py", fold_directory, 0, SEED, *own, cwd=directory)
+        adapted = [
+            word
+            for name, parameters in algorithms.items()
+            for word in (name, json.dumps(parameters), directory / f"{name}-adapter.npy")
+        ]
+        length = Fold(fold_directory, 0).n_items
+        run(python, "adapter_run.py", GUEST, module, fold_directory, 0, SEED, length, *adapted, cwd=directory)
+        return directory
+
+    return write
+
+
 @pytest.mark.guests
 @pytest.mark.parametrize(
-    ("framework", "algorithm", "parameters"),
-    [
-        ("LensKit", "ItemKNNScorer", {}),
-        ("LensKit", "ImplicitMFScorer", {}),
-        ("LensKit", "FlexMFImplicitScorer", {"preset": "bpr"}),
-        ("RecPack", "ItemKNN", {}),
-        ("RecPack", "BPRMF", {"max_epochs": 3}),
-        ("RecBole", "ItemKNN", {}),
-        ("RecBole", "BPR", {"epochs": 3}),
-    ],
+    ("framework", "algorithm"), [(framework, name) for framework, names in ALGORITHMS.items() for name in names]
 )
 def test_the_adapter_ranks_as_the_framework_itself_does(
-    framework: str,
-    algorithm: str,
-    parameters: dict[str, object],
-    fold_directory: Path,
-    tmp_path: Path,
-    environment_python: Callable[[str], Path],
+    framework: str, algorithm: str, fold_directory: Path, lists: Callable[[str], Path]
 ) -> None:
     """A script that uses the framework as its documentation does gives the adapter's lists, up to exact ties."""
-    python, name = environment_python(framework), framework.lower()
-    own_file, adapter_file = tmp_path / "own.npy", tmp_path / "adapter.npy"
-    run(python, f"{name}_own.py", fold_directory, 0, algorithm, SEED, own_file, cwd=tmp_path)
-    fold = Fold(fold_directory, 0)
-    task = (algorithm, json.dumps(parameters), SEED, fold.n_items)
-    run(python, "adapter_run.py", GUEST, name, fold_directory, 0, *task, adapter_file, cwd=tmp_path)
-    own, ours = np.load(own_file), np.load(adapter_file)
+    directory, fold = lists(framework), Fold(fold_directory, 0)
+    own, ours = (np.load(directory / f"{algorithm}-{side}.npy") for side in ("own", "adapter"))
     assert len(own) == len(ours) == len(fold.users)
     assert (own >= 0).all()
     for mine, theirs in zip(ours, own, strict=True):

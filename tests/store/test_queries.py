@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.markers import starts_guests
 from support.projects import OWN_ALGORITHMS
 
 from omnibench import HR, NDCG, Coordinator, Evaluator, ExperimentPlan, Grid, ItemsFailedError, Store, open_store
@@ -49,6 +50,7 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
+@starts_guests
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A store of four items that are done and two that failed."""
     place = tmp_path_factory.mktemp("query")

@@ -28,8 +28,8 @@ class Case:
 
     def evaluate(self, *metrics: Metric) -> Evaluation:
         """Compute metrics of the predictions."""
-        wanted = [(metric, label) for metric in metrics for label in metric.labels]
-        return evaluate(self.directory, 0, self.directory / "predictions.npy", wanted)
+        columns = [(metric, label) for metric in metrics for label in metric.labels]
+        return evaluate(self.directory, 0, self.directory / "predictions.npy", columns)
 
     @property
     def fold(self) -> Fold:
@@ -49,7 +49,7 @@ class Case:
             names = ("user", "item", "rating", "predicted")
             columns = [fold.test.user, fold.test.item, fold.test.rating, rows["rating"]]
             pairs = zip(*(column.tolist() for column in columns), strict=True)
-            return {"ratings": [dict(zip(names, one, strict=True)) for one in pairs]}
+            return {"ratings": [dict(zip(names, pair, strict=True)) for pair in pairs]}
         lists = [
             {"user": user, "item": item, "score": score, "rank": rank}
             for user, items, scores in zip(*(rows[name].tolist() for name in ("user", "item", "score")), strict=True)
@@ -70,7 +70,7 @@ class Case:
 
 def tags_of_items() -> dict[int, set[str]]:
     """Give every item some of four tags; some have none."""
-    return {item: {tag for place, tag in enumerate("abcd") if item >> place & 1} for item in range(ITEMS)}
+    return {item: {tag for bit, tag in enumerate("abcd") if item >> bit & 1} for item in range(ITEMS)}
 
 
 def ranking_case(directory: Path, *, full: bool, seed: int = 5) -> Case:

@@ -17,7 +17,7 @@ from omnibench.gate.verdicts import Gate
 SHOP = Dataset("shop", "shop-aaaaaaaa", "a" * 64, ("t" * 64,))
 
 
-class Made:
+class Measurements:
     """Stands for a store: entries with values per user.
 
     Args:
@@ -44,18 +44,28 @@ class Made:
         **configuration: Any,
     ) -> Entry:
         """Add an entry; of each label the values of each fold's users, or one number per fold where there are none."""
-        told = {"algorithm": algorithm, "parameters": dict(parameters or {}), "code": code, "seed": 42, "device": "cpu"}
-        scores, kept = {}, {}
+        fields = {
+            "algorithm": algorithm,
+            "parameters": dict(parameters or {}),
+            "code": code,
+            "seed": 42,
+            "device": "cpu",
+        }
+        scores, user_values = {}, {}
         for label, folds in values.items():
             per_user = np.ndim(folds[0]) > 0
-            means = {fold: float(np.mean(some)) for fold, some in enumerate(folds)}
+            means = {fold: float(np.mean(fold_values)) for fold, fold_values in enumerate(folds)}
             scores[label] = Score(metric or f'["{label}"]', higher, means, per_user)
-            for fold, some in enumerate(folds) if per_user else ():
-                kept[label, fold] = UserValues(np.arange(len(some), dtype=np.int32), np.asarray(some, dtype=np.float64))
-        shown = f"{algorithm}-{len(self.entries):08d}"
-        entry = Entry(dataset, algorithm, shown, {**told, **configuration}, scores, finished, len(self.entries))
+            for fold, fold_values in enumerate(folds) if per_user else ():
+                user_values[label, fold] = UserValues(
+                    np.arange(len(fold_values), dtype=np.int32), np.asarray(fold_values, dtype=np.float64)
+                )
+        display_name = f"{algorithm}-{len(self.entries):08d}"
+        entry = Entry(
+            dataset, algorithm, display_name, {**fields, **configuration}, scores, finished, len(self.entries)
+        )
         self.entries.append(entry)
-        self._values.append(kept)
+        self._values.append(user_values)
         return entry
 
     def values(self, entry: Entry) -> ValuesByFold:
@@ -72,6 +82,8 @@ class Made:
         return write(directory / "baseline.parquet", self, self.entries, None)
 
 
-def judged(directory: Path, then: Made, now: Made, *, partial: bool = False, **options: Any) -> Gate:
+def judged(
+    directory: Path, before: Measurements, after: Measurements, *, partial: bool = False, **options: Any
+) -> Gate:
     """Judge what is measured now by what was measured then."""
-    return Judge(then.baseline(directory), **options).judge(now, now.entries, partial=partial)
+    return Judge(before.baseline(directory), **options).judge(after, after.entries, partial=partial)

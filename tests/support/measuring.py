@@ -47,39 +47,39 @@ def datasets() -> list[RecSysDataSet]:
     frame = pd.DataFrame(
         {"user": (rng.pareto(1.0, 900) * 6).astype(int) % 40, "item": (rng.pareto(1.0, 900) * 8).astype(int) % 60}
     ).drop_duplicates()
-    held = frame[frame.groupby("user")["item"].transform("size") >= 4]
+    active = frame[frame.groupby("user")["item"].transform("size") >= 4]
     return [
         from_frame(frame.assign(rating=5), "crossed").pipe(MakeImplicit(2), RandomCrossValidation(3)),
-        from_frame(held.assign(rating=5), "held").pipe(MakeImplicit(2), UserHoldout(0, 0.3)),
+        from_frame(active.assign(rating=5), "held").pipe(MakeImplicit(2), UserHoldout(0, 0.3)),
     ]
 
 
-def measure(place: Path, *evaluators: Evaluator) -> Path:
+def measure(directory: Path, *evaluators: Evaluator) -> Path:
     """Run the experiments and return the store's directory; NDCG@10, HR@3 and HR@10 are measured by default."""
-    (place / "measured_algorithm.py").write_text(ALGORITHM)
-    sys.path.insert(0, str(place))
+    (directory / "measured_algorithm.py").write_text(ALGORITHM)
+    sys.path.insert(0, str(directory))
     try:
         plan = ExperimentPlan("measured")
         plan.add_algorithm(importlib.import_module("measured_algorithm").Rotated, {"by": Grid([0, 1, 9])})
-        with Coordinator(place / "checkpoints", notify=lambda _: None) as coordinator:
+        with Coordinator(directory / "checkpoints", notify=lambda _: None) as coordinator:
             for evaluator in evaluators or [Evaluator(NDCG(10), HR([3, 10]))]:
                 coordinator.run(datasets(), plan, evaluator)
     finally:
-        sys.path.remove(str(place))
+        sys.path.remove(str(directory))
         sys.modules.pop("measured_algorithm", None)
-    return place / "checkpoints"
+    return directory / "checkpoints"
 
 
 def results(store: Path) -> list[Result]:
     """Return what the store's items have measured."""
     return [
         Result(
-            one["dataset"],
-            one["algorithm"],
-            f"{one['algorithm']}()",
-            one["fold"],
-            {label: metric["value"] for label, metric in one["metrics"].items()},
-            one["fit_key"],
+            record["dataset"],
+            record["algorithm"],
+            f"{record['algorithm']}()",
+            record["fold"],
+            {label: metric["value"] for label, metric in record["metrics"].items()},
+            record["fit_key"],
         )
-        for one in open_store(store).items().values()
+        for record in open_store(store).items().values()
     ]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
+
+from support.inner import import_everything, run_inside
 
 OWN_ALGORITHMS = '''
 """Small algorithms that do what their parameters say."""
@@ -106,12 +111,46 @@ def bench_tiny(result):
 """
 
 
-class Project:
-    """A directory with a bench file that the tests run pytest in."""
+class FirstRuns:
+    """What the first runs of projects have left, kept so that projects with the same files need not compute it again.
 
-    def __init__(self, pytester: pytest.Pytester) -> None:
+    Args:
+        directory: An empty directory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        import_everything()
+        self._directory = directory
+        self._results: dict[tuple[str, ...], tuple[Path, pytest.RunResult]] = {}
+
+    def leave_in(self, project: Project) -> pytest.RunResult:
+        """Give a project the checkpoints and the marks of its first run; return how that ended and what it printed."""
+        files = tuple(path.read_text() for path in sorted(project.pytester.path.glob("*.*")) if path.is_file())
+        if files not in self._results:
+            result = project.run()
+            copy = self._directory / str(len(self._results))
+            for name in ("checkpoints", "fits"):
+                shutil.copytree(project.pytester.path / name, copy / name, symlinks=True)
+            self._results[files] = copy, result
+            return result
+        copy, result = self._results[files]
+        for name in ("checkpoints", "fits"):
+            shutil.copytree(copy / name, project.pytester.path / name, symlinks=True, dirs_exist_ok=True)
+        return result
+
+
+class Project:
+    """A directory with a bench file that the tests run pytest in.
+
+    Args:
+        pytester: pytest's own fixture, in whose directory the files are.
+        first_runs: What the first runs of other projects have left.
+    """
+
+    def __init__(self, pytester: pytest.Pytester, first_runs: FirstRuns) -> None:
         self.pytester = pytester
         self.fits = pytester.mkdir("fits")
+        self._first_runs = first_runs
         pytester.makepyfile(own_algorithms=OWN_ALGORITHMS)
         pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -p no:hypothesispytest\npythonpath = .\n")
 
@@ -121,7 +160,15 @@ class Project:
         """Write the bench file."""
         self.pytester.makepyfile(bench_tiny=BENCH.format(plan=plan, metrics=metrics, body=body))
 
+    def first_run(self) -> pytest.RunResult:
+        """Run pytest, or copy what the run of a project with the very same files has left."""
+        return self._first_runs.leave_in(self)
+
     def run(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest in this process, as a fresh one would."""
+        return run_inside(self.pytester.path, *arguments)
+
+    def run_process(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in a process of its own."""
         return self.pytester.runpytest_subprocess(*arguments)
 

@@ -31,22 +31,29 @@ def contents(
     values: Values = VALUES,
     dataset: str = "Data_1-a3f8e2c1",
     *,
-    given: str = NASTY,
+    parameters: str = NASTY,
     missing: Sequence[MissingItem] = (),
     undirected: Sequence[str] = (),
 ) -> Contents:
     """Return results of a dataset in three folds."""
     results = [
-        Result(dataset, name, f"{name.rpartition('-')[0]}({given})", fold, _of(metrics, fold), f"{dataset}{name}{fold}")
+        Result(
+            dataset,
+            name,
+            f"{name.rpartition('-')[0]}({parameters})",
+            fold,
+            _of(metrics, fold),
+            f"{dataset}{name}{fold}",
+        )
         for name, metrics in values.items()
         for fold in range(FOLDS)
     ]
     spread = Uncertainty(0.01, 0.4, 0.6, 30)
     facts = {
-        one.fit_key: ItemFacts(
-            "d" * 64, "c" * 64, '{"k":1}', "Lib", "1.2", 1.5, 0.25, 1 << 20, "", dict.fromkeys(one.metrics, spread)
+        result.fit_key: ItemFacts(
+            "d" * 64, "c" * 64, '{"k":1}', "Lib", "1.2", 1.5, 0.25, 1 << 20, "", dict.fromkeys(result.metrics, spread)
         )
-        for one in results
+        for result in results
     }
     return Contents(results, {"RMSE"}, undirected, list(missing), facts, {dataset: DatasetSummary("30 users", FOLDS)})
 
@@ -70,23 +77,23 @@ def standing() -> Standing:
 
 def report(
     monkeypatch: pytest.MonkeyPatch,
-    told: Contents,
+    results: Contents,
     choices: Choices | None = None,
     tested: Mapping[tuple[str, str], Standing] | None = None,
 ) -> Report:
     """Return the report of some results, with what tests of them have found."""
     monkeypatch.setattr(sections, "standings", lambda *_, **__: tested or {})
-    return report_of(told, Path("nowhere"), choices or Choices())
+    return report_of(results, Path("nowhere"), choices or Choices())
 
 
 def joined(*several: Contents) -> Contents:
     """Return the results of several datasets as one."""
     first = several[0]
     return Contents(
-        [one for some in several for one in some.results],
+        [result for part in several for result in part.results],
         first.lower_is_better,
         first.undirected,
-        [one for some in several for one in some.missing],
-        {key: facts for some in several for key, facts in some.facts.items()},
-        {name: summary for some in several for name, summary in some.dataset_summaries.items()},
+        [item for part in several for item in part.missing],
+        {key: facts for part in several for key, facts in part.facts.items()},
+        {name: summary for part in several for name, summary in part.dataset_summaries.items()},
     )

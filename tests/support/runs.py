@@ -27,13 +27,13 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 def processes_with(text: str) -> list[int]:
     """The processes whose environment or command line mentions a text."""
-    found = []
+    pids = []
     for directory in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            told = (directory / "environ").read_bytes() + (directory / "cmdline").read_bytes()
-            if text.encode() in told and "Z" not in (directory / "stat").read_text().rpartition(")")[2].split()[0]:
-                found.append(int(directory.name))
-    return found
+            marks = (directory / "environ").read_bytes() + (directory / "cmdline").read_bytes()
+            if text.encode() in marks and "Z" not in (directory / "stat").read_text().rpartition(")")[2].split()[0]:
+                pids.append(int(directory.name))
+    return pids
 
 
 def guests_of(project: Project) -> list[int]:
@@ -73,6 +73,6 @@ def started(
         process.wait()
 
 
-def told(project: Project, output: str = "run.txt") -> str:
+def output_of(project: Project, output: str = "run.txt") -> str:
     """What the run in the background has printed."""
     return (project.pytester.path / output).read_text()

@@ -191,7 +191,7 @@ def test_of_many_the_chart_shows_the_best(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a browser")
 def test_a_click_sorts_and_unfolds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """By value, best first, once more the other way round; what has no value stands last both times."""
-    results = contents({**VALUES, "Few-1": {"RMSE": [0.1]}}, given="")
+    results = contents({**VALUES, "Few-1": {"RMSE": [0.1]}}, parameters="")
     clicks = "head.click(); note(); head.click(); note(); document.querySelector('button.all').click()"
     script = f"""<script>
     const head = document.querySelectorAll('thead button')[1];

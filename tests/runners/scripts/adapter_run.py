@@ -1,6 +1,8 @@
 """Fit and predict through omnibench's adapter.
 
-python adapter_run.py GUEST_DIRECTORY MODULE DATASET FOLD ALGORITHM PARAMETERS_JSON SEED LENGTH OUTPUT
+python adapter_run.py GUEST_DIRECTORY MODULE DATASET FOLD SEED LENGTH ALGORITHM PARAMETERS_JSON OUTPUT ...
+
+Algorithm, parameters and output may be repeated: importing a framework takes longer than small experiments.
 """
 
 from __future__ import annotations
@@ -13,26 +15,25 @@ from typing import Any
 from guest_package import asked, open_session
 
 
-def main(
-    guest: str, module: str, dataset: str, fold: str, algorithm: str, parameters: str, seed: str, k: str, output: str
-) -> None:
-    """Write the recommendation file of one experiment."""
+def main(guest: str, module: str, dataset: str, fold: str, seed: str, k: str, *experiments: str) -> None:
+    """Write the recommendation file of each experiment."""
     session = open_session(guest, module)
-    with tempfile.TemporaryDirectory() as directory:
-        request: dict[str, Any] = {
-            "op": "fit",
-            "algorithm": algorithm,
-            "parameters": json.loads(parameters),
-            "seed": int(seed),
-            "device": "cpu",
-            "threads": 1,
-            "dataset": dataset,
-            "fold": int(fold),
-            "output": directory,
-            "fit_key": "one",
-        }
-        model = f"{directory}/{asked(session, request)['file']}"
-        asked(session, request | {"op": "predict", "k": int(k), "model": model, "output": output})
+    for algorithm, parameters, output in zip(experiments[::3], experiments[1::3], experiments[2::3], strict=True):
+        with tempfile.TemporaryDirectory() as directory:
+            request: dict[str, Any] = {
+                "op": "fit",
+                "algorithm": algorithm,
+                "parameters": json.loads(parameters),
+                "seed": int(seed),
+                "device": "cpu",
+                "threads": 1,
+                "dataset": dataset,
+                "fold": int(fold),
+                "output": directory,
+                "fit_key": algorithm,
+            }
+            model = f"{directory}/{asked(session, request)['file']}"
+            asked(session, request | {"op": "predict", "k": int(k), "model": model, "output": output})
 
 
 if __name__ == "__main__":

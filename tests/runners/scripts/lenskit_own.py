@@ -1,6 +1,6 @@
 """LensKit as its documentation uses it: a top-n pipeline and batch recommendation.
 
-python lenskit_own.py DATASET FOLD ALGORITHM SEED OUTPUT
+python lenskit_own.py DATASET FOLD SEED ALGORITHM OUTPUT ...
 """
 
 from __future__ import annotations
@@ -39,4 +39,6 @@ def main(dataset: str, fold: str, algorithm: str, seed: str, output: str) -> Non
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    dataset, fold, seed, *outputs = sys.argv[1:]
+    for algorithm, output in zip(outputs[::2], outputs[1::2], strict=True):
+        main(dataset, fold, algorithm, seed, output)

@@ -1,6 +1,6 @@
 """RecBole as its documentation uses it: Config, create_dataset, data_preparation, Trainer, full_sort_topk.
 
-python recbole_own.py DATASET FOLD ALGORITHM SEED OUTPUT      (it writes into the working directory)
+python recbole_own.py DATASET FOLD SEED ALGORITHM OUTPUT ...      (it writes into the working directory)
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(dataset: str, fold: str, algorithm: str, seed: str, output: str) -> Non
     known_items = set(files.train["item"]) | set(files.validation["item"])
     # RecBole sizes its embeddings by all three files: an item of the test part alone would move every random number.
     test = files.test[files.test["user"].isin(known_users) & files.test["item"].isin(known_items)]
-    Path("own").mkdir()
+    Path("own").mkdir(exist_ok=True)
     for name, part in (("train", files.train), ("valid", files.validation), ("test", test)):
         columns = part.rename(columns={"user": "user_id:token", "item": "item_id:token"})
         columns.to_csv(f"own/own.{name}.inter", sep="\t", index=False)
@@ -74,4 +74,6 @@ def main(dataset: str, fold: str, algorithm: str, seed: str, output: str) -> Non
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    dataset, fold, seed, *outputs = sys.argv[1:]
+    for algorithm, output in zip(outputs[::2], outputs[1::2], strict=True):
+        main(dataset, fold, algorithm, seed, output)

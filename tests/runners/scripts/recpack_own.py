@@ -1,6 +1,6 @@
 """RecPack as its documentation uses it: fit on an interaction matrix, predict from it, take the best scores.
 
-python recpack_own.py DATASET FOLD ALGORITHM SEED OUTPUT
+python recpack_own.py DATASET FOLD SEED ALGORITHM OUTPUT ...
 """
 
 from __future__ import annotations
@@ -38,4 +38,6 @@ def main(dataset: str, fold: str, algorithm: str, seed: str, output: str) -> Non
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    dataset, fold, seed, *outputs = sys.argv[1:]
+    for algorithm, output in zip(outputs[::2], outputs[1::2], strict=True):
+        main(dataset, fold, algorithm, seed, output)

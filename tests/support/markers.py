@@ -1,0 +1,81 @@
+"""Which tests start an inner run of pytest or a guest: marked by the fixtures they request, checked by what they start."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import pytest
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+INNER_FIXTURES = {"pytester"}
+"""Who requests one of these, directly or through others, starts an inner run of pytest."""
+
+SHARED_FIXTURES = {"measured_store"}
+"""What takes long to make and serves the tests of several modules: one worker of xdist makes it for all of them."""
+
+
+def starts_guests(function: Function) -> Function:
+    """Declare that a fixture starts a guest: every test that requests it, directly or through others, is marked."""
+    function.starts_guests = True  # type: ignore[attr-defined]
+    return function
+
+
+def _functions(item: pytest.Item) -> Iterator[Callable[..., Any]]:
+    """Yield the functions of all fixtures that a test requests, directly or through others."""
+    definitions = getattr(item, "_fixtureinfo", None)
+    for overriding in definitions.name2fixturedefs.values() if definitions is not None else ():
+        for definition in overriding:
+            yield definition.func
+
+
+def mark(item: pytest.Item) -> None:
+    """Mark a test by the fixtures that it requests, and keep tests together that share what takes long to make."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if fixtures & INNER_FIXTURES:
+        item.add_marker(pytest.mark.inner)
+    if any(getattr(function, "starts_guests", False) for function in _functions(item)):
+        item.add_marker(pytest.mark.guests)
+    if item.get_closest_marker("guests") is not None:
+        shared = sorted(fixtures & SHARED_FIXTURES)
+        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.stem))
+
+
+class StartedProcesses:
+    """Notes which processes a test starts, so that one without the right marker fails.
+
+    Processes that its children start are not seen.
+    """
+
+    def __init__(self) -> None:
+        from omnibench.runners.gateway import GUEST_MARK
+
+        self._guest_mark = GUEST_MARK
+        self._markers: list[str] = []
+
+    def listen(self) -> None:
+        """Begin to notice; Python offers no way to end it."""
+        sys.addaudithook(self.notice)
+
+    def notice(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Note what a command starts that is about to be executed."""
+        if event == "subprocess.Popen":
+            command = arguments[1]
+            text = command if isinstance(command, str) else " ".join(map(str, command))
+            if self._guest_mark in text:
+                self._markers.append("guests")
+            elif any(word in {"pytest", "-mpytest"} or word.endswith("/pytest") for word in text.split()):
+                self._markers.append("inner")
+
+    def check(self, item: pytest.Item) -> None:
+        """Fail when a test has started what its markers do not say; a guest of an inner run needs no marker of its own."""
+        started, self._markers = self._markers, []
+        markers = {marker.name for marker in item.iter_markers()}
+        for name in set(started) - markers:
+            if name == "inner" or "inner" not in markers:
+                pytest.fail(
+                    f"it starts a process that needs @pytest.mark.{name}, or @starts_guests on its fixture",
+                    pytrace=False,
+                )
