@@ -124,11 +124,11 @@ def _locked_directory(directory: Path) -> Iterator[None]:
 def is_held(path: Path) -> str | None:
     """Return who holds a lease right now, or None when nobody does."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: whoever else asks is no holder
     except BlockingIOError:
         return _holder(path)
     else:
