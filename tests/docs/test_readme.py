@@ -42,7 +42,7 @@ def test_its_links_lead_to_files() -> None:
     assert [link for link in links if not (ROOT / link).is_file()] == []
 
 
-@pytest.mark.guests
+@pytest.mark.inner
 @pytest.mark.skipif(
     "OMNIBENCH_MAIN_JOB" not in os.environ, reason="runs after the main job; .ci/run sets OMNIBENCH_MAIN_JOB"
 )
