@@ -132,6 +132,6 @@ class Attempt:
             missing = recorded.missing
             evaluation = evaluate(dataset, self.experiment.fold, predictions, missing) if missing else None
             values = self.checkpoints.save_metrics(recorded, evaluation, meter, scratch)
-        metrics = self.item.named(values | self.item.costs(self.workbench.store.records.get))
-        self.workbench.worker.completed()
+        metrics = self.item.qualified_values(values | self.item.costs(self.workbench.store.records.get))
+        self.workbench.worker.count_completed()
         return {name: float(value) for name, value in metrics.items()}

@@ -15,7 +15,7 @@ from omnibench.engine.attempt import Attempt
 from omnibench.engine.items import Item
 from omnibench.engine.policy import Policy
 from omnibench.engine.records import opening_records
-from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, new_run_id, recorded_outcome, require
+from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, new_run_id, recorded_outcome, require_begun
 from omnibench.engine.stopping import Stopping
 from omnibench.engine.survey import State, count, is_begun, look_up, look_up_all
 from omnibench.engine.workbench import Workbench, out_of_use, refuse_guests
@@ -171,7 +171,7 @@ class Coordinator:
         items = [Item(experiment, columns, list_length) for experiment in planned]
         if self.policy.resume == "require":
             snapshot = self.store.snapshot()
-            require(is_begun(snapshot.get, item) for item in items)
+            require_begun(is_begun(snapshot.get, item) for item in items)
         if self.policy.resume == "fresh":
             self.reset(planned, keep=True)
         states = self.store.read(lambda reader: look_up_all(reader, items))
@@ -281,9 +281,9 @@ class Coordinator:
         except OSError as error:
             raise out_of_use(self.store.root, error) from error
         if done.busy:
-            named = ", ".join(names[key] for key in done.busy[:3])
+            busy_names = ", ".join(names[key] for key in done.busy[:3])
             more = f" and {len(done.busy) - 3} more" if len(done.busy) > 3 else ""  # noqa: PLR2004 - a few
-            self._notify(f"{named}{more}: computed by another process right now, so not reset")
+            self._notify(f"{busy_names}{more}: computed by another process right now, so not reset")
         return done
 
 

@@ -66,7 +66,7 @@ class Item:
         """What results and records call each column, by label; see ``Metric.qualified``."""
         return {label: self.experiment.qualified(metric, label) for metric, label in self.columns}
 
-    def named(self, values: Mapping[str, float | None]) -> dict[str, float]:
+    def qualified_values(self, values: Mapping[str, float | None]) -> dict[str, float]:
         """Return the defined values under the names that results use, in the order of the columns.
 
         Args:

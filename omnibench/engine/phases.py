@@ -190,8 +190,8 @@ def _list_flaw(
         part = "the given history" if fold.folds_in else "training"
         return f"a list has an item that the user has in {part} or validation"
     if candidates is not None and any(
-        not candidates.of(user)[listed[listed != NO_ITEM]].all()
-        for user, listed in zip(rows["user"].tolist(), items, strict=True)
+        not candidates.of(user)[user_items[user_items != NO_ITEM]].all()
+        for user, user_items in zip(rows["user"].tolist(), items, strict=True)
     ):
         return "a list has an item that is no candidate of its user"
     return ""

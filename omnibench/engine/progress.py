@@ -38,11 +38,11 @@ class Progress:
     def enter(self, phase: Phase) -> None:
         """Say that a phase begins."""
         self.phase = phase
-        self._workbench.worker.at(self._experiment.name, phase.value)
+        self._workbench.worker.note_phase(self._experiment.name, phase.value)
 
     def leave(self) -> None:
         """Say that the attempt has ended."""
-        self._workbench.worker.at(None)
+        self._workbench.worker.note_phase(None)
 
     @contextmanager
     def timed(self, phase: Phase) -> Iterator[Meter]:
@@ -81,9 +81,9 @@ class Progress:
         """Return the guest for a phase, and say so while it starts."""
         guests, worker = self._workbench.guests, self._workbench.worker
         if not guests.is_alive(*self.runner):
-            worker.at(self._experiment.name, f"starting {self.runner[0].name} for {phase}")
+            worker.note_phase(self._experiment.name, f"starting {self.runner[0].name} for {phase}")
         guest = guests.get(*self.runner)
-        worker.at(self._experiment.name, phase.value)
+        worker.note_phase(self._experiment.name, phase.value)
         return guest
 
     def log(self, level: int, message: str) -> None:

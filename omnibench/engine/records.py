@@ -42,7 +42,9 @@ def opening_records(
         RecordType.RECIPE.key(key): recipe_record(dataset.name, json.loads(canonical(dataset.identity)))
         for key, dataset in datasets.items()
     }
-    items = {RecordType.ITEM.key(experiment.fit_key): pending_item(labels_of(experiment).full) for experiment in new}
+    items = {
+        RecordType.ITEM.key(experiment.fit_key): pending_item(labels_of(experiment).item_members) for experiment in new
+    }
     return {RecordType.RUN.key(run_id): run, **recipes, **items}
 
 

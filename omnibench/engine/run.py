@@ -92,12 +92,12 @@ def new_run_id() -> str:
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:8]}"
 
 
-def throwaway() -> Workspace:
+def throwaway_workspace() -> Workspace:
     """Return a directory for a store that nobody keeps; it goes with its process, or when the next such process starts."""
     return Workspace(Path(tempfile.gettempdir()) / f"omnibench-{os.getuid()}")
 
 
-def require(begun: Iterable[bool]) -> None:
+def require_begun(begun: Iterable[bool]) -> None:
     """Refuse a run that has nothing to go on from.
 
     Args:

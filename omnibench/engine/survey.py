@@ -45,7 +45,7 @@ def look_up(get: RecordLookup, item: Item) -> State:
         records = {label: get(RecordType.EVAL.key(key)) for label, key in eval_keys.items()}
         if all(record is not None for record in records.values()):
             values = {label: record["value"] for label, record in records.items() if record}
-            return State(item.named(values | item.costs(get)), recorded=True)
+            return State(item.qualified_values(values | item.costs(get)), recorded=True)
     record = get(item.record_key)
     if record is not None and status_of(record, ()).status is Status.FAILED:
         return State(error=record["error"], deaths=record.get("deaths", 0), recorded=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from omnibench.engine.datasets import PreparedDatasets
 from omnibench.engine.policy import Policy
-from omnibench.engine.run import throwaway
+from omnibench.engine.run import throwaway_workspace
 from omnibench.engine.stopping import Stopping
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.runners.environments import Environments
@@ -67,7 +67,7 @@ class Workbench:
         self.stopping = stopping
         self.current = ""
         self._notify = notify
-        directory = throwaway() if policy.resume == "never" else None
+        directory = throwaway_workspace() if policy.resume == "never" else None
         self.store = CheckpointStore(
             directory.directory / "checkpoints" if directory else checkpoint_dir,
             verify=policy.verify,
@@ -93,7 +93,7 @@ class Workbench:
         Args:
             immediately: Also when that was done a moment ago.
         """
-        trouble = self._exports.refresh(now=immediately)
+        trouble = self._exports.refresh(immediately=immediately)
         if trouble:
             self._notify(trouble)
 

@@ -159,14 +159,14 @@ def experiments(
     """
     if not isinstance(datasets, RecSysDataSet | Iterable):
         raise DataError(f"{datasets!r} is no dataset; make one with load_dataset, from_frame or from_file.")
-    listed = [datasets] if isinstance(datasets, RecSysDataSet) else list(datasets)
-    if not listed:
+    all_datasets = [datasets] if isinstance(datasets, RecSysDataSet) else list(datasets)
+    if not all_datasets:
         raise DataError("there is no dataset to benchmark on; give one or several.")
     if not isinstance(plan, ExperimentPlan):
         raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
     configurations = plan.configurations()
     names: dict[str, str] = {}
-    for dataset in listed:
+    for dataset in all_datasets:
         check_dataset(dataset, metrics)
         if names.setdefault(dataset.key, dataset.name) != dataset.name:
             raise DataError(
@@ -175,10 +175,12 @@ def experiments(
             )
         for configuration in configurations:
             check_configuration(dataset, configuration)
-    settled = [(choice, versions(choice.runner), device(choice)) for choice in configurations]
+    versioned_configurations = [
+        (configuration, versions(configuration.runner), device(configuration)) for configuration in configurations
+    ]
     by_fit_key: dict[str, Experiment] = {}
-    for dataset in listed:
-        for configuration, version, device_class in settled:
+    for dataset in all_datasets:
+        for configuration, version, device_class in versioned_configurations:
             for fold in range(dataset.folds or 1):
                 experiment = Experiment(dataset, configuration, fold, version, seed, device_class, salt, candidates)
                 by_fit_key.setdefault(experiment.fit_key, experiment)

@@ -164,11 +164,11 @@ class Measurements:
         directions: dict[str, bool | None] = {}
         evaluations: dict[tuple[str, int], Record] = {}
         for item in items:
-            chosen = None if metrics is None else metrics[item["fit_key"]]
-            directions |= chosen or {}
+            item_directions = None if metrics is None else metrics[item["fit_key"]]
+            directions |= item_directions or {}
             for label, metric in item["metrics"].items():
                 evaluation = lookup(RecordType.EVAL.key(metric["key"]))
-                if evaluation is None or (chosen is not None and label not in chosen):
+                if evaluation is None or (item_directions is not None and label not in item_directions):
                     continue
                 identity, fold = _required(metric, "metric", item["item"]), item["fold"] or 0
                 # A fold that was measured by an earlier meaning of the metric does not go with the others.

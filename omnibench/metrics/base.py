@@ -95,8 +95,8 @@ class Metric:
             notes.append(candidates)
         if not notes:
             return label
-        name, at, k = label.partition("@")
-        return f"{name}[{', '.join(notes)}]{at}{k}"
+        name, separator, k = label.partition("@")
+        return f"{name}[{', '.join(notes)}]{separator}{k}"
 
     def under(self, convention: str) -> Self:
         """Return this metric as another package computes it.

@@ -199,8 +199,8 @@ class PopularityStratifiedRecall(RankingMetric):
         def weights() -> Values:
             return self._weights(hits, hits.items[hits.row, hits.rank])
 
-        possible = np.add.reduceat(self._weights(hits, hits.truth.item), hits.truth.starts[:-1])
-        return hits.total(self.name, k, weights) / possible
+        total_weights = np.add.reduceat(self._weights(hits, hits.truth.item), hits.truth.starts[:-1])
+        return hits.total(self.name, k, weights) / total_weights
 
     def _weights(self, hits: Hits, items: npt.NDArray[np.int32]) -> Values:
         weights: Values = np.maximum(hits.required_training.popularity[items], 1).astype(np.float64) ** -self.beta

@@ -26,7 +26,7 @@ _WIDEST = 1 << 15
 A power of two, so that the byte of an item is the end of its code."""
 _MARKS = 254
 """Number of different marks; the table is cleared only after all of them were used."""
-_LISTED = 255
+_RECOMMENDED = 255
 """The mark of a recommended item, by which the relevant items that may share a byte with one are found."""
 _BLOCK = 8192
 """Number of users whose metrics are computed at a time."""
@@ -239,8 +239,8 @@ def mark_hits(truth: Truth, list_user: Ints, list_item: Ints, training: Training
         table[relevant_bytes] = mark
         np.equal(np.take(table, item_bytes, mode="wrap"), mark, out=matrix[begin:end])
         if width < truth.n_items:
-            table[item_bytes] = _LISTED
-            suspects.append(first + np.flatnonzero(table[relevant_bytes] == _LISTED))
+            table[item_bytes] = _RECOMMENDED
+            suspects.append(first + np.flatnonzero(table[relevant_bytes] == _RECOMMENDED))
     matrix &= items >= 0
     if suspects:
         _remove_false_hits(truth, items, matrix, np.concatenate(suspects))

@@ -30,9 +30,9 @@ class Errors:
     error: Values
     truth: Values
 
-    def mean_per_user(self, of: Values) -> Values:
+    def mean_per_user(self, values: Values) -> Values:
         """Return the mean of a value of each test pair over each user's pairs, shape (n,)."""
-        return np.bincount(self.row, weights=of) / np.bincount(self.row)
+        return np.bincount(self.row, weights=values) / np.bincount(self.row)
 
 
 def errors_of(

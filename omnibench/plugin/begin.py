@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from omnibench.engine.items import Item
-from omnibench.engine.run import require
+from omnibench.engine.run import require_begun
 from omnibench.engine.survey import State, count, is_begun
 from omnibench.errors import OmnibenchError, StoreError, nearest
 from omnibench.plugin.items import ExperimentItem
@@ -67,7 +67,7 @@ def _check_resume(session: BenchSession) -> None:
         return
     snapshot = session.snapshot()
     try:
-        require(is_begun(snapshot.get, Item.of(item.experiment, item.evaluator)) for item in session.items)
+        require_begun(is_begun(snapshot.get, Item.of(item.experiment, item.evaluator)) for item in session.items)
     except OmnibenchError as error:
         raise pytest.UsageError(str(error)) from error
 

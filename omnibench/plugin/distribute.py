@@ -66,24 +66,24 @@ class Distribution:
     def _most_workers(self) -> int:
         """Return how many workers to start: at most one per item, and with ``-n auto`` no more than fit into memory."""
         assert self._remaining is not None, "it was counted"
-        wished = min(len(self.config.option.tx), self._remaining)
+        requested = min(len(self.config.option.tx), self._remaining)
         benchmarks, estimates = existing_session(self.config), self._estimates
         if not self.config.stash.get(automatic_key, False) or benchmarks is None or estimates is None:
-            return wished
+            return requested
         from omnibench.runners.machine import available_memory
 
         available = available_memory()
         if available is None:
-            return wished
+            return requested
         frameworks = {item.experiment.configuration.runner.name for item in benchmarks.pending}
         megabytes = megabytes_per_worker(estimates, frameworks)
-        possible = max(1, int(_MEMORY_SHARE * available / 2**20 / megabytes))
-        if possible < wished:
+        fitting = max(1, int(_MEMORY_SHARE * available / 2**20 / megabytes))
+        if fitting < requested:
             benchmarks.notify(
-                f"{possible} worker{'s' if possible > 1 else ''} instead of {wished}: each may need {megabytes:.0f} MB of the "
-                f"{available / 2**20:.0f} MB that are free (-n {wished} starts them all the same)"
+                f"{fitting} worker{'s' if fitting > 1 else ''} instead of {requested}: each may need {megabytes:.0f} MB of the "
+                f"{available / 2**20:.0f} MB that are free (-n {requested} starts them all the same)"
             )
-        return min(wished, possible)
+        return min(requested, fitting)
 
     def _start_run(self, session: pytest.Session) -> None:
         benchmarks = existing_session(self.config)
@@ -132,7 +132,7 @@ class Distribution:
 
             assert self._estimates is not None, "they were read when this run began"
             stopping = benchmarks.stopping
-            stopping.on_first, stopping.on_second = self._ask_workers_to_stop, self._kill_workers
+            stopping.on_first_signal, stopping.on_second_signal = self._ask_workers_to_stop, self._kill_workers
             self._while_running.enter_context(stopping)
             self._while_running.enter_context(stopping.phases("every worker"))
             self._while_running.enter_context(live_display(benchmarks, self._estimates))

@@ -175,7 +175,7 @@ class FixtureItem(ExperimentItem, pytest.Function):
     """An item of a function that uses fixtures, is parametrized, or stands in a class."""
 
     def __init__(self, *, benchmark: Benchmark, experiment: Experiment, driver: Driver, **options: Any) -> None:
-        self._instance = _UNMADE
+        self._instance = _NO_INSTANCE
         self.benchmark = benchmark  # pytest asks for the function at once
         super().__init__(**options)
         self.experiment = experiment
@@ -184,7 +184,7 @@ class FixtureItem(ExperimentItem, pytest.Function):
     # pytest's own only knows functions that are children of their class.
     @property
     def instance(self) -> Any:
-        if self._instance is _UNMADE:
+        if self._instance is _NO_INSTANCE:
             self._instance = self.cls() if self.cls is not None else None
         return self._instance
 
@@ -204,7 +204,7 @@ class FixtureItem(ExperimentItem, pytest.Function):
         pytest.Function.runtest(self)
 
 
-_UNMADE: Any = object()
+_NO_INSTANCE: Any = object()
 
 
 class Refused(pytest.Item):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # every pytest session imports this module, and few have benc
     from omnibench.results import Result
     from omnibench.tables.layout import NotWorse
 
-_MOST = 100
+_MOST_ALGORITHMS = 100
 """Algorithms of a dataset that are shown when nobody said how many; their folds are not shown beyond that."""
 
 
@@ -108,14 +108,14 @@ class Summary:
 
         writer = terminalreporter._tw  # noqa: SLF001 - pytest offers the width and colour nowhere else
         encoding = getattr(writer._file, "encoding", None) or "utf-8"  # noqa: SLF001 - nor the encoding
-        many = not detail and _configurations(results) > _MOST
+        many = not detail and _configurations(results) > _MOST_ALGORITHMS
         lower = self.lower_is_better()
         layout = Layout(
             lower,
             writer.fullwidth,
             detail or ("mean" if many else "folds"),
             SORT.value(self.config),
-            _MOST if many else None,
+            _MOST_ALGORITHMS if many else None,
         )
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")

@@ -53,10 +53,10 @@ def latex(report: Report) -> bytes:
     parts = [_HEAD]
     missing = report.missing_summary()
     if missing:
-        listed = [one_line(f"{item.item} ({item.status}) {item.reason}") for item in report.missing[:MAX_LISTED]]
+        missing_lines = [one_line(f"{item.item} ({item.status}) {item.reason}") for item in report.missing[:MAX_LISTED]]
         if len(report.missing) > MAX_LISTED:
-            listed.append(f"... and {len(report.missing) - MAX_LISTED:,} more")
-        parts.append("\n%   ".join([f"% {missing}:", *listed]))
+            missing_lines.append(f"... and {len(report.missing) - MAX_LISTED:,} more")
+        parts.append("\n%   ".join([f"% {missing}:", *missing_lines]))
     for section in report.sections:
         parts += _section(section, missing)
     parts += _ranks(report)

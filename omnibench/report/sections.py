@@ -49,7 +49,7 @@ class Section:
     Attributes:
         marked: Its results, and the marks.
         standings: By column, the comparisons of configurations with the best.
-        about: Its size and its steps.
+        summary: Its size and its steps.
         gaps: Which means are over fewer folds than there are, a sentence each.
         notes: What has to be known to read the table, a sentence each; without what the marks look like.
         tested: What the mark of a tie means, or nothing where nothing is tested.
@@ -57,7 +57,7 @@ class Section:
 
     marked: MarkedResults
     standings: Mapping[str, Standing]
-    about: str
+    summary: str
     gaps: list[str]
     notes: list[str]
     tested: str

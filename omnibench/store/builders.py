@@ -38,7 +38,7 @@ class ItemLabels:
     data_key: str
 
     @property
-    def short(self) -> Record:
+    def common_members(self) -> Record:
         """The members that every record of an item begins with."""
         return {
             "item": self.item,
@@ -50,9 +50,9 @@ class ItemLabels:
         }
 
     @property
-    def full(self) -> Record:
+    def item_members(self) -> Record:
         """The members that the item's own record begins with: also what its key is made of."""
-        return {**self.short, "identity": self.identity, "data_key": self.data_key}
+        return {**self.common_members, "identity": self.identity, "data_key": self.data_key}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def fit_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], mo
         model: Its file.
     """
     return {
-        **labels.short,
+        **labels.common_members,
         **origin.members(Phase.FIT.value),
         **{name: answer[name] for name in COSTS},
         "effective": answer["effective"],
@@ -111,7 +111,7 @@ def predict_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any]
         predictions: Their file.
     """
     return {
-        **labels.short,
+        **labels.common_members,
         **origin.members(Phase.PREDICT.value),
         **{name: answer[name] for name in COSTS},
         "rows": answer["rows"],
@@ -138,7 +138,7 @@ def eval_record(
         costs: What they have cost together, by the names of ``COSTS``.
     """
     return {
-        **labels.short,
+        **labels.common_members,
         **origin.members(Phase.EVAL.value),
         "label": label,
         "per_user": per_user,

@@ -58,7 +58,7 @@ class CheckpointStore:
         with ExitStack() as opened:
             try:
                 self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-                opened.enter_context(leases.presence(self.root / PRESENCE, self._tell_waiting))
+                opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
                 self.records = self._open_records()
@@ -191,8 +191,8 @@ class CheckpointStore:
             self.records.commit(stamped, gone, check)
 
     def _append_manifests(self, records: Mapping[str, Record], gone: Mapping[str, Record]) -> None:
-        both = (*records.values(), *gone.values())
-        for directory in sorted({record["directory"] for record in both if record.get("directory")}):
+        all_records = (*records.values(), *gone.values())
+        for directory in sorted({record["directory"] for record in all_records if record.get("directory")}):
             manifests.append(
                 self.root / directory,
                 self.root,

@@ -27,7 +27,7 @@ from omnibench.store.schema import (
     timestamp,
 )
 
-_FROM = {
+_TYPES_FROM = {
     Phase.FIT: (RecordType.FIT, RecordType.PREDICT, RecordType.EVAL),
     Phase.PREDICT: (RecordType.PREDICT, RecordType.EVAL),
     Phase.EVAL: (RecordType.EVAL,),
@@ -66,13 +66,13 @@ def reset(store: CheckpointStore, items: Iterable[str], what: str = "all", *, ke
     if what not in RESETS:
         raise OmnibenchError(f"{what!r} cannot be reset{nearest(what, RESETS)}; choose from {', '.join(RESETS)}.")
     recorded = _records_by_item(store.snapshot())
-    chosen = [key for key in dict.fromkeys(items) if _concerns(recorded.get(key, {}), what)]
+    fit_keys = [key for key in dict.fromkeys(items) if _concerns(recorded.get(key, {}), what)]
     done: list[str] = []
     busy: list[str] = []
-    for start in range(0, len(chosen), _BATCH):
+    for start in range(0, len(fit_keys), _BATCH):
         with ExitStack() as stack:
             leases: dict[str, Lease] = {}
-            for key in chosen[start : start + _BATCH]:
+            for key in fit_keys[start : start + _BATCH]:
                 try:
                     leases[key] = stack.enter_context(store.lease(key, _refuse))
                 except _BusyError:
@@ -102,8 +102,8 @@ def _concerns(records: Mapping[str, Record], scope: str) -> bool:
     """Whether an item with these records has anything to reset."""
     item = next((record for key, record in records.items() if RecordType.ITEM.has(key)), None)
     status = status_of(item, finished_phases(item, records)).status
-    if scope in _FROM:
-        return any(RecordType.of(key) in _FROM[Phase(scope)] for key in records) or status is Status.FAILED
+    if scope in _TYPES_FROM:
+        return any(RecordType.of(key) in _TYPES_FROM[Phase(scope)] for key in records) or status is Status.FAILED
     if scope == "failed":
         return status is Status.FAILED
     if scope == "incomplete":
@@ -112,7 +112,7 @@ def _concerns(records: Mapping[str, Record], scope: str) -> bool:
 
 
 def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, *, keep: bool) -> None:
-    types = (*_FROM[Phase(scope) if scope in _FROM else Phase.FIT], RecordType.ITEM)
+    types = (*_TYPES_FROM[Phase(scope) if scope in _TYPES_FROM else Phase.FIT], RecordType.ITEM)
     # Only under the leases is it certain what there is.
     recorded = _records_by_item(store.snapshot())
     new: dict[str, Record] = {}
@@ -136,10 +136,10 @@ def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, 
         store.commit(list(leases.values()), new, gone)
 
 
-_STAYING = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "directory", "identity", "data_key")
+_LABELS = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "directory", "identity", "data_key")
 
 
 def _pending(record: Record, generation: int) -> Record:
     """Return the record of an item that is to be computed again, with the labels of an earlier record."""
-    labels = {name: record[name] for name in _STAYING if name in record}
+    labels = {name: record[name] for name in _LABELS if name in record}
     return pending_item(labels, generation)

@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS logs (
 _Row = tuple[str, str, str, str | None, int, str, str, str]
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """An entry as it is read back."""
 
     id: int
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
     message: str
 
 
-def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[Entry]:
+def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[LogEntry]:
     """Return the entries of a logger in a run that follow an entry; none when the logbook cannot be read."""
     path = directory / NAME
     if not path.exists():
@@ -52,7 +52,7 @@ def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[Entr
     query = "SELECT id, worker, message FROM logs WHERE id > ? AND run = ? AND logger = ? ORDER BY id"
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            return [Entry(*row) for row in connection.execute(query, (since, run, logger))]
+            return [LogEntry(*row) for row in connection.execute(query, (since, run, logger))]
     except sqlite3.Error:
         return []
 

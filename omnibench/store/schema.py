@@ -223,8 +223,8 @@ def phase_keys(records: Iterable[tuple[str, Record]]) -> dict[str, set[str]]:
 
 def artifacts_of(record: Record) -> list[Artifact]:
     """Return the files that a record names."""
-    named = [record[role] for role in ("model", "predictions", "per_user") if record.get(role)]
-    return [*named, *record.get("files", [])]
+    phase_files = [record[role] for role in ("model", "predictions", "per_user") if record.get(role)]
+    return [*phase_files, *record.get("files", [])]
 
 
 def timestamp() -> str:

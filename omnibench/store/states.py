@@ -10,7 +10,7 @@ from omnibench.store.leases import is_held
 from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status, finished_phases, phase_keys, status_of
 
 
-class Records(Protocol):
+class RecordSource(Protocol):
     """A source of records that are read one at a time: there may be a million."""
 
     def records(self, prefix: str = "", /) -> Iterable[tuple[str, Record]]:
@@ -18,7 +18,7 @@ class Records(Protocol):
 
 
 class RecordsInMemory:
-    """Records that have been read already, to be read again as ``Records``.
+    """Records that have been read already, to be read again as a ``RecordSource``.
 
     Args:
         records: By key.
@@ -44,7 +44,7 @@ class Sighting(NamedTuple):
     alive: bool
 
 
-class Standing(NamedTuple):
+class RecordedState(NamedTuple):
     """An item's record and how it stands.
 
     Attributes:
@@ -89,9 +89,9 @@ def _weight(sighting: Sighting) -> tuple[bool, int]:
     return sighting.alive, WORKED.index(sighting.phase) if sighting.phase in WORKED else 1
 
 
-def standings(
-    records: Records, seen: Mapping[str, Sighting], is_running: Callable[[Record], bool]
-) -> Iterator[Standing]:
+def item_states(
+    records: RecordSource, seen: Mapping[str, Sighting], is_running: Callable[[Record], bool]
+) -> Iterator[RecordedState]:
     """Yield the status and phase of every item.
 
     Args:
@@ -102,16 +102,16 @@ def standings(
     """
     keys = phase_keys(pair for phase in (RecordType.FIT, RecordType.PREDICT) for pair in records.records(phase.prefix))
 
-    def standing(item: Record | None, labelled: Record, recorded: Collection[str]) -> Standing:
+    def recorded_state(item: Record | None, labelled: Record, recorded: Collection[str]) -> RecordedState:
         sighting = seen.get(labelled["item"])
         running = labelled.get("status") != Status.DONE and is_running(labelled)
-        return Standing(
+        return RecordedState(
             labelled,
             status_of(item, finished_phases(item, recorded), last_seen=sighting and sighting.phase, running=running),
         )
 
     for key, record in records.records(RecordType.ITEM.prefix):
-        yield standing(record, record, keys.pop(RecordType.ITEM.identity(key), ()))
+        yield recorded_state(record, record, keys.pop(RecordType.ITEM.identity(key), ()))
     for recorded in keys.values():  # of items whose own record is damaged
         for _, record in records.records(min(recorded)):
-            yield standing(None, record, recorded)
+            yield recorded_state(None, record, recorded)

@@ -62,7 +62,7 @@ class Worker:
         self._thread = threading.Thread(target=self._beat, daemon=True, name="omnibench-heartbeat")
         self._thread.start()
 
-    def at(self, item: str | None, phase: str | None = None) -> None:
+    def note_phase(self, item: str | None, phase: str | None = None) -> None:
         """Note which item and phase this worker is at now; None when it is idle."""
         with self._lock:
             self._facts |= {"item": item, "phase": phase, "progress": None}
@@ -80,7 +80,7 @@ class Worker:
         self.log.add(logging.WARNING, NOTICE, line)
         self._wake.set()
 
-    def completed(self) -> None:
+    def count_completed(self) -> None:
         """Count an item that this worker has brought to its end."""
         with self._lock:
             self._facts["completed"] += 1

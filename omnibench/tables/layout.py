@@ -231,14 +231,14 @@ AnyColumn = TypeVar("AnyColumn")
 def fitting(columns: Iterable[AnyColumn], needed: Callable[[AnyColumn], float], room: float) -> list[list[AnyColumn]]:
     """Cut columns into groups that fit into a width; a column that is too wide by itself gets a group of its own."""
     groups: list[list[AnyColumn]] = [[]]
-    left = room
+    free = room
     for column in columns:
         width = needed(column)
-        if width > left and groups[-1]:
+        if width > free and groups[-1]:
             groups.append([])
-            left = room
+            free = room
         groups[-1].append(column)
-        left -= width
+        free -= width
     return groups
 
 

@@ -25,7 +25,7 @@ def test_the_names_of_an_items_records() -> None:
     assert longer.predict_record_key == f"predict/{experiment.predict_key(30)}"
     assert item.data_record_key == f"data/{experiment.dataset.key}"
     assert item.qualified_labels == {"NDCG@5": "NDCG@5", "NDCG@10": "NDCG@10", "HR@10": "HR@10"}
-    assert item.named({"HR@10": 0.5, "NDCG@5": 0.25, "NDCG@10": None}) == {"NDCG@5": 0.25, "HR@10": 0.5}
+    assert item.qualified_values({"HR@10": 0.5, "NDCG@5": 0.25, "NDCG@10": None}) == {"NDCG@5": 0.25, "HR@10": 0.5}
 
 
 def test_evaluations_have_keys_once_there_are_predictions() -> None:

@@ -70,8 +70,8 @@ def test_blocks_of_replicates_are_as_good_as_all_at_once(monkeypatch: pytest.Mon
     """The number of users decides about memory, not about the result."""
     per_user = np.random.default_rng(2).beta(1, 3, (2, 500))
     whole = bootstrap_intervals(per_user)
-    monkeypatch.setattr(spread, "_AT_A_TIME", 20_000)
-    monkeypatch.setattr(spread, "_REMEMBERED", 0)
+    monkeypatch.setattr(spread, "_BLOCK_SIZE", 20_000)
+    monkeypatch.setattr(spread, "_CACHED_SIZE", 0)
     assert np.allclose(bootstrap_intervals(per_user), whole, rtol=0, atol=1e-6)
 
 

@@ -153,6 +153,6 @@ def test_datasets_and_runs_are_recorded_as_they_are_built(records: dict[str, Rec
 def test_a_planned_item_has_no_metrics_yet() -> None:
     """It begins with its labels and says that nothing has happened, in which generation."""
     labels = ItemLabels("D/A", "f" * 64, "D", "A", {"k": 3}, 0, ["fit/1", {}], "d" * 64)
-    record = pending_item(labels.full, 2)
+    record = pending_item(labels.item_members, 2)
     assert tuple(record)[:8] == (*LABELS, *IDENTITY)
     assert (record["status"], record["phase"], record["generation"], record["metrics"]) == ("pending", None, 2, {})

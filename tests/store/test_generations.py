@@ -122,8 +122,8 @@ def test_a_reset_item_is_pending_and_of_the_next_generation(store: CheckpointSto
         item = store.records.get("item/a")
         assert item is not None
         assert (item["status"], item["phase"], item["generation"], item["failures"]) == ("pending", None, generation, 0)
-        assert {name: item[name] for name in generations._STAYING if name in before} == {
-            name: before[name] for name in generations._STAYING if name in before
+        assert {name: item[name] for name in generations._LABELS if name in before} == {
+            name: before[name] for name in generations._LABELS if name in before
         }
         record(store, "a", "failed")
     assert old(store) == {f"old/{generation}/{key}" for generation in range(3) for key in ("fit/a", "item/a")}

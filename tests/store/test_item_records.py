@@ -170,7 +170,7 @@ def test_only_what_is_done_has_metrics(metrics: Record, parameters: Any) -> None
     before = done(metrics, labels=labels)
     error = PhaseError("Eval", '"status": "done", "metrics": {', '"predicted": ')
     stopped = [
-        pending_item(labels.full),
+        pending_item(labels.item_members),
         failed_item(labels, ORIGIN, before, predict_key="p", error=error),
         interrupted_item(labels, ORIGIN, before, predict_key="p", phase="Eval", error=error),
         outdated_item(before),

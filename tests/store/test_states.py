@@ -31,7 +31,7 @@ from omnibench.store.exports import Exports
 from omnibench.store.item_records import pending_item
 from omnibench.store.reading import read_all
 from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status, finished_phases, status_of
-from omnibench.store.states import RecordsInMemory, sightings, standings
+from omnibench.store.states import RecordsInMemory, item_states, sightings
 from omnibench.store.views import select
 
 Answers = dict[str, tuple[str, str | None]]
@@ -116,7 +116,7 @@ def exported(root: Path) -> Answers:
     """What progress.json says after an export of this process, which is not the one that computes."""
     store = CheckpointStore(root)
     try:
-        assert Exports(store).refresh(now=True) == ""
+        assert Exports(store).refresh(immediately=True) == ""
     finally:
         store.close()
     return written(root)
@@ -291,8 +291,10 @@ def test_sql_has_the_same_answer_for_all_records(items: list[dict[str, Any]]) ->
         records |= records_of(f"item {number}", facts)
     workers = [record for key, record in records.items() if key.startswith("worker/")]
     answers = {
-        standing.record["item"]: (standing.state.status.value, standing.state.phase)
-        for standing in standings(RecordsInMemory(records), sightings(Path("/nowhere"), workers), lambda _: False)
+        recorded_state.record["item"]: (recorded_state.state.status.value, recorded_state.state.phase)
+        for recorded_state in item_states(
+            RecordsInMemory(records), sightings(Path("/nowhere"), workers), lambda _: False
+        )
     }
     _, rows = select(records, "SELECT item, status, phase FROM items", ())
     assert {item: (status, phase) for item, status, phase in rows} == answers

@@ -85,8 +85,8 @@ def _alarm(heading: str, messages: list[str]) -> Element:
 def _section(section: Section, report: Report, name: str) -> Element:
     marked = section.marked
     built = element("section", element("h2", marked.dataset, id=name), aria_labelledby=name)
-    if section.about:
-        built.append(element("p", section.about, class_="dim"))
+    if section.summary:
+        built.append(element("p", section.summary, class_="dim"))
     if section.gaps:
         built.append(_alarm("Fewer folds than there are:", section.gaps))
     table = f"{name}-table"
