@@ -53,7 +53,7 @@ class UserValues(NamedTuple):
 
 
 def has_user_values(evaluation: Record) -> bool:
-    """Whether an evaluation has values per user; store formats 1 and 2 do not record their place in the file."""
+    """Whether an evaluation has values per user; store formats 1 and 2 did not record where they are in the file."""
     return bool(evaluation.get("per_user")) and evaluation.get("place", True) is not None
 
 

@@ -102,7 +102,7 @@ def check_fold_sizes(split: Split, num_folds: Any, validation_size: object) -> N
 
 
 def check_which(split: Split, which: object) -> None:
-    """Refuse any value of ``which`` but the two ways to choose what is held out.
+    """Refuse a ``which`` that is neither ``random`` nor ``last``.
 
     Raises:
         DataError: It is neither ``last`` nor ``random``.

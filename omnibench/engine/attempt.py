@@ -1,4 +1,4 @@
-"""One attempt at one item, under its lease: which phase happens when, and what becomes of it when one fails."""
+"""One attempt at one item, under its lease: the order of its phases, and what is recorded when one fails."""
 
 from __future__ import annotations
 

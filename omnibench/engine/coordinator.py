@@ -1,4 +1,4 @@
-"""Takes items through their phases: which are done already, which are computed now, and what becomes of the others."""
+"""The coordinator of a run: looks up which items are done, computes the others, and gathers results and failures."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ class Coordinator:
         return self.store.lease(experiment.fit_key, waits, self._stopping.check)
 
     def foresee(self, experiment: Experiment, following: Experiment) -> None:
-        """Start the guest that a later item needs while an item is computed, unless that is the same one.
+        """Start the guest of a later item while an item is computed, unless both use the same guest.
 
         Args:
             experiment: The item's experiment; nothing happens while its own guest is not there.
@@ -261,7 +261,7 @@ class Coordinator:
             self.guests.warm_if_room(*later)
 
     def note_death(self, experiment: Experiment, message: str) -> None:
-        """Record that the process which computed an item died, when it could not do so itself.
+        """Record that the process which computed an item died; it could not do so itself.
 
         Args:
             experiment: The item's experiment.

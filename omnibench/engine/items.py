@@ -33,7 +33,7 @@ class Item:
 
     @classmethod
     def of(cls, experiment: Experiment, evaluator: Evaluator) -> Item:
-        """Return the item of an experiment of which an evaluator's metrics are wanted."""
+        """Return the item that measures an evaluator's metrics on an experiment."""
         return cls(experiment, evaluator.columns, evaluator.list_length)
 
     @property
@@ -67,7 +67,7 @@ class Item:
         return {label: self.experiment.qualified(metric, label) for metric, label in self.columns}
 
     def qualified_values(self, values: Mapping[str, float | None]) -> dict[str, float]:
-        """Return the defined values under the names that results use, in the order of the columns.
+        """Return the defined values by qualified label, in the order of the columns.
 
         Args:
             values: By label.
@@ -93,7 +93,7 @@ class Item:
         }
 
     def costs(self, get: RecordLookup) -> dict[str, float]:
-        """Return what it cost, by label, as far as that was measured.
+        """Return its measured costs by label.
 
         Args:
             get: From a record's key to the record, or None.

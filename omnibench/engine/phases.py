@@ -44,7 +44,7 @@ class Guest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PhaseOptions:
-    """What holds for every request to a guest.
+    """The options that all requests to a guest have in common.
 
     Attributes:
         track: What it measures beside time; see ``policy.Policy``.

@@ -1,4 +1,4 @@
-"""What records say of a run when it begins, and of the experiment that they belong to."""
+"""The records of a run that begins, and the labels that the records of an experiment carry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from omnibench.store.schema import Record, RecordType
 def opening_records(
     run_id: str, experiments: Sequence[Experiment], states: Sequence[State], policy: Policy, directory: Path
 ) -> dict[str, Record]:
-    """Return what is recorded when a run begins: the run itself, and every item that has no record yet.
+    """Return the records of a run that begins: the run itself, and every item that has no record yet.
 
     Args:
         run_id: The run's id.
@@ -49,7 +49,7 @@ def opening_records(
 
 
 def labels_of(experiment: Experiment) -> ItemLabels:
-    """Return what the records of an experiment say about whose they are."""
+    """Return the labels that tell which experiment a record belongs to."""
     from omnibench.engine import phases  # which a run that has nothing to compute does not need
 
     return ItemLabels(

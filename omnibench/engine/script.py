@@ -1,4 +1,4 @@
-"""run_omnirec: the whole thing in one call, for scripts and notebooks."""
+"""run_omnirec: a whole run in one call, for scripts and notebooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Being asked to stop: the first signal lets the phase in progress finish within a grace period, the second ends it.
+"""Requests to stop: the first signal lets the phase in progress finish within a grace period, the second ends it.
 
 Signals are those that mean "stop": SIGINT (Ctrl-C) and SIGTERM (``kill``, Slurm, systemd, a container's end).
 """
@@ -21,7 +21,7 @@ class StoppedError(KeyboardInterrupt):
 
 
 class Stopping:
-    """Listens for signals while it is entered, in a main thread; elsewhere it hears nothing.
+    """Handles signals to stop while it is entered; in any thread but the main one it receives none.
 
     Args:
         grace: Seconds that a phase in progress gets.
@@ -95,7 +95,7 @@ class Stopping:
 
     @contextlib.contextmanager
     def phases(self, item: str) -> Iterator[None]:
-        """Have the first signal not interrupt while this lasts; ``check`` and ``expired`` tell of it.
+        """Keep the first signal from interrupting the phases inside; ``check`` and ``expired`` raise instead.
 
         Args:
             item: What is in progress, as messages name it.
@@ -107,7 +107,7 @@ class Stopping:
             self._in_phase = ""
 
     def check(self) -> None:
-        """Raise when a stop was asked for: to be called where a phase is done and the next has not begun.
+        """Raise if a stop was requested; to be called between phases.
 
         Raises:
             StoppedError: The run is to stop.
@@ -116,7 +116,7 @@ class Stopping:
             raise StoppedError(f"stopped by {self.reason}")
 
     def expired(self) -> None:
-        """Raise when a stop was asked for and the grace period is over: to be called while waiting for a phase.
+        """Raise if a stop was requested and the grace period is over; to be called while waiting for a phase.
 
         Raises:
             StoppedError: The phase is to be given up.

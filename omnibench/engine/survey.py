@@ -1,4 +1,4 @@
-"""What the records say of items before a run: done, failed, or to be computed. Reads records only, never data."""
+"""The state of items before a run: done, failed, or to be computed. Reads records only, never data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from omnibench.store.schema import Phase, RecordLookup, RecordType, Status, stat
 
 
 class State(NamedTuple):
-    """What a run has to know of an item; how an item stands for people is ``schema.status_of``.
+    """The state of an item as a run needs it; the status that people see is ``schema.status_of``.
 
     Attributes:
         metrics: The wanted values by qualified label, or None when they are not all recorded.

@@ -1,4 +1,4 @@
-"""The workbench of a process: the store, the guests and what else all of its items share, opened once and closed once."""
+"""The workbench of a process: the store, the guests and all else that its items share, opened once and closed once."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def _parameters(algorithm: type) -> tuple[str, ...] | None:
 
 
 def _required(algorithm: type) -> tuple[str, ...]:
-    """Return the parameters without a default, but for the seed, which every algorithm gets that asks for one."""
+    """Return the parameters without a default; a seed is none of them, because an algorithm that takes one gets it."""
     named = [parameter for parameter in _signature(algorithm) or [] if parameter.kind in _NAMED_KINDS]
     names = (parameter.name for parameter in named if parameter.default is parameter.empty)
     return tuple(name for name in names if name not in SEED_NAMES)

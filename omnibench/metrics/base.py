@@ -37,7 +37,7 @@ def checked_name(name: str) -> str:
 
 
 class Metric:
-    """A metric. Its name, version, parameters and convention are part of an evaluation's key.
+    """A metric; its name, version, parameters and convention are part of an evaluation's key.
 
     Attributes:
         kind: ``ranking`` for metrics of recommendation lists, ``rating`` for metrics of predicted ratings, ``cost`` for

@@ -31,7 +31,7 @@ class Errors:
     truth: Values
 
     def mean_per_user(self, values: Values) -> Values:
-        """Return the mean of a value of each test pair over each user's pairs, shape (n,)."""
+        """Average values of test pairs, shape (m,), over each user's pairs; shape (n,)."""
         return np.bincount(self.row, weights=values) / np.bincount(self.row)
 
 

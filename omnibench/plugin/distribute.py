@@ -25,11 +25,11 @@ if TYPE_CHECKING:  # a distributed run without benchmarks does not pay for it
 _WORKER_MEGABYTES = 150
 """What a worker needs without guests."""
 _MEMORY_SHARE = 0.8
-"""Of the memory that is free; the rest is for what grows, and for others."""
+"""The share of the free memory that workers may fill; the rest is left to growth and to other processes."""
 
 
 class Distribution:
-    """Registered beside xdist's session on the controller."""
+    """The controller's plugin: collects, reports items that are done, and starts xdist's workers for the rest only."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -111,14 +111,14 @@ class Distribution:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker, also one that replaces another, which run this is and what was done when it began."""
+        """Send the run and its finished items to a worker, also to one that replaces another."""
         self._nodes.append(node)
         if self._message is not None:
             self._message.send(node.workerinput)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Report what is done; where there is nothing else, that was the run. Else handle signals while workers run."""
+        """Report the items that are done. If others are left, handle signals while workers run; else end the run."""
         if session.testsfailed and self._remaining == 0:
             errors = session.testsfailed
             raise session.Interrupted(f"{errors} error{'' if errors == 1 else 's'} during collection")

@@ -1,4 +1,4 @@
-"""What pytest loads in every session of the environment, so it imports nothing that costs."""
+"""The hooks of the plugin. Every pytest session of the environment loads them, so they import nothing expensive."""
 
 from __future__ import annotations
 

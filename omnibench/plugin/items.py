@@ -1,7 +1,8 @@
 """Items: one experiment each, as pytest sees it.
 
-Two kinds, because pytest's fixtures cost more than a cached item may: a function that takes nothing but its result
-gets items of a few fields; one that uses fixtures, is parametrized or stands in a class gets pytest's own functions.
+There are two classes, because pytest's own functions cost too much for a cached item. A bench function that takes only
+its result gets a ``BenchItem`` of a few fields; one that uses fixtures, is parametrized or stands in a class gets a
+``FixtureItem``, which is one of pytest's functions.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ _PROPERTY = "omnibench."
 
 
 class Driver(Protocol):
-    """Brings items to their end: the benchmarks' session of this process."""
+    """Runs items: the benchmarks' session of this process."""
 
     def run(self, item: ExperimentItem) -> Outcome:
-        """Bring an item to Done, or return why it is not."""
+        """Bring an item to Done, and return its outcome, also when that is a failure."""
 
 
 class ExperimentItem(pytest.Item):
@@ -99,7 +100,7 @@ class ExperimentItem(pytest.Item):
         return outcome
 
     def tell(self, outcome: Outcome) -> None:
-        """Prepare what the report tells, and the properties of a JUnit file."""
+        """Prepare the message of the report, and the properties of a JUnit file."""
         result = outcome.result
         self.message = ItemMessage(
             status=str(outcome.status),

@@ -1,8 +1,9 @@
 """Which worker of a distributed run gets which item: the longest first.
 
 xdist's own schedulers give every worker several items up front, because a worker runs an item only when it knows the
-next one: with long items that puts the two longest onto one worker. Here what waits behind an item that runs is what
-the whole plan, made anew each time, has for this worker; and the shortest item left where it has nothing more.
+next one: with long items that puts the two longest onto one worker. Here each worker has at most one item that waits.
+To choose it, all pending items are planned anew: the worker gets its first item in that plan, or the shortest pending
+item if the plan has none for it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 
 _QUEUE_LENGTH = 2
-"""Items that a worker has in its queue: one to run, one to know of."""
+"""Items in the queue of a worker: the one that runs, and the next one."""
 
 
 class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are seen as untyped

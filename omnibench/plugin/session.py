@@ -109,7 +109,7 @@ class BenchSession:
         return self.readonly or PLAN.is_on(self.config)
 
     def look_at_records(self, items: Sequence[ExperimentItem]) -> list[State]:
-        """Return what the records say of items.
+        """Return the state of items according to the records.
 
         Raises:
             StoreError: They cannot be read.
@@ -228,7 +228,7 @@ class BenchSession:
             raise
 
     def _start_next_guests(self, item: ExperimentItem) -> None:
-        """Start the next framework's guest meanwhile, unless workers leave no core idle or time is measured."""
+        """Start the next framework's guest early, unless workers leave no core idle or costs are measured."""
         if self.is_worker or item.evaluator.costs:
             return
         if not self._positions:
@@ -246,7 +246,7 @@ class BenchSession:
         pytest.skip(f"not available: {self.directory} has no result of it, and {READONLY.flag} computes none")
 
     def remember(self, records: dict[str, Record]) -> None:
-        """Record what could be computed again, if the store can be written without a migration."""
+        """Record what a later run could also compute again, unless the store would have to be migrated first."""
         if self.looks_only:
             return
         with suppress(StoreError, OSError):

@@ -1,7 +1,6 @@
-"""Builders of the records of phases, datasets and runs; the order of members is part of what they promise.
+"""Builders of the records of phases, datasets and runs; the order of members is part of the format.
 
-The records of items themselves are built in ``item_records``. Only what is recorded stands here; where it comes from is the
-engine's business.
+The records of items themselves are built in ``item_records``. Builders only arrange values; the engine computes them.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class ItemLabels:
 
     @property
     def common_members(self) -> Record:
-        """The members that every record of an item begins with."""
+        """The members that every record of an experiment begins with."""
         return {
             "item": self.item,
             "fit_key": self.fit_key,
@@ -51,7 +50,7 @@ class ItemLabels:
 
     @property
     def item_members(self) -> Record:
-        """The members that the item's own record begins with: also what its key is made of."""
+        """The members that the item's own record begins with: the common ones, and what its key is made of."""
         return {**self.common_members, "identity": self.identity, "data_key": self.data_key}
 
 
@@ -134,7 +133,7 @@ def eval_record(
         origin: Who computed it.
         label: What results call the metric.
         per_user: The file of values per user, which the metrics that were computed together share.
-        facts: ``value, stderr, interval, users, place``; see ``engine.evaluation.facts``.
+        facts: ``value, stderr, interval, users, place``; see ``engine.evaluation.evaluation_facts``.
         costs: What they have cost together, by the names of ``COSTS``.
     """
     return {

@@ -42,7 +42,10 @@ class Exports:
         return time.monotonic() >= self._next
 
     def refresh(self, *, immediately: bool = False) -> str:
-        """Write both files if they are due, or in any case when asked to do so ``immediately``.
+        """Write both files if they are due.
+
+        Args:
+            immediately: Whether to write them even if they are not due.
 
         Returns:
             Why that was not possible, or nothing. The copies are a convenience: no result depends on them.

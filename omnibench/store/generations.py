@@ -1,8 +1,8 @@
-"""Generations: how an item is computed anew without destroying what was.
+"""Generations: an item is computed anew without destroying its earlier records and files.
 
 A reset takes the item's records out of the way (they go on under ``old/<generation>/<key>``) and raises the item's
-generation, so that what is computed next lies in a directory of its own. ``omnibench gc`` collects generations
-that were reset; those that ``--omnirec-resume=fresh`` has put aside are kept until it is told otherwise.
+generation, so that the next attempt gets a directory of its own. ``omnibench gc`` removes generations
+that were reset; those that ``--omnirec-resume=fresh`` has put aside are removed only with ``omnibench gc --kept``.
 """
 
 from __future__ import annotations

@@ -151,12 +151,12 @@ def _stopped_item(
 
 
 def outdated_item(previous: Record) -> Record:
-    """Return the record of an item whose metrics are of earlier predictions than those that it has now."""
+    """Return the record of an item that has new predictions, but metrics of earlier ones."""
     return {**previous, "predicted": None}
 
 
 class DoneText(NamedTuple):
-    """The parts of an item's record, as text, that show that its metrics are those that are wanted now.
+    """Texts to look for in an item's record: they show that the wanted metrics are recorded and up to date.
 
     Attributes:
         origin: What the text has to end with, but for the token: it tells what the metrics were made of.

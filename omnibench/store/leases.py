@@ -65,14 +65,14 @@ def lease(
 
 @contextmanager
 def shared_use(path: Path, on_wait: Callable[[str], None] = lambda _: None) -> Iterator[None]:
-    """Use a store together with others, waiting for whoever has it alone (see ``exclusive_use``)."""
+    """Use a store together with others; wait while somebody has it for ``exclusive_use``."""
     with _locked(path, fcntl.LOCK_SH, on_wait):
         yield
 
 
 @contextmanager
 def exclusive_use(path: Path) -> Iterator[None]:
-    """Use a store alone.
+    """Use a store while nobody else does.
 
     Raises:
         StoreError: Somebody is using it.

@@ -1,4 +1,4 @@
-"""How every item stands, from what records, workers and leases say together."""
+"""The status and phase of every item, from records, workers and leases together."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RecordsInMemory:
 
 
 class Sighting(NamedTuple):
-    """What a worker that has not ended was doing when it last said so.
+    """The last report of a worker that has not ended.
 
     Attributes:
         phase: What it says that it does: a phase, or that it waits for one.
@@ -45,7 +45,7 @@ class Sighting(NamedTuple):
 
 
 class RecordedState(NamedTuple):
-    """An item's record and how it stands.
+    """An item's record with its status and phase.
 
     Attributes:
         record: Its own record; one of a finished phase while it has none.
@@ -70,7 +70,7 @@ def is_alive(root: Path, worker: Record) -> bool:
 
 
 def sightings(root: Path, workers: Iterable[Record]) -> dict[str, Sighting]:
-    """Return where workers are that have not ended, by the names of the items that they compute.
+    """Return what the workers that have not ended are doing, by the names of their items.
 
     Args:
         root: The store's directory.
@@ -85,7 +85,7 @@ def sightings(root: Path, workers: Iterable[Record]) -> dict[str, Sighting]:
 
 
 def _weight(sighting: Sighting) -> tuple[bool, int]:
-    """Return what makes one sighting count more than another: a living worker first, then the later phase."""
+    """Return the order of sightings of one item: a living worker counts most, then the later phase."""
     return sighting.alive, WORKED.index(sighting.phase) if sighting.phase in WORKED else 1
 
 

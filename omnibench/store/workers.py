@@ -63,7 +63,7 @@ class Worker:
         self._thread.start()
 
     def note_phase(self, item: str | None, phase: str | None = None) -> None:
-        """Note which item and phase this worker is at now; None when it is idle."""
+        """Note the item and the phase that this worker computes now; None when it is idle."""
         with self._lock:
             self._facts |= {"item": item, "phase": phase, "progress": None}
             self._elsewhere = item is not None
