@@ -67,7 +67,7 @@ def not_worse(
 
     Args:
         root: The store that has the values per user.
-        results: What the table shows; those without a fit key are not tested.
+        results: The results that the table shows; those without a fit key are not tested.
         lower_is_better: The columns where the smallest value is the best.
         alpha: The level of each column.
         remember: Called with the records of marks that are new, so that the next run need not test them again.

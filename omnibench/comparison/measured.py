@@ -30,7 +30,7 @@ class PairedSample(NamedTuple):
     Attributes:
         first: The first configuration's values, shape (n,).
         second: The second one's, of the same users or folds, shape (n,).
-        units: What the values are of: ``users`` or ``folds``.
+        units: ``users`` or ``folds``: what a value belongs to.
         test_to_train: Test rows divided by training rows, where these are folds of a cross-validation, else 0.
     """
 

@@ -16,7 +16,7 @@ def encode(value: Hashable, location: str) -> Any:  # noqa: C901 - one branch pe
 
     Args:
         value: The id.
-        location: Where it stands, for the error.
+        location: The place of the id, for the error.
 
     Raises:
         DataError: The id has no form that is the same in the next process.

@@ -79,7 +79,7 @@ def check_sizes(
         split: The split, for the error.
         validation: The size of the validation part, which may be zero.
         test: The size of the test part.
-        names: What the sizes are called.
+        names: The names of the sizes, for the error.
 
     Raises:
         DataError: A size is neither a fraction nor a number, or they leave nothing to train on.

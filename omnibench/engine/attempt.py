@@ -22,13 +22,13 @@ class Attempt:
     """One attempt at one item.
 
     Args:
-        workbench: What all attempts of the process share.
+        workbench: The workbench that all attempts of the process share.
         item: The item.
         lease: The item's lease, held for as long as this attempt lasts.
 
     Attributes:
-        checkpoints: What earlier attempts have left, and where this one leaves its own.
-        progress: Which phase it is in, and how long each took.
+        checkpoints: The files and records of earlier attempts and of this one.
+        progress: Its phase, and the seconds of each phase.
     """
 
     def __init__(self, workbench: Workbench, item: Item, lease: Lease) -> None:

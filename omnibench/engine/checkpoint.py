@@ -44,10 +44,10 @@ class ItemCheckpoints:
     """The files and records of one item, as an attempt at it finds and saves them.
 
     Args:
-        store: Where they are.
+        store: The checkpoint store.
         item: The item.
         lease: The item's lease, held for as long as this is used.
-        worker: Who makes the attempt.
+        worker: The worker that makes the attempt.
     """
 
     def __init__(self, store: CheckpointStore, item: Item, lease: Lease, worker: Worker) -> None:
@@ -98,7 +98,7 @@ class ItemCheckpoints:
         """Publish and record a fitted model.
 
         Args:
-            answer: What ``phases.fit`` returned.
+            answer: The answer that ``phases.fit`` returned.
             scratch: The directory that the model was written into.
 
         Returns:
@@ -123,7 +123,7 @@ class ItemCheckpoints:
         """Publish and record predictions.
 
         Args:
-            answer: What ``phases.predict`` returned.
+            answer: The answer that ``phases.predict`` returned.
             partial: The file that it wrote.
 
         Returns:
@@ -157,9 +157,9 @@ class ItemCheckpoints:
         """Publish and record the metrics that were missing, and record that the item is done.
 
         Args:
-            recorded: What was recorded before.
-            evaluation: What Eval computed, or None when nothing was missing.
-            meter: What measures the phase.
+            recorded: The metrics that were recorded before.
+            evaluation: The metrics that Eval computed, or None when nothing was missing.
+            meter: The meter of the phase.
             scratch: A directory for the file of values per user.
 
         Returns:
@@ -215,7 +215,7 @@ class ItemCheckpoints:
 
         Args:
             phase: The phase that it was in.
-            error: What was the matter with the store or the machine; None when the run was asked to stop.
+            error: The trouble of the store or the machine; None when the run was asked to stop.
         """
         predict_key = self.item.predict_key
         record = interrupted_item(

@@ -44,12 +44,12 @@ class Coordinator:
     Args:
         checkpoint_dir: Where checkpoints are kept; made absolute at once, created when missing.
         tmp_dir: Where guests get their working directories; inside the checkpoint directory by default.
-        policy: How to deal with what earlier runs have left, with failures, and with being stopped.
+        policy: How to deal with earlier runs' checkpoints, with failures, and with requests to stop.
         environments: ``isolated``, ``current``, or a mapping by framework name.
         threads: Threads per guest; all cores of this process by default.
         notify: Called with a line when something is worth telling; stderr by default.
         run_id: The run that this is part of; one of its own by default.
-        worker: What this process is called in the run.
+        worker: The name of this process in the run.
         stopping: Hears signals; ``run`` listens by itself when none is given.
 
     Raises:
@@ -124,7 +124,7 @@ class Coordinator:
 
         Args:
             items: Every experiment of the run.
-            states: What the records say of each.
+            states: The state of each, from its records.
             directory: Where the user's code is, for the provenance; the working directory by default.
 
         Raises:
@@ -265,7 +265,7 @@ class Coordinator:
 
         Args:
             experiment: The item's experiment.
-            message: What is known of it.
+            message: The reason, as far as it is known.
 
         Raises:
             StoreError: The store cannot be written, or somebody computes the item again already.

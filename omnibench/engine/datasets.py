@@ -18,7 +18,7 @@ class PreparedDatasets:
     """The prepared datasets of a store that one process has used so far.
 
     Args:
-        store: Where they are published and recorded.
+        store: The store in which they are published and recorded.
     """
 
     def __init__(self, store: CheckpointStore) -> None:

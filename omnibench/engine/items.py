@@ -22,7 +22,7 @@ class Item:
     There may be 100,000 of them, which share their columns: making one costs half a microsecond.
 
     Attributes:
-        experiment: What is fitted, and on what.
+        experiment: Dataset, configuration and fold.
         columns: The wanted metrics and labels.
         list_length: Recommendations per user.
     """

@@ -47,7 +47,7 @@ class PhaseOptions:
     """The options that all requests to a guest have in common.
 
     Attributes:
-        track: What it measures beside time; see ``policy.Policy``.
+        track: The memory peaks to measure; see ``policy.Policy``.
         timeout: Seconds after which a phase that still runs fails, or None.
         while_waiting: Called about once a second while a guest works; raising gives up.
         on_progress: Called with what a framework reports of its progress.
@@ -98,10 +98,10 @@ def fit(
 
     Args:
         guest: A guest of the experiment's framework.
-        experiment: What to fit.
+        experiment: The experiment to fit.
         dataset: The prepared dataset.
         output: An empty directory.
-        options: What holds for every request.
+        options: The options of every request.
 
     Returns:
         ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, and what
@@ -129,12 +129,12 @@ def predict(
 
     Args:
         guest: A guest of the experiment's framework.
-        experiment: What was fitted.
+        experiment: The experiment that was fitted.
         dataset: The prepared dataset.
         model: The fitted model's file.
         list_length: Recommendations per user.
         output: The ``.npy`` file to write.
-        options: What holds for every request.
+        options: The options of every request.
 
     Raises:
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.

@@ -1,4 +1,4 @@
-"""Policy: how a run deals with what earlier runs have left, with failures, and with being stopped."""
+"""Policy: how a run deals with earlier runs' checkpoints, with failures, and with requests to stop."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Progress:
     """Measures the phases of an attempt, and reports them to the worker's record and to the log.
 
     Args:
-        workbench: What all attempts of the process share.
+        workbench: The workbench that all attempts of the process share.
         experiment: The experiment.
 
     Attributes:

@@ -25,9 +25,9 @@ def opening_records(
     Args:
         run_id: The run's id.
         experiments: Every experiment of the run.
-        states: What the records say of each.
+        states: The state of each, from its records.
         policy: The run's policy.
-        directory: Where the user's code is.
+        directory: The directory of the user's code.
     """
     new = [experiment for experiment, state in zip(experiments, states, strict=True) if not state.recorded]
     datasets = {experiment.dataset.key: experiment.dataset for experiment in new}

@@ -47,8 +47,8 @@ def recorded_outcome(experiment: Experiment, state: State, policy: Policy) -> Ou
 
     Args:
         experiment: The item's experiment.
-        state: What the records say of it.
-        policy: What is done about failures.
+        state: Its state, from its records.
+        policy: The policy, which says what is done about failures.
     """
     if state.metrics is not None:
         return Outcome(CACHED, experiment.result(state.metrics))

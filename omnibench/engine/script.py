@@ -30,7 +30,7 @@ def run_omnirec(
         evaluator: The metrics.
         checkpoint_dir: Where checkpoints are kept.
         tmp_dir: Where guests get their working directories.
-        policy: How to deal with what earlier runs have left, with failures, and with being stopped.
+        policy: How to deal with earlier runs' checkpoints, with failures, and with requests to stop.
 
     Raises:
         OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.

@@ -98,7 +98,7 @@ class Stopping:
         """Keep the first signal from interrupting the phases inside; ``check`` and ``expired`` raise instead.
 
         Args:
-            item: What is in progress, as messages name it.
+            item: The name of what is in progress, for messages.
         """
         self._in_phase = item
         try:

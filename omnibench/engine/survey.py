@@ -18,7 +18,7 @@ class State(NamedTuple):
     Attributes:
         metrics: The wanted values by qualified label, or None when they are not all recorded.
         error: ``{phase, message, details}`` when they are not and its last attempt failed, else None.
-        deaths: How often in a row its process died.
+        deaths: The number of times in a row that its process died.
         recorded: Whether the item has a record of its own.
     """
 

@@ -29,21 +29,21 @@ class Workbench:
     Args:
         checkpoint_dir: Where checkpoints are kept; a directory that nobody keeps when the policy resumes ``never``.
         tmp_dir: Where guests get their working directories; inside the checkpoint directory by default.
-        policy: What is the same for all items.
-        environments: Where frameworks run.
+        policy: The settings that are the same for all items.
+        environments: The environments of the frameworks.
         threads: Threads per guest; all cores of this process by default.
         notify: Called with a line when something is worth telling.
         run_id: The run that the process is part of.
-        worker: What the process is called in the run.
+        worker: The name of the process in the run.
         stopping: Whether the run was asked to stop.
 
     Attributes:
-        store: Where everything is published and recorded.
+        store: The store in which everything is published and recorded.
         guests: The guest processes.
         datasets: The prepared datasets.
         worker: This process, as the store knows it.
         stopping: Whether the run was asked to stop.
-        policy: What is the same for all items.
+        policy: The settings that are the same for all items.
         current: The name of the item that is computed right now, or nothing.
 
     Raises:

@@ -48,7 +48,7 @@ class Configuration:
             version: The framework's version.
             seed: The run's seed.
             device: The device class, ``cpu`` or ``cuda``.
-            salt: What disowns everything that was computed without it.
+            salt: A text that goes into every key, so that nothing computed without it is used.
         """
         return [
             "configuration/1",

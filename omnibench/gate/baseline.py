@@ -49,10 +49,10 @@ class Baseline:
 
     Attributes:
         path: The file.
-        written: When, as an ISO timestamp in UTC.
+        written: When it was written, as an ISO timestamp in UTC.
         omnibench: The version that wrote it.
         git: ``{commit, dirty}`` of the repository that it was written in, or None.
-        entries: What was measured.
+        entries: The measurements, one entry per configuration and dataset.
 
     Raises:
         BaselineError: It is not there, cannot be read, is damaged, is something else, or is of a newer format.
@@ -137,8 +137,8 @@ def write(
 
     Args:
         path: The file; a baseline that is there is replaced.
-        source: Where the values per user come from.
-        entries: What to write; at least one.
+        source: The source of the values per user.
+        entries: The entries to write; at least one.
         git: ``{commit, dirty}`` of the repository around it, or None.
 
     Raises:

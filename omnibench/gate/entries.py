@@ -64,7 +64,7 @@ class Entry:
         dataset: The dataset.
         algorithm: E.g. ``RecPack.EASE``.
         display_name: As tables show it, e.g. ``RecPack.EASE-4f0b8a3c``.
-        configuration: What its key is made of: explicit parameters, seed, framework's version, code and so on.
+        configuration: The fields of its key: explicit parameters, seed, framework's version, code and so on.
         scores: Its metrics, by label.
         finished: When the last of its folds was done, as an ISO timestamp in UTC.
         index: Its position among the entries of its source.

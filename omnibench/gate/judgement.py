@@ -56,7 +56,7 @@ class Judge:
     """Judges current measurements by a baseline.
 
     Args:
-        baseline: What was measured then.
+        baseline: The baseline.
         tolerance: The relative loss that is accepted, from 0 to below 1.
         alpha: The level.
         metrics: The labels to judge; all by default.
@@ -86,8 +86,8 @@ class Judge:
         """Compare entries with the baseline's.
 
         Args:
-            source: Where their values per user come from.
-            entries: What was measured now.
+            source: The source of their values per user.
+            entries: The current measurements.
             partial: Whether only a part of what there is was asked for, so that there may be nothing to compare.
         """
         self._problems = []

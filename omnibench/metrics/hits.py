@@ -71,8 +71,8 @@ class Hits:
         truth: The relevant items.
         items: int32 item codes, best first, padded with -1; shape (n, length of the lists).
         matrix: Whether the item at each rank is relevant; bool, shape (n, length of the lists).
-        training: What is known from training, or None where no metric asks for it.
-        memory: What metrics have computed from these lists and share among their k, by name.
+        training: The training facts, or None where no metric needs them.
+        memory: Arrays that metrics have computed from these lists and share among their k, by name.
     """
 
     truth: Truth
@@ -210,7 +210,7 @@ def mark_hits(truth: Truth, list_user: Ints, list_item: Ints, training: Training
         truth: The relevant items.
         list_user: Codes of the users with recommendations, ascending; shape (r,).
         list_item: Their lists, best first, padded with -1, no item twice; int32, shape (r, length).
-        training: What is known from training, for the metrics that need it.
+        training: The training facts, for the metrics that need them.
     """
     users, length = truth.users, list_item.shape[1]
     if np.array_equal(users, list_user):

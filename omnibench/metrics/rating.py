@@ -62,7 +62,7 @@ class RatingMetric(Metric):
 
         Args:
             errors: The predictions beside the truth.
-            per_user: What ``per_user`` returned.
+            per_user: The values that ``per_user`` returned.
         """
         return float(per_user.mean()) if self.is_mean else self.over_pairs(errors)
 

@@ -90,7 +90,7 @@ def _body_passes(item: BenchItem, warned: list[warnings.WarningMessage]) -> bool
 
 @contextmanager
 def _captured(config: pytest.Config) -> Iterator[list[warnings.WarningMessage]]:
-    """Capture what bodies print, as pytest does of tests that pass; yield the list of what they warn of."""
+    """Capture the output of bodies, as pytest does for tests that pass; yield the list of their warnings."""
     capture = config.pluginmanager.get_plugin("capturemanager")
     if capture is not None:
         capture.resume_global_capture()

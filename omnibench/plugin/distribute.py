@@ -199,8 +199,8 @@ def megabytes_per_worker(estimates: Estimates, frameworks: set[str]) -> float:
     """Return what a worker and the guests that it keeps may need, in MB.
 
     Args:
-        estimates: What the frameworks' processes were measured to hold.
-        frameworks: Which ones there are items of.
+        estimates: The memory that the frameworks' processes needed in earlier runs.
+        frameworks: The frameworks that the items need.
     """
     from omnibench.runners.pool import MOST_GUESTS
 

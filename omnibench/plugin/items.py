@@ -44,9 +44,9 @@ class ExperimentItem(pytest.Item):
         parent: The collector of the function that declares the experiment.
         benchmark: The function.
         experiment: The experiment.
-        driver: Who runs it.
-        state: What the one look at the records found; None on workers, which do not look.
-        message: What its report tells the overseeing process; None until it has ended.
+        driver: Runs it.
+        state: Its state from the one look at the records; None on workers, which do not look.
+        message: The message of its report to the overseeing process; None until it has ended.
     """
 
     parent: pytest.Collector

@@ -21,7 +21,7 @@ _QUEUE_LENGTH = 2
 
 
 class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are seen as untyped
-    """Gives the longest item that is left to whoever is expected to be free first (LPT, Graham 1969).
+    """Gives the longest pending item to the worker that is expected to be free first (LPT, Graham 1969).
 
     Args:
         config: pytest's configuration.

@@ -45,7 +45,7 @@ class BenchSession:
     """The state of one process while benchmarks run: its store, its coordinator, its items.
 
     Attributes:
-        policy: What is the same for all items.
+        policy: The settings that are the same for all items.
         readonly: Whether nothing may be computed or written, by the user's wish.
         is_worker: Whether this process is one of xdist's workers.
         environments: The frameworks' environments.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # every pytest session imports this module, and few have benc
     from omnibench.tables.layout import NotWorse
 
 _MOST_ALGORITHMS = 100
-"""Algorithms of a dataset that are shown when nobody said how many; their folds are not shown beyond that."""
+"""Default number of algorithms of a dataset that are shown; if there are more, their folds are not shown."""
 
 
 class Summary:

@@ -1,4 +1,4 @@
-"""WHAT IS KNOWN: records, artifacts, leases, and what is asked of them.
+"""The checkpoint store: records, artifacts, leases, and queries of them.
 
 Only this room writes under the checkpoint directory; it knows nothing of algorithms, metrics or frameworks.
 """

@@ -83,9 +83,9 @@ def fit_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], mo
     """Return the record of a fitted model.
 
     Args:
-        labels: Whose it is.
-        origin: Who made it.
-        answer: What the guest answered: what it has cost, ``effective`` (all hyperparameters) and the framework's
+        labels: The item of the model.
+        origin: The run and worker that fitted it.
+        answer: The answer of the guest: its costs, ``effective`` (all hyperparameters) and the framework's
             ``version``.
         model: Its file.
     """
@@ -104,9 +104,9 @@ def predict_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any]
     """Return the record of predictions.
 
     Args:
-        labels: Whose they are.
-        origin: Who made them.
-        answer: What the guest answered: what it has cost, and the number of ``rows``.
+        labels: The item of the predictions.
+        origin: The run and worker that made them.
+        answer: The answer of the guest: its costs, and the number of ``rows``.
         predictions: Their file.
     """
     return {
@@ -129,12 +129,12 @@ def eval_record(
     """Return the record of one metric of predictions.
 
     Args:
-        labels: Whose predictions they are.
-        origin: Who computed it.
-        label: What results call the metric.
+        labels: The item of the predictions.
+        origin: The run and worker that computed it.
+        label: The label of the metric in results.
         per_user: The file of values per user, which the metrics that were computed together share.
         facts: ``value, stderr, interval, users, place``; see ``engine.evaluation.evaluation_facts``.
-        costs: What they have cost together, by the names of ``COSTS``.
+        costs: The costs of all metrics computed together, by the names of ``COSTS``.
     """
     return {
         **labels.common_members,
@@ -158,8 +158,8 @@ def data_record(
 
     Args:
         manifest: The dataset's manifest; see ``data.prepare``.
-        costs: What preparing it has cost, by the names of ``COSTS``.
-        directory: Where it is, relative to the store's directory.
+        costs: The costs of preparing it, by the names of ``COSTS``.
+        directory: Its directory, relative to the store's directory.
         files: All of its files.
     """
     return {
@@ -188,9 +188,9 @@ def run_record(
 
     Args:
         run_id: The run's id.
-        items: How many items it has.
-        pending: How many of them are not done yet.
-        policy: What is the same for all items, as plain data.
+        items: The number of its items.
+        pending: The number of items that are not done yet.
+        policy: The policy of the run, as plain data.
         provenance: Host, user, versions, command and git commit; see ``provenance.provenance``.
     """
     return {

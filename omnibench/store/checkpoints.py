@@ -22,7 +22,7 @@ from omnibench.store.records import Records
 from omnibench.store.schema import Artifact, Record, RecordType
 
 PRESENCE = "leases/store.lock"
-"""Whoever uses a store holds this lock with others; ``omnibench gc`` and such hold it alone."""
+"""The lock of everybody who uses a store: shared among runs, exclusive for commands such as ``omnibench gc``."""
 
 _LONGEST_STEM = 150
 """Bytes of a name that go into a directory name; file systems allow 255 in all."""
@@ -207,7 +207,7 @@ class CheckpointStore:
 
         Args:
             parent: A directory of this store.
-            name: What it is called; what a file name cannot hold is replaced.
+            name: The name; characters that a file name cannot have are replaced.
             key: Its full key.
 
         Raises:

@@ -91,7 +91,7 @@ def progress(
 
     Args:
         records: All records.
-        seen: Where workers are; see ``states.sightings``.
+        seen: The last reports of workers, by item; see ``states.sightings``.
         is_running: Whether somebody computes the item of a record right now.
     """
     items = {

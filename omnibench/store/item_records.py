@@ -61,8 +61,8 @@ def done_item(
     """Return the record of an item whose metrics are all recorded.
 
     Args:
-        labels: Whose it is.
-        origin: Who has computed it.
+        labels: The item.
+        origin: The run and worker that computed it.
         previous: The item's record as earlier attempts left it; empty when there is none.
         metrics: By label, each as ``item_metric`` builds it; those of ``previous`` that still hold come first.
         predict_key: The key of its predictions.
@@ -91,11 +91,11 @@ def failed_item(labels: ItemLabels, origin: Origin, previous: Record, *, predict
     """Return the record of an item whose attempt has failed.
 
     Args:
-        labels: Whose it is.
-        origin: Who has tried.
+        labels: The item.
+        origin: The run and worker of the attempt.
         previous: The item's record as earlier attempts left it; empty when there is none.
         predict_key: The key that its predictions would have.
-        error: What went wrong, and in which phase.
+        error: The error, with its phase.
     """
     counts = {
         "failures": previous.get("failures", 0) + 1,
@@ -116,12 +116,12 @@ def interrupted_item(
     """Return the record of an item whose attempt was stopped from outside: a signal, a full disk.
 
     Args:
-        labels: Whose it is.
-        origin: Who was at it.
+        labels: The item.
+        origin: The run and worker of the attempt.
         previous: The item's record as earlier attempts left it; empty when there is none.
         predict_key: The key that its predictions would have.
         phase: The phase that it was in.
-        error: Why, when the store or the disk is the reason; None for a signal.
+        error: The trouble of the store or the machine; None for a signal.
     """
     counts = {"failures": previous.get("failures", 0), "deaths": previous.get("deaths", 0)}
     return _stopped_item(labels, origin, previous, Status.INTERRUPTED, phase, predict_key, error, counts)
@@ -159,7 +159,7 @@ class DoneText(NamedTuple):
     """Texts to look for in an item's record: they show that the wanted metrics are recorded and up to date.
 
     Attributes:
-        origin: What the text has to end with, but for the token: it tells what the metrics were made of.
+        origin: The end of the text, except for the token; it tells what the metrics were computed from.
         metrics: Each metric's label, and the texts before its value and behind its key.
     """
 
@@ -186,10 +186,10 @@ class DoneText(NamedTuple):
     def metrics_in(self, text: str) -> dict[str, float] | None:
         """Return the wanted metrics by label, or None when the text does not hold all of them as they are wanted.
 
-        The text is searched, not parsed, which takes a third of the time. Only what ``done_item`` builds ends as this
-        looks for, and the last status in that is the item's own: behind it are no objects but the metrics, as in JSON no
-        quotation mark inside of a string stands alone. What is not where it is expected only sends the reader to the
-        other records.
+        The text is searched, not parsed, which takes a third of the time. That is safe: only records that ``done_item``
+        builds end with ``origin``. In these the last match of ``_DONE`` is the item's own status, since only the metrics
+        are objects behind it, and JSON escapes the quotation marks inside of strings. Where the text is different, the
+        caller reads the other records.
 
         Args:
             text: The JSON of an item's record, without its checksum.

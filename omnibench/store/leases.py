@@ -152,7 +152,7 @@ class Workspace:
     that is held for life.
 
     Args:
-        parent: Where to make it; made when it is missing.
+        parent: The directory to make it in; made when it is missing.
     """
 
     _PREFIX = "work."

@@ -19,7 +19,7 @@ from omnibench.store.artifacts import aside_name
 
 NAME = "logs.db"
 NOTICE = "omnibench.notice"
-"""The logger of what a worker has to say to whoever watches the run."""
+"""The logger of a worker's notices to the people who watch the run."""
 
 _MOST_LINES = 2000
 """Lines of a guest's output that are kept per item here; out.log and err.log have them all."""
@@ -108,7 +108,7 @@ class LogBook:
 
         Args:
             level: As in ``logging``.
-            logger: Where it comes from, e.g. ``omnibench`` or ``LensKit.stderr``.
+            logger: The source of the entry, e.g. ``omnibench`` or ``LensKit.stderr``.
             message: Its text.
             item: The item that it is about.
         """

@@ -36,7 +36,7 @@ class Sighting(NamedTuple):
     """The last report of a worker that has not ended.
 
     Attributes:
-        phase: What it says that it does: a phase, or that it waits for one.
+        phase: The phase that it reports, or that it waits for a guest.
         alive: Whether its process lives.
     """
 
@@ -96,7 +96,7 @@ def item_states(
 
     Args:
         records: All records; those of items are read one at a time.
-        seen: Where workers are; see ``sightings``.
+        seen: The last reports of workers, by item; see ``sightings``.
         is_running: Whether somebody computes the item of a record right now, which its lease tells. Not asked of
             items that are done.
     """

@@ -198,7 +198,7 @@ def select(
     Args:
         records: By key.
         query: The query, in SQL.
-        parameters: What stands for its question marks.
+        parameters: The values for its question marks.
 
     Raises:
         StoreError: The query is broken.
