@@ -29,8 +29,8 @@ def opening_records(
         policy: The run's policy.
         directory: The directory of the user's code.
     """
-    new = [experiment for experiment, state in zip(experiments, states, strict=True) if not state.recorded]
-    datasets = {experiment.dataset.key: experiment.dataset for experiment in new}
+    new_experiments = [experiment for experiment, state in zip(experiments, states, strict=True) if not state.recorded]
+    datasets = {experiment.dataset.key: experiment.dataset for experiment in new_experiments}
     run = run_record(
         run_id,
         items=len(experiments),
@@ -43,7 +43,8 @@ def opening_records(
         for key, dataset in datasets.items()
     }
     items = {
-        RecordType.ITEM.key(experiment.fit_key): pending_item(labels_of(experiment).item_members) for experiment in new
+        RecordType.ITEM.key(experiment.fit_key): pending_item(labels_of(experiment).item_members)
+        for experiment in new_experiments
     }
     return {RecordType.RUN.key(run_id): run, **recipes, **items}
 

@@ -74,17 +74,17 @@ def look_up_all(reader: Reader, items: Sequence[Item]) -> list[State]:
         for position in positions.get(RecordType.ITEM.identity(key), ()):
             item = items[position]
             experiment = item.experiment
-            # What is looked for in the record of one item is looked for in those of thousands.
-            shared = (
+            # The texts to look for are the same for thousands of items, so they are made once.
+            text_key = (
                 id(experiment.dataset),
                 experiment.fold,
                 id(experiment.candidates),
                 id(item.columns),
                 item.list_length,
             )
-            if shared not in texts:
-                texts[shared] = _done_text(tests.get(experiment.dataset.key), item)
-            done_text = texts[shared]
+            if text_key not in texts:
+                texts[text_key] = _done_text(tests.get(experiment.dataset.key), item)
+            done_text = texts[text_key]
             metrics = None if done_text is None else done_text.metrics_in(text)
             if metrics is not None:
                 states[position] = State(metrics, recorded=True)

@@ -157,8 +157,8 @@ class Measurements:
         self.entries: list[Entry] = [self._entry(lookup, group, metrics) for group in groups.values()]
 
     def _entry(self, lookup: RecordLookup, items: Sequence[Record], metrics: MetricDirections | None) -> Entry:
-        first = items[0]
-        data = self._data_of(lookup, first)
+        first_item = items[0]
+        data = self._data_of(lookup, first_item)
         folds: dict[str, dict[int, float]] = {}
         identities: dict[str, str] = {}
         directions: dict[str, bool | None] = {}
@@ -177,12 +177,12 @@ class Measurements:
                     evaluations[label, fold] = evaluation
                     directions.setdefault(label, direction(label))
         self._evaluations.append(evaluations)
-        configuration = _configuration(first)
+        configuration = _configuration(first_item)
         framework = "" if configuration["runner"] == "Own" else f"{configuration['runner']}."
         return Entry(
-            Dataset(data["name"], first["dataset"], first["data_key"], tuple(data["test"])),
+            Dataset(data["name"], first_item["dataset"], first_item["data_key"], tuple(data["test"])),
             f"{framework}{configuration['algorithm']}",
-            first["algorithm"],
+            first_item["algorithm"],
             configuration,
             {
                 label: Score(

@@ -26,7 +26,7 @@ class Verdict:
         interval: The two-sided confidence interval of the change, at 1 - alpha, of this comparison alone; see ``relative_change``.
         p: The probability of a loss beyond the tolerance as large by chance alone, or of a gain as large where it is one;
             one-sided, Holm-corrected. None where nothing can be said.
-        pairs: The number of users or folds; 0 where nothing had to be tested, since the baseline has the same experiment.
+        pairs: The number of users or folds; 0 where nothing is tested, since the baseline has the same experiment.
         units: ``users`` or ``folds``.
         folds: The number of folds that both have.
         reason: Why it is undecided.

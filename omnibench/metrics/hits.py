@@ -232,15 +232,16 @@ def mark_hits(truth: Truth, list_user: Ints, list_item: Ints, training: Training
         mark = number % _MARKS + 1  # what is left of the users before has another mark
         if mark == 1:
             table.fill(0)
-        first, last = truth.starts[begin], truth.starts[end]
+        first_pair, last_pair = truth.starts[begin], truth.starts[end]
         relevant_bytes = np.repeat(offsets, truth.relevant[begin:end])
-        relevant_bytes += truth.item[first:last] if width == truth.n_items else truth.item[first:last] & (width - 1)
+        test_items = truth.item[first_pair:last_pair]
+        relevant_bytes += test_items if width == truth.n_items else test_items & (width - 1)
         item_bytes = (items[begin:end] if width == truth.n_items else items[begin:end] & (width - 1)) + offsets[:, None]
         table[relevant_bytes] = mark
         np.equal(np.take(table, item_bytes, mode="wrap"), mark, out=matrix[begin:end])
         if width < truth.n_items:
             table[item_bytes] = _RECOMMENDED
-            suspects.append(first + np.flatnonzero(table[relevant_bytes] == _RECOMMENDED))
+            suspects.append(first_pair + np.flatnonzero(table[relevant_bytes] == _RECOMMENDED))
     matrix &= items >= 0
     if suspects:
         _remove_false_hits(truth, items, matrix, np.concatenate(suspects))

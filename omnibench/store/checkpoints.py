@@ -173,31 +173,31 @@ class CheckpointStore:
         all_leases = [leases_held] if isinstance(leases_held, Lease) else list(leases_held)
         token = {"token": leases_held.token} if isinstance(leases_held, Lease) else {}
         stamped = {key: {**record, **token} for key, record in records.items()}
-        gone = dict(forget or {})
+        removed_records = dict(forget or {})
 
         def check() -> None:
             for lease in all_leases:
                 lease.check()
-            self._append_manifests(stamped, gone)
+            self._append_manifests(stamped, removed_records)
 
         try:
-            self.records.commit(stamped, gone, check)
+            self.records.commit(stamped, removed_records, check)
         except (ReplacedStoreError, DamagedStoreError) as error:
             if isinstance(error, ReplacedStoreError) and not (self.root / "store" / "cache.db").exists():
                 raise
             # It broke while it was open, or another process found it broken and has rebuilt it meanwhile.
             self.records.close()
             self.records = self._open_records()
-            self.records.commit(stamped, gone, check)
+            self.records.commit(stamped, removed_records, check)
 
-    def _append_manifests(self, records: Mapping[str, Record], gone: Mapping[str, Record]) -> None:
-        all_records = (*records.values(), *gone.values())
+    def _append_manifests(self, records: Mapping[str, Record], removed_records: Mapping[str, Record]) -> None:
+        all_records = (*records.values(), *removed_records.values())
         for directory in sorted({record["directory"] for record in all_records if record.get("directory")}):
             manifests.append(
                 self.root / directory,
                 self.root,
                 {key: record for key, record in records.items() if record.get("directory") == directory},
-                [key for key, record in gone.items() if record.get("directory") == directory],
+                [key for key, record in removed_records.items() if record.get("directory") == directory],
             )
 
     def claim(self, parent: Path, name: str, key: str) -> Path:

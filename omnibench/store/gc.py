@@ -76,15 +76,15 @@ def _collect(
 ) -> Collected:
     recorded = records.all()
     garbage = Collected()
-    gone = _never_begun(root, recorded) if planned else {}
+    removed_records = _never_begun(root, recorded) if planned else {}
     for key, record in recorded.items():
         dropped = RecordType.OLD.has(key) and (kept or not record["kept"])
         if dropped or RecordType.MARKS.has(key):  # the next table finds the marks out again
-            gone[key] = record
-    garbage.records = sorted(gone)
-    staying = {key: record for key, record in recorded.items() if key not in gone}
-    named_paths = {artifact["path"] for record in staying.values() for artifact in artifacts_of(record)}
-    homes = {record["directory"] for key, record in staying.items() if RecordType.DATA.has(key)}
+            removed_records[key] = record
+    garbage.records = sorted(removed_records)
+    kept_records = {key: record for key, record in recorded.items() if key not in removed_records}
+    named_paths = {artifact["path"] for record in kept_records.values() for artifact in artifacts_of(record)}
+    homes = {record["directory"] for key, record in kept_records.items() if RecordType.DATA.has(key)}
     for path in [
         *_unnamed_files(root, named_paths),
         *_unnamed_datasets(root, homes),
@@ -93,7 +93,7 @@ def _collect(
         garbage.files.append(path)
         garbage.size += sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
     if not dry_run:
-        _remove(root, records, gone, garbage.files)
+        _remove(root, records, removed_records, garbage.files)
     return garbage
 
 
@@ -107,12 +107,14 @@ def _never_begun(root: Path, records: dict[str, Record]) -> dict[str, Record]:
     }
 
 
-def _remove(root: Path, records: Records, gone: dict[str, Record], files: list[Path]) -> None:
+def _remove(root: Path, records: Records, removed_records: dict[str, Record], files: list[Path]) -> None:
     # Records first: a kill in between leaves files that nobody names, never a record of files that are gone.
-    for directory in sorted({str(record["directory"]) for record in gone.values() if record.get("directory")}):
-        keys = [key for key, record in gone.items() if record.get("directory") == directory]
+    for directory in sorted(
+        {str(record["directory"]) for record in removed_records.values() if record.get("directory")}
+    ):
+        keys = [key for key, record in removed_records.items() if record.get("directory") == directory]
         manifests.append(root / directory, root, {}, keys)
-    records.commit({}, gone)
+    records.commit({}, removed_records)
     for path in files:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

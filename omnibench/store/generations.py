@@ -115,8 +115,8 @@ def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, 
     types = (*_TYPES_FROM[Phase(scope) if scope in _TYPES_FROM else Phase.FIT], RecordType.ITEM)
     # Only under the leases is it certain what there is.
     recorded = _records_by_item(store.snapshot())
-    new: dict[str, Record] = {}
-    gone: dict[str, Record] = {}
+    new_records: dict[str, Record] = {}
+    removed_records: dict[str, Record] = {}
     for fit_key in leases:
         records = recorded.get(fit_key, {})
         item_key = RecordType.ITEM.key(fit_key)
@@ -124,16 +124,16 @@ def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, 
         generation = item.get("generation", 0)
         for key, record in records.items():
             if RecordType.of(key) in types:
-                gone[key] = record
-                new[old_key(generation, key)] = {**record, "kept": keep, "reset": timestamp()}
+                removed_records[key] = record
+                new_records[old_key(generation, key)] = {**record, "kept": keep, "reset": timestamp()}
         if item:
-            new[item_key] = _pending(item, generation + 1)
-            gone.pop(item_key)
+            new_records[item_key] = _pending(item, generation + 1)
+            removed_records.pop(item_key)
         elif records:  # interrupted before its own record was there
             labels = next(iter(records.values()))
-            new[item_key] = _pending(labels, generation + 1)
-    if new:
-        store.commit(list(leases.values()), new, gone)
+            new_records[item_key] = _pending(labels, generation + 1)
+    if new_records:
+        store.commit(list(leases.values()), new_records, removed_records)
 
 
 _LABELS = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "directory", "identity", "data_key")

@@ -187,8 +187,8 @@ class DoneText(NamedTuple):
         """Return the wanted metrics by label, or None when the text does not hold all of them as they are wanted.
 
         The text is searched, not parsed, which takes a third of the time. That is safe: only records that ``done_item``
-        builds end with ``origin``. In these the last match of ``_DONE`` is the item's own status, since only the metrics
-        are objects behind it, and JSON escapes the quotation marks inside of strings. Where the text is different, the
+        builds end with ``origin``. In these the last match of ``_DONE`` is the item's own status: behind it only the
+        metrics are objects, and JSON escapes the quotation marks inside of strings. Where the text is different, the
         caller reads the other records.
 
         Args:
