@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 
 from omnibench import NDCG, Coordinator, Evaluator, ExperimentPlan, Grid, UserHoldout, from_frame
-from omnibench.engine import evaluation
-from omnibench.engine import phases
+from omnibench.engine import evaluation, phases
 from omnibench.engine.items import Item
 from omnibench.experiment.experiment import Experiment, experiments
 

@@ -43,7 +43,7 @@ def test_evaluations_have_keys_once_there_are_predictions() -> None:
 
 
 def test_costs_are_read_from_the_records_of_the_phases() -> None:
-    """As far as they were measured, and only those that are wanted."""
+    """Costs are read from the records of the phases: those that are wanted and were measured."""
     item = item_of(Path("script"), Evaluator(NDCG(5), FitTime(), PeakMemory()))
     records: dict[str, dict[str, Any]] = {}
     assert item.costs(records.get) == {}

@@ -114,7 +114,7 @@ def test_phases_are_recorded_as_they_are_built(records: dict[str, Record]) -> No
 
 
 def test_items_are_recorded_as_they_are_built(records: dict[str, Record]) -> None:
-    """The same of an item that is done."""
+    """The record of a done item has exactly the members that its builder makes, in their order."""
     for record in of_type(records, RecordType.ITEM):
         built = done_item(
             labels_of(record, record["identity"], record["data_key"]),
@@ -130,7 +130,7 @@ def test_items_are_recorded_as_they_are_built(records: dict[str, Record]) -> Non
 
 
 def test_datasets_and_runs_are_recorded_as_they_are_built(records: dict[str, Record]) -> None:
-    """The same of datasets, of their recipes, and of runs, which have ended."""
+    """The records of datasets, recipes and runs have exactly the members that their builders make, in their order."""
     for record in of_type(records, RecordType.DATA):
         assert text(data_record(record, record, record["directory"], record["files"])) == text(record)
     for record in of_type(records, RecordType.RECIPE):

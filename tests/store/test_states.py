@@ -193,7 +193,7 @@ def test_everybody_sees_a_run_and_its_kill(phase: str, tmp_path: Path, capsys: p
 
 
 def test_progress_is_written_while_an_item_is_computed(tmp_path: Path) -> None:
-    """Not only when one has ended: the run itself says in which phase it is."""
+    """progress.json is written while an item is computed, not only when one has ended."""
     root = tmp_path / "checkpoints"
 
     def meets(operation: str, fit_key: str) -> None:
@@ -285,7 +285,7 @@ def records_of(name: str, facts: dict[str, Any]) -> dict[str, Record]:
 
 @given(st.lists(marks, min_size=1, max_size=4))
 def test_sql_has_the_same_answer_for_all_records(items: list[dict[str, Any]]) -> None:
-    """Whatever is recorded: the view says what ``status_of`` says."""
+    """The SQL view says what ``status_of`` says, whatever is recorded."""
     records: dict[str, Record] = {}
     for number, facts in enumerate(items):
         records |= records_of(f"item {number}", facts)

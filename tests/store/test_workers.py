@@ -103,7 +103,7 @@ def test_a_worker_is_seen_from_its_beginning_to_its_end(store: CheckpointStore) 
 
 
 def test_the_heart_beats(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also while nothing changes."""
+    """The heartbeat is written also while nothing changes."""
     monkeypatch.setattr(workers, "HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr(workers, "_FLUSH_SECONDS", 0.05)
     with working(store) as worker:
@@ -199,7 +199,7 @@ def test_a_heart_goes_on_after_it_could_not_be_written(store: CheckpointStore, m
 
 
 def test_a_note_from_a_thread_that_cannot_open_the_database_is_a_store_error(store: CheckpointStore) -> None:
-    """Not SQLite's own error, which would end the heartbeat of a worker for good."""
+    """A note that cannot be written raises StoreError; SQLite's own error would end the heartbeat for good."""
     place = store.root / "store"
     caught: list[BaseException] = []
 
