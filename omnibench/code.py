@@ -42,16 +42,16 @@ def code_of(algorithm: type | Callable[..., Any]) -> str:
             f"the source of {algorithm.__qualname__} cannot be read ({error}); give it a `version` attribute "
             "so that its results can be told apart."
         ) from error
-    used, pending = [], [algorithm.__name__]
-    while pending:
-        name = pending.pop()
-        if name in used or name not in top_level:
+    used_names, pending_names = [], [algorithm.__name__]
+    while pending_names:
+        name = pending_names.pop()
+        if name in used_names or name not in top_level:
             continue
-        used.append(name)
+        used_names.append(name)
         nodes = (node for statement in top_level[name] for node in ast.walk(statement))
-        pending += [node.id for node in nodes if isinstance(node, ast.Name)]
+        pending_names += [node.id for node in nodes if isinstance(node, ast.Name)]
     # ast.unparse is the same under comments, blank lines and moves (research: stable over 3.10 to 3.13).
-    source = "\n".join(ast.unparse(statement) for name in sorted(used) for statement in top_level[name])
+    source = "\n".join(ast.unparse(statement) for name in sorted(used_names) for statement in top_level[name])
     return "source " + hashlib.sha256(source.encode()).hexdigest()
 
 

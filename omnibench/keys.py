@@ -26,7 +26,7 @@ DISPLAY_DIGITS = 8
 
 _TAG = "$"
 
-_AS_THEY_ARE = frozenset({type(None), bool, int})
+_JSON_TYPES = frozenset({type(None), bool, int})
 
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 """``json.dumps`` would make an encoder for every value."""
@@ -81,7 +81,7 @@ def _text(value: Any, location: str) -> str:
 
 def _plain(value: Any, location: str) -> Any:  # noqa: C901, PLR0912 - one branch per kind of value is the table itself
     """Return JSON data for a value; everything that JSON has no type for becomes ``{"$": tag, ...}``."""
-    if type(value) in _AS_THEY_ARE:
+    if type(value) in _JSON_TYPES:
         return value
     if isinstance(value, enum.Enum):
         return _plain(value.value, location)
@@ -140,13 +140,13 @@ def _plain_text(value: str, location: str) -> str:
 def _plain_mapping(value: Mapping[Any, Any], location: str) -> Any:
     if all(isinstance(name, str) for name in value) and _TAG not in value:
         return {_plain_text(name, location): _plain(item, f"{location}[{name!r}]") for name, item in value.items()}
-    named = {_text(name, f"the name {name!r} in {location}"): (name, item) for name, item in value.items()}
-    if len(named) < len(value):
+    members = {_text(name, f"the name {name!r} in {location}"): (name, item) for name, item in value.items()}
+    if len(members) < len(value):
         raise KeyValueError(f"{location} has two names that mean the same, among {list(value)!r}.")
     return {
         _TAG: "mapping",
         "pairs": [
             [text, _plain(item, f"{location}[{name!r}]")]
-            for text, (name, item) in sorted(named.items(), key=lambda pair: pair[0])
+            for text, (name, item) in sorted(members.items(), key=lambda pair: pair[0])
         ],
     }

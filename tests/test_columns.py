@@ -107,7 +107,7 @@ def test_costs_are_there_when_something_is_computed(root: Path) -> None:
 
 
 def test_given_candidates_are_ranked_alone(root: Path) -> None:
-    """From the same model: only Predict and Eval run, and lists hold nothing else."""
+    """Given candidates are ranked with the same model: only Predict and Eval run, and lists hold nothing else."""
     chosen = {user: range(user % 5, 40, 5) for user in range(25)}
     fits = len(records(root, "fit/"))
     run(root, NDCG(5), candidates=GivenCandidates(chosen))

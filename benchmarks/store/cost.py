@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 
 from omnibench import NDCG, Coordinator, Evaluator, ExperimentPlan, Grid, UserHoldout, from_frame
-from omnibench.engine import evaluation as judging
-from omnibench.engine import phases
+from omnibench.engine import evaluation, phases
 from omnibench.engine.items import Item
 from omnibench.experiment.experiment import Experiment, experiments
 
@@ -48,7 +47,7 @@ def bare(coordinator: Coordinator, item: Experiment, evaluator: Evaluator, datas
     lists = directory / "predictions.npy"
     phases.predict(guest, item, dataset, directory / model, evaluator.list_length, lists)
     phases.export_predictions(dataset, lists, directory)
-    found = judging.evaluate(dataset, item.fold, lists, evaluator.columns)
+    found = evaluation.evaluate(dataset, item.fold, lists, evaluator.columns)
     np.save(directory / "per_user.npy", found.per_user)
     return time.perf_counter() - started
 

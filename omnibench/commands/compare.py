@@ -65,14 +65,14 @@ def _direction(label: str, arguments: argparse.Namespace) -> bool | None:
 def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
     names = configurations(store, datasets)
     first, second = (find(name, names, "configuration") for name in arguments.configurations)
-    shared = [dataset for dataset in datasets if {first, second} <= configurations(store, [dataset])]
-    if not shared:
+    common_datasets = [dataset for dataset in datasets if {first, second} <= configurations(store, [dataset])]
+    if not common_datasets:
         raise StatisticsError(f"{first} and {second} were measured on no dataset that both have.")
     comparisons = {
         (dataset, label): compare_configurations(
             store, first, second, label, dataset=dataset, test=arguments.test, alpha=arguments.alpha
         )
-        for dataset in shared
+        for dataset in common_datasets
         for label in _labels(store, dataset, arguments)
         if {first, second} <= store.means(dataset, label).keys()
     }

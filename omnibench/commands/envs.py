@@ -16,8 +16,8 @@ from omnibench.runners.registry import get_runner, runners
 
 
 def _selected(names: Sequence[str]) -> list[Environment]:
-    chosen = [get_runner(name) for name in names] if names else runners()
-    return [environment_of(runner) for runner in chosen]
+    selected_runners = [get_runner(name) for name in names] if names else runners()
+    return [environment_of(runner) for runner in selected_runners]
 
 
 def envs_list(names: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""``omnibench baseline | gate``: writing down what was measured, and whether it has become worse."""
+"""``omnibench baseline | gate``: write a baseline of a store, or judge a store by a baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several commands declare to argparse, and how they print."""
+"""Arguments that several commands share, and how commands print a line."""
 
 from __future__ import annotations
 

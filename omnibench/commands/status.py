@@ -32,10 +32,10 @@ def status(arguments: argparse.Namespace) -> int:
         if item["status"] != Status.DONE or arguments.all:
             say(f"  {item['status']:11}  {item['fit_key'][:8]}  {name}{_remark(item)}")
     for worker in store.workers(active=not arguments.all):
-        at = f"{worker['item']} ({worker['phase']})" if worker["item"] else "idle" if worker["alive"] else "ended"
+        activity = f"{worker['item']} ({worker['phase']})" if worker["item"] else "idle" if worker["alive"] else "ended"
         beat = f"heartbeat {_ago(worker['heartbeat'])}"
         say(f"  worker {worker['id']}: process {worker['pid']} on {worker['host']}, since {worker['started']}, {beat}")
-        say(f"    {worker['completed']} items completed; {at}")
+        say(f"    {worker['completed']} items completed; {activity}")
     return 0
 
 

@@ -19,14 +19,14 @@ from omnibench.store.schema import RESETS
 def reset(arguments: argparse.Namespace) -> int:
     """Have items computed anew by the next run."""
     store = open_store(arguments.store)
-    chosen = [store.find(item)["item"] for item in arguments.items] or list(store.items())
+    item_names = [store.find(item)["item"] for item in arguments.items] or list(store.items())
     if not arguments.yes and not arguments.items and arguments.what == "all":
         if not sys.stdin.isatty():
             raise OmnibenchError("this would reset every item; say so with --yes, or name the items.")
-        say(f"Compute all {len(chosen)} items of {store.root} anew? [y/N] ")
+        say(f"Compute all {len(item_names)} items of {store.root} anew? [y/N] ")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return 1
-    outcome = store.reset(chosen, arguments.what)
+    outcome = store.reset(item_names, arguments.what)
     say(f"{len(outcome.items)} items were reset; their old files stay until `omnibench gc`.")
     if outcome.busy:
         say(f"{len(outcome.busy)} items are being computed right now and were left alone.")
@@ -38,7 +38,7 @@ def rebuild(arguments: argparse.Namespace) -> int:
     root = Path(arguments.store)
     if not (root / "STORE.json").exists() and not (root / "store").exists():
         raise OmnibenchError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")
-    with leases.alone(root / PRESENCE):
+    with leases.exclusive_use(root / PRESENCE):
         records, repairs = recovery.open_records(root)
         try:
             for sentence in repairs:

@@ -13,7 +13,7 @@ TableColumn = tuple[str, str]
 
 
 def comparable_columns(results: Sequence[Result]) -> dict[TableColumn, dict[str, list[Result]]]:
-    """Return the results of each column in which there are several configurations to compare, by configuration."""
+    """Return the results of each column by configuration; columns with a single configuration are left out."""
     columns: dict[TableColumn, dict[str, list[Result]]] = {}
     for result in results:
         for label in result.metrics if result.fit_key else ():
@@ -22,7 +22,7 @@ def comparable_columns(results: Sequence[Result]) -> dict[TableColumn, dict[str,
 
 
 def item_records(reader: Reader, columns: Mapping[TableColumn, Mapping[str, list[Result]]]) -> dict[str, Record]:
-    """Return the records of the items whose results stand in some columns, by key."""
+    """Return the records of the items behind the results of columns, by key."""
     keys = {
         RecordType.ITEM.key(result.fit_key)
         for rows in columns.values()
@@ -35,7 +35,7 @@ def item_records(reader: Reader, columns: Mapping[TableColumn, Mapping[str, list
 def evaluation_keys(items: Mapping[str, Record], rows: Mapping[str, list[Result]], label: str) -> list[str] | None:
     """Return the keys of the evaluations behind a column, or None when one of its values is not recorded.
 
-    A column may be one that somebody added, or of another convention than what the store has under its label.
+    A plugin may have added the column, or the store may have a value of another convention under its label.
     """
     keys = []
     for result in (result for results in rows.values() for result in results):

@@ -139,7 +139,7 @@ def standing_of(
     """Compare configurations with the best of them; one that shares no fold with the best stays undecided.
 
     Args:
-        measurements: What was measured.
+        measurements: The measurements of the store.
         dataset: The dataset's name.
         metric: The metric's label.
         means: The configurations, with their means.
@@ -198,7 +198,7 @@ def rank_means(means: Mapping[str, Mapping[str, float]], metric: str, *, alpha: 
 
     Args:
         means: The mean of each configuration, by dataset.
-        metric: What they are means of, for the reader.
+        metric: The label of the metric, for the reader.
         alpha: The level of the critical difference.
         higher: Whether larger values are better.
 
@@ -236,7 +236,7 @@ def find(text: str, names: Iterable[str], noun: str) -> str:
     Args:
         text: The name, or the beginning of a part of it; see ``name_parts``.
         names: The names that there are.
-        noun: What has these names, for messages: ``dataset`` or ``configuration``.
+        noun: The noun for messages: ``dataset`` or ``configuration``.
 
     Raises:
         StatisticsError: There is no such name, or there are several.

@@ -1,6 +1,6 @@
 """The marks of a table: which configurations are not significantly worse than the best of their column.
 
-A run in which nothing is new looks up the records of an earlier one, and imports nothing that computes.
+The marks are recorded: a run in which nothing is new looks them up, and imports nothing that computes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _VERSION = 2
 
 
 class _UntestedColumn(NamedTuple):
-    """A column without a record of its marks.
+    """A column whose marks are not recorded.
 
     Attributes:
         rows: Its results, by configuration.
@@ -40,7 +40,7 @@ class _UntestedColumn(NamedTuple):
 
 
 class _Lookup(NamedTuple):
-    """The state of the columns of a table.
+    """The marks of a table that are recorded, and the columns that have to be tested.
 
     Attributes:
         marks: By column whose marks are recorded, the configurations that are not worse, or None where that is undecided.
@@ -67,7 +67,7 @@ def not_worse(
 
     Args:
         root: The store that has the values per user.
-        results: What the table shows; those without a fit key are not tested.
+        results: The results that the table shows; those without a fit key are not tested.
         lower_is_better: The columns where the smallest value is the best.
         alpha: The level of each column.
         remember: Called with the records of marks that are new, so that the next run need not test them again.

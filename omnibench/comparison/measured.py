@@ -30,7 +30,7 @@ class PairedSample(NamedTuple):
     Attributes:
         first: The first configuration's values, shape (n,).
         second: The second one's, of the same users or folds, shape (n,).
-        units: What the values are of: ``users`` or ``folds``.
+        units: ``users`` or ``folds``: what a value belongs to.
         test_to_train: Test rows divided by training rows, where these are folds of a cross-validation, else 0.
     """
 
@@ -53,7 +53,7 @@ class UserValues(NamedTuple):
 
 
 def has_user_values(evaluation: Record) -> bool:
-    """Whether an evaluation has values per user; store formats 1 and 2 do not record their place in the file."""
+    """Whether an evaluation has values per user; store formats 1 and 2 did not record where they are in the file."""
     return bool(evaluation.get("per_user")) and evaluation.get("place", True) is not None
 
 

@@ -35,7 +35,7 @@ def standing_of_results(
     """Compare configurations with the best of them by their means over the folds that are shown.
 
     Args:
-        measurements: What was measured, of these items only.
+        measurements: The measurements of these items only.
         dataset: The dataset's name.
         label: The metric's label.
         rows: The results that are shown, by configuration.
@@ -63,7 +63,7 @@ def standings(
 
     Args:
         root: The store that has the values per user.
-        results: What the table shows; those without a fit key are not tested.
+        results: The results that the table shows; those without a fit key are not tested.
         lower_is_better: The columns where the smallest value is the best.
         undirected: The columns of which nobody knows which values are better; they are not tested.
         test: ``t``, ``randomisation`` or ``wilcoxon``.

@@ -45,7 +45,7 @@ class RawData:
 
 @dataclass(frozen=True)
 class SplitData:
-    """The three parts of a single split; and the test users' given histories, where a split folds in."""
+    """The three parts of a single split, and the given histories where test users are not in training."""
 
     train: pd.DataFrame
     validation: pd.DataFrame
@@ -117,7 +117,7 @@ class RecSysDataSet:
 
     @property
     def identity(self) -> Any:
-        """The canonical data that the key is the digest of."""
+        """Source, steps and seed as canonical data; the key is its digest."""
         return [
             "data/1",
             {

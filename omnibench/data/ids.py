@@ -16,7 +16,7 @@ def encode(value: Hashable, location: str) -> Any:  # noqa: C901 - one branch pe
 
     Args:
         value: The id.
-        location: Where it stands, for the error.
+        location: The place of the id, for the error.
 
     Raises:
         DataError: The id has no form that is the same in the next process.
@@ -56,7 +56,7 @@ def _text(value: str, location: str) -> str:
 
 
 def decode(value: Any) -> Hashable:
-    """Return the id that ``encode`` made JSON data of."""
+    """Return the id that JSON data made by ``encode`` stands for."""
     if not isinstance(value, dict):
         return value  # type: ignore[no-any-return]  # JSON's own types need no decoding
     ((tag, content),) = value.items()

@@ -111,7 +111,7 @@ def from_columns(columns: dict[str, Any], source: str) -> Interactions:
 
     Args:
         columns: pandas Series or arrays by name: user and item, and optionally rating and timestamp.
-        source: What to call the data in an error.
+        source: The name of the data in errors.
 
     Raises:
         DataError: An id, rating or timestamp is missing, not a number, or has no stable form.

@@ -69,7 +69,7 @@ def in_unit_of(timestamp: npt.NDArray[np.int64], bound: float | Date) -> float:
 
     Args:
         timestamp: The column, not empty.
-        bound: What ``moment`` returned.
+        bound: A moment in the form that ``moment`` returns.
     """
     if isinstance(bound, int | float):
         return bound

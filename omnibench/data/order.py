@@ -43,7 +43,7 @@ def first_rows(user: Codes, n_users: int) -> Rows:
 
     Args:
         user: Ascending codes, shape (n,).
-        n_users: How many codes there are.
+        n_users: The number of user codes.
     """
     starts = np.flatnonzero(user[1:] != user[:-1]) + 1
     if len(starts) + 1 == n_users:
@@ -69,7 +69,7 @@ def counts(codes: Codes, n_codes: int) -> Rows:
 
     Args:
         codes: Shape (n,).
-        n_codes: How many codes there are.
+        n_codes: The number of codes.
     """
     step = max(16 * _BLOCK, 4 * n_codes)
     totals = np.zeros(n_codes, dtype=np.int64)
@@ -84,7 +84,7 @@ def canonical_order(user: Codes, timestamp: npt.NDArray[np.int64] | None, n_user
     Args:
         user: Codes, shape (n,).
         timestamp: Of any unit, shape (n,), or None to sort by user alone.
-        n_users: How many codes there are.
+        n_users: The number of user codes.
     """
     order = None
     if (user[1:] < user[:-1]).any():
@@ -109,7 +109,7 @@ def sort_within(starts: Rows, values: npt.NDArray[Any]) -> Rows:
     """Return the row numbers that sort by (user, value), stably.
 
     Args:
-        starts: What ``first_rows`` returns.
+        starts: The first row of each user, from ``first_rows``.
         values: int32 or int64, one per row.
     """
     order = np.empty(len(values), dtype=np.int64)
@@ -157,7 +157,7 @@ def ranks(starts: Rows, keys: Words) -> Codes:
     Two keys of one user that differ in none of them, which one dataset in a million has, rank as they lie.
 
     Args:
-        starts: What ``first_rows`` returns.
+        starts: The first row of each user, from ``first_rows``.
         keys: Random 64-bit words, one per row.
     """
     rank = np.empty(len(keys), dtype=np.int32)
@@ -174,7 +174,7 @@ def deal(starts: Rows, keys: Words, first_hand: Rows, n_hands: int) -> npt.NDArr
     """Deal each user's rows in the order of their random keys, one to each hand in turn.
 
     Args:
-        starts: What ``first_rows`` returns.
+        starts: The first row of each user, from ``first_rows``.
         keys: Random 64-bit words, one per row; see ``ranks``.
         first_hand: The hand that a user's first row goes to, shape (n_users,).
         n_hands: How many hands there are.
@@ -244,8 +244,8 @@ def _for_all_users(starts: Rows, work: Callable[[_Block], None]) -> None:
     numpy lets go of the interpreter while it sorts, so a few threads share the blocks.
 
     Args:
-        starts: What ``first_rows`` returns.
-        work: What is to be done; blocks have no user in common.
+        starts: The first row of each user, from ``first_rows``.
+        work: A function of a block; blocks have no user in common, so it may run for several at once.
     """
     sizes = np.diff(starts)
     widths = _widths(sizes)

@@ -34,7 +34,7 @@ class Folds(Sequence[Parts]):
     """The parts of each fold, computed on access: together they would be larger than the interactions.
 
     Args:
-        number: How many folds.
+        number: The number of folds.
         make: Called with a fold's number.
     """
 

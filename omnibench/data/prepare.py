@@ -1,4 +1,4 @@
-"""Run a recipe once and write what every process then memory-maps.
+"""Run a recipe once, and write the arrays that every process memory-maps.
 
 A prepared dataset is a directory: ``user.npy item.npy [rating.npy] [timestamp.npy]`` (canonical rows),
 ``indptr.npy`` (first row of each user), ``users.json items.json`` (the user's ids by code), ``fold_k/``

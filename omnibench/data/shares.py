@@ -79,7 +79,7 @@ def check_sizes(
         split: The split, for the error.
         validation: The size of the validation part, which may be zero.
         test: The size of the test part.
-        names: What the sizes are called.
+        names: The names of the sizes, for the error.
 
     Raises:
         DataError: A size is neither a fraction nor a number, or they leave nothing to train on.
@@ -102,7 +102,7 @@ def check_fold_sizes(split: Split, num_folds: Any, validation_size: object) -> N
 
 
 def check_which(split: Split, which: object) -> None:
-    """Refuse any value of ``which`` but the two ways to choose what is held out.
+    """Refuse a ``which`` that is neither ``random`` nor ``last``.
 
     Raises:
         DataError: It is neither ``last`` nor ``random``.
@@ -150,16 +150,16 @@ def refuse_short_users(
     """
     counts = np.diff(starts)
     too_few = counts < needed_counts(counts)
-    short = np.flatnonzero(too_few if held_out_users is None else too_few & held_out_users)
-    if len(short) == 0:
+    short_users = np.flatnonzero(too_few if held_out_users is None else too_few & held_out_users)
+    if len(short_users) == 0:
         return
-    examples = ", ".join(f"{interactions.user_ids[user]!r} has {counts[user]}" for user in short[:_NAMED_USERS])
-    more = f", and {len(short) - _NAMED_USERS} more" if len(short) > _NAMED_USERS else ""
+    examples = ", ".join(f"{interactions.user_ids[user]!r} has {counts[user]}" for user in short_users[:_NAMED_USERS])
+    more = f", and {len(short_users) - _NAMED_USERS} more" if len(short_users) > _NAMED_USERS else ""
     # What a fraction takes grows with the user, so enough for these users may be too few for the next larger ones.
     sizes = np.arange(1, max(1000, 2 * int(needed_counts(counts).max())))
     enough = int(sizes[sizes < needed_counts(sizes)].max()) + 1
     raise DataError(
-        f"{split}: {len(short)} of {len(counts) if held_out_users is None else int(held_out_users.sum())} users have "
+        f"{split}: {len(short_users)} of {len(counts) if held_out_users is None else int(held_out_users.sum())} users have "
         f"too few interactions for every part: user {examples}{more}; "
         f"this split needs {enough}. Pipe CorePruning({enough}) before it, or choose fewer folds or smaller parts."
     )

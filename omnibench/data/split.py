@@ -2,7 +2,7 @@
 
 Every split works on canonical rows (sorted by user, then time) and returns row numbers. Fractions are of
 all interactions of the user (or of the dataset for the Random splits), not of what another part left over.
-A part with a size above zero gets at least one row per user; what cannot be done is refused with the users.
+A part with a size above zero gets at least one row per user; where users have too few rows, the error names them.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def random_keys(n: int, *entropy: int) -> npt.NDArray[np.uint64]:
     The raw stream of PCG64 is the part of numpy's random module that is promised never to change.
 
     Args:
-        n: How many.
+        n: The number of keys.
         entropy: Seed, step position, fold: what makes the stream its own.
     """
     return np.random.PCG64(np.random.SeedSequence(entropy)).random_raw(n)

@@ -86,5 +86,5 @@ class StrongGeneralization(Split):
         ]
 
     def _needed_counts(self, counts: Counts) -> Counts:
-        """Return how many interactions the split needs of users with these counts, a given one included."""
+        """Return how many interactions the split needs of users with these counts, one given interaction included."""
         return share(self.test_size, counts) + 1

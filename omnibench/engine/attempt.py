@@ -1,4 +1,4 @@
-"""One attempt at one item, under its lease: which phase happens when, and what becomes of it when one fails."""
+"""One attempt at one item, under its lease: the order of its phases, and what is recorded when one fails."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Attempt:
     """One attempt at one item.
 
     Args:
-        workbench: What all attempts of the process share.
+        workbench: The workbench that all attempts of the process share.
         item: The item.
         lease: The item's lease, held for as long as this attempt lasts.
 
     Attributes:
-        checkpoints: What earlier attempts have left, and where this one leaves its own.
-        progress: Which phase it is in, and how long each took.
+        checkpoints: The files and records of earlier attempts and of this one.
+        progress: Its phase, and the seconds of each phase.
     """
 
     def __init__(self, workbench: Workbench, item: Item, lease: Lease) -> None:
@@ -132,6 +132,6 @@ class Attempt:
             missing = recorded.missing
             evaluation = evaluate(dataset, self.experiment.fold, predictions, missing) if missing else None
             values = self.checkpoints.save_metrics(recorded, evaluation, meter, scratch)
-        metrics = self.item.named(values | self.item.costs(self.workbench.store.records.get))
-        self.workbench.worker.completed()
+        metrics = self.item.qualified_values(values | self.item.costs(self.workbench.store.records.get))
+        self.workbench.worker.count_completed()
         return {name: float(value) for name, value in metrics.items()}

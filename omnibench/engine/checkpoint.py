@@ -1,4 +1,4 @@
-"""The checkpoints of one item: what its phases have left on disk, each file published before it is recorded."""
+"""The checkpoints of one item: the files and records of its phases; each file is published before it is recorded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from omnibench.store.workers import Worker
 
 @dataclass(frozen=True, slots=True)
 class Evaluations:
-    """What is recorded of an item's metrics.
+    """The recorded values of an item's metrics, and the columns that have none.
 
     Attributes:
         keys: The evaluations' keys by label.
@@ -44,10 +44,10 @@ class ItemCheckpoints:
     """The files and records of one item, as an attempt at it finds and saves them.
 
     Args:
-        store: Where they are.
+        store: The checkpoint store.
         item: The item.
         lease: The item's lease, held for as long as this is used.
-        worker: Who makes the attempt.
+        worker: The worker that makes the attempt.
     """
 
     def __init__(self, store: CheckpointStore, item: Item, lease: Lease, worker: Worker) -> None:
@@ -59,7 +59,7 @@ class ItemCheckpoints:
         self._directory = store.root
 
     def claim(self) -> None:
-        """Make the item's directory; nothing can be saved before.
+        """Make the item's directory, which has to be there before anything is saved.
 
         Raises:
             StoreError, OSError: It cannot be made.
@@ -79,15 +79,15 @@ class ItemCheckpoints:
 
     @property
     def is_fitted(self) -> bool:
-        """Whether a model is recorded, whatever has become of its file."""
+        """Whether a model is recorded, even if its file is missing or damaged."""
         return self.store.records.get(self.item.fit_record_key) is not None
 
     def model(self) -> Path | None:
-        """Return the model's file when it is recorded and is what the record says."""
+        """Return the model's file, or None unless it is recorded and intact."""
         return self._usable(self.item.fit_record_key, "model")
 
     def predictions(self) -> Path | None:
-        """Return the predictions' file when it is recorded and is what the record says."""
+        """Return the predictions' file, or None unless it is recorded and intact."""
         return self._usable(self.item.predict_record_key, "predictions")
 
     def _usable(self, key: str, role: str) -> Path | None:
@@ -98,7 +98,7 @@ class ItemCheckpoints:
         """Publish and record a fitted model.
 
         Args:
-            answer: What ``phases.fit`` returned.
+            answer: The answer that ``phases.fit`` returned.
             scratch: The directory that the model was written into.
 
         Returns:
@@ -123,7 +123,7 @@ class ItemCheckpoints:
         """Publish and record predictions.
 
         Args:
-            answer: What ``phases.predict`` returned.
+            answer: The answer that ``phases.predict`` returned.
             partial: The file that it wrote.
 
         Returns:
@@ -139,7 +139,7 @@ class ItemCheckpoints:
         return self.store.root / predictions["path"]
 
     def evaluations(self) -> Evaluations:
-        """Return what is recorded of the item's metrics, once its predictions are."""
+        """Return the recorded values of the item's metrics; its predictions have to be recorded before."""
         get = self.store.records.get
         keys, data = self.item.eval_keys(get), get(self.item.data_record_key)
         assert keys is not None and data is not None, "they were published just now"  # noqa: PT018 - both for one reason
@@ -154,12 +154,12 @@ class ItemCheckpoints:
     def save_metrics(
         self, recorded: Evaluations, evaluation: Evaluation | None, meter: Meter, scratch: Path
     ) -> dict[str, float]:
-        """Publish and record the metrics that were missing, and with them that the item is done.
+        """Publish and record the metrics that were missing, and record that the item is done.
 
         Args:
-            recorded: What was recorded before.
-            evaluation: What Eval computed, or None when nothing was missing.
-            meter: What measures the phase.
+            recorded: The metrics that were recorded before.
+            evaluation: The metrics that Eval computed, or None when nothing was missing.
+            meter: The meter of the phase.
             scratch: A directory for the file of values per user.
 
         Returns:
@@ -215,7 +215,7 @@ class ItemCheckpoints:
 
         Args:
             phase: The phase that it was in.
-            error: What was the matter with the store or the machine; None when the run was asked to stop.
+            error: The trouble of the store or the machine; None when the run was asked to stop.
         """
         predict_key = self.item.predict_key
         record = interrupted_item(

@@ -1,4 +1,4 @@
-"""Takes items through their phases: which are done already, which are computed now, and what becomes of the others."""
+"""The coordinator of a run: looks up which items are done, computes the others, and gathers results and failures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from omnibench.engine.attempt import Attempt
 from omnibench.engine.items import Item
 from omnibench.engine.policy import Policy
 from omnibench.engine.records import opening_records
-from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, new_run_id, recorded_outcome, require
+from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, new_run_id, recorded_outcome, require_begun
 from omnibench.engine.stopping import Stopping
 from omnibench.engine.survey import State, count, is_begun, look_up, look_up_all
 from omnibench.engine.workbench import Workbench, out_of_use, refuse_guests
@@ -44,12 +44,12 @@ class Coordinator:
     Args:
         checkpoint_dir: Where checkpoints are kept; made absolute at once, created when missing.
         tmp_dir: Where guests get their working directories; inside the checkpoint directory by default.
-        policy: How to deal with what earlier runs have left, with failures, and with being stopped.
+        policy: How to deal with earlier runs' checkpoints, with failures, and with requests to stop.
         environments: ``isolated``, ``current``, or a mapping by framework name.
         threads: Threads per guest; all cores of this process by default.
         notify: Called with a line when something is worth telling; stderr by default.
         run_id: The run that this is part of; one of its own by default.
-        worker: What this process is called in the run.
+        worker: The name of this process in the run.
         stopping: Hears signals; ``run`` listens by itself when none is given.
 
     Raises:
@@ -124,7 +124,7 @@ class Coordinator:
 
         Args:
             items: Every experiment of the run.
-            states: What the records say of each.
+            states: The state of each, from its records.
             directory: Where the user's code is, for the provenance; the working directory by default.
 
         Raises:
@@ -171,7 +171,7 @@ class Coordinator:
         items = [Item(experiment, columns, list_length) for experiment in planned]
         if self.policy.resume == "require":
             snapshot = self.store.snapshot()
-            require(is_begun(snapshot.get, item) for item in items)
+            require_begun(is_begun(snapshot.get, item) for item in items)
         if self.policy.resume == "fresh":
             self.reset(planned, keep=True)
         states = self.store.read(lambda reader: look_up_all(reader, items))
@@ -250,7 +250,7 @@ class Coordinator:
         return self.store.lease(experiment.fit_key, waits, self._stopping.check)
 
     def foresee(self, experiment: Experiment, following: Experiment) -> None:
-        """Start the guest that a later item needs while an item is computed, unless that is the same one.
+        """Start the guest of a later item while an item is computed, unless both use the same guest.
 
         Args:
             experiment: The item's experiment; nothing happens while its own guest is not there.
@@ -261,11 +261,11 @@ class Coordinator:
             self.guests.warm_if_room(*later)
 
     def note_death(self, experiment: Experiment, message: str) -> None:
-        """Record that the process which computed an item died, when it could not do so itself.
+        """Record that the process which computed an item died; it could not do so itself.
 
         Args:
             experiment: The item's experiment.
-            message: What is known of it.
+            message: The reason, as far as it is known.
 
         Raises:
             StoreError: The store cannot be written, or somebody computes the item again already.
@@ -281,9 +281,9 @@ class Coordinator:
         except OSError as error:
             raise out_of_use(self.store.root, error) from error
         if done.busy:
-            named = ", ".join(names[key] for key in done.busy[:3])
+            busy_names = ", ".join(names[key] for key in done.busy[:3])
             more = f" and {len(done.busy) - 3} more" if len(done.busy) > 3 else ""  # noqa: PLR2004 - a few
-            self._notify(f"{named}{more}: computed by another process right now, so not reset")
+            self._notify(f"{busy_names}{more}: computed by another process right now, so not reset")
         return done
 
 

@@ -1,4 +1,4 @@
-"""Prepared datasets: each is made once, by whoever needs it first, and used by everybody."""
+"""Prepared datasets: the first process that needs one makes it, and all processes use it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from omnibench.store.schema import Phase, RecordType
 
 
 class PreparedDatasets:
-    """The prepared datasets of a store, as far as one process has needed them.
+    """The prepared datasets of a store that one process has used so far.
 
     Args:
-        store: Where they are published and recorded.
+        store: The store in which they are published and recorded.
     """
 
     def __init__(self, store: CheckpointStore) -> None:
@@ -30,7 +30,7 @@ class PreparedDatasets:
         return dataset.key in self._directories
 
     def get(self, dataset: RecSysDataSet) -> Path:
-        """Return the directory of a dataset's arrays, preparing it when nobody has.
+        """Return the directory of a dataset's arrays; prepare the dataset if it is not there yet.
 
         Raises:
             PhaseError: The recipe is impossible; remembered, so that every item of the dataset says it at once.

@@ -17,7 +17,7 @@ _UNKNOWN_SECONDS = {"LensKit": 3.0, "RecPack": 5.0, "RecBole": 30.0, "Own": 5.0}
 
 @dataclass
 class Estimates:
-    """What earlier items took.
+    """How long earlier items took, and how much memory their frameworks needed.
 
     Attributes:
         seconds: Fit and Predict together, by what items share; see ``expected``.
@@ -28,7 +28,7 @@ class Estimates:
     peak: dict[str, int] = field(default_factory=dict)
 
     def learn(self, dataset: str, algorithm: str, seconds: float) -> None:
-        """Add how long an item took, or the mean of several.
+        """Add the time that an item took, or the mean time of several items.
 
         Args:
             dataset: The dataset's display name.
@@ -52,7 +52,7 @@ class Estimates:
         return _UNKNOWN_SECONDS.get(framework, max(_UNKNOWN_SECONDS.values()))
 
     def megabytes(self, frameworks: Iterable[str]) -> float:
-        """Return what a process of each of some frameworks needs together."""
+        """Return the memory in MB that several frameworks need together, with one process each."""
         return sum(
             self.peak[name] / 2**20 if name in self.peak else GUEST_MEGABYTES.get(name, max(GUEST_MEGABYTES.values()))
             for name in frameworks
@@ -60,13 +60,13 @@ class Estimates:
 
 
 def _algorithm_and_framework(algorithm: str) -> tuple[str, str]:
-    """Return the algorithm's name and its framework's, of a configuration's display name."""
+    """Split a configuration's display name into the names of its algorithm and its framework."""
     name = algorithm.rpartition("-")[0]
     return name, name.partition(".")[0] if "." in name else "Own"
 
 
 def _similarities(dataset: str, algorithm: str, name: str, framework: str) -> tuple[tuple[str, ...], ...]:
-    """Return what an item can share with others, from the closest resemblance to the loosest."""
+    """Return the keys under which an item is similar to others, from the closest similarity to the loosest."""
     return (dataset, algorithm), (dataset, name), (name,), (dataset, framework), (framework,)
 
 

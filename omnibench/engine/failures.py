@@ -1,4 +1,4 @@
-"""Which errors are an item's failure, and which are nobody's fault but the machine's."""
+"""Which errors are an item's failure, and which are trouble of the store or the machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
 
 @contextmanager
 def phase_errors(phase: str) -> Iterator[None]:
-    """Make whatever goes wrong in a phase a PhaseError, but for what is the store's or the machine's trouble.
+    """Raise the errors of a phase as PhaseError, except for trouble of the store or the machine.
 
     Args:
         phase: The phase's name.

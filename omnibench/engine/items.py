@@ -22,7 +22,7 @@ class Item:
     There may be 100,000 of them, which share their columns: making one costs half a microsecond.
 
     Attributes:
-        experiment: What is fitted, and on what.
+        experiment: Dataset, configuration and fold.
         columns: The wanted metrics and labels.
         list_length: Recommendations per user.
     """
@@ -33,7 +33,7 @@ class Item:
 
     @classmethod
     def of(cls, experiment: Experiment, evaluator: Evaluator) -> Item:
-        """Return the item of an experiment of which an evaluator's metrics are wanted."""
+        """Return the item that measures an evaluator's metrics on an experiment."""
         return cls(experiment, evaluator.columns, evaluator.list_length)
 
     @property
@@ -66,8 +66,8 @@ class Item:
         """What results and records call each column, by label; see ``Metric.qualified``."""
         return {label: self.experiment.qualified(metric, label) for metric, label in self.columns}
 
-    def named(self, values: Mapping[str, float | None]) -> dict[str, float]:
-        """Return the defined values under the names that results use, in the order of the columns.
+    def qualified_values(self, values: Mapping[str, float | None]) -> dict[str, float]:
+        """Return the defined values by qualified label, in the order of the columns.
 
         Args:
             values: By label.
@@ -93,7 +93,7 @@ class Item:
         }
 
     def costs(self, get: RecordLookup) -> dict[str, float]:
-        """Return what it cost, by label, as far as that was measured.
+        """Return its measured costs by label.
 
         Args:
             get: From a record's key to the record, or None.

@@ -15,7 +15,7 @@ class Outlook:
 
     Attributes:
         phase: The first phase that it would run: Fit, Predict or Eval.
-        reason: Why.
+        reason: Why it would run, as a text for people.
     """
 
     phase: str

@@ -44,10 +44,10 @@ class Guest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PhaseOptions:
-    """What holds for every request to a guest.
+    """The options that all requests to a guest have in common.
 
     Attributes:
-        track: What it measures beside time; see ``policy.Policy``.
+        track: The memory peaks to measure; see ``policy.Policy``.
         timeout: Seconds after which a phase that still runs fails, or None.
         while_waiting: Called about once a second while a guest works; raising gives up.
         on_progress: Called with what a framework reports of its progress.
@@ -98,10 +98,10 @@ def fit(
 
     Args:
         guest: A guest of the experiment's framework.
-        experiment: What to fit.
+        experiment: The experiment to fit.
         dataset: The prepared dataset.
         output: An empty directory.
-        options: What holds for every request.
+        options: The options of every request.
 
     Returns:
         ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, and what
@@ -129,12 +129,12 @@ def predict(
 
     Args:
         guest: A guest of the experiment's framework.
-        experiment: What was fitted.
+        experiment: The experiment that was fitted.
         dataset: The prepared dataset.
         model: The fitted model's file.
         list_length: Recommendations per user.
         output: The ``.npy`` file to write.
-        options: What holds for every request.
+        options: The options of every request.
 
     Raises:
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.
@@ -190,8 +190,8 @@ def _list_flaw(
         part = "the given history" if fold.folds_in else "training"
         return f"a list has an item that the user has in {part} or validation"
     if candidates is not None and any(
-        not candidates.of(user)[listed[listed != NO_ITEM]].all()
-        for user, listed in zip(rows["user"].tolist(), items, strict=True)
+        not candidates.of(user)[user_items[user_items != NO_ITEM]].all()
+        for user, user_items in zip(rows["user"].tolist(), items, strict=True)
     ):
         return "a list has an item that is no candidate of its user"
     return ""

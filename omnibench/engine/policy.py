@@ -1,4 +1,4 @@
-"""Policy: how a run deals with what earlier runs have left, with failures, and with being stopped."""
+"""Policy: how a run deals with earlier runs' checkpoints, with failures, and with requests to stop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True)
 class Policy:
-    """What is the same for all items of a run.
+    """The settings that are the same for all items of a run.
 
     Args:
         resume: ``auto`` goes on where earlier runs stopped; ``fresh`` computes anew and keeps the old results
@@ -95,7 +95,7 @@ def share(text: str) -> float:
 
 
 def tracked(text: str) -> tuple[str, ...]:
-    """Read e.g. ``rss,gpu``; ``none`` is nothing.
+    """Read the names of memory peaks, e.g. ``rss,gpu``; ``none`` stands for no peak.
 
     Raises:
         OmnibenchError: A word is unknown.

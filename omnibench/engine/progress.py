@@ -1,4 +1,4 @@
-"""The progress of an attempt: which phase it is in, what that costs, and who hears of it."""
+"""The progress of an attempt: its phase and the time it takes, reported to the worker's record and to the log."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from omnibench.store.schema import Phase
 
 
 class Progress:
-    """How far an attempt at an experiment is, for whoever watches the run and for its log.
+    """Measures the phases of an attempt, and reports them to the worker's record and to the log.
 
     Args:
-        workbench: What all attempts of the process share.
+        workbench: The workbench that all attempts of the process share.
         experiment: The experiment.
 
     Attributes:
@@ -36,17 +36,17 @@ class Progress:
         self._experiment = experiment
 
     def enter(self, phase: Phase) -> None:
-        """Say that a phase begins."""
+        """Report that a phase begins."""
         self.phase = phase
-        self._workbench.worker.at(self._experiment.name, phase.value)
+        self._workbench.worker.note_phase(self._experiment.name, phase.value)
 
     def leave(self) -> None:
-        """Say that the attempt has ended."""
-        self._workbench.worker.at(None)
+        """Report that the attempt has ended."""
+        self._workbench.worker.note_phase(None)
 
     @contextmanager
     def timed(self, phase: Phase) -> Iterator[Meter]:
-        """Measure a phase, and make whatever goes wrong in it a PhaseError; see ``failures.phase_errors``.
+        """Measure a phase, and raise its errors as PhaseError; see ``failures.phase_errors``.
 
         Raises:
             StoppedError: The run was asked to stop before the phase has begun.
@@ -78,12 +78,12 @@ class Progress:
         return self._experiment.configuration.runner, self._experiment.device
 
     def guest(self, phase: Phase) -> Guest:
-        """Return the guest for a phase, and say so while it starts."""
+        """Return the guest for a phase; while it starts, report that."""
         guests, worker = self._workbench.guests, self._workbench.worker
         if not guests.is_alive(*self.runner):
-            worker.at(self._experiment.name, f"starting {self.runner[0].name} for {phase}")
+            worker.note_phase(self._experiment.name, f"starting {self.runner[0].name} for {phase}")
         guest = guests.get(*self.runner)
-        worker.at(self._experiment.name, phase.value)
+        worker.note_phase(self._experiment.name, phase.value)
         return guest
 
     def log(self, level: int, message: str) -> None:

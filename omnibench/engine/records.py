@@ -1,4 +1,4 @@
-"""What records say of a run when it begins, and of the experiment that they belong to."""
+"""The records of a run that begins, and the labels that the records of an experiment carry."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from omnibench.store.schema import Record, RecordType
 def opening_records(
     run_id: str, experiments: Sequence[Experiment], states: Sequence[State], policy: Policy, directory: Path
 ) -> dict[str, Record]:
-    """Return what is recorded when a run begins: the run itself, and every item that has no record yet.
+    """Return the records of a run that begins: the run itself, and every item that has no record yet.
 
     Args:
         run_id: The run's id.
         experiments: Every experiment of the run.
-        states: What the records say of each.
+        states: The state of each, from its records.
         policy: The run's policy.
-        directory: Where the user's code is.
+        directory: The directory of the user's code.
     """
-    new = [experiment for experiment, state in zip(experiments, states, strict=True) if not state.recorded]
-    datasets = {experiment.dataset.key: experiment.dataset for experiment in new}
+    new_experiments = [experiment for experiment, state in zip(experiments, states, strict=True) if not state.recorded]
+    datasets = {experiment.dataset.key: experiment.dataset for experiment in new_experiments}
     run = run_record(
         run_id,
         items=len(experiments),
@@ -42,12 +42,15 @@ def opening_records(
         RecordType.RECIPE.key(key): recipe_record(dataset.name, json.loads(canonical(dataset.identity)))
         for key, dataset in datasets.items()
     }
-    items = {RecordType.ITEM.key(experiment.fit_key): pending_item(labels_of(experiment).full) for experiment in new}
+    items = {
+        RecordType.ITEM.key(experiment.fit_key): pending_item(labels_of(experiment).item_members)
+        for experiment in new_experiments
+    }
     return {RecordType.RUN.key(run_id): run, **recipes, **items}
 
 
 def labels_of(experiment: Experiment) -> ItemLabels:
-    """Return what the records of an experiment say about whose they are."""
+    """Return the labels that tell which experiment a record belongs to."""
     from omnibench.engine import phases  # which a run that has nothing to compute does not need
 
     return ItemLabels(

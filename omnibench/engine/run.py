@@ -1,4 +1,4 @@
-"""A run: its id, whether it has anything to go on from, how its items end, and where one that keeps nothing works."""
+"""A run: its id, the outcomes of its items, and the workspace of a run that keeps nothing."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def recorded_outcome(experiment: Experiment, state: State, policy: Policy) -> Ou
 
     Args:
         experiment: The item's experiment.
-        state: What the records say of it.
-        policy: What is done about failures.
+        state: Its state, from its records.
+        policy: The policy, which says what is done about failures.
     """
     if state.metrics is not None:
         return Outcome(CACHED, experiment.result(state.metrics))
@@ -88,17 +88,17 @@ class ItemsFailedError(OmnibenchError):
 
 
 def new_run_id() -> str:
-    """Return an id for a run: when, and a few digits."""
+    """Return an id for a run: the time in UTC and eight random digits."""
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:8]}"
 
 
-def throwaway() -> Workspace:
-    """Return a directory for a store that nobody keeps; it goes with its process, or when the next such process starts."""
+def throwaway_workspace() -> Workspace:
+    """Return a temporary directory for a store; if its process dies, the next such process removes it."""
     return Workspace(Path(tempfile.gettempdir()) / f"omnibench-{os.getuid()}")
 
 
-def require(begun: Iterable[bool]) -> None:
-    """Refuse a run that has nothing to go on from.
+def require_begun(begun: Iterable[bool]) -> None:
+    """Refuse to resume when none of the items was begun.
 
     Args:
         begun: Whether anything is recorded of each item.

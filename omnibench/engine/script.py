@@ -1,4 +1,4 @@
-"""run_omnirec: the whole thing in one call, for scripts and notebooks."""
+"""run_omnirec: a whole run in one call, for scripts and notebooks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run_omnirec(
         evaluator: The metrics.
         checkpoint_dir: Where checkpoints are kept.
         tmp_dir: Where guests get their working directories.
-        policy: How to deal with what earlier runs have left, with failures, and with being stopped.
+        policy: How to deal with earlier runs' checkpoints, with failures, and with requests to stop.
 
     Raises:
         OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.

@@ -1,4 +1,4 @@
-"""Being asked to stop: the first signal lets the phase in progress finish within a grace period, the second ends it.
+"""Requests to stop: the first signal lets the phase in progress finish within a grace period, the second ends it.
 
 Signals are those that mean "stop": SIGINT (Ctrl-C) and SIGTERM (``kill``, Slurm, systemd, a container's end).
 """
@@ -21,19 +21,19 @@ class StoppedError(KeyboardInterrupt):
 
 
 class Stopping:
-    """Listens for signals while it is entered, in a main thread; elsewhere it hears nothing.
+    """Handles signals to stop while it is entered; in any thread but the main one it receives none.
 
     Args:
         grace: Seconds that a phase in progress gets.
         notify: Called with a sentence at the first signal.
         insistent: Whether a second signal ends the phase at once. A worker is not: it hears a signal from its
             terminal and from its controller, and the controller's second one is a SIGKILL.
-        on_first: Called at the first signal, also while no phase is in progress.
-        on_second: Called at a second one, before it ends the phase.
+        on_first_signal: Called at the first signal, also while no phase is in progress.
+        on_second_signal: Called at a second one, before it ends the phase.
 
     Attributes:
-        on_first: Called at the first signal.
-        on_second: Called at a second one.
+        on_first_signal: Called at the first signal.
+        on_second_signal: Called at a second one.
         reason: The first signal's name, or nothing while there was none.
     """
 
@@ -43,19 +43,19 @@ class Stopping:
         notify: Callable[[str], None],
         *,
         insistent: bool = True,
-        on_first: Callable[[], None] = lambda: None,
-        on_second: Callable[[], None] = lambda: None,
+        on_first_signal: Callable[[], None] = lambda: None,
+        on_second_signal: Callable[[], None] = lambda: None,
     ) -> None:
         self.grace = grace
         self.reason = ""
         self._notify = notify
         self._insistent = insistent
-        self.on_first = on_first
-        self.on_second = on_second
+        self.on_first_signal = on_first_signal
+        self.on_second_signal = on_second_signal
         self._deadline = 0.0
         self._in_phase = ""
         self._depth = 0
-        self._before: dict[int, Any] = {}
+        self._earlier_handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         self._depth += 1
@@ -63,24 +63,24 @@ class Stopping:
             self.reason = ""  # what was stopped earlier may run again
             if threading.current_thread() is threading.main_thread():
                 for number in _SIGNALS:
-                    self._before[number] = signal.signal(number, self._on_signal)
+                    self._earlier_handlers[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._depth -= 1
         if self._depth:
             return
-        for number, handler in self._before.items():
+        for number, handler in self._earlier_handlers.items():
             if handler is not None:  # None: it was set outside of Python, and cannot be put back
                 signal.signal(number, handler)
-        self._before.clear()
+        self._earlier_handlers.clear()
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         first = not self.reason
         if first:
             self.reason = signal.Signals(number).name
             self._deadline = time.monotonic() + self.grace
-            self.on_first()
+            self.on_first_signal()
         if not self._insistent:
             return
         if first and self._in_phase:
@@ -90,15 +90,15 @@ class Stopping:
             )
             return
         if not first:
-            self.on_second()
+            self.on_second_signal()
         raise StoppedError(f"stopped by {self.reason}")
 
     @contextlib.contextmanager
     def phases(self, item: str) -> Iterator[None]:
-        """Have the first signal not interrupt while this lasts; ``check`` and ``expired`` tell of it.
+        """Keep the first signal from interrupting the phases inside; ``check`` and ``expired`` raise instead.
 
         Args:
-            item: What is in progress, as messages name it.
+            item: The name of what is in progress, for messages.
         """
         self._in_phase = item
         try:
@@ -107,7 +107,7 @@ class Stopping:
             self._in_phase = ""
 
     def check(self) -> None:
-        """Raise when a stop was asked for: to be called where a phase is done and the next has not begun.
+        """Raise if a stop was requested; to be called between phases.
 
         Raises:
             StoppedError: The run is to stop.
@@ -116,7 +116,7 @@ class Stopping:
             raise StoppedError(f"stopped by {self.reason}")
 
     def expired(self) -> None:
-        """Raise when a stop was asked for and the grace period is over: to be called while waiting for a phase.
+        """Raise if a stop was requested and the grace period is over; to be called while waiting for a phase.
 
         Raises:
             StoppedError: The phase is to be given up.

@@ -1,4 +1,4 @@
-"""What the records say of items before a run: done, failed, or to be computed. Reads records only, never data."""
+"""The state of items before a run: done, failed, or to be computed. Reads records only, never data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from omnibench.store.schema import Phase, RecordLookup, RecordType, Status, stat
 
 
 class State(NamedTuple):
-    """What a run has to know of an item; how an item stands for people is ``schema.status_of``.
+    """The state of an item as a run needs it; the status that people see is ``schema.status_of``.
 
     Attributes:
         metrics: The wanted values by qualified label, or None when they are not all recorded.
         error: ``{phase, message, details}`` when they are not and its last attempt failed, else None.
-        deaths: How often in a row its process died.
+        deaths: The number of times in a row that its process died.
         recorded: Whether the item has a record of its own.
     """
 
@@ -45,7 +45,7 @@ def look_up(get: RecordLookup, item: Item) -> State:
         records = {label: get(RecordType.EVAL.key(key)) for label, key in eval_keys.items()}
         if all(record is not None for record in records.values()):
             values = {label: record["value"] for label, record in records.items() if record}
-            return State(item.named(values | item.costs(get)), recorded=True)
+            return State(item.qualified_values(values | item.costs(get)), recorded=True)
     record = get(item.record_key)
     if record is not None and status_of(record, ()).status is Status.FAILED:
         return State(error=record["error"], deaths=record.get("deaths", 0), recorded=True)
@@ -74,17 +74,17 @@ def look_up_all(reader: Reader, items: Sequence[Item]) -> list[State]:
         for position in positions.get(RecordType.ITEM.identity(key), ()):
             item = items[position]
             experiment = item.experiment
-            # What is looked for in the record of one item is looked for in those of thousands.
-            shared = (
+            # The texts to look for are the same for thousands of items, so they are made once.
+            text_key = (
                 id(experiment.dataset),
                 experiment.fold,
                 id(experiment.candidates),
                 id(item.columns),
                 item.list_length,
             )
-            if shared not in texts:
-                texts[shared] = _done_text(tests.get(experiment.dataset.key), item)
-            done_text = texts[shared]
+            if text_key not in texts:
+                texts[text_key] = _done_text(tests.get(experiment.dataset.key), item)
+            done_text = texts[text_key]
             metrics = None if done_text is None else done_text.metrics_in(text)
             if metrics is not None:
                 states[position] = State(metrics, recorded=True)

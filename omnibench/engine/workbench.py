@@ -1,4 +1,4 @@
-"""The workbench of a process: the store, the guests and what else all of its items share, opened once and closed once."""
+"""The workbench of a process: the store, the guests and all else that its items share, opened once and closed once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from omnibench.engine.datasets import PreparedDatasets
 from omnibench.engine.policy import Policy
-from omnibench.engine.run import throwaway
+from omnibench.engine.run import throwaway_workspace
 from omnibench.engine.stopping import Stopping
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.runners.environments import Environments
@@ -29,21 +29,21 @@ class Workbench:
     Args:
         checkpoint_dir: Where checkpoints are kept; a directory that nobody keeps when the policy resumes ``never``.
         tmp_dir: Where guests get their working directories; inside the checkpoint directory by default.
-        policy: What is the same for all items.
-        environments: Where frameworks run.
+        policy: The settings that are the same for all items.
+        environments: The environments of the frameworks.
         threads: Threads per guest; all cores of this process by default.
         notify: Called with a line when something is worth telling.
         run_id: The run that the process is part of.
-        worker: What the process is called in the run.
+        worker: The name of the process in the run.
         stopping: Whether the run was asked to stop.
 
     Attributes:
-        store: Where everything is published and recorded.
+        store: The store in which everything is published and recorded.
         guests: The guest processes.
         datasets: The prepared datasets.
         worker: This process, as the store knows it.
         stopping: Whether the run was asked to stop.
-        policy: What is the same for all items.
+        policy: The settings that are the same for all items.
         current: The name of the item that is computed right now, or nothing.
 
     Raises:
@@ -67,7 +67,7 @@ class Workbench:
         self.stopping = stopping
         self.current = ""
         self._notify = notify
-        directory = throwaway() if policy.resume == "never" else None
+        directory = throwaway_workspace() if policy.resume == "never" else None
         self.store = CheckpointStore(
             directory.directory / "checkpoints" if directory else checkpoint_dir,
             verify=policy.verify,
@@ -93,7 +93,7 @@ class Workbench:
         Args:
             immediately: Also when that was done a moment ago.
         """
-        trouble = self._exports.refresh(now=immediately)
+        trouble = self._exports.refresh(immediately=immediately)
         if trouble:
             self._notify(trouble)
 

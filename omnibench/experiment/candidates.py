@@ -114,8 +114,8 @@ class GivenCandidates(Candidates):
         try:
             lines = sorted(
                 json.dumps([ids.encode(user, "the candidates"), ids.encode(item, "the candidates")])
-                for user, several in self._items.items()
-                for item in several
+                for user, user_items in self._items.items()
+                for item in user_items
             )
         except DataError as error:
             raise EvaluationError(str(error)) from error
@@ -146,10 +146,10 @@ class GivenCandidates(Candidates):
             if item in item_code
         ]
         if not pairs:
-            user, several = next(iter(self._items.items()))
+            user, user_items = next(iter(self._items.items()))
             raise EvaluationError(
                 "none of the given candidates is an item for a user of the dataset: they are like "
-                f"{next(iter(several))!r} for {user!r}, but its items are like {item_ids[0]!r} and its users like {user_ids[0]!r}. "
+                f"{next(iter(user_items))!r} for {user!r}, but its items are like {item_ids[0]!r} and its users like {user_ids[0]!r}. "
                 "Give the ids as the dataset has them."
             )
         path = directory / "candidates.npy"
@@ -159,10 +159,10 @@ class GivenCandidates(Candidates):
 
 def _pairs(items: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(items, Mapping):
-        for user, several in items.items():
-            if isinstance(several, str) or not isinstance(several, Iterable):
-                raise EvaluationError(f"the candidates of user {user!r} are {several!r}; give several items.")
-        return [(user, item) for user, several in items.items() for item in several]
+        for user, user_items in items.items():
+            if isinstance(user_items, str) or not isinstance(user_items, Iterable):
+                raise EvaluationError(f"the candidates of user {user!r} are {user_items!r}; give several items.")
+        return [(user, item) for user, user_items in items.items() for item in user_items]
     if hasattr(items, "columns") and {"user", "item"} <= set(items.columns):
         return list(zip(items["user"].tolist(), items["item"].tolist(), strict=True))
     raise EvaluationError(

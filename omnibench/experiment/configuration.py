@@ -48,7 +48,7 @@ class Configuration:
             version: The framework's version.
             seed: The run's seed.
             device: The device class, ``cpu`` or ``cuda``.
-            salt: What disowns everything that was computed without it.
+            salt: A text that goes into every key, so that nothing computed without it is used.
         """
         return [
             "configuration/1",
@@ -129,7 +129,7 @@ def _enclosing_text(
     algorithm: str, runner: str, adapter: int, code: str | None, version: str, seed: int, device: str, salt: str
 ) -> tuple[str, str]:
     """Return the canonical text of a configuration before and after its parameters."""
-    before = canonical({"adapter": adapter, "algorithm": algorithm, "code": code, "device": device})
+    prefix = canonical({"adapter": adapter, "algorithm": algorithm, "code": code, "device": device})
     salted = {"salt": salt} if salt else {}
-    after = canonical({"runner": runner, **salted, "seed": seed, "version": version})
-    return f'["configuration/1",{before[:-1]},"parameters":', f",{after[1:]}]"
+    suffix = canonical({"runner": runner, **salted, "seed": seed, "version": version})
+    return f'["configuration/1",{prefix[:-1]},"parameters":', f",{suffix[1:]}]"

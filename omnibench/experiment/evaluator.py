@@ -29,7 +29,7 @@ class Calculator(Protocol):
 
 
 def _metric(argument: Any, convention: str) -> Metric:
-    """Return what an evaluator was given as a metric under a convention.
+    """Turn an argument of an evaluator into a metric under a convention.
 
     Raises:
         EvaluationError: It is none, or the convention does not have it.
@@ -114,7 +114,7 @@ class Evaluator:
 
     @cached_property
     def costs(self) -> list[str]:
-        """The columns that say what an item cost; no comparison of algorithms is about them."""
+        """The columns of costs, which no comparison of algorithms tests."""
         return self._labels_where(lambda metric: metric.kind == "cost")
 
     def _labels_where(self, condition: Callable[[Metric], bool]) -> list[str]:

@@ -23,7 +23,7 @@ DEFAULT_LIST_LENGTH = 20
 
 @dataclass(slots=True, unsafe_hash=True)  # not frozen, which would take half of the time to make one
 class Experiment:
-    """One dataset x configuration x fold, which nobody changes.
+    """One dataset x configuration x fold; immutable.
 
     There may be 100,000 of them, so what several share is kept by what they share.
 
@@ -68,7 +68,7 @@ class Experiment:
 
     @property
     def recorded_identity(self) -> Any:
-        """The identity as JSON keeps it; written without blanks and with sorted names, its sha256 is the fit key."""
+        """The identity as JSON data; its sha256, written without blanks and with sorted names, is the fit key."""
         return json.loads(canonical(self.identity))
 
     def predict_key(self, list_length: int) -> str:
@@ -122,7 +122,7 @@ class Experiment:
 
 
 def eval_key(fit_key: str, predictions_sha256: str, test_digest: str, metric: Metric, label: str) -> str:
-    """Return the key that identifies one metric of one item: which item, what was predicted, what was true, and the metric.
+    """Return the key of one metric of an item, from the item, its predictions, the test part and the metric.
 
     The item is part of it although the numbers do not depend on it: two items with equal predictions would
     share a record, and resetting or exporting one of them would change the other.
@@ -159,14 +159,14 @@ def experiments(
     """
     if not isinstance(datasets, RecSysDataSet | Iterable):
         raise DataError(f"{datasets!r} is no dataset; make one with load_dataset, from_frame or from_file.")
-    listed = [datasets] if isinstance(datasets, RecSysDataSet) else list(datasets)
-    if not listed:
+    all_datasets = [datasets] if isinstance(datasets, RecSysDataSet) else list(datasets)
+    if not all_datasets:
         raise DataError("there is no dataset to benchmark on; give one or several.")
     if not isinstance(plan, ExperimentPlan):
         raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
     configurations = plan.configurations()
     names: dict[str, str] = {}
-    for dataset in listed:
+    for dataset in all_datasets:
         check_dataset(dataset, metrics)
         if names.setdefault(dataset.key, dataset.name) != dataset.name:
             raise DataError(
@@ -175,10 +175,12 @@ def experiments(
             )
         for configuration in configurations:
             check_configuration(dataset, configuration)
-    settled = [(choice, versions(choice.runner), device(choice)) for choice in configurations]
+    versioned_configurations = [
+        (configuration, versions(configuration.runner), device(configuration)) for configuration in configurations
+    ]
     by_fit_key: dict[str, Experiment] = {}
-    for dataset in listed:
-        for configuration, version, device_class in settled:
+    for dataset in all_datasets:
+        for configuration, version, device_class in versioned_configurations:
             for fold in range(dataset.folds or 1):
                 experiment = Experiment(dataset, configuration, fold, version, seed, device_class, salt, candidates)
                 by_fit_key.setdefault(experiment.fit_key, experiment)

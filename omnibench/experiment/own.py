@@ -105,7 +105,7 @@ def _signature(algorithm: type) -> list[inspect.Parameter] | None:
         return None
 
 
-_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_NAMED_KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def _argument_names(function: Any) -> list[str] | None:
@@ -119,11 +119,11 @@ def _parameters(algorithm: type) -> tuple[str, ...] | None:
     signature = _signature(algorithm)
     if signature is None or any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature):
         return None
-    return tuple(parameter.name for parameter in signature if parameter.kind in _NAMED)
+    return tuple(parameter.name for parameter in signature if parameter.kind in _NAMED_KINDS)
 
 
 def _required(algorithm: type) -> tuple[str, ...]:
-    """Return the parameters without a default, but for the seed, which every algorithm gets that asks for one."""
-    named = [parameter for parameter in _signature(algorithm) or [] if parameter.kind in _NAMED]
+    """Return the parameters without a default; a seed is none of them, because an algorithm that takes one gets it."""
+    named = [parameter for parameter in _signature(algorithm) or [] if parameter.kind in _NAMED_KINDS]
     names = (parameter.name for parameter in named if parameter.default is parameter.empty)
     return tuple(name for name in names if name not in SEED_NAMES)

@@ -1,4 +1,4 @@
-"""The regression gate: what was measured once (a baseline), and whether what is measured now is worse.
+"""The regression gate: writes what was measured into a baseline, and judges later measurements by it.
 
 It reads stores through ``comparison``, tests with ``statistics``, and never computes an item.
 """

@@ -1,4 +1,4 @@
-"""Conversions between numpy and Arrow that do without pandas, which those of Arrow would import."""
+"""Conversions between numpy and Arrow without pandas, which Arrow's own conversions would import."""
 
 from __future__ import annotations
 

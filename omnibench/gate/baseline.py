@@ -1,9 +1,9 @@
-"""The baseline: one Parquet file of what was measured, to be committed or kept, and compared with later.
+"""The baseline: one Parquet file of measurements, to be committed or kept, and to compare later ones with.
 
 A row is a user in a fold of a dataset under a configuration: ``dataset``, ``algorithm``, ``fold``, ``user`` (a code; no
 id of the user's), and a column for each metric. A row group is one configuration on one dataset. The file's metadata has
-the rest as JSON under ``omnibench``, and under ``omnibench.sha256`` the digest of the whole file as it is with zeros in
-that place: pyarrow is not asked to read a file that is damaged.
+the rest as JSON under ``omnibench``, and under ``omnibench.sha256`` the digest of the whole file, computed with zeros in
+its place. The digest is checked first, so that pyarrow never reads a damaged file.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ _REWRITE_HINT = "write it anew: `omnibench baseline FILE`, or a run of pytest wi
 
 
 class Baseline:
-    """A baseline that was read: what was measured once, to compare later measurements with.
+    """A baseline that was read from its file, to compare later measurements with.
 
     Args:
         path: The file.
 
     Attributes:
         path: The file.
-        written: When, as an ISO timestamp in UTC.
+        written: When it was written, as an ISO timestamp in UTC.
         omnibench: The version that wrote it.
         git: ``{commit, dirty}`` of the repository that it was written in, or None.
-        entries: What was measured.
+        entries: The measurements, one entry per configuration and dataset.
 
     Raises:
         BaselineError: It is not there, cannot be read, is damaged, is something else, or is of a newer format.
@@ -137,8 +137,8 @@ def write(
 
     Args:
         path: The file; a baseline that is there is replaced.
-        source: Where the values per user come from.
-        entries: What to write; at least one.
+        source: The source of the values per user.
+        entries: The entries to write; at least one.
         git: ``{commit, dirty}`` of the repository around it, or None.
 
     Raises:

@@ -64,7 +64,7 @@ class Entry:
         dataset: The dataset.
         algorithm: E.g. ``RecPack.EASE``.
         display_name: As tables show it, e.g. ``RecPack.EASE-4f0b8a3c``.
-        configuration: What its key is made of: explicit parameters, seed, framework's version, code and so on.
+        configuration: The fields of its key: explicit parameters, seed, framework's version, code and so on.
         scores: Its metrics, by label.
         finished: When the last of its folds was done, as an ISO timestamp in UTC.
         index: Its position among the entries of its source.
@@ -157,18 +157,18 @@ class Measurements:
         self.entries: list[Entry] = [self._entry(lookup, group, metrics) for group in groups.values()]
 
     def _entry(self, lookup: RecordLookup, items: Sequence[Record], metrics: MetricDirections | None) -> Entry:
-        first = items[0]
-        data = self._data_of(lookup, first)
+        first_item = items[0]
+        data = self._data_of(lookup, first_item)
         folds: dict[str, dict[int, float]] = {}
         identities: dict[str, str] = {}
         directions: dict[str, bool | None] = {}
         evaluations: dict[tuple[str, int], Record] = {}
         for item in items:
-            chosen = None if metrics is None else metrics[item["fit_key"]]
-            directions |= chosen or {}
+            item_directions = None if metrics is None else metrics[item["fit_key"]]
+            directions |= item_directions or {}
             for label, metric in item["metrics"].items():
                 evaluation = lookup(RecordType.EVAL.key(metric["key"]))
-                if evaluation is None or (chosen is not None and label not in chosen):
+                if evaluation is None or (item_directions is not None and label not in item_directions):
                     continue
                 identity, fold = _required(metric, "metric", item["item"]), item["fold"] or 0
                 # A fold that was measured by an earlier meaning of the metric does not go with the others.
@@ -177,12 +177,12 @@ class Measurements:
                     evaluations[label, fold] = evaluation
                     directions.setdefault(label, direction(label))
         self._evaluations.append(evaluations)
-        configuration = _configuration(first)
+        configuration = _configuration(first_item)
         framework = "" if configuration["runner"] == "Own" else f"{configuration['runner']}."
         return Entry(
-            Dataset(data["name"], first["dataset"], first["data_key"], tuple(data["test"])),
+            Dataset(data["name"], first_item["dataset"], first_item["data_key"], tuple(data["test"])),
             f"{framework}{configuration['algorithm']}",
-            first["algorithm"],
+            first_item["algorithm"],
             configuration,
             {
                 label: Score(

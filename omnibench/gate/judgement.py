@@ -1,10 +1,10 @@
-"""Whether what is measured now is worse than a baseline, by more than chance and by more than is accepted.
+"""The judgement of current measurements by a baseline: are they worse by more than chance and the tolerance?
 
-A comparison is a metric of a configuration on a dataset, paired over users. The question is one-sided: the null hypothesis
-is that now loses at most the tolerance. Holm's correction is over all comparisons of a gate in which anything differs: one
-in which nothing does could not be rejected whatever chance does, and need not be paid for (Tarone, "A modified Bonferroni
-method for discrete data", Biometrics 46, 1990). So a gate over thousands of configurations of which one has changed finds
-as much as a gate over that one, and of changes that make nothing worse at most alpha fail a gate.
+A comparison is a metric of a configuration on a dataset, paired over users. The test is one-sided: the null hypothesis
+is a loss of at most the tolerance. Holm's correction counts only the comparisons in which a value differs: without a
+difference a test can never reject, so it need not be corrected for (Tarone, "A modified Bonferroni method for discrete
+data", Biometrics 46, 1990). So a gate over thousands of configurations, one of which has changed, is as powerful as one
+over that configuration; and a change that makes nothing worse fails the gate with a probability of at most alpha.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ class _TestedVerdict(NamedTuple):
 
 @dataclass
 class Judge:
-    """Judges what is measured now by a baseline.
+    """Judges current measurements by a baseline.
 
     Args:
-        baseline: What was measured then.
+        baseline: The baseline.
         tolerance: The relative loss that is accepted, from 0 to below 1.
         alpha: The level.
         metrics: The labels to judge; all by default.
@@ -86,8 +86,8 @@ class Judge:
         """Compare entries with the baseline's.
 
         Args:
-            source: Where their values per user come from.
-            entries: What was measured now.
+            source: The source of their values per user.
+            entries: The current measurements.
             partial: Whether only a part of what there is was asked for, so that there may be nothing to compare.
         """
         self._problems = []

@@ -1,4 +1,4 @@
-"""Match current entries with those of a baseline, although their keys differ wherever there is something to judge."""
+"""Match current entries with those of a baseline, whose keys differ wherever there is a change to judge."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which current entries are compared with which of the baseline, and which cannot be.
+    """The pairs of current and baseline entries to compare, and the entries that cannot be compared.
 
     Attributes:
         pairs: Current entries, each with that of the baseline.
@@ -35,7 +35,7 @@ class Match:
 
 
 def match(current: Sequence[Entry], baseline: Sequence[Entry]) -> Match:
-    """Match what is measured now with what the baseline has.
+    """Match current entries with those of a baseline.
 
     Datasets go by their keys, and what is left of one name by its test parts and then, where there is one on each side, by
     the name alone. Configurations on a dataset go by their keys, then by algorithm, hyperparameters and what else is

@@ -26,7 +26,7 @@ class Line(NamedTuple):
 
 
 def lines(gate: Gate, width: int = 80, *, verbosity: int = 0) -> Iterator[Line]:
-    """Yield the result of a gate: what is worse first, at the end whether it passed.
+    """Yield the result of a gate as lines: what is worse first, and last whether the gate passed.
 
     Args:
         gate: The gate.

@@ -26,9 +26,9 @@ class Verdict:
         interval: The two-sided confidence interval of the change, at 1 - alpha, of this comparison alone; see ``relative_change``.
         p: The probability of a loss beyond the tolerance as large by chance alone, or of a gain as large where it is one;
             one-sided, Holm-corrected. None where nothing can be said.
-        pairs: How many users or folds; 0 where the experiment is the very one of the baseline, with the same means.
+        pairs: The number of users or folds; 0 where nothing is tested, since the baseline has the same experiment.
         units: ``users`` or ``folds``.
-        folds: How many folds both have.
+        folds: The number of folds that both have.
         reason: Why it is undecided.
     """
 
@@ -54,12 +54,12 @@ class Gate:
 
     Attributes:
         baseline: The baseline's file.
-        age: When and from what that was written.
+        age: The date and the commit of the baseline.
         tolerance: The relative loss that is accepted.
         alpha: The probability that a run fails although nothing is worse by more than that.
         verdicts: One per comparison.
-        problems: Why some things could not be compared that have to be; each fails the gate.
-        notes: What else the reader has to know.
+        problems: Comparisons that had to be made and could not be, a sentence each; any of them fails the gate.
+        notes: Other facts that the reader has to know, a sentence each.
         tested: Over how many comparisons p is corrected.
     """
 

@@ -221,7 +221,7 @@ def _columns_in(file: npt.NDArray[np.int32], names: Sequence[str]) -> dict[str, 
 
     Args:
         file: int32 words, shape (words of a row, rows).
-        names: Which columns there are.
+        names: The names of the columns.
     """
     columns, start = {}, 0
     for name, dtype in _LAYOUT.items():

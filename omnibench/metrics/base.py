@@ -37,13 +37,13 @@ def checked_name(name: str) -> str:
 
 
 class Metric:
-    """A metric. Its name, version, parameters and convention are part of an evaluation's key.
+    """A metric; its name, version, parameters and convention are part of an evaluation's key.
 
     Attributes:
         kind: ``ranking`` for metrics of recommendation lists, ``rating`` for metrics of predicted ratings, ``cost`` for
             what the phases cost.
         version: Raise it when the meaning changes; results of the old version are then not reused.
-        higher_is_better: Which direction is good.
+        higher_is_better: Whether larger values are better.
         peers: The other conventions in which the metric exists; see ``docs/conventions.md``.
         convention: The one that it follows.
     """
@@ -88,15 +88,15 @@ class Metric:
 
         Args:
             label: The label.
-            candidates: What is said of the candidates that were ranked, nothing of the default.
+            candidates: The note on the candidates that were ranked; empty for the default.
         """
         notes = [self.convention] if self.convention != DEFAULT_CONVENTION else []
         if candidates and self.kind in ("ranking", "calculated"):
             notes.append(candidates)
         if not notes:
             return label
-        name, at, k = label.partition("@")
-        return f"{name}[{', '.join(notes)}]{at}{k}"
+        name, separator, k = label.partition("@")
+        return f"{name}[{', '.join(notes)}]{separator}{k}"
 
     def under(self, convention: str) -> Self:
         """Return this metric as another package computes it.

@@ -61,7 +61,7 @@ class ItemCoverage(CatalogueMetric):
 
 
 class Gini(CatalogueMetric):
-    """Gini coefficient of how often the items known in training are recommended: 0 when all are equally often.
+    """Gini coefficient of how often the items known in training are recommended: 0 when all are equally frequent.
 
     Sum of (2 i - n - 1) x_i, divided by n times the sum of x, over the items in ascending order of x, the items that
     are never recommended included. Fleder & Hosanagar, Management Science 55(5), 2009.
@@ -115,7 +115,7 @@ class ListMean(RankingMetric):
         return np.where(list_lengths > 0, total / np.maximum(list_lengths, 1), np.nan)
 
     def of_items(self, hits: Hits) -> Values:
-        """Return each item's value, of which lists are the mean; shape (n_items,)."""
+        """Return the value of each item, which is averaged over the items of a list; shape (n_items,)."""
         raise NotImplementedError
 
 
@@ -166,7 +166,7 @@ class Serendipity(RankingMetric):
 
 
 class PopularityStratifiedRecall(RankingMetric):
-    """Recall in which a relevant item weighs its popularity to the power of -beta.
+    """Recall in which each relevant item has the weight popularity ** -beta.
 
     Steck, "Item popularity and recommendation accuracy", RecSys 2011, as a mean over users. Popularity is the number
     of training interactions; an item unknown in training weighs as one with a single interaction.
@@ -199,8 +199,8 @@ class PopularityStratifiedRecall(RankingMetric):
         def weights() -> Values:
             return self._weights(hits, hits.items[hits.row, hits.rank])
 
-        possible = np.add.reduceat(self._weights(hits, hits.truth.item), hits.truth.starts[:-1])
-        return hits.total(self.name, k, weights) / possible
+        total_weights = np.add.reduceat(self._weights(hits, hits.truth.item), hits.truth.starts[:-1])
+        return hits.total(self.name, k, weights) / total_weights
 
     def _weights(self, hits: Hits, items: npt.NDArray[np.int32]) -> Values:
         weights: Values = np.maximum(hits.required_training.popularity[items], 1).astype(np.float64) ** -self.beta

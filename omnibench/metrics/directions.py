@@ -1,4 +1,4 @@
-"""Which direction of a column is good, as far as the metrics of this room can tell by its label."""
+"""The good direction of a column, found by its label among the metrics of omnibench."""
 
 from __future__ import annotations
 

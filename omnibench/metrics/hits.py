@@ -26,7 +26,7 @@ _WIDEST = 1 << 15
 A power of two, so that the byte of an item is the end of its code."""
 _MARKS = 254
 """Number of different marks; the table is cleared only after all of them were used."""
-_LISTED = 255
+_RECOMMENDED = 255
 """The mark of a recommended item, by which the relevant items that may share a byte with one are found."""
 _BLOCK = 8192
 """Number of users whose metrics are computed at a time."""
@@ -71,8 +71,8 @@ class Hits:
         truth: The relevant items.
         items: int32 item codes, best first, padded with -1; shape (n, length of the lists).
         matrix: Whether the item at each rank is relevant; bool, shape (n, length of the lists).
-        training: What is known from training, or None where no metric asks for it.
-        memory: What metrics have computed from these lists and share among their k, by name.
+        training: The training facts, or None where no metric needs them.
+        memory: Arrays that metrics have computed from these lists and share among their k, by name.
     """
 
     truth: Truth
@@ -210,7 +210,7 @@ def mark_hits(truth: Truth, list_user: Ints, list_item: Ints, training: Training
         truth: The relevant items.
         list_user: Codes of the users with recommendations, ascending; shape (r,).
         list_item: Their lists, best first, padded with -1, no item twice; int32, shape (r, length).
-        training: What is known from training, for the metrics that need it.
+        training: The training facts, for the metrics that need them.
     """
     users, length = truth.users, list_item.shape[1]
     if np.array_equal(users, list_user):
@@ -232,15 +232,16 @@ def mark_hits(truth: Truth, list_user: Ints, list_item: Ints, training: Training
         mark = number % _MARKS + 1  # what is left of the users before has another mark
         if mark == 1:
             table.fill(0)
-        first, last = truth.starts[begin], truth.starts[end]
+        first_pair, last_pair = truth.starts[begin], truth.starts[end]
         relevant_bytes = np.repeat(offsets, truth.relevant[begin:end])
-        relevant_bytes += truth.item[first:last] if width == truth.n_items else truth.item[first:last] & (width - 1)
+        test_items = truth.item[first_pair:last_pair]
+        relevant_bytes += test_items if width == truth.n_items else test_items & (width - 1)
         item_bytes = (items[begin:end] if width == truth.n_items else items[begin:end] & (width - 1)) + offsets[:, None]
         table[relevant_bytes] = mark
         np.equal(np.take(table, item_bytes, mode="wrap"), mark, out=matrix[begin:end])
         if width < truth.n_items:
-            table[item_bytes] = _LISTED
-            suspects.append(first + np.flatnonzero(table[relevant_bytes] == _LISTED))
+            table[item_bytes] = _RECOMMENDED
+            suspects.append(first_pair + np.flatnonzero(table[relevant_bytes] == _RECOMMENDED))
     matrix &= items >= 0
     if suspects:
         _remove_false_hits(truth, items, matrix, np.concatenate(suspects))

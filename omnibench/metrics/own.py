@@ -35,7 +35,7 @@ class HitMetric(RankingMetric):
         function: A function at the top level of a module.
         k: One or several list lengths, each at least 1.
         name: What to call it; its own name by default.
-        higher_is_better: Which direction is good.
+        higher_is_better: Whether larger values are better.
         **parameters: Passed to the function.
 
     Raises:

@@ -74,7 +74,7 @@ class RankingMetric(Metric):
         Args:
             hits: The lists of all users and what is relevant in them.
             k: The length of the lists.
-            per_user: What ``per_user`` returned for each of them, or NaN; shape (n,).
+            per_user: The value that ``per_user`` returned for each of them, or NaN; shape (n,).
         """
         mean = float(per_user.mean())
         if not math.isnan(mean):

@@ -30,9 +30,9 @@ class Errors:
     error: Values
     truth: Values
 
-    def mean_per_user(self, of: Values) -> Values:
-        """Return the mean of a value of each test pair over each user's pairs, shape (n,)."""
-        return np.bincount(self.row, weights=of) / np.bincount(self.row)
+    def mean_per_user(self, values: Values) -> Values:
+        """Average values of test pairs, shape (m,), over each user's pairs; shape (n,)."""
+        return np.bincount(self.row, weights=values) / np.bincount(self.row)
 
 
 def errors_of(
@@ -62,7 +62,7 @@ class RatingMetric(Metric):
 
         Args:
             errors: The predictions beside the truth.
-            per_user: What ``per_user`` returned.
+            per_user: The values that ``per_user`` returned.
         """
         return float(per_user.mean()) if self.is_mean else self.over_pairs(errors)
 

@@ -13,9 +13,9 @@ from omnibench.metrics.base import Values
 REPLICATES = 1000
 LEVEL = 0.95
 _SEED = 20101
-_AT_A_TIME = 1 << 20
+_BLOCK_SIZE = 1 << 20
 """Size of a block of replicates, in numbers."""
-_REMEMBERED = 1 << 21
+_CACHED_SIZE = 1 << 21
 """Size up to which all replicates are kept, in numbers, for the next item with as many users."""
 
 Counts = npt.NDArray[np.float32]
@@ -71,11 +71,11 @@ def bootstrap_intervals(per_user: Values) -> Values:
 
 def _replicates(users: int) -> Iterator[Counts]:
     """Yield blocks of replicates: how often each user is drawn, shape (replicates of the block, users)."""
-    if users * REPLICATES <= _REMEMBERED:
+    if users * REPLICATES <= _CACHED_SIZE:
         yield _remembered(users)
         return
     generator = np.random.default_rng(_SEED)
-    step = max(1, _AT_A_TIME // users)
+    step = max(1, _BLOCK_SIZE // users)
     for begin in range(0, REPLICATES, step):
         yield _draw(generator, min(step, REPLICATES - begin), users)
 

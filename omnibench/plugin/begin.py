@@ -1,4 +1,4 @@
-"""The beginning of a run, in the process that oversees it: resets, and the one look at the records."""
+"""The beginning of a run, in the process that oversees it: resets items, and looks at the records once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from omnibench.engine.items import Item
-from omnibench.engine.run import require
+from omnibench.engine.run import require_begun
 from omnibench.engine.survey import State, count, is_begun
 from omnibench.errors import OmnibenchError, StoreError, nearest
 from omnibench.plugin.items import ExperimentItem
@@ -67,13 +67,13 @@ def _check_resume(session: BenchSession) -> None:
         return
     snapshot = session.snapshot()
     try:
-        require(is_begun(snapshot.get, Item.of(item.experiment, item.evaluator)) for item in session.items)
+        require_begun(is_begun(snapshot.get, Item.of(item.experiment, item.evaluator)) for item in session.items)
     except OmnibenchError as error:
         raise pytest.UsageError(str(error)) from error
 
 
 def _reset(session: BenchSession) -> str:
-    """Reset the items that the options ask for; return the words about it in the run's first line."""
+    """Reset the items that the options ask for; return what the first line of the run says about it."""
     extent = RESET.value(session.config)
     items = [item.experiment for item in session.items]
     if session.policy.resume == "fresh":
@@ -88,7 +88,7 @@ def _reset(session: BenchSession) -> str:
 
 
 def _agreed(session: BenchSession, items: int) -> bool:
-    """Ask on a terminal whether everything selected is to be reset; elsewhere nobody could answer."""
+    """Ask on a terminal whether everything selected is to be reset; without a terminal the answer is yes."""
     capture = session.config.pluginmanager.get_plugin("capturemanager")
     capturing = capture is not None and capture.is_globally_capturing()
     if capture is not None:

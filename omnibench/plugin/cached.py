@@ -54,7 +54,7 @@ def report_together(session: BenchSession, items: Sequence[pytest.Item]) -> list
     failed_before = getattr(config.pluginmanager.get_plugin("lfplugin"), "lastfailed", None)
     plain: dict[pytest.Collector, bool] = {}
     remaining: list[pytest.Item] = []
-    together: list[BenchItem] = []
+    cached_items: list[BenchItem] = []
     with _captured(config) as warned:
         for item in items:
             if not isinstance(item, BenchItem) or not item.is_done:
@@ -65,12 +65,12 @@ def report_together(session: BenchSession, items: Sequence[pytest.Item]) -> list
                 plain[function] = not _has_conditions(item) and (not item.has_body or _output_is_dropped(config))
             failed = failed_before and item.nodeid in failed_before
             if plain[function] and not failed and _body_passes(item, warned):
-                together.append(item)
+                cached_items.append(item)
             else:
                 remaining.append(item)
-    summary.add_cached(together)
-    if together:
-        reporter._add_stats(CACHED, [_COUNTED] * len(together))  # noqa: SLF001 - so that the last line knows the word
+    summary.add_cached(cached_items)
+    if cached_items:
+        reporter._add_stats(CACHED, [_COUNTED] * len(cached_items))  # noqa: SLF001 - so that the last line knows the word
     return remaining
 
 
@@ -90,7 +90,7 @@ def _body_passes(item: BenchItem, warned: list[warnings.WarningMessage]) -> bool
 
 @contextmanager
 def _captured(config: pytest.Config) -> Iterator[list[warnings.WarningMessage]]:
-    """Capture what bodies print, as pytest does of tests that pass; yield the list of what they warn of."""
+    """Capture the output of bodies, as pytest does for tests that pass; yield the list of their warnings."""
     capture = config.pluginmanager.get_plugin("capturemanager")
     if capture is not None:
         capture.resume_global_capture()

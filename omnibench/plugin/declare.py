@@ -33,7 +33,7 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Benchmark:
-    """A bench function whose declaration was checked: what its items are made of.
+    """A bench function with its checked declaration; its items are made from it.
 
     Attributes:
         function: Checks a result; may be trivial.
@@ -53,7 +53,7 @@ class Benchmark:
 
     @classmethod
     def of(cls, function: Callable[..., Any], declaration: Declaration, evaluator: Evaluator) -> Benchmark:
-        """Return the benchmark that a function is.
+        """Make the benchmark of a function.
 
         Args:
             function: The function, unbound.

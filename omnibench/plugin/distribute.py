@@ -25,11 +25,11 @@ if TYPE_CHECKING:  # a distributed run without benchmarks does not pay for it
 _WORKER_MEGABYTES = 150
 """What a worker needs without guests."""
 _MEMORY_SHARE = 0.8
-"""Of the memory that is free; the rest is for what grows, and for others."""
+"""The share of the free memory that workers may fill; the rest is left to growth and to other processes."""
 
 
 class Distribution:
-    """Registered beside xdist's session on the controller."""
+    """The controller's plugin: collects, reports items that are done, and starts xdist's workers for the rest only."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -66,24 +66,24 @@ class Distribution:
     def _most_workers(self) -> int:
         """Return how many workers to start: at most one per item, and with ``-n auto`` no more than fit into memory."""
         assert self._remaining is not None, "it was counted"
-        wished = min(len(self.config.option.tx), self._remaining)
+        requested = min(len(self.config.option.tx), self._remaining)
         benchmarks, estimates = existing_session(self.config), self._estimates
         if not self.config.stash.get(automatic_key, False) or benchmarks is None or estimates is None:
-            return wished
+            return requested
         from omnibench.runners.machine import available_memory
 
         available = available_memory()
         if available is None:
-            return wished
+            return requested
         frameworks = {item.experiment.configuration.runner.name for item in benchmarks.pending}
         megabytes = megabytes_per_worker(estimates, frameworks)
-        possible = max(1, int(_MEMORY_SHARE * available / 2**20 / megabytes))
-        if possible < wished:
+        fitting = max(1, int(_MEMORY_SHARE * available / 2**20 / megabytes))
+        if fitting < requested:
             benchmarks.notify(
-                f"{possible} worker{'s' if possible > 1 else ''} instead of {wished}: each may need {megabytes:.0f} MB of the "
-                f"{available / 2**20:.0f} MB that are free (-n {wished} starts them all the same)"
+                f"{fitting} worker{'s' if fitting > 1 else ''} instead of {requested}: each may need {megabytes:.0f} MB of the "
+                f"{available / 2**20:.0f} MB that are free (-n {requested} starts them all the same)"
             )
-        return min(wished, possible)
+        return min(requested, fitting)
 
     def _start_run(self, session: pytest.Session) -> None:
         benchmarks = existing_session(self.config)
@@ -111,14 +111,14 @@ class Distribution:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker, also one that replaces another, which run this is and what was done when it began."""
+        """Send the run and its finished items to a worker, also to one that replaces another."""
         self._nodes.append(node)
         if self._message is not None:
             self._message.send(node.workerinput)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Report what is done; where there is nothing else, that was the run. Else handle signals while workers run."""
+        """Report the items that are done. If others are left, handle signals while workers run; else end the run."""
         if session.testsfailed and self._remaining == 0:
             errors = session.testsfailed
             raise session.Interrupted(f"{errors} error{'' if errors == 1 else 's'} during collection")
@@ -132,7 +132,7 @@ class Distribution:
 
             assert self._estimates is not None, "they were read when this run began"
             stopping = benchmarks.stopping
-            stopping.on_first, stopping.on_second = self._ask_workers_to_stop, self._kill_workers
+            stopping.on_first_signal, stopping.on_second_signal = self._ask_workers_to_stop, self._kill_workers
             self._while_running.enter_context(stopping)
             self._while_running.enter_context(stopping.phases("every worker"))
             self._while_running.enter_context(live_display(benchmarks, self._estimates))
@@ -199,8 +199,8 @@ def megabytes_per_worker(estimates: Estimates, frameworks: set[str]) -> float:
     """Return what a worker and the guests that it keeps may need, in MB.
 
     Args:
-        estimates: What the frameworks' processes were measured to hold.
-        frameworks: Which ones there are items of.
+        estimates: The memory that the frameworks' processes needed in earlier runs.
+        frameworks: The frameworks that the items need.
     """
     from omnibench.runners.pool import MOST_GUESTS
 

@@ -27,7 +27,7 @@ class Export:
 
     Args:
         config: pytest's configuration.
-        summary: Who gathers the results.
+        summary: Gathers the results.
 
     Raises:
         pytest.UsageError: A file cannot be written.

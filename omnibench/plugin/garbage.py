@@ -1,6 +1,6 @@
-"""Pauses of Python's garbage collector while thousands of items are made, which all stay.
+"""Pause Python's garbage collector while thousands of items are made.
 
-Looking at them again and again would take a fifth of the time of a run in which everything is cached.
+All of them stay, and the collector would look at them again and again: a fifth of the time of a fully cached run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def pause() -> None:
 
 
 def resume() -> None:
-    """Start the collector again where ``pause`` has stopped it; it leaves alone what there is by now."""
+    """Start the collector again if ``pause`` has stopped it; it ignores all objects that exist by now."""
     global _paused  # noqa: PLW0603 - as above
     if _paused:
         gc.freeze()
@@ -30,7 +30,7 @@ def resume() -> None:
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Stop the collector meanwhile."""
+    """Stop the collector inside of a ``with`` block."""
     pause()
     try:
         yield

@@ -31,7 +31,7 @@ _UNSEEN = (
 
 
 class RegressionGate:
-    """Registered in the overseeing process of a run that has a baseline to compare with, or to write.
+    """The gate of a run, in its overseeing process; registered only if there is a baseline to compare with or to write.
 
     Args:
         config: pytest's configuration.
@@ -143,7 +143,7 @@ class RegressionGate:
 
 
 def measurements(session: BenchSession) -> Measurements:
-    """Return what the store has of the items of a run, as far as they are done.
+    """Return the measurements of those items of a run that are done.
 
     Raises:
         OmnibenchError: The store cannot be read.
@@ -161,7 +161,7 @@ def measurements(session: BenchSession) -> Measurements:
 
 
 def directions_of(items: Iterable[ExperimentItem]) -> Mapping[str, Mapping[str, bool]]:
-    """Return the columns of each item by its key, and whether more of them is better."""
+    """Return the columns of each item by its key, and whether larger values are better."""
     directions: dict[str, dict[str, bool]] = {}
     for item in items:
         columns = directions.setdefault(item.experiment.fit_key, {})

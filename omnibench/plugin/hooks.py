@@ -1,4 +1,4 @@
-"""What pytest loads in every session of the environment, so it imports nothing that costs."""
+"""The hooks of the plugin. Every pytest session of the environment loads them, so they import nothing expensive."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> None:
-    """Note that nobody has chosen a number of workers: xdist's is cut down to what items and memory allow."""
+    """Note that the number of workers is automatic, so that items and memory limit it."""
     config.stash[automatic_key] = True
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the options; register what only the overseeing process does: the summary, and the xdist side."""
+    """Check the options; register the plugins of the overseeing process, such as the summary."""
     check_options(config)
     if BENCH_FILES not in config.getini("python_files"):  # collects them, and has their assertions rewritten
         config.addinivalue_line("python_files", BENCH_FILES)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # every pytest session imports this module
 
 @dataclass(frozen=True)
 class Finished:
-    """An item that has come to its end.
+    """An item that has ended.
 
     Attributes:
         nodeid: pytest's id of it.
@@ -34,7 +34,7 @@ class Finished:
 
 
 def pytest_omnibench_item_finished(config: pytest.Config, finished: Finished) -> None:
-    """Hear of every item that has come to its end, in the process that oversees the run, as soon as it is known.
+    """Called for every item that has ended, in the process that oversees the run, as soon as it knows.
 
     Args:
         config: pytest's configuration.
@@ -69,7 +69,7 @@ def pytest_omnibench_columns(config: pytest.Config, result: Result) -> Mapping[s
 
 
 def pytest_omnibench_metrics(config: pytest.Config) -> Sequence[Metric] | None:
-    """Have metrics measured of every benchmark, beside those that it asks for itself.
+    """Add metrics that every benchmark measures, beside those that it declares itself.
 
     Only metrics that go with the dataset are added: ranking metrics to implicit data, rating metrics to explicit data.
 

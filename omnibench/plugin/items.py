@@ -1,7 +1,8 @@
 """Items: one experiment each, as pytest sees it.
 
-Two kinds, because pytest's fixtures cost more than a cached item may: a function that takes nothing but its result
-gets items of a few fields; one that uses fixtures, is parametrized or stands in a class gets pytest's own functions.
+There are two classes, because pytest's own functions cost too much for a cached item. A bench function that takes only
+its result gets a ``BenchItem`` of a few fields; one that uses fixtures, is parametrized or stands in a class gets a
+``FixtureItem``, which is one of pytest's functions.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ _PROPERTY = "omnibench."
 
 
 class Driver(Protocol):
-    """Brings items to their end: the benchmarks' session of this process."""
+    """Runs items: the benchmarks' session of this process."""
 
     def run(self, item: ExperimentItem) -> Outcome:
-        """Bring an item to Done, or return why it is not."""
+        """Bring an item to Done, and return its outcome, also when that is a failure."""
 
 
 class ExperimentItem(pytest.Item):
@@ -43,9 +44,9 @@ class ExperimentItem(pytest.Item):
         parent: The collector of the function that declares the experiment.
         benchmark: The function.
         experiment: The experiment.
-        driver: Who runs it.
-        state: What the one look at the records found; None on workers, which do not look.
-        message: What its report tells the overseeing process; None until it has ended.
+        driver: Runs it.
+        state: Its state from the one look at the records; None on workers, which do not look.
+        message: The message of its report to the overseeing process; None until it has ended.
     """
 
     parent: pytest.Collector
@@ -99,7 +100,7 @@ class ExperimentItem(pytest.Item):
         return outcome
 
     def tell(self, outcome: Outcome) -> None:
-        """Prepare what the report tells, and the properties of a JUnit file."""
+        """Prepare the message of the report, and the properties of a JUnit file."""
         result = outcome.result
         self.message = ItemMessage(
             status=str(outcome.status),
@@ -175,7 +176,7 @@ class FixtureItem(ExperimentItem, pytest.Function):
     """An item of a function that uses fixtures, is parametrized, or stands in a class."""
 
     def __init__(self, *, benchmark: Benchmark, experiment: Experiment, driver: Driver, **options: Any) -> None:
-        self._instance = _UNMADE
+        self._instance = _NO_INSTANCE
         self.benchmark = benchmark  # pytest asks for the function at once
         super().__init__(**options)
         self.experiment = experiment
@@ -184,7 +185,7 @@ class FixtureItem(ExperimentItem, pytest.Function):
     # pytest's own only knows functions that are children of their class.
     @property
     def instance(self) -> Any:
-        if self._instance is _UNMADE:
+        if self._instance is _NO_INSTANCE:
             self._instance = self.cls() if self.cls is not None else None
         return self._instance
 
@@ -204,7 +205,7 @@ class FixtureItem(ExperimentItem, pytest.Function):
         pytest.Function.runtest(self)
 
 
-_UNMADE: Any = object()
+_NO_INSTANCE: Any = object()
 
 
 class Refused(pytest.Item):

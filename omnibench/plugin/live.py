@@ -87,7 +87,7 @@ class Tally:
 
 
 def _label(experiment: Experiment) -> str:
-    """Return what items that take equally long have in common."""
+    """Return dataset and algorithm as a text: their items are expected to take equally long."""
     return f"{experiment.dataset_name}/{experiment.algorithm_name}"
 
 

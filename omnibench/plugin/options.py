@@ -28,13 +28,13 @@ class Option(NamedTuple):
 
     Attributes:
         flag: Its name on the command line.
-        help: What it does.
+        help: The help text: what the option does.
         default: Its value when nobody gives one.
         choices: The possible values, when there are few.
         switch: Whether it takes no value on the command line.
         repeated: Whether it may be given several times; elsewhere than on the command line, blanks separate its values.
         bare: Its value when it is given without one, for an option whose value may be left out.
-        metavar: What stands for its value in the help.
+        metavar: The placeholder for its value in the help.
         command_line_only: Whether it has neither an environment variable nor an ini entry.
         in_item_command: Whether the command that runs one item again has to repeat it, because it decides which records
             count, or what the item's key is.

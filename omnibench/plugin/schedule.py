@@ -1,8 +1,9 @@
 """Which worker of a distributed run gets which item: the longest first.
 
 xdist's own schedulers give every worker several items up front, because a worker runs an item only when it knows the
-next one: with long items that puts the two longest onto one worker. Here what waits behind an item that runs is what
-the whole plan, made anew each time, has for this worker; and the shortest item left where it has nothing more.
+next one: with long items that puts the two longest onto one worker. Here each worker has at most one item that waits.
+To choose it, all pending items are planned anew: the worker gets its first item in that plan, or the shortest pending
+item if the plan has none for it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 
 _QUEUE_LENGTH = 2
-"""Items that a worker has in its queue: one to run, one to know of."""
+"""Items in the queue of a worker: the one that runs, and the next one."""
 
 
 class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are seen as untyped
-    """Gives the longest item that is left to whoever is expected to be free first (LPT, Graham 1969).
+    """Gives the longest pending item to the worker that is expected to be free first (LPT, Graham 1969).
 
     Args:
         config: pytest's configuration.
@@ -80,14 +81,14 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
 
     def remove_node(self, node: Any) -> str | None:
         """Put the items that a lost worker has left back among the pending ones; return the one that it died of."""
-        left: list[int] = self.node2pending.pop(node)
-        if not left:
+        unfinished: list[int] = self.node2pending.pop(node)
+        if not unfinished:
             return None
         assert self.collection is not None, "it was given out"
-        self.pending[:] = sorted([*self.pending, *left[1:]], key=lambda index: -self._seconds[index])
+        self.pending[:] = sorted([*self.pending, *unfinished[1:]], key=lambda index: -self._seconds[index])
         for worker in self.nodes:
             self.check_schedule(worker)
-        return self.collection[left[0]]
+        return self.collection[unfinished[0]]
 
     def _give(self, node: Any) -> None:
         if not self.pending:
@@ -101,16 +102,16 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
 
     def _next_for(self, node: Any) -> int:
         """Return the position of the pending item that a worker gets: its first in the plan for all."""
-        free = [(self._left(worker), number, worker) for number, worker in enumerate(self.nodes)]
+        free = [(self._seconds_left(worker), number, worker) for number, worker in enumerate(self.nodes)]
         heapq.heapify(free)
         for position, index in enumerate(self.pending):
-            left, number, first = free[0]
+            seconds, number, first = free[0]
             if first is node:
                 return position
-            heapq.heapreplace(free, (left + self._seconds[index], number, first))
+            heapq.heapreplace(free, (seconds + self._seconds[index], number, first))
         return len(self.pending) - 1
 
-    def _left(self, node: Any) -> float:
+    def _seconds_left(self, node: Any) -> float:
         """Return the seconds until a worker is expected to have run what is in its queue."""
         queue: list[int] = self.node2pending[node]
         if not queue:

@@ -15,7 +15,7 @@ import pytest
 
 from omnibench.engine.items import Item
 from omnibench.engine.policy import DEVICES
-from omnibench.engine.run import CACHED, Outcome, new_run_id, throwaway
+from omnibench.engine.run import CACHED, Outcome, new_run_id, throwaway_workspace
 from omnibench.engine.stopping import StoppedError, Stopping
 from omnibench.engine.survey import State, look_up_all
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
@@ -45,7 +45,7 @@ class BenchSession:
     """The state of one process while benchmarks run: its store, its coordinator, its items.
 
     Attributes:
-        policy: What is the same for all items.
+        policy: The settings that are the same for all items.
         readonly: Whether nothing may be computed or written, by the user's wish.
         is_worker: Whether this process is one of xdist's workers.
         environments: The frameworks' environments.
@@ -68,12 +68,14 @@ class BenchSession:
         self._worker: str = getattr(config, "workerinput", {}).get("workerid", "main")
         self._throwaway: Workspace | None = None
         if self.policy.resume == "never" and not self.is_worker:
-            self._throwaway = throwaway()
+            self._throwaway = throwaway_workspace()
         if message is not None:
             self.directory = Path(message.directory)
         else:
             self.directory = self._throwaway.directory / "checkpoints" if self._throwaway else checkpoint_dir(config)
-        self.stopping = Stopping(self.policy.grace, self.notify, insistent=not self.is_worker, on_first=self._stop_soon)
+        self.stopping = Stopping(
+            self.policy.grace, self.notify, insistent=not self.is_worker, on_first_signal=self._stop_soon
+        )
         if self.is_worker:
             from omnibench.guest.base import end_with_parent
 
@@ -94,12 +96,12 @@ class BenchSession:
             OmnibenchError: A GPU is wanted, and there is none; or a plugin says something else.
         """
         hook = self.config.hook.pytest_omnibench_device
-        chosen = hook(config=self.config, configuration=configuration) if hook.get_hookimpls() else None
-        if chosen not in (None, *DEVICES[1:]):
+        plugin_choice = hook(config=self.config, configuration=configuration) if hook.get_hookimpls() else None
+        if plugin_choice not in (None, *DEVICES[1:]):
             raise OmnibenchError(
-                f"pytest_omnibench_device returned {chosen!r} for {configuration}; return cpu or cuda."
+                f"pytest_omnibench_device returned {plugin_choice!r} for {configuration}; return cpu or cuda."
             )
-        return configuration.device(chosen or self.policy.device)
+        return configuration.device(plugin_choice or self.policy.device)
 
     @property
     def looks_only(self) -> bool:
@@ -107,17 +109,17 @@ class BenchSession:
         return self.readonly or PLAN.is_on(self.config)
 
     def look_at_records(self, items: Sequence[ExperimentItem]) -> list[State]:
-        """Return what the records say of items.
+        """Return the state of items according to the records.
 
         Raises:
             StoreError: They cannot be read.
         """
         evaluators = {id(item.benchmark): item.evaluator for item in items}
         metrics = {key: (evaluator.columns, evaluator.list_length) for key, evaluator in evaluators.items()}
-        lookups = [Item(item.experiment, *metrics[id(item.benchmark)]) for item in items]
+        engine_items = [Item(item.experiment, *metrics[id(item.benchmark)]) for item in items]
         damaged: list[str] = []
         with garbage.paused():
-            states = self._read(lambda reader: look_up_all(reader, lookups), damaged.append)
+            states = self._read(lambda reader: look_up_all(reader, engine_items), damaged.append)
         if damaged:
             self.notify(f"{len(damaged)} records are damaged, the first is {damaged[0]}; they are made anew")
         return states
@@ -226,7 +228,7 @@ class BenchSession:
             raise
 
     def _start_next_guests(self, item: ExperimentItem) -> None:
-        """Start the next framework's guest meanwhile, unless workers leave no core idle or time is measured."""
+        """Start the next framework's guest early, unless workers leave no core idle or costs are measured."""
         if self.is_worker or item.evaluator.costs:
             return
         if not self._positions:
@@ -244,7 +246,7 @@ class BenchSession:
         pytest.skip(f"not available: {self.directory} has no result of it, and {READONLY.flag} computes none")
 
     def remember(self, records: dict[str, Record]) -> None:
-        """Record what could be computed again, if the store can be written without a migration."""
+        """Record what a later run could also compute again, unless the store would have to be migrated first."""
         if self.looks_only:
             return
         with suppress(StoreError, OSError):

@@ -20,7 +20,7 @@ _DIGITS = 16
 
 
 class RunMessage(NamedTuple):
-    """What the controller tells a worker when it starts it.
+    """The message that a worker gets from the controller when it starts.
 
     Attributes:
         run_id: The run that the worker takes part in.
@@ -48,14 +48,14 @@ class RunMessage(NamedTuple):
 
 
 def digest(nodeid: str) -> str:
-    """Return what stands for a node id in the message to workers: 16 hex digits instead of a long line."""
+    """Return the 16 hex digits that stand for a long node id in the message to workers."""
     import hashlib
 
     return hashlib.sha256(nodeid.encode()).hexdigest()[:_DIGITS]
 
 
 class ItemMessage(NamedTuple):
-    """What the report of a benchmark item tells beside pytest's outcome.
+    """The message that the report of a benchmark item carries beside pytest's outcome.
 
     Attributes:
         status: How the item ended: ``done``, ``cached``, ``failed`` or ``skipped``.

@@ -35,12 +35,12 @@ class ItemFacts:
         dataset_key: Identifies its dataset.
         configuration_key: Identifies its configuration, whatever the data.
         parameters: The hyperparameters that were given, as JSON with sorted names and no blanks.
-        framework: Who computed, e.g. ``RecPack``.
+        framework: The framework, e.g. ``RecPack``.
         version: The framework's version.
         fit_seconds: Wall seconds of Fit.
         predict_seconds: Wall seconds of Predict, for all users with test items.
         peak_memory: Largest resident set of the framework's process in Fit and Predict, in bytes.
-        finished: When it was done, ISO 8601.
+        finished: When it was done, as an ISO timestamp.
         uncertainties: By label, of the metrics that are recorded.
     """
 
@@ -76,7 +76,7 @@ class MissingItem:
     Attributes:
         item: Its name.
         status: failed, interrupted, running or pending.
-        reason: Why it has none, as far as that is known, in one line.
+        reason: Why it has no results, as far as that is known, in one line.
     """
 
     item: str
@@ -91,7 +91,7 @@ class Contents:
     Attributes:
         results: All results, in the order of their rows.
         lower_is_better: The columns where the smallest value is the best.
-        undirected: The columns of which nobody knows which values are better.
+        undirected: The columns of which it is unknown whether larger values are better.
         missing: The items that have no results.
         facts: The facts about each item, by its fit key.
         dataset_summaries: The size and the making of each dataset, by its name.
@@ -128,7 +128,7 @@ def contents_of(
         results: The results.
         missing: The items without results.
         lower_is_better: The columns where the smallest value is the best.
-        undirected: The columns of which nobody knows which values are better.
+        undirected: The columns of which it is unknown whether larger values are better.
     """
     all_results = list(results)
     facts = {result.fit_key: _facts(lookup, result.fit_key) for result in all_results if result.fit_key}

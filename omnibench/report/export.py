@@ -37,7 +37,7 @@ def export_results(
     test: str = "t",
     better: str | None = None,
 ) -> list[str]:
-    """Write the results of a store into files; the endings say what they are.
+    """Write the results of a store into files; the ending of a file decides its format.
 
     ``.csv``, ``.parquet`` (a row per dataset, configuration, fold and metric) and ``.json`` (the same, nested) have every
     digit (pandas 2 reads CSV to the last bit with ``float_precision="round_trip"``). ``.md``, ``.tex`` and ``.html`` have a
@@ -87,7 +87,7 @@ def write_files(files: Iterable[Path], contents: Contents, root: Path, choices: 
         files: The files.
         contents: The results.
         root: The store that has the values per user.
-        choices: What documents show, and how it is tested.
+        choices: The choices of the user.
 
     Returns:
         What could not be tested, a sentence each.

@@ -53,10 +53,10 @@ def latex(report: Report) -> bytes:
     parts = [_HEAD]
     missing = report.missing_summary()
     if missing:
-        listed = [one_line(f"{item.item} ({item.status}) {item.reason}") for item in report.missing[:MAX_LISTED]]
+        missing_lines = [one_line(f"{item.item} ({item.status}) {item.reason}") for item in report.missing[:MAX_LISTED]]
         if len(report.missing) > MAX_LISTED:
-            listed.append(f"... and {len(report.missing) - MAX_LISTED:,} more")
-        parts.append("\n%   ".join([f"% {missing}:", *listed]))
+            missing_lines.append(f"... and {len(report.missing) - MAX_LISTED:,} more")
+        parts.append("\n%   ".join([f"% {missing}:", *missing_lines]))
     for section in report.sections:
         parts += _section(section, missing)
     parts += _ranks(report)
@@ -94,7 +94,7 @@ def _section(section: Section, missing: str) -> Iterator[str]:
 
 
 def _groups(section: Section, names: Sequence[str]) -> list[list[str]]:
-    """Cut the metrics into groups that a page is wide enough for, by an estimate of what letters and digits take."""
+    """Cut the metrics into groups that fit onto a page, by an estimate of the width of letters and digits."""
     room = _WIDTH - _LETTER * max(len(name) for name in names)
     cell = 56 if section.marked.means.folded else 28
     return fitting(section.labels, lambda label: 2 * _GAP + max(cell, _LETTER * len(label)), room)

@@ -60,8 +60,8 @@ def _missing(report: Report) -> Iterator[str]:
 def _section(section: Section) -> Iterator[str]:
     marked = section.marked
     yield f"## {escaped(marked.dataset)}"
-    if section.about:
-        yield escaped(section.about)
+    if section.summary:
+        yield escaped(section.summary)
     if section.gaps:
         yield "\n".join(
             ["> [!WARNING]", "> Fewer folds than there are:", ">", *(f"> - {escaped(gap)}" for gap in section.gaps)]

@@ -15,7 +15,7 @@ from omnibench.statistics.best import Standing
 from omnibench.tables.layout import Layout, MarkedResults, marked_results
 
 DEFAULT_LIMIT = 100
-"""How many configurations of a dataset documents show when nobody said how many."""
+"""Default number of configurations of a dataset that documents show."""
 
 MAX_LISTED = 20
 """How many missing items, or gaps, documents list before they cut the list short."""
@@ -49,15 +49,15 @@ class Section:
     Attributes:
         marked: Its results, and the marks.
         standings: By column, the comparisons of configurations with the best.
-        about: Its size and its steps.
+        summary: Its size and its steps.
         gaps: Which means are over fewer folds than there are, a sentence each.
-        notes: What has to be known to read the table, a sentence each; without what the marks look like.
+        notes: Sentences that explain the table, except for the look of the marks, which depends on the format.
         tested: What the mark of a tie means, or nothing where nothing is tested.
     """
 
     marked: MarkedResults
     standings: Mapping[str, Standing]
-    about: str
+    summary: str
     gaps: list[str]
     notes: list[str]
     tested: str
@@ -77,9 +77,9 @@ class Report:
         rankings: By metric that several datasets have, the ranks of configurations over them, or why there are none.
         missing: The items without results.
         total: How many items there are.
-        choices: What is shown, and how it was tested.
+        choices: The choices of the user.
         contents: All results and facts.
-        trouble: What could not be tested, a sentence each.
+        trouble: The columns that could not be tested, a sentence each.
     """
 
     sections: list[Section]
@@ -102,7 +102,7 @@ def report_of(contents: Contents, root: Path, choices: Choices) -> Report:
     Args:
         contents: The results.
         root: The store that has the values per user; where it lacks them, the report says so in ``trouble``.
-        choices: What is shown, and how it is tested.
+        choices: The choices of the user.
     """
     layout = Layout(contents.lower_is_better, sort=choices.sort, limit=choices.limit, undirected=contents.undirected)
     datasets = marked_results(contents.results, layout)

@@ -1,4 +1,4 @@
-"""WHO computes: the frameworks, their isolated environments, and the processes that run them.
+"""Runners: the frameworks, their isolated environments, and the processes that run them.
 
-Only this room starts processes; it keeps no records.
+Only this room starts guests and builds environments; it keeps no records.
 """

@@ -9,7 +9,7 @@ from omnibench.errors import StatisticsError
 
 
 def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Adjust p values for several comparisons: reject those up to alpha, and any false rejection is as rare as alpha.
+    """Adjust p values so that rejecting all up to alpha keeps the chance of any false rejection at alpha.
 
     Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979; adjusted
     as in Wright, "Adjusted p-values for simultaneous inference", Biometrics 48, 1992.

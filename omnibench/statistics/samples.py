@@ -16,7 +16,7 @@ def checked_sample(values: npt.ArrayLike, which: str) -> Sample:
 
     Args:
         values: The values, shape (n,), n at least 1.
-        which: Which values these are, for messages, e.g. ``first``.
+        which: The name of the values in messages, e.g. ``first``.
 
     Returns:
         The values as float64, shape (n,).

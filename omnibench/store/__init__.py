@@ -1,6 +1,6 @@
-"""WHAT IS KNOWN: records, artifacts, leases, and what is asked of them.
+"""The checkpoint store: records, artifacts, leases, and queries of them.
 
-Only this room writes under the checkpoint directory; it knows nothing of algorithms, metrics or frameworks.
+Only this room writes under the checkpoint directory; it knows neither algorithms nor frameworks, and of metrics only their labels.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def replace_file(file: Path, content: bytes) -> None:
 
     Args:
         file: The file, links followed; one that is there keeps its permissions.
-        content: What it holds from now on.
+        content: The new content.
 
     Raises:
         OSError: It could not be written; what was there is as it was.
@@ -75,7 +75,7 @@ def publish(partial: Path, final: Path, root: Path) -> Artifact:
 
     Args:
         partial: The file, on the same file system.
-        final: Where it goes; a file that is there is replaced.
+        final: The path that it gets; a file that is there is replaced.
         root: The store's directory, which the described path is relative to.
 
     Raises:
@@ -132,7 +132,7 @@ def is_intact(artifact: Artifact, root: Path, verify: str = "full") -> bool:
     """Whether the file is there and is what was recorded.
 
     Args:
-        artifact: What was recorded.
+        artifact: The description of the file in its record.
         root: The store's directory.
         verify: ``full`` compares size and sha256; ``stat`` trusts a file whose inode and times are those of the
             moment when it was recorded, and looks at the others in full; ``off`` compares the size alone.

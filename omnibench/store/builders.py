@@ -1,7 +1,6 @@
-"""Builders of the records of phases, datasets and runs; the order of members is part of what they promise.
+"""Builders of the records of phases, datasets and runs; the order of members is part of the format.
 
-The records of items themselves are built in ``item_records``. Only what is recorded stands here; where it comes from is the
-engine's business.
+The records of items themselves are built in ``item_records``. Builders only arrange values; the engine computes them.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ class ItemLabels:
     data_key: str
 
     @property
-    def short(self) -> Record:
-        """The members that every record of an item begins with."""
+    def common_members(self) -> Record:
+        """The members that every record of an experiment begins with."""
         return {
             "item": self.item,
             "fit_key": self.fit_key,
@@ -50,9 +49,9 @@ class ItemLabels:
         }
 
     @property
-    def full(self) -> Record:
-        """The members that the item's own record begins with: also what its key is made of."""
-        return {**self.short, "identity": self.identity, "data_key": self.data_key}
+    def item_members(self) -> Record:
+        """The members that the item's own record begins with: the common ones, and what its key is made of."""
+        return {**self.common_members, "identity": self.identity, "data_key": self.data_key}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +83,14 @@ def fit_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], mo
     """Return the record of a fitted model.
 
     Args:
-        labels: Whose it is.
-        origin: Who made it.
-        answer: What the guest answered: what it has cost, ``effective`` (all hyperparameters) and the framework's
+        labels: The item of the model.
+        origin: The run and worker that fitted it.
+        answer: The answer of the guest: its costs, ``effective`` (all hyperparameters) and the framework's
             ``version``.
         model: Its file.
     """
     return {
-        **labels.short,
+        **labels.common_members,
         **origin.members(Phase.FIT.value),
         **{name: answer[name] for name in COSTS},
         "effective": answer["effective"],
@@ -105,13 +104,13 @@ def predict_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any]
     """Return the record of predictions.
 
     Args:
-        labels: Whose they are.
-        origin: Who made them.
-        answer: What the guest answered: what it has cost, and the number of ``rows``.
+        labels: The item of the predictions.
+        origin: The run and worker that made them.
+        answer: The answer of the guest: its costs, and the number of ``rows``.
         predictions: Their file.
     """
     return {
-        **labels.short,
+        **labels.common_members,
         **origin.members(Phase.PREDICT.value),
         **{name: answer[name] for name in COSTS},
         "rows": answer["rows"],
@@ -130,15 +129,15 @@ def eval_record(
     """Return the record of one metric of predictions.
 
     Args:
-        labels: Whose predictions they are.
-        origin: Who computed it.
-        label: What results call the metric.
+        labels: The item of the predictions.
+        origin: The run and worker that computed it.
+        label: The label of the metric in results.
         per_user: The file of values per user, which the metrics that were computed together share.
-        facts: ``value, stderr, interval, users, place``; see ``engine.evaluation.facts``.
-        costs: What they have cost together, by the names of ``COSTS``.
+        facts: ``value, stderr, interval, users, place``; see ``engine.evaluation.evaluation_facts``.
+        costs: The costs of all metrics computed together, by the names of ``COSTS``.
     """
     return {
-        **labels.short,
+        **labels.common_members,
         **origin.members(Phase.EVAL.value),
         "label": label,
         "per_user": per_user,
@@ -159,8 +158,8 @@ def data_record(
 
     Args:
         manifest: The dataset's manifest; see ``data.prepare``.
-        costs: What preparing it has cost, by the names of ``COSTS``.
-        directory: Where it is, relative to the store's directory.
+        costs: The costs of preparing it, by the names of ``COSTS``.
+        directory: Its directory, relative to the store's directory.
         files: All of its files.
     """
     return {
@@ -189,9 +188,9 @@ def run_record(
 
     Args:
         run_id: The run's id.
-        items: How many items it has.
-        pending: How many of them are not done yet.
-        policy: What is the same for all items, as plain data.
+        items: The number of its items.
+        pending: The number of items that are not done yet.
+        policy: The policy of the run, as plain data.
         provenance: Host, user, versions, command and git commit; see ``provenance.provenance``.
     """
     return {

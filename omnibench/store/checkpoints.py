@@ -22,7 +22,7 @@ from omnibench.store.records import Records
 from omnibench.store.schema import Artifact, Record, RecordType
 
 PRESENCE = "leases/store.lock"
-"""Whoever uses a store holds this lock with others; ``omnibench gc`` and such hold it alone."""
+"""The lock of everybody who uses a store: shared among runs, exclusive for commands such as ``omnibench gc``."""
 
 _LONGEST_STEM = 150
 """Bytes of a name that go into a directory name; file systems allow 255 in all."""
@@ -58,7 +58,7 @@ class CheckpointStore:
         with ExitStack() as opened:
             try:
                 self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-                opened.enter_context(leases.presence(self.root / PRESENCE, self._tell_waiting))
+                opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
                 self.records = self._open_records()
@@ -173,31 +173,31 @@ class CheckpointStore:
         all_leases = [leases_held] if isinstance(leases_held, Lease) else list(leases_held)
         token = {"token": leases_held.token} if isinstance(leases_held, Lease) else {}
         stamped = {key: {**record, **token} for key, record in records.items()}
-        gone = dict(forget or {})
+        removed_records = dict(forget or {})
 
         def check() -> None:
             for lease in all_leases:
                 lease.check()
-            self._append_manifests(stamped, gone)
+            self._append_manifests(stamped, removed_records)
 
         try:
-            self.records.commit(stamped, gone, check)
+            self.records.commit(stamped, removed_records, check)
         except (ReplacedStoreError, DamagedStoreError) as error:
             if isinstance(error, ReplacedStoreError) and not (self.root / "store" / "cache.db").exists():
                 raise
             # It broke while it was open, or another process found it broken and has rebuilt it meanwhile.
             self.records.close()
             self.records = self._open_records()
-            self.records.commit(stamped, gone, check)
+            self.records.commit(stamped, removed_records, check)
 
-    def _append_manifests(self, records: Mapping[str, Record], gone: Mapping[str, Record]) -> None:
-        both = (*records.values(), *gone.values())
-        for directory in sorted({record["directory"] for record in both if record.get("directory")}):
+    def _append_manifests(self, records: Mapping[str, Record], removed_records: Mapping[str, Record]) -> None:
+        all_records = (*records.values(), *removed_records.values())
+        for directory in sorted({record["directory"] for record in all_records if record.get("directory")}):
             manifests.append(
                 self.root / directory,
                 self.root,
                 {key: record for key, record in records.items() if record.get("directory") == directory},
-                [key for key, record in gone.items() if record.get("directory") == directory],
+                [key for key, record in removed_records.items() if record.get("directory") == directory],
             )
 
     def claim(self, parent: Path, name: str, key: str) -> Path:
@@ -207,7 +207,7 @@ class CheckpointStore:
 
         Args:
             parent: A directory of this store.
-            name: What it is called; what a file name cannot hold is replaced.
+            name: The name; characters that a file name cannot have are replaced.
             key: Its full key.
 
         Raises:

@@ -14,7 +14,7 @@ from omnibench.metrics.labels import split_label
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import Record, RecordType, Status
-from omnibench.store.states import Records, Sighting, sightings, standings
+from omnibench.store.states import RecordSource, Sighting, item_states, sightings
 
 _PATIENCE = 60.0
 """Seconds to wait after a failure before trying again."""
@@ -41,13 +41,16 @@ class Exports:
         """Whether enough time has passed since the last export."""
         return time.monotonic() >= self._next
 
-    def refresh(self, *, now: bool = False) -> str:
-        """Write both files if they are due, or in any case with ``now``.
+    def refresh(self, *, immediately: bool = False) -> str:
+        """Write both files if they are due.
+
+        Args:
+            immediately: Whether to write them even if they are not due.
 
         Returns:
             Why that was not possible, or nothing. The copies are a convenience: no result depends on them.
         """
-        if not self.due and not now:
+        if not self.due and not immediately:
             return ""
         try:
             with self._timed():
@@ -82,13 +85,13 @@ class Exports:
 
 
 def progress(
-    records: Records, seen: Mapping[str, Sighting], is_running: Callable[[Record], bool] = lambda _: False
+    records: RecordSource, seen: Mapping[str, Sighting], is_running: Callable[[Record], bool] = lambda _: False
 ) -> dict[str, Any]:
     """Return ``{item: {status, phase, ...}}`` for every item that the records know, by name.
 
     Args:
         records: All records.
-        seen: Where workers are; see ``states.sightings``.
+        seen: The last reports of workers, by item; see ``states.sightings``.
         is_running: Whether somebody computes the item of a record right now.
     """
     items = {
@@ -99,19 +102,19 @@ def progress(
             "finished": record["finished"],
             **({"error": record["error"]["message"]} if record.get("error") else {}),
         }
-        for record, state in standings(records, seen, is_running)
+        for record, state in item_states(records, seen, is_running)
     }
     return dict(sorted(items.items()))
 
 
-def results(records: Records) -> list[dict[str, Any]]:
+def results(records: RecordSource) -> list[dict[str, Any]]:
     """Return one row per item and metric of everything that is done, by the items' names."""
     rows_by_item: list[tuple[str, list[dict[str, Any]]]] = []
     for _, record in records.records(RecordType.ITEM.prefix):
         if record["status"] == Status.DONE:
             labels = [(*split_label(label), metric["value"]) for label, metric in record["metrics"].items()]
-            shared = {name: record[name] for name in ("dataset", "algorithm", "parameters", "fold")}
-            rows = [{**shared, "metric": metric, "k": k, "value": value} for metric, k, value in labels]
+            item_fields = {name: record[name] for name in ("dataset", "algorithm", "parameters", "fold")}
+            rows = [{**item_fields, "metric": metric, "k": k, "value": value} for metric, k, value in labels]
             rows_by_item.append((str(record["item"]), rows))
     return [row for _, rows in sorted(rows_by_item, key=lambda pair: pair[0]) for row in rows]
 

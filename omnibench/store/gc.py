@@ -15,7 +15,7 @@ from omnibench.store.artifacts import sync_directory
 from omnibench.store.checkpoints import PRESENCE
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
-from omnibench.store.states import RecordsInMemory, sightings, standings
+from omnibench.store.states import RecordsInMemory, item_states, sightings
 
 _OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
 _ASIDE = re.compile(r".+\.damaged-\d{8}T\d{6}-[0-9a-f]{8}")
@@ -62,7 +62,7 @@ def collect(
     """
     if not (root / "store" / "cache.db").exists():
         raise StoreError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")
-    with leases.alone(root / PRESENCE):
+    with leases.exclusive_use(root / PRESENCE):
         records, _ = recovery.open_records(root)
         try:
             return _collect(root, records, dry_run, kept, planned, aside_older_than)
@@ -76,24 +76,24 @@ def _collect(
 ) -> Collected:
     recorded = records.all()
     garbage = Collected()
-    gone = _never_begun(root, recorded) if planned else {}
+    removed_records = _never_begun(root, recorded) if planned else {}
     for key, record in recorded.items():
         dropped = RecordType.OLD.has(key) and (kept or not record["kept"])
         if dropped or RecordType.MARKS.has(key):  # the next table finds the marks out again
-            gone[key] = record
-    garbage.records = sorted(gone)
-    staying = {key: record for key, record in recorded.items() if key not in gone}
-    named = {artifact["path"] for record in staying.values() for artifact in artifacts_of(record)}
-    homes = {record["directory"] for key, record in staying.items() if RecordType.DATA.has(key)}
+            removed_records[key] = record
+    garbage.records = sorted(removed_records)
+    kept_records = {key: record for key, record in recorded.items() if key not in removed_records}
+    named_paths = {artifact["path"] for record in kept_records.values() for artifact in artifacts_of(record)}
+    homes = {record["directory"] for key, record in kept_records.items() if RecordType.DATA.has(key)}
     for path in [
-        *_unnamed_files(root, named),
+        *_unnamed_files(root, named_paths),
         *_unnamed_datasets(root, homes),
         *_set_aside_before(root, aside_older_than),
     ]:
         garbage.files.append(path)
         garbage.size += sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
     if not dry_run:
-        _remove(root, records, gone, garbage.files)
+        _remove(root, records, removed_records, garbage.files)
     return garbage
 
 
@@ -102,17 +102,19 @@ def _never_begun(root: Path, records: dict[str, Record]) -> dict[str, Record]:
     workers = (record for key, record in records.items() if RecordType.WORKER.has(key))
     return {
         RecordType.ITEM.key(record["fit_key"]): record
-        for record, state in standings(RecordsInMemory(records), sightings(root, workers), lambda _: False)
+        for record, state in item_states(RecordsInMemory(records), sightings(root, workers), lambda _: False)
         if state.status is Status.PENDING and not record["generation"]
     }
 
 
-def _remove(root: Path, records: Records, gone: dict[str, Record], files: list[Path]) -> None:
+def _remove(root: Path, records: Records, removed_records: dict[str, Record], files: list[Path]) -> None:
     # Records first: a kill in between leaves files that nobody names, never a record of files that are gone.
-    for directory in sorted({str(record["directory"]) for record in gone.values() if record.get("directory")}):
-        keys = [key for key, record in gone.items() if record.get("directory") == directory]
+    for directory in sorted(
+        {str(record["directory"]) for record in removed_records.values() if record.get("directory")}
+    ):
+        keys = [key for key, record in removed_records.items() if record.get("directory") == directory]
         manifests.append(root / directory, root, {}, keys)
-    records.commit({}, gone)
+    records.commit({}, removed_records)
     for path in files:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -125,7 +127,7 @@ def _remove(root: Path, records: Records, gone: dict[str, Record], files: list[P
                 parent.rmdir()
 
 
-def _unnamed_files(root: Path, named: set[str]) -> Iterator[Path]:
+def _unnamed_files(root: Path, named_paths: set[str]) -> Iterator[Path]:
     """Yield files in items' directories that are named as ours are and that no record names."""
     for pattern in _ITEM_DIRECTORIES:
         for directory in sorted(root.glob(pattern)):
@@ -133,7 +135,12 @@ def _unnamed_files(root: Path, named: set[str]) -> Iterator[Path]:
                 continue
             for file in sorted(directory.iterdir()):
                 relative = file.relative_to(root).as_posix()
-                if _OURS.fullmatch(file.name) and relative not in named and not file.is_symlink() and file.is_file():
+                if (
+                    _OURS.fullmatch(file.name)
+                    and relative not in named_paths
+                    and not file.is_symlink()
+                    and file.is_file()
+                ):
                     yield file
 
 
@@ -150,8 +157,8 @@ def _is_ours(directory: Path, root: Path) -> bool:
 
 def _unnamed_datasets(root: Path, homes: set[str]) -> Iterator[Path]:
     for directory in sorted((root / "datasets").glob("*-*")):
-        ours = not directory.is_symlink() and (directory / ".key").is_file() and _is_ours(directory, root)
-        if ours and directory.relative_to(root).as_posix() not in homes and not _ASIDE.fullmatch(directory.name):
+        is_dataset = not directory.is_symlink() and (directory / ".key").is_file() and _is_ours(directory, root)
+        if is_dataset and directory.relative_to(root).as_posix() not in homes and not _ASIDE.fullmatch(directory.name):
             yield directory
 
 

@@ -1,8 +1,8 @@
-"""Generations: how an item is computed anew without destroying what was.
+"""Generations: an item is computed anew without destroying its earlier records and files.
 
 A reset takes the item's records out of the way (they go on under ``old/<generation>/<key>``) and raises the item's
-generation, so that what is computed next lies in a directory of its own. ``omnibench gc`` collects generations
-that were reset; those that ``--omnirec-resume=fresh`` has put aside are kept until it is told otherwise.
+generation, so that the next attempt gets a directory of its own. ``omnibench gc`` removes generations
+that were reset; those that ``--omnirec-resume=fresh`` has put aside are removed only with ``omnibench gc --kept``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from omnibench.store.schema import (
     timestamp,
 )
 
-_FROM = {
+_TYPES_FROM = {
     Phase.FIT: (RecordType.FIT, RecordType.PREDICT, RecordType.EVAL),
     Phase.PREDICT: (RecordType.PREDICT, RecordType.EVAL),
     Phase.EVAL: (RecordType.EVAL,),
@@ -66,13 +66,13 @@ def reset(store: CheckpointStore, items: Iterable[str], what: str = "all", *, ke
     if what not in RESETS:
         raise OmnibenchError(f"{what!r} cannot be reset{nearest(what, RESETS)}; choose from {', '.join(RESETS)}.")
     recorded = _records_by_item(store.snapshot())
-    chosen = [key for key in dict.fromkeys(items) if _concerns(recorded.get(key, {}), what)]
+    fit_keys = [key for key in dict.fromkeys(items) if _concerns(recorded.get(key, {}), what)]
     done: list[str] = []
     busy: list[str] = []
-    for start in range(0, len(chosen), _BATCH):
+    for start in range(0, len(fit_keys), _BATCH):
         with ExitStack() as stack:
             leases: dict[str, Lease] = {}
-            for key in chosen[start : start + _BATCH]:
+            for key in fit_keys[start : start + _BATCH]:
                 try:
                     leases[key] = stack.enter_context(store.lease(key, _refuse))
                 except _BusyError:
@@ -102,8 +102,8 @@ def _concerns(records: Mapping[str, Record], scope: str) -> bool:
     """Whether an item with these records has anything to reset."""
     item = next((record for key, record in records.items() if RecordType.ITEM.has(key)), None)
     status = status_of(item, finished_phases(item, records)).status
-    if scope in _FROM:
-        return any(RecordType.of(key) in _FROM[Phase(scope)] for key in records) or status is Status.FAILED
+    if scope in _TYPES_FROM:
+        return any(RecordType.of(key) in _TYPES_FROM[Phase(scope)] for key in records) or status is Status.FAILED
     if scope == "failed":
         return status is Status.FAILED
     if scope == "incomplete":
@@ -112,11 +112,11 @@ def _concerns(records: Mapping[str, Record], scope: str) -> bool:
 
 
 def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, *, keep: bool) -> None:
-    types = (*_FROM[Phase(scope) if scope in _FROM else Phase.FIT], RecordType.ITEM)
+    types = (*_TYPES_FROM[Phase(scope) if scope in _TYPES_FROM else Phase.FIT], RecordType.ITEM)
     # Only under the leases is it certain what there is.
     recorded = _records_by_item(store.snapshot())
-    new: dict[str, Record] = {}
-    gone: dict[str, Record] = {}
+    new_records: dict[str, Record] = {}
+    removed_records: dict[str, Record] = {}
     for fit_key in leases:
         records = recorded.get(fit_key, {})
         item_key = RecordType.ITEM.key(fit_key)
@@ -124,22 +124,22 @@ def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, 
         generation = item.get("generation", 0)
         for key, record in records.items():
             if RecordType.of(key) in types:
-                gone[key] = record
-                new[old_key(generation, key)] = {**record, "kept": keep, "reset": timestamp()}
+                removed_records[key] = record
+                new_records[old_key(generation, key)] = {**record, "kept": keep, "reset": timestamp()}
         if item:
-            new[item_key] = _pending(item, generation + 1)
-            gone.pop(item_key)
+            new_records[item_key] = _pending(item, generation + 1)
+            removed_records.pop(item_key)
         elif records:  # interrupted before its own record was there
             labels = next(iter(records.values()))
-            new[item_key] = _pending(labels, generation + 1)
-    if new:
-        store.commit(list(leases.values()), new, gone)
+            new_records[item_key] = _pending(labels, generation + 1)
+    if new_records:
+        store.commit(list(leases.values()), new_records, removed_records)
 
 
-_STAYING = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "directory", "identity", "data_key")
+_LABELS = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "directory", "identity", "data_key")
 
 
 def _pending(record: Record, generation: int) -> Record:
     """Return the record of an item that is to be computed again, with the labels of an earlier record."""
-    labels = {name: record[name] for name in _STAYING if name in record}
+    labels = {name: record[name] for name in _LABELS if name in record}
     return pending_item(labels, generation)

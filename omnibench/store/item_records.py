@@ -19,7 +19,7 @@ def pending_item(labels: Record, generation: int = 0) -> Record:
     """Return the record of an item that nothing has been computed of yet.
 
     Args:
-        labels: The members of ``ItemLabels.full``, as far as they are known.
+        labels: The members of ``ItemLabels.item_members``, as far as they are known.
         generation: How often it was reset.
     """
     return {
@@ -50,7 +50,7 @@ def item_metric(value: float, eval_key: str, identity: str) -> dict[str, Any]:
 def done_item(
     labels: ItemLabels,
     origin: Origin,
-    before: Record,
+    previous: Record,
     *,
     metrics: Mapping[str, Mapping[str, Any]],
     predict_key: str,
@@ -61,23 +61,23 @@ def done_item(
     """Return the record of an item whose metrics are all recorded.
 
     Args:
-        labels: Whose it is.
-        origin: Who has computed it.
-        before: The item's record as earlier attempts left it; empty when there is none.
-        metrics: By label, each as ``item_metric`` builds it; those of ``before`` that still hold come first.
+        labels: The item.
+        origin: The run and worker that computed it.
+        previous: The item's record as earlier attempts left it; empty when there is none.
+        metrics: By label, each as ``item_metric`` builds it; those of ``previous`` that still hold come first.
         predict_key: The key of its predictions.
         list_length: Recommendations per user.
         predicted: What the predictions depend on beside the model; see ``Experiment.predicted``.
         test: The sha256 of the test part.
     """
     return {
-        **labels.full,
+        **labels.item_members,
         **origin.members(Phase.DONE.value),
         "status": Status.DONE.value,
         "metrics": dict(metrics),
         "error": None,
-        "exported": max(before.get("exported", 0), list_length),
-        "generation": before.get("generation", 0),
+        "exported": max(previous.get("exported", 0), list_length),
+        "generation": previous.get("generation", 0),
         "predict_key": predict_key,
         "failures": 0,
         "deaths": 0,
@@ -87,27 +87,27 @@ def done_item(
     }
 
 
-def failed_item(labels: ItemLabels, origin: Origin, before: Record, *, predict_key: str, error: PhaseError) -> Record:
+def failed_item(labels: ItemLabels, origin: Origin, previous: Record, *, predict_key: str, error: PhaseError) -> Record:
     """Return the record of an item whose attempt has failed.
 
     Args:
-        labels: Whose it is.
-        origin: Who has tried.
-        before: The item's record as earlier attempts left it; empty when there is none.
+        labels: The item.
+        origin: The run and worker of the attempt.
+        previous: The item's record as earlier attempts left it; empty when there is none.
         predict_key: The key that its predictions would have.
-        error: What went wrong, and in which phase.
+        error: The error, with its phase.
     """
     counts = {
-        "failures": before.get("failures", 0) + 1,
-        "deaths": before.get("deaths", 0) + 1 if error.died else 0,
+        "failures": previous.get("failures", 0) + 1,
+        "deaths": previous.get("deaths", 0) + 1 if error.died else 0,
     }
-    return _stopped_item(labels, origin, before, Status.FAILED, error.phase, predict_key, error, counts)
+    return _stopped_item(labels, origin, previous, Status.FAILED, error.phase, predict_key, error, counts)
 
 
 def interrupted_item(
     labels: ItemLabels,
     origin: Origin,
-    before: Record,
+    previous: Record,
     *,
     predict_key: str,
     phase: str,
@@ -116,21 +116,21 @@ def interrupted_item(
     """Return the record of an item whose attempt was stopped from outside: a signal, a full disk.
 
     Args:
-        labels: Whose it is.
-        origin: Who was at it.
-        before: The item's record as earlier attempts left it; empty when there is none.
+        labels: The item.
+        origin: The run and worker of the attempt.
+        previous: The item's record as earlier attempts left it; empty when there is none.
         predict_key: The key that its predictions would have.
         phase: The phase that it was in.
-        error: Why, when the store or the disk is the reason; None for a signal.
+        error: The trouble of the store or the machine; None for a signal.
     """
-    counts = {"failures": before.get("failures", 0), "deaths": before.get("deaths", 0)}
-    return _stopped_item(labels, origin, before, Status.INTERRUPTED, phase, predict_key, error, counts)
+    counts = {"failures": previous.get("failures", 0), "deaths": previous.get("deaths", 0)}
+    return _stopped_item(labels, origin, previous, Status.INTERRUPTED, phase, predict_key, error, counts)
 
 
 def _stopped_item(
     labels: ItemLabels,
     origin: Origin,
-    before: Record,
+    previous: Record,
     status: Status,
     phase: str,
     predict_key: str,
@@ -138,28 +138,28 @@ def _stopped_item(
     counts: Mapping[str, int],
 ) -> Record:
     return {
-        **labels.full,
+        **labels.item_members,
         **origin.members(phase),
         "status": status.value,
-        "metrics": before.get("metrics", {}),
+        "metrics": previous.get("metrics", {}),
         "error": error and {"phase": error.phase, "message": error.message, "details": error.details},
-        "exported": before.get("exported", 0),
-        "generation": before.get("generation", 0),
+        "exported": previous.get("exported", 0),
+        "generation": previous.get("generation", 0),
         "predict_key": predict_key,
         **counts,
     }
 
 
-def outdated_item(before: Record) -> Record:
-    """Return the record of an item whose metrics are of earlier predictions than those that it has now."""
-    return {**before, "predicted": None}
+def outdated_item(previous: Record) -> Record:
+    """Return the record of an item that has new predictions, but metrics of earlier ones."""
+    return {**previous, "predicted": None}
 
 
 class DoneText(NamedTuple):
-    """The parts of an item's record, as text, that show that its metrics are those that are wanted now.
+    """Texts to look for in an item's record: they show that the wanted metrics are recorded and up to date.
 
     Attributes:
-        origin: What the text has to end with, but for the token: it tells what the metrics were made of.
+        origin: The end of the text, except for the token; it tells what the metrics were computed from.
         metrics: Each metric's label, and the texts before its value and behind its key.
     """
 
@@ -186,10 +186,10 @@ class DoneText(NamedTuple):
     def metrics_in(self, text: str) -> dict[str, float] | None:
         """Return the wanted metrics by label, or None when the text does not hold all of them as they are wanted.
 
-        The text is searched, not parsed, which takes a third of the time. Only what ``done_item`` builds ends as this
-        looks for, and the last status in that is the item's own: behind it are no objects but the metrics, as in JSON no
-        quotation mark inside of a string stands alone. What is not where it is expected only sends the reader to the
-        other records.
+        The text is searched, not parsed, which takes a third of the time. That is safe: only records that ``done_item``
+        builds end with ``origin``. In these the last match of ``_DONE`` is the item's own status: behind it only the
+        metrics are objects, and JSON escapes the quotation marks inside of strings. Where the text is different, the
+        caller reads the other records.
 
         Args:
             text: The JSON of an item's record, without its checksum.
@@ -198,12 +198,12 @@ class DoneText(NamedTuple):
         if begin < 0 or not text.startswith(self.origin, len(text) - len(self.origin) - _TOKEN_DIGITS - len('"}')):
             return None
         values = {}
-        for label, before, behind in self.metrics:
-            start = text.find(before, begin)
+        for label, prefix, suffix in self.metrics:
+            start = text.find(prefix, begin)
             end = text.find(_KEY, start)
-            if start < 0 or not text.startswith(behind, end + len(_KEY) + _KEY_DIGITS):
+            if start < 0 or not text.startswith(suffix, end + len(_KEY) + _KEY_DIGITS):
                 return None
-            value = text[start + len(before) : end]
+            value = text[start + len(prefix) : end]
             if value == "null":
                 return None
             values[label] = float(value)

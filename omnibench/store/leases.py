@@ -64,15 +64,15 @@ def lease(
 
 
 @contextmanager
-def presence(path: Path, on_wait: Callable[[str], None] = lambda _: None) -> Iterator[None]:
-    """Use a store together with others, waiting for whoever has it alone (see ``alone``)."""
+def shared_use(path: Path, on_wait: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+    """Use a store together with others; wait while somebody has it for ``exclusive_use``."""
     with _locked(path, fcntl.LOCK_SH, on_wait):
         yield
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Use a store alone.
+def exclusive_use(path: Path) -> Iterator[None]:
+    """Use a store while nobody else does.
 
     Raises:
         StoreError: Somebody is using it.
@@ -90,7 +90,7 @@ def alone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(
-    path: Path, how: int, on_wait: Callable[[str], None], while_waiting: Callable[[], None] = lambda: None
+    path: Path, operation: int, on_wait: Callable[[str], None], while_waiting: Callable[[], None] = lambda: None
 ) -> Iterator[int]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -98,7 +98,7 @@ def _locked(
         tries = 0
         while True:
             try:
-                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 tries += 1
@@ -152,7 +152,7 @@ class Workspace:
     that is held for life.
 
     Args:
-        parent: Where to make it; made when it is missing.
+        parent: The directory to make it in; made when it is missing.
     """
 
     _PREFIX = "work."
@@ -166,10 +166,10 @@ class Workspace:
             self.directory.mkdir(mode=0o700)
             self._descriptor = os.open(self.directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for left in parent.glob(f"{self._PREFIX}*"):
-                ours = left != self.directory and self._NAME.fullmatch(left.name)
-                if ours and is_held(left / ".lock") is None:
-                    shutil.rmtree(left, ignore_errors=True)
+            for directory in parent.glob(f"{self._PREFIX}*"):
+                is_other_workspace = directory != self.directory and self._NAME.fullmatch(directory.name)
+                if is_other_workspace and is_held(directory / ".lock") is None:
+                    shutil.rmtree(directory, ignore_errors=True)
 
     @property
     def lock(self) -> Path:

@@ -19,7 +19,7 @@ from omnibench.store.artifacts import aside_name
 
 NAME = "logs.db"
 NOTICE = "omnibench.notice"
-"""The logger of what a worker has to say to whoever watches the run."""
+"""The logger of a worker's notices to the people who watch the run."""
 
 _MOST_LINES = 2000
 """Lines of a guest's output that are kept per item here; out.log and err.log have them all."""
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS logs (
 _Row = tuple[str, str, str, str | None, int, str, str, str]
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """An entry as it is read back."""
 
     id: int
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
     message: str
 
 
-def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[Entry]:
+def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[LogEntry]:
     """Return the entries of a logger in a run that follow an entry; none when the logbook cannot be read."""
     path = directory / NAME
     if not path.exists():
@@ -52,7 +52,7 @@ def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[Entr
     query = "SELECT id, worker, message FROM logs WHERE id > ? AND run = ? AND logger = ? ORDER BY id"
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            return [Entry(*row) for row in connection.execute(query, (since, run, logger))]
+            return [LogEntry(*row) for row in connection.execute(query, (since, run, logger))]
     except sqlite3.Error:
         return []
 
@@ -108,7 +108,7 @@ class LogBook:
 
         Args:
             level: As in ``logging``.
-            logger: Where it comes from, e.g. ``omnibench`` or ``LensKit.stderr``.
+            logger: The source of the entry, e.g. ``omnibench`` or ``LensKit.stderr``.
             message: Its text.
             item: The item that it is about.
         """

@@ -115,8 +115,8 @@ def _column(content: bytes, dtype: str, rows: int, begins: Sequence[int]) -> Any
     Args:
         content: The file.
         dtype: The type of its numbers.
-        rows: How many there are.
-        begins: Where the row groups of the column begin, in bytes.
+        rows: The number of rows.
+        begins: The offsets of the column's row groups in the file, in bytes.
     """
     counts = [min(ROWS, rows - done) for done in range(0, rows, ROWS)]
     parts = [np.frombuffer(content, dtype, count, begin) for count, begin in zip(counts, begins, strict=True)]

@@ -17,7 +17,7 @@ from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
 from omnibench.store.reading import read_all
 from omnibench.store.schema import WORKER_COLUMNS, Record, RecordType, Status, artifacts_of
-from omnibench.store.states import RecordsInMemory, is_alive, sightings, standings
+from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
 from omnibench.store.why import expanded, explain, recipes_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Store:
 
         workers = (record for key, record in records.items() if RecordType.WORKER.has(key))
         items: dict[str, Record] = {}
-        for record, state in standings(RecordsInMemory(records), sightings(self.root, workers), is_running):
+        for record, state in item_states(RecordsInMemory(records), sightings(self.root, workers), is_running):
             holder = {"holder": holders[record["fit_key"]]} if state.status is Status.RUNNING else {}
             without_own: Record = {} if "status" in record else {"metrics": {}, "error": None}
             items[record["item"]] = {
@@ -298,10 +298,10 @@ class Store:
         Raises:
             StoreError: There is no such item, or the store cannot be written.
         """
-        chosen = list(self.items().values()) if items is None else [self.find(item) for item in items]
+        selected = list(self.items().values()) if items is None else [self.find(item) for item in items]
         store = CheckpointStore(self.root)
         try:
-            return reset(store, [record["fit_key"] for record in chosen], what)
+            return reset(store, [record["fit_key"] for record in selected], what)
         finally:
             store.close()
 

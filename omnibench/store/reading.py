@@ -137,16 +137,18 @@ def read(
     if not database.exists():
         return take(_empty(on_damage))
 
-    def select(database: Path, how: str) -> Answer:
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?{how}", uri=True, timeout=30)) as connection:
+    def select(database: Path, uri_options: str) -> Answer:
+        with closing(
+            sqlite3.connect(f"{database.absolute().as_uri()}?{uri_options}", uri=True, timeout=30)
+        ) as connection:
             connection.execute("BEGIN")  # all that is read is to tell of one moment
             return take(Reader(connection, on_damage))
 
     log = database.with_name("cache.db-wal")
     # Without a log nobody is writing, and then a reader needs no shared memory to agree with writers.
-    alone = untouched and not (log.exists() and log.stat().st_size)
+    immutable = untouched and not (log.exists() and log.stat().st_size)
     try:
-        return select(database, "immutable=1" if alone else "mode=ro")
+        return select(database, "immutable=1" if immutable else "mode=ro")
     except sqlite3.Error as error:
         if "no such table" in str(error):  # somebody is creating it right now
             return take(_empty(on_damage))

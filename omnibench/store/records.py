@@ -41,7 +41,7 @@ _SETTINGS = {
     "sqlite_synchronous": 2,  # FULL: a record that was committed survives power loss
     "sqlite_mmap_size": 0,
 }
-_KEEPING = ("eviction_policy", "cull_limit", "size_limit", "disk_min_file_size", "sqlite_synchronous")
+_DURABILITY_SETTINGS = ("eviction_policy", "cull_limit", "size_limit", "disk_min_file_size", "sqlite_synchronous")
 """What a committed record's life depends on."""
 
 _PATIENCE_SECONDS = 60.0
@@ -108,7 +108,7 @@ class Records:
             ) from error
         self._file = self._database_file()
         self._relaxed = threading.local()
-        for name in _KEEPING:
+        for name in _DURABILITY_SETTINGS:
             if getattr(self._cache, name) != _SETTINGS[name]:
                 raise StoreError(
                     f"the checkpoint records in {directory} were opened elsewhere with {name}="

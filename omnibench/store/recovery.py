@@ -71,12 +71,12 @@ def recover(root: Path, error: Exception) -> tuple[Records, str]:
 
 def rebuild(records: Records, root: Path) -> Rebuilt:
     """Put back the records that only the manifests have, as far as their files are intact."""
-    present = read_all(records.directory)
+    recorded = read_all(records.directory)
     missing: dict[str, Record] = {}
     lost = 0
     for directory in _manifest_directories(root):
         for key, record in manifests.read(directory).items():
-            if key in present:
+            if key in recorded:
                 continue
             if all(artifacts.is_intact(artifact, root) for artifact in artifacts_of(record)):
                 missing[key] = record
@@ -86,7 +86,7 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
         if RecordType.ITEM.has(key) and record["status"] == Status.DONE:
             needed = {RecordType.FIT.key(record["fit_key"]), RecordType.PREDICT.key(record["predict_key"])}
             needed |= {RecordType.EVAL.key(metric["key"]) for metric in record["metrics"].values()}
-            if not needed <= {*missing, *present}:
+            if not needed <= {*missing, *recorded}:
                 missing[key] = {**record, "status": Status.INTERRUPTED.value, "metrics": {}}
     if missing:
         records.commit(missing)
@@ -188,10 +188,10 @@ def _upgraded(old: dict[str, Record]) -> Iterator[tuple[str, Record]]:
         if fit_key is None:
             yield key, record
             continue
-        more: dict[str, Any] = {"directory": directories[fit_key]} if fit_key in directories else {}
+        added_members: dict[str, Any] = {"directory": directories[fit_key]} if fit_key in directories else {}
         if RecordType.ITEM.has(key):
-            more |= {"generation": 0, "deaths": 0, "predict_key": predictions.get(fit_key, "")}
-            more |= {"identity": identities[fit_key]} if fit_key in identities else {}
+            added_members |= {"generation": 0, "deaths": 0, "predict_key": predictions.get(fit_key, "")}
+            added_members |= {"identity": identities[fit_key]} if fit_key in identities else {}
         if RecordType.EVAL.has(key):
-            more |= {"batch": record["per_user"]["path"]}
-        yield key, {**record, **more}
+            added_members |= {"batch": record["per_user"]["path"]}
+        yield key, {**record, **added_members}

@@ -19,7 +19,7 @@ RecordLookup = Callable[[str], Record | None]
 
 
 class Artifact(TypedDict):
-    """What a record keeps of a file: where, what must be in it, and how the file system knew it then."""
+    """A file as its record describes it: path, size and digest, and the file system's data about it."""
 
     path: str
     size: int
@@ -88,7 +88,7 @@ def old_key(generation: int, key: str) -> str:
 
 
 class Status(StrEnum):
-    """How an item stands."""
+    """The status of an item."""
 
     DONE = "done"
     """Its metrics are recorded."""
@@ -128,7 +128,7 @@ PHASE_OF: dict[RecordType | None, Phase] = {
     RecordType.PREDICT: Phase.PREDICT,
     RecordType.EVAL: Phase.EVAL,
 }
-"""The phase that a type of record tells of."""
+"""The phase whose result a type of record describes."""
 
 COSTS = ("seconds", "cpu_seconds", "peak_rss", "gpu_peak", "python_peak")
 """What a phase has cost: wall and CPU seconds, and peaks of memory in bytes; None where a peak was not measured."""
@@ -141,11 +141,11 @@ RESETS = ("all", "failed", "incomplete", Phase.FIT.value, Phase.PREDICT.value, P
 
 
 WORKER_COLUMNS = ("id", "run", "pid", "host", "started", "heartbeat", "item", "phase", "completed", "ended")
-"""What is told of a worker."""
+"""The members of a worker's record that people get to see."""
 
 
 class ItemState(NamedTuple):
-    """How an item stands.
+    """The status and the phase of an item.
 
     Attributes:
         status: Its status.
@@ -159,7 +159,7 @@ class ItemState(NamedTuple):
 def status_of(
     item: Mapping[str, Any] | None, finished: Collection[Phase], *, last_seen: str | None = None, running: bool = False
 ) -> ItemState:
-    """Return the status and phase of an item; everybody who wants to know asks this function.
+    """Return the status and phase of an item; nothing else decides them.
 
     Args:
         item: The item's own record, or None while it has none.
@@ -223,8 +223,8 @@ def phase_keys(records: Iterable[tuple[str, Record]]) -> dict[str, set[str]]:
 
 def artifacts_of(record: Record) -> list[Artifact]:
     """Return the files that a record names."""
-    named = [record[role] for role in ("model", "predictions", "per_user") if record.get(role)]
-    return [*named, *record.get("files", [])]
+    phase_files = [record[role] for role in ("model", "predictions", "per_user") if record.get(role)]
+    return [*phase_files, *record.get("files", [])]
 
 
 def timestamp() -> str:

@@ -1,4 +1,4 @@
-"""How every item stands, from what records, workers and leases say together."""
+"""The status and phase of every item, from records, workers and leases together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from omnibench.store.leases import is_held
 from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status, finished_phases, phase_keys, status_of
 
 
-class Records(Protocol):
+class RecordSource(Protocol):
     """A source of records that are read one at a time: there may be a million."""
 
     def records(self, prefix: str = "", /) -> Iterable[tuple[str, Record]]:
@@ -18,7 +18,7 @@ class Records(Protocol):
 
 
 class RecordsInMemory:
-    """Records that have been read already, to be read again as ``Records``.
+    """Records that have been read already, to be read again as a ``RecordSource``.
 
     Args:
         records: By key.
@@ -33,10 +33,10 @@ class RecordsInMemory:
 
 
 class Sighting(NamedTuple):
-    """What a worker that has not ended was doing when it last said so.
+    """The last report of a worker that has not ended.
 
     Attributes:
-        phase: What it says that it does: a phase, or that it waits for one.
+        phase: The phase that it reports, or that it waits for a guest.
         alive: Whether its process lives.
     """
 
@@ -44,8 +44,8 @@ class Sighting(NamedTuple):
     alive: bool
 
 
-class Standing(NamedTuple):
-    """An item's record and how it stands.
+class RecordedState(NamedTuple):
+    """An item's record with its status and phase.
 
     Attributes:
         record: Its own record; one of a finished phase while it has none.
@@ -70,7 +70,7 @@ def is_alive(root: Path, worker: Record) -> bool:
 
 
 def sightings(root: Path, workers: Iterable[Record]) -> dict[str, Sighting]:
-    """Return where workers are that have not ended, by the names of the items that they compute.
+    """Return what the workers that have not ended are doing, by the names of their items.
 
     Args:
         root: The store's directory.
@@ -85,33 +85,33 @@ def sightings(root: Path, workers: Iterable[Record]) -> dict[str, Sighting]:
 
 
 def _weight(sighting: Sighting) -> tuple[bool, int]:
-    """Return what makes one sighting count more than another: a living worker first, then the later phase."""
+    """Return the order of sightings of one item: a living worker counts most, then the later phase."""
     return sighting.alive, WORKED.index(sighting.phase) if sighting.phase in WORKED else 1
 
 
-def standings(
-    records: Records, seen: Mapping[str, Sighting], is_running: Callable[[Record], bool]
-) -> Iterator[Standing]:
+def item_states(
+    records: RecordSource, seen: Mapping[str, Sighting], is_running: Callable[[Record], bool]
+) -> Iterator[RecordedState]:
     """Yield the status and phase of every item.
 
     Args:
         records: All records; those of items are read one at a time.
-        seen: Where workers are; see ``sightings``.
+        seen: The last reports of workers, by item; see ``sightings``.
         is_running: Whether somebody computes the item of a record right now, which its lease tells. Not asked of
             items that are done.
     """
     keys = phase_keys(pair for phase in (RecordType.FIT, RecordType.PREDICT) for pair in records.records(phase.prefix))
 
-    def standing(item: Record | None, labelled: Record, recorded: Collection[str]) -> Standing:
+    def recorded_state(item: Record | None, labelled: Record, recorded: Collection[str]) -> RecordedState:
         sighting = seen.get(labelled["item"])
         running = labelled.get("status") != Status.DONE and is_running(labelled)
-        return Standing(
+        return RecordedState(
             labelled,
             status_of(item, finished_phases(item, recorded), last_seen=sighting and sighting.phase, running=running),
         )
 
     for key, record in records.records(RecordType.ITEM.prefix):
-        yield standing(record, record, keys.pop(RecordType.ITEM.identity(key), ()))
+        yield recorded_state(record, record, keys.pop(RecordType.ITEM.identity(key), ()))
     for recorded in keys.values():  # of items whose own record is damaged
         for _, record in records.records(min(recorded)):
-            yield standing(None, record, recorded)
+            yield recorded_state(None, record, recorded)

@@ -129,13 +129,13 @@ def _phase(record_type: RecordType) -> str:
 
 def _metrics() -> str:
     labels = _LABELS.replace("json_extract(value,", "json_extract(record.value,")
-    sound = _SOUND.replace("value", "record.value")
-    within = _within(RecordType.ITEM).replace("key", "record.key")
+    is_sound = _SOUND.replace("value", "record.value")
+    is_item = _within(RecordType.ITEM).replace("key", "record.key")
     return (
         f"SELECT {labels}, metric.key AS metric, json_extract(metric.value, '$.value') AS value, "  # noqa: S608 - of constants
         "json_extract(record.value, '$.fit_key') AS fit_key FROM Cache AS record, "
         "json_each(CASE WHEN json_valid(record.value) THEN record.value ELSE '{}' END, '$.metrics') AS metric "
-        f"WHERE {sound} AND {within} AND json_extract(record.value, '$.status') = '{Status.DONE.value}'"
+        f"WHERE {is_sound} AND {is_item} AND json_extract(record.value, '$.status') = '{Status.DONE.value}'"
     )
 
 
@@ -198,7 +198,7 @@ def select(
     Args:
         records: By key.
         query: The query, in SQL.
-        parameters: What stands for its question marks.
+        parameters: The values for its question marks.
 
     Raises:
         StoreError: The query is broken.

@@ -39,7 +39,7 @@ def expanded(identity: Any, recipes: Mapping[str, Any]) -> dict[str, Any]:
     """Return an item's identity for people: without schema names, with its dataset's recipe instead of its key.
 
     Args:
-        identity: What its fit key is the digest of.
+        identity: The identity whose digest is its fit key.
         recipes: The recipes of datasets, by key.
     """
     _, parts = identity
@@ -84,7 +84,7 @@ def explain(identity: Any, fit_key: str, records: Mapping[str, Record], more: Ma
     """Say which parts of an item's key differ from the nearest item that was fitted.
 
     Args:
-        identity: What its fit key is the digest of.
+        identity: The identity whose digest is its fit key.
         fit_key: The key.
         records: All records.
         more: Recipes that the records need not know, by key.

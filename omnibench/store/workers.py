@@ -20,9 +20,9 @@ from omnibench.store.schema import RecordType, timestamp
 HEARTBEAT_SECONDS = 5.0
 _FLUSH_SECONDS = 0.5
 _PAUSE_SECONDS = 0.02
-"""Between two states that are written, so that a row of short phases does not keep the records busy."""
+"""Seconds between two writes of the state, so that a series of short phases does not keep the records busy."""
 _EXPORT_SHARE = 0.02
-"""Of the time that may go into progress.json beside what the items themselves cause."""
+"""The share of the time that may go into progress.json, beside the exports that items cause when they end."""
 
 
 class Worker:
@@ -33,7 +33,7 @@ class Worker:
     Args:
         store: The store it works on.
         run: The run's id.
-        name: What to call it, e.g. ``gw0``.
+        name: The name of the process, e.g. ``gw0``.
     """
 
     def __init__(self, store: CheckpointStore, run: str, name: str = "main") -> None:
@@ -62,8 +62,8 @@ class Worker:
         self._thread = threading.Thread(target=self._beat, daemon=True, name="omnibench-heartbeat")
         self._thread.start()
 
-    def at(self, item: str | None, phase: str | None = None) -> None:
-        """Note which item and phase this worker is at now; None when it is idle."""
+    def note_phase(self, item: str | None, phase: str | None = None) -> None:
+        """Note the item and the phase that this worker computes now; None when it is idle."""
         with self._lock:
             self._facts |= {"item": item, "phase": phase, "progress": None}
             self._elsewhere = item is not None
@@ -80,7 +80,7 @@ class Worker:
         self.log.add(logging.WARNING, NOTICE, line)
         self._wake.set()
 
-    def completed(self) -> None:
+    def count_completed(self) -> None:
         """Count an item that this worker has brought to its end."""
         with self._lock:
             self._facts["completed"] += 1

@@ -41,7 +41,7 @@ class ResultTable:
         title: The dataset, and what this is.
         header: The columns' names; the first is the algorithm's.
         sections: Groups of rows of cells, one group per algorithm when the dataset has folds.
-        notes: What stands below the table, a line each.
+        notes: The lines below the table.
     """
 
     title: str
@@ -87,7 +87,7 @@ def tables(
 
     Args:
         results: All results, in the order of their rows.
-        layout: How they are laid out.
+        layout: The layout.
         test: From the results that are shown to the algorithms that are not significantly worse than the best; see
             ``comparison.marks``.
     """
@@ -231,14 +231,14 @@ AnyColumn = TypeVar("AnyColumn")
 def fitting(columns: Iterable[AnyColumn], needed: Callable[[AnyColumn], float], room: float) -> list[list[AnyColumn]]:
     """Cut columns into groups that fit into a width; a column that is too wide by itself gets a group of its own."""
     groups: list[list[AnyColumn]] = [[]]
-    left = room
+    free = room
     for column in columns:
         width = needed(column)
-        if width > left and groups[-1]:
+        if width > free and groups[-1]:
             groups.append([])
-            left = room
+            free = room
         groups[-1].append(column)
-        left -= width
+        free -= width
     return groups
 
 

@@ -64,7 +64,7 @@ class Means:
         return math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
 
     def compared(self, label: str) -> set[str]:
-        """Return the algorithms that have a metric on every fold that any has; only their means are comparable."""
+        """Return the algorithms whose means of a metric are comparable: they have it on every fold that any has."""
         if self._same_folds and label in self._complete_labels:
             return set(self.algorithms)
         folds = {

@@ -20,7 +20,7 @@ def render(table: ResultTable, *, colour: bool, encoding: str = "utf-8") -> str:
     Written by hand, because rich takes seconds for the tables of thousands of configurations.
 
     Args:
-        table: What stands in it.
+        table: The table.
         colour: Whether to use colour.
         encoding: The terminal's; where it has no lines and plus-minus signs, ASCII characters stand for them.
     """

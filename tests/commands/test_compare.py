@@ -126,7 +126,7 @@ def test_a_metric_of_unknown_direction_is_told_apart_all_the_same(
 def test_datasets_without_the_metric_are_left_out(
     compare: Command, measured_store: Path, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when ratings and rankings share a store."""
+    """Datasets that lack the metric are left out, e.g. where ratings and rankings share a store."""
     known = measured(measured_store)
     (held,) = [place for place in known.datasets if place.startswith("held")]
     del known._evaluations[held]["HR@3"]

@@ -133,7 +133,7 @@ def test_of_data_that_is_not_recorded_nothing_is_written(
 def test_older_versions_are_left_out_of_a_baseline(
     command: Command, measured_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And that is said."""
+    """A baseline has the newest version of each configuration only, and the command says which others it left out."""
     changed(measured_store, monkeypatch, later(9))
     lines = command("baseline", tmp_path / "baseline.parquet").splitlines()
     assert ": 2 datasets, 4 configurations, 3 metrics, " in lines[0]
@@ -164,7 +164,7 @@ def test_data_that_was_measured_later_takes_the_place_of_the_old(
 def test_what_an_earlier_omnibench_did_not_note_is_refused(
     command: Command, measured_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With what has it noted."""
+    """A store whose records lack a field that the gate needs is refused; the error names the field and the way out."""
     for what in ("data_key", "identity"):
         with monkeypatch.context() as patch:
             changed(measured_store, patch, lambda record, what=what: record.pop(what, None))  # type: ignore[misc]
@@ -184,7 +184,7 @@ def test_items_that_are_not_done_are_left_out(measured_store: Path) -> None:
 
 
 def test_only_wanted_columns_are_taken(measured_store: Path) -> None:
-    """As a plan asks for them, with the direction that it knows."""
+    """An entry has only the columns that the plan wants, with the directions that the plan knows."""
     records = open_store(measured_store).records()
     items = [one for key, one in records.items() if key.startswith("item/")]
     wanted = {one["fit_key"]: {"HR@3": False, "Gini@3": False} for one in items}

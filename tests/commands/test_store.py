@@ -91,7 +91,7 @@ def test_status_counts_and_lists_what_is_not_done(store: Store, omnibench: Comma
 
 
 def test_status_of_all_lists_everything(store: Store, omnibench: Command) -> None:
-    """Also what is done, and who has computed it."""
+    """`status --all` also lists what is done, and who has computed it."""
     lines = omnibench("status", "--all").splitlines()
     assert [line.split()[2] for line in lines[1:4]] == list(store.items())
     (worker,) = store.workers(active=False)
@@ -159,7 +159,7 @@ def test_show_tells_everything_about_an_item(store: Store, omnibench: Command) -
 
 
 def test_show_for_programs_is_json(store: Store, omnibench: Command) -> None:
-    """Of what failed as well."""
+    """`show --json` describes items that are done and items that failed."""
     for name in store.items():
         told = json.loads(omnibench("show", name, "--json"))
         assert told["record"] == store.items()[name]
@@ -170,20 +170,20 @@ def test_show_for_programs_is_json(store: Store, omnibench: Command) -> None:
 
 
 def test_an_unknown_item_is_an_error(store: Store, omnibench: Command) -> None:
-    """With the nearest name."""
+    """An unknown item is an error that suggests the nearest name."""
     for command in ("show", "why", "logs", "reset"):
         told = omnibench(command, store.completed[0] + "x", ends=2)
         assert f"did you mean '{store.completed[0]}'" in told
 
 
 def test_why_tells_what_differs(store: Store, omnibench: Command) -> None:
-    """The same as `Store.why`."""
+    """`why` prints what `Store.why` returns."""
     for name in store.items():
         assert omnibench("why", name) == store.why(name) + "\n"
 
 
 def test_logs_are_shown(store: Store, omnibench: Command) -> None:
-    """Of everything, of an item, from a level or an id on."""
+    """`logs` shows all entries, those of an item, or those from a level or an id on."""
     (failed,) = store.failed
     everything = omnibench("logs")
     for entry in store.logs():
@@ -277,7 +277,7 @@ def test_a_store_in_use_is_not_tidied(command: str, store: Store, omnibench: Com
 
 
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    """With the first line of its docstring."""
+    """The help of a command is the first line of its docstring."""
     for name, run in {**status._COMMANDS, **upkeep._COMMANDS}.items():
         with pytest.raises(SystemExit, match="0"):
             main([name, "--help"])

@@ -21,7 +21,7 @@ COLUMNS = ("NDCG@10", "HR@3", "HR@10")
 
 
 def test_every_column_is_tested_against_its_best(measured_store: Path) -> None:
-    """As `compare_with_best` has it."""
+    """The marks of every column are those that `compare_with_best` gives."""
     table = results(measured_store)
     marks = not_worse(measured_store, table, ())
     assert set(marks) == {(dataset, label) for dataset in {result.dataset for result in table} for label in COLUMNS}
@@ -93,7 +93,7 @@ def test_columns_of_other_conventions_and_candidates_are_tested(tmp_path: Path) 
 
 
 def test_a_run_marks_them_in_its_table(project: Project) -> None:
-    """In the rows of means, with a note of what the mark means; the same when everything is cached."""
+    """A run marks the rows of means and explains the mark, also when everything is cached."""
     project.pytester.makepyfile(own_algorithms=ALGORITHM)
     project.bench(plan='plan.add_algorithm(Rotated, {"by": Grid([0, 1, 2, 12])})', metrics="NDCG(10), HR(10)")
     first, second = project.run(), project.run()
@@ -128,7 +128,7 @@ def test_a_damaged_file_costs_the_marks_and_no_more(project: Project) -> None:
 
 
 def test_what_was_tested_is_remembered(measured_store: Path, tmp_path: Path) -> None:
-    """Until something that it depends on changes: which results are shown, and which direction is good."""
+    """A column is tested again only if its results or its direction change."""
     store = shutil.copytree(measured_store, tmp_path / "store")
     table = [result for result in results(store) if result.dataset.startswith("crossed")]
     remembered: dict[str, Record] = {}

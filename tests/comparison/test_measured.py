@@ -78,7 +78,7 @@ def names(store: Path, dataset: str) -> tuple[str, list[str]]:
 @pytest.mark.parametrize("label", ["HR@3", "HR@10"])
 @pytest.mark.parametrize("dataset", ["crossed", "held"])
 def test_pairs_are_users_and_their_means_over_folds(measured_store: Path, dataset: str, label: str) -> None:
-    """As pandas has it from the exported predictions; not everybody is in every fold of a random split."""
+    """Means of users over folds are what pandas computes from exported predictions, even if users miss folds."""
     expected = hit_rates(measured_store, dataset, int(label.partition("@")[2]))
     folds = expected.groupby("user").size()
     assert folds.max() == (3 if dataset == "crossed" else 1)
@@ -96,7 +96,7 @@ def test_pairs_are_users_and_their_means_over_folds(measured_store: Path, datase
 
 
 def test_the_mean_is_that_of_the_table(measured_store: Path) -> None:
-    """Over folds, as records and tables have it."""
+    """A mean is over folds, equal to that of records and tables."""
     results = open_store(measured_store).results()
     for dataset in measured(measured_store).datasets:
         expected = results[(results["dataset"] == dataset) & (results["metric"] == "NDCG@10")]
@@ -177,7 +177,7 @@ def test_of_what_has_no_users_folds_are_compared(measured_store: Path) -> None:
 
 
 def test_of_a_single_split_without_users_nothing_can_be_said(measured_store: Path) -> None:
-    """One number each."""
+    """A metric without values per user, of a single split, leaves one number each: nothing can be said."""
     measurements = Measured(measured_store, without_users(records_of(measured_store)))
     standing = compare_with_best(measurements, "held", "NDCG@10")
     assert len(standing.undecided) == 2
@@ -188,7 +188,7 @@ def test_of_a_single_split_without_users_nothing_can_be_said(measured_store: Pat
 
 @pytest.mark.parametrize("dataset", ["crossed", "held"])
 def test_undefined_values_of_a_user_do_not_count(own: Path, dataset: str) -> None:
-    """In the folds where they are; for both configurations."""
+    """A fold in which a user has no value on one side does not count on the other side either."""
     dataset_name, (first, second, _) = names(own, dataset)
     records = records_of(own)
     expected = hit_rates(own, dataset, 3)[[first, second]].copy()
@@ -268,14 +268,14 @@ def test_names_may_be_short(measured_store: Path) -> None:
 def test_what_is_not_there_is_refused(
     measured_store: Path, arguments: tuple[str, str, str], options: dict[str, Any], message: str
 ) -> None:
-    """With what is."""
+    """A dataset, metric or configuration that is not there is refused; the error lists those that are."""
     _, configurations = names(measured_store, "held")
     with pytest.raises(StatisticsError, match=message):
         compare_configurations(measured_store, *(argument.format(*configurations) for argument in arguments), **options)
 
 
 def test_which_direction_is_good_is_known_or_said() -> None:
-    """Of omnibench's own metrics it is known."""
+    """The direction of omnibench's own metrics is known; that of others has to be given."""
     assert higher_is_better("NDCG@10")
     assert not higher_is_better("RMSE")
     assert higher_is_better("NDCG[lenskit]@10")
@@ -285,7 +285,7 @@ def test_which_direction_is_good_is_known_or_said() -> None:
 
 
 def test_a_frozen_store_is_compared(tmp_path: Path) -> None:
-    """Of 12 users in two folds; the records are those of then."""
+    """A frozen store of 12 users in two folds is compared with the records of its time."""
     store = shutil.copytree(FROZEN, tmp_path / "store")  # a reader, too, leaves SQLite's files beside the database
     standing = compare_with_best(store, "frozen", "NDCG@10")
     assert [comparison.pairs for comparison in standing.comparisons.values()] == [12]

@@ -18,7 +18,7 @@ from omnibench.errors import StatisticsError
 
 @pytest.mark.parametrize("test", ["t", "randomisation"])
 def test_every_column_stands_as_a_comparison_says(measured_store: Path, test: str) -> None:
-    """The same numbers as of `compare_with_best`, and the marks of the terminal's tables."""
+    """The standings of every column have the numbers of `compare_with_best` and the marks of the terminal's tables."""
     table = results(measured_store)
     tested = standings(measured_store, table, (), test=test, alpha=0.1)
     assert len(tested) == 6

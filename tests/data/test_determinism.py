@@ -99,7 +99,7 @@ def test_what_a_step_gives_never_changes(name: str) -> None:
 
 
 def test_another_process_gives_the_same() -> None:
-    """Whatever its hash seed."""
+    """Another process prepares the same data, whatever its hash seed."""
     code = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
         "from data.test_determinism import RECIPES, content, frame_of, from_frame\n"

@@ -247,7 +247,7 @@ def touch(path: Path, text: str = "", encoding: str = "utf-8") -> Path:
 
 
 def test_a_file_that_went_away_is_named_when_its_key_is_asked_for(tmp_path: Path) -> None:
-    """Not a bare FileNotFoundError in the middle of collection."""
+    """A file that went away is named by a DataError, not by a bare FileNotFoundError in the middle of collection."""
     path = write_csv(FRAME, tmp_path / "a.csv")
     dataset = from_file(path)
     path.unlink()

@@ -172,7 +172,7 @@ def test_the_draw_of_a_user_holdout_never_changes() -> None:
 
 
 def test_the_folds_of_a_user_cross_validation_never_change() -> None:
-    """The same for the folds."""
+    """The folds of a user cross-validation are pinned, so that keys keep their meaning."""
     found = UserCrossValidation(3, 1).split(of_counts([4, 5]), 42, 1)
     assert [[part.tolist() for part in parts] for parts in found] == FROZEN_FOLDS
 

@@ -224,7 +224,7 @@ def test_a_mistake_in_a_metric_is_told_with_its_traceback(coordinator: Coordinat
 
 
 def test_another_metric_is_evaluated_alone(coordinator: Coordinator, make_item: MakeItem) -> None:
-    """From the predictions that are there; metrics of before stay in the item's record, and are not computed again."""
+    """A new metric is evaluated from the predictions; earlier metrics stay in the record and are not computed again."""
     first = perform(coordinator, make_item(Evaluator(NDCG(5))))[0]
     item = make_item(Evaluator(NDCG(5), HR(10)))
     metrics, phases = perform(coordinator, item)
@@ -237,7 +237,7 @@ def test_another_metric_is_evaluated_alone(coordinator: Coordinator, make_item: 
 
 
 def test_nothing_runs_again_when_everything_is_there(coordinator: Coordinator, item: Item) -> None:
-    """But that the item is done is recorded once more: an earlier attempt may have died before it said so."""
+    """Nothing runs again, but the item is recorded as done again: an earlier attempt may have died before it did so."""
     metrics, _ = perform(coordinator, item)
     coordinator.store.records.commit({}, [item.record_key])
     repeated, phases = perform(coordinator, item)
@@ -250,7 +250,7 @@ def test_nothing_runs_again_when_everything_is_there(coordinator: Coordinator, i
     ("lost", "phases"), [({"predictions"}, ["Predict", "Eval"]), ({"predictions", "model"}, ["Fit", "Predict", "Eval"])]
 )
 def test_lost_files_are_made_again(coordinator: Coordinator, item: Item, lost: set[str], phases: list[str]) -> None:
-    """From the first phase whose result is missing; with a warning, and to the same numbers."""
+    """Lost files are made again from the first missing phase on, with a warning, and to the same numbers."""
     metrics, _ = perform(coordinator, item)
     for key in (item.fit_record_key, item.predict_record_key):
         for role in lost & set(record(coordinator, key)):
@@ -261,7 +261,7 @@ def test_lost_files_are_made_again(coordinator: Coordinator, item: Item, lost: s
 
 
 def test_a_lost_model_is_not_missed_while_there_are_predictions(coordinator: Coordinator, make_item: MakeItem) -> None:
-    """Only a longer list needs it."""
+    """A lost model is needed only for a longer list, as long as there are predictions."""
     item = make_item()
     perform(coordinator, item)
     (coordinator.store.root / record(coordinator, item.fit_record_key)["model"]["path"]).unlink()
@@ -271,7 +271,7 @@ def test_a_lost_model_is_not_missed_while_there_are_predictions(coordinator: Coo
 
 
 def test_damaged_predictions_are_set_aside_and_made_again(coordinator: Coordinator, item: Item) -> None:
-    """Whatever they say now, it is not what was recorded."""
+    """Damaged predictions are set aside and made again."""
     metrics, _ = perform(coordinator, item)
     path = coordinator.store.root / record(coordinator, item.predict_record_key)["predictions"]["path"]
     path.write_bytes(path.read_bytes()[::-1])
@@ -301,7 +301,7 @@ def test_a_longer_list_is_predicted_from_the_model(coordinator: Coordinator, mak
 
 
 def test_a_removed_export_is_written_again(coordinator: Coordinator, item: Item) -> None:
-    """From the predictions, without a guest."""
+    """A removed export is written again from the predictions, without a guest."""
     perform(coordinator, item)
     path, _ = export_of(coordinator, item)
     text = path.read_text()
@@ -311,7 +311,7 @@ def test_a_removed_export_is_written_again(coordinator: Coordinator, item: Item)
 
 
 def test_what_an_item_cost_stands_beside_its_metrics(coordinator: Coordinator, make_item: MakeItem) -> None:
-    """From the record of Fit; it has no record of its own."""
+    """The cost of an item is read from the record of Fit and has no record of its own."""
     item = make_item(Evaluator(FitTime(), NDCG(5)))
     metrics, _ = perform(coordinator, item)
     assert list(metrics) == ["FitTime", "NDCG@5"]
@@ -320,7 +320,7 @@ def test_what_an_item_cost_stands_beside_its_metrics(coordinator: Coordinator, m
 
 
 def test_an_impossible_dataset_fails_in_prepare(coordinator: Coordinator, make_item: MakeItem) -> None:
-    """Before the item has a directory; every item of the dataset says it at once."""
+    """An impossible dataset fails before the item has a directory, and all of its items fail with the same error."""
     frame = pd.DataFrame({"user": [1, 1, 2, 2], "item": [1, 2, 1, 2], "rating": 1})
     item = make_item(data=from_frame(frame, "empty").pipe(MakeImplicit(3), UserHoldout(0, 0.5)))
     messages = {fail(coordinator, item).message for _ in range(2)}
@@ -403,7 +403,7 @@ def note_death(coordinator: Coordinator, item: Item) -> dict[str, Any]:
 
 
 def test_deaths_that_others_notice_are_counted(coordinator: Coordinator, item: Item) -> None:
-    """In Fit, as nothing better is known; each in a row."""
+    """Deaths in a row that others notice are counted, as failures in Fit because the phase is unknown."""
     for deaths in (1, 2):
         failed = note_death(coordinator, item)
         assert (failed["status"], failed["phase"], failed["deaths"]) == ("failed", "Fit", deaths)

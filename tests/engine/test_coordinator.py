@@ -135,7 +135,7 @@ def test_a_run_computes_everything_once(tmp_path: Path, whole_coordinator: Coord
 
 
 def test_the_exports_are_written_at_the_end(whole_coordinator: Coordinator, script: Path) -> None:
-    """And what the guest printed is in the log, with the item that it was at."""
+    """The exports are written at the end, and the log has what the guest printed, with its item."""
     item = item_of(script)
     whole_coordinator.run(DATA, plan_of(script), Evaluator(*METRICS))
     root = whole_coordinator.store.root
@@ -147,7 +147,7 @@ def test_the_exports_are_written_at_the_end(whole_coordinator: Coordinator, scri
 
 
 def test_plans_and_data_that_do_not_go_together_are_refused(coordinator: Coordinator, script: Path) -> None:
-    """Before anything is computed or recorded."""
+    """Plans and data that do not go together are refused before anything is computed or recorded."""
     plan, raw = plan_of(script), from_frame(interactions(), "tiny")
     explicit = raw.pipe(UserHoldout(0, 0.3))
     refusals: list[tuple[type[OmnibenchError], str, Any, Any, Any]] = [
@@ -179,7 +179,7 @@ def test_an_impossible_dataset_is_refused_before_any_fit(coordinator: Coordinato
 def test_a_loader_that_raises_is_refused_with_its_traceback(
     coordinator: Coordinator, script: Path, tmp_path: Path
 ) -> None:
-    """Whatever the file of the user's is."""
+    """A dataset whose file cannot be loaded is refused by name, and nothing is computed."""
     path = tmp_path / "data.csv"
     path.write_text("user,item\n1,1\n")
     data = from_file(path).pipe(UserHoldout(0, 0.3))
@@ -191,7 +191,7 @@ def test_a_loader_that_raises_is_refused_with_its_traceback(
 
 
 def test_failures_are_told_after_all_others_are_done(tmp_path: Path, coordinator: Coordinator) -> None:
-    """With the results of those, and the error of each that failed."""
+    """Failures are raised after all other items are done, with the results of those and the error of each failure."""
     scripts = [tmp_path / name for name in ("fails", "works", "fails_too")]
     scripts[0].write_text("fit raise")
     scripts[2].write_text("recommend raise")
@@ -210,7 +210,7 @@ def outcome_under(open_coordinator: Open, item: Item, **policy: Any) -> Outcome:
 
 
 def test_items_that_failed_are_retried_skipped_or_replayed(open_coordinator: Open, script: Path) -> None:
-    """As the policy says; only a retry tries anything."""
+    """The policy decides whether failed items are retried, skipped or replayed; only a retry computes anything."""
     item = item_of(script)
     script.write_text("fit raise")
     assert outcome_under(open_coordinator, item).status == "failed"
@@ -287,7 +287,7 @@ def test_a_run_that_has_to_resume_needs_something_to_resume(open_coordinator: Op
 
 
 def test_a_fresh_run_computes_anew_and_keeps_the_old(open_coordinator: Open, script: Path) -> None:
-    """In a generation of its own."""
+    """A fresh run computes anew in a generation of its own and keeps the old one."""
     first = open_coordinator().run(DATA, plan_of(script), Evaluator(NDCG(5)))
     fresh = open_coordinator(resume="fresh")
     recomputed = fresh.run(DATA, plan_of(script), Evaluator(NDCG(5)))
@@ -303,7 +303,7 @@ def test_a_fresh_run_computes_anew_and_keeps_the_old(open_coordinator: Open, scr
 
 @pytest.mark.guests
 def test_a_run_that_keeps_nothing_leaves_nothing(tmp_path: Path, script: Path) -> None:
-    """Neither in the checkpoint directory nor elsewhere, and it does not see what is there."""
+    """A run that keeps nothing leaves no file anywhere, and ignores the store that is there."""
     root = tmp_path / "checkpoints"
     with Coordinator(root, threads=1, notify=lambda _: None, policy=Policy(resume="never")) as coordinator:
         elsewhere = coordinator.store.root
@@ -356,7 +356,7 @@ def release(holder: subprocess.Popen[str]) -> None:
 def test_an_item_that_another_process_computes_is_waited_for(
     open_coordinator: Open, lines: list[str], script: Path
 ) -> None:
-    """And computed when that process has ended without a result."""
+    """An item that another process computes is waited for, and computed if that process ends without a result."""
     item, coordinator = item_of(script), open_coordinator()
     with held_elsewhere(coordinator, item) as holder:
         wait = lines.append
@@ -410,7 +410,7 @@ def test_a_death_is_not_noted_while_somebody_computes_the_item(coordinator: Coor
 
 
 def test_items_that_somebody_computes_are_not_reset(coordinator: Coordinator, lines: list[str], script: Path) -> None:
-    """That is said by name."""
+    """Items that somebody computes are not reset, and a message names them."""
     item = item_of(script)
     coordinator.run_item(item)
     with held_elsewhere(coordinator, item):
@@ -421,7 +421,7 @@ def test_items_that_somebody_computes_are_not_reset(coordinator: Coordinator, li
 
 
 def test_a_store_that_cannot_be_used_ends_the_run(coordinator: Coordinator, script: Path) -> None:
-    """With what to do; a failure of the item would be wrong."""
+    """A store that cannot be used ends the run with what to do; it is no failure of the item."""
     item = item_of(script)
     coordinator.run_item(item)
     directory = coordinator.store.root / item.experiment.dataset_name / item.experiment.algorithm_name

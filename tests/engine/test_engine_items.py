@@ -25,7 +25,7 @@ def test_the_names_of_an_items_records() -> None:
     assert longer.predict_record_key == f"predict/{experiment.predict_key(30)}"
     assert item.data_record_key == f"data/{experiment.dataset.key}"
     assert item.qualified_labels == {"NDCG@5": "NDCG@5", "NDCG@10": "NDCG@10", "HR@10": "HR@10"}
-    assert item.named({"HR@10": 0.5, "NDCG@5": 0.25, "NDCG@10": None}) == {"NDCG@5": 0.25, "HR@10": 0.5}
+    assert item.qualified_values({"HR@10": 0.5, "NDCG@5": 0.25, "NDCG@10": None}) == {"NDCG@5": 0.25, "HR@10": 0.5}
 
 
 def test_evaluations_have_keys_once_there_are_predictions() -> None:
@@ -43,7 +43,7 @@ def test_evaluations_have_keys_once_there_are_predictions() -> None:
 
 
 def test_costs_are_read_from_the_records_of_the_phases() -> None:
-    """As far as they were measured, and only those that are wanted."""
+    """Costs are read from the records of the phases: those that are wanted and were measured."""
     item = item_of(Path("script"), Evaluator(NDCG(5), FitTime(), PeakMemory()))
     records: dict[str, dict[str, Any]] = {}
     assert item.costs(records.get) == {}

@@ -234,7 +234,7 @@ class Bias:
 
 
 def test_a_metric_that_lacks_features_says_so(rankings: Path) -> None:
-    """Of an item that is recommended and has none."""
+    """A metric names a recommended item that lacks features."""
     with pytest.raises(EvaluationError, match="IntraListDiversity"):
         evaluated(rankings, IntraListDiversity({f"i{item}": {"tag"} for item in (0, 1, 2)}, 3))
 

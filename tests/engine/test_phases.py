@@ -151,7 +151,7 @@ def test_options_reach_the_guest(tmp_path: Path) -> None:
 
 
 def test_a_model_that_was_not_written_fails_fit(tmp_path: Path) -> None:
-    """Whatever the guest says about it."""
+    """A model that was not written fails Fit, whatever the guest answers."""
     with pytest.raises(GuestError, match=r"Newest reported the model 'model\.pkl' but wrote none"):
         phases.fit(Guest(file="model.pkl"), experiment(), tmp_path, tmp_path)
 
@@ -289,7 +289,7 @@ def test_items_that_are_no_candidates_are_refused(tmp_path: Path, lists: tuple[P
 def test_candidates_without_anything_in_common_with_the_data_are_refused(
     tmp_path: Path, lists: tuple[Path, Rows]
 ) -> None:
-    """Before the guest is asked."""
+    """Candidates that share nothing with the data are refused before the guest is asked."""
     with pytest.raises(EvaluationError, match="none of the given candidates"):
         predict(*lists, tmp_path, GivenCandidates({"nobody": ["nothing"]}))
     assert not (tmp_path / "predictions.npy").exists()

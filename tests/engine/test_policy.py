@@ -30,7 +30,7 @@ def test_a_policy_does_not_change() -> None:
 
 @pytest.mark.parametrize(("name", "choices"), [("resume", RESUME), ("failed", FAILED), ("verify", VERIFY)])
 def test_every_choice_is_possible(name: str, choices: tuple[str, ...]) -> None:
-    """And everything else is refused with a list of them."""
+    """Every choice is accepted, and everything else is refused with a list of the choices."""
     for choice in choices:
         assert getattr(Policy(**{name: choice}), name) == choice  # type: ignore[arg-type]
     for wrong in ("", "x", choices[0].upper() + "!", None, 3):
@@ -103,13 +103,13 @@ def test_durations_are_in_proportion(number: int, unit: str) -> None:
     ("text", "expected"), [("0", 0.0), ("0.01", 0.01), (".5", 0.5), ("1%", 0.01), (" 2.5 % ", 0.025), ("100%", 1.0)]
 )
 def test_a_share_is_read(text: str, expected: float) -> None:
-    """As a number, or in percent."""
+    """A share is read as a number or in percent."""
     assert share(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "%", "-1%", "1%%", "1 percent", "nan", "1e-3", "0,5"])
 def test_what_is_no_share_is_refused(text: str) -> None:
-    """With how to write one."""
+    """What is no share is refused; the error shows how to write one."""
     with pytest.raises(OmnibenchError, match=r"is no share; write e\.g\. 0\.01 or 1%"):
         share(text)
 
@@ -126,12 +126,12 @@ def test_what_to_track_is_read(text: str, expected: tuple[str, ...]) -> None:
 
 @given(st.lists(st.sampled_from(TRACK)))
 def test_whatever_can_be_tracked_can_be_written(words: list[str]) -> None:
-    """In any order."""
+    """Everything that can be tracked can be written, in any order."""
     assert tracked(",".join(words)) == tuple(words)
 
 
 def test_an_unknown_word_to_track_is_refused() -> None:
-    """With the nearest one, and the word that means nothing among the choices."""
+    """An unknown word to track is refused with the nearest one and all choices, `none` included."""
     with pytest.raises(
         OmnibenchError, match=r"track is 'gpus'; did you mean 'gpu'\?; choose from rss, gpu, python, none"
     ):

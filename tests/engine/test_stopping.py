@@ -64,7 +64,9 @@ def test_a_phase_in_progress_may_finish(number: signal.Signals, told: list[str])
 def test_a_second_signal_ends_the_phase(told: list[str]) -> None:
     """Whichever of the two it is; the reason stays the first one's."""
     acts: list[str] = []
-    stopping = Stopping(60, told.append, on_first=lambda: acts.append("first"), on_second=lambda: acts.append("second"))
+    stopping = Stopping(
+        60, told.append, on_first_signal=lambda: acts.append("first"), on_second_signal=lambda: acts.append("second")
+    )
     with stopping, stopping.phases("D/A"):
         send(TERM)
         assert acts == ["first"]
@@ -86,7 +88,7 @@ def test_a_third_signal_ends_what_the_second_has_left(told: list[str]) -> None:
 def test_a_worker_is_not_insistent(told: list[str]) -> None:
     """It hears a signal from its terminal and one from its controller: neither ends a phase, nor the time between."""
     acts: list[str] = []
-    with Stopping(60, told.append, insistent=False, on_first=lambda: acts.append("first")) as stopping:
+    with Stopping(60, told.append, insistent=False, on_first_signal=lambda: acts.append("first")) as stopping:
         send(INT)
         with stopping.phases("D/A"):
             send(TERM)

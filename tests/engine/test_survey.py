@@ -141,7 +141,7 @@ def test_items_that_are_done_need_no_other_record() -> None:
 
 
 def test_an_item_is_begun_when_anything_was_computed_or_tried() -> None:
-    """Whatever its own record says when a phase of it is recorded; a plan alone is no beginning."""
+    """An item is begun if a phase is recorded, whatever its own record says; to be planned alone is no beginning."""
     item = Item.of(plant.items()[0], EVALUATORS[0])
     pending: dict[str, dict[str, Any]] = {item.record_key: {"status": "pending", "phase": None}}
     fit: dict[str, dict[str, Any]] = {item.fit_record_key: {}}

@@ -81,7 +81,7 @@ def test_every_item_of_the_pool_is_drawn_about_as_often(fold: Fold, tmp_path: Pa
 
 
 def test_given_candidates_are_what_is_given(fold: Fold, tmp_path: Path) -> None:
-    """As a mapping or a frame; items that the dataset does not have are ignored."""
+    """Candidates are given as a mapping or a frame; items that the dataset does not have are ignored."""
     items = {user: [user, user + 1, "unknown"] for user in range(fold.n_users)}
     frame = pd.DataFrame(
         [(user, item) for user, several in items.items() for item in several], columns=["user", "item"]
@@ -144,6 +144,6 @@ def test_a_policy_is_part_of_the_key_by_content() -> None:
     ],
 )
 def test_an_impossible_policy_is_refused(make: Any, says: str) -> None:
-    """When it is given."""
+    """An impossible policy is refused as soon as it is made."""
     with pytest.raises(EvaluationError, match=says):
         make()

@@ -181,7 +181,7 @@ ranking, rating = plan_of(RecPack.EASE), plan_of(LensKit.BiasScorer)
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_refused(given: tuple[Any, ...], error: type[Exception], says: str) -> None:
-    """Before anything runs, naming the thing and the way out."""
+    """What does not go together is refused before anything runs, with the thing and the way out."""
     with pytest.raises(error, match=says):
         made(*given)
 

@@ -20,7 +20,7 @@ def test_numbers_come_back(start: int) -> None:
 
 
 def test_numbers_that_are_all_defined_have_no_nulls() -> None:
-    """As users' codes and folds are."""
+    """A column of numbers that are all defined, such as user codes and folds, has no nulls."""
     array = number_array(np.arange(5, dtype="<i4"), pa.int32())
     assert (array.null_count, array.to_pylist()) == (0, [0, 1, 2, 3, 4])
     np.testing.assert_array_equal(number_column(pa.table({"user": array}), "user", "<i4"), np.arange(5))
@@ -28,5 +28,5 @@ def test_numbers_that_are_all_defined_have_no_nulls() -> None:
 
 @pytest.mark.parametrize("times", [0, 1, 5])
 def test_a_text_is_repeated(times: int) -> None:
-    """Also one of several bytes per letter."""
+    """A text is repeated, also one whose letters take several bytes."""
     assert repeated_text("Bücher", times).to_pylist() == ["Bücher"] * times

@@ -98,7 +98,7 @@ def test_a_part_of_one_is_refused(measurements: Measurements, tmp_path: Path) ->
     ],
 )
 def test_what_is_no_baseline_is_refused(tmp_path: Path, content: bytes | str | None, message: str) -> None:
-    """With what it is instead."""
+    """A file that is no baseline is refused; the error says what it is instead."""
     path = tmp_path / "baseline.parquet"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -121,7 +121,7 @@ def test_any_other_parquet_file_is_refused_and_left_alone(measurements: Measurem
 
 
 def test_a_newer_format_is_refused(measurements: Measurements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the version that wrote it, and the ways out."""
+    """A newer format is refused; the error names the version that wrote it, and the ways out."""
     monkeypatch.setattr(baseline, "FORMAT", 2)
     path = measurements.baseline(tmp_path).path
     monkeypatch.undo()
@@ -167,14 +167,14 @@ def test_a_link_stays_one(measurements: Measurements, tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_said(
     measurements: Measurements, tmp_path: Path, path: str, entries: int, message: str
 ) -> None:
-    """Before anything is."""
+    """A baseline that cannot be written is an error before anything is written."""
     with pytest.raises(BaselineError, match=message):
         write(tmp_path / path, measurements, measurements.entries[:entries], None)
     assert not os.listdir(tmp_path)
 
 
 def test_the_dataset_of_several_entries_is_one(measurements: Measurements, tmp_path: Path) -> None:
-    """So that matching compares it once."""
+    """Entries of one dataset share its object, so that matching compares it once."""
     baseline = measurements.baseline(tmp_path)
     assert baseline.entries[0].dataset is baseline.entries[2].dataset
     assert baseline.entries[0].dataset == SHOP

@@ -55,7 +55,7 @@ def verdicts(gate: Gate) -> dict[str, str]:
     ],
 )
 def test_the_verdict(tmp_path: Path, shift: float, tolerance: float, higher: bool, expected: str) -> None:
-    """By the direction of the metric and the relative loss that is accepted."""
+    """The verdict depends on the direction of the metric and on the relative loss that is accepted."""
     before = measured("Loss", base(), higher=higher)
     after = measured("Loss", base() + shift + noise(2, 0.03), higher=higher, code="2")
     result = judged(tmp_path, before, after, tolerance=tolerance)
@@ -86,14 +86,14 @@ def test_p_is_what_scipy_says_of_several_folds(tmp_path: Path) -> None:
 
 
 def test_identical_values_never_fail_whatever_the_level(tmp_path: Path) -> None:
-    """Nor do values that differ by what sums in another order do, though all of them are below."""
+    """Identical values never fail, nor do values that are all lower by rounding errors only."""
     after = measured("NDCG@10", base() * (1 - 1e-12), code="2")
     result = judged(tmp_path, measured("NDCG@10", base()), after, alpha=0.999)
     assert (verdicts(result), result.tested) == ({"NDCG@10": "same"}, 0)
 
 
 def test_what_has_not_changed_is_not_read(tmp_path: Path) -> None:
-    """Of 10,000 items of which one has changed, the values of that one are needed."""
+    """If one of 10,000 items has changed, only the values of that one are read."""
     before, after = Measurements(), Measurements()
     for number in range(30):
         before.add("Mine", {"NDCG@10": [base()]}, parameters={"k": number})
@@ -141,7 +141,7 @@ def test_false_alarms_are_as_rare_as_alpha(tmp_path: Path, share: float) -> None
 
 
 def test_a_loss_of_just_the_tolerance_fails_as_rarely_as_alpha(tmp_path: Path) -> None:
-    """And one of thrice as much is found."""
+    """A loss of just the tolerance fails in at most alpha of all cases, and a loss of three times as much is found."""
 
     def losing(share: float) -> Callable[[Any, np.ndarray], np.ndarray]:
         return lambda rng, values: np.asarray(values * (1 - share) + rng.normal(0, 0.02, len(values)))
@@ -179,7 +179,7 @@ def test_a_metric_and_its_negative_have_the_same_verdict(
 
 
 def test_folds_are_compared_where_no_user_has_a_value(tmp_path: Path) -> None:
-    """With the correction for overlapping training sets; one fold tells nothing."""
+    """Folds are compared with the correction for overlapping training sets; one fold tells nothing."""
     folds, less = [0.50, 0.52, 0.49, 0.51, 0.5], [0.40, 0.41, 0.39, 0.40, 0.41]
     result = judged(tmp_path, measured("ItemCoverage@10", *folds), measured("ItemCoverage@10", *less, code="2"))
     (verdict,) = result.verdicts
@@ -201,7 +201,7 @@ def test_of_few_users_nothing_is_said(tmp_path: Path) -> None:
 
 
 def test_only_folds_that_both_have_are_compared(tmp_path: Path) -> None:
-    """And it is said that there were more."""
+    """Only folds that both have are compared, and a note says that there were more."""
     result = judged(tmp_path, measured("NDCG@10", base(1), base(2)), measured("NDCG@10", base(1) + noise(3), code="2"))
     assert result.verdicts[0].folds == 1
     assert result.verdicts[0].baseline == pytest.approx(base(1).mean())
@@ -235,7 +235,7 @@ def test_what_cannot_be_compared_fails(tmp_path: Path, fields: dict[str, Any], p
 
 
 def test_nothing_to_compare_is_all_right_where_a_part_was_asked_for(tmp_path: Path) -> None:
-    """As with -k on what is new; what was not selected is not said to be missing."""
+    """A part of a run (-k) may have nothing to compare, and what it did not select is not reported as missing."""
     after = Measurements()
     after.add("New", {"NDCG@10": [base()]})
     result = judged(tmp_path, measured("NDCG@10", base()), after, partial=True)
@@ -244,7 +244,7 @@ def test_nothing_to_compare_is_all_right_where_a_part_was_asked_for(tmp_path: Pa
 
 
 def test_what_is_new_gone_or_changed_is_said(tmp_path: Path) -> None:
-    """And passes."""
+    """Notes tell what is new, gone or changed, and the gate passes."""
     before, after = Measurements(), Measurements()
     before.add("Mine", {"NDCG@10": [base()], "HR@10": [base()]}, parameters={"k": 1})
     for number in range(5):
@@ -263,7 +263,7 @@ def test_what_is_new_gone_or_changed_is_said(tmp_path: Path) -> None:
 
 
 def test_what_was_asked_for_and_has_no_value_fails(tmp_path: Path) -> None:
-    """As a diversity of lists that are all empty; one that had none before is no news."""
+    """A metric that lost its value fails, e.g. the diversity of empty lists; one that never had any does not."""
     before, after = measured("NDCG@10", base()), measured("NDCG@10", base())
     (entry,) = after.entries
     after.entries[0] = replace(entry, scores={"NDCG@10": replace(entry.scores["NDCG@10"], identity="", folds={})})
@@ -285,7 +285,7 @@ def test_metrics_may_be_chosen(tmp_path: Path) -> None:
 
 
 def test_of_unknown_direction_nothing_is_said(tmp_path: Path) -> None:
-    """Where neither side knows; one that does is enough."""
+    """A metric is undecided if neither side knows its direction; it is enough if one does."""
     before, after = (
         measured("Mine@5", values, higher=None, code=code) for values, code in ((base(), "1"), (base() - 0.1, "2"))
     )
@@ -321,7 +321,7 @@ def test_what_cannot_be_read_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_impossible_values_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
-    """Before anything is compared."""
+    """An impossible tolerance, level or metric is refused before anything is compared."""
     with pytest.raises((BaselineError, StatisticsError), match=message):
         judged(tmp_path, measured("NDCG@10", base()), measured("NDCG@10", base()), **options)
 

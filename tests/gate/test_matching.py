@@ -22,7 +22,7 @@ def entries(*fields: dict[str, Any]) -> list[Entry]:
 
 
 def test_the_same_key_is_the_same_thing() -> None:
-    """Whatever else there is of the algorithm."""
+    """Entries of the same key are matched, whatever other entries the algorithm has."""
     current = entries({"parameters": {"k": 1}}, {"parameters": {"k": 2}})
     matched = match(current, list(reversed(current)))
     assert (
@@ -46,7 +46,7 @@ def test_changed_code_and_versions_are_what_a_gate_is_for() -> None:
 
 
 def test_types_of_hyperparameters_are_kept_apart() -> None:
-    """As keys do: 1 is not 1.0."""
+    """Hyperparameters of different types are different, as in keys: 1 is not 1.0."""
     current, baseline = (
         entries({"parameters": {"k": 1}}, {"parameters": {"k": 1.0}}),
         entries({"parameters": {"k": 1.0}}),
@@ -55,7 +55,7 @@ def test_types_of_hyperparameters_are_kept_apart() -> None:
 
 
 def test_one_that_is_left_on_each_side_has_changed_its_hyperparameters() -> None:
-    """And that is said; of a grid nobody knows which is which."""
+    """If one entry is left on each side, they are matched, and noted as changed hyperparameters; a grid is not."""
     current = entries({"parameters": {"k": 1}}, {"parameters": {"k": 3}})
     baseline = entries({"parameters": {"k": 1}}, {"parameters": {"k": 2}})
     matched = match(current, baseline)
@@ -76,7 +76,7 @@ def test_twins_that_cannot_be_told_apart_are_said() -> None:
 
 
 def test_new_and_gone_are_told() -> None:
-    """By algorithm, and by dataset."""
+    """New and missing entries are told apart by algorithm and by dataset."""
     books = Dataset("books", "books-cccccccc", "c" * 64, ("v" * 64,))
     current = entries({}, {"algorithm": "New"}, {"dataset": books})
     baseline = entries({}, {"algorithm": "Old"})
@@ -93,7 +93,7 @@ def test_another_recipe_with_the_same_test_part_is_the_same_dataset() -> None:
 
 
 def test_another_test_part_cannot_be_paired() -> None:
-    """Nor one of the same recipe that came out differently."""
+    """A dataset with another test part is not paired, nor one of the same recipe that came out differently."""
     for dataset in (OTHER_CUT, replace(SHOP, tests=("u" * 64,))):
         matched = match(entries({"dataset": dataset}), entries({}))
         assert matched.resplit == [(dataset, SHOP)]
@@ -101,7 +101,7 @@ def test_another_test_part_cannot_be_paired() -> None:
 
 
 def test_a_second_split_of_the_data_is_new() -> None:
-    """As long as the first one is still there."""
+    """A second split of the data is new as long as the first one is still there."""
     current = entries({}, {"dataset": OTHER_CUT})
     matched = match(current, entries({}))
     assert matched.pairs[0][0] == current[0]
@@ -109,7 +109,7 @@ def test_a_second_split_of_the_data_is_new() -> None:
 
 
 def test_several_splits_that_changed_are_unclear() -> None:
-    """Of one name, with no test part in common."""
+    """Several splits of one name are ambiguous if none of them has a test part of the baseline."""
     third = replace(OTHER_CUT, display_name="shop-cccccccc", key="c" * 64, tests=("w" * 64,))
     matched = match(entries({"dataset": OTHER_CUT}, {"dataset": third}), entries({}))
     assert matched.ambiguities == ["shop-bbbbbbbb, shop-cccccccc may be any of the baseline's shop-aaaaaaaa"]

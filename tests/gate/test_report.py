@@ -48,7 +48,7 @@ def printed(judged: Gate, width: int = 80, verbosity: int = 0) -> list[str]:
 
 
 def test_what_is_worse_comes_first() -> None:
-    """With the largest change on top; then the other kinds, what else is said, the counts, and the verdict."""
+    """What is worse comes first, the largest change on top; then the other verdicts, notes, counts, and the outcome."""
     judged = gate(*VERDICTS, problems=("a problem",), notes=("a note",))
     assert printed(judged) == [
         "worse:",
@@ -73,14 +73,14 @@ def test_what_is_worse_comes_first() -> None:
 
 
 def test_quiet_is_what_fails_and_the_verdict() -> None:
-    """Of one that passes the verdict alone."""
+    """`-q` prints the problems and the outcome; of a gate that passes, the outcome alone."""
     quiet = printed(gate(*VERDICTS, problems=("a problem",), notes=("a note",)), verbosity=-1)
     assert quiet == [*printed(gate(*VERDICTS, problems=("a problem",)))[:5], "gate failed (baseline of 2026-11-21)"]
     assert printed(gate(*VERDICTS[2:]), verbosity=-2) == ["gate passed (baseline of 2026-11-21)"]
 
 
 def test_verbose_is_everything() -> None:
-    """Also what has not changed, and all of what is otherwise cut short."""
+    """`-v` also prints what has not changed, and whole lists that are otherwise cut short."""
     many = [verdict(f"NDCG@{number}", "improved", number / 100) for number in range(30)]
     assert "    MRR@10  0.5000 -> 0.5000  +0.00 %    unchanged  p 1.0000" in printed(gate(*VERDICTS), verbosity=1)
     short, whole = printed(gate(*many)), printed(gate(*many), verbosity=1)

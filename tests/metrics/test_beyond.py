@@ -192,7 +192,7 @@ def test_an_impossible_beta_is_refused(beta: Any) -> None:
 
 
 def test_another_beta_is_another_column() -> None:
-    """So that both can stand in a table."""
+    """Another beta is another column, so that both can stand in a table."""
     assert PopularityStratifiedRecall([5, 10]).labels == [
         "PopularityStratifiedRecall@5",
         "PopularityStratifiedRecall@10",
@@ -222,7 +222,7 @@ def test_diversity_of_vectors_is_scikit_learns_cosine_distance(
 
 
 def test_features_are_keyed_by_content() -> None:
-    """Not by their order or container; another value, distance or item is another key."""
+    """The key depends on values, items and distance, not on the features' order or container."""
     tags = {1: {"a", "b"}, 2: {"c"}, 3: set()}
     same = IntraListDiversity({3: [], 2: ["c"], 1: ("b", "a")}, 5)
     base = IntraListDiversity(tags, 5)
@@ -248,7 +248,7 @@ def test_features_are_keyed_by_content() -> None:
     ],
 )
 def test_impossible_features_are_refused(features: Any, says: str) -> None:
-    """When they are given, not after hours of fitting."""
+    """Impossible features are refused when they are given, not after hours of fitting."""
     with pytest.raises(EvaluationError, match=says):
         IntraListDiversity(features, 5)
 

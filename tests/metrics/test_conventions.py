@@ -156,7 +156,7 @@ def test_omnirec_is_reproduced(lists: str, cases: dict[str, Case], omnirec: Said
 
 @pytest.mark.guests
 def test_omnirec_rates_over_all_pairs(cases: dict[str, Case], omnirec: Said) -> None:
-    """As omnibench does by itself."""
+    """OmniRec's rating errors are over all pairs, as omnibench's are by default."""
     agree(ours(cases["ratings"], "omnirec", RMSE(), MAE()), omnirec["ratings"])
     agree(ours(cases["ratings"], "omnibench", RMSE(), MAE()), omnirec["ratings"])
 

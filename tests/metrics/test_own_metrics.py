@@ -171,7 +171,7 @@ def test_what_is_no_number_is_an_error(case: Case) -> None:
 
 
 def test_parameters_and_source_are_the_key_of_a_class() -> None:
-    """And what has no stable form is refused at once."""
+    """The key of a class has its source and parameters; parameters without a stable form are refused at once."""
     one, other, same = (Evaluator(made).metrics[0] for made in (HitCount(5), HitCount(5, 2.0), HitCount([5, 10])))
     assert one.identity("HitCount@5") == same.identity("HitCount@5") != other.identity("HitCount@5")
     with pytest.raises(EvaluationError, match=r"HitCount cannot get a key: value.*has no canonical form"):
@@ -185,6 +185,6 @@ def test_lists_are_long_enough_for_own_metrics() -> None:
 
 
 def test_two_metrics_under_one_name_are_refused() -> None:
-    """One would stand in the other's column."""
+    """Two metrics under one name are refused, because one would stand in the other's column."""
     with pytest.raises(EvaluationError, match="two different metrics are called HR@5"):
         Evaluator(HR(5), HitMetric(share_found, 5, name="HR"))

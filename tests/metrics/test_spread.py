@@ -19,7 +19,7 @@ values = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 30)), el
 
 @given(values, st.data())
 def test_a_standard_error_is_scipys(per_user: np.ndarray, data: st.DataObject) -> None:
-    """Over the users who count; NaN where fewer than two do."""
+    """A standard error is scipy's over the users who count; NaN where fewer than two do."""
     missing = data.draw(arrays(bool, per_user.shape))
     per_user = np.where(missing, np.nan, per_user)
     for row, found in zip(per_user, standard_errors(per_user), strict=True):
@@ -62,7 +62,7 @@ def test_one_user_tells_nothing_about_others() -> None:
 
 
 def test_a_value_that_never_varies_has_an_interval_of_no_width() -> None:
-    """Not one of rounding errors."""
+    """The interval of a value that never varies has no width, not even one of rounding errors."""
     assert bootstrap_intervals(np.full((1, 50), 0.1)).tolist() == [[0.1, 0.1]]
 
 
@@ -70,8 +70,8 @@ def test_blocks_of_replicates_are_as_good_as_all_at_once(monkeypatch: pytest.Mon
     """The number of users decides about memory, not about the result."""
     per_user = np.random.default_rng(2).beta(1, 3, (2, 500))
     whole = bootstrap_intervals(per_user)
-    monkeypatch.setattr(spread, "_AT_A_TIME", 20_000)
-    monkeypatch.setattr(spread, "_REMEMBERED", 0)
+    monkeypatch.setattr(spread, "_BLOCK_SIZE", 20_000)
+    monkeypatch.setattr(spread, "_CACHED_SIZE", 0)
     assert np.allclose(bootstrap_intervals(per_user), whole, rtol=0, atol=1e-6)
 
 

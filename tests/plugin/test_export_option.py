@@ -25,7 +25,7 @@ def state(store: Path) -> dict[str, int]:
 
 
 def test_a_run_writes_what_its_table_shows(project: Project) -> None:
-    """From workers, with what failed; byte for byte the same from a store that is only read, without a table."""
+    """A run on workers writes what its table shows and what failed; a read-only run writes the same bytes."""
     project.bench(plan=PLAN)
     place = project.pytester.path
     run = project.run("-n", "2", "--omnirec-export=results.md", "--omnirec-export", "results.csv")
@@ -85,7 +85,7 @@ def test_who_only_looks_writes_nothing(project: Project, looking: str, writes: b
 
 
 def test_an_impossible_file_is_refused_first(project: Project) -> None:
-    """Before anything is collected or computed, once, also with workers."""
+    """An impossible file is refused once, before anything is collected or computed, also with workers."""
     run = project.run("-n", "2", "--omnirec-export=nowhere/results.md")
     assert run.ret == pytest.ExitCode.USAGE_ERROR
     (error,) = [line for line in run.stderr.lines if line.startswith("ERROR")]
@@ -105,7 +105,7 @@ def test_what_cannot_be_written_in_the_end_fails_the_run(project: Project) -> No
 
 
 def test_a_run_of_other_tests_leaves_the_file_alone(project: Project) -> None:
-    """And says so to whoever asked for it on the command line."""
+    """A run without benchmarks leaves the file alone, and says so if the command line asked for the file."""
     file = project.pytester.path / "results.md"
     file.write_text("old")
     project.pytester.makepyfile(test_other="def test_other(): ...")

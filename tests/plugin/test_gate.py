@@ -154,7 +154,7 @@ def misses(hits: Any, relevant: Any) -> Any:  # noqa: ARG001 - what every such m
 
 
 def test_the_plan_says_what_is_wanted_and_which_direction_is_good() -> None:
-    """Also of metrics of one's own, which omnibench's table does not know, and under qualified names; not what it costs."""
+    """The plan gives columns and directions, also of own metrics and under qualified names, but not of costs."""
     data = from_frame(pd.DataFrame({"user": [1, 2], "item": [1, 2]}), "few").pipe(UserHoldout())
     plan = ExperimentPlan()
     plan.add_algorithm(RecPack.EASE)

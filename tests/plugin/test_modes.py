@@ -45,7 +45,7 @@ def test_fresh_computes_anew_and_keeps_the_old_results(project: Project, workers
 
 
 def test_require_refuses_to_begin_from_nothing(project: Project) -> None:
-    """Before anything is computed or written; once there is something it goes on."""
+    """`require` refuses an empty store before anything is computed or written; once there is something it goes on."""
     refused = project.run("--omnirec-resume=require")
     assert refused.ret == 4
     refused.stderr.fnmatch_lines(["*there is nothing to resume*--omnirec-checkpoint-dir*"])
@@ -125,7 +125,7 @@ def test_reset_takes_no_path_for_its_value(project: Project) -> None:
 
 @pytest.mark.parametrize(("answer", "outcome"), [("n", {}), ("y", {"passed": 2})])
 def test_reset_of_everything_asks_on_a_terminal(project: Project, answer: str, outcome: dict[str, int]) -> None:
-    """And does nothing when the answer is not yes; --omnirec-yes answers beforehand."""
+    """A reset of everything asks on a terminal, and does nothing unless the answer or --omnirec-yes is yes."""
     project.first_run().assert_outcomes(passed=2)
     child = project.pytester.spawn_pytest("--omnirec-reset")
     child.expect("compute 2 items anew.*y/N")
@@ -224,7 +224,7 @@ def test_readonly_mount_serves_hits(project: Project) -> None:
 
 
 def test_contradictory_options_are_refused(project: Project) -> None:
-    """Before anything is collected."""
+    """Contradictory options are refused before anything is collected."""
     for arguments in (
         ["--omnirec-readonly", "--omnirec-reset"],
         ["--omnirec-resume=never", "--omnirec-reset"],
@@ -266,7 +266,7 @@ def test_track_measures_what_is_wanted(project: Project) -> None:
 
 
 def test_network_file_system_is_refused(project: Project, tmp_path: Path) -> None:
-    """With the way out, and not when the user insists."""
+    """A network file system is refused with the way out, unless the user allows it."""
     mounts = tmp_path / "mountinfo"
     mounts.write_text(
         f"1 0 8:1 / / rw - ext4 /dev/sda rw\n2 1 0:9 / {os.path.realpath(project.pytester.path)} rw - nfs4 host:/ rw\n"

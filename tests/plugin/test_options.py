@@ -52,7 +52,7 @@ def test_what_only_a_command_says(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_wrong_reset_is_refused() -> None:
-    """By name, with what can be reset."""
+    """A wrong reset is refused by name, and the error lists what can be reset."""
     with pytest.raises(
         pytest.UsageError, match=r"^--omnirec-reset is 'everything'; choose from all, failed, incomplete, Fit"
     ):
@@ -60,6 +60,6 @@ def test_a_wrong_reset_is_refused() -> None:
 
 
 def test_what_the_command_for_one_item_repeats() -> None:
-    """Where the records are, and what keys depend on."""
+    """The command for one item repeats the options that say where the records are and what keys depend on."""
     repeated = [option.flag for option in OPTIONS if option.in_item_command]
     assert repeated == ["--omnirec-checkpoint-dir", "--omnirec-salt", "--omnirec-environments", "--omnirec-device"]

@@ -100,14 +100,14 @@ def test_what_is_chosen_is_what_is_written(measured_store: Path, tmp_path: Path)
 def test_what_chooses_nothing_is_refused(
     measured_store: Path, tmp_path: Path, options: dict[str, Any], message: str
 ) -> None:
-    """Before anything is written."""
+    """A filter that matches nothing is refused before anything is written."""
     with pytest.raises(OmnibenchError, match=message):
         export_results(measured_store, tmp_path / "results.md", **options)
     assert not list(tmp_path.iterdir())
 
 
 def test_files_are_looked_at_first(tmp_path: Path) -> None:
-    """Before the store is, which may take long to read."""
+    """Files are checked before the store is read, which may take long."""
     with pytest.raises(OmnibenchError, match=r"ends with '\.doc'"):
         export_results(tmp_path / "no store", tmp_path / "fine.md", tmp_path / "results.doc")
     with pytest.raises(OmnibenchError, match="there are no checkpoints in"):

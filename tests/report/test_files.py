@@ -31,7 +31,7 @@ def test_every_ending_is_known(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_written_is_refused(tmp_path: Path, name: str, message: str) -> None:
-    """In one sentence that says what to do."""
+    """A file that cannot be written is refused in one sentence that says what to do."""
     (tmp_path / "folder.md").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(ExportError, match=message):
@@ -67,7 +67,7 @@ def test_a_file_is_replaced_with_its_permissions(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nothing half written beside it."""
+    """A failed write leaves the old file, and nothing half written beside it."""
     file = tmp_path / "results.md"
     file.write_text("old")
 

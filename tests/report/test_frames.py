@@ -69,7 +69,7 @@ def test_frameworks_have_names_and_versions() -> None:
 @settings(max_examples=40)
 @given(st.lists(FLOATS, min_size=1, max_size=5))
 def test_every_float_comes_back(values: list[float]) -> None:
-    """Whatever its size, to its last bit, from each of the three formats."""
+    """Every float comes back to its last bit from each of the three formats."""
     many = contents(
         {"A-1": {"M": values[:1]}, **{f"B{number}-1": {"M": [value]} for number, value in enumerate(values)}}
     )
@@ -130,7 +130,7 @@ def test_json_has_no_infinity() -> None:
 
 
 def test_nothing_makes_an_empty_frame() -> None:
-    """With all its columns, so that programs that read it need not ask."""
+    """Without results the frame is empty but has all columns, so that programs need no special case."""
     nothing = Contents([], (), (), [], {}, {})
     full, empty = READERS["parquet"](io.BytesIO(parquet(contents()))), READERS["parquet"](io.BytesIO(parquet(nothing)))
     assert empty.dtypes.to_dict() == full.dtypes.to_dict()

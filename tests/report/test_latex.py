@@ -48,7 +48,7 @@ def read(text: str) -> str:
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("\\{}$&#_%~^<>|\"'`-,±")))
 def test_escapes_are_read_as_the_text(text: str) -> None:
-    """Whatever it is, and no two characters become one."""
+    """LaTeX prints an escaped text as the text itself; no two characters become one."""
     assert read(escaped(text)) == one_line(text)
     assert not re.search("--|,,", escaped(text))
 
@@ -105,7 +105,7 @@ def test_long_and_wide_tables_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_incomplete_table_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In its caption, which whoever copies the table copies; the items in a comment."""
+    """The caption of an incomplete table says so, because it is copied with the table; a comment lists the items."""
     missing = [MissingItem("D/A-1/fold_1", "failed", "Fit failed:\nno")]
     incomplete = contents({**VALUES, "Few-1": {"NDCG@10": [0.1]}}, missing=missing)
     text = latex(report(monkeypatch, incomplete)).decode()
@@ -117,7 +117,7 @@ def test_an_incomplete_table_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs a TeX with booktabs")
 def test_it_compiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With everything in it that LaTeX could stumble over, and ranks."""
+    """A document with ranks and with all characters that are special in LaTeX compiles."""
     several = joined(
         *(contents(dataset=f"D_{number}&-1", missing=[MissingItem(NASTY, "failed", NASTY)]) for number in range(4))
     )

@@ -36,7 +36,7 @@ def rows_of(markup: str) -> list[list[str]]:
 
 @given(TEXTS)
 def test_a_cell_shows_its_text(text: str) -> None:
-    """Whatever stands in it, and no other cell, no markup and no link comes of it."""
+    """A cell shows its text, which makes no other cell, no markup and no link."""
     page = rows_of(rendered(f"| {escaped(text)} | b |\n| :-- | --: |\n| a | b |"))
     assert [plain(cell) for cell in page[0]] == [one_line(text), "b"]
     assert "<" not in page[0][0]
@@ -44,7 +44,7 @@ def test_a_cell_shows_its_text(text: str) -> None:
 
 @given(TEXTS)
 def test_code_shows_its_text(text: str) -> None:
-    """With as many backticks as it takes."""
+    """Inline code shows its text, with as many backticks as it takes."""
     page = rendered(f"a {code(text)} b")
     (content,) = re.findall("<code>(.*?)</code>", page) if one_line(text) else [""]
     assert html.unescape(content) == one_line(text)
@@ -109,7 +109,7 @@ def test_ranks_stand_below(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_of_many_only_the_best_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the metric that sorts, and the note says how to see all."""
+    """Of many configurations the best by the sorting metric are shown, and a note says how to see all."""
     many = contents({f"A-{number}": {"NDCG@10": [number / 100] * 3, "HR@10": [0.5] * 3} for number in range(30)})
     page = rendered(markdown(report(monkeypatch, many, Choices("NDCG@10", 5, show_all="--top"))).decode())
     assert [row[0] for row in rows_of(page)[1:]] == [f"A-{number}" for number in (29, 28, 27, 26, 25)]
@@ -117,7 +117,7 @@ def test_of_many_only_the_best_are_shown(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_metric_of_unknown_direction_has_no_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor is anything ranked by it."""
+    """A metric of unknown direction has no best, and nothing is ranked by it."""
     several = joined(*(contents(dataset=f"D{number}-1", undirected=["RMSE"]) for number in range(4)))
     page = rendered(markdown(report(monkeypatch, several)).decode())
     assert "RMSE: omnibench does not know whether more of it is better; --better says so." in plain(page)
@@ -126,7 +126,7 @@ def test_a_metric_of_unknown_direction_has_no_best(monkeypatch: pytest.MonkeyPat
 
 
 def test_costs_are_not_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor is what a plugin has added to a table: only what was measured and recorded."""
+    """Neither costs nor columns that a plugin adds are ranked, only metrics that were recorded."""
     several = joined(*(contents(dataset=f"D{number}-1") for number in range(4)))
     timed = [
         replace(result, metrics={**result.metrics, "FitTime": 1.0 + len(result.algorithm)})

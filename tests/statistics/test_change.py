@@ -34,7 +34,7 @@ def test_the_interval_holds_the_ratios_that_a_t_test_does_not_reject(seed: int, 
 
 
 def test_overlapping_training_sets_widen_the_interval() -> None:
-    """By Nadeau and Bengio's factor: as far as if there were fewer folds."""
+    """Overlapping training sets widen the interval by Nadeau and Bengio's factor, as fewer folds would."""
     current, baseline = sample(3, 5, 10.0)
     _, plain = relative_change(current, baseline, 0.05)
     _, corrected = relative_change(current, baseline, 0.05, 0.25)

@@ -45,6 +45,6 @@ def test_of_one_or_none_nothing_is_corrected() -> None:
 
 @pytest.mark.parametrize("wrong", [[0.5, 1.5], [-0.1], [float("nan")], [[0.1, 0.2]]])
 def test_what_is_no_probability_is_refused(wrong: list[float]) -> None:
-    """With the place of the first one."""
+    """What is no probability is refused; the error gives the position of the first one."""
     with pytest.raises(StatisticsError, match=r"p value number \d is|have the shape"):
         holm(wrong)

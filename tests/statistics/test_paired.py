@@ -207,7 +207,7 @@ def test_a_margin_moves_the_hypothesis(test: str) -> None:
     ],
 )
 def test_what_cannot_be_compared_is_refused(first: Any, second: Any, options: dict[str, Any], message: str) -> None:
-    """Before anything is computed, with what is wrong."""
+    """What cannot be compared is refused before anything is computed, with what is wrong."""
     with pytest.raises(StatisticsError, match=message):
         compare(first, second, **options)
 

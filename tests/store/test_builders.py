@@ -114,7 +114,7 @@ def test_phases_are_recorded_as_they_are_built(records: dict[str, Record]) -> No
 
 
 def test_items_are_recorded_as_they_are_built(records: dict[str, Record]) -> None:
-    """The same of an item that is done."""
+    """The record of a done item has exactly the members that its builder makes, in their order."""
     for record in of_type(records, RecordType.ITEM):
         built = done_item(
             labels_of(record, record["identity"], record["data_key"]),
@@ -130,7 +130,7 @@ def test_items_are_recorded_as_they_are_built(records: dict[str, Record]) -> Non
 
 
 def test_datasets_and_runs_are_recorded_as_they_are_built(records: dict[str, Record]) -> None:
-    """The same of datasets, of their recipes, and of runs, which have ended."""
+    """The records of datasets, recipes and runs have exactly the members that their builders make, in their order."""
     for record in of_type(records, RecordType.DATA):
         assert text(data_record(record, record, record["directory"], record["files"])) == text(record)
     for record in of_type(records, RecordType.RECIPE):
@@ -153,6 +153,6 @@ def test_datasets_and_runs_are_recorded_as_they_are_built(records: dict[str, Rec
 def test_a_planned_item_has_no_metrics_yet() -> None:
     """It begins with its labels and says that nothing has happened, in which generation."""
     labels = ItemLabels("D/A", "f" * 64, "D", "A", {"k": 3}, 0, ["fit/1", {}], "d" * 64)
-    record = pending_item(labels.full, 2)
+    record = pending_item(labels.item_members, 2)
     assert tuple(record)[:8] == (*LABELS, *IDENTITY)
     assert (record["status"], record["phase"], record["generation"], record["metrics"]) == ("pending", None, 2, {})

@@ -96,7 +96,7 @@ def test_a_newer_database_is_refused_even_when_its_format_file_is_damaged(store:
 
 
 def test_a_damaged_database_is_set_aside_and_rebuilt(tmp_path: Path) -> None:
-    """With its log, and said aloud; what the manifests know is there again."""
+    """A damaged database is set aside with its log, a message says so, and the manifests' records are there again."""
     store = CheckpointStore(tmp_path)
     place = store.claim(store.claim(store.root, "D", KEY), "A", KEY).relative_to(tmp_path).as_posix()
     with store.lease("a") as lease:
@@ -137,7 +137,7 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_the_same_thing_gets_the_same_directory(store: CheckpointStore) -> None:
-    """Also after the store was closed, and from another process."""
+    """A key gets the same directory again, also after the store was closed, and from another process."""
     first = store.claim(store.root, "MovieLens100K", KEY)
     assert first.name == "MovieLens100K-a3f8e2c1"
     code = f"""
@@ -182,7 +182,7 @@ def test_any_name_makes_a_directory_of_the_store(name: str, directory: str, stor
 
 
 def test_no_directory_is_claimed_outside_of_the_store(store: CheckpointStore) -> None:
-    """Neither by dots nor over a link."""
+    """No directory outside of the store is claimed, neither by dots nor over a link."""
     (store.root / "link").symlink_to(store.root.parent)
     for parent in (store.root / "..", store.root / "link", store.root.parent):
         with pytest.raises(StoreError, match="outside of the checkpoint directory"):

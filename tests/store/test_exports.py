@@ -81,7 +81,7 @@ def test_a_refresh_writes_both_files_from_the_records(store: CheckpointStore) ->
     """What a guest printed may hold half a character; the files are valid JSON all the same."""
     with store.lease("a") as lease:
         store.commit(lease, RECORDS)
-    Exports(store).refresh(now=True)
+    Exports(store).refresh(immediately=True)
     assert json.loads((store.root / "progress.json").read_text(encoding="utf-8")) == {
         "items": progress(RecordsInMemory(RECORDS), {})
     }
@@ -97,7 +97,7 @@ def test_files_are_not_rewritten_for_every_item(store: CheckpointStore) -> None:
     (store.root / "progress.json").write_text("mine")
     exports.refresh()
     assert (store.root / "progress.json").read_text() == "mine"
-    exports.refresh(now=True)
+    exports.refresh(immediately=True)
     assert (store.root / "progress.json").read_text() != "mine"
 
 

@@ -49,7 +49,7 @@ def test_the_innermost_mount_counts(place: str, kind: str, tmp_path: Path) -> No
 
 
 def test_the_last_mount_on_a_place_hides_the_others(tmp_path: Path) -> None:
-    """As the kernel lists them."""
+    """Of several mounts on a place the last one counts, in the order in which the kernel lists them."""
     assert (
         file_system_of(Path("/data/x"), mounted(tmp_path, ("/", "ext4"), ("/data", "nfs"), ("/data", "xfs"))) == "xfs"
     )

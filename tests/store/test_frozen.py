@@ -78,7 +78,7 @@ def test_frozen_store_goes_on(project: Project, frozen: Path) -> None:
 
 
 def test_a_newer_store_is_refused(project: Project, frozen: Path) -> None:
-    """With what to do; nothing of it is changed."""
+    """A newer store is refused with what to do, and nothing in it is changed."""
     (frozen / "STORE.json").write_text(json.dumps({"format": FORMAT + 1}))
     content = {path: path.read_bytes() for path in frozen.rglob("*") if path.is_file()}
     bench = project.pytester.path / "bench_frozen.py"

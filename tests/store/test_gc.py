@@ -126,7 +126,7 @@ def test_files_that_no_record_names_go(root: Path) -> None:
 
 
 def test_a_prepared_dataset_that_no_record_names_goes(root: Path) -> None:
-    """With all that is in it; the one that is named stays."""
+    """A prepared dataset that no record names goes with all its files; one that is named stays."""
     store = CheckpointStore(root)
     prepare(store, "e")
     record = store.records.get("data/" + "e" * 64)
@@ -186,7 +186,7 @@ def test_links_are_neither_followed_nor_removed(root: Path, tmp_path: Path) -> N
 
 
 def test_generations_that_were_reset_go(root: Path) -> None:
-    """With their records and files; what was computed since stays, and so does what is to be kept."""
+    """Generations that were reset go with records and files; newer ones and those that are to be kept stay."""
     again(root, "a")
     again(root, "b", keep=True)
     before = files(root)
@@ -236,14 +236,14 @@ def test_planned_items_go_when_asked_for(state: str, root: Path) -> None:
 
 
 def test_a_directory_without_a_store_is_refused(tmp_path: Path) -> None:
-    """And stays as it is."""
+    """A directory without a store is refused and stays as it is."""
     with pytest.raises(StoreError, match="there are no checkpoints in"):
         collect(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_in_use_is_left_alone(root: Path) -> None:
-    """By this process or another, and also when it only wants to know."""
+    """A store that this or another process uses is left alone, also by a dry run."""
     store = CheckpointStore(root)
     for dry_run in (False, True):
         with pytest.raises(StoreError, match=r"is in use by a run right now .*`omnibench status`"):
@@ -261,7 +261,7 @@ def test_a_store_in_use_is_left_alone(root: Path) -> None:
 
 
 def test_what_was_set_aside_goes_by_its_age(root: Path) -> None:
-    """Only when asked for: databases, datasets and files, but nothing twice that lies in one of them."""
+    """What was set aside is removed by its age if asked for; a path inside of another one is counted once."""
     aside = ".damaged-20260101T000000-0123abcd"
     old, new = root / f"store{aside}", next(root.glob("D-*/Algorithm-aaaaaaaa")) / f"model.bin{aside}"
     (old / f"inner{aside}").mkdir(parents=True)

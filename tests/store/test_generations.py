@@ -122,8 +122,8 @@ def test_a_reset_item_is_pending_and_of_the_next_generation(store: CheckpointSto
         item = store.records.get("item/a")
         assert item is not None
         assert (item["status"], item["phase"], item["generation"], item["failures"]) == ("pending", None, generation, 0)
-        assert {name: item[name] for name in generations._STAYING if name in before} == {
-            name: before[name] for name in generations._STAYING if name in before
+        assert {name: item[name] for name in generations._LABELS if name in before} == {
+            name: before[name] for name in generations._LABELS if name in before
         }
         record(store, "a", "failed")
     assert old(store) == {f"old/{generation}/{key}" for generation in range(3) for key in ("fit/a", "item/a")}
@@ -150,7 +150,7 @@ def test_what_is_to_be_kept_is_marked(store: CheckpointStore) -> None:
 
 
 def test_a_reset_is_in_the_manifest(store: CheckpointStore) -> None:
-    """So that a rebuilt database does not bring back what was reset."""
+    """A reset is written to the manifest, so that a rebuilt database does not bring back what was reset."""
     record(store, "a", "done")
     reset(store, ["a"], "Predict")
     said = manifests.read(store.root / "D-1" / "A-a")
@@ -173,7 +173,7 @@ def test_where_nothing_is_recorded_nothing_happens(store: CheckpointStore) -> No
 
 @pytest.mark.parametrize(("word", "near"), [("fail", "failed"), ("fit", "Fit"), ("incomplet", "incomplete")])
 def test_an_unknown_word_is_refused(word: str, near: str, store: CheckpointStore) -> None:
-    """With the nearest one and all of them; nothing is reset."""
+    """An unknown word is refused with the nearest one and all choices; nothing is reset."""
     record(store, "a", "done")
     with pytest.raises(OmnibenchError, match=rf"'{word}' cannot be reset; did you mean '{near}'\?; choose from all, "):
         reset(store, ["a"], word)
@@ -216,7 +216,7 @@ def test_items_that_somebody_computes_are_left_alone_and_named(store: Checkpoint
 
 
 def test_more_items_than_leases_can_be_held_at_once(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch after the other; no file stays open."""
+    """More items than leases can be held are reset batch by batch, and no file stays open."""
     monkeypatch.setattr(generations, "_BATCH", 2)
     keys = tuple("abcde")
     for key in keys:

@@ -72,7 +72,7 @@ def test_failures_are_counted_and_deaths_in_a_row(died: bool, deaths: int) -> No
 
 
 def test_an_interruption_counts_as_nothing() -> None:
-    """Neither as a failure nor as a death; why is kept when the disk was the reason."""
+    """An interruption counts neither as a failure nor as a death; the error of a broken disk is kept."""
     before = {"failures": 3, "deaths": 2}
     record = interrupted_item(LABELS, ORIGIN, before, predict_key="p", phase="Predict")
     assert (record["status"], record["phase"], record["error"]) == ("interrupted", "Predict", None)
@@ -170,7 +170,7 @@ def test_only_what_is_done_has_metrics(metrics: Record, parameters: Any) -> None
     before = done(metrics, labels=labels)
     error = PhaseError("Eval", '"status": "done", "metrics": {', '"predicted": ')
     stopped = [
-        pending_item(labels.full),
+        pending_item(labels.item_members),
         failed_item(labels, ORIGIN, before, predict_key="p", error=error),
         interrupted_item(labels, ORIGIN, before, predict_key="p", phase="Eval", error=error),
         outdated_item(before),

@@ -74,7 +74,7 @@ def test_every_lease_has_a_token_of_its_own(path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"token": "other"}', "\x00\x00"])
 def test_a_lease_is_lost_when_the_file_no_longer_names_it(path: Path, content: str) -> None:
-    """Whatever stands there instead: the result is not published."""
+    """A lease is lost if its file says anything else, and then the result is not published."""
     with lease(path) as held:
         path.write_text(content, encoding="utf-8")
         assert is_held(path) == "another process"

@@ -48,7 +48,7 @@ def test_what_is_added_is_written_when_it_is_flushed(book: LogBook, path: Path) 
 
 
 def test_ids_go_on_after_entries_were_removed(book: LogBook, path: Path) -> None:
-    """So that who follows by the last id misses nothing."""
+    """Ids go on after entries were removed, so that nobody who follows by the last id misses one."""
     book.add(20, "omnibench", "one")
     book.flush()
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -70,7 +70,7 @@ def test_any_message_is_kept(message: str, book: LogBook, path: Path) -> None:
 
 
 def test_lines_of_a_guest_become_entries(book: LogBook, path: Path) -> None:
-    """One each, whatever bytes they hold."""
+    """Each line of a guest becomes an entry, whatever bytes it holds."""
     book.add_lines(logging.INFO, "guest.stdout", b"one\n\xff two\r\n\nthree", "D/A")
     book.flush()
     assert entries(path) == ["one", "\ufffd two", "", "three"]
@@ -79,7 +79,7 @@ def test_lines_of_a_guest_become_entries(book: LogBook, path: Path) -> None:
 def test_a_guest_that_talks_without_end_is_cut_short(
     book: LogBook, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By item: the last entry of each says where the rest is; what omnibench itself says is not counted."""
+    """A guest's lines are limited per item, and the last entry says where the rest is; omnibench's own do not count."""
     monkeypatch.setattr(logbook, "_MOST_LINES", 3)
     for item in ("A", "B"):
         for _ in range(5):
@@ -106,7 +106,7 @@ def test_a_damaged_log_is_set_aside(book: LogBook, path: Path) -> None:
 
 
 def test_a_log_that_breaks_in_the_middle_is_set_aside(book: LogBook, path: Path) -> None:
-    """Also when its first page is as it should be."""
+    """A log that breaks in the middle is set aside, also when its first page is sound."""
     for number in range(200):
         book.add(20, "omnibench", f"{number} " + "x" * 1000)
     book.flush()

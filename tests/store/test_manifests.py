@@ -31,7 +31,7 @@ def directory(root: Path) -> Path:
 
 
 def test_what_is_appended_is_read(directory: Path, root: Path) -> None:
-    """In the order of the keys' first lines; the file is for the user's eyes only."""
+    """Lines are read back in the order of the keys' first lines, from a file for the user's eyes only."""
     append(directory, root, {"fit/a": {"n": 1}, "predict/b": {"n": 2}})
     append(directory, root, {"eval/c": {"text": "ä\n\t\u2028\udcff"}})
     assert read(directory) == {"fit/a": {"n": 1}, "predict/b": {"n": 2}, "eval/c": {"text": "ä\n\t\u2028\udcff"}}
@@ -39,7 +39,7 @@ def test_what_is_appended_is_read(directory: Path, root: Path) -> None:
 
 
 def test_the_last_line_of_a_key_counts(directory: Path, root: Path) -> None:
-    """As in the database, where a record is replaced."""
+    """The last line of a key counts, as a later record replaces an earlier one in the database."""
     for number in range(3):
         append(directory, root, {"fit/a": {"n": number}})
     assert read(directory) == {"fit/a": {"n": 2}}
@@ -152,7 +152,7 @@ def test_a_manifest_that_is_a_link_is_refused(directory: Path, root: Path, tmp_p
 
 
 def test_a_directory_that_leads_out_of_the_store_is_refused(root: Path, tmp_path: Path) -> None:
-    """Over a link or by dots, and the commit that would have repeated itself there is none."""
+    """A directory outside of the store (a link, dots) is refused, and the commit whose manifest it would be fails."""
     (tmp_path / "outside").mkdir()
     (root / "link").symlink_to(tmp_path / "outside")
     for place in (root / "link", root / ".." / "outside"):

@@ -46,7 +46,7 @@ def written(root: Path, users: int, labels: int = 3, seed: int = 1) -> tuple[Any
 @settings(max_examples=20)
 @given(users=st.sampled_from([0, 1, 1000, 16_384, 16_385, 50_000]), labels=st.integers(0, 3), seed=st.integers(0, 99))
 def test_what_was_written_is_read(users: int, labels: int, seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """By us without pyarrow, by pyarrow and pandas as any Parquet file; users who do not count are left out by us."""
+    """Values are read back without pyarrow, without users who do not count; pyarrow and pandas read the file, too."""
     root = tmp_path_factory.mktemp("values")
     codes, columns, records = written(root, users, labels, seed)
     frame = pd.read_parquet(root / "per_user-00000000.parquet")

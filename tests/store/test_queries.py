@@ -148,7 +148,7 @@ def test_runs_and_workers_are_known(store: Store) -> None:
 
 
 def test_logs_can_be_followed_and_filtered(store: Store) -> None:
-    """From an id on, of an item, from a level on, so many at a time."""
+    """Logs can be read from an id on, of an item, from a level on, and so many at a time."""
     everything = store.logs()
     assert [entry["id"] for entry in everything] == sorted(entry["id"] for entry in everything)
     followed: list[dict[str, Any]] = []
@@ -214,7 +214,7 @@ def test_provenance_leads_from_a_number_to_what_made_it(store: Store) -> None:
 
 
 def test_why_tells_what_is_missing_and_what_differs(store: Store) -> None:
-    """Of what is done that it is, of what failed also how."""
+    """`why` says that an item is done, or how it failed, and what differs from the nearest one."""
     assert store.why(store.completed[0]) == f"{store.completed[0]} is done."
     failed = next(iter(store.failed))
     lines = store.why(failed).splitlines()
@@ -256,7 +256,7 @@ def test_every_view_agrees_with_what_python_says(store: Store) -> None:
 
 
 def test_any_question_can_be_asked_in_sql(store: Store) -> None:
-    """With parameters; what is no question is an error with the question in it, and nothing is written."""
+    """Any query with parameters is answered; other SQL is an error that quotes it, and nothing is written."""
     found = store.sql("SELECT status, count(*) AS n FROM items WHERE status != ? GROUP BY status", ["failed"])
     assert found.to_dict("records") == [{"status": "done", "n": 4}]
     for query in ("SELECT nothing", "DELETE FROM Cache"):
@@ -277,7 +277,7 @@ def test_a_damaged_record_becomes_no_wrong_number_and_stops_no_question(damage: 
 
 
 def test_a_reset_item_is_computed_anew(own: Store) -> None:
-    """By name or key, all of them or some; failures only when that is what is meant."""
+    """Items are reset by name or key, all or some; with `failed` only those that failed."""
     done, failed = own.completed, list(own.failed)
     assert own.reset(what="failed").items == tuple(own.items()[name]["fit_key"] for name in failed)
     assert (own.failed, own.remaining) == ({}, failed)

@@ -55,7 +55,7 @@ contents = st.recursive(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.dictionaries(keys, st.dictionaries(texts, contents)))
 def test_what_is_committed_is_read(records: Records, directory: Path, committed: dict[str, dict[str, Any]]) -> None:
-    """By key and in bulk, with every kind of text and number; half characters in a guest's output do not hurt."""
+    """Committed records are read by key and in bulk, with every kind of text and number, half characters included."""
     records.commit(committed)
     everything = read_all(directory)
     for key, record in committed.items():
@@ -159,7 +159,7 @@ def aside(directory: Path) -> list[dict[str, Any]]:
 
 
 def test_a_planted_pickle_is_set_aside_unread(records: Records, directory: Path, bomb: Path) -> None:
-    """As a value, in the database or in a file, and as a key; the bulk read does not even see it (CVE-2025-69872)."""
+    """A planted pickle (value, file or key) is set aside unread; the bulk read does not see it (CVE-2025-69872)."""
     records.commit({"fit/a": {}, "fit/b": {}, "fit/c": {}})
     payload = pickle.dumps(Bomb())
     (directory / "payload.val").write_bytes(payload)

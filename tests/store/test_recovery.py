@@ -135,7 +135,7 @@ def test_a_lost_database_is_rebuilt(change: Callable[[Path], object], root: Path
 
 
 def test_a_database_that_breaks_while_it_is_open_is_rebuilt(root: Path) -> None:
-    """By whoever takes a snapshot; who still has the old one open goes on with the new one."""
+    """A database that breaks is rebuilt by the next snapshot; processes with the old one open use the new one."""
     one, other = CheckpointStore(root), CheckpointStore(root)
     before = one.snapshot()
     one.records.checkpoint()
@@ -306,7 +306,7 @@ def test_a_full_disk_is_an_error_and_no_damage(root: Path) -> None:
 
 
 def test_a_database_that_became_read_only_is_an_error_and_no_wait(root: Path) -> None:
-    """As when a broken disk is remounted: a commit fails, it does not try for ever."""
+    """If the database becomes read-only, as on a remounted disk, a commit fails instead of trying for ever."""
     code = f"""
 from pathlib import Path
 from omnibench.store.records import Records

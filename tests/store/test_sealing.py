@@ -54,7 +54,7 @@ def test_any_change_of_one_character_is_noticed(key: str, record: dict[str, Any]
 
 
 def test_any_flipped_bit_is_noticed() -> None:
-    """Also behind the checksum, which does not stand last: SQL reads the text as JSON, and one bad row stops a query."""
+    """Any flipped bit is noticed, also behind the checksum, since one row that is no JSON would stop a query in SQL."""
     text = seal("fit/a", {"value": 0.25})
     unnoticed = []
     for place, bit in product(range(len(text)), range(7)):
@@ -86,7 +86,7 @@ def test_two_records_do_not_share_a_text(key: str, one: dict[str, Any], other: d
 
 @pytest.mark.parametrize("text", [None, 3, b"{}", "", "{}", "[]", "x" * 100, '{"check": "0123456789abcdef"}'])
 def test_what_was_never_sealed_is_refused(text: Any) -> None:
-    """Whatever a damaged row may hold instead of a text."""
+    """Anything that was never sealed is refused, whatever a damaged row may hold."""
     with pytest.raises(DamagedRecordError):
         unseal("fit/a", text)
 

@@ -31,7 +31,7 @@ from omnibench.store.exports import Exports
 from omnibench.store.item_records import pending_item
 from omnibench.store.reading import read_all
 from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status, finished_phases, status_of
-from omnibench.store.states import RecordsInMemory, sightings, standings
+from omnibench.store.states import RecordsInMemory, item_states, sightings
 from omnibench.store.views import select
 
 Answers = dict[str, tuple[str, str | None]]
@@ -116,7 +116,7 @@ def exported(root: Path) -> Answers:
     """What progress.json says after an export of this process, which is not the one that computes."""
     store = CheckpointStore(root)
     try:
-        assert Exports(store).refresh(now=True) == ""
+        assert Exports(store).refresh(immediately=True) == ""
     finally:
         store.close()
     return written(root)
@@ -193,7 +193,7 @@ def test_everybody_sees_a_run_and_its_kill(phase: str, tmp_path: Path, capsys: p
 
 
 def test_progress_is_written_while_an_item_is_computed(tmp_path: Path) -> None:
-    """Not only when one has ended: the run itself says in which phase it is."""
+    """progress.json is written while an item is computed, not only when one has ended."""
     root = tmp_path / "checkpoints"
 
     def meets(operation: str, fit_key: str) -> None:
@@ -285,14 +285,16 @@ def records_of(name: str, facts: dict[str, Any]) -> dict[str, Record]:
 
 @given(st.lists(marks, min_size=1, max_size=4))
 def test_sql_has_the_same_answer_for_all_records(items: list[dict[str, Any]]) -> None:
-    """Whatever is recorded: the view says what ``status_of`` says."""
+    """The SQL view says what ``status_of`` says, whatever is recorded."""
     records: dict[str, Record] = {}
     for number, facts in enumerate(items):
         records |= records_of(f"item {number}", facts)
     workers = [record for key, record in records.items() if key.startswith("worker/")]
     answers = {
-        standing.record["item"]: (standing.state.status.value, standing.state.phase)
-        for standing in standings(RecordsInMemory(records), sightings(Path("/nowhere"), workers), lambda _: False)
+        recorded_state.record["item"]: (recorded_state.state.status.value, recorded_state.state.phase)
+        for recorded_state in item_states(
+            RecordsInMemory(records), sightings(Path("/nowhere"), workers), lambda _: False
+        )
     }
     _, rows = select(records, "SELECT item, status, phase FROM items", ())
     assert {item: (status, phase) for item, status, phase in rows} == answers

@@ -75,19 +75,19 @@ def test_what_differs_is_found_and_nothing_else(old: Any, new: Any) -> None:
     ],
 )
 def test_only_the_innermost_places_are_named(old: Any, new: Any, expected: Any) -> None:
-    """With both values, as one would write the place in Python."""
+    """Only the innermost differences are named, as paths that one would write in Python, with both values."""
     assert [(place, *map(repr, both)) for place, *both in differences(old, new)] == [
         (place, *map(repr, both)) for place, *both in expected
     ]
 
 
 def test_the_place_that_was_given_comes_first() -> None:
-    """So that several comparisons can stand in one list."""
+    """The given path comes first, so that several comparisons can stand in one list."""
     assert differences({"a": 1}, {"a": 2}, "x") == [("x.a", 1, 2)]
 
 
 def test_the_nearest_has_the_fewest_differences() -> None:
-    """Of the same algorithm before others, whatever else differs; of none there is none."""
+    """The nearest item has the fewest differences, those of the same algorithm first; without items there is none."""
     wanted = {"algorithm": "A", "runner": "R", "parameters": {"k": 1, "l": 1}, "fold": 0}
     near = {**wanted, "parameters": {"k": 2, "l": 1}}
     far = {**wanted, "parameters": {"k": 2, "l": 2}, "fold": 1}
@@ -101,7 +101,7 @@ def test_the_nearest_has_the_fewest_differences() -> None:
 
 
 def test_an_item_is_explained_by_the_nearest_that_was_fitted() -> None:
-    """Its name, when, and what differs, in the words of the plan and of the recipe."""
+    """An explanation has the nearest item's name, its time, and the differences in the words of plan and recipe."""
     one = experiment(max_nbrs=20)
     others = [
         experiment(max_nbrs=30),
@@ -129,7 +129,7 @@ def test_another_recipe_is_shown_and_not_its_digest() -> None:
 
 
 def test_the_first_item_of_all_has_no_nearest() -> None:
-    """Nor has one whose own record is the only one."""
+    """Without another fitted item there is no nearest one; an item's own record does not count."""
     one = experiment()
     for records in ({}, {f"fit/{one.fit_key}": fitted(one)}):
         assert "nothing to compare" in explain(one.recorded_identity, one.fit_key, records)

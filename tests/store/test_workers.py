@@ -27,7 +27,7 @@ from omnibench.store import CheckpointStore
 from omnibench.store.workers import Worker
 store = CheckpointStore(sys.argv[1])
 worker = Worker(store, "run-1", "gw0")
-worker.at("D/A", "Fit")
+worker.note_phase("D/A", "Fit")
 worker.log.add(20, "omnibench", "begins", "D/A")
 print(worker.id, flush=True)
 sys.stdin.read()
@@ -91,10 +91,10 @@ def test_a_worker_is_seen_from_its_beginning_to_its_end(store: CheckpointStore) 
         first = until(lambda: seen(store, worker.id))
         assert (first["pid"], first["host"], first["run"]) == (os.getpid(), os.uname().nodename, "run-1")
         assert (first["alive"], first["ended"], first["item"], first["completed"]) == (True, None, None, 0)
-        worker.at("D/A", "Fit")
+        worker.note_phase("D/A", "Fit")
         until(lambda: seen(store, worker.id)["phase"] == "Fit")
-        worker.completed()
-        worker.at(None)
+        worker.count_completed()
+        worker.note_phase(None)
         until(lambda: seen(store, worker.id)["completed"] == 1)
     last = seen(store, worker.id)
     assert (last["alive"], last["item"], last["phase"], last["completed"]) == (False, None, None, 1)
@@ -103,7 +103,7 @@ def test_a_worker_is_seen_from_its_beginning_to_its_end(store: CheckpointStore) 
 
 
 def test_the_heart_beats(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also while nothing changes."""
+    """The heartbeat is written also while nothing changes."""
     monkeypatch.setattr(workers, "HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr(workers, "_FLUSH_SECONDS", 0.05)
     with working(store) as worker:
@@ -191,7 +191,7 @@ def test_a_heart_goes_on_after_it_could_not_be_written(store: CheckpointStore, m
     with working(store) as worker:
         until(lambda: seen(store, worker.id))
         place.rename(place.with_name("moved"))
-        worker.at("D/A", "Fit")
+        worker.note_phase("D/A", "Fit")
         before = len(beats)
         until(lambda: len(beats) > before + 2)
         place.with_name("moved").rename(place)
@@ -199,7 +199,7 @@ def test_a_heart_goes_on_after_it_could_not_be_written(store: CheckpointStore, m
 
 
 def test_a_note_from_a_thread_that_cannot_open_the_database_is_a_store_error(store: CheckpointStore) -> None:
-    """Not SQLite's own error, which would end the heartbeat of a worker for good."""
+    """A note that cannot be written raises StoreError; SQLite's own error would end the heartbeat for good."""
     place = store.root / "store"
     caught: list[BaseException] = []
 

@@ -54,7 +54,7 @@ def test_a_table_is_titled_by_its_dataset() -> None:
 
 
 def test_a_single_split_has_no_fold_column() -> None:
-    """Nor rows of mean and spread, because there is nothing to average."""
+    """A single split has no fold column and no rows of mean and spread, because there is nothing to average."""
     text = printed(SINGLE)
     assert "Fold" not in text
     assert "mean" not in text
@@ -62,7 +62,7 @@ def test_a_single_split_has_no_fold_column() -> None:
 
 
 def test_what_is_not_significantly_worse_is_marked() -> None:
-    """Where somebody has tested it, beside the best; the note is there only then."""
+    """If a test is given, what is not significantly worse than the best is marked; only then is there a note."""
     near = {(DATASET, "NDCG@10"): ("A-1", "B-1"), (DATASET, "HR@10"): ()}
     (single,) = tables(SINGLE, test=lambda _: near)
     assert rows_of(render(single, colour=False)) == [["A-1", "*0.2500", "0.5000"], ["B-1", "~0.1250", "*0.7500"]]
@@ -92,7 +92,7 @@ def test_folds_have_rows_mean_and_spread() -> None:
 
 
 def test_folds_stand_in_their_order() -> None:
-    """Whatever order the workers finished in."""
+    """Folds stand in their order, whatever order the workers finished in."""
     assert printed([*reversed(FOLDED[:2]), *FOLDED[2:]]) == printed(FOLDED)
 
 
@@ -108,7 +108,7 @@ def test_the_smallest_error_is_the_best() -> None:
 
 
 def test_the_best_of_one_is_not_marked() -> None:
-    """With a single algorithm a mark says nothing."""
+    """The best of a single algorithm is not marked, because the mark would say nothing."""
     assert "*0" not in printed(FOLDED[:2])
 
 
@@ -232,7 +232,7 @@ def test_colour_is_for_terminals_only(colour: bool) -> None:
 
 
 def test_no_results_make_no_table() -> None:
-    """And results without a metric make one without columns of numbers."""
+    """No results make no table; results without a metric make a table without columns of numbers."""
     assert tables([]) == []
     assert "A-1" in printed([result("A-1", None)])
     assert "A-1" in printed([result("A-1", None)], width=40)

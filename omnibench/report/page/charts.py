@@ -20,7 +20,7 @@ class ChartRow(NamedTuple):
     """A row of a chart: a point with its interval.
 
     Attributes:
-        name: What it is about.
+        name: The name of the configuration.
         text: Its value as it is printed.
         value: The value at which its point stands, or None for no point.
         interval: Its interval, or None.
@@ -43,9 +43,9 @@ def chart(rows: Sequence[ChartRow], title: str, description: str, *, reference: 
 
     Args:
         rows: The rows, from above.
-        title: What it shows; screen readers say it.
-        description: How to read it; likewise.
-        reference: Where a line goes through all rows, or None.
+        title: The title, for screen readers.
+        description: How to read the chart, for screen readers.
+        reference: The value at which a line goes through all rows, or None.
         signed: Whether the axis shows signs.
     """
     scale = Scale([reference, *(row.value for row in rows), *(end for row in rows for end in row.interval or ())])
@@ -74,7 +74,7 @@ class Scale:
     """The scale of an axis, from values to per cent of the width.
 
     Args:
-        values: What has to find room; what is None or not finite needs none.
+        values: The values that the axis has to cover; None and values that are not finite are ignored.
     """
 
     def __init__(self, values: Iterable[float | None]) -> None:

@@ -15,10 +15,10 @@ def element(tag: str, *content: Element | str | None, **attributes: str | float 
         *content: Elements and texts in order; None is left out.
         **attributes: Their names with ``_`` for ``-``, one at the end being left out (``class_``); None is left out.
     """
-    named = {
+    markup_attributes = {
         name.rstrip("_").replace("_", "-"): clean(value) for name, value in attributes.items() if value is not None
     }
-    built = Element(tag, named)
+    built = Element(tag, markup_attributes)
     last_child: Element | None = None
     for child in content:
         if isinstance(child, str):

@@ -84,30 +84,32 @@ def _alarm(heading: str, messages: list[str]) -> Element:
 
 def _section(section: Section, report: Report, name: str) -> Element:
     marked = section.marked
-    built = element("section", element("h2", marked.dataset, id=name), aria_labelledby=name)
-    if section.about:
-        built.append(element("p", section.about, class_="dim"))
+    page_section = element("section", element("h2", marked.dataset, id=name), aria_labelledby=name)
+    if section.summary:
+        page_section.append(element("p", section.summary, class_="dim"))
     if section.gaps:
-        built.append(_alarm("Fewer folds than there are:", section.gaps))
+        page_section.append(_alarm("Fewer folds than there are:", section.gaps))
     table = f"{name}-table"
     if marked.means.folded:
-        built.append(
+        page_section.append(
             element("button", "Values per fold", class_="all", aria_pressed="false", aria_controls=table, type="button")
         )
-    built.append(_scrolled(score_table(section, report.contents, table), f"Results on {marked.dataset}"))
+    page_section.append(_scrolled(score_table(section, report.contents, table), f"Results on {marked.dataset}"))
     notes = [*section.notes, "Bold green: the best mean of its column."]
     notes += [f"†: {section.tested}."] if section.tested else []
-    built.append(element("p", " ".join(notes), class_="notes"))
+    page_section.append(element("p", " ".join(notes), class_="notes"))
     if section.standings:
         coverage = percent(report.choices.alpha)
         explanation = (
             f"Points are mean differences to the best, lines their {coverage} confidence intervals, each of a single "
             "comparison. Hollow blue points are not significantly worse after Holm's correction, filled grey ones are."
         )
-        built.append(element("h3", "Differences to the best"))
-        built.append(element("p", explanation, class_="notes"))
-        built.append(element("div", *(_figure(section, label, report) for label in section.standings), class_="charts"))
-    return built
+        page_section.append(element("h3", "Differences to the best"))
+        page_section.append(element("p", explanation, class_="notes"))
+        page_section.append(
+            element("div", *(_figure(section, label, report) for label in section.standings), class_="charts")
+        )
+    return page_section
 
 
 def _scrolled(table: Element, label: str) -> Element:
@@ -173,27 +175,27 @@ def _plain_table(head: list[str], rows: list[list[str]]) -> Element:
 
 
 def _ranks(report: Report) -> Element:
-    built = element("section", element("h2", _OVER_DATASETS, id="ranks"), aria_labelledby="ranks")
+    page_section = element("section", element("h2", _OVER_DATASETS, id="ranks"), aria_labelledby="ranks")
     figures = element("div", class_="charts")
     for label, ranking in report.rankings.items():
         if isinstance(ranking, str):
-            built.append(element("p", f"{label}: {ranking}", class_="notes"))
+            page_section.append(element("p", f"{label}: {ranking}", class_="notes"))
         else:
             figures.append(_rank_figure(label, ranking, report))
-    built.append(figures)
-    return built
+    page_section.append(figures)
+    return page_section
 
 
 def _rank_figure(label: str, dataset_ranking: DatasetRanking, report: Report) -> Element:
     rows, note = rank_rows(dataset_ranking, report.choices.limit)
-    half = dataset_ranking.ranking.critical_difference / 2
+    half_difference = dataset_ranking.ranking.critical_difference / 2
     tested = dataset_ranking.ranking.p is not None
     chart_rows = [
         ChartRow(
             row.name,
             row.rank,
             row.value,
-            (row.value - half, row.value + half) if tested else None,
+            (row.value - half_difference, row.value + half_difference) if tested else None,
             "worse",
             f"{row.name}: {row.rank}",
         )

@@ -63,7 +63,7 @@ def _body(
     unfold = element(
         "button", class_="folds", type="button", aria_expanded="false", aria_label=f"Values per fold of {algorithm}"
     )
-    first = element(
+    mean_row = element(
         "tr",
         element(
             "th",
@@ -77,7 +77,7 @@ def _body(
         *(_cost(_average(cost_of(contents.facts_of(row)) for row in rows)) for cost_of in costs),
     )
     folds = (_fold(section, contents, row, costs) for row in rows if row.fold is not None)
-    return element("tbody", first, *folds)
+    return element("tbody", mean_row, *folds)
 
 
 def _mean(section: Section, algorithm: str, label: str) -> Element:

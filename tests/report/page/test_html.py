@@ -97,7 +97,7 @@ def test_what_comes_from_outside_is_text(page: Element) -> None:
 
 
 def test_what_is_missing_stands_above(page: Element) -> None:
-    """Before the first number."""
+    """Missing items are listed before the first number."""
     text = text_of(page)
     assert (
         text.index("1 of 13 items is missing")
@@ -129,7 +129,7 @@ def test_the_table_is_one_for_machines_too(page: Element) -> None:
 
 
 def test_every_test_has_a_chart_and_its_numbers(page: Element) -> None:
-    """Of each tested metric: a titled figure, the best first, and a table of what `omnibench compare` says."""
+    """Each tested metric has a titled figure, the best first, and a table with the numbers of `omnibench compare`."""
     (figure,) = page.iter("figure")
     (chart,) = figure.iter("svg")
     assert "NDCG@10: difference to Lib.Best-0000aaaa" in (chart.findtext("title") or "")
