@@ -15,7 +15,7 @@ from omnibench.engine.progress import Progress
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError, StoreError
 from omnibench.store.leases import Lease
-from omnibench.store.schema import Phase, Status, status_of
+from omnibench.store.schema import Phase
 
 
 class Attempt:
@@ -85,9 +85,8 @@ class Attempt:
     def note_death(self, message: str) -> None:
         """Record that the process of an earlier attempt died."""
         self.progress.log(logging.ERROR, message)
-        status, phase = status_of(self.checkpoints.previous or None, ())
+        died_in = self.checkpoints.interrupted_in
         self.checkpoints.claim()
-        died_in = phase if status is Status.INTERRUPTED and phase else Phase.FIT.value
         self.checkpoints.save_failure(PhaseError(died_in, message, died=True))
 
     def _prepare(self) -> Path:

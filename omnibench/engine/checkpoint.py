@@ -19,7 +19,8 @@ from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record
 from omnibench.store.item_records import done_item, failed_item, interrupted_item, item_metric, outdated_item
 from omnibench.store.leases import Lease
 from omnibench.store.per_user import write_per_user
-from omnibench.store.schema import Phase, Record, RecordType
+from omnibench.store.schema import Phase, Record, RecordType, Status, status_of
+from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
 
 
@@ -81,6 +82,19 @@ class ItemCheckpoints:
     def is_fitted(self) -> bool:
         """Whether a model is recorded, even if its file is missing or damaged."""
         return self.store.records.get(self.item.fit_record_key) is not None
+
+    @property
+    def interrupted_in(self) -> str:
+        """The phase in which an attempt has ended without a word, as its worker and what it has recorded tell."""
+        name, previous = self.item.experiment.name, self.previous
+        workers = self.store.read(lambda reader: [worker for _, worker in reader.records(RecordType.WORKER.prefix)])
+        sighting = sightings(self.store.root, workers).get(name)
+        _, phase = status_of(
+            previous if previous.get("status") == Status.INTERRUPTED else None,
+            [Phase.FIT] if self.is_fitted else [],
+            last_seen=sighting and sighting.phase,
+        )
+        return phase or Phase.FIT.value
 
     def model(self) -> Path | None:
         """Return the model's file, or None unless it is recorded and intact."""

@@ -417,3 +417,21 @@ def test_a_death_is_noted_in_the_phase_that_was_interrupted(coordinator: Coordin
     coordinator.store.records.commit({item.record_key: {**done, "status": "interrupted", "phase": "Predict"}})
     failed = note_death(coordinator, item)
     assert (failed["phase"], failed["error"]["phase"], failed["metrics"]) == ("Predict", "Predict", done["metrics"])
+
+
+def test_a_death_is_noted_in_the_phase_behind_a_finished_fit(coordinator: Coordinator, item: Item) -> None:
+    """A process that dies when its model is recorded, and says no more, has died in Predict."""
+    perform(coordinator, item)
+    kept = record(coordinator, item.fit_record_key)
+    gone = {
+        key: entry for key, entry in coordinator.store.snapshot().items() if entry.get("fit_key") == kept["fit_key"]
+    }
+    coordinator.store.records.commit({item.fit_record_key: kept}, gone)
+    assert note_death(coordinator, item)["phase"] == "Predict"
+
+
+def test_a_death_is_noted_in_the_phase_that_its_worker_was_seen_in(coordinator: Coordinator, item: Item) -> None:
+    """What a dead process has last said of itself counts, whatever it has recorded."""
+    worker = {"item": item.experiment.name, "phase": "Eval", "ended": None, "lock": "tmp/nobody/.lock"}
+    coordinator.store.records.commit({RecordType.WORKER.key("dead"): worker})
+    assert note_death(coordinator, item)["phase"] == "Eval"

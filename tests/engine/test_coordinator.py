@@ -176,9 +176,7 @@ def test_an_impossible_dataset_is_refused_before_any_fit(coordinator: Coordinato
     assert records(coordinator, RecordType.ITEM) == {}
 
 
-def test_a_loader_that_raises_is_refused_with_its_traceback(
-    coordinator: Coordinator, script: Path, tmp_path: Path
-) -> None:
+def test_a_file_that_is_gone_is_refused_by_name(coordinator: Coordinator, script: Path, tmp_path: Path) -> None:
     """A dataset whose file cannot be loaded is refused by name, and nothing is computed."""
     path = tmp_path / "data.csv"
     path.write_text("user,item\n1,1\n")
