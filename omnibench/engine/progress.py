@@ -53,6 +53,8 @@ class Progress:
         """
         self._workbench.stopping.check()
         self.enter(phase)
+        if self.seconds:  # the phase before this is recorded now
+            self._workbench.export_progress()
         meter = Meter(self._workbench.policy.track)
         started = time.perf_counter()
         try:

@@ -19,12 +19,15 @@ from omnibench.store.states import RecordSource, Sighting, item_states, sighting
 _PATIENCE = 60.0
 """Seconds to wait after a failure before trying again."""
 
+_FEW_ITEMS = 100
+"""Up to so many items an export takes milliseconds, and is due whenever there is something new to say."""
+
 _writing = threading.Lock()
 """Held while records are read and written out: what is read later must not be overwritten by what was read before."""
 
 
 class Exports:
-    """Keeps the two files fresh without letting them cost more than a small share of the time.
+    """Keeps the two files fresh without letting those of a larger store cost more than a small share of the time.
 
     Args:
         store: The store.
@@ -34,6 +37,7 @@ class Exports:
     def __init__(self, store: CheckpointStore, share: float = 0.05) -> None:
         self.store = store
         self.share = share
+        self._items = 0
         self._next = 0.0
 
     @property
@@ -62,7 +66,7 @@ class Exports:
         return ""
 
     def refresh_progress(self) -> None:
-        """Write only progress.json, from a thread beside the one that computes; errors are ignored and nothing is repaired."""
+        """Write only progress.json while items are computed; errors are ignored, and nothing is repaired."""
         with suppress(OSError, StoreError), self._timed():
             items = read(self.store.root / "store", self._progress)
             self.store.replace_text("progress.json", _mapping("items", items))
@@ -75,35 +79,46 @@ class Exports:
             self._next = started + _PATIENCE
             yield
             took = time.monotonic() - started
-            self._next = time.monotonic() + max(1.0, took / self.share)
+            self._next = time.monotonic() + (0.0 if self._items <= _FEW_ITEMS else max(1.0, took / self.share))
 
     def _progress(self, reader: Reader) -> dict[str, Any]:
         seen = sightings(self.store.root, (record for _, record in reader.records(RecordType.WORKER.prefix)))
-        return progress(
-            reader, seen, lambda item: item["item"] in seen and self.store.holder(item["fit_key"]) is not None
-        )
+
+        def holder_of(item: Record) -> str | None:
+            return self.store.holder(item["fit_key"]) if item["item"] in seen else None
+
+        items = progress(reader, seen, holder_of)
+        self._items = len(items)
+        return items
 
 
 def progress(
-    records: RecordSource, seen: Mapping[str, Sighting], is_running: Callable[[Record], bool] = lambda _: False
+    records: RecordSource, seen: Mapping[str, Sighting], holder_of: Callable[[Record], str | None] = lambda _: None
 ) -> dict[str, Any]:
     """Return ``{item: {status, phase, ...}}`` for every item that the records know, by name.
 
+    A file cannot tell whether the process that computes an item still lives when it is read, so such an item counts as
+    interrupted, as in the SQL view, with ``computed_by`` beside it: after a kill the file is right as it lies there.
+
     Args:
         records: All records.
-        seen: The last reports of workers, by item; see ``states.sightings``.
-        is_running: Whether somebody computes the item of a record right now.
+        seen: What workers are doing; see ``states.sightings``.
+        holder_of: The process that computes the item of a record right now, or None.
     """
-    items = {
-        record["item"]: {
+    items: dict[str, Any] = {}
+    for record, state in item_states(records, seen, lambda _: False):
+        item = {
             "status": state.status.value,
             "phase": state.phase,
             "fit_key": record["fit_key"],
             "finished": record["finished"],
-            **({"error": record["error"]["message"]} if record.get("error") else {}),
         }
-        for record, state in item_states(records, seen, is_running)
-    }
+        if record.get("error"):
+            item["error"] = record["error"]["message"]
+        holder = holder_of(record) if state.status is not Status.DONE else None
+        if holder is not None:
+            item["computed_by"] = holder
+        items[record["item"]] = item
     return dict(sorted(items.items()))
 
 

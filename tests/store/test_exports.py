@@ -62,12 +62,16 @@ def test_progress_says_how_far_every_item_is() -> None:
 
 
 def test_progress_says_who_is_where() -> None:
-    """An item that a living worker is at is running there; where a dead one was, it was interrupted."""
+    """Where a worker is, living or dead, an item counts as interrupted; a process that computes it is named."""
     records = {f"item/{name}": pending_item({"item": name, "fit_key": name}) for name in ("E", "F", "G")}
     seen = {"E": Sighting("Predict", alive=True), "F": Sighting("starting LensKit for Fit", alive=False)}
-    items = progress(RecordsInMemory(records), seen, lambda item: item["item"] == "E")
-    states = [(item["status"], item["phase"]) for item in items.values()]
-    assert states == [("running", "Predict"), ("interrupted", "Fit"), ("pending", None)]
+    items = progress(RecordsInMemory(records), seen, lambda item: "process 1 on host" if item["item"] == "E" else None)
+    states = [(item["status"], item["phase"], item.get("computed_by")) for item in items.values()]
+    assert states == [
+        ("interrupted", "Predict", "process 1 on host"),
+        ("interrupted", "Fit", None),
+        ("pending", None, None),
+    ]
 
 
 def test_results_have_a_row_per_metric_of_what_is_done() -> None:
@@ -91,7 +95,10 @@ def test_a_refresh_writes_both_files_from_the_records(store: CheckpointStore) ->
 
 
 def test_files_are_not_rewritten_for_every_item(store: CheckpointStore) -> None:
-    """A second refresh right after the first does nothing, unless it must."""
+    """In a store of more than 100 items a second refresh right after the first does nothing, unless it must."""
+    labels = {"fit_key": "key", "dataset": "D-1", "algorithm": "A", "parameters": {}, "fold": 0}
+    with store.lease("a") as lease:
+        store.commit(lease, {f"item/{number}": pending_item({"item": f"{number}", **labels}) for number in range(101)})
     exports = Exports(store)
     exports.refresh()
     (store.root / "progress.json").write_text("mine")
@@ -99,6 +106,16 @@ def test_files_are_not_rewritten_for_every_item(store: CheckpointStore) -> None:
     assert (store.root / "progress.json").read_text() == "mine"
     exports.refresh(immediately=True)
     assert (store.root / "progress.json").read_text() != "mine"
+
+
+def test_files_of_a_small_store_are_always_fresh(store: CheckpointStore) -> None:
+    """Up to 100 items an export is due whenever somebody has something to say."""
+    exports = Exports(store)
+    exports.refresh()
+    with store.lease("a") as lease:
+        store.commit(lease, RECORDS)
+    exports.refresh()
+    assert len(json.loads((store.root / "progress.json").read_text(encoding="utf-8"))["items"]) == 4
 
 
 def test_a_reader_never_sees_half_a_file(store: CheckpointStore) -> None:

@@ -128,6 +128,12 @@ def written(root: Path) -> Answers:
     return {name: (item["status"], item["phase"]) for name, item in items.items()}
 
 
+def computed_by(root: Path) -> dict[str, str]:
+    """Who computes items, as progress.json says."""
+    items = json.loads((root / "progress.json").read_text(encoding="utf-8"))["items"]
+    return {name: item["computed_by"] for name, item in items.items() if "computed_by" in item}
+
+
 def asked(root: Path) -> Answers:
     """What Python says."""
     return {name: (item["status"], item["phase"]) for name, item in open_store(root).items().items()}
@@ -165,7 +171,10 @@ def without_phases(answers: Answers) -> Answers:
 
 @pytest.mark.parametrize("phase", ["Fit", "Predict", "Eval"])
 def test_everybody_sees_a_run_and_its_kill(phase: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """While an item is computed it is running in its phase; after SIGKILL it was interrupted there."""
+    """While an item is computed it is running in its phase; after SIGKILL it was interrupted there.
+
+    What lies there to be read without a look at the locks, progress.json and the view of the bare database, says so before.
+    """
     root = tmp_path / "checkpoints"
     child = Child(stop_in(root, phase), tmp_path / "log")
     try:
@@ -180,16 +189,17 @@ def test_everybody_sees_a_run_and_its_kill(phase: str, tmp_path: Path, capsys: p
             NAMES[2]: ("pending", None),
             NAMES[3]: ("pending", None),
         }
-        assert exported(root) == asked(root) == selected_now(root) == expected
+        assert asked(root) == selected_now(root) == expected
         assert commanded(root, capsys) == without_phases(expected)
-        # Only a look at the locks could tell more.
         interrupted = {**expected, NAMES[1]: ("interrupted", phase)}
-        assert selected(root) == interrupted
+        assert exported(root) == selected(root) == interrupted
+        assert f"process {child.pid} on" in computed_by(root)[NAMES[1]]
     finally:
         child.send(signal.SIGKILL)
     assert child.wait().status == KILLED
-    assert exported(root) == asked(root) == selected(root) == selected_now(root) == interrupted
+    assert written(root) == exported(root) == asked(root) == selected(root) == selected_now(root) == interrupted
     assert commanded(root, capsys) == without_phases(interrupted)
+    assert computed_by(root) == {}
 
 
 def test_progress_is_written_while_an_item_is_computed(tmp_path: Path) -> None:
@@ -200,12 +210,48 @@ def test_progress_is_written_while_an_item_is_computed(tmp_path: Path) -> None:
         deadline = time.monotonic() + PATIENCE
         phase = {"fit": "Fit", "predict": "Predict"}[operation]
         name = next(item.name for item in plant.items() if item.fit_key == fit_key)
-        while not (root / "progress.json").exists() or written(root)[name] != ("running", phase):
+        while not (root / "progress.json").exists() or written(root)[name] != ("interrupted", phase):
             assert time.monotonic() < deadline, "progress.json says so"
             time.sleep(0.02)
 
     compute(root, meets)
     assert set(written(root).values()) == {("done", "Done")}
+
+
+@pytest.mark.parametrize("phase", ["Predict", "Eval"])
+def test_progress_is_right_as_a_kill_leaves_it(phase: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that is killed at once when a phase has begun leaves a progress.json that agrees with everybody else."""
+    root = tmp_path / "checkpoints"
+    second = plant.items()[1]
+
+    def kill() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def meets(operation: str, fit_key: str) -> None:
+        if (operation, phase, fit_key) == ("predict", "Predict", second.fit_key):
+            kill()
+
+    evaluated: list[None] = []
+
+    def evaluates() -> None:
+        evaluated.append(None)
+        if phase == "Eval" and len(evaluated) == 2:
+            kill()
+
+    def action() -> dict[str, Any]:
+        PausingHR.meets = staticmethod(evaluates)
+        compute(root, meets, (NDCG(10), PausingHR(10)))
+        return {}
+
+    assert Child(action, tmp_path / "log").wait().status == KILLED
+    expected: Answers = {
+        NAMES[0]: ("done", "Done"),
+        NAMES[1]: ("interrupted", phase),
+        NAMES[2]: ("pending", None),
+        NAMES[3]: ("pending", None),
+    }
+    assert written(root) == asked(root) == selected(root) == selected_now(root) == expected
+    assert commanded(root, capsys) == without_phases(expected)
 
 
 @pytest.fixture
