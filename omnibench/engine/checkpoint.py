@@ -85,9 +85,10 @@ class ItemCheckpoints:
 
     @property
     def interrupted_in(self) -> str:
-        """The phase in which an attempt has ended without a word, as its worker and what it has recorded tell."""
+        """The phase in which an attempt of another process has ended without a word, as far as anybody knows."""
         name, previous = self.item.experiment.name, self.previous
-        workers = self.store.read(lambda reader: [worker for _, worker in reader.records(RecordType.WORKER.prefix)])
+        prefix, own = RecordType.WORKER.prefix, RecordType.WORKER.key(self._worker.id)
+        workers = self.store.read(lambda reader: [worker for key, worker in reader.records(prefix) if key != own])
         sighting = sightings(self.store.root, workers).get(name)
         _, phase = status_of(
             previous if previous.get("status") == Status.INTERRUPTED else None,
