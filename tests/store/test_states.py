@@ -73,6 +73,29 @@ def compute(root: Path, meets: Callable[[str, str], None], metrics: Any = plant.
         coordinator.run(plant.dataset(), plant.plan(), Evaluator(*metrics))
 
 
+def computes_until(root: Path, phase: str, reaches: Callable[[], None]) -> Callable[[], dict[str, Any]]:
+    """Return what a child does that computes all four items, and what it does when the second comes to a phase."""
+    second = plant.items()[1]
+
+    def meets(operation: str, fit_key: str) -> None:
+        if fit_key == second.fit_key and operation == phase.lower():
+            reaches()
+
+    evaluated = []
+
+    def evaluates() -> None:
+        evaluated.append(phase)
+        if phase == "Eval" and len(evaluated) == 2:
+            reaches()
+
+    def action() -> dict[str, Any]:
+        PausingHR.meets = staticmethod(evaluates)
+        compute(root, meets, (NDCG(10), PausingHR(10)))
+        return {}
+
+    return action
+
+
 def stop_in(root: Path, phase: str) -> Callable[[], dict[str, Any]]:
     """Return what a child does that stops itself when the second item has come to a phase, as its worker says."""
     second = plant.items()[1]
@@ -89,23 +112,7 @@ def stop_in(root: Path, phase: str) -> Callable[[], dict[str, Any]]:
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGSTOP)
 
-    def meets(operation: str, fit_key: str) -> None:
-        if fit_key == second.fit_key and operation == phase.lower():
-            stop()
-
-    evaluated = []
-
-    def evaluates() -> None:
-        evaluated.append(phase)
-        if phase == "Eval" and len(evaluated) == 2:
-            stop()
-
-    def action() -> dict[str, Any]:
-        PausingHR.meets = staticmethod(evaluates)
-        compute(root, meets, (NDCG(10), PausingHR(10)))
-        return {}
-
-    return action
+    return computes_until(root, phase, stop)
 
 
 def is_stopped(pid: int) -> bool:
@@ -222,28 +229,11 @@ def test_progress_is_written_while_an_item_is_computed(tmp_path: Path) -> None:
 def test_progress_is_right_as_a_kill_leaves_it(phase: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A run that is killed at once when a phase has begun leaves a progress.json that agrees with everybody else."""
     root = tmp_path / "checkpoints"
-    second = plant.items()[1]
 
     def kill() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def meets(operation: str, fit_key: str) -> None:
-        if (operation, phase, fit_key) == ("predict", "Predict", second.fit_key):
-            kill()
-
-    evaluated: list[None] = []
-
-    def evaluates() -> None:
-        evaluated.append(None)
-        if phase == "Eval" and len(evaluated) == 2:
-            kill()
-
-    def action() -> dict[str, Any]:
-        PausingHR.meets = staticmethod(evaluates)
-        compute(root, meets, (NDCG(10), PausingHR(10)))
-        return {}
-
-    assert Child(action, tmp_path / "log").wait().status == KILLED
+    assert Child(computes_until(root, phase, kill), tmp_path / "log").wait().status == KILLED
     expected: Answers = {
         NAMES[0]: ("done", "Done"),
         NAMES[1]: ("interrupted", phase),
