@@ -23,6 +23,8 @@ MOST_PARAMETERS = 6
 LABELS, HASHES = "labels", "hash"
 """What tables call configurations and datasets: by readable labels, or as directories of the store, ``name-hash``."""
 
+_PLAIN_TYPES = frozenset({bool, int, float, type(None)})
+
 _UNSAFE = re.compile(r"[^\w.+-]")
 _UNSAFE_NAME = re.compile(r"[^\w.+()=,-]")
 
@@ -77,6 +79,8 @@ def plain_label(label: str) -> str:
 
 def value_text(value: Any) -> str:
     """Return a hyperparameter's value as labels show it, e.g. ``0.01``, ``cosine`` or ``(64,32)``."""
+    if type(value) in _PLAIN_TYPES:
+        return str(value)
     text = _value_text(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 2]}.."
 
@@ -144,7 +148,7 @@ def _identity(mapping: Mapping[str, Any], name: str) -> Hashable:
     if name not in mapping:
         return None
     value = mapping[name]
-    return (type(value).__name__, repr(value))
+    return (type(value), value if type(value) in _PLAIN_TYPES else repr(value))
 
 
 def _grouped(

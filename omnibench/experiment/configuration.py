@@ -88,7 +88,7 @@ class Configuration:
         keyed = self._keyed.get(circumstances)
         if keyed is None:
             # The canonical text of `identity`, put together: its names stand in order, and most of it is that of others.
-            runner, parameters = self.runner, canonical(self.parameters)
+            runner, parameters = self.runner, self.canonical_parameters
 
             def text_with(code: str | None) -> str:
                 names = (self.algorithm, runner.name, runner.adapter_version, code)
@@ -99,6 +99,11 @@ class Configuration:
             node_key = sha256(text_with(f"module {self.own.module}")) if self.own else key
             keyed = self._keyed[circumstances] = Keyed(text, key, node_key)
         return keyed
+
+    @functools.cached_property
+    def canonical_parameters(self) -> str:
+        """The canonical text of the hyperparameters."""
+        return canonical(self.parameters)
 
     @functools.cached_property
     def plain_parameters(self) -> dict[str, Any]:

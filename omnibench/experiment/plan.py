@@ -166,7 +166,7 @@ class ExperimentPlan:
                     configuration = Configuration(
                         entry.runner, entry.algorithm, point, entry.own, user_label=entry.label
                     )
-                    first = configurations.setdefault((entry.name, canonical(point)), configuration)
+                    first = configurations.setdefault((entry.name, configuration.canonical_parameters), configuration)
                     if first.user_label != configuration.user_label:
                         raise PlanError(
                             f"the plan {self.plan_name!r} has {configuration} under two labels, {first.user_label!r} and "
@@ -191,10 +191,9 @@ def _labelled(configurations: Mapping[tuple[str, str], Configuration]) -> list[C
         for (algorithm, text), configuration in configurations.items()
     ]
     texts = labels(parts)
-    return [
-        replace(configuration, label=texts[part.name])
-        for part, configuration in zip(parts, configurations.values(), strict=True)
-    ]
+    for part, configuration in zip(parts, configurations.values(), strict=True):
+        object.__setattr__(configuration, "label", texts[part.name])  # a copy would make its canonical text once more
+    return list(configurations.values())
 
 
 def _points(parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
