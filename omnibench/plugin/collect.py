@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from omnibench.engine.recorded_keys import under_recorded_keys
 from omnibench.errors import OmnibenchError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment, experiments
@@ -130,7 +131,7 @@ class BenchFunction(pytest.Class):
 
     def _experiments(self, session: BenchSession, evaluator: Evaluator) -> list[Experiment]:
         return experiments(
-            self.declaration.datasets,
+            under_recorded_keys(self.declaration.datasets, session.directory),
             self.declaration.plan,
             evaluator.metrics,
             versions=session.environments.version,
