@@ -12,6 +12,7 @@ from omnibench.errors import DataError, PlanError
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.compatibility import check_configuration, check_dataset
 from omnibench.experiment.configuration import Configuration
+from omnibench.experiment.own import OwnAlgorithm
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
 from omnibench.metrics.base import Metric
@@ -141,6 +142,7 @@ def experiments(
     device: Callable[[Configuration], str] = lambda _: "cpu",
     salt: str = "",
     candidates: Candidates = UNSEEN,
+    first_recorded: Callable[[Sequence[str]], str | None] = lambda _: None,
 ) -> list[Experiment]:
     """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
 
@@ -153,6 +155,7 @@ def experiments(
         device: A function from a configuration to its device class.
         salt: A text that goes into every key.
         candidates: What is ranked for each user.
+        first_recorded: Returns the first of some fit keys of which the store has an item, or None.
 
     Raises:
         DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
@@ -184,7 +187,29 @@ def experiments(
             for fold in range(dataset.folds or 1):
                 experiment = Experiment(dataset, configuration, fold, version, seed, device_class, salt, candidates)
                 by_fit_key.setdefault(experiment.fit_key, experiment)
-    return _with_clear_names(list(by_fit_key.values()))
+    return _with_clear_names(_as_recorded(list(by_fit_key.values()), first_recorded))
+
+
+def _as_recorded(
+    planned: list[Experiment], first_recorded: Callable[[Sequence[str]], str | None]
+) -> list[Experiment]:
+    """Let users' classes go by the digest of earlier releases where the store has results under that."""
+    by_class: dict[OwnAlgorithm, list[Experiment]] = {}
+    for experiment in planned:
+        own = experiment.configuration.own
+        if own is not None and own.other_code:
+            by_class.setdefault(own, []).append(experiment)
+    others: dict[str, Experiment] = {}
+    for own, present in by_class.items():
+        configurations: dict[int, Configuration] = {}
+        for experiment in present:  # they share their configurations, which remember their keys
+            configuration = experiment.configuration
+            configurations.setdefault(id(configuration), replace(configuration, own=own.with_other_code()))
+        earlier = [replace(experiment, configuration=configurations[id(experiment.configuration)]) for experiment in present]
+        keys = [key for pair in zip(present, earlier, strict=True) for key in (pair[0].fit_key, pair[1].fit_key)]
+        if first_recorded(keys) in {experiment.fit_key for experiment in earlier}:
+            others |= {now.fit_key: before for now, before in zip(present, earlier, strict=True)}
+    return [others.get(experiment.fit_key, experiment) for experiment in planned]
 
 
 def _with_clear_names(planned: list[Experiment]) -> list[Experiment]:
