@@ -154,8 +154,15 @@ class Closure:
                 self._reach(reached, name)
             elif name not in module.bindings:
                 self._look_for(reached, chain)
-            if reached is self.root and any(owner == name for owner, _ in module.calls):
-                self._reach(reached, name)  # a method call may change what it is called on
+            if reached is self.root and self._is_called_on(name):
+                self._reach(reached, name)
+
+    def _is_called_on(self, name: str) -> bool:
+        """Whether the module calls a method of a name at its top level, which may change what that stands for."""
+        if not any(owner == name for owner, _ in self.root.parsed.calls):
+            return False
+        origins = {self._find(self.root, statement).origin for statement in self.root.parsed.bindings.get(name, ())}
+        return origins != {Origin.STANDARD}
 
     def _look_for(self, reached: Reached, chain: Chain) -> None:
         """Look for a name that a module does not define in those that it imports all names of."""

@@ -46,7 +46,7 @@ class ParsedModule:
             statement = statements.pop(0)
             names = _defined_names(statement)
             if names is None:
-                statements += [part for part in ast.iter_child_nodes(statement) if isinstance(part, ast.stmt)]
+                statements += _parts(statement)
             for name in names or ():
                 definitions.setdefault(name, []).append(statement)
         return definitions
@@ -94,9 +94,7 @@ class ParsedModule:
             for statement in statements:
                 names = _defined_names(statement)
                 if names is None:
-                    parts = [part for part in ast.iter_child_nodes(statement) if isinstance(part, ast.stmt)]
-                    parts += [part for handler in getattr(statement, "handlers", ()) for part in handler.body]
-                    look(parts, (*above, *_head(statement)))
+                    look(_parts(statement), (*above, *_head(statement)))
                 for name in names or ():
                     headers.setdefault(name, []).extend(above)
 
@@ -164,6 +162,14 @@ def _defined_names(statement: ast.stmt) -> list[str] | None:
     return None
 
 
+def _parts(statement: ast.stmt) -> list[ast.stmt]:
+    """Return the statements directly below a statement: also those of an ``except`` and of a ``case``."""
+    parts = [part for part in ast.iter_child_nodes(statement) if isinstance(part, ast.stmt)]
+    for branch in [*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())]:
+        parts += branch.body
+    return parts
+
+
 def _head(statement: ast.stmt) -> list[ast.AST]:
     if isinstance(statement, ast.If | ast.While):
         return [] if is_guard(statement) or isinstance(statement, ast.If) and is_for_types(statement) else [statement.test]
@@ -183,9 +189,7 @@ def _executed(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
         if isinstance(statement, ast.If) and is_for_types(statement):
             yield from _executed(statement.orelse)
             continue
-        yield from _executed(part for part in ast.iter_child_nodes(statement) if isinstance(part, ast.stmt))
-        for handler in getattr(statement, "handlers", ()):
-            yield from _executed(handler.body)
+        yield from _executed(_parts(statement))
 
 
 def _module_imports(statements: Iterable[ast.stmt], *, optional: bool) -> Iterator[Import]:
@@ -196,9 +200,7 @@ def _module_imports(statements: Iterable[ast.stmt], *, optional: bool) -> Iterat
             yield from _module_imports(statement.orelse, optional=optional)
         elif not isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not is_guard(statement):
             tolerant = optional or isinstance(statement, ast.Try) and survives_missing_module(statement)
-            parts = [part for part in ast.iter_child_nodes(statement) if isinstance(part, ast.stmt)]
-            parts += [part for handler in getattr(statement, "handlers", ()) for part in handler.body]
-            yield from _module_imports(parts, optional=tolerant)
+            yield from _module_imports(_parts(statement), optional=tolerant)
 
 
 def _owner(call: ast.expr) -> str:

@@ -122,7 +122,7 @@ class RecSysDataSet:
             "data/1",
             {
                 "source": self.source.fingerprint,
-                "steps": [step.identity for step in self.steps],
+                "steps": [step.keyed_identity for step in self.steps],
                 "seed": self.seed,
             },
         ]
