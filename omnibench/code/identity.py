@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from omnibench.code.cells import cell_source
@@ -110,6 +112,8 @@ def source_of_module(file: Path) -> Identity:
 
 _warned: set[tuple[str, tuple[str, ...]]] = set()
 
+_FIRST_WORKER = "gw0"
+
 
 def warn_of_unfollowed(definition: Definition, identity: Identity) -> None:
     """Say once what a key does not cover.
@@ -121,6 +125,8 @@ def warn_of_unfollowed(definition: Definition, identity: Identity) -> None:
     name = f"{definition.__module__}.{definition.__qualname__}"
     if not identity.unfollowed or (name, identity.unfollowed) in _warned:
         return
+    if os.environ.get("PYTEST_XDIST_WORKER", _FIRST_WORKER) != _FIRST_WORKER:
+        return  # all workers read the same files
     _warned.add((name, identity.unfollowed))
     is_class = isinstance(definition, type)
     attribute = "" if is_class else f"{definition.__name__}."
@@ -129,8 +135,17 @@ def warn_of_unfollowed(definition: Definition, identity: Identity) -> None:
         f"when that changes. Name the files that it is made of, {attribute}depends_on = [...], or give a version and "
         f"raise it then: {attribute}version = 1.",
         UserWarning,
-        stacklevel=3,
+        stacklevel=_frames_of_ours(),
     )
+
+
+def _frames_of_ours() -> int:
+    """Return how many frames lie between a warning and the user's own line."""
+    frame: FrameType | None = inspect.currentframe()
+    level = 0
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "omnibench":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def source_file(definition: Definition) -> Path | None:
