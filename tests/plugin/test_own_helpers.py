@@ -97,7 +97,7 @@ def test_a_guest_that_has_imported_a_helper_before_it_changed_imports_it_anew(he
         from model.knn import Knn
 
         frame = pd.DataFrame({"user": [n % 30 for n in range(600)], "item": [n * n % 41 * (n % 3) for n in range(600)]})
-        data = from_frame(frame.drop_duplicates(), "tiny").pipe(UserHoldout(0, 1))
+        data = from_frame(frame.drop_duplicates(), "tiny").pipe(CorePruning(2), UserHoldout(0, 1))
         write = Path("model/util.py").write_text
         with Coordinator("checkpoints") as coordinator:
             for ascending in (False, True, False):
