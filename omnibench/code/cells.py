@@ -61,7 +61,9 @@ def _functions(definition: Any) -> Iterator[FunctionType]:
     """Yield a function, or the functions that the body of a class defines."""
     members = vars(definition).values() if isinstance(definition, type) else [definition]
     for member in members:
-        function = inspect.unwrap(getattr(member, "__func__", getattr(member, "fget", member)))
+        function = getattr(member, "__func__", getattr(member, "fget", member))
+        if hasattr(function, "__wrapped__") and isinstance(inspect.unwrap(function), FunctionType):
+            function = inspect.unwrap(function)
         if isinstance(function, FunctionType) and (
             not isinstance(definition, type) or function.__module__ == definition.__module__
         ):
@@ -99,14 +101,15 @@ class _Cells:
         if isinstance(value, ModuleType):
             self._parts += self._module_imports(name, value)
             return
-        if isinstance(value, FunctionType | type) and self._is_ours(value):
-            if value.__name__ == name:
-                self._add_definition(name, value)
-            else:
-                self._add(value.__name__)
-                if self._namespace.get(value.__name__) is not value:
-                    raise _NoSourceError(f"{name}, which it uses, has no name of its own any more")
-                self._parts.append(f"{name} = {value.__name__}")
+        own_name = self._own_name(value)
+        if own_name == name:
+            self._add_definition(name, value)
+            return
+        if own_name:
+            self._add(own_name)
+            if self._namespace.get(own_name) is not value:
+                raise _NoSourceError(f"{name}, which it uses, has no name of its own any more")
+            self._parts.append(f"{name} = {own_name}")
             return
         statement = self._import_of(name, value)
         if statement is None:
@@ -117,10 +120,13 @@ class _Cells:
         else:
             self._add_assignment(name)
 
-    def _is_ours(self, value: FunctionType | type) -> bool:
-        if isinstance(value, FunctionType):
-            return inspect.unwrap(value).__globals__ is self._namespace
-        return value.__module__ == self._namespace.get("__name__", "__main__")
+    def _own_name(self, value: Any) -> str:
+        """Return the name that a class or function of the notebook was defined by; nothing for all else."""
+        if isinstance(value, type):
+            is_ours = value.__module__ == self._namespace.get("__name__", "__main__")
+        else:
+            is_ours = any(function.__globals__ is self._namespace for function in _functions(value))
+        return str(getattr(value, "__name__", "")) if is_ours else ""
 
     def _add_definition(self, name: str, value: Any) -> None:
         self._add_statement(self._statement_of(name, value))
@@ -138,7 +144,7 @@ class _Cells:
         codes = [function.__code__ for function in _functions(value)]
         files = dict.fromkeys(code.co_filename for code in codes) or dict.fromkeys(reversed(self._kept()))
         lines = {code.co_firstlineno for code in codes}
-        for file in files:
+        for file in files:  # of a class without functions, the last cell that defines it
             statements = [
                 statement
                 for statement in self._cell(file).definitions.get(name, ())
@@ -148,7 +154,7 @@ class _Cells:
                 first = min([statement.lineno, *(decorator.lineno for decorator in statement.decorator_list)])
                 if not lines or any(first <= line <= (statement.end_lineno or first) for line in lines):
                     return statement
-        raise _NoSourceError("the prompt does not keep its source" if name not in self._parts else name)
+        raise _NoSourceError("the prompt does not keep its source")
 
     def _cell(self, file: str) -> ParsedModule:
         if file not in self._cells:
@@ -159,9 +165,15 @@ class _Cells:
         return self._cells[file]
 
     def _kept(self) -> list[str]:
-        """Return the names under which the source of cells is kept, of which no file exists."""
-        files = [file for file, entry in linecache.cache.items() if len(entry) > 1 and entry[1] is None]
-        return [file for file in files if not os.path.isfile(file)]
+        """Return the names under which the source of cells is kept, in the order in which they ran last.
+
+        A cell that has run again keeps its name, so the order is that of IPython's own list of what has run.
+        """
+        entries = {file: entry for file, entry in linecache.cache.items() if len(entry) > 1 and entry[1] is None}
+        history = self._namespace.get("_ih")
+        last_runs = {str(text).strip(): number for number, text in enumerate(history if isinstance(history, list) else ())}
+        files = [file for file in entries if not os.path.isfile(file)]
+        return sorted(files, key=lambda file: last_runs.get("".join(linecache.getlines(file)).strip(), -1))
 
     def _module_imports(self, name: str, module: ModuleType) -> list[str]:
         loaded = {
@@ -191,16 +203,15 @@ class _Cells:
         return None
 
     def _add_assignment(self, name: str) -> None:
-        """Add the only statement that sets a name whose value is no plain one."""
-        statements = {
-            ast.unparse(statement): statement
-            for file in self._kept()
-            for statement in self._cell(file).definitions.get(name, ())
-        }
-        if len(statements) != 1:
+        """Add the statement that has set a name whose value is no plain one."""
+        cells = [cell for file in self._kept() if (cell := self._cell(file)).definitions.get(name)]
+        statement = cells[-1].definitions[name][-1] if cells else None
+        if not isinstance(statement, ast.Assign) or not any(
+            isinstance(target, ast.Name) and target.id == name for target in statement.targets
+        ):
             value = type(self._namespace[name]).__name__
-            raise _NoSourceError(f"{name}, which it uses, is a {value}, and no single cell says how it was made")
-        self._add_statement(next(iter(statements.values())))
+            raise _NoSourceError(f"{name}, which it uses, is a {value}, and no assignment in a cell says how it was made")
+        self._add_statement(statement)
 
 
 def _literal(value: Any) -> str | None:
