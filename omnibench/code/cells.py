@@ -45,7 +45,7 @@ def cell_source(definition: type | Callable[..., Any]) -> str:
     except (_NoSourceError, SyntaxError) as error:
         raise PlanError(
             f"the {sort} {name} cannot be taken from a notebook cell or a prompt: {error}. Please define it at the top level "
-            f"of a file; two lines do that: `%%writefile mymodel.py` as the first line of its cell, and "
+            f"of a file; in a notebook two lines do that: `%%writefile mymodel.py` as the first line of its cell, and "
             f"`from mymodel import {name}` in the next cell."
         ) from error
 
@@ -123,10 +123,9 @@ class _Cells:
     def _own_name(self, value: Any) -> str:
         """Return the name that a class or function of the notebook was defined by; nothing for all else."""
         if isinstance(value, type):
-            is_ours = value.__module__ == self._namespace.get("__name__", "__main__")
-        else:
-            is_ours = any(function.__globals__ is self._namespace for function in _functions(value))
-        return str(getattr(value, "__name__", "")) if is_ours else ""
+            return value.__name__ if value.__module__ == self._namespace.get("__name__", "__main__") else ""
+        functions = [function for function in _functions(value) if function.__globals__ is self._namespace]
+        return functions[0].__code__.co_name if functions else ""  # a decorator may have called it otherwise
 
     def _add_definition(self, name: str, value: Any) -> None:
         self._add_statement(self._statement_of(name, value))
