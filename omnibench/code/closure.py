@@ -82,13 +82,13 @@ class Closure:
 
     @property
     def extras(self) -> list[str]:
-        """What is used beyond the definitions of the module itself, as lines of text in an order of their own."""
+        """What is used of the project beyond the definitions of the module itself, as text in an order of its own."""
         lines = []
         for number, reached in enumerate(self._reached):
             if number:
                 lines += [f"module {number}", reached.text()]
             lines += sorted(reached.lines)
-        return [line for line in lines if line] + sorted(self.distributions)
+        return [line for line in lines if line]
 
     def _begin(self, reached: Reached) -> None:
         """Look at what happens when a module is imported."""

@@ -85,7 +85,7 @@ def identify(definition: Definition, source: str = "") -> Identity:
         raise _unreadable(definition, "it is not defined at the top level of its file")
     closure = Closure(module, file, top)
     names, files = _depends_on(definition, file)
-    extras = [*closure.extras, *(f"file {label} {content_digest(path)}" for label, path in files)]
+    extras = [*closure.extras, *sorted(closure.distributions), *(f"file {label} {content_digest(path)}" for label, path in files)]
     text, before = closure.root.text(), closure.root.full_text()
     code = _digest("\n".join([text, *extras]) if extras else text)
     return Identity(
@@ -97,8 +97,8 @@ def identify(definition: Definition, source: str = "") -> Identity:
     )
 
 
-def source_of_module(file: Path) -> Identity:
-    """Return the identity of a whole module, which is not imported.
+def module_digest(file: Path) -> str:
+    """Return a digest of a module and of what it uses of its project, without importing it.
 
     Raises:
         PlanError: It cannot be read.
@@ -106,8 +106,8 @@ def source_of_module(file: Path) -> Identity:
     try:
         closure = Closure(parsed(file), file, "")
     except (OSError, SyntaxError) as error:
-        raise PlanError(f"{file.name} cannot be read ({error}).") from error
-    return Identity(_digest("\n".join([closure.root.text(), *closure.extras])), unfollowed=tuple(closure.unfollowed))
+        raise PlanError(f"{file} cannot be read ({error}).") from error
+    return _digest("\n".join([closure.root.text(), *closure.extras]))
 
 
 _warned: set[tuple[str, tuple[str, ...]]] = set()

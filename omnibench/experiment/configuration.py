@@ -59,7 +59,7 @@ class Configuration:
                 "parameters": dict(self.parameters),
                 "seed": seed,
                 "version": version,
-                "adapter": self.runner.adapter_version,
+                "adapter": self.runner.adapter_identity,
                 "device": device,
                 "code": self.own.code if self.own else None,
             },
@@ -77,7 +77,7 @@ class Configuration:
             # The canonical text of `identity`, put together: its names stand in order, and most of it is that of others.
             code = self.own.code if self.own else None
             runner = self.runner
-            enclosing = _enclosing_text(self.algorithm, runner.name, runner.adapter_version, code, *circumstances)
+            enclosing = _enclosing_text(self.algorithm, runner.name, runner.adapter_identity, code, *circumstances)
             text = canonical(self.parameters).join(enclosing)
             keyed = self._keyed[circumstances] = Keyed(text, sha256(text))
         return keyed
@@ -126,7 +126,7 @@ class Configuration:
 
 @functools.lru_cache(maxsize=256, typed=True)
 def _enclosing_text(
-    algorithm: str, runner: str, adapter: int, code: str | None, version: str, seed: int, device: str, salt: str
+    algorithm: str, runner: str, adapter: int | str, code: str | None, version: str, seed: int, device: str, salt: str
 ) -> tuple[str, str]:
     """Return the canonical text of a configuration before and after its parameters."""
     prefix = canonical({"adapter": adapter, "algorithm": algorithm, "code": code, "device": device})

@@ -221,6 +221,8 @@ class Environments:
 
     def of(self, runner: RunnerInfo) -> str:
         """Return ``isolated`` or ``current`` for a framework."""
+        if not runner.has_environment:
+            return CURRENT
         return self._by_name.get(runner.name, self._default)
 
     def version(self, runner: RunnerInfo) -> str:
