@@ -10,8 +10,8 @@ import ast
 import inspect
 import linecache
 import os
-import sys
 import symtable
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType, ModuleType
@@ -170,7 +170,9 @@ class _Cells:
         """
         entries = {file: entry for file, entry in linecache.cache.items() if len(entry) > 1 and entry[1] is None}
         history = self._namespace.get("_ih")
-        last_runs = {str(text).strip(): number for number, text in enumerate(history if isinstance(history, list) else ())}
+        last_runs = {
+            str(text).strip(): number for number, text in enumerate(history if isinstance(history, list) else ())
+        }
         files = [file for file in entries if not os.path.isfile(file)]
         return sorted(files, key=lambda file: last_runs.get("".join(linecache.getlines(file)).strip(), -1))
 
@@ -209,7 +211,9 @@ class _Cells:
             isinstance(target, ast.Name) and target.id == name for target in statement.targets
         ):
             value = type(self._namespace[name]).__name__
-            raise _NoSourceError(f"{name}, which it uses, is a {value}, and no assignment in a cell says how it was made")
+            raise _NoSourceError(
+                f"{name}, which it uses, is a {value}, and no assignment in a cell says how it was made"
+            )
         self._add_statement(statement)
 
 
@@ -225,7 +229,8 @@ def _literal(value: Any) -> str | None:
 
 def _global_names(text: str) -> tuple[list[str], list[str]]:
     """Return the global names that a statement needs when it is run, and those that its functions need when called."""
-    eager, lazy = set(), set()
+    eager: set[str] = set()
+    lazy: set[str] = set()
 
     def look(table: symtable.SymbolTable, *, is_called: bool) -> None:
         for symbol in table.get_symbols():

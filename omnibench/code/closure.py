@@ -231,14 +231,6 @@ class Closure:
             rest: The attributes that are asked of the name.
         """
         target = self._find(reached, statement)
-        if statement.name == "*":
-            if target.origin is Origin.PROJECT and target.has_source:
-                other = self._load(target)
-                if other is not None:
-                    self._reach_all(other)
-            elif target.origin is Origin.LIBRARY:
-                self._use_library(reached, statement, target)
-            return
         chain = (statement.attribute, *rest) if statement.attribute else rest
         if target.origin is Origin.LIBRARY:
             self._use_library(reached, statement, target)
@@ -248,12 +240,18 @@ class Closure:
         elif target.origin is Origin.STANDARD:
             if statement.attribute and statement.name != statement.attribute:
                 reached.lines.add(f"{statement.name} is {statement.module}.{statement.attribute}")
+        elif statement.name == "*":
+            self._follow_into(reached, target, (), statement)
         else:
             self._follow_into(reached, target, chain, statement)
-            if statement.loaded != statement.module and statement.loaded and not chain:
-                loaded = find_module(statement.loaded, self._folders)
-                if loaded.origin is Origin.PROJECT:
-                    self._follow_into(reached, loaded, (), statement)
+            self._follow_loaded(reached, statement, chain)
+
+    def _follow_loaded(self, reached: Reached, statement: Import, chain: Chain) -> None:
+        """Follow what ``import a.b`` loads beside the name that it binds, where that name is handed on."""
+        if statement.loaded not in ("", statement.module) and not chain:
+            loaded = find_module(statement.loaded, self._folders)
+            if loaded.origin is Origin.PROJECT:
+                self._follow_into(reached, loaded, (), statement)
 
     def _use_library(self, reached: Reached, statement: Import, target: Module) -> None:
         attribute = f".{statement.attribute}" if statement.attribute else ""

@@ -25,7 +25,9 @@ def named_files(names: object, folder: Path, owner: str) -> list[tuple[str, Path
     """
     if isinstance(names, str | os.PathLike):
         names = [names]
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str | os.PathLike) and str(name) for name in names):
+    if not isinstance(names, list | tuple) or not all(
+        isinstance(name, str | os.PathLike) and str(name) for name in names
+    ):
         raise PlanError(
             f'{owner}: depends_on is {names!r}; give a list of the files that it reads, e.g. depends_on = ["weights.csv"].'
         )

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from omnibench.code.cells import cell_source
 from omnibench.code.closure import Closure
 from omnibench.code.files import content_digest, named_files
 from omnibench.code.parsed import ParsedModule, parsed
@@ -42,23 +41,8 @@ class Identity:
     source: str = ""
 
 
-def code_of(definition: Definition) -> str:
-    """Identify the code of a class or function: its ``version`` if it has one, else a digest of its source.
-
-    The digest covers what the source uses, directly or not: of its module and of other modules of the project, the
-    versions of the distributions that it imports, and the files that ``depends_on`` names. Docstrings, comments and
-    layout do not count. What cannot be followed is warned of, once.
-
-    Raises:
-        PlanError: The source or a file cannot be read.
-    """
-    identity = identify(definition)
-    warn_of_unfollowed(definition, identity)
-    return identity.code
-
-
 def identify(definition: Definition, source: str = "") -> Identity:
-    """Return the identity of a class or function, without a warning; see ``code_of``.
+    """Return the identity of a class or function, without a warning; see ``omnibench.code.code_of``.
 
     Args:
         definition: The class or function.
@@ -75,7 +59,7 @@ def identify(definition: Definition, source: str = "") -> Identity:
         raise PlanError(f"{definition!r} is no function with a source; give one that a `def` makes, or a `version`.")
     file = source_file(definition)
     if file is None:
-        source = source or cell_source(definition)
+        source = source or _cell_source(definition)
     try:
         module = ParsedModule(source) if file is None else parsed(file)
     except (OSError, SyntaxError) as error:
@@ -85,7 +69,11 @@ def identify(definition: Definition, source: str = "") -> Identity:
         raise _unreadable(definition, "it is not defined at the top level of its file")
     closure = Closure(module, file, top)
     names, files = _depends_on(definition, file)
-    extras = [*closure.extras, *sorted(closure.distributions), *(f"file {label} {content_digest(path)}" for label, path in files)]
+    extras = [
+        *closure.extras,
+        *sorted(closure.distributions),
+        *(f"file {label} {content_digest(path)}" for label, path in files),
+    ]
     text, before = closure.root.text(), closure.root.full_text()
     code = _digest("\n".join([text, *extras]) if extras else text)
     return Identity(
@@ -164,6 +152,12 @@ def _source_of_cells(definition: Definition) -> str:
     """Return the source of a class of a notebook, which its guest needs whatever identifies it."""
     if not isinstance(definition, type) or source_file(definition) is not None:
         return ""
+    return _cell_source(definition)
+
+
+def _cell_source(definition: Definition) -> str:
+    from omnibench.code.cells import cell_source  # few runs have classes of notebooks
+
     return cell_source(definition)
 
 

@@ -69,7 +69,9 @@ class ParsedModule:
     def unused(self) -> list[Import]:
         """The imports whose names nothing in the module uses: they are there for what importing does."""
         names = references_of(*self.body).names | self._exported
-        return [statement for name, statements in self.bindings.items() if name not in names for statement in statements]
+        return [
+            statement for name, statements in self.bindings.items() if name not in names for statement in statements
+        ]
 
     @cached_property
     def _exported(self) -> set[str]:
@@ -172,7 +174,11 @@ def _parts(statement: ast.stmt) -> list[ast.stmt]:
 
 def _head(statement: ast.stmt) -> list[ast.AST]:
     if isinstance(statement, ast.If | ast.While):
-        return [] if is_guard(statement) or isinstance(statement, ast.If) and is_for_types(statement) else [statement.test]
+        return (
+            []
+            if is_guard(statement) or (isinstance(statement, ast.If) and is_for_types(statement))
+            else [statement.test]
+        )
     if isinstance(statement, ast.For):
         return [statement.target, statement.iter]
     if isinstance(statement, ast.With):
@@ -198,8 +204,10 @@ def _module_imports(statements: Iterable[ast.stmt], *, optional: bool) -> Iterat
             yield from imports_of(statement, optional=optional)
         elif isinstance(statement, ast.If) and is_for_types(statement):
             yield from _module_imports(statement.orelse, optional=optional)
-        elif not isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not is_guard(statement):
-            tolerant = optional or isinstance(statement, ast.Try) and survives_missing_module(statement)
+        elif not isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not is_guard(
+            statement
+        ):
+            tolerant = optional or (isinstance(statement, ast.Try) and survives_missing_module(statement))
             yield from _module_imports(_parts(statement), optional=tolerant)
 
 

@@ -97,7 +97,9 @@ def _chain(node: ast.expr) -> tuple[Chain, ast.expr]:
 def _look_at_call(call: ast.Call, references: References) -> None:
     """Note a call that imports or runs what its arguments say."""
     function = call.func
-    name = function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+    name = (
+        function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+    )
     evaluates = isinstance(function, ast.Name) and name in _EVALUATING  # torch's model.eval() is another matter
     if not evaluates and name not in _LOADING:
         return

@@ -190,9 +190,7 @@ def experiments(
     return _with_clear_names(_as_recorded(list(by_fit_key.values()), first_recorded))
 
 
-def _as_recorded(
-    planned: list[Experiment], first_recorded: Callable[[Sequence[str]], str | None]
-) -> list[Experiment]:
+def _as_recorded(planned: list[Experiment], first_recorded: Callable[[Sequence[str]], str | None]) -> list[Experiment]:
     """Let users' classes go by the digest of earlier releases where the store has results under that."""
     by_class: dict[OwnAlgorithm, list[Experiment]] = {}
     for experiment in planned:
@@ -205,7 +203,9 @@ def _as_recorded(
         for experiment in present:  # they share their configurations, which remember their keys
             configuration = experiment.configuration
             configurations.setdefault(id(configuration), replace(configuration, own=own.with_other_code()))
-        earlier = [replace(experiment, configuration=configurations[id(experiment.configuration)]) for experiment in present]
+        earlier = [
+            replace(experiment, configuration=configurations[id(experiment.configuration)]) for experiment in present
+        ]
         keys = [key for pair in zip(present, earlier, strict=True) for key in (pair[0].fit_key, pair[1].fit_key)]
         if first_recorded(keys) in {experiment.fit_key for experiment in earlier}:
             others |= {now.fit_key: before for now, before in zip(present, earlier, strict=True)}

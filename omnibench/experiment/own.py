@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from omnibench.code import HISTORY, SEED_NAMES, identify, source_file, warn_of_unfollowed
+from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.errors import PlanError
 
 
@@ -52,6 +52,8 @@ class OwnAlgorithm:
         Raises:
             PlanError: It lacks a method, or another process could not import it.
         """
+        from omnibench.code.identity import identify, source_file, warn_of_unfollowed  # not every plan has such classes
+
         name = algorithm.__qualname__
         ranks, rates = (callable(getattr(algorithm, method, None)) for method in ("recommend", "predict"))
         if not callable(getattr(algorithm, "fit", None)) or not (ranks or rates):

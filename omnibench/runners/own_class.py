@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from omnibench.code import Identity, identify
+from omnibench.code.identity import Identity, identify
 from omnibench.code.parsed import Signature, signature_of
 from omnibench.code.resolve import Origin, origin_of
 

@@ -11,8 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from omnibench.code.identity import module_digest
-from omnibench.code.resolve import find_module
 from omnibench.errors import GuestEnvironmentError, GuestError, PlanError, nearest
 
 _FOLDER = Path(__file__).parent
@@ -96,11 +94,13 @@ class RunnerInfo:
     @property
     def adapter_identity(self) -> int | str:
         """What keys say of the adapter: its version; of a registered one also a digest of its source."""
-        return self.adapter_version if self._adapter_digest is None else f"{self.adapter_version} {self._adapter_digest}"
+        return (
+            self.adapter_version if self._adapter_digest is None else f"{self.adapter_version} {self._adapter_digest}"
+        )
 
     @cached_property
     def _adapter_digest(self) -> str | None:
-        return None if self.adapter_file is None else module_digest(self.adapter_file)
+        return None if self.adapter_file is None else _digest(self.adapter_file)
 
     def check_adapter(self) -> None:
         """Refuse an adapter whose source has changed since keys were made of it.
@@ -108,7 +108,7 @@ class RunnerInfo:
         Raises:
             GuestError: It has.
         """
-        if self.adapter_file is not None and module_digest(self.adapter_file) != self._adapter_digest:
+        if self.adapter_file is not None and _digest(self.adapter_file) != self._adapter_digest:
             raise GuestError(
                 f"{self.adapter_file}, or what it uses, has changed since this run began; the result would be recorded for "
                 "the old code. Run again."
@@ -164,14 +164,18 @@ def register_runner(runner: RunnerInfo) -> None:
     if runner.name in _BUILT_IN:
         raise PlanError(f"omnibench has a framework named {runner.name!r} itself; choose another name.")
     if not runner.name.isidentifier():
-        raise PlanError(f"a framework cannot be named {runner.name!r}; give a name without dots and blanks, e.g. 'Mine'.")
+        raise PlanError(
+            f"a framework cannot be named {runner.name!r}; give a name without dots and blanks, e.g. 'Mine'."
+        )
     if not runner.distribution:
         raise PlanError(
             f"{runner.name}: distribution is empty; give the name under which pip installs the framework, whose version is "
             "part of every key. A class of your own needs no runner: plan.add_algorithm(Class)."
         )
     if runner.lock is not None and not runner.lock.is_file():
-        raise PlanError(f"{runner.name}: there is no lock {str(runner.lock)!r}; leave it out, or make it with uv pip compile.")
+        raise PlanError(
+            f"{runner.name}: there is no lock {str(runner.lock)!r}; leave it out, or make it with uv pip compile."
+        )
     _check_algorithms(runner)
     _RUNNERS[runner.name] = replace(runner, adapter_file=_adapter_file(runner))
 
@@ -187,12 +191,16 @@ def _check_algorithms(runner: RunnerInfo) -> None:
         unknown = [member for member in entry if member not in _DEFAULTS]
         if unknown:
             near = nearest(unknown[0], _DEFAULTS)
-            raise PlanError(f"{runner.name}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_DEFAULTS)}.")
+            raise PlanError(
+                f"{runner.name}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_DEFAULTS)}."
+            )
 
 
 def _adapter_file(runner: RunnerInfo) -> Path:
     if (GUEST_FOLDER / f"{runner.adapter}.py").is_file():
         raise PlanError(f"{runner.name}: omnibench has an adapter named {runner.adapter!r} itself; rename yours.")
+    from omnibench.code.resolve import find_module  # few register a framework
+
     module = find_module(runner.adapter)
     if module.file is None or not module.has_source:
         raise PlanError(
@@ -200,6 +208,12 @@ def _adapter_file(runner: RunnerInfo) -> Path:
             "give its full name, and put its directory on the path (pytest: the ini setting pythonpath)."
         )
     return module.file.absolute()
+
+
+def _digest(adapter: Path) -> str:
+    from omnibench.code.identity import module_digest
+
+    return module_digest(adapter)
 
 
 def runners() -> list[RunnerInfo]:

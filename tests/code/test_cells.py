@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from omnibench.code import code_of, identify
+from omnibench.code import code_of
+from omnibench.code.identity import identify
 from omnibench.errors import PlanError
 
 Run = Callable[..., dict[str, Any]]
@@ -31,7 +32,7 @@ ORDER = "def order(train):\n    return sorted(train, key=math.sqrt)\n"
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Run cells one after the other, as a kernel does, and return what their names stand for."""
-    kept = []
+    kept: list[tuple[str, str]] = []
     numbers = itertools.count()
 
     def run_cells(*cells: str) -> dict[str, Any]:
@@ -141,7 +142,10 @@ def test_decorated_functions_are_found(run: Run) -> None:
     [
         (("K = open", "K = type('T', (), {})()", "order = sorted", KNN), None),
         (("import io", "K = 1", "for order in [io.StringIO()]:\n    pass", KNN), "order, which it uses, is a StringIO"),
-        (("K = 1", "order = None\ndef outer():\n    " + KNN.replace("\n", "\n    ") + "return Knn\nKnn = outer()"), "inside"),
+        (
+            ("K = 1", "order = None\ndef outer():\n    " + KNN.replace("\n", "\n    ") + "return Knn\nKnn = outer()"),
+            "inside",
+        ),
     ],
 )
 def test_what_no_source_makes_is_refused_with_the_way_out(cells: tuple[str, ...], says: str | None, run: Run) -> None:
@@ -180,7 +184,11 @@ def run(algorithm):
     evaluator = run_omnirec(data, plan, Evaluator(NDCG(3), HitMetric(first, 3)))
     print("value", evaluator.to_frame()["value"].tolist())
 """
-ALGORITHM = "class Knn:\n    def fit(self, train):\n        self.items = ranked(train, ASCENDING)\n" + KNN[KNN.index("\n    def rec") :]
+RANKED = "def ranked(train, ascending):\n    return train['item'].value_counts(ascending=ascending).index.tolist()\n"
+ALGORITHM = (
+    "class Knn:\n    def fit(self, train):\n        self.items = ranked(train, ASCENDING)\n"
+    + KNN[KNN.index("\n    def rec") :]
+)
 
 
 @pytest.mark.guests
@@ -190,15 +198,14 @@ def test_a_notebook_runs_its_classes_in_a_guest(tmp_path: Path) -> None:
     cells = [
         DATA,
         "def first(hits, relevant):\n    return hits[:, 0] * 1.0\n",
-        "def ranked(train, ascending):\n    return train['item'].value_counts(ascending=ascending).index.tolist()\n",
+        RANKED,
         "ASCENDING = False",
         ALGORITHM,
         "run(Knn)",
         "run(Knn)",
         "ASCENDING = True",
         "run(Knn)",
-        f"%%writefile mymodel.py\nASCENDING = False\ndef ranked(train, ascending):\n"
-        f"    return train['item'].value_counts(ascending=ascending).index.tolist()\n{ALGORITHM}",
+        f"%%writefile mymodel.py\nASCENDING = False\n{RANKED}{ALGORITHM}",
         "from mymodel import Knn\nrun(Knn)",
     ]
     script = tmp_path / "session.py"

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from omnibench.code import Identity, code_of, identify
+from omnibench.code import code_of
+from omnibench.code.identity import Identity, identify
 from omnibench.errors import PlanError
 
 Files = Mapping[str, str]
@@ -104,9 +105,9 @@ WAYS = {
     "dotted, renamed": with_import("import model.util as u", "u.order(train)"),
     "star": with_import("from model.util import *"),
     "relative star": with_import("from .util import *"),
-    "in a method": with_import("", "(__import__('sys'), 1)").replace(
-        "        self.items", "        from model.util import order\n        self.items", 1
-    ).replace("(__import__('sys'), 1)", "order(train)"),
+    "in a method": with_import("", "(__import__('sys'), 1)")
+    .replace("        self.items", "        from model.util import order\n        self.items", 1)
+    .replace("(__import__('sys'), 1)", "order(train)"),
     "module in a method": with_import("", "helper.order(train)").replace(
         "        self.items", "        import model.util as helper\n        self.items", 1
     ),
@@ -123,7 +124,11 @@ def test_a_helper_counts_however_it_is_imported(text: str, read: Read) -> None:
     files = {**PROJECT, "model/knn.py": text}
     before = read(files)
     assert before.unfollowed == ()
-    for change in [("SIGN = -1", "SIGN = 1"), ("key=weight", "key=weight, reverse=True"), ("SIGN * value", "value * SIGN")]:
+    for change in [
+        ("SIGN = -1", "SIGN = 1"),
+        ("key=weight", "key=weight, reverse=True"),
+        ("SIGN * value", "value * SIGN"),
+    ]:
         assert read({**files, "model/util.py": UTIL.replace(*change)}).code != before.code
     documented = UTIL.replace("def order(train):", 'def order(train):  # sorts\n    """Sort."""\n')
     assert read({**files, "model/util.py": f'"""Helpers."""\n\n# more\n{documented}'}).code == before.code
@@ -162,7 +167,9 @@ def test_what_a_package_or_module_does_when_it_is_imported_counts(read: Read) ->
 
 def test_bases_of_other_files_count(read: Read) -> None:
     """A class that inherits what it computes is another one when that changes."""
-    base = "from model.util import order\n\n\nclass Base:\n    def fit(self, train):\n        self.items = order(train)\n"
+    base = (
+        "from model.util import order\n\n\nclass Base:\n    def fit(self, train):\n        self.items = order(train)\n"
+    )
     text = "from model.base import Base\n\n\nclass Knn(Base):\n    def recommend(self, users, k):\n        return {}\n"
     files = {**PROJECT, "model/base.py": base, "model/knn.py": text}
     before = read(files)
@@ -193,7 +200,7 @@ def test_which_of_two_helpers_is_used_counts(read: Read) -> None:
 
 def test_circles_of_imports_end(read: Read) -> None:
     """Two modules that import each other are read once each."""
-    util = f"def order(train):\n    from model import knn\n    return sorted(train, key=knn.KEY)\n"
+    util = "def order(train):\n    from model import knn\n    return sorted(train, key=knn.KEY)\n"
     files = {**PROJECT, "model/knn.py": f"{KNN}\n\nKEY = None\n", "model/util.py": util}
     before = read(files)
     assert read({**files, "model/knn.py": f"{KNN}\n\nKEY = abs\n"}).code != before.code
@@ -209,7 +216,11 @@ def test_nothing_is_imported_to_find_out(read: Read) -> None:
 def test_only_types_are_not_followed(read: Read) -> None:
     """What is imported for type checkers alone is not there when the code runs."""
     text = f"from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from model.kinds import Kind\n{KNN}"
-    files = {**PROJECT, "model/knn.py": text.replace("self, train", 'self, train: "Kind"'), "model/kinds.py": "Kind = 1\n"}
+    files = {
+        **PROJECT,
+        "model/knn.py": text.replace("self, train", 'self, train: "Kind"'),
+        "model/kinds.py": "Kind = 1\n",
+    }
     assert read({**files, "model/kinds.py": "Kind = 2\n"}).code == read(files).code
 
 
@@ -275,7 +286,10 @@ def test_files_that_a_class_names_count(read: Read) -> None:
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ('["weigths.csv"]', r"Knn: depends_on names 'weigths.csv', but there is no such file in .*model; correct the name"),
+        (
+            '["weigths.csv"]',
+            r"Knn: depends_on names 'weigths.csv', but there is no such file in .*model; correct the name",
+        ),
         ('["*.parquet"]', r"depends_on names '\*.parquet', but there is no such file"),
         ("3", r'depends_on is 3; give a list of the files that it reads, e.g. depends_on = \["weights.csv"\]'),
         ("[3]", r"depends_on is \[3\]; give a list"),
@@ -309,9 +323,10 @@ def test_what_cannot_be_followed_is_said_once(
     files = {**PROJECT, "model/knn.py": text, "model/weights.csv": "1"}
     line = next(number for number, part in enumerate(text.splitlines(), 1) if call in part)
     algorithm = loading(files)
-    with pytest.warns(UserWarning, match=rf"its key does not cover {named}\(\.\.\.\) in knn.py, line {line}.*") as caught:
-        code_of(algorithm)
-        code_of(algorithm)
+    with pytest.warns(
+        UserWarning, match=rf"its key does not cover {named}\(\.\.\.\) in knn.py, line {line}.*"
+    ) as caught:
+        _ = [code_of(algorithm) for _ in range(2)]
     assert len(caught) == 1
     assert "depends_on = [...]" in str(caught[0].message)
     assert "version = 1" in str(caught[0].message)
@@ -363,7 +378,9 @@ def test_a_docstring_that_is_read_counts(read: Read) -> None:
 
 def test_the_condition_of_a_definition_counts(read: Read) -> None:
     """A constant that a loop fills, and a function that stands below an ``if``, depend on the loop and the condition."""
-    text = "FAST = True\nif FAST:\n    def order(x):\n        return x\n" + KNN.replace("from model.util import order", "")
+    text = "FAST = True\nif FAST:\n    def order(x):\n        return x\n" + KNN.replace(
+        "from model.util import order", ""
+    )
     files = {"model/__init__.py": "", "model/knn.py": text}
     assert read({**files, "model/knn.py": text.replace("True", "False")}).code != read(files).code
     text = "try:\n    import no_such\nexcept ImportError:\n    def order(x):\n        return x\n"
@@ -375,7 +392,7 @@ def test_the_condition_of_a_definition_counts(read: Read) -> None:
     assert read({**files, "model/knn.py": text.replace("range(3)", "range(4)")}).code != read(files).code
 
 
-def test_a_file_that_changes_is_read_again(read: Read, loading: Callable[..., Any]) -> None:
+def test_a_file_that_changes_is_read_again(loading: Callable[..., Any]) -> None:
     """What this process remembers of a file is as good as the file's state."""
     algorithm = loading(PROJECT)
     before = identify(algorithm).code
@@ -388,7 +405,9 @@ def test_a_file_that_changes_is_read_again(read: Read, loading: Callable[..., An
 
 def test_functions_are_told_apart_in_the_same_way(read: Read) -> None:
     """A function's helpers and the files that it names count, as a class's do."""
-    text = "from model.util import order\n\n\ndef keep(frame):\n    return order(frame)\n\n\nkeep.depends_on = ['a.csv']\n"
+    text = (
+        "from model.util import order\n\n\ndef keep(frame):\n    return order(frame)\n\n\nkeep.depends_on = ['a.csv']\n"
+    )
     files = {**PROJECT, "model/steps.py": text, "model/a.csv": "1"}
     before = read(files, "model.steps", "keep")
     assert read({**files, "model/util.py": UTIL.replace("-1", "1")}, "model.steps", "keep").code != before.code

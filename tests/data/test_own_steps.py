@@ -103,5 +103,5 @@ def test_a_step_without_a_readable_source_is_refused() -> None:
     class Local(UserHoldout):
         pass
 
-    with pytest.raises(DataError, match="source of .*Local cannot be read .*; give it a `version`"):
+    with pytest.raises(DataError, match=r"source of .*Local cannot be read .*; give it a `version`"):
         _ = from_frame(FRAME).pipe(Local()).key

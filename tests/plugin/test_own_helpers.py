@@ -71,7 +71,11 @@ def test_what_cannot_be_followed_is_said_in_the_summary(helped: Project) -> None
     (folder / "knn.py").write_text(text.replace("class Knn:", 'class Knn:\n    name = "util"\n'))
     result = helped.run_process("-n", "2")
     result.assert_outcomes(passed=2, warnings=1)
-    result.stdout.fnmatch_lines(["*bench_tiny.py:*UserWarning: Knn: its key does not cover importlib.import_module(...) in knn.py, line *version = 1*"])
+    result.stdout.fnmatch_lines(
+        [
+            "*bench_tiny.py:*UserWarning: Knn: its key does not cover importlib.import_module(...) in knn.py, line *version = 1*"
+        ]
+    )
 
 
 def test_a_file_that_is_not_there_is_refused_before_anything_runs(helped: Project) -> None:
@@ -90,7 +94,7 @@ def test_a_file_that_is_not_there_is_refused_before_anything_runs(helped: Projec
 def test_a_guest_that_has_imported_a_helper_before_it_changed_imports_it_anew(helped: Project) -> None:
     """Guests live longer than a file stays as it is: what is recorded is of the file as it is now."""
     helped.pytester.makepyfile(
-        script='''
+        script="""
         from pathlib import Path
         import pandas as pd
         from omnibench import *
@@ -107,7 +111,7 @@ def test_a_guest_that_has_imported_a_helper_before_it_changed_imports_it_anew(he
                 evaluator = coordinator.run(data, plan, Evaluator(NDCG(3)))
                 (guest,) = [guest for guest, _ in coordinator.guests._guests.values()]
                 print("run", guest.pid, evaluator.to_frame()["value"].iloc[-1])
-        '''
+        """
     )
     result = helped.pytester.run(sys.executable, "script.py")
     runs = [line.split()[1:] for line in result.outlines if line.startswith("run ")]
