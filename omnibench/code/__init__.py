@@ -1,7 +1,7 @@
 """Identify the code of users' classes and functions: what their results depend on in the user's project.
 
-Nothing of the project is imported or run for that: files are parsed, and imports are resolved as Python would. Every run
-imports this module, and few have code of the user's own, so the rest of the room waits until it is needed.
+Nothing of the project is imported or run for that: files are parsed, and imports are resolved as Python would. Every
+run imports this module, and few have code of the user's own, so the rest of the room waits until it is needed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a definition uses, directly or not: of its own module, of other modules of the project, and of libraries.
 
-Of a module that is imported only what is used counts: definitions that are reached, and what the module calls when it is
-imported. Where a module itself is handed on (``getattr(helper, name)``), all of it counts.
+Of a module that is imported only what is used counts: definitions that are reached, and what the module calls when it
+is imported. Where a module itself is handed on (``getattr(helper, name)``), all of it counts.
 """
 
 from __future__ import annotations

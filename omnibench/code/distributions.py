@@ -13,23 +13,22 @@ def distributions_of(module: str) -> tuple[tuple[str, str], ...]:
     Args:
         module: Its full name, e.g. ``google.protobuf.message``.
     """
-    top = module.partition(".")[0]
+    top, *rest = module.split(".")
     try:
         distribution = metadata.distribution(top)  # most are called like their module, and this one costs nothing
     except (metadata.PackageNotFoundError, ValueError):
         pass
     else:
         if _has(distribution, top):
-            return ((_name(distribution), distribution.version),)
-    names = sorted(set(_distributions_by_module().get(top, ())))
-    distributions = [metadata.distribution(name) for name in names]
-    parts = module.split(".")
-    for length in range(len(parts), 1, -1):  # of the parts of a namespace, the one that has the module
-        owners = [one for one in distributions if _has(one, "/".join(parts[:length]))]
-        if owners:
-            distributions = owners
-            break
-    return tuple(sorted((_name(distribution), distribution.version) for distribution in distributions))
+            return _described([distribution])
+    # packages_distributions() does the same for every module, which takes several times as long.
+    owners = [distribution for distribution in metadata.distributions() if _has(distribution, top)]
+    for length in range(len(rest), 0, -1):  # of the parts of a namespace, the one that has the module
+        path = "/".join([top, *rest[:length]])
+        owners_of_part = [distribution for distribution in owners if _has(distribution, path)]
+        if owners_of_part:
+            return _described(owners_of_part)
+    return _described(owners)
 
 
 def _has(distribution: metadata.Distribution, path: str) -> bool:
@@ -41,11 +40,6 @@ def _has(distribution: metadata.Distribution, path: str) -> bool:
     return f"\n{path}/" in lines or f"\n{path}." in lines or f"../{path}/" in lines
 
 
-def _name(distribution: metadata.Distribution) -> str:
-    return str(distribution.metadata["Name"]).lower().replace("_", "-")
-
-
-@cache
-def _distributions_by_module() -> dict[str, list[str]]:
-    # A tenth of a second in an environment of a hundred distributions, so only where a name does not tell.
-    return dict(metadata.packages_distributions())
+def _described(distributions: list[metadata.Distribution]) -> tuple[tuple[str, str], ...]:
+    names = {str(distribution.metadata["Name"]): distribution.version for distribution in distributions}
+    return tuple(sorted((name.lower().replace("_", "-"), version) for name, version in names.items()))

@@ -89,7 +89,7 @@ class ParsedModule:
 
     @cached_property
     def _headers(self) -> dict[str, list[ast.AST]]:
-        """The heads of the statements below which names are defined: what they are defined for, or under which condition."""
+        """The heads of the statements below which names are defined: a loop's range, a condition."""
         headers: dict[str, list[ast.AST]] = {}
 
         def look(statements: Iterable[ast.stmt], above: tuple[ast.AST, ...]) -> None:

@@ -32,7 +32,7 @@ class RunnerInfo:
             the project, or an installed one; omnibench's own lie in ``omnibench/guest``.
         adapter_version: Raised when the adapter's results change; part of every key.
         python: The Python of its isolated environment.
-        lock: The file with the exact pins of that environment; without one the framework runs in the current environment.
+        lock: The file with the exact pins of that environment; without one the framework runs in the current one.
         catalogue_file: Its algorithms and their hyperparameters, as read from the framework itself.
         size: About how large the environment is, for the message while it is built.
         algorithms: What ``catalogue_file`` says, if there is none: by name ``{"parameters": {name: default}}``, and

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from omnibench import Apply, HitMetric
 from omnibench.code import code_of
 from omnibench.code.identity import Identity, identify
 from omnibench.errors import PlanError
+from omnibench.metrics.own import CalculatedMetric
 
 Files = Mapping[str, str]
 Read = Callable[..., Identity]
@@ -412,3 +414,37 @@ def test_functions_are_told_apart_in_the_same_way(read: Read) -> None:
     before = read(files, "model.steps", "keep")
     assert read({**files, "model/util.py": UTIL.replace("-1", "1")}, "model.steps", "keep").code != before.code
     assert read({**files, "model/a.csv": "2"}, "model.steps", "keep").code != before.code
+
+
+STEPS = """
+from model.util import order
+
+
+def keep(frame):
+    return order(frame)
+
+
+def first(hits, relevant):
+    return order(hits)
+
+
+class Score:
+    def calculate(self, predictions, test):
+        return order(test)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("keep", lambda function: Apply(function).identity),
+        ("first", lambda function: HitMetric(function).parameters),
+        ("Score", lambda metric: CalculatedMetric(metric()).parameters),
+    ],
+)
+def test_steps_and_metrics_have_such_keys(name: str, key: Callable[[Any], Any], loading: Callable[..., Any]) -> None:
+    """A helper in another file is part of them; its comments are not."""
+    files = {**PROJECT, "model/steps.py": STEPS}
+    before = key(loading(files, "model.steps", name))
+    assert key(loading({**files, "model/util.py": UTIL.replace("-1", "1")}, "model.steps", name)) != before
+    assert key(loading({**files, "model/util.py": f"# more{UTIL}"}, "model.steps", name)) == before
