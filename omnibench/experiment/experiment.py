@@ -12,7 +12,6 @@ from omnibench.errors import DataError, PlanError
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.compatibility import check_configuration, check_dataset
 from omnibench.experiment.configuration import Configuration
-from omnibench.experiment.own import OwnAlgorithm
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
 from omnibench.metrics.base import Metric
@@ -192,24 +191,37 @@ def experiments(
 
 def _as_recorded(planned: list[Experiment], first_recorded: Callable[[Sequence[str]], str | None]) -> list[Experiment]:
     """Let users' classes go by the digest of earlier releases where the store has results under that."""
-    by_class: dict[OwnAlgorithm, list[Experiment]] = {}
+    by_class: dict[int, list[Experiment]] = {}
     for experiment in planned:
         own = experiment.configuration.own
         if own is not None and own.other_code:
-            by_class.setdefault(own, []).append(experiment)
+            by_class.setdefault(id(own), []).append(experiment)
     others: dict[str, Experiment] = {}
-    for own, present in by_class.items():
-        configurations: dict[int, Configuration] = {}
-        for experiment in present:  # they share their configurations, which remember their keys
-            configuration = experiment.configuration
-            configurations.setdefault(id(configuration), replace(configuration, own=own.with_other_code()))
-        earlier = [
-            replace(experiment, configuration=configurations[id(experiment.configuration)]) for experiment in present
-        ]
-        keys = [key for pair in zip(present, earlier, strict=True) for key in (pair[0].fit_key, pair[1].fit_key)]
-        if first_recorded(keys) in {experiment.fit_key for experiment in earlier}:
-            others |= {now.fit_key: before for now, before in zip(present, earlier, strict=True)}
+    for experiments_of_class in by_class.values():
+        # The first tells of a class whose results are all there, so that thousands of keys need not be made twice.
+        for several in (experiments_of_class[:1], experiments_of_class[1:]):
+            earlier = _under_other_code(several)
+            keys = [key for pair in zip(several, earlier, strict=True) for key in (pair[0].fit_key, pair[1].fit_key)]
+            recorded = first_recorded(keys) if keys else None
+            if recorded in {experiment.fit_key for experiment in earlier}:
+                others |= {
+                    experiment.fit_key: other
+                    for experiment, other in zip(
+                        experiments_of_class, _under_other_code(experiments_of_class), strict=True
+                    )
+                }
+            if recorded is not None:
+                break
     return [others.get(experiment.fit_key, experiment) for experiment in planned]
+
+
+def _under_other_code(planned: Sequence[Experiment]) -> list[Experiment]:
+    """Return experiments of a user's class as they are under the other digest of its code."""
+    configurations: dict[int, Configuration] = {}  # shared, because they remember their keys
+    for configuration in (experiment.configuration for experiment in planned):
+        if configuration.own is not None and id(configuration) not in configurations:
+            configurations[id(configuration)] = replace(configuration, own=configuration.own.with_other_code())
+    return [replace(experiment, configuration=configurations[id(experiment.configuration)]) for experiment in planned]
 
 
 def _with_clear_names(planned: list[Experiment]) -> list[Experiment]:

@@ -101,6 +101,7 @@ class OwnAlgorithm:
             "file": self.file,
             "name": self.name,
             "code": self.code,
+            "other_code": self.other_code,
             "path": list(sys.path),
             **({"source": self.source} if self.source else {}),
         }

@@ -39,7 +39,8 @@ def find(locator: str) -> type:
         algorithm = _imported(description)
         identity = _identity(algorithm, description)
     _remember(identity.files)
-    if "code" in description and description["code"] not in (identity.code, identity.before):
+    codes = {description.get("code"), description.get("other_code")} - {None, ""}
+    if codes and not codes & {identity.code, identity.before}:
         raise RuntimeError(
             f"{_origin(description)} has changed since this run began, or a file that it uses has; the result would be "
             "recorded for the old code. Run again."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from support.projects import Project
 from omnibench import ExperimentPlan, RunnerInfo, register_runner
 from omnibench.errors import PlanError
 from omnibench.runners import registry
+from omnibench.runners.environments import Environments
 
 ADAPTER = """
 from importlib import metadata
@@ -153,6 +155,23 @@ def test_what_cannot_run_is_refused_at_once(
     adapter_in(tmp_path, monkeypatch)
     with pytest.raises(PlanError, match=says):
         register_runner(runner)
+
+
+def test_a_lock_says_the_version_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one the framework is isolated unless chosen otherwise; without one it runs in the current environment."""
+    adapter_in(tmp_path, monkeypatch)
+    lock = tmp_path / "lock.txt"
+    lock.write_text("numpy==2.0.0\n    # via scipy\nscipy==1.2.3 \\\n    --hash=sha256:0\n")
+    installed = metadata.version("scipy")
+    for runner_lock, choice, version in [
+        (lock, "isolated", "1.2.3"),
+        (lock, "current", installed),
+        (None, "isolated", installed),
+    ]:
+        register_runner(RunnerInfo("Scipy", "scipy", "svd_adapter", 1, lock=runner_lock, algorithms=ALGORITHMS))
+        runner = registry.get_runner("Scipy")
+        assert Environments(choice).version(runner) == version
+        assert Environments(choice).is_built(runner) is (version == installed)
 
 
 def test_a_framework_that_is_not_installed_is_named(project: Project) -> None:
