@@ -17,7 +17,7 @@ from omnibench.runners.registry import get_runner, runners
 
 def _selected(names: Sequence[str]) -> list[Environment]:
     selected_runners = [get_runner(name) for name in names] if names else runners()
-    return [environment_of(runner) for runner in selected_runners]
+    return [environment_of(runner) for runner in selected_runners if runner.has_environment]
 
 
 def envs_list(names: Sequence[str]) -> int:

@@ -243,7 +243,7 @@ def serve(channel: Any, adapter_module: str) -> None:
     """Answer the host's requests until it closes the channel. Runs in the guest's main thread.
 
     Args:
-        channel: The execnet channel. The first message is ``{parent, out, err, work}``.
+        channel: The execnet channel. The first message is ``{parent, out, err, work, path}``.
         adapter_module: The name of the adapter's module beside this one, or the full name of one that is elsewhere.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the host decides
@@ -251,10 +251,10 @@ def serve(channel: Any, adapter_module: str) -> None:
     belong_to(setup["parent"])
     send_prints_to(setup["out"], setup["err"])
     os.chdir(setup["work"])
+    sys.path += [folder for folder in setup.get("path", ()) if folder not in sys.path]
+    is_ours = Path(__file__).with_name(f"{adapter_module}.py").is_file()
     try:
-        adapter = importlib.import_module(
-            adapter_module if "." in adapter_module else f"{__package__}.{adapter_module}"
-        )
+        adapter = importlib.import_module(f"{__package__}.{adapter_module}" if is_ours else adapter_module)
     except BaseException as error:
         channel.send({"ok": False, **describe_error(error)})
         return

@@ -27,9 +27,10 @@ HitFunction: TypeAlias = "Callable[..., npt.ArrayLike]"
 class HitMetric(RankingMetric):
     """A function of the hit matrix as a metric.
 
-    The function gets ``hits`` (bool, shape (n, k): whether the item at each rank is relevant; False after the end of a
-    list), ``relevant`` (int64, shape (n,): the number of relevant items of each user, at least 1) and the parameters,
-    and returns a value per user (NaN for users who do not count), shape (n,). Source and parameters are its key.
+    The function gets ``hits`` (bool, shape (n, k): whether the item at each rank is relevant; False after the end
+    of a list), ``relevant`` (int64, shape (n,): the number of relevant items of each user, at least 1) and the
+    parameters, and returns a value per user (NaN for users who do not count), shape (n,). Its key is made of the
+    parameters and of the function's code, see ``omnibench.code.code_of``.
 
     Args:
         function: A function at the top level of a module.
@@ -88,10 +89,11 @@ class HitMetric(RankingMetric):
 class CalculatedMetric(Metric):
     """An object with ``calculate(predictions, test)`` as a metric.
 
-    Both are pandas frames with the user's own ids: user, item, score and rank (from 1) of the recommendations, or user,
-    item and rating of predicted ratings; user, item, and rating where there is one, of the test part. It returns a
-    number, or a mapping from each of its ``k`` to a number; or an object whose ``result`` is one of these, as OmniRec's
-    metrics do. Its class's source and its constructor's parameters are its key; it has no values per user.
+    Both are pandas frames with the user's own ids: user, item, score and rank (from 1) of the recommendations, or
+    user, item and rating of predicted ratings; user, item, and rating where there is one, of the test part. It
+    returns a number, or a mapping from each of its ``k`` to a number; or an object whose ``result`` is one of
+    these, as OmniRec's metrics do. Its class's code (see ``omnibench.code.code_of``) and its constructor's
+    parameters are its key; it has no values per user.
 
     Args:
         calculator: The object. Its attribute ``k`` (or OmniRec's ``_k_list``) says for which list lengths it answers;

@@ -99,9 +99,10 @@ class Environment:
             shutil.rmtree(stale, ignore_errors=True)  # we hold the lock: whoever built it is dead
         started = time.monotonic()
         count = sum(1 for line in _lock_lines(self.runner) if line)
+        size = f"about {self.runner.size}, " if self.runner.size else ""
         notify(
-            f"{self.runner.name}: building its isolated environment, once: {count} packages, about "
-            f"{self.runner.size}, torch for {self.backend}, in {self.directory}"
+            f"{self.runner.name}: building its isolated environment, once: {count} packages, {size}torch "
+            f"for {self.backend}, in {self.directory}"
         )
         try:
             self._uv(["venv", "--python", self.runner.python, "--relocatable", str(partial)], notify, partial, count)
@@ -221,6 +222,8 @@ class Environments:
 
     def of(self, runner: RunnerInfo) -> str:
         """Return ``isolated`` or ``current`` for a framework."""
+        if not runner.has_environment:
+            return CURRENT
         return self._by_name.get(runner.name, self._default)
 
     def version(self, runner: RunnerInfo) -> str:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import json
 import pickle
 import random
-import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from omnibench.code import HISTORY, SEED_NAMES, code_of
+from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.data.interactions import decode
 from omnibench.data.prepare import read_ids
 from omnibench.guest import folds
 from omnibench.guest.base import Task
+from omnibench.runners.own_class import find
 
 
 def version() -> str:
@@ -34,47 +29,6 @@ def version() -> str:
 def catalogue() -> dict[str, dict[str, Any]]:
     """Return an empty catalogue: users' classes are not known in advance."""
     return {}
-
-
-def find(locator: str) -> type:
-    """Import the class that the host describes in JSON, and check that its code is the code in the key.
-
-    Raises:
-        RuntimeError: The file has changed since the host read it.
-    """
-    description = json.loads(locator)
-    sys.path[:] = [*description["path"], *(folder for folder in sys.path if folder not in description["path"])]
-    algorithm: type = getattr(_module(description["module"], description["file"]), description["name"])
-    if "code" in description and code_of(algorithm) != description["code"]:
-        raise RuntimeError(
-            f"{description['file']} has changed since this run began; the result would be recorded for the old code. "
-            "Run again."
-        )
-    return algorithm
-
-
-def _module(name: str, file: str) -> ModuleType:
-    """Import a module by name if sys.path finds the same file, else from the file under a private name."""
-    private_name = "omnibench_own_" + re.sub(r"\W", "_", name)
-    if private_name in sys.modules:
-        return sys.modules[private_name]
-    try:
-        spec = importlib.util.find_spec(name) if name != "__main__" else None
-    except (ImportError, ValueError):
-        spec = None
-    if spec is not None and spec.origin is not None and Path(spec.origin).resolve() == Path(file):
-        return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(private_name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[private_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[private_name]
-        raise
-    return module
 
 
 @dataclass
