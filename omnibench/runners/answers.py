@@ -198,15 +198,15 @@ def _of_rows(user: Any, rows: pd.DataFrame) -> _Scored:
     return _Scored(items, scores)
 
 
-def _ranked(user: Any, given: _Scored, codes: Mapping[Any, int]) -> RankedList:
+def _ranked(user: Any, entries: _Scored, codes: Mapping[Any, int]) -> RankedList:
     """Return a user's list as codes, best first, with the scores that it came with or else falling ones."""
-    items = [_code(user, item, codes) for item in given.items]
+    items = [_code(user, item, codes) for item in entries.items]
     if len(set(items)) < len(items):
-        repeated = next(item for number, item in enumerate(given.items) if items[number] in items[:number])
+        repeated = next(item for number, item in enumerate(entries.items) if items[number] in items[:number])
         raise ValueError(f"recommend() gave user {user!r} the item {_plain(repeated)!r} twice; give it once.")
-    if given.scores is None:
+    if entries.scores is None:
         return np.array(items, dtype=np.int32), -np.arange(len(items), dtype=np.float64)
-    scores = [_number(user, item, score) for item, score in zip(given.items, given.scores, strict=True)]
+    scores = [_number(user, item, score) for item, score in zip(entries.items, entries.scores, strict=True)]
     # Python's numbers are compared exactly, also integers that float64 cannot tell apart; sorting keeps ties as they came.
     order = [number for number in _best_first(scores) if scores[number] != -math.inf]
     return np.array([items[number] for number in order], dtype=np.int32), np.array([float(scores[n]) for n in order])
@@ -245,8 +245,8 @@ def _number(user: Any, item: Any, score: Any) -> float:
 def _check_direction(by_user: Mapping[Any, _Scored]) -> None:
     """Refuse lists that all have their best item last: they contradict themselves, and which half is meant is a guess."""
     rising = None
-    for user, given in by_user.items():
-        scores = [_plain(score) for score in given.scores or ()] if given.is_list else []
+    for user, entries in by_user.items():
+        scores = [_plain(score) for score in entries.scores or ()] if entries.is_list else []
         if not all(isinstance(score, int | float) for score in scores) or len(set(scores)) <= 1:
             continue
         if any(following < score for score, following in pairwise(scores)):

@@ -22,7 +22,7 @@ import execnet
 
 from omnibench.errors import GuestError
 from omnibench.runners.registry import RunnerInfo
-from omnibench.runners.variables import foreign_variables
+from omnibench.variables import foreign_variables, misleading_variables
 
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
@@ -75,7 +75,12 @@ class Guest:
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
         self._peak = 0
         self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
-        foreign = foreign_variables(runner, isolated=python != Path(sys.executable))
+        # A class of the user's own is the user's code in the user's environment, and gets what it would get anywhere.
+        foreign = (
+            foreign_variables(os.environ, isolated=python != Path(sys.executable))
+            if runner.distribution
+            else misleading_variables(os.environ)
+        )
         command = ["env", *(word for name in foreign for word in ("-u", name))]
         command += [f"{name}={value}" for name, value in variables.items()]
         command += ["PYTHONHASHSEED=0", f"{GUEST_MARK}=1", str(python)]

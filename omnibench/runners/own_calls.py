@@ -32,9 +32,9 @@ def progress_report(name: str, send: Callable[..., None]) -> Callable[..., None]
         nonlocal last_sent
         plain = {key: _plain(key, value) for key, value in values.items()}
         print(f"{name}: {', '.join(f'{key}={value}' for key, value in plain.items())}")  # noqa: T201 - into the log
-        now = time.monotonic()
-        if now - last_sent >= _SECONDS_BETWEEN or plain.get("epoch") == plain.get("epochs", ...):
-            last_sent = now
+        moment = time.monotonic()
+        if moment - last_sent >= _SECONDS_BETWEEN or plain.get("epoch") == plain.get("epochs", ...):
+            last_sent = moment
             send(**plain)
 
     return report
