@@ -71,7 +71,7 @@ def uv_variables() -> dict[str, str]:
     variables = dict(os.environ)
     for name in foreign_variables(variables, isolated=True):
         del variables[name]
-    return variables | handed_on()
+    return handed_on() | variables
 
 
 @cache

@@ -66,10 +66,10 @@ def unpicklable(instance: Any, error: Exception) -> str:
 
 @contextlib.contextmanager
 def explaining_missing_columns(train: pd.DataFrame) -> Iterator[None]:
-    """Say which columns there are when ``fit`` asks pandas for one that there is not.
+    """Say which columns there are when ``fit`` asks pandas for something that there is not.
 
     Raises:
-        LookupError: In the place of pandas' KeyError, which holds nothing but the name.
+        LookupError: In the place of pandas' KeyError, which holds little but the name.
     """
     try:
         yield
@@ -79,17 +79,17 @@ def explaining_missing_columns(train: pd.DataFrame) -> Iterator[None]:
         if not in_pandas or not isinstance(name, str) or name in train.columns:
             raise
         raise LookupError(
-            f"fit() looked for the column {name!r}, which no frame that it gets has; train has "
+            f"fit() asked pandas for {name!r}, which is not there. If it is a column: train has "
             f"{', '.join(train.columns)}. {_advice(name)}"
         ) from error
 
 
 def _advice(name: str) -> str:
-    if name == "rating":
+    if "rating" in name:
         return "MakeImplicit drops ratings; leave it out of the dataset's steps to keep them."
-    if name == "timestamp":
+    if "timestamp" in name:
         return 'Name the column that holds the times, e.g. from_file(..., columns={"time": "timestamp"}).'
     return (
-        "A dataset keeps user, item, rating and timestamp; anything else is read by the class itself, from a file that "
-        "its constructor is given the path of."
+        "A dataset keeps user, item, rating and timestamp; the class is given anything else as a parameter of its "
+        "constructor, or reads it itself."
     )

@@ -71,7 +71,8 @@ def test_scores_are_never_rounded_before_they_rank(scores: Any) -> None:
 def test_scores_are_kept_beside_the_items() -> None:
     """The file of predictions gets them; lists without scores get falling ones."""
     (scored, plain) = read_recommendations([[("a", 0.25), ("b", 0.5)], ["c", "d"]], USERS, CODES)
-    assert (scored[1].tolist(), scored[1].dtype) == ([0.5, 0.25], np.float64)
+    assert scored[1].tolist() == [0.5, 0.25]
+    assert scored[1].dtype == "float64"
     assert plain[1].tolist() == [0.0, -1.0]
 
 
@@ -98,7 +99,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a set for a user": ({7: {"a"}}, "returned a set, which has no order for user 7"),
     "a stranger": ({7: ["a"], 8: ["b"]}, r"answered for user 8 \(int\), who was not asked for.*such as 7 \(int\)"),
     "texts for users": ({"7": ["a"]}, r"answered for user '7' \(str\), who was not asked for.*such as 7 \(int\)"),
-    "an unknown item": ({7: ["a", "x"]}, r"gave user 7 the item 'x' \(str\), which is not in the dataset; .* 'a' \(str\)"),
+    "an unknown item": (
+        {7: ["a", "x"]},
+        r"gave user 7 the item 'x' \(str\), which is not in the dataset; .* 'a' \(str\)",
+    ),
     "an item twice": ({7: ["a", "b", "a"]}, "gave user 7 the item 'a' twice"),
     "NaN": ({7: [("a", float("nan"))]}, "item 'a' with the score nan, which is no number to rank by"),
     "infinity": ({7: {"a": float("inf")}}, "with the score inf"),
