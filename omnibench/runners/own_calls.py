@@ -31,13 +31,17 @@ def progress_report(name: str, send: Callable[..., None]) -> Callable[..., None]
         """Report progress as numbers and short texts, e.g. ``report(epoch=3, epochs=20, loss=0.4)``."""
         nonlocal last_sent
         plain = {key: _plain(key, value) for key, value in values.items()}
-        print(f"{name}: {', '.join(f'{key}={value}' for key, value in plain.items())}")  # noqa: T201 - into the log
+        print(f"{name}: {', '.join(f'{key}={_shown(value)}' for key, value in plain.items())}")  # noqa: T201 - into the log
         moment = time.monotonic()
         if moment - last_sent >= _SECONDS_BETWEEN or plain.get("epoch") == plain.get("epochs", ...):
             last_sent = moment
             send(**plain)
 
     return report
+
+
+def _shown(value: float | str | None) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _plain(name: str, value: Any) -> int | float | str | None:
