@@ -33,7 +33,7 @@ PLAIN_SECONDS = 30.0
 
 
 class Tally:
-    """How many items there are, how they ended, and how long the others will take.
+    """How many items there are, how they ended, and how long the remaining will take.
 
     Args:
         items: The benchmark items that this run is to bring to their end.
@@ -215,9 +215,9 @@ def progress_text(progress: dict[str, Any]) -> str:
     """Return what a framework or a user's class reports of itself, e.g. ``, epoch 3 of 20, loss 0.41``."""
     counted = {"epoch", "epochs"} & progress.keys() if {"epoch", "epochs"} <= progress.keys() else set()
     words = [f"epoch {progress['epoch']} of {progress['epochs']}"] if counted else []
-    others = {name: value for name, value in progress.items() if name not in counted and value is not None}
+    remaining = {name: value for name, value in progress.items() if name not in counted and value is not None}
     words += [
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in others.items()
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in remaining.items()
     ]
     return "".join(f", {word}" for word in words)
 

@@ -8,12 +8,13 @@ expected, what came, and what to return instead.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from omnibench.guest.folds import Floats, RankedList
@@ -34,6 +35,9 @@ class _Scored(NamedTuple):
     is_list: bool = False
 
 
+_NOTHING = _Scored([])
+
+
 def read_recommendations(answer: Any, users: Sequence[Any], codes: Mapping[Any, int]) -> list[RankedList]:
     """Return the lists of some users.
 
@@ -47,9 +51,14 @@ def read_recommendations(answer: Any, users: Sequence[Any], codes: Mapping[Any, 
     """
     by_user = _by_user(answer, users, codes)
     _check_direction(by_user)
-    return [
-        _ranked(user, by_user[user], codes) if user in by_user else _ranked(user, _Scored([]), codes) for user in users
-    ]
+    ranked: dict[int, RankedList] = {}
+    lists = []
+    for user in users:
+        entries = by_user.get(user, _NOTHING)
+        if id(entries) not in ranked:  # many classes recommend the same to everybody
+            ranked[id(entries)] = _ranked(user, entries, codes)
+        lists.append(ranked[id(entries)])
+    return lists
 
 
 def read_ratings(answer: Any, users: Sequence[Any], items: Sequence[Any]) -> Floats:
@@ -95,15 +104,21 @@ def _by_user(answer: Any, users: Sequence[Any], codes: Mapping[Any, int]) -> dic
         return dict(lists)
     if isinstance(answer, Mapping):
         _check_users(answer, users)
-        return {user: _read(user, answer[user], codes) for user in answer}
-    if not _is_sequence(answer):
+        pairs = list(answer.items())
+    elif _is_sequence(answer):
+        entries = list(answer)
+        if len(entries) != len(users):
+            raise ValueError(
+                f"recommend() returned {len(entries)} lists for {len(users)} users; it has to return {EXPECTED}."
+            )
+        pairs = list(zip(users, entries, strict=True))
+    else:
         raise ValueError(f"recommend() returned {_described(answer)}; it has to return {EXPECTED}.")
-    entries = list(answer)
-    if len(entries) != len(users):
-        raise ValueError(
-            f"recommend() returned {len(entries)} lists for {len(users)} users; it has to return {EXPECTED}."
-        )
-    return {user: _read(user, entry, codes) for user, entry in zip(users, entries, strict=True)}
+    read: dict[int, _Scored] = {}
+    for user, entry in pairs:
+        if id(entry) not in read or isinstance(entry, Iterator):  # an iterator is empty the second time, as for anybody
+            read[id(entry)] = _read(user, entry, codes)
+    return {user: read[id(entry)] for user, entry in pairs}
 
 
 def _check_users(answered: Iterable[Any], users: Sequence[Any]) -> None:
@@ -138,7 +153,7 @@ def _read(user: Any, entry: Any, codes: Mapping[Any, int]) -> _Scored:
             "recommendations are an empty list."
         )
     entries = list(entry)
-    is_pair = [_is_pair(candidate, codes) for candidate in entries]
+    is_pair = [isinstance(candidate, _COMPOUND) and _is_pair(candidate, codes) for candidate in entries]
     if not any(is_pair):
         return _Scored(entries)
     if not all(is_pair):
@@ -147,6 +162,9 @@ def _read(user: Any, entry: Any, codes: Mapping[Any, int]) -> _Scored:
             "all of them a score, or none."
         )
     return _Scored([pair[0] for pair in entries], [pair[1] for pair in entries], is_list=True)
+
+
+_COMPOUND = (tuple, list, np.ndarray)
 
 
 def _is_pair(entry: Any, codes: Mapping[Any, int]) -> bool:
@@ -200,20 +218,36 @@ def _of_rows(user: Any, rows: pd.DataFrame) -> _Scored:
 
 def _ranked(user: Any, entries: _Scored, codes: Mapping[Any, int]) -> RankedList:
     """Return a user's list as codes, best first, with the scores that it came with or else falling ones."""
-    items = [_code(user, item, codes) for item in entries.items]
-    if len(set(items)) < len(items):
-        repeated = next(item for number, item in enumerate(entries.items) if items[number] in items[:number])
+    items = np.array(_codes(user, entries.items, codes), dtype=np.int32)
+    if len(np.unique(items)) < len(items):
+        repeated = next(item for n, item in enumerate(entries.items) if items[n] in items[:n])
         raise ValueError(f"recommend() gave user {user!r} the item {_plain(repeated)!r} twice; give it once.")
     if entries.scores is None:
-        return np.array(items, dtype=np.int32), -np.arange(len(items), dtype=np.float64)
-    scores = [_number(user, item, score) for item, score in zip(entries.items, entries.scores, strict=True)]
-    # Python's numbers are compared exactly, also integers that float64 cannot tell apart; sorting keeps ties as they came.
-    order = [number for number in _best_first(scores) if scores[number] != -math.inf]
-    return np.array([items[number] for number in order], dtype=np.int32), np.array([float(scores[n]) for n in order])
+        return items, -np.arange(len(items), dtype=np.float64)
+    order, scores = _order(user, entries.items, entries.scores)
+    recommended = scores[order] != -np.inf
+    return items[order][recommended], scores[order][recommended]
 
 
-def _best_first(scores: Sequence[float]) -> list[int]:
-    return sorted(range(len(scores)), key=lambda number: -scores[number])
+def _codes(user: Any, items: Sequence[Any], codes: Mapping[Any, int]) -> list[int]:
+    try:
+        return [codes[item] for item in items]
+    except (KeyError, TypeError):  # scalars of PyTorch equal no id, and what is unknown needs its error
+        return [_code(user, item, codes) for item in items]
+
+
+def _order(
+    user: Any, items: Sequence[Any], scores: Sequence[Any]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Return the order of scores from the highest, ties as they came, and the scores as float64."""
+    if all(type(score) is float for score in scores):
+        values = np.array(scores, dtype=np.float64)
+        if not np.isnan(values).any() and not np.isposinf(values).any():
+            return np.argsort(-values, kind="stable"), values
+    numbers = [_number(user, item, score) for item, score in zip(items, scores, strict=True)]
+    # Python's numbers are compared exactly, also integers that float64 cannot tell apart.
+    order = sorted(range(len(numbers)), key=lambda index: -numbers[index])
+    return np.array(order, dtype=np.intp), np.array([float(number) for number in numbers], dtype=np.float64)
 
 
 def _code(user: Any, item: Any, codes: Mapping[Any, int]) -> int:

@@ -189,6 +189,7 @@ class Environment:
             capture_output=True,
             text=True,
             check=False,
+            env=uv_variables(),
         )
         if freeze.returncode != 0:
             return [f"its interpreter does not run: {_tail(freeze.stderr)}"]

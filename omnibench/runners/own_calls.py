@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import pickle
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRAIN = "train"
 """The name of ``fit``'s argument for the training part; it may have another name if it is the first."""
 
+OPTIONAL = ("validation", "items", "users", "report")
+"""The names of what else ``fit`` may ask for."""
+
 _SECONDS_BETWEEN = 0.1
 """The host is told of progress this often at most; the log has all of it."""
+
+
+def unknown_arguments(algorithm: type) -> list[str]:
+    """Return the arguments that a class's ``fit`` needs and nobody gives it."""
+    function: Any = inspect.getattr_static(algorithm, "fit", None)
+    bound = getattr(algorithm, "fit", None) if isinstance(function, staticmethod | classmethod) else None
+    try:
+        parameters = list(inspect.signature(bound or functools.partial(function, None)).parameters.values())
+    except (TypeError, ValueError):  # not written in Python
+        return []
+    by_name = {TRAIN, *OPTIONAL}
+    return [
+        parameter.name
+        for position, parameter in enumerate(parameters)
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        and parameter.name not in by_name
+        and (position > 0 or parameter.kind is parameter.KEYWORD_ONLY)
+    ]
 
 
 def progress_report(name: str, send: Callable[..., None]) -> Callable[..., None]:
@@ -31,7 +56,7 @@ def progress_report(name: str, send: Callable[..., None]) -> Callable[..., None]
         """Report progress as numbers and short texts, e.g. ``report(epoch=3, epochs=20, loss=0.4)``."""
         nonlocal last_sent
         plain = {key: _plain(key, value) for key, value in values.items()}
-        print(f"{name}: {', '.join(f'{key}={_shown(value)}' for key, value in plain.items())}")  # noqa: T201 - into the log
+        print(f"{name}: {', '.join(f'{key}={_formatted(value)}' for key, value in plain.items())}")  # noqa: T201 - into the log
         moment = time.monotonic()
         if moment - last_sent >= _SECONDS_BETWEEN or plain.get("epoch") == plain.get("epochs", ...):
             last_sent = moment
@@ -40,7 +65,7 @@ def progress_report(name: str, send: Callable[..., None]) -> Callable[..., None]
     return report
 
 
-def _shown(value: float | str | None) -> str:
+def _formatted(value: float | str | None) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
