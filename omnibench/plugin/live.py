@@ -33,7 +33,7 @@ PLAIN_SECONDS = 30.0
 
 
 class Tally:
-    """How many items there are, how they ended, and how long the remaining will take.
+    """How many items there are, how they ended, and how long the others will take.
 
     Args:
         items: The benchmark items that this run is to bring to their end.
