@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -164,6 +165,8 @@ def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
         raise DataError(f"{name} has the column {repeated[0]!r} twice; it has {header}. Rename or drop one.")
     if len(df) == 0:
         raise DataError(f"{name} has no interactions.")
+    rename = "df.rename(columns={{{!r}: {!r}}})"
+    _warn_of_unused_columns([column for column in header if column not in names], names, name, rename)
     return RecSysDataSet(FrameSource(df[names].reset_index(drop=True).copy(), name), name)
 
 
@@ -205,6 +208,8 @@ def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, s
         ):
             renamed[column] = target
     _require_columns(renamed, header, path.name)
+    unused = [column for column in header if column not in renamed]
+    _warn_of_unused_columns(unused, list(renamed.values()), path.name, "columns={{{!r}: {!r}}}")
     return RecSysDataSet(FileSource(path, file_format, renamed), name or path.stem)
 
 
@@ -229,6 +234,24 @@ def _check_mapping(mapping: Mapping[str, str], header: list[str], source: str) -
             )
         if list(mapping.values()).count(target) > 1:
             raise DataError(f"{source}: two columns are to be {target!r}; give one.")
+
+
+def _warn_of_unused_columns(unused: list[str], used: list[str], source: str, rename: str) -> None:
+    """Warn of columns that a dataset drops; row numbers that pandas or R has written are nobody's loss."""
+    unused = [column for column in unused if column and not column.startswith("Unnamed:")]
+    if not unused:
+        return
+    missing = [column for column in COLUMNS if column not in used]
+    call = (
+        f" If {unused[0]!r} is the {missing[-1]}, say so: {rename.format(unused[0], missing[-1])}." if missing else ""
+    )
+    warnings.warn(
+        f"{source}: a dataset keeps user, item, rating and timestamp, and drops {', '.join(map(repr, unused))}.{call} An "
+        "algorithm or a metric of your own that needs the others is given them as a parameter, as "
+        "IntraListDiversity({item: features}) is, or reads them itself.",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 def _require_columns(renamed: Mapping[str, str], header: list[str], source: str) -> None:

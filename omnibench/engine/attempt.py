@@ -9,6 +9,7 @@ from pathlib import Path
 from omnibench.engine import phases
 from omnibench.engine.checkpoint import ItemCheckpoints
 from omnibench.engine.evaluation import evaluate
+from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
 from omnibench.engine.progress import Progress
@@ -53,6 +54,7 @@ class Attempt:
             self.progress.enter(Phase.PREPARE)
             dataset = self._prepare()
             with self.workbench.stopping.phases(self.experiment.name):
+                self._rehearse(dataset)
                 self.checkpoints.claim()
                 metrics = self._evaluate(dataset, self._predict(dataset))
             self.progress.log(
@@ -95,6 +97,13 @@ class Attempt:
         if not datasets.is_located(dataset) and not self.checkpoints.is_fitted:  # its dataset's first item
             self.workbench.guests.warm(*self.progress.runner)
         return datasets.get(dataset)
+
+    def _rehearse(self, dataset: Path) -> None:
+        """Try the user's own metrics before the first Fit, so that a mistake in one is not found after the night."""
+        if not self.checkpoints.is_fitted:
+            item, fold = self.item, self.experiment.fold
+            with phase_errors(Phase.EVAL.value):
+                self.workbench.rehearsals.check(dataset, fold, item.list_length, item.columns)
 
     def _fit(self, dataset: Path) -> Path:
         """Return the fitted model's file, fitting when there is none."""

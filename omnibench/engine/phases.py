@@ -13,7 +13,7 @@ from omnibench.errors import GuestError
 from omnibench.experiment.candidates import UNSEEN
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.candidates import CandidateSets, candidate_sets
-from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
+from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 
 if TYPE_CHECKING:
     import numpy as np
@@ -156,7 +156,8 @@ def _list_flaw(
     fold: Fold, rows: npt.NDArray[np.void], list_length: int, candidates: CandidateSets | None = None
 ) -> str:
     """Say what is wrong with recommendation lists, or return nothing."""
-    if rows.dtype != recommendation_dtype(list_length) or not np.array_equal(rows["user"], fold.users):
+    ordered = rows.dtype == recommendation_dtype(list_length, LIST_SCORE)  # lists with an order of their own
+    if not (ordered or rows.dtype == recommendation_dtype(list_length)) or not np.array_equal(rows["user"], fold.users):
         return f"they are not lists of {list_length} items for the test users with a history"
     items, scores = rows["item"], rows["score"]
     filled = items != NO_ITEM
@@ -169,8 +170,8 @@ def _list_flaw(
     neighbours = filled[:, 1:] & filled[:, :-1]
     rising = scores[:, 1:] > scores[:, :-1]
     tied = (scores[:, 1:] == scores[:, :-1]) & (items[:, 1:] < items[:, :-1])
-    if (neighbours & (rising | tied)).any():
-        return "a list is not in the order of its scores (ties by item code)"
+    if (neighbours & (rising if ordered else rising | tied)).any():
+        return f"a list is not in the order of its scores{'' if ordered else ' (ties by item code)'}"
     pairs = (rows["user"][:, None].astype(np.int64) * fold.n_items + items)[filled]
     if len(np.unique(pairs)) < len(pairs):
         return "a list has an item twice"

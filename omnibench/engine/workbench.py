@@ -10,6 +10,7 @@ from pathlib import Path
 
 from omnibench.engine.datasets import PreparedDatasets
 from omnibench.engine.policy import Policy
+from omnibench.engine.rehearsal import Rehearsals
 from omnibench.engine.run import throwaway_workspace
 from omnibench.engine.stopping import Stopping
 from omnibench.errors import OmnibenchError, StoreError
@@ -41,6 +42,7 @@ class Workbench:
         store: The store in which everything is published and recorded.
         guests: The guest processes.
         datasets: The prepared datasets.
+        rehearsals: The trials of users' own metrics.
         worker: This process, as the store knows it.
         stopping: Whether the run was asked to stop.
         policy: The settings that are the same for all items.
@@ -75,6 +77,7 @@ class Workbench:
             notify=notify,
         )
         self.datasets = PreparedDatasets(self.store)
+        self.rehearsals = Rehearsals()
         self._exports = Exports(self.store)
         try:
             scratch = self.store.scratch(tmp_dir)

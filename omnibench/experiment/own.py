@@ -11,6 +11,7 @@ from typing import Any
 
 from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.errors import PlanError
+from omnibench.runners.own_calls import OPTIONAL, TRAIN, unknown_arguments
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,12 @@ class OwnAlgorithm:
             raise PlanError(
                 f"the class {name} is no algorithm: it needs fit(train) and recommend(users, k), or "
                 "predict(users, items) for ratings."
+            )
+        unknown = unknown_arguments(algorithm)
+        if unknown:
+            raise PlanError(
+                f"fit of the class {name} needs {', '.join(unknown)}, which nobody gives it: it gets {TRAIN} and, if it "
+                f"names them, {', '.join(OPTIONAL)}. Hyperparameters are arguments of the constructor."
             )
         if "." in name:
             raise PlanError(

@@ -10,6 +10,7 @@ import contextlib
 import os
 import shlex
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -21,6 +22,7 @@ import execnet
 
 from omnibench.errors import GuestError
 from omnibench.runners.registry import RunnerInfo
+from omnibench.variables import foreign_variables, misleading_variables
 
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
@@ -73,7 +75,13 @@ class Guest:
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
         self._peak = 0
         self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
-        command = ["env", "-u", "PYTHONPATH", "-u", "PYTHONHOME", "-u", "VIRTUAL_ENV"]
+        # A class of the user's own is the user's code in the user's environment, and gets what it would get anywhere.
+        foreign = (
+            foreign_variables(os.environ, isolated=python != Path(sys.executable))
+            if runner.distribution
+            else misleading_variables(os.environ)
+        )
+        command = ["env", *(word for name in foreign for word in ("-u", name))]
         command += [f"{name}={value}" for name, value in variables.items()]
         command += ["PYTHONHASHSEED=0", f"{GUEST_MARK}=1", str(python)]
         self._group = execnet.Group()
@@ -156,7 +164,9 @@ class Guest:
             except self._channel.TimeoutError:
                 self._peak = max(self._peak, _peak_of(self.pid))
                 continue
-            except (EOFError, self._channel.RemoteError) as error:
+            except EOFError as error:  # its text is execnet's, about the pipe
+                raise GuestError(self._describe_end(), self._last_words().lstrip(), died=True) from error
+            except self._channel.RemoteError as error:
                 raise GuestError(self._describe_end(), f"{error}\n{self._last_words()}", died=True) from error
             if "progress" not in message:
                 return dict(message)

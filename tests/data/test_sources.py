@@ -154,7 +154,8 @@ def test_columns_of_other_names_can_be_mapped(tmp_path: Path) -> None:
     """The file's own names are mapped to omnibench's; what is mapped wins over what has the name already."""
     frame = FRAME.rename(columns={"user": "userId", "item": "movieId", "rating": "stars"}).assign(rating=0.0)
     path = write_csv(frame, tmp_path / "a.csv")
-    mapped = from_file(path, columns={"userId": "user", "movieId": "item", "stars": "rating"})
+    with pytest.warns(UserWarning, match="drops 'rating'"):
+        mapped = from_file(path, columns={"userId": "user", "movieId": "item", "stars": "rating"})
     assert rows_of(mapped) == rows_of(from_frame(FRAME))
 
 
@@ -208,7 +209,24 @@ def test_a_frame_is_copied() -> None:
 
 def test_other_columns_do_not_matter() -> None:
     """What omnibench does not know is left out of the key, too."""
-    assert from_frame(FRAME.assign(genre="x")).key == from_frame(FRAME).key
+    with pytest.warns(UserWarning, match="drops 'genre'"):
+        assert from_frame(FRAME.assign(genre="x")).key == from_frame(FRAME).key
+
+
+def test_columns_that_are_dropped_are_said_with_the_call_that_keeps_one(tmp_path: Path) -> None:
+    """The call that a warning shows makes a timestamp of a column; what pandas wrote as row numbers is not worth one."""
+    frame = FRAME[["user", "item", "rating"]].assign(time=range(len(FRAME)), price=1.0)
+    path = write_csv(frame, tmp_path / "a.csv")
+    with pytest.warns(
+        UserWarning, match=r"drops 'time', 'price'.*'time' is the timestamp.*columns=\{'time': 'timestamp'\}"
+    ):
+        from_file(path)
+    with pytest.warns(UserWarning, match=r"drops 'price'\. An algorithm"):
+        timed = from_file(path, columns={"time": "timestamp"})
+    assert rows_of(timed) == rows_of(from_frame(FRAME.assign(timestamp=range(len(FRAME)))))
+    with pytest.warns(UserWarning, match=r"df\.rename\(columns=\{'time': 'timestamp'\}\)"):
+        from_frame(frame)
+    from_file(write_csv(FRAME.assign(**{"Unnamed: 0": 1}), tmp_path / "b.csv"))
 
 
 @pytest.mark.parametrize("mistake", [

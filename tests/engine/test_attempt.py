@@ -178,7 +178,7 @@ def test_predictions_that_break_the_contract_leave_the_model(
 
 
 class Choosy:
-    """A metric that cannot be computed while a file is there.
+    """A metric that cannot be computed for more than two users while a file is there.
 
     Args:
         script: The file.
@@ -187,9 +187,9 @@ class Choosy:
     def __init__(self, script: str) -> None:
         self.script = script
 
-    def calculate(self, predictions: pd.DataFrame, _test: pd.DataFrame) -> float:
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame) -> float:
         """Count the rows."""
-        if Path(self.script).exists():
+        if Path(self.script).exists() and test["user"].nunique() > 2:
             raise EvaluationError("a feature is missing")
         return float(len(predictions))
 

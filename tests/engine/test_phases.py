@@ -22,7 +22,7 @@ from omnibench.errors import EvaluationError, GuestError
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.configuration import plain
 from omnibench.experiment.experiment import Experiment, experiments
-from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
+from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.metrics import NDCG
 
 Rows = Any
@@ -179,14 +179,14 @@ def too_short(rows: Rows) -> Rows:
     return cut
 
 
-def in_double_precision(rows: Rows) -> Rows:
-    names = [("user", "<i4"), ("item", "<i4", (LENGTH,)), ("score", "<f8", (LENGTH,))]
+def in_half_precision(rows: Rows) -> Rows:
+    names = [("user", "<i4"), ("item", "<i4", (LENGTH,)), ("score", "<f2", (LENGTH,))]
     return rows.astype(np.dtype(names))
 
 
 WRONG_LISTS: dict[str, tuple[Callable[[Rows], Rows], str]] = {
     "too short": (too_short, "they are not lists of 20 items for the test users with a history"),
-    "another dtype": (in_double_precision, "they are not lists of 20 items for the test users with a history"),
+    "another dtype": (in_half_precision, "they are not lists of 20 items for the test users with a history"),
     "a flat array": (lambda rows: rows["user"], "they are not lists of 20 items for the test users with a history"),
     "a user too few": (lambda rows: rows[1:], "they are not lists of 20 items for the test users with a history"),
     "users in another order": (
@@ -391,3 +391,24 @@ def saved(rows: Rows, directory: Path) -> Path:
     """Write predictions as a guest does."""
     np.save(directory / "predictions.npy", rows)
     return directory / "predictions.npy"
+
+
+def test_lists_with_an_order_of_their_own_may_tie_in_any_order(tmp_path: Path, lists: tuple[Path, Rows]) -> None:
+    """A class of the user's own has ordered what it scores alike; its scores are float64, and must not rise either."""
+    rows = lists[1].astype(recommendation_dtype(LENGTH, LIST_SCORE))
+    swapped_tie(longest(rows))
+    assert predict(lists[0], rows, tmp_path) == {"rows": 1}
+    rising(longest(rows))
+    assert refusal(lists[0], rows, tmp_path) == "a list is not in the order of its scores"
+
+
+def test_the_export_tells_scores_apart_that_float32_cannot(tmp_path: Path, lists: tuple[Path, Rows]) -> None:
+    """What predictions.json has is enough to sort by, and its ranks are the order of the list."""
+    rows = lists[1].astype(recommendation_dtype(LENGTH, LIST_SCORE))
+    row = longest(rows)
+    row["score"] = 1_700_000_000 - np.arange(LENGTH) * 1e-6
+    columns = json.loads(phases.export_predictions(lists[0], saved(rows, tmp_path), tmp_path).read_text("utf-8"))
+    own = [number for number, user in enumerate(columns["user"]) if user == row["user"]]
+    scores = [columns["score"][number] for number in own]
+    assert scores == sorted(set(scores), reverse=True)
+    assert [columns["rank"][number] for number in own] == list(range(1, LENGTH + 1))
