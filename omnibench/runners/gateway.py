@@ -127,6 +127,7 @@ class Guest:
             GuestError: The framework raised, or the guest died.
         """
         self._errors.clear()
+        self._peak = 0  # the guest forgets that of earlier requests, too
         try:
             self._channel.send(dict(request))
         except OSError as error:
@@ -135,7 +136,7 @@ class Guest:
         if not answer["ok"]:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
-            raise GuestError(answer["error"], details, errno=answer.get("errno"))
+            raise GuestError(answer["error"], details, errno=answer.get("errno"), costs=answer)
         return answer
 
     def _receive(
@@ -149,7 +150,7 @@ class Guest:
             if deadline is not None and time.monotonic() > deadline:
                 self.kill()
                 reason = f"the {self.runner.name} process {self.pid} was ended because it took more than {timeout:g} s"
-                raise GuestError(f"{reason} (--omnirec-timeout)", self._last_words(), died=True)
+                raise GuestError(f"{reason} (--omnirec-timeout)", self._last_words(), died=True, costs=self._seen_costs)
             while_waiting()
             try:
                 message = self._channel.receive(timeout=_POLL_SECONDS)
@@ -157,11 +158,17 @@ class Guest:
                 self._peak = max(self._peak, _peak_of(self.pid))
                 continue
             except (EOFError, self._channel.RemoteError) as error:
-                raise GuestError(self._describe_end(), f"{error}\n{self._last_words()}", died=True) from error
+                details = f"{error}\n{self._last_words()}"
+                raise GuestError(self._describe_end(), details, died=True, costs=self._seen_costs) from error
             if "progress" not in message:
                 return dict(message)
             if on_progress is not None:
                 on_progress(message["progress"])
+
+    @property
+    def _seen_costs(self) -> dict[str, Any]:
+        """What is known of a request's cost when the guest cannot tell any more."""
+        return {"peak_rss": self._peak or None}
 
     def _describe_end(self) -> str:
         """Describe how the guest ended, for an error."""
