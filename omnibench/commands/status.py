@@ -1,14 +1,12 @@
-"""``omnibench status | why | show | logs``: what a checkpoint store knows."""
+"""``omnibench status | why | show``: what a checkpoint store knows."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import logging
 import math
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -99,20 +97,6 @@ def _number(value: Any, template: str, unit: float = 1.0) -> str:
     return template.format(value / unit) if isinstance(value, int | float) and not math.isnan(value) else "unknown"
 
 
-def logs(arguments: argparse.Namespace) -> int:
-    """Show the log: what happened, by run, worker and item."""
-    store = open_store(arguments.store)
-    seen, level = arguments.since, logging.getLevelNamesMapping()[arguments.level]
-    while True:
-        for entry in store.logs(seen, item=arguments.item, min_level=level):
-            seen = entry["id"]
-            about = f" {entry['item']}" if entry["item"] else ""
-            say(f"{seen} {entry['time']} {entry['level_name']} {entry['logger']}{about}: {entry['message']}")
-        if not arguments.follow:
-            return 0
-        time.sleep(1)
-
-
 def add_parsers(commands: Any) -> None:
     """Declare the commands to argparse."""
     parsers = {name: add_parser(commands, name, run) for name, run in _COMMANDS.items()}
@@ -121,11 +105,6 @@ def add_parsers(commands: Any) -> None:
     parsers["show"].add_argument("item", metavar="ITEM", help=ITEM)
     for name in ("status", "show"):
         parsers[name].add_argument("--json", action="store_true", help="for programs")
-    parsers["logs"].add_argument("item", metavar="ITEM", nargs="?", help=ITEM)
-    parsers["logs"].add_argument("--since", type=int, default=0, metavar="ID", help="only entries after this one")
-    parsers["logs"].add_argument("--follow", action="store_true", help="go on with what is logged from now on")
-    levels = ("DEBUG", "INFO", "WARNING", "ERROR")
-    parsers["logs"].add_argument("--level", default="DEBUG", choices=levels, help="only entries from this level on")
 
 
-_COMMANDS = {"status": status, "why": why, "show": show, "logs": logs}
+_COMMANDS = {"status": status, "why": why, "show": show}

@@ -59,8 +59,7 @@ class Attempt:
                 logging.INFO, f"is done: {', '.join(f'{label} {metrics[label]:.4f}' for label in metrics)}"
             )
         except PhaseError as error:
-            self.progress.log(logging.ERROR, f"{error}\n{error.details}".rstrip())
-            self.workbench.print_error(f"{error}\n{error.details}".rstrip())
+            self._report_failure(f"{error}\n{error.details}".rstrip())
             self.checkpoints.save_failure(error, self.progress.stopped_costs(error))
             raise
         except (StoreError, OSError) as error:
@@ -85,10 +84,14 @@ class Attempt:
 
     def note_death(self, message: str) -> None:
         """Record that the process of an earlier attempt died."""
-        self.progress.log(logging.ERROR, message)
+        self._report_failure(message)
         died_in = self.checkpoints.interrupted_in
         self.checkpoints.claim()
         self.checkpoints.save_failure(PhaseError(died_in, message, died=True), {})
+
+    def _report_failure(self, message: str) -> None:
+        self.progress.log(logging.ERROR, message)
+        self.workbench.print_error(self.experiment.name, message)
 
     def _prepare(self) -> Path:
         """Return the prepared dataset; while it is being prepared, the guest starts."""

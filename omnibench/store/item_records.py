@@ -238,6 +238,8 @@ class DoneText(NamedTuple):
         values = {}
         for label, prefix, suffix in self.metrics:
             start = text.find(prefix, begin)
+            while text[start - 1] == "\\":  # the end of a longer label that has a quotation mark in it
+                start = text.find(prefix, start + 1)
             end = text.find(_KEY, start)
             if start < 0 or not text.startswith(suffix, end + len(_KEY) + _KEY_DIGITS):
                 return None

@@ -143,6 +143,9 @@ START = "Start"
 MAX_ATTEMPTS = 3
 """An item whose process has died this often in a row is not tried again, unless the user says otherwise."""
 
+EXPORTED_PREDICTIONS = ("predictions.json", "predictions.parquet")
+"""The names of the readable copies of predictions in an item's directory; no record names them."""
+
 VERIFY = ("full", "stat", "off")
 """How closely files are looked at before they are used again; see ``artifacts.is_intact``."""
 
