@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from omnibench.commands import compare, envs, export, gate, logs, status, upkeep
+from omnibench.commands import compare, diff, envs, export, gate, logs, status, upkeep
 from omnibench.errors import OmnibenchError
 
 
@@ -15,6 +15,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="omnibench", description="Benchmarks of recommender systems.")
     commands = parser.add_subparsers(dest="command", required=True)
     status.add_parsers(commands)
+    diff.add_parsers(commands)
     logs.add_parsers(commands)
     upkeep.add_parsers(commands)
     compare.add_parsers(commands)

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, say
+from omnibench.store.facts import fact_lines
 from omnibench.store.queries import open_store
-from omnibench.store.schema import Status
+from omnibench.store.schema import START, Status
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -52,12 +53,18 @@ def _ago(moment: str) -> str:
 
 
 def why(arguments: argparse.Namespace) -> int:
-    """Say why an item is or would be computed: the parts of its key that differ from the nearest record."""
-    if "::" in arguments.item:  # only pytest can tell what a node id stands for
+    """Say what an item was made of, or why it would be computed; of two items, what differs between them."""
+    if "::" in arguments.item and arguments.other is None:  # only pytest can tell what a node id stands for
         directory = ["--omnirec-checkpoint-dir", arguments.store]
         command = [sys.executable, "-m", "pytest", arguments.item, "--omnirec-plan", "-v", *directory]
         return subprocess.run(command, check=False).returncode
-    say(open_store(arguments.store).why(arguments.item))
+    store = open_store(arguments.store)
+    if arguments.other is not None:
+        contrast = store.contrast(arguments.item, arguments.other)
+        say(json.dumps(contrast.as_json()) if arguments.json else "\n".join(contrast.lines()))
+    else:
+        facts = {"why": store.why(arguments.item), **store.describe(arguments.item)} if arguments.json else {}
+        say(json.dumps(facts) if arguments.json else store.why(arguments.item))
     return 0
 
 
@@ -74,13 +81,16 @@ def show(arguments: argparse.Namespace) -> int:
         )
         return 0
     say(f"{item['item']}: {item['status']}{_remark(item)}")
+    facts = store.describe(arguments.item)
+    for line in fact_lines(facts):
+        say(f"  {line}")
     for label, metric in item.get("metrics", {}).items():
         say(f"  {label:16} {metric['value']:.6f}")
     phases = store.phases()
     for phase in phases[phases["item"] == item["item"]].to_dict("records"):
-        wall, cpu = (_number(phase[name], "{:.3f} s") for name in ("seconds", "cpu_seconds"))
-        peak = _number(phase["peak_rss"], "{:.0f} MiB", 2**20)
-        say(f"  {phase['phase']:16} {wall} wall, {cpu} CPU, peak {peak}  {phase['finished']}")
+        _show_phase(phase, facts["algorithm"]["name"].partition(".")[0])
+    for line in (item["error"]["details"] if item.get("error") else "").strip().splitlines():
+        say(f"  | {line}".rstrip())
     for path in store.files(arguments.item):
         say(f"  {path}")
     say(f"  key {provenance['sha256']} is the sha256 of")
@@ -93,6 +103,16 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _show_phase(phase: dict[str, Any], framework: str) -> None:
+    """Print what a phase has cost, and below it how long its framework's process took to start."""
+    wall, cpu = (_number(phase[name], "{:.3f} s") for name in ("seconds", "cpu_seconds"))
+    peak = _number(phase["peak_rss"], "{:.0f} MiB", 2**20)
+    ending = "" if phase["status"] == Status.DONE else f"  {phase['status']}"
+    if phase["start_seconds"] and not math.isnan(phase["start_seconds"]):
+        say(f"  {START:16} {phase['start_seconds']:.3f} s until the process of {framework} ran")
+    say(f"  {phase['phase']:16} {wall} wall, {cpu} CPU, peak {peak}  {phase['finished']}{ending}")
+
+
 def _number(value: Any, template: str, unit: float = 1.0) -> str:
     return template.format(value / unit) if isinstance(value, int | float) and not math.isnan(value) else "unknown"
 
@@ -102,8 +122,9 @@ def add_parsers(commands: Any) -> None:
     parsers = {name: add_parser(commands, name, run) for name, run in _COMMANDS.items()}
     parsers["status"].add_argument("--all", action="store_true", help="also list what is done, and workers that ended")
     parsers["why"].add_argument("item", metavar="ITEM", help=f"{ITEM}, or a pytest node id")
+    parsers["why"].add_argument("other", metavar="ITEM", nargs="?", help="the item to compare it with")
     parsers["show"].add_argument("item", metavar="ITEM", help=ITEM)
-    for name in ("status", "show"):
+    for name in ("status", "show", "why"):
         parsers[name].add_argument("--json", action="store_true", help="for programs")
 
 

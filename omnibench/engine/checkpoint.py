@@ -222,7 +222,9 @@ class ItemCheckpoints:
     def save_failure(self, error: PhaseError, costs: Mapping[str, Any]) -> None:
         """Record that the attempt failed, and what the phase has cost in which it did."""
         predict_key = self.item.predict_key
-        record = failed_item(self._labels, self._origin, self.previous, predict_key=predict_key, error=error, costs=costs)
+        record = failed_item(
+            self._labels, self._origin, self.previous, predict_key=predict_key, error=error, costs=costs
+        )
         self.store.commit(self._lease, {self.item.record_key: record})
 
     def save_interruption(self, phase: Phase, costs: Mapping[str, Any], error: PhaseError | None = None) -> None:

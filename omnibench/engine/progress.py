@@ -70,8 +70,8 @@ class PhaseMeter:
         """
         own = self._meter.read() if phase is Phase.EVAL and self._meter is not None else {}
         seconds = time.perf_counter() - self._began - self.start_seconds
-        known = {name: value for name, value in (measured or {}).items() if name in COSTS and value is not None}
-        return {"seconds": seconds, **own, **known, "start_seconds": self.start_seconds, "threads": self.threads}
+        costs = {name: value for name, value in (measured or {}).items() if name in COSTS and value is not None}
+        return {"seconds": seconds, **own, **costs, "start_seconds": self.start_seconds, "threads": self.threads}
 
 
 class Progress:
@@ -102,7 +102,7 @@ class Progress:
 
     def stopped_costs(self, error: PhaseError | None = None) -> dict[str, Any]:
         """Return what the phase has cost that failed or was interrupted; see ``item_records.stopped_attempt``."""
-        return self._meter.stopped(self.phase, error and error.costs)
+        return self._meter.stopped(self.phase, None if error is None else error.costs)
 
     def leave(self) -> None:
         """Report that the attempt has ended."""

@@ -75,14 +75,14 @@ def select(directory: Path, since: int | None, *, item: str | None, min_level: i
     """
     matching = (min_level, item, item)
     if since is None:
-        newest = _ask(directory, f"SELECT * {_MATCHING} ORDER BY id DESC LIMIT ?", (*matching, limit))  # noqa: S608 - of constants
+        newest = _ask(directory, f"SELECT * {_MATCHING} ORDER BY id DESC LIMIT ?", (*matching, limit))
         return newest[::-1]
-    return _ask(directory, f"SELECT * {_MATCHING} AND id > ? ORDER BY id LIMIT ?", (*matching, since, limit))  # noqa: S608 - likewise
+    return _ask(directory, f"SELECT * {_MATCHING} AND id > ? ORDER BY id LIMIT ?", (*matching, since, limit))
 
 
 def count(directory: Path, before: int | None, *, item: str | None, min_level: int) -> int:
     """Return how many log entries there are before an entry, or in all; see ``select``."""
-    query = f"SELECT count(*) AS entries {_MATCHING} AND (? IS NULL OR id < ?)"  # noqa: S608 - of constants
+    query = f"SELECT count(*) AS entries {_MATCHING} AND (? IS NULL OR id < ?)"
     rows = _ask(directory, query, (min_level, item, item, before, before))
     return int(rows[0]["entries"]) if rows else 0
 

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 from omnibench.errors import StoreError, nearest
 from omnibench.keys import recorded_text
 from omnibench.store import CheckpointStore, logbook, views
+from omnibench.store.contrast import Contrast, contrast
+from omnibench.store.divergence import Divergence, diverge
+from omnibench.store.facts import FactSource, fact_lines, origin_lines
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
@@ -36,7 +39,7 @@ def _remains(item: Record) -> bool:
     """Whether the next run computes an item, or waits for it."""
     if item["status"] == Status.FAILED:
         return bool(item.get("deaths", 0) < MAX_ATTEMPTS)
-    return item["status"] != Status.DONE
+    return bool(item["status"] != Status.DONE)
 
 
 def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
@@ -311,26 +314,56 @@ class Store:
         """
         record = self.find(item)
         records = self.records()
-        identity = record.get("identity")
-        text = recorded_text(identity) if identity else ""
         fit = records.get(RecordType.FIT.key(record["fit_key"]), {})
+        identity = record.get("identity") or fit.get("identity")  # store format 1 has it in some records only
+        text = recorded_text(identity) if identity else ""
         return {
             "item": record["item"],
-            "configuration": expanded(record["identity"], recipes_of(records)) if text else None,
+            "configuration": expanded(identity, recipes_of(records)) if text else None,
             "configuration_json": text,
             "sha256": hashlib.sha256(text.encode()).hexdigest(),
             "effective": fit.get("effective"),
             "run": records.get(RecordType.RUN.key(str(record.get("run")))),
         }
 
+    def describe(self, item: str) -> dict[str, Any]:
+        """Return what an item was made of, its numbers, and how, when and where they were computed.
+
+        Returns:
+            Plain data: ``item``, ``status``, ``dataset``, ``fold``, ``algorithm``, ``metrics``, ``phases``, ...; see
+            ``store.facts.FactSource``.
+        """
+        return FactSource(self.records()).facts_of(self.find(item))
+
+    def contrast(self, a: str, b: str) -> Contrast:
+        """Return what two items do not share: parts of their keys, how they were computed, numbers."""
+        source = FactSource(self.records())
+        return contrast(*(source.facts_of(self.find(item)) for item in (a, b)))
+
+    def diff(self, store: Store) -> Divergence:
+        """Return how this store and another differ.
+
+        Items of both are matched by their keys, else by dataset, configuration and fold.
+        """
+        sides = []
+        for side in (self, store):
+            records = side.records()
+            source, items = FactSource(records), side.items_in(records)
+            sides.append((str(side.root), [source.facts_of(item) for item in items.values()]))
+        (a, items_a), (b, items_b) = sides
+        return diverge(a, items_a, b, items_b)
+
     def why(self, item: str) -> str:
-        """Say what is known of an item, and which parts of its key differ from the nearest one that was fitted."""
+        """Say what is known of an item: what it was made of, or what differs from the nearest one that was fitted."""
         record = self.find(item)
         records = self.records()
         lines = [f"{record['item']} is {record['status']}."]
         if record.get("error"):
             lines.append(f"Last time {record['error']['phase']} failed: {record['error']['message']}")
-        if RecordType.FIT.key(record["fit_key"]) not in records and "identity" in record:
+        if RecordType.FIT.key(record["fit_key"]) in records:
+            facts = FactSource(records).facts_of(record)
+            lines += [f"  {line}" for line in (*fact_lines(facts), *origin_lines(facts))]
+        elif "identity" in record:
             lines.append("No model is recorded under its key.")
             lines.append(explain(record["identity"], record["fit_key"], records))
         return "\n".join(lines)
