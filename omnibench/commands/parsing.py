@@ -18,6 +18,12 @@ def say(line: str = "") -> None:
     print(line, flush=True)  # noqa: T201 - this is the command's output
 
 
+def explain(parser: argparse.ArgumentParser) -> int:
+    """Print the help of a command that was asked for nothing, and return the exit status of such a call."""
+    parser.print_help()
+    return 2
+
+
 def add_parser(commands: Any, name: str, run: Callable[[argparse.Namespace], int], *, of_store: bool = True) -> Any:
     """Declare a command to argparse, and return its parser.
 

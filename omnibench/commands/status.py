@@ -7,13 +7,14 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, say
 from omnibench.store.facts import fact_lines
 from omnibench.store.queries import open_store
-from omnibench.store.schema import START, Status
+from omnibench.store.schema import MAX_ATTEMPTS, START, Status
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -30,6 +31,8 @@ def status(arguments: argparse.Namespace) -> int:
     for name, item in items.items():
         if item["status"] != Status.DONE or arguments.all:
             say(f"  {item['status']:11}  {item['fit_key'][:8]}  {name}{_remark(item)}")
+    for line in _prospect(items, counts):
+        say(f"  {line}")
     for worker in store.workers(active=not arguments.all):
         activity = f"{worker['item']} ({worker['phase']})" if worker["item"] else "idle" if worker["alive"] else "ended"
         beat = f"heartbeat {_ago(worker['heartbeat'])}"
@@ -42,9 +45,29 @@ def _remark(item: dict[str, Any]) -> str:
     if item["status"] == Status.RUNNING:
         return f"  ({item['holder']})"
     if item["status"] == Status.FAILED:
-        deaths = f", its process died {item['deaths']} times" if item.get("deaths") else ""
+        deaths = f", its process died {_times(item['deaths'])}" if item.get("deaths") else ""
         return f"  ({item['error']['phase']}: {item['error']['message'].splitlines()[0]}{deaths})"
     return f"  (in {item['phase']})" if item["status"] == Status.INTERRUPTED else ""
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _prospect(items: dict[str, dict[str, Any]], counts: dict[str, Any]) -> Iterator[str]:
+    """Yield what the next run will do about items that failed."""
+    failed = [item for item in items.values() if item["status"] == Status.FAILED]
+    retried = [item for item in failed if item.get("deaths", 0) < MAX_ATTEMPTS]
+    if retried:
+        more = counts["remaining"] - len(retried)
+        beside = f", and computes {more} more" if more else ""
+        yield f"the next run tries {len(retried)} of the failed items again{beside} (not with --omnirec-failed=skip)"
+    if len(retried) < len(failed):
+        yield (
+            f"{len(failed) - len(retried)} of the failed items are not tried again, because their processes died "
+            f"{MAX_ATTEMPTS} times in a row; --omnirec-max-attempts={MAX_ATTEMPTS + 1} tries once more, "
+            "--omnirec-reset=failed forgets it"
+        )
 
 
 def _ago(moment: str) -> str:

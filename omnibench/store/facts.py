@@ -9,7 +9,7 @@ from omnibench.data.words import source_words, step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
 from omnibench.store.schema import COMPUTED, PHASE_OF, Record, RecordType
-from omnibench.store.why import recipes_of, without_long_digests
+from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 
 _MADE_OF = ("salt", "seed", "version", "adapter", "device", "code")
 """What is part of a configuration's key beside its algorithm and hyperparameters."""
@@ -165,3 +165,42 @@ def origin_lines(facts: Mapping[str, Any]) -> Iterator[str]:
 
 def _git_words(git: Mapping[str, Any] | None) -> str:
     return f"git {git['commit'][:12]}{' (changed)' if git['dirty'] else ''}" if git else ""
+
+
+def explanation(item: Record, records: Mapping[str, Record]) -> str:
+    """Say what an item was made of, or which parts of its key differ from the nearest one that was fitted.
+
+    Args:
+        item: Its record, with its status as of now.
+        records: All records of its store.
+    """
+    lines = [f"{item['item']} is {item['status']}."]
+    if item.get("error"):
+        lines.append(f"Last time {item['error']['phase']} failed: {item['error']['message']}")
+    if RecordType.FIT.key(item["fit_key"]) in records:
+        facts = FactSource(records).facts_of(item)
+        lines += [f"  {line}" for line in (*fact_lines(facts), *origin_lines(facts))]
+    elif "identity" in item:
+        lines.append("No model is recorded under its key.")
+        lines.append(explain(item["identity"], item["fit_key"], records))
+    return "\n".join(lines)
+
+
+def provenance_of(item: Record, records: Mapping[str, Record]) -> dict[str, Any]:
+    """Return where an item's numbers come from; see ``queries.Store.provenance``.
+
+    Args:
+        item: Its record.
+        records: All records of its store.
+    """
+    fit = records.get(RecordType.FIT.key(item["fit_key"]), {})
+    identity = item.get("identity") or fit.get("identity")  # store format 1 has it in some records only
+    text = recorded_text(identity) if identity else ""
+    return {
+        "item": item["item"],
+        "configuration": expanded(identity, recipes_of(records)) if text else None,
+        "configuration_json": text,
+        "sha256": sha256(text),
+        "effective": fit.get("effective"),
+        "run": records.get(RecordType.RUN.key(str(item.get("run")))),
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import statistics
 from collections.abc import Iterable
@@ -10,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import StoreError, nearest
-from omnibench.keys import recorded_text
 from omnibench.store import CheckpointStore, logbook, views
 from omnibench.store.contrast import Contrast, contrast
 from omnibench.store.divergence import Divergence, diverge
-from omnibench.store.facts import FactSource, fact_lines, origin_lines
+from omnibench.store.facts import FactSource, explanation, provenance_of
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
@@ -29,7 +27,6 @@ from omnibench.store.schema import (
     artifacts_of,
 )
 from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
-from omnibench.store.why import expanded, explain, recipes_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -312,19 +309,7 @@ class Store:
             made of), ``configuration_json`` and its ``sha256``, ``effective`` (all hyperparameters as the framework
             reports them), ``run`` (versions, host, user, command, git commit).
         """
-        record = self.find(item)
-        records = self.records()
-        fit = records.get(RecordType.FIT.key(record["fit_key"]), {})
-        identity = record.get("identity") or fit.get("identity")  # store format 1 has it in some records only
-        text = recorded_text(identity) if identity else ""
-        return {
-            "item": record["item"],
-            "configuration": expanded(identity, recipes_of(records)) if text else None,
-            "configuration_json": text,
-            "sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "effective": fit.get("effective"),
-            "run": records.get(RecordType.RUN.key(str(record.get("run")))),
-        }
+        return provenance_of(self.find(item), self.records())
 
     def describe(self, item: str) -> dict[str, Any]:
         """Return what an item was made of, its numbers, and how, when and where they were computed.
@@ -355,18 +340,7 @@ class Store:
 
     def why(self, item: str) -> str:
         """Say what is known of an item: what it was made of, or what differs from the nearest one that was fitted."""
-        record = self.find(item)
-        records = self.records()
-        lines = [f"{record['item']} is {record['status']}."]
-        if record.get("error"):
-            lines.append(f"Last time {record['error']['phase']} failed: {record['error']['message']}")
-        if RecordType.FIT.key(record["fit_key"]) in records:
-            facts = FactSource(records).facts_of(record)
-            lines += [f"  {line}" for line in (*fact_lines(facts), *origin_lines(facts))]
-        elif "identity" in record:
-            lines.append("No model is recorded under its key.")
-            lines.append(explain(record["identity"], record["fit_key"], records))
-        return "\n".join(lines)
+        return explanation(self.find(item), self.records())
 
     def reset(self, items: Iterable[str] | None = None, what: str = "all") -> Reset:
         """Have items computed anew by the next run; items that somebody computes right now are left alone.

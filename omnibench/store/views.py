@@ -140,15 +140,17 @@ def _phase(record_type: RecordType) -> str:
 def _attempts() -> str:
     """Return a SELECT of the phases that failed or were interrupted, which the records of items keep."""
     members = _members("phase", "status", *_PHASE_MEMBERS).replace("json_extract(value,", "json_extract(attempt.value,")
-    return _each("attempts", "attempt", members)
+    return _member_rows("attempts", "attempt", members)
 
 
 def _metrics() -> str:
     is_done = f" AND json_extract(record.value, '$.status') = '{Status.DONE.value}'"
-    return _each("metrics", "metric", "metric.key AS metric, json_extract(metric.value, '$.value') AS value", is_done)
+    return _member_rows(
+        "metrics", "metric", "metric.key AS metric, json_extract(metric.value, '$.value') AS value", is_done
+    )
 
 
-def _each(member: str, alias: str, columns: str, condition: str = "") -> str:
+def _member_rows(member: str, alias: str, columns: str, condition: str = "") -> str:
     """Return a SELECT of what stands in a member of the records of items, a row for each."""
     labels = _LABELS.replace("json_extract(value,", "json_extract(record.value,")
     is_sound = _SOUND.replace("value", "record.value")
@@ -156,7 +158,7 @@ def _each(member: str, alias: str, columns: str, condition: str = "") -> str:
     return (
         f"SELECT {labels}, {columns}, "  # noqa: S608 - of constants
         "json_extract(record.value, '$.fit_key') AS fit_key FROM Cache AS record, "
-        f"json_each(CASE WHEN json_valid(record.value) THEN record.value ELSE '{{}}' END, '$.{member}') AS {alias} "
+        f"json_member_rows(CASE WHEN json_valid(record.value) THEN record.value ELSE '{{}}' END, '$.{member}') AS {alias} "
         f"WHERE {is_sound} AND {is_item}{condition}"
     )
 
