@@ -35,6 +35,8 @@ def status(arguments: argparse.Namespace) -> int:
         say(f"  {line}")
     for worker in store.workers(active=not arguments.all):
         activity = f"{worker['item']} ({worker['phase']})" if worker["item"] else "idle" if worker["alive"] else "ended"
+        if worker["item"] and not worker["alive"]:
+            activity = f"killed while it computed {activity}"
         beat = f"heartbeat {_ago(worker['heartbeat'])}"
         say(f"  worker {worker['id']}: process {worker['pid']} on {worker['host']}, since {worker['started']}, {beat}")
         say(f"    {worker['completed']} items completed; {activity}")

@@ -9,7 +9,7 @@ import pytest
 from omnibench.store.divergence import diverge
 from omnibench.store.pairs import pair_items
 
-CIRCUMSTANCES = {"host": "lab", "command": None, "git": None, "versions": {}}
+CIRCUMSTANCES: dict[str, Any] = {"host": "lab", "command": None, "git": None, "versions": {}}
 
 
 def item(key: str, *, k: int = 5, value: float = 0.25, **changes: Any) -> dict[str, Any]:
