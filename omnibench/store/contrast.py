@@ -192,6 +192,6 @@ def _cost_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Di
     for name in a["phases"]:
         if name in b["phases"]:
             for cost in ("seconds", _PEAK):
-                pair = (a["phases"][name][cost], b["phases"][name][cost])
-                if pair[0] != pair[1]:
-                    yield Difference(f"{name}.{cost}", *pair)
+                difference = Difference(f"{name}.{cost}", a["phases"][name][cost], b["phases"][name][cost])
+                if _value(difference.part, difference.a) != _value(difference.part, difference.b):
+                    yield difference

@@ -158,7 +158,7 @@ def _member_rows(member: str, alias: str, columns: str, condition: str = "") -> 
     return (
         f"SELECT {labels}, {columns}, "  # noqa: S608 - of constants
         "json_extract(record.value, '$.fit_key') AS fit_key FROM Cache AS record, "
-        f"json_member_rows(CASE WHEN json_valid(record.value) THEN record.value ELSE '{{}}' END, '$.{member}') AS {alias} "
+        f"json_each(CASE WHEN json_valid(record.value) THEN record.value ELSE '{{}}' END, '$.{member}') AS {alias} "
         f"WHERE {is_sound} AND {is_item}{condition}"
     )
 

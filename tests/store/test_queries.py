@@ -248,7 +248,9 @@ def test_provenance_leads_from_a_number_to_what_made_it(store: Store) -> None:
 
 def test_why_tells_what_is_missing_and_what_differs(store: Store) -> None:
     """`why` says that an item is done, or how it failed, and what differs from the nearest one."""
-    assert store.why(store.completed[0]) == f"{store.completed[0]} is done."
+    done = store.why(store.completed[0]).splitlines()
+    assert done[0] == f"{store.completed[0]} is done."
+    assert done[1] == "  dataset          tiny: MakeImplicit(2), UserCrossValidation(2)"
     failed = next(iter(store.failed))
     lines = store.why(failed).splitlines()
     last_time = "Last time Fit failed: RuntimeError: the algorithm is broken"
