@@ -127,7 +127,7 @@ class Guest:
             GuestError: The framework raised, or the guest died.
         """
         self._errors.clear()
-        self._peak = 0  # the guest forgets that of earlier requests, too
+        self._peak = _memory_of(self.pid, "VmRSS")  # the guest, too, forgets the peak of earlier requests
         try:
             self._channel.send(dict(request))
         except OSError as error:
@@ -155,7 +155,7 @@ class Guest:
             try:
                 message = self._channel.receive(timeout=_POLL_SECONDS)
             except self._channel.TimeoutError:
-                self._peak = max(self._peak, _peak_of(self.pid))
+                self._peak = max(self._peak, _memory_of(self.pid, "VmHWM"))
                 continue
             except (EOFError, self._channel.RemoteError) as error:
                 details = f"{error}\n{self._last_words()}"
@@ -276,12 +276,12 @@ def thread_variables(threads: int) -> dict[str, str]:
     return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
-def _peak_of(pid: int) -> int:
-    """Return the largest resident set of a process so far, in bytes; 0 where /proc does not say."""
+def _memory_of(pid: int, member: str) -> int:
+    """Return a process's resident set now (``VmRSS``) or at most (``VmHWM``), in bytes; 0 where /proc does not say."""
     try:
         with open(f"/proc/{pid}/status", encoding="ascii") as status:
             for line in status:
-                if line.startswith("VmHWM:"):
+                if line.startswith(f"{member}:"):
                     return int(line.split()[1]) * 1024
     except OSError:
         pass

@@ -198,6 +198,7 @@ def test_a_failure_leaves_its_costs_and_its_traceback(coordinator: Coordinator, 
     fail(coordinator, item)
     second = record(coordinator, item.record_key)["attempts"][1]
     assert second["seconds"] > 0
+    assert second["peak_rss"] > 1e6  # as far as the host has seen
     assert second["cpu_seconds"] is None
     script.write_text("recommend repeat")
     fail(coordinator, item)
