@@ -66,8 +66,8 @@ def _prospect(items: dict[str, dict[str, Any]], counts: dict[str, Any]) -> Itera
         yield f"the next run tries {len(retried)} of the failed items again{beside} (not with --omnirec-failed=skip)"
     if len(retried) < len(failed):
         yield (
-            f"{len(failed) - len(retried)} of the failed items are not tried again, because their processes died "
-            f"{MAX_ATTEMPTS} times in a row; --omnirec-max-attempts={MAX_ATTEMPTS + 1} tries once more, "
+            f"not tried again: {len(failed) - len(retried)} of the failed items, of which a process died {MAX_ATTEMPTS} "
+            f"times in a row; --omnirec-max-attempts={MAX_ATTEMPTS + 1} tries once more, "
             "--omnirec-reset=failed forgets it"
         )
 
