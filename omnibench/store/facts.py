@@ -14,6 +14,9 @@ from omnibench.store.why import expanded, explain, recipes_of, without_long_dige
 _MADE_OF = ("salt", "seed", "version", "adapter", "device", "code")
 """What is part of a configuration's key beside its algorithm and hyperparameters."""
 
+_MOST_DEFAULTS = 10
+"""Hyperparameters that nobody has chosen and that are shown; as JSON there are all."""
+
 _RUN_MEMBERS = ("host", "user", "platform", "cores", "command", "cwd", "git")
 
 
@@ -139,11 +142,19 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if details:
         yield f"                 {details}"
     yield f"algorithm        {algorithm['words']}"
+    titles = {"version": algorithm["name"].partition(".")[0]}  # that of the framework
     parts = [
-        f"{name} {without_long_digests(algorithm[name])}" for name in _MADE_OF if algorithm.get(name) not in (None, "")
+        f"{titles.get(name, name)} {without_long_digests(algorithm[name])}"
+        for name in _MADE_OF
+        if algorithm.get(name) not in (None, "")
     ]
     if parts:
         yield f"                 {', '.join(parts)}"
+    effective, chosen = algorithm["effective"] or {}, algorithm["parameters"]
+    defaults = [f"{name}={value!r}" for name, value in effective.items() if name not in chosen]
+    if defaults:
+        more = f" and {len(defaults) - _MOST_DEFAULTS} more" if len(defaults) > _MOST_DEFAULTS else ""
+        yield f"by default       {', '.join(defaults[:_MOST_DEFAULTS])}{more}"
     if facts["fold"] is not None:
         yield f"fold             {facts['fold']}"
 

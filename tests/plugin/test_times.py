@@ -47,14 +47,14 @@ def test_every_view_has_the_recorded_seconds(path: Path) -> None:
     assert sorted(told, key=len, reverse=True) == [first, second]
     printed = (path / "printed.txt").read_text()
     for seconds in (first, second):
-        for phase, value in seconds.items():
-            assert f"    {phase:8} {value:9.3f} s" in printed
-            assert re.search(rf"^{value:.2f}s {phase} +bench_tiny", printed, re.MULTILINE)
+        for name, value in seconds.items():
+            assert f"    {name:8} {value:9.3f} s" in printed
+            assert re.search(rf"^{value:.2f}s {name} +bench_tiny", printed, re.MULTILINE)
     assert next(line for line in printed.splitlines() if line.startswith("    ")).split()[0] == "Start"
 
     cases = ET.parse(path / "report.xml").iter("testcase")
     properties = [{entry.get("name"): entry.get("value") for entry in case.iter("property")} for case in cases]
-    for case, seconds in zip(sorted(properties, key=len, reverse=True), (first, second), strict=True):
+    for case, of_item in zip(sorted(properties, key=len, reverse=True), (first, second), strict=True):
         prefix = "omnibench.seconds."
         junit = {name.removeprefix(prefix): value for name, value in case.items() if name and name.startswith(prefix)}
-        assert junit == {phase: str(round(value, 3)) for phase, value in seconds.items()}
+        assert junit == {name: str(round(value, 3)) for name, value in of_item.items()}
