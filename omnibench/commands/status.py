@@ -97,16 +97,12 @@ def show(arguments: argparse.Namespace) -> int:
     """Show everything that is known of an item: state, metrics, phases, files, where its numbers come from."""
     store = open_store(arguments.store)
     item = store.find(arguments.item)
-    provenance = store.provenance(arguments.item)
+    provenance, facts = store.provenance(arguments.item), store.describe(arguments.item)
     if arguments.json:
-        say(
-            json.dumps(
-                {"record": item, "provenance": provenance, "files": [str(p) for p in store.files(arguments.item)]}
-            )
-        )
+        files = [str(path) for path in store.files(arguments.item)]
+        say(json.dumps({"record": item, "facts": facts, "provenance": provenance, "files": files}))
         return 0
     say(f"{item['item']}: {item['status']}{_remark(item)}")
-    facts = store.describe(arguments.item)
     for line in fact_lines(facts):
         say(f"  {line}")
     for label, metric in item.get("metrics", {}).items():

@@ -13,7 +13,7 @@ _LONGEST_VALUE = 100
 """Letters of a value that are shown."""
 
 _PEAK = "peak_rss"
-_NO_KEY_PARTS = ("name", "words", "effective")
+_NO_KEY_PARTS = ("name", "words", "label", "effective")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Contrast:
     Attributes:
         a: The name of the first item.
         b: The name of the second.
+        titles: Their names for people.
         states: Their statuses.
         keys: What differs in the parts of their keys: dataset, fold, algorithm, hyperparameters, seed, versions, code.
         circumstances: What differs in how they were computed and is part of no key: hosts, threads, versions of other
@@ -48,6 +49,7 @@ class Contrast:
 
     a: str
     b: str
+    titles: tuple[str, str]
     states: tuple[str, str]
     keys: tuple[Difference, ...]
     circumstances: tuple[Difference, ...]
@@ -65,8 +67,8 @@ class Contrast:
 
     def lines(self) -> Iterator[str]:
         """Yield it as lines for people."""
-        yield f"A: {self.a} ({self.states[0]})"
-        yield f"B: {self.b} ({self.states[1]})"
+        yield f"A: {self.titles[0]} ({self.a}, {self.states[0]})"
+        yield f"B: {self.titles[1]} ({self.b}, {self.states[1]})"
         parts = (*self.keys, *self.circumstances, *self.numbers)
         width = max((len(difference.part) for difference in parts), default=0)
         if self.keys:
@@ -113,6 +115,7 @@ def contrast(a: Mapping[str, Any], b: Mapping[str, Any]) -> Contrast:
     return Contrast(
         a=a["item"],
         b=b["item"],
+        titles=(a["title"], b["title"]),
         states=(a["status"], b["status"]),
         keys=_between(*_key_parts(a, b)),
         circumstances=(*_computed_otherwise(a, b), *_between(_data_and_effects(a), _data_and_effects(b))),

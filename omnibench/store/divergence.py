@@ -25,8 +25,8 @@ class Divergence:
         a: The directory of the first store.
         b: The directory of the second.
         contrasts: What differs between the items that are about the same, for each pair.
-        only_a: The names of the items that only the first has.
-        only_b: The names of the items that only the second has.
+        only_a: The items that only the first has, by their names.
+        only_b: Likewise, of the second.
     """
 
     a: str
@@ -73,7 +73,7 @@ class Divergence:
         equal = sum(len(pair.equal) for pair in self.contrasts)
         if differing or equal:
             yield f"{equal} of {equal + len(differing)} metrics are equal to the last digit."
-        numbers = [(pair.a, number) for pair, number in sorted(differing, key=lambda row: -_size(row[1]))]
+        numbers = [(pair.titles[0], number) for pair, number in sorted(differing, key=lambda row: -_size(row[1]))]
         width = max((len(name) for name, _ in numbers), default=0)
         labelled = [
             f"{name:{width}}  {difference_line(_unprefixed(number), len(number.part) - len('metrics.'))}"
@@ -92,7 +92,9 @@ def diverge(a: str, items_a: Sequence[Facts], b: str, items_b: Sequence[Facts]) 
         items_b: Likewise.
     """
     matched = pair_items(items_a, items_b)
-    only_a, only_b = (tuple(str(item["item"]) for item in items) for items in (matched.only_a, matched.only_b))
+    only_a, only_b = (
+        tuple(f"{item['title']} ({item['item']})" for item in items) for items in (matched.only_a, matched.only_b)
+    )
     return Divergence(a, b, tuple(contrast(*pair) for pair in matched.pairs), only_a, only_b)
 
 

@@ -42,7 +42,7 @@ class FactSource:
             item: Its record, with its status as of now; see ``queries.Store.items``.
 
         Returns:
-            ``item``, ``label``, ``fit_key``, ``status`` and ``error``; ``dataset`` (name, key, its recipe in ``words``
+            ``item``, ``title`` (its name for people), ``fit_key``, ``status`` and ``error``; ``dataset`` (name, key, its recipe in ``words``
             and as data, source, seed, sizes, and the ``digests`` of its arrays); ``fold``; ``algorithm`` (name,
             parameters, all ``effective`` ones, what else is in the key); ``metrics`` by label; ``predictions`` (their
             sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is part of no key: host,
@@ -51,15 +51,17 @@ class FactSource:
         fit = self._records.get(RecordType.FIT.key(item["fit_key"]), {})
         predict = self._records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
         identity = item.get("identity") or fit.get("identity")  # store format 1 has it in some records only
+        dataset, algorithm = self._dataset(item, identity), _algorithm(item, identity, fit)
+        fold = "" if item["fold"] is None else f"/fold_{item['fold']}"
         return {
             "item": item["item"],
-            "label": item.get("label"),
+            "title": f"{item.get('dataset_label') or dataset['name']}/{algorithm['label']}{fold}",
             "fit_key": item["fit_key"],
             "status": item["status"],
             "error": item.get("error"),
-            "dataset": self._dataset(item, identity),
+            "dataset": dataset,
             "fold": item["fold"],
-            "algorithm": _algorithm(item, identity, fit),
+            "algorithm": algorithm,
             "metrics": {label: metric["value"] for label, metric in item.get("metrics", {}).items()},
             "predictions": predict["predictions"]["sha256"] if predict else None,
             "phases": self._phases(item["fit_key"]),
@@ -122,6 +124,7 @@ def _algorithm(item: Record, identity: Any, fit: Record) -> dict[str, Any]:
     return {
         "name": name,
         "words": f"{name}({arguments})",
+        "label": item.get("user_label") or (f"{name}({arguments})" if arguments else name),
         "parameters": item["parameters"],
         "effective": fit.get("effective"),
         **{member: configuration[member] for member in _MADE_OF if member in configuration},

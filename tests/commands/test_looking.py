@@ -101,7 +101,9 @@ def test_why_of_two_items_says_what_differs(store: Store, omnibench: Command) ->
     a, b, *_ = store.completed
     assert a.replace("fold_0", "fold_1") == b
     lines = omnibench("why", a, b).splitlines()
-    assert lines[:2] == [f"A: {a} (done)", f"B: {b} (done)"]
+    assert lines[:2] == [
+        f"{side}: tiny/Popular/fold_{fold} ({name}, done)" for side, fold, name in (("A", 0, a), ("B", 1, b))
+    ]
     assert lines[2:4] == ["What their keys are made of differs in", f"  {'fold':{len(lines[3]) - 10}}  0 -> 1"]
     assert any(line.startswith("  data.test ") for line in lines)
     assert not any(line.startswith("  data.interactions ") for line in lines)
@@ -150,7 +152,8 @@ def test_diff_tells_which_numbers_differ(store: Store, made: Path, omnibench: Co
     change(store, f"item/{item['fit_key']}", metrics=metrics)
     told = omnibench("diff", str(made), str(store.root), ends=1)
     before = item["metrics"]["NDCG@5"]["value"]
-    assert f"{name}  NDCG@5  {before:.6g} -> 0.5  ({0.5 - before:+.6g})" in told
+    title = store.describe(name)["title"]
+    assert f"{title}  NDCG@5  {before:.6g} -> 0.5  ({0.5 - before:+.6g})" in told
     parsed = json.loads(omnibench("diff", str(made), str(store.root), "--json", ends=1))
     assert not parsed["agrees"]
     assert len(parsed["pairs"]) == len(store.completed)

@@ -182,6 +182,7 @@ def test_show_for_programs_is_json(store: Store, omnibench: Command) -> None:
         told = json.loads(omnibench("show", name, "--json"))
         assert told["record"] == store.items()[name]
         assert told["provenance"] == store.provenance(name)
+        assert told["facts"] == json.loads(json.dumps(store.describe(name)))
         assert told["files"] == [str(path) for path in store.files(name)]
     (failed,) = store.failed
     told = omnibench("show", failed)

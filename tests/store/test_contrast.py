@@ -21,6 +21,7 @@ def facts(**algorithm: Any) -> dict[str, Any]:
     }
     return {
         "item": "tiny/Knn/fold_0",
+        "title": "tiny/Knn(k=5)/fold_0",
         "status": "done",
         "dataset": {
             "key": "d" * 64,

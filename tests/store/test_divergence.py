@@ -18,6 +18,7 @@ def item(key: str, *, k: int = 5, value: float = 0.25, **changes: Any) -> dict[s
     phase = {"seconds": 1.0, "peak_rss": 2**20, "finished": finished, "circumstances": CIRCUMSTANCES}
     return {
         "item": f"tiny/Knn-{key}/fold_0",
+        "title": f"tiny/Knn(k={k})/fold_0",
         "fit_key": key,
         "status": changes.pop("status", "done"),
         "dataset": {"key": "d", "words": changes.pop("words", "tiny: MakeImplicit(3)"), "recipe": None, "digests": {}},
@@ -99,11 +100,11 @@ def test_what_many_items_share_is_told_once() -> None:
     b = [item(f"b{k}", k=k, version="2.0", value=0.25 + 0.01 * k) for k in range(5)]
     lines = [" ".join(line.split()) for line in diverge("a", a, "b", [*b, item("z", k=99)]).lines()]
     assert lines[2] == "5 items are in both: 0 with the same key, 5 matched by dataset, configuration and fold."
-    assert lines[3:5] == ["Only in B: 1 item", "tiny/Knn-z/fold_0"]
+    assert lines[3:5] == ["Only in B: 1 item", "tiny/Knn(k=99)/fold_0 (tiny/Knn-z/fold_0)"]
     assert 'version "1.0" -> "2.0" [5 items]' in lines
     assert "1 of 5 metrics are equal to the last digit." in lines
     apart = lines[lines.index("Metrics differ, the furthest apart first") + 1 :]
-    assert apart[0] == "tiny/Knn-a4/fold_0 NDCG@10 0.25 -> 0.29 (+0.04)"
+    assert apart[0] == "tiny/Knn(k=4)/fold_0 NDCG@10 0.25 -> 0.29 (+0.04)"
     assert len(apart) == 4
 
 
