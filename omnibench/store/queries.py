@@ -321,7 +321,12 @@ class Store:
         return FactSource(self.records()).facts_of(self.find(item))
 
     def contrast(self, a: str, b: str) -> Contrast:
-        """Return what two items do not share: parts of their keys, how they were computed, numbers."""
+        """Return what two items do not share: parts of their keys, how they were computed, numbers.
+
+        Args:
+            a: The name of an item, or the beginning of its key.
+            b: Likewise.
+        """
         source = FactSource(self.records())
         return contrast(*(source.facts_of(self.find(item)) for item in (a, b)))
 
@@ -329,6 +334,9 @@ class Store:
         """Return how this store and another differ.
 
         Items of both are matched by their keys, else by dataset, configuration and fold.
+
+        Args:
+            store: The other one.
         """
         sides = []
         for side in (self, store):
