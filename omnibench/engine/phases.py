@@ -61,7 +61,7 @@ class PhaseOptions:
 
 def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOptions, **request: Any) -> dict[str, Any]:
     own = experiment.configuration.own
-    return guest.ask(
+    answer = guest.ask(
         {
             "algorithm": json.dumps(own.locator) if own else experiment.configuration.algorithm,
             "parameters": experiment.configuration.plain_parameters,
@@ -78,6 +78,7 @@ def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOpti
         while_waiting=options.while_waiting,
         timeout=options.timeout,
     )
+    return {**answer, "threads": guest.threads}
 
 
 def fit(
@@ -93,7 +94,7 @@ def fit(
         options: The options of every request.
 
     Returns:
-        ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, and what
+        ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, ``threads``, and what
         ``guest.base.Meter`` measures.
 
     Raises:
@@ -101,7 +102,8 @@ def fit(
     """
     answer = _ask(guest, experiment, dataset, options, op="fit", output=str(output))
     if not (output / answer["file"]).is_file():
-        raise GuestError(f"{experiment.configuration.name} reported the model {answer['file']!r} but wrote none")
+        flaw = f"reported the model {answer['file']!r} but wrote none"
+        raise GuestError(f"{experiment.configuration.name} {flaw}", costs=answer)
     return answer
 
 
@@ -137,7 +139,7 @@ def predict(
     sets = candidate_sets(fold, candidates)
     flaw = _rating_flaw(fold, rows) if fold.explicit else _list_flaw(fold, rows, list_length, sets)
     if flaw:
-        raise GuestError(f"{experiment.configuration.name} broke the contract of predictions: {flaw}")
+        raise GuestError(f"{experiment.configuration.name} broke the contract of predictions: {flaw}", costs=answer)
     return answer
 
 

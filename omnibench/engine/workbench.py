@@ -6,6 +6,7 @@ import logging
 import os
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from omnibench.engine.datasets import PreparedDatasets
@@ -123,10 +124,18 @@ class Workbench:
         if self.worker.log.lost:
             self._notify(f"{self.worker.log.lost} log entries could not be written to {self.worker.log.path}")
 
+    def print_error(self, item: str, text: str) -> None:
+        """Write why an item failed to ``err.log``, beside what its guest has printed."""
+        with suppress(OSError):  # the item's record has it, too
+            self._print("err", f"{text}\n".encode(errors="backslashreplace"), item)
+
+    def _print(self, stream: str, lines: bytes, item: str) -> None:
+        prefix = f"[{item}] ".encode() if item else b""
+        self.store.append_log(stream, b"".join(prefix + line for line in lines.splitlines(keepends=True)))
+
     def _log(self, stream: str, lines: bytes) -> None:
         """Write what a guest prints to the store's logs."""
-        prefix = f"[{self.current}] ".encode() if self.current else b""
-        self.store.append_log(stream, b"".join(prefix + line for line in lines.splitlines(keepends=True)))
+        self._print(stream, lines, self.current)
         level = logging.INFO if stream == "out" else logging.WARNING
         self.worker.log.add_lines(level, f"guest.std{stream}", lines, self.current or None)
 

@@ -119,7 +119,7 @@ def test_a_fit_asks_for_all_that_the_model_depends_on(tmp_path: Path) -> None:
     (tmp_path / "model.pkl").touch()
     guest, single = Guest(file="model.pkl", version=""), experiment(k=np.int64(3))
     answer = phases.fit(guest, single, tmp_path / "data", tmp_path, PhaseOptions(track=("rss", "gpu")))
-    assert answer == {"file": "model.pkl", "version": ""}
+    assert answer == {"file": "model.pkl", "version": "", "threads": 3}
     (request,) = guest.requests
     locator = json.loads(request.pop("algorithm"))
     assert (locator["module"], locator["name"]) == ("support.newest", "Newest")
@@ -170,7 +170,7 @@ def test_the_death_of_a_guest_is_not_hidden(tmp_path: Path, lists: tuple[Path, R
 
 def test_lists_that_keep_the_contract_pass(tmp_path: Path, lists: tuple[Path, Rows]) -> None:
     """Short and empty lists and ties included; the answer is the guest's."""
-    assert predict(*lists, tmp_path) == {"rows": 1}
+    assert predict(*lists, tmp_path) == {"rows": 1, "threads": 3}
 
 
 def too_short(rows: Rows) -> Rows:
@@ -280,7 +280,7 @@ def test_items_that_are_no_candidates_are_refused(tmp_path: Path, lists: tuple[P
     message = "a list has an item that is no candidate of its user"
     assert refusal(*lists, tmp_path, sampled) == message
     every_item = GivenCandidates({user: range(90) for user in range(60)})
-    assert predict(*lists, tmp_path, every_item) == {"rows": 1}
+    assert predict(*lists, tmp_path, every_item) == {"rows": 1, "threads": 3}
     row = longest(lists[1].copy())
     without = {user: range(90) for user in range(60)}
     without[int(row["user"])] = [item for item in range(90) if item != row["item"][0]]  # type: ignore[assignment]
@@ -304,7 +304,7 @@ def test_pickled_predictions_are_not_read(tmp_path: Path, lists: tuple[Path, Row
 
 def test_ratings_that_keep_the_contract_pass(tmp_path: Path, ratings: tuple[Path, Rows]) -> None:
     """One for each test pair, in the order of the test part."""
-    assert predict(*ratings, tmp_path) == {"rows": 1}
+    assert predict(*ratings, tmp_path) == {"rows": 1, "threads": 3}
 
 
 def one_is(value: float) -> Callable[[Rows], Rows]:
