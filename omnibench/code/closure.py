@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import os
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from omnibench.code.distributions import distributions_of
 from omnibench.code.parsed import ParsedModule, parsed
 from omnibench.code.references import Chain, Import, References, references_of
-from omnibench.code.resolve import Module, Origin, find_module, folder_module, relative_module
+from omnibench.code.resolve import Module, Origin, find_module, folder_module, library_of, relative_module
 
 CALLS = "()"
 """What stands for the calls of a module when it is imported; no name."""
@@ -67,6 +67,8 @@ class Closure:
         self.unfollowed: list[str] = []
         self.files: list[Path] = [] if file is None else [file]
         self._modules: dict[str, Reached] = {} if file is None else {os.path.realpath(file): self.root}
+        # Of a class that is installed itself, the package that it belongs to is the project.
+        self._installed = None if file is None else library_of(file)
         self._folders = () if file is None else (str(file.parent),)
         self._reached: list[Reached] = []
         self._pending: deque[tuple[Reached, str]] = deque()
@@ -184,12 +186,18 @@ class Closure:
         key = ("" if reached.file is None else str(reached.file), statement.level, statement.module)
         if key not in self._found:
             if statement.level == 0:
-                self._found[key] = find_module(statement.module, self._folders)
+                self._found[key] = self._with_origin(find_module(statement.module, self._folders))
             elif reached.file is None:
                 self._found[key] = Module(statement.module, Origin.MISSING)
             else:
-                self._found[key] = relative_module(reached.file, statement.level, statement.module)
+                self._found[key] = self._with_origin(relative_module(reached.file, statement.level, statement.module))
         return self._found[key]
+
+    def _with_origin(self, module: Module) -> Module:
+        """Return a module as one of the project where it is installed together with the definition."""
+        path = module.file or (Path(module.folders[0]) if module.folders else None)
+        is_ours = self._installed is not None and path is not None and library_of(path) == self._installed
+        return replace(module, origin=Origin.PROJECT) if is_ours else module
 
     def _load(self, module: Module) -> Reached | None:
         """Return a module of the project with its source, or None where that cannot be read."""
@@ -249,7 +257,7 @@ class Closure:
     def _follow_loaded(self, reached: Reached, statement: Import, chain: Chain) -> None:
         """Follow what ``import a.b`` loads beside the name that it binds, where that name is handed on."""
         if statement.loaded not in ("", statement.module) and not chain:
-            loaded = find_module(statement.loaded, self._folders)
+            loaded = self._with_origin(find_module(statement.loaded, self._folders))
             if loaded.origin is Origin.PROJECT:
                 self._follow_into(reached, loaded, (), statement)
 
@@ -267,7 +275,7 @@ class Closure:
     def _follow_into(self, reached: Reached, target: Module, chain: Chain, statement: Import) -> None:
         """Follow attributes into a module of the project."""
         if target.file is not None and not target.has_source:
-            self._leave(f"{target.file.name}, which is no Python source")
+            self._use_compiled(reached, target, statement)
             return
         other = self._load(target) if target.file is not None else None
         if not chain:
@@ -284,6 +292,7 @@ class Closure:
             return
         submodule = target.submodule(name)
         if submodule is not None:
+            submodule = self._with_origin(submodule)
             if submodule.origin is Origin.PROJECT:
                 self._follow_into(reached, submodule, chain[1:], statement)
             return
@@ -296,6 +305,13 @@ class Closure:
         if not stars and len(other.names) == before:  # made at run time: a module's own __getattr__, say
             self._reach_all(other)
             reached.lines.add(f"{statement.name} is module {other.number}")
+
+    def _use_compiled(self, reached: Reached, target: Module, statement: Import) -> None:
+        """Count a module without Python source by the version of its distribution, if it has one."""
+        if self._installed is not None:
+            self._use_library(reached, statement, target)
+        elif target.file is not None:
+            self._leave(f"{target.file.name}, which is no Python source")
 
     def _defines_itself(self, reached: Reached, name: str) -> bool:
         return name in reached.parsed.definitions or name in reached.parsed.bindings

@@ -72,7 +72,7 @@ def _collect(node: ast.AST, references: References, *, optional: bool) -> None:
             _collect(base, references, optional=optional)
         return
     if isinstance(node, ast.Call):
-        _look_at_call(node, references)
+        _look_at_call(node, references, optional=optional)
     if isinstance(node, ast.If) and is_for_types(node):
         for statement in node.orelse:
             _collect(statement, references, optional=optional)
@@ -94,7 +94,7 @@ def _chain(node: ast.expr) -> tuple[Chain, ast.expr]:
     return tuple(reversed(attributes)), node
 
 
-def _look_at_call(call: ast.Call, references: References) -> None:
+def _look_at_call(call: ast.Call, references: References, *, optional: bool) -> None:
     """Note a call that imports or runs what its arguments say."""
     function = call.func
     name = (
@@ -106,7 +106,7 @@ def _look_at_call(call: ast.Call, references: References) -> None:
     argument = call.args[0] if call.args else None
     literal = argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else None
     if literal is not None and name in ("import_module", "__import__") and not literal.startswith("."):
-        references.imports.append(Import("", literal))
+        references.imports.append(Import("", literal, optional=optional))
     else:
         references.unfollowed.append((f"{ast.unparse(function)}(...)", call.lineno))
 

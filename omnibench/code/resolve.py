@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+_INSTALLED = {"site-packages", "dist-packages"}
+
 
 class Origin(Enum):
     """Whose a module is."""
@@ -138,12 +140,21 @@ def _described(name: str, spec: importlib.machinery.ModuleSpec | None) -> Module
 def origin_of(path: Path) -> Origin:
     """Return whose a file or folder is, by where it lies."""
     text = os.path.abspath(path)
-    if {"site-packages", "dist-packages"} & set(Path(text).parts):
+    if _INSTALLED & set(Path(text).parts):
         return Origin.LIBRARY
     for name in {text, os.path.realpath(text)}:
         if any(name.startswith(folder) for folder in _standard_folders()):
             return Origin.STANDARD
     return Origin.PROJECT
+
+
+def library_of(file: Path) -> Path | None:
+    """Return the installed package or module that a file belongs to; None for what is not installed."""
+    parts = Path(os.path.abspath(file)).parts
+    for number, part in enumerate(parts[:-1]):
+        if part in _INSTALLED:
+            return Path(*parts[: number + 2])
+    return None
 
 
 @cache

@@ -189,6 +189,24 @@ def test_namespace_packages_are_followed(read: Read) -> None:
     assert read(files, "nested.deep.knn").code != read(changed, "nested.deep.knn").code
 
 
+@pytest.mark.usefixtures("loading")  # which forgets what is imported here
+def test_an_installed_class_is_followed_in_its_own_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who installs the project to test it, without a new version, still has another key for another helper."""
+
+    def code(util: str, name: str) -> str:
+        folder = f"{name}/site-packages"
+        files = {f"{folder}/{file}": text for file, text in {**PROJECT, "model/util.py": util}.items()}
+        monkeypatch.syspath_prepend(str(tmp_path / "0" / folder))
+        for file, text in files.items():
+            (tmp_path / "0" / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "0" / file).write_text(text)
+        for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == "model"]:
+            del sys.modules[loaded]
+        return identify(importlib.import_module("model.knn").Knn).code
+
+    assert code(UTIL, "a") == code(UTIL, "b") != code(UTIL.replace("-1", "1"), "c")
+
+
 def test_which_of_two_helpers_is_used_counts(read: Read) -> None:
     """An import that gives the same name to something else is a change, although the class's own text is the same."""
     helpers = {"model/util.py": "def up(x):\n    return x\n\n\ndef down(x):\n    return -x\n"}
