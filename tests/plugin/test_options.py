@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,7 @@ COMMAND_LINE_ONLY = (RESET, YES, PLAN)
 
 def config_of(**values: str) -> Any:
     """A configuration with values on the command line, and none elsewhere."""
-    return SimpleNamespace(getoption=values.get, getini=lambda _: "")
+    return SimpleNamespace(getoption=values.get, getini=lambda _: "", rootpath=Path(), invocation_params=None)
 
 
 def test_every_declaration_is_among_the_options() -> None:
