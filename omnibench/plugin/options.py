@@ -149,9 +149,11 @@ class Option(NamedTuple):
 
 
 def _entry(name: str, config: pytest.Config) -> Any:
-    """Return an entry of the configuration file as it stands there: pytest's own getter allows each one type only."""
-    written = getattr(config, "_inicfg", {}).get(name)
-    return config.getini(name) if written is None else getattr(written, "value", written)
+    """Return an entry of the configuration file as it stands there: in native TOML pytest's own getter allows a text only."""
+    variables = vars(config)
+    entries = variables.get("_inicfg") or variables.get("inicfg") or {}  # the name of pytest 9.1 on, and the older
+    written = entries.get(name)
+    return written.value if hasattr(written, "value") else config.getini(name)  # before pytest 9 there was no such TOML
 
 
 CHECKPOINT_DIR = Option(
