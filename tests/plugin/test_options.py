@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,7 @@ def test_pytest_shows_every_option(pytester: pytest.Pytester) -> None:
     """Flags with their help as written, percent signs included; ini entries of all that may have one."""
     result = pytester.runpytest("--help")
     assert result.ret == pytest.ExitCode.OK
-    flags, entries = result.stdout.str().split("[pytest] configuration options")
+    flags, entries = re.split(r"\[pytest\] (?:configuration |ini-)options", result.stdout.str())
     words = " ".join(flags.split())
     for option in OPTIONS:
         assert option.flag in flags
