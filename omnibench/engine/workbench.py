@@ -45,6 +45,7 @@ class Workbench:
         stopping: Whether the run was asked to stop.
         policy: The settings that are the same for all items.
         current: The name of the item that is computed right now, or nothing.
+        echo: Called with (``out`` or ``err``, whole lines) as guests print them, from other threads; None for nobody.
 
     Raises:
         StoreError: The checkpoint directory cannot be used.
@@ -66,6 +67,7 @@ class Workbench:
         self.policy = policy
         self.stopping = stopping
         self.current = ""
+        self.echo: Callable[[str, bytes], None] | None = None
         self._notify = notify
         directory = throwaway_workspace() if policy.resume == "never" else None
         self.store = CheckpointStore(
@@ -121,7 +123,9 @@ class Workbench:
             self._notify(f"{self.worker.log.lost} log entries could not be written to {self.worker.log.path}")
 
     def _log(self, stream: str, lines: bytes) -> None:
-        """Write what a guest prints to the store's logs."""
+        """Write what a guest prints to the store's logs, and to whoever wants to see it."""
+        if self.echo is not None:
+            self.echo(stream, lines)
         prefix = f"[{self.current}] ".encode() if self.current else b""
         self.store.append_log(stream, b"".join(prefix + line for line in lines.splitlines(keepends=True)))
         level = logging.INFO if stream == "out" else logging.WARNING

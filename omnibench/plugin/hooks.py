@@ -204,8 +204,38 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, Any] | None:
     return (CACHED, "c", (CACHED.upper(), {"cyan": True})) if message.status == CACHED else None
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
+    """End in one line when somebody presses Ctrl-C while the tables are made or files are written."""
+    try:
+        return (yield)
+    except KeyboardInterrupt:
+        if existing_session(session.config) is None:
+            raise
+        _end_early(session)
+        return None
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the guests and close the store."""
     benchmarks = existing_session(config)
-    if benchmarks is not None:
+    if benchmarks is None:
+        return
+    try:
         benchmarks.close()
+    except KeyboardInterrupt:  # the interpreter ends what is left
+        session = config.pluginmanager.get_plugin("session")
+        if not isinstance(session, pytest.Session):
+            raise
+        _end_early(session)
+
+
+def _end_early(session: pytest.Session) -> None:
+    session.exitstatus = pytest.ExitCode.INTERRUPTED
+    benchmarks, reporter = existing_session(session.config), session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line("")  # behind the ^C that the terminal shows
+    if benchmarks is not None:
+        benchmarks.notify(
+            "stopped before the end of the summary; what was computed is recorded, and the next run shows it"
+        )

@@ -18,7 +18,7 @@ from omnibench.engine.time_left import TimeLeft, clock, time_left
 from omnibench.errors import StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.session import BenchSession
+from omnibench.plugin.session import BenchSession, prints_are_shown
 from omnibench.plugin.wire import ItemMessage
 from omnibench.store.leases import is_held
 from omnibench.store.logbook import NOTICE, entries
@@ -149,7 +149,7 @@ class Live:
             self._reporter.isatty
             and os.environ.get("TERM") != "dumb"
             and not os.environ.get("CI")
-            and (distributed or option.capture != "no")
+            and (distributed or not prints_are_shown(self._session.config))
         )
 
     @pytest.hookimpl(tryfirst=True)

@@ -153,7 +153,9 @@ def _entry(name: str, config: pytest.Config) -> Any:
     variables = vars(config)
     entries = variables.get("_inicfg") or variables.get("inicfg") or {}  # the name of pytest 9.1 on, and the older
     written = entries.get(name)
-    return written.value if hasattr(written, "value") else config.getini(name)  # before pytest 9 there was no such TOML
+    if written is None or not hasattr(written, "value"):  # before pytest 9 there was no such TOML
+        return config.getini(name)
+    return written.value
 
 
 CHECKPOINT_DIR = Option(

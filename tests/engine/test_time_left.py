@@ -63,6 +63,8 @@ def test_no_plan_is_faster_than_this(durations: list[float], workers: int, runni
     for experiment, seconds in zip(experiments, durations, strict=True):
         estimates.learn("Small-1", experiment.algorithm_name, seconds)
     begun, waiting = experiments[:running], experiments[running:]
-    left = time_left(estimates, [(experiment, 1) for experiment in waiting], [(experiment, 0.0) for experiment in begun], workers)
+    left = time_left(
+        estimates, [(experiment, 1) for experiment in waiting], [(experiment, 0.0) for experiment in begun], workers
+    )
     assert (left.known, left.unknown) == (len(durations), 0)
     assert left.seconds == pytest.approx(max(*durations, sum(durations) / min(workers, len(durations))))

@@ -252,6 +252,7 @@ def test_without_a_terminal_a_line_every_half_minute(tmp_path: Path, monkeypatch
         ({"CI": "true"}, False),
         ({"TERM": "dumb"}, False),
         ({"capture": "no"}, False),
+        ({"capture": "tee-sys"}, False),
         ({"isatty": 0}, False),
     ],
 )
@@ -322,3 +323,28 @@ def test_a_run_on_a_terminal(project: Project, monkeypatch: pytest.MonkeyPatch, 
     assert re.search(r"^(bench_tiny\.py )?\.{4} +\[100%\]$", text, re.MULTILINE), text
     if workers == "2":
         assert "2 workers [4 items]" in text
+
+
+@pytest.mark.parametrize("option", ["-s", "--capture=tee-sys"])
+def test_prints_of_a_class_are_shown_as_it_runs(project: Project, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    """With -s the prints of a class stand among those of the body, whole, and no block gets between them."""
+    project.bench(plan='plan.add_algorithm(Slow, {"seconds": 1.2})', body='print("the body of fold", result.fold)')
+    run = Watched(project, monkeypatch, option, "-p", "no:randomly")
+    text = "\n".join(run.watch())
+    assert "2 passed" in text
+    assert re.findall(r"fitting Popular on \d+$|the body of fold \d$", text, re.MULTILINE) == [
+        *re.findall(r"fitting Popular on \d+$", text, re.MULTILINE)[:1],
+        "the body of fold 0",
+        *re.findall(r"fitting Popular on \d+$", text, re.MULTILINE)[1:],
+        "the body of fold 1",
+    ]
+    assert len(re.findall("fitting Popular", text)) == 2
+    assert not any("pending; " in line for line in run.seen)
+
+
+def test_prints_of_a_class_are_captured_by_default(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without -s they are in the store's log only, as pytest captures the prints of tests that pass."""
+    project.bench()
+    run = Watched(project, monkeypatch)
+    assert "fitting Popular" not in "\n".join(run.watch() + run.seen)
+    assert "fitting Popular" in (project.pytester.path / "checkpoints" / "out.log").read_text()
