@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from omnibench.paths import relative_to
 from omnibench.plugin.options import BASELINE, EXPORT, GATE, PLAN, add_options, with_whole_reset
 from omnibench.plugin.settings import check_options
 from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
@@ -98,11 +99,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.stash[_random_state_key] = sys.modules["omnibench.seed"].get_random_state()
 
 
-def pytest_make_collect_report(collector: pytest.Collector) -> None:
-    """Start every module with the same random state, whatever the module before it has set."""
-    if isinstance(collector, pytest.Module) and "omnibench.seed" in sys.modules:
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, object, object]:
+    """Start every module with the same random state, whatever the module before it has set, and its paths beside it."""
+    if not isinstance(collector, pytest.Module):
+        return (yield)
+    if "omnibench.seed" in sys.modules:
         seed = sys.modules["omnibench.seed"]
         seed.set_random_state(collector.config.stash.get(_random_state_key, seed.DEFAULT_RANDOM_STATE))
+    with relative_to(collector.path):
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -24,6 +24,7 @@ from omnibench.data.interactions import decode
 from omnibench.data.prepare import read_ids
 from omnibench.guest import folds
 from omnibench.guest.base import Task
+from omnibench.paths import relative_to
 
 
 def version() -> str:
@@ -44,7 +45,9 @@ def find(locator: str) -> type:
     """
     description = json.loads(locator)
     sys.path[:] = [*description["path"], *(folder for folder in sys.path if folder not in description["path"])]
-    algorithm: type = getattr(_module(description["module"], description["file"]), description["name"])
+    with relative_to(Path(description["file"])):  # which may make datasets when it is imported
+        module = _module(description["module"], description["file"])
+    algorithm: type = getattr(module, description["name"])
     if "code" in description and code_of(algorithm) != description["code"]:
         raise RuntimeError(
             f"{description['file']} has changed since this run began; the result would be recorded for the old code. "
