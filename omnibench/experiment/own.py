@@ -11,6 +11,7 @@ from typing import Any
 
 from omnibench.code import HISTORY, SEED_NAMES, code_of
 from omnibench.errors import PlanError
+from omnibench.experiment.stray_lists import scalar_arguments
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class OwnAlgorithm:
         rates: Whether it can predict ratings.
         gpu: Whether it says (``uses_gpu = True``) that it computes on a GPU when it may.
         folds_in: Whether it can recommend from a history, for users unknown in training.
+        scalars: The arguments of its constructor that take no list.
     """
 
     module: str
@@ -41,6 +43,7 @@ class OwnAlgorithm:
     rates: bool
     gpu: bool = False
     folds_in: bool = False
+    scalars: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -78,6 +81,7 @@ class OwnAlgorithm:
             rates=rates,
             gpu=bool(getattr(algorithm, "uses_gpu", False)),
             folds_in=ranks and HISTORY in (_argument_names(getattr(algorithm, "recommend", None)) or ()),
+            scalars=scalar_arguments(_signature(algorithm) or []),
         )
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 from omnibench.errors import KeyValueError, PlanError, nearest
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.own import OwnAlgorithm
+from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
 from omnibench.keys import canonical
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
 
@@ -111,6 +112,7 @@ class ExperimentPlan:
         return copy.deepcopy(dict(self._existing(algorithm).parameters))
 
     def _add(self, entry: _Entry) -> None:
+        _refuse_stray_lists(entry)
         _check_parameters(entry)
         self._entries[entry.name] = entry
 
@@ -187,6 +189,23 @@ def _entry(algorithm: str | type) -> _Entry:
         raise PlanError(f"{algorithm!r} is an algorithm of your own; give the class itself, not its name.")
     algorithm_info(runner, bare)
     return _Entry(f"{framework}.{bare}", runner, bare, None)
+
+
+def _refuse_stray_lists(entry: _Entry) -> None:
+    """Refuse lists as values of hyperparameters that take none: a Grid was meant.
+
+    Raises:
+        PlanError: There is one.
+    """
+    own = entry.own
+    defaults = {} if own else algorithm_info(entry.runner, entry.algorithm)["parameters"]
+    scalars = own.scalars if own else {parameter for parameter, default in defaults.items() if takes_no_list(default)}
+    for parameter, value in entry.parameters.items():
+        if parameter not in scalars:
+            continue
+        in_grid = isinstance(value, Grid)
+        for choice in value.values if in_grid else (value,):
+            refuse_stray_list(choice, f"{entry.name}: {parameter}", in_grid=in_grid, is_own=own is not None)
 
 
 def _check_parameters(entry: _Entry) -> None:
