@@ -56,6 +56,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options; register the plugins of the overseeing process, such as the summary."""
     check_options(config)
+    if not config.pluginmanager.has_plugin("python"):
+        return  # nobody collects Python files
     if BENCH_FILES not in config.getini("python_files"):  # collects them, and has their assertions rewritten
         config.addinivalue_line("python_files", BENCH_FILES)
     if hasattr(config, "workerinput"):
