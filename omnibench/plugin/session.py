@@ -292,7 +292,7 @@ class BenchSession:
 
 def prints_are_shown(config: pytest.Config) -> bool:
     """Whether what items print goes to the terminal as they run: ``-s``, or ``--capture=tee-sys``."""
-    return config.option.capture in ("no", "tee-sys")
+    return getattr(config.option, "capture", "no") in ("no", "tee-sys")  # without its plugin nothing is captured
 
 
 def _echo(stream: str, lines: bytes) -> None:
