@@ -41,7 +41,11 @@ def pytest_load_initial_conftests(args: list[str]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Start no workers where nothing is to run; xdist looks at its options after us."""
+    """Start no workers where nothing is to run, and let ``-f`` watch sources only; xdist looks at its options after us."""
+    if config.getoption("looponfail", False):
+        from omnibench.plugin.looponfail import watch_sources_only
+
+        watch_sources_only(config)
     if PLAN.is_on(config) and hasattr(config.option, "numprocesses"):
         config.option.numprocesses, config.option.tx, config.option.dist = None, [], "no"
 
