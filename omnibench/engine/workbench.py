@@ -48,6 +48,7 @@ class Workbench:
         stopping: Whether the run was asked to stop.
         policy: The settings that are the same for all items.
         current: The name of the item that is computed right now, or nothing.
+        echo: Called with (``out`` or ``err``, whole lines) as guests print them, from other threads; None for nobody.
 
     Raises:
         StoreError: The checkpoint directory cannot be used.
@@ -69,6 +70,7 @@ class Workbench:
         self.policy = policy
         self.stopping = stopping
         self.current = ""
+        self.echo: Callable[[str, bytes], None] | None = None
         self._notify = notify
         directory = throwaway_workspace() if policy.resume == "never" else None
         self.store = CheckpointStore(
@@ -134,7 +136,9 @@ class Workbench:
         self.store.append_log(stream, b"".join(prefix + line for line in lines.splitlines(keepends=True)))
 
     def _log(self, stream: str, lines: bytes) -> None:
-        """Write what a guest prints to the store's logs."""
+        """Write what a guest prints to the store's logs, and to whoever wants to see it."""
+        if self.echo is not None:
+            self.echo(stream, lines)
         self._print(stream, lines, self.current)
         level = logging.INFO if stream == "out" else logging.WARNING
         self.worker.log.add_lines(level, f"guest.std{stream}", lines, self.current or None)

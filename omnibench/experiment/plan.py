@@ -12,6 +12,7 @@ from typing import Any
 from omnibench.errors import KeyValueError, PlanError, nearest
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.own import OwnAlgorithm
+from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
 from omnibench.keys import canonical
 from omnibench.naming import Configured, labels, plain_label
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
@@ -60,6 +61,11 @@ class _Entry:
     alternatives: tuple[Mapping[str, Any], ...] = ({},)
     label: str = ""
 
+    @property
+    def values(self) -> list[tuple[str, Any]]:
+        """Each hyperparameter with its value, of all alternatives."""
+        return [pair for mapping in self.alternatives for pair in mapping.items()]
+
 
 Hyperparameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Grid
 """Hyperparameters by name; or several such mappings, a configuration (or grid) for each."""
@@ -106,6 +112,7 @@ class ExperimentPlan:
         """
         entry = replace(_entry(algorithm), label=_checked_label(label))
         entry = replace(entry, alternatives=_alternatives(entry.name, {} if config is None else config))
+        _refuse_stray_lists(entry)
         _check_parameters(entry)
         if force:
             self._entries = [other for other in self._entries if other.name != entry.name]
@@ -124,6 +131,7 @@ class ExperimentPlan:
             for entry in existing
         }
         for entry in updated.values():
+            _refuse_stray_lists(entry)
             _check_parameters(entry)
         self._entries = [updated.get(id(entry), entry) for entry in self._entries]
 
@@ -269,6 +277,23 @@ def _entry(algorithm: str | type) -> _Entry:
     return _Entry(f"{framework}.{bare}", runner, bare, None)
 
 
+def _refuse_stray_lists(entry: _Entry) -> None:
+    """Refuse lists as values of hyperparameters that take none: a Grid was meant.
+
+    Raises:
+        PlanError: There is one.
+    """
+    own = entry.own
+    defaults = {} if own else algorithm_info(entry.runner, entry.algorithm)["parameters"]
+    scalars = own.scalars if own else {parameter for parameter, default in defaults.items() if takes_no_list(default)}
+    for parameter, value in entry.values:
+        if parameter not in scalars:
+            continue
+        in_grid = isinstance(value, Grid)
+        for choice in value.values if in_grid else (value,):
+            refuse_stray_list(choice, f"{entry.name}: {parameter}", in_grid=in_grid, is_own=own is not None)
+
+
 def _check_parameters(entry: _Entry) -> None:
     """Refuse hyperparameters that the algorithm does not have, and values that cannot be handed to it.
 
@@ -277,7 +302,7 @@ def _check_parameters(entry: _Entry) -> None:
     """
     name, own = entry.name, entry.own
     accepted = own.parameters if own else algorithm_info(entry.runner, entry.algorithm)["parameters"]
-    for parameter, value in ((name, value) for mapping in entry.alternatives for name, value in mapping.items()):
+    for parameter, value in entry.values:
         if not isinstance(parameter, str):
             raise PlanError(f"{name}: the hyperparameter {parameter!r} is no text; write its name in quotes.")
         if accepted is not None and parameter not in accepted:

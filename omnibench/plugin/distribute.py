@@ -157,7 +157,10 @@ class Distribution:
         self._while_running.close()
 
     def _ask_workers_to_stop(self) -> None:
-        self._signal_workers(signal.SIGTERM)
+        """Hand the signal on as it came: a worker says which it was, and hears a Ctrl-C from its terminal as well."""
+        benchmarks = existing_session(self.config)
+        assert benchmarks is not None, "its signals are handled"
+        self._signal_workers(signal.Signals[benchmarks.stopping.reason])
 
     def _kill_workers(self) -> None:
         self._signal_workers(signal.SIGKILL)

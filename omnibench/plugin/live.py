@@ -7,17 +7,18 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
 from omnibench.engine.estimates import Estimates, estimates_from
 from omnibench.engine.run import CACHED, SKIPPED
+from omnibench.engine.time_left import TimeLeft, clock, time_left
 from omnibench.errors import StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.session import BenchSession
+from omnibench.plugin.session import BenchSession, prints_are_shown
 from omnibench.plugin.wire import ItemMessage
 from omnibench.store.leases import is_held
 from omnibench.store.logbook import NOTICE, entries
@@ -50,6 +51,7 @@ class Tally:
         self.total = len(items) + cached
         self._open = {item.nodeid: item.experiment for item in items}
         self.labels = {item.experiment.name: item.experiment.label for item in items}
+        self._pending_by_name = {experiment.name: experiment for experiment in self._open.values()}
         self._pending_by_label: Counter[str] = Counter()
         self._examples: dict[str, Experiment] = {}
         for experiment in self._open.values():
@@ -66,6 +68,7 @@ class Tally:
         if experiment is None:
             return
         self._pending_by_label[_label(experiment)] -= 1
+        self._pending_by_name.pop(experiment.name, None)
         message = ItemMessage.carried(report)
         status = message.status if message is not None and report.passed else None
         self.ended[status or (SKIPPED if report.skipped else Status.FAILED.value)] += 1
@@ -79,10 +82,17 @@ class Tally:
         """The number of items that have not ended."""
         return len(self._open)
 
-    def seconds_left(self) -> float:
-        """Return the expected seconds of computing that are left, whoever does it."""
-        pending = ((self._examples[label], number) for label, number in self._pending_by_label.items() if number)
-        return sum(number * self.estimates.expected(example) for example, number in pending)
+    def time_left(self, running: Mapping[str, float], workers: int) -> TimeLeft:
+        """Return the time that the pending items will take.
+
+        Args:
+            running: The seconds since the items that are being computed began, by the items' names.
+            workers: How many processes compute.
+        """
+        computed = [(self._pending_by_name[name], running[name]) for name in running if name in self._pending_by_name]
+        waiting = self._pending_by_label - Counter(_label(experiment) for experiment, _ in computed)
+        groups = [(self._examples[label], number) for label, number in waiting.items()]
+        return time_left(self.estimates, groups, computed, workers)
 
     def __str__(self) -> str:
         statuses = (Status.DONE.value, CACHED, Status.FAILED.value, SKIPPED)
@@ -109,6 +119,7 @@ class Live:
         self._reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
         self._started = time.monotonic()
         self._since: dict[str, tuple[Any, float]] = {}
+        self._begun: dict[str, tuple[str, float]] = {}
         self._last_entry = 0
         self._next_plain = self._started + PLAIN_SECONDS
         self._screen: Screen | None = None
@@ -142,7 +153,7 @@ class Live:
             self._reporter.isatty
             and os.environ.get("TERM") != "dumb"
             and not os.environ.get("CI")
-            and (distributed or option.capture != "no")
+            and (distributed or not prints_are_shown(self._session.config))
         )
 
     @pytest.hookimpl(tryfirst=True)
@@ -171,14 +182,13 @@ class Live:
         if self._hidden or not self._tally.pending:
             return
         workers = self._workers()
-        present = {worker["id"] for worker in workers}
-        self._since = {name: since for name, since in self._since.items() if name in present}
+        self._note_beginnings(workers)
         if self._on_terminal:
-            self._screen.show([f"omnibench {self._tally}; {self._times(len(workers))}", *map(self._line, workers)])
+            self._screen.show([f"omnibench {self._tally}; {self._times()}", *map(self._line, workers)])
         elif time.monotonic() >= self._next_plain:
             self._next_plain = time.monotonic() + PLAIN_SECONDS
             lines = "; ".join(self._line(worker).strip() for worker in workers)
-            self._screen.say(f"omnibench: {self._tally}; {self._times(len(workers))}" + (f"; {lines}" if lines else ""))
+            self._screen.say(f"omnibench: {self._tally}; {self._times()}" + (f"; {lines}" if lines else ""))
 
     def _workers(self) -> list[Record]:
         """Return the records of this run's workers that compute something and are alive, by name."""
@@ -198,22 +208,35 @@ class Live:
             if self._screen is not None:
                 self._screen.say(f"omnibench: {entry.message}")
 
-    def _line(self, worker: Record) -> str:
-        activity = (worker["item"], worker["phase"])
+    def _note_beginnings(self, workers: list[Record]) -> None:
+        """Note since when each worker is at its item, and at its phase."""
         current = time.monotonic()
-        if self._since.get(worker["id"], (None, 0.0))[0] != activity:
-            self._since[worker["id"]] = (activity, current)
+        earlier, begun = self._since, self._begun
+        self._since, self._begun = {}, {}
+        for worker in workers:
+            name, item, activity = worker["id"], worker["item"], (worker["item"], worker["phase"])
+            since, start = earlier.get(name), begun.get(name)
+            self._since[name] = since if since is not None and since[0] == activity else (activity, current)
+            self._begun[name] = start if start is not None and start[0] == item else (item, current)
+
+    def _line(self, worker: Record) -> str:
         name = worker["id"].split(".")[1]
         progress = progress_text(worker.get("progress") or {})
-        elapsed = clock(current - self._since[worker["id"]][1])
+        elapsed = clock(time.monotonic() - self._since[worker["id"]][1])
         item = self._tally.labels.get(worker["item"], worker["item"])
         return f"  {name}: {worker['phase']}{progress}, {elapsed}: {item}"  # a narrow terminal cuts the end
 
-    def _times(self, workers: int) -> str:
-        elapsed = time.monotonic() - self._started
-        running = sum(time.monotonic() - since for _, since in self._since.values())
-        left = max(0.0, self._tally.seconds_left() - running) / max(1, workers)
-        return f"{clock(elapsed)} elapsed, about {clock(left)} left"
+    def _times(self) -> str:
+        current = time.monotonic()
+        running = {item: current - start for item, start in self._begun.values()}
+        left = self._tally.time_left(running, _processes(self._session.config.option))
+        return f"{clock(current - self._started)} elapsed, {left}"
+
+
+def _processes(option: Any) -> int:
+    """Return how many processes compute items: xdist's workers, of which one entry may stand for several."""
+    numbers = [specification.partition("*")[0] for specification in getattr(option, "tx", None) or ()]
+    return sum(int(number) if number.isdigit() else 1 for number in numbers) or 1
 
 
 def progress_text(progress: dict[str, Any]) -> str:
@@ -225,15 +248,6 @@ def progress_text(progress: dict[str, Any]) -> str:
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in remaining.items()
     ]
     return "".join(f", {word}" for word in words)
-
-
-def clock(seconds: float) -> str:
-    """Return a duration for people: ``8s``, ``3:05``, ``2:03:05``."""
-    whole = int(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    if hours:
-        return f"{hours}:{minutes:02}:{whole % 60:02}"
-    return f"{minutes}:{whole % 60:02}" if minutes else f"{whole}s"
 
 
 @contextlib.contextmanager

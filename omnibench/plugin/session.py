@@ -178,6 +178,8 @@ class BenchSession:
                 worker=self._worker,
                 stopping=self.stopping,
             )
+            if not self.is_worker and prints_are_shown(self.config):
+                self._coordinator.workbench.echo = _echo
         return self._coordinator
 
     def notify(self, line: str) -> None:
@@ -294,3 +296,17 @@ class BenchSession:
             self._coordinator = None
         if self._throwaway is not None:
             self._throwaway.remove()
+
+
+def prints_are_shown(config: pytest.Config) -> bool:
+    """Whether what items print goes to the terminal as they run: ``-s``, or ``--capture=tee-sys``."""
+    return getattr(config.option, "capture", "no") in ("no", "tee-sys")  # without its plugin nothing is captured
+
+
+def _echo(stream: str, lines: bytes) -> None:
+    """Print what a guest has printed."""
+    output = sys.stdout if stream == "out" else sys.stderr
+    encoding = getattr(output, "encoding", None) or "utf-8"
+    with suppress(ValueError):  # it was closed meanwhile
+        output.write(lines.decode(errors="replace").encode(encoding, "replace").decode(encoding))
+        output.flush()

@@ -209,12 +209,14 @@ def _tables_of(marked: MarkedResults, layout: Layout) -> list[ResultTable]:
     if marked.means.folded and layout.detail == FOLDS:
         header = ["Algorithm", "Fold"]
         sections = [_fold_rows(marked, name) for name in marked.names]
+        if not marked.means.averaged:  # a row each, which need no space between them
+            sections = [[row for section in sections for row in section]]
     else:
         header = ["Algorithm"]
         sections = [[_mean_row(marked, name) for name in marked.names]]
     whole = ResultTable(f"{marked.title}: Evaluation Results", [*header, *marked.means.labels], sections)
     parts = _cut(whole, len(header), layout.width)
-    parts[-1].notes += _notes(marked)
+    parts[-1].notes += _notes(marked, detailed=layout.detail == FOLDS)
     return parts
 
 
@@ -257,6 +259,10 @@ def fitting(columns: Iterable[AnyColumn], needed: Callable[[AnyColumn], float], 
 
 def _fold_rows(marked: MarkedResults, name: str) -> list[list[Cell]]:
     means, labels = marked.means, marked.means.labels
+    if len(means.algorithms[name]) == 1:  # nothing is averaged, so the fold's values are what is compared
+        (row,) = means.algorithms[name]
+        values = [_value(row.metrics.get(label), marked.mark(name, label)) for label in labels]
+        return [[Cell(name), Cell(str(row.fold)), *values]]
     rows = [
         [
             Cell(marked.label(name) if number == 0 else ""),
@@ -289,14 +295,16 @@ def printed(value: float | None) -> str:
     return "-" if value is None else f"{value:.{DECIMALS}f}"
 
 
-def _notes(marked: MarkedResults) -> list[str]:
+def _notes(marked: MarkedResults, *, detailed: bool) -> list[str]:
     notes = []
     if marked.hidden:
         notes.append(
             f"... and {marked.hidden} more with a worse {marked.ranked_by}; --omnirec-table=mean or =folds shows all"
         )
-    folded = marked.means.folded
-    notes.append(f"{BEST} best of its column" + (" (of the means); std is over folds, n - 1" if folded else ""))
+    averaged = marked.means.averaged
+    notes.append(f"{BEST} best of its column" + (" (of the means); std is over folds, n - 1" if averaged else ""))
+    if not detailed and marked.means.only_fold is not None:
+        notes.append(f"  all values are of fold {marked.means.only_fold}")
     if marked.partial and len(marked.names) > 1:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if marked.tied:
