@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 from omnibench.results import Result
+from omnibench.tables.legend import legend_lines
 from omnibench.tables.means import DECIMALS, Means
 
 FOLDS = "folds"
@@ -68,6 +69,7 @@ class Layout:
         sort: The column by whose mean the algorithms are sorted, best first; as they come without one.
         limit: How many algorithms of a dataset are shown; all without a limit.
         undirected: The columns of which nobody knows which values are better; nothing is best there.
+        all_shown_by: What shows all algorithms where there is a limit, for the note that says how many are not shown.
     """
 
     lower_is_better: Collection[str] = ()
@@ -76,6 +78,7 @@ class Layout:
     sort: str = ""
     limit: int | None = None
     undirected: Collection[str] = ()
+    all_shown_by: str = "--omnirec-table=mean or =folds"
 
 
 def tables(
@@ -201,7 +204,7 @@ def _tables_of(marked: MarkedResults, layout: Layout) -> list[ResultTable]:
         sections = [[_mean_row(marked, name) for name in marked.names]]
     whole = ResultTable(f"{marked.dataset}: Evaluation Results", [*header, *marked.means.labels], sections)
     parts = _cut(whole, len(header), layout.width)
-    parts[-1].notes += _notes(marked)
+    parts[-1].notes += _notes(marked, layout)
     return parts
 
 
@@ -272,16 +275,14 @@ def printed(value: float | None) -> str:
     return "-" if value is None else f"{value:.{DECIMALS}f}"
 
 
-def _notes(marked: MarkedResults) -> list[str]:
+def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
     notes = []
     if marked.hidden:
-        notes.append(
-            f"... and {marked.hidden} more with a worse {marked.ranked_by}; --omnirec-table=mean or =folds shows all"
-        )
+        notes.append(f"... and {marked.hidden} more with a worse {marked.ranked_by}; {layout.all_shown_by} shows all")
     folded = marked.means.folded
     notes.append(f"{BEST} best of its column" + (" (of the means); std is over folds, n - 1" if folded else ""))
     if marked.partial and len(marked.names) > 1:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if marked.tied:
         notes.append(f"{TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
-    return notes + [f"{name}: {parameters}" for name, parameters in marked.legend.items()]
+    return notes + legend_lines(marked.legend, layout.width)
