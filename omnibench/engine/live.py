@@ -103,6 +103,19 @@ class Screen(Protocol):
         """Write a line above the block, from any thread."""
 
 
+class ClosableScreen(Screen, Protocol):
+    """A place where a run shows itself until it is closed.
+
+    Attributes:
+        has_block: Whether it shows a block of lines that change.
+    """
+
+    has_block: bool
+
+    def close(self) -> None:
+        """Take the block away."""
+
+
 class LiveView(ABC):
     """Looks at a run twice a second, from a thread of its own, and shows what it is doing.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from omnibench.report.page.elements import element
+from omnibench.markup import element
 
 _ROW, _AXIS = 38, 26
 """Heights in pixels."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from omnibench.comparison.configurations import DatasetRanking
+from omnibench.markup import breakable, element, written
 from omnibench.report.comparisons import heads, p_text, percent, ranking_head, standing_rows
 from omnibench.report.page.charts import ChartRow, chart
-from omnibench.report.page.elements import breakable, element, written
 from omnibench.report.page.scores import score_table
 from omnibench.report.ranks import rank_rows
 from omnibench.report.sections import MAX_LISTED, Report, Section

@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Callable, Iterable
 from xml.etree.ElementTree import Element
 
+from omnibench.markup import breakable, element
 from omnibench.report.contents import Contents, ItemFacts
-from omnibench.report.page.elements import breakable, element
 from omnibench.report.sections import Section
 from omnibench.results import Result
 from omnibench.tables.layout import BEST, SPREAD, TIED, printed
