@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element, tostring
 
 
@@ -51,3 +52,21 @@ def breakable(name: str) -> list[Element | str]:
 def written(page: Element) -> str:
     """Return an element as HTML; what stands in script and style is not escaped, and never comes from outside."""
     return tostring(page, encoding="unicode", method="html")
+
+
+def heading_and_list(heading: str, entries: Sequence[str]) -> str:
+    """Return a heading and a list below it as HTML for a notebook.
+
+    Args:
+        heading: The heading.
+        entries: The list's entries.
+    """
+    listing = (
+        element("ul", *(element("li", entry) for entry in entries), style="margin: 0.2em 0 0.6em") if entries else None
+    )
+    return written(element("div", element("b", heading), listing))
+
+
+def one_line(text: str) -> str:
+    """Return a text without control characters and line ends, for a line of a terminal."""
+    return clean(text).replace("\n", " ")

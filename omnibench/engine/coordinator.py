@@ -15,7 +15,7 @@ from omnibench.engine.live import Tally, estimates_in
 from omnibench.engine.parallel import checked_workers, compute_side_by_side, longest_first, number_of_workers
 from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_outcome, require_begun
 from omnibench.engine.sentences import Volume, ended_line, stop_sentence
-from omnibench.engine.stopping import StoppedError, is_interactive, stopped_for_good
+from omnibench.engine.stopping import StoppedError, stopped_for_good
 from omnibench.engine.summary import show_tables
 from omnibench.engine.survey import count, is_begun, look_up_all
 from omnibench.engine.workbench import Workbench
@@ -23,6 +23,7 @@ from omnibench.errors import PhaseError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment, experiments
 from omnibench.experiment.plan import ExperimentPlan
+from omnibench.notebooks import is_interactive
 from omnibench.seed import get_random_state
 from omnibench.store.schema import Status
 
@@ -132,6 +133,7 @@ class Coordinator(ItemCoordinator):
         if volume is not Volume.QUIET:
             lower = evaluator.lower_is_better
             show_tables(self.store.root, evaluator.results, lower, self.store.records.commit, self._notify)
+            evaluator.note_shown()
         failures = _failures(items, outcomes)
         if failures:
             raise ItemsFailedError(evaluator, failures, len(items))

@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from omnibench.engine.live import ClosableScreen, LiveView, Tally
+from omnibench.notebooks import display, in_notebook
 
 
 class PlainScreen:
@@ -72,7 +73,7 @@ class NotebookScreen:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
-        self._handle = display_in_notebook(self._bundle, display_id=True)
+        self._handle = display(self._bundle, display_id=True)
 
     @property
     def _bundle(self) -> dict[str, str]:
@@ -95,25 +96,6 @@ class NotebookScreen:
     def close(self) -> None:
         """Take the block away."""
         self.show([])
-
-
-def display_in_notebook(bundle: dict[str, str], **options: Any) -> Any:
-    """Display something below the cell of a notebook.
-
-    Args:
-        bundle: Its forms by media type.
-        options: Those of ``IPython.display.display``.
-    """
-    from IPython import display
-
-    show: Any = display.display
-    return show(bundle, raw=True, **options)
-
-
-def in_notebook() -> bool:
-    """Whether a notebook's kernel runs this process."""
-    ipython = sys.modules.get("IPython")
-    return getattr(ipython.get_ipython() if ipython is not None else None, "kernel", None) is not None
 
 
 def on_terminal() -> bool:

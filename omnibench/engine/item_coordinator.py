@@ -21,6 +21,7 @@ from omnibench.engine.survey import State, count, look_up
 from omnibench.engine.workbench import Workbench, out_of_use, refuse_guests
 from omnibench.errors import DataError, PhaseError, StoreError
 from omnibench.experiment.experiment import Experiment
+from omnibench.notebooks import in_notebook
 from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
 from omnibench.runners.pool import GuestPool
@@ -33,8 +34,8 @@ from omnibench.store.workers import Worker
 
 
 def print_to_stderr(line: str) -> None:
-    """Print a line where a script's user sees it, apart from its results."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - a script's user wants to know
+    """Print a line where a script's user sees it, apart from its results; a notebook shows stderr as an alarm."""
+    print(line, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
 
 
 class ItemCoordinator:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, Self
+
+from omnibench.notebooks import is_interactive
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -48,16 +49,6 @@ def stopped_for_good(message: str, reason: str) -> StoppedError:
     if is_interactive():
         return StoppedError(message)
     return StoppedScriptError(message, 128 + signal.Signals[reason] if reason in signal.Signals.__members__ else 130)
-
-
-def is_interactive() -> bool:
-    """Whether somebody types to this process: a notebook, IPython, or Python's own prompt."""
-    ipython = sys.modules.get("IPython")
-    return (
-        hasattr(sys, "ps1")
-        or bool(sys.flags.interactive)
-        or (ipython is not None and ipython.get_ipython() is not None)
-    )
 
 
 class Stopping:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from omnibench.engine.display import display_in_notebook, in_notebook
 from omnibench.errors import OmnibenchError, StoreError
+from omnibench.notebooks import display, in_notebook
 from omnibench.results import Result
 from omnibench.store.schema import Record
 from omnibench.tables.layout import Layout, NotWorse, ResultTable, tables
@@ -83,7 +83,7 @@ def _show(table: ResultTable) -> None:
         from omnibench.tables.notebook import notebook_table
 
         forms = {"text/html": written(notebook_table(table)), "text/plain": render(table, colour=False)}
-        display_in_notebook(forms)
+        display(forms)
         return
     encoding = sys.stdout.encoding or "utf-8"
     print(f"\n{render(table, colour=sys.stdout.isatty(), encoding=encoding)}", flush=True)  # noqa: T201 - a script's results

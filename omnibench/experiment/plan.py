@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import enum
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +14,11 @@ from omnibench.errors import KeyValueError, PlanError, nearest
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.keys import canonical
+from omnibench.markup import heading_and_list, one_line
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
+
+_MOST_SHOWN = 30
+"""Configurations that a plan shows of itself."""
 
 
 @dataclass(frozen=True, init=False)
@@ -142,6 +147,32 @@ class ExperimentPlan:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __repr__(self) -> str:
+        heading, entries = self._described()
+        return "\n  ".join(one_line(line) for line in (heading, *entries))
+
+    def _repr_html_(self) -> str:
+        return heading_and_list(*self._described())
+
+    def _described(self) -> tuple[str, list[str]]:
+        """Return a heading, and the configurations as far as a person reads them; also of a plan that lacks something."""
+        numbers = [_size(entry.parameters) for entry in self._entries.values()]
+        total = sum(numbers)
+        configurations = (
+            str(Configuration(entry.runner, entry.algorithm, point, entry.own))
+            for entry in self._entries.values()
+            for point in _points(entry.parameters)
+        )
+        shown = list(itertools.islice(configurations, _MOST_SHOWN if total > _MOST_SHOWN + 1 else total))
+        more = [f"... and {total - len(shown):,} more"] if len(shown) < total else []
+        words = f"{total:,} configuration{'' if total == 1 else 's'}" if total else "empty"
+        return f"ExperimentPlan {self.plan_name!r}: {words}", [*shown, *more]
+
+
+def _size(parameters: Mapping[str, Any]) -> int:
+    """Return the number of points of a grid."""
+    return math.prod(len(value.values) for value in parameters.values() if isinstance(value, Grid))
 
 
 def _points(parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
