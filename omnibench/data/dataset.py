@@ -109,6 +109,20 @@ class RecSysDataSet:
             piped = RecSysDataSet(piped.source, piped.name, (*piped.steps, step), piped.seed)
         return piped
 
+    def named(self, name: str) -> RecSysDataSet:
+        """Return the dataset under another name, for tables, node ids and directories; its key stays as it is.
+
+        Args:
+            name: The name, e.g. ``"ml-100k, 5-core"``.
+
+        Raises:
+            DataError: It is no text, or empty.
+        """
+        argument: Any = name
+        if not isinstance(argument, str) or not argument.strip():
+            raise DataError(f"{self.name}: the name is {name!r}; give a text.")
+        return RecSysDataSet(self.source, argument, self.steps, self.seed)
+
     def _check_next(self, step: Any) -> None:
         if not isinstance(step, Preprocessing | Split):
             hint = f" Write {step.__name__}(...) with its arguments." if isinstance(step, type) else ""
@@ -144,6 +158,14 @@ class RecSysDataSet:
     def key(self) -> str:
         """The dataset's identity: 64 hex digits that depend on content, steps and seed."""
         return digest(self.identity)
+
+    @cached_property
+    def node_key(self) -> str:
+        """The key in node ids: the same as ``key``, except that it does not depend on the code of the user's own steps."""
+        steps = [_without_code(step.identity) for step in self.steps]
+        if steps == [step.identity for step in self.steps]:
+            return self.key
+        return digest(["data/1", {"source": self.source.fingerprint, "steps": steps, "seed": self.seed}])
 
     @cached_property
     def split(self) -> Split | None:
@@ -218,6 +240,14 @@ class RecSysDataSet:
             train, validation, test = (rows.frame(part) for part in parts)
             folds[number] = SplitData(train, validation, test, history)
         return folds[0] if self.split.folds is None else FoldedData(folds)
+
+
+def _without_code(identity: Any) -> Any:
+    """Return the identity of a step without what it says of the user's code."""
+    return [
+        {name: value for name, value in part.items() if name != "code"} if isinstance(part, Mapping) else part
+        for part in identity
+    ]
 
 
 class Pipe:

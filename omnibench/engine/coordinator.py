@@ -157,7 +157,7 @@ class Coordinator(ItemCoordinator):
                 outcomes[number] = outcome
                 tally.count(str(number), outcome.status, outcome.seconds)
                 if volume.says(outcome, has_block=self._screen is not None and self._screen.has_block):
-                    self._notify(ended_line(items[number].experiment.name, outcome, tally))
+                    self._notify(ended_line(items[number].experiment.label, outcome, tally))
 
         with self._shown(tally, count_of_workers, volume):
             if count_of_workers == 1:

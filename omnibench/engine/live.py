@@ -33,6 +33,9 @@ class Tally:
         experiments: The items that the run is to bring to their end, by whatever names them.
         cached: How many were done before.
         estimates: How long items are expected to take, by earlier ones.
+
+    Attributes:
+        labels: What people call the items, by their names in records.
     """
 
     def __init__(self, experiments: Mapping[str, Experiment], cached: int, estimates: Estimates) -> None:
@@ -40,6 +43,7 @@ class Tally:
         self.ended: Counter[str] = Counter({CACHED: cached})
         self.total = len(experiments) + cached
         self._open = dict(experiments)
+        self.labels = {experiment.name: experiment.label for experiment in experiments.values()}
         self._pending_by_name = {experiment.name: experiment for experiment in self._open.values()}
         self._pending_by_label: Counter[str] = Counter()
         self._examples: dict[str, Experiment] = {}
@@ -209,7 +213,8 @@ class LiveView(ABC):
         name = worker["id"].split(".")[1]
         progress = progress_text(worker.get("progress") or {})
         elapsed = clock(time.monotonic() - self._since[worker["id"]][1])
-        return f"  {name}: {worker['phase']}{progress}, {elapsed}: {worker['item']}"  # a narrow terminal cuts the end
+        item = self._tally.labels.get(worker["item"], worker["item"])
+        return f"  {name}: {worker['phase']}{progress}, {elapsed}: {item}"  # a narrow terminal cuts the end
 
     def _times(self) -> str:
         current = time.monotonic()

@@ -42,7 +42,7 @@ def ended_line(name: str, outcome: Outcome, tally: Tally) -> str:
     """Return the line of an item that has ended.
 
     Args:
-        name: The item's name.
+        name: What people call the item.
         outcome: How it ended.
         tally: The items so far, this one included.
     """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from omnibench.plugin.options import RESUME, SORT, TABLE
+from omnibench.plugin.options import NAMES, RESUME, SORT, TABLE
 from omnibench.plugin.settings import checkpoint_dir
 from omnibench.plugin.state import existing_session
 from omnibench.plugin.wire import ItemMessage
@@ -107,7 +107,10 @@ class Summary:
         writer = terminalreporter._tw  # noqa: SLF001 - pytest offers the width and colour nowhere else
         encoding = getattr(writer._file, "encoding", None) or "utf-8"  # noqa: SLF001 - nor the encoding
         lower = self.lower_is_better()
-        layout = default_layout(results, lower, writer.fullwidth, detail, SORT.value(self.config))
+        layout = replace(
+            default_layout(results, lower, writer.fullwidth, detail, SORT.value(self.config)),
+            names=NAMES.value(self.config),
+        )
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup, encoding=encoding))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from omnibench.results import Result
@@ -9,24 +11,34 @@ from omnibench.tables.layout import Layout, tables
 from omnibench.tables.legend import in_columns, legend_lines
 
 
-def test_what_a_name_says_is_not_said_again() -> None:
-    """Of a readable name only the other hyperparameters are in the legend; of one with a hash, all of them."""
-    parameters = {"ItemKNN(K=100)": "K=100, normalize=True", "ItemKNN(K=20)": "K=20, normalize=False"}
-    assert legend_lines(parameters) == ["ItemKNN(K=100): normalize=True", "ItemKNN(K=20): normalize=False"]
-    assert legend_lines({"ItemKNN(K=100)": "K=100", "ItemKNN(K=20)": "K=20"}) == []
-    assert legend_lines({"ItemKNN-0aaa9a81": "K=100", "Pop-1bbb": ""}) == ["ItemKNN-0aaa9a81: K=100"]
+def result(number: int, **parameters: Any) -> Result:
+    """Return the result of a configuration with hyperparameters."""
+    arguments = ", ".join(f"{name}={value!r}" for name, value in parameters.items())
+    metrics = {"NDCG@10": 0.5}
+    return Result("D-1", f"Knn-{number:08}", f"Knn({arguments})", None, metrics, parameters=parameters, seed=1)
+
+
+def legend_of(results: list[Result], **layout: Any) -> list[str]:
+    """Return the lines below a table that are about hyperparameters."""
+    (table,) = tables(results, Layout(**layout))
+    return [line for line in table.notes if line.startswith("Knn")]
+
+
+@pytest.mark.parametrize("value", [[64, 32], "a, b", {"x": (1, 2)}, "it's, so", 0.5, None])
+def test_what_a_label_says_is_not_said_again(value: Any) -> None:
+    """Below labels the legend has the other hyperparameters only, below hashes all of them."""
+    results = [result(number, x=value, k=number, y=number % 2) for number in range(2)]
+    assert legend_of(results) == [f"Knn: x={value!r}"]
+    assert legend_of(results, names="hash") == [f"Knn-0000000{n}: x={value!r}, k={n}, y={n}" for n in range(2)]
+    assert legend_of([result(number, k=[number, 1]) for number in range(2)]) == []
 
 
 def test_what_an_algorithms_rows_have_in_common_is_said_once() -> None:
-    """A hundred configurations that share a hyperparameter have one line, not a hundred."""
-    parameters = {f"BPR(lr={number})": f"lr={number}, epochs=20" for number in range(100)}
+    """A hundred configurations that share a hyperparameter have one line, not a hundred; none speaks for another."""
+    parameters = {f"BPR(lr={number})": "epochs=20" for number in range(100)}
     assert legend_lines({**parameters, "VAE": "epochs=30"}, 80) == ["BPR: epochs=20   VAE: epochs=30"]
-
-
-@pytest.mark.parametrize("value", ["[64, 32]", "'a, b'", "{'x': (1, 2)}", "'it\\'s, so'"])
-def test_values_with_commas_stay_whole(value: str) -> None:
-    """A comma inside of a value does not end it."""
-    assert legend_lines({f"A(x={value})": f"x={value}, y=1"}) == ["A: y=1"]
+    assert legend_lines({"A(k=1)": "x=1", "A(k=2)": "x=2", "B": ""}) == ["A(k=1): x=1", "A(k=2): x=2"]
+    assert legend_lines({"A(k=1)": "", "A(k=2,x=1)": "y=2"}) == ["A(k=2,x=1): y=2"]
 
 
 def test_entries_stand_in_columns() -> None:
@@ -44,10 +56,10 @@ def test_entries_stand_in_columns() -> None:
 
 def test_a_table_of_a_hundred_ties_has_a_short_legend() -> None:
     """The legend names only rows that the table shows, and never takes more lines than the table."""
-    results = [Result("D-1", f"Knn-{number:08}", f"Knn(k={number})", None, {"NDCG@10": 0.5}) for number in range(200)]
-    (table,) = tables(results, Layout(width=80, detail="mean", limit=100))
-    legend = [line for line in table.notes if line.startswith("Knn-")]
+    results = [result(number, k=number) for number in range(200)]
+    legend = legend_of(results, width=80, detail="mean", limit=100, names="hash")
     assert len(legend) == 34
     assert any("Knn-00000099: k=99" in line for line in legend)
     assert not any("k=100" in line for line in legend)
     assert max(map(len, legend)) <= 80
+    assert legend_of(results, width=80, detail="mean", limit=100) == []
