@@ -44,9 +44,14 @@ def _is_control(letter: str) -> bool:
 
 
 def breakable(name: str) -> list[Element | str]:
-    """Return a name with a break opportunity after each of its dots, for narrow columns."""
-    first, *rest = re.split(r"(?<=\.)", name)
+    """Return a name with a break opportunity wherever it has one; see ``words``."""
+    first, *rest = words(name)
     return [first, *(part for text in rest for part in (element("wbr"), text))]
+
+
+def words(name: str) -> list[str]:
+    """Return the parts of a name between which a line may end: behind commas, brackets and most dots, and before an @."""
+    return [part for part in re.split(r"(?<=[,(\[\]|/ ])|(?<=\.)(?=\D)|(?=@)", name) if part] or [""]
 
 
 def written(page: Element) -> str:

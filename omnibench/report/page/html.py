@@ -12,7 +12,7 @@ from omnibench.comparison.configurations import DatasetRanking
 from omnibench.markup import breakable, element, written
 from omnibench.report.comparisons import heads, p_text, percent, ranking_head, standing_rows
 from omnibench.report.page.charts import ChartRow, chart
-from omnibench.report.page.scores import score_table
+from omnibench.report.page.scores import score_tables
 from omnibench.report.ranks import rank_rows
 from omnibench.report.sections import MAX_LISTED, Report, Section
 from omnibench.statistics.best import Standing
@@ -89,12 +89,15 @@ def _section(section: Section, report: Report, name: str) -> Element:
         page_section.append(element("p", section.summary, class_="dim"))
     if section.gaps:
         page_section.append(_alarm("Fewer folds than there are:", section.gaps))
-    table = f"{name}-table"
+    tables = score_tables(section, report.contents, f"{name}-table")
     if marked.means.folded:
-        page_section.append(
-            element("button", "Values per fold", class_="all", aria_pressed="false", aria_controls=table, type="button")
-        )
-    page_section.append(_scrolled(score_table(section, report.contents, table), f"Results on {marked.dataset}"))
+        controlled = " ".join(table.attrib["id"] for table in tables)
+        button = element("button", "Values per fold", class_="all", aria_pressed="false", aria_controls=controlled)
+        button.set("type", "button")
+        page_section.append(button)
+    for number, table in enumerate(tables, start=1):
+        part = f", part {number} of {len(tables)}" if len(tables) > 1 else ""
+        page_section.append(_scrolled(table, f"Results on {marked.dataset}{part}"))
     notes = [*section.notes, "Bold green: the best mean of its column."]
     notes += [f"†: {section.tested}."] if section.tested else []
     page_section.append(element("p", " ".join(notes), class_="notes"))
@@ -166,7 +169,9 @@ def _plain_table(head: list[str], rows: list[list[str]]) -> Element:
             "tbody",
             *(
                 element(
-                    "tr", element("th", *breakable(row[0]), scope="row"), *(element("td", cell) for cell in row[1:])
+                    "tr",
+                    element("th", *breakable(row[0]), scope="row"),
+                    *(element("td", cell, data_label=heading) for heading, cell in zip(head[1:], row[1:], strict=True)),
                 )
                 for row in rows
             ),
