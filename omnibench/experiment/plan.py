@@ -193,7 +193,7 @@ class ExperimentPlan:
         """Return a heading, and the configurations as far as a person reads them; also of a plan that lacks something."""
         total = sum(_size(mapping) for entry in self._entries for mapping in entry.alternatives)
         configurations = (
-            f"{entry.label}: {configuration}" if entry.label else str(configuration)
+            (f"{entry.label}: " if entry.label else "") + str(configuration).removesuffix("()")
             for entry in self._entries
             for mapping in entry.alternatives
             for point in _points(mapping)

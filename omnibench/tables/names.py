@@ -71,9 +71,12 @@ def unsaid_parameters(result: Result, label: str) -> str:
     if not result.parameters:
         return result.configuration.partition("(")[2].removesuffix(")")
     _, bracket, text = label.partition("(")
-    said = _assignments(text.removesuffix(")")) if bracket else ()
-    unsaid = [(name, value) for name, value in result.parameters.items() if f"{name}={value_text(value)}" not in said]
-    return ", ".join(f"{name}={value!r}" for name, value in unsaid)
+    assignments = _assignments(text.removesuffix(")")) if bracket else ()
+    return ", ".join(
+        f"{name}={value!r}"
+        for name, value in result.parameters.items()
+        if f"{name}={value_text(value)}" not in assignments
+    )
 
 
 def _assignments(text: str) -> list[str]:

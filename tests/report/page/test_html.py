@@ -219,7 +219,9 @@ def title_in_browser(page: bytes, script: str, directory: Path, width: int = 128
         f"--user-data-dir={directory}",
     ]
     done = subprocess.run([*command, f"file://{directory}/page.html"], capture_output=True, check=True, text=True)
-    return re.findall("<title>(.*?)</title>", done.stdout)[0].strip()
+    title = re.search("<title>(.*?)</title>", done.stdout)
+    assert title is not None
+    return title[1].strip()
 
 
 def long_page(monkeypatch: pytest.MonkeyPatch) -> bytes:
