@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 _GAP = 3
 """Characters between columns."""
 
 
-def legend_lines(parameters: Mapping[str, str], width: int | None = None) -> list[str]:
+class LegendRow(NamedTuple):
+    """What a legend has to say of a row.
+
+    Attributes:
+        label: What the row's first cell shows.
+        family: What its algorithm is called with any hyperparameters.
+        unsaid: The hyperparameters that the label does not say, e.g. ``("similarity='cosine'",)``.
+    """
+
+    label: str
+    family: str
+    unsaid: tuple[str, ...]
+
+
+def legend_lines(rows: Sequence[LegendRow], width: int | None = None) -> list[str]:
     """Return the lines of a legend; what all rows of an algorithm have in common is said once.
 
     Args:
-        parameters: The hyperparameters that the first cells of rows do not show, by what they show.
+        rows: The rows of the table.
         width: Characters per line, or None for one entry per line.
 
     Returns:
         Such as ``RecPack.ItemKNN: similarity='cosine'``.
     """
-    texts_by_algorithm: dict[str, list[str]] = {}
-    for label, text in parameters.items():
-        texts_by_algorithm.setdefault(_algorithm(label), []).append(text)
-    entries: dict[str, None] = {}
-    for label, text in parameters.items():
-        algorithm = _algorithm(label)
-        is_shared = len(set(texts_by_algorithm[algorithm])) == 1
-        if text:
-            entries[f"{algorithm if is_shared else label}: {text}"] = None
-    return in_columns(list(entries), width)
+    families: dict[str, list[LegendRow]] = {}
+    for row in rows:
+        families.setdefault(row.family, []).append(row)
+    explained: list[tuple[str, list[str]]] = []
+    for family, members in families.items():
+        common: list[str] = []
+        if len(members) > 1:
+            common = [text for text in members[0].unsaid if all(text in member.unsaid for member in members)]
+        explained.append((family, common))
+        explained += [(member.label, [text for text in member.unsaid if text not in common]) for member in members]
+    entries = [f"{label}: {', '.join(texts)}" for label, texts in explained if texts]
+    return in_columns(entries, width)
 
 
 def in_columns(entries: Sequence[str], width: int | None) -> list[str]:
@@ -48,7 +65,3 @@ def in_columns(entries: Sequence[str], width: int | None) -> list[str]:
     height = -(-len(short) // number)
     rows = [short[row::height] for row in range(height)]
     return ["".join(entry.ljust(step) for entry in row).rstrip() for row in rows] + long
-
-
-def _algorithm(label: str) -> str:
-    return label.partition("(")[0]

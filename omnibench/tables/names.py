@@ -61,18 +61,19 @@ def _configured(result: Result) -> Configured:
     return Configured(result.algorithm, algorithm, result.parameters, circumstances, result.user_label)
 
 
-def unsaid_parameters(result: Result, label: str) -> str:
-    """Return the explicit hyperparameters of a result that a label does not say, e.g. ``max_nbrs=20``.
+def unsaid_parameters(result: Result, label: str) -> tuple[str, ...]:
+    """Return the explicit hyperparameters of a result that a label does not say, e.g. ``("max_nbrs=20",)``.
 
     Args:
         result: The result.
         label: What its configuration is called.
     """
     if not result.parameters:
-        return result.configuration.partition("(")[2].removesuffix(")")
+        text = result.configuration.partition("(")[2].removesuffix(")")
+        return (text,) if text else ()
     _, bracket, text = label.partition("(")
     assignments = _assignments(text.removesuffix(")")) if bracket else ()
-    return ", ".join(
+    return tuple(
         f"{name}={value!r}"
         for name, value in result.parameters.items()
         if f"{name}={value_text(value)}" not in assignments

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from omnibench.results import Result
 from omnibench.tables.layout import Layout, tables
-from omnibench.tables.legend import in_columns, legend_lines
+from omnibench.tables.legend import LegendRow, in_columns, legend_lines
 
 
 def result(number: int, **parameters: Any) -> Result:
@@ -29,16 +30,31 @@ def test_what_a_label_says_is_not_said_again(value: Any) -> None:
     """Below labels the legend has the other hyperparameters only, below hashes all of them."""
     results = [result(number, x=value, k=number, y=number % 2) for number in range(2)]
     assert legend_of(results) == [f"Knn: x={value!r}"]
-    assert legend_of(results, names="hash") == [f"Knn-0000000{n}: x={value!r}, k={n}, y={n}" for n in range(2)]
+    assert legend_of(results, names="hash") == [
+        f"Knn: x={value!r}",
+        *(f"Knn-0000000{number}: k={number}, y={number}" for number in range(2)),
+    ]
     assert legend_of([result(number, k=[number, 1]) for number in range(2)]) == []
 
 
 def test_what_an_algorithms_rows_have_in_common_is_said_once() -> None:
     """A hundred configurations that share a hyperparameter have one line, not a hundred; none speaks for another."""
-    parameters = {f"BPR(lr={number})": "epochs=20" for number in range(100)}
-    assert legend_lines({**parameters, "VAE": "epochs=30"}, 80) == ["BPR: epochs=20   VAE: epochs=30"]
-    assert legend_lines({"A(k=1)": "x=1", "A(k=2)": "x=2", "B": ""}) == ["A(k=1): x=1", "A(k=2): x=2"]
-    assert legend_lines({"A(k=1)": "", "A(k=2,x=1)": "y=2"}) == ["A(k=2,x=1): y=2"]
+    rows = [LegendRow(f"BPR(lr={number})", "BPR", ("epochs=20",)) for number in range(100)]
+    assert legend_lines([*rows, LegendRow("VAE", "VAE", ("epochs=30",))], 80) == ["BPR: epochs=20   VAE: epochs=30"]
+    rows = [LegendRow("A(k=1)", "A", ("x=1",)), LegendRow("A(k=2)", "A", ("x=2",)), LegendRow("B", "B", ())]
+    assert legend_lines(rows) == ["A(k=1): x=1", "A(k=2): x=2"]
+    rows = [LegendRow("A(k=1)", "A", ()), LegendRow("A(k=2)", "A", ("y=2",))]
+    assert legend_lines(rows) == ["A(k=2): y=2"]
+    assert legend_lines([LegendRow("A-1", "A", ("x=1",))]) == ["A-1: x=1"]
+
+
+def test_hidden_ties_are_not_called_worse() -> None:
+    """What is not shown may be as good as what is."""
+    (ties,) = tables([result(number, k=number) for number in range(3)], Layout(limit=2))
+    assert ties.notes[0].startswith("... and 1 more with no better NDCG@10; ")
+    better = [replace(result(number, k=number), metrics={"NDCG@10": number / 10}) for number in range(3)]
+    (ordered,) = tables(better, Layout(limit=2, all_shown_by="evaluator.get_tables()"))
+    assert ordered.notes[0] == "... and 1 more with a worse NDCG@10; evaluator.get_tables() shows all"
 
 
 def test_entries_stand_in_columns() -> None:
