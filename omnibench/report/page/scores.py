@@ -98,19 +98,19 @@ def _head(name: str, first: str, css_class: str | None = None) -> Element:
 def _body(section: Section, contents: Contents, algorithm: str, columns: Sequence[_Column]) -> Element:
     marked = section.marked
     rows = marked.means.algorithms[algorithm]
-    parameters = marked.legend.get(algorithm)
+    label, unsaid = marked.label(algorithm), ", ".join(marked.unsaid(algorithm))
     unfold = element(
-        "button", class_="folds", type="button", aria_expanded="false", aria_label=f"Values per fold of {algorithm}"
+        "button", class_="folds", type="button", aria_expanded="false", aria_label=f"Values per fold of {label}"
     )
     mean_row = element(
         "tr",
         element(
             "th",
             unfold if marked.means.folded else None,
-            *breakable(algorithm),
-            element("span", parameters, class_="given") if parameters else None,
+            *breakable(label),
+            element("span", unsaid, class_="given") if unsaid else None,
             scope="row",
-            data_value=algorithm,
+            data_value=label,
         ),
         *(_mean_cell(section, contents, algorithm, column) for column in columns),
     )
