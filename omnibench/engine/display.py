@@ -100,7 +100,8 @@ class NotebookScreen:
 
 def on_terminal() -> bool:
     """Whether somebody watches stderr on a terminal that can move its cursor."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return is_terminal and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
 def screen_of_script() -> ClosableScreen | None:
@@ -131,8 +132,10 @@ class ScriptView(LiveView):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end_watching()
-        self._screen.close()
+        try:
+            self._end_watching()
+        finally:  # also when a second signal comes
+            self._screen.close()
 
     @property
     def _on_terminal(self) -> bool:

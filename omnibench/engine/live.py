@@ -81,7 +81,11 @@ class Tally:
             running: The seconds since the items that are being computed began, by the items' names.
             workers: How many processes compute.
         """
-        computed = [(self._pending_by_name[name], running[name]) for name in running if name in self._pending_by_name]
+        computed = [
+            (experiment, elapsed)
+            for name, elapsed in running.items()
+            if (experiment := self._pending_by_name.get(name)) is not None  # another thread may count it in between
+        ]
         waiting = self._pending_by_label - Counter(_label(experiment) for experiment, _ in computed)
         groups = [(self._examples[label], number) for label, number in waiting.items()]
         return time_left(self.estimates, groups, computed, workers)
