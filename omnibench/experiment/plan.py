@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import enum
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,8 +15,12 @@ from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
 from omnibench.keys import canonical
+from omnibench.markup import heading_and_list, one_line
 from omnibench.naming import Configured, labels, plain_label
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
+
+_MOST_SHOWN = 30
+"""Configurations that a plan shows of itself."""
 
 
 @dataclass(frozen=True, init=False)
@@ -185,6 +190,28 @@ class ExperimentPlan:
     def __len__(self) -> int:
         return len({entry.name for entry in self._entries})
 
+    def __repr__(self) -> str:
+        heading, entries = self._described()
+        return "\n  ".join(one_line(line) for line in (heading, *entries))
+
+    def _repr_html_(self) -> str:
+        return heading_and_list(*self._described())
+
+    def _described(self) -> tuple[str, list[str]]:
+        """Return a heading, and the configurations as far as a person reads them; also of a plan that lacks something."""
+        total = sum(_size(mapping) for entry in self._entries for mapping in entry.alternatives)
+        configurations = (
+            (f"{entry.label}: " if entry.label else "") + str(configuration).removesuffix("()")
+            for entry in self._entries
+            for mapping in entry.alternatives
+            for point in _points(mapping)
+            for configuration in [Configuration(entry.runner, entry.algorithm, point, entry.own)]
+        )
+        shown = list(itertools.islice(configurations, _MOST_SHOWN if total > _MOST_SHOWN + 1 else total))
+        more = [f"... and {total - len(shown):,} more"] if len(shown) < total else []
+        words = f"{total:,} configuration{'' if total == 1 else 's'}" if total else "empty"
+        return f"ExperimentPlan {self.plan_name!r}: {words}", [*shown, *more]
+
 
 def _labelled(configurations: Mapping[tuple[str, str], Configuration]) -> list[Configuration]:
     """Return configurations with the labels by which they differ."""
@@ -202,6 +229,11 @@ def _labelled(configurations: Mapping[tuple[str, str], Configuration]) -> list[C
     for part, configuration in zip(parts, configurations.values(), strict=True):
         object.__setattr__(configuration, "label", texts[part.name])  # a copy would make its canonical text once more
     return list(configurations.values())
+
+
+def _size(parameters: Mapping[str, Any]) -> int:
+    """Return the number of points of a grid."""
+    return math.prod(len(value.values) for value in parameters.values() if isinstance(value, Grid))
 
 
 def _points(parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ from omnibench.runners.registry import runners
 class Mine:
     """Takes one of each: with a default, with an annotation, with both."""
 
-    def __init__(
+    def __init__(  # type: ignore[no-untyped-def]  # an argument without annotation is the case
         self,
         k=20,
         hidden=(64,),

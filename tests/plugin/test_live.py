@@ -22,9 +22,10 @@ from support.projects import Project
 
 from omnibench import NDCG, ExperimentPlan, Grid, LensKit, MakeImplicit, UserCrossValidation, from_frame
 from omnibench.engine.estimates import Estimates
+from omnibench.engine.live import PLAIN_SECONDS, progress_text
 from omnibench.engine.time_left import clock
 from omnibench.experiment.experiment import Experiment, experiments
-from omnibench.plugin.live import PLAIN_SECONDS, Live, Tally, progress_text
+from omnibench.plugin.live import Live, Tally
 from omnibench.plugin.wire import ItemMessage
 from omnibench.store import CheckpointStore
 from omnibench.store.leases import lease
