@@ -6,9 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from omnibench.commands import compare, envs, export, gate, status, upkeep
 from omnibench.errors import OmnibenchError
+from omnibench.store.formats import refuse_newer
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0, 1 when something is amiss, 2 when it cannot be done."""
     parsed = _parser().parse_args(arguments)
     try:
+        if hasattr(parsed, "store"):  # whatever the command does with it
+            refuse_newer(Path(parsed.store).expanduser())
         exit_status: int = parsed.run(parsed)
     except OmnibenchError as error:
         print(f"omnibench: {error}", file=sys.stderr)  # noqa: T201

@@ -14,6 +14,7 @@ from omnibench.errors import OmnibenchError, StoreError, nearest
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import PLAN, RESET, SORT, YES
 from omnibench.plugin.session import BenchSession
+from omnibench.store.formats import NewerStoreError
 
 
 def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
@@ -24,8 +25,8 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         items: The selected items, of benchmarks and others; without benchmarks nothing happens.
 
     Raises:
-        pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset, or nothing
-            has the metric to sort by.
+        pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset, nothing has
+            the metric to sort by, or a newer omnibench has made the store.
     """
     session.items = [item for item in items if isinstance(item, ExperimentItem)]
     session.pending = session.items
@@ -36,6 +37,8 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         _check_resume(session)
         reset = _reset(session)
         states = session.look_at_records(session.items)
+    except NewerStoreError as error:
+        raise pytest.UsageError(str(error)) from error
     except (StoreError, OSError) as error:
         session.notify(f"the checkpoints cannot be read: {error}")  # and each item will say so
         return

@@ -27,8 +27,9 @@ from omnibench.plugin.wire import RunMessage
 from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
 from omnibench.store.damage import DamagedStoreError
+from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.leases import Workspace
-from omnibench.store.reading import SEALED_SINCE, Answer, Reader, read
+from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.schema import Record, Status
 
 if TYPE_CHECKING:  # half a second of imports, which a cached run saves

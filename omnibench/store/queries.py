@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.errors import StoreError, nearest
 from omnibench.keys import recorded_text
 from omnibench.store import CheckpointStore, logbook, views
+from omnibench.store.formats import refuse_newer
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
@@ -43,11 +44,12 @@ class Store:
         path: The checkpoint directory.
 
     Raises:
-        StoreError: There is no store.
+        StoreError: There is no store, or a newer omnibench has made it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.root = Path(os.path.abspath(Path(path).expanduser()))
+        refuse_newer(self.root)
         if not (self.root / "store" / "cache.db").exists():
             raise StoreError(f"there are no checkpoints in {str(self.root)!r}; give the directory that a run wrote to.")
 
