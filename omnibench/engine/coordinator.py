@@ -12,6 +12,7 @@ from typing import Self
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.attempt import Attempt
+from omnibench.engine.declared import note_declared
 from omnibench.engine.items import Item
 from omnibench.engine.policy import Policy
 from omnibench.engine.records import opening_records
@@ -180,6 +181,7 @@ class Coordinator:
         if pending:
             self._prepare(pending)
             self.begin(planned, states)
+        note_declared(self.store, planned, columns)
         failures: dict[str, PhaseError] = {}
         for number, item in enumerate(items, start=1):
             outcome = self.run_item(item)

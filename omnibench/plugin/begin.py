@@ -13,6 +13,7 @@ from omnibench.engine.survey import State, count, is_begun
 from omnibench.errors import OmnibenchError, StoreError, nearest
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import PLAN, RESET, SORT, YES
+from omnibench.plugin.plan import note_plan
 from omnibench.plugin.session import BenchSession
 from omnibench.store.formats import NewerStoreError
 
@@ -52,8 +53,10 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         from omnibench.plugin.preview import show_plan  # imports that other runs save
 
         show_plan(session, session.snapshot())
-    elif session.pending and not session.readonly:
+        return
+    if session.pending and not session.readonly:
         _note_run(session, states)
+    note_plan(session)
 
 
 def _check_sort(session: BenchSession) -> None:
