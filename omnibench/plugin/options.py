@@ -202,6 +202,13 @@ GATE_ALPHA = Option("--omnirec-gate-alpha", "The level of the gate, over all its
 GATE_METRICS = Option(
     "--omnirec-gate-metrics", "The metrics that the gate compares, e.g. NDCG@10,HR@10 (default: all of the baseline's)."
 )
+GATE_MISSING = Option(
+    "--omnirec-gate-missing",
+    "What the baseline has and this run lacks, e.g. an algorithm that was renamed: fail (default), or ok. Deselected items "
+    "and bench files that were not asked for do not count.",
+    "fail",
+    ("fail", "ok"),
+)
 BASELINE = Option(
     "--omnirec-baseline", "Write what this run measured into a file, to compare later runs with, if the run passes."
 )
@@ -250,6 +257,7 @@ OPTIONS = (
     GATE_TOLERANCE,
     GATE_ALPHA,
     GATE_METRICS,
+    GATE_MISSING,
     BASELINE,
     EXPORT,
     RESET,

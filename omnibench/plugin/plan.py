@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from omnibench.errors import StoreError
 from omnibench.metrics.cost import CostMetric
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.session import BenchSession
 from omnibench.plugin.state import collected_files_key
 from omnibench.store.plans import Planned, file_of, plan_changes, plan_of
 from omnibench.store.reading import read
 from omnibench.store.schema import RecordType
+
+if TYPE_CHECKING:  # half a second of imports, which runs without benchmarks save
+    from omnibench.plugin.session import BenchSession
 
 
 def planned_of(session: BenchSession) -> list[Planned]:
