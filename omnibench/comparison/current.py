@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from omnibench.keys import recorded_text
-from omnibench.store.plans import plan_of
+from omnibench.store.plans import INTERACTIVE, plan_of
 from omnibench.store.schema import Record, RecordType, Status
 
 _OWN = "Own"
@@ -54,9 +54,14 @@ def current_items(records: Mapping[str, Record]) -> Current:
     """
     plan = plan_of(records.items())
     items = [record for key, record in records.items() if RecordType.ITEM.has(key)]
-    fit_keys = frozenset[str]().union(*(part.items for part in plan))
-    planned = [item for item in items if item["fit_key"] in fit_keys] if plan else items
-    current = latest_versions(planned)
+    exact, interactive = (
+        frozenset[str]().union(*(part.items for part in plan if (part.source == INTERACTIVE) is is_interactive))
+        for is_interactive in (False, True)
+    )
+    # A file declares one version of a class; a notebook goes on declaring what its cells were before.
+    latest = latest_versions([item for item in items if item["fit_key"] in interactive] if plan else items)
+    kept = exact | {item["fit_key"] for item in latest}
+    current = [item for item in items if item["fit_key"] in kept]
     done = sum(item["status"] == Status.DONE for item in items)
     return Current(current, done - sum(item["status"] == Status.DONE for item in current), bool(plan))
 

@@ -280,19 +280,19 @@ class Measurements:
         return test_to_train(self._root / self._data[entry.dataset.key]["directory"], folds)
 
 
-def newest(source: Measurements) -> tuple[list[Entry], list[Entry]]:
+def newest(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     """Return the entry of each algorithm with its hyperparameters that was finished last, and the older ones.
 
     A store keeps what was measured before the code of an algorithm, or the version of a framework, has changed.
     """
     latest: dict[tuple[str, ...], Entry] = {}
-    for entry in source.entries:
+    for entry in entries:
         settings = canonical([entry.configuration.get(name) for name in ("seed", "device", "salt")])
         series = (entry.dataset.key, entry.algorithm, entry.parameters, settings)
         if series not in latest or entry.finished >= latest[series].finished:
             latest[series] = entry
     latest_ids = {id(entry) for entry in latest.values()}
-    return list(latest.values()), [entry for entry in source.entries if id(entry) not in latest_ids]
+    return list(latest.values()), [entry for entry in entries if id(entry) not in latest_ids]
 
 
 def _algorithm_of(configuration: Mapping[str, Any]) -> str:

@@ -66,7 +66,7 @@ def missing_sentences(
     for current, baseline in matched.pairs:
         folds, baseline_folds = folds_of(current), folds_of(baseline)
         lacking = baseline_folds - folds - {*scope.deselects(current)}
-        if lacking:
+        if lacking and not (current.scores and not folds):  # then each metric says itself that it has no value
             (fewer if folds else unmeasured).append(current)
         elif folds and baseline_folds - folds:
             deselected.append(current)
@@ -74,7 +74,9 @@ def missing_sentences(
             if label not in current.scores:
                 labels[label] = labels.get(label, 0) + 1
     missing = [
-        *summarised(covered, "in the baseline, but not in the plan any more"),
+        *summarised(
+            covered, f"in the baseline, but {'without a result' if scope.basis else 'not in the plan any more'}"
+        ),
         *summarised(unmeasured, "in the baseline, but without a result in this run"),
         *summarised(fewer, "has fewer folds than in the baseline"),
         *(

@@ -14,7 +14,7 @@ from omnibench.gate.judgement import Judge
 from omnibench.gate.scope import Scope
 from omnibench.gate.verdicts import Gate
 from omnibench.provenance import git_of
-from omnibench.store.plans import Planned, file_of, plan_of
+from omnibench.store.plans import INTERACTIVE, Planned, file_of, plan_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record, RecordType, Status
 
@@ -133,7 +133,7 @@ def judged_store(store: StoreOrPath, *, all_items: bool = False) -> JudgedStore:
     plan = [] if all_items else plan_of(records.items())
     if not plan:
         source = measurements(opened, records)
-        entries, older = newest(source)
+        entries, older = newest(source.entries)
         return JudgedStore(source, entries, {entry.name: entry.finished for entry in older}, plan, [])
     directions: dict[str, dict[str, bool]] = {}
     sources: dict[str, list[str]] = {}
@@ -150,7 +150,12 @@ def judged_store(store: StoreOrPath, *, all_items: bool = False) -> JudgedStore:
             name = f"{item['dataset']}/{item['algorithm']}"
             left_out[name] = max(left_out.get(name, ""), item["finished"])
     failed = [item["item"] for item in planned if item["status"] == Status.FAILED]
-    return JudgedStore(source, source.entries, left_out, plan, failed)
+    # A file declares one version of a class; a notebook goes on declaring what its cells were before.
+    _, older = newest([entry for entry in source.entries if entry.sources == (INTERACTIVE,)])
+    older_ids = {id(entry) for entry in older}
+    entries = [entry for entry in source.entries if id(entry) not in older_ids]
+    left_out |= {entry.name: entry.finished for entry in older}
+    return JudgedStore(source, entries, left_out, plan, failed)
 
 
 def _basis(plan: list[Planned], *, all_items: bool) -> str:
