@@ -255,7 +255,7 @@ class Judge:
         # A loss beyond the tolerance is one from the baseline less what is tolerated, user by user.
         sign = -1 if higher == (draft.baseline >= 0) else 1
         beyond = compared(loss, baseline * (1 + sign * self.tolerance), "t")
-        return _TestedVerdict(draft, worse.p, max(worse.p, beyond.p or 0.0), better.p)
+        return _TestedVerdict(draft, worse.p, max(worse.p, 1.0 if beyond.p is None else beyond.p), better.p)
 
     def _corrected(self, tested: Sequence[_TestedVerdict]) -> Iterator[Verdict]:
         """Correct the p values over all comparisons, and yield the verdict that follows for each."""

@@ -69,10 +69,10 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 facts.version,
                 result.fold,
                 label,
-                value,
-                uncertainty.stderr,
-                uncertainty.low,
-                uncertainty.high,
+                _finite(value),
+                _finite(uncertainty.stderr),
+                _finite(uncertainty.low),
+                _finite(uncertainty.high),
                 uncertainty.users,
                 facts.fit_seconds,
                 facts.predict_seconds,
@@ -149,7 +149,7 @@ def _fold(contents: Contents, result: Result) -> dict[str, Any]:
 
 
 def _finite(value: float | None) -> float | None:
-    """Return a value, or None where JSON has no number for it."""
+    """Return a value, or None where it is no number that every reader of a file knows."""
     return value if value is not None and math.isfinite(value) else None
 
 
