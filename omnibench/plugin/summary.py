@@ -120,6 +120,8 @@ class Summary:
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup, encoding=encoding))
+        for sentence in self._cold():
+            terminalreporter.write_line(sentence)
         for label in self._ambiguous():
             terminalreporter.write_line(
                 f"{label} is not one metric: benchmarks of a dataset measure it in different ways, and of each result "
@@ -183,6 +185,33 @@ class Summary:
             for name, (metric, label) in zip(item.evaluator.labels, item.evaluator.columns, strict=True):
                 metrics.setdefault((item.experiment.dataset.key, name), set()).add(metric.canonical_identity(label))
         return list(dict.fromkeys(name for (_, name), identities in metrics.items() if len(identities) > 1))
+
+    def _cold(self) -> list[str]:
+        """Return which datasets have test users and items that are unknown in training, a sentence each."""
+        session = existing_session(self.config)
+        if session is None:
+            return []
+        from omnibench.data.cold import cold_sentence, read_cold
+        from omnibench.errors import StoreError
+        from omnibench.store.reading import Reader, read
+        from omnibench.store.schema import RecordType
+
+        datasets = {id(item.experiment.dataset): item.experiment for item in session.items}
+        names = {experiment.dataset.key: experiment.dataset_name for experiment in datasets.values()}
+
+        def take(reader: Reader) -> list[str]:
+            records = {name: reader.get(RecordType.DATA.key(key)) for key, name in names.items()}
+            sentences = {
+                name: cold_sentence(read_cold(session.directory / record["directory"]))
+                for name, record in records.items()
+                if record is not None
+            }
+            return [f"{name}: {sentence}" for name, sentence in sentences.items() if sentence]
+
+        try:
+            return read(session.directory / "store", take, untouched=session.looks_only)
+        except StoreError:  # whoever needed more of it has said so
+            return []
 
     def _columns(self, result: Result) -> dict[str, float]:
         """Return the columns that plugins add; a wrong one must not hide the results, so it is only noted."""

@@ -153,6 +153,7 @@ def _contents(
         [missing_of(item) for item in items if item["status"] != Status.DONE],
         {label for label, higher in directions.items() if higher is False},
         {label for label, higher in directions.items() if higher is None},
+        root=store.root,
     )
 
 

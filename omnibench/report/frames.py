@@ -100,6 +100,7 @@ def nested(contents: Contents) -> bytes:
         {
             "name": group[0].dataset,
             "key": contents.facts_of(group[0]).dataset_key,
+            **_cold(contents, group[0].dataset),
             "configurations": [
                 _configuration(contents, rows) for rows in _grouped(group, lambda result: result.algorithm)
             ],
@@ -111,6 +112,12 @@ def nested(contents: Contents) -> bytes:
     return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(
         errors="backslashreplace"
     )
+
+
+def _cold(contents: Contents, dataset: str) -> dict[str, Any]:
+    """Return how many test users and items are unknown in training, by fold; nothing where that was not counted."""
+    summary = contents.dataset_summaries.get(dataset)
+    return {"unknown_in_training": list(summary.cold["folds"])} if summary and summary.cold else {}
 
 
 def _configuration(contents: Contents, rows: list[Result]) -> dict[str, Any]:
