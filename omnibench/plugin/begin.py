@@ -10,7 +10,8 @@ import pytest
 from omnibench.engine.items import Item
 from omnibench.engine.run import require_begun
 from omnibench.engine.survey import State, count, is_begun
-from omnibench.errors import OmnibenchError, StoreError, nearest
+from omnibench.errors import OmnibenchError, StoreError
+from omnibench.metrics.labels import alternatives
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import PLAN, RESET, SORT, YES
 from omnibench.plugin.plan import note_plan
@@ -64,8 +65,9 @@ def _check_sort(session: BenchSession) -> None:
     evaluators = {id(item.evaluator): item.evaluator for item in session.items}
     labels = {name for evaluator in evaluators.values() for name in evaluator.labels}
     if label and label not in labels:
-        near = nearest(label, labels)
-        raise pytest.UsageError(f"{SORT.flag} is {label!r}{near}; the metrics are {', '.join(sorted(labels))}.")
+        raise pytest.UsageError(
+            f"{SORT.flag} is {label!r}, which is not measured; {alternatives(label, sorted(labels))}"
+        )
 
 
 def _check_resume(session: BenchSession) -> None:

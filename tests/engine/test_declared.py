@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -18,10 +19,10 @@ from omnibench.store.schema import RecordType
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> CheckpointStore:
+def store(tmp_path: Path) -> Iterator[CheckpointStore]:
     """An empty store."""
     opened = CheckpointStore(tmp_path / "checkpoints")
-    yield opened  # type: ignore[misc]  # pytest knows what a generator is
+    yield opened
     opened.close()
 
 

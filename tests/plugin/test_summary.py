@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from support.projects import Project
 
 from omnibench import NDCG, Evaluator, HitMetric
 from omnibench.plugin import state
@@ -31,3 +32,22 @@ def test_a_column_of_two_metrics_is_said() -> None:
     single, double = HitMetric(weighed, [3, 5]), HitMetric(weighed, 5, weight=2.0)
     assert ambiguous(item("a", NDCG(5), single), item("a", NDCG(5), double)) == ["weighed@5"]
     assert ambiguous(item("a", NDCG(5), single), item("b", double), item("a", single)) == []
+
+
+def test_a_metric_that_no_item_has_is_said(project: Project) -> None:
+    """It has no column: one sentence says so, and what measures it; also when the table was to be sorted by it."""
+    project.bench(metrics="NDCG(5), PeakMemory()")
+    arguments = ("--omnirec-track=none", "--omnirec-sort=PeakMemory")
+    for expected in ("passed", "cached"):
+        result = project.run(*arguments)
+        result.stdout.fnmatch_lines(
+            [
+                " Algorithm *NDCG@5",
+                "PeakMemory: no item has a value of it, so there is no such column, and nothing is sorted by it "
+                "(--omnirec-sort); --omnirec-track says what is measured",
+                f"*2 {expected}*",
+            ]
+        )
+    assert "no such column" not in project.run("-k", "nothing").stdout.str()
+    project.bench(metrics="NDCG(5)")
+    assert "no such column" not in project.run().stdout.str()
