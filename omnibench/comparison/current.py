@@ -60,8 +60,8 @@ def current_items(records: Mapping[str, Record]) -> Current:
     )
     # A file declares one version of a class; a notebook goes on declaring what its cells were before.
     latest = latest_versions([item for item in items if item["fit_key"] in interactive] if plan else items)
-    kept = exact | {item["fit_key"] for item in latest}
-    current = [item for item in items if item["fit_key"] in kept]
+    current_keys = exact | {item["fit_key"] for item in latest}
+    current = [item for item in items if item["fit_key"] in current_keys]
     done = sum(item["status"] == Status.DONE for item in items)
     return Current(current, done - sum(item["status"] == Status.DONE for item in current), bool(plan))
 

@@ -66,9 +66,9 @@ def lines(gate: Gate, width: int = 80, *, verbosity: int = 0) -> Iterator[Line]:
 
 
 def _failures(names: Sequence[str], verbosity: int) -> str:
-    shown = names if verbosity > 0 else names[:_FAILURE_LIMIT]
-    more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
-    return f"{count(len(names), 'item')} failed, so nothing passes: {', '.join(shown)}{more}"
+    first_names = names if verbosity > 0 else names[:_FAILURE_LIMIT]
+    more = f" and {len(names) - len(first_names)} more" if len(first_names) < len(names) else ""
+    return f"{count(len(names), 'item')} failed, so nothing passes: {', '.join(first_names)}{more}"
 
 
 def _counts(gate: Gate) -> str:

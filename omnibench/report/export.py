@@ -180,7 +180,7 @@ def _chosen(
     if not texts:
         return items, everything
     chosen: dict[str, Record] = {}
-    meant: dict[str, Record] = {}
+    all_chosen: dict[str, Record] = {}
     for text in texts:
         all_matches = [item for item in everything if _is_called(item[noun], text)]
         if not all_matches:
@@ -191,8 +191,8 @@ def _chosen(
             )
         matches = [item for item in items if _is_called(item[noun], text)] or all_matches
         chosen |= {item["item"]: item for item in matches}
-        meant |= {item["item"]: item for item in all_matches}
-    return list(chosen.values()), list(meant.values())
+        all_chosen |= {item["item"]: item for item in all_matches}
+    return list(chosen.values()), list(all_chosen.values())
 
 
 def _is_called(name: str, text: str) -> bool:

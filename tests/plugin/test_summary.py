@@ -43,8 +43,10 @@ def test_a_metric_that_no_item_has_is_said(project: Project) -> None:
         result.stdout.fnmatch_lines(
             [
                 " Algorithm *NDCG@5",
-                "PeakMemory: no item has a value of it, so there is no such column, and nothing is sorted by it "
-                "(--omnirec-sort); --omnirec-track says what is measured",
+                (
+                    "PeakMemory: no item has a value of it, so there is no such column, and nothing is sorted by it "
+                    "(--omnirec-sort); --omnirec-track says what is measured"
+                ),
                 f"*2 {expected}*",
             ]
         )
