@@ -40,7 +40,7 @@ def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], col
         if not isinstance(metric, CostMetric)
     }
     source, root = _source()
-    with suppress(StoreError):  # whoever needs the records says so
+    with suppress(StoreError, OSError):  # whoever needs the records says so
         recorded = store.read(lambda reader: plan_of(reader.records(RecordType.PLAN.prefix)))
         earlier = _declared.get((store.root, source))
         if earlier is None and source == INTERACTIVE:

@@ -24,7 +24,10 @@ class Scope:
         deselected: By an entry's key, the folds that the plan has and nobody asked for (``-k``, a node id, ``--lf``).
         covers: Whether an entry of the baseline would be in the plan if somebody still wanted it; not where it comes
             from a bench file that this run did not look at.
+        covers_metrics: Whether everything that measured an entry of the baseline was looked at, so that each of its metrics
+            has to be there; two bench functions may measure the same experiments in two ways.
         partial: Whether only a part of the plan was asked for, so that there may be nothing to compare.
+        labels: The labels that the plan has; where only a part was asked for, another part may measure them.
         failed: The items that failed, by name.
         missing_ok: Whether what is missing is accepted.
         basis: As in ``Gate``.
@@ -32,7 +35,9 @@ class Scope:
 
     deselected: Mapping[str, Collection[int]] = field(default_factory=dict)
     covers: Callable[[Entry], bool] = _is_covered
+    covers_metrics: Callable[[Entry], bool] = _is_covered
     partial: bool = False
+    labels: Collection[str] = ()
     failed: Sequence[str] = ()
     missing_ok: bool = False
     basis: str = ""
@@ -71,7 +76,8 @@ def missing_sentences(
         elif folds and baseline_folds - folds:
             deselected.append(current)
         for label in labels_of(baseline) if current.scores else ():
-            if label not in current.scores:
+            is_elsewhere = (scope.partial and label in scope.labels) or not scope.covers_metrics(baseline)
+            if label not in current.scores and not is_elsewhere:
                 labels[label] = labels.get(label, 0) + 1
     missing = [
         *summarised(

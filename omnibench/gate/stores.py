@@ -105,11 +105,12 @@ def compare_with_baseline(
     else:
         entries = _current_entries(judged.entries, reference)
 
-    def covers(entry: Entry) -> bool:
-        return not judged.plan or not entry.sources or any(_is_covered(source, judged.plan) for source in entry.sources)
+    def covered(entry: Entry) -> list[bool]:
+        return [_is_covered(source, judged.plan) for source in entry.sources] if judged.plan else []
 
     scope = Scope(
-        covers=covers,
+        covers=lambda entry: any(covered(entry)) or not covered(entry),
+        covers_metrics=lambda entry: all(covered(entry)),
         failed=judged.failed,
         missing_ok=missing == "ok",
         basis=_basis(judged.plan, all_items=all_items),

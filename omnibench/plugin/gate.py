@@ -200,6 +200,7 @@ def scope_of(session: BenchSession, measured: Measurements, failed: Sequence[str
     from omnibench.gate.scope import Scope
 
     collected = CollectedFiles(session)
+    selected = {id(item) for item in session.items}
 
     def covers(entry: Entry) -> bool:
         """Whether this run has collected a bench function that an entry of the baseline comes from, or should have."""
@@ -207,10 +208,17 @@ def scope_of(session: BenchSession, measured: Measurements, failed: Sequence[str
             return collected.whole
         return any(source in session.planned or collected.lacks(source) for source in entry.sources)
 
+    def covers_metrics(entry: Entry) -> bool:
+        if not entry.sources:
+            return collected.whole
+        return all(source in session.planned or collected.lacks(source) for source in entry.sources)
+
     return Scope(
         measured.deselected,
         covers,
-        partial=bool(measured.deselected) or not collected.whole,
+        covers_metrics,
+        partial=len(selected) < sum(len(items) for items in session.planned.values()) or not collected.whole,
+        labels={label for items in session.planned.values() if items for label in columns_of(items[0])},
         failed=failed,
         missing_ok=GATE_MISSING.value(session.config) == "ok",
     )

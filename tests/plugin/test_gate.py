@@ -352,3 +352,21 @@ def test_the_plan_says_what_is_wanted_and_which_direction_is_good() -> None:
     ]
     items: Any = [SimpleNamespace(experiment=item, evaluator=one) for one in evaluators]
     assert directions_of(items) == {item.fit_key: {"HR@5": True, "misses@5": False, "NDCG[lenskit]@10": True}}
+
+
+def test_a_metric_of_a_function_that_was_deselected_is_not_missed(project: Project) -> None:
+    """Two functions may measure the same experiments in two ways, and -k may select one of them."""
+    bench = project.pytester.path / "bench_tiny.py"
+    text = bench.read_text()
+    more = (
+        text[text.index("@benchmark") :].replace("NDCG([5, 10]), HR(10)", "HR(3)").replace("bench_tiny", "bench_more")
+    )
+    bench.write_text(f"{text}\n\n{more}")
+    assert "4 metrics" in told(project.run("--omnirec-baseline=baseline.parquet", "--omnirec-table=none"))
+    for arguments in ((), ("-k", "bench_more"), ("-k", "bench_tiny"), ("bench_tiny.py::bench_more",)):
+        result = project.run(*ARGUMENTS, *arguments)
+        assert result.ret == pytest.ExitCode.OK, told(result)
+    bench.write_text(text)
+    result = project.run(*ARGUMENTS)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "HR@3 is in the baseline, but was not measured now of 1 configuration" in told(result)
