@@ -8,6 +8,7 @@ from pathlib import Path
 
 from omnibench.comparison.configurations import DatasetRanking
 from omnibench.comparison.standings import rankings, standings
+from omnibench.data.cold import cold_sentence
 from omnibench.errors import OmnibenchError
 from omnibench.report.comparisons import pairs
 from omnibench.report.contents import Contents, MissingItem
@@ -184,6 +185,10 @@ def _notes(
     if marked.hidden:
         hint = f"; {choices.show_all} shows all" if choices.show_all else ""
         yield f"The best {len(marked.names)} by {marked.ranked_by} are shown, {marked.hidden:,} more are not{hint}."
+    summary = contents.dataset_summaries.get(marked.dataset)
+    cold = cold_sentence(summary.cold) if summary else ""
+    if cold:
+        yield f"{cold}."
     if marked.means.averaged:
         yield "Mean ± standard deviation (n - 1) over folds."
     elif marked.means.only_fold is not None:
