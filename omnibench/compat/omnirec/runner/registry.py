@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def register_runner(name: str, info: RunnerInfo) -> None:
     Raises:
         PlanError: The name is taken.
     """
+    info = replace(info, runner_path=Path(info.runner_path).resolve())
     taken = [*_RUNNER_REGISTRY, *(runner.name for runner in native.runners())]
     if name in taken and _RUNNER_REGISTRY.get(name) != info:
         raise PlanError(f"there is a runner named {name!r} already; choose another name.")
@@ -63,9 +65,8 @@ def check_algorithm(algorithm: str) -> None:
         raise PlanError(
             f"{runner} has no algorithm named {name!r}{nearest(name, info.algorithms)}; it has {', '.join(info.algorithms)}."
         )
-    path = Path(info.runner_path)
-    if not path.is_file():
-        raise PlanError(f"the script of {runner} is not there: {str(path)!r} (the working directory is {Path.cwd()}).")
+    if not info.runner_path.is_file():
+        raise PlanError(f"the script of {runner} is not there: {str(info.runner_path)!r}; check the path given to RunnerInfo.")
 
 
 def configuration_of(algorithm: str, parameters: dict[str, Any]) -> Configuration:
@@ -75,7 +76,7 @@ def configuration_of(algorithm: str, parameters: dict[str, Any]) -> Configuratio
         PlanError: The script cannot be read.
     """
     runner, _, name = algorithm.partition(".")
-    path = Path(_RUNNER_REGISTRY[runner].runner_path).resolve()
+    path = _RUNNER_REGISTRY[runner].runner_path
     own = ScriptAlgorithm(
         module=path.stem,
         file=str(path),
