@@ -70,7 +70,9 @@ def write(path: Path, archive: Archive, schema_version: int = LATEST) -> None:
                 file.writestr("manifest.json", json.dumps(manifest))
         partial.replace(path)
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error}. Give a file in a directory that you may write to.") from error
+        raise DataError(
+            f"{path} cannot be written: {error}. Give a file in a directory that you may write to."
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -89,8 +91,16 @@ def read(path: Path) -> Archive:
             if "VERSION" in names:
                 return _read_first(file, path)
     except FileNotFoundError as error:
-        raise DataError(f"there is no file {str(path)!r}; check the path (the working directory is {Path.cwd()}).") from error
-    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:  # JSON's and pandas' are ValueErrors
+        raise DataError(
+            f"there is no file {str(path)!r}; check the path (the working directory is {Path.cwd()})."
+        ) from error
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:  # JSON's and pandas' are ValueErrors
         raise DataError(f"{path} cannot be read as an .rsds file: {error}") from error
     raise DataError(f"{path} is no .rsds file: it has neither manifest.json nor VERSION, but {sorted(names)[:5]}.")
 
@@ -109,7 +119,9 @@ def _read_second(file: zipfile.ZipFile, names: set[str], path: Path) -> Archive:
 def _read_first(file: zipfile.ZipFile, path: Path) -> Archive:
     version = file.read("VERSION").decode().strip()
     if version != _FIRST_VERSION:
-        raise DataError(f"{path} is of the .rsds version {version!r}; omnibench reads {_FIRST_VERSION} and the formats after it.")
+        raise DataError(
+            f"{path} is of the .rsds version {version!r}; omnibench reads {_FIRST_VERSION} and the formats after it."
+        )
     return Archive(_data(file, file.read("VARIANT").decode(), path), _meta(json.loads(file.read("META"))), [])
 
 
@@ -146,8 +158,8 @@ def _frame(file: zipfile.ZipFile, name: str) -> pd.DataFrame:
 
 
 def _meta(values: Mapping[str, Any]) -> DatasetMeta:
-    paths = (Path(value) if (value := values.get(name)) else None for name in ("canon_pth", "raw_dir"))
-    return DatasetMeta(*paths, name=values.get("name", "UnnamedDataset"))
+    canon_path, raw_dir = (Path(value) if (value := values.get(name)) else None for name in ("canon_pth", "raw_dir"))
+    return DatasetMeta(canon_path, raw_dir, values.get("name", "UnnamedDataset"))
 
 
 def _plain(trace: Trace) -> dict[str, Any]:

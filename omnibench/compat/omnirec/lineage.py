@@ -123,7 +123,13 @@ class Trace:
         append_field(lines, "Author", self.author)
         lines.append("  System info:")
         memory = None if system.ram is None else f"{system.ram / 2**30:.1f} GiB"
-        described = {"OS": system.os, "CPU": system.cpu, "CPU cores": system.cpu_cores, "RAM": memory, "GPU": system.gpu}
+        described = {
+            "OS": system.os,
+            "CPU": system.cpu,
+            "CPU cores": system.cpu_cores,
+            "RAM": memory,
+            "GPU": system.gpu,
+        }
         for label, value in {**described, "Python version": system.python_version}.items():
             append_field(lines, label, value, indent=2)
         for label, before, after in (

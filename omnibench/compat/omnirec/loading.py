@@ -74,4 +74,6 @@ def _write(dataset: RecSysDataSet, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         dataset.interactions().frame().to_csv(path, index=False)
     except OSError as error:
-        raise DataError(f"{dataset.name}: {path} cannot be written: {error}. Give another canon_path, or none.") from error
+        raise DataError(
+            f"{dataset.name}: {path} cannot be written: {error}. Give another canon_path, or none."
+        ) from error

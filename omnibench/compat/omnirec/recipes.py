@@ -117,7 +117,9 @@ class GivenSplit(Split):
             parts = [np.flatnonzero(rows.isin(pd.MultiIndex.from_frame(fold[name]))) for name in PARTS]
             shared = sum(map(len, parts)) - len(np.unique(np.concatenate(parts)))
             if shared:
-                raise DataError(f"{shared} pairs of user and item lie in two parts of one split; a pair must lie in one.")
+                raise DataError(
+                    f"{shared} pairs of user and item lie in two parts of one split; a pair must lie in one."
+                )
             if len(parts[0]) == 0 or len(parts[2]) == 0:
                 raise DataError("a split that was given has no interaction in training or in test; both need some.")
             every_part.append(Parts(*parts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -53,7 +53,9 @@ class RecSysDataSet(Generic[T]):
         self._digest = ""
 
     @classmethod
-    def of(cls, dataset: native.RecSysDataSet | RecSysDataSet[Any], meta: DatasetMeta | None = None) -> RecSysDataSet[Any]:
+    def of(
+        cls, dataset: native.RecSysDataSet | RecSysDataSet[Any], meta: DatasetMeta | None = None
+    ) -> RecSysDataSet[Any]:
         """Return an omnibench dataset as one with OmniRec's methods.
 
         Raises:
@@ -62,7 +64,9 @@ class RecSysDataSet(Generic[T]):
         if isinstance(dataset, RecSysDataSet):
             return dataset
         if not isinstance(dataset, native.RecSysDataSet):
-            raise DataError(f"{dataset!r} is no dataset; make one with RecSysDataSet.use_dataloader(DataSet.MovieLens100K).")
+            raise DataError(
+                f"{dataset!r} is no dataset; make one with RecSysDataSet.use_dataloader(DataSet.MovieLens100K)."
+            )
         moved: RecSysDataSet[Any] = RecSysDataSet(None, meta or DatasetMeta(name=dataset.name))
         moved._recipe = dataset
         return moved
@@ -178,14 +182,13 @@ class RecSysDataSet(Generic[T]):
         """Return the number of columns: one, one per part, or one per fold and part."""
         return self._count(lambda frame: len(frame.columns))
 
-    def _count(self, count: Any) -> CountSummary:
+    def _count(self, count: Callable[[pd.DataFrame], int]) -> CountSummary:
         data = self._data
         if isinstance(data, RawData):
-            return cast("int", count(data.df))
+            return count(data.df)
         if isinstance(data, SplitData):
-            return {name: count(frame) for name, frame in data.iter_splits()}
-        folds: dict[int, SplitData] = data.folds
-        return {number: {name: count(frame) for name, frame in fold.iter_splits()} for number, fold in folds.items()}
+            return _counts(data, count)
+        return {number: _counts(fold, count) for number, fold in data.folds.items()}
 
     def min_rating(self) -> float:
         """Return the lowest rating of raw data.
@@ -206,7 +209,9 @@ class RecSysDataSet(Generic[T]):
     def _ratings(self, asker: str) -> Any:
         data = self._data
         if not isinstance(data, RawData):
-            raise DataError(f"{self._meta.name}: {asker}() is of raw data, and this is {type(data).__name__}; ask before the split.")
+            raise DataError(
+                f"{self._meta.name}: {asker}() is of raw data, and this is {type(data).__name__}; ask before the split."
+            )
         if "rating" not in data.df.columns:
             raise DataError(f"{self._meta.name} has no ratings (it is implicit), so there is no {asker}().")
         return data.df["rating"]
@@ -300,6 +305,10 @@ class RecSysDataSet(Generic[T]):
         loaded: RecSysDataSet[Any] = RecSysDataSet(content.data, content.meta)
         loaded._lineage = content.lineage
         return loaded
+
+
+def _counts(data: SplitData, count: Callable[[pd.DataFrame], int]) -> dict[str, int]:
+    return {name: count(frame) for name, frame in data.iter_splits()}
 
 
 def _split_of(data: native.SplitData) -> SplitData:

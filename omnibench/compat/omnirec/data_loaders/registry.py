@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from omnibench.compat.omnirec.data_loaders.base import DatasetInfo, Loader
@@ -30,8 +30,11 @@ def register_dataloader(names: str | list[str], cls: type[Loader]) -> None:
     Raises:
         DataError: It is no class with ``info`` and ``load``.
     """
-    if not (isinstance(cls, type) and callable(getattr(cls, "info", None)) and callable(getattr(cls, "load", None))):
-        raise DataError(f"{cls!r} is no loader; give a class with the static methods info(name) and load(source_dir, name).")
+    argument: Any = cls
+    if not isinstance(argument, type) or not all(callable(getattr(cls, name, None)) for name in ("info", "load")):
+        raise DataError(
+            f"{cls!r} is no loader; give a class with the static methods info(name) and load(source_dir, name)."
+        )
     for name in [names] if isinstance(names, str) else names:
         if name in _LOADERS and _LOADERS[name] is not cls:
             logger.error("%s has a loader already; %s is not registered under that name.", name, cls.__name__)

@@ -81,7 +81,7 @@ class Preprocessor(ABC, Generic[T, U]):
         if not self._is_applicable(dataset):
             return cast("RecSysDataSet[U]", dataset)
         trace = Trace(type(self).__name__, dict(vars(self).get("_arguments", {})), datetime.now(UTC))
-        if isinstance(self, BuiltIn) and type(self)._process is BuiltIn._process:  # noqa: SLF001 - a subclass may have another
+        if isinstance(self, BuiltIn) and type(self)._process is BuiltIn._process:
             return cast("RecSysDataSet[U]", dataset.with_steps(*self.steps(), trace=trace))
         dataset.fill_in_counts()  # of the steps before, which this one may change in place
         trace.before_rows, trace.before_columns = dataset.num_interactions(), dataset.num_columns()
@@ -89,7 +89,7 @@ class Preprocessor(ABC, Generic[T, U]):
         processed = self._process(dataset)
         trace.runtime = time.perf_counter() - begin
         trace.after_rows, trace.after_columns = processed.num_interactions(), processed.num_columns()
-        processed._lineage.append(trace)  # noqa: SLF001 - one interface in two modules, as in OmniRec
+        processed._lineage.append(trace)
         return processed
 
     def _is_applicable(self, dataset: RecSysDataSet[T]) -> bool:

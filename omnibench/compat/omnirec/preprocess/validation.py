@@ -88,6 +88,6 @@ def _summary(failures: pd.DataFrame) -> str:
         return "the frame does not match the schema"
     targets = failures["column"].where(failures["column"].notna(), failures["failure_case"])
     issues = failures.assign(target=targets.astype(str)).groupby(["target", "check"], sort=False, dropna=False).size()
-    (target, check), count = next(iter(issues.items()))  # type: ignore[misc]  # two levels
+    target, check = issues.index[0]
     more = f", +{len(issues) - 1} more issue(s)" if len(issues) > 1 else ""
-    return f"{target!r} failed {check} ({count} failing rows){more}"
+    return f"{target!r} failed {check} ({int(issues.iloc[0])} failing rows){more}"

@@ -54,7 +54,7 @@ class Coordinator:
         if not isinstance(evaluator, Evaluator):
             raise EvaluationError(f"{evaluator!r} is no evaluator; give Evaluator(NDCG([10])), e.g.")
         is_single = isinstance(datasets, RecSysDataSet | native.RecSysDataSet) or not isinstance(datasets, Iterable)
-        listed: Iterable[Any] = [datasets] if is_single else datasets  # type: ignore[list-item,assignment]  # is_single says it
+        listed: Iterable[Any] = [datasets] if is_single else datasets  # type: ignore[assignment]  # is_single says it
         recipes = [RecSysDataSet.of(dataset).recipe for dataset in listed]
         native_evaluator = evaluator.native()
         try:

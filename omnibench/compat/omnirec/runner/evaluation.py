@@ -113,9 +113,12 @@ class Evaluator:
         values: dict[str, float] = {}
         for metric in self._metrics:
             if not isinstance(metric, Metric):
-                raise EvaluationError(f"{metric!r} has no calculate(predictions, test); take it from omnibench.compat.omnirec.")
+                raise EvaluationError(
+                    f"{metric!r} has no calculate(predictions, test); take it from omnibench.compat.omnirec."
+                )
             answer = metric.calculate(predictions, test)
-            by_k = answer.result if isinstance(answer.result, Mapping) else {None: answer.result}
+            result: Any = answer.result
+            by_k: Mapping[Any, Any] = result if isinstance(result, Mapping) else {None: result}
             for k, value in by_k.items():
                 if not isinstance(value, int | float) and not hasattr(value, "dtype"):
                     raise EvaluationError(f"{answer.name} returned {value!r}; return a number, or one for each k.")
@@ -147,13 +150,16 @@ class Evaluator:
         return [rich_table(table) for table in tables(self._plain_results(), Layout(_ERRORS))]
 
     def _plain_results(self) -> list[Result]:
-        results = []
+        """Return the frames' rows as omnibench's results, each algorithm and fold once."""
+        import pandas as pd
+
+        metrics: dict[tuple[str, str, int | None], dict[str, float]] = {}
         for dataset, frame in self._results.items():
-            for (algorithm, fold), rows in frame.groupby(["algorithm", "fold"], sort=False, dropna=False):
-                labels = (name if k != k or k is None else f"{name}@{int(k)}" for name, k in zip(rows["name"], rows["k"], strict=True))  # noqa: PLR0124, E501 - NaN
-                number = None if fold != fold or fold is None else int(fold)  # noqa: PLR0124 - NaN
-                results.append(Result(dataset, algorithm, "", number, dict(zip(labels, rows["value"], strict=True))))
-        return results
+            for row in frame.to_dict("records"):
+                fold = None if pd.isna(row["fold"]) else int(row["fold"])
+                label = row["name"] if pd.isna(row["k"]) else f"{row['name']}@{int(row['k'])}"
+                metrics.setdefault((dataset, row["algorithm"], fold), {})[label] = row["value"]
+        return [Result(dataset, algorithm, "", fold, values) for (dataset, algorithm, fold), values in metrics.items()]
 
     def save_results(self, path: str | os.PathLike[str]) -> None:
         """Write the results into a JSON file; its directory is made when it is missing."""

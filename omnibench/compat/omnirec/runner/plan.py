@@ -93,7 +93,7 @@ class ExperimentPlan(native.ExperimentPlan):
             super().update_algorithm(algorithm_name, values)
         self._config[name].update(changes)
 
-    def get_algorithm_config(self, algorithm_name: str | type) -> dict[str, Any]:  # type: ignore[override]  # likewise
+    def get_algorithm_config(self, algorithm_name: str | type) -> dict[str, Any]:
         """Return a copy of an algorithm's hyperparameters as they were given; none for one that the plan does not have."""
         return copy.deepcopy(self._config.get(_name(algorithm_name), {}))
 
@@ -107,7 +107,8 @@ class ExperimentPlan(native.ExperimentPlan):
         for name, parameters in self._scripts.items():
             choices = [value.values if isinstance(value, native.Grid) else (value,) for value in parameters.values()]
             configurations += [
-                configuration_of(name, dict(zip(parameters, point, strict=True))) for point in itertools.product(*choices)
+                configuration_of(name, dict(zip(parameters, point, strict=True)))
+                for point in itertools.product(*choices)
             ]
         return configurations
 

@@ -66,7 +66,9 @@ def check_algorithm(algorithm: str) -> None:
             f"{runner} has no algorithm named {name!r}{nearest(name, info.algorithms)}; it has {', '.join(info.algorithms)}."
         )
     if not info.runner_path.is_file():
-        raise PlanError(f"the script of {runner} is not there: {str(info.runner_path)!r}; check the path given to RunnerInfo.")
+        raise PlanError(
+            f"the script of {runner} is not there: {str(info.runner_path)!r}; check the path given to RunnerInfo."
+        )
 
 
 def configuration_of(algorithm: str, parameters: dict[str, Any]) -> Configuration:

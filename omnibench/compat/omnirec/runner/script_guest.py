@@ -65,26 +65,28 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
 
 
 def _model(task: Task, fold: folds.Fold) -> Model:
-    runner_class, name = _runner_class(json.loads(task.algorithm))
+    runner_class, algorithm = _runner_class(json.loads(task.algorithm))
     random.seed(task.seed)
     np.random.seed(task.seed)  # noqa: NPY002 - what a script uses
     directory = tempfile.TemporaryDirectory(prefix="omnibench-runner-")
     folder = Path(directory.name)
     ids = read_ids(fold.directory, "users"), read_ids(fold.directory, "items")
-    for part in ("train", "validation", "test"):
-        _frame(getattr(fold, part), *ids).to_csv(folder / f"{part}.csv", index=False)
-    for kept in ("checkpoint", "tmp"):
-        (folder / kept).mkdir()
+    for name, part in {"train": fold.train, "val": fold.validation, "test": fold.test}.items():
+        _frame(part, *ids).to_csv(folder / f"{name}.csv", index=False)
+    for name in ("checkpoint", "tmp"):
+        (folder / name).mkdir()
     dataset_name = json.loads((fold.directory / "manifest.json").read_text(encoding="utf-8"))["name"]
     runner = runner_class(
-        name,
-        dict(task.parameters),
-        dataset_name,
-        *(folder / f"{part}.csv" for part in ("train", "validation", "test")),
-        folder / "predictions.json",
-        folder / "checkpoint",
-        folder / "tmp",
-        task.k or None,
+        algorithm_name=algorithm,
+        algorithm_config=dict(task.parameters),
+        dataset_name=dataset_name,
+        train_file=folder / "train.csv",
+        val_file=folder / "val.csv",
+        test_file=folder / "test.csv",
+        predictions_file=folder / "predictions.json",
+        checkpoint_dir=folder / "checkpoint",
+        tmp_dir=folder / "tmp",
+        recommendation_n=task.k or None,
     )
     return Model(runner, directory)
 
@@ -92,7 +94,9 @@ def _model(task: Task, fold: folds.Fold) -> Model:
 def _runner_class(locator: dict[str, Any]) -> tuple[type[Runner], str]:
     path = Path(locator["file"])
     if code_of_script(path) != locator["code"]:
-        raise RuntimeError(f"{path} has changed since this run began; its result would be recorded for the old code. Run again.")
+        raise RuntimeError(
+            f"{path} has changed since this run began; its result would be recorded for the old code. Run again."
+        )
     name = f"omnibench_runner_{path.stem}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
@@ -108,7 +112,9 @@ def _runner_class(locator: dict[str, Any]) -> tuple[type[Runner], str]:
         if isinstance(member, type) and issubclass(member, Runner) and not inspect.isabstract(member)
     ]
     if not runners:
-        raise RuntimeError(f"{path} has no subclass of omnibench.compat.omnirec_runner.runner.Runner with fit and predict.")
+        raise RuntimeError(
+            f"{path} has no subclass of omnibench.compat.omnirec_runner.runner.Runner with fit and predict."
+        )
     return runners[-1], locator["name"]
 
 
@@ -138,13 +144,13 @@ def _own_attributes(runner: Runner) -> dict[str, Any]:
 def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     """Make the runner anew, and give it back what it had; only this adapter wrote the file."""
     model = _model(task, fold)
-    with path.open("rb") as file:
-        attributes, files = pickle.load(file)  # noqa: S301 - its sha256 was checked
+    with path.open("rb") as stream:
+        attributes, files = pickle.load(stream)  # noqa: S301 - its sha256 was checked
     vars(model.runner).update(attributes)
     for name, content in files.items():
-        kept = model.runner.checkpoint_dir / name
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(content)
+        file = model.runner.checkpoint_dir / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
     return model
 
 
