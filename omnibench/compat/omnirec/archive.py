@@ -7,6 +7,7 @@ format 1 ``VERSION``, ``VARIANT`` and ``META``. The frames are ``data.csv``, or 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import zipfile
@@ -74,7 +75,8 @@ def write(path: Path, archive: Archive, schema_version: int = LATEST) -> None:
             f"{path} cannot be written: {error}. Give a file in a directory that you may write to."
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it was not made, or nothing can be
+            partial.unlink()
 
 
 def read(path: Path) -> Archive:

@@ -46,15 +46,31 @@ def canonical(frame: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         frame: Columns user and item, and any others.
+
+    Raises:
+        DataError: A timestamp is neither a number nor a date.
     """
     import pandas as pd
 
     frame = frame.drop_duplicates(subset=["user", "item"], keep="last").reset_index(drop=True)
     numbered: dict[str, Any] = {column: pd.factorize(frame[column])[0] for column in ("user", "item")}
     if "timestamp" in frame.columns and not pd.api.types.is_numeric_dtype(frame["timestamp"]):
-        moments = pd.to_datetime(frame["timestamp"], utc=True)
-        numbered["timestamp"] = moments.dt.tz_localize(None).astype("datetime64[s]").astype("int64")
+        numbered["timestamp"] = _seconds(frame["timestamp"])
     return frame.assign(**numbered)
+
+
+def _seconds(dates: Any) -> Any:
+    """Return dates as whole seconds since 1970: ISO 8601, else in the format of the first of them."""
+    import pandas as pd
+
+    try:
+        moments = pd.to_datetime(dates, utc=True, format="ISO8601")
+    except (ValueError, TypeError):
+        try:
+            moments = pd.to_datetime(dates, utc=True)
+        except (ValueError, TypeError) as error:
+            raise DataError(f"a loader returned timestamps that are no dates: {error}") from error
+    return moments.dt.tz_localize(None).astype("datetime64[s]").astype("int64")
 
 
 def _left_by_omnirec(name: str) -> tuple[RecSysDataSet, Path]:
@@ -63,9 +79,9 @@ def _left_by_omnirec(name: str) -> tuple[RecSysDataSet, Path]:
         return from_file(left, name), left
     names = list_datasets()
     raise DataError(
-        f"there is no loader for {name!r} here{nearest(name, names)}. These can be loaded: {', '.join(names)}. For any other "
-        f"one: where OmniRec has loaded it on this machine, its copy {left} is read (or the one of canon_path=...); "
-        "register_dataloader takes a loader of your own; RecSysDataSet.of(from_file(...)) takes a file."
+        f"there is no loader for {name!r} here{nearest(name, names) or '.'} These can be loaded: {', '.join(names)}. For any "
+        f"other one: where OmniRec has loaded it on this machine, its copy {left} is read, or the one that canon_path "
+        "names; register_dataloader takes a loader of your own; RecSysDataSet.of(omnibench.from_file(path)) takes a file."
     )
 
 

@@ -6,7 +6,7 @@ import copy
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from omnibench.compat.omnirec import archive
 from omnibench.compat.omnirec.data_loaders import registry
@@ -153,6 +153,17 @@ class RecSysDataSet(Generic[T]):
             extended._uncounted.append((trace, self, extended))
         return extended
 
+    def pipe(self, *steps: Any) -> RecSysDataSet[Any]:
+        """Return a dataset with steps appended, of this package or of omnibench; this one stays as it is.
+
+        Raises:
+            DataError: A step does not fit.
+        """
+        piped: RecSysDataSet[Any] = self
+        for step in steps:
+            piped = step.process(piped) if callable(getattr(step, "process", None)) else piped.with_steps(step)
+        return piped
+
     def replace_data(self, new_data: R) -> RecSysDataSet[R]:
         """Return a dataset of the same name and lineage with other frames."""
         replaced = cast("RecSysDataSet[R]", RecSysDataSet(new_data, self._meta))
@@ -174,13 +185,29 @@ class RecSysDataSet(Generic[T]):
             return all(name in frame.columns for _, frame in frames_of(self._frames))
         return name in self.recipe.source.columns and (name != "rating" or self.recipe.feedback == "explicit")
 
-    def num_interactions(self) -> Any:
+    @overload
+    def num_interactions(self: RecSysDataSet[RawData]) -> int: ...
+    @overload
+    def num_interactions(self: RecSysDataSet[SplitData]) -> dict[str, int]: ...
+    @overload
+    def num_interactions(self: RecSysDataSet[FoldedData]) -> dict[int, dict[str, int]]: ...
+    @overload
+    def num_interactions(self) -> CountSummary: ...
+    def num_interactions(self) -> CountSummary:
         """Return the number of interactions: one, one per part, or one per fold and part."""
         return self._count(len)
 
-    def num_columns(self) -> Any:
+    @overload
+    def num_columns(self: RecSysDataSet[RawData]) -> int: ...
+    @overload
+    def num_columns(self: RecSysDataSet[SplitData]) -> dict[str, int]: ...
+    @overload
+    def num_columns(self: RecSysDataSet[FoldedData]) -> dict[int, dict[str, int]]: ...
+    @overload
+    def num_columns(self) -> CountSummary: ...
+    def num_columns(self) -> CountSummary:
         """Return the number of columns: one, one per part, or one per fold and part."""
-        return self._count(lambda frame: len(frame.columns))
+        return self._count(_width)
 
     def _count(self, count: Callable[[pd.DataFrame], int]) -> CountSummary:
         data = self._data
@@ -254,8 +281,8 @@ class RecSysDataSet(Generic[T]):
         """
         lines = [f"RecSysDataSet: {self._meta.name}"]
         append_field(lines, "Variant", self._variant)
-        append_field(lines, "Interactions", self.num_interactions())
-        append_field(lines, "Columns", self.num_columns())
+        append_field(lines, "Interactions", self._count(len))
+        append_field(lines, "Columns", self._count(_width))
         lines += ["  Metadata:", *(f"    {line}" for line in self._meta.format_details().splitlines())]
         append_field(lines, "Lineage steps", len(self._lineage))
         if include_lineage:
@@ -270,8 +297,8 @@ class RecSysDataSet(Generic[T]):
         if self._frames is None and self._recipe is None:
             return f"RecSysDataSet(name={self._meta.name!r}, no data)"
         return (
-            f"RecSysDataSet(name={self._meta.name!r}, variant={self._variant!r}, interactions={self.num_interactions()!r}, "
-            f"columns={self.num_columns()!r}, lineage_steps={len(self._lineage)})"
+            f"RecSysDataSet(name={self._meta.name!r}, variant={self._variant!r}, interactions={self._count(len)!r}, "
+            f"columns={self._count(_width)!r}, lineage_steps={len(self._lineage)})"
         )
 
     __str__ = __repr__
@@ -305,6 +332,10 @@ class RecSysDataSet(Generic[T]):
         loaded: RecSysDataSet[Any] = RecSysDataSet(content.data, content.meta)
         loaded._lineage = content.lineage
         return loaded
+
+
+def _width(frame: pd.DataFrame) -> int:
+    return len(frame.columns)
 
 
 def _counts(data: SplitData, count: Callable[[pd.DataFrame], int]) -> dict[str, int]:

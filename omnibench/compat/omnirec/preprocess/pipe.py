@@ -36,7 +36,4 @@ class Pipe(Generic[T]):
         Raises:
             PreprocessorValidationError, DataError: A step does not fit.
         """
-        processed: RecSysDataSet[Any] = RecSysDataSet.of(data)
-        for step in self._steps:
-            processed = processed.with_steps(step) if isinstance(step, Step) else step.process(processed)
-        return processed
+        return RecSysDataSet.of(data).pipe(*self._steps)

@@ -146,8 +146,10 @@ class Evaluator:
         return self._results
 
     def get_tables(self) -> list[Table]:
-        """Return a rich table for each dataset: a row per algorithm and fold, a column per metric."""
-        return [rich_table(table) for table in tables(self._plain_results(), Layout(_ERRORS))]
+        """Return rich tables: a row per algorithm and fold, a column per metric; several where one is too wide."""
+        from rich.console import Console
+
+        return [rich_table(table) for table in tables(self._plain_results(), Layout(_ERRORS, Console().width))]
 
     def _plain_results(self) -> list[Result]:
         """Return the frames' rows as omnibench's results, each algorithm and fold once."""
