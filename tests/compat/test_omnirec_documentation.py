@@ -20,6 +20,7 @@ RecBole's models for one epoch.
 from __future__ import annotations
 
 import ast
+import pydoc
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -153,6 +154,15 @@ def test_there_are_as_many_blocks_as_this_test_knows(documentation: Path) -> Non
     assert {page: number for page, number in counted.items() if number} == BLOCKS
     blocks = [block for page in BLOCKS for block in blocks_of(documentation, page)]
     assert sum("center" not in block for block in blocks) == 58
+
+
+def test_every_documented_name_is_there(documentation: Path) -> None:
+    """Every class, method and function of OmniRec's reference has its module and name here, with a docstring."""
+    pages = [path.read_text(encoding="utf-8") for path in (documentation / "api").glob("*.md")]
+    names = [name for page in pages for name in re.findall(r"^::: omnirec\.(\S+)", page, re.MULTILINE)]
+    assert len(names) > 30
+    for name in names:
+        assert pydoc.getdoc(pydoc.locate(f"omnibench.compat.omnirec.{name}")), name
 
 
 @pytest.mark.parametrize("page", ["algorithms_overview", "datasets_overview", "loading_datasets", "preprocessing"])

@@ -167,7 +167,9 @@ def test_a_loader_of_ones_own_is_canonical(monkeypatch: pytest.MonkeyPatch, tmp_
     assert rows == [[0, 0, 2.0, 1_577_923_200], [1, 0, 3.0, 1_578_009_601]]
     assert "Own" in moved.list_datasets()
     monkeypatch.setattr(registry, "_LOADERS", {})
-    assert moved.RecSysDataSet.use_dataloader("Alias", canon_path=canon).num_interactions() == 2
+    again = moved.RecSysDataSet.use_dataloader("Alias", canon_path=canon)
+    assert again.num_interactions() == 2
+    assert again.recipe.key == dataset.recipe.key
 
 
 def test_what_omnirec_has_loaded_is_read(tmp_path: Path) -> None:

@@ -36,9 +36,10 @@ def load(
         dataset = RecSysDataSet(NumberedSource(native.source), name)
     else:
         return _left_by_omnirec(name)
-    if canon_path is not None:
-        _write(dataset, canon_path)
-    return dataset, canon_path
+    if canon_path is None:
+        return dataset, None
+    _write(dataset, canon_path)
+    return from_file(canon_path, name), canon_path  # as at the next call, so that the key is the same
 
 
 def canonical(frame: pd.DataFrame) -> pd.DataFrame:
