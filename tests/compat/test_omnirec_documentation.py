@@ -162,7 +162,9 @@ def test_every_documented_name_is_there(documentation: Path) -> None:
     names = [name for page in pages for name in re.findall(r"^::: omnirec\.(\S+)", page, re.MULTILINE)]
     assert len(names) > 30
     for name in names:
-        assert pydoc.getdoc(pydoc.locate(f"omnibench.compat.omnirec.{name}")), name
+        documented = pydoc.locate(f"omnibench.compat.omnirec.{name}")
+        assert documented is not None, name
+        assert pydoc.getdoc(documented), name
 
 
 @pytest.mark.parametrize("page", ["algorithms_overview", "datasets_overview", "loading_datasets", "preprocessing"])

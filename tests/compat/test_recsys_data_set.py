@@ -97,6 +97,36 @@ def test_a_step_of_ones_own_is_a_step(dataset: moved.RecSysDataSet[moved.RawData
     assert trace.after_rows < trace.before_rows
 
 
+@pytest.mark.parametrize("validation", [ratings()[:0], pd.DataFrame()], ids=["no rows", "no columns"])
+def test_parts_of_ones_own_may_lack_validation(validation: pd.DataFrame, tmp_path: Path) -> None:
+    """A split without validation is trained and tested on as it is, also after it was saved."""
+    frame = ratings()
+    split = moved.RecSysDataSet(moved.SplitData(frame[:30], validation, frame[30:]))
+    split.save(tmp_path / "split")
+    for data in (split, moved.RecSysDataSet.load(tmp_path / "split.rsds")):
+        recipe = data.recipe
+        assert [len(part) for part in recipe.parts(recipe.interactions())[0]] == [30, 0, 12]
+    with pytest.raises(DataError, match="the part 'test' of a split has the columns"):
+        _ = moved.RecSysDataSet(moved.SplitData(frame, validation, frame[["user", "rating"]])).recipe
+
+
+def test_a_step_of_ones_own_may_change_parts(dataset: moved.RecSysDataSet[moved.RawData]) -> None:
+    """A step on split data sees and changes its parts, and a run has the parts that it left."""
+
+    class WithoutFirstUser(moved.Preprocessor[moved.SplitData, moved.SplitData]):
+        def _process(self, dataset: moved.RecSysDataSet[moved.SplitData]) -> moved.RecSysDataSet[moved.SplitData]:
+            dataset._data.test = dataset._data.test[dataset._data.test["user"] != 0]
+            return dataset
+
+    split = moved.UserHoldout(1, 2).process(dataset)
+    changed = WithoutFirstUser().process(split)
+    assert changed is split
+    assert [trace.component for trace in changed.lineage] == ["UserHoldout", "WithoutFirstUser"]
+    assert changed.lineage[1].before_rows == {"train": 24, "val": 6, "test": 12}
+    recipe = changed.recipe
+    assert [len(part) for part in recipe.parts(recipe.interactions())[0]] == [24, 6, 10]
+
+
 def test_the_random_state_of_the_moment_decides(dataset: moved.RecSysDataSet[moved.RawData]) -> None:
     """Each step draws from the random state at which it was applied, also when it changes between two steps."""
     moved.set_random_state(7)

@@ -155,7 +155,10 @@ def _frame(file: zipfile.ZipFile, name: str) -> pd.DataFrame:
     import pandas as pd
 
     with file.open(name) as stream:
-        frame: pd.DataFrame = pd.read_csv(stream)
+        try:
+            frame: pd.DataFrame = pd.read_csv(stream)
+        except pd.errors.EmptyDataError:  # a part without rows that was a frame without columns
+            return pd.DataFrame()
     return frame
 
 

@@ -92,7 +92,7 @@ class GivenSplit(Split):
     single: bool
 
     def __init__(self, folds: Sequence[SplitData], *, single: bool) -> None:
-        pairs = [{name: frame[["user", "item"]] for name, frame in fold.iter_splits()} for fold in folds]
+        pairs = [{name: _pairs(frame, name) for name, frame in fold.iter_splits()} for fold in folds]
         digests = [table_digest(_columns(frame)) for fold in pairs for frame in fold.values()]
         for name, value in (("pairs", pairs), ("digest", "/".join(digests)), ("single", single)):
             object.__setattr__(self, name, value)
@@ -124,6 +124,13 @@ class GivenSplit(Split):
                 raise DataError("a split that was given has no interaction in training or in test; both need some.")
             every_part.append(Parts(*parts))
         return every_part
+
+
+def _pairs(frame: pd.DataFrame, part: str) -> pd.DataFrame:
+    """Return the pairs of user and item of a part, which may be empty and then lack the columns."""
+    if len(frame) and not {"user", "item"} <= set(frame.columns):
+        raise DataError(f"the part {part!r} of a split has the columns {list(frame.columns)}; it needs user and item.")
+    return frame.reindex(columns=["user", "item"])
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Any]:
