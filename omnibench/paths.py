@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -14,3 +15,12 @@ def cache_directory() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("omnibench")
+
+
+def remember(path: Path, text: str) -> None:
+    """Write a file of the cache directory, in one step and without a word where that fails: it is a convenience."""
+    partial = path.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)

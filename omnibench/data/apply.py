@@ -62,6 +62,10 @@ class Apply(Preprocessing):
             object.__setattr__(self, attribute, value)
 
     @property
+    def needs_order(self) -> bool:
+        return True
+
+    @property
     def identity(self) -> list[object]:
         return ["Apply", self.version, {"function": self.name, "code": self.code, "parameters": self.parameters}]
 

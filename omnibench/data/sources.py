@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data import movielens
+from omnibench.data.content import Content, content_of, remembered_content
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.digests import file_digest, table_digest
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
@@ -33,12 +34,26 @@ class FrameSource:
     def columns(self) -> tuple[str, ...]:
         return tuple(column for column in COLUMNS if column in self.frame.columns)
 
+    @property
+    def label(self) -> str:
+        return self.name
+
+    def read(self) -> dict[str, Any]:
+        return {name: self.frame[name] for name in self.columns}
+
+    @cached_property
+    def content(self) -> Content:
+        return remembered_content(
+            lambda: self.fingerprint, len(self.frame), lambda: content_of(self.read(), self.label)
+        )
+
     @cached_property
     def fingerprint(self) -> Any:
-        return ["table", table_digest({name: self.frame[name] for name in self.columns})]
+        """What identified the frame before the order of its rows and the types of its numbers stopped to count."""
+        return ["table", table_digest(self.read())]
 
     def load(self) -> Interactions:
-        return from_columns({name: self.frame[name] for name in self.columns}, self.name)
+        return from_columns(self.read(), self.name)
 
 
 @dataclass(frozen=True)
@@ -53,14 +68,23 @@ class FileSource:
     def columns(self) -> tuple[str, ...]:
         return tuple(column for column in COLUMNS if column in self.renamed.values())
 
+    @property
+    def label(self) -> str:
+        return str(self.path)
+
+    @cached_property
+    def content(self) -> Content:
+        return remembered_content(lambda: self.fingerprint, None, lambda: content_of(self.read(), self.label))
+
     @cached_property
     def fingerprint(self) -> Any:
+        """What identified the file before its content did."""
         try:
             return ["file", self.file_format, dict(self.renamed), file_digest(self.path)]
         except OSError as error:
             raise DataError(f"{self.path} cannot be read ({error.strerror or error}); check the path.") from error
 
-    def load(self) -> Interactions:
+    def read(self) -> dict[str, Any]:
         header = list(self.renamed)
         try:
             frame = (
@@ -75,7 +99,10 @@ class FileSource:
                 f"{self.path} has changed since this run read its key; its results would be recorded for the old "
                 "content. Run again."
             )
-        return from_columns({self.renamed[name]: frame[name] for name in header}, str(self.path))
+        return {self.renamed[name]: frame[name] for name in header}
+
+    def load(self) -> Interactions:
+        return from_columns(self.read(), self.label)
 
 
 def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:

@@ -72,6 +72,11 @@ class Step:
         return ()
 
     @property
+    def needs_order(self) -> bool:
+        """Whether it matters in which order interactions of one user and moment come; of the user's own steps it may."""
+        return type(self).__module__.partition(".")[0] != "omnibench"
+
+    @property
     def identity(self) -> list[object]:
         """The step's part of the key: name, version and parameters."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -14,6 +14,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.attempt import Attempt
 from omnibench.engine.items import Item
 from omnibench.engine.policy import Policy
+from omnibench.engine.recorded_keys import under_recorded_keys
 from omnibench.engine.records import opening_records
 from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, new_run_id, recorded_outcome, require_begun
 from omnibench.engine.stopping import Stopping
@@ -154,7 +155,7 @@ class Coordinator:
             KeyboardInterrupt: The run was asked to stop.
         """
         planned = experiments(
-            datasets,
+            under_recorded_keys(datasets, self.store.root),
             plan,
             evaluator.metrics,
             versions=self.environments.version,

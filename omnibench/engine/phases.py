@@ -64,7 +64,7 @@ def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOpti
     return guest.ask(
         {
             "algorithm": json.dumps(own.locator) if own else experiment.configuration.algorithm,
-            "parameters": plain(experiment.configuration.parameters),
+            "parameters": experiment.configuration.plain_parameters,
             "seed": experiment.seed,
             "device": experiment.device,
             "threads": guest.threads,
@@ -78,17 +78,6 @@ def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOpti
         while_waiting=options.while_waiting,
         timeout=options.timeout,
     )
-
-
-def plain(value: Any) -> Any:
-    """Return a value as execnet carries it: no enum members, no numpy scalars."""
-    if isinstance(value, Mapping):
-        return {name: plain(element) for name, element in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(element) for element in value]
-    if hasattr(value, "dtype"):
-        return value.item()
-    return getattr(value, "value", value)
 
 
 def fit(

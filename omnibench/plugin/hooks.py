@@ -55,6 +55,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options; register the plugins of the overseeing process, such as the summary."""
     check_options(config)
+    if "=" in config.option.keyword:  # which pytest refuses
+        from omnibench.naming import with_keywords
+
+        config.option.keyword = with_keywords(config.option.keyword)
     if BENCH_FILES not in config.getini("python_files"):  # collects them, and has their assertions rewritten
         config.addinivalue_line("python_files", BENCH_FILES)
     if hasattr(config, "workerinput"):

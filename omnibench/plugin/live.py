@@ -39,6 +39,9 @@ class Tally:
         items: The benchmark items that this run is to bring to their end.
         cached: How many were done before.
         estimates: How long items are expected to take, by earlier ones.
+
+    Attributes:
+        labels: What people call the items, by their names in records.
     """
 
     def __init__(self, items: list[ExperimentItem], cached: int, estimates: Estimates) -> None:
@@ -46,6 +49,7 @@ class Tally:
         self.ended: Counter[str] = Counter({CACHED: cached})
         self.total = len(items) + cached
         self._open = {item.nodeid: item.experiment for item in items}
+        self.labels = {item.experiment.name: item.experiment.label for item in items}
         self._pending_by_label: Counter[str] = Counter()
         self._examples: dict[str, Experiment] = {}
         for experiment in self._open.values():
@@ -202,7 +206,8 @@ class Live:
         name = worker["id"].split(".")[1]
         progress = progress_text(worker.get("progress") or {})
         elapsed = clock(current - self._since[worker["id"]][1])
-        return f"  {name}: {worker['phase']}{progress}, {elapsed}: {worker['item']}"  # a narrow terminal cuts the end
+        item = self._tally.labels.get(worker["item"], worker["item"])
+        return f"  {name}: {worker['phase']}{progress}, {elapsed}: {item}"  # a narrow terminal cuts the end
 
     def _times(self, workers: int) -> str:
         elapsed = time.monotonic() - self._started

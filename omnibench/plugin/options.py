@@ -191,6 +191,13 @@ TABLE = Option(
     ("folds", "mean", "none"),
 )
 SORT = Option("--omnirec-sort", "The metric by which the table is sorted, e.g. NDCG@10 (default: as in the plan).")
+NAMES = Option(
+    "--omnirec-names",
+    "What the table calls datasets and configurations: labels (default), e.g. RecPack.ItemKNN(K=100), or hash, as the "
+    "directories are called, e.g. RecPack.ItemKNN-b7d4a9f1.",
+    "labels",
+    ("labels", "hash"),
+)
 GATE = Option(
     "--omnirec-gate",
     "A baseline to compare with: the run fails if anything is significantly worse than what this file says was measured.",
@@ -246,6 +253,7 @@ OPTIONS = (
     ALLOW_NETWORK_FS,
     TABLE,
     SORT,
+    NAMES,
     GATE,
     GATE_TOLERANCE,
     GATE_ALPHA,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from omnibench.plugin.options import RESUME, SORT, TABLE
+from omnibench.plugin.options import NAMES, RESUME, SORT, TABLE
 from omnibench.plugin.settings import checkpoint_dir
 from omnibench.plugin.state import existing_session
 from omnibench.plugin.wire import ItemMessage
@@ -116,6 +116,7 @@ class Summary:
             detail or ("mean" if is_shortened else "folds"),
             SORT.value(self.config),
             _MOST_ALGORITHMS if is_shortened else None,
+            names=NAMES.value(self.config),
         )
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")

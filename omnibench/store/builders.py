@@ -25,6 +25,10 @@ class ItemLabels:
         fold: The number of its fold, or None when the dataset has no folds.
         identity: What the fit key is the digest of, as JSON keeps it.
         data_key: The dataset's key.
+        user_label: The label that the user chose for the configuration; empty where it is made of hyperparameters.
+        dataset_label: What people call the dataset.
+        node: The item's name in node ids, without labels, where it is another than ``item``: its keys do not depend on
+            the user's code.
     """
 
     item: str
@@ -35,6 +39,9 @@ class ItemLabels:
     fold: int | None
     identity: Any
     data_key: str
+    user_label: str = ""
+    dataset_label: str = ""
+    node: str = ""
 
     @property
     def common_members(self) -> Record:
@@ -51,7 +58,13 @@ class ItemLabels:
     @property
     def item_members(self) -> Record:
         """The members that the item's own record begins with: the common ones, and what its key is made of."""
-        return {**self.common_members, "identity": self.identity, "data_key": self.data_key}
+        names = {"user_label": self.user_label, "dataset_label": self.dataset_label, "node": self.node}
+        return {
+            **self.common_members,
+            "identity": self.identity,
+            "data_key": self.data_key,
+            **{member: text for member, text in names.items() if text},
+        }
 
 
 @dataclass(frozen=True, slots=True)

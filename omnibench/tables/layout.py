@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
+from omnibench.naming import LABELS
 from omnibench.results import Result
 from omnibench.tables.means import DECIMALS, Means
+from omnibench.tables.names import DisplayNames, display_names, unsaid_parameters
 
 FOLDS = "folds"
 
@@ -68,6 +70,7 @@ class Layout:
         sort: The column by whose mean the algorithms are sorted, best first; as they come without one.
         limit: How many algorithms of a dataset are shown; all without a limit.
         undirected: The columns of which nobody knows which values are better; nothing is best there.
+        names: What configurations and datasets are called: by readable ``labels``, or by ``hash``, as directories are.
     """
 
     lower_is_better: Collection[str] = ()
@@ -76,6 +79,7 @@ class Layout:
     sort: str = ""
     limit: int | None = None
     undirected: Collection[str] = ()
+    names: str = LABELS
 
 
 def tables(
@@ -83,7 +87,7 @@ def tables(
     layout: Layout = Layout(),
     test: Callable[[list[Result]], NotWorse] = lambda _: {},
 ) -> list[ResultTable]:
-    """Return a table per dataset, titled e.g. ``MovieLens100K-a3f8e2c1: Evaluation Results``.
+    """Return a table per dataset, titled e.g. ``MovieLens100K: Evaluation Results``.
 
     Args:
         results: All results, in the order of their rows.
@@ -100,6 +104,7 @@ class MarkedResults:
 
     Attributes:
         dataset: The dataset's display name.
+        display: What people read instead of display names.
         means: All of its results, also those that are not shown.
         names: The algorithms that are shown, in the order of their rows.
         hidden: How many algorithms are not shown.
@@ -110,6 +115,7 @@ class MarkedResults:
     """
 
     dataset: str
+    display: DisplayNames
     means: Means
     names: list[str]
     hidden: int
@@ -143,15 +149,20 @@ class MarkedResults:
         )
 
     @property
+    def title(self) -> str:
+        """What people call the dataset."""
+        return self.display.dataset(self.dataset)
+
+    def label(self, name: str) -> str:
+        """Return what people call an algorithm."""
+        return self.display.configuration(name)
+
+    @property
     def legend(self) -> dict[str, str]:
-        """The hyperparameters of the algorithms that are shown and have some."""
-        parameters = {name: hyperparameters(self.means.algorithms[name][0]) for name in self.names}
+        """The hyperparameters of the algorithms that are shown, where their labels do not say all of them."""
+        first_results = {name: self.means.algorithms[name][0] for name in self.names}
+        parameters = {name: unsaid_parameters(result, self.label(name)) for name, result in first_results.items()}
         return {name: text for name, text in parameters.items() if text}
-
-
-def hyperparameters(result: Result) -> str:
-    """Return the explicit hyperparameters of a result, e.g. ``max_nbrs=20``."""
-    return result.configuration.partition("(")[2].removesuffix(")")
 
 
 def marked_results(
@@ -161,16 +172,18 @@ def marked_results(
 ) -> list[MarkedResults]:
     """Return the results of each dataset with their marks; see ``tables``."""
     datasets: dict[str, dict[str, list[Result]]] = {}
-    for result in results:
+    all_results = list(results)
+    for result in all_results:
         datasets.setdefault(result.dataset, {}).setdefault(result.algorithm, []).append(result)
+    display = display_names(all_results, layout.names)
     return [
-        _marked_results_of(dataset, Means(algorithms, layout.lower_is_better), layout, test)
+        _marked_results_of(dataset, display, Means(algorithms, layout.lower_is_better), layout, test)
         for dataset, algorithms in datasets.items()
     ]
 
 
 def _marked_results_of(
-    dataset: str, means: Means, layout: Layout, test: Callable[[list[Result]], NotWorse]
+    dataset: str, display: DisplayNames, means: Means, layout: Layout, test: Callable[[list[Result]], NotWorse]
 ) -> MarkedResults:
     is_sorted = layout.sort in means.labels
     names = means.ranked(layout.sort) if is_sorted else list(means.algorithms)
@@ -180,7 +193,7 @@ def _marked_results_of(
         names = (names if is_sorted else means.ranked(ranked_by))[: layout.limit]
     best = {label: set() if label in layout.undirected else means.best(label) for label in means.labels}
     compared = {label: means.compared(label) for label in means.labels}
-    untested = MarkedResults(dataset, means, names, hidden, ranked_by, best, {}, compared)
+    untested = MarkedResults(dataset, display, means, names, hidden, ranked_by, best, {}, compared)
     not_worse = test(untested.comparable)
     tied = {label: names for (tested_dataset, label), names in not_worse.items() if tested_dataset == dataset}
     return replace(untested, tied=tied)
@@ -199,7 +212,7 @@ def _tables_of(marked: MarkedResults, layout: Layout) -> list[ResultTable]:
     else:
         header = ["Algorithm"]
         sections = [[_mean_row(marked, name) for name in marked.names]]
-    whole = ResultTable(f"{marked.dataset}: Evaluation Results", [*header, *marked.means.labels], sections)
+    whole = ResultTable(f"{marked.title}: Evaluation Results", [*header, *marked.means.labels], sections)
     parts = _cut(whole, len(header), layout.width)
     parts[-1].notes += _notes(marked)
     return parts
@@ -245,7 +258,11 @@ def fitting(columns: Iterable[AnyColumn], needed: Callable[[AnyColumn], float], 
 def _fold_rows(marked: MarkedResults, name: str) -> list[list[Cell]]:
     means, labels = marked.means, marked.means.labels
     rows = [
-        [Cell(name if number == 0 else ""), Cell(str(row.fold)), *(_value(row.metrics.get(label)) for label in labels)]
+        [
+            Cell(marked.label(name) if number == 0 else ""),
+            Cell(str(row.fold)),
+            *(_value(row.metrics.get(label)) for label in labels),
+        ]
         for number, row in enumerate(means.algorithms[name])
     ]
     mean = [_value(means.mean(name, label), marked.mark(name, label)) for label in labels]
@@ -254,7 +271,7 @@ def _fold_rows(marked: MarkedResults, name: str) -> list[list[Cell]]:
 
 
 def _mean_row(marked: MarkedResults, name: str) -> list[Cell]:
-    cells = [Cell(name)]
+    cells = [Cell(marked.label(name))]
     for label in marked.means.labels:
         mean = _value(marked.means.mean(name, label), marked.mark(name, label))
         spread = marked.means.spread(name, label)
@@ -284,4 +301,4 @@ def _notes(marked: MarkedResults) -> list[str]:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if marked.tied:
         notes.append(f"{TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
-    return notes + [f"{name}: {parameters}" for name, parameters in marked.legend.items()]
+    return notes + [f"{marked.label(name)}: {parameters}" for name, parameters in marked.legend.items()]

@@ -20,6 +20,7 @@ from omnibench.engine import phases
 from omnibench.engine.phases import PhaseOptions
 from omnibench.errors import EvaluationError, GuestError
 from omnibench.experiment.candidates import UNSEEN, Candidates
+from omnibench.experiment.configuration import plain
 from omnibench.experiment.experiment import Experiment, experiments
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.metrics import NDCG
@@ -342,8 +343,8 @@ class Loss(enum.Enum):
 def test_hyperparameters_travel_as_plain_values() -> None:
     """What carries them (execnet) takes neither enum members nor numpy scalars."""
     values = {"loss": Loss.BPR, "k": np.int32(3), "layers": (np.float64(0.5), [Loss.BPR, None]), "on": True}
-    assert phases.plain(values) == {"loss": "bpr", "k": 3, "layers": [0.5, ["bpr", None]], "on": True}
-    assert type(phases.plain(values)["k"]) is int
+    assert plain(values) == {"loss": "bpr", "k": 3, "layers": [0.5, ["bpr", None]], "on": True}
+    assert type(plain(values)["k"]) is int
 
 
 def test_the_export_of_lists_has_the_users_own_ids(tmp_path: Path, lists: tuple[Path, Rows]) -> None:
