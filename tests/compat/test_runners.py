@@ -82,6 +82,8 @@ def test_a_script_ranks_by_its_ranks_and_keeps_its_files(script: Path, capfd: py
     assert moved.Coordinator("there").run(implicit(), config=plan, evaluator=evaluator) is evaluator
     ((name, frame),) = evaluator.get_results().items()
     assert name.startswith("mine-")
+    labels = [configuration.label for configuration in plan.configurations()]
+    assert labels == ["Mine.Popular", "Mine.Unpopular"]
     popular, unpopular = frame["value"]
     assert popular > 2 * unpopular
     assert [algorithm.partition("-")[0] for algorithm in frame["algorithm"]] == ["Mine.Popular", "Mine.Unpopular"]

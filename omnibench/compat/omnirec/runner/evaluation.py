@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +58,7 @@ def _answer_of_example(metric: Any) -> Any:
     predictions = test.assign(score=[0.9, 0.8, 0.7], rank=[1, 2, 1]).drop(columns="timestamp")
     for columns in (["user", "item", "score", "rank"], ["user", "item", "rating"]):
         try:
-            return metric.calculate(predictions[columns], test)
+            return copy.copy(metric).calculate(predictions[columns], test)  # which may keep what it was given
         except Exception as error:  # what the user's own code raises about an example says nothing about real data
             logger.debug("%r does not answer an example: %s", metric, error)
     return None
@@ -81,6 +83,7 @@ class Evaluator:
                 raise EvaluationError(f"{metric!r} is no metric{hint}.")
         self._metrics = metrics
         self._results: dict[str, pd.DataFrame] = {}
+        self._labelled: dict[tuple[str, str], Result] = {}
 
     def native(self) -> native.Evaluator:
         """Return omnibench's evaluator of these metrics, under OmniRec's convention.
@@ -140,6 +143,7 @@ class Evaluator:
             earlier = earlier[~((earlier["algorithm"] == result.algorithm) & same_fold)]
             frame = pd.concat([earlier, frame], ignore_index=True) if len(earlier) else frame
         self._results[result.dataset] = frame
+        self._labelled[result.dataset, result.algorithm] = result
 
     def get_results(self) -> dict[str, pd.DataFrame]:
         """Return the results by dataset: frames with the columns algorithm, fold, name, k and value."""
@@ -152,7 +156,7 @@ class Evaluator:
         return [rich_table(table) for table in tables(self._plain_results(), Layout(_ERRORS, Console().width))]
 
     def _plain_results(self) -> list[Result]:
-        """Return the frames' rows as omnibench's results, each algorithm and fold once."""
+        """Return the frames' rows as omnibench's results, each algorithm and fold once, with the labels of this run."""
         import pandas as pd
 
         metrics: dict[tuple[str, str, int | None], dict[str, float]] = {}
@@ -161,7 +165,14 @@ class Evaluator:
                 fold = None if pd.isna(row["fold"]) else int(row["fold"])
                 label = row["name"] if pd.isna(row["k"]) else f"{row['name']}@{int(row['k'])}"
                 metrics.setdefault((dataset, row["algorithm"], fold), {})[label] = row["value"]
-        return [Result(dataset, algorithm, "", fold, values) for (dataset, algorithm, fold), values in metrics.items()]
+        return [
+            replace(
+                self._labelled.get((dataset, algorithm), Result(dataset, algorithm, "", fold)),
+                fold=fold,
+                metrics=values,
+            )
+            for (dataset, algorithm, fold), values in metrics.items()
+        ]
 
     def save_results(self, path: str | os.PathLike[str]) -> None:
         """Write the results into a JSON file; its directory is made when it is missing."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from omnibench.compat.omnirec.runner.algos import Elliot
@@ -13,6 +14,7 @@ from omnibench.compat.omnirec.runner.registry import check_algorithm, configurat
 from omnibench.errors import PlanError
 from omnibench.experiment import plan as native
 from omnibench.experiment.configuration import Configuration
+from omnibench.naming import Configured, labels
 
 AlgorithmConfig: TypeAlias = Mapping[str, Any]
 """Hyperparameters; a value may be a Grid, a RandomChoice or a RandomRange."""
@@ -103,17 +105,28 @@ class ExperimentPlan(native.ExperimentPlan):
         Raises:
             PlanError: The plan is empty.
         """
-        configurations = super().configurations() if len(self._config) > len(self._scripts) or not self._config else []
+        if not self._scripts:
+            return super().configurations()
+        from_frameworks = super().configurations() if len(self._config) > len(self._scripts) else []
+        return [*from_frameworks, *_labelled(self._script_configurations())]
+
+    def _script_configurations(self) -> Iterator[Configuration]:
         for name, parameters in self._scripts.items():
             choices = [value.values if isinstance(value, native.Grid) else (value,) for value in parameters.values()]
-            configurations += [
-                configuration_of(name, dict(zip(parameters, point, strict=True)))
-                for point in itertools.product(*choices)
-            ]
-        return configurations
+            for point in itertools.product(*choices):
+                yield configuration_of(name, dict(zip(parameters, point, strict=True)))
 
     def __len__(self) -> int:
         return len(self._config)
+
+
+def _labelled(configurations: Iterable[Configuration]) -> list[Configuration]:
+    """Return configurations of scripts with the labels by which they differ."""
+    numbered = {str(number): configuration for number, configuration in enumerate(configurations)}
+    texts = labels(
+        Configured(number, configuration.name, configuration.parameters) for number, configuration in numbered.items()
+    )
+    return [replace(configuration, label=texts[number]) for number, configuration in numbered.items()]
 
 
 def _name(algorithm: str | type) -> str:
