@@ -171,7 +171,7 @@ class RecSysDataSet:
             "data/1",
             {
                 "source": self._rows.fingerprint,
-                "steps": [step.identity for step in self.steps],
+                "steps": [step.keyed_identity for step in self.steps],
                 "seed": self.seed,
             },
         ]
@@ -185,7 +185,7 @@ class RecSysDataSet:
     def node_key(self) -> str:
         """The key in node ids: the same as ``key``, except that it does not depend on the code of the user's own steps."""
         steps = [_without_code(step.identity) for step in self.steps]
-        if steps == [step.identity for step in self.steps]:
+        if steps == [step.keyed_identity for step in self.steps]:
             return self.key
         return digest(["data/1", {"source": self._rows.fingerprint, "steps": steps, "seed": self.seed}])
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -163,6 +165,8 @@ def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
         raise DataError(f"{name} has the column {repeated[0]!r} twice; it has {header}. Rename or drop one.")
     if len(df) == 0:
         raise DataError(f"{name} has no interactions.")
+    rename = "df.rename(columns={{{!r}: {!r}}})"
+    _warn_of_unused_columns([column for column in header if column not in names], names, name, rename)
     return RecSysDataSet(FrameSource(df[names].reset_index(drop=True).copy(), name), name)
 
 
@@ -204,6 +208,8 @@ def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, s
         ):
             renamed[column] = target
     _require_columns(renamed, header, path.name)
+    unused = [column for column in header if column not in renamed]
+    _warn_of_unused_columns(unused, list(renamed.values()), path.name, "columns={{{!r}: {!r}}}")
     return RecSysDataSet(FileSource(path, file_format, renamed), name or path.stem)
 
 
@@ -230,6 +236,24 @@ def _check_mapping(mapping: Mapping[str, str], header: list[str], source: str) -
             raise DataError(f"{source}: two columns are to be {target!r}; give one.")
 
 
+def _warn_of_unused_columns(unused: list[str], used: list[str], source: str, rename: str) -> None:
+    """Warn of columns that a dataset drops; row numbers that pandas or R has written are nobody's loss."""
+    unused = [column for column in unused if column and not column.startswith("Unnamed:")]
+    if not unused:
+        return
+    missing = [column for column in COLUMNS if column not in used]
+    call = (
+        f" If {unused[0]!r} is the {missing[-1]}, say so: {rename.format(unused[0], missing[-1])}." if missing else ""
+    )
+    warnings.warn(
+        f"{source}: a dataset keeps user, item, rating and timestamp, and drops {', '.join(map(repr, unused))}.{call} An "
+        "algorithm or a metric of your own that needs the others is given them as a parameter, as "
+        "IntraListDiversity({item: features}) is, or reads them itself.",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
 def _require_columns(renamed: Mapping[str, str], header: list[str], source: str) -> None:
     for column in ("user", "item"):
         if column not in renamed.values():
@@ -240,16 +264,38 @@ def _require_columns(renamed: Mapping[str, str], header: list[str], source: str)
             )
 
 
-_LOADERS: dict[str, Callable[[Path | None], Any]] = {"MovieLens100K": movielens.MovieLens100K}
+Loader = Callable[..., Any]
+
+_BUILT_IN: dict[str, Loader] = {"MovieLens100K": movielens.MovieLens100K}
+_LOADERS: dict[str, Loader] = dict(_BUILT_IN)
 
 
-def register_dataset(name: str, loader: Callable[[Path | None], Any]) -> None:
+def register_dataset(name: str, loader: Loader) -> None:
     """Register a dataset, so that ``load_dataset(name)`` returns it.
+
+    Every process that loads it has to register it, as a ``conftest.py``, a bench file or a module that they import
+    does. A name that is registered again stands for the new loader.
 
     Args:
         name: The dataset's name.
-        loader: Called with the path given to ``load_dataset`` (or None); returns a source.
+        loader: A function without arguments, or one that takes the path given to ``load_dataset`` (or None). It returns a
+            pandas frame (see ``from_frame``), the path of a file (see ``from_file``), a dataset with steps of its own,
+            or a source that reads its interactions only when somebody needs them (``omnibench.data.dataset.Source``).
+
+    Raises:
+        DataError: It is no function, or omnibench has a dataset of that name itself.
     """
+    label: Any = name
+    argument: Any = loader
+    if not isinstance(label, str) or not label.strip():
+        raise DataError(f"register_dataset got the name {name!r}; give a text, e.g. 'Shop'.")
+    if not callable(argument):
+        raise DataError(
+            f"register_dataset({name!r}, ...) got {type(loader).__name__}; give a function that returns it, e.g. "
+            f"register_dataset({name!r}, lambda: frame)."
+        )
+    if name in _BUILT_IN:
+        raise DataError(f"omnibench has a dataset named {name!r} itself; choose another name.")
     _LOADERS[name] = loader
 
 
@@ -259,14 +305,14 @@ def dataset_names() -> list[str]:
 
 
 def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
-    """Return a registered dataset by name. Nothing is read or downloaded yet.
+    """Return a registered dataset by name. Of omnibench's own ones nothing is read or downloaded yet.
 
     Args:
         name: ``MovieLens100K``, or a name given to ``register_dataset``.
         path: Where a copy lies, when you have one; where it comes from does not change the key.
 
     Raises:
-        DataError: The name is unknown, or there is nothing at the path.
+        DataError: The name is unknown, there is nothing at the path, or a registered loader returned no dataset.
     """
     if name not in _LOADERS:
         names = ", ".join(sorted(_LOADERS))
@@ -274,4 +320,41 @@ def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
     local = None if path is None else Path(path).expanduser().absolute()
     if local is not None and not local.exists():
         raise DataError(f"{name}: there is nothing at {str(local)!r}; check the path, or leave it out.")
-    return RecSysDataSet(_LOADERS[name](local), name)
+    return _dataset_of(_loaded(name, local), name)
+
+
+def _loaded(name: str, path: Path | None) -> Any:
+    """Call a loader, with the path if it takes one."""
+    loader = _LOADERS[name]
+    try:
+        signature = inspect.signature(loader)
+    except (TypeError, ValueError):  # written in C: nothing is known
+        return loader(path)
+    for arguments in ((path,), ()):
+        try:
+            signature.bind(*arguments)
+        except TypeError:
+            continue
+        if path is not None and not arguments:
+            raise DataError(f"{name}: its loader takes no path; leave {str(path)!r} out, or let the loader take it.")
+        return loader(*arguments)
+    raise DataError(f"{name}: its loader has the arguments {signature}; let it take a path, or nothing.")
+
+
+def _dataset_of(loaded: Any, name: str) -> RecSysDataSet:
+    """Make a dataset of what a loader returned, under the name that it is registered by."""
+    if isinstance(loaded, RecSysDataSet):
+        return RecSysDataSet(loaded.source, name, loaded.steps, loaded.seed)
+    if isinstance(loaded, str | Path):
+        return from_file(loaded, name)
+    missing = [member for member in ("load", "columns", "fingerprint") if member not in dir(loaded)]
+    if not missing:  # told without pandas, which runs that find everything done do not import
+        return RecSysDataSet(loaded, name)
+    import pandas as pd
+
+    if isinstance(loaded, pd.DataFrame):
+        return from_frame(loaded, name)
+    raise DataError(
+        f"{name}: its loader returned {type(loaded).__name__}; return a pandas frame with the columns user and item, the path "
+        f"of a file, a dataset, or a source (which needs {', '.join(missing)})."
+    )

@@ -18,7 +18,7 @@ from omnibench.engine.recorded_keys import under_recorded_keys
 from omnibench.engine.records import opening_records
 from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, new_run_id, recorded_outcome, require_begun
 from omnibench.engine.stopping import Stopping
-from omnibench.engine.survey import State, count, is_begun, look_up, look_up_all
+from omnibench.engine.survey import State, count, first_recorded, is_begun, look_up, look_up_all
 from omnibench.engine.workbench import Workbench, out_of_use, refuse_guests
 from omnibench.errors import DataError, PhaseError, StoreError
 from omnibench.experiment.evaluator import Evaluator
@@ -163,6 +163,7 @@ class Coordinator:
             device=lambda configuration: configuration.device(self.policy.device),
             salt=self.policy.salt,
             candidates=evaluator.candidates,
+            first_recorded=lambda keys: self.store.read(lambda reader: first_recorded(reader.get, keys)),
         )
         with self._stopping:
             return self._run(planned, evaluator)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from omnibench.errors import OmnibenchError, nearest
-from omnibench.store.schema import VERIFY
+from omnibench.store.schema import MAX_ATTEMPTS, VERIFY
 
 RESUME = ("auto", "fresh", "require", "never")
 FAILED = ("retry", "skip", "replay")
@@ -43,7 +43,7 @@ class Policy:
 
     resume: str = "auto"
     failed: str = "retry"
-    max_attempts: int = 3
+    max_attempts: int = MAX_ATTEMPTS
     verify: str = "full"
     salt: str = ""
     track: tuple[str, ...] = field(default=("rss", "gpu"))

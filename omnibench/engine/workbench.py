@@ -6,10 +6,12 @@ import logging
 import os
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from omnibench.engine.datasets import PreparedDatasets
 from omnibench.engine.policy import Policy
+from omnibench.engine.rehearsal import Rehearsals
 from omnibench.engine.run import throwaway_workspace
 from omnibench.engine.stopping import Stopping
 from omnibench.errors import OmnibenchError, StoreError
@@ -41,6 +43,7 @@ class Workbench:
         store: The store in which everything is published and recorded.
         guests: The guest processes.
         datasets: The prepared datasets.
+        rehearsals: The trials of users' own metrics.
         worker: This process, as the store knows it.
         stopping: Whether the run was asked to stop.
         policy: The settings that are the same for all items.
@@ -75,6 +78,7 @@ class Workbench:
             notify=notify,
         )
         self.datasets = PreparedDatasets(self.store)
+        self.rehearsals = Rehearsals()
         self._exports = Exports(self.store)
         try:
             scratch = self.store.scratch(tmp_dir)
@@ -120,10 +124,18 @@ class Workbench:
         if self.worker.log.lost:
             self._notify(f"{self.worker.log.lost} log entries could not be written to {self.worker.log.path}")
 
+    def print_error(self, item: str, text: str) -> None:
+        """Write why an item failed to ``err.log``, beside what its guest has printed."""
+        with suppress(OSError):  # the item's record has it, too
+            self._print("err", f"{text}\n".encode(errors="backslashreplace"), item)
+
+    def _print(self, stream: str, lines: bytes, item: str) -> None:
+        prefix = f"[{item}] ".encode() if item else b""
+        self.store.append_log(stream, b"".join(prefix + line for line in lines.splitlines(keepends=True)))
+
     def _log(self, stream: str, lines: bytes) -> None:
         """Write what a guest prints to the store's logs."""
-        prefix = f"[{self.current}] ".encode() if self.current else b""
-        self.store.append_log(stream, b"".join(prefix + line for line in lines.splitlines(keepends=True)))
+        self._print(stream, lines, self.current)
         level = logging.INFO if stream == "out" else logging.WARNING
         self.worker.log.add_lines(level, f"guest.std{stream}", lines, self.current or None)
 

@@ -72,7 +72,7 @@ class Configuration:
                 "parameters": dict(self.parameters),
                 "seed": seed,
                 "version": version,
-                "adapter": self.runner.adapter_version,
+                "adapter": self.runner.adapter_identity,
                 "device": device,
                 "code": self.own.code if self.own else None,
             },
@@ -90,14 +90,14 @@ class Configuration:
             # The canonical text of `identity`, put together: its names stand in order, and most of it is that of others.
             runner, parameters = self.runner, self.canonical_parameters
 
-            def text_with(code: str | None) -> str:
-                names = (self.algorithm, runner.name, runner.adapter_version, code)
-                return parameters.join(_enclosing_text(*names, *circumstances))
+            def text_with(adapter: int | str, code: str | None) -> str:
+                return parameters.join(_enclosing_text(self.algorithm, runner.name, adapter, code, *circumstances))
 
-            text = text_with(self.own.code if self.own else None)
+            text = text_with(runner.adapter_identity, self.own.code if self.own else None)
+            stable_text = text_with(runner.adapter_version, f"module {self.own.module}" if self.own else None)
             key = sha256(text)
-            node_key = sha256(text_with(f"module {self.own.module}")) if self.own else key
-            keyed = self._keyed[circumstances] = Keyed(text, key, node_key)
+            keyed = Keyed(text, key, key if stable_text == text else sha256(stable_text))
+            self._keyed[circumstances] = keyed
         return keyed
 
     @functools.cached_property
@@ -165,7 +165,7 @@ def plain(value: Any) -> Any:
 
 @functools.lru_cache(maxsize=256, typed=True)
 def _enclosing_text(
-    algorithm: str, runner: str, adapter: int, code: str | None, version: str, seed: int, device: str, salt: str
+    algorithm: str, runner: str, adapter: int | str, code: str | None, version: str, seed: int, device: str, salt: str
 ) -> tuple[str, str]:
     """Return the canonical text of a configuration before and after its parameters."""
     prefix = canonical({"adapter": adapter, "algorithm": algorithm, "code": code, "device": device})

@@ -178,6 +178,7 @@ def experiments(
     device: Callable[[Configuration], str] = lambda _: "cpu",
     salt: str = "",
     candidates: Candidates = UNSEEN,
+    first_recorded: Callable[[Sequence[str]], str | None] = lambda _: None,
 ) -> list[Experiment]:
     """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
 
@@ -190,6 +191,7 @@ def experiments(
         device: A function from a configuration to its device class.
         salt: A text that goes into every key.
         candidates: What is ranked for each user.
+        first_recorded: Returns the first of some fit keys of which the store has an item, or None.
 
     Raises:
         DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
@@ -225,7 +227,42 @@ def experiments(
                     dataset, configuration, fold, version, seed, device_class, salt, candidates, label
                 )
                 by_fit_key.setdefault(experiment.fit_key, experiment)
-    return _with_clear_names(list(by_fit_key.values()))
+    return _with_clear_names(_as_recorded(list(by_fit_key.values()), first_recorded))
+
+
+def _as_recorded(planned: list[Experiment], first_recorded: Callable[[Sequence[str]], str | None]) -> list[Experiment]:
+    """Let users' classes go by the digest of earlier releases where the store has results under that."""
+    by_class: dict[int, list[Experiment]] = {}
+    for experiment in planned:
+        own = experiment.configuration.own
+        if own is not None and own.other_code:
+            by_class.setdefault(id(own), []).append(experiment)
+    others: dict[str, Experiment] = {}
+    for experiments_of_class in by_class.values():
+        # The first tells of a class whose results are all there, so that thousands of keys need not be made twice.
+        for several in (experiments_of_class[:1], experiments_of_class[1:]):
+            earlier = _under_other_code(several)
+            keys = [key for pair in zip(several, earlier, strict=True) for key in (pair[0].fit_key, pair[1].fit_key)]
+            recorded = first_recorded(keys) if keys else None
+            if recorded in {experiment.fit_key for experiment in earlier}:
+                others |= {
+                    experiment.fit_key: other
+                    for experiment, other in zip(
+                        experiments_of_class, _under_other_code(experiments_of_class), strict=True
+                    )
+                }
+            if recorded is not None:
+                break
+    return [others.get(experiment.fit_key, experiment) for experiment in planned]
+
+
+def _under_other_code(planned: Sequence[Experiment]) -> list[Experiment]:
+    """Return experiments of a user's class as they are under the other digest of its code."""
+    configurations: dict[int, Configuration] = {}  # shared, because they remember their keys
+    for configuration in (experiment.configuration for experiment in planned):
+        if configuration.own is not None and id(configuration) not in configurations:
+            configurations[id(configuration)] = replace(configuration, own=configuration.own.with_other_code())
+    return [replace(experiment, configuration=configurations[id(experiment.configuration)]) for experiment in planned]
 
 
 def _with_clear_names(planned: list[Experiment]) -> list[Experiment]:

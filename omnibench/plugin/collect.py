@@ -139,6 +139,7 @@ class BenchFunction(pytest.Class):
             device=session.device_of,
             salt=session.policy.salt,
             candidates=evaluator.candidates,
+            first_recorded=session.first_recorded,
         )
 
     def _evaluator(self) -> Evaluator:

@@ -217,9 +217,13 @@ class Live:
 
 
 def progress_text(progress: dict[str, Any]) -> str:
-    """Return what a framework reports of itself, e.g. ``, epoch 3 of 20, loss 0.41``."""
-    words = [f"epoch {progress['epoch']} of {progress['epochs']}"] if {"epoch", "epochs"} <= progress.keys() else []
-    words += [f"{name} {value:.4g}" for name, value in progress.items() if isinstance(value, float)]
+    """Return what a framework or a user's class reports of itself, e.g. ``, epoch 3 of 20, loss 0.41``."""
+    counted = {"epoch", "epochs"} & progress.keys() if {"epoch", "epochs"} <= progress.keys() else set()
+    words = [f"epoch {progress['epoch']} of {progress['epochs']}"] if counted else []
+    remaining = {name: value for name, value in progress.items() if name not in counted and value is not None}
+    words += [
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in remaining.items()
+    ]
     return "".join(f", {word}" for word in words)
 
 

@@ -17,7 +17,7 @@ from omnibench.engine.items import Item
 from omnibench.engine.policy import DEVICES
 from omnibench.engine.run import CACHED, Outcome, new_run_id, throwaway_workspace
 from omnibench.engine.stopping import StoppedError, Stopping
-from omnibench.engine.survey import State, look_up_all
+from omnibench.engine.survey import State, first_recorded, look_up_all
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.plugin import garbage
 from omnibench.plugin.items import ExperimentItem
@@ -123,6 +123,14 @@ class BenchSession:
         if damaged:
             self.notify(f"{len(damaged)} records are damaged, the first is {damaged[0]}; they are made anew")
         return states
+
+    def first_recorded(self, fit_keys: Sequence[str]) -> str | None:
+        """Return the first of some items that has a record, or None; a store that cannot be read says so later."""
+        with suppress(StoreError, OSError):
+            return read(
+                self.directory / "store", lambda reader: first_recorded(reader.get, fit_keys), untouched=self.looks_only
+            )
+        return None
 
     def snapshot(self) -> dict[str, Record]:
         """Return all records by key.

@@ -67,7 +67,7 @@ class ItemMessage(NamedTuple):
     Attributes:
         status: How the item ended: ``done``, ``cached``, ``failed`` or ``skipped``.
         result: The item's labels, its key and its metrics (none when it failed).
-        seconds: Wall time of each phase that ran.
+        seconds: Wall time of each phase that ran, and of waiting for a process to start; see ``Progress.seconds``.
         replayed: Whether the failure is an earlier run's, and nothing was tried now.
         lower_is_better: The labels of the metrics of which the smallest value is the best.
     """

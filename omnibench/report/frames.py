@@ -38,6 +38,7 @@ _TYPES = {
     "users": "Int64",
     "fit_seconds": "float64",
     "predict_seconds": "float64",
+    "start_seconds": "float64",
     "peak_memory": "Int64",
     "fit_key": "string",
 }
@@ -50,7 +51,8 @@ def frame(contents: Contents) -> pd.DataFrame:
     tables call it), configuration_key, parameters (canonical JSON of those that were given), seed, framework,
     framework_version; fold (missing
     for single splits), metric, value; stderr, low, high (standard error over users and bootstrap interval, 95 %), users;
-    fit_seconds, predict_seconds, peak_memory (bytes) of the item; fit_key.
+    fit_seconds, predict_seconds, start_seconds (of the framework's process, part of neither), peak_memory (bytes) of
+    the item; fit_key.
     """
     import pandas as pd
 
@@ -83,6 +85,7 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 uncertainty.users,
                 facts.fit_seconds,
                 facts.predict_seconds,
+                facts.start_seconds,
                 facts.peak_memory,
                 result.fit_key,
             )
@@ -154,6 +157,7 @@ def _fold(contents: Contents, result: Result) -> dict[str, Any]:
         "fit_key": result.fit_key,
         "fit_seconds": facts.fit_seconds,
         "predict_seconds": facts.predict_seconds,
+        "start_seconds": facts.start_seconds,
         "peak_memory": facts.peak_memory,
         "metrics": metrics,
     }

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omnibench.store.schema import COSTS, Artifact, Phase, Record, timestamp
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, Artifact, Phase, Record, timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +98,14 @@ def fit_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], mo
     Args:
         labels: The item of the model.
         origin: The run and worker that fitted it.
-        answer: The answer of the guest: its costs, ``effective`` (all hyperparameters) and the framework's
-            ``version``.
+        answer: The answer of the guest: its costs, ``start_seconds``, ``threads``, ``effective`` (all
+            hyperparameters) and the framework's ``version``.
         model: Its file.
     """
     return {
         **labels.common_members,
         **origin.members(Phase.FIT.value),
-        **{name: answer[name] for name in COSTS},
+        **{name: answer[name] for name in (*COSTS, *GUEST_MEMBERS)},
         "effective": answer["effective"],
         "version": answer["version"],
         "identity": labels.identity,
@@ -119,13 +119,13 @@ def predict_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any]
     Args:
         labels: The item of the predictions.
         origin: The run and worker that made them.
-        answer: The answer of the guest: its costs, and the number of ``rows``.
+        answer: The answer of the guest: its costs, ``start_seconds``, ``threads``, and the number of ``rows``.
         predictions: Their file.
     """
     return {
         **labels.common_members,
         **origin.members(Phase.PREDICT.value),
-        **{name: answer[name] for name in COSTS},
+        **{name: answer[name] for name in (*COSTS, *GUEST_MEMBERS)},
         "rows": answer["rows"],
         "predictions": predictions,
     }

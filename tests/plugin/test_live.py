@@ -142,7 +142,8 @@ def test_progress_text() -> None:
     """Epochs when the framework tells both numbers, and every measured value; nothing of what it did not tell."""
     assert progress_text({}) == ""
     assert progress_text({"epoch": 3, "epochs": 20, "loss": 0.41234567}) == ", epoch 3 of 20, loss 0.4123"
-    assert progress_text({"epoch": 3}) == ""
+    assert progress_text({"epoch": 3}) == ", epoch 3"
+    assert progress_text({"stage": "factors", "iteration": 7, "left": None}) == ", stage factors, iteration 7"
 
 
 class Run:

@@ -22,7 +22,7 @@ from omnibench.store.builders import (
     run_record,
 )
 from omnibench.store.item_records import done_item, pending_item
-from omnibench.store.schema import COSTS, Record, RecordType
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, Record, RecordType
 
 LABELS = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold")
 IDENTITY = ("identity", "data_key")
@@ -38,8 +38,8 @@ MEMBERS = {
         *("status", "metrics", "error", "exported", "generation", "predict_key", "failures", "deaths"),
         *("predicted", "test", "token"),
     ),
-    RecordType.FIT: (*LABELS, *ORIGIN, *COSTS, "effective", "version", "identity", "model", "token"),
-    RecordType.PREDICT: (*LABELS, *ORIGIN, *COSTS, "rows", "predictions", "token"),
+    RecordType.FIT: (*LABELS, *ORIGIN, *COSTS, *GUEST_MEMBERS, "effective", "version", "identity", "model", "token"),
+    RecordType.PREDICT: (*LABELS, *ORIGIN, *COSTS, *GUEST_MEMBERS, "rows", "predictions", "token"),
     RecordType.EVAL: (
         *LABELS,
         *ORIGIN,

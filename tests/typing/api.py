@@ -50,9 +50,12 @@ from omnibench import (
     PopularityStratifiedRecall,
     Precision,
     PredictTime,
+    ProgressReport,
     RandomCrossValidation,
     RandomHoldout,
     Ranking,
+    RankingAlgorithm,
+    RatingAlgorithm,
     RatingFilter,
     RawData,
     Recall,
@@ -153,6 +156,40 @@ class Newest:
         """Recommend them to everybody."""
         return [[] for _ in users]
 
+
+class Learner:
+    """An algorithm that takes all that fit may take, and says how far it is."""
+
+    def fit(
+        self,
+        train: pd.DataFrame,
+        validation: pd.DataFrame,
+        items: pd.DataFrame,
+        users: pd.DataFrame,
+        report: ProgressReport,
+    ) -> None:
+        """Learn."""
+        report(epoch=1, epochs=2, loss=0.5)
+
+    def recommend(self, users: list[Any], k: int, history: pd.DataFrame) -> dict[Any, list[tuple[Any, float]]]:
+        """Recommend by score."""
+        return {user: [(1, 0.5)] for user in users}
+
+
+class Rater:
+    """An algorithm that predicts ratings."""
+
+    def fit(self, train: pd.DataFrame) -> Rater:
+        """Return itself, as other packages' classes do."""
+        return self
+
+    def predict(self, users: npt.NDArray[Any], items: npt.NDArray[Any]) -> list[float]:
+        """Predict the same for every pair."""
+        return [3.0] * len(users)
+
+
+rankers: list[type[RankingAlgorithm]] = [Newest, Learner]
+rater: RatingAlgorithm = Rater()
 
 plan = ExperimentPlan("baselines")
 plan.add_algorithm(LensKit.ItemKNNScorer, {"max_nbrs": Grid([20, 40])})
