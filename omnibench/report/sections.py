@@ -91,6 +91,10 @@ class Report:
     contents: Contents
     trouble: list[str]
 
+    def called(self, configuration: str) -> str:
+        """Return what people call a configuration."""
+        return self.sections[0].marked.label(configuration) if self.sections else configuration
+
     def missing_summary(self) -> str:
         """Return how many items have no results, as a text without its end; empty when all have some."""
         count = len(self.missing)
@@ -214,5 +218,5 @@ def _gaps(marked: MarkedResults, folds: int) -> Iterator[str]:
             if count < folds:
                 lacking.setdefault((label, count), []).append(name)
     for (label, count), names in lacking.items():
-        subject = "every configuration" if len(names) == len(marked.names) > 1 else ", ".join(names)
+        subject = "every configuration" if len(names) == len(marked.names) > 1 else ", ".join(map(marked.label, names))
         yield f"{subject}: {f'{label} ' if label else ''}in {count} of {folds} folds"
