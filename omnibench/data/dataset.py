@@ -14,8 +14,9 @@ from omnibench.data.parts import Parts, Split, fold_in_rows
 from omnibench.data.preprocess import MakeImplicit
 from omnibench.data.repeats import Deduplicate
 from omnibench.data.step import Preprocessing, Step
-from omnibench.errors import DataError
+from omnibench.errors import DataError, OmnibenchError
 from omnibench.keys import digest, display
+from omnibench.markup import heading_and_list, one_line
 from omnibench.seed import get_random_state
 
 if TYPE_CHECKING:
@@ -90,7 +91,19 @@ class RecSysDataSet:
 
     def __repr__(self) -> str:
         steps = "".join(f" | {step}" for step in self.steps)
-        return f"<RecSysDataSet {display(self.name, self.key)}{steps}>"
+        return one_line(f"<RecSysDataSet {self._display_name}{steps}>")
+
+    def _repr_html_(self) -> str:
+        steps = [str(step) for step in self.steps] or ["no steps"]
+        return heading_and_list(f"{self._display_name} ({self.feedback}, seed {self.seed})", steps)
+
+    @property
+    def _display_name(self) -> str:
+        """The name with the key's first digits; without them while the source cannot be read."""
+        try:
+            return display(self.name, self.key)
+        except (OmnibenchError, OSError):
+            return f"{self.name} (its source cannot be read)"
 
     def pipe(self, *steps: Step | FrameFunction) -> RecSysDataSet:
         """Return a dataset with steps appended; this one stays as it is.

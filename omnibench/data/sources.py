@@ -17,6 +17,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.digests import file_digest, table_digest
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
 from omnibench.errors import DataError, nearest
+from omnibench.paths import absolute_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,7 +175,8 @@ def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, s
     """Make a dataset of a file of interactions.
 
     Args:
-        path: A ``.csv``, ``.tsv``, ``.parquet`` or (RecBole's atomic format) ``.inter`` file with a header.
+        path: A ``.csv``, ``.tsv``, ``.parquet`` or (RecBole's atomic format) ``.inter`` file with a header. Under pytest
+            a relative path begins beside the bench file; what is not there, and in a script, in the working directory.
         name: What to call the dataset; the file's stem by default.
         columns: The file's own column names to omnibench's, e.g. ``{"userId": "user", "movieId": "item"}``,
             where they are not called user, item, rating, timestamp already.
@@ -182,9 +184,10 @@ def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, s
     Raises:
         DataError: The file is not there, of an unknown kind, cannot be read, or lacks a column.
     """
-    path = Path(path).expanduser().absolute()
+    paths = absolute_paths(path)
+    path = next((candidate for candidate in paths if candidate.is_file()), paths[0])
     if not path.is_file():
-        raise DataError(f"there is no file {str(path)!r}; check the path (it was made absolute from {Path.cwd()}).")
+        raise DataError(f"there is no file {' or '.join(repr(str(candidate)) for candidate in paths)}; check the path.")
     file_format = path.suffix.lower().lstrip(".")
     if file_format not in ("csv", "tsv", "parquet", "inter"):
         raise DataError(
@@ -309,7 +312,7 @@ def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
 
     Args:
         name: ``MovieLens100K``, or a name given to ``register_dataset``.
-        path: Where a copy lies, when you have one; where it comes from does not change the key.
+        path: Where a copy lies, when you have one, relative as in ``from_file``; it does not change the key.
 
     Raises:
         DataError: The name is unknown, there is nothing at the path, or a registered loader returned no dataset.
@@ -317,9 +320,11 @@ def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
     if name not in _LOADERS:
         names = ", ".join(sorted(_LOADERS))
         raise DataError(f"there is no dataset named {name!r}{nearest(name, _LOADERS)}; known are: {names}.")
-    local = None if path is None else Path(path).expanduser().absolute()
-    if local is not None and not local.exists():
-        raise DataError(f"{name}: there is nothing at {str(local)!r}; check the path, or leave it out.")
+    paths = [] if path is None else absolute_paths(path)
+    local = next((candidate for candidate in paths if candidate.exists()), None)
+    if paths and local is None:
+        places = " or ".join(repr(str(candidate)) for candidate in paths)
+        raise DataError(f"{name}: there is nothing at {places}; check the path, or leave it out.")
     return _dataset_of(_loaded(name, local), name)
 
 

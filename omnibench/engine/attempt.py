@@ -140,7 +140,8 @@ class Attempt:
     def _evaluate(self, dataset: Path, predictions: Path) -> dict[str, float]:
         """Return the wanted metrics, evaluating those that are missing, and record that the item is done."""
         recorded = self.checkpoints.evaluations()
-        with self.progress.timed(Phase.EVAL) as meter, self.workbench.store.temporary() as scratch:
+        timed, scratches = self.progress.timed(Phase.EVAL), self.workbench.store.temporary()
+        with self.workbench.evaluating, timed as meter, scratches as scratch:
             missing = recorded.missing
             evaluation = evaluate(dataset, self.experiment.fold, predictions, missing) if missing else None
             values = self.checkpoints.save_metrics(recorded, evaluation, meter, scratch)

@@ -88,7 +88,7 @@ def share(text: str) -> float:
     Raises:
         OmnibenchError: The text says something else.
     """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%?)\s*", text)
+    match = re.fullmatch(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*(%?)\s*", text)
     if not match:
         raise OmnibenchError(f"{text!r} is no share; write e.g. 0.01 or 1%.")
     return float(match[1]) / (100 if match[2] else 1)

@@ -11,6 +11,7 @@ from typing import Any
 
 from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.errors import PlanError
+from omnibench.experiment.stray_lists import scalar_arguments
 from omnibench.runners.own_calls import OPTIONAL, TRAIN, unknown_arguments
 
 
@@ -31,6 +32,7 @@ class OwnAlgorithm:
         folds_in: Whether it can recommend from a history, for users unknown in training.
         other_code: Another digest of the same code: that of earlier releases, where it differs; else empty.
         source: The whole source, which is sent to the guest, where there is no file.
+        scalars: The arguments of its constructor that take no list.
     """
 
     module: str
@@ -45,6 +47,7 @@ class OwnAlgorithm:
     folds_in: bool = False
     other_code: str = ""
     source: str = ""
+    scalars: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -94,6 +97,7 @@ class OwnAlgorithm:
             folds_in=ranks and HISTORY in (_argument_names(getattr(algorithm, "recommend", None)) or ()),
             other_code=identity.before,
             source=identity.source,
+            scalars=scalar_arguments(_signature(algorithm) or []),
         )
 
     def with_other_code(self) -> OwnAlgorithm:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import enum
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,9 +13,14 @@ from typing import Any
 from omnibench.errors import KeyValueError, PlanError, nearest
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.own import OwnAlgorithm
+from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
 from omnibench.keys import canonical
+from omnibench.markup import heading_and_list, one_line
 from omnibench.naming import Configured, labels, plain_label
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
+
+_MOST_SHOWN = 30
+"""Configurations that a plan shows of itself."""
 
 
 @dataclass(frozen=True, init=False)
@@ -59,6 +65,11 @@ class _Entry:
     own: OwnAlgorithm | None
     alternatives: tuple[Mapping[str, Any], ...] = ({},)
     label: str = ""
+
+    @property
+    def values(self) -> list[tuple[str, Any]]:
+        """Each hyperparameter with its value, of all alternatives."""
+        return [pair for mapping in self.alternatives for pair in mapping.items()]
 
 
 Hyperparameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Grid
@@ -106,6 +117,7 @@ class ExperimentPlan:
         """
         entry = replace(_entry(algorithm), label=_checked_label(label))
         entry = replace(entry, alternatives=_alternatives(entry.name, {} if config is None else config))
+        _refuse_stray_lists(entry)
         _check_parameters(entry)
         if force:
             self._entries = [other for other in self._entries if other.name != entry.name]
@@ -124,6 +136,7 @@ class ExperimentPlan:
             for entry in existing
         }
         for entry in updated.values():
+            _refuse_stray_lists(entry)
             _check_parameters(entry)
         self._entries = [updated.get(id(entry), entry) for entry in self._entries]
 
@@ -177,6 +190,28 @@ class ExperimentPlan:
     def __len__(self) -> int:
         return len({entry.name for entry in self._entries})
 
+    def __repr__(self) -> str:
+        heading, entries = self._described()
+        return "\n  ".join(one_line(line) for line in (heading, *entries))
+
+    def _repr_html_(self) -> str:
+        return heading_and_list(*self._described())
+
+    def _described(self) -> tuple[str, list[str]]:
+        """Return a heading, and the configurations as far as a person reads them; also of a plan that lacks something."""
+        total = sum(_size(mapping) for entry in self._entries for mapping in entry.alternatives)
+        configurations = (
+            (f"{entry.label}: " if entry.label else "") + str(configuration).removesuffix("()")
+            for entry in self._entries
+            for mapping in entry.alternatives
+            for point in _points(mapping)
+            for configuration in [Configuration(entry.runner, entry.algorithm, point, entry.own)]
+        )
+        shown = list(itertools.islice(configurations, _MOST_SHOWN if total > _MOST_SHOWN + 1 else total))
+        more = [f"... and {total - len(shown):,} more"] if len(shown) < total else []
+        words = f"{total:,} configuration{'' if total == 1 else 's'}" if total else "empty"
+        return f"ExperimentPlan {self.plan_name!r}: {words}", [*shown, *more]
+
 
 def _labelled(configurations: Mapping[tuple[str, str], Configuration]) -> list[Configuration]:
     """Return configurations with the labels by which they differ."""
@@ -194,6 +229,11 @@ def _labelled(configurations: Mapping[tuple[str, str], Configuration]) -> list[C
     for part, configuration in zip(parts, configurations.values(), strict=True):
         object.__setattr__(configuration, "label", texts[part.name])  # a copy would make its canonical text once more
     return list(configurations.values())
+
+
+def _size(parameters: Mapping[str, Any]) -> int:
+    """Return the number of points of a grid."""
+    return math.prod(len(value.values) for value in parameters.values() if isinstance(value, Grid))
 
 
 def _points(parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -269,6 +309,23 @@ def _entry(algorithm: str | type) -> _Entry:
     return _Entry(f"{framework}.{bare}", runner, bare, None)
 
 
+def _refuse_stray_lists(entry: _Entry) -> None:
+    """Refuse lists as values of hyperparameters that take none: a Grid was meant.
+
+    Raises:
+        PlanError: There is one.
+    """
+    own = entry.own
+    defaults = {} if own else algorithm_info(entry.runner, entry.algorithm)["parameters"]
+    scalars = own.scalars if own else {parameter for parameter, default in defaults.items() if takes_no_list(default)}
+    for parameter, value in entry.values:
+        if parameter not in scalars:
+            continue
+        in_grid = isinstance(value, Grid)
+        for choice in value.values if in_grid else (value,):
+            refuse_stray_list(choice, f"{entry.name}: {parameter}", in_grid=in_grid, is_own=own is not None)
+
+
 def _check_parameters(entry: _Entry) -> None:
     """Refuse hyperparameters that the algorithm does not have, and values that cannot be handed to it.
 
@@ -277,7 +334,7 @@ def _check_parameters(entry: _Entry) -> None:
     """
     name, own = entry.name, entry.own
     accepted = own.parameters if own else algorithm_info(entry.runner, entry.algorithm)["parameters"]
-    for parameter, value in ((name, value) for mapping in entry.alternatives for name, value in mapping.items()):
+    for parameter, value in entry.values:
         if not isinstance(parameter, str):
             raise PlanError(f"{name}: the hyperparameter {parameter!r} is no text; write its name in quotes.")
         if accepted is not None and parameter not in accepted:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omnibench.comparison.configurations import name_parts
+from omnibench.comparison.current import Current, current_items, names_of
 from omnibench.errors import ExportError, StatisticsError, nearest
 from omnibench.metrics.directions import direction
+from omnibench.metrics.labels import alternatives, unmeasured
 from omnibench.report.contents import Contents, contents_of, missing_of, result_of
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import csv, nested, parquet
@@ -36,6 +39,8 @@ def export_results(
     alpha: float = 0.05,
     test: str = "t",
     better: str | None = None,
+    all_items: bool = False,
+    notify: Callable[[str], None] | None = None,
 ) -> list[str]:
     """Write the results of a store into files; the ending of a file decides its format.
 
@@ -55,6 +60,9 @@ def export_results(
         alpha: The level of the tests of each column.
         test: ``t``, ``randomisation`` or ``wilcoxon``.
         better: ``higher`` or ``lower``: which values are better of metrics that are not omnibench's own.
+        all_items: Also what is not in the last plan, and earlier versions of own classes; without it they are there only
+            where ``datasets`` or ``algorithms`` name them and nothing else.
+        notify: Called with the sentence about what was left out, if anything was; a warning by default.
 
     Returns:
         What could not be tested, a sentence each.
@@ -72,12 +80,18 @@ def export_results(
         raise ExportError(f"top is {top!r}; give the number of configurations that tables show, 1 or more.")
     checked = check_files(Path(file) for file in files)
     opened = store if isinstance(store, Store) else open_store(store)
-    contents = _contents(opened, datasets, algorithms, metrics, better)
+    records = opened.records()
+    current = None if all_items else current_items(records)
+    contents = _contents(opened, records, current, datasets, algorithms, metrics, better)
     if sort and sort not in contents.labels:
-        raise ExportError(
-            f"there is no {sort!r} to sort by{nearest(sort, contents.labels)}; there are {', '.join(contents.labels)}."
-        )
+        raise ExportError(f"there is no {sort!r} to sort by; {alternatives(sort, contents.labels)}")
+    if current is not None and current.left_out:
+        (notify or _warn)(current.notice())
     return write_files(checked, contents, opened.root, Choices(sort, top, alpha, test, "--top"))
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(f"{sentence}; all_items=True takes them too", UserWarning, stacklevel=3)
 
 
 def write_files(files: Iterable[Path], contents: Contents, root: Path, choices: Choices) -> list[str]:
@@ -107,21 +121,27 @@ def write_files(files: Iterable[Path], contents: Contents, root: Path, choices: 
 
 
 def _contents(
-    store: Store, datasets: Sequence[str], algorithms: Sequence[str], metrics: Sequence[str], better: str | None
+    store: Store,
+    records: dict[str, Record],
+    current: Current | None,
+    datasets: Sequence[str],
+    algorithms: Sequence[str],
+    metrics: Sequence[str],
+    better: str | None,
 ) -> Contents:
-    records = store.records()
-    items = list(store.items_in(records).values())
-    dataset_names = _chosen("dataset", datasets, [item["dataset"] for item in items])
-    configuration_names = _chosen("algorithm", algorithms, [item["algorithm"] for item in items])
-    items = [item for item in items if item["dataset"] in dataset_names and item["algorithm"] in configuration_names]
+    everything = list(store.items_in(records).values())
+    items = everything
+    if current is not None:
+        names = names_of(current.items)
+        items = [item for item in everything if item["item"] in names]
+    for noun, texts in (("dataset", datasets), ("algorithm", algorithms)):
+        items, everything = _chosen(noun, texts, items, everything)
     done = [item for item in items if item["status"] == Status.DONE]
     if metrics:
         measured = dict.fromkeys(label for item in done for label in item["metrics"])
         for label in metrics:
             if label not in measured:
-                raise ExportError(
-                    f"{label!r} was not measured{nearest(label, measured)}; there are {', '.join(measured) or 'none'}."
-                )
+                raise ExportError(unmeasured(label, measured))
     results = [result_of(_with_metrics(item, metrics)) for item in done]
     results.sort(key=lambda result: (result.dataset, result.algorithm, -1 if result.fold is None else result.fold))
     stated_direction = None if better is None else better == "higher"
@@ -133,6 +153,7 @@ def _contents(
         [missing_of(item) for item in items if item["status"] != Status.DONE],
         {label for label, higher in directions.items() if higher is False},
         {label for label, higher in directions.items() if higher is None},
+        root=store.root,
     )
 
 
@@ -142,18 +163,38 @@ def _with_metrics(item: Record, metrics: Sequence[str]) -> Record:
     return {**item, "metrics": {label: measured[label] for label in metrics or measured if label in measured}}
 
 
-def _chosen(noun: str, texts: Sequence[str], names: Iterable[str]) -> set[str]:
-    """Return the names that begin with one of several texts, or whose algorithm or hash does; all without a text."""
-    candidates = dict.fromkeys(names)
+def _chosen(
+    noun: str, texts: Sequence[str], items: list[Record], everything: list[Record]
+) -> tuple[list[Record], list[Record]]:
+    """Return the items whose dataset or algorithm is called, or begins with, one of several texts; all without a text.
+
+    Args:
+        noun: ``dataset`` or ``algorithm``.
+        texts: The texts.
+        items: The items to choose from.
+        everything: The items to choose from where a text means none of the others.
+
+    Returns:
+        The chosen items, and all of ``everything`` that one of the texts means.
+    """
     if not texts:
-        return {*candidates}
-    chosen: set[str] = set()
+        return items, everything
+    chosen: dict[str, Record] = {}
+    all_chosen: dict[str, Record] = {}
     for text in texts:
-        matches = {name for name in candidates if text and any(part.startswith(text) for part in name_parts(name))}
-        if not matches:
-            similar: Mapping[str, None] = dict.fromkeys(name.rpartition("-")[0] for name in candidates)
+        all_matches = [item for item in everything if _is_called(item[noun], text)]
+        if not all_matches:
+            names = dict.fromkeys(item[noun] for item in items)
+            similar: Mapping[str, None] = dict.fromkeys(name.rpartition("-")[0] for name in names)
             raise ExportError(
-                f"no {noun} is called {text!r}{nearest(text, similar)}; there are {', '.join(candidates) or 'none'}."
+                f"no {noun} is called {text!r}{nearest(text, similar)}; there are {', '.join(names) or 'none'}."
             )
-        chosen |= matches
-    return chosen
+        matches = [item for item in items if _is_called(item[noun], text)] or all_matches
+        chosen |= {item["item"]: item for item in matches}
+        all_chosen |= {item["item"]: item for item in all_matches}
+    return list(chosen.values()), list(all_chosen.values())
+
+
+def _is_called(name: str, text: str) -> bool:
+    """Whether a name, its algorithm or its hash begins with a text."""
+    return bool(text) and any(part.startswith(text) for part in name_parts(name))

@@ -17,6 +17,7 @@ from typing import Any
 from omnibench.code.identity import Identity, identify
 from omnibench.code.parsed import Signature, signature_of
 from omnibench.code.resolve import Origin, origin_of
+from omnibench.paths import relative_to
 
 _loaded: dict[str, Signature] = {}
 """The state of each file of the project when this process had imported it."""
@@ -52,7 +53,8 @@ def _imported(description: dict[str, Any]) -> type:
     if "source" in description:
         module = _module_of_cells(description)
     else:
-        module = _module(description["module"], description["file"])
+        with relative_to(Path(description["file"])):  # which may make datasets when it is imported
+            module = _module(description["module"], description["file"])
     algorithm: type = getattr(module, description["name"])
     return algorithm
 

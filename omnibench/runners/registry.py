@@ -242,7 +242,7 @@ def algorithm_info(runner: RunnerInfo, name: str) -> dict[str, Any]:
     algorithms = runner.catalogue["algorithms"]
     if name not in algorithms:
         raise PlanError(
-            f"{runner.name} has no algorithm named {name!r}{nearest(name, algorithms)}; "
+            f"{runner.name} has no algorithm named {name!r}{nearest(name, algorithms) or '.'} "
             f"`omnibench envs algorithms {runner.name}` lists all {len(algorithms)}."
         )
     return dict(algorithms[name])

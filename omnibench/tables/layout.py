@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from omnibench.naming import LABELS
 from omnibench.results import Result
+from omnibench.tables.legend import LegendRow, legend_lines
 from omnibench.tables.means import DECIMALS, Means
 from omnibench.tables.names import DisplayNames, display_names, unsaid_parameters
 
@@ -70,6 +71,7 @@ class Layout:
         sort: The column by whose mean the algorithms are sorted, best first; as they come without one.
         limit: How many algorithms of a dataset are shown; all without a limit.
         undirected: The columns of which nobody knows which values are better; nothing is best there.
+        all_shown_by: What shows all algorithms where there is a limit, for the note that says how many are not shown.
         names: What configurations and datasets are called: by readable ``labels``, or by ``hash``, as directories are.
     """
 
@@ -79,6 +81,7 @@ class Layout:
     sort: str = ""
     limit: int | None = None
     undirected: Collection[str] = ()
+    all_shown_by: str = "--omnirec-table=mean or =folds"
     names: str = LABELS
 
 
@@ -157,12 +160,20 @@ class MarkedResults:
         """Return what people call an algorithm."""
         return self.display.configuration(name)
 
+    def unsaid(self, name: str) -> tuple[str, ...]:
+        """Return the hyperparameters of an algorithm that its label does not say."""
+        return unsaid_parameters(self.means.algorithms[name][0], self.label(name))
+
     @property
     def legend(self) -> dict[str, str]:
-        """The hyperparameters of the algorithms that are shown, where their labels do not say all of them."""
-        first_results = {name: self.means.algorithms[name][0] for name in self.names}
-        parameters = {name: unsaid_parameters(result, self.label(name)) for name, result in first_results.items()}
-        return {name: text for name, text in parameters.items() if text}
+        """The hyperparameters of the algorithms that are shown, as far as their labels do not say them."""
+        return {name: ", ".join(unsaid) for name in self.names if (unsaid := self.unsaid(name))}
+
+    def family(self, name: str) -> str:
+        """Return what people call an algorithm and its kin with other hyperparameters."""
+        label = self.label(name)
+        text = self.means.algorithms[name][0].configuration if label == name else label
+        return text.partition("(")[0]
 
 
 def marked_results(
@@ -209,12 +220,14 @@ def _tables_of(marked: MarkedResults, layout: Layout) -> list[ResultTable]:
     if marked.means.folded and layout.detail == FOLDS:
         header = ["Algorithm", "Fold"]
         sections = [_fold_rows(marked, name) for name in marked.names]
+        if not marked.means.averaged:  # a row each, which need no space between them
+            sections = [[row for section in sections for row in section]]
     else:
         header = ["Algorithm"]
         sections = [[_mean_row(marked, name) for name in marked.names]]
     whole = ResultTable(f"{marked.title}: Evaluation Results", [*header, *marked.means.labels], sections)
     parts = _cut(whole, len(header), layout.width)
-    parts[-1].notes += _notes(marked)
+    parts[-1].notes += _notes(marked, layout)
     return parts
 
 
@@ -257,6 +270,10 @@ def fitting(columns: Iterable[AnyColumn], needed: Callable[[AnyColumn], float], 
 
 def _fold_rows(marked: MarkedResults, name: str) -> list[list[Cell]]:
     means, labels = marked.means, marked.means.labels
+    if len(means.algorithms[name]) == 1:  # nothing is averaged, so the fold's values are what is compared
+        (row,) = means.algorithms[name]
+        values = [_value(row.metrics.get(label), marked.mark(name, label)) for label in labels]
+        return [[Cell(name), Cell(str(row.fold)), *values]]
     rows = [
         [
             Cell(marked.label(name) if number == 0 else ""),
@@ -289,16 +306,27 @@ def printed(value: float | None) -> str:
     return "-" if value is None else f"{value:.{DECIMALS}f}"
 
 
-def _notes(marked: MarkedResults) -> list[str]:
+def _hidden_values(marked: MarkedResults) -> str:
+    """Say how the algorithms that are not shown compare with those that are; some may be as good as the last of these."""
+    means = {name: printed(mean) for name, mean in marked.means.means(marked.ranked_by).items()}
+    shown = {*marked.names}
+    ties = {means[name] for name in shown} & {mean for name, mean in means.items() if name not in shown}
+    return "no better" if ties else "a worse"
+
+
+def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
     notes = []
     if marked.hidden:
         notes.append(
-            f"... and {marked.hidden} more with a worse {marked.ranked_by}; --omnirec-table=mean or =folds shows all"
+            f"... and {marked.hidden} more with {_hidden_values(marked)} {marked.ranked_by}; {layout.all_shown_by} shows all"
         )
-    folded = marked.means.folded
-    notes.append(f"{BEST} best of its column" + (" (of the means); std is over folds, n - 1" if folded else ""))
+    averaged = marked.means.averaged
+    notes.append(f"{BEST} best of its column" + (" (of the means); std is over folds, n - 1" if averaged else ""))
+    if layout.detail != FOLDS and marked.means.only_fold is not None:
+        notes.append(f"  all values are of fold {marked.means.only_fold}")
     if marked.partial and len(marked.names) > 1:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if marked.tied:
         notes.append(f"{TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
-    return notes + [f"{marked.label(name)}: {parameters}" for name, parameters in marked.legend.items()]
+    rows = [LegendRow(marked.label(name), marked.family(name), marked.unsaid(name)) for name in marked.names]
+    return notes + legend_lines(rows, layout.width)

@@ -61,15 +61,32 @@ def _configured(result: Result) -> Configured:
     return Configured(result.algorithm, algorithm, result.parameters, circumstances, result.user_label)
 
 
-def unsaid_parameters(result: Result, label: str) -> str:
-    """Return the explicit hyperparameters of a result, e.g. ``max_nbrs=20``, unless a label says all of them.
+def unsaid_parameters(result: Result, label: str) -> tuple[str, ...]:
+    """Return the explicit hyperparameters of a result that a label does not say, e.g. ``("max_nbrs=20",)``.
 
     Args:
         result: The result.
         label: What its configuration is called.
     """
+    if not result.parameters:
+        text = result.configuration.partition("(")[2].removesuffix(")")
+        return (text,) if text else ()
     _, bracket, text = label.partition("(")
-    words = text.removesuffix(")").split(",") if bracket else []
-    if result.parameters and all(f"{name}={value_text(value)}" in words for name, value in result.parameters.items()):
-        return ""
-    return result.configuration.partition("(")[2].removesuffix(")")
+    assignments = _assignments(text.removesuffix(")")) if bracket else ()
+    return tuple(
+        f"{name}={value!r}"
+        for name, value in result.parameters.items()
+        if f"{name}={value_text(value)}" not in assignments
+    )
+
+
+def _assignments(text: str) -> list[str]:
+    """Separate e.g. ``K=100,layers=(64,32)`` at the commas that stand in no parentheses."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts

@@ -354,3 +354,25 @@ class NeedsFactors:
     def fit(self, train: object) -> None: ...
 
     def recommend(self, users: object, k: int) -> None: ...
+
+
+def test_a_plan_shows_its_configurations() -> None:
+    """With their hyperparameters and labels, also while it lacks something; of very many only the first."""
+    plan = ExperimentPlan("<b>first</b>\x1b[31m")
+    assert repr(plan) == "ExperimentPlan '<b>first</b>\\x1b[31m': empty"
+    plan.add_algorithm(LensKit.PopScorer)
+    plan.add_algorithm(RecPack.ItemKNN, [{"K": 100}, {"K": Grid([10, 20]), "similarity": "cosine"}], label="knn")
+    assert repr(plan).splitlines()[1:] == [
+        "  LensKit.PopScorer",
+        "  knn: RecPack.ItemKNN(K=100)",
+        "  knn: RecPack.ItemKNN(K=10, similarity='cosine')",
+        "  knn: RecPack.ItemKNN(K=20, similarity='cosine')",
+    ]
+    markup = plan._repr_html_()
+    assert "&lt;b&gt;first&lt;/b&gt;" in markup
+    assert "<li>knn: RecPack.ItemKNN(K=100)</li>" in markup
+    assert "<b>first" not in markup
+    plan.update_algorithm(RecPack.ItemKNN, {"K": Grid(range(10_000))})
+    *_, last = repr(plan).splitlines()
+    assert len(repr(plan).splitlines()) == 32
+    assert last == "  ... and 19,971 more"

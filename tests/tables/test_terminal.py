@@ -96,9 +96,25 @@ def test_folds_stand_in_their_order() -> None:
     assert printed([*reversed(FOLDED[:2]), *FOLDED[2:]]) == printed(FOLDED)
 
 
-def test_one_fold_has_no_spread() -> None:
-    """A dash, not an error and not a zero."""
-    assert rows_of(printed(FOLDED[:1]))[-1] == ["std", "-", "-"]
+def test_a_single_fold_has_neither_mean_nor_spread() -> None:
+    """Of one fold, as after ``-k fold_0``, there is a row each; its values are what is compared, and nothing is a mean."""
+    text = printed([FOLDED[0], FOLDED[2]])
+    assert rows_of(text) == [["A-1", "0", "0.1000", "*0.3000"], ["B-1", "0", "*0.4000", "0.1000"]]
+    assert "mean" not in text
+    assert "std" not in text
+    (means,) = tables([FOLDED[0], FOLDED[2]], Layout(detail="mean"))
+    assert rows_of(render(means, colour=False)) == [["A-1", "0.1000", "*0.3000"], ["B-1", "*0.4000", "0.1000"]]
+    assert "all values are of fold 0" in render(means, colour=False)
+
+
+def test_a_single_fold_beside_several() -> None:
+    """An algorithm of which one fold is there has its row alone, and is not compared."""
+    text = printed(FOLDED[:3])
+    assert rows_of(text)[-2:] == [
+        ["std", f"{statistics.stdev([0.1, 0.3]):.4f}", "0.0000"],
+        ["B-1", "0", "0.4000", "0.1000"],
+    ]
+    assert "an algorithm that lacks a fold which others have is not compared with them" in text
 
 
 def test_the_smallest_error_is_the_best() -> None:
@@ -183,11 +199,13 @@ def test_whatever_the_values_tables_fit(values: list[dict[str, float]], width: i
     above = text.partition("* best of")[0]
     assert max(len(line) for line in above.splitlines()) <= width
     if detail == "folds":
-        assert {f"{value:.4f}" for metrics in values for value in metrics.values()} <= set(text.split())
+        assert {f"{value:.4f}" for metrics in values for value in metrics.values()} <= {
+            word.lstrip("*") for word in text.split()
+        }
 
 
 def test_an_algorithm_that_lacks_a_fold_is_not_compared() -> None:
-    """Its mean is over other data: it is shown, but neither marked nor tested against, and a line says so."""
+    """Its values are of other data: it is shown, but neither marked nor tested against, and a line says so."""
     tested: list[list[Result]] = []
 
     def test(rows: list[Result]) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -200,8 +218,8 @@ def test_an_algorithm_that_lacks_a_fold_is_not_compared() -> None:
     assert [row[1:] for row in rows_of(text) if row[0] == "mean"] == [
         ["0.2000", "*0.3000"],
         ["*0.4000", "0.1000"],
-        ["0.9000", "0.1000"],
     ]
+    assert ["C-1", "1", "0.9000", "0.1000"] in rows_of(text)
     assert "lacks a fold" in text
     assert "lacks a fold" not in printed([*FOLDED, result("C-1", 0, MAP=1.0)])
     assert tested == [[*FOLDED, result("C-1", 1)]]

@@ -254,6 +254,7 @@ def bench_two(result: Result) -> None: ...
 try:
     done = run_omnirec(datasets=movielens, plan=plan, evaluator=evaluator)
     assert_type(done, Evaluator)
+    run_omnirec(movielens, plan, evaluator, workers="auto", environments={"LensKit": "current"}, quiet=True)
     with Coordinator(checkpoint_dir=Path("checkpoints"), tmp_dir=None) as coordinator:
         assert_type(coordinator.run([movielens, mine], plan, evaluator), Evaluator)
 except OmnibenchError as error:
