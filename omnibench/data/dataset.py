@@ -14,7 +14,7 @@ from omnibench.data.preprocess import MakeImplicit
 from omnibench.data.repeats import Deduplicate
 from omnibench.data.step import Preprocessing, Step
 from omnibench.errors import DataError
-from omnibench.keys import digest, display
+from omnibench.keys import digest, display, overlong_label
 from omnibench.seed import get_random_state
 
 if TYPE_CHECKING:
@@ -68,9 +68,15 @@ class RecSysDataSet:
         name: What to call the dataset in tables and directories; a label, not part of the key.
         steps: The steps so far.
         seed: The seed of every random step; the random state of the moment when not given.
+
+    Raises:
+        DataError: The name is too long for a directory.
     """
 
     def __init__(self, source: Source, name: str, steps: tuple[Step, ...] = (), seed: int | None = None) -> None:
+        problem = overlong_label(name)
+        if problem:
+            raise DataError(f"the dataset's name {name[:20]}... {problem}; give a shorter one, e.g. name='shop'.")
         self.source = source
         self.name = name
         self.steps = steps

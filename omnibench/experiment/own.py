@@ -12,6 +12,7 @@ from typing import Any
 from omnibench.code import HISTORY, SEED_NAMES, code_of
 from omnibench.errors import PlanError
 from omnibench.experiment.stray_lists import scalar_arguments
+from omnibench.keys import overlong_label
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class OwnAlgorithm:
             PlanError: It lacks a method, or another process could not import it.
         """
         name = algorithm.__qualname__
+        problem = overlong_label(name)
+        if problem:
+            raise PlanError(f"the class's name {name[:20]}... {problem}; give it a shorter one.")
         ranks, rates = (callable(getattr(algorithm, method, None)) for method in ("recommend", "predict"))
         if not callable(getattr(algorithm, "fit", None)) or not (ranks or rates):
             raise PlanError(
