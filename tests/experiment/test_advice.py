@@ -158,7 +158,7 @@ CASES = {
         (lambda: prepared(CorePruning(user_core=5), FOUR_FOLDS),),
     ),
     "a step without arguments": Case(
-        lambda: explicit().pipe(MakeImplicit), r"Write MakeImplicit\(\.\.\.\) with its arguments", (lambda: explicit().pipe(MakeImplicit(3)),)
+        lambda: explicit().pipe(MakeImplicit), r"Write MakeImplicit\(\.\.\.\) with its arguments", (lambda: explicit().pipe(MakeImplicit(3)),)  # type: ignore[arg-type]
     ),
     "a filter without bounds": Case(
         RatingFilter, r"give lower, upper or both", (lambda: RatingFilter(1), lambda: RatingFilter(upper=3), lambda: RatingFilter(1, 3))
@@ -263,8 +263,8 @@ CASES = {
         r"e\.g\. Evaluator\(NDCG\(\[10, 20\]\), HR\(10\)\)",
         (lambda: planned(implicit().pipe(UserHoldout()), Evaluator(NDCG([10, 20]), HR(10)), RecPack.EASE),),
     ),
-    "a class of metrics": Case(lambda: Evaluator(NDCG), r"write NDCG\(\.\.\.\)", (lambda: Evaluator(NDCG(10)),)),
-    "a function for a metric": Case(lambda: Evaluator(doubled), r"write HitMetric\(doubled\)", (lambda: Evaluator(HitMetric(hits_at)),)),
+    "a class of metrics": Case(lambda: Evaluator(NDCG), r"write NDCG\(\.\.\.\)", (lambda: Evaluator(NDCG(10)),)),  # type: ignore[arg-type]
+    "a function for a metric": Case(lambda: Evaluator(doubled), r"write HitMetric\(doubled\)", (lambda: Evaluator(HitMetric(hits_at)),)),  # type: ignore[arg-type]
     "repeats by rating": Case(lambda: Deduplicate("best"), r"give one of 'first', 'last'", (lambda: Deduplicate("first"), lambda: Deduplicate("last"))),
     "a long name": Case(lambda: from_frame(rated(), "x" * 300), r"give a shorter one, e\.g\. name='shop'", (lambda: from_frame(rated(), name="shop"),)),
 }  # fmt: skip
@@ -316,6 +316,10 @@ def test_names_that_no_file_system_takes(tmp_path: Path) -> None:
     with pytest.raises(OmnibenchError, match=r"^the class's name x{20}\.\.\. has 191 bytes.*give it a shorter one"):
         added(lambda plan: plan.add_algorithm(type(long, (NeedsK,), {})))
     name = "x" * 256
-    for call in (lambda: from_file(f"{name}/rows.csv"), lambda: load_dataset("MovieLens100K", tmp_path / name)):
+    calls: list[Callable[[], Any]] = [
+        lambda: from_file(f"{name}/rows.csv"),
+        lambda: load_dataset("MovieLens100K", tmp_path / name),
+    ]
+    for call in calls:
         with pytest.raises(OmnibenchError, match=r"the name x{20}\.\.\. has 256 bytes, and at most 255 are possible"):
             call()
