@@ -85,6 +85,9 @@ class Measured:
         root: The store's directory.
         records: Its records.
         items: The names of the items to look at; all by default.
+
+    Attributes:
+        items: The records of the done items, by name.
     """
 
     def __init__(self, root: Path, records: Mapping[str, Record], items: Collection[str] | None = None) -> None:
@@ -92,6 +95,7 @@ class Measured:
         self._records = records
         self._evaluations: dict[str, dict[str, dict[str, dict[FoldNumber, Record]]]] = {}
         self._data_keys: dict[str, str | None] = {}
+        self.items: dict[str, Record] = {}
         for key, item in records.items():
             if (
                 not RecordType.ITEM.has(key)
@@ -99,6 +103,7 @@ class Measured:
                 or (items is not None and item["item"] not in items)
             ):
                 continue
+            self.items[item["item"]] = item
             self._data_keys[item["dataset"]] = item.get("data_key")  # store format 1 has none
             labels = self._evaluations.setdefault(item["dataset"], {})
             for label, metric in item["metrics"].items():

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omnibench.comparison.configurations import name_parts
-from omnibench.errors import ExportError, StatisticsError, nearest
+from omnibench.errors import ExportError, StatisticsError, StoreError, nearest
 from omnibench.metrics.directions import direction
 from omnibench.report.contents import Contents, contents_of, missing_of, result_of
 from omnibench.report.files import check_files, replace
@@ -20,6 +19,7 @@ from omnibench.report.sections import DEFAULT_LIMIT, TESTS, Choices, report_of
 from omnibench.statistics.paired import check_alpha
 from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record, Status
+from omnibench.store.selection import select_all, select_datasets
 
 _DATA_WRITERS = {".csv": csv, ".parquet": parquet, ".json": nested}
 _DOCUMENT_WRITERS = {".md": markdown, ".tex": latex, ".html": html}
@@ -46,8 +46,9 @@ def export_results(
     Args:
         store: A store, or its directory.
         *files: Where to write; a file that is there is replaced.
-        datasets: Only those that are named so, or begin so.
-        algorithms: Only configurations that are named so, or begin so, e.g. ``RecPack`` or ``RecPack.EASE-4f0b8a3c``.
+        datasets: Only these, by their names, with or without the hash.
+        algorithms: Only what these texts stand for, e.g. ``RecPack``, ``ItemKNN(K=100)`` or ``RecPack.EASE-4f0b8a3c``; see
+            ``docs/store.md``, "Naming items".
         metrics: Only these, in this order, e.g. ``["NDCG@10", "HR@10"]``.
         sort: The metric by whose mean tables are sorted, best first; by name without one.
         top: How many configurations of a dataset tables show, the best ones by ``sort`` or the first metric; None for
@@ -110,10 +111,7 @@ def _contents(
     store: Store, datasets: Sequence[str], algorithms: Sequence[str], metrics: Sequence[str], better: str | None
 ) -> Contents:
     records = store.records()
-    items = list(store.items_in(records).values())
-    dataset_names = _chosen("dataset", datasets, [item["dataset"] for item in items])
-    configuration_names = _chosen("algorithm", algorithms, [item["algorithm"] for item in items])
-    items = [item for item in items if item["dataset"] in dataset_names and item["algorithm"] in configuration_names]
+    items = _chosen(store.items_in(records), datasets, algorithms)
     done = [item for item in items if item["status"] == Status.DONE]
     if metrics:
         measured = dict.fromkeys(label for item in done for label in item["metrics"])
@@ -142,18 +140,13 @@ def _with_metrics(item: Record, metrics: Sequence[str]) -> Record:
     return {**item, "metrics": {label: measured[label] for label in metrics or measured if label in measured}}
 
 
-def _chosen(noun: str, texts: Sequence[str], names: Iterable[str]) -> set[str]:
-    """Return the names that begin with one of several texts, or whose algorithm or hash does; all without a text."""
-    candidates = dict.fromkeys(names)
-    if not texts:
-        return {*candidates}
-    chosen: set[str] = set()
-    for text in texts:
-        matches = {name for name in candidates if text and any(part.startswith(text) for part in name_parts(name))}
-        if not matches:
-            similar: Mapping[str, None] = dict.fromkeys(name.rpartition("-")[0] for name in candidates)
-            raise ExportError(
-                f"no {noun} is called {text!r}{nearest(text, similar)}; there are {', '.join(candidates) or 'none'}."
-            )
-        chosen |= matches
-    return chosen
+def _chosen(items: dict[str, Record], datasets: Sequence[str], algorithms: Sequence[str]) -> list[Record]:
+    """Return the items of some datasets and algorithms; without any, of all."""
+    try:
+        if datasets:
+            names = {name for text in datasets for name in select_datasets(text, items)}
+            items = {name: item for name, item in items.items() if item["dataset"] in names}
+        chosen = select_all(algorithms, items) if algorithms else items
+    except StoreError as error:
+        raise ExportError(str(error)) from error
+    return [items[name] for name in chosen]

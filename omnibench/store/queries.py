@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.errors import StoreError, nearest
+from omnibench.errors import StoreError
 from omnibench.keys import recorded_text
 from omnibench.store import CheckpointStore, logbook, views
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
@@ -17,6 +17,7 @@ from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
 from omnibench.store.reading import read_all
 from omnibench.store.schema import WORKER_COLUMNS, Record, RecordType, Status, artifacts_of
+from omnibench.store.selection import select_all, select_one
 from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
 from omnibench.store.why import expanded, explain, recipes_of
 
@@ -36,8 +37,8 @@ def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
 class Store:
     """The items of a checkpoint directory, and what is known of them. Every question reads the records anew.
 
-    Items are named as in tables and node ids, e.g. ``MovieLens100K-609e34c9/LensKit.PopScorer-6fa597e8/fold_0``;
-    where one is asked for, the beginning of its key does as well.
+    Items are named as their directories are, e.g. ``MovieLens100K-609e34c9/LensKit.PopScorer-6fa597e8/fold_0``; where
+    items are asked for, readable labels, beginnings of keys, node ids and patterns do as well (``docs/store.md``).
 
     Args:
         path: The checkpoint directory.
@@ -214,20 +215,24 @@ class Store:
         """Return the record of one item.
 
         Args:
-            item: Its name, or the beginning of its key.
+            item: Any text that stands for it alone; see ``docs/store.md``, "Naming items".
 
         Raises:
-            StoreError: There is none, or there are several.
+            StoreError: It fits no item, or several, which are listed.
         """
         items = self.items()
-        if item in items:
-            return items[item]
-        matches = [record for record in items.values() if item and record["fit_key"].startswith(item)]
-        if len(matches) == 1:
-            return matches[0]
-        trouble = f"{len(matches)} items have keys that begin so" if matches else "there is no such item"
-        guess = "" if matches else nearest(item, items)
-        raise StoreError(f"{item!r}: {trouble}{guess or '.'} `omnibench status --all` lists them.")
+        return items[select_one(item, items)]
+
+    def select(self, *items: str) -> list[str]:
+        """Return the names of all items that any of several texts stands for, each once.
+
+        Args:
+            items: Texts such as ``ItemKNN(K=100)`` or ``MovieLens100K/RecPack.*``; see ``docs/store.md``.
+
+        Raises:
+            StoreError: One of them fits no item.
+        """
+        return select_all(items, self.items())
 
     def files(self, item: str) -> list[Path]:
         """Return the files that an item's records name: model, predictions, per-user metrics."""
@@ -292,16 +297,17 @@ class Store:
         """Have items computed anew by the next run; items that somebody computes right now are left alone.
 
         Args:
-            items: Their names, all by default.
+            items: Texts that stand for one or several each, as for ``select``; all by default.
             what: ``all``, ``failed``, ``incomplete``, or ``Fit``, ``Predict``, ``Eval`` for what is from there on.
 
         Raises:
             StoreError: There is no such item, or the store cannot be written.
         """
-        selected = list(self.items().values()) if items is None else [self.find(item) for item in items]
+        known = self.items()
+        names = list(known) if items is None else select_all(items, known)
         store = CheckpointStore(self.root)
         try:
-            return reset(store, [record["fit_key"] for record in selected], what)
+            return reset(store, [known[name]["fit_key"] for name in names], what)
         finally:
             store.close()
 
