@@ -14,6 +14,7 @@ from omnibench.errors import OmnibenchError, StoreError, nearest
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import PLAN, RESET, SORT, YES
 from omnibench.plugin.session import BenchSession
+from omnibench.store.ownership import refuse_foreign
 
 
 def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
@@ -24,14 +25,15 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         items: The selected items, of benchmarks and others; without benchmarks nothing happens.
 
     Raises:
-        pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset, or nothing
-            has the metric to sort by.
+        pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset, nothing
+            has the metric to sort by, or the checkpoint directory holds others' files.
     """
     session.items = [item for item in items if isinstance(item, ExperimentItem)]
     session.pending = session.items
     if not session.items:
         return
     _check_sort(session)
+    _check_directory(session)
     try:
         _check_resume(session)
         reset = _reset(session)
@@ -60,6 +62,13 @@ def _check_sort(session: BenchSession) -> None:
     if label and label not in labels:
         near = nearest(label, labels)
         raise pytest.UsageError(f"{SORT.flag} is {label!r}{near}; the metrics are {', '.join(sorted(labels))}.")
+
+
+def _check_directory(session: BenchSession) -> None:
+    try:
+        refuse_foreign(session.directory)
+    except StoreError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _check_resume(session: BenchSession) -> None:

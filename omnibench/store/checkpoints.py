@@ -17,6 +17,7 @@ from omnibench.store import artifacts, leases, manifests, recovery
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.leases import Lease, Workspace
+from omnibench.store.ownership import refuse_foreign
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
 from omnibench.store.schema import Artifact, Record, RecordType
@@ -38,7 +39,7 @@ class CheckpointStore:
         notify: Called with a sentence when the store had to be repaired, migrated or waited for.
 
     Raises:
-        StoreError: It cannot be written, or a newer omnibench made it.
+        StoreError: It cannot be written, a newer omnibench made it, or it holds others' files.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class CheckpointStore:
         self._elsewhere: list[Workspace] = []
         if not allow_network_fs:
             refuse_networked(self.root)
+        refuse_foreign(self.root)
         with ExitStack() as opened:
             try:
                 self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
