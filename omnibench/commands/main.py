@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from omnibench.commands import compare, envs, export, gate, status, upkeep
+from omnibench.commands import compare, deletion, envs, export, gate, status, upkeep
 from omnibench.errors import OmnibenchError
 
 
@@ -16,6 +16,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     status.add_parsers(commands)
     upkeep.add_parsers(commands)
+    deletion.add_parsers(commands)
     compare.add_parsers(commands)
     gate.add_parsers(commands)
     export.add_parsers(commands)

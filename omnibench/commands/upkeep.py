@@ -59,6 +59,7 @@ def collect(arguments: argparse.Namespace) -> int:
         dry_run=arguments.dry_run,
         kept=arguments.kept,
         planned=arguments.planned,
+        datasets=arguments.datasets,
         aside_older_than=None if arguments.damaged is None else seconds(arguments.damaged),
     )
     for path in garbage.files:
@@ -76,6 +77,7 @@ def add_parsers(commands: Any) -> None:
     parsers["gc"].add_argument("--dry-run", action="store_true", help="only tell what would be removed")
     parsers["gc"].add_argument("--kept", action="store_true", help="also what --omnirec-resume=fresh has put aside")
     parsers["gc"].add_argument("--planned", action="store_true", help="also items that were planned and never begun")
+    parsers["gc"].add_argument("--datasets", action="store_true", help="also prepared datasets that no item is of")
     parsers["gc"].add_argument(
         "--damaged", metavar="AGE", help="also what was set aside as damaged this long ago, e.g. 30d (0s: all of it)"
     )

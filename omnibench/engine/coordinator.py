@@ -174,6 +174,7 @@ class Coordinator:
             require_begun(is_begun(snapshot.get, item) for item in items)
         if self.policy.resume == "fresh":
             self.reset(planned, keep=True)
+        self.workbench.expect(items)
         states = self.store.read(lambda reader: look_up_all(reader, items))
         self._notify(f"{count(states)} ({self.store.root})")
         pending = [item.experiment for item, state in zip(items, states, strict=True) if not state.is_done]

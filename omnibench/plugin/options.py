@@ -16,6 +16,7 @@ import pytest
 from omnibench.engine.policy import DEVICES
 from omnibench.engine.policy import FAILED as FAILED_CHOICES
 from omnibench.engine.policy import RESUME as RESUME_CHOICES
+from omnibench.store.schema import KEEP_MODELS as KEEP_MODELS_CHOICES
 from omnibench.store.schema import RESETS
 from omnibench.store.schema import VERIFY as VERIFY_CHOICES
 
@@ -212,6 +213,14 @@ EXPORT = Option(
     repeated=True,
     metavar="FILE",
 )
+KEEP_MODELS = Option(
+    "--omnirec-keep-models",
+    "Which models are kept of items that are done: auto (default: small ones, and those that took longer to fit than a second "
+    "per megabyte), all, best (of each dataset and algorithm those of the best configuration), or none. Without its model an "
+    "item stays done; longer lists or other candidates fit it again.",
+    "auto",
+    KEEP_MODELS_CHOICES,
+)
 RESET = Option(
     "--omnirec-reset",
     "Compute the selected benchmark items anew: all (default), those that failed, those that are incomplete, "
@@ -242,6 +251,7 @@ OPTIONS = (
     ENVIRONMENTS,
     DEVICE,
     TMP_DIR,
+    KEEP_MODELS,
     READONLY,
     ALLOW_NETWORK_FS,
     TABLE,

@@ -170,6 +170,11 @@ class BenchSession:
                 worker=self._worker,
                 stopping=self.stopping,
             )
+            collected = self.config.pluginmanager.get_plugin("session")
+            items = collected.items if isinstance(collected, pytest.Session) else []
+            self._coordinator.workbench.expect(
+                Item.of(item.experiment, item.evaluator) for item in items if isinstance(item, ExperimentItem)
+            )
         return self._coordinator
 
     def notify(self, line: str) -> None:

@@ -5,24 +5,46 @@ from __future__ import annotations
 import hashlib
 import os
 import statistics
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import StoreError
 from omnibench.keys import recorded_text
 from omnibench.store import CheckpointStore, logbook, views
+from omnibench.store.deletion import delete, remove_datasets, tidy
+from omnibench.store.exports import Exports
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
+from omnibench.store.models import drop_models
 from omnibench.store.reading import read_all
-from omnibench.store.schema import WORKER_COLUMNS, Record, RecordType, Status, artifacts_of
+from omnibench.store.schema import DROPPED, WORKER_COLUMNS, Record, RecordType, Status, artifacts_of
 from omnibench.store.selection import select_all, select_one
+from omnibench.store.sizes import Sizes, sizes_of
 from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
 from omnibench.store.why import expanded, explain, recipes_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a deletion has removed, or would remove.
+
+    Attributes:
+        items: Keys of the items that are gone, or whose models are.
+        busy: Keys of items that somebody computes right now, so that they were left alone.
+        needed: Keys of items that still need their models, because they have no predictions yet.
+        size: Bytes of their files.
+    """
+
+    items: tuple[str, ...]
+    busy: tuple[str, ...]
+    needed: tuple[str, ...]
+    size: int
 
 
 def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
@@ -265,7 +287,8 @@ class Store:
         Returns:
             ``item``, ``configuration`` (dataset recipe, algorithm, hyperparameters, seed, versions: what its key is
             made of), ``configuration_json`` and its ``sha256``, ``effective`` (all hyperparameters as the framework
-            reports them), ``run`` (versions, host, user, command, git commit).
+            reports them), ``dropped`` (when its model was removed to save space, or None), ``run`` (versions, host, user,
+            command, git commit).
         """
         record = self.find(item)
         records = self.records()
@@ -278,6 +301,7 @@ class Store:
             "configuration_json": text,
             "sha256": hashlib.sha256(text.encode()).hexdigest(),
             "effective": fit.get("effective"),
+            "dropped": fit.get(DROPPED),
             "run": records.get(RecordType.RUN.key(str(record.get("run")))),
         }
 
@@ -303,13 +327,62 @@ class Store:
         Raises:
             StoreError: There is no such item, or the store cannot be written.
         """
-        known = self.items()
-        names = list(known) if items is None else select_all(items, known)
+        recorded = self.items()
+        names = list(recorded) if items is None else select_all(items, recorded)
         store = CheckpointStore(self.root)
         try:
-            return reset(store, [known[name]["fit_key"] for name in names], what)
+            return reset(store, [recorded[name]["fit_key"] for name in names], what)
         finally:
             store.close()
+
+    def delete(self, items: Iterable[str], *, models: bool = False, dry_run: bool = False) -> Removed:
+        """Remove items for good, or only their models; items that somebody computes right now are left alone.
+
+        Without its model an item stays done, with its numbers and predictions; longer lists or other candidates fit it
+        again.
+
+        Args:
+            items: Texts that stand for one or several each, as for ``select``.
+            models: Only the models.
+            dry_run: Remove nothing, and return what would be removed.
+
+        Raises:
+            StoreError: There is no such item, or the store cannot be written.
+        """
+        recorded = self.items()
+        fit_keys = [recorded[name]["fit_key"] for name in select_all(items, recorded)]
+        store = CheckpointStore(self.root)
+        try:
+            if models:
+                dropped = drop_models(store, fit_keys, dry_run=dry_run)
+                return Removed(tuple(dropped.items), tuple(dropped.busy), tuple(dropped.needed), dropped.size)
+            deleted = delete(store, fit_keys, dry_run=dry_run)
+            if deleted.items and not dry_run:
+                Exports(store).refresh(immediately=True)
+        finally:
+            store.close()
+        if deleted.items and not dry_run:
+            tidy(self.root)
+        return Removed(tuple(deleted.items), tuple(deleted.busy), (), deleted.size)
+
+    def remove_datasets(self, needed: Collection[str] = (), *, dry_run: bool = False) -> tuple[list[str], int]:
+        """Remove the prepared datasets that no item is of.
+
+        Args:
+            needed: Keys of datasets that stay all the same.
+            dry_run: Remove nothing, and return what would be removed.
+
+        Returns:
+            Their directories, and the bytes of their files.
+
+        Raises:
+            StoreError: Somebody is using the store.
+        """
+        return remove_datasets(self.root, lambda key: key in needed, dry_run=dry_run)
+
+    def sizes(self) -> Sizes:
+        """Return what the store's files take on disk: of models, predictions, values per user, datasets; and by item."""
+        return sizes_of(self.root)
 
     def reset_item(self, item: str, what: str = "all") -> Reset:
         """Have one item computed anew by the next run; see ``reset``."""

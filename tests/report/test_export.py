@@ -86,7 +86,7 @@ def test_what_is_chosen_is_what_is_written(measured_store: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"datasets": ["nowhere"]}, "no dataset is called 'nowhere'; there are crossed-"),
+        ({"datasets": ["nowhere"]}, "there is no dataset 'nowhere'; there are crossed-"),
         ({"datasets": ["helt"]}, "there is no dataset 'helt'; did you mean 'held'"),
         ({"algorithms": [""]}, "'': there is no such item"),
         ({"metrics": ["NDCG@11"]}, "'NDCG@11' was not measured; did you mean 'NDCG@10'"),
