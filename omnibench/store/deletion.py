@@ -125,10 +125,16 @@ def abandoned_files(root: Path, directory: Path, directories: set[str]) -> list[
 
 
 def remove_empty(root: Path) -> None:
-    """Remove the directories of datasets and configurations that hold nothing but their keys.
+    """Remove the directories of items that are empty, and those of datasets and configurations with nothing but their keys.
 
     Call it only while nobody else uses the store.
     """
+    for pattern in ("*-*/*-*/fold_*/generation_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*"):
+        for directory in root.glob(pattern):
+            parents = list(directory.parents)
+            claimed = any((parent / ".key").is_file() for parent in parents[: parents.index(root)])
+            if claimed and directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir()):
+                directory.rmdir()
     for pattern in ("*-*/*-*", "*-*"):
         for directory in root.glob(pattern):
             if directory.is_symlink() or not directory.is_dir() or not (directory / ".key").is_file():

@@ -70,14 +70,14 @@ def select(text: str, items: Mapping[str, Record], noun: str = "item") -> list[s
     if stripped in items:
         return [stripped]
     if "::" in stripped:
-        names = [name for name, record in items.items() if _is_node(stripped, record)]
+        names = _nodes(stripped, items)
         if names:
             return names
     names = _named(stripped, items)
     keyed = [name for name, record in items.items() if record["fit_key"].startswith(stripped) and _is_digits(stripped)]
     if names and keyed and names != keyed:
         raise StoreError(
-            f"{text!r} is both a name and the beginning of a key; write more of the key, or the name with its dataset: "
+            f"{text!r} is both a name and the beginning of a key; write more of the key, or the name with its dataset:"
             + _listed([*names, *(name for name in keyed if name not in names)], items)
         )
     matches = names or keyed or _hashed(stripped, items) or _fitting(stripped, items)
@@ -100,7 +100,7 @@ def select_one(text: str, items: Mapping[str, Record]) -> str:
     names = select(text, items)
     if len(names) > 1:
         raise StoreError(
-            f"{text!r} may be any of {len(names)} items; give one of their names or keys: {_listed(names, items)}"
+            f"{text!r} may be any of {len(names)} items; give one of their names or keys:{_listed(names, items)}"
         )
     return names[0]
 
@@ -332,36 +332,52 @@ def _value_text(value: Any) -> str:
     return re.sub(r"[^\w.+-]", "_", str(value))
 
 
-def _is_node(node_id: str, record: Record) -> bool:
-    """Whether a pytest node id is that of an item; its file and function are not recorded, and not looked at."""
-    _, *tails = node_id.split("::")
-    for start in range(len(tails)):
-        tail = "::".join(tails[start:])
-        for name in dict.fromkeys((tail, re.sub(r"\[[^\[\]]*\]$", "", tail), tail.partition("[")[0])):
-            if name in (record["item"], record.get("node")) or _is_node_name(name, record):
-                return True
-    return False
+def _nodes(node_id: str, items: Mapping[str, Record]) -> list[str]:
+    """Return the items that a pytest node id stands for; its file and function are not recorded, and not looked at.
 
-
-def _is_node_name(name: str, record: Record) -> bool:
-    """Whether a node id's last part, e.g. ``D-a3f8e2c1/A(K=100)-b7d4a9f1/fold_0``, is that of an item.
-
-    Labels change when a plan grows; the hashes do not.
+    What a name says exactly comes before what its hashes say, which does not depend on the labels of a plan; last come
+    the records of own classes from before node ids had a hash of their own.
     """
+    _, *parts = node_id.split("::")
+    tails = ["::".join(parts[start:]) for start in range(len(parts))]
+    names = dict.fromkeys(
+        name for tail in tails for name in (tail, re.sub(r"\[[^\[\]]*\]$", "", tail), tail.partition("[")[0])
+    )
+    for is_node in (_has_name, _has_hashes, _was_called):
+        matches = [item for item, record in items.items() if any(is_node(name, record) for name in names)]
+        if matches:
+            return matches
+    return []
+
+
+def _has_name(name: str, record: Record) -> bool:
+    return name == record["item"]
+
+
+def _has_hashes(name: str, record: Record) -> bool:
+    """Whether the last part of a node id, e.g. ``D-a3f8e2c1/A(K=100)-b7d4a9f1/fold_0``, has an item's hashes."""
+    written = _hashed_parts(name)
+    recorded = (_hashed_parts(record.get("node") or ""), _hashed_parts(record["item"]))
+    return written is not None and written in recorded
+
+
+def _hashed_parts(name: str) -> tuple[str, str, int | None] | None:
+    """Return the hashes of dataset and algorithm and the fold in an item's name, or None when it is none."""
+    parts = _node_parts(name)
+    return parts and (parts[0].rpartition("-")[2], parts[1].rpartition("-")[2], parts[2])
+
+
+def _was_called(name: str, record: Record) -> bool:
+    """Whether an own class's record, of before node ids had a hash of their own, is called as a node id says."""
     written = _node_parts(name)
-    if written is None:
+    if written is None or "node" in record or _configuration(record).get("code") is None:
         return False
     dataset, algorithm, fold = written
-    if fold != record.get("fold"):
-        return False
-    hashes = tuple(part.rpartition("-")[2] for part in (dataset, algorithm))
-    recorded = (_node_parts(record.get("node") or ""), (record["dataset"], record["algorithm"], fold))
-    if any(parts and hashes == tuple(part.rpartition("-")[2] for part in parts[:2]) for parts in recorded):
-        return True
-    # Records of own classes from before node ids had a hash of their own: by what they are called.
-    is_own = _configuration(record).get("code") is not None and "node" not in record
-    same_dataset = hashes[0] == record["dataset"].rpartition("-")[2]
-    return is_own and same_dataset and _is_algorithm(algorithm.rpartition("-")[0], record)
+    return (
+        dataset.rpartition("-")[2] == record["dataset"].rpartition("-")[2]
+        and fold == record.get("fold")
+        and _is_algorithm(algorithm.rpartition("-")[0], record)
+    )
 
 
 def _node_parts(name: str) -> tuple[str, str, int | None] | None:

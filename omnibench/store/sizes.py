@@ -15,6 +15,8 @@ _PARTS = (
 )
 """What an item's files are, by how their names begin; set aside ones count as what they were."""
 
+_ITEM_PARTS = tuple(part for part, _ in _PARTS)
+
 _GENERATION = re.compile(r"/generation_\d+$")
 
 
@@ -49,12 +51,12 @@ def sizes_of(root: Path) -> Sizes:
         part = next((part for part, pattern in _PARTS if slash and pattern.fullmatch(name)), "")
         if top == "datasets":
             part = "datasets"
-        elif part:
-            item = sizes.items.setdefault(_GENERATION.sub("", directory), {})
-            item[part] = item.get(part, 0) + size
-        elif top in ("", "store", "leases") or name in ("records.jsonl", ".key"):
+        elif not part and (top in ("", "store", "leases") or name in ("records.jsonl", ".key")):
             part = "records"
         sizes.parts[part or "other"] += size
+        if top != "datasets" and (part in _ITEM_PARTS or name == "records.jsonl"):
+            item = sizes.items.setdefault(_GENERATION.sub("", directory), {})
+            item[part] = item.get(part, 0) + size
     return sizes
 
 
