@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from omnibench.commands import compare, deletion, envs, export, gate, status, upkeep
+from omnibench.commands import compare, deletion, envs, export, gate, importing, status, upkeep
 from omnibench.errors import OmnibenchError
 
 
@@ -17,6 +17,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_parsers(commands)
     upkeep.add_parsers(commands)
     deletion.add_parsers(commands)
+    importing.add_parsers(commands)
     compare.add_parsers(commands)
     gate.add_parsers(commands)
     export.add_parsers(commands)

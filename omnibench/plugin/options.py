@@ -180,6 +180,14 @@ DEVICE = Option(
     in_item_command=True,
 )
 TMP_DIR = Option("--omnirec-tmp-dir", "Working directories of the frameworks (default: in the checkpoint dir).")
+KEEP_MODELS = Option(
+    "--omnirec-keep-models",
+    "Which models are kept of items that are done: auto (default: small ones, and those that took longer to fit than a second "
+    "per megabyte), all, best (of each dataset and algorithm those of the best configuration), or none. Without its model an "
+    "item stays done; longer lists or other candidates fit it again.",
+    "auto",
+    KEEP_MODELS_CHOICES,
+)
 READONLY = Option("--omnirec-readonly", "Serve what is recorded, skip what is not, write nothing.", "no", switch=True)
 ALLOW_NETWORK_FS = Option(
     "--omnirec-allow-network-fs", "Keep checkpoints on NFS, SMB and the like all the same.", "no", switch=True
@@ -212,14 +220,6 @@ EXPORT = Option(
     ".parquet or .json. May be given several times.",
     repeated=True,
     metavar="FILE",
-)
-KEEP_MODELS = Option(
-    "--omnirec-keep-models",
-    "Which models are kept of items that are done: auto (default: small ones, and those that took longer to fit than a second "
-    "per megabyte), all, best (of each dataset and algorithm those of the best configuration), or none. Without its model an "
-    "item stays done; longer lists or other candidates fit it again.",
-    "auto",
-    KEEP_MODELS_CHOICES,
 )
 RESET = Option(
     "--omnirec-reset",

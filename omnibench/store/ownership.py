@@ -39,7 +39,7 @@ def refuse_foreign(root: Path) -> None:
     if is_omnirec(root):
         raise StoreError(
             f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench, so nothing is written there. {way_out}; "
-            f"`omnibench import-omnirec {root}` says what of it can be taken over."
+            f"`omnibench import-omnirec {root} --store NEW` says what of it can be taken over, and takes it."
         )
     raise StoreError(
         f"{str(root)!r} is not empty and no checkpoint directory of omnibench (it holds {listed}), so nothing is written "

@@ -351,7 +351,7 @@ def _nodes(node_id: str, items: Mapping[str, Record]) -> list[str]:
 
 
 def _has_name(name: str, record: Record) -> bool:
-    return name == record["item"]
+    return bool(name == record["item"])
 
 
 def _has_hashes(name: str, record: Record) -> bool:

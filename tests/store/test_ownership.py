@@ -14,6 +14,7 @@ from omnibench.commands.main import main
 from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore
 from omnibench.store.ownership import refuse_foreign
+from omnibench.store.schema import Record
 
 
 def contents(directory: Path) -> dict[str, str]:
@@ -29,7 +30,7 @@ def omnirec(tmp_path: Path) -> Path:
     """OmniRec's checkpoints, as it lays them out."""
     root = tmp_path / "checkpoints"
     (root / "ML-1234" / "LensKit.PopScorer-5678").mkdir(parents=True)
-    jobs = {"ML-1234|LensKit.PopScorer-5678": {"next_phase": 3, "next_fold": None, "config": {}}}
+    jobs: Record = {"ML-1234|LensKit.PopScorer-5678": {"next_phase": 3, "next_fold": None, "config": {}}}
     (root / "progress.json").write_text(json.dumps({"jobs": jobs}, indent=4))
     (root / "results.json").write_text(json.dumps({"ML-1234": []}))
     return root

@@ -21,7 +21,7 @@ def compute(store: CheckpointStore, name: str, fold: int | None = None) -> str:
     store.make_directory(base)
     item = store.records.get(f"item/{key}") or {"generation": 0}
     place = base / f"generation_{item['generation']}" if item["generation"] else base
-    labels = {"item": f"D/{name}", "fit_key": key, "directory": base.relative_to(store.root).as_posix()}
+    labels: Record = {"item": f"D/{name}", "fit_key": key, "directory": base.relative_to(store.root).as_posix()}
     labels |= {"dataset": "D", "algorithm": f"Algorithm-{key[:8]}", "parameters": {}, "fold": fold, "data_key": DATA}
 
     def file(file_name: str, where: Path) -> Any:
