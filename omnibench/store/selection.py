@@ -33,6 +33,10 @@ _CIRCUMSTANCES = ("seed", "version", "device", "salt")
 """What labels may show beside hyperparameters; the identity of an item says it."""
 
 
+_MOST_COMPARED = 2000
+"""Items of a store whose full names are suggested, too; of more that would take seconds."""
+
+
 class _Part(NamedTuple):
     """A name as somebody wrote it, e.g. ``ItemKNN(K=100)-b7d4``.
 
@@ -462,5 +466,7 @@ def _advice(text: str, items: Mapping[str, Record]) -> str:
     ):
         return f"; of a key, give at least {FEWEST_DIGITS} digits."
     tail = text.rpartition("::")[2]
-    known = dict.fromkeys(name for record in groups for name in _group_names(record))
-    return nearest(tail, {**known, **dict.fromkeys(items)}) or "."
+    names = dict.fromkeys(name for record in groups for name in (*_algorithm_names(record), *_dataset_names(record)))
+    if len(items) <= _MOST_COMPARED:
+        names |= dict.fromkeys(name for record in groups for name in _group_names(record)) | dict.fromkeys(items)
+    return nearest(tail, names) or "."

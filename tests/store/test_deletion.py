@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from support.stored import DATA, assert_sound, compute, files, prepare
 
@@ -22,6 +24,7 @@ from omnibench.store.reading import read_all
 from omnibench.store.schema import Record, RecordType, artifacts_of
 from omnibench.store.sizes import size_text, sizes_of
 
+STORES = Path(__file__).parent.parent / "assets" / "stores"
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
 
@@ -305,3 +308,19 @@ def test_what_is_exported_follows(root: Path) -> None:
     progress = json.loads((root / "progress.json").read_text())["items"]
     assert sorted(item["fit_key"] for item in progress.values()) == [A, C]
     assert not list(root.glob("D-*/Algorithm-bbbbbbbb"))
+
+
+@pytest.mark.parametrize("frozen", sorted(STORES.glob("format-*")), ids=lambda path: path.name)
+def test_stores_of_earlier_formats_lose_what_is_deleted_and_nothing_else(frozen: Path, tmp_path: Path) -> None:
+    """They are migrated as by a run; the numbers of the other items, and of an item without its model, are as before."""
+    root = Path(shutil.copytree(frozen, tmp_path / "checkpoints"))
+    store = Store(root)
+    first, second, *_ = store.completed
+    before = store.results()
+    assert store.delete([second], models=True).size > 0
+    assert store.delete([first]).items
+    after = Store(root).results()
+    pd.testing.assert_frame_equal(after, before[before["item"] != first].reset_index(drop=True))
+    assert Store(root).items()[second]["status"] == "done"
+    assert first not in Store(root).items()
+    assert not (root / first).exists()
