@@ -17,7 +17,17 @@ from omnibench.metrics.directions import direction
 from omnibench.store import artifacts
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.leases import free_leases
-from omnibench.store.schema import DROPPED, Artifact, Record, RecordType, Status, timestamp
+from omnibench.store.schema import (
+    DROPPED,
+    Artifact,
+    Phase,
+    Record,
+    RecordType,
+    Status,
+    finished_phases,
+    phase_keys,
+    timestamp,
+)
 
 SMALL = 1_000_000
 """Bytes up to which ``auto`` keeps every model."""
@@ -75,7 +85,7 @@ class DroppedModels:
 
 
 def drop_models(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = False) -> DroppedModels:
-    """Remove the models of items that are done, and nothing else of them.
+    """Remove the models of items that have their predictions, and nothing else of them.
 
     Args:
         store: The store.
@@ -91,13 +101,14 @@ def drop_models(store: CheckpointStore, items: Iterable[str], *, dry_run: bool =
     for start in range(0, len(fit_keys), _BATCH):
         with free_leases(store.lease, fit_keys[start : start + _BATCH], dropped.busy) as leases:
             records = store.snapshot()  # only under the leases is it certain what there is
+            recorded = phase_keys(records.items())
             changed: dict[str, Record] = {}
             for key in leases:
                 model = _model_of(key, records)
                 if model is None:
                     continue
-                item = records.get(RecordType.ITEM.key(key), {})
-                if item.get("status") != Status.DONE:
+                item = records.get(RecordType.ITEM.key(key))
+                if Phase.PREDICT not in finished_phases(item, recorded.get(key, ())):
                     dropped.needed.append(key)
                     continue
                 changed[RecordType.FIT.key(key)] = without_model(records[RecordType.FIT.key(key)])
