@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import pytest
@@ -93,3 +94,17 @@ def test_by_age_alone(project: Project, prune: Prune) -> None:
     assert len(_left(project)) == 4
     assert prune("--older", "0s", "--yes").splitlines()[-1].startswith("removed 4 items (")
     assert _left(project) == []
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y\n", 0), ("n\n", 4), ("\n", 4), ("", 4)])
+def test_on_a_terminal_it_asks(
+    answer: str, left: int, project: Project, prune: Prune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a yes removes anything; the question says how much of what."""
+    terminal = io.StringIO(answer)
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin", terminal)
+    told = prune("--older", "0s", ends=0 if left == 0 else 1)
+    assert f"Remove 4 items of {project.pytester.path / 'checkpoints'} for good? [y/N]" in told
+    assert told.splitlines()[-1].startswith("removed 4 items (" if left == 0 else "Nothing was removed.")
+    assert len(_left(project)) == left
