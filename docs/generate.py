@@ -56,6 +56,17 @@ omnibench: 9 items: 9 done, 0 failed, 0 pending (/home/ann/shop/checkpoints)
 ============================== 9 cached in 0.19s ===============================
 ```
 
+In TOML, in `[tool.pytest]` and in `[tool.pytest.ini_options]` alike, an option may also have a number, `true` or `false`, and
+where it has several values a list:
+
+```toml title="pyproject.toml"
+[tool.pytest]
+omnirec_max_attempts = 5
+omnirec_readonly = true
+omnirec_gate_tolerance = 0.01
+omnirec_export = ["report.md", "report.csv"]
+```
+
 Paths on the command line and in the environment are relative to where you are, those in the ini file to the rootdir.
 [Running](running.md) shows most of the options at work.
 """

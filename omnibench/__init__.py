@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 # until it is used.
 _HOMES = {
     "experiment.algorithms": ("LensKit", "RecBole", "RecPack"),
+    "experiment.contract": ("RankingAlgorithm", "RatingAlgorithm", "ProgressReport"),
     "experiment.candidates": ("GivenCandidates", "SampledNegatives"),
     "engine.coordinator": ("Coordinator",),
     "data.apply": ("Apply",),

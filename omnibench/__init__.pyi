@@ -38,6 +38,9 @@ from omnibench.experiment.algorithms import RecBole as RecBole
 from omnibench.experiment.algorithms import RecPack as RecPack
 from omnibench.experiment.candidates import GivenCandidates as GivenCandidates
 from omnibench.experiment.candidates import SampledNegatives as SampledNegatives
+from omnibench.experiment.contract import ProgressReport as ProgressReport
+from omnibench.experiment.contract import RankingAlgorithm as RankingAlgorithm
+from omnibench.experiment.contract import RatingAlgorithm as RatingAlgorithm
 from omnibench.experiment.evaluator import Evaluator as Evaluator
 from omnibench.experiment.plan import ExperimentPlan as ExperimentPlan
 from omnibench.experiment.plan import Grid as Grid

@@ -53,13 +53,23 @@ class GuestError(OmnibenchError):
         details: The guest's traceback, or the last lines of its stderr.
         died: Whether the guest's process ended, so that trying again may help, and may kill it again.
         errno: The number of the operating system's error that caused it, if one did.
+        costs: What the request has cost until then, as far as that is known; see ``guest.base.Meter``.
     """
 
-    def __init__(self, message: str, details: str = "", *, died: bool = False, errno: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        details: str = "",
+        *,
+        died: bool = False,
+        errno: int | None = None,
+        costs: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(message)
         self.details = details
         self.died = died
         self.errno = errno
+        self.costs = costs
 
 
 class PhaseError(OmnibenchError):
@@ -70,14 +80,24 @@ class PhaseError(OmnibenchError):
         message: What happened, in one sentence.
         details: Traceback and the guest's last lines.
         died: Whether the guest's process died of it.
+        costs: What the guest has measured until then, or None.
     """
 
-    def __init__(self, phase: str, message: str, details: str = "", *, died: bool = False) -> None:
+    def __init__(
+        self,
+        phase: str,
+        message: str,
+        details: str = "",
+        *,
+        died: bool = False,
+        costs: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(f"{phase} failed: {message}")
         self.phase = phase
         self.message = message
         self.details = details
         self.died = died
+        self.costs = costs
 
     @classmethod
     def recorded(cls, error: Mapping[str, str]) -> PhaseError:

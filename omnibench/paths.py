@@ -1,9 +1,17 @@
-"""The user's cache directory, for everything that is not a result: environments, downloads, file digests."""
+"""Directories: the user's cache, for everything that is not a result, and where relative paths of data begin."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
+
+_CONFTEST = "conftest.py"
+_importing: list[Path] = []
+"""The directories of the bench files that are being imported, the innermost last."""
 
 
 def cache_directory() -> Path:
@@ -14,3 +22,42 @@ def cache_directory() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("omnibench")
+
+
+@contextmanager
+def relative_to(file: Path) -> Iterator[None]:
+    """Let relative paths of data begin beside a file while that is imported."""
+    _importing.append(file.parent)
+    try:
+        yield
+    finally:
+        _importing.pop()
+
+
+def absolute_paths(path: str | Path) -> list[Path]:
+    """Return the absolute paths that a path of data may mean, the first choice first.
+
+    A relative one is looked for beside the bench file that is being imported, or beside the ``conftest.py`` that asks for
+    it, and then in the working directory.
+    """
+    given = Path(path).expanduser()
+    bases = [*_importing[-1:], *_conftest_directories()][:1]
+    return list(dict.fromkeys((base / given).absolute() for base in [*bases, Path.cwd()]))
+
+
+def _conftest_directories() -> Iterator[Path]:
+    """Yield the directory of each ``conftest.py`` whose code is running, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - pytest imports these files without a hook
+    while frame is not None:
+        if frame.f_code.co_filename.endswith(_CONFTEST):
+            yield Path(frame.f_code.co_filename).parent
+        frame = frame.f_back
+
+
+def remember(path: Path, text: str) -> None:
+    """Write a file of the cache directory, in one step and without a word where that fails: it is a convenience."""
+    partial = path.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)

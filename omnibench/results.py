@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from omnibench.errors import nearest
 from omnibench.metrics.labels import plain_label
@@ -20,6 +21,12 @@ class Result:
         fold: The fold's number, or None for a single split.
         metrics: Values by label.
         fit_key: The item's key.
+        dataset_label: What people call the dataset, e.g. ``MovieLens100K``; empty where that is not recorded.
+        label: What people call the configuration among those of its plan, e.g. ``RecPack.ItemKNN(K=100)``; empty where
+            that is not known.
+        user_label: The label that the user chose for the configuration; empty where it is made of hyperparameters.
+        parameters: The explicit hyperparameters, as plain data.
+        seed: The seed of everything random in the framework.
     """
 
     dataset: str
@@ -28,6 +35,11 @@ class Result:
     fold: int | None
     metrics: Mapping[str, float] = field(default_factory=dict)
     fit_key: str = field(default="", repr=False)
+    dataset_label: str = field(default="", repr=False)
+    label: str = field(default="", repr=False)
+    user_label: str = field(default="", repr=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    seed: int | None = field(default=None, repr=False)
 
     def __getitem__(self, label: str) -> float:
         """Return a metric's value, e.g. ``result["NDCG@10"]``, whatever its convention and candidates."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import say
+from omnibench.commands.parsing import explain, say
 from omnibench.runners.environments import Environment, environment_of
 from omnibench.runners.gateway import Guest
 from omnibench.runners.registry import get_runner, runners
@@ -17,7 +17,7 @@ from omnibench.runners.registry import get_runner, runners
 
 def _selected(names: Sequence[str]) -> list[Environment]:
     selected_runners = [get_runner(name) for name in names] if names else runners()
-    return [environment_of(runner) for runner in selected_runners]
+    return [environment_of(runner) for runner in selected_runners if runner.has_environment]
 
 
 def envs_list(names: Sequence[str]) -> int:
@@ -100,7 +100,8 @@ _ENVS: dict[str, Callable[[Sequence[str]], int]] = {
 def add_parsers(commands: Any) -> None:
     """Declare ``envs`` and its actions to argparse."""
     envs = commands.add_parser("envs", help="the frameworks' isolated environments")
-    actions = envs.add_subparsers(dest="action", required=True)
+    envs.set_defaults(run=lambda _: explain(envs))
+    actions = envs.add_subparsers(dest="action", metavar="ACTION")
     for name, action in _ENVS.items():
         description = (action.__doc__ or "").splitlines()[0]
         parser = actions.add_parser(name, help=description, description=description)

@@ -7,27 +7,30 @@ import os
 import sys
 from collections.abc import Sequence
 
-from omnibench.commands import compare, deletion, envs, export, gate, importing, status, upkeep
+from omnibench import __version__
+from omnibench.commands import compare, completion, deletion, diff, envs, export, gate, importing, logs, status, upkeep
+from omnibench.commands.parsing import explain
 from omnibench.errors import OmnibenchError
+
+_FAMILIES = (status, diff, logs, upkeep, deletion, importing, compare, gate, export, envs, completion)
+"""The modules of commands, in the order of the help."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="omnibench", description="Benchmarks of recommender systems.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    status.add_parsers(commands)
-    upkeep.add_parsers(commands)
-    deletion.add_parsers(commands)
-    importing.add_parsers(commands)
-    compare.add_parsers(commands)
-    gate.add_parsers(commands)
-    export.add_parsers(commands)
-    envs.add_parsers(commands)
+    parser.add_argument("--version", action="version", version=f"omnibench {__version__}")
+    parser.set_defaults(run=lambda _: explain(parser))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for family in _FAMILIES:
+        family.add_parsers(commands)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0, 1 when something is amiss, 2 when it cannot be done."""
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    completion.complete(parser)
+    parsed = parser.parse_args(arguments)
     try:
         exit_status: int = parsed.run(parsed)
     except OmnibenchError as error:

@@ -21,17 +21,31 @@ def say(line: str = "") -> None:
     print(line, flush=True)  # noqa: T201 - this is the command's output
 
 
-def add_parser(commands: Any, name: str, run: Callable[[argparse.Namespace], int]) -> Any:
-    """Declare a command that looks into a store to argparse, and return its parser."""
+def explain(parser: argparse.ArgumentParser) -> int:
+    """Print the help of a command that was asked for nothing, and return the exit status of such a call."""
+    parser.print_help()
+    return 2
+
+
+def add_parser(commands: Any, name: str, run: Callable[[argparse.Namespace], int], *, of_store: bool = True) -> Any:
+    """Declare a command to argparse, and return its parser.
+
+    Args:
+        commands: What argparse has made for subcommands.
+        name: The command's name.
+        run: The command; the first line of its docstring is its help.
+        of_store: Whether it looks into one store, and so takes ``--store``.
+    """
     description = (run.__doc__ or "").splitlines()[0]
     parser = commands.add_parser(name, help=description, description=description)
     parser.set_defaults(run=run)
-    parser.add_argument(
-        "--store",
-        metavar="DIR",
-        default=os.environ.get("OMNIREC_CHECKPOINT_DIR") or "checkpoints",
-        help="the checkpoint directory (default: OMNIREC_CHECKPOINT_DIR, or checkpoints)",
-    )
+    if of_store:
+        parser.add_argument(
+            "--store",
+            metavar="DIR",
+            default=os.environ.get("OMNIREC_CHECKPOINT_DIR") or "checkpoints",
+            help="the checkpoint directory (default: OMNIREC_CHECKPOINT_DIR, or checkpoints)",
+        )
     return parser
 
 

@@ -1,20 +1,20 @@
-"""``omnibench status | why | show | logs``: what a checkpoint store knows."""
+"""``omnibench status | why | show``: what a checkpoint store knows."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import logging
 import math
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, say
+from omnibench.store.facts import fact_lines
 from omnibench.store.queries import open_store
-from omnibench.store.schema import Status
+from omnibench.store.schema import MAX_ATTEMPTS, START, Status
 from omnibench.store.sizes import Sizes, size_text, sizes_text
 
 
@@ -37,8 +37,12 @@ def status(arguments: argparse.Namespace) -> int:
             say(
                 f"  {item['status']:11}  {item['fit_key'][:8]}  {name}{_remark(item)}{_size(item, sizes) if arguments.all else ''}"
             )
+    for line in _prospect(items, counts):
+        say(f"  {line}")
     for worker in store.workers(active=not arguments.all):
         activity = f"{worker['item']} ({worker['phase']})" if worker["item"] else "idle" if worker["alive"] else "ended"
+        if worker["item"] and not worker["alive"]:
+            activity = f"killed while it computed {activity}"
         beat = f"heartbeat {_ago(worker['heartbeat'])}"
         say(f"  worker {worker['id']}: process {worker['pid']} on {worker['host']}, since {worker['started']}, {beat}")
         say(f"    {worker['completed']} items completed; {activity}")
@@ -57,9 +61,29 @@ def _remark(item: dict[str, Any]) -> str:
     if item["status"] == Status.RUNNING:
         return f"  ({item['holder']})"
     if item["status"] == Status.FAILED:
-        deaths = f", its process died {item['deaths']} times" if item.get("deaths") else ""
+        deaths = f", its process died {_times(item['deaths'])}" if item.get("deaths") else ""
         return f"  ({item['error']['phase']}: {item['error']['message'].splitlines()[0]}{deaths})"
     return f"  (in {item['phase']})" if item["status"] == Status.INTERRUPTED else ""
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _prospect(items: dict[str, dict[str, Any]], counts: dict[str, Any]) -> Iterator[str]:
+    """Yield what the next run will do about items that failed."""
+    failed = [item for item in items.values() if item["status"] == Status.FAILED]
+    retried = [item for item in failed if item.get("deaths", 0) < MAX_ATTEMPTS]
+    if retried:
+        more = counts["remaining"] - len(retried)
+        beside = f", and computes {more} more" if more else ""
+        yield f"the next run tries {len(retried)} of the failed items again{beside} (not with --omnirec-failed=skip)"
+    if len(retried) < len(failed):
+        yield (
+            f"not tried again: {len(failed) - len(retried)} of the failed items, of which a process died {MAX_ATTEMPTS} "
+            f"times in a row; --omnirec-max-attempts={MAX_ATTEMPTS + 1} tries once more, "
+            "--omnirec-reset=failed forgets it"
+        )
 
 
 def _ago(moment: str) -> str:
@@ -68,12 +92,18 @@ def _ago(moment: str) -> str:
 
 
 def why(arguments: argparse.Namespace) -> int:
-    """Say why an item is or would be computed: the parts of its key that differ from the nearest record."""
-    if "::" in arguments.item:  # only pytest can tell what a node id stands for
+    """Say what an item was made of, or why it would be computed; of two items, what differs between them."""
+    if "::" in arguments.item and arguments.other is None:  # only pytest can tell what a node id stands for
         directory = ["--omnirec-checkpoint-dir", arguments.store]
         command = [sys.executable, "-m", "pytest", arguments.item, "--omnirec-plan", "-v", *directory]
         return subprocess.run(command, check=False).returncode
-    say(open_store(arguments.store).why(arguments.item))
+    store = open_store(arguments.store)
+    if arguments.other is not None:
+        contrast = store.contrast(arguments.item, arguments.other)
+        say(json.dumps(contrast.as_json()) if arguments.json else "\n".join(contrast.lines()))
+    else:
+        facts = {"why": store.why(arguments.item), **store.describe(arguments.item)} if arguments.json else {}
+        say(json.dumps(facts) if arguments.json else store.why(arguments.item))
     return 0
 
 
@@ -81,22 +111,21 @@ def show(arguments: argparse.Namespace) -> int:
     """Show everything that is known of an item: state, metrics, phases, files, where its numbers come from."""
     store = open_store(arguments.store)
     item = store.find(arguments.item)
-    provenance = store.provenance(arguments.item)
+    provenance, facts = store.provenance(arguments.item), store.describe(arguments.item)
     if arguments.json:
-        say(
-            json.dumps(
-                {"record": item, "provenance": provenance, "files": [str(p) for p in store.files(arguments.item)]}
-            )
-        )
+        files = [str(path) for path in store.files(arguments.item)]
+        say(json.dumps({"record": item, "facts": facts, "provenance": provenance, "files": files}))
         return 0
     say(f"{item['item']}: {item['status']}{_remark(item)}")
+    for line in fact_lines(facts):
+        say(f"  {line}")
     for label, metric in item.get("metrics", {}).items():
         say(f"  {label:16} {metric['value']:.6f}")
     phases = store.phases()
     for phase in phases[phases["item"] == item["item"]].to_dict("records"):
-        wall, cpu = (_number(phase[name], "{:.3f} s") for name in ("seconds", "cpu_seconds"))
-        peak = _number(phase["peak_rss"], "{:.0f} MiB", 2**20)
-        say(f"  {phase['phase']:16} {wall} wall, {cpu} CPU, peak {peak}  {phase['finished']}")
+        _show_phase(phase, facts["algorithm"]["name"].partition(".")[0])
+    for line in (item["error"]["details"] if item.get("error") else "").strip().splitlines():
+        say(f"  | {line}".rstrip())
     for path in store.files(arguments.item):
         say(f"  {path}")
     if provenance["dropped"]:
@@ -113,22 +142,18 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _show_phase(phase: dict[str, Any], framework: str) -> None:
+    """Print what a phase has cost, and below it how long its framework's process took to start."""
+    wall, cpu = (_number(phase[name], "{:.3f} s") for name in ("seconds", "cpu_seconds"))
+    peak = _number(phase["peak_rss"], "{:.0f} MiB", 2**20)
+    ending = "" if phase["status"] == Status.DONE else f"  {phase['status']}"
+    if phase["start_seconds"] and not math.isnan(phase["start_seconds"]):
+        say(f"  {START:16} {phase['start_seconds']:.3f} s until the process of {framework} ran")
+    say(f"  {phase['phase']:16} {wall} wall, {cpu} CPU, peak {peak}  {phase['finished']}{ending}")
+
+
 def _number(value: Any, template: str, unit: float = 1.0) -> str:
     return template.format(value / unit) if isinstance(value, int | float) and not math.isnan(value) else "unknown"
-
-
-def logs(arguments: argparse.Namespace) -> int:
-    """Show the log: what happened, by run, worker and item."""
-    store = open_store(arguments.store)
-    seen, level = arguments.since, logging.getLevelNamesMapping()[arguments.level]
-    while True:
-        for entry in store.logs(seen, item=arguments.item, min_level=level):
-            seen = entry["id"]
-            about = f" {entry['item']}" if entry["item"] else ""
-            say(f"{seen} {entry['time']} {entry['level_name']} {entry['logger']}{about}: {entry['message']}")
-        if not arguments.follow:
-            return 0
-        time.sleep(1)
 
 
 def add_parsers(commands: Any) -> None:
@@ -136,14 +161,10 @@ def add_parsers(commands: Any) -> None:
     parsers = {name: add_parser(commands, name, run) for name, run in _COMMANDS.items()}
     parsers["status"].add_argument("--all", action="store_true", help="also list what is done, and workers that ended")
     parsers["why"].add_argument("item", metavar="ITEM", help=f"{ITEM}, or a pytest node id")
+    parsers["why"].add_argument("other", metavar="ITEM", nargs="?", help="the item to compare it with")
     parsers["show"].add_argument("item", metavar="ITEM", help=ITEM)
-    for name in ("status", "show"):
+    for name in ("status", "show", "why"):
         parsers[name].add_argument("--json", action="store_true", help="for programs")
-    parsers["logs"].add_argument("item", metavar="ITEM", nargs="?", help=ITEM)
-    parsers["logs"].add_argument("--since", type=int, default=0, metavar="ID", help="only entries after this one")
-    parsers["logs"].add_argument("--follow", action="store_true", help="go on with what is logged from now on")
-    levels = ("DEBUG", "INFO", "WARNING", "ERROR")
-    parsers["logs"].add_argument("--level", default="DEBUG", choices=levels, help="only entries from this level on")
 
 
-_COMMANDS = {"status": status, "why": why, "show": show, "logs": logs}
+_COMMANDS = {"status": status, "why": why, "show": show}

@@ -28,8 +28,8 @@ class Apply(Preprocessing):
     The function may drop, change, add and reorder rows; it returns a frame with these columns, others are ignored.
     Repeated pairs that it makes are up to a ``Deduplicate`` after it, else the last one counts, with a warning.
 
-    Its key covers the function's source and what it uses of the same file, not what it imports. What it draws at
-    random should come from an argument ``seed`` or ``random_state``, which it is given.
+    Its key covers the function's source and what that uses of the project, the versions of the distributions that it
+    imports, and the files that its attribute ``depends_on`` names; docstrings do not count. What it draws at random should come from an argument ``seed`` or ``random_state``, which it is given.
 
     Guarantees: the same function with the same parameters gets the same frame, and seed, in every process.
 
@@ -60,6 +60,10 @@ class Apply(Preprocessing):
         _check_call(function, name, parameters)
         for attribute, value in {"function": function, "name": name, "code": code, "parameters": parameters}.items():
             object.__setattr__(self, attribute, value)
+
+    @property
+    def needs_order(self) -> bool:
+        return True
 
     @property
     def identity(self) -> list[object]:

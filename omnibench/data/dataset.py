@@ -8,13 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.apply import Apply, FrameFunction
+from omnibench.data.content import rows_of
 from omnibench.data.interactions import Interactions, warn_of_repeats
 from omnibench.data.parts import Parts, Split, fold_in_rows
 from omnibench.data.preprocess import MakeImplicit
 from omnibench.data.repeats import Deduplicate
 from omnibench.data.step import Preprocessing, Step
-from omnibench.errors import DataError
+from omnibench.errors import DataError, OmnibenchError
 from omnibench.keys import digest, display
+from omnibench.markup import heading_and_list, one_line
 from omnibench.seed import get_random_state
 
 if TYPE_CHECKING:
@@ -68,17 +70,40 @@ class RecSysDataSet:
         name: What to call the dataset in tables and directories; a label, not part of the key.
         steps: The steps so far.
         seed: The seed of every random step; the random state of the moment when not given.
+        canonical: Whether the order of rows counts only where a step depends on it; not so of datasets that an earlier
+            omnibench has recorded.
     """
 
-    def __init__(self, source: Source, name: str, steps: tuple[Step, ...] = (), seed: int | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        name: str,
+        steps: tuple[Step, ...] = (),
+        seed: int | None = None,
+        *,
+        canonical: bool = True,
+    ) -> None:
         self.source = source
+        self._canonical = canonical
         self.name = name
         self.steps = steps
         self.seed = get_random_state() if seed is None else seed
 
     def __repr__(self) -> str:
         steps = "".join(f" | {step}" for step in self.steps)
-        return f"<RecSysDataSet {display(self.name, self.key)}{steps}>"
+        return one_line(f"<RecSysDataSet {self._display_name}{steps}>")
+
+    def _repr_html_(self) -> str:
+        steps = [str(step) for step in self.steps] or ["no steps"]
+        return heading_and_list(f"{self._display_name} ({self.feedback}, seed {self.seed})", steps)
+
+    @property
+    def _display_name(self) -> str:
+        """The name with the key's first digits; without them while the source cannot be read."""
+        try:
+            return display(self.name, self.key)
+        except (OmnibenchError, OSError):
+            return f"{self.name} (its source cannot be read)"
 
     def pipe(self, *steps: Step | FrameFunction) -> RecSysDataSet:
         """Return a dataset with steps appended; this one stays as it is.
@@ -93,8 +118,45 @@ class RecSysDataSet:
         for argument in steps:
             step: Any = Apply(argument) if callable(argument) and not isinstance(argument, type | Step) else argument
             piped._check_next(step)
-            piped = RecSysDataSet(piped.source, piped.name, (*piped.steps, step), piped.seed)
+            piped = piped._with(steps=(*piped.steps, step))
         return piped
+
+    def named(self, name: str) -> RecSysDataSet:
+        """Return the dataset under another name, for tables, node ids and directories; its key stays as it is.
+
+        Args:
+            name: The name, e.g. ``"ml-100k, 5-core"``.
+
+        Raises:
+            DataError: It is no text, or empty.
+        """
+        argument: Any = name
+        if not isinstance(argument, str) or not argument.strip():
+            raise DataError(f"{self.name}: the name is {name!r}; give a text.")
+        return self._with(name=argument)
+
+    def as_recorded(self) -> RecSysDataSet:
+        """Return the dataset as omnibench read and identified it before the order of rows stopped to count."""
+        return self._with(canonical=False)
+
+    def _with(
+        self, *, name: str | None = None, steps: tuple[Step, ...] | None = None, canonical: bool | None = None
+    ) -> RecSysDataSet:
+        return RecSysDataSet(
+            self.source,
+            self.name if name is None else name,
+            self.steps if steps is None else steps,
+            self.seed,
+            canonical=self._canonical if canonical is None else canonical,
+        )
+
+    @cached_property
+    def _rows(self) -> Source:
+        """The source, with its rows in the order that counts."""
+        source: Any = self.source
+        if not (self._canonical and hasattr(source, "content")):
+            return self.source
+        return rows_of(source, needs_order=any(step.needs_order for step in self.steps))
 
     def _check_next(self, step: Any) -> None:
         if not isinstance(step, Preprocessing | Split):
@@ -121,8 +183,8 @@ class RecSysDataSet:
         return [
             "data/1",
             {
-                "source": self.source.fingerprint,
-                "steps": [step.identity for step in self.steps],
+                "source": self._rows.fingerprint,
+                "steps": [step.keyed_identity for step in self.steps],
                 "seed": self.seed,
             },
         ]
@@ -131,6 +193,14 @@ class RecSysDataSet:
     def key(self) -> str:
         """The dataset's identity: 64 hex digits that depend on content, steps and seed."""
         return digest(self.identity)
+
+    @cached_property
+    def node_key(self) -> str:
+        """The key in node ids: the same as ``key``, except that it does not depend on the code of the user's own steps."""
+        steps = [_without_code(step.identity) for step in self.steps]
+        if steps == [step.keyed_identity for step in self.steps]:
+            return self.key
+        return digest(["data/1", {"source": self._rows.fingerprint, "steps": steps, "seed": self.seed}])
 
     @cached_property
     def split(self) -> Split | None:
@@ -161,7 +231,7 @@ class RecSysDataSet:
 
         Repeats go first, so that a step such as CorePruning counts what will be there, unless a Deduplicate decides.
         """
-        rows = self.source.load()
+        rows = self._rows.load()
         if len(rows) == 0:
             raise DataError(f"{self.name} has no interactions.")
         rows = self._without_repeats(rows.canonical(), self.steps)
@@ -205,6 +275,14 @@ class RecSysDataSet:
             train, validation, test = (rows.frame(part) for part in parts)
             folds[number] = SplitData(train, validation, test, history)
         return folds[0] if self.split.folds is None else FoldedData(folds)
+
+
+def _without_code(identity: Any) -> Any:
+    """Return the identity of a step without what it says of the user's code."""
+    return [
+        {name: value for name, value in part.items() if name != "code"} if isinstance(part, Mapping) else part
+        for part in identity
+    ]
 
 
 class Pipe:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.data import ids
 from omnibench.errors import DataError
 from omnibench.keys import digest
-from omnibench.paths import cache_directory
+from omnibench.paths import cache_directory, remember
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,11 +94,5 @@ def file_digest(path: Path) -> str:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if time.time() - max(status.st_mtime, status.st_ctime) > _RACY_SECONDS:
-        try:
-            memory.parent.mkdir(parents=True, exist_ok=True)
-            partial = memory.with_suffix(f".{os.getpid()}")
-            partial.write_text(json.dumps({"stamp": stamp, "sha256": sha256}), encoding="utf-8")
-            partial.replace(memory)
-        except OSError:
-            pass  # remembering is a convenience
+        remember(memory, json.dumps({"stamp": stamp, "sha256": sha256}))
     return sha256

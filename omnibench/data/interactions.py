@@ -107,11 +107,29 @@ def decode(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> Any:
 
 
 def from_columns(columns: dict[str, Any], source: str) -> Interactions:
+    """Check the columns of a frame or file, and code their ids; events within a second stand in the order of time.
+
+    Args:
+        columns: pandas Series or arrays by name: user and item, and optionally rating and timestamp.
+        source: The name of the data in errors.
+
+    Raises:
+        DataError: An id, rating or timestamp is missing, not a number, or has no stable form.
+    """
+    rows, moments = coded_columns(columns, source)
+    order = order_within_seconds(rows, moments)
+    return rows if order is None else rows.take(order)
+
+
+def coded_columns(columns: dict[str, Any], source: str) -> tuple[Interactions, npt.NDArray[Any] | None]:
     """Check the columns of a frame or file, and code their ids.
 
     Args:
         columns: pandas Series or arrays by name: user and item, and optionally rating and timestamp.
         source: The name of the data in errors.
+
+    Returns:
+        The rows as they come; and when exactly each was, shape (n,), where some moments are finer than seconds.
 
     Raises:
         DataError: An id, rating or timestamp is missing, not a number, or has no stable form.
@@ -122,23 +140,28 @@ def from_columns(columns: dict[str, Any], source: str) -> Interactions:
     if "rating" in columns:
         rating = _numbers(columns["rating"], "rating", source, float(np.finfo(np.float32).max)).astype(np.float32)
     if "timestamp" not in columns:
-        return Interactions(user, item, rating, None, user_ids, item_ids)
+        return Interactions(user, item, rating, None, user_ids, item_ids), None
     timestamp, exact = _seconds(columns["timestamp"], source)
-    coded = Interactions(user, item, rating, timestamp, user_ids, item_ids)
-    order = _order_within_seconds(coded, timestamp, exact)
-    return coded if order is None else coded.take(order)
+    if exact is not None:
+        whole = exact.astype("datetime64[s]") if exact.dtype.kind == "M" else np.floor(exact)
+        exact = None if (exact == whole).all() else exact
+    return Interactions(user, item, rating, timestamp, user_ids, item_ids), exact
 
 
-def _order_within_seconds(
-    coded: Interactions, seconds: npt.NDArray[np.int64], exact: npt.NDArray[Any] | None
-) -> npt.NDArray[np.int64] | None:
-    """Return the row order that sorts each user's events within a second by time; None when they are sorted."""
-    if exact is None:
+def order_within_seconds(rows: Interactions, moments: npt.NDArray[Any] | None) -> npt.NDArray[np.int64] | None:
+    """Return the row order that sorts each user's events within a second by time; None when they are sorted.
+
+    Args:
+        rows: The rows as they come.
+        moments: When exactly each was, shape (n,); None where no moment is finer than seconds.
+    """
+    if moments is None or rows.timestamp is None:
         return None
-    order = canonical_order(coded.user, seconds, len(coded.user_ids))
-    user, second, moment = (column if order is None else column[order] for column in (coded.user, seconds, exact))
+    order = canonical_order(rows.user, rows.timestamp, len(rows.user_ids))
+    columns = (rows.user, rows.timestamp, moments)
+    user, second, moment = (column if order is None else column[order] for column in columns)
     swapped = (user[1:] == user[:-1]) & (second[1:] == second[:-1]) & (moment[1:] < moment[:-1])
-    return np.argsort(exact, kind="stable") if swapped.any() else None
+    return np.argsort(moments, kind="stable") if swapped.any() else None
 
 
 def warn_of_repeats(name: str, repeats: int) -> None:

@@ -34,6 +34,8 @@ def moment(value: object, argument: str) -> int | float | str:
     Raises:
         DataError: It is neither.
     """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # the same moment, so the same in keys
     if is_int(value) or (isinstance(value, float) and math.isfinite(value)):
         return value  # type: ignore[return-value]  # is_int has looked
     try:

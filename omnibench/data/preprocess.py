@@ -94,6 +94,8 @@ class RatingFilter(Preprocessing):
         for name, bound in (("lower", self.lower), ("upper", self.upper)):
             if bound is not None and not (is_number(bound) and math.isfinite(bound)):
                 raise DataError(f"RatingFilter: {name} is {bound!r}; give a rating, or None for no bound.")
+            if isinstance(bound, float) and bound.is_integer():
+                object.__setattr__(self, name, int(bound))  # 3.0 and 3 are one rating, so they are the same in keys
         if self.lower is None and self.upper is None:
             raise DataError("RatingFilter has no bound, so it would keep everything; give lower, upper or both.")
         if self.lower is not None and self.upper is not None and self.lower > self.upper:

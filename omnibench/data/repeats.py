@@ -38,6 +38,10 @@ class Deduplicate(Preprocessing):
 
     keep: str = "last"
 
+    @property
+    def needs_order(self) -> bool:
+        return True
+
     def check(self) -> None:
         if self.keep not in _CHOICES:
             raise DataError(f"Deduplicate: keep is {self.keep!r}; give one of {', '.join(map(repr, _CHOICES))}.")

@@ -116,6 +116,8 @@ def _check_size(split: Split, name: str, size: Any, *, zero: bool) -> None:
         raise DataError(
             f"{type(split).__name__}: {name} is {size!r}; give a float below 1 (a fraction) or an int (a number)."
         )
+    if size == 0 and getattr(split, name, None) == size:
+        object.__setattr__(split, name, 0.0)  # 0 and 0.0 mean the same, so they are the same in keys
     smallest_fits = size >= 0 if zero else size > 0
     if not (smallest_fits and (is_int(size) or size < 1)):
         raise DataError(

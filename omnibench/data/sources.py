@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data import movielens
+from omnibench.data.content import Content, content_of, remembered_content
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.digests import file_digest, table_digest
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
 from omnibench.errors import DataError, nearest
+from omnibench.paths import absolute_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,12 +37,26 @@ class FrameSource:
     def columns(self) -> tuple[str, ...]:
         return tuple(column for column in COLUMNS if column in self.frame.columns)
 
+    @property
+    def label(self) -> str:
+        return self.name
+
+    def read(self) -> dict[str, Any]:
+        return {name: self.frame[name] for name in self.columns}
+
+    @cached_property
+    def content(self) -> Content:
+        return remembered_content(
+            lambda: self.fingerprint, len(self.frame), lambda: content_of(self.read(), self.label)
+        )
+
     @cached_property
     def fingerprint(self) -> Any:
-        return ["table", table_digest({name: self.frame[name] for name in self.columns})]
+        """What identified the frame before the order of its rows and the types of its numbers stopped to count."""
+        return ["table", table_digest(self.read())]
 
     def load(self) -> Interactions:
-        return from_columns({name: self.frame[name] for name in self.columns}, self.name)
+        return from_columns(self.read(), self.name)
 
 
 @dataclass(frozen=True)
@@ -53,14 +71,23 @@ class FileSource:
     def columns(self) -> tuple[str, ...]:
         return tuple(column for column in COLUMNS if column in self.renamed.values())
 
+    @property
+    def label(self) -> str:
+        return str(self.path)
+
+    @cached_property
+    def content(self) -> Content:
+        return remembered_content(lambda: self.fingerprint, None, lambda: content_of(self.read(), self.label))
+
     @cached_property
     def fingerprint(self) -> Any:
+        """What identified the file before its content did."""
         try:
             return ["file", self.file_format, dict(self.renamed), file_digest(self.path)]
         except OSError as error:
             raise DataError(f"{self.path} cannot be read ({error.strerror or error}); check the path.") from error
 
-    def load(self) -> Interactions:
+    def read(self) -> dict[str, Any]:
         header = list(self.renamed)
         try:
             frame = (
@@ -75,7 +102,10 @@ class FileSource:
                 f"{self.path} has changed since this run read its key; its results would be recorded for the old "
                 "content. Run again."
             )
-        return from_columns({self.renamed[name]: frame[name] for name in header}, str(self.path))
+        return {self.renamed[name]: frame[name] for name in header}
+
+    def load(self) -> Interactions:
+        return from_columns(self.read(), self.label)
 
 
 def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
@@ -136,6 +166,8 @@ def from_frame(df: pd.DataFrame, name: str = "frame") -> RecSysDataSet:
         raise DataError(f"{name} has the column {repeated[0]!r} twice; it has {header}. Rename or drop one.")
     if len(df) == 0:
         raise DataError(f"{name} has no interactions.")
+    rename = "df.rename(columns={{{!r}: {!r}}})"
+    _warn_of_unused_columns([column for column in header if column not in names], names, name, rename)
     return RecSysDataSet(FrameSource(df[names].reset_index(drop=True).copy(), name), name)
 
 
@@ -143,7 +175,8 @@ def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, s
     """Make a dataset of a file of interactions.
 
     Args:
-        path: A ``.csv``, ``.tsv``, ``.parquet`` or (RecBole's atomic format) ``.inter`` file with a header.
+        path: A ``.csv``, ``.tsv``, ``.parquet`` or (RecBole's atomic format) ``.inter`` file with a header. Under pytest
+            a relative path begins beside the bench file; what is not there, and in a script, in the working directory.
         name: What to call the dataset; the file's stem by default.
         columns: The file's own column names to omnibench's, e.g. ``{"userId": "user", "movieId": "item"}``,
             where they are not called user, item, rating, timestamp already.
@@ -151,9 +184,10 @@ def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, s
     Raises:
         DataError: The file is not there, of an unknown kind, cannot be read, or lacks a column.
     """
-    path = Path(path).expanduser().absolute()
+    paths = absolute_paths(path)
+    path = next((candidate for candidate in paths if candidate.is_file()), paths[0])
     if not path.is_file():
-        raise DataError(f"there is no file {str(path)!r}; check the path (it was made absolute from {Path.cwd()}).")
+        raise DataError(f"there is no file {' or '.join(repr(str(candidate)) for candidate in paths)}; check the path.")
     file_format = path.suffix.lower().lstrip(".")
     if file_format not in ("csv", "tsv", "parquet", "inter"):
         raise DataError(
@@ -177,6 +211,8 @@ def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, s
         ):
             renamed[column] = target
     _require_columns(renamed, header, path.name)
+    unused = [column for column in header if column not in renamed]
+    _warn_of_unused_columns(unused, list(renamed.values()), path.name, "columns={{{!r}: {!r}}}")
     return RecSysDataSet(FileSource(path, file_format, renamed), name or path.stem)
 
 
@@ -203,6 +239,24 @@ def _check_mapping(mapping: Mapping[str, str], header: list[str], source: str) -
             raise DataError(f"{source}: two columns are to be {target!r}; give one.")
 
 
+def _warn_of_unused_columns(unused: list[str], used: list[str], source: str, rename: str) -> None:
+    """Warn of columns that a dataset drops; row numbers that pandas or R has written are nobody's loss."""
+    unused = [column for column in unused if column and not column.startswith("Unnamed:")]
+    if not unused:
+        return
+    missing = [column for column in COLUMNS if column not in used]
+    call = (
+        f" If {unused[0]!r} is the {missing[-1]}, say so: {rename.format(unused[0], missing[-1])}." if missing else ""
+    )
+    warnings.warn(
+        f"{source}: a dataset keeps user, item, rating and timestamp, and drops {', '.join(map(repr, unused))}.{call} An "
+        "algorithm or a metric of your own that needs the others is given them as a parameter, as "
+        "IntraListDiversity({item: features}) is, or reads them itself.",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
 def _require_columns(renamed: Mapping[str, str], header: list[str], source: str) -> None:
     for column in ("user", "item"):
         if column not in renamed.values():
@@ -213,33 +267,94 @@ def _require_columns(renamed: Mapping[str, str], header: list[str], source: str)
             )
 
 
-_LOADERS: dict[str, Callable[[Path | None], Any]] = {"MovieLens100K": movielens.MovieLens100K}
+Loader = Callable[..., Any]
+
+_BUILT_IN: dict[str, Loader] = {"MovieLens100K": movielens.MovieLens100K}
+_LOADERS: dict[str, Loader] = dict(_BUILT_IN)
 
 
-def register_dataset(name: str, loader: Callable[[Path | None], Any]) -> None:
+def register_dataset(name: str, loader: Loader) -> None:
     """Register a dataset, so that ``load_dataset(name)`` returns it.
+
+    Every process that loads it has to register it, as a ``conftest.py``, a bench file or a module that they import
+    does. A name that is registered again stands for the new loader.
 
     Args:
         name: The dataset's name.
-        loader: Called with the path given to ``load_dataset`` (or None); returns a source.
+        loader: A function without arguments, or one that takes the path given to ``load_dataset`` (or None). It returns a
+            pandas frame (see ``from_frame``), the path of a file (see ``from_file``), a dataset with steps of its own,
+            or a source that reads its interactions only when somebody needs them (``omnibench.data.dataset.Source``).
+
+    Raises:
+        DataError: It is no function, or omnibench has a dataset of that name itself.
     """
+    label: Any = name
+    argument: Any = loader
+    if not isinstance(label, str) or not label.strip():
+        raise DataError(f"register_dataset got the name {name!r}; give a text, e.g. 'Shop'.")
+    if not callable(argument):
+        raise DataError(
+            f"register_dataset({name!r}, ...) got {type(loader).__name__}; give a function that returns it, e.g. "
+            f"register_dataset({name!r}, lambda: frame)."
+        )
+    if name in _BUILT_IN:
+        raise DataError(f"omnibench has a dataset named {name!r} itself; choose another name.")
     _LOADERS[name] = loader
 
 
 def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
-    """Return a registered dataset by name. Nothing is read or downloaded yet.
+    """Return a registered dataset by name. Of omnibench's own ones nothing is read or downloaded yet.
 
     Args:
         name: ``MovieLens100K``, or a name given to ``register_dataset``.
-        path: Where a copy lies, when you have one; where it comes from does not change the key.
+        path: Where a copy lies, when you have one, relative as in ``from_file``; it does not change the key.
 
     Raises:
-        DataError: The name is unknown, or there is nothing at the path.
+        DataError: The name is unknown, there is nothing at the path, or a registered loader returned no dataset.
     """
     if name not in _LOADERS:
         names = ", ".join(sorted(_LOADERS))
         raise DataError(f"there is no dataset named {name!r}{nearest(name, _LOADERS)}; known are: {names}.")
-    local = None if path is None else Path(path).expanduser().absolute()
-    if local is not None and not local.exists():
-        raise DataError(f"{name}: there is nothing at {str(local)!r}; check the path, or leave it out.")
-    return RecSysDataSet(_LOADERS[name](local), name)
+    paths = [] if path is None else absolute_paths(path)
+    local = next((candidate for candidate in paths if candidate.exists()), None)
+    if paths and local is None:
+        places = " or ".join(repr(str(candidate)) for candidate in paths)
+        raise DataError(f"{name}: there is nothing at {places}; check the path, or leave it out.")
+    return _dataset_of(_loaded(name, local), name)
+
+
+def _loaded(name: str, path: Path | None) -> Any:
+    """Call a loader, with the path if it takes one."""
+    loader = _LOADERS[name]
+    try:
+        signature = inspect.signature(loader)
+    except (TypeError, ValueError):  # written in C: nothing is known
+        return loader(path)
+    for arguments in ((path,), ()):
+        try:
+            signature.bind(*arguments)
+        except TypeError:
+            continue
+        if path is not None and not arguments:
+            raise DataError(f"{name}: its loader takes no path; leave {str(path)!r} out, or let the loader take it.")
+        return loader(*arguments)
+    raise DataError(f"{name}: its loader has the arguments {signature}; let it take a path, or nothing.")
+
+
+def _dataset_of(loaded: Any, name: str) -> RecSysDataSet:
+    """Make a dataset of what a loader returned, under the name that it is registered by."""
+    if isinstance(loaded, RecSysDataSet):
+        return RecSysDataSet(loaded.source, name, loaded.steps, loaded.seed)
+    if isinstance(loaded, str | Path):
+        return from_file(loaded, name)
+    missing = [member for member in ("load", "columns", "fingerprint") if member not in dir(loaded)]
+    if not missing:  # told without pandas, which runs that find everything done do not import
+        return RecSysDataSet(loaded, name)
+    import pandas as pd
+
+    if isinstance(loaded, pd.DataFrame):
+        return from_frame(loaded, name)
+    raise DataError(
+        f"{name}: its loader returned {type(loaded).__name__}; return a pandas frame with the columns user and item, the path "
+        f"of a file, a dataset, or a source (which needs {', '.join(missing)})."
+    )

@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from omnibench.code import code_of
 from omnibench.data.interactions import Interactions
+from omnibench.errors import DataError, PlanError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +49,7 @@ class Step:
     """A step of a dataset's recipe. Its name, version and fields are part of the dataset's key.
 
     Attributes:
-        version: Raised when the step's results change.
+        version: Raised when the step's results change. A user's class that sets it answers for its code by itself.
         later: Fields that came after the step itself; they are in the key only where they are not the default.
     """
 
@@ -72,12 +74,40 @@ class Step:
         return ()
 
     @property
+    def needs_order(self) -> bool:
+        """Whether it matters in which order interactions of one user and moment come; of the user's own steps it may."""
+        return type(self).__module__.partition(".")[0] != "omnibench"
+
+    @property
     def identity(self) -> list[object]:
         """The step's part of the key: name, version and parameters."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         defaults = {field.name: field.default for field in fields(self) if field.name in self.later}
         parameters = {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
         return [type(self).__name__, self.version, parameters]
+
+    @property
+    def keyed_identity(self) -> list[object]:
+        """The identity, and of a user's class what identifies its code.
+
+        Raises:
+            DataError: The source of a user's class cannot be read.
+        """
+        return [*self.identity, *_own_code(type(self))]
+
+
+def _own_code(step: type[Step]) -> list[str]:
+    """Return what identifies the code of a user's class of steps; nothing for ours, and where it has its own version.
+
+    Raises:
+        DataError: The class's source cannot be read.
+    """
+    if step.__module__.partition(".")[0] == "omnibench" or "version" in vars(step):
+        return []
+    try:
+        return [code_of(step)]
+    except PlanError as error:
+        raise DataError(str(error)) from error
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ class StrongGeneralization(Split):
     def folds_in(self) -> bool:
         return True
 
+    @property
+    def needs_order(self) -> bool:
+        return self.which == "last"
+
     def check(self) -> None:
         check_sizes(self, self.validation_users, self.test_users, ("validation_users", "test_users"))
         check_sizes(self, 0, self.test_size)

@@ -123,6 +123,10 @@ class UserTimeBasedHoldout(Split):
     def needs(self) -> tuple[str, ...]:
         return ("timestamp",)
 
+    @property
+    def needs_order(self) -> bool:
+        return True
+
     def check(self) -> None:
         check_sizes(self, self.validation_size, self.test_size)
 
@@ -159,6 +163,10 @@ class LeaveNOut(Split):
     @property
     def needs(self) -> tuple[str, ...]:
         return ("timestamp",) if self.which == "last" else ()
+
+    @property
+    def needs_order(self) -> bool:
+        return self.which == "last"
 
     def check(self) -> None:
         for name, minimum in (("n", 1), ("validation_size", 0)):

@@ -9,6 +9,7 @@ from pathlib import Path
 from omnibench.engine import phases
 from omnibench.engine.checkpoint import ItemCheckpoints
 from omnibench.engine.evaluation import evaluate
+from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
 from omnibench.engine.progress import Progress
@@ -54,29 +55,30 @@ class Attempt:
             self.progress.enter(Phase.PREPARE)
             dataset = self._prepare()
             with self.workbench.stopping.phases(self.experiment.name):
+                self._rehearse(dataset)
                 self.checkpoints.claim()
                 metrics = self._evaluate(dataset, self._predict(dataset))
             self.progress.log(
                 logging.INFO, f"is done: {', '.join(f'{label} {metrics[label]:.4f}' for label in metrics)}"
             )
         except PhaseError as error:
-            self.progress.log(logging.ERROR, f"{error}\n{error.details}".rstrip())
-            self.checkpoints.save_failure(error)
+            self._report_failure(f"{error}\n{error.details}".rstrip())
+            self.checkpoints.save_failure(error, self.progress.stopped_costs(error))
             raise
         except (StoreError, OSError) as error:
             self.progress.log(logging.ERROR, f"was given up in {self.progress.phase}: {error}")
             with suppress(StoreError, OSError):
-                self.checkpoints.save_interruption(
-                    self.progress.phase, PhaseError(self.progress.phase.value, str(error))
-                )
+                reason = PhaseError(self.progress.phase.value, str(error))
+                self.checkpoints.save_interruption(self.progress.phase, self.progress.stopped_costs(), reason)
             raise
         except BaseException as error:
             if not isinstance(error, Exception):  # the guest is in the middle of something
+                costs = self.progress.stopped_costs()  # before its guest is ended, which takes its time
                 self.progress.log(
                     logging.WARNING, f"was interrupted in {self.progress.phase} ({type(error).__name__}: {error})"
                 )
                 self.workbench.guests.discard(*self.progress.runner)
-                self.checkpoints.save_interruption(self.progress.phase)
+                self.checkpoints.save_interruption(self.progress.phase, costs)
             raise
         else:
             return metrics
@@ -85,10 +87,14 @@ class Attempt:
 
     def note_death(self, message: str) -> None:
         """Record that the process of an earlier attempt died."""
-        self.progress.log(logging.ERROR, message)
+        self._report_failure(message)
         died_in = self.checkpoints.interrupted_in
         self.checkpoints.claim()
-        self.checkpoints.save_failure(PhaseError(died_in, message, died=True))
+        self.checkpoints.save_failure(PhaseError(died_in, message, died=True), {})
+
+    def _report_failure(self, message: str) -> None:
+        self.progress.log(logging.ERROR, message)
+        self.workbench.print_error(self.experiment.name, message)
 
     def _prepare(self) -> Path:
         """Return the prepared dataset; while it is being prepared, the guest starts."""
@@ -97,14 +103,21 @@ class Attempt:
             self.workbench.guests.warm(*self.progress.runner)
         return datasets.get(dataset)
 
+    def _rehearse(self, dataset: Path) -> None:
+        """Try the user's own metrics before the first Fit, so that a mistake in one is not found after the night."""
+        if not self.checkpoints.is_fitted:
+            item, fold = self.item, self.experiment.fold
+            with phase_errors(Phase.EVAL.value):
+                self.workbench.rehearsals.check(dataset, fold, item.list_length, item.columns)
+
     def _fit(self, dataset: Path) -> Path:
         """Return the fitted model's file, fitting when there is none."""
         model = self.checkpoints.model()
         if model is not None:
             return model
-        with self.progress.timed(Phase.FIT), self.workbench.store.temporary() as scratch:
+        with self.progress.timed(Phase.FIT) as meter, self.workbench.store.temporary() as scratch:
             answer = phases.fit(self.progress.guest(Phase.FIT), self.experiment, dataset, scratch, self._options)
-            return self.checkpoints.save_model(answer, scratch)
+            return self.checkpoints.save_model(meter.answered(answer), scratch)
 
     def _predict(self, dataset: Path) -> Path:
         """Return the predictions' file, predicting when there is none."""
@@ -115,12 +128,12 @@ class Attempt:
                     self._export(dataset, predictions, scratch)
             return predictions
         model, list_length = self._fit(dataset), self.item.list_length
-        with self.progress.timed(Phase.PREDICT), self.workbench.store.temporary() as scratch:
+        with self.progress.timed(Phase.PREDICT) as meter, self.workbench.store.temporary() as scratch:
             guest, partial = self.progress.guest(Phase.PREDICT), scratch / "predictions.npy"
             answer = phases.predict(guest, self.experiment, dataset, model, list_length, partial, self._options)
             if list_length >= self.checkpoints.previous.get("exported", 0):  # the export keeps the longest lists
                 self._export(dataset, partial, scratch)
-            return self.checkpoints.save_predictions(answer, partial)
+            return self.checkpoints.save_predictions(meter.answered(answer), partial)
 
     def _export(self, dataset: Path, predictions: Path, scratch: Path) -> None:
         self.checkpoints.save_export(phases.export_predictions(dataset, predictions, scratch))
@@ -128,7 +141,8 @@ class Attempt:
     def _evaluate(self, dataset: Path, predictions: Path) -> dict[str, float]:
         """Return the wanted metrics, evaluating those that are missing, and record that the item is done."""
         recorded = self.checkpoints.evaluations()
-        with self.progress.timed(Phase.EVAL) as meter, self.workbench.store.temporary() as scratch:
+        timed, scratches = self.progress.timed(Phase.EVAL), self.workbench.store.temporary()
+        with self.workbench.evaluating, timed as meter, scratches as scratch:
             missing = recorded.missing
             evaluation = evaluate(dataset, self.experiment.fold, predictions, missing) if missing else None
             spare = self._spare_model()

@@ -10,9 +10,9 @@ from typing import Any
 
 from omnibench.engine.evaluation import Evaluation, evaluation_facts
 from omnibench.engine.items import Columns, Item
+from omnibench.engine.progress import PhaseMeter
 from omnibench.engine.records import labels_of
 from omnibench.errors import PhaseError
-from omnibench.guest.base import Meter
 from omnibench.keys import DISPLAY_DIGITS, digest
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
@@ -172,7 +172,7 @@ class ItemCheckpoints:
         self,
         recorded: Evaluations,
         evaluation: Evaluation | None,
-        meter: Meter,
+        meter: PhaseMeter,
         scratch: Path,
         *,
         spare_model: Record | None = None,
@@ -232,22 +232,31 @@ class ItemCheckpoints:
         metrics = previous.get("metrics", {})
         return {name: metric for name, metric in metrics.items() if get(RecordType.EVAL.key(metric["key"]))}
 
-    def save_failure(self, error: PhaseError) -> None:
-        """Record that the attempt failed."""
+    def save_failure(self, error: PhaseError, costs: Mapping[str, Any]) -> None:
+        """Record that the attempt failed, and what the phase has cost in which it did."""
         predict_key = self.item.predict_key
-        record = failed_item(self._labels, self._origin, self.previous, predict_key=predict_key, error=error)
+        record = failed_item(
+            self._labels, self._origin, self.previous, predict_key=predict_key, error=error, costs=costs
+        )
         self.store.commit(self._lease, {self.item.record_key: record})
 
-    def save_interruption(self, phase: Phase, error: PhaseError | None = None) -> None:
+    def save_interruption(self, phase: Phase, costs: Mapping[str, Any], error: PhaseError | None = None) -> None:
         """Record that the attempt was given up.
 
         Args:
             phase: The phase that it was in.
+            costs: What that phase has cost until then.
             error: The trouble of the store or the machine; None when the run was asked to stop.
         """
         predict_key = self.item.predict_key
         record = interrupted_item(
-            self._labels, self._origin, self.previous, predict_key=predict_key, phase=phase.value, error=error
+            self._labels,
+            self._origin,
+            self.previous,
+            predict_key=predict_key,
+            phase=phase.value,
+            costs=costs,
+            error=error,
         )
         self.store.commit(self._lease, {self.item.record_key: record})
 

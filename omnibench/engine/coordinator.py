@@ -1,51 +1,42 @@
-"""The coordinator of a run: looks up which items are done, computes the others, and gathers results and failures."""
+"""The coordinator of a whole run: looks up what is done, computes the rest, and gathers results and failures."""
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Self
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.engine.attempt import Attempt
+from omnibench.engine.display import PlainScreen, ScriptView, screen_of_script
+from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
 from omnibench.engine.items import Item
-from omnibench.engine.policy import Policy
-from omnibench.engine.records import opening_records
-from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, new_run_id, recorded_outcome, require_begun
-from omnibench.engine.stopping import Stopping
-from omnibench.engine.survey import State, count, is_begun, look_up, look_up_all
-from omnibench.engine.workbench import Workbench, out_of_use, refuse_guests
-from omnibench.errors import DataError, PhaseError, StoreError
+from omnibench.engine.live import Tally, estimates_in
+from omnibench.engine.parallel import checked_workers, compute_side_by_side, longest_first, number_of_workers
+from omnibench.engine.recorded_keys import under_recorded_keys
+from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_outcome, require_begun
+from omnibench.engine.sentences import Volume, ended_line, stop_sentence
+from omnibench.engine.stopping import StoppedError, stopped_for_good
+from omnibench.engine.summary import show_tables
+from omnibench.engine.survey import count, first_recorded, is_begun, look_up_all
+from omnibench.engine.workbench import Workbench
+from omnibench.errors import PhaseError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment, experiments
 from omnibench.experiment.plan import ExperimentPlan
-from omnibench.runners.environments import Environments
-from omnibench.runners.pool import GuestPool
+from omnibench.notebooks import is_interactive
 from omnibench.seed import get_random_state
-from omnibench.store import CheckpointStore
-from omnibench.store.builders import ended_run
-from omnibench.store.generations import Reset, reset
-from omnibench.store.leases import Lease
-from omnibench.store.schema import RecordType, Status
-from omnibench.store.workers import Worker
+from omnibench.store.schema import Status
 
 
-def _print_to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - a script's user wants to know
-
-
-class Coordinator:
+class Coordinator(ItemCoordinator):
     """Runs items against a checkpoint store. Use it as a context manager, or close it.
 
     Args:
         checkpoint_dir: Where checkpoints are kept; made absolute at once, created when missing.
         tmp_dir: Where guests get their working directories; inside the checkpoint directory by default.
         policy: How to deal with earlier runs' checkpoints, with failures, and with requests to stop.
-        environments: ``isolated``, ``current``, or a mapping by framework name.
+        environments: ``isolated``, ``current``, or by framework: a mapping, or a text such as ``LensKit=current``.
         threads: Threads per guest; all cores of this process by default.
         notify: Called with a line when something is worth telling; stderr by default.
         run_id: The run that this is part of; one of its own by default.
@@ -56,117 +47,68 @@ class Coordinator:
         StoreError: The checkpoint directory cannot be used.
     """
 
-    def __init__(
-        self,
-        checkpoint_dir: str | os.PathLike[str] = "checkpoints",
-        tmp_dir: str | os.PathLike[str] | None = None,
-        *,
-        policy: Policy | None = None,
-        environments: str | Mapping[str, str] | Environments = "isolated",
-        threads: int | None = None,
-        notify: Callable[[str], None] = _print_to_stderr,
-        run_id: str | None = None,
-        worker: str = "main",
-        stopping: Stopping | None = None,
-    ) -> None:
-        refuse_guests()
-        self.policy = policy or Policy()
-        self.environments = environments if isinstance(environments, Environments) else Environments(environments)
-        self.run_id = run_id or new_run_id()
-        self._notify = notify
-        self._stopping = stopping or Stopping(self.policy.grace, notify)
-        self._run_recorded = False
-        self.workbench = Workbench(
-            checkpoint_dir,
-            tmp_dir,
-            policy=self.policy,
-            environments=self.environments,
-            threads=threads,
-            notify=notify,
-            run_id=self.run_id,
-            worker=worker,
-            stopping=self._stopping,
-        )
-
-    @property
-    def store(self) -> CheckpointStore:
-        """The checkpoint store."""
-        return self.workbench.store
-
-    @property
-    def guests(self) -> GuestPool:
-        """The guest processes."""
-        return self.workbench.guests
-
-    @property
-    def worker(self) -> Worker:
-        """This process, as the store knows it."""
-        return self.workbench.worker
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the guests, write the exports, close the records."""
-        self.workbench.close(self._record_end)
-
-    def _record_end(self) -> None:
-        key = RecordType.RUN.key(self.run_id)
-        record = self.store.records.get(key) if self._run_recorded else None
-        if record is not None:
-            self.store.records.commit({key: ended_run(record)})
-
-    def begin(self, items: Sequence[Experiment], states: Sequence[State], directory: Path | None = None) -> None:
-        """Record the run, and the items that have no record yet; once per run.
-
-        Args:
-            items: Every experiment of the run.
-            states: The state of each, from its records.
-            directory: Where the user's code is, for the provenance; the working directory by default.
-
-        Raises:
-            StoreError: The store cannot be written.
-        """
-        code = directory or Path.cwd()
-        try:
-            self.store.register(opening_records(self.run_id, items, states, self.policy, code))
-        except OSError as error:
-            raise out_of_use(self.store.root, error) from error
-        self._run_recorded = True
-        self.worker.log.add(logging.INFO, "omnibench", f"run {self.run_id}: {count(states)}")
-
     def run(
-        self, datasets: RecSysDataSet | Iterable[RecSysDataSet], plan: ExperimentPlan, evaluator: Evaluator
+        self,
+        datasets: RecSysDataSet | Iterable[RecSysDataSet],
+        plan: ExperimentPlan,
+        evaluator: Evaluator,
+        *,
+        workers: int | str = 1,
+        quiet: bool = False,
+        verbose: bool = False,
     ) -> Evaluator:
         """Run every experiment that is not done, and fill the evaluator with the results of all.
+
+        On a terminal and in a notebook a block shows what the run is doing, elsewhere each item gets a line on stderr;
+        the tables follow at the end, on stdout.
 
         Args:
             datasets: One or several datasets with a split.
             plan: The algorithms.
             evaluator: The metrics; it is returned with all results.
+            workers: How many items are computed at once, the longest first; ``auto`` for as many as cores and memory
+                allow. Each has framework processes of its own.
+            quiet: Say nothing but what goes wrong, and print no tables.
+            verbose: Say each item's times also where there is a block.
 
         Raises:
             OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
             ItemsFailedError: Some items failed; raised after all others are done.
-            KeyboardInterrupt: The run was asked to stop.
+            KeyboardInterrupt: The run was asked to stop. Its text says what is done; a script that does not catch it
+                ends without a traceback.
         """
-        planned = experiments(
-            datasets,
-            plan,
-            evaluator.metrics,
-            versions=self.environments.version,
-            seed=get_random_state(),
-            device=lambda configuration: configuration.device(self.policy.device),
-            salt=self.policy.salt,
-            candidates=evaluator.candidates,
-        )
-        with self._stopping:
-            return self._run(planned, evaluator)
+        volume = Volume.of(quiet=quiet, verbose=verbose)
+        checked_workers(workers)
+        outcomes: dict[int, Outcome] = {}
+        planned: list[Experiment] = []
+        try:
+            with self._stopping:
+                planned = experiments(
+                    under_recorded_keys(datasets, self.store.root),
+                    plan,
+                    evaluator.metrics,
+                    versions=self.environments.version,
+                    seed=get_random_state(),
+                    device=lambda configuration: configuration.device(self.policy.device),
+                    salt=self.policy.salt,
+                    candidates=evaluator.candidates,
+                    first_recorded=lambda keys: self.store.read(lambda reader: first_recorded(reader.get, keys)),
+                )
+                return self._run(planned, evaluator, outcomes, workers, volume)
+        except StoppedError:
+            stopped = stopped_for_good(stop_sentence(self._stopping.reason, outcomes, planned), self._stopping.reason)
+            if not is_interactive():
+                self._notify(str(stopped))
+            raise stopped from None
 
-    def _run(self, planned: Sequence[Experiment], evaluator: Evaluator) -> Evaluator:
+    def _run(
+        self,
+        planned: Sequence[Experiment],
+        evaluator: Evaluator,
+        outcomes: dict[int, Outcome],
+        workers: int | str,
+        volume: Volume,
+    ) -> Evaluator:
         columns, list_length = evaluator.columns, evaluator.list_length
         items = [Item(experiment, columns, list_length) for experiment in planned]
         if self.policy.resume == "require":
@@ -176,117 +118,90 @@ class Coordinator:
             self.reset(planned, keep=True)
         self.workbench.expect(items)
         states = self.store.read(lambda reader: look_up_all(reader, items))
-        self._notify(f"{count(states)} ({self.store.root})")
+        if volume is not Volume.QUIET:
+            self._notify(f"{count(states)} ({self.store.root})")
         pending = [item.experiment for item, state in zip(items, states, strict=True) if not state.is_done]
         if pending:
             self._prepare(pending)
             self.begin(planned, states)
-        failures: dict[str, PhaseError] = {}
-        for number, item in enumerate(items, start=1):
-            outcome = self.run_item(item)
-            name = item.experiment.name
-            if outcome.status in (Status.DONE, CACHED):
-                evaluator.add(outcome.result)
-            if outcome.status == Status.FAILED and outcome.error is not None:
-                failures[name] = outcome.error
-            if outcome.status != CACHED:
-                times = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in outcome.seconds.items())
-                self._notify(f"[{number}/{len(items)}] {outcome.status} {name} ({times})")
+        recorded = (
+            recorded_outcome(item.experiment, state, self.policy) for item, state in zip(items, states, strict=True)
+        )
+        outcomes.update((number, outcome) for number, outcome in enumerate(recorded) if outcome is not None)
+        try:
+            self._compute(items, outcomes, workers, volume)
+        finally:
+            _add(outcomes, evaluator)
         self.workbench.export(immediately=True)
+        if volume is not Volume.QUIET:
+            lower = evaluator.lower_is_better
+            show_tables(self.store.root, evaluator.results, lower, self.store.records.commit, self._notify)
+            evaluator.note_shown()
+        failures = _failures(items, outcomes)
         if failures:
             raise ItemsFailedError(evaluator, failures, len(items))
         return evaluator
 
-    def _prepare(self, pending: Iterable[Experiment]) -> None:
-        """Prepare every dataset that is needed, so that an impossible one is refused before any Fit.
+    def _compute(self, items: Sequence[Item], outcomes: dict[int, Outcome], workers: int | str, volume: Volume) -> None:
+        """Compute the items that have no outcome yet, and show that."""
+        queue = [number for number in range(len(items)) if number not in outcomes]
+        if not queue:
+            return
+        estimates = estimates_in(self.store.root)
+        experiments_left = {number: items[number].experiment for number in queue}
+        frameworks = {experiment.configuration.runner.name for experiment in experiments_left.values()}
+        count_of_workers = number_of_workers(workers, len(queue), estimates, frameworks)
+        tally = Tally({str(number): item for number, item in experiments_left.items()}, len(outcomes), estimates)
+        ending = threading.Lock()
 
-        Raises:
-            DataError: A dataset cannot be prepared.
-        """
-        for dataset in {experiment.dataset.key: experiment.dataset for experiment in pending}.values():
-            try:
-                self.workbench.datasets.get(dataset)
-            except PhaseError as error:
-                raise DataError("\n".join(filter(None, [error.message, error.details]))) from error
+        def compute(number: int, workbench: Workbench) -> None:
+            outcome = self.run_item(items[number], workbench)
+            with ending:
+                outcomes[number] = outcome
+                tally.count(str(number), outcome.status, outcome.seconds)
+                if volume.says(outcome, has_block=self._screen is not None and self._screen.has_block):
+                    self._notify(ended_line(items[number].experiment.label, outcome, tally))
 
-    def run_item(self, item: Item) -> Outcome:
-        """Bring one item to Done, computing only what is not recorded.
+        with self._shown(tally, count_of_workers, volume):
+            if count_of_workers == 1:
+                for number in queue:
+                    compute(number, self.workbench)
+                return
+            order = longest_first([estimates.expected(experiments_left[number]) for number in queue])
+            threads = max(1, self._threads // count_of_workers)
+            compute_side_by_side(
+                [queue[position] for position in order],
+                [partial(self.workbench.beside, f"gw{number}", threads) for number in range(count_of_workers)],
+                compute,
+                self._stopping,
+            )
 
-        Args:
-            item: The item.
-
-        Returns:
-            How it ended; a failure is an outcome, not an exception.
-
-        Raises:
-            StoreError: The store itself failed.
-        """
+    @contextmanager
+    def _shown(self, tally: Tally, workers: int, volume: Volume) -> Iterator[None]:
+        """Show the run while it goes on; on a screen only when nobody else has asked for the lines."""
+        if volume is Volume.QUIET:
+            yield
+            return
+        screen = screen_of_script() if self._user_notify is print_to_stderr else None
+        self._screen = screen or PlainScreen(self._user_notify)
         try:
-            recorded = recorded_outcome(item.experiment, look_up(self.store.records.get, item), self.policy)
-            return recorded or self._attempt(item)
-        except OSError as error:
-            raise out_of_use(self.store.root, error) from error
-
-    def _attempt(self, item: Item) -> Outcome:
-        experiment, workbench = item.experiment, self.workbench
-        with self._lease(experiment) as lease:
-            state = look_up(self.store.records.get, item)
-            if state.metrics is not None:  # another run finished it while this one waited
-                return Outcome(CACHED, experiment.result(state.metrics))
-            attempt = Attempt(workbench, item, lease)
-            workbench.current = experiment.name
-            try:
-                metrics = attempt.run()
-            except PhaseError as error:
-                return Outcome(Status.FAILED, experiment.result({}), attempt.progress.seconds, error)
-            finally:
-                workbench.current = ""
-                workbench.export()
-            return Outcome(Status.DONE, experiment.result(metrics), attempt.progress.seconds)
-
-    def _lease(self, experiment: Experiment) -> AbstractContextManager[Lease]:
-        def waits(holder: str) -> None:
-            self._notify(f"{experiment.name}: waiting for {holder}, which computes it")
-
-        return self.store.lease(experiment.fit_key, waits, self._stopping.check)
-
-    def foresee(self, experiment: Experiment, following: Experiment) -> None:
-        """Start the guest of a later item while an item is computed, unless both use the same guest.
-
-        Args:
-            experiment: The item's experiment; nothing happens while its own guest is not there.
-            following: The later item's.
-        """
-        current, later = ((item.configuration.runner, item.device) for item in (experiment, following))
-        if current != later and self.guests.is_alive(*current):
-            self.guests.warm_if_room(*later)
-
-    def note_death(self, experiment: Experiment, message: str) -> None:
-        """Record that the process which computed an item died; it could not do so itself.
-
-        Args:
-            experiment: The item's experiment.
-            message: The reason, as far as it is known.
-
-        Raises:
-            StoreError: The store cannot be written, or somebody computes the item again already.
-        """
-        with self.store.lease(experiment.fit_key, _refuse_to_wait) as lease:
-            Attempt(self.workbench, Item(experiment, (), 0), lease).note_death(message)
-
-    def reset(self, items: Iterable[Experiment], what: str = "all", *, keep: bool = False) -> Reset:
-        """Have items computed anew by the next run; see ``store.generations.reset``."""
-        names = {experiment.fit_key: experiment.name for experiment in items}
-        try:
-            done = reset(self.store, names, what, keep=keep)
-        except OSError as error:
-            raise out_of_use(self.store.root, error) from error
-        if done.busy:
-            busy_names = ", ".join(names[key] for key in done.busy[:3])
-            more = f" and {len(done.busy) - 3} more" if len(done.busy) > 3 else ""  # noqa: PLR2004 - a few
-            self._notify(f"{busy_names}{more}: computed by another process right now, so not reset")
-        return done
+            with ScriptView(self.store.root, self.run_id, tally, workers, self._screen):
+                yield
+        finally:
+            self._screen = None
 
 
-def _refuse_to_wait(holder: str) -> None:
-    raise StoreError(f"{holder} computes it")
+def _add(outcomes: Mapping[int, Outcome], evaluator: Evaluator) -> None:
+    """Add the results to an evaluator in the order of the plan, whatever ended first."""
+    for _, outcome in sorted(outcomes.items()):
+        if outcome.status in (Status.DONE, CACHED):
+            evaluator.add(outcome.result)
+
+
+def _failures(items: Sequence[Item], outcomes: Mapping[int, Outcome]) -> dict[str, PhaseError]:
+    """Return the error of each failed item, by its name."""
+    return {
+        items[number].experiment.name: outcome.error
+        for number, outcome in sorted(outcomes.items())
+        if outcome.status == Status.FAILED and outcome.error is not None
+    }

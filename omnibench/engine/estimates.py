@@ -14,6 +14,9 @@ from omnibench.store.reading import Reader
 _UNKNOWN_SECONDS = {"LensKit": 3.0, "RecPack": 5.0, "RecBole": 30.0, "Own": 5.0}
 """Seconds of an item when nothing like it was ever run; only good for putting longer ones first."""
 
+_SAME_KIND = 2
+"""So many of the closest similarities are those of items of the same kind."""
+
 
 @dataclass
 class Estimates:
@@ -50,6 +53,18 @@ class Estimates:
             if similarity in self.seconds:
                 return fmean(self.seconds[similarity])
         return _UNKNOWN_SECONDS.get(framework, max(_UNKNOWN_SECONDS.values()))
+
+    def usual(self, item: Experiment) -> float | None:
+        """Return the mean seconds of items of the same kind, or None when none has ended.
+
+        Of the same kind are the other folds of the configuration, else the algorithm with other hyperparameters on the
+        same data: what took another time on other data tells nobody when a run ends.
+        """
+        name, framework = item.configuration.name, item.configuration.runner.name
+        for similarity in _similarities(item.dataset_name, item.algorithm_name, name, framework)[:_SAME_KIND]:
+            if similarity in self.seconds:
+                return fmean(self.seconds[similarity])
+        return None
 
     def megabytes(self, frameworks: Iterable[str]) -> float:
         """Return the memory in MB that several frameworks need together, with one process each."""

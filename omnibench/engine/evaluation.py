@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from omnibench.data.interactions import decode
 from omnibench.data.prepare import read_ids
+from omnibench.engine.frames import decoded_frame, frame_of_test
 from omnibench.engine.items import Columns
-from omnibench.engine.phases import decoded
 from omnibench.guest.folds import Fold
 from omnibench.metrics.base import Values
 from omnibench.metrics.hits import Hits, Truth, mark_hits
@@ -163,17 +162,7 @@ def _calculated(dataset: Path, fold: Fold, rows: npt.NDArray[np.void], columns: 
     calculators = list(dict.fromkeys(metric for metric, _ in columns if isinstance(metric, CalculatedMetric)))
     if not calculators:
         return {}
-    import pandas as pd
-
-    part = fold.test
-    test: dict[str, Any] = {
-        "user": decode(part.user, read_ids(dataset, "users")),
-        "item": decode(part.item, read_ids(dataset, "items")),
-    }
-    if part.rating is not None:
-        test["rating"] = part.rating
     values: dict[str, float] = {}
     for metric in calculators:
-        predictions = pd.DataFrame(decoded(dataset, rows)).infer_objects()
-        values |= metric.values(predictions, pd.DataFrame(test))
+        values |= metric.values(decoded_frame(dataset, rows), frame_of_test(dataset, fold))
     return values

@@ -29,7 +29,7 @@ def phase_errors(phase: str) -> Iterator[None]:
     except GuestError as error:
         if error.errno in _MACHINE_ERRORS:
             raise OSError(error.errno, f"{phase}: {error}") from error
-        raise PhaseError(phase, str(error), error.details, died=error.died) from error
+        raise PhaseError(phase, str(error), error.details, died=error.died, costs=error.costs) from error
     except (StoreError, OSError):
         raise
     except OmnibenchError as error:

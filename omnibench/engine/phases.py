@@ -13,7 +13,7 @@ from omnibench.errors import GuestError
 from omnibench.experiment.candidates import UNSEEN
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.candidates import CandidateSets, candidate_sets
-from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
+from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,10 +61,10 @@ class PhaseOptions:
 
 def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOptions, **request: Any) -> dict[str, Any]:
     own = experiment.configuration.own
-    return guest.ask(
+    answer = guest.ask(
         {
             "algorithm": json.dumps(own.locator) if own else experiment.configuration.algorithm,
-            "parameters": plain(experiment.configuration.parameters),
+            "parameters": experiment.configuration.plain_parameters,
             "seed": experiment.seed,
             "device": experiment.device,
             "threads": guest.threads,
@@ -78,17 +78,7 @@ def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOpti
         while_waiting=options.while_waiting,
         timeout=options.timeout,
     )
-
-
-def plain(value: Any) -> Any:
-    """Return a value as execnet carries it: no enum members, no numpy scalars."""
-    if isinstance(value, Mapping):
-        return {name: plain(element) for name, element in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(element) for element in value]
-    if hasattr(value, "dtype"):
-        return value.item()
-    return getattr(value, "value", value)
+    return {**answer, "threads": guest.threads}
 
 
 def fit(
@@ -104,7 +94,7 @@ def fit(
         options: The options of every request.
 
     Returns:
-        ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, and what
+        ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, ``threads``, and what
         ``guest.base.Meter`` measures.
 
     Raises:
@@ -112,7 +102,8 @@ def fit(
     """
     answer = _ask(guest, experiment, dataset, options, op="fit", output=str(output))
     if not (output / answer["file"]).is_file():
-        raise GuestError(f"{experiment.configuration.name} reported the model {answer['file']!r} but wrote none")
+        flaw = f"reported the model {answer['file']!r} but wrote none"
+        raise GuestError(f"{experiment.configuration.name} {flaw}", costs=answer)
     return answer
 
 
@@ -148,7 +139,7 @@ def predict(
     sets = candidate_sets(fold, candidates)
     flaw = _rating_flaw(fold, rows) if fold.explicit else _list_flaw(fold, rows, list_length, sets)
     if flaw:
-        raise GuestError(f"{experiment.configuration.name} broke the contract of predictions: {flaw}")
+        raise GuestError(f"{experiment.configuration.name} broke the contract of predictions: {flaw}", costs=answer)
     return answer
 
 
@@ -167,7 +158,8 @@ def _list_flaw(
     fold: Fold, rows: npt.NDArray[np.void], list_length: int, candidates: CandidateSets | None = None
 ) -> str:
     """Say what is wrong with recommendation lists, or return nothing."""
-    if rows.dtype != recommendation_dtype(list_length) or not np.array_equal(rows["user"], fold.users):
+    ordered = rows.dtype == recommendation_dtype(list_length, LIST_SCORE)  # lists with an order of their own
+    if not (ordered or rows.dtype == recommendation_dtype(list_length)) or not np.array_equal(rows["user"], fold.users):
         return f"they are not lists of {list_length} items for the test users with a history"
     items, scores = rows["item"], rows["score"]
     filled = items != NO_ITEM
@@ -180,8 +172,8 @@ def _list_flaw(
     neighbours = filled[:, 1:] & filled[:, :-1]
     rising = scores[:, 1:] > scores[:, :-1]
     tied = (scores[:, 1:] == scores[:, :-1]) & (items[:, 1:] < items[:, :-1])
-    if (neighbours & (rising | tied)).any():
-        return "a list is not in the order of its scores (ties by item code)"
+    if (neighbours & (rising if ordered else rising | tied)).any():
+        return f"a list is not in the order of its scores{'' if ordered else ' (ties by item code)'}"
     pairs = (rows["user"][:, None].astype(np.int64) * fold.n_items + items)[filled]
     if len(np.unique(pairs)) < len(pairs):
         return "a list has an item twice"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from omnibench.errors import OmnibenchError, nearest
-from omnibench.store.schema import KEEP_MODELS, VERIFY
+from omnibench.store.schema import KEEP_MODELS, MAX_ATTEMPTS, VERIFY
 
 RESUME = ("auto", "fresh", "require", "never")
 FAILED = ("retry", "skip", "replay")
@@ -46,7 +46,7 @@ class Policy:
 
     resume: str = "auto"
     failed: str = "retry"
-    max_attempts: int = 3
+    max_attempts: int = MAX_ATTEMPTS
     verify: str = "full"
     salt: str = ""
     track: tuple[str, ...] = field(default=("rss", "gpu"))
@@ -98,7 +98,7 @@ def share(text: str) -> float:
     Raises:
         OmnibenchError: The text says something else.
     """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%?)\s*", text)
+    match = re.fullmatch(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*(%?)\s*", text)
     if not match:
         raise OmnibenchError(f"{text!r} is no share; write e.g. 0.01 or 1%.")
     return float(match[1]) / (100 if match[2] else 1)

@@ -1,20 +1,77 @@
-"""The progress of an attempt: its phase and the time it takes, reported to the worker's record and to the log."""
+"""The progress of an attempt: its phase and what that costs, reported to the worker's record and to the log."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from omnibench.engine.failures import phase_errors
 from omnibench.engine.phases import Guest
 from omnibench.engine.workbench import Workbench
-from omnibench.errors import GuestError
+from omnibench.errors import GuestError, PhaseError
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.base import Meter
 from omnibench.runners.registry import RunnerInfo
-from omnibench.store.schema import Phase
+from omnibench.store.schema import COSTS, START, Phase
+
+
+class PhaseMeter:
+    """Measures what a phase costs: the guest does where it computes, this process where it computes itself.
+
+    The time that a guest takes to start is no part of any phase's seconds: the first item of a framework would seem to
+    be the slowest, and the same Fit would take longer in a run of its own than in a run of many.
+
+    Args:
+        track: The memory peaks to measure; see ``guest.base.Meter``.
+
+    Attributes:
+        costs: What was measured when the phase had ended, by the names of ``COSTS``; None until then.
+        start_seconds: Wall seconds of waiting for a guest to start.
+        threads: The number of the guest's threads, or None while no guest computes.
+    """
+
+    def __init__(self, track: Sequence[str]) -> None:
+        self.costs: Mapping[str, Any] | None = None
+        self.start_seconds = 0.0
+        self.threads: int | None = None
+        self._track = track
+        self._began = time.perf_counter()
+        self._meter: Meter | None = None
+
+    def start(self) -> None:
+        """Begin to measure this process."""
+        self._meter = Meter(self._track)
+
+    def stop(self) -> None:
+        """Stop measuring this process."""
+        if self._meter is not None:
+            self._meter.stop()
+
+    def read(self) -> Mapping[str, Any]:
+        """Return what this process has measured, which are the phase's costs."""
+        assert self._meter is not None, "it was started"
+        self.costs = self._meter.read()
+        return self.costs
+
+    def answered(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Take a guest's answer, whose costs are those of the phase; return it with ``start_seconds``."""
+        self.costs = answer
+        return {**answer, "start_seconds": self.start_seconds}
+
+    def stopped(self, phase: Phase, measured: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return what a phase has cost that came to nothing, as far as anybody knows.
+
+        Args:
+            phase: The phase.
+            measured: What the guest has measured, or None.
+        """
+        own = self._meter.read() if phase is Phase.EVAL and self._meter is not None else {}
+        seconds = time.perf_counter() - self._began - self.start_seconds
+        costs = {name: value for name, value in (measured or {}).items() if name in COSTS and value is not None}
+        return {"seconds": seconds, **own, **costs, "start_seconds": self.start_seconds, "threads": self.threads}
 
 
 class Progress:
@@ -26,43 +83,54 @@ class Progress:
 
     Attributes:
         phase: The phase that it is in.
-        seconds: Wall time of each phase that ran.
+        seconds: Wall seconds of each phase that ran, as its record has them, and under ``START`` those of waiting for a
+            guest to start.
     """
 
     def __init__(self, workbench: Workbench, experiment: Experiment) -> None:
         self.phase = Phase.PREPARE
         self.seconds: dict[str, float] = {}
+        self._meter = PhaseMeter(workbench.policy.track)
         self._workbench = workbench
         self._experiment = experiment
 
     def enter(self, phase: Phase) -> None:
         """Report that a phase begins."""
         self.phase = phase
+        self._meter = PhaseMeter(self._workbench.policy.track)
         self._workbench.worker.note_phase(self._experiment.name, phase.value)
+
+    def stopped_costs(self, error: PhaseError | None = None) -> dict[str, Any]:
+        """Return what the phase has cost that failed or was interrupted; see ``item_records.stopped_attempt``."""
+        return self._meter.stopped(self.phase, None if error is None else error.costs)
 
     def leave(self) -> None:
         """Report that the attempt has ended."""
         self._workbench.worker.note_phase(None)
 
     @contextmanager
-    def timed(self, phase: Phase) -> Iterator[Meter]:
+    def timed(self, phase: Phase) -> Iterator[PhaseMeter]:
         """Measure a phase, and raise its errors as PhaseError; see ``failures.phase_errors``.
 
         Raises:
             StoppedError: The run was asked to stop before the phase has begun.
         """
+        self.phase = phase  # also when the run stops here: the phase before this one has ended and is recorded
         self._workbench.stopping.check()
         self.enter(phase)
         if self.seconds:  # the phase before this is recorded now
             self._workbench.export_progress()
-        meter = Meter(self._workbench.policy.track)
-        started = time.perf_counter()
+        meter = self._meter
+        meter.start()
         try:
             with phase_errors(phase.value), self._discarding_dead_guests():
                 yield meter
+            self.seconds[phase.value] = (meter.costs or meter.read())["seconds"]
+        except PhaseError as error:
+            self.seconds[phase.value] = meter.stopped(phase, error.costs)["seconds"]
+            raise
         finally:
             meter.stop()
-            self.seconds[phase.value] = time.perf_counter() - started
         self.log(logging.INFO, f"{phase} took {self.seconds[phase.value]:.3f} s")
 
     @contextmanager
@@ -82,10 +150,20 @@ class Progress:
     def guest(self, phase: Phase) -> Guest:
         """Return the guest for a phase; while it starts, report that."""
         guests, worker = self._workbench.guests, self._workbench.worker
-        if not guests.is_alive(*self.runner):
-            worker.note_phase(self._experiment.name, f"starting {self.runner[0].name} for {phase}")
-        guest = guests.get(*self.runner)
-        worker.note_phase(self._experiment.name, phase.value)
+        if guests.is_alive(*self.runner):
+            guest = guests.get(*self.runner)
+        else:
+            name = self.runner[0].name
+            worker.note_phase(self._experiment.name, f"starting {name} for {phase}")
+            began = time.perf_counter()
+            try:
+                guest = guests.get(*self.runner)
+            finally:
+                waited = self._meter.start_seconds = time.perf_counter() - began
+                self.seconds[START] = self.seconds.get(START, 0.0) + waited
+            self.log(logging.INFO, f"starting {name} took {waited:.3f} s")
+            worker.note_phase(self._experiment.name, phase.value)
+        self._meter.threads = guest.threads
         return guest
 
     def log(self, level: int, message: str) -> None:

@@ -51,15 +51,16 @@ def opening_records(
 
 def labels_of(experiment: Experiment) -> ItemLabels:
     """Return the labels that tell which experiment a record belongs to."""
-    from omnibench.engine import phases  # which a run that has nothing to compute does not need
-
     return ItemLabels(
         item=experiment.name,
         fit_key=experiment.fit_key,
         dataset=experiment.dataset_name,
         algorithm=experiment.algorithm_name,
-        parameters=phases.plain(experiment.configuration.parameters),
+        parameters=experiment.configuration.plain_parameters,
         fold=None if experiment.dataset.folds is None else experiment.fold,
         identity=experiment.recorded_identity,
         data_key=experiment.dataset.key,
+        user_label=experiment.configuration.user_label,
+        dataset_label=experiment.dataset_label,
+        node=stable_name if (stable_name := experiment.stable_name) != experiment.name else "",
     )

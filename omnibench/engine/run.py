@@ -30,7 +30,7 @@ class Outcome:
     Attributes:
         status: ``done`` (something was computed), ``cached``, ``failed`` or ``skipped``.
         result: Its metrics, when done or cached.
-        seconds: Wall time of each phase that ran now.
+        seconds: Wall time of each phase that ran now, and of waiting for a process to start; see ``Progress.seconds``.
         error: Why it failed, or failed last time when it is skipped.
         replayed: Whether the failure is an earlier run's, and nothing was tried now.
     """

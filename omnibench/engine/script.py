@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.coordinator import Coordinator
+from omnibench.engine.parallel import checked_workers
 from omnibench.engine.policy import Policy
+from omnibench.engine.sentences import Volume
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.plan import ExperimentPlan
 
@@ -19,10 +21,16 @@ def run_omnirec(
     checkpoint_dir: str | os.PathLike[str] = "checkpoints",
     tmp_dir: str | os.PathLike[str] | None = None,
     policy: Policy | None = None,
+    *,
+    workers: int | str = 1,
+    environments: str | Mapping[str, str] = "isolated",
+    quiet: bool = False,
+    verbose: bool = False,
 ) -> Evaluator:
-    """Run every experiment that is not done and return the evaluator with all results.
+    """Run every experiment that is not done, print the tables, and return the evaluator with all results.
 
-    Keys and store are those of the pytest plugin: what one computed, the other finds.
+    Keys and store are those of the pytest plugin: what one computed, the other finds. What the run is doing goes to
+    stderr (a block on a terminal, a line per item elsewhere), the tables to stdout; a notebook shows both below the cell.
 
     Args:
         datasets: One or several datasets with a split.
@@ -31,10 +39,19 @@ def run_omnirec(
         checkpoint_dir: Where checkpoints are kept.
         tmp_dir: Where guests get their working directories.
         policy: How to deal with earlier runs' checkpoints, with failures, and with requests to stop.
+        workers: How many items are computed at once, the longest first; ``auto`` for as many as cores and memory allow.
+            Each has framework processes of its own, and none of them imports the script for it.
+        environments: ``isolated``, ``current``, or by framework: a mapping, or a text such as ``LensKit=current``.
+        quiet: Say nothing but what goes wrong, and print no tables.
+        verbose: Say each item's times also where there is a block.
 
     Raises:
         OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
         ItemsFailedError: Some items failed; raised after all others are done.
+        KeyboardInterrupt: The run was asked to stop (Ctrl-C). Its text says what is done; a script that does not catch
+            it ends without a traceback.
     """
-    with Coordinator(checkpoint_dir, tmp_dir, policy=policy) as coordinator:
-        return coordinator.run(datasets, plan, evaluator)
+    Volume.of(quiet=quiet, verbose=verbose)
+    checked_workers(workers)
+    with Coordinator(checkpoint_dir, tmp_dir, policy=policy, environments=environments) as coordinator:
+        return coordinator.run(datasets, plan, evaluator, workers=workers, quiet=quiet, verbose=verbose)

@@ -13,11 +13,42 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, Self
 
+from omnibench.notebooks import is_interactive
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StoppedError(KeyboardInterrupt):
     """The run was asked to stop. A KeyboardInterrupt, because that is how pytest and scripts end on request."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows of it: the sentence, and none of our lines."""
+        return [str(self)]
+
+
+class StoppedScriptError(StoppedError, SystemExit):
+    """The run of a script was asked to stop. Nobody has to catch it: the script ends without a traceback.
+
+    Args:
+        message: What the run has come to.
+        code: The exit status: 128 and the signal's number, as shells have it.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def stopped_for_good(message: str, reason: str) -> StoppedError:
+    """Return the error that ends a script, or only its cell where somebody types one after the other.
+
+    Args:
+        message: What the run has come to.
+        reason: The signal's name.
+    """
+    if is_interactive():
+        return StoppedError(message)
+    return StoppedScriptError(message, 128 + signal.Signals[reason] if reason in signal.Signals.__members__ else 130)
 
 
 class Stopping:
@@ -90,6 +121,7 @@ class Stopping:
             )
             return
         if not first:
+            self.hurry()
             self.on_second_signal()
         raise StoppedError(f"stopped by {self.reason}")
 
@@ -100,11 +132,28 @@ class Stopping:
         Args:
             item: The name of what is in progress, for messages.
         """
+        if threading.current_thread() is not threading.main_thread():
+            yield  # no signal gets there
+            return
         self._in_phase = item
         try:
             yield
         finally:
             self._in_phase = ""
+
+    def ask(self, reason: str) -> None:
+        """Ask to stop, as the first signal does: the phases in progress get the grace period.
+
+        Args:
+            reason: Why; the first reason stays.
+        """
+        if not self.reason:
+            self.reason = reason
+            self._deadline = time.monotonic() + self.grace
+
+    def hurry(self) -> None:
+        """End the grace period."""
+        self._deadline = 0.0
 
     def check(self) -> None:
         """Raise if a stop was requested; to be called between phases.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from omnibench.engine.datasets import PreparedDatasets
 from omnibench.engine.items import Item
 from omnibench.engine.policy import Policy
+from omnibench.engine.rehearsal import Rehearsals
 from omnibench.engine.run import throwaway_workspace
 from omnibench.engine.stopping import Stopping
 from omnibench.errors import OmnibenchError, StoreError
@@ -44,10 +48,13 @@ class Workbench:
         store: The store in which everything is published and recorded.
         guests: The guest processes.
         datasets: The prepared datasets.
+        rehearsals: The trials of users' own metrics.
         worker: This process, as the store knows it.
         stopping: Whether the run was asked to stop.
         policy: The settings that are the same for all items.
         current: The name of the item that is computed right now, or nothing.
+        echo: Called with (``out`` or ``err``, whole lines) as guests print them, from other threads; None for nobody.
+        evaluating: Held during Eval, so that metrics of the user's own meet no other thread.
 
     Raises:
         StoreError: The checkpoint directory cannot be used.
@@ -68,8 +75,12 @@ class Workbench:
     ) -> None:
         self.policy = policy
         self.stopping = stopping
+        self.evaluating = threading.Lock()
         self.current = ""
+        self.echo: Callable[[str, bytes], None] | None = None
         self._notify = notify
+        self._run_id = run_id
+        self._environments = environments
         directory = throwaway_workspace() if policy.resume == "never" else None
         self.store = CheckpointStore(
             directory.directory / "checkpoints" if directory else checkpoint_dir,
@@ -78,17 +89,18 @@ class Workbench:
             notify=notify,
         )
         self.datasets = PreparedDatasets(self.store)
+        self.rehearsals = Rehearsals()
         self._exports = Exports(self.store)
         self._predict_keys: dict[str, frozenset[str]] = {}
         self._best_models = BestModels(self.store, self.is_awaited) if policy.keep_models == "best" else None
         try:
-            scratch = self.store.scratch(tmp_dir)
+            self._scratch = self.store.scratch(tmp_dir)
         except StoreError:
             self.store.close()
             raise
         self.worker = Worker(self.store, run_id, worker)
         cores = threads or available_cores()
-        self.guests = GuestPool(environments, scratch, cores, self._log, notify, dealt_gpu(worker))
+        self.guests = GuestPool(environments, self._scratch, cores, self._log, notify, dealt_gpu(worker))
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
         self._finalizer = weakref.finalize(self, _end, self.guests, self.worker, self.store, directory)
 
@@ -101,16 +113,35 @@ class Workbench:
         by_model: dict[str, list[Item]] = {}
         for item in items:
             by_model.setdefault(item.experiment.fit_key, []).append(item)
-        self._predict_keys = {
-            fit_key: frozenset(item.predict_key for item in sharing)
-            for fit_key, sharing in by_model.items()
-            if len(sharing) > 1
-        }
+        for fit_key, sharing in by_model.items():
+            if len(sharing) > 1:  # in place: the workbenches beside this one share it
+                self._predict_keys[fit_key] = frozenset(item.predict_key for item in sharing)
 
     def is_awaited(self, fit_key: str) -> bool:
         """Whether other predictions of a model are still to come in this run."""
         predict_keys = self._predict_keys.get(fit_key, frozenset())
         return not all(self.store.records.get(RecordType.PREDICT.key(key)) for key in predict_keys)
+
+    def beside(self, worker: str, threads: int) -> Workbench:
+        """Return a workbench for another thread: the same store and datasets, guests of its own; it has to be left.
+
+        Args:
+            worker: The name of the worker in the run.
+            threads: Threads per guest.
+        """
+        twin = copy.copy(self)
+        twin.current = ""
+        twin.worker = Worker(self.store, self._run_id, worker)
+        gpu = dealt_gpu(worker)
+        twin.guests = GuestPool(self._environments, self._scratch, threads, twin._log, self._notify, gpu)  # noqa: SLF001 - its own class
+        twin._finalizer = weakref.finalize(twin, _end, twin.guests, twin.worker, None, None)  # noqa: SLF001 - as above
+        return twin
+
+    def leave(self) -> None:
+        """End the guests and the worker of a workbench beside another, in its thread."""
+        self._finalizer()
+        self._report_lost()
+        self.store.records.close()  # this thread's own connection
 
     def export(self, *, immediately: bool = False) -> None:
         """Bring ``progress.json`` and ``results.json`` up to date, and drop the models that are not to be kept.
@@ -147,13 +178,26 @@ class Workbench:
             self._finalizer()
         except StoreError as error:
             self._notify(str(error))
+        self._report_lost()
+
+    def _report_lost(self) -> None:
         if self.worker.log.lost:
             self._notify(f"{self.worker.log.lost} log entries could not be written to {self.worker.log.path}")
 
-    def _log(self, stream: str, lines: bytes) -> None:
-        """Write what a guest prints to the store's logs."""
-        prefix = f"[{self.current}] ".encode() if self.current else b""
+    def print_error(self, item: str, text: str) -> None:
+        """Write why an item failed to ``err.log``, beside what its guest has printed."""
+        with suppress(OSError):  # the item's record has it, too
+            self._print("err", f"{text}\n".encode(errors="backslashreplace"), item)
+
+    def _print(self, stream: str, lines: bytes, item: str) -> None:
+        prefix = f"[{item}] ".encode() if item else b""
         self.store.append_log(stream, b"".join(prefix + line for line in lines.splitlines(keepends=True)))
+
+    def _log(self, stream: str, lines: bytes) -> None:
+        """Write what a guest prints to the store's logs, and to whoever wants to see it."""
+        if self.echo is not None:
+            self.echo(stream, lines)
+        self._print(stream, lines, self.current)
         level = logging.INFO if stream == "out" else logging.WARNING
         self.worker.log.add_lines(level, f"guest.std{stream}", lines, self.current or None)
 
@@ -179,14 +223,15 @@ def refuse_guests() -> None:
         )
 
 
-def _end(guests: GuestPool, worker: Worker, store: CheckpointStore, directory: Workspace | None) -> None:
-    """Leave neither processes nor temporary files behind."""
+def _end(guests: GuestPool, worker: Worker, store: CheckpointStore | None, directory: Workspace | None) -> None:
+    """Leave neither processes nor temporary files behind; without a store, others go on using it."""
     try:
         guests.close()
     finally:
         try:
             worker.end()
-            store.close()
+            if store is not None:
+                store.close()
         finally:
             if directory is not None:
                 directory.remove()

@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import EnumType, StrEnum
+from typing import TYPE_CHECKING
+
+from omnibench.errors import PlanError
 
 
-class LensKit(StrEnum):
+class UnknownAlgorithmError(PlanError, AttributeError):
+    """An enum of algorithms has no member of a name: an AttributeError as well, for whoever looks whether it has."""
+
+
+class _Names(EnumType):
+    """The type of the enums: a member that is missing is refused as the same name in a text is."""
+
+    if not TYPE_CHECKING:  # or type checkers would take every name for a member
+
+        def __getattr__(cls, name: str) -> object:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            if name in cls._member_map_:  # Python 3.11 looks for members here
+                return cls._member_map_[name]
+            from omnibench.runners.registry import algorithm_info, get_runner
+
+            try:
+                algorithm_info(get_runner(cls.__name__), name)
+            except PlanError as error:
+                raise UnknownAlgorithmError(str(error)) from None
+            raise AttributeError(name)
+
+
+class LensKit(StrEnum, metaclass=_Names):
     """The algorithms of LensKit."""
 
     PopScorer = "LensKit.PopScorer"
@@ -21,7 +47,7 @@ class LensKit(StrEnum):
     FlexMFExplicitScorer = "LensKit.FlexMFExplicitScorer"
 
 
-class RecPack(StrEnum):
+class RecPack(StrEnum, metaclass=_Names):
     """The algorithms of RecPack."""
 
     Popularity = "RecPack.Popularity"
@@ -40,7 +66,7 @@ class RecPack(StrEnum):
     Prod2Vec = "RecPack.Prod2Vec"
 
 
-class RecBole(StrEnum):
+class RecBole(StrEnum, metaclass=_Names):
     """The algorithms of RecBole."""
 
     Pop = "RecBole.Pop"

@@ -14,10 +14,18 @@ from omnibench.runners.registry import RunnerInfo, algorithm_info
 
 
 class Keyed(NamedTuple):
-    """A canonical text and the key that it makes."""
+    """The canonical text of a configuration, and its keys.
+
+    Attributes:
+        text: The canonical text.
+        key: The key that it makes.
+        node_key: The key in node ids, which does not depend on the code of a user's own class: an item that failed keeps
+            its id when its class is mended.
+    """
 
     text: str
     key: str
+    node_key: str
 
 
 @dataclass(frozen=True)
@@ -29,12 +37,17 @@ class Configuration:
         algorithm: The algorithm's name in that framework.
         parameters: The explicitly given hyperparameters, and only those.
         own: The user's class when the algorithm is one.
+        label: What people call it among the configurations of its plan, e.g. ``RecPack.ItemKNN(K=100)``; never part of
+            a key.
+        user_label: The label that the user chose; empty when the label is made of hyperparameters.
     """
 
     runner: RunnerInfo
     algorithm: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     own: OwnAlgorithm | None = None
+    label: str = field(default="", compare=False)
+    user_label: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -59,7 +72,7 @@ class Configuration:
                 "parameters": dict(self.parameters),
                 "seed": seed,
                 "version": version,
-                "adapter": self.runner.adapter_version,
+                "adapter": self.runner.adapter_identity,
                 "device": device,
                 "code": self.own.code if self.own else None,
             },
@@ -75,12 +88,27 @@ class Configuration:
         keyed = self._keyed.get(circumstances)
         if keyed is None:
             # The canonical text of `identity`, put together: its names stand in order, and most of it is that of others.
-            code = self.own.code if self.own else None
-            runner = self.runner
-            enclosing = _enclosing_text(self.algorithm, runner.name, runner.adapter_version, code, *circumstances)
-            text = canonical(self.parameters).join(enclosing)
-            keyed = self._keyed[circumstances] = Keyed(text, sha256(text))
+            runner, parameters = self.runner, self.canonical_parameters
+
+            def text_with(adapter: int | str, code: str | None) -> str:
+                return parameters.join(_enclosing_text(self.algorithm, runner.name, adapter, code, *circumstances))
+
+            text = text_with(runner.adapter_identity, self.own.code if self.own else None)
+            stable_text = text_with(runner.adapter_version, f"module {self.own.module}" if self.own else None)
+            key = sha256(text)
+            keyed = Keyed(text, key, key if stable_text == text else sha256(stable_text))
+            self._keyed[circumstances] = keyed
         return keyed
+
+    @functools.cached_property
+    def canonical_parameters(self) -> str:
+        """The canonical text of the hyperparameters."""
+        return canonical(self.parameters)
+
+    @functools.cached_property
+    def plain_parameters(self) -> dict[str, Any]:
+        """The hyperparameters as plain data, which JSON and another process understand."""
+        return {name: plain(value) for name, value in self.parameters.items()}
 
     @property
     def offers_ratings(self) -> bool:
@@ -124,9 +152,20 @@ class Configuration:
         return self._text
 
 
+def plain(value: Any) -> Any:
+    """Return a value as plain data: no enum members, no numpy scalars, no tuples."""
+    if isinstance(value, Mapping):
+        return {name: plain(element) for name, element in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(element) for element in value]
+    if hasattr(value, "dtype"):
+        return value.item()
+    return getattr(value, "value", value)
+
+
 @functools.lru_cache(maxsize=256, typed=True)
 def _enclosing_text(
-    algorithm: str, runner: str, adapter: int, code: str | None, version: str, seed: int, device: str, salt: str
+    algorithm: str, runner: str, adapter: int | str, code: str | None, version: str, seed: int, device: str, salt: str
 ) -> tuple[str, str]:
     """Return the canonical text of a configuration before and after its parameters."""
     prefix = canonical({"adapter": adapter, "algorithm": algorithm, "code": code, "device": device})

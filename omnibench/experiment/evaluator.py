@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from omnibench.errors import EvaluationError
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.experiment import DEFAULT_LIST_LENGTH
+from omnibench.markup import one_line
 from omnibench.metrics.base import DEFAULT_CONVENTION, Metric
 from omnibench.metrics.labels import split_label
 from omnibench.metrics.own import CalculatedMetric, HitMetric
 from omnibench.metrics.ranking import AUC, RankingMetric
+from omnibench.notebooks import current_cell
 from omnibench.results import Result
 
 if TYPE_CHECKING:
@@ -84,6 +87,7 @@ class Evaluator:
                 if filled.setdefault(label, identity) != identity:
                     raise EvaluationError(f"two different metrics are called {label}; give one of them another name.")
         self._results: dict[tuple[str, str, int | None], Result] = {}
+        self._shown_in: int | None = None
 
     @property
     def results(self) -> list[Result]:
@@ -149,6 +153,43 @@ class Evaluator:
                 )
         names = ["dataset", "algorithm", "configuration", "fold", "metric", "k", "value"]
         return pd.DataFrame(rows, columns=names).astype({"fold": "Int64", "k": "Int64", "value": "float64"})
+
+    def __repr__(self) -> str:
+        from omnibench.tables.layout import Layout, tables
+        from omnibench.tables.terminal import render
+
+        if self._is_brief:
+            return self._described
+        layout = Layout(self.lower_is_better, shutil.get_terminal_size().columns)
+        return "\n\n".join(render(table, colour=False) for table in tables(self.results, layout))
+
+    def _repr_html_(self) -> str:
+        from omnibench.markup import element, written
+        from omnibench.tables.layout import Layout, tables
+        from omnibench.tables.notebook import notebook_table
+
+        if self._is_brief:
+            return written(element("div", self._described))
+        return "".join(written(notebook_table(table)) for table in tables(self.results, Layout(self.lower_is_better)))
+
+    def note_shown(self) -> None:
+        """Note that the tables were shown below the cell of a notebook that runs: they need not be there twice."""
+        self._shown_in = current_cell()
+
+    @property
+    def _is_brief(self) -> bool:
+        """Whether there are no tables to show, or they stand above already."""
+        return not self._results or (self._shown_in is not None and self._shown_in == current_cell())
+
+    @property
+    def _described(self) -> str:
+        """The metrics and what is special about them, and how many results there are."""
+        parts = [", ".join(self.labels) or "no metrics"]
+        parts += [f"convention {self.convention}"] if self.convention != DEFAULT_CONVENTION else []
+        parts += [repr(self.candidates)] if self.candidates is not UNSEEN else []
+        number = len(self._results)
+        results = f"{number} result{'' if number == 1 else 's'}" if number else "no results yet"
+        return one_line(f"<Evaluator {'; '.join(parts)}; {results}>")
 
     def get_tables(self, width: int | None = None) -> list[Table]:
         """Return rich tables: a row per algorithm and fold, a column per metric.

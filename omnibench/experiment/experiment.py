@@ -12,9 +12,11 @@ from omnibench.errors import DataError, PlanError
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.compatibility import check_configuration, check_dataset
 from omnibench.experiment.configuration import Configuration
+from omnibench.experiment.labels import dataset_labels
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
 from omnibench.metrics.base import Metric
+from omnibench.naming import node_name
 from omnibench.results import Result
 
 DEFAULT_LIST_LENGTH = 20
@@ -36,6 +38,7 @@ class Experiment:
         device: The device class, ``cpu`` or ``cuda``.
         salt: A text that goes into the key, to disown what was computed without it.
         candidates: What is ranked for each user.
+        dataset_label: What people call the dataset among those of its benchmark, e.g. ``MovieLens100K``.
         digits: How many digits of the keys are shown.
         configuration_key: Identifies the configuration, whatever the data.
         fit_key: Identifies the fitted model, and the experiment as a whole.
@@ -49,6 +52,7 @@ class Experiment:
     device: str = "cpu"
     salt: str = ""
     candidates: Candidates = UNSEEN
+    dataset_label: str = ""
     digits: int = DISPLAY_DIGITS
     configuration_key: str = field(init=False)
     fit_key: str = field(init=False)
@@ -106,7 +110,35 @@ class Experiment:
     @property
     def name(self) -> str:
         """The experiment's name: dataset, algorithm, and fold where there are several."""
-        name = f"{self.dataset_name}/{self.algorithm_name}"
+        return self._with_fold(f"{self.dataset_name}/{self.algorithm_name}")
+
+    @property
+    def label(self) -> str:
+        """The name for people, without keys, e.g. ``MovieLens100K/RecPack.ItemKNN(K=100)/fold_0``."""
+        return self._with_fold(
+            f"{self.dataset_label or self.dataset.name}/{self.configuration.label or self.configuration.name}"
+        )
+
+    @property
+    def node_name(self) -> str:
+        """The name in node ids: labels, and keys that do not depend on the user's code."""
+        dataset = node_name(self.dataset_label, self.dataset.name, self.dataset.node_key, self.digits)
+        configuration = self.configuration
+        return self._with_fold(
+            f"{dataset}/{node_name(configuration.label, configuration.name, self._node_key, self.digits)}"
+        )
+
+    @property
+    def stable_name(self) -> str:
+        """The name with the keys of node ids, but without labels, which change when a plan grows."""
+        dataset = display(self.dataset.name, self.dataset.node_key, self.digits)
+        return self._with_fold(f"{dataset}/{display(self.configuration.name, self._node_key, self.digits)}")
+
+    @property
+    def _node_key(self) -> str:
+        return self.configuration.keyed(self.version, self.seed, self.device, self.salt).node_key
+
+    def _with_fold(self, name: str) -> str:
         return name if self.dataset.folds is None else f"{name}/fold_{self.fold}"
 
     def result(self, metrics: Mapping[str, float]) -> Result:
@@ -118,6 +150,11 @@ class Experiment:
             None if self.dataset.folds is None else self.fold,
             metrics,
             self.fit_key,
+            self.dataset_label or self.dataset.name,
+            self.configuration.label,
+            self.configuration.user_label,
+            self.configuration.plain_parameters,
+            self.seed,
         )
 
 
@@ -141,6 +178,7 @@ def experiments(
     device: Callable[[Configuration], str] = lambda _: "cpu",
     salt: str = "",
     candidates: Candidates = UNSEEN,
+    first_recorded: Callable[[Sequence[str]], str | None] = lambda _: None,
 ) -> list[Experiment]:
     """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
 
@@ -153,6 +191,7 @@ def experiments(
         device: A function from a configuration to its device class.
         salt: A text that goes into every key.
         candidates: What is ranked for each user.
+        first_recorded: Returns the first of some fit keys of which the store has an item, or None.
 
     Raises:
         DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
@@ -179,12 +218,51 @@ def experiments(
         (configuration, versions(configuration.runner), device(configuration)) for configuration in configurations
     ]
     by_fit_key: dict[str, Experiment] = {}
+    labels = dataset_labels(all_datasets)
     for dataset in all_datasets:
+        label = labels[dataset.key]
         for configuration, version, device_class in versioned_configurations:
             for fold in range(dataset.folds or 1):
-                experiment = Experiment(dataset, configuration, fold, version, seed, device_class, salt, candidates)
+                experiment = Experiment(
+                    dataset, configuration, fold, version, seed, device_class, salt, candidates, label
+                )
                 by_fit_key.setdefault(experiment.fit_key, experiment)
-    return _with_clear_names(list(by_fit_key.values()))
+    return _with_clear_names(_as_recorded(list(by_fit_key.values()), first_recorded))
+
+
+def _as_recorded(planned: list[Experiment], first_recorded: Callable[[Sequence[str]], str | None]) -> list[Experiment]:
+    """Let users' classes go by the digest of earlier releases where the store has results under that."""
+    by_class: dict[int, list[Experiment]] = {}
+    for experiment in planned:
+        own = experiment.configuration.own
+        if own is not None and own.other_code:
+            by_class.setdefault(id(own), []).append(experiment)
+    others: dict[str, Experiment] = {}
+    for experiments_of_class in by_class.values():
+        # The first tells of a class whose results are all there, so that thousands of keys need not be made twice.
+        for several in (experiments_of_class[:1], experiments_of_class[1:]):
+            earlier = _under_other_code(several)
+            keys = [key for pair in zip(several, earlier, strict=True) for key in (pair[0].fit_key, pair[1].fit_key)]
+            recorded = first_recorded(keys) if keys else None
+            if recorded in {experiment.fit_key for experiment in earlier}:
+                others |= {
+                    experiment.fit_key: other
+                    for experiment, other in zip(
+                        experiments_of_class, _under_other_code(experiments_of_class), strict=True
+                    )
+                }
+            if recorded is not None:
+                break
+    return [others.get(experiment.fit_key, experiment) for experiment in planned]
+
+
+def _under_other_code(planned: Sequence[Experiment]) -> list[Experiment]:
+    """Return experiments of a user's class as they are under the other digest of its code."""
+    configurations: dict[int, Configuration] = {}  # shared, because they remember their keys
+    for configuration in (experiment.configuration for experiment in planned):
+        if configuration.own is not None and id(configuration) not in configurations:
+            configurations[id(configuration)] = replace(configuration, own=configuration.own.with_other_code())
+    return [replace(experiment, configuration=configurations[id(experiment.configuration)]) for experiment in planned]
 
 
 def _with_clear_names(planned: list[Experiment]) -> list[Experiment]:
@@ -192,7 +270,13 @@ def _with_clear_names(planned: list[Experiment]) -> list[Experiment]:
     first_folds = [experiment for experiment in planned if experiment.fold == 0]
     by_keys = {(experiment.dataset.key, experiment.configuration_key): experiment for experiment in first_folds}
     digits = DISPLAY_DIGITS
-    while len(_folded_names(by_keys.values())) < len(by_keys):
+    while any(len(names) < len(by_keys) for names in _folded_names(by_keys.values())):
+        if digits > _ALL_DIGITS:
+            twins = ", ".join(sorted({experiment.algorithm_name for experiment in by_keys.values()}))
+            raise PlanError(
+                f"two of {twins} differ in their code only, so their node ids would be equal; give one of the classes "
+                "another name."
+            )
         digits += 4
         by_keys = {keys: replace(experiment, digits=digits) for keys, experiment in by_keys.items()}
     if digits > DISPLAY_DIGITS:
@@ -200,5 +284,13 @@ def _with_clear_names(planned: list[Experiment]) -> list[Experiment]:
     return planned
 
 
-def _folded_names(planned: Iterable[Experiment]) -> set[tuple[str, str]]:
-    return {(experiment.dataset_name.casefold(), experiment.algorithm_name.casefold()) for experiment in planned}
+_ALL_DIGITS = 64
+
+
+def _folded_names(planned: Iterable[Experiment]) -> tuple[set[tuple[str, str]], set[str]]:
+    """Return the names of directories and of node ids, as a file system or ``-k`` that ignores case would see them."""
+    directories, nodes = set(), set()
+    for experiment in planned:
+        directories.add((experiment.dataset_name.casefold(), experiment.algorithm_name.casefold()))
+        nodes.add(experiment.node_name.casefold())
+    return directories, nodes

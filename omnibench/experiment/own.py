@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from omnibench.code import HISTORY, SEED_NAMES, code_of
+from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.errors import PlanError
+from omnibench.experiment.stray_lists import scalar_arguments
+from omnibench.runners.own_calls import OPTIONAL, TRAIN, unknown_arguments
 
 
 @dataclass(frozen=True)
@@ -19,16 +21,18 @@ class OwnAlgorithm:
 
     Attributes:
         module: The name under which its module is imported.
-        file: The module's file.
+        file: The module's file; empty for a class of a notebook's cells.
         name: The class's name in the module.
-        code: Its ``version`` if it has one, else a digest of its source without comments and layout, and of
-            the source of its bases in the same module.
+        code: Its ``version`` if it has one, else a digest of what its results depend on; see ``code.code_of``.
         parameters: The names its constructor takes, or None when it takes any.
         required: Those of them without a default.
         ranks: Whether it can recommend.
         rates: Whether it can predict ratings.
         gpu: Whether it says (``uses_gpu = True``) that it computes on a GPU when it may.
         folds_in: Whether it can recommend from a history, for users unknown in training.
+        other_code: Another digest of the same code: that of earlier releases, where it differs; else empty.
+        source: The whole source, which is sent to the guest, where there is no file.
+        scalars: The arguments of its constructor that take no list.
     """
 
     module: str
@@ -41,6 +45,9 @@ class OwnAlgorithm:
     rates: bool
     gpu: bool = False
     folds_in: bool = False
+    other_code: str = ""
+    source: str = ""
+    scalars: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -49,6 +56,8 @@ class OwnAlgorithm:
         Raises:
             PlanError: It lacks a method, or another process could not import it.
         """
+        from omnibench.code.identity import identify, source_file, warn_of_unfollowed  # not every plan has such classes
+
         name = algorithm.__qualname__
         ranks, rates = (callable(getattr(algorithm, method, None)) for method in ("recommend", "predict"))
         if not callable(getattr(algorithm, "fit", None)) or not (ranks or rates):
@@ -56,29 +65,44 @@ class OwnAlgorithm:
                 f"the class {name} is no algorithm: it needs fit(train) and recommend(users, k), or "
                 "predict(users, items) for ratings."
             )
-        file = getattr(sys.modules.get(algorithm.__module__), "__file__", None)
-        if "." in name or file is None or not Path(file).is_file():
+        unknown = unknown_arguments(algorithm)
+        if unknown:
+            raise PlanError(
+                f"fit of the class {name} needs {', '.join(unknown)}, which nobody gives it: it gets {TRAIN} and, if it "
+                f"names them, {', '.join(OPTIONAL)}. Hyperparameters are arguments of the constructor."
+            )
+        if "." in name:
             raise PlanError(
                 f"the class {name} runs in a process of its own, which has to import it; define it at the top level "
-                "of a file (not in a function, a notebook or a prompt)."
+                "of a file (not in a function or a class)."
             )
-        if algorithm.__module__ == "__main__" and _is_guarded(name, file):
+        file = source_file(algorithm)
+        if file is not None and algorithm.__module__ == "__main__" and _is_guarded(name, file):
             raise PlanError(
-                f"the class {name} runs in a process of its own, which imports {Path(file).name} without running what "
+                f"the class {name} runs in a process of its own, which imports {file.name} without running what "
                 'stands below `if __name__ == "__main__":`; define the class above it.'
             )
+        identity = identify(algorithm)
+        warn_of_unfollowed(algorithm, identity)
         return cls(
             module=algorithm.__module__,
-            file=str(Path(file).resolve()),
+            file="" if file is None else str(file.resolve()),
             name=name,
-            code=code_of(algorithm),
+            code=identity.code,
             parameters=_parameters(algorithm),
             required=_required(algorithm),
             ranks=ranks,
             rates=rates,
             gpu=bool(getattr(algorithm, "uses_gpu", False)),
             folds_in=ranks and HISTORY in (_argument_names(getattr(algorithm, "recommend", None)) or ()),
+            other_code=identity.before,
+            source=identity.source,
+            scalars=scalar_arguments(_signature(algorithm) or []),
         )
+
+    def with_other_code(self) -> OwnAlgorithm:
+        """Return the description that goes by the other digest."""
+        return replace(self, code=self.other_code, other_code=self.code)
 
     @property
     def locator(self) -> dict[str, object]:
@@ -88,13 +112,15 @@ class OwnAlgorithm:
             "file": self.file,
             "name": self.name,
             "code": self.code,
+            "other_code": self.other_code,
             "path": list(sys.path),
+            **({"source": self.source} if self.source else {}),
         }
 
 
-def _is_guarded(name: str, file: str) -> bool:
+def _is_guarded(name: str, file: Path) -> bool:
     """Whether a script defines a name only when it is the main program."""
-    body = ast.parse(Path(file).read_bytes()).body
+    body = ast.parse(file.read_bytes()).body
     return not any(isinstance(statement, ast.ClassDef) and statement.name == name for statement in body)
 
 

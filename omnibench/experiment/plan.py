@@ -5,15 +5,22 @@ from __future__ import annotations
 import copy
 import enum
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omnibench.errors import KeyValueError, PlanError, nearest
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.own import OwnAlgorithm
+from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
 from omnibench.keys import canonical
+from omnibench.markup import heading_and_list, one_line
+from omnibench.naming import Configured, labels, plain_label
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
+
+_MOST_SHOWN = 30
+"""Configurations that a plan shows of itself."""
 
 
 @dataclass(frozen=True, init=False)
@@ -41,21 +48,32 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An algorithm of a plan.
+    """An algorithm of a plan, as ``add_algorithm`` took it.
 
     Attributes:
         name: Its full name, by which the plan knows it.
         runner: The framework's runner.
         algorithm: Its name in that framework.
         own: The user's class when it is one.
-        parameters: Its hyperparameters, grids unexpanded.
+        alternatives: Its hyperparameters, grids unexpanded; several mappings where values depend on each other.
+        label: The user's label for its configurations; empty where there is none.
     """
 
     name: str
     runner: RunnerInfo
     algorithm: str
     own: OwnAlgorithm | None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    alternatives: tuple[Mapping[str, Any], ...] = ({},)
+    label: str = ""
+
+    @property
+    def values(self) -> list[tuple[str, Any]]:
+        """Each hyperparameter with its value, of all alternatives."""
+        return [pair for mapping in self.alternatives for pair in mapping.items()]
+
+
+Hyperparameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Grid
+"""Hyperparameters by name; or several such mappings, a configuration (or grid) for each."""
 
 
 class ExperimentPlan:
@@ -73,75 +91,149 @@ class ExperimentPlan:
 
     def __init__(self, plan_name: str = "Unnamed-Plan") -> None:
         self.plan_name = plan_name
-        self._entries: dict[str, _Entry] = {}
+        self._entries: list[_Entry] = []
 
     def add_algorithm(
-        self, algorithm: str | type, config: Mapping[str, Any] | None = None, *, force: bool = False
+        self,
+        algorithm: str | type,
+        config: Hyperparameters | None = None,
+        *,
+        label: str = "",
+        force: bool = False,
     ) -> None:
-        """Add an algorithm.
+        """Add an algorithm; one that the plan has already gets these configurations as well.
 
         Args:
             algorithm: An enum member such as ``LensKit.ItemKNNScorer``, its name as a string, or a class of
                 your own with ``fit(train)`` and ``recommend(users, k)``.
-            config: Hyperparameters; what is not given keeps the framework's default and stays out of the key.
-            force: Replace the algorithm when the plan has it already.
+            config: Hyperparameters; what is not given keeps the framework's default and stays out of the key. Where
+                values depend on each other, a list of several dictionaries, each of which may have grids.
+            label: What tables and node ids call it instead of its name; hyperparameters in which the configurations of
+                one label differ follow it in parentheses.
+            force: Replace what the plan has of the algorithm.
 
         Raises:
-            PlanError: The algorithm or a hyperparameter does not exist, or the plan has the algorithm already.
+            PlanError: The algorithm or a hyperparameter does not exist.
         """
-        entry = _entry(algorithm)
-        if entry.name in self._entries and not force:
-            raise PlanError(
-                f"the plan {self.plan_name!r} has {entry.name} already; change it with update_algorithm, replace it with "  # noqa: S608 - English
-                "add_algorithm(..., force=True), or give several values as Grid([...])."
-            )
-        self._add(replace(entry, parameters=_copied(entry.name, {} if config is None else config)))
+        entry = replace(_entry(algorithm), label=_checked_label(label))
+        entry = replace(entry, alternatives=_alternatives(entry.name, {} if config is None else config))
+        _refuse_stray_lists(entry)
+        _check_parameters(entry)
+        if force:
+            self._entries = [other for other in self._entries if other.name != entry.name]
+        self._entries.append(entry)
 
     def update_algorithm(self, algorithm: str | type, config: Mapping[str, Any]) -> None:
-        """Change hyperparameters of an algorithm that the plan has; those not named stay.
+        """Change hyperparameters of an algorithm that the plan has, in all of its configurations; those not named stay.
 
         Raises:
             PlanError: The plan does not have it, or a hyperparameter does not exist.
         """
-        entry = self._existing(algorithm)
-        self._add(replace(entry, parameters={**entry.parameters, **_copied(entry.name, config)}))
+        existing = self._existing(algorithm)
+        changes = _copied(existing[0].name, config)
+        updated = {
+            id(entry): replace(entry, alternatives=tuple({**old, **changes} for old in entry.alternatives))
+            for entry in existing
+        }
+        for entry in updated.values():
+            _refuse_stray_lists(entry)
+            _check_parameters(entry)
+        self._entries = [updated.get(id(entry), entry) for entry in self._entries]
 
     def get_algorithm_config(self, algorithm: str | type) -> dict[str, Any]:
-        """Return a copy of an algorithm's hyperparameters, grids unexpanded."""
-        return copy.deepcopy(dict(self._existing(algorithm).parameters))
-
-    def _add(self, entry: _Entry) -> None:
-        _check_parameters(entry)
-        self._entries[entry.name] = entry
-
-    def _existing(self, algorithm: str | type) -> _Entry:
-        name = _entry(algorithm).name
-        if name not in self._entries:
-            near = nearest(name, self._entries)
-            raise PlanError(f"the plan {self.plan_name!r} has no {name}{near}; add it with add_algorithm.")
-        return self._entries[name]
-
-    def configurations(self) -> list[Configuration]:
-        """Return every configuration: one per algorithm, or one per point of its grid.
+        """Return a copy of an algorithm's hyperparameters, grids unexpanded.
 
         Raises:
-            PlanError: The plan is empty, or a class of the user's lacks an argument that it needs.
+            PlanError: The plan does not have it, or has it with several sets of hyperparameters.
+        """
+        alternatives = [mapping for entry in self._existing(algorithm) for mapping in entry.alternatives]
+        if len(alternatives) > 1:
+            raise PlanError(
+                f"the plan {self.plan_name!r} has {_entry(algorithm).name} with {len(alternatives)} sets of "
+                "hyperparameters; configurations() returns all of them."
+            )
+        return copy.deepcopy(dict(alternatives[0]))
+
+    def _existing(self, algorithm: str | type) -> list[_Entry]:
+        name = _entry(algorithm).name
+        entries = [entry for entry in self._entries if entry.name == name]
+        if not entries:
+            near = nearest(name, [entry.name for entry in self._entries])
+            raise PlanError(f"the plan {self.plan_name!r} has no {name}{near}; add it with add_algorithm.")
+        return entries
+
+    def configurations(self) -> list[Configuration]:
+        """Return every configuration, each once: one per algorithm, or one per point of its grid.
+
+        Raises:
+            PlanError: The plan is empty, a class of the user's lacks an argument that it needs, or a configuration has
+                two labels.
         """
         if not self._entries:
             raise PlanError(f"the plan {self.plan_name!r} is empty; add algorithms with add_algorithm.")
-        for name, entry in self._entries.items():
-            required = entry.own.required if entry.own else ()
-            missing = [parameter for parameter in required if parameter not in entry.parameters]
-            if missing:
-                raise PlanError(f"{name} needs {', '.join(missing)}; give it in add_algorithm({name}, {{...}}).")
-        return [
-            Configuration(entry.runner, entry.algorithm, point, entry.own)
-            for entry in self._entries.values()
-            for point in _points(entry.parameters)
-        ]
+        configurations: dict[tuple[str, str], Configuration] = {}
+        for entry in self._entries:
+            for mapping in entry.alternatives:
+                _check_required(entry, mapping)
+                for point in _points(mapping):
+                    configuration = Configuration(
+                        entry.runner, entry.algorithm, point, entry.own, user_label=entry.label
+                    )
+                    first = configurations.setdefault((entry.name, configuration.canonical_parameters), configuration)
+                    if first.user_label != configuration.user_label:
+                        raise PlanError(
+                            f"the plan {self.plan_name!r} has {configuration} under two labels, {first.user_label!r} and "
+                            f"{configuration.user_label!r}; leave out one of them."
+                        )
+        return _labelled(configurations)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len({entry.name for entry in self._entries})
+
+    def __repr__(self) -> str:
+        heading, entries = self._described()
+        return "\n  ".join(one_line(line) for line in (heading, *entries))
+
+    def _repr_html_(self) -> str:
+        return heading_and_list(*self._described())
+
+    def _described(self) -> tuple[str, list[str]]:
+        """Return a heading, and the configurations as far as a person reads them; also of a plan that lacks something."""
+        total = sum(_size(mapping) for entry in self._entries for mapping in entry.alternatives)
+        configurations = (
+            (f"{entry.label}: " if entry.label else "") + str(configuration).removesuffix("()")
+            for entry in self._entries
+            for mapping in entry.alternatives
+            for point in _points(mapping)
+            for configuration in [Configuration(entry.runner, entry.algorithm, point, entry.own)]
+        )
+        shown = list(itertools.islice(configurations, _MOST_SHOWN if total > _MOST_SHOWN + 1 else total))
+        more = [f"... and {total - len(shown):,} more"] if len(shown) < total else []
+        words = f"{total:,} configuration{'' if total == 1 else 's'}" if total else "empty"
+        return f"ExperimentPlan {self.plan_name!r}: {words}", [*shown, *more]
+
+
+def _labelled(configurations: Mapping[tuple[str, str], Configuration]) -> list[Configuration]:
+    """Return configurations with the labels by which they differ."""
+    parts = [
+        Configured(
+            f"{algorithm}{text}",
+            configuration.name,
+            configuration.parameters,
+            {"module": configuration.own.module} if configuration.own else {},
+            configuration.user_label,
+        )
+        for (algorithm, text), configuration in configurations.items()
+    ]
+    texts = labels(parts)
+    for part, configuration in zip(parts, configurations.values(), strict=True):
+        object.__setattr__(configuration, "label", texts[part.name])  # a copy would make its canonical text once more
+    return list(configurations.values())
+
+
+def _size(parameters: Mapping[str, Any]) -> int:
+    """Return the number of points of a grid."""
+    return math.prod(len(value.values) for value in parameters.values() if isinstance(value, Grid))
 
 
 def _points(parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -153,6 +245,34 @@ def _points(parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _copied_value(value: Any) -> Any:
     """Return a value, copied if it could be changed."""
     return value if type(value) in (int, float, str, bool) else copy.deepcopy(value)
+
+
+def _alternatives(name: str, config: Hyperparameters) -> tuple[Mapping[str, Any], ...]:
+    """Return copies of the sets of hyperparameters that were given for an algorithm."""
+    if isinstance(config, Mapping):
+        return (_copied(name, config),)
+    argument: Any = config.values if isinstance(config, Grid) else config
+    is_list = isinstance(argument, Sequence) and not isinstance(argument, str | bytes)
+    if not is_list or not argument or not all(isinstance(mapping, Mapping) for mapping in argument):
+        raise PlanError(
+            f"{name}: the hyperparameters are {config!r}; give a dictionary, e.g. {{'k': 20}}, or a list of several."
+        )
+    return tuple(_copied(name, mapping) for mapping in argument)
+
+
+def _checked_label(label: str) -> str:
+    argument: Any = label
+    if not isinstance(argument, str):
+        raise PlanError(f"the label is {label!r}; give a text.")
+    return plain_label(argument)
+
+
+def _check_required(entry: _Entry, parameters: Mapping[str, Any]) -> None:
+    """Refuse hyperparameters that lack one which a class of the user's needs."""
+    required = entry.own.required if entry.own else ()
+    missing = [parameter for parameter in required if parameter not in parameters]
+    if missing:
+        raise PlanError(f"{entry.name} needs {', '.join(missing)}; give it in add_algorithm({entry.name}, {{...}}).")
 
 
 def _copied(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,6 +309,23 @@ def _entry(algorithm: str | type) -> _Entry:
     return _Entry(f"{framework}.{bare}", runner, bare, None)
 
 
+def _refuse_stray_lists(entry: _Entry) -> None:
+    """Refuse lists as values of hyperparameters that take none: a Grid was meant.
+
+    Raises:
+        PlanError: There is one.
+    """
+    own = entry.own
+    defaults = {} if own else algorithm_info(entry.runner, entry.algorithm)["parameters"]
+    scalars = own.scalars if own else {parameter for parameter, default in defaults.items() if takes_no_list(default)}
+    for parameter, value in entry.values:
+        if parameter not in scalars:
+            continue
+        in_grid = isinstance(value, Grid)
+        for choice in value.values if in_grid else (value,):
+            refuse_stray_list(choice, f"{entry.name}: {parameter}", in_grid=in_grid, is_own=own is not None)
+
+
 def _check_parameters(entry: _Entry) -> None:
     """Refuse hyperparameters that the algorithm does not have, and values that cannot be handed to it.
 
@@ -197,7 +334,7 @@ def _check_parameters(entry: _Entry) -> None:
     """
     name, own = entry.name, entry.own
     accepted = own.parameters if own else algorithm_info(entry.runner, entry.algorithm)["parameters"]
-    for parameter, value in entry.parameters.items():
+    for parameter, value in entry.values:
         if not isinstance(parameter, str):
             raise PlanError(f"{name}: the hyperparameter {parameter!r} is no text; write its name in quotes.")
         if accepted is not None and parameter not in accepted:

@@ -51,7 +51,7 @@ class Task:
 
 
 class Adapter(Protocol):
-    """The functions that every framework's module must have."""
+    """The functions that every framework's module must have, beside ``score`` or ``lists``."""
 
     def version(self) -> str:
         """Return the framework's version."""
@@ -68,11 +68,22 @@ class Adapter(Protocol):
     def load(self, path: Path, task: Task, fold: folds.Fold) -> Any:
         """Read a model that ``save`` wrote, possibly in another process and another directory."""
 
+    def rate(self, model: Any, task: Task, fold: folds.Fold) -> folds.Floats:
+        """Predict a rating for every row of ``fold.test``."""
+
+
+class ScoringAdapter(Adapter, Protocol):
+    """The adapter of a framework that scores all items."""
+
     def score(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
         """Yield (users, scores of all items) in batches, over ``fold.users`` in order."""
 
-    def rate(self, model: Any, task: Task, fold: folds.Fold) -> folds.Floats:
-        """Predict a rating for every row of ``fold.test``."""
+
+class ListingAdapter(Adapter, Protocol):
+    """The adapter of what gives lists, in an order of their own."""
+
+    def lists(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, list[folds.RankedList]]]:
+        """Yield (users, a list for each) in batches, over ``fold.users`` in order."""
 
 
 def end_with_parent() -> None:
@@ -179,7 +190,7 @@ def _cuda() -> Any:
 class Session:
     """The state of a guest: its adapter, and the last fitted model, so that Predict need not reload it."""
 
-    def __init__(self, adapter: Adapter, send: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, adapter: ScoringAdapter | ListingAdapter, send: Callable[[dict[str, Any]], None]) -> None:
         self.adapter = adapter
         self.send = send
         self._model: tuple[str, Any] | None = None
@@ -234,7 +245,11 @@ class Session:
             if sets is not None:  # a user's class returns lists: only full ones are sure to hold the candidates
                 task = replace(task, k=fold.n_items)
             is_candidate = None if sets is None else sets.of
-            predictions = folds.recommend(fold, self.adapter.score(model, task, fold), request["k"], is_candidate)
+            if hasattr(self.adapter, "lists"):
+                lists = self.adapter.lists(model, task, fold)
+                predictions = folds.cut_lists(fold, lists, request["k"], is_candidate)
+            else:
+                predictions = folds.recommend(fold, self.adapter.score(model, task, fold), request["k"], is_candidate)
         folds.save_array(request["output"], predictions)
         return {"rows": len(predictions)}
 
@@ -243,7 +258,7 @@ def serve(channel: Any, adapter_module: str) -> None:
     """Answer the host's requests until it closes the channel. Runs in the guest's main thread.
 
     Args:
-        channel: The execnet channel. The first message is ``{parent, out, err, work}``.
+        channel: The execnet channel. The first message is ``{parent, out, err, work, path}``.
         adapter_module: The name of the adapter's module beside this one, or the full name of one that is elsewhere.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the host decides
@@ -251,10 +266,10 @@ def serve(channel: Any, adapter_module: str) -> None:
     belong_to(setup["parent"])
     send_prints_to(setup["out"], setup["err"])
     os.chdir(setup["work"])
+    sys.path += [folder for folder in setup.get("path", ()) if folder not in sys.path]
+    is_ours = Path(__file__).with_name(f"{adapter_module}.py").is_file()
     try:
-        adapter = importlib.import_module(
-            adapter_module if "." in adapter_module else f"{__package__}.{adapter_module}"
-        )
+        adapter = importlib.import_module(f"{__package__}.{adapter_module}" if is_ours else adapter_module)
     except BaseException as error:
         channel.send({"ok": False, **describe_error(error)})
         return

@@ -166,9 +166,16 @@ def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
     return items, best
 
 
-def recommendation_dtype(k: int) -> np.dtype[np.void]:
+def recommendation_dtype(k: int, score: str = "<f4") -> np.dtype[np.void]:
     """Return the type of a recommendation file's row: a user, its k items, their k scores."""
-    return np.dtype([("user", "<i4"), ("item", "<i4", (k,)), ("score", "<f4", (k,))])
+    return np.dtype([("user", "<i4"), ("item", "<i4", (k,)), ("score", score, (k,))])
+
+
+LIST_SCORE = "<f8"
+"""The type of scores beside lists that came in an order of their own: the items stand in it, also where scores tie."""
+
+RankedList = tuple[Ints, npt.NDArray[np.float64]]
+"""Item codes, best first, and their scores, which never rise; both of shape (n,)."""
 
 
 RATING_DTYPE = np.dtype([("user", "<i4"), ("item", "<i4"), ("rating", "<f4")])
@@ -207,6 +214,39 @@ def recommend(
         n_done += len(users)
     if n_done != len(rows):
         raise ValueError(f"scores came for {n_done} users, but the fold has {len(rows)} to recommend for")
+    return rows
+
+
+def cut_lists(
+    fold: Fold,
+    batches: Iterable[tuple[Ints, Sequence[RankedList]]],
+    k: int,
+    candidates_of: Callable[[int], npt.NDArray[np.bool_]] | None = None,
+) -> npt.NDArray[np.void]:
+    """Take out what must not be recommended and cut lists into the rows of a recommendation file, in their order.
+
+    Args:
+        fold: The fold whose ``users`` are recommended for.
+        batches: Pairs of user codes (b,) and a list for each. Together they cover ``fold.users`` in order.
+        k: The length of the lists.
+        candidates_of: From a user to whether each item may be recommended, where not all unseen items may.
+
+    Returns:
+        A structured array with one row per user of ``fold.users``, with float64 scores.
+    """
+    rows = np.zeros(len(fold.users), dtype=recommendation_dtype(k, LIST_SCORE))
+    rows["user"], rows["item"] = fold.users, NO_ITEM
+    n_done = 0
+    for users, lists in batches:
+        for user, (items, scores) in zip(users.tolist(), lists, strict=True):
+            allowed = fold.candidates[items] & ~np.isin(items, fold.seen(user))
+            if candidates_of is not None:
+                allowed &= candidates_of(user)[items]
+            kept = np.flatnonzero(allowed)[:k]
+            rows["item"][n_done, : len(kept)], rows["score"][n_done, : len(kept)] = items[kept], scores[kept]
+            n_done += 1
+    if n_done != len(rows):
+        raise ValueError(f"lists came for {n_done} users, but the fold has {len(rows)} to recommend for")
     return rows
 
 

@@ -36,14 +36,14 @@ class CostMetric(Metric):
 
 
 class FitTime(CostMetric):
-    """Wall seconds of Fit."""
+    """Wall seconds of Fit, without the start of the framework's process."""
 
     def read(self, fit: PhaseRecord, predict: PhaseRecord) -> float | None:
         return _number(fit, "seconds")
 
 
 class PredictTime(CostMetric):
-    """Wall seconds of Predict, for all users with test items."""
+    """Wall seconds of Predict, for all users with test items; without the start of the framework's process."""
 
     def read(self, fit: PhaseRecord, predict: PhaseRecord) -> float | None:
         return _number(predict, "seconds")

@@ -10,6 +10,7 @@ from omnibench.code import code_of
 from omnibench.errors import EvaluationError, PlanError
 from omnibench.keys import canonical
 from omnibench.metrics.base import Metric, Values, checked_name
+from omnibench.metrics.examples import hits_example, ranking_example, rating_example, trial
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.labels import split_label
 from omnibench.metrics.ranking import RankingMetric, lengths_of
@@ -27,9 +28,10 @@ HitFunction: TypeAlias = "Callable[..., npt.ArrayLike]"
 class HitMetric(RankingMetric):
     """A function of the hit matrix as a metric.
 
-    The function gets ``hits`` (bool, shape (n, k): whether the item at each rank is relevant; False after the end of a
-    list), ``relevant`` (int64, shape (n,): the number of relevant items of each user, at least 1) and the parameters,
-    and returns a value per user (NaN for users who do not count), shape (n,). Source and parameters are its key.
+    The function gets ``hits`` (bool, shape (n, k): whether the item at each rank is relevant; False after the end
+    of a list), ``relevant`` (int64, shape (n,): the number of relevant items of each user, at least 1) and the
+    parameters, and returns a value per user (NaN for users who do not count), shape (n,). Its key is made of the
+    parameters and of the function's code, see ``omnibench.code.code_of``.
 
     Args:
         function: A function at the top level of a module.
@@ -63,6 +65,29 @@ class HitMetric(RankingMetric):
         self._code = _code(function, self._name)
         _check_key(parameters, self._name)
         _check_call(function, self._name, parameters)
+        self._try()
+
+    def _try(self) -> None:
+        """Compute it for an example of two users, so that a mistake is found before anything is fitted."""
+        for k in self.k:
+            hits, relevant = hits_example(k)
+            try:
+                values = self.function(hits, relevant, **self._arguments)
+            except Exception as error:
+                raise EvaluationError(
+                    f"{self.name} fails on an example of two users, hits of shape (2, {k}) and relevant [1, 3]: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+            self._checked(values, n_users=2)
+
+    def _checked(self, returned: npt.ArrayLike, n_users: int) -> Values:
+        values = np.asarray(returned)
+        if values.shape != (n_users,) or values.dtype.kind not in "bfiu":
+            raise EvaluationError(
+                f"{self.name} returned {values.dtype} of shape {values.shape} for {n_users} users; return one number for "
+                "each."
+            )
+        return values.astype(np.float64)
 
     @property
     def name(self) -> str:
@@ -76,29 +101,26 @@ class HitMetric(RankingMetric):
         matrix = np.zeros((len(hits.users), k), dtype=bool)
         width = min(k, hits.matrix.shape[1])
         matrix[:, :width] = hits.matrix[:, :width]
-        values = np.asarray(self.function(matrix, hits.relevant.copy(), **self._arguments))
-        if values.shape != (len(hits.users),) or values.dtype.kind not in "bfiu":
-            raise EvaluationError(
-                f"{self.name} returned {values.dtype} of shape {values.shape} for {len(hits.users)} users; return one "
-                "number for each."
-            )
-        return values.astype(np.float64)
+        return self._checked(self.function(matrix, hits.relevant.copy(), **self._arguments), len(hits.users))
 
 
 class CalculatedMetric(Metric):
     """An object with ``calculate(predictions, test)`` as a metric.
 
-    Both are pandas frames with the user's own ids: user, item, score and rank (from 1) of the recommendations, or user,
-    item and rating of predicted ratings; user, item, and rating where there is one, of the test part. It returns a
-    number, or a mapping from each of its ``k`` to a number; or an object whose ``result`` is one of these, as OmniRec's
-    metrics do. Its class's source and its constructor's parameters are its key; it has no values per user.
+    Both are pandas frames with the user's own ids: user, item, score and rank (from 1) of the recommendations, or
+    user, item and rating of predicted ratings; user, item, and rating where there is one, of the test part. It
+    returns a number, or a mapping from each of its ``k`` to a number; or an object whose ``result`` is one of
+    these, as OmniRec's metrics do. Its class's code (see ``omnibench.code.code_of``) and its constructor's
+    parameters are its key; it has no values per user.
 
     Args:
         calculator: The object. Its attribute ``k`` (or OmniRec's ``_k_list``) says for which list lengths it answers;
-            ``name`` and ``higher_is_better`` may say what else tables show.
+            without one, it is asked for those of an example of two users. ``name`` and ``higher_is_better`` may say
+            what else tables show.
 
     Raises:
-        EvaluationError: Its source cannot be read, or a parameter cannot be part of a key.
+        EvaluationError: Its source cannot be read, a parameter cannot be part of a key, or it does not return numbers
+            for the example.
     """
 
     kind = "calculated"
@@ -107,12 +129,28 @@ class CalculatedMetric(Metric):
         self.calculator = calculator
         own_name = getattr(calculator, "name", None)
         self._name = checked_name(own_name if isinstance(own_name, str) else type(calculator).__name__)
-        k = getattr(calculator, "k", getattr(calculator, "_k_list", None))
-        self.k = () if k is None else lengths_of(k, self._name)
         self.higher_is_better = bool(getattr(calculator, "higher_is_better", True))
         self._code = _code(type(calculator), self._name)
         self._arguments = _attributes(calculator)
         _check_key(self._arguments, self._name)
+        self._doubt = ""
+        k = getattr(calculator, "k", getattr(calculator, "_k_list", None))
+        self.k = self._lengths_of_example() if k is None else lengths_of(k, self._name)
+
+    def _lengths_of_example(self) -> tuple[int, ...]:
+        """Return the list lengths for which it answers on an example; nothing if it needs the data itself."""
+        for example in (ranking_example, rating_example):
+            try:
+                with trial(self.calculator) as calculate:
+                    answer = _result(calculate(*example()))
+            except Exception as error:  # such as a KeyError for what only real items have
+                self._doubt = f"{type(error).__name__}: {error}"
+                continue
+            if isinstance(answer, Mapping):
+                return lengths_of(answer, self._name)
+            self._number(answer, answer, self._name)
+            return ()
+        return ()
 
     @property
     def name(self) -> str:
@@ -136,21 +174,47 @@ class CalculatedMetric(Metric):
         Raises:
             EvaluationError: It returned something else.
         """
-        answer = self.calculator.calculate(predictions, test)
-        answer = getattr(answer, "result", answer)
-        by_k: Mapping[Any, Any] = (
-            answer if isinstance(answer, Mapping) else {None: answer} if not self.k else {self.k[0]: answer}
-        )
-        values_by_label = {}
-        for label in self.labels:
-            value = by_k.get(split_label(label)[1])
-            if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-                raise EvaluationError(
-                    f"{self.name}.calculate returned {answer!r}, which has no number for {label}; return a number, or a "
-                    "mapping from each k to one."
-                )
-            values_by_label[label] = float(value)
-        return values_by_label
+        return self._by_label(self.calculator.calculate(predictions, test))
+
+    def try_on(self, predictions: pd.DataFrame, test: pd.DataFrame) -> None:
+        """Calculate it with a copy of the object, for what it may raise.
+
+        Raises:
+            EvaluationError: It returned something else than numbers for its columns.
+        """
+        with trial(self.calculator) as calculate:
+            self._by_label(calculate(predictions, test))
+
+    def _by_label(self, returned: Any) -> dict[str, float]:
+        answer = _result(returned)
+        if not isinstance(answer, Mapping):
+            labels = dict.fromkeys(self.labels[:1], answer)
+            answer = {split_label(label)[1]: value for label, value in labels.items()}
+        elif not self.k:
+            raise EvaluationError(
+                f"{self.name}.calculate returned {answer!r}, but nothing said before for which k: give it an attribute k, "
+                f"e.g. self.k = {list(answer)!r}. (On an example of two users it raised {self._doubt or 'nothing'}.)"
+            )
+        dropped = [k for k in answer if k not in (self.k or (None,))]
+        if dropped:
+            raise EvaluationError(
+                f"{self.name}.calculate returned numbers for k = {', '.join(map(repr, dropped))}, for which there is no "
+                f"column: its k says {list(self.k)}. Give it these, too, or return only those."
+            )
+        return {label: self._number(answer.get(split_label(label)[1]), answer, label) for label in self.labels}
+
+    def _number(self, value: Any, answer: Any, label: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise EvaluationError(
+                f"{self.name}.calculate returned {answer!r}, which has no number for {label}; return a number, or a "
+                "mapping from each k to one."
+            )
+        return float(value)
+
+
+def _result(answer: Any) -> Any:
+    """Return what OmniRec's metrics wrap."""
+    return getattr(answer, "result", answer)
 
 
 def _code(definition: Any, name: str) -> str:

@@ -107,7 +107,7 @@ def _captured(config: pytest.Config) -> Iterator[list[warnings.WarningMessage]]:
 def _output_is_dropped(config: pytest.Config) -> bool:
     """Whether nobody sees what bodies print and log as long as they pass."""
     live_log = config.getoption("log_cli_level", None) or config.getini("log_cli") or config.getini("log_file")
-    return config.option.capture != "no" and not live_log and not config.getoption("log_file", None)
+    return getattr(config.option, "capture", "no") != "no" and not live_log and not config.getoption("log_file", None)
 
 
 def _reports_are_read(config: pytest.Config) -> bool:

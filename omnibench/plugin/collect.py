@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from omnibench.engine.recorded_keys import under_recorded_keys
 from omnibench.errors import OmnibenchError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment, experiments
 from omnibench.metrics.base import Metric
+from omnibench.naming import keyword, value_text
 from omnibench.plugin import garbage
 from omnibench.plugin.declare import RESULT, Benchmark, Declaration
 from omnibench.plugin.items import BenchItem, ExperimentItem, FixtureItem, Refused
@@ -91,18 +93,20 @@ class BenchFunction(pytest.Class):
         if not traced and all(_is_plain(template) for template in templates):
             self._take_marks()
             for experiment in declared:
-                yield BenchItem.from_parent(
-                    self, name=experiment.name, benchmark=benchmark, experiment=experiment, driver=session
+                item = BenchItem.from_parent(
+                    self, name=experiment.node_name, benchmark=benchmark, experiment=experiment, driver=session
                 )
+                yield self._with_keywords(item)
             return
         for experiment in declared:
+            name = experiment.node_name
             for template in templates:
                 callspec = getattr(template, "callspec", None)
                 parameters = getattr(callspec, "id", "")
-                yield FixtureItem.from_parent(
+                fixture_item = FixtureItem.from_parent(
                     self,
-                    name=f"{experiment.name}[{parameters}]" if parameters else experiment.name,
-                    originalname=experiment.name,
+                    name=f"{name}[{parameters}]" if parameters else name,
+                    originalname=name,
                     benchmark=benchmark,
                     experiment=experiment,
                     driver=session,
@@ -110,6 +114,14 @@ class BenchFunction(pytest.Class):
                     fixtureinfo=template._fixtureinfo,  # noqa: SLF001 - pytest offers no other way to fixtures
                     keywords={parameters: True} if parameters else None,
                 )
+                yield self._with_keywords(fixture_item)
+
+    def _with_keywords(self, item: ExperimentItem) -> ExperimentItem:
+        """Let ``-k "K=100"`` find an item by its hyperparameters; see ``naming.with_keywords``."""
+        if ":" in self.config.option.keyword:
+            parameters = item.experiment.configuration.parameters
+            item.extra_keyword_matches.update(keyword(name, value_text(value)) for name, value in parameters.items())
+        return item
 
     def _take_marks(self) -> None:
         """Take the function's marks, for items that do not take them themselves."""
@@ -119,7 +131,7 @@ class BenchFunction(pytest.Class):
 
     def _experiments(self, session: BenchSession, evaluator: Evaluator) -> list[Experiment]:
         return experiments(
-            self.declaration.datasets,
+            under_recorded_keys(self.declaration.datasets, session.directory),
             self.declaration.plan,
             evaluator.metrics,
             versions=session.environments.version,
@@ -127,6 +139,7 @@ class BenchFunction(pytest.Class):
             device=session.device_of,
             salt=session.policy.salt,
             candidates=evaluator.candidates,
+            first_recorded=session.first_recorded,
         )
 
     def _evaluator(self) -> Evaluator:

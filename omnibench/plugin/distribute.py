@@ -22,11 +22,6 @@ from omnibench.plugin.wire import RunMessage, digest
 if TYPE_CHECKING:  # a distributed run without benchmarks does not pay for it
     from omnibench.engine.estimates import Estimates
 
-_WORKER_MEGABYTES = 150
-"""What a worker needs without guests."""
-_MEMORY_SHARE = 0.8
-"""The share of the free memory that workers may fill; the rest is left to growth and to other processes."""
-
 
 class Distribution:
     """The controller's plugin: collects, reports items that are done, and starts xdist's workers for the rest only."""
@@ -70,15 +65,16 @@ class Distribution:
         benchmarks, estimates = existing_session(self.config), self._estimates
         if not self.config.stash.get(automatic_key, False) or benchmarks is None or estimates is None:
             return requested
+        from omnibench.engine.parallel import fitting_workers, megabytes_per_worker
         from omnibench.runners.machine import available_memory
 
         available = available_memory()
         if available is None:
             return requested
         frameworks = {item.experiment.configuration.runner.name for item in benchmarks.pending}
-        megabytes = megabytes_per_worker(estimates, frameworks)
-        fitting = max(1, int(_MEMORY_SHARE * available / 2**20 / megabytes))
+        fitting = fitting_workers(available, estimates, frameworks)
         if fitting < requested:
+            megabytes = megabytes_per_worker(estimates, frameworks)
             benchmarks.notify(
                 f"{fitting} worker{'s' if fitting > 1 else ''} instead of {requested}: each may need {megabytes:.0f} MB of the "
                 f"{available / 2**20:.0f} MB that are free (-n {requested} starts them all the same)"
@@ -157,7 +153,10 @@ class Distribution:
         self._while_running.close()
 
     def _ask_workers_to_stop(self) -> None:
-        self._signal_workers(signal.SIGTERM)
+        """Hand the signal on as it came: a worker says which it was, and hears a Ctrl-C from its terminal as well."""
+        benchmarks = existing_session(self.config)
+        assert benchmarks is not None, "its signals are handled"
+        self._signal_workers(signal.Signals[benchmarks.stopping.reason])
 
     def _kill_workers(self) -> None:
         self._signal_workers(signal.SIGKILL)
@@ -193,19 +192,6 @@ class Distribution:
         session = self.config.pluginmanager.get_plugin("session")
         if isinstance(session, pytest.Session) and session.testscollected < self._collected:
             session.testscollected = self._collected
-
-
-def megabytes_per_worker(estimates: Estimates, frameworks: set[str]) -> float:
-    """Return what a worker and the guests that it keeps may need, in MB.
-
-    Args:
-        estimates: The memory that the frameworks' processes needed in earlier runs.
-        frameworks: The frameworks that the items need.
-    """
-    from omnibench.runners.pool import MOST_GUESTS
-
-    largest = sorted((estimates.megabytes([name]) for name in frameworks), reverse=True)
-    return _WORKER_MEGABYTES + sum(largest[:MOST_GUESTS])
 
 
 def _has_bench_files(config: pytest.Config) -> bool:

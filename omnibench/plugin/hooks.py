@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from omnibench.paths import relative_to
 from omnibench.plugin.options import BASELINE, EXPORT, GATE, PLAN, add_options, with_whole_reset
 from omnibench.plugin.settings import check_options
 from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
@@ -40,7 +41,11 @@ def pytest_load_initial_conftests(args: list[str]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Start no workers where nothing is to run; xdist looks at its options after us."""
+    """Start no workers where nothing is to run, and let ``-f`` watch sources only; xdist looks at its options after us."""
+    if config.getoption("looponfail", False):
+        from omnibench.plugin.looponfail import watch_sources_only
+
+        watch_sources_only(config)
     if PLAN.is_on(config) and hasattr(config.option, "numprocesses"):
         config.option.numprocesses, config.option.tx, config.option.dist = None, [], "no"
 
@@ -55,6 +60,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options; register the plugins of the overseeing process, such as the summary."""
     check_options(config)
+    if "=" in config.option.keyword:  # which pytest refuses
+        from omnibench.naming import with_keywords
+
+        config.option.keyword = with_keywords(config.option.keyword)
+    if not config.pluginmanager.has_plugin("python"):
+        return  # nobody collects Python files
     if BENCH_FILES not in config.getini("python_files"):  # collects them, and has their assertions rewritten
         config.addinivalue_line("python_files", BENCH_FILES)
     if hasattr(config, "workerinput"):
@@ -98,11 +109,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.stash[_random_state_key] = sys.modules["omnibench.seed"].get_random_state()
 
 
-def pytest_make_collect_report(collector: pytest.Collector) -> None:
-    """Start every module with the same random state, whatever the module before it has set."""
-    if isinstance(collector, pytest.Module) and "omnibench.seed" in sys.modules:
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, object, object]:
+    """Start every module with the same random state, whatever the module before it has set, and its paths beside it."""
+    if not isinstance(collector, pytest.Module):
+        return (yield)
+    if "omnibench.seed" in sys.modules:
         seed = sys.modules["omnibench.seed"]
         seed.set_random_state(collector.config.stash.get(_random_state_key, seed.DEFAULT_RANDOM_STATE))
+    with relative_to(collector.path):
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -204,8 +220,38 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, Any] | None:
     return (CACHED, "c", (CACHED.upper(), {"cyan": True})) if message.status == CACHED else None
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
+    """End in one line when somebody presses Ctrl-C while the tables are made or files are written."""
+    try:
+        return (yield)
+    except KeyboardInterrupt:
+        if existing_session(session.config) is None:
+            raise
+        _end_early(session)
+        return None
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the guests and close the store."""
     benchmarks = existing_session(config)
-    if benchmarks is not None:
+    if benchmarks is None:
+        return
+    try:
         benchmarks.close()
+    except KeyboardInterrupt:  # the interpreter ends what is left
+        session = config.pluginmanager.get_plugin("session")
+        if not isinstance(session, pytest.Session):
+            raise
+        _end_early(session)
+
+
+def _end_early(session: pytest.Session) -> None:
+    session.exitstatus = pytest.ExitCode.INTERRUPTED
+    benchmarks, reporter = existing_session(session.config), session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line("")  # behind the ^C that the terminal shows
+    if benchmarks is not None:
+        benchmarks.notify(
+            "stopped before the end of the summary; what was computed is recorded, and the next run shows it"
+        )

@@ -22,7 +22,8 @@ class Finished:
         nodeid: pytest's id of it.
         status: ``done`` (something was computed), ``cached``, ``failed`` or ``skipped``.
         result: Dataset, algorithm, hyperparameters, fold, and the metrics (none when it failed).
-        seconds: Wall time of each phase that ran, e.g. ``{"Fit": 1.2, "Predict": 0.3, "Eval": 0.01}``.
+        seconds: Wall time of each phase that ran, e.g. ``{"Fit": 1.2, "Predict": 0.3, "Eval": 0.01}``, as it is
+            recorded; and as ``Start`` the time that the item waited for its framework's process to start, if it did.
         fit_key: The item's key: what ``omnibench show`` and ``open_store(...)`` know it by.
     """
 

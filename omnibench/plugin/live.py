@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
-import time
-from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from omnibench.engine.estimates import Estimates, estimates_from
-from omnibench.engine.run import CACHED, SKIPPED
-from omnibench.errors import StoreError
-from omnibench.experiment.experiment import Experiment
+from omnibench.engine import live
+from omnibench.engine.estimates import Estimates
+from omnibench.engine.live import estimates_in
+from omnibench.engine.run import SKIPPED
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.session import BenchSession
+from omnibench.plugin.session import BenchSession, prints_are_shown
 from omnibench.plugin.wire import ItemMessage
-from omnibench.store.leases import is_held
-from omnibench.store.logbook import NOTICE, entries
-from omnibench.store.reading import read
-from omnibench.store.schema import Phase, Record, RecordType, Status
+from omnibench.store.schema import Status
 
 if TYPE_CHECKING:  # rich, which is imported when something is displayed
     from omnibench.plugin.screen import Screen
 
-_LOOK_SECONDS = 0.5
-PLAIN_SECONDS = 30.0
-"""How often a run says where it is when nobody watches a terminal."""
 
-
-class Tally:
-    """How many items there are, how they ended, and how long the others will take.
+class Tally(live.Tally):
+    """How many items there are, how they ended, and how long the others will take, by pytest's reports.
 
     Args:
         items: The benchmark items that this run is to bring to their end.
@@ -42,15 +32,7 @@ class Tally:
     """
 
     def __init__(self, items: list[ExperimentItem], cached: int, estimates: Estimates) -> None:
-        self.estimates = estimates
-        self.ended: Counter[str] = Counter({CACHED: cached})
-        self.total = len(items) + cached
-        self._open = {item.nodeid: item.experiment for item in items}
-        self._pending_by_label: Counter[str] = Counter()
-        self._examples: dict[str, Experiment] = {}
-        for experiment in self._open.values():
-            self._pending_by_label[_label(experiment)] += 1
-            self._examples.setdefault(_label(experiment), experiment)
+        super().__init__({item.nodeid: item.experiment for item in items}, cached, estimates)
 
     def count_report(self, report: Any) -> None:
         """Count the item that a report ends; other reports change nothing."""
@@ -58,40 +40,13 @@ class Tally:
             return  # e.g. the outcome "rerun" of pytest-rerunfailures: another attempt follows
         if report.when not in ("call", "???") and report.passed:
             return
-        experiment = self._open.pop(report.nodeid, None)
-        if experiment is None:
-            return
-        self._pending_by_label[_label(experiment)] -= 1
         message = ItemMessage.carried(report)
         status = message.status if message is not None and report.passed else None
-        self.ended[status or (SKIPPED if report.skipped else Status.FAILED.value)] += 1
-        seconds = message.seconds if message is not None else {}
-        if Phase.FIT in seconds:
-            computing = seconds[Phase.FIT] + seconds.get(Phase.PREDICT, 0.0)
-            self.estimates.learn(experiment.dataset_name, experiment.algorithm_name, computing)
-
-    @property
-    def pending(self) -> int:
-        """The number of items that have not ended."""
-        return len(self._open)
-
-    def seconds_left(self) -> float:
-        """Return the expected seconds of computing that are left, whoever does it."""
-        pending = ((self._examples[label], number) for label, number in self._pending_by_label.items() if number)
-        return sum(number * self.estimates.expected(example) for example, number in pending)
-
-    def __str__(self) -> str:
-        statuses = (Status.DONE.value, CACHED, Status.FAILED.value, SKIPPED)
-        words = [f"{self.ended[status]} {status}" for status in statuses if self.ended[status]]
-        return f"{self.total - self.pending}/{self.total} items: {', '.join([*words, f'{self.pending} pending'])}"
+        ended = status or (SKIPPED if report.skipped else Status.FAILED.value)
+        self.count(report.nodeid, ended, message.seconds if message is not None else {})
 
 
-def _label(experiment: Experiment) -> str:
-    """Return dataset and algorithm as a text: their items are expected to take equally long."""
-    return f"{experiment.dataset_name}/{experiment.algorithm_name}"
-
-
-class Live:
+class Live(live.LiveView):
     """Shows a run while it goes on; register it as a plugin, and use it as a context manager around the run.
 
     Args:
@@ -100,17 +55,11 @@ class Live:
     """
 
     def __init__(self, session: BenchSession, tally: Tally) -> None:
+        super().__init__(session.directory, session.run_id, tally)
         self._session = session
-        self._tally = tally
+        self._items: Tally = tally
         self._reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
-        self._started = time.monotonic()
-        self._since: dict[str, tuple[Any, float]] = {}
-        self._last_entry = 0
-        self._next_plain = self._started + PLAIN_SECONDS
         self._screen: Screen | None = None
-        self._hidden = False
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True, name="omnibench-live")
 
     def __enter__(self) -> Self:
         from omnibench.plugin.screen import Screen
@@ -119,13 +68,12 @@ class Live:
             self._screen = Screen(self._reporter._tw)  # noqa: SLF001 - the terminal is nowhere else
         if self._screen is not None:
             self._session.say = self._screen.say
-            self._thread.start()
+            self._start_watching()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._screen is not None:
-            self._ending.set()
-            self._thread.join(timeout=10)
+            self._end_watching()
             self._session.say = None
             self._screen.close()
 
@@ -138,13 +86,20 @@ class Live:
             self._reporter.isatty
             and os.environ.get("TERM") != "dumb"
             and not os.environ.get("CI")
-            and (distributed or option.capture != "no")
+            and (distributed or not prints_are_shown(self._session.config))
         )
+
+    @property
+    def _processes(self) -> int:
+        """How many processes compute items: xdist's workers, of which one entry may stand for several."""
+        specifications = getattr(self._session.config.option, "tx", None) or ()
+        numbers = [specification.partition("*")[0] for specification in specifications]
+        return sum(int(number) if number.isdigit() else 1 for number in numbers) or 1
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Count the item that a report ends."""
-        self._tally.count_report(report)
+        self._items.count_report(report)
 
     def pytest_enter_pdb(self) -> None:
         """Leave the terminal to the debugger."""
@@ -156,76 +111,6 @@ class Live:
         """Show the run again after the debugger has ended."""
         self._hidden = False
 
-    def _watch(self) -> None:
-        while not self._ending.wait(_LOOK_SECONDS):
-            self._look()
-        self._notices()
-
-    def _look(self) -> None:
-        assert self._screen is not None, "the thread was started with it"
-        self._notices()
-        if self._hidden or not self._tally.pending:
-            return
-        workers = self._workers()
-        present = {worker["id"] for worker in workers}
-        self._since = {name: since for name, since in self._since.items() if name in present}
-        if self._on_terminal:
-            self._screen.show([f"omnibench {self._tally}; {self._times(len(workers))}", *map(self._line, workers)])
-        elif time.monotonic() >= self._next_plain:
-            self._next_plain = time.monotonic() + PLAIN_SECONDS
-            lines = "; ".join(self._line(worker).strip() for worker in workers)
-            self._screen.say(f"omnibench: {self._tally}; {self._times(len(workers))}" + (f"; {lines}" if lines else ""))
-
-    def _workers(self) -> list[Record]:
-        """Return the records of this run's workers that compute something and are alive, by name."""
-        directory = self._session.directory
-        prefix = RecordType.WORKER.key(self._session.run_id)
-        try:
-            workers = read(directory / "store", lambda reader: [record for _, record in reader.records(prefix)])
-        except (StoreError, OSError):
-            return []
-        alive = (worker for worker in workers if worker["item"] and is_held(directory / worker["lock"]) is not None)
-        return sorted(alive, key=lambda worker: str(worker["id"]))
-
-    def _notices(self) -> None:
-        """Show the lines that workers have left in the log: their own stderr would write into the block."""
-        for entry in entries(self._session.directory, self._session.run_id, NOTICE, self._last_entry):
-            self._last_entry = entry.id
-            if self._screen is not None:
-                self._screen.say(f"omnibench: {entry.message}")
-
-    def _line(self, worker: Record) -> str:
-        activity = (worker["item"], worker["phase"])
-        current = time.monotonic()
-        if self._since.get(worker["id"], (None, 0.0))[0] != activity:
-            self._since[worker["id"]] = (activity, current)
-        name = worker["id"].split(".")[1]
-        progress = progress_text(worker.get("progress") or {})
-        elapsed = clock(current - self._since[worker["id"]][1])
-        return f"  {name}: {worker['phase']}{progress}, {elapsed}: {worker['item']}"  # a narrow terminal cuts the end
-
-    def _times(self, workers: int) -> str:
-        elapsed = time.monotonic() - self._started
-        running = sum(time.monotonic() - since for _, since in self._since.values())
-        left = max(0.0, self._tally.seconds_left() - running) / max(1, workers)
-        return f"{clock(elapsed)} elapsed, about {clock(left)} left"
-
-
-def progress_text(progress: dict[str, Any]) -> str:
-    """Return what a framework reports of itself, e.g. ``, epoch 3 of 20, loss 0.41``."""
-    words = [f"epoch {progress['epoch']} of {progress['epochs']}"] if {"epoch", "epochs"} <= progress.keys() else []
-    words += [f"{name} {value:.4g}" for name, value in progress.items() if isinstance(value, float)]
-    return "".join(f", {word}" for word in words)
-
-
-def clock(seconds: float) -> str:
-    """Return a duration for people: ``8s``, ``3:05``, ``2:03:05``."""
-    whole = int(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    if hours:
-        return f"{hours}:{minutes:02}:{whole % 60:02}"
-    return f"{minutes}:{whole % 60:02}" if minutes else f"{whole}s"
-
 
 @contextlib.contextmanager
 def live_display(session: BenchSession, estimates: Estimates) -> Iterator[None]:
@@ -235,19 +120,16 @@ def live_display(session: BenchSession, estimates: Estimates) -> Iterator[None]:
     if not pending or session.looks_only or reporter is None or session.config.getoption("verbose", 0) < 0:
         yield
         return
-    live = Live(session, Tally(pending, len(session.items) - len(pending), estimates))
+    display = Live(session, Tally(pending, len(session.items) - len(pending), estimates))
     manager = session.config.pluginmanager
-    manager.register(live, "omnibench-live")
+    manager.register(display, "omnibench-live")
     try:
-        with live:
+        with display:
             yield
     finally:
-        manager.unregister(live)
+        manager.unregister(display)
 
 
 def estimates_of(session: BenchSession) -> Estimates:
     """Return how long items are expected to take, by the records of earlier ones."""
-    try:
-        return read(session.directory / "store", estimates_from, untouched=session.looks_only)
-    except (StoreError, OSError):
-        return Estimates()
+    return estimates_in(session.directory, untouched=session.looks_only)

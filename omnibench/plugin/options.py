@@ -34,6 +34,7 @@ class Option(NamedTuple):
         choices: The possible values, when there are few.
         switch: Whether it takes no value on the command line.
         repeated: Whether it may be given several times; elsewhere than on the command line, blanks separate its values.
+        listed: Whether commas separate its values, so that a TOML file may have a list of them.
         bare: Its value when it is given without one, for an option whose value may be left out.
         metavar: The placeholder for its value in the help.
         command_line_only: Whether it has neither an environment variable nor an ini entry.
@@ -47,6 +48,7 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
     switch: bool = False
     repeated: bool = False
+    listed: bool = False
     bare: str = ""
     metavar: str = ""
     command_line_only: bool = False
@@ -77,7 +79,31 @@ class Option(NamedTuple):
         """Return the value that counts when the command line has none: the environment's, else the ini file's."""
         if self.command_line_only:
             return ""
-        return os.environ.get(self.variable) or str(config.getini(self.name))
+        return os.environ.get(self.variable) or self._text_of(_entry(self.name, config), config)
+
+    def _text_of(self, value: Any, config: pytest.Config) -> str:
+        """Return the value of a configuration file's entry, in TOML any type, as the text that an ini file would have.
+
+        Raises:
+            pytest.UsageError: The option takes no value of this type.
+        """
+        if isinstance(value, str):
+            return value
+        if isinstance(value, bool) and self.switch:
+            return "yes" if value else "no"
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        if isinstance(value, list) and all(isinstance(element, str) for element in value):
+            if self.listed:
+                return ",".join(value)
+            if self.repeated:
+                return shlex.join(value)
+        types = "a text or a number"
+        if self.switch:
+            types = "true or false"
+        elif self.listed or self.repeated:
+            types = "a text or a list of texts"
+        raise pytest.UsageError(f"{self.name} is {value!r} in {config.inipath}; write {types}.")
 
     def paths(self, config: pytest.Config) -> list[str]:
         """Return the values of a repeated option as paths, relative ones from where ``base`` says.
@@ -123,6 +149,16 @@ class Option(NamedTuple):
             parser.addini(self.name, self.help, default="")
 
 
+def _entry(name: str, config: pytest.Config) -> Any:
+    """Return an entry of the configuration file as it stands there: in native TOML pytest's own getter allows a text only."""
+    variables = vars(config)
+    entries = variables.get("_inicfg") or variables.get("inicfg") or {}  # the name of pytest 9.1 on, and the older
+    written = entries.get(name)
+    if written is None or not hasattr(written, "value"):  # before pytest 9 there was no such TOML
+        return config.getini(name)
+    return written.value
+
+
 CHECKPOINT_DIR = Option(
     "--omnirec-checkpoint-dir",
     "Where checkpoints are kept (default: checkpoints in the rootdir).",
@@ -161,6 +197,7 @@ TRACK = Option(
     "--omnirec-track",
     "What is measured beside time: rss, gpu, python (slow), or none (default: rss,gpu).",
     "rss,gpu",
+    listed=True,
 )
 GRACE = Option(
     "--omnirec-grace", "How long a phase in progress may go on when the run is asked to stop (default: 10s).", "10s"
@@ -171,6 +208,7 @@ ENVIRONMENTS = Option(
     "Where frameworks run: isolated (default), current, or e.g. LensKit=current,RecBole=isolated.",
     "isolated",
     in_item_command=True,
+    listed=True,
 )
 DEVICE = Option(
     "--omnirec-device",
@@ -200,6 +238,13 @@ TABLE = Option(
     ("folds", "mean", "none"),
 )
 SORT = Option("--omnirec-sort", "The metric by which the table is sorted, e.g. NDCG@10 (default: as in the plan).")
+NAMES = Option(
+    "--omnirec-names",
+    "What the table calls datasets and configurations: labels (default), e.g. RecPack.ItemKNN(K=100), or hash, as the "
+    "directories are called, e.g. RecPack.ItemKNN-b7d4a9f1.",
+    "labels",
+    ("labels", "hash"),
+)
 GATE = Option(
     "--omnirec-gate",
     "A baseline to compare with: the run fails if anything is significantly worse than what this file says was measured.",
@@ -209,7 +254,9 @@ GATE_TOLERANCE = Option(
 )
 GATE_ALPHA = Option("--omnirec-gate-alpha", "The level of the gate, over all its comparisons (default: 0.05).", "0.05")
 GATE_METRICS = Option(
-    "--omnirec-gate-metrics", "The metrics that the gate compares, e.g. NDCG@10,HR@10 (default: all of the baseline's)."
+    "--omnirec-gate-metrics",
+    "The metrics that the gate compares, e.g. NDCG@10,HR@10 (default: all of the baseline's).",
+    listed=True,
 )
 BASELINE = Option(
     "--omnirec-baseline", "Write what this run measured into a file, to compare later runs with, if the run passes."
@@ -256,6 +303,7 @@ OPTIONS = (
     ALLOW_NETWORK_FS,
     TABLE,
     SORT,
+    NAMES,
     GATE,
     GATE_TOLERANCE,
     GATE_ALPHA,

@@ -27,7 +27,7 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
     for item in session.pending:
         expected = outlook(snapshot.get, Item.of(item.experiment, item.evaluator), is_there)
         phases[expected.phase] += 1
-        reporter.write_line(f"  from {expected.phase:7}  {item.experiment.name}  ({expected.reason})")
+        reporter.write_line(f"  from {expected.phase:7}  {item.experiment.label}  ({expected.reason})")
         if session.config.option.verbose > 0 and expected.phase == Phase.FIT:
             dataset = item.experiment.dataset
             recipes = {dataset.key: json.loads(canonical(dataset.identity))}

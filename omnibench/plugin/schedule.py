@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
+
+from omnibench.engine.parallel import longest_first
 
 _QUEUE_LENGTH = 2
 """Items in the queue of a worker: the one that runs, and the next one."""
@@ -118,8 +120,3 @@ class LongestFirst(LoadScheduling):  # type: ignore[misc]  # xdist's classes are
             return 0.0
         running = self._seconds[queue[0]] - (self._clock() - self._since[node])
         return max(0.0, running) + sum(self._seconds[index] for index in queue[1:])
-
-
-def longest_first(seconds: Sequence[float]) -> list[int]:
-    """Return positions, those of the largest numbers first; equal ones in their order."""
-    return sorted(range(len(seconds)), key=lambda position: -seconds[position])

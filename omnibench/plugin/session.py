@@ -17,7 +17,7 @@ from omnibench.engine.items import Item
 from omnibench.engine.policy import DEVICES
 from omnibench.engine.run import CACHED, Outcome, new_run_id, throwaway_workspace
 from omnibench.engine.stopping import StoppedError, Stopping
-from omnibench.engine.survey import State, look_up_all
+from omnibench.engine.survey import State, first_recorded, look_up_all
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.plugin import garbage
 from omnibench.plugin.items import ExperimentItem
@@ -124,6 +124,14 @@ class BenchSession:
             self.notify(f"{len(damaged)} records are damaged, the first is {damaged[0]}; they are made anew")
         return states
 
+    def first_recorded(self, fit_keys: Sequence[str]) -> str | None:
+        """Return the first of some items that has a record, or None; a store that cannot be read says so later."""
+        with suppress(StoreError, OSError):
+            return read(
+                self.directory / "store", lambda reader: first_recorded(reader.get, fit_keys), untouched=self.looks_only
+            )
+        return None
+
     def snapshot(self) -> dict[str, Record]:
         """Return all records by key.
 
@@ -175,6 +183,8 @@ class BenchSession:
             self._coordinator.workbench.expect(
                 Item.of(item.experiment, item.evaluator) for item in items if isinstance(item, ExperimentItem)
             )
+            if not self.is_worker and prints_are_shown(self.config):
+                self._coordinator.workbench.echo = _echo
         return self._coordinator
 
     def notify(self, line: str) -> None:
@@ -291,3 +301,17 @@ class BenchSession:
             self._coordinator = None
         if self._throwaway is not None:
             self._throwaway.remove()
+
+
+def prints_are_shown(config: pytest.Config) -> bool:
+    """Whether what items print goes to the terminal as they run: ``-s``, or ``--capture=tee-sys``."""
+    return getattr(config.option, "capture", "no") in ("no", "tee-sys")  # without its plugin nothing is captured
+
+
+def _echo(stream: str, lines: bytes) -> None:
+    """Print what a guest has printed."""
+    output = sys.stdout if stream == "out" else sys.stderr
+    encoding = getattr(output, "encoding", None) or "utf-8"
+    with suppress(ValueError):  # it was closed meanwhile
+        output.write(lines.decode(errors="replace").encode(encoding, "replace").decode(encoding))
+        output.flush()

@@ -76,7 +76,9 @@ def check_options(config: pytest.Config) -> None:
     for option in OPTIONS:
         if option.switch:
             option.is_on(config)
-        elif not option.repeated:
+        elif option.repeated:
+            option.paths(config)
+        else:
             option.value(config)
     resume = policy(config).resume
     for option in (GATE_TOLERANCE, GATE_ALPHA):

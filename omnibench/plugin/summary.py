@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from omnibench.plugin.options import RESUME, SORT, TABLE
+from omnibench.plugin.options import NAMES, RESUME, SORT, TABLE
 from omnibench.plugin.settings import checkpoint_dir
 from omnibench.plugin.state import existing_session
 from omnibench.plugin.wire import ItemMessage
@@ -20,9 +20,6 @@ if TYPE_CHECKING:  # every pytest session imports this module, and few have benc
     from omnibench.plugin.items import BenchItem
     from omnibench.results import Result
     from omnibench.tables.layout import NotWorse
-
-_MOST_ALGORITHMS = 100
-"""Default number of algorithms of a dataset that are shown; if there are more, their folds are not shown."""
 
 
 class Summary:
@@ -103,19 +100,16 @@ class Summary:
         results = self.results
         if not results:
             return
-        from omnibench.tables.layout import Layout, tables
+        from omnibench.engine.summary import default_layout
+        from omnibench.tables.layout import tables
         from omnibench.tables.terminal import render
 
         writer = terminalreporter._tw  # noqa: SLF001 - pytest offers the width and colour nowhere else
         encoding = getattr(writer._file, "encoding", None) or "utf-8"  # noqa: SLF001 - nor the encoding
-        is_shortened = not detail and _configurations(results) > _MOST_ALGORITHMS
         lower = self.lower_is_better()
-        layout = Layout(
-            lower,
-            writer.fullwidth,
-            detail or ("mean" if is_shortened else "folds"),
-            SORT.value(self.config),
-            _MOST_ALGORITHMS if is_shortened else None,
+        layout = replace(
+            default_layout(results, lower, writer.fullwidth, detail, SORT.value(self.config)),
+            names=NAMES.value(self.config),
         )
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
@@ -202,7 +196,3 @@ class Summary:
 
 def _with(result: Result, metrics: Mapping[str, float]) -> Result:
     return replace(result, metrics={**result.metrics, **metrics})
-
-
-def _configurations(results: list[Result]) -> int:
-    return len({(result.dataset, result.algorithm) for result in results})

@@ -19,6 +19,13 @@ _DIGITS = 16
 """Of the digest that stands for a node id."""
 
 
+_RESULT = (
+    *("dataset", "algorithm", "configuration", "fold", "fit_key"),
+    *("dataset_label", "label", "user_label", "parameters", "seed"),
+)
+"""The members of a result that travel as they are."""
+
+
 class RunMessage(NamedTuple):
     """The message that a worker gets from the controller when it starts.
 
@@ -60,7 +67,7 @@ class ItemMessage(NamedTuple):
     Attributes:
         status: How the item ended: ``done``, ``cached``, ``failed`` or ``skipped``.
         result: The item's labels, its key and its metrics (none when it failed).
-        seconds: Wall time of each phase that ran.
+        seconds: Wall time of each phase that ran, and of waiting for a process to start; see ``Progress.seconds``.
         replayed: Whether the failure is an earlier run's, and nothing was tried now.
         lower_is_better: The labels of the metrics of which the smallest value is the best.
     """
@@ -81,6 +88,11 @@ class ItemMessage(NamedTuple):
             "configuration": result.configuration,
             "fold": result.fold,
             "fit_key": result.fit_key,
+            "dataset_label": result.dataset_label,
+            "label": result.label,
+            "user_label": result.user_label,
+            "parameters": dict(result.parameters),
+            "seed": result.seed,
             "metrics": dict(result.metrics),
             "seconds": dict(self.seconds),
             "replayed": self.replayed,
@@ -95,6 +107,5 @@ class ItemMessage(NamedTuple):
             return None
         from omnibench.results import Result
 
-        labels = {name: fields[name] for name in ("dataset", "algorithm", "configuration", "fold", "fit_key")}
-        result = Result(**labels, metrics=dict(fields["metrics"]))
+        result = Result(**{name: fields[name] for name in _RESULT}, metrics=dict(fields["metrics"]))
         return cls(fields["status"], result, fields["seconds"], fields["replayed"], tuple(fields["lower_is_better"]))

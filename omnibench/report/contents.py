@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from omnibench.data.words import step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.results import Result
 from omnibench.store.schema import Record, RecordLookup, RecordType
@@ -37,11 +38,12 @@ class ItemFacts:
         parameters: The hyperparameters that were given, as JSON with sorted names and no blanks.
         framework: The framework, e.g. ``RecPack``.
         version: The framework's version.
-        fit_seconds: Wall seconds of Fit.
-        predict_seconds: Wall seconds of Predict, for all users with test items.
+        fit_seconds: Wall seconds of Fit, without the start of the framework's process.
+        predict_seconds: Wall seconds of Predict, for all users with test items; likewise.
         peak_memory: Largest resident set of the framework's process in Fit and Predict, in bytes.
         finished: When it was done, as an ISO timestamp.
         uncertainties: By label, of the metrics that are recorded.
+        start_seconds: Wall seconds that Fit and Predict waited for that process to start; 0 when it ran already.
     """
 
     dataset_key: str = ""
@@ -54,6 +56,7 @@ class ItemFacts:
     peak_memory: int | None = None
     finished: str = ""
     uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
+    start_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,20 @@ def result_of(item: Record) -> Result:
     name = item["algorithm"].rpartition("-")[0]
     parameters = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
     metrics = {label: metric["value"] for label, metric in item["metrics"].items()}
-    return Result(item["dataset"], item["algorithm"], f"{name}({parameters})", item["fold"], metrics, item["fit_key"])
+    identity = item.get("identity")  # store format 1 has it in some records only
+    return Result(
+        item["dataset"],
+        item["algorithm"],
+        f"{name}({parameters})",
+        item["fold"],
+        metrics,
+        item["fit_key"],
+        item.get("dataset_label", ""),
+        "",  # other configurations of the store may call for another one than its plan did
+        item.get("user_label", ""),
+        item["parameters"],
+        identity[1]["configuration"][1].get("seed") if identity else None,
+    )
 
 
 def missing_of(item: Record) -> MissingItem:
@@ -170,6 +186,7 @@ def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:
     configuration = identity_fields.get("configuration", ["", {}])
     parameters = configuration[1].get("parameters", item["parameters"])
     peaks = [peak for phase in (fit, predict) if (peak := phase.get("peak_rss")) is not None]
+    waits = [waited for phase in (fit, predict) if (waited := phase.get("start_seconds")) is not None]
     return ItemFacts(
         item.get("data_key") or identity_fields.get("data", ""),
         sha256(recorded_text(configuration)) if identity_fields else "",
@@ -184,6 +201,7 @@ def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:
             label: _uncertainty(lookup(RecordType.EVAL.key(metric["key"])) or {})
             for label, metric in item["metrics"].items()
         },
+        sum(waits) if waits else None,
     )
 
 
@@ -194,8 +212,5 @@ def _uncertainty(evaluation: Record) -> Uncertainty:
 
 def _dataset_summary(data: Record) -> DatasetSummary:
     sizes = ", ".join(f"{data[noun]:,} {noun}" for noun in ("users", "items", "interactions"))
-    steps = [
-        f"{name}({', '.join(f'{parameter}={value}' for parameter, value in parameters.items())})"
-        for name, _, parameters in data["identity"][1]["steps"]
-    ]
-    return DatasetSummary(one_line(f"{sizes}, after {', '.join(steps)}" if steps else sizes), len(data["test"]))
+    steps = step_words(data["identity"][1]["steps"])
+    return DatasetSummary(one_line(f"{sizes}, after {steps}" if steps else sizes), len(data["test"]))

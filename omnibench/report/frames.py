@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnibench.report.contents import Contents, Uncertainty
 from omnibench.results import Result
+from omnibench.tables.names import DisplayNames, display_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +23,10 @@ _TYPES = {
     "dataset_key": "string",
     "algorithm": "string",
     "configuration": "string",
+    "label": "string",
     "configuration_key": "string",
     "parameters": "string",
+    "seed": "Int64",
     "framework": "string",
     "framework_version": "string",
     "fold": "Int64",
@@ -35,6 +38,7 @@ _TYPES = {
     "users": "Int64",
     "fit_seconds": "float64",
     "predict_seconds": "float64",
+    "start_seconds": "float64",
     "peak_memory": "Int64",
     "fit_key": "string",
 }
@@ -43,10 +47,12 @@ _TYPES = {
 def frame(contents: Contents) -> pd.DataFrame:
     """Return one row per dataset, configuration, fold and metric.
 
-    Columns: dataset, dataset_key; algorithm (e.g. ``RecPack.EASE``), configuration (as tables name it),
-    configuration_key, parameters (canonical JSON of those that were given), framework, framework_version; fold (missing
+    Columns: dataset, dataset_key; algorithm (e.g. ``RecPack.EASE``), configuration (as its directory is called), label (as
+    tables call it), configuration_key, parameters (canonical JSON of those that were given), seed, framework,
+    framework_version; fold (missing
     for single splits), metric, value; stderr, low, high (standard error over users and bootstrap interval, 95 %), users;
-    fit_seconds, predict_seconds, peak_memory (bytes) of the item; fit_key.
+    fit_seconds, predict_seconds, start_seconds (of the framework's process, part of neither), peak_memory (bytes) of
+    the item; fit_key.
     """
     import pandas as pd
 
@@ -54,6 +60,7 @@ def frame(contents: Contents) -> pd.DataFrame:
 
 
 def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
+    names = display_names(contents.results)
     for result in contents.results:
         facts = contents.facts_of(result)
         for label, value in result.metrics.items():
@@ -63,8 +70,10 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 facts.dataset_key,
                 _algorithm(result),
                 result.algorithm,
+                names.configuration(result.algorithm),
                 facts.configuration_key,
                 facts.parameters,
+                result.seed,
                 facts.framework,
                 facts.version,
                 result.fold,
@@ -76,6 +85,7 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 uncertainty.users,
                 facts.fit_seconds,
                 facts.predict_seconds,
+                facts.start_seconds,
                 facts.peak_memory,
                 result.fit_key,
             )
@@ -96,12 +106,14 @@ def parquet(contents: Contents) -> bytes:
 
 def nested(contents: Contents) -> bytes:
     """Return the values as nested JSON: datasets, configurations, folds, metrics; and the items that are missing."""
+    names = display_names(contents.results)
     datasets = [
         {
             "name": group[0].dataset,
+            "label": names.dataset(group[0].dataset),
             "key": contents.facts_of(group[0]).dataset_key,
             "configurations": [
-                _configuration(contents, rows) for rows in _grouped(group, lambda result: result.algorithm)
+                _configuration(contents, rows, names) for rows in _grouped(group, lambda result: result.algorithm)
             ],
         }
         for group in _grouped(contents.results, lambda result: result.dataset)
@@ -113,13 +125,15 @@ def nested(contents: Contents) -> bytes:
     )
 
 
-def _configuration(contents: Contents, rows: list[Result]) -> dict[str, Any]:
+def _configuration(contents: Contents, rows: list[Result], names: DisplayNames) -> dict[str, Any]:
     facts = contents.facts_of(rows[0])
     return {
         "algorithm": _algorithm(rows[0]),
         "name": rows[0].algorithm,
+        "label": names.configuration(rows[0].algorithm),
         "key": facts.configuration_key,
         "parameters": json.loads(facts.parameters),
+        "seed": rows[0].seed,
         "framework": facts.framework,
         "framework_version": facts.version,
         "folds": [_fold(contents, result) for result in rows],
@@ -143,6 +157,7 @@ def _fold(contents: Contents, result: Result) -> dict[str, Any]:
         "fit_key": result.fit_key,
         "fit_seconds": facts.fit_seconds,
         "predict_seconds": facts.predict_seconds,
+        "start_seconds": facts.start_seconds,
         "peak_memory": facts.peak_memory,
         "metrics": metrics,
     }

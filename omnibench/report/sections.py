@@ -184,8 +184,10 @@ def _notes(
     if marked.hidden:
         hint = f"; {choices.show_all} shows all" if choices.show_all else ""
         yield f"The best {len(marked.names)} by {marked.ranked_by} are shown, {marked.hidden:,} more are not{hint}."
-    if marked.means.folded:
+    if marked.means.averaged:
         yield "Mean ± standard deviation (n - 1) over folds."
+    elif marked.means.only_fold is not None:
+        yield f"All values are of fold {marked.means.only_fold}."
     for label, standing in standings_by_label.items():
         reasons = dict.fromkeys(standing.comparisons[name].reason for name in standing.undecided)
         for reason in reasons:

@@ -6,7 +6,6 @@ under a lock file, and published by a rename, so that an environment that exists
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import platform
@@ -19,11 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omnibench.errors import GuestEnvironmentError, nearest
+from omnibench.packages import has_own_index, uv_options, uv_variables, where_from
 from omnibench.paths import cache_directory
 from omnibench.runners.registry import CURRENT, ISOLATED, RunnerInfo, runners
 from omnibench.store.leases import lease
 
 Notify = Callable[[str], None]
+
+FROM_INDEX = "index"
+"""The torch backend that leaves the choice of torch to the indexes."""
 
 _REPORT_SECONDS = 5.0
 
@@ -34,7 +37,8 @@ class Environment:
 
     Attributes:
         runner: The framework it is for.
-        backend: The torch backend: ``cpu``, ``auto``, or what uv's ``--torch-backend`` takes.
+        backend: The torch backend: ``cpu``, ``auto``, or what uv's ``--torch-backend`` takes; or ``index`` for the torch
+            that the user's indexes have.
     """
 
     runner: RunnerInfo
@@ -99,40 +103,60 @@ class Environment:
             shutil.rmtree(stale, ignore_errors=True)  # we hold the lock: whoever built it is dead
         started = time.monotonic()
         count = sum(1 for line in _lock_lines(self.runner) if line)
+        size = f"about {self.runner.size}, " if self.runner.size else ""
         notify(
-            f"{self.runner.name}: building its isolated environment, once: {count} packages, about "
-            f"{self.runner.size}, torch for {self.backend}, in {self.directory}"
+            f"{self.runner.name}: building its isolated environment, once: {count} packages, {size}torch "
+            f"for {self.backend}, in {self.directory}"
         )
         try:
             self._uv(["venv", "--python", self.runner.python, "--relocatable", str(partial)], notify, partial, count)
-            install = ["pip", "install", "--python", str(partial / "bin" / "python"), "-r", str(self.runner.lock)]
-            self._uv([*install, *self._torch_options()], notify, partial, count)
+            python = partial / "bin" / "python"
+            install = ["pip", "install", *uv_options(), "--python", str(python), "-r", str(self.runner.lock)]
+            self._uv([*install, *self._torch_options(python)], notify, partial, count)
             shutil.rmtree(self.directory, ignore_errors=True)
             os.replace(partial, self.directory)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         notify(f"{self.runner.name}: built in {time.monotonic() - started:.0f} s")
 
-    def _torch_options(self) -> list[str]:
+    def _torch_options(self, python: Path) -> list[str]:
         """Return uv's options for the choice of torch.
 
-        The lock is complete for the CPU; other builds of torch bring libraries of their own. A build that lies
-        in a local wheel folder is preferred by uv as it is, while --torch-backend would look on the network.
+        The lock is complete for the CPU; other builds of torch bring libraries of their own. Where the user's indexes or
+        wheel folders have the build, it is taken from there: ``--torch-backend`` would look for it at PyTorch's own
+        index, whatever indexes there are.
         """
         options = ["--no-deps"] if self.backend == "cpu" else []
-        folders = [Path(folder) for folder in _find_links().get("UV_FIND_LINKS", "").split(",") if folder]
-        if any(any(folder.glob(f"torch-*+{self.backend}-*.whl")) for folder in folders):
+        if self.backend == FROM_INDEX:
             return options
+        build = f"torch=={_locked_version(self.runner, 'torch')}+{self.backend}"
+        if self._has_wheel(build):
+            return options
+        if has_own_index() and self._can_install(build, python):
+            return [*options, build]
         return [*options, "--torch-backend", self.backend]
+
+    def _has_wheel(self, build: str) -> bool:
+        """Return whether a local wheel folder has a build; asking uv would ask the index, too."""
+        folders = [Path(folder) for folder in uv_variables().get("UV_FIND_LINKS", "").split(",") if folder]
+        return any(any(folder.glob(f"{build.replace('==', '-')}-*.whl")) for folder in folders)
+
+    def _can_install(self, build: str, python: Path) -> bool:
+        import uv
+
+        command = ["pip", "install", *uv_options(), "--python", str(python), "--dry-run", "--no-deps", build]
+        process = subprocess.run([uv.find_uv_bin(), *command], capture_output=True, check=False, env=uv_variables())
+        return process.returncode == 0
 
     def _uv(self, arguments: list[str], notify: Notify, partial: Path, count: int) -> None:
         import uv
 
-        variables = {**os.environ, **_find_links()}
-        for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "CONDA_PREFIX"):
-            variables.pop(name, None)
         process = subprocess.Popen(
-            [uv.find_uv_bin(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
+            [uv.find_uv_bin(), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=uv_variables(),
         )
         while True:
             try:
@@ -149,8 +173,7 @@ class Environment:
         if process.returncode != 0:
             raise GuestEnvironmentError(
                 f"uv could not build the environment of {self.runner.name} (exit status {process.returncode}). Its "
-                f"last words:\n{_tail(output)}\nThe command was: uv {' '.join(arguments)}\nuv's own variables (UV_INDEX_URL, "
-                "UV_FIND_LINKS, UV_OFFLINE, ...) are honoured; OMNIBENCH_TORCH_BACKEND chooses another torch."
+                f"last words:\n{_tail(output)}\nThe command was: uv {' '.join(arguments)}\n{_advice()}"
             )
 
     def remove(self) -> None:
@@ -167,6 +190,7 @@ class Environment:
             capture_output=True,
             text=True,
             check=False,
+            env=uv_variables(),
         )
         if freeze.returncode != 0:
             return [f"its interpreter does not run: {_tail(freeze.stderr)}"]
@@ -221,6 +245,8 @@ class Environments:
 
     def of(self, runner: RunnerInfo) -> str:
         """Return ``isolated`` or ``current`` for a framework."""
+        if not runner.has_environment:
+            return CURRENT
         return self._by_name.get(runner.name, self._default)
 
     def version(self, runner: RunnerInfo) -> str:
@@ -244,11 +270,20 @@ class Environments:
 
 
 def torch_backend() -> str:
-    """Return ``OMNIBENCH_TORCH_BACKEND``, or ``cpu`` where there is no NVIDIA GPU and ``auto`` where there is."""
-    override = os.environ.get("OMNIBENCH_TORCH_BACKEND")
+    """Return ``OMNIBENCH_TORCH_BACKEND`` or uv's ``UV_TORCH_BACKEND``; else ``auto`` with an NVIDIA GPU, ``cpu`` without."""
+    override = os.environ.get("OMNIBENCH_TORCH_BACKEND") or os.environ.get("UV_TORCH_BACKEND")
     if override:
         return override
     return "auto" if Path("/proc/driver/nvidia/version").exists() else "cpu"
+
+
+def _advice() -> str:
+    return (
+        f"uv was told: {where_from()}. Its own variables win over pip's settings (UV_INDEX_URL for the index, "
+        "UV_EXTRA_INDEX_URL, UV_FIND_LINKS, UV_CONSTRAINT, UV_OFFLINE, ...). torch comes from PyTorch's own index unless "
+        f"one of yours has the build; OMNIBENCH_TORCH_BACKEND={FROM_INDEX} takes the torch that yours has. The page "
+        '"Behind a company\'s proxy" of the documentation has all of it.'
+    )
 
 
 def _platform_name() -> str:
@@ -261,18 +296,9 @@ def _lock_lines(runner: RunnerInfo) -> list[str]:
     return [line.split("#")[0].split(";")[0].strip() for line in lines]
 
 
-@functools.cache
-def _find_links() -> dict[str, str]:
-    """Return uv's local wheel folders; pip's when uv has none, because uv does not read pip's configuration."""
-    links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS") or _pip_setting("global.find-links")
-    return {"UV_FIND_LINKS": ",".join(links.replace(",", " ").split())} if links else {}
-
-
-def _pip_setting(name: str) -> str:
-    process = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", name], capture_output=True, text=True, check=False
-    )
-    return process.stdout.strip() if process.returncode == 0 else ""
+def _locked_version(runner: RunnerInfo, package: str) -> str:
+    pins = dict(line.split("==", 1) for line in _lock_lines(runner) if "==" in line)
+    return pins.get(package, "")
 
 
 def _tail(text: str, lines: int = 15) -> str:

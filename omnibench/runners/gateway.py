@@ -10,6 +10,7 @@ import contextlib
 import os
 import shlex
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -21,6 +22,7 @@ import execnet
 
 from omnibench.errors import GuestError
 from omnibench.runners.registry import RunnerInfo
+from omnibench.variables import foreign_variables, misleading_variables
 
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
@@ -73,7 +75,13 @@ class Guest:
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
         self._peak = 0
         self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
-        command = ["env", "-u", "PYTHONPATH", "-u", "PYTHONHOME", "-u", "VIRTUAL_ENV"]
+        # A class of the user's own is the user's code in the user's environment, and gets what it would get anywhere.
+        foreign = (
+            foreign_variables(os.environ, isolated=python != Path(sys.executable))
+            if runner.distribution
+            else misleading_variables(os.environ)
+        )
+        command = ["env", *(word for name in foreign for word in ("-u", name))]
         command += [f"{name}={value}" for name, value in variables.items()]
         command += ["PYTHONHASHSEED=0", f"{GUEST_MARK}=1", str(python)]
         self._group = execnet.Group()
@@ -83,7 +91,7 @@ class Guest:
         self._channel.send((str(GUEST_PACKAGE), runner.adapter))
         pipes = {stream: str(scratch / f"{stream}.pipe") for stream in ("out", "err")}
         try:
-            self._channel.send({"parent": os.getpid(), "work": str(work), **pipes})
+            self._channel.send({"parent": os.getpid(), "work": str(work), "path": runner.adapter_path, **pipes})
             hello = self._receive()
             if not hello["ok"]:
                 raise GuestError(f"{runner.name} does not start: {hello['error']}", hello["traceback"])  # noqa: TRY301 - closed below
@@ -127,6 +135,7 @@ class Guest:
             GuestError: The framework raised, or the guest died.
         """
         self._errors.clear()
+        self._peak = _memory_of(self.pid, "VmRSS")  # the guest, too, forgets the peak of earlier requests
         try:
             self._channel.send(dict(request))
         except OSError as error:
@@ -135,7 +144,7 @@ class Guest:
         if not answer["ok"]:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
-            raise GuestError(answer["error"], details, errno=answer.get("errno"))
+            raise GuestError(answer["error"], details, errno=answer.get("errno"), costs=answer)
         return answer
 
     def _receive(
@@ -149,19 +158,28 @@ class Guest:
             if deadline is not None and time.monotonic() > deadline:
                 self.kill()
                 reason = f"the {self.runner.name} process {self.pid} was ended because it took more than {timeout:g} s"
-                raise GuestError(f"{reason} (--omnirec-timeout)", self._last_words(), died=True)
+                raise GuestError(f"{reason} (--omnirec-timeout)", self._last_words(), died=True, costs=self._seen_costs)
             while_waiting()
             try:
                 message = self._channel.receive(timeout=_POLL_SECONDS)
             except self._channel.TimeoutError:
-                self._peak = max(self._peak, _peak_of(self.pid))
+                self._peak = max(self._peak, _memory_of(self.pid, "VmHWM"))
                 continue
-            except (EOFError, self._channel.RemoteError) as error:
-                raise GuestError(self._describe_end(), f"{error}\n{self._last_words()}", died=True) from error
+            except EOFError as error:  # its text is execnet's, about the pipe
+                details = self._last_words().lstrip()
+                raise GuestError(self._describe_end(), details, died=True, costs=self._seen_costs) from error
+            except self._channel.RemoteError as error:
+                details = f"{error}\n{self._last_words()}"
+                raise GuestError(self._describe_end(), details, died=True, costs=self._seen_costs) from error
             if "progress" not in message:
                 return dict(message)
             if on_progress is not None:
                 on_progress(message["progress"])
+
+    @property
+    def _seen_costs(self) -> dict[str, Any]:
+        """What is known of a request's cost when the guest cannot tell any more."""
+        return {"peak_rss": self._peak or None}
 
     def _describe_end(self) -> str:
         """Describe how the guest ended, for an error."""
@@ -269,12 +287,12 @@ def thread_variables(threads: int) -> dict[str, str]:
     return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
-def _peak_of(pid: int) -> int:
-    """Return the largest resident set of a process so far, in bytes; 0 where /proc does not say."""
+def _memory_of(pid: int, member: str) -> int:
+    """Return a process's resident set now (``VmRSS``) or at most (``VmHWM``), in bytes; 0 where /proc does not say."""
     try:
         with open(f"/proc/{pid}/status", encoding="ascii") as status:
             for line in status:
-                if line.startswith("VmHWM:"):
+                if line.startswith(f"{member}:"):
                     return int(line.split()[1]) * 1024
     except OSError:
         pass

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import json
 import pickle
-import random
-import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from omnibench.code import HISTORY, SEED_NAMES, code_of
+from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.data.interactions import decode
 from omnibench.data.prepare import read_ids
 from omnibench.guest import folds
 from omnibench.guest.base import Task
+from omnibench.guest.generators import seed_everything
+from omnibench.runners.answers import EXPECTED, read_ratings, read_recommendations
+from omnibench.runners.own_calls import TRAIN, explaining_missing_columns, progress_report, unpicklable
+from omnibench.runners.own_class import find
+
+BATCH = 256
+"""Users that ``recommend`` is asked for at once."""
 
 
 def version() -> str:
@@ -36,47 +36,6 @@ def catalogue() -> dict[str, dict[str, Any]]:
     return {}
 
 
-def find(locator: str) -> type:
-    """Import the class that the host describes in JSON, and check that its code is the code in the key.
-
-    Raises:
-        RuntimeError: The file has changed since the host read it.
-    """
-    description = json.loads(locator)
-    sys.path[:] = [*description["path"], *(folder for folder in sys.path if folder not in description["path"])]
-    algorithm: type = getattr(_module(description["module"], description["file"]), description["name"])
-    if "code" in description and code_of(algorithm) != description["code"]:
-        raise RuntimeError(
-            f"{description['file']} has changed since this run began; the result would be recorded for the old code. "
-            "Run again."
-        )
-    return algorithm
-
-
-def _module(name: str, file: str) -> ModuleType:
-    """Import a module by name if sys.path finds the same file, else from the file under a private name."""
-    private_name = "omnibench_own_" + re.sub(r"\W", "_", name)
-    if private_name in sys.modules:
-        return sys.modules[private_name]
-    try:
-        spec = importlib.util.find_spec(name) if name != "__main__" else None
-    except (ImportError, ValueError):
-        spec = None
-    if spec is not None and spec.origin is not None and Path(spec.origin).resolve() == Path(file):
-        return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(private_name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[private_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[private_name]
-        raise
-    return module
-
-
 @dataclass
 class Model:
     """A fitted instance and the user's ids."""
@@ -87,26 +46,33 @@ class Model:
 
 
 def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
-    """Construct the class and call ``fit(train)``; ``validation=`` is passed when it takes one."""
+    """Construct the class and call ``fit`` with those of ``train, validation, items, users, report`` that it takes."""
+    seed_everything(task.seed)  # its module may draw when it is imported
     algorithm = find(task.algorithm)
-    _seed(task)
     parameters = dict(task.parameters)
     accepted = inspect.signature(algorithm).parameters
-    for name in SEED_NAMES:
-        if name in accepted and name not in parameters:
-            parameters[name] = task.seed
+    filled_in = {name: task.seed for name in SEED_NAMES if name in accepted and name not in parameters}
+    for name, seed in filled_in.items():
+        print(f"{algorithm.__name__}: {name}={seed}, the seed of the run, which the constructor takes")  # noqa: T201 - into the log
+    parameters |= filled_in
     user_ids, item_ids = read_ids(fold.directory, "users"), read_ids(fold.directory, "items")
+    seed_everything(task.seed)
     instance = algorithm(**parameters)
-    frames = {"validation": _frame(fold.validation, user_ids, item_ids)}
-    optional = {name: frame for name, frame in frames.items() if name in inspect.signature(instance.fit).parameters}
-    instance.fit(_frame(fold.train, user_ids, item_ids), **optional)
+    train = _frame(fold.train, user_ids, item_ids)
+    arguments: dict[str, Callable[[], Any]] = {
+        "validation": lambda: _frame(fold.validation, user_ids, item_ids),
+        "items": lambda: pd.DataFrame({"item": decode(np.arange(fold.n_items, dtype=np.int32), item_ids)}),
+        "users": lambda: pd.DataFrame({"user": decode(np.arange(fold.n_users, dtype=np.int32), user_ids)}),
+        "report": lambda: progress_report(algorithm.__name__, task.report),
+    }
+    names = list(inspect.signature(instance.fit).parameters)
+    optional = {name: arguments[name]() for name in names if name in arguments}
+    with explaining_missing_columns(train):
+        if TRAIN in names[1:]:
+            instance.fit(**{TRAIN: train}, **optional)
+        else:
+            instance.fit(*([train] if names and names[0] not in arguments else []), **optional)
     return Model(instance, user_ids, item_ids), parameters
-
-
-def _seed(task: Task) -> None:
-    """Seed the global generators, so that a phase gives the same result in every process."""
-    random.seed(task.seed)
-    np.random.seed(task.seed)
 
 
 def _frame(part: folds.Part, user_ids: list[Any], item_ids: list[Any]) -> pd.DataFrame:
@@ -119,10 +85,19 @@ def _frame(part: folds.Part, user_ids: list[Any], item_ids: list[Any]) -> pd.Dat
 
 
 def save(model: Model, directory: Path) -> Path:
-    """Pickle the instance; only this adapter reads it back, after its sha256 was checked."""
+    """Pickle the instance; only this adapter reads it back, after its sha256 was checked.
+
+    Raises:
+        TypeError: It cannot be pickled; the message names the attribute.
+    """
     path = directory / "model.pkl"
     with path.open("wb") as file:
-        pickle.dump(model.instance, file)
+        try:
+            pickle.dump(model.instance, file)
+        except OSError:
+            raise
+        except Exception as error:  # classes raise what they like when they cannot be pickled
+            raise TypeError(unpicklable(model.instance, error)) from error
     return path
 
 
@@ -134,29 +109,26 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     return Model(instance, read_ids(fold.directory, "users"), read_ids(fold.directory, "items"))
 
 
-def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
+def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, list[folds.RankedList]]]:
     """Ask for lists so long that k items are left when those that the user has seen are removed."""
-    _seed(task)
+    seed_everything(task.seed)
     seen = np.bincount(np.concatenate([fold.history.user, fold.validation.user]), minlength=fold.n_users)
     takes_history = HISTORY in inspect.signature(model.instance.recommend).parameters
-    code_of_item = {item: code for code, item in enumerate(model.item_ids)}
-    for start in range(0, len(fold.users), 256):
-        users = fold.users[start : start + 256]
+    codes = {item: code for code, item in enumerate(model.item_ids)}
+    n_answered = 0
+    for start in range(0, len(fold.users), BATCH):
+        users = fold.users[start : start + BATCH]
         k = min(fold.n_items, task.k + int(seen[users].max()))
         own_ids = decode(users, model.user_ids).tolist()
         optional = {HISTORY: _history(model, fold, users)} if takes_history else {}
-        lists = _lists(model.instance.recommend(own_ids, k, **optional), own_ids)
-        scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
-        for row, user in enumerate(own_ids):
-            for rank, entry in enumerate(lists.get(user, ())):
-                item, value = entry if isinstance(entry, tuple) and entry not in code_of_item else (entry, -rank)
-                item = item.item() if isinstance(item, np.generic) else item
-                if item not in code_of_item:
-                    raise ValueError(f"recommend() gave user {user!r} the item {item!r}, which is not in the dataset")
-                if not np.isnan(scores[row, code_of_item[item]]):
-                    raise ValueError(f"recommend() gave user {user!r} the item {item!r} twice")
-                scores[row, code_of_item[item]] = value
-        yield users, scores
+        answer = read_recommendations(model.instance.recommend(own_ids, k, **optional), own_ids, codes)
+        n_answered += sum(len(items) > 0 for items, _ in answer)
+        yield users, answer
+    if n_answered == 0 and len(fold.users):
+        raise ValueError(
+            f"recommend() recommended nothing to any of the {len(fold.users)} users that it was asked for, such as "
+            f"{own_ids[0]!r} ({type(own_ids[0]).__name__}); return {EXPECTED}."
+        )
 
 
 def _history(model: Model, fold: folds.Fold, users: folds.Ints) -> pd.DataFrame:
@@ -170,26 +142,8 @@ def _history(model: Model, fold: folds.Fold, users: folds.Ints) -> pd.DataFrame:
     return _frame(part, model.user_ids, model.item_ids)
 
 
-def _lists(answer: Any, own_ids: list[Any]) -> Mapping[Any, Any]:
-    """Return lists by user id, from a mapping, lists in the order of the users, or a frame (user, item[, score])."""
-    if isinstance(answer, pd.DataFrame):
-        if "score" in answer.columns:
-            answer = answer.sort_values("score", ascending=False, kind="stable")
-        entries: dict[Any, list[Any]] = {}
-        values = answer["score"].tolist() if "score" in answer.columns else None
-        for index, (user, item) in enumerate(zip(answer["user"].tolist(), answer["item"].tolist(), strict=True)):
-            entries.setdefault(user, []).append((item, values[index]) if values else item)
-        return entries
-    if isinstance(answer, Mapping):
-        return answer
-    answers = list(answer)
-    if len(answers) != len(own_ids):
-        raise ValueError(f"recommend() returned {len(answers)} lists for {len(own_ids)} users")
-    return dict(zip(own_ids, answers, strict=True))
-
-
 def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:
     """Call ``predict(users, items)`` for the test pairs."""
-    _seed(task)
+    seed_everything(task.seed)
     users, items = decode(fold.test.user, model.user_ids), decode(fold.test.item, model.item_ids)
-    return np.asarray(model.instance.predict(users, items), dtype=np.float32)
+    return read_ratings(model.instance.predict(users, items), users.tolist(), items.tolist())

@@ -114,6 +114,7 @@ class GuestPool:
             self._end(self._guests.popitem(last=False)[1])
 
     def _start(self, runner: RunnerInfo, device: str) -> tuple[Guest, Path]:
+        runner.check_adapter()
         python = self._environments.python(runner, self._notify)
         directory = self._scratch / f"{runner.name}-{uuid.uuid4().hex[:8]}"
         directory.mkdir(mode=0o700, parents=True)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from omnibench.errors import GuestEnvironmentError, PlanError, nearest
+from omnibench.errors import GuestEnvironmentError, GuestError, PlanError, nearest
 
 _FOLDER = Path(__file__).parent
+GUEST_FOLDER = _FOLDER.parent / "guest"
 ISOLATED, CURRENT = "isolated", "current"
+
+_DEFAULTS = {"parameters": {}, "ratings": False, "ranking": True, "validation": False, "gpu": False, "history": False}
+"""What the catalogue says of an algorithm where a registered framework says nothing."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +28,16 @@ class RunnerInfo:
     Attributes:
         name: The framework's name in plans, e.g. ``LensKit``.
         distribution: Its name in the package index; empty for the user's own environment.
-        adapter: The module that drives it: one in ``omnibench/guest``, or a full name that its environment can import.
+        adapter: The name of the module that drives it, with the functions of ``omnibench.guest.base.Adapter``: one of
+            the project, or an installed one; omnibench's own lie in ``omnibench/guest``.
         adapter_version: Raised when the adapter's results change; part of every key.
         python: The Python of its isolated environment.
-        lock: The file with the exact pins of that environment.
+        lock: The file with the exact pins of that environment; without one the framework runs in the current one.
         catalogue_file: Its algorithms and their hyperparameters, as read from the framework itself.
         size: About how large the environment is, for the message while it is built.
+        algorithms: What ``catalogue_file`` says, if there is none: by name ``{"parameters": {name: default}}``, and
+            ``"ranking"`` (true if not given), ``"ratings"``, ``"validation"``, ``"gpu"``, ``"history"`` (false if not).
+        adapter_file: Where the adapter of a registered framework lies; found by ``register_runner``.
     """
 
     name: str
@@ -38,12 +48,15 @@ class RunnerInfo:
     lock: Path | None = None
     catalogue_file: Path | None = None
     size: str = ""
+    algorithms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    adapter_file: Path | None = None
 
     @cached_property
     def catalogue(self) -> dict[str, Any]:
         """``{"version": ..., "algorithms": {name: {"parameters", "ratings", "ranking", "validation", "gpu", "history"}}}``."""
         if self.catalogue_file is None:
-            return {"version": "", "algorithms": {}}
+            algorithms = {name: {**_DEFAULTS, **described} for name, described in self.algorithms.items()}
+            return {"version": self._locked_version(), "algorithms": algorithms}
         return dict(json.loads(self.catalogue_file.read_text(encoding="utf-8")))
 
     def version(self, environment: str) -> str:
@@ -57,15 +70,59 @@ class RunnerInfo:
         """
         if not self.distribution:
             return ""
-        if environment == ISOLATED:
+        if environment == ISOLATED and self.has_environment:
             return str(self.catalogue["version"])
         try:
             return metadata.version(self.distribution)
         except metadata.PackageNotFoundError as error:
             raise GuestEnvironmentError(
                 f"{self.name} is to run in the current environment, but {self.distribution} is not installed in it. "
-                f"Install it (pip install {self.distribution}), or leave the choice at 'isolated'."
+                f"Install it (pip install {self.distribution})"
+                + (", or leave the choice at 'isolated'." if self.has_environment else ".")
             ) from error
+
+    @property
+    def has_environment(self) -> bool:
+        """Whether it can have an isolated environment."""
+        return self.lock is not None
+
+    def _locked_version(self) -> str:
+        lines = self.lock.read_text(encoding="utf-8").splitlines() if self.lock is not None else []
+        pins = (line.partition("==") for line in lines)
+        return next((version.split()[0] for name, _, version in pins if name.strip() == self.distribution), "")
+
+    @property
+    def adapter_identity(self) -> int | str:
+        """What keys say of the adapter: its version; of a registered one also a digest of its source."""
+        return (
+            self.adapter_version if self._adapter_digest is None else f"{self.adapter_version} {self._adapter_digest}"
+        )
+
+    @cached_property
+    def _adapter_digest(self) -> str | None:
+        return None if self.adapter_file is None else _digest(self.adapter_file)
+
+    def check_adapter(self) -> None:
+        """Refuse an adapter whose source has changed since keys were made of it.
+
+        Raises:
+            GuestError: It has.
+        """
+        if self.adapter_file is not None and _digest(self.adapter_file) != self._adapter_digest:
+            raise GuestError(
+                f"{self.adapter_file}, or what it uses, has changed since this run began; the result would be recorded for "
+                "the old code. Run again."
+            )
+
+    @property
+    def adapter_path(self) -> list[str]:
+        """Where a guest looks for the adapter and what it imports, beside its own environment."""
+        if self.adapter_file is None:
+            return []
+        root = self.adapter_file
+        for _ in range(self.adapter.count(".") + 1 + (self.adapter_file.name == "__init__.py")):
+            root = root.parent
+        return [str(root), *([] if self.has_environment else filter(None, sys.path))]
 
 
 def _built_in(name: str, size: str) -> RunnerInfo:
@@ -92,15 +149,71 @@ _RUNNERS = {
 }
 
 
+_BUILT_IN = frozenset(_RUNNERS)
+
+
 def register_runner(runner: RunnerInfo) -> None:
-    """Register a framework, so that plans can name it.
+    """Register a framework, so that plans can name its algorithms: ``plan.add_algorithm("Mine.Popularity")``.
+
+    Every process that makes plans has to do it, as a ``conftest.py``, a bench file or a module that they import does. A
+    framework that is registered again replaces the earlier one.
 
     Raises:
-        PlanError: There is one of that name already.
+        PlanError: omnibench itself has a framework of that name, the adapter cannot be found, or something is missing.
     """
-    if runner.name in _RUNNERS:
-        raise PlanError(f"there is a runner named {runner.name!r} already; choose another name.")
-    _RUNNERS[runner.name] = runner
+    if runner.name in _BUILT_IN:
+        raise PlanError(f"omnibench has a framework named {runner.name!r} itself; choose another name.")
+    if not runner.name.isidentifier():
+        raise PlanError(
+            f"a framework cannot be named {runner.name!r}; give a name without dots and blanks, e.g. 'Mine'."
+        )
+    if not runner.distribution:
+        raise PlanError(
+            f"{runner.name}: distribution is empty; give the name under which pip installs the framework, whose version is "
+            "part of every key. A class of your own needs no runner: plan.add_algorithm(Class)."
+        )
+    if runner.lock is not None and not runner.lock.is_file():
+        raise PlanError(
+            f"{runner.name}: there is no lock {str(runner.lock)!r}; leave it out, or make it with uv pip compile."
+        )
+    _check_algorithms(runner)
+    _RUNNERS[runner.name] = replace(runner, adapter_file=_adapter_file(runner))
+
+
+def _check_algorithms(runner: RunnerInfo) -> None:
+    example = 'algorithms={"Popularity": {"parameters": {"k": 20}}}'
+    if runner.catalogue_file is None and not runner.algorithms:
+        raise PlanError(f"{runner.name} has no algorithm; give them, e.g. {example}, or a catalogue_file.")
+    for name, described in runner.algorithms.items():
+        entry: Any = described
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("parameters", {}), Mapping):
+            raise PlanError(f"{runner.name}.{name} is described by {described!r}; give a dictionary, e.g. {example}.")
+        unknown = [member for member in entry if member not in _DEFAULTS]
+        if unknown:
+            near = nearest(unknown[0], _DEFAULTS)
+            raise PlanError(
+                f"{runner.name}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_DEFAULTS)}."
+            )
+
+
+def _adapter_file(runner: RunnerInfo) -> Path:
+    if (GUEST_FOLDER / f"{runner.adapter}.py").is_file():
+        raise PlanError(f"{runner.name}: omnibench has an adapter named {runner.adapter!r} itself; rename yours.")
+    from omnibench.code.resolve import find_module  # few register a framework
+
+    module = find_module(runner.adapter)
+    if module.file is None or not module.has_source:
+        raise PlanError(
+            f"{runner.name}: there is no module {runner.adapter!r} for its adapter in {', '.join(filter(None, sys.path))}; "
+            "give its full name, and put its directory on the path (pytest: the ini setting pythonpath)."
+        )
+    return module.file.absolute()
+
+
+def _digest(adapter: Path) -> str:
+    from omnibench.code.identity import module_digest
+
+    return module_digest(adapter)
 
 
 def runners() -> list[RunnerInfo]:
@@ -129,7 +242,7 @@ def algorithm_info(runner: RunnerInfo, name: str) -> dict[str, Any]:
     algorithms = runner.catalogue["algorithms"]
     if name not in algorithms:
         raise PlanError(
-            f"{runner.name} has no algorithm named {name!r}{nearest(name, algorithms)}; "
+            f"{runner.name} has no algorithm named {name!r}{nearest(name, algorithms) or '.'} "
             f"`omnibench envs algorithms {runner.name}` lists all {len(algorithms)}."
         )
     return dict(algorithms[name])

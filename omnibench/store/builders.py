@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omnibench.store.schema import COSTS, Artifact, Phase, Record, timestamp
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, Artifact, Phase, Record, timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class ItemLabels:
         fold: The number of its fold, or None when the dataset has no folds.
         identity: What the fit key is the digest of, as JSON keeps it.
         data_key: The dataset's key.
+        user_label: The label that the user chose for the configuration; empty where it is made of hyperparameters.
+        dataset_label: What people call the dataset.
+        node: The item's name in node ids, without labels, where it is another than ``item``: its keys do not depend on
+            the user's code.
     """
 
     item: str
@@ -35,6 +39,9 @@ class ItemLabels:
     fold: int | None
     identity: Any
     data_key: str
+    user_label: str = ""
+    dataset_label: str = ""
+    node: str = ""
 
     @property
     def common_members(self) -> Record:
@@ -51,7 +58,13 @@ class ItemLabels:
     @property
     def item_members(self) -> Record:
         """The members that the item's own record begins with: the common ones, and what its key is made of."""
-        return {**self.common_members, "identity": self.identity, "data_key": self.data_key}
+        names = {"user_label": self.user_label, "dataset_label": self.dataset_label, "node": self.node}
+        return {
+            **self.common_members,
+            "identity": self.identity,
+            "data_key": self.data_key,
+            **{member: text for member, text in names.items() if text},
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +98,14 @@ def fit_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], mo
     Args:
         labels: The item of the model.
         origin: The run and worker that fitted it.
-        answer: The answer of the guest: its costs, ``effective`` (all hyperparameters) and the framework's
-            ``version``.
+        answer: The answer of the guest: its costs, ``start_seconds``, ``threads``, ``effective`` (all
+            hyperparameters) and the framework's ``version``.
         model: Its file.
     """
     return {
         **labels.common_members,
         **origin.members(Phase.FIT.value),
-        **{name: answer[name] for name in COSTS},
+        **{name: answer[name] for name in (*COSTS, *GUEST_MEMBERS)},
         "effective": answer["effective"],
         "version": answer["version"],
         "identity": labels.identity,
@@ -106,13 +119,13 @@ def predict_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any]
     Args:
         labels: The item of the predictions.
         origin: The run and worker that made them.
-        answer: The answer of the guest: its costs, and the number of ``rows``.
+        answer: The answer of the guest: its costs, ``start_seconds``, ``threads``, and the number of ``rows``.
         predictions: Their file.
     """
     return {
         **labels.common_members,
         **origin.members(Phase.PREDICT.value),
-        **{name: answer[name] for name in COSTS},
+        **{name: answer[name] for name in (*COSTS, *GUEST_MEMBERS)},
         "rows": answer["rows"],
         "predictions": predictions,
     }

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omnibench.store.schema import COSTS, PHASE_OF, Record, RecordType, Status
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, Record, RecordType, Status
 
 RESULT_COLUMNS = ("item", "dataset", "algorithm", "fold", "metric", "value", "stderr", "low", "high")
-PHASE_COLUMNS = ("item", "phase", *COSTS, "finished", "run", "worker")
+PHASE_COLUMNS = ("item", "phase", "status", *COSTS, *GUEST_MEMBERS, "finished", "run", "worker")
 
 
 def result_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
@@ -26,17 +26,21 @@ def result_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
 
 
 def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
-    """Return every finished phase once, with the members of ``PHASE_COLUMNS``.
+    """Return every finished phase once, and those that failed or were interrupted, with the members of ``PHASE_COLUMNS``.
 
     The metrics that one Eval computed share theirs.
     """
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    stopped = []
     for key, record in records.items():
+        if RecordType.ITEM.has(key):
+            stopped += [{"item": record["item"], **attempt} for attempt in record.get("attempts", [])]
         phase = PHASE_OF.get(RecordType.of(key))
         if phase is not None:
             batch = record.get("batch") or key
             rows[record["fit_key"], phase, batch] = {
+                **{name: record.get(name) for name in PHASE_COLUMNS},
                 "phase": phase.value,
-                **{name: record.get(name) for name in PHASE_COLUMNS if name != "phase"},
+                "status": Status.DONE.value,
             }
-    return list(rows.values())
+    return [*rows.values(), *stopped]

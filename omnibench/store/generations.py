@@ -121,7 +121,10 @@ def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, 
         store.commit(list(leases.values()), new_records, removed_records)
 
 
-_LABELS = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "directory", "identity", "data_key")
+_LABELS = (
+    *("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "directory", "identity", "data_key"),
+    *("user_label", "dataset_label", "node"),
+)
 
 
 def _pending(record: Record, generation: int) -> Record:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from omnibench.errors import PhaseError
 from omnibench.store.builders import ItemLabels, Origin
-from omnibench.store.schema import Phase, Record, Status
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, Phase, Record, Status
 
 
 def pending_item(labels: Record, generation: int = 0) -> Record:
@@ -33,6 +33,28 @@ def pending_item(labels: Record, generation: int = 0) -> Record:
         "deaths": 0,
         "exported": 0,
         "finished": None,
+    }
+
+
+_MOST_ATTEMPTS = 20
+"""How many attempts that came to nothing an item's record remembers."""
+
+
+def stopped_attempt(status: Status, origin: Origin, phase: str, costs: Mapping[str, Any]) -> Record:
+    """Return what the record of an item keeps of an attempt that failed or was interrupted.
+
+    Args:
+        status: How it ended.
+        origin: The run and worker of the attempt.
+        phase: The phase that it was in; the phases before it have records of their own.
+        costs: What that phase has cost until then, by the names of ``COSTS`` and ``GUEST_MEMBERS``, as far as known.
+    """
+    members = origin.members(phase)
+    return {
+        "phase": phase,
+        "status": status.value,
+        **{name: costs.get(name) for name in (*COSTS, *GUEST_MEMBERS)},
+        **{name: members[name] for name in ("finished", "run", "worker")},
     }
 
 
@@ -73,6 +95,8 @@ def done_item(
     return {
         **labels.item_members,
         **origin.members(Phase.DONE.value),
+        # Before the status: behind it only the metrics are objects, see `DoneText`.
+        **({"attempts": attempts} if (attempts := previous.get("attempts")) else {}),
         "status": Status.DONE.value,
         "metrics": dict(metrics),
         "error": None,
@@ -87,7 +111,15 @@ def done_item(
     }
 
 
-def failed_item(labels: ItemLabels, origin: Origin, previous: Record, *, predict_key: str, error: PhaseError) -> Record:
+def failed_item(
+    labels: ItemLabels,
+    origin: Origin,
+    previous: Record,
+    *,
+    predict_key: str,
+    error: PhaseError,
+    costs: Mapping[str, Any],
+) -> Record:
     """Return the record of an item whose attempt has failed.
 
     Args:
@@ -96,12 +128,13 @@ def failed_item(labels: ItemLabels, origin: Origin, previous: Record, *, predict
         previous: The item's record as earlier attempts left it; empty when there is none.
         predict_key: The key that its predictions would have.
         error: The error, with its phase.
+        costs: What that phase has cost; see ``stopped_attempt``.
     """
     counts = {
         "failures": previous.get("failures", 0) + 1,
         "deaths": previous.get("deaths", 0) + 1 if error.died else 0,
     }
-    return _stopped_item(labels, origin, previous, Status.FAILED, error.phase, predict_key, error, counts)
+    return _stopped_item(labels, origin, previous, Status.FAILED, error.phase, predict_key, error, counts, costs)
 
 
 def interrupted_item(
@@ -111,6 +144,7 @@ def interrupted_item(
     *,
     predict_key: str,
     phase: str,
+    costs: Mapping[str, Any],
     error: PhaseError | None = None,
 ) -> Record:
     """Return the record of an item whose attempt was stopped from outside: a signal, a full disk.
@@ -121,10 +155,11 @@ def interrupted_item(
         previous: The item's record as earlier attempts left it; empty when there is none.
         predict_key: The key that its predictions would have.
         phase: The phase that it was in.
+        costs: What that phase has cost; see ``stopped_attempt``.
         error: The trouble of the store or the machine; None for a signal.
     """
     counts = {"failures": previous.get("failures", 0), "deaths": previous.get("deaths", 0)}
-    return _stopped_item(labels, origin, previous, Status.INTERRUPTED, phase, predict_key, error, counts)
+    return _stopped_item(labels, origin, previous, Status.INTERRUPTED, phase, predict_key, error, counts, costs)
 
 
 def _stopped_item(
@@ -136,7 +171,9 @@ def _stopped_item(
     predict_key: str,
     error: PhaseError | None,
     counts: Mapping[str, int],
+    costs: Mapping[str, Any],
 ) -> Record:
+    attempts = [*previous.get("attempts", []), stopped_attempt(status, origin, phase, costs)]
     return {
         **labels.item_members,
         **origin.members(phase),
@@ -147,6 +184,7 @@ def _stopped_item(
         "generation": previous.get("generation", 0),
         "predict_key": predict_key,
         **counts,
+        "attempts": attempts[-_MOST_ATTEMPTS:],
     }
 
 
@@ -200,6 +238,8 @@ class DoneText(NamedTuple):
         values = {}
         for label, prefix, suffix in self.metrics:
             start = text.find(prefix, begin)
+            while text[start - 1] == "\\":  # the end of a longer label that has a quotation mark in it
+                start = text.find(prefix, start + 1)
             end = text.find(_KEY, start)
             if start < 0 or not text.startswith(suffix, end + len(_KEY) + _KEY_DIGITS):
                 return None

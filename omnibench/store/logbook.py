@@ -57,12 +57,15 @@ def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[LogE
         return []
 
 
-def select(directory: Path, since: int, *, item: str | None, min_level: int, limit: int) -> list[dict[str, Any]]:
+_MATCHING = "FROM logs WHERE level >= ? AND (? IS NULL OR item = ?)"
+
+
+def select(directory: Path, since: int | None, *, item: str | None, min_level: int, limit: int) -> list[dict[str, Any]]:
     """Return log entries with all of their columns, oldest first.
 
     Args:
         directory: The store's directory.
-        since: Only entries after this one.
+        since: The first entries after this one; the newest ones when it is None.
         item: Only those about an item, by its name.
         min_level: Only those from this level on.
         limit: At most this many.
@@ -70,14 +73,28 @@ def select(directory: Path, since: int, *, item: str | None, min_level: int, lim
     Raises:
         StoreError: The log cannot be read.
     """
+    matching = (min_level, item, item)
+    if since is None:
+        newest = _ask(directory, f"SELECT * {_MATCHING} ORDER BY id DESC LIMIT ?", (*matching, limit))
+        return newest[::-1]
+    return _ask(directory, f"SELECT * {_MATCHING} AND id > ? ORDER BY id LIMIT ?", (*matching, since, limit))
+
+
+def count(directory: Path, before: int | None, *, item: str | None, min_level: int) -> int:
+    """Return how many log entries there are before an entry, or in all; see ``select``."""
+    query = f"SELECT count(*) AS entries {_MATCHING} AND (? IS NULL OR id < ?)"
+    rows = _ask(directory, query, (min_level, item, item, before, before))
+    return int(rows[0]["entries"]) if rows else 0
+
+
+def _ask(directory: Path, query: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
     path = directory / NAME
     if not path.exists():
         return []
-    query = "SELECT * FROM logs WHERE id > ? AND level >= ? AND (? IS NULL OR item = ?) ORDER BY id LIMIT ?"
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
             connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(query, (since, min_level, item, item, limit))]
+            return [dict(row) for row in connection.execute(query, parameters)]
     except sqlite3.Error as error:
         if "no such table" in str(error):  # somebody is making it right now
             return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import statistics
 from collections.abc import Collection, Iterable
@@ -11,20 +10,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import StoreError
-from omnibench.keys import recorded_text
 from omnibench.store import CheckpointStore, logbook, views
+from omnibench.store.contrast import Contrast, contrast
 from omnibench.store.deletion import delete, remove_datasets, tidy
+from omnibench.store.divergence import Divergence, diverge
 from omnibench.store.exports import Exports
+from omnibench.store.facts import FactSource, explanation, provenance_of
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
 from omnibench.store.models import drop_models
 from omnibench.store.reading import read_all
-from omnibench.store.schema import DROPPED, WORKER_COLUMNS, Record, RecordType, Status, artifacts_of
+from omnibench.store.schema import (
+    EXPORTED_PREDICTIONS,
+    MAX_ATTEMPTS,
+    WORKER_COLUMNS,
+    Record,
+    RecordType,
+    Status,
+    artifacts_of,
+)
 from omnibench.store.selection import select_all, select_one
 from omnibench.store.sizes import Sizes, sizes_of
 from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
-from omnibench.store.why import expanded, explain, recipes_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +53,13 @@ class Removed:
     busy: tuple[str, ...]
     needed: tuple[str, ...]
     size: int
+
+
+def _remains(item: Record) -> bool:
+    """Whether the next run computes an item, or waits for it."""
+    if item["status"] == Status.FAILED:
+        return bool(item.get("deaths", 0) < MAX_ATTEMPTS)
+    return bool(item["status"] != Status.DONE)
 
 
 def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
@@ -134,23 +149,30 @@ class Store:
 
     @property
     def remaining(self) -> list[str]:
-        """The items that the next run of the same plan would compute: all but those that are done or failed."""
-        return list(self._with_status(Status.PENDING, Status.INTERRUPTED, Status.RUNNING))
+        """The items that are not done and that the next run of the same plan would compute or wait for.
+
+        That is also those that failed, unless their process has died three times in a row: a run tries such ones again
+        only where one says so (``--omnirec-max-attempts``, ``--omnirec-reset=failed``).
+        """
+        return [name for name, item in self.items().items() if _remains(item)]
 
     def summary(self) -> dict[str, Any]:
         """Return how many items have each status, and how long they took.
 
         Returns:
-            ``total``, ``completed``, ``failed``, ``interrupted``, ``running``, ``pending``, ``remaining`` (the last
-            three together with the interrupted ones), ``elapsed`` (wall seconds of all phases), ``average`` (of a
-            completed item's phases, or None), ``workers`` (alive right now).
+            ``total``, ``completed``, ``failed``, ``interrupted``, ``running``, ``pending``, ``remaining`` (how many the
+            list of that name has), ``elapsed`` (wall seconds of all phases, also of those that failed), ``starting``
+            (seconds of waiting for frameworks' processes to start, which are no part of phases), ``average`` (of a
+            completed item's finished phases, or None), ``workers`` (alive right now).
         """
         records = self.records()
         items = self.items_in(records)
         counts = {status: sum(item["status"] == status for item in items.values()) for status in Status}
         seconds: dict[str, float] = {}
-        for phase in phase_rows(records):
-            seconds[phase["item"]] = seconds.get(phase["item"], 0.0) + (phase["seconds"] or 0.0)
+        phases = phase_rows(records)
+        for phase in phases:
+            if phase["status"] == Status.DONE:
+                seconds[phase["item"]] = seconds.get(phase["item"], 0.0) + (phase["seconds"] or 0.0)
         done = [seconds.get(name, 0.0) for name, item in items.items() if item["status"] == Status.DONE]
         return {
             "total": len(items),
@@ -159,8 +181,9 @@ class Store:
             "interrupted": counts[Status.INTERRUPTED],
             "running": counts[Status.RUNNING],
             "pending": counts[Status.PENDING],
-            "remaining": counts[Status.PENDING] + counts[Status.INTERRUPTED] + counts[Status.RUNNING],
-            "elapsed": sum(seconds.values()),
+            "remaining": sum(map(_remains, items.values())),
+            "elapsed": sum(phase["seconds"] or 0.0 for phase in phases),
+            "starting": sum(phase["start_seconds"] or 0.0 for phase in phases),
             "average": statistics.fmean(done) if done else None,
             "workers": len(self._workers(records, active=True)),
         }
@@ -177,10 +200,12 @@ class Store:
         return frame.sort_values(["item", "metric"], ignore_index=True)
 
     def phases(self) -> pd.DataFrame:
-        """Return what each finished phase cost.
+        """Return what each phase cost: those that are done, and those that failed or were interrupted.
 
-        Columns: item, phase, seconds and cpu_seconds, peak_rss, gpu_peak and python_peak (bytes, missing where they
-        were not measured), finished, run, worker.
+        Columns: item, phase, status (done, failed, interrupted); seconds and cpu_seconds; peak_rss, gpu_peak and
+        python_peak (bytes); start_seconds (of waiting for the framework's process to start, which are no part of
+        seconds) and threads (of that process); finished, run, worker. What was not measured is missing, as of a process
+        that was killed. Of an item the latest twenty failures are kept, until it is reset.
         """
         import pandas as pd
 
@@ -212,12 +237,13 @@ class Store:
         return sorted(runs, key=lambda run: str(run["started"]))
 
     def logs(
-        self, since_id: int = 0, *, item: str | None = None, min_level: int = 0, limit: int = 1000
+        self, since_id: int | None = None, *, item: str | None = None, min_level: int = 0, limit: int = 1000
     ) -> list[dict[str, Any]]:
-        """Return log entries, oldest first.
+        """Return log entries, oldest first: the newest ones, or those that follow an entry.
 
         Args:
-            since_id: Only entries after this one, so that one can follow: give the ``id`` of the last seen.
+            since_id: Only the first entries after this one, so that one can follow: give the ``id`` of the last seen,
+                or 0 to begin with the first of all.
             item: Only those about an item.
             min_level: Only those from this level on, as in ``logging``.
             limit: At most this many.
@@ -232,6 +258,20 @@ class Store:
             return []
         name = self.find(item)["item"] if item else None
         return logbook.select(self.root, since_id, item=name, min_level=min_level, limit=limit)
+
+    def count_logs(self, before_id: int | None = None, *, item: str | None = None, min_level: int = 0) -> int:
+        """Return how many log entries there are.
+
+        Args:
+            before_id: Only entries before this one.
+            item: Only those about an item.
+            min_level: Only those from this level on, as in ``logging``.
+
+        Raises:
+            StoreError: The log cannot be read.
+        """
+        name = self.find(item)["item"] if item else None
+        return logbook.count(self.root, before_id, item=name, min_level=min_level)
 
     def find(self, item: str) -> Record:
         """Return the record of one item.
@@ -257,15 +297,21 @@ class Store:
         return select_all(items, self.items())
 
     def files(self, item: str) -> list[Path]:
-        """Return the files that an item's records name: model, predictions, per-user metrics."""
+        """Return an item's files: model, predictions, per-user metrics; and the readable copy of the predictions."""
         fit_key = self.find(item)["fit_key"]
-        paths = [
-            artifact["path"]
+        records = [
+            record
             for key, record in self.records().items()
             if record.get("fit_key") == fit_key and not RecordType.OLD.has(key)
-            for artifact in artifacts_of(record)
         ]
-        return [self.root / path for path in dict.fromkeys(paths)]
+        paths = [artifact["path"] for record in records for artifact in artifacts_of(record)]
+        directories = dict.fromkeys(record["directory"] for record in records if record.get("directory"))
+        copies = [copy for directory in directories for copy in self._readable_copies(directory)]
+        return [*(self.root / path for path in dict.fromkeys(paths)), *copies]
+
+    def _readable_copies(self, directory: str) -> list[Path]:
+        """Return the readable copies of predictions in an item's directory, which no record names."""
+        return [copy for name in EXPORTED_PREDICTIONS if (copy := self.root / directory / name).is_file()]
 
     def item_of(self, path: str | os.PathLike[str]) -> str:
         """Return the name of the item that made a file.
@@ -275,7 +321,8 @@ class Store:
         """
         file = Path(os.path.abspath(path))
         for key, record in self.records().items():
-            if any(self.root / artifact["path"] == file for artifact in artifacts_of(record)):
+            is_copy = file.name in EXPORTED_PREDICTIONS and file.parent == self.root / (record.get("directory") or "-")
+            if is_copy or any(self.root / artifact["path"] == file for artifact in artifacts_of(record)):
                 if RecordType.DATA.has(key):
                     raise StoreError(f"{str(file)!r} belongs to the dataset {record['name']}, not to one item.")
                 return str(record["item"])
@@ -290,32 +337,46 @@ class Store:
             reports them), ``dropped`` (when its model was removed to save space, or None), ``run`` (versions, host, user,
             command, git commit).
         """
-        record = self.find(item)
-        records = self.records()
-        identity = record.get("identity")
-        text = recorded_text(identity) if identity else ""
-        fit = records.get(RecordType.FIT.key(record["fit_key"]), {})
-        return {
-            "item": record["item"],
-            "configuration": expanded(record["identity"], recipes_of(records)) if text else None,
-            "configuration_json": text,
-            "sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "effective": fit.get("effective"),
-            "dropped": fit.get(DROPPED),
-            "run": records.get(RecordType.RUN.key(str(record.get("run")))),
-        }
+        return provenance_of(self.find(item), self.records())
+
+    def describe(self, item: str) -> dict[str, Any]:
+        """Return what an item was made of, its numbers, and how, when and where they were computed.
+
+        Returns:
+            Plain data: ``item``, ``status``, ``dataset``, ``fold``, ``algorithm``, ``metrics``, ``phases``, ...; see
+            ``store.facts.FactSource``.
+        """
+        return FactSource(self.records()).facts_of(self.find(item))
+
+    def contrast(self, a: str, b: str) -> Contrast:
+        """Return what two items do not share: parts of their keys, how they were computed, numbers.
+
+        Args:
+            a: The name of an item, or the beginning of its key.
+            b: Likewise.
+        """
+        source = FactSource(self.records())
+        return contrast(*(source.facts_of(self.find(item)) for item in (a, b)))
+
+    def diff(self, store: Store) -> Divergence:
+        """Return how this store and another differ.
+
+        Items of both are matched by their keys, else by dataset, configuration and fold.
+
+        Args:
+            store: The other one.
+        """
+        sides = []
+        for side in (self, store):
+            records = side.records()
+            source, items = FactSource(records), side.items_in(records)
+            sides.append((str(side.root), [source.facts_of(item) for item in items.values()]))
+        (a, items_a), (b, items_b) = sides
+        return diverge(a, items_a, b, items_b)
 
     def why(self, item: str) -> str:
-        """Say what is known of an item, and which parts of its key differ from the nearest one that was fitted."""
-        record = self.find(item)
-        records = self.records()
-        lines = [f"{record['item']} is {record['status']}."]
-        if record.get("error"):
-            lines.append(f"Last time {record['error']['phase']} failed: {record['error']['message']}")
-        if RecordType.FIT.key(record["fit_key"]) not in records and "identity" in record:
-            lines.append("No model is recorded under its key.")
-            lines.append(explain(record["identity"], record["fit_key"], records))
-        return "\n".join(lines)
+        """Say what is known of an item: what it was made of, or what differs from the nearest one that was fitted."""
+        return explanation(self.find(item), self.records())
 
     def reset(self, items: Iterable[str] | None = None, what: str = "all") -> Reset:
         """Have items computed anew by the next run; items that somebody computes right now are left alone.

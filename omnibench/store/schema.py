@@ -133,6 +133,19 @@ PHASE_OF: dict[RecordType | None, Phase] = {
 COSTS = ("seconds", "cpu_seconds", "peak_rss", "gpu_peak", "python_peak")
 """What a phase has cost: wall and CPU seconds, and peaks of memory in bytes; None where a peak was not measured."""
 
+GUEST_MEMBERS = ("start_seconds", "threads")
+"""What a phase's record says of the process that computed it: the wall seconds that the phase waited for it to start,
+which are no part of the phase's own seconds (0 when it ran already), and the number of its threads."""
+
+START = "Start"
+"""The name, beside those of phases, of the time that an item waited for its framework's process to start."""
+
+MAX_ATTEMPTS = 3
+"""An item whose process has died this often in a row is not tried again, unless the user says otherwise."""
+
+EXPORTED_PREDICTIONS = ("predictions.json", "predictions.parquet")
+"""The names of the readable copies of predictions in an item's directory; no record names them."""
+
 VERIFY = ("full", "stat", "off")
 """How closely files are looked at before they are used again; see ``artifacts.is_intact``."""
 

@@ -14,7 +14,18 @@ from contextlib import closing
 from typing import Any
 
 from omnibench.errors import StoreError
-from omnibench.store.schema import COSTS, DROPPED, PHASE_OF, WORKED, WORKER_COLUMNS, Phase, Record, RecordType, Status
+from omnibench.store.schema import (
+    COSTS,
+    DROPPED,
+    GUEST_MEMBERS,
+    PHASE_OF,
+    WORKED,
+    WORKER_COLUMNS,
+    Phase,
+    Record,
+    RecordType,
+    Status,
+)
 
 _SOUND = "raw = 1 AND mode = 1 AND json_valid(value)"
 """What tells a record from anything else, as far as SQL can."""
@@ -40,6 +51,7 @@ def _view(record_type: RecordType, *columns: str, condition: str = "", table: st
 
 
 _LABELS = _members("item", "dataset", "algorithm", "fold")
+_PHASE_MEMBERS = (*COSTS, *GUEST_MEMBERS, "finished", "run", "worker")
 
 
 def _position(phase: str) -> str:
@@ -123,20 +135,33 @@ def _phase(record_type: RecordType) -> str:
     # An evaluation has a record per metric, each with what the batch cost.
     batches = " GROUP BY json_extract(value, '$.batch'), json_extract(value, '$.fit_key')"
     condition = batches if record_type is RecordType.EVAL else ""
-    return _view(
-        record_type, _LABELS, phase, _members(*COSTS, "finished", "run", "worker", "fit_key"), condition=condition
-    )
+    status = f"'{Status.DONE.value}' AS status"
+    return _view(record_type, _LABELS, phase, status, _members(*_PHASE_MEMBERS, "fit_key"), condition=condition)
+
+
+def _attempts() -> str:
+    """Return a SELECT of the phases that failed or were interrupted, which the records of items keep."""
+    members = _members("phase", "status", *_PHASE_MEMBERS).replace("json_extract(value,", "json_extract(attempt.value,")
+    return _member_rows("attempts", "attempt", members)
 
 
 def _metrics() -> str:
+    is_done = f" AND json_extract(record.value, '$.status') = '{Status.DONE.value}'"
+    return _member_rows(
+        "metrics", "metric", "metric.key AS metric, json_extract(metric.value, '$.value') AS value", is_done
+    )
+
+
+def _member_rows(member: str, alias: str, columns: str, condition: str = "") -> str:
+    """Return a SELECT of what stands in a member of the records of items, a row for each."""
     labels = _LABELS.replace("json_extract(value,", "json_extract(record.value,")
     is_sound = _SOUND.replace("value", "record.value")
     is_item = _within(RecordType.ITEM).replace("key", "record.key")
     return (
-        f"SELECT {labels}, metric.key AS metric, json_extract(metric.value, '$.value') AS value, "  # noqa: S608 - of constants
+        f"SELECT {labels}, {columns}, "  # noqa: S608 - of constants
         "json_extract(record.value, '$.fit_key') AS fit_key FROM Cache AS record, "
-        "json_each(CASE WHEN json_valid(record.value) THEN record.value ELSE '{}' END, '$.metrics') AS metric "
-        f"WHERE {is_sound} AND {is_item} AND json_extract(record.value, '$.status') = '{Status.DONE.value}'"
+        f"json_each(CASE WHEN json_valid(record.value) THEN record.value ELSE '{{}}' END, '$.{member}') AS {alias} "
+        f"WHERE {is_sound} AND {is_item}{condition}"
     )
 
 
@@ -152,8 +177,8 @@ _ROLES = {RecordType.FIT: "model", RecordType.PREDICT: "predictions", RecordType
 VIEWS = {
     # One row per item, with its status as records alone can tell it.
     "items": _items(),
-    # One row per finished phase of an item: wall and CPU seconds, peak memory in bytes.
-    "phases": " UNION ALL ".join(_phase(record_type) for record_type in _ROLES),
+    # One row per phase of an item that has ended, with its status: wall and CPU seconds, peak memory in bytes.
+    "phases": " UNION ALL ".join([*(_phase(record_type) for record_type in _ROLES), _attempts()]),
     # One row per metric of a done item.
     "metrics": _metrics(),
     # One row per file of an item, so that a path leads back to what made it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,26 +11,29 @@ from omnibench.keys import canonical
 from omnibench.store.schema import Record, RecordType
 
 _ABSENT = "(absent)"
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+_SHOWN_DIGITS = 12
 
 
-def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+def differences(old: Any, new: Any, path: str = "", *, absent: Any = _ABSENT) -> list[tuple[str, Any, Any]]:
     """Return the innermost members in which two identities differ: the path of each and both values.
 
     Args:
         old: Plain data, as JSON keeps it.
         new: Likewise.
         path: The path of these two.
+        absent: What stands for a member that only the other has.
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         changes = []
         for name in [*old, *(name for name in new if name not in old)]:
             inner = f"{path}.{name}" if path else str(name)
-            changes += differences(old.get(name, _ABSENT), new.get(name, _ABSENT), inner)
+            changes += differences(old.get(name, absent), new.get(name, absent), inner, absent=absent)
         return changes
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         changes = []
         for position, (old_element, new_element) in enumerate(zip(old, new, strict=True)):
-            changes += differences(old_element, new_element, f"{path}[{position}]")
+            changes += differences(old_element, new_element, f"{path}[{position}]", absent=absent)
         return changes
     # As keys see it: 1 is not 1.0, and True is not 1.
     return [] if canonical(old) == canonical(new) else [(path, old, new)]
@@ -103,12 +107,18 @@ def explain(identity: Any, fit_key: str, records: Mapping[str, Record], more: Ma
         return f"The nearest item, {record['item']}, differs in nothing that its key shows."
     width = max(len(path) for path, _, _ in changes)
     lines = [f"The nearest item that was fitted is {record['item']} ({record['finished']}). What differs:"]
-    lines += [f"  {path:{width}}  {_formatted(old)} -> {_formatted(new)}" for path, old, new in changes]
+    lines += [f"  {path:{width}}  {formatted(old)} -> {formatted(new)}" for path, old, new in changes]
     return "\n".join(lines)
 
 
-def _formatted(value: Any) -> str:
+def without_long_digests(value: Any) -> Any:
+    """Return a value with the first digits of each sha256 in a text; anything else is returned as it is."""
+    return _DIGEST.sub(lambda match: match[0][:_SHOWN_DIGITS], value) if isinstance(value, str) else value
+
+
+def formatted(value: Any, length: int = 60) -> str:
+    """Return a value of a key as JSON, cut at a length."""
     if value == _ABSENT:
         return _ABSENT
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - what fits a line
+    return text if len(text) <= length else text[: length - 3] + "..."

@@ -6,8 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
+from omnibench.naming import LABELS
 from omnibench.results import Result
+from omnibench.tables.legend import LegendRow, legend_lines
 from omnibench.tables.means import DECIMALS, Means
+from omnibench.tables.names import DisplayNames, display_names, unsaid_parameters
 
 FOLDS = "folds"
 
@@ -68,6 +71,8 @@ class Layout:
         sort: The column by whose mean the algorithms are sorted, best first; as they come without one.
         limit: How many algorithms of a dataset are shown; all without a limit.
         undirected: The columns of which nobody knows which values are better; nothing is best there.
+        all_shown_by: What shows all algorithms where there is a limit, for the note that says how many are not shown.
+        names: What configurations and datasets are called: by readable ``labels``, or by ``hash``, as directories are.
     """
 
     lower_is_better: Collection[str] = ()
@@ -76,6 +81,8 @@ class Layout:
     sort: str = ""
     limit: int | None = None
     undirected: Collection[str] = ()
+    all_shown_by: str = "--omnirec-table=mean or =folds"
+    names: str = LABELS
 
 
 def tables(
@@ -83,7 +90,7 @@ def tables(
     layout: Layout = Layout(),
     test: Callable[[list[Result]], NotWorse] = lambda _: {},
 ) -> list[ResultTable]:
-    """Return a table per dataset, titled e.g. ``MovieLens100K-a3f8e2c1: Evaluation Results``.
+    """Return a table per dataset, titled e.g. ``MovieLens100K: Evaluation Results``.
 
     Args:
         results: All results, in the order of their rows.
@@ -100,6 +107,7 @@ class MarkedResults:
 
     Attributes:
         dataset: The dataset's display name.
+        display: What people read instead of display names.
         means: All of its results, also those that are not shown.
         names: The algorithms that are shown, in the order of their rows.
         hidden: How many algorithms are not shown.
@@ -110,6 +118,7 @@ class MarkedResults:
     """
 
     dataset: str
+    display: DisplayNames
     means: Means
     names: list[str]
     hidden: int
@@ -143,15 +152,28 @@ class MarkedResults:
         )
 
     @property
+    def title(self) -> str:
+        """What people call the dataset."""
+        return self.display.dataset(self.dataset)
+
+    def label(self, name: str) -> str:
+        """Return what people call an algorithm."""
+        return self.display.configuration(name)
+
+    def unsaid(self, name: str) -> tuple[str, ...]:
+        """Return the hyperparameters of an algorithm that its label does not say."""
+        return unsaid_parameters(self.means.algorithms[name][0], self.label(name))
+
+    @property
     def legend(self) -> dict[str, str]:
-        """The hyperparameters of the algorithms that are shown and have some."""
-        parameters = {name: hyperparameters(self.means.algorithms[name][0]) for name in self.names}
-        return {name: text for name, text in parameters.items() if text}
+        """The hyperparameters of the algorithms that are shown, as far as their labels do not say them."""
+        return {name: ", ".join(unsaid) for name in self.names if (unsaid := self.unsaid(name))}
 
-
-def hyperparameters(result: Result) -> str:
-    """Return the explicit hyperparameters of a result, e.g. ``max_nbrs=20``."""
-    return result.configuration.partition("(")[2].removesuffix(")")
+    def family(self, name: str) -> str:
+        """Return what people call an algorithm and its kin with other hyperparameters."""
+        label = self.label(name)
+        text = self.means.algorithms[name][0].configuration if label == name else label
+        return text.partition("(")[0]
 
 
 def marked_results(
@@ -161,16 +183,18 @@ def marked_results(
 ) -> list[MarkedResults]:
     """Return the results of each dataset with their marks; see ``tables``."""
     datasets: dict[str, dict[str, list[Result]]] = {}
-    for result in results:
+    all_results = list(results)
+    for result in all_results:
         datasets.setdefault(result.dataset, {}).setdefault(result.algorithm, []).append(result)
+    display = display_names(all_results, layout.names)
     return [
-        _marked_results_of(dataset, Means(algorithms, layout.lower_is_better), layout, test)
+        _marked_results_of(dataset, display, Means(algorithms, layout.lower_is_better), layout, test)
         for dataset, algorithms in datasets.items()
     ]
 
 
 def _marked_results_of(
-    dataset: str, means: Means, layout: Layout, test: Callable[[list[Result]], NotWorse]
+    dataset: str, display: DisplayNames, means: Means, layout: Layout, test: Callable[[list[Result]], NotWorse]
 ) -> MarkedResults:
     is_sorted = layout.sort in means.labels
     names = means.ranked(layout.sort) if is_sorted else list(means.algorithms)
@@ -180,7 +204,7 @@ def _marked_results_of(
         names = (names if is_sorted else means.ranked(ranked_by))[: layout.limit]
     best = {label: set() if label in layout.undirected else means.best(label) for label in means.labels}
     compared = {label: means.compared(label) for label in means.labels}
-    untested = MarkedResults(dataset, means, names, hidden, ranked_by, best, {}, compared)
+    untested = MarkedResults(dataset, display, means, names, hidden, ranked_by, best, {}, compared)
     not_worse = test(untested.comparable)
     tied = {label: names for (tested_dataset, label), names in not_worse.items() if tested_dataset == dataset}
     return replace(untested, tied=tied)
@@ -196,12 +220,14 @@ def _tables_of(marked: MarkedResults, layout: Layout) -> list[ResultTable]:
     if marked.means.folded and layout.detail == FOLDS:
         header = ["Algorithm", "Fold"]
         sections = [_fold_rows(marked, name) for name in marked.names]
+        if not marked.means.averaged:  # a row each, which need no space between them
+            sections = [[row for section in sections for row in section]]
     else:
         header = ["Algorithm"]
         sections = [[_mean_row(marked, name) for name in marked.names]]
-    whole = ResultTable(f"{marked.dataset}: Evaluation Results", [*header, *marked.means.labels], sections)
+    whole = ResultTable(f"{marked.title}: Evaluation Results", [*header, *marked.means.labels], sections)
     parts = _cut(whole, len(header), layout.width)
-    parts[-1].notes += _notes(marked)
+    parts[-1].notes += _notes(marked, layout)
     return parts
 
 
@@ -244,8 +270,16 @@ def fitting(columns: Iterable[AnyColumn], needed: Callable[[AnyColumn], float], 
 
 def _fold_rows(marked: MarkedResults, name: str) -> list[list[Cell]]:
     means, labels = marked.means, marked.means.labels
+    if len(means.algorithms[name]) == 1:  # nothing is averaged, so the fold's values are what is compared
+        (row,) = means.algorithms[name]
+        values = [_value(row.metrics.get(label), marked.mark(name, label)) for label in labels]
+        return [[Cell(name), Cell(str(row.fold)), *values]]
     rows = [
-        [Cell(name if number == 0 else ""), Cell(str(row.fold)), *(_value(row.metrics.get(label)) for label in labels)]
+        [
+            Cell(marked.label(name) if number == 0 else ""),
+            Cell(str(row.fold)),
+            *(_value(row.metrics.get(label)) for label in labels),
+        ]
         for number, row in enumerate(means.algorithms[name])
     ]
     mean = [_value(means.mean(name, label), marked.mark(name, label)) for label in labels]
@@ -254,7 +288,7 @@ def _fold_rows(marked: MarkedResults, name: str) -> list[list[Cell]]:
 
 
 def _mean_row(marked: MarkedResults, name: str) -> list[Cell]:
-    cells = [Cell(name)]
+    cells = [Cell(marked.label(name))]
     for label in marked.means.labels:
         mean = _value(marked.means.mean(name, label), marked.mark(name, label))
         spread = marked.means.spread(name, label)
@@ -272,16 +306,27 @@ def printed(value: float | None) -> str:
     return "-" if value is None else f"{value:.{DECIMALS}f}"
 
 
-def _notes(marked: MarkedResults) -> list[str]:
+def _hidden_values(marked: MarkedResults) -> str:
+    """Say how the algorithms that are not shown compare with those that are; some may be as good as the last of these."""
+    means = {name: printed(mean) for name, mean in marked.means.means(marked.ranked_by).items()}
+    shown = {*marked.names}
+    ties = {means[name] for name in shown} & {mean for name, mean in means.items() if name not in shown}
+    return "no better" if ties else "a worse"
+
+
+def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
     notes = []
     if marked.hidden:
         notes.append(
-            f"... and {marked.hidden} more with a worse {marked.ranked_by}; --omnirec-table=mean or =folds shows all"
+            f"... and {marked.hidden} more with {_hidden_values(marked)} {marked.ranked_by}; {layout.all_shown_by} shows all"
         )
-    folded = marked.means.folded
-    notes.append(f"{BEST} best of its column" + (" (of the means); std is over folds, n - 1" if folded else ""))
+    averaged = marked.means.averaged
+    notes.append(f"{BEST} best of its column" + (" (of the means); std is over folds, n - 1" if averaged else ""))
+    if layout.detail != FOLDS and marked.means.only_fold is not None:
+        notes.append(f"  all values are of fold {marked.means.only_fold}")
     if marked.partial and len(marked.names) > 1:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if marked.tied:
         notes.append(f"{TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
-    return notes + [f"{name}: {parameters}" for name, parameters in marked.legend.items()]
+    rows = [LegendRow(marked.label(name), marked.family(name), marked.unsaid(name)) for name in marked.names]
+    return notes + legend_lines(rows, layout.width)

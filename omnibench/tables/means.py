@@ -40,6 +40,17 @@ class Means:
         """Whether there are folds."""
         return any(row.fold is not None for rows in self.algorithms.values() for row in rows)
 
+    @property
+    def averaged(self) -> bool:
+        """Whether an algorithm has several folds: nothing is a mean over one."""
+        return self.folded and any(len(rows) > 1 for rows in self.algorithms.values())
+
+    @property
+    def only_fold(self) -> int | None:
+        """The fold of all results when they are of one fold; None for several, and without folds."""
+        folds = {row.fold for rows in self.algorithms.values() for row in rows}
+        return folds.pop() if len(folds) == 1 else None
+
     def values(self, algorithm: str, label: str) -> list[float]:
         """Return the values of a metric, one per fold that has one."""
         return [row.metrics[label] for row in self.algorithms[algorithm] if label in row.metrics]

@@ -91,7 +91,22 @@ def test_status_counts_and_lists_what_is_not_done(store: Store, omnibench: Comma
     assert sizes.strip().startswith(f"{size_text(store.sizes().total)[:-5]}")
     assert "on disk: models " in sizes
     key = store.items()[failed]["fit_key"][:8]
-    assert rest == [f"  failed       {key}  {failed}  (Fit: RuntimeError: the algorithm is broken)"]
+    again = "  the next run tries 1 of the failed items again (not with --omnirec-failed=skip)"
+    assert rest == [f"  failed       {key}  {failed}  (Fit: RuntimeError: the algorithm is broken)", again]
+
+
+def test_status_tells_what_is_not_tried_again(store: Store, omnibench: Command) -> None:
+    """An item whose process has died three times in a row is left to the user, who is told how to go on."""
+    (failed,) = store.failed
+    key = f"item/{store.items()[failed]['fit_key']}"
+    opened = CheckpointStore(store.root)
+    opened.records.commit({key: {**store.records()[key], "deaths": 3}})
+    opened.close()
+    lines = omnibench("status").splitlines()
+    assert lines[1].endswith("(Fit: RuntimeError: the algorithm is broken, its process died 3 times)")
+    (advice,) = lines[2:]
+    assert advice.startswith("  not tried again: 1 of the failed items, of which a process died 3 times in a row; ")
+    assert "--omnirec-max-attempts=4 tries once more, --omnirec-reset=failed forgets it" in advice
 
 
 def test_status_of_all_lists_everything(store: Store, omnibench: Command) -> None:
@@ -156,13 +171,16 @@ def test_show_tells_everything_about_an_item(store: Store, omnibench: Command) -
     assert told == omnibench("show", item["fit_key"][:8])
     lines = told.splitlines()
     assert lines[0] == f"{name}: done"
-    assert lines[1].split() == ["NDCG@10", f"{item['metrics']['NDCG@10']['value']:.6f}"]
-    assert [line.split()[0] for line in lines[2:5]] == ["Fit", "Predict", "Eval"]
-    assert all("MiB" in line for line in lines[2:5])
-    assert [line.strip() for line in lines[5:8]] == [str(path) for path in store.files(name)]
-    assert provenance["sha256"] in lines[8]
-    assert lines[9].strip() == provenance["configuration_json"]
-    assert lines[10].startswith(f"  run {provenance['run']['id']} by ")
+    validated = "UserHoldout(validation_size=0.1, test_size=0.3)"
+    assert lines[1] == f"  dataset          tiny: MakeImplicit(2), {validated}"
+    numbers = [line for line in lines[5:] if not line.startswith("  Start ")]  # of the item that came first
+    assert numbers[0].split() == ["NDCG@10", f"{item['metrics']['NDCG@10']['value']:.6f}"]
+    assert [line.split()[0] for line in numbers[1:4]] == ["Fit", "Predict", "Eval"]
+    assert all("MiB" in line for line in numbers[1:4])
+    assert [line.strip() for line in numbers[4:8]] == [str(path) for path in store.files(name)]
+    assert provenance["sha256"] in numbers[8]
+    assert numbers[9].strip() == provenance["configuration_json"]
+    assert numbers[10].startswith(f"  run {provenance['run']['id']} by ")
 
 
 def test_show_for_programs_is_json(store: Store, omnibench: Command) -> None:
@@ -171,9 +189,13 @@ def test_show_for_programs_is_json(store: Store, omnibench: Command) -> None:
         told = json.loads(omnibench("show", name, "--json"))
         assert told["record"] == store.items()[name]
         assert told["provenance"] == store.provenance(name)
+        assert told["facts"] == json.loads(json.dumps(store.describe(name)))
         assert told["files"] == [str(path) for path in store.files(name)]
     (failed,) = store.failed
-    assert omnibench("show", failed).startswith(f"{failed}: failed  (Fit: RuntimeError: the algorithm is broken)\n")
+    told = omnibench("show", failed)
+    assert told.startswith(f"{failed}: failed  (Fit: RuntimeError: the algorithm is broken)\n")
+    assert any(line.split()[0] == "Fit" and line.endswith("  failed") for line in told.splitlines())
+    assert "  | RuntimeError: the algorithm is broken\n" in told  # the end of the traceback
 
 
 def test_an_unknown_item_is_an_error(store: Store, omnibench: Command) -> None:

@@ -96,7 +96,7 @@ def test_a_run_marks_them_in_its_table(project: Project) -> None:
     """A run marks the rows of means and explains the mark, also when everything is cached."""
     project.pytester.makepyfile(own_algorithms=ALGORITHM)
     project.bench(plan='plan.add_algorithm(Rotated, {"by": Grid([0, 1, 2, 12])})', metrics="NDCG(10), HR(10)")
-    first, second = project.run(), project.run()
+    first, second = project.run("--omnirec-names=hash"), project.run("--omnirec-names=hash")
     standings = {
         label: compare_with_best(project.pytester.path / "checkpoints", "tiny", label) for label in ("NDCG@10", "HR@10")
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from omnibench import (
     TimeFilter,
     UserCrossValidation,
     UserHoldout,
+    from_file,
     from_frame,
     set_random_state,
 )
@@ -237,3 +239,19 @@ def test_a_recipe_gives_the_same_data_every_time(recipe: tuple[Step, ...], seed:
     if one.split is not None:
         for parts, same in zip(one.parts(rows), other.parts(again), strict=True):
             assert [part.tolist() for part in parts] == [part.tolist() for part in same]
+
+
+def test_a_dataset_shows_its_steps(tmp_path: Path) -> None:
+    """As a line and as a list in a notebook, escaped; also one whose file is gone, because a repr must not raise."""
+    path = tmp_path / "a<b>.csv"
+    path.write_text("user,item\n1,1\n1,2\n")
+    data = from_file(path).pipe(UserHoldout(0, 0.5))
+    assert repr(data).startswith("<RecSysDataSet a_b_-")
+    assert "UserHoldout(" in repr(data)
+    assert data._repr_html_().startswith("<div><b>a_b_-")
+    assert "<li>UserHoldout(" in data._repr_html_()
+    gone = from_file(path)
+    path.unlink()
+    assert repr(gone) == "<RecSysDataSet a<b> (its source cannot be read)>"
+    assert "<b>a&lt;b&gt; (its source" in gone._repr_html_()
+    assert "<li>no steps</li>" in gone._repr_html_()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omnibench import from_file, from_frame, load_dataset, register_dataset
+from omnibench import CorePruning, from_file, from_frame, load_dataset, register_dataset
 from omnibench.data import sources
 from omnibench.data.dataset import RawData, RecSysDataSet
 from omnibench.errors import DataError
@@ -110,7 +111,7 @@ def test_words_that_pandas_takes_for_missing_are_ids(word: str, tmp_path: Path) 
     path.write_text(f"user,item\n{word},1\nb,1\n", encoding="utf-8")
     data = from_file(path).data
     assert isinstance(data, RawData)
-    assert data.df["user"].tolist() == [word, "b"]
+    assert sorted(data.df["user"]) == sorted([word, "b"])
 
 
 def test_an_empty_field_is_a_missing_value(tmp_path: Path) -> None:
@@ -153,18 +154,24 @@ def test_columns_of_other_names_can_be_mapped(tmp_path: Path) -> None:
     """The file's own names are mapped to omnibench's; what is mapped wins over what has the name already."""
     frame = FRAME.rename(columns={"user": "userId", "item": "movieId", "rating": "stars"}).assign(rating=0.0)
     path = write_csv(frame, tmp_path / "a.csv")
-    mapped = from_file(path, columns={"userId": "user", "movieId": "item", "stars": "rating"})
+    with pytest.warns(UserWarning, match="drops 'rating'"):
+        mapped = from_file(path, columns={"userId": "user", "movieId": "item", "stars": "rating"})
     assert rows_of(mapped) == rows_of(from_frame(FRAME))
 
 
-def test_the_key_of_a_file_needs_no_reading_of_interactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Key, columns and feedback of a file or frame are known without loading it."""
-    dataset = from_file(write_csv(FRAME, tmp_path / "a.csv"))
-    for kind in (sources.FileSource, sources.FrameSource):
-        monkeypatch.setattr(kind, "load", lambda self: pytest.fail(f"{self} was read"))
-    assert len(dataset.key) == 64
-    assert dataset.feedback == "explicit"
-    assert len(from_frame(FRAME).key) == 64
+def test_the_content_of_a_file_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is read once for its key; after that it is known without reading it, until the file changes."""
+    monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(tmp_path / "cache"))
+    path = write_csv(FRAME, tmp_path / "a.csv")
+    os.utime(path, (1e9, 1e9))
+    key = from_file(path).key
+    with monkeypatch.context() as patched:
+        patched.setattr(sources, "_read_text", lambda *_: pytest.fail("it was read"))
+        dataset = from_file(path)
+        assert dataset.key == key
+        assert dataset.feedback == "explicit"
+    write_csv(FRAME.iloc[1:], path)
+    assert from_file(path).key != key
 
 
 def test_names_and_paths_are_labels(tmp_path: Path) -> None:
@@ -178,8 +185,9 @@ def test_names_and_paths_are_labels(tmp_path: Path) -> None:
 
 
 def test_other_content_has_another_key(tmp_path: Path) -> None:
-    """One changed rating, row order or seed of the same size is another dataset."""
-    keys = {from_frame(frame).key for frame in (FRAME, FRAME.assign(rating=[0.2, 5.0, 3.5, 1e-7]), FRAME.iloc[::-1])}
+    """One changed rating or time, and a missing row, is another dataset."""
+    frames = (FRAME, FRAME.assign(rating=[0.2, 5.0, 3.5, 1e-7]), FRAME.iloc[1:])
+    keys = {from_frame(frame).key for frame in frames}
     files = {
         from_file(write_csv(frame, tmp_path / f"{number}.csv")).key
         for number, frame in enumerate((FRAME, FRAME.assign(timestamp=[3, 2, 1, 881250948])))
@@ -201,7 +209,24 @@ def test_a_frame_is_copied() -> None:
 
 def test_other_columns_do_not_matter() -> None:
     """What omnibench does not know is left out of the key, too."""
-    assert from_frame(FRAME.assign(genre="x")).key == from_frame(FRAME).key
+    with pytest.warns(UserWarning, match="drops 'genre'"):
+        assert from_frame(FRAME.assign(genre="x")).key == from_frame(FRAME).key
+
+
+def test_columns_that_are_dropped_are_said_with_the_call_that_keeps_one(tmp_path: Path) -> None:
+    """The call that a warning shows makes a timestamp of a column; what pandas wrote as row numbers is not worth one."""
+    frame = FRAME[["user", "item", "rating"]].assign(time=range(len(FRAME)), price=1.0)
+    path = write_csv(frame, tmp_path / "a.csv")
+    with pytest.warns(
+        UserWarning, match=r"drops 'time', 'price'.*'time' is the timestamp.*columns=\{'time': 'timestamp'\}"
+    ):
+        from_file(path)
+    with pytest.warns(UserWarning, match=r"drops 'price'\. An algorithm"):
+        timed = from_file(path, columns={"time": "timestamp"})
+    assert rows_of(timed) == rows_of(from_frame(FRAME.assign(timestamp=range(len(FRAME)))))
+    with pytest.warns(UserWarning, match=r"df\.rename\(columns=\{'time': 'timestamp'\}\)"):
+        from_frame(frame)
+    from_file(write_csv(FRAME.assign(**{"Unnamed: 0": 1}), tmp_path / "b.csv"))
 
 
 @pytest.mark.parametrize("mistake", [
@@ -268,3 +293,66 @@ def test_a_dataset_can_be_registered(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert rows_of(load_dataset("Mine")) == rows_of(from_frame(FRAME))
     load_dataset("Mine", tmp_path)
     assert asked == [None, tmp_path]
+
+
+@pytest.fixture
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_LOADERS", dict(sources._LOADERS))
+
+
+@pytest.mark.usefixtures("_registered")
+def test_a_registered_loader_may_return_what_datasets_are_made_of(tmp_path: Path) -> None:
+    """A frame, a file, a dataset with steps; with or without the path; under the registered name."""
+    path = write_csv(FRAME, tmp_path / "a.csv")
+    loaders: list[Any] = [
+        lambda: FRAME,
+        lambda _: FRAME,
+        lambda _=None: FRAME,
+        lambda: path,
+        lambda: str(path),
+        lambda: from_frame(FRAME, "other"),
+    ]
+    for loader in loaders:
+        register_dataset("Mine", loader)
+        dataset = load_dataset("Mine")
+        assert dataset.name == "Mine"
+        assert rows_of(dataset) == rows_of(from_frame(FRAME))
+    register_dataset("Mine", lambda: from_frame(FRAME).pipe(CorePruning(2)))
+    assert load_dataset("Mine").key == from_frame(FRAME).pipe(CorePruning(2)).key
+    register_dataset("Mine", lambda location: location)
+    assert rows_of(load_dataset("Mine", path)) == rows_of(from_frame(FRAME))
+
+
+@pytest.mark.usefixtures("_registered")
+@pytest.mark.parametrize(
+    ("attempt", "says"),
+    [
+        (lambda: load_registered(FRAME), r"got DataFrame; give a function .*lambda: frame"),
+        (lambda: register_dataset("", lambda: FRAME), "got the name ''"),
+        (lambda: register_dataset("MovieLens100K", lambda: FRAME), "has a dataset named 'MovieLens100K' itself"),
+        (lambda: load_registered(lambda: None), "its loader returned NoneType; return a pandas frame"),
+        (lambda: load_registered(lambda: FRAME.drop(columns="user")), "Mine has no column 'user'"),
+        (lambda: load_registered(lambda _, __: FRAME), r"has the arguments \(_, __\); let it take a path, or nothing"),
+        (lambda: load_registered(lambda: FRAME, Path(__file__)), "its loader takes no path"),
+    ],
+)
+def test_what_cannot_be_registered_is_refused(attempt: Callable[[], Any], says: str) -> None:
+    """The message says what to return."""
+    with pytest.raises(DataError, match=says):
+        attempt()
+
+
+def load_registered(loader: Any, path: Path | None = None) -> Any:
+    register_dataset("Mine", loader)
+    return load_dataset("Mine", path)
+
+
+@pytest.mark.usefixtures("_registered")
+def test_an_error_of_a_loader_is_its_own() -> None:
+    """Also a TypeError, which is no sign of its arguments."""
+
+    def broken() -> None:
+        raise TypeError("inside")
+
+    with pytest.raises(TypeError, match="inside"):
+        load_registered(broken)

@@ -24,7 +24,7 @@ from omnibench.engine.items import Item
 from omnibench.engine.stopping import StoppedError
 from omnibench.errors import EvaluationError, PhaseError, StoreError
 from omnibench.store.artifacts import is_intact
-from omnibench.store.schema import COSTS, RecordType, artifacts_of
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, START, RecordType, artifacts_of
 
 MakeItem = Callable[..., Item]
 LONGER = Evaluator(NDCG([5, 10]), HR(30))
@@ -62,7 +62,7 @@ def perform(coordinator: Coordinator, item: Item) -> tuple[dict[str, float], lis
     with coordinator.store.lease(item.experiment.fit_key) as lease:
         attempt = Attempt(coordinator.workbench, item, lease)
         metrics = attempt.run()
-    return metrics, list(attempt.progress.seconds)
+    return metrics, [phase for phase in attempt.progress.seconds if phase != START]
 
 
 def fail(coordinator: Coordinator, item: Item) -> PhaseError:
@@ -110,6 +110,8 @@ def test_an_attempt_records_each_phase_with_its_files(coordinator: Coordinator, 
             assert entry["seconds"] > 0
     fit, predict = records[item.fit_record_key], records[item.predict_record_key]
     assert (fit["phase"], predict["phase"]) == ("Fit", "Predict")
+    assert all(entry[name] is not None for entry in (fit, predict) for name in GUEST_MEMBERS)
+    assert (fit["threads"], predict["threads"], predict["start_seconds"]) == (1, 1, 0.0)
     assert fit["effective"] == dict(experiment.configuration.parameters)
     assert fit["identity"] == experiment.recorded_identity
     assert predict["rows"] == len(np.load(store.root / predict["predictions"]["path"]))
@@ -164,6 +166,49 @@ def test_a_dying_guest_is_counted_and_replaced(coordinator: Coordinator, item: I
     assert perform(coordinator, item)[1] == ["Fit", "Predict", "Eval"]
 
 
+def test_the_start_of_a_guest_is_no_part_of_fit(coordinator: Coordinator, item: Item) -> None:
+    """The seconds that are shown are those that are recorded; waiting for the process to start is counted apart."""
+    coordinator.guests.discard(item.experiment.configuration.runner)
+    with coordinator.store.lease(item.experiment.fit_key) as lease:
+        attempt = Attempt(coordinator.workbench, item, lease)
+        attempt.run()
+    seconds, records = attempt.progress.seconds, records_of(coordinator, item)
+    fit, predict = records[item.fit_record_key], records[item.predict_record_key]
+    (evaluation, *_) = (entry for key, entry in records.items() if RecordType.EVAL.has(key))
+    measured = {"Fit": fit["seconds"], "Predict": predict["seconds"], "Eval": evaluation["seconds"]}
+    assert seconds == {START: fit["start_seconds"], **measured}
+    assert fit["start_seconds"] > 0
+    assert predict["start_seconds"] == 0
+
+
+def test_a_failure_leaves_its_costs_and_its_traceback(coordinator: Coordinator, item: Item, script: Path) -> None:
+    """The guest's time and memory are kept with the item, also after it is done; err.log has what the terminal shows."""
+    script.write_text("fit raise")
+    error = fail(coordinator, item)
+    (attempt,) = record(coordinator, item.record_key)["attempts"]
+    assert (attempt["phase"], attempt["status"], attempt["threads"]) == ("Fit", "failed", 1)
+    assert attempt["seconds"] > 0
+    assert attempt["cpu_seconds"] > 0
+    assert attempt["peak_rss"] > 1e6
+    printed = (coordinator.store.root / "err.log").read_text()
+    for line in (str(error), *error.details.strip().splitlines()):
+        assert f"[{item.experiment.name}] {line}\n" in printed
+    assert "RuntimeError: told to fail in fit" in error.details
+    script.write_text("fit die")
+    fail(coordinator, item)
+    second = record(coordinator, item.record_key)["attempts"][1]
+    assert second["seconds"] > 0
+    assert second["peak_rss"] > 1e6  # as far as the host has seen
+    assert second["cpu_seconds"] is None
+    script.write_text("recommend repeat")
+    fail(coordinator, item)
+    third = record(coordinator, item.record_key)["attempts"][2]
+    assert (third["phase"], third["cpu_seconds"] > 0) == ("Predict", True)
+    script.unlink()
+    perform(coordinator, item)
+    assert [entry["phase"] for entry in record(coordinator, item.record_key)["attempts"]] == ["Fit", "Fit", "Predict"]
+
+
 def test_predictions_that_break_the_contract_leave_the_model(
     coordinator: Coordinator, item: Item, script: Path
 ) -> None:
@@ -178,7 +223,7 @@ def test_predictions_that_break_the_contract_leave_the_model(
 
 
 class Choosy:
-    """A metric that cannot be computed while a file is there.
+    """A metric that cannot be computed for more than two users while a file is there.
 
     Args:
         script: The file.
@@ -187,9 +232,9 @@ class Choosy:
     def __init__(self, script: str) -> None:
         self.script = script
 
-    def calculate(self, predictions: pd.DataFrame, _test: pd.DataFrame) -> float:
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame) -> float:
         """Count the rows."""
-        if Path(self.script).exists():
+        if Path(self.script).exists() and test["user"].nunique() > 2:
             raise EvaluationError("a feature is missing")
         return float(len(predictions))
 

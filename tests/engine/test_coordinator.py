@@ -380,7 +380,7 @@ def test_an_item_that_another_process_computes_is_waited_for(
             wait(line)
             release(holder)
 
-        coordinator._notify = tell
+        coordinator._user_notify = tell
         outcome = coordinator.run_item(item)
     assert lines == [
         f"{item.experiment.name}: waiting for process {holder.pid} on {os.uname().nodename}, which computes it"
@@ -405,7 +405,7 @@ def test_an_item_that_another_process_finishes_is_not_computed_again(
             finisher.store.records.commit({item.record_key: done, **evaluations})
             release(holder)
 
-        coordinator._notify = finish
+        coordinator._user_notify = finish
         outcome = coordinator.run_item(item)
     assert (outcome.status, outcome.result, outcome.seconds) == (CACHED, expected.result, {})
     assert lines == []

@@ -20,8 +20,9 @@ from omnibench.engine import phases
 from omnibench.engine.phases import PhaseOptions
 from omnibench.errors import EvaluationError, GuestError
 from omnibench.experiment.candidates import UNSEEN, Candidates
+from omnibench.experiment.configuration import plain
 from omnibench.experiment.experiment import Experiment, experiments
-from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
+from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.metrics import NDCG
 
 Rows = Any
@@ -118,7 +119,7 @@ def test_a_fit_asks_for_all_that_the_model_depends_on(tmp_path: Path) -> None:
     (tmp_path / "model.pkl").touch()
     guest, single = Guest(file="model.pkl", version=""), experiment(k=np.int64(3))
     answer = phases.fit(guest, single, tmp_path / "data", tmp_path, PhaseOptions(track=("rss", "gpu")))
-    assert answer == {"file": "model.pkl", "version": ""}
+    assert answer == {"file": "model.pkl", "version": "", "threads": 3}
     (request,) = guest.requests
     locator = json.loads(request.pop("algorithm"))
     assert (locator["module"], locator["name"]) == ("support.newest", "Newest")
@@ -169,7 +170,7 @@ def test_the_death_of_a_guest_is_not_hidden(tmp_path: Path, lists: tuple[Path, R
 
 def test_lists_that_keep_the_contract_pass(tmp_path: Path, lists: tuple[Path, Rows]) -> None:
     """Short and empty lists and ties included; the answer is the guest's."""
-    assert predict(*lists, tmp_path) == {"rows": 1}
+    assert predict(*lists, tmp_path) == {"rows": 1, "threads": 3}
 
 
 def too_short(rows: Rows) -> Rows:
@@ -178,14 +179,14 @@ def too_short(rows: Rows) -> Rows:
     return cut
 
 
-def in_double_precision(rows: Rows) -> Rows:
-    names = [("user", "<i4"), ("item", "<i4", (LENGTH,)), ("score", "<f8", (LENGTH,))]
+def in_half_precision(rows: Rows) -> Rows:
+    names = [("user", "<i4"), ("item", "<i4", (LENGTH,)), ("score", "<f2", (LENGTH,))]
     return rows.astype(np.dtype(names))
 
 
 WRONG_LISTS: dict[str, tuple[Callable[[Rows], Rows], str]] = {
     "too short": (too_short, "they are not lists of 20 items for the test users with a history"),
-    "another dtype": (in_double_precision, "they are not lists of 20 items for the test users with a history"),
+    "another dtype": (in_half_precision, "they are not lists of 20 items for the test users with a history"),
     "a flat array": (lambda rows: rows["user"], "they are not lists of 20 items for the test users with a history"),
     "a user too few": (lambda rows: rows[1:], "they are not lists of 20 items for the test users with a history"),
     "users in another order": (
@@ -279,7 +280,7 @@ def test_items_that_are_no_candidates_are_refused(tmp_path: Path, lists: tuple[P
     message = "a list has an item that is no candidate of its user"
     assert refusal(*lists, tmp_path, sampled) == message
     every_item = GivenCandidates({user: range(90) for user in range(60)})
-    assert predict(*lists, tmp_path, every_item) == {"rows": 1}
+    assert predict(*lists, tmp_path, every_item) == {"rows": 1, "threads": 3}
     row = longest(lists[1].copy())
     without = {user: range(90) for user in range(60)}
     without[int(row["user"])] = [item for item in range(90) if item != row["item"][0]]  # type: ignore[assignment]
@@ -303,7 +304,7 @@ def test_pickled_predictions_are_not_read(tmp_path: Path, lists: tuple[Path, Row
 
 def test_ratings_that_keep_the_contract_pass(tmp_path: Path, ratings: tuple[Path, Rows]) -> None:
     """One for each test pair, in the order of the test part."""
-    assert predict(*ratings, tmp_path) == {"rows": 1}
+    assert predict(*ratings, tmp_path) == {"rows": 1, "threads": 3}
 
 
 def one_is(value: float) -> Callable[[Rows], Rows]:
@@ -342,8 +343,8 @@ class Loss(enum.Enum):
 def test_hyperparameters_travel_as_plain_values() -> None:
     """What carries them (execnet) takes neither enum members nor numpy scalars."""
     values = {"loss": Loss.BPR, "k": np.int32(3), "layers": (np.float64(0.5), [Loss.BPR, None]), "on": True}
-    assert phases.plain(values) == {"loss": "bpr", "k": 3, "layers": [0.5, ["bpr", None]], "on": True}
-    assert type(phases.plain(values)["k"]) is int
+    assert plain(values) == {"loss": "bpr", "k": 3, "layers": [0.5, ["bpr", None]], "on": True}
+    assert type(plain(values)["k"]) is int
 
 
 def test_the_export_of_lists_has_the_users_own_ids(tmp_path: Path, lists: tuple[Path, Rows]) -> None:
@@ -390,3 +391,24 @@ def saved(rows: Rows, directory: Path) -> Path:
     """Write predictions as a guest does."""
     np.save(directory / "predictions.npy", rows)
     return directory / "predictions.npy"
+
+
+def test_lists_with_an_order_of_their_own_may_tie_in_any_order(tmp_path: Path, lists: tuple[Path, Rows]) -> None:
+    """A class of the user's own has ordered what it scores alike; its scores are float64, and must not rise either."""
+    rows = lists[1].astype(recommendation_dtype(LENGTH, LIST_SCORE))
+    swapped_tie(longest(rows))
+    assert predict(lists[0], rows, tmp_path) == {"rows": 1}
+    rising(longest(rows))
+    assert refusal(lists[0], rows, tmp_path) == "a list is not in the order of its scores"
+
+
+def test_the_export_tells_scores_apart_that_float32_cannot(tmp_path: Path, lists: tuple[Path, Rows]) -> None:
+    """What predictions.json has is enough to sort by, and its ranks are the order of the list."""
+    rows = lists[1].astype(recommendation_dtype(LENGTH, LIST_SCORE))
+    row = longest(rows)
+    row["score"] = 1_700_000_000 - np.arange(LENGTH) * 1e-6
+    columns = json.loads(phases.export_predictions(lists[0], saved(rows, tmp_path), tmp_path).read_text("utf-8"))
+    own = [number for number, user in enumerate(columns["user"]) if user == row["user"]]
+    scores = [columns["score"][number] for number in own]
+    assert scores == sorted(set(scores), reverse=True)
+    assert [columns["rank"][number] for number in own] == list(range(1, LENGTH + 1))

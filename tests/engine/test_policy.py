@@ -103,14 +103,15 @@ def test_durations_are_in_proportion(number: int, unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("0", 0.0), ("0.01", 0.01), (".5", 0.5), ("1%", 0.01), (" 2.5 % ", 0.025), ("100%", 1.0)]
+    ("text", "expected"),
+    [("0", 0.0), ("0.01", 0.01), (".5", 0.5), ("1e-05", 1e-5), ("1%", 0.01), (" 2.5 % ", 0.025), ("100%", 1.0)],
 )
 def test_a_share_is_read(text: str, expected: float) -> None:
-    """A share is read as a number or in percent."""
+    """A share is read as a number, as Python writes it too, or in percent."""
     assert share(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "%", "-1%", "1%%", "1 percent", "nan", "1e-3", "0,5"])
+@pytest.mark.parametrize("text", ["", "%", "-1%", "1%%", "1 percent", "nan", "1e", "e-3", "0,5"])
 def test_what_is_no_share_is_refused(text: str) -> None:
     """What is no share is refused; the error shows how to write one."""
     with pytest.raises(OmnibenchError, match=r"is no share; write e\.g\. 0\.01 or 1%"):

@@ -84,3 +84,23 @@ def test_columns_under_a_convention_are_called_after_it() -> None:
     assert both["HR@10"] == both["HR[trec]@10"] == 1.0
     with pytest.raises(KeyError, match="there is no 'NDCG@10'"):
         both["NDCG@10"]
+
+
+def test_an_evaluator_shows_what_it_has() -> None:
+    """Its metrics while there are no results, then the tables; names are escaped, and marks stay."""
+    with pytest.warns(UserWarning, match="sampled negatives"):
+        evaluator = Evaluator(NDCG(10), HR(10), convention="omnirec", candidates=SampledNegatives(5))
+    assert repr(evaluator).startswith("<Evaluator NDCG")
+    assert "convention omnirec; SampledNegatives(" in repr(evaluator)
+    assert repr(evaluator).endswith("; no results yet>")
+    assert evaluator._repr_html_().startswith("<div>&lt;Evaluator NDCG")
+    evaluator = Evaluator(NDCG(10))
+    for name, value in (("<i>A</i>-1", 0.25), ("B-1", 0.5)):
+        evaluator.add(Result("D<script>-1", name, f"{name[:-2]}()", None, {"NDCG@10": value}))
+    assert "D<script>-1: Evaluation Results" in repr(evaluator)
+    assert "*0.5000" in repr(evaluator)
+    markup = evaluator._repr_html_()
+    assert "<i>A" not in markup
+    assert "D&lt;script&gt;-1" in markup
+    assert "<script>" not in markup
+    assert "*0.5000" in markup

@@ -152,7 +152,7 @@ def test_names_that_clash_show_more_digits(monkeypatch: pytest.MonkeyPatch) -> N
 
     def alike(*given: Any) -> Keyed:
         found = keyed(*given)
-        return Keyed(found.text, "0123456789" + found.key[10:])
+        return Keyed(found.text, "0123456789" + found.key[10:], found.node_key)
 
     monkeypatch.setattr(Configuration, "keyed", alike)
     found = made(SINGLE, plan_of((RecPack.ItemKNN, {"K": Grid([10, 20])})))

@@ -138,3 +138,28 @@ def test_a_class_without_source_needs_a_version(imported: Import) -> None:
     module = imported(f"exec({SOURCE!r})\n")
     with pytest.raises(PlanError, match=r"cannot be read .*give it a `version`"):
         OwnAlgorithm.of(module.Mine)
+
+
+@pytest.mark.parametrize(
+    ("signature", "needed"),
+    [
+        ("self, train, epochs, *, rate", "epochs, rate"),
+        ("self, train, X, y=None", "X"),
+        ("self, *, data", "data"),
+    ],
+)
+def test_fit_may_need_only_what_it_is_given(signature: str, needed: str, imported: Import) -> None:
+    """A class whose fit needs anything else is refused before anything runs, with what it may ask for."""
+    text = SOURCE.replace("def fit(self, train)", f"def fit({signature})")
+    with pytest.raises(PlanError, match=f"fit of the class Mine needs {needed}, which nobody gives it: it gets train"):
+        OwnAlgorithm.of(imported(text).Mine)
+
+
+@pytest.mark.parametrize(
+    "signature",
+    ["self", "self, X", "self, *, train, report", "self, train, y=None, *rest, **more", "self, users, items, train"],
+)
+def test_fit_may_ask_in_many_ways(signature: str, imported: Import) -> None:
+    """Any order, any name for the first argument, and defaults for what nobody gives."""
+    text = SOURCE.replace("def fit(self, train)", f"def fit({signature})")
+    assert OwnAlgorithm.of(imported(text).Mine).ranks

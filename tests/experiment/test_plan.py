@@ -144,17 +144,89 @@ def test_the_key_of_a_configuration_never_changes() -> None:
 FROZEN = "7577b10a"
 
 
-def test_a_duplicate_is_an_error_unless_forced() -> None:
-    """The error says how to change, replace or vary; force replaces."""
+def test_a_plan_may_have_an_algorithm_twice() -> None:
+    """Two grids of one algorithm are all of their points, what both have once; force replaces them."""
     plan = ExperimentPlan("baselines")
-    plan.add_algorithm(LensKit.PopScorer)
-    with pytest.raises(
-        PlanError, match=r"'baselines' has LensKit.PopScorer already; .*update_algorithm.*force=True.*Grid"
-    ):
-        plan.add_algorithm("LensKit.PopScorer", {"score": "count"})
-    plan.add_algorithm(LensKit.PopScorer, {"score": "count"}, force=True)
-    assert plan.get_algorithm_config(LensKit.PopScorer) == {"score": "count"}
+    plan.add_algorithm(RecPack.ItemKNN, {"K": Grid([10, 20])})
+    plan.add_algorithm("RecPack.ItemKNN", {"K": Grid([20, 30]), "similarity": "cosine"})
+    plan.add_algorithm(RecPack.ItemKNN, {"K": 20})
+    points = [dict(configuration.parameters) for configuration in plan.configurations()]
+    assert points == [{"K": 10}, {"K": 20}, {"K": 20, "similarity": "cosine"}, {"K": 30, "similarity": "cosine"}]
     assert len(plan) == 1
+    with pytest.raises(PlanError, match=r"has RecPack.ItemKNN with 3 sets of hyperparameters; configurations\(\)"):
+        plan.get_algorithm_config(RecPack.ItemKNN)
+    plan.update_algorithm(RecPack.ItemKNN, {"similarity": "conditional_probability"})
+    assert {configuration.parameters["similarity"] for configuration in plan.configurations()} == {
+        "conditional_probability"
+    }
+    plan.add_algorithm(RecPack.ItemKNN, {"K": 5}, force=True)
+    assert plan.get_algorithm_config(RecPack.ItemKNN) == {"K": 5}
+
+
+@pytest.mark.parametrize("together", [list, Grid], ids=["list", "Grid"])
+def test_dependent_values_are_dictionaries(together: Callable[[list[dict[str, Any]]], Any]) -> None:
+    """A list of dictionaries is a configuration each, in which grids are expanded."""
+    plan = ExperimentPlan()
+    plan.add_algorithm(LensKit.ItemKNNScorer, together([{"max_nbrs": 20, "min_nbrs": 1}, {"max_nbrs": 40}]))
+    plan.add_algorithm(RecPack.ItemKNN, [{"K": Grid([10, 20])}, {"K": 30, "similarity": "cosine"}])
+    points = [dict(configuration.parameters) for configuration in plan.configurations()]
+    assert points == [
+        {"max_nbrs": 20, "min_nbrs": 1},
+        {"max_nbrs": 40},
+        {"K": 10},
+        {"K": 20},
+        {"K": 30, "similarity": "cosine"},
+    ]
+
+
+@pytest.mark.parametrize("config", [[], "K", [3], [{"K": 1}, "K"], {"K"}])
+def test_what_is_no_dictionary_is_refused(config: Any) -> None:
+    """Hyperparameters are a dictionary or a list of dictionaries; an unknown name is refused in each of them."""
+    plan = ExperimentPlan()
+    with pytest.raises(PlanError, match=r"RecPack.ItemKNN: the hyperparameters are .*; give a dictionary"):
+        plan.add_algorithm(RecPack.ItemKNN, config)
+    with pytest.raises(PlanError, match="no hyperparameter 'L'"):
+        plan.add_algorithm(RecPack.ItemKNN, [{"K": 1}, {"L": 2}])
+
+
+def test_labels_say_in_what_configurations_differ() -> None:
+    """A single configuration goes by its name, several by what they differ in; the user's label comes instead of the name."""
+    plan = ExperimentPlan()
+    plan.add_algorithm(LensKit.PopScorer, {"score": "count"})
+    plan.add_algorithm(RecPack.ItemKNN, {"K": Grid([10, 20]), "similarity": "cosine"})
+    plan.add_algorithm(RecPack.EASE, {"l2": Grid([1.5, 200])}, label="our EASE")
+    plan.add_algorithm(RecPack.SLIM, label="SLIM of the paper")
+    plan.add_algorithm(RecBole.NeuMF, {"mlp_hidden_size": Grid([[64, 32], [8]])})
+    assert [configuration.label for configuration in plan.configurations()] == [
+        "LensKit.PopScorer",
+        "RecPack.ItemKNN(K=10)",
+        "RecPack.ItemKNN(K=20)",
+        "our_EASE(l2=1.5)",
+        "our_EASE(l2=200)",
+        "SLIM_of_the_paper",
+        "RecBole.NeuMF(mlp_hidden_size=(64,32))",
+        "RecBole.NeuMF(mlp_hidden_size=(8))",
+    ]
+
+
+def test_labels_are_in_no_key() -> None:
+    """Another label, and the growth of a plan, leave every key as it is."""
+    plan, labelled = ExperimentPlan(), ExperimentPlan()
+    plan.add_algorithm(RecPack.ItemKNN, {"K": 10})
+    labelled.add_algorithm(RecPack.ItemKNN, {"K": Grid([10, 20])}, label="neighbours")
+    assert keys_of(plan)[0] == keys_of(labelled)[0]
+    assert plan.configurations()[0] == labelled.configurations()[0]
+
+
+def test_a_configuration_has_one_label() -> None:
+    """The same configuration under two labels is refused, because only one could be shown."""
+    plan = ExperimentPlan("baselines")
+    plan.add_algorithm(RecPack.ItemKNN, {"K": 10}, label="a")
+    plan.add_algorithm(RecPack.ItemKNN, {"K": Grid([10, 20])})
+    with pytest.raises(PlanError, match=r"has RecPack.ItemKNN\(K=10\) under two labels, 'a' and ''; leave out one"):
+        plan.configurations()
+    with pytest.raises(PlanError, match="the label is 3; give a text"):
+        plan.add_algorithm(RecPack.ItemKNN, label=3)  # type: ignore[arg-type]
 
 
 def test_update_changes_what_is_named_and_keeps_the_rest() -> None:
@@ -282,3 +354,25 @@ class NeedsFactors:
     def fit(self, train: object) -> None: ...
 
     def recommend(self, users: object, k: int) -> None: ...
+
+
+def test_a_plan_shows_its_configurations() -> None:
+    """With their hyperparameters and labels, also while it lacks something; of very many only the first."""
+    plan = ExperimentPlan("<b>first</b>\x1b[31m")
+    assert repr(plan) == "ExperimentPlan '<b>first</b>\\x1b[31m': empty"
+    plan.add_algorithm(LensKit.PopScorer)
+    plan.add_algorithm(RecPack.ItemKNN, [{"K": 100}, {"K": Grid([10, 20]), "similarity": "cosine"}], label="knn")
+    assert repr(plan).splitlines()[1:] == [
+        "  LensKit.PopScorer",
+        "  knn: RecPack.ItemKNN(K=100)",
+        "  knn: RecPack.ItemKNN(K=10, similarity='cosine')",
+        "  knn: RecPack.ItemKNN(K=20, similarity='cosine')",
+    ]
+    markup = plan._repr_html_()
+    assert "&lt;b&gt;first&lt;/b&gt;" in markup
+    assert "<li>knn: RecPack.ItemKNN(K=100)</li>" in markup
+    assert "<b>first" not in markup
+    plan.update_algorithm(RecPack.ItemKNN, {"K": Grid(range(10_000))})
+    *_, last = repr(plan).splitlines()
+    assert len(repr(plan).splitlines()) == 32
+    assert last == "  ... and 19,971 more"

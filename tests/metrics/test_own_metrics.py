@@ -76,6 +76,61 @@ class Wrong:
         return "good"
 
 
+class ByLength:
+    """Answers for list lengths that no attribute called k says."""
+
+    def __init__(self, lengths: list[int]) -> None:
+        self.lengths = lengths
+
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame) -> Mapping[int, float]:
+        both = predictions.merge(test, on=["user", "item"])
+        return {k: float((both["rank"] <= k).sum()) for k in self.lengths}
+
+
+class Features:
+    """Knows the user's own items, and so fails for those of any example."""
+
+    def __init__(self, k: int | None = None) -> None:
+        self.k = k
+
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame) -> Mapping[int, float]:
+        if 0 not in set(predictions["item"]):
+            raise KeyError("item 0")
+        return {3: 0.5}
+
+
+class Dropping:
+    """Answers for more list lengths than it says."""
+
+    k = (5, 10)
+
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame) -> Mapping[int, float]:
+        return {5: 0.1, 10: 0.2, 20: 0.3}
+
+
+class Labelled:
+    """Answers under names."""
+
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame) -> Mapping[str, float]:
+        return {"at five": 0.1}
+
+
+class Remembering:
+    """Keeps what it was called with."""
+
+    def __init__(self) -> None:
+        self.called = 0
+
+    def calculate(self, predictions: pd.DataFrame, test: pd.DataFrame) -> float:
+        self.called += 1
+        return float(self.called)
+
+
+def fails(hits: Matrix, relevant: Numbers) -> npt.NDArray[np.float64]:
+    """Fail for every user with fewer relevant items than ranks."""
+    raise ZeroDivisionError("no relevant item")
+
+
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """Lists, some of them short or missing."""
@@ -164,10 +219,50 @@ def test_a_class_may_judge_ratings_and_answer_as_omnirec_does(tmp_path: Path) ->
     assert evaluator.lower_is_better == ["AbsoluteError", "RMSE"]
 
 
-def test_what_is_no_number_is_an_error(case: Case) -> None:
-    """It says what came back."""
+def test_what_is_no_number_is_an_error_before_anything_is_fitted() -> None:
+    """It says what came back for an example."""
     with pytest.raises(EvaluationError, match="calculate returned 'good', which has no number for Wrong"):
-        case.evaluate(*Evaluator(Wrong()).metrics)
+        Evaluator(Wrong())
+    with pytest.raises(EvaluationError, match="Labelled: k is 'at five'; give integers"):
+        Evaluator(Labelled())
+    with pytest.raises(EvaluationError, match=r"fails on an example of two users.*ZeroDivisionError: no relevant item"):
+        HitMetric(fails, 5)
+
+
+def test_a_mapping_needs_no_attribute_k(case: Case) -> None:
+    """The list lengths of an example are the columns, and count for the length of the lists."""
+    evaluator = Evaluator(ByLength([5, 70]))
+    assert evaluator.labels == ["ByLength@5", "ByLength@70"]
+    assert evaluator.list_length == 70
+    found, expected = (
+        case.evaluate(*Evaluator(made).metrics).values for made in (ByLength([5, 10]), HitCount([5, 10]))
+    )
+    assert [*found.values()] == [*expected.values()]
+
+
+def test_a_metric_of_the_users_own_items_may_say_its_k(case: Case) -> None:
+    """What fails on an example of other items is asked for nothing in advance: with an attribute k it just works."""
+    (metric,) = Evaluator(Features(k=3)).metrics
+    assert case.evaluate(metric).values == {"Features@3": 0.5}
+    (unsaid,) = Evaluator(Features()).metrics
+    with pytest.raises(EvaluationError, match=r"nothing said before for which k.*self.k = \[3\].*KeyError: 'item 0'"):
+        case.evaluate(unsaid)
+
+
+def test_a_number_without_a_column_is_an_error(case: Case) -> None:
+    """Nobody would notice that it was dropped."""
+    with pytest.raises(
+        EvaluationError, match=r"numbers for k = 20, for which there is no column: its k says \[5, 10\]"
+    ):
+        case.evaluate(*Evaluator(Dropping()).metrics)
+
+
+def test_an_example_leaves_no_trace_in_the_object(case: Case) -> None:
+    """A copy is tried, so that an object that remembers its calls counts those with data."""
+    made = Remembering()
+    (metric,) = Evaluator(made).metrics
+    assert made.called == 0
+    assert case.evaluate(metric).values == {"Remembering": 1.0}
 
 
 def test_parameters_and_source_are_the_key_of_a_class() -> None:

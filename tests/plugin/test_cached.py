@@ -77,7 +77,11 @@ def sections(result: pytest.RunResult) -> list[str]:
 
 def table(result: pytest.RunResult) -> list[str]:
     """The lines of the table."""
-    return [line for line in result.stdout.lines if "Popular-" in line and "::" not in line and "bench_" not in line]
+    return [
+        line
+        for line in result.stdout.lines
+        if line.startswith(" Popular") and "::" not in line and "bench_" not in line
+    ]
 
 
 def calls(project: Project) -> list[str]:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from xdist.remote import Producer
 
 from omnibench.engine.estimates import Estimates
+from omnibench.engine.parallel import megabytes_per_worker
 from omnibench.plugin import state
-from omnibench.plugin.distribute import Distribution, megabytes_per_worker
+from omnibench.plugin.distribute import Distribution
 from omnibench.plugin.schedule import LongestFirst
 from omnibench.runners import machine
 from omnibench.runners.pool import GUEST_MEGABYTES, MOST_GUESTS

@@ -22,8 +22,10 @@ from support.projects import Project
 
 from omnibench import NDCG, ExperimentPlan, Grid, LensKit, MakeImplicit, UserCrossValidation, from_frame
 from omnibench.engine.estimates import Estimates
+from omnibench.engine.live import PLAIN_SECONDS, progress_text
+from omnibench.engine.time_left import clock
 from omnibench.experiment.experiment import Experiment, experiments
-from omnibench.plugin.live import PLAIN_SECONDS, Live, Tally, clock, progress_text
+from omnibench.plugin.live import Live, Tally
 from omnibench.plugin.wire import ItemMessage
 from omnibench.store import CheckpointStore
 from omnibench.store.leases import lease
@@ -93,9 +95,8 @@ COUNTED = {
 
 @given(st.dictionaries(st.integers(0, len(ITEMS) - 1), st.sampled_from(sorted(COUNTED))), st.integers(0, 100))
 def test_every_item_counts_once(endings: dict[int, str], cached: int) -> None:
-    """However items end, each is counted once, as what it became; the rest is pending, and has time left."""
+    """However items end, each is counted once, as what it became; the rest is pending, and counts in the time left."""
     tally = Tally(ITEMS, cached, Estimates())
-    whole = tally.seconds_left()
     for number, ending in endings.items():
         for outcome, when, told in run_of(ending):
             tally.count_report(report(ITEMS[number].nodeid, outcome, when, **told))
@@ -104,8 +105,8 @@ def test_every_item_counts_once(endings: dict[int, str], cached: int) -> None:
     assert +tally.ended == +expected
     assert tally.pending == len(ITEMS) - len(endings)
     assert tally.total == len(ITEMS) + cached
-    assert (tally.seconds_left() == 0) == (tally.pending == 0)
-    assert whole == 8 * 3.0
+    left = tally.time_left({}, 1)
+    assert left.known + left.unknown == tally.pending
     words = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)(?:,|$)", str(tally).split(":")[1])}
     assert words == {**{name: n for name, n in expected.items() if n}, "pending": tally.pending}
 
@@ -120,13 +121,15 @@ def test_reports_of_others_do_not_count() -> None:
 
 
 def test_what_is_left_is_learned_from_what_is_done() -> None:
-    """After one fold of a configuration took 40 s, its other fold is expected to take as long; others less certainly."""
+    """After one fold of a configuration took 40 s, its other fold is expected to take as long; before, nobody knows."""
     knn = [item for item in ITEMS if "ItemKNN" in item.nodeid]
     tally = Tally(knn[:2], 0, Estimates())
+    assert str(tally.time_left({}, 1)) == "time left unknown"
     tally.count_report(
         report(knn[0].nodeid, "passed", status="done", seconds={"Fit": 30.0, "Predict": 10.0, "Eval": 5.0})
     )
-    assert tally.seconds_left() == 40.0
+    assert str(tally.time_left({}, 1)) == "about 40s left"
+    assert str(tally.time_left({knn[1].nodeid: 15.0}, 1)) == "about 25s left"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +145,8 @@ def test_progress_text() -> None:
     """Epochs when the framework tells both numbers, and every measured value; nothing of what it did not tell."""
     assert progress_text({}) == ""
     assert progress_text({"epoch": 3, "epochs": 20, "loss": 0.41234567}) == ", epoch 3 of 20, loss 0.4123"
-    assert progress_text({"epoch": 3}) == ""
+    assert progress_text({"epoch": 3}) == ", epoch 3"
+    assert progress_text({"stage": "factors", "iteration": 7, "left": None}) == ", stage factors, iteration 7"
 
 
 class Run:
@@ -185,7 +189,7 @@ def test_each_living_worker_has_a_line(tmp_path: Path, monkeypatch: pytest.Monke
         run.store.records.note({"worker/other.gw0.1": {"id": "other.gw0.1", "item": "x", "lock": "alive"}})
         run.live._look()
         (head, *lines) = run.shown[-1]
-        assert re.fullmatch(r"omnibench 0/8 items: 8 pending; \ds elapsed, about \d+s left", head)
+        assert re.fullmatch(r"omnibench 0/8 items: 8 pending; \ds elapsed, time left unknown", head)
         assert [re.sub(r"\d+s:", "Ns:", line) for line in lines] == ["  gw0: Fit, epoch 2 of 9, Ns: tiny/A/fold_0"]
         run.worker("gw0", None, "alive")
         run.live._look()
@@ -194,29 +198,34 @@ def test_each_living_worker_has_a_line(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_time_left_is_shared_by_who_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two workers need half as long, and what they have done of their phases is no longer left; who left does not count."""
+    """Two processes need half as long, also before they are busy; what runs longer than its kind does is unknown."""
     run = Run(tmp_path / "store", monkeypatch, terminal=True)
+    run.option.tx = ["popen", "popen"]
+    for experiment in EXPERIMENTS:
+        run.tally.estimates.learn(experiment.dataset_name, experiment.algorithm_name, 30.0)
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     (run.store.root / "alive").touch()
     with lease(run.store.root / "alive"):
         run.live._started = 1000.0
-        for name in ("gw0", "gw1"):
-            run.worker(name, f"tiny/A/{name}", "alive")
-        run.live._look()
-        assert run.shown[-1][0].endswith("0s elapsed, about 12s left")  # 8 items of 3 s
-        now[0] += 2
-        run.live._look()
-        assert run.shown[-1][0].endswith("2s elapsed, about 10s left")
+
+        def head() -> str:
+            run.live._look()
+            return run.shown[-1][0]
+
+        assert head().endswith("0s elapsed, about 2:00 left"), "8 items of 30 s, though nobody has begun"
+        for number in range(2):
+            run.worker(f"gw{number}", EXPERIMENTS[number].name, "alive")
+        assert head().endswith("0s elapsed, about 2:00 left")
+        now[0] += 20
+        assert head().endswith("20s elapsed, about 1:40 left")
+        run.worker("gw0", EXPERIMENTS[0].name, "alive", phase="Predict")
+        assert head().endswith("20s elapsed, about 1:40 left"), "an item began with its first phase"
         run.worker("gw1", None, "alive")
+        now[0] += 20
+        assert head().endswith("40s elapsed, about 1:45 left"), "the rest of one is over, seven wait"
         now[0] += 100
-        run.live._look()
-        run.live._look()
-        assert "1:42 elapsed, about 0s left" in run.shown[-1][0]
-        run.worker("gw0", "tiny/A/another", "alive")
-        run.live._look()
-        run.live._look()
-        assert run.shown[-1][0].endswith("about 24s left"), "the worker that left has no share in it"
+        assert head().endswith("2:20 elapsed, about 1:45 left, 1 item unknown"), "nobody knows when the first ends"
     run.store.close()
 
 
@@ -234,7 +243,7 @@ def test_without_a_terminal_a_line_every_half_minute(tmp_path: Path, monkeypatch
     assert run.shown == []
     assert len(run.said) in (3, 4)
     assert max(second - first for first, second in itertools.pairwise(spoken)) == 1
-    assert all(re.match(r"omnibench: 0/8 items: 8 pending; .* elapsed, about .* left$", line) for line in run.said)
+    assert all(re.match(r"omnibench: 0/8 items: 8 pending; .* elapsed, time left unknown$", line) for line in run.said)
     run.store.close()
 
 
@@ -245,6 +254,7 @@ def test_without_a_terminal_a_line_every_half_minute(tmp_path: Path, monkeypatch
         ({"CI": "true"}, False),
         ({"TERM": "dumb"}, False),
         ({"capture": "no"}, False),
+        ({"capture": "tee-sys"}, False),
         ({"isatty": 0}, False),
     ],
 )
@@ -300,11 +310,13 @@ def test_a_run_on_a_terminal(project: Project, monkeypatch: pytest.MonkeyPatch, 
     project.bench(plan='plan.add_algorithm(Slow, {"seconds": 1.2, "tag": Grid([0, 1])})')
     run = Watched(project, monkeypatch, "-n", workers)
     end = run.watch()
-    head = r"omnibench \d/4 items: .*\d pending; \d+s elapsed, about \d+s left"
-    assert any(re.fullmatch(head, line) for line in run.seen)
+    head = r"omnibench \d/4 items: .*\d pending; \d+s elapsed, "
+    assert any(re.fullmatch(head + "time left unknown", line) for line in run.seen)
+    assert any(re.fullmatch(head + r"about [1-9]\d*s left", line) for line in run.seen)
+    assert not any("4 pending" in line and "about" in line for line in run.seen), "before anything has ended"
     names = ("gw0", "gw1") if workers == "2" else ("main",)
     for name in names:
-        doing = rf"  {name}: Fit, \d+s: tiny-\w{{8}}/Slow-\w{{8}}/fold_\d"
+        doing = rf"  {name}: Fit, \d+s: tiny/Slow\S*/fold_\d"
         assert any(re.fullmatch(doing, line) for line in run.seen), name
     text = "\n".join(end)
     assert "4 passed" in text
@@ -313,3 +325,28 @@ def test_a_run_on_a_terminal(project: Project, monkeypatch: pytest.MonkeyPatch, 
     assert re.search(r"^(bench_tiny\.py )?\.{4} +\[100%\]$", text, re.MULTILINE), text
     if workers == "2":
         assert "2 workers [4 items]" in text
+
+
+@pytest.mark.parametrize("option", ["-s", "--capture=tee-sys"])
+def test_prints_of_a_class_are_shown_as_it_runs(project: Project, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    """With -s the prints of a class stand among those of the body, whole, and no block gets between them."""
+    project.bench(plan='plan.add_algorithm(Slow, {"seconds": 1.2})', body='print("the body of fold", result.fold)')
+    run = Watched(project, monkeypatch, option, "-p", "no:randomly")
+    text = "\n".join(run.watch())
+    assert "2 passed" in text
+    assert re.findall(r"fitting Popular on \d+$|the body of fold \d$", text, re.MULTILINE) == [
+        *re.findall(r"fitting Popular on \d+$", text, re.MULTILINE)[:1],
+        "the body of fold 0",
+        *re.findall(r"fitting Popular on \d+$", text, re.MULTILINE)[1:],
+        "the body of fold 1",
+    ]
+    assert len(re.findall("fitting Popular", text)) == 2
+    assert not any("pending; " in line for line in run.seen)
+
+
+def test_prints_of_a_class_are_captured_by_default(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without -s they are in the store's log only, as pytest captures the prints of tests that pass."""
+    project.bench()
+    run = Watched(project, monkeypatch)
+    assert "fitting Popular" not in "\n".join(run.watch() + run.seen)
+    assert "fitting Popular" in (project.pytester.path / "checkpoints" / "out.log").read_text()

@@ -161,8 +161,8 @@ def test_plan_tells_what_would_run_and_from_where(project: Project) -> None:
     result = project.run("--omnirec-plan", "-v")
     result.stdout.fnmatch_lines(
         [
-            "*from Eval * tiny-*/Popular-*/fold_0  (MRR@3 is not recorded)",
-            "*from Fit  * tiny-*/Popular-*/fold_1  (nothing is recorded under its key)",
+            "*from Eval * tiny/Popular(noise=0)/fold_0  (MRR@3 is not recorded)",
+            "*from Fit  * tiny/Popular(noise=0)/fold_1  (nothing is recorded under its key)",
             "*fold  0 -> 1",
             "*parameters.noise  0 -> 1",
             "*would run 4 items (3 from Fit, 1 from Eval); nothing was run*",

@@ -13,7 +13,7 @@ import pytest
 from support.projects import Project
 from support.runs import guests_of, nobody_left, output_of, started, wait_until
 
-from omnibench import ExperimentPlan, open_store
+from omnibench import open_store
 from omnibench.store import CheckpointStore
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -245,11 +245,11 @@ def test_p21_no_port_is_opened(project: Project) -> None:
     assert not inodes & set(listening)
 
 
-def test_p22_the_same_algorithm_twice_is_refused_with_what_to_do(project: Project) -> None:
-    """P22: the peer ended with the name of a method that does not exist."""
-    project.bench(plan="plan.add_algorithm(Popular); plan.add_algorithm(Popular)")
-    result = project.run()
-    result.assert_outcomes(failed=1)
-    (named,) = re.findall(r"change it with (\w+)", result.stdout.str())
-    assert callable(getattr(ExperimentPlan, named))
-    assert project.count_fits() == 0
+def test_p22_the_same_algorithm_twice_is_all_of_its_configurations(project: Project) -> None:
+    """P22: the peer ended with the name of a method that does not exist; here two grids of an algorithm are their union."""
+    project.bench(plan='plan.add_algorithm(Popular); plan.add_algorithm(Popular, {"noise": Grid([0, 1])})')
+    result = project.run("-v")
+    result.assert_outcomes(passed=6)
+    labels = set(re.findall(r"/(Popular\S*)-\w{8}/", result.stdout.str()))
+    assert labels == {"Popular", "Popular(noise=0)", "Popular(noise=1)"}
+    assert project.count_fits() == 6

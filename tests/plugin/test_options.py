@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +18,7 @@ COMMAND_LINE_ONLY = (RESET, YES, PLAN)
 
 def config_of(**values: str) -> Any:
     """A configuration with values on the command line, and none elsewhere."""
-    return SimpleNamespace(getoption=values.get, getini=lambda _: "")
+    return SimpleNamespace(getoption=values.get, getini=lambda _: "", rootpath=Path(), invocation_params=None)
 
 
 def test_every_declaration_is_among_the_options() -> None:
@@ -31,7 +33,7 @@ def test_pytest_shows_every_option(pytester: pytest.Pytester) -> None:
     """Flags with their help as written, percent signs included; ini entries of all that may have one."""
     result = pytester.runpytest("--help")
     assert result.ret == pytest.ExitCode.OK
-    flags, entries = result.stdout.str().split("[pytest] configuration options")
+    flags, entries = re.split(r"\[pytest\] (?:configuration |ini-)options", result.stdout.str())
     words = " ".join(flags.split())
     for option in OPTIONS:
         assert option.flag in flags

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
 from support.projects import Project
 
 GUARDED = """
@@ -73,6 +74,52 @@ def test_prediction_is_seeded_however_often_it_runs(project: Project) -> None:
     project.bench(plan="from lottery import Lottery; plan.add_algorithm(Lottery)", metrics="NDCG([10, 30])")
     second = [line for line in project.run().stdout.lines if "mean" in line]
     assert first[0].split()[1] == second[0].split()[1]
+
+
+SCORED = """
+from own_algorithms import Popular
+class Scored(Popular):
+    def __init__(self, how):
+        self.how = how
+    def recommend(self, users, k):
+        scores = [1_700_000_000 - n * 1e-6 for n in range(len(self.items))]
+        pairs = list(zip(self.items, scores))
+        if self.how == "shuffled":
+            pairs = pairs[1::2] + pairs[::2]
+        if self.how == "rising":
+            pairs = [(item, -score) for item, score in pairs]
+        return {user: pairs for user in users}
+"""
+
+
+def test_the_order_of_a_class_is_the_order_that_is_judged(project: Project) -> None:
+    """Scores that float32 cannot tell apart rank as the class meant them; scores that contradict the order are refused."""
+    project.pytester.makepyfile(scored=SCORED)
+    plan = 'from scored import Scored; plan.add_algorithm(Popular); plan.add_algorithm(Scored, {"how": Grid(%s)})'
+    project.bench(plan=plan % ["sorted", "shuffled"])
+    result = project.run()
+    result.assert_outcomes(passed=6)
+    means = [line.split()[1:] for line in result.stdout.lines if line.split()[:1] == ["mean"]]
+    assert len({tuple(value.strip("*~") for value in values) for values in means}) == 1
+    project.bench(plan=plan % ["rising"])
+    result = project.run()
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*recommend() contradicts itself: the scores rise along every list*"])
+
+
+def test_a_network_is_the_same_after_a_reset(project: Project) -> None:
+    """PyTorch's generator is seeded although the class imports it only in fit; each item's predictions are the same."""
+    pytest.importorskip("torch")
+    tests = Path(__file__).parent.parent
+    (project.pytester.path / "networks.py").write_text((tests / "support" / "own_networks.py").read_text("utf-8"))
+    project.bench(plan="from networks import LazyTorchNetwork; plan.add_algorithm(LazyTorchNetwork)")
+    predictions = []
+    for _ in range(2):
+        project.run("--omnirec-reset").assert_outcomes(passed=2)
+        files = sorted((project.pytester.path / "checkpoints").rglob("predictions.json"))
+        assert len(files) == 2
+        predictions.append([file.read_bytes() for file in files])
+    assert predictions[0] == predictions[1]
 
 
 def test_relative_paths_in_a_bench_file_mean_the_same_in_the_guest(project: Project) -> None:

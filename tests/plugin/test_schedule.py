@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 
-from omnibench.plugin.schedule import LongestFirst, longest_first
+from omnibench.engine.parallel import longest_first
+from omnibench.plugin.schedule import LongestFirst
 
 
 @dataclass(eq=False)

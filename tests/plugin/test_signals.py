@@ -99,6 +99,93 @@ def test_stopping_while_waiting_for_another_run(project: Project) -> None:
         assert statuses(project)[-1] == "running"
 
 
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_an_item_whose_fit_was_finished_is_interrupted_behind_it(project: Project, workers: str) -> None:
+    """What was asked to stop during Fit, and has finished it, is nowhere said to be interrupted in Fit."""
+    project.bench(plan=PLAN.format(2.0))
+    with started(project, "-n", workers) as run:
+        wait_until(lambda: project.count_fits("begin-") >= max(1, int(workers)))
+        run.send_signal(signal.SIGINT)
+        wait_until(lambda: run.poll() is not None, 30)
+    store = open_store(project.pytester.path / "checkpoints")
+    phases = {record["phase"] for record in store.items().values() if record["status"] == "interrupted"}
+    assert phases == {"Predict"}
+    plan = project.run("--omnirec-plan")
+    plan.stdout.fnmatch_lines(["*from Predict  *(it was interrupted in Predict)"])
+    plan.stdout.no_fnmatch_line("*in Fit*")
+    log = [entry["message"] for entry in store.logs() if "was interrupted" in entry["message"]]
+    assert log
+    assert all("in Predict" in message for message in log)
+
+
+def test_workers_say_which_signal_it_was(project: Project) -> None:
+    """A SIGINT that the controller alone gets is a SIGINT to everybody, not the SIGTERM that workers are sent."""
+    project.bench(plan=PLAN.format(2.0))
+    with started(project, "-n", "2", "-rs") as run:
+        wait_until(lambda: project.count_fits("begin-") >= 2)
+        run.send_signal(signal.SIGINT)
+        wait_until(lambda: run.poll() is not None, 30)
+    output = output_of(project)
+    assert "stopped by SIGINT; the next run goes on with it" in output
+    assert "SIGTERM" not in output
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_ctrl_c_during_the_table_ends_in_one_line(project: Project, workers: str) -> None:
+    """The first Ctrl-C ends the run, one more its summary: exit status 2, one line, no traceback; nothing is lost."""
+    project.bench(plan=PLAN.format(2.0))
+    project.pytester.makeconftest(
+        """
+        import time
+
+        def pytest_omnibench_columns(config, result):
+            print("the table begins", flush=True)
+            time.sleep(60)
+            return {}
+        """
+    )
+    with started(project, "-n", workers, "-k", "fold_0", "--omnirec-grace=30s") as run:
+        wait_until(lambda: "PASSED" in output_of(project) and project.count_fits("begin-") == 2)
+        run.send_signal(signal.SIGINT)
+        wait_until(lambda: "the table begins" in output_of(project))
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=30) == 2
+        wait_until(lambda: nobody_left(project), 10)
+    end = output_of(project).partition("the table begins")[2].strip().splitlines()
+    assert end[0] == (
+        "omnibench: stopped before the end of the summary; what was computed is recorded, and the next run shows it"
+    )
+    assert not any("Traceback" in line for line in end)
+    assert len(end) <= 3, end  # pytest's own line says what stopped the run, in color or not
+    assert recorded_fits(project) == project.count_fits("begin-") == 2
+
+
+def test_ctrl_c_during_the_end_is_one_line(project: Project) -> None:
+    """Also while guests are ended and the store is closed, after the summary."""
+    project.bench()
+    project.pytester.makeconftest(
+        """
+        import time
+        from omnibench.plugin.session import BenchSession
+
+        def close(session):
+            print("closing", flush=True)
+            time.sleep(60)
+
+        def pytest_configure(config):
+            BenchSession.close = close
+        """
+    )
+    with started(project) as run:
+        wait_until(lambda: "closing" in output_of(project))
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=30) == 2
+    end = output_of(project).partition("closing")[2].strip().splitlines()
+    assert end == [
+        "omnibench: stopped before the end of the summary; what was computed is recorded, and the next run shows it"
+    ]
+
+
 def test_a_script_stops_in_the_same_way(project: Project) -> None:
     """run_omnirec ends with KeyboardInterrupt after the phase, with its item recorded as interrupted."""
     project.bench(plan=PLAN.format(2.0))

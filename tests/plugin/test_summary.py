@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from support.projects import Project
 
 from omnibench import NDCG, Evaluator, HitMetric
 from omnibench.plugin import state
@@ -31,3 +33,17 @@ def test_a_column_of_two_metrics_is_said() -> None:
     single, double = HitMetric(weighed, [3, 5]), HitMetric(weighed, 5, weight=2.0)
     assert ambiguous(item("a", NDCG(5), single), item("a", NDCG(5), double)) == ["weighed@5"]
     assert ambiguous(item("a", NDCG(5), single), item("b", double), item("a", single)) == []
+
+
+def test_a_single_fold_has_a_row_each(project: Project) -> None:
+    """``-k fold_0`` shows neither mean nor standard deviation, on the terminal and in exported files."""
+    project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([1, 2])})')
+    result = project.run("-k", "fold_0", "--omnirec-export=results.md", "--omnirec-export=results.html")
+    result.assert_outcomes(passed=2, deselected=2)
+    table = result.stdout.str().partition("Evaluation Results")[2].partition("Results and predictions")[0]
+    assert len(re.findall(r"^ Popular\S* +0( +\*?\d\.\d{4}){3}$", table, re.MULTILINE)) == 2
+    assert not re.search(r"\bmean\b|\bstd\b", table)
+    for name in ("results.md", "results.html"):
+        text = (project.pytester.path / name).read_text()
+        assert "All values are of fold 0." in text
+        assert "Mean ±" not in text

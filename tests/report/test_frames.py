@@ -46,6 +46,10 @@ def test_files_hold_what_the_store_holds(measured_store: Path, tmp_path: Path, e
     for column in ("value", "stderr", "low", "high"):
         assert frame[column].tolist() == expected[column].tolist(), column
     seconds = {(phase["item"], phase["phase"]): phase["seconds"] for phase in phases}
+    waits: dict[str, float] = {}
+    for phase in phases:
+        if phase["phase"] in ("Fit", "Predict"):
+            waits[phase["item"]] = waits.get(phase["item"], 0.0) + phase["start_seconds"]
     peaks = {(phase["item"], phase["phase"]): phase["peak_rss"] for phase in phases}
     for (item, label), row in zip(frame.index.tolist(), frame.to_dict("records"), strict=True):
         record = items[item]
@@ -56,6 +60,7 @@ def test_files_hold_what_the_store_holds(measured_store: Path, tmp_path: Path, e
         assert row["users"] == records[f"eval/{record['metrics'][label]['key']}"]["users"]
         assert row["fit_seconds"] == seconds[item, "Fit"]
         assert row["predict_seconds"] == seconds[item, "Predict"]
+        assert row["start_seconds"] == waits[item]
         assert row["peak_memory"] == max(peaks[item, "Fit"], peaks[item, "Predict"])
 
 
@@ -97,14 +102,17 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
             "dataset_key": dataset["key"],
             "algorithm": configuration["algorithm"],
             "configuration": configuration["name"],
+            "label": configuration["label"],
             "configuration_key": configuration["key"],
             "parameters": canonical(configuration["parameters"]),
+            "seed": configuration["seed"],
             "framework": configuration["framework"],
             "framework_version": configuration["framework_version"],
             "fold": fold["fold"],
             "metric": label,
             **metric,
-            **{name: fold[name] for name in ("fit_seconds", "predict_seconds", "peak_memory", "fit_key")},
+            **{name: fold[name] for name in ("fit_seconds", "predict_seconds", "start_seconds")},
+            **{name: fold[name] for name in ("peak_memory", "fit_key")},
         }
         for dataset in document["datasets"]
         for configuration in dataset["configurations"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from omnibench import packages
 from omnibench.errors import GuestEnvironmentError
 from omnibench.runners import environments
 from omnibench.runners.environments import Environment, Environments, environment_of, torch_backend
@@ -144,20 +148,81 @@ def test_current_environment_without_the_framework_is_refused() -> None:
         Environments("current").version(get_runner("RecBole"))
 
 
-def test_torch_backend_and_wheel_folders_follow_the_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The backend is the user's choice; a build in a local wheel folder is taken without asking the network."""
-    environments._find_links.cache_clear()
+def test_the_torch_backend_is_the_users_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours before uv's variable, and the CPU's where nobody says anything and there is no GPU."""
+    monkeypatch.setenv("UV_TORCH_BACKEND", "cu128")
+    assert torch_backend() == "cu128"
     monkeypatch.setenv("OMNIBENCH_TORCH_BACKEND", "cu126")
     assert torch_backend() == "cu126"
-    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
-    monkeypatch.setenv("PIP_FIND_LINKS", f"{tmp_path} /elsewhere")
-    assert environments._find_links() == {"UV_FIND_LINKS": f"{tmp_path},/elsewhere"}
-    lenskit = get_runner("LensKit")
-    assert Environment(lenskit, "cpu")._torch_options() == ["--no-deps", "--torch-backend", "cpu"]
+
+
+def test_a_build_in_a_wheel_folder_is_taken_without_asking_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a folder that uv or pip is told of; ``index`` leaves the choice to the indexes."""
+    packages.handed_on.cache_clear()
+    monkeypatch.setattr(environments, "has_own_index", lambda: False)
+    monkeypatch.setenv("UV_FIND_LINKS", f"{tmp_path},/elsewhere")
+    lenskit, python = get_runner("LensKit"), Path(sys.executable)
+    assert Environment(lenskit, "cpu")._torch_options(python) == ["--no-deps", "--torch-backend", "cpu"]
     (tmp_path / "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl").touch()
-    assert Environment(lenskit, "cpu")._torch_options() == ["--no-deps"]
-    assert Environment(lenskit, "cu126")._torch_options() == ["--torch-backend", "cu126"]
-    environments._find_links.cache_clear()
+    assert Environment(lenskit, "cpu")._torch_options(python) == ["--no-deps"]
+    assert Environment(lenskit, "cu126")._torch_options(python) == ["--torch-backend", "cu126"]
+    assert Environment(lenskit, "index")._torch_options(python) == []
+
+
+def write_index(folder: Path, *builds: str) -> str:
+    """Write a package index with builds of a package that calls itself torch, and return its address."""
+    page = folder / "torch"
+    page.mkdir(parents=True)
+    for build in builds:
+        dist_info = f"torch-{build}.dist-info"
+        with zipfile.ZipFile(page / f"torch-{build}-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("torch.py", "")
+            wheel.writestr(f"{dist_info}/METADATA", f"Metadata-Version: 2.1\nName: torch\nVersion: {build}\n")
+            wheel.writestr(f"{dist_info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(f"{dist_info}/RECORD", "")
+    links = "".join(f'<a href="{path.name}">{path.name}</a>' for path in page.iterdir())
+    (page / "index.html").write_text(f"<html><body>{links}</body></html>")
+    return folder.as_uri()
+
+
+@pytest.mark.parametrize(("backend", "installed"), [("cpu", "1.0+cpu"), ("cu126", "1.0+cu126"), ("index", "1.0+cu126")])
+def test_torch_comes_from_the_users_index_where_it_has_the_build(
+    backend: str, installed: str, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index that pip knows is enough; PyTorch's own, which cannot be reached here, is not asked."""
+    packages.handed_on.cache_clear()
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", write_index(tmp_path / "index", "1.0+cpu", "1.0+cu126"))
+    for name in ("HTTPS_PROXY", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    lock.write_text("torch==1.0\n")
+    environment = replace(tiny(lock), backend=backend)
+    environment.ensure()
+    assert [path.name for path in environment.directory.glob("lib/python*/site-packages/torch-*")] == [
+        f"torch-{installed}.dist-info"
+    ]
+    packages.handed_on.cache_clear()
+
+
+def test_a_failed_build_says_where_uv_has_looked(lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Index, constraints and where they come from, without a password; and the variables that change it."""
+    packages.handed_on.cache_clear()
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://ann:secret@127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    (tmp_path / "constraints.txt").write_text("six<1.16\n")
+    monkeypatch.setenv("PIP_CONSTRAINT", str(tmp_path / "constraints.txt"))
+    with pytest.raises(GuestEnvironmentError) as caught:
+        tiny(lock).ensure()
+    message = str(caught.value)
+    assert "index http://***@127.0.0.1:9/simple (as pip is configured)" in message
+    assert f"constraints {tmp_path / 'constraints.txt'} (as pip is configured)" in message
+    assert "UV_INDEX_URL" in message
+    assert "secret" not in message
+    packages.handed_on.cache_clear()
 
 
 @pytest.mark.parametrize("runner", runners(), ids=lambda runner: runner.name)

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,14 @@ class Talks:
 
 class Exits:
     def fit(self, train): sys.exit("I have had enough")
+    def recommend(self, users, k): ...
+
+class Leaves:
+    def fit(self, train): os._exit(3)
+    def recommend(self, users, k): ...
+
+class Variables:
+    def fit(self, train): print(sorted(name for name in os.environ if name.startswith(("PYTHON", "PYTEST"))))
     def recommend(self, users, k): ...
 
 class Ends:
@@ -123,6 +131,40 @@ def test_death_is_named_by_its_signal(host: Host, number: signal.Signals) -> Non
         host.fit("Ends", signal=int(number))
     assert "last words" in caught.value.details
     assert not host.guest.alive
+
+
+def test_a_process_that_leaves_says_nothing_of_pipes(host: Host) -> None:
+    """What the machinery between host and guest thinks of an end is not the user's business."""
+    with pytest.raises(GuestError, match="ended with exit status 3") as caught:
+        host.fit("Leaves")
+    assert caught.value.details == ""
+
+
+@pytest.mark.guests
+def test_a_users_class_keeps_its_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class may start processes of its own, which find modules by PYTHONPATH as the user's other programs do."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    host = Host(tmp_path)
+    host.fit("Variables")
+    host.guest.close()
+    assert "'PYTHONPATH'" in host.printed["out"].decode()
+    assert "'PYTHONHOME'" not in host.printed["out"].decode()
+
+
+@pytest.mark.guests
+@pytest.mark.parametrize("framework", ["LensKit", "RecBole", "RecPack"])
+def test_frameworks_do_not_see_what_is_meant_for_the_users_python(
+    framework: str, tmp_path: Path, environment_python: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With warnings as errors in the user's shell each framework starts, and says what it offers."""
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    monkeypatch.setenv("MPLBACKEND", "module://of_the_notebook")
+    runner, python = get_runner(framework), environment_python(framework)
+    with Guest(runner, python, tmp_path, tmp_path, 1, thread_variables(1), lambda *_: None) as guest:
+        answer = guest.ask({"op": "catalogue"})
+    assert answer["algorithms"] == runner.catalogue["algorithms"]
 
 
 def test_ctrl_c_is_the_hosts_business(host: Host) -> None:

@@ -16,7 +16,7 @@ from omnibench import StrongGeneralization, from_frame
 from omnibench.data.prepare import prepare, read_ids
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.guest.base import Task
-from omnibench.guest.folds import Fold, recommend
+from omnibench.guest.folds import Fold, cut_lists
 from omnibench.runners import own_guest as own
 
 
@@ -96,7 +96,7 @@ def test_a_users_class_is_given_the_history(fold: Fold) -> None:
     assert described.folds_in
     task = Task(json.dumps(described.locator), {}, 42, k=5)
     model, _ = own.fit(task, fold)
-    rows = recommend(fold, own.score(model, task, fold), 5)
+    rows = cut_lists(fold, own.lists(model, task, fold), 5)
     items = np.array(read_ids(fold.directory, "items"))
     users = [int(str(one)[1:]) for one in read_ids(fold.directory, "users")]
     assert len(rows) == len(fold.users) == 24

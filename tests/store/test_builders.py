@@ -22,22 +22,24 @@ from omnibench.store.builders import (
     run_record,
 )
 from omnibench.store.item_records import done_item, pending_item
-from omnibench.store.schema import COSTS, Record, RecordType
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, Record, RecordType
 
 LABELS = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold")
 IDENTITY = ("identity", "data_key")
+NAMES = ("dataset_label", "node")
 ORIGIN = ("phase", "finished", "run", "worker", "directory")
 
 MEMBERS = {
     RecordType.ITEM: (
         *LABELS,
         *IDENTITY,
+        *NAMES,
         *ORIGIN,
         *("status", "metrics", "error", "exported", "generation", "predict_key", "failures", "deaths"),
         *("predicted", "test", "token"),
     ),
-    RecordType.FIT: (*LABELS, *ORIGIN, *COSTS, "effective", "version", "identity", "model", "token"),
-    RecordType.PREDICT: (*LABELS, *ORIGIN, *COSTS, "rows", "predictions", "token"),
+    RecordType.FIT: (*LABELS, *ORIGIN, *COSTS, *GUEST_MEMBERS, "effective", "version", "identity", "model", "token"),
+    RecordType.PREDICT: (*LABELS, *ORIGIN, *COSTS, *GUEST_MEMBERS, "rows", "predictions", "token"),
     RecordType.EVAL: (
         *LABELS,
         *ORIGIN,
@@ -78,7 +80,8 @@ def of_type(records: dict[str, Record], record_type: RecordType) -> list[Record]
 
 
 def labels_of(record: Record, identity: Any = None, data_key: str = "") -> ItemLabels:
-    return ItemLabels(**{name: record[name] for name in LABELS}, identity=identity, data_key=data_key)
+    names = {name: record[name] for name in (*LABELS, *NAMES) if name in record}
+    return ItemLabels(**names, identity=identity, data_key=data_key)
 
 
 def origin_of(record: Record) -> Origin:
@@ -152,7 +155,7 @@ def test_datasets_and_runs_are_recorded_as_they_are_built(records: dict[str, Rec
 
 def test_a_planned_item_has_no_metrics_yet() -> None:
     """It begins with its labels and says that nothing has happened, in which generation."""
-    labels = ItemLabels("D/A", "f" * 64, "D", "A", {"k": 3}, 0, ["fit/1", {}], "d" * 64)
+    labels = ItemLabels("D/A", "f" * 64, "D", "A", {"k": 3}, 0, ["fit/1", {}], "d" * 64, "ours", "data", "D/A-1")
     record = pending_item(labels.item_members, 2)
-    assert tuple(record)[:8] == (*LABELS, *IDENTITY)
+    assert tuple(record)[:11] == (*LABELS, *IDENTITY, "user_label", *NAMES)
     assert (record["status"], record["phase"], record["generation"], record["metrics"]) == ("pending", None, 2, {})

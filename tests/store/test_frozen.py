@@ -54,6 +54,22 @@ def test_frozen_store_is_served(project: Project, frozen: Path) -> None:
         assert values[f"frozen-bec1fc7c/{item}", metric] == pytest.approx(value, abs=1e-8)
 
 
+def test_frozen_store_is_looked_into(frozen: Path, tmp_path: Path) -> None:
+    """What old records lack is left out: items have words, facts and contrasts, and the stores of all formats agree."""
+    store = open_store(frozen)
+    for name, item in store.items().items():
+        words = store.why(name)
+        assert words.startswith(f"{name} is done.\n  dataset          frozen: UserCrossValidation(2)\n")
+        assert f"algorithm        Frozen(shift={item['parameters']['shift']})" in words
+        assert store.describe(name)["dataset"]["interactions"] == 108
+    first, second, *_ = store.completed
+    assert [difference.part for difference in store.contrast(first, second).keys] == ["fold"]
+    assert set(store.phases()["status"]) == {"done"}
+    for directory in FORMATS:
+        copy = shutil.copytree(directory, tmp_path / directory.name)  # a reader leaves files beside the database
+        assert store.diff(open_store(copy)).agrees
+
+
 def test_frozen_store_goes_on(project: Project, frozen: Path) -> None:
     """A new metric is computed from the old predictions, longer lists from the old models; nothing is fitted again.
 

@@ -24,6 +24,7 @@ from omnibench.store.item_records import (
 from omnibench.store.schema import Record, RecordType
 from omnibench.store.sealing import checked, seal
 
+COSTS = {"seconds": 1.5, "peak_rss": 2**20, "start_seconds": 8.0, "threads": 2}
 KEY = "k" * 64
 PREDICTED = '["unseen",20]'
 TEST = "7" * 64
@@ -63,7 +64,7 @@ def test_failures_are_counted_and_deaths_in_a_row(died: bool, deaths: int) -> No
     metrics = {"NDCG@10": item_metric(0.5, KEY, "NDCG")}
     error = PhaseError("Fit", "no memory", "the last lines", died=died)
     before = {"failures": 3, "deaths": 2, "metrics": metrics, "exported": 10}
-    record = failed_item(LABELS, ORIGIN, before, predict_key="p", error=error)
+    record = failed_item(LABELS, ORIGIN, before, predict_key="p", error=error, costs=COSTS)
     assert (record["status"], record["phase"]) == ("failed", "Fit")
     assert record["error"] == {"phase": "Fit", "message": "no memory", "details": "the last lines"}
     assert (record["failures"], record["deaths"], record["exported"]) == (4, deaths, 10)
@@ -71,14 +72,35 @@ def test_failures_are_counted_and_deaths_in_a_row(died: bool, deaths: int) -> No
     assert "predicted" not in record
 
 
+def test_what_failed_attempts_have_cost_is_kept() -> None:
+    """Each has a row with its phase and status, the latest twenty; an item that is done later on keeps them."""
+    error = PhaseError("Fit", "no memory")
+    record = failed_item(LABELS, ORIGIN, {}, predict_key="p", error=error, costs=COSTS)
+    (attempt,) = record["attempts"]
+    assert {name: attempt[name] for name in COSTS} == COSTS
+    assert (attempt["phase"], attempt["status"], attempt["cpu_seconds"]) == ("Fit", "failed", None)
+    assert (attempt["run"], attempt["worker"], attempt["finished"]) == ("run", "run.main", record["finished"])
+    record = interrupted_item(LABELS, ORIGIN, record, predict_key="p", phase="Predict", costs={"seconds": 2.0})
+    stopped = [(attempt["phase"], attempt["status"], attempt["seconds"]) for attempt in record["attempts"]]
+    assert stopped == [("Fit", "failed", 1.5), ("Predict", "interrupted", 2.0)]
+    metrics = {"NDCG@10": item_metric(0.5, KEY, "NDCG")}
+    after = done(metrics, record)
+    assert after["attempts"] == record["attempts"]
+    assert understood(after, metrics) == {"NDCG@10": 0.5}
+    assert "attempts" not in done(metrics)
+    for _ in range(25):
+        record = failed_item(LABELS, ORIGIN, record, predict_key="p", error=error, costs=COSTS)
+    assert [attempt["status"] for attempt in record["attempts"]] == ["failed"] * 20
+
+
 def test_an_interruption_counts_as_nothing() -> None:
     """An interruption counts neither as a failure nor as a death; the error of a broken disk is kept."""
     before = {"failures": 3, "deaths": 2}
-    record = interrupted_item(LABELS, ORIGIN, before, predict_key="p", phase="Predict")
+    record = interrupted_item(LABELS, ORIGIN, before, predict_key="p", phase="Predict", costs={})
     assert (record["status"], record["phase"], record["error"]) == ("interrupted", "Predict", None)
     assert (record["failures"], record["deaths"]) == (3, 2)
     full = PhaseError("Predict", "the disk is full")
-    assert interrupted_item(LABELS, ORIGIN, {}, predict_key="p", phase="Predict", error=full)["error"] == {
+    assert interrupted_item(LABELS, ORIGIN, {}, predict_key="p", phase="Predict", costs={}, error=full)["error"] == {
         "phase": "Predict",
         "message": "the disk is full",
         "details": "",
@@ -171,8 +193,8 @@ def test_only_what_is_done_has_metrics(metrics: Record, parameters: Any) -> None
     error = PhaseError("Eval", '"status": "done", "metrics": {', '"predicted": ')
     stopped = [
         pending_item(labels.item_members),
-        failed_item(labels, ORIGIN, before, predict_key="p", error=error),
-        interrupted_item(labels, ORIGIN, before, predict_key="p", phase="Eval", error=error),
+        failed_item(labels, ORIGIN, before, predict_key="p", error=error, costs=COSTS),
+        interrupted_item(labels, ORIGIN, before, predict_key="p", phase="Eval", costs={}, error=error),
         outdated_item(before),
     ]
     for record in stopped:

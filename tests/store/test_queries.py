@@ -23,6 +23,7 @@ from support.projects import OWN_ALGORITHMS
 
 from omnibench import HR, NDCG, Coordinator, Evaluator, ExperimentPlan, Grid, ItemsFailedError, Store, open_store
 from omnibench.errors import StoreError
+from omnibench.store.records import Records
 from omnibench.store.views import VIEWS
 
 SETTING = """
@@ -101,14 +102,30 @@ def test_items_are_sorted_by_what_became_of_them(store: Store) -> None:
     assert all("/Popular-" in name for name in store.completed)
     assert len(store.failed) == 2
     assert set(store.failed.values()) == {"Fit failed: RuntimeError: the algorithm is broken"}
-    assert (store.interrupted, store.remaining) == ([], [])
+    assert store.interrupted == []
+    assert store.remaining == list(store.failed)  # which the next run tries again
     assert list(store.items()) == sorted([*store.completed, *store.failed])
     assert repr(store) == f"<Store {store.root}: 4 of 6 items completed>"
     summary = store.summary()
     counts = ("total", "completed", "failed", "interrupted", "running", "pending", "remaining", "workers")
-    assert [summary[name] for name in counts] == [6, 4, 2, 0, 0, 0, 0, 0]
-    assert summary["elapsed"] == pytest.approx(store.phases()["seconds"].sum())
-    assert summary["average"] == pytest.approx(summary["elapsed"] / 4)
+    assert [summary[name] for name in counts] == [6, 4, 2, 0, 0, 0, 2, 0]
+    phases = store.phases()
+    assert summary["elapsed"] == pytest.approx(phases["seconds"].sum())
+    assert summary["average"] == pytest.approx(phases.loc[phases["status"] == "done", "seconds"].sum() / 4)
+    assert summary["starting"] == pytest.approx(phases["start_seconds"].sum())
+    assert summary["starting"] > 0
+
+
+def test_what_died_too_often_does_not_remain(own: Store) -> None:
+    """The next run computes what is not done: also what failed, unless its process has died three times in a row."""
+    first, second = own.failed
+    for name, deaths in ((first, 2), (second, 3)):
+        key = f"item/{own.items()[name]['fit_key']}"
+        records = Records(own.root / "store")
+        records.commit({key: {**own.records()[key], "deaths": deaths}})
+        records.close()
+    assert own.remaining == [first]
+    assert own.summary()["remaining"] == 1
 
 
 def test_results_are_the_metrics_of_what_is_done(store: Store) -> None:
@@ -126,8 +143,18 @@ def test_results_are_the_metrics_of_what_is_done(store: Store) -> None:
 
 
 def test_phases_tell_what_they_cost(store: Store) -> None:
-    """Three of each item that is done: the metrics of one batch share one."""
-    phases = store.phases()
+    """Three of each item that is done, as the metrics of one batch share one; and one of each attempt that failed."""
+    every = store.phases()
+    failed = every[every["status"] != "done"]
+    assert [*failed["item"]] == [*store.failed]
+    assert {*failed["phase"], *failed["status"]} == {"Fit", "failed"}
+    assert (failed["seconds"] > 0).all()
+    assert (failed["peak_rss"] > 1e6).all()
+    waited = every[every["start_seconds"] > 0]
+    assert len(waited) == 1, "the items share a guest"
+    assert waited["phase"].item() == "Fit"
+    assert (every.loc[every["phase"] != "Eval", "threads"] >= 1).all()
+    phases = every[every["status"] == "done"]
     assert (len(phases), set(phases["item"])) == (12, set(store.completed))
     assert phases.groupby("item")["phase"].agg(set).map(lambda found: found == {"Fit", "Predict", "Eval"}).all()
     assert (phases["seconds"] > 0).all()
@@ -150,6 +177,11 @@ def test_runs_and_workers_are_known(store: Store) -> None:
 def test_logs_can_be_followed_and_filtered(store: Store) -> None:
     """Logs can be read from an id on, of an item, from a level on, and so many at a time."""
     everything = store.logs()
+    assert store.logs(limit=5) == everything[-5:]  # the newest
+    assert store.logs(0, limit=5) == everything[:5]
+    assert store.count_logs() == len(everything)
+    assert store.count_logs(everything[-5]["id"]) == len(everything) - 5
+    assert store.count_logs(min_level=logging.ERROR) == len(store.failed)
     assert [entry["id"] for entry in everything] == sorted(entry["id"] for entry in everything)
     followed: list[dict[str, Any]] = []
     while more := store.logs(followed[-1]["id"] if followed else 0, limit=7):
@@ -183,6 +215,7 @@ def test_files_lead_to_items_and_back(store: Store) -> None:
     for name in store.completed:
         files = store.files(name)
         assert {path.name.partition("-")[0].partition(".")[0] for path in files} == {"model", "predictions", "per_user"}
+        assert files[-1].name == "predictions.json"  # the readable copy
         assert all(path.is_file() for path in files)
         assert {store.item_of(path) for path in files} == {name}
         assert store.item_of(os.path.relpath(files[0])) == name
@@ -215,7 +248,9 @@ def test_provenance_leads_from_a_number_to_what_made_it(store: Store) -> None:
 
 def test_why_tells_what_is_missing_and_what_differs(store: Store) -> None:
     """`why` says that an item is done, or how it failed, and what differs from the nearest one."""
-    assert store.why(store.completed[0]) == f"{store.completed[0]} is done."
+    done = store.why(store.completed[0]).splitlines()
+    assert done[0] == f"{store.completed[0]} is done."
+    assert done[1] == "  dataset          tiny: MakeImplicit(2), UserCrossValidation(2)"
     failed = next(iter(store.failed))
     lines = store.why(failed).splitlines()
     last_time = "Last time Fit failed: RuntimeError: the algorithm is broken"
@@ -236,18 +271,20 @@ def test_every_view_agrees_with_what_python_says(store: Store) -> None:
         assert [row[name] for name in facts] == [item[name] for name in facts]
         assert row["error"] == (item["error"] and item["error"]["message"])
         assert json.loads(row["parameters"]) == item["parameters"]
-    cost = ("item", "phase", "seconds", "cpu_seconds", "peak_rss", "finished", "run", "worker")
+    cost = ("item", "phase", "status", "seconds", "cpu_seconds", "peak_rss", "finished", "run", "worker")
     python = store.phases()[list(cost)].itertuples(index=False, name=None)
     assert sorted(tuple(row[name] for name in cost) for row in rows["phases"]) == sorted(python)
+    waited = sum(row["start_seconds"] or 0 for row in rows["phases"])
+    assert waited == pytest.approx(store.summary()["starting"])
     values = {
         name: {label: one["value"] for label, one in store.items()[name]["metrics"].items()} for name in store.completed
     }
     assert {(row["item"], row["metric"]): row["value"] for row in rows["metrics"]} == {
         (name, label): value for name, found in values.items() for label, value in found.items()
     }
-    assert sorted(row["path"] for row in rows["files"]) == sorted(
-        path.relative_to(store.root).as_posix() for name in store.completed for path in store.files(name)
-    )
+    recorded = [path for name in store.completed for path in store.files(name) if path.name != "predictions.json"]
+    paths = sorted(path.relative_to(store.root).as_posix() for path in recorded)
+    assert sorted(row["path"] for row in rows["files"]) == paths
     data_key = store.find(store.completed[0])["data_key"]
     assert [(row["name"], row["data_key"]) for row in rows["datasets"]] == [("tiny", data_key)]
     (run,), (worker,) = store.runs(), store.workers(active=False)
@@ -306,7 +343,9 @@ def test_a_kill_in_the_middle_is_seen(own: Store, made: Path, tmp_path: Path) ->
         run.kill()
     assert own.interrupted == [new]
     assert own.items()[new]["phase"] == "Fit"
-    assert own.remaining == [new, new.replace("fold_0", "fold_1")]
+    exported = json.loads((own.root / "progress.json").read_text())["items"][new]
+    assert (exported["status"], exported["phase"]) == ("interrupted", "Fit")  # as the kill has left the file
+    assert own.remaining == [*own.failed, new, new.replace("fold_0", "fold_1")]
     counts = ("total", "interrupted", "pending", "running", "workers")
     assert [own.summary()[name] for name in counts] == [8, 1, 1, 0, 0]
     assert own.why(new).splitlines()[0] == f"{new} is interrupted."

@@ -50,9 +50,12 @@ from omnibench import (
     PopularityStratifiedRecall,
     Precision,
     PredictTime,
+    ProgressReport,
     RandomCrossValidation,
     RandomHoldout,
     Ranking,
+    RankingAlgorithm,
+    RatingAlgorithm,
     RatingFilter,
     RawData,
     Recall,
@@ -154,6 +157,40 @@ class Newest:
         return [[] for _ in users]
 
 
+class Learner:
+    """An algorithm that takes all that fit may take, and says how far it is."""
+
+    def fit(
+        self,
+        train: pd.DataFrame,
+        validation: pd.DataFrame,
+        items: pd.DataFrame,
+        users: pd.DataFrame,
+        report: ProgressReport,
+    ) -> None:
+        """Learn."""
+        report(epoch=1, epochs=2, loss=0.5)
+
+    def recommend(self, users: list[Any], k: int, history: pd.DataFrame) -> dict[Any, list[tuple[Any, float]]]:
+        """Recommend by score."""
+        return {user: [(1, 0.5)] for user in users}
+
+
+class Rater:
+    """An algorithm that predicts ratings."""
+
+    def fit(self, train: pd.DataFrame) -> Rater:
+        """Return itself, as other packages' classes do."""
+        return self
+
+    def predict(self, users: npt.NDArray[Any], items: npt.NDArray[Any]) -> list[float]:
+        """Predict the same for every pair."""
+        return [3.0] * len(users)
+
+
+rankers: list[type[RankingAlgorithm]] = [Newest, Learner]
+rater: RatingAlgorithm = Rater()
+
 plan = ExperimentPlan("baselines")
 plan.add_algorithm(LensKit.ItemKNNScorer, {"max_nbrs": Grid([20, 40])})
 plan.add_algorithm(RecPack.EASE)
@@ -217,6 +254,7 @@ def bench_two(result: Result) -> None: ...
 try:
     done = run_omnirec(datasets=movielens, plan=plan, evaluator=evaluator)
     assert_type(done, Evaluator)
+    run_omnirec(movielens, plan, evaluator, workers="auto", environments={"LensKit": "current"}, quiet=True)
     with Coordinator(checkpoint_dir=Path("checkpoints"), tmp_dir=None) as coordinator:
         assert_type(coordinator.run([movielens, mine], plan, evaluator), Evaluator)
 except OmnibenchError as error:

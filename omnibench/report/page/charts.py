@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from omnibench.report.page.elements import element
+from omnibench.markup import element, words
 
-_ROW, _AXIS = 38, 26
-"""Heights in pixels."""
+_ROW, _LINE, _AXIS = 38, 15, 26
+"""Heights in pixels: of a row whose name takes one line, of each further line, of the axis."""
+
+_NAME_LENGTH = 36
+"""Letters of a name per line: on a telephone of 375 pixels there is room for so many beside the value."""
 
 _MARGIN = 2.0
 """Per cent of the width that stay free at both sides, so that no point is cut."""
@@ -49,7 +53,9 @@ def chart(rows: Sequence[ChartRow], title: str, description: str, *, reference: 
         signed: Whether the axis shows signs.
     """
     scale = Scale([reference, *(row.value for row in rows), *(end for row in rows for end in row.interval or ())])
-    height = _ROW * len(rows) + _AXIS
+    names = [_name_lines(row.name) for row in rows]
+    tops = list(itertools.accumulate((_ROW + _LINE * (len(lines) - 1) for lines in names), initial=0))
+    height = tops[-1] + _AXIS
     ticks = scale.ticks()
     return element(
         "svg",
@@ -61,7 +67,7 @@ def chart(rows: Sequence[ChartRow], title: str, description: str, *, reference: 
             if reference is None
             else [_line(scale.position(reference), scale.position(reference), 0, height - _AXIS + 4, "reference")]
         ),
-        *(_row(row, scale, index * _ROW) for index, row in enumerate(rows)),
+        *(_row(row, lines, scale, top) for row, lines, top in zip(rows, names, tops, strict=False)),
         *(_tick(tick, scale, height, signed=signed) for tick in ticks),
         role="img",
         aria_label=f"{title}. {description}",
@@ -97,8 +103,26 @@ class Scale:
         return [number * step for number in range(first, last + 1)]
 
 
-def _row(row: ChartRow, scale: Scale, top: float) -> Element:
-    middle = top + 27
+def _name_lines(name: str) -> list[str]:
+    """Return a name in lines, broken behind a comma, a dot or a bracket where it can be."""
+    lines = [""]
+    for part in words(name):
+        pieces = [part[start : start + _NAME_LENGTH] for start in range(0, len(part), _NAME_LENGTH)]
+        for piece in pieces:
+            if len(lines[-1]) + len(piece) > _NAME_LENGTH and lines[-1]:
+                lines.append("")
+            lines[-1] += piece
+    return lines
+
+
+def _name(row: ChartRow, lines: Sequence[str], top: float) -> Element:
+    first, *rest = lines
+    following = (element("tspan", line, x="0", dy=_LINE) for line in rest)
+    return element("text", first, *following, x="0", y=top + 14, class_=f"name {row.css_class}")
+
+
+def _row(row: ChartRow, lines: Sequence[str], scale: Scale, top: float) -> Element:
+    middle = top + 27 + _LINE * (len(lines) - 1)
     marks: list[Element] = []
     if row.interval is not None:
         left, right = (scale.position(end) for end in row.interval)
@@ -109,7 +133,7 @@ def _row(row: ChartRow, scale: Scale, top: float) -> Element:
     return element(
         "g",
         element("title", row.hover),
-        element("text", row.name, x="0", y=top + 14, class_=f"name {row.css_class}"),
+        _name(row, lines, top),
         element("text", row.text, x="100%", y=top + 14, text_anchor="end", class_=f"told {row.css_class}"),
         *marks,
     )

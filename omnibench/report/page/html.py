@@ -9,10 +9,10 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from omnibench.comparison.configurations import DatasetRanking
+from omnibench.markup import breakable, element, written
 from omnibench.report.comparisons import heads, p_text, percent, ranking_head, standing_rows
 from omnibench.report.page.charts import ChartRow, chart
-from omnibench.report.page.elements import breakable, element, written
-from omnibench.report.page.scores import score_table
+from omnibench.report.page.scores import score_tables
 from omnibench.report.ranks import rank_rows
 from omnibench.report.sections import MAX_LISTED, Report, Section
 from omnibench.statistics.best import Standing
@@ -28,7 +28,7 @@ def html(report: Report) -> bytes:
     script = (_FILES / "page.js").read_text(encoding="utf-8")
     allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
-    names = ", ".join(section.marked.dataset for section in report.sections)
+    names = ", ".join(section.marked.title for section in report.sections)
     page = element(
         "html",
         element(
@@ -48,7 +48,7 @@ def html(report: Report) -> bytes:
 def _body(report: Report) -> Iterator[Element]:
     main = element("main", element("h1", "Results"), *_missing(report))
     if len(report.sections) > 1:
-        names = [section.marked.dataset for section in report.sections]
+        names = [section.marked.title for section in report.sections]
         links = [element("a", name, href=f"#dataset-{number}") for number, name in enumerate(names)]
         links += [element("a", _OVER_DATASETS, href="#ranks")] if report.rankings else []
         main.append(element("nav", *links, aria_label="Datasets"))
@@ -84,17 +84,20 @@ def _alarm(heading: str, messages: list[str]) -> Element:
 
 def _section(section: Section, report: Report, name: str) -> Element:
     marked = section.marked
-    page_section = element("section", element("h2", marked.dataset, id=name), aria_labelledby=name)
+    page_section = element("section", element("h2", marked.title, id=name), aria_labelledby=name)
     if section.summary:
         page_section.append(element("p", section.summary, class_="dim"))
     if section.gaps:
         page_section.append(_alarm("Fewer folds than there are:", section.gaps))
-    table = f"{name}-table"
+    tables = score_tables(section, report.contents, f"{name}-table")
     if marked.means.folded:
-        page_section.append(
-            element("button", "Values per fold", class_="all", aria_pressed="false", aria_controls=table, type="button")
-        )
-    page_section.append(_scrolled(score_table(section, report.contents, table), f"Results on {marked.dataset}"))
+        controlled = " ".join(table.attrib["id"] for table in tables)
+        button = element("button", "Values per fold", class_="all", aria_pressed="false", aria_controls=controlled)
+        button.set("type", "button")
+        page_section.append(button)
+    for number, table in enumerate(tables, start=1):
+        part = f", part {number} of {len(tables)}" if len(tables) > 1 else ""
+        page_section.append(_scrolled(table, f"Results on {marked.title}{part}"))
     notes = [*section.notes, "Bold green: the best mean of its column."]
     notes += [f"†: {section.tested}."] if section.tested else []
     page_section.append(element("p", " ".join(notes), class_="notes"))
@@ -124,38 +127,43 @@ def _figure(section: Section, label: str, report: Report) -> Element:
     order = sorted(means, key=means.__getitem__, reverse=higher)
     order = [standing.best, *(name for name in order if name != standing.best)]
     coverage = percent(report.choices.alpha).replace(" ", "\N{NO-BREAK SPACE}")
-    chart_rows = [_chart_row(name, means[name], standing, coverage) for name in order[:_CHART_LIMIT]]
-    title = f"{section.marked.dataset}, {label}: difference to {standing.best}"
+    called = section.marked.label
+    chart_rows = [_chart_row(name, called(name), means[name], standing, coverage) for name in order[:_CHART_LIMIT]]
+    best = called(standing.best)
+    title = f"{section.marked.title}, {label}: difference to {best}"
     hidden = len(order) - len(chart_rows)
     more = f" {hidden} more are below." if hidden else ""
     return element(
         "figure",
-        element(
-            "figcaption", element("strong", label), f": difference to {standing.best}, with {coverage} intervals.{more}"
-        ),
+        element("figcaption", element("strong", label), f": difference to {best}, with {coverage} intervals.{more}"),
         chart(chart_rows, title, f"The numbers are in the table below.{more}", reference=0.0, signed=True),
         element(
-            "details", element("summary", "As a table"), _scrolled(_comparisons(means, standing, higher, report), title)
+            "details",
+            element("summary", "As a table"),
+            _scrolled(_comparisons(section, means, standing, higher, report), title),
         ),
     )
 
 
-def _chart_row(name: str, mean: float, standing: Standing, coverage: str) -> ChartRow:
+def _chart_row(name: str, label: str, mean: float, standing: Standing, coverage: str) -> ChartRow:
     if name == standing.best:
-        return ChartRow(name, printed(mean), 0.0, None, "best", f"{name}: {printed(mean)}, the best")
+        return ChartRow(label, printed(mean), 0.0, None, "best", f"{label}: {printed(mean)}, the best")
     comparison = standing.comparisons[name]
     css_class = "unsaid" if name in standing.undecided else "tied" if name in standing.not_worse else "worse"
-    hover = f"{name}: {printed(mean)}, difference {comparison.difference:+.4f}"
+    hover = f"{label}: {printed(mean)}, difference {comparison.difference:+.4f}"
     if comparison.interval is not None:
         hover += f", {coverage} interval {comparison.interval[0]:+.4f} to {comparison.interval[1]:+.4f}"
     hover += f"; {comparison.reason}" if comparison.p is None else f"; p (Holm) {p_text(standing.adjusted[name])}"
-    return ChartRow(name, printed(mean), comparison.difference, comparison.interval, css_class, hover)
+    return ChartRow(label, printed(mean), comparison.difference, comparison.interval, css_class, hover)
 
 
-def _comparisons(means: dict[str, float], standing: Standing, higher: bool, report: Report) -> Element:
+def _comparisons(
+    section: Section, means: dict[str, float], standing: Standing, higher: bool, report: Report
+) -> Element:
     head = ["Algorithm", "mean", *heads(report.choices.alpha)]
     head[-1] = "verdict"
-    return _plain_table(head, standing_rows(means, standing, higher=higher))
+    rows = standing_rows(means, standing, higher=higher)
+    return _plain_table(head, [[section.marked.label(name), *cells] for name, *cells in rows])
 
 
 def _plain_table(head: list[str], rows: list[list[str]]) -> Element:
@@ -166,7 +174,9 @@ def _plain_table(head: list[str], rows: list[list[str]]) -> Element:
             "tbody",
             *(
                 element(
-                    "tr", element("th", *breakable(row[0]), scope="row"), *(element("td", cell) for cell in row[1:])
+                    "tr",
+                    element("th", *breakable(row[0]), scope="row"),
+                    *(element("td", cell, data_label=heading) for heading, cell in zip(head[1:], row[1:], strict=True)),
                 )
                 for row in rows
             ),
@@ -188,6 +198,7 @@ def _ranks(report: Report) -> Element:
 
 def _rank_figure(label: str, dataset_ranking: DatasetRanking, report: Report) -> Element:
     rows, note = rank_rows(dataset_ranking, report.choices.limit)
+    rows = [row._replace(name=report.sections[0].marked.label(row.name)) for row in rows]
     half_difference = dataset_ranking.ranking.critical_difference / 2
     tested = dataset_ranking.ranking.p is not None
     chart_rows = [

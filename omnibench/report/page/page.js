@@ -15,6 +15,13 @@ const order = (head, column, first) => {
     return sign * (isNumber ? Number(one) - Number(other) : one.localeCompare(other));
   });
   table.append(...keyed.map(([, body]) => body));
+  const names = keyed.map(([, body]) => body.rows[0].cells[0].dataset.value);
+  for (const part of table.closest("section:not(.scroll)").querySelectorAll("table.sortable")) {
+    if (part === table) continue;
+    for (const one of part.tHead.rows[0].cells) one.removeAttribute("aria-sort");
+    const bodies = new Map([...part.tBodies].map((body) => [body.rows[0].cells[0].dataset.value, body]));
+    part.append(...names.map((name) => bodies.get(name)));
+  }
 };
 
 for (const table of document.querySelectorAll("table.sortable")) {
@@ -39,6 +46,8 @@ for (const button of document.querySelectorAll("button.all")) {
   button.addEventListener("click", () => {
     const isOpen = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(isOpen));
-    for (const body of document.getElementById(button.getAttribute("aria-controls")).tBodies) open(body, isOpen);
+    for (const name of button.getAttribute("aria-controls").split(" ")) {
+      for (const body of document.getElementById(name).tBodies) open(body, isOpen);
+    }
   });
 }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
+from omnibench.markup import breakable, element, words
 from omnibench.report.contents import Contents, ItemFacts
-from omnibench.report.page.elements import breakable, element
 from omnibench.report.sections import Section
 from omnibench.results import Result
-from omnibench.tables.layout import BEST, SPREAD, TIED, printed
+from omnibench.tables.layout import BEST, SPREAD, TIED, fitting, printed
 
 _MIB = 1 << 20
 _COSTS: dict[str, Callable[[ItemFacts], float | None]] = {
@@ -19,99 +20,139 @@ _COSTS: dict[str, Callable[[ItemFacts], float | None]] = {
     "Predict, s": lambda facts: facts.predict_seconds,
     "Memory, MiB": lambda facts: None if facts.peak_memory is None else facts.peak_memory / _MIB,
 }
+_ROOM = 1030
+"""Pixels of a page of 1280 that its columns may take together, beside that of the algorithms."""
+
+_LEAST_WIDTH, _LETTER, _PADDING = 66, 8, 13
+"""Pixels of a column of values, of a letter of a heading, and between columns."""
+
 _CSS_CLASSES = {BEST: "best", TIED: "tied", "": None}
 
 
-def score_table(section: Section, contents: Contents, name: str) -> Element:
-    """Return a dataset's table: a body per configuration, its means in the first row, its folds in the others.
+class _Column(NamedTuple):
+    """A column of a dataset's table: of a metric, or of a cost.
+
+    Attributes:
+        heading: Its heading.
+        first: The direction in which a first click sorts it.
+        cost_of: The cost that it shows; None of a metric, whose label the heading is.
+    """
+
+    heading: str
+    first: str
+    cost_of: Callable[[ItemFacts], float | None] | None = None
+
+    @property
+    def width(self) -> int:
+        """The width that it needs, in pixels: its heading breaks, a value does not."""
+        return max(_LEAST_WIDTH, _LETTER * max(map(len, words(self.heading))) + _PADDING)
+
+
+def score_tables(section: Section, contents: Contents, name: str) -> list[Element]:
+    """Return a dataset's tables: a body per configuration, its means in the first row, its folds in the others.
+
+    There is one table unless it would be wider than a page of 1280 pixels; each repeats the configurations.
 
     Args:
         section: The dataset.
         contents: All results and facts.
-        name: The table's id.
+        name: The id of the first table; that of the others has a number behind it.
     """
     marked = section.marked
+    metrics = [
+        [_Column(label, "ascending" if label in contents.lower_is_better else "descending")] for label in section.labels
+    ]
     costs = [
-        (heading, cost_of)
+        _Column(heading, "ascending", cost_of)
         for heading, cost_of in _COSTS.items()
         if any(cost_of(contents.facts_of(row)) is not None for row in marked.results)
     ]
-    head = [
-        _head("Algorithm", "ascending"),
-        *(_head(label, "ascending" if label in contents.lower_is_better else "descending") for label in section.labels),
-        *(_head(heading, "ascending", "cost") for heading, _ in costs),
-    ]
+    together = [*metrics, costs]  # what an item costs stays side by side
+    parts = fitting(together, lambda columns: sum(column.width for column in columns), _ROOM)
+    groups = [[column for columns in part for column in columns] for part in parts]
+    names = [name, *(f"{name}-{number}" for number in range(2, len(groups) + 1))]
+    return [_score_table(section, contents, group, table) for group, table in zip(groups, names, strict=True)]
+
+
+def _score_table(section: Section, contents: Contents, columns: Sequence[_Column], name: str) -> Element:
+    marked = section.marked
+    head = [_head("Algorithm", "ascending"), *(_column_head(column) for column in columns)]
     return element(
         "table",
         element("thead", element("tr", *head)),
-        *(_body(section, contents, algorithm, [cost_of for _, cost_of in costs]) for algorithm in marked.names),
+        *(_body(section, contents, algorithm, columns) for algorithm in marked.names),
         id=name,
         class_="sortable folded" if marked.means.folded else "sortable",
     )
 
 
+def _column_head(column: _Column) -> Element:
+    return _head(column.heading, column.first, None if column.cost_of is None else "cost")
+
+
 def _head(name: str, first: str, css_class: str | None = None) -> Element:
-    return element("th", element("button", name, type="button"), scope="col", data_first=first, class_=css_class)
+    button = element("button", *breakable(name), type="button")
+    return element("th", button, scope="col", data_first=first, class_=css_class)
 
 
-def _body(
-    section: Section, contents: Contents, algorithm: str, costs: list[Callable[[ItemFacts], float | None]]
-) -> Element:
+def _body(section: Section, contents: Contents, algorithm: str, columns: Sequence[_Column]) -> Element:
     marked = section.marked
     rows = marked.means.algorithms[algorithm]
-    parameters = marked.legend.get(algorithm)
+    label, unsaid = marked.label(algorithm), ", ".join(marked.unsaid(algorithm))
     unfold = element(
-        "button", class_="folds", type="button", aria_expanded="false", aria_label=f"Values per fold of {algorithm}"
+        "button", class_="folds", type="button", aria_expanded="false", aria_label=f"Values per fold of {label}"
     )
     mean_row = element(
         "tr",
         element(
             "th",
             unfold if marked.means.folded else None,
-            *breakable(algorithm),
-            element("span", parameters, class_="given") if parameters else None,
+            *breakable(label),
+            element("span", unsaid, class_="given") if unsaid else None,
             scope="row",
-            data_value=algorithm,
+            data_value=label,
         ),
-        *(_mean(section, algorithm, label) for label in section.labels),
-        *(_cost(_average(cost_of(contents.facts_of(row)) for row in rows)) for cost_of in costs),
+        *(_mean_cell(section, contents, algorithm, column) for column in columns),
     )
-    folds = (_fold(section, contents, row, costs) for row in rows if row.fold is not None)
+    folds = (_fold(contents, row, columns) for row in rows if row.fold is not None)
     return element("tbody", mean_row, *folds)
 
 
-def _mean(section: Section, algorithm: str, label: str) -> Element:
-    marked = section.marked
+def _mean_cell(section: Section, contents: Contents, algorithm: str, column: _Column) -> Element:
+    marked, label, cost_of = section.marked, column.heading, column.cost_of
+    if cost_of is not None:
+        rows = marked.means.algorithms[algorithm]
+        return _cost(_average(cost_of(contents.facts_of(row)) for row in rows), label)
     mean, spread, mark = (
         marked.means.mean(algorithm, label),
         marked.means.spread(algorithm, label),
         marked.mark(algorithm, label),
     )
     if mean is None:
-        return element("td", printed(mean))
+        return element("td", printed(mean), data_label=label)
     return element(
         "td",
         printed(mean) + ("†" if mark == TIED else ""),
         None if spread is None else element("span", f"{SPREAD}{printed(spread)}", class_="spread"),
         class_=_CSS_CLASSES[mark],
+        data_label=label,
         data_value=repr(mean) if math.isfinite(mean) else None,
     )
 
 
-def _fold(
-    section: Section, contents: Contents, row: Result, costs: list[Callable[[ItemFacts], float | None]]
-) -> Element:
-    return element(
-        "tr",
-        element("th", f"fold {row.fold}", scope="row"),
-        *(element("td", printed(row.metrics.get(label))) for label in section.labels),
-        *(_cost(cost_of(contents.facts_of(row))) for cost_of in costs),
-        class_="fold",
+def _fold(contents: Contents, row: Result, columns: Sequence[_Column]) -> Element:
+    cells = (
+        element("td", printed(row.metrics.get(heading)), data_label=heading)
+        if cost_of is None
+        else _cost(cost_of(contents.facts_of(row)), heading)
+        for heading, _, cost_of in columns
     )
+    return element("tr", element("th", f"fold {row.fold}", scope="row"), *cells, class_="fold")
 
 
-def _cost(value: float | None) -> Element:
-    return element("td", "-" if value is None else _three_digits(value), class_="cost", data_value=value)
+def _cost(value: float | None, heading: str) -> Element:
+    text = "-" if value is None else _three_digits(value)
+    return element("td", text, class_="cost", data_value=value, data_label=heading)
 
 
 def _three_digits(value: float) -> str:

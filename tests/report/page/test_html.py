@@ -117,7 +117,7 @@ def test_the_table_is_one_for_machines_too(page: Element) -> None:
     for body, (name, metrics) in zip(table.findall("tbody"), VALUES.items(), strict=False):
         mean, *folds = body.findall("tr")
         (head,) = mean.findall("th")
-        assert (head.get("scope"), head.get("data-value")) == ("row", name)
+        assert (head.get("scope"), head.get("data-value")) == ("row", name.partition("-")[0])
         for cell, values in zip(mean.findall("td"), metrics.values(), strict=False):
             assert float(cell.get("data-value", "")) == statistics.fmean(values)
             assert text_of(cell).replace("†", "") == f"{statistics.fmean(values):.4f} ±{statistics.stdev(values):.4f}"
@@ -128,11 +128,26 @@ def test_the_table_is_one_for_machines_too(page: Element) -> None:
     assert marks == [["best", None], ["tied", "best"], [None, None], [None, None]]
 
 
+def test_configurations_go_by_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In tables, charts, tests and ranks; below a label stand the hyperparameters that it does not say."""
+    results = contents(VALUES)
+    for number, result in enumerate(results.results):
+        object.__setattr__(result, "configuration", f"Lib.Knn(k={number // 3}, loss='BPR')")
+        object.__setattr__(result, "parameters", {"k": number // 3, "loss": "BPR"})
+        object.__setattr__(result, "dataset_label", "Data")
+    tree = page_of(report(monkeypatch, results, tested={(DATASET, "NDCG@10"): standing()}))
+    text = text_of(tree.find("body/main") or tree)
+    assert "-0000aaaa" not in text
+    assert DATASET not in text
+    assert [text_of(node) for node in tree.iter("span") if node.get("class") == "given"] == ["loss='BPR'"] * 3
+    assert text.count("Lib.Knn(k=0)") >= 4
+
+
 def test_every_test_has_a_chart_and_its_numbers(page: Element) -> None:
     """Each tested metric has a titled figure, the best first, and a table with the numbers of `omnibench compare`."""
     (figure,) = page.iter("figure")
     (chart,) = figure.iter("svg")
-    assert "NDCG@10: difference to Lib.Best-0000aaaa" in (chart.findtext("title") or "")
+    assert "NDCG@10: difference to Lib.Best" in (chart.findtext("title") or "")
     rows = [[node.get("class") for node in group.findall("circle")] for group in chart.findall("g")]
     assert rows == [["best"], ["tied"], ["worse"]]
     (table,) = figure.iter("table")
@@ -154,10 +169,10 @@ def test_every_name_is_there_once() -> None:
     names = [node.get("id", "") for node in tree.iter() if "id" in node.attrib]
     assert len(names) == len(set(names))
     references = {
-        node.get(attribute, "")
+        name
         for node in tree.iter()
         for attribute in ("aria-controls", "aria-labelledby")
-        if attribute in node.attrib
+        for name in node.get(attribute, "").split()
     }
     linked = {node.get("href", "").removeprefix("#") for node in tree.iter("a")}
     assert references | linked <= set(names)
@@ -188,29 +203,132 @@ def test_of_many_the_chart_shows_the_best(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(figure.findall(".//tbody/tr")) == 40
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a browser")
-def test_a_click_sorts_and_unfolds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """By value, best first, once more the other way round; what has no value stands last both times."""
-    results = contents({**VALUES, "Few-1": {"RMSE": [0.1]}}, parameters="")
-    clicks = "head.click(); note(); head.click(); note(); document.querySelector('button.all').click()"
-    script = f"""<script>
-    const head = document.querySelectorAll('thead button')[1];
-    const note = () => document.title += ' ' + [...document.querySelectorAll('tbody th[data-value]')].map(
-        (one) => one.dataset.value.slice(-4)).join(' ') + ' ' + head.parentElement.getAttribute('aria-sort');
-    document.title = ''; {clicks};
-    document.title += ' ' + document.querySelectorAll('tbody.open').length;
-    </script>"""
-    text = html(report(monkeypatch, results)).decode().replace("</body>", f"{script}</body>")
-    (tmp_path / "page.html").write_text(re.sub("<meta http-equiv[^>]*>", "", text))
+LONG = {
+    f"RecBole.AVeryLongAlgorithmNameIndeed(embedding_size={size}, learning_rate=0.0005, loss_type='BPR')": {
+        metric: [size / 100, 0.5, 0.25]
+        for metric in [
+            *(f"{name}@{k}" for name in ("NDCG", "HR", "Recall", "Precision", "Coverage") for k in (10, 20)),
+            "Novelty@10",
+            "NDCG[recbole]@10|100 negatives",
+        ]
+    }
+    for size in (32, 64)
+}
+"""Twelve metrics of configurations with labels as long as they come."""
+
+NEEDS_BROWSER = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a browser")
+
+
+def title_in_browser(page: bytes, script: str, directory: Path, width: int = 1280) -> str:
+    """Return the title that a script gives a page in a browser."""
+    text = page.decode().replace("</body>", f"<script>{script}</script></body>")
+    (directory / "page.html").write_text(re.sub("<meta http-equiv[^>]*>", "", text))
     command = [
         "chromium",
         "--headless=new",
         "--no-sandbox",
         "--disable-gpu",
+        "--hide-scrollbars",
         "--dump-dom",
-        f"--user-data-dir={tmp_path}",
+        f"--window-size={width},900",
+        f"--user-data-dir={directory}",
     ]
-    done = subprocess.run([*command, f"file://{tmp_path}/page.html"], capture_output=True, check=True, text=True)
-    (title,) = re.findall("<title>(.*?)</title>", done.stdout)[:1]
-    down, up = "aaaa bbbb cccc ew-1 descending", "cccc bbbb aaaa ew-1 ascending"
-    assert title.strip() == f"{down} {up} 4"
+    done = subprocess.run([*command, f"file://{directory}/page.html"], capture_output=True, check=True, text=True)
+    title = re.search("<title>(.*?)</title>", done.stdout)
+    assert title is not None
+    return title[1].strip()
+
+
+def long_page(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Return a page of three datasets with long labels, twelve metrics, costs and tests."""
+    several = joined(*(contents(LONG, f"AmazonBooksAndOthers2018_{number}-1234567{number}") for number in range(3)))
+    users = {name: [size + user / 100 for user in range(9)] for size, name in enumerate(LONG)}
+    tested = {
+        (f"AmazonBooksAndOthers2018_{number}-1234567{number}", "HR@10"): against_best(users) for number in range(3)
+    }
+    return html(report(monkeypatch, several, tested=tested))
+
+
+@NEEDS_BROWSER
+@pytest.mark.parametrize("width", [1280, 700, 500])
+def test_nothing_is_cut(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, width: int) -> None:
+    """With long labels, twelve metrics and everything unfolded, nothing sticks out and nothing has to be scrolled."""
+    script = """
+    for (const one of document.querySelectorAll('details')) one.open = true;
+    for (const one of document.querySelectorAll('button.all')) one.click();
+    const wide = [...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > innerWidth + 1);
+    const cut = [...document.querySelectorAll('.scroll, figure')].filter((one) => one.scrollWidth > one.clientWidth + 1);
+    document.title = [innerWidth, wide.length, cut.length, document.querySelectorAll('tbody.open').length > 0].join(' ');
+    """
+    assert title_in_browser(long_page(monkeypatch), script, tmp_path, width) == f"{width} 0 0 true"
+
+
+@NEEDS_BROWSER
+def test_a_telephone_shows_cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On 375 pixels each value stands beside its column's heading, its configuration above it, and sorting is there."""
+    script = """
+    const frame = document.createElement('iframe');
+    frame.style = 'width: 375px; height: 900px; border: 0';
+    frame.srcdoc = document.documentElement.outerHTML.replace(/<script>const frame[^]*?<.script>/, '');
+    document.body.replaceChildren(frame);
+    frame.onload = () => {
+        const page = frame.contentDocument, cell = page.querySelector('td'), box = cell.getBoundingClientRect();
+        const label = frame.contentWindow.getComputedStyle(cell, '::before').content;
+        const name = page.querySelector('tbody th').getBoundingClientRect();
+        const wide = [...page.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > 376);
+        const sorting = page.querySelector('thead button').getBoundingClientRect().width > 0;
+        document.title = [label, wide.length, name.bottom <= box.top + 1, box.width < 200, sorting].join(' ');
+    };
+    """.replace("\n    const frame", "const frame", 1)
+    title = title_in_browser(long_page(monkeypatch), script, tmp_path)
+    assert title.replace("&quot;", '"') == '"NDCG@10" 0 true true true'
+
+
+def test_many_columns_become_several_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as are needed for a page of 1280 pixels; what items cost stays together, and one button unfolds all."""
+    values = {name: {f"Metric{number}@10": [0.5, 0.6, 0.7] for number in range(30)} for name in ("A-1", "B-1")}
+    tree = page_of(report(monkeypatch, contents(values)))
+    tables = [node for node in tree.iter("table") if "sortable" in node.get("class", "")]
+    headings = [[text_of(node) for node in table.findall("thead/tr/th")] for table in tables]
+    assert len(tables) == 3
+    assert {row[0] for row in headings} == {"Algorithm"}
+    assert [name for row in headings for name in row[1:]] == [
+        *(f"Metric{number}@10" for number in range(30)),
+        *("Fit, s", "Predict, s", "Memory, MiB"),
+    ]
+    (button,) = [node for node in tree.iter("button") if node.get("class") == "all"]
+    assert button.get("aria-controls", "").split() == [table.get("id") for table in tables]
+    for table, row in zip(tables, headings, strict=True):
+        for line in table.findall("tbody/tr"):
+            assert [cell.get("data-label") for cell in line.findall("td")] == row[1:]
+
+
+@NEEDS_BROWSER
+def test_a_click_sorts_and_unfolds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By value, best first, once more the other way round; what has no value stands last both times."""
+    results = contents({**VALUES, "Few-1": {"RMSE": [0.1]}}, parameters="")
+    clicks = "head.click(); note(); head.click(); note(); document.querySelector('button.all').click()"
+    script = f"""
+    const head = document.querySelectorAll('thead button')[1];
+    const note = () => document.title += ' ' + [...document.querySelectorAll('tbody th[data-value]')].map(
+        (one) => one.dataset.value.slice(-4)).join(' ') + ' ' + head.parentElement.getAttribute('aria-sort');
+    document.title = ''; {clicks};
+    document.title += ' ' + document.querySelectorAll('tbody.open').length;
+    """
+    down, up = "Best r_by orse Few descending", "orse r_by Best Few ascending"
+    assert title_in_browser(html(report(monkeypatch, results)), script, tmp_path) == f"{down} {up} 4"
+
+
+@NEEDS_BROWSER
+def test_the_parts_of_a_table_are_sorted_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A click in one of several tables of a dataset brings the others into the same order."""
+    values = {
+        f"{name}-1": {f"Metric{number}@10": [start, start, start] for number in range(30)}
+        for name, start in (("A", 0.2), ("B", 0.9), ("C", 0.5))
+    }
+    script = """
+    document.querySelectorAll('thead button')[1].click();
+    document.title = [...document.querySelectorAll('table.sortable')].map(
+        (table) => [...table.tBodies].map((body) => body.rows[0].cells[0].dataset.value[0]).join('')).join(' ');
+    """
+    assert title_in_browser(html(report(monkeypatch, contents(values))), script, tmp_path) == "BCA BCA BCA"

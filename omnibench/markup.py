@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element, tostring
 
 
@@ -43,11 +44,34 @@ def _is_control(letter: str) -> bool:
 
 
 def breakable(name: str) -> list[Element | str]:
-    """Return a name with a break opportunity after each of its dots, for narrow columns."""
-    first, *rest = re.split(r"(?<=\.)", name)
+    """Return a name with a break opportunity wherever it has one; see ``words``."""
+    first, *rest = words(name)
     return [first, *(part for text in rest for part in (element("wbr"), text))]
+
+
+def words(name: str) -> list[str]:
+    """Return the parts of a name between which a line may end: behind commas, brackets and most dots, and before an @."""
+    return [part for part in re.split(r"(?<=[,(\[\]|/ ])|(?<=\.)(?=\D)|(?=@)", name) if part] or [""]
 
 
 def written(page: Element) -> str:
     """Return an element as HTML; what stands in script and style is not escaped, and never comes from outside."""
     return tostring(page, encoding="unicode", method="html")
+
+
+def heading_and_list(heading: str, entries: Sequence[str]) -> str:
+    """Return a heading and a list below it as HTML for a notebook.
+
+    Args:
+        heading: The heading.
+        entries: The list's entries.
+    """
+    listing = (
+        element("ul", *(element("li", entry) for entry in entries), style="margin: 0.2em 0 0.6em") if entries else None
+    )
+    return written(element("div", element("b", heading), listing))
+
+
+def one_line(text: str) -> str:
+    """Return a text without control characters and line ends, for a line of a terminal."""
+    return clean(text).replace("\n", " ")

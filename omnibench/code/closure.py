@@ -1,0 +1,317 @@
+"""What a definition uses, directly or not: of its own module, of other modules of the project, and of libraries.
+
+Of a module that is imported only what is used counts: definitions that are reached, and what the module calls when it
+is imported. Where a module itself is handed on (``getattr(helper, name)``), all of it counts.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections import deque
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from omnibench.code.distributions import distributions_of
+from omnibench.code.parsed import ParsedModule, parsed
+from omnibench.code.references import Chain, Import, References, references_of
+from omnibench.code.resolve import Module, Origin, find_module, folder_module, library_of, relative_module
+
+CALLS = "()"
+"""What stands for the calls of a module when it is imported; no name."""
+
+
+@dataclass
+class Reached:
+    """A module of the project, and what of it is reached.
+
+    Attributes:
+        parsed: Its source.
+        file: Its file; None for what has none.
+        names: What is reached.
+        lines: What its imports stand for.
+        whole: Whether all of it is reached.
+        number: Its number in the order in which modules are reached; -1 before that.
+    """
+
+    parsed: ParsedModule
+    file: Path | None
+    names: set[str] = field(default_factory=set)
+    lines: set[str] = field(default_factory=set)
+    whole: bool = False
+    number: int = -1
+
+    def full_text(self) -> str:
+        """Return the same with docstrings, as earlier releases did."""
+        names = sorted(self.names & self.parsed.definitions.keys())
+        return "\n".join(self.parsed.full_text(name) for name in names)
+
+    def text(self) -> str:
+        """Return the definitions that are reached as text, in the order of their names."""
+        names = sorted(self.names & self.parsed.definitions.keys())
+        return "\n".join(self.parsed.text(name) for name in names)
+
+
+class Closure:
+    """What a definition uses.
+
+    Args:
+        module: The source of its module.
+        file: That module's file; None for what has none.
+        name: The definition; empty for all of the module.
+    """
+
+    def __init__(self, module: ParsedModule, file: Path | None, name: str) -> None:
+        self.root = Reached(module, file)
+        self.distributions: set[str] = set()
+        self.unfollowed: list[str] = []
+        self.files: list[Path] = [] if file is None else [file]
+        self._modules: dict[str, Reached] = {} if file is None else {os.path.realpath(file): self.root}
+        # Of a class that is installed itself, the package that it belongs to is the project.
+        self._installed = None if file is None else library_of(file)
+        self._folders = () if file is None else (str(file.parent),)
+        self._reached: list[Reached] = []
+        self._pending: deque[tuple[Reached, str]] = deque()
+        self._found: dict[tuple[str, int, str], Module] = {}
+        if name:
+            self._reach(self.root, name)
+        else:
+            self._reach(self.root, CALLS)
+            self._reach_all(self.root)
+        self._begin(self.root)
+        while self._pending:
+            self._look_at(*self._pending.popleft())
+
+    @property
+    def extras(self) -> list[str]:
+        """What is used of the project beyond the definitions of the module itself, as text in an order of its own."""
+        lines = []
+        for number, reached in enumerate(self._reached):
+            if number:
+                lines += [f"module {number}", reached.text()]
+            lines += sorted(reached.lines)
+        return [line for line in lines if line]
+
+    def _begin(self, reached: Reached) -> None:
+        """Look at what happens when a module is imported."""
+        for statement in sorted(reached.parsed.unused):
+            if reached.file is None or reached.file.name != "__init__.py":  # whose imports are for others
+                self._follow(reached, statement, ())
+        if reached is not self.root and reached.parsed.calls:
+            self._reach(reached, CALLS)
+
+    def _reach(self, reached: Reached, name: str) -> None:
+        if name in reached.names:
+            return
+        reached.names.add(name)
+        if reached.number < 0:
+            reached.number = len(self._reached)
+            self._reached.append(reached)
+        self._pending.append((reached, name))
+
+    def _reach_all(self, reached: Reached) -> None:
+        if reached.whole:
+            return
+        reached.whole = True
+        for name in sorted(reached.parsed.definitions):
+            self._reach(reached, name)
+        for statement in sorted(reached.parsed.imports):
+            if statement.attribute:
+                self._follow(reached, statement, ())
+        for statement in sorted(reached.parsed.unused):
+            self._follow(reached, statement, ())
+
+    def _look_at(self, reached: Reached, name: str) -> None:
+        module = reached.parsed
+        if name == CALLS:
+            for _, statement in module.calls:
+                self._add_statement(reached, statement)
+            return
+        if name in module.definitions:
+            references = module.references(name)
+            reached.lines.update(f"below {module.text_of(header)}" for header in module.headers(name))
+            self._use(reached, references)
+        if reached is self.root:
+            for owner, statement in module.calls:
+                if owner == name:
+                    self._add_statement(reached, statement)
+
+    def _add_statement(self, reached: Reached, statement: ast.stmt) -> None:
+        reached.lines.add(f"call {reached.parsed.text_of(statement)}")
+        self._use(reached, references_of(statement))
+
+    def _use(self, reached: Reached, references: References) -> None:
+        module = reached.parsed
+        where = "" if reached.file is None else f" in {reached.file.name}"
+        for call, line in references.unfollowed:
+            if call.partition("(")[0] not in module.definitions:
+                self._leave(f"{call}{where}, line {line}" if where else call)
+        for statement in sorted(references.imports):
+            self._follow(reached, statement, ())
+        for chain in sorted(references.chains):
+            name = chain[0]
+            for statement in module.bindings.get(name, ()):
+                self._follow(reached, statement, chain[1:])
+            if name in module.definitions:
+                self._reach(reached, name)
+            elif name not in module.bindings:
+                self._look_for(reached, chain)
+            if reached is self.root and self._is_called_on(name):
+                self._reach(reached, name)
+
+    def _is_called_on(self, name: str) -> bool:
+        """Whether the module calls a method of a name at its top level, which may change what that stands for."""
+        if not any(owner == name for owner, _ in self.root.parsed.calls):
+            return False
+        origins = {self._find(self.root, statement).origin for statement in self.root.parsed.bindings.get(name, ())}
+        return origins != {Origin.STANDARD}
+
+    def _look_for(self, reached: Reached, chain: Chain) -> None:
+        """Look for a name that a module does not define in those that it imports all names of."""
+        for statement in reached.parsed.imports:
+            if statement.name == "*":
+                target = self._find(reached, statement)
+                if target.origin is Origin.PROJECT and target.has_source:
+                    other = self._load(target)
+                    if other is not None and self._defines(other, chain[0]):
+                        self._follow_into(reached, target, chain, statement)
+                elif target.origin is Origin.LIBRARY:
+                    self._use_library(reached, statement, target)
+
+    def _defines(self, reached: Reached, name: str) -> bool:
+        module = reached.parsed
+        return name in module.definitions or name in module.bindings or any(i.name == "*" for i in module.imports)
+
+    def _find(self, reached: Reached, statement: Import) -> Module:
+        key = ("" if reached.file is None else str(reached.file), statement.level, statement.module)
+        if key not in self._found:
+            if statement.level == 0:
+                self._found[key] = self._with_origin(find_module(statement.module, self._folders))
+            elif reached.file is None:
+                self._found[key] = Module(statement.module, Origin.MISSING)
+            else:
+                self._found[key] = self._with_origin(relative_module(reached.file, statement.level, statement.module))
+        return self._found[key]
+
+    def _with_origin(self, module: Module) -> Module:
+        """Return a module as one of the project where it is installed together with the definition."""
+        path = module.file or (Path(module.folders[0]) if module.folders else None)
+        is_ours = self._installed is not None and path is not None and library_of(path) == self._installed
+        return replace(module, origin=Origin.PROJECT) if is_ours else module
+
+    def _load(self, module: Module) -> Reached | None:
+        """Return a module of the project with its source, or None where that cannot be read."""
+        assert module.file is not None
+        key = os.path.realpath(module.file)
+        if key not in self._modules:
+            try:
+                self._modules[key] = Reached(parsed(module.file), module.file)
+            except (OSError, SyntaxError, ValueError) as error:
+                self._leave(f"{module.file.name}, which cannot be read ({error})")
+                return None
+            self.files.append(module.file)
+            self._begin_packages(module.file)
+            self._begin(self._modules[key])
+        return self._modules[key]
+
+    def _begin_packages(self, file: Path) -> None:
+        """Look at the packages that are imported before a module of theirs."""
+        folder = file.parent
+        if (folder / "__init__.py").is_file():
+            package = folder / "__init__.py"
+            if package != file:
+                self._load(folder_module(folder))
+            else:
+                parent = folder.parent / "__init__.py"
+                if parent.is_file():
+                    self._load(folder_module(folder.parent))
+
+    def _leave(self, text: str) -> None:
+        if text not in self.unfollowed:
+            self.unfollowed.append(text)
+
+    def _follow(self, reached: Reached, statement: Import, rest: Chain) -> None:
+        """Follow a name that an import binds to what is used of it.
+
+        Args:
+            reached: The module with the import.
+            statement: The import.
+            rest: The attributes that are asked of the name.
+        """
+        target = self._find(reached, statement)
+        chain = (statement.attribute, *rest) if statement.attribute else rest
+        if target.origin is Origin.LIBRARY:
+            self._use_library(reached, statement, target)
+        elif target.origin is Origin.MISSING:
+            if not statement.optional:
+                self._leave(f"the module {'.' * statement.level}{statement.module}, which cannot be found")
+        elif target.origin is Origin.STANDARD:
+            if statement.attribute and statement.name != statement.attribute:
+                reached.lines.add(f"{statement.name} is {statement.module}.{statement.attribute}")
+        elif statement.name == "*":
+            self._follow_into(reached, target, (), statement)
+        else:
+            self._follow_into(reached, target, chain, statement)
+            self._follow_loaded(reached, statement, chain)
+
+    def _follow_loaded(self, reached: Reached, statement: Import, chain: Chain) -> None:
+        """Follow what ``import a.b`` loads beside the name that it binds, where that name is handed on."""
+        if statement.loaded not in ("", statement.module) and not chain:
+            loaded = self._with_origin(find_module(statement.loaded, self._folders))
+            if loaded.origin is Origin.PROJECT:
+                self._follow_into(reached, loaded, (), statement)
+
+    def _use_library(self, reached: Reached, statement: Import, target: Module) -> None:
+        attribute = f".{statement.attribute}" if statement.attribute else ""
+        reached.lines.add(f"{statement.name} is {statement.module}{attribute}")
+        module = statement.module if statement.level == 0 else target.name
+        if target.folders and statement.attribute and target.submodule(statement.attribute):
+            module = f"{module}.{statement.attribute}"  # a part of a namespace has a distribution of its own
+        owners = distributions_of(statement.loaded or module)
+        if not owners:
+            self._leave(f"{module}, which belongs to no installed distribution")
+        self.distributions.update(f"distribution {name} {version}" for name, version in owners)
+
+    def _follow_into(self, reached: Reached, target: Module, chain: Chain, statement: Import) -> None:
+        """Follow attributes into a module of the project."""
+        if target.file is not None and not target.has_source:
+            self._use_compiled(reached, target, statement)
+            return
+        other = self._load(target) if target.file is not None else None
+        if not chain:
+            if other is not None:
+                self._reach_all(other)
+                reached.lines.add(f"{statement.name} is module {other.number}")
+            return
+        name = chain[0]
+        if other is not None and self._defines_itself(other, name):
+            self._reach(other, name)
+            reached.lines.add(f"{statement.name} has {name} of module {other.number}")
+            for inner in other.parsed.bindings.get(name, ()):
+                self._follow(other, inner, chain[1:])
+            return
+        submodule = target.submodule(name)
+        if submodule is not None:
+            submodule = self._with_origin(submodule)
+            if submodule.origin is Origin.PROJECT:
+                self._follow_into(reached, submodule, chain[1:], statement)
+            return
+        if other is None:
+            self._leave(f"{target.name}.{name}, which cannot be found")
+            return
+        before = len(other.names)
+        self._look_for(other, chain)
+        stars = [inner for inner in other.parsed.imports if inner.name == "*"]
+        if not stars and len(other.names) == before:  # made at run time: a module's own __getattr__, say
+            self._reach_all(other)
+            reached.lines.add(f"{statement.name} is module {other.number}")
+
+    def _use_compiled(self, reached: Reached, target: Module, statement: Import) -> None:
+        """Count a module without Python source by the version of its distribution, if it has one."""
+        if self._installed is not None:
+            self._use_library(reached, statement, target)
+        elif target.file is not None:
+            self._leave(f"{target.file.name}, which is no Python source")
+
+    def _defines_itself(self, reached: Reached, name: str) -> bool:
+        return name in reached.parsed.definitions or name in reached.parsed.bindings

@@ -1,0 +1,81 @@
+"""``omnibench completion bash | zsh``: the shell's completion of this command, its options, items and keys."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omnibench.commands.parsing import say
+
+_SHELLS = ("bash", "zsh", "fish")
+_ITEM = "ITEM"
+_DIRECTORIES = ("DIR", "STORE")
+"""What arguments are called, in the help of their commands, that are completed in a way of their own."""
+
+_ASKED = "_ARGCOMPLETE"
+"""The environment variable with which a shell asks for completions."""
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """Print what makes a shell complete omnibench's commands, options and items: eval "$(omnibench completion bash)"."""
+    from argcomplete.shell_integration import shellcode
+
+    say(shellcode(["omnibench"], shell=arguments.shell))
+    return 0
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Answer a shell that asks for completions, and end; do nothing when none asks.
+
+    Args:
+        parser: The parser of the whole command line.
+    """
+    if _ASKED not in os.environ:
+        return
+    import argcomplete
+
+    for action in _actions(parser):
+        if action.metavar == _ITEM:
+            action.completer = _item_names  # type: ignore[attr-defined]  # where argcomplete looks for it
+        elif action.metavar in _DIRECTORIES:
+            action.completer = argcomplete.DirectoriesCompleter()  # type: ignore[attr-defined]  # likewise
+    argcomplete.autocomplete(parser, always_complete_options=False)
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Yield every argument of a parser and of those of its subcommands."""
+    for action in parser._actions:  # noqa: SLF001 - argparse lists them nowhere else
+        yield action
+        if isinstance(action.choices, dict):
+            for subparser in action.choices.values():
+                yield from _actions(subparser)
+
+
+def _item_names(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """Return the names and the keys of the store's items that begin with a prefix."""
+    from omnibench.errors import OmnibenchError
+    from omnibench.keys import DISPLAY_DIGITS
+    from omnibench.store.reading import read
+    from omnibench.store.schema import RecordType
+
+    def matching(reader: Any) -> list[str]:
+        items = [record for _, record in reader.records(RecordType.ITEM.prefix)]
+        names = [str(item["item"]) for item in items if item["item"].startswith(prefix)]
+        keys = [item["fit_key"][:DISPLAY_DIGITS] for item in items] if prefix else []
+        return sorted(names) or sorted(key for key in keys if key.startswith(prefix))
+
+    try:
+        return read(Path(parsed_args.store) / "store", matching, untouched=True)
+    except (OmnibenchError, OSError):
+        return []
+
+
+def add_parsers(commands: Any) -> None:
+    """Declare the command to argparse."""
+    description = (completion.__doc__ or "").splitlines()[0]
+    parser = commands.add_parser("completion", help=description, description=description)
+    parser.set_defaults(run=completion)
+    parser.add_argument("shell", choices=_SHELLS, help="the shell")

@@ -1,0 +1,91 @@
+"""``omnibench logs``: what happened, by run, worker and item."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from omnibench.commands.parsing import ITEM, add_parser, say
+from omnibench.store.queries import Store, open_store
+
+_TAIL = 200
+"""How many entries are shown when nobody says how many."""
+
+_NO_LIMIT = -1
+"""SQLite's word for all rows."""
+
+_PAGE = 1000
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def logs(arguments: argparse.Namespace) -> int:
+    """Show the newest entries of the log: what happened, by run, worker and item."""
+    store = open_store(arguments.store)
+    filters = {"item": arguments.item, "min_level": logging.getLevelNamesMapping()[arguments.level]}
+    if arguments.since is None:
+        newest = store.logs(limit=arguments.tail, **filters) if arguments.tail else []
+        left_out = store.count_logs(newest[0]["id"] if newest else None, **filters)
+        if left_out and not arguments.json:
+            more = arguments.tail * 10 or _TAIL
+            say(f"... {left_out:,} earlier entries are left out; `--tail {more}` shows more, `--tail all` all of them.")
+        _show(newest, as_json=arguments.json)
+        seen = newest[-1]["id"] if newest else _last_id(store)
+    else:
+        seen = _show(_following(store, arguments.since, filters), as_json=arguments.json) or arguments.since
+    while arguments.follow:
+        time.sleep(1)
+        seen = _show(_following(store, seen, filters), as_json=arguments.json) or seen
+    return 0
+
+
+def _following(store: Store, since: int, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield all entries after one."""
+    while page := store.logs(since, limit=_PAGE, **filters):
+        yield from page
+        since = page[-1]["id"]
+
+
+def _last_id(store: Store) -> int:
+    return max((entry["id"] for entry in store.logs(limit=1)), default=0)
+
+
+def _show(entries: Iterable[dict[str, Any]], *, as_json: bool) -> int | None:
+    """Print entries, and return the id of the last one."""
+    last = None
+    for entry in entries:
+        last = int(entry["id"])
+        about = f" {entry['item']}" if entry["item"] else ""
+        line = f"{last} {entry['time']} {entry['level_name']} {entry['logger']}{about}: {entry['message']}"
+        say(json.dumps(entry) if as_json else line)
+    return last
+
+
+def _count(text: str) -> int:
+    """Read how many entries are wanted.
+
+    Raises:
+        ArgumentTypeError: The text is neither a number nor ``all``.
+    """
+    if text == "all":
+        return _NO_LIMIT
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor `all`")
+
+
+def add_parsers(commands: Any) -> None:
+    """Declare the command to argparse."""
+    parser = add_parser(commands, "logs", logs)
+    parser.add_argument("item", metavar="ITEM", nargs="?", help=ITEM)
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument(
+        "--tail", type=_count, default=_TAIL, metavar="N", help=f"the newest N entries, or all (default: {_TAIL})"
+    )
+    begin.add_argument("--since", type=int, metavar="ID", help="all entries after this one; 0: from the first on")
+    parser.add_argument("--follow", action="store_true", help="go on with what is logged from now on")
+    parser.add_argument("--level", default="DEBUG", choices=_LEVELS, help="only entries from this level on")
+    parser.add_argument("--json", action="store_true", help="for programs: a JSON object a line")

@@ -1,0 +1,182 @@
+"""The content of interactions, whatever the order of their rows and the file that they come from.
+
+The same rows as a frame, CSV, TSV or Parquet, in any order, have one digest: rows are sorted by user, time, item and
+rating, and columns are digested as omnibench uses them. Where a recipe depends on the order of rows (the last of several
+interactions of one moment), that order is content, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from omnibench.data.digests import table_digest
+from omnibench.data.interactions import Interactions, coded_columns, decode, order_within_seconds
+from omnibench.data.sorting import sort_rows
+from omnibench.keys import digest
+from omnibench.paths import cache_directory, remember
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+_VERSION = 1
+"""To be raised when the digests of the same rows change, so that remembered ones are not used any more."""
+
+_WORTH_REMEMBERING = 200_000
+"""Number of rows from which sorting takes longer than looking into a file."""
+
+
+class Content(NamedTuple):
+    """Digests of interactions.
+
+    Attributes:
+        sorted: Of the rows in their canonical order.
+        ordered: Of the rows in the order of the frame or file.
+        has_ties: Whether a user has several interactions of one moment, or there are no timestamps: which of them is the
+            last depends on the order of rows.
+        has_tied_repeats: Whether a user has an item several times at one moment, with different ratings.
+    """
+
+    sorted: str
+    ordered: str
+    has_ties: bool
+    has_tied_repeats: bool
+
+
+class TabularSource(Protocol):
+    """A source whose rows have no order that means something by itself."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the source has, of user, item, rating and timestamp."""
+
+    @property
+    def content(self) -> Content:
+        """The digests of its rows."""
+
+    def read(self) -> Mapping[str, Any]:
+        """Return the columns by name."""
+
+    @property
+    def label(self) -> str:
+        """The name of the source in errors."""
+
+
+@dataclass(frozen=True)
+class SortedRows:
+    """The rows of a source in canonical order, with the digest of that order."""
+
+    source: TabularSource
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.source.columns
+
+    @property
+    def fingerprint(self) -> Any:
+        return ["table", self.source.content.sorted]
+
+    def load(self) -> Interactions:
+        rows, moments = coded_columns(dict(self.source.read()), self.source.label)
+        return sort_rows(rows, moments).rows
+
+
+@dataclass(frozen=True)
+class OrderedRows:
+    """The rows of a source as they come, with the digest of that order."""
+
+    source: TabularSource
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.source.columns
+
+    @property
+    def fingerprint(self) -> Any:
+        return ["table", self.source.content.ordered]
+
+    def load(self) -> Interactions:
+        rows, moments = coded_columns(dict(self.source.read()), self.source.label)
+        order = order_within_seconds(rows, moments)
+        return rows if order is None else rows.take(order)
+
+
+def rows_of(source: TabularSource, *, needs_order: bool) -> SortedRows | OrderedRows:
+    """Return the rows of a source as a recipe needs them.
+
+    Args:
+        source: The source.
+        needs_order: Whether a step of the recipe asks which of several interactions of one moment comes last.
+    """
+    content = source.content
+    keeps_order = content.has_tied_repeats or (needs_order and content.has_ties)
+    return OrderedRows(source) if keeps_order else SortedRows(source)
+
+
+def content_of(columns: Mapping[str, Any], label: str) -> Content:
+    """Digest columns, in their order and in canonical order.
+
+    Args:
+        columns: pandas Series or arrays by name.
+        label: The name of the source in errors.
+
+    Raises:
+        DataError: A value is missing, or has no stable form.
+    """
+    rows, moments = coded_columns(dict(columns), label)
+    ordered = _digest(rows, moments)
+    in_order = sort_rows(rows, moments)
+    if in_order.order is None:
+        return Content(ordered, ordered, in_order.has_ties, in_order.has_tied_repeats)
+    moments = None if moments is None else moments[in_order.order]
+    return Content(_digest(in_order.rows, moments), ordered, in_order.has_ties, in_order.has_tied_repeats)
+
+
+def remembered_content(identity: Callable[[], Any], rows: int | None, compute: Callable[[], Content]) -> Content:
+    """Return the content of a file or a large frame, remembered so that it is sorted once on this machine.
+
+    Args:
+        identity: Returns what identifies the rows as they come, e.g. the sha256 of their file and how it is read.
+        rows: How many there are; few ones are not worth remembering. None where that is unknown.
+        compute: Digests the rows.
+    """
+    if rows is not None and rows < _WORTH_REMEMBERING:
+        return compute()
+    memory = cache_directory() / "contents" / f"{digest([_VERSION, identity()])[:32]}.json"
+    try:
+        fields = json.loads(memory.read_text(encoding="utf-8"))
+        return Content(
+            str(fields["sorted"]),
+            str(fields["ordered"]),
+            bool(fields["has_ties"]),
+            bool(fields["has_tied_repeats"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # nothing remembered, or nothing readable
+    content = compute()
+    remember(memory, json.dumps(content._asdict()))
+    return content
+
+
+def _digest(rows: Interactions, moments: npt.NDArray[Any] | None) -> str:
+    columns: dict[str, Any] = {"user": decode(rows.user, rows.user_ids), "item": decode(rows.item, rows.item_ids)}
+    if rows.rating is not None:
+        columns["rating"] = _shortest(rows.rating)
+    if rows.timestamp is not None:
+        columns["timestamp"] = rows.timestamp if moments is None else moments
+    return table_digest(columns)
+
+
+def _shortest(ratings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return ratings as the shortest decimal numbers that stand for them: 3.7 whether it came as 32 bits or as 64."""
+    import pandas as pd
+
+    codes, values = pd.factorize(ratings)
+    numbers = np.array([float(str(value)) for value in values], dtype=np.float64)
+    shortest: npt.NDArray[np.float64] = numbers[codes]
+    return shortest

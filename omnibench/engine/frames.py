@@ -1,0 +1,37 @@
+"""Predictions and test parts as pandas frames with the user's own ids, for users' own metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omnibench.data.interactions import decode
+from omnibench.data.prepare import read_ids
+from omnibench.engine.phases import decoded
+from omnibench.guest.folds import Fold
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+
+def decoded_frame(dataset: Path, rows: npt.NDArray[np.void]) -> pd.DataFrame:
+    """Return predictions as a frame with the user's own ids."""
+    import pandas as pd
+
+    return pd.DataFrame(decoded(dataset, rows)).infer_objects()
+
+
+def frame_of_test(dataset: Path, fold: Fold, rows: Any = slice(None)) -> pd.DataFrame:
+    """Return the test part, or some rows of it, as a frame with the user's own ids."""
+    import pandas as pd
+
+    part = fold.test
+    columns: dict[str, Any] = {
+        "user": decode(part.user[rows], read_ids(dataset, "users")),
+        "item": decode(part.item[rows], read_ids(dataset, "items")),
+    }
+    if part.rating is not None:
+        columns["rating"] = part.rating[rows]
+    return pd.DataFrame(columns)

@@ -1,0 +1,246 @@
+"""The coordinator of items: what every run does with single items, whoever chooses and shows them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Self
+
+from omnibench.engine.attempt import Attempt
+from omnibench.engine.items import Item
+from omnibench.engine.live import ClosableScreen
+from omnibench.engine.policy import Policy
+from omnibench.engine.records import opening_records
+from omnibench.engine.run import CACHED, Outcome, new_run_id, recorded_outcome
+from omnibench.engine.stopping import Stopping
+from omnibench.engine.survey import State, count, look_up
+from omnibench.engine.workbench import Workbench, out_of_use, refuse_guests
+from omnibench.errors import DataError, PhaseError, StoreError
+from omnibench.experiment.experiment import Experiment
+from omnibench.notebooks import in_notebook
+from omnibench.runners.environments import Environments
+from omnibench.runners.machine import available_cores
+from omnibench.runners.pool import GuestPool
+from omnibench.store import CheckpointStore
+from omnibench.store.builders import ended_run
+from omnibench.store.generations import Reset, reset
+from omnibench.store.leases import Lease
+from omnibench.store.schema import RecordType, Status
+from omnibench.store.workers import Worker
+
+
+def print_to_stderr(line: str) -> None:
+    """Print a line where a script's user sees it, apart from its results; a notebook shows stderr as an alarm."""
+    print(line, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
+
+
+class ItemCoordinator:
+    """Brings single items to their end against a checkpoint store. Use it as a context manager, or close it.
+
+    Args:
+        checkpoint_dir: Where checkpoints are kept; made absolute at once, created when missing.
+        tmp_dir: Where guests get their working directories; inside the checkpoint directory by default.
+        policy: How to deal with earlier runs' checkpoints, with failures, and with requests to stop.
+        environments: ``isolated``, ``current``, or by framework: a mapping, or a text such as ``LensKit=current``.
+        threads: Threads per guest; all cores of this process by default.
+        notify: Called with a line when something is worth telling; stderr by default.
+        run_id: The run that this is part of; one of its own by default.
+        worker: The name of this process in the run.
+        stopping: Hears signals; ``run`` listens by itself when none is given.
+
+    Raises:
+        StoreError: The checkpoint directory cannot be used.
+    """
+
+    def __init__(
+        self,
+        checkpoint_dir: str | os.PathLike[str] = "checkpoints",
+        tmp_dir: str | os.PathLike[str] | None = None,
+        *,
+        policy: Policy | None = None,
+        environments: str | Mapping[str, str] | Environments = "isolated",
+        threads: int | None = None,
+        notify: Callable[[str], None] = print_to_stderr,
+        run_id: str | None = None,
+        worker: str = "main",
+        stopping: Stopping | None = None,
+    ) -> None:
+        refuse_guests()
+        self.policy = policy or Policy()
+        self.environments = _environments(environments)
+        self.run_id = run_id or new_run_id()
+        self._user_notify = notify
+        self._screen: ClosableScreen | None = None
+        self._threads = threads or available_cores()
+        self._stopping = stopping or Stopping(self.policy.grace, self._notify)
+        self._run_recorded = False
+        self.workbench = Workbench(
+            checkpoint_dir,
+            tmp_dir,
+            policy=self.policy,
+            environments=self.environments,
+            threads=threads,
+            notify=self._notify,
+            run_id=self.run_id,
+            worker=worker,
+            stopping=self._stopping,
+        )
+
+    @property
+    def store(self) -> CheckpointStore:
+        """The checkpoint store."""
+        return self.workbench.store
+
+    @property
+    def guests(self) -> GuestPool:
+        """The guest processes."""
+        return self.workbench.guests
+
+    @property
+    def worker(self) -> Worker:
+        """This process, as the store knows it."""
+        return self.workbench.worker
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the guests, write the exports, close the records."""
+        self.workbench.close(self._record_end)
+
+    def _record_end(self) -> None:
+        key = RecordType.RUN.key(self.run_id)
+        record = self.store.records.get(key) if self._run_recorded else None
+        if record is not None:
+            self.store.records.commit({key: ended_run(record)})
+
+    def begin(self, items: Sequence[Experiment], states: Sequence[State], directory: Path | None = None) -> None:
+        """Record the run, and the items that have no record yet; once per run.
+
+        Args:
+            items: Every experiment of the run.
+            states: The state of each, from its records.
+            directory: Where the user's code is, for the provenance; the working directory by default.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        code = directory or Path.cwd()
+        try:
+            self.store.register(opening_records(self.run_id, items, states, self.policy, code))
+        except OSError as error:
+            raise out_of_use(self.store.root, error) from error
+        self._run_recorded = True
+        self.worker.log.add(logging.INFO, "omnibench", f"run {self.run_id}: {count(states)}")
+
+    def _notify(self, line: str) -> None:
+        """Show a line where the run shows itself right now."""
+        (self._screen.say if self._screen is not None else self._user_notify)(line)
+
+    def _prepare(self, pending: Iterable[Experiment]) -> None:
+        """Prepare every dataset that is needed, so that an impossible one is refused before any Fit.
+
+        Raises:
+            DataError: A dataset cannot be prepared.
+        """
+        for dataset in {experiment.dataset.key: experiment.dataset for experiment in pending}.values():
+            try:
+                self.workbench.datasets.get(dataset)
+            except PhaseError as error:
+                raise DataError("\n".join(filter(None, [error.message, error.details]))) from error
+
+    def run_item(self, item: Item, workbench: Workbench | None = None) -> Outcome:
+        """Bring one item to Done, computing only what is not recorded.
+
+        Args:
+            item: The item.
+            workbench: Where it is computed; the coordinator's own by default.
+
+        Returns:
+            How it ended; a failure is an outcome, not an exception.
+
+        Raises:
+            StoreError: The store itself failed.
+        """
+        try:
+            recorded = recorded_outcome(item.experiment, look_up(self.store.records.get, item), self.policy)
+            return recorded or self._attempt(item, workbench or self.workbench)
+        except OSError as error:
+            raise out_of_use(self.store.root, error) from error
+
+    def _attempt(self, item: Item, workbench: Workbench) -> Outcome:
+        experiment = item.experiment
+        with self._lease(experiment) as lease:
+            state = look_up(self.store.records.get, item)
+            if state.metrics is not None:  # another run finished it while this one waited
+                return Outcome(CACHED, experiment.result(state.metrics))
+            attempt = Attempt(workbench, item, lease)
+            workbench.current = experiment.name
+            try:
+                metrics = attempt.run()
+            except PhaseError as error:
+                return Outcome(Status.FAILED, experiment.result({}), attempt.progress.seconds, error)
+            finally:
+                workbench.current = ""
+                workbench.export()
+            return Outcome(Status.DONE, experiment.result(metrics), attempt.progress.seconds)
+
+    def _lease(self, experiment: Experiment) -> AbstractContextManager[Lease]:
+        def waits(holder: str) -> None:
+            self._notify(f"{experiment.name}: waiting for {holder}, which computes it")
+
+        return self.store.lease(experiment.fit_key, waits, self._stopping.check)
+
+    def foresee(self, experiment: Experiment, following: Experiment) -> None:
+        """Start the guest of a later item while an item is computed, unless both use the same guest.
+
+        Args:
+            experiment: The item's experiment; nothing happens while its own guest is not there.
+            following: The later item's.
+        """
+        current, later = ((item.configuration.runner, item.device) for item in (experiment, following))
+        if current != later and self.guests.is_alive(*current):
+            self.guests.warm_if_room(*later)
+
+    def note_death(self, experiment: Experiment, message: str) -> None:
+        """Record that the process which computed an item died; it could not do so itself.
+
+        Args:
+            experiment: The item's experiment.
+            message: The reason, as far as it is known.
+
+        Raises:
+            StoreError: The store cannot be written, or somebody computes the item again already.
+        """
+        with self.store.lease(experiment.fit_key, _refuse_to_wait) as lease:
+            Attempt(self.workbench, Item(experiment, (), 0), lease).note_death(message)
+
+    def reset(self, items: Iterable[Experiment], what: str = "all", *, keep: bool = False) -> Reset:
+        """Have items computed anew by the next run; see ``store.generations.reset``."""
+        names = {experiment.fit_key: experiment.name for experiment in items}
+        try:
+            done = reset(self.store, names, what, keep=keep)
+        except OSError as error:
+            raise out_of_use(self.store.root, error) from error
+        if done.busy:
+            busy_names = ", ".join(names[key] for key in done.busy[:3])
+            more = f" and {len(done.busy) - 3} more" if len(done.busy) > 3 else ""  # noqa: PLR2004 - a few
+            self._notify(f"{busy_names}{more}: computed by another process right now, so not reset")
+        return done
+
+
+def _environments(choice: str | Mapping[str, str] | Environments) -> Environments:
+    if isinstance(choice, Environments):
+        return choice
+    return Environments.parse(choice) if isinstance(choice, str) else Environments(choice)
+
+
+def _refuse_to_wait(holder: str) -> None:
+    raise StoreError(f"{holder} computes it")

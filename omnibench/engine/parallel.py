@@ -1,0 +1,154 @@
+"""Items computed side by side in one process: a thread per worker, each with guests of its own.
+
+Fit and Predict are the guests' work, which are processes; what is left to this one is mostly waiting for them. So threads
+are enough, and need nothing of the user: classes, functions and frames of a script or a notebook are there already, and
+no process imports the script to get them. Eval happens in this process, one item at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+from omnibench.engine.estimates import Estimates
+from omnibench.engine.stopping import Stopping
+from omnibench.engine.workbench import Workbench
+from omnibench.errors import OmnibenchError
+from omnibench.runners.machine import available_cores, available_memory
+from omnibench.runners.pool import MOST_GUESTS
+
+AUTO = "auto"
+
+WORKER_MEGABYTES = 150
+"""What a worker process needs without guests."""
+
+_MEMORY_SHARE = 0.8
+"""The share of the free memory that workers may fill; the rest is left to growth and to other processes."""
+
+_LOOK_SECONDS = 0.2
+_PATIENCE_SECONDS = 10.0
+"""How long workers may take to end when the run is to stop at once; they look once a second."""
+
+AnyItem = TypeVar("AnyItem")
+
+
+def longest_first(seconds: Sequence[float]) -> list[int]:
+    """Return positions, those of the largest numbers first; equal ones in their order."""
+    return sorted(range(len(seconds)), key=lambda position: -seconds[position])
+
+
+def megabytes_per_worker(estimates: Estimates, frameworks: Collection[str]) -> float:
+    """Return what a worker and the guests that it keeps may need, in MB.
+
+    Args:
+        estimates: The memory that the frameworks' processes needed in earlier runs.
+        frameworks: The frameworks that the items need.
+    """
+    largest = sorted((estimates.megabytes([name]) for name in frameworks), reverse=True)
+    return WORKER_MEGABYTES + sum(largest[:MOST_GUESTS])
+
+
+def fitting_workers(available: int, estimates: Estimates, frameworks: Collection[str]) -> int:
+    """Return how many workers fit into the free memory, at least one.
+
+    Args:
+        available: The free memory in bytes.
+        estimates: The memory that the frameworks' processes needed in earlier runs.
+        frameworks: The frameworks that the items need.
+    """
+    return max(1, int(_MEMORY_SHARE * available / 2**20 / megabytes_per_worker(estimates, frameworks)))
+
+
+def checked_workers(workers: int | str) -> int | str:
+    """Return a number of workers as it is.
+
+    Raises:
+        OmnibenchError: It is neither ``auto`` nor a whole number from 1 on.
+    """
+    if workers != AUTO and (type(workers) is not int or workers < 1):
+        raise OmnibenchError(f"workers is {workers!r}; give a whole number from 1 on, or 'auto' for one per core.")
+    return workers
+
+
+def number_of_workers(workers: int | str, items: int, estimates: Estimates, frameworks: Collection[str]) -> int:
+    """Return how many workers to start: at most one per item, and with ``auto`` no more than cores and memory allow.
+
+    Args:
+        workers: A number, or ``auto``.
+        items: How many items are to be computed.
+        estimates: The memory that the frameworks' processes needed in earlier runs.
+        frameworks: The frameworks that the items need.
+    """
+    if isinstance(workers, int):
+        return max(1, min(workers, items))
+    cores, available = available_cores(), available_memory()
+    fitting = cores if available is None else fitting_workers(available, estimates, frameworks)
+    return max(1, min(cores, items, fitting))
+
+
+def compute_side_by_side(
+    queue: Sequence[AnyItem],
+    workbenches: Sequence[Callable[[], Workbench]],
+    compute: Callable[[AnyItem, Workbench], None],
+    stopping: Stopping,
+) -> None:
+    """Compute items, each by the worker that is free first.
+
+    Args:
+        queue: The items, in the order in which they are begun.
+        workbenches: Make the workbench of each worker, in that worker's thread.
+        compute: Computes an item at a workbench; called in several threads.
+        stopping: The requests to stop, which reach the thread that calls this.
+
+    Raises:
+        StoppedError: The run was asked to stop.
+        BaseException: What a worker raised first; the others have stopped as if they had been asked to.
+    """
+    waiting = deque(queue)
+    errors: list[BaseException] = []
+
+    def next_item() -> AnyItem | None:
+        with suppress(IndexError):
+            return None if stopping.reason else waiting.popleft()
+        return None
+
+    def work(make: Callable[[], Workbench]) -> None:
+        try:
+            workbench = make()
+            try:
+                while (item := next_item()) is not None:
+                    compute(item, workbench)
+            finally:
+                workbench.leave()
+        except BaseException as error:
+            errors.append(error)
+            stopping.ask(f"{type(error).__name__} of another worker")
+
+    threads = [
+        threading.Thread(target=work, args=(make,), daemon=True, name=f"omnibench-worker-{number}")
+        for number, make in enumerate(workbenches)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        with stopping.phases("every worker"):
+            for thread in threads:
+                while thread.is_alive():
+                    thread.join(_LOOK_SECONDS)
+    except BaseException:
+        stopping.hurry()
+        _await(threads)
+        raise
+    if errors:
+        raise errors[0]
+    stopping.check()
+
+
+def _await(threads: Sequence[threading.Thread]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))

@@ -1,0 +1,87 @@
+"""A rehearsal of users' own metrics: each is calculated for two users of the data before anything is fitted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omnibench.engine.frames import decoded_frame, frame_of_test
+from omnibench.engine.items import Columns
+from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
+from omnibench.metrics.own import CalculatedMetric
+
+_USERS = 2
+
+
+class Rehearsals:
+    """The rehearsals of a process: one for each benchmark and dataset, whose outcome is that of all its items."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[tuple[int, Path], tuple[Columns, Exception | None]] = {}
+
+    def check(self, dataset: Path, fold_number: int, list_length: int, columns: Columns) -> None:
+        """Rehearse the metrics unless that was done; the arguments and errors are those of ``rehearse``."""
+        key = id(columns), dataset  # all items of a benchmark share their columns, which are kept here
+        if key not in self._outcomes:
+            try:
+                rehearse(dataset, fold_number, list_length, columns)
+                self._outcomes[key] = columns, None
+            except Exception as error:  # the metric's, whatever it is
+                self._outcomes[key] = columns, error
+        trouble = self._outcomes[key][1]
+        if trouble is not None:
+            raise trouble
+
+
+def rehearse(dataset: Path, fold_number: int, list_length: int, columns: Columns) -> None:
+    """Calculate the metrics of users' own classes for two test users, with made-up predictions.
+
+    Args:
+        dataset: The prepared dataset.
+        fold_number: The fold.
+        list_length: Recommendations per user.
+        columns: Metrics and labels.
+
+    Raises:
+        EvaluationError: A metric does not return what it has to.
+        Exception: What the metric itself raises, with a note.
+    """
+    calculators = list(dict.fromkeys(metric for metric, _ in columns if isinstance(metric, CalculatedMetric)))
+    if not calculators:
+        return
+    fold = Fold(dataset, fold_number)
+    users = (np.unique(fold.test.user) if fold.explicit else fold.users)[:_USERS]
+    if len(users) == 0:
+        return
+    is_theirs = np.isin(fold.test.user, users)
+    rows = _ratings(fold, is_theirs) if fold.explicit else _lists(fold, users, list_length)
+    for metric in calculators:
+        predictions, test = decoded_frame(dataset, rows), frame_of_test(dataset, fold, is_theirs)
+        try:
+            metric.try_on(predictions, test)
+        except Exception as error:
+            error.add_note(
+                f"{metric.name} was tried on {len(users)} users of the data with made-up predictions, before anything "
+                "is fitted."
+            )
+            raise
+
+
+def _ratings(fold: Fold, is_theirs: npt.NDArray[np.bool_]) -> npt.NDArray[np.void]:
+    assert fold.test.rating is not None
+    rows = np.zeros(int(is_theirs.sum()), dtype=RATING_DTYPE)
+    rows["user"], rows["item"] = fold.test.user[is_theirs], fold.test.item[is_theirs]
+    rows["rating"] = fold.test.rating[is_theirs].mean()
+    return rows
+
+
+def _lists(fold: Fold, users: Any, list_length: int) -> npt.NDArray[np.void]:
+    rows = np.zeros(len(users), dtype=recommendation_dtype(list_length))
+    rows["user"], rows["item"] = users, NO_ITEM
+    for row, user in zip(rows, users.tolist(), strict=True):
+        unseen = np.setdiff1d(np.flatnonzero(fold.candidates), fold.seen(user))[:list_length]
+        row["item"][: len(unseen)], row["score"][: len(unseen)] = unseen, -np.arange(len(unseen))
+    return rows

@@ -1,0 +1,66 @@
+"""Lists that were given as the value of a hyperparameter that takes none: several values are a ``Grid``."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+from omnibench.errors import PlanError
+
+_SCALARS = (bool, int, float, str)
+_PLAIN = (*_SCALARS, type(None), list, tuple)
+_SCALAR_NAMES = {"bool", "int", "float", "str", "None", "Optional", "Union", "Literal"}
+_QUOTES = ("'", '"')
+_TOKEN = re.compile(r"""'[^']*'|"[^"]*"|[\w.]+""")
+
+
+def takes_no_list(default: Any) -> bool:
+    """Whether a hyperparameter with this default takes a number, a text or a boolean, and so no list."""
+    return isinstance(default, _SCALARS)
+
+
+def scalar_arguments(signature: list[inspect.Parameter]) -> frozenset[str]:
+    """Return the names of a constructor's arguments that take no list: its annotations say so, else its defaults.
+
+    Args:
+        signature: The arguments.
+    """
+    return frozenset(argument.name for argument in signature if _is_scalar(argument))
+
+
+def _is_scalar(argument: inspect.Parameter) -> bool:
+    annotation = argument.annotation
+    if annotation is argument.empty:
+        return takes_no_list(argument.default)
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    if text[:1] in _QUOTES and text.find(text[0], 1) == len(text) - 1:  # in quotes under the future import as well
+        text = text[1:-1]
+    words = [word for word in _TOKEN.findall(text) if word[0] not in _QUOTES]  # quoted: the values of a Literal
+    return bool(words) and all(word.rpartition(".")[2] in _SCALAR_NAMES or word.isdigit() for word in words)
+
+
+def refuse_stray_list(value: Any, parameter: str, *, in_grid: bool = False, is_own: bool = False) -> None:
+    """Refuse a list as the value of a hyperparameter that takes none.
+
+    Args:
+        value: The value, or one of a Grid's.
+        parameter: The algorithm and the hyperparameter, for the message.
+        in_grid: Whether the value is one of a Grid's.
+        is_own: Whether the algorithm is a class of the user's own.
+
+    Raises:
+        PlanError: It is a list.
+    """
+    if hasattr(value, "tolist"):  # numpy's arrays, and its single numbers
+        value = value.tolist()
+    if not isinstance(value, list | tuple | range) or any(not isinstance(element, _PLAIN) for element in value):
+        return  # or what is in it is refused as it would be anywhere
+    unless = "; if it takes lists, say so in the annotation of that argument" if is_own else ""
+    if len(value) == 0:
+        raise PlanError(f"{parameter} is {value!r}, but takes a single value; give one{unless}.")
+    grid = f"Grid({value if isinstance(value, range) else list(value)!r})"
+    raise PlanError(
+        f"{parameter} is {value!r}{', within a Grid' if in_grid else ''}, but takes a single value. For one configuration "
+        f"per value write {grid}{unless}."
+    )

@@ -1,0 +1,160 @@
+"""Readable labels: what people call a configuration or a dataset, e.g. ``RecPack.ItemKNN(K=100)``.
+
+A label says in what a configuration differs from the others that it is shown with, and no more. It is never part of a
+key. Where two labels would be equal, the hash of the display name tells them apart.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from omnibench.keys import DISPLAY_DIGITS
+
+LONGEST_VALUE = 40
+"""Characters of a hyperparameter's value in a label; longer ones are cut, and the hash tells them apart."""
+
+MOST_PARAMETERS = 6
+"""Hyperparameters in a label; of more, the first ones are shown and the others counted."""
+
+LABELS, HASHES = "labels", "hash"
+"""What tables call configurations and datasets: by readable labels, or as directories of the store, ``name-hash``."""
+
+_PLAIN_TYPES = frozenset({bool, int, float, type(None)})
+
+_UNSAFE = re.compile(r"[^\w.+-]")
+_UNSAFE_NAME = re.compile(r"[^\w.+()=,-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What a label is made of.
+
+    Attributes:
+        name: The display name, which is unique, e.g. ``RecPack.ItemKNN-b7d4a9f1``.
+        algorithm: The algorithm, e.g. ``RecPack.ItemKNN``.
+        parameters: The hyperparameters that were given.
+        circumstances: What else may differ, e.g. the seed; shown only where it alone tells two configurations apart.
+        label: The user's own label; empty where there is none.
+    """
+
+    name: str
+    algorithm: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    circumstances: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+
+
+def labels(configurations: Iterable[Configured]) -> dict[str, str]:
+    """Return the label of each configuration, by its display name; no two are equal.
+
+    Args:
+        configurations: All that are shown together.
+    """
+    by_name = {configuration.name: configuration for configuration in configurations}
+    texts: dict[str, str] = {}
+    for base, group in _grouped(by_name.values(), lambda configuration: configuration.label or configuration.algorithm):
+        differing = _differing([configuration.parameters for configuration in group])
+        for configuration in group:
+            texts[configuration.name] = _called(plain_label(base), configuration.parameters, differing)
+    for _, namesakes in _grouped(list(by_name.values()), lambda configuration: texts[configuration.name].casefold()):
+        if len(namesakes) > 1:
+            differing = _differing([configuration.circumstances for configuration in namesakes])
+            for configuration in namesakes:
+                texts[configuration.name] = _with(texts[configuration.name], configuration.circumstances, differing)
+    for _, namesakes in _grouped(list(by_name.values()), lambda configuration: texts[configuration.name].casefold()):
+        if len(namesakes) > 1:
+            for configuration in namesakes:
+                texts[configuration.name] += f"-{configuration.name.rpartition('-')[2]}"
+    return texts
+
+
+def plain_label(label: str) -> str:
+    """Return a label without what would break a node id, a table or a command line."""
+    return _UNSAFE_NAME.sub("_", label.strip())
+
+
+def value_text(value: Any) -> str:
+    """Return a hyperparameter's value as labels show it, e.g. ``0.01``, ``cosine`` or ``(64,32)``."""
+    if type(value) in _PLAIN_TYPES:
+        return str(value)
+    text = _value_text(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 2]}.."
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        members = (f"{_value_text(name)}={_value_text(inner)}" for name, inner in value.items())
+        return f"({','.join(members)})"
+    if isinstance(value, list | tuple):
+        return f"({','.join(_value_text(element) for element in value)})"
+    if hasattr(value, "dtype") and hasattr(value, "item"):
+        value = value.item()
+    return _UNSAFE.sub("_", str(getattr(value, "value", value)))
+
+
+def keyword(name: str, value: str) -> str:
+    """Return the text by which ``-k`` finds a hyperparameter's value, and no value that only begins so."""
+    return f":{name}:{_UNSAFE.sub('/', value)}:"
+
+
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)\s*=\s*(\([\w.+=,-]*\)|[\w.+-]+)")
+
+
+def with_keywords(expression: str) -> str:
+    """Return an expression of ``-k`` in which ``K=100``, which pytest does not know, stands as a ``keyword``."""
+    return _ASSIGNMENT.sub(lambda match: keyword(match[1], match[2]), expression)
+
+
+@functools.lru_cache(maxsize=4096)
+def node_name(label: str, name: str, key: str, digits: int = DISPLAY_DIGITS) -> str:
+    """Return what node ids call a configuration or a dataset: its label and the first digits of a key.
+
+    Args:
+        label: Its label.
+        name: The name that is used where the label is empty.
+        key: A key that does not depend on the user's code.
+        digits: How many digits are shown.
+    """
+    return f"{plain_label(label or name)}-{key[:digits]}"
+
+
+def _called(base: str, parameters: Mapping[str, Any], differing: Sequence[str]) -> str:
+    shown = [name for name in differing if name in parameters]
+    words = [f"{name}={value_text(parameters[name])}" for name in shown[:MOST_PARAMETERS]]
+    if len(shown) > MOST_PARAMETERS:
+        words.append(f"+{len(shown) - MOST_PARAMETERS}")
+    return f"{base}({','.join(words)})" if words else base
+
+
+def _with(text: str, circumstances: Mapping[str, Any], differing: Sequence[str]) -> str:
+    """Return a label with what else tells its configuration apart."""
+    words = [f"{name}={value_text(circumstances[name])}" for name in differing if name in circumstances]
+    if not words:
+        return text
+    return f"{text[:-1]},{','.join(words)})" if text.endswith(")") else f"{text}({','.join(words)})"
+
+
+def _differing(mappings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names that do not have the same value in all mappings, in the order in which they come."""
+    names = dict.fromkeys(name for mapping in mappings for name in mapping)
+    return [name for name in names if len({_identity(mapping, name) for mapping in mappings}) > 1]
+
+
+def _identity(mapping: Mapping[str, Any], name: str) -> Hashable:
+    if name not in mapping:
+        return None
+    value = mapping[name]
+    return (type(value), value if type(value) in _PLAIN_TYPES else repr(value))
+
+
+def _grouped(
+    configurations: Iterable[Configured], text_of: Callable[[Configured], str]
+) -> list[tuple[str, list[Configured]]]:
+    groups: dict[str, list[Configured]] = {}
+    for configuration in configurations:
+        groups.setdefault(text_of(configuration), []).append(configuration)
+    return list(groups.items())

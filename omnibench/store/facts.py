@@ -1,0 +1,221 @@
+"""Facts about an item: what it was made of, with which result, and how, when and where that was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omnibench.data.words import source_words, step_words
+from omnibench.keys import recorded_text, sha256
+from omnibench.store.frames import phase_rows
+from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType
+from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
+
+_MADE_OF = ("salt", "seed", "version", "adapter", "device", "code")
+"""What is part of a configuration's key beside its algorithm and hyperparameters."""
+
+_MOST_DEFAULTS = 10
+"""Hyperparameters that nobody has chosen and that are shown; as JSON there are all."""
+
+_RUN_MEMBERS = ("host", "user", "platform", "cores", "command", "cwd", "git")
+
+
+class FactSource:
+    """Gathers the facts about the items of a store.
+
+    Args:
+        records: All records of the store.
+    """
+
+    def __init__(self, records: Mapping[str, Record]) -> None:
+        self._records = records
+        self._recipes = recipes_of(records)
+        self._phase_records: dict[str, dict[str, Record]] = {}
+        for key, record in records.items():
+            if RecordType.of(key) in PHASE_OF:
+                self._phase_records.setdefault(record["fit_key"], {})[key] = record
+
+    def facts_of(self, item: Record) -> dict[str, Any]:
+        """Return the facts about an item as plain data; what older versions have not recorded is None, or is missing.
+
+        Args:
+            item: Its record, with its status as of now; see ``queries.Store.items``.
+
+        Returns:
+            ``item``, ``title`` (its name for people), ``fit_key``, ``status`` and ``error``; ``dataset`` (name, key, its recipe in ``words``
+            and as data, source, seed, sizes, and the ``digests`` of its arrays); ``fold``; ``algorithm`` (name,
+            parameters, all ``effective`` ones, what else is in the key); ``metrics`` by label; ``predictions`` (their
+            sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is part of no key: host,
+            threads, versions, git commit; ``stopped``, the attempts that came to nothing.
+        """
+        fit = self._records.get(RecordType.FIT.key(item["fit_key"]), {})
+        predict = self._records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
+        identity = item.get("identity") or fit.get("identity")  # store format 1 has it in some records only
+        dataset, algorithm = self._dataset(item, identity), _algorithm(item, identity, fit)
+        fold = "" if item["fold"] is None else f"/fold_{item['fold']}"
+        return {
+            "item": item["item"],
+            "title": f"{item.get('dataset_label') or dataset['name']}/{algorithm['label']}{fold}",
+            "fit_key": item["fit_key"],
+            "status": item["status"],
+            "error": item.get("error"),
+            "dataset": dataset,
+            "fold": item["fold"],
+            "algorithm": algorithm,
+            "metrics": {label: metric["value"] for label, metric in item.get("metrics", {}).items()},
+            "predictions": predict["predictions"]["sha256"] if predict else None,
+            "phases": self._phases(item["fit_key"]),
+            "stopped": item.get("attempts", []),
+        }
+
+    def _dataset(self, item: Record, identity: Any) -> dict[str, Any]:
+        key = item.get("data_key") or (identity[1]["data"] if identity else "")
+        data = self._records.get(RecordType.DATA.key(key), {})
+        recipe = self._recipes.get(key)
+        name = data.get("name") or item["dataset"].rpartition("-")[0]
+        facts: dict[str, Any] = {"name": name, "key": key, "words": name, "source": "", "seed": None, "recipe": None}
+        if recipe:
+            parts = recipe[1]
+            steps = step_words(parts["steps"])
+            words = f"{name}: {steps}" if steps else name
+            facts |= {"words": words, "source": source_words(parts["source"]), "seed": parts["seed"], "recipe": parts}
+        sizes = {noun: data.get(noun) for noun in ("users", "items", "interactions")}
+        return {**facts, **sizes, "digests": _digests(data, item["fold"])}
+
+    def _phases(self, fit_key: str) -> dict[str, Any]:
+        """Return the costs and circumstances of each finished phase, the latest of those of a name."""
+        rows = sorted(phase_rows(self._phase_records.get(fit_key, {})), key=lambda row: str(row["finished"]))
+        latest = {row["phase"]: row for row in rows}
+        return {
+            phase.value: {**latest[phase], "circumstances": self._circumstances(latest[phase])}
+            for phase in COMPUTED
+            if phase in latest
+        }
+
+    def _circumstances(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        run = self._records.get(RecordType.RUN.key(str(row["run"])), {})
+        worker = self._records.get(RecordType.WORKER.key(str(row["worker"])), {})
+        facts = {name: run.get(name) for name in _RUN_MEMBERS}
+        threads = {} if row["threads"] is None else {"threads": row["threads"]}
+        return {**facts, "host": worker.get("host") or facts["host"], **threads, "versions": run.get("versions", {})}
+
+
+def _digests(data: Record, fold: int | None) -> dict[str, str]:
+    """Return the digests of what a fold is computed from: all interactions, and the rows of each part.
+
+    They are what tells whether a recipe has made the same data twice.
+    """
+    if not data:
+        return {}
+    own_fold = f"fold_{fold or 0}/"
+    names = {artifact["path"].removeprefix(f"{data['directory']}/"): artifact["sha256"] for artifact in data["files"]}
+    arrays = {name: digest for name, digest in names.items() if "/" not in name and name.endswith(".npy")}
+    parts = {name: digest for name, digest in names.items() if name.startswith(own_fold)}
+    return {
+        "interactions": sha256(recorded_text(arrays)),
+        **{name.removeprefix(own_fold).removesuffix(".npy"): digest for name, digest in sorted(parts.items())},
+    }
+
+
+def _algorithm(item: Record, identity: Any, fit: Record) -> dict[str, Any]:
+    configuration = identity[1]["configuration"][1] if identity else {}
+    name = item["algorithm"].rpartition("-")[0]
+    arguments = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
+    return {
+        "name": name,
+        "words": f"{name}({arguments})",
+        "label": item.get("user_label") or (f"{name}({arguments})" if arguments else name),
+        "parameters": item["parameters"],
+        "effective": fit.get("effective"),
+        **{member: configuration[member] for member in _MADE_OF if member in configuration},
+    }
+
+
+def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield lines for people that say what an item was made of.
+
+    Args:
+        facts: As ``FactSource.facts_of`` returns them.
+    """
+    dataset, algorithm = facts["dataset"], facts["algorithm"]
+    yield f"dataset          {dataset['words']}"
+    sizes = ", ".join(f"{dataset[noun]:,} {noun}" for noun in ("users", "items", "interactions") if dataset[noun])
+    seed = "" if dataset["seed"] is None else f"seed {dataset['seed']}"
+    details = "; ".join(filter(None, [sizes, seed, dataset["source"]]))
+    if details:
+        yield f"                 {details}"
+    yield f"algorithm        {algorithm['words']}"
+    titles = {"version": algorithm["name"].partition(".")[0]}  # that of the framework
+    parts = [
+        f"{titles.get(name, name)} {without_long_digests(algorithm[name])}"
+        for name in _MADE_OF
+        if algorithm.get(name) not in (None, "")
+    ]
+    if parts:
+        yield f"                 {', '.join(parts)}"
+    effective, chosen = algorithm["effective"] or {}, algorithm["parameters"]
+    defaults = [f"{name}={value!r}" for name, value in effective.items() if name not in chosen]
+    if defaults:
+        more = f" and {len(defaults) - _MOST_DEFAULTS} more" if len(defaults) > _MOST_DEFAULTS else ""
+        yield f"by default       {', '.join(defaults[:_MOST_DEFAULTS])}{more}"
+    if facts["fold"] is not None:
+        yield f"fold             {facts['fold']}"
+
+
+def origin_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield lines for people that say when, where and with what the phases of an item were computed."""
+    origins: dict[tuple[str, ...], list[str]] = {}
+    for name, phase in facts["phases"].items():
+        circumstances = phase["circumstances"]
+        versions = ", ".join(f"{package} {version}" for package, version in circumstances["versions"].items())
+        site = f"on {circumstances['host'] or 'an unknown host'}" + (f", run {phase['run']}" if phase["run"] else "")
+        threads = f", {circumstances['threads']} threads" if "threads" in circumstances else ""
+        origin = (site, _git_words(circumstances["git"]), versions)
+        origins.setdefault(origin, []).append(f"{name} at {phase['finished']}{threads}")
+    for (site, git, versions), phases in origins.items():
+        yield f"computed         {site}: {'; '.join(phases)}"
+        yield from (f"                 {line}" for line in (git, versions) if line)
+
+
+def _git_words(git: Mapping[str, Any] | None) -> str:
+    return f"git {git['commit'][:12]}{' (changed)' if git['dirty'] else ''}" if git else ""
+
+
+def explanation(item: Record, records: Mapping[str, Record]) -> str:
+    """Say what an item was made of, or which parts of its key differ from the nearest one that was fitted.
+
+    Args:
+        item: Its record, with its status as of now.
+        records: All records of its store.
+    """
+    lines = [f"{item['item']} is {item['status']}."]
+    if item.get("error"):
+        lines.append(f"Last time {item['error']['phase']} failed: {item['error']['message']}")
+    if RecordType.FIT.key(item["fit_key"]) in records:
+        facts = FactSource(records).facts_of(item)
+        lines += [f"  {line}" for line in (*fact_lines(facts), *origin_lines(facts))]
+    elif "identity" in item:
+        lines.append("No model is recorded under its key.")
+        lines.append(explain(item["identity"], item["fit_key"], records))
+    return "\n".join(lines)
+
+
+def provenance_of(item: Record, records: Mapping[str, Record]) -> dict[str, Any]:
+    """Return where an item's numbers come from; see ``queries.Store.provenance``.
+
+    Args:
+        item: Its record.
+        records: All records of its store.
+    """
+    fit = records.get(RecordType.FIT.key(item["fit_key"]), {})
+    identity = item.get("identity") or fit.get("identity")  # store format 1 has it in some records only
+    text = recorded_text(identity) if identity else ""
+    return {
+        "item": item["item"],
+        "configuration": expanded(identity, recipes_of(records)) if text else None,
+        "configuration_json": text,
+        "sha256": sha256(text),
+        "effective": fit.get("effective"),
+        "dropped": fit.get(DROPPED),
+        "run": records.get(RecordType.RUN.key(str(item.get("run")))),
+    }

@@ -1,0 +1,92 @@
+"""What tables call datasets and configurations: readable labels, or the names of directories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from omnibench.naming import HASHES, LABELS, Configured, labels, value_text
+from omnibench.results import Result
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayNames:
+    """What people read instead of display names such as ``RecPack.ItemKNN-b7d4a9f1``.
+
+    Attributes:
+        datasets: By display name.
+        configurations: By display name.
+    """
+
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    configurations: Mapping[str, str] = field(default_factory=dict)
+
+    def dataset(self, name: str) -> str:
+        """Return what people read instead of a dataset's display name."""
+        return self.datasets.get(name, name)
+
+    def configuration(self, name: str) -> str:
+        """Return what people read instead of a configuration's display name."""
+        return self.configurations.get(name, name)
+
+    def item(self, result: Result) -> str:
+        """Return what people read instead of an item's name."""
+        fold = "" if result.fold is None else f"/fold_{result.fold}"
+        return f"{self.dataset(result.dataset)}/{self.configuration(result.algorithm)}{fold}"
+
+
+def display_names(results: Iterable[Result], style: str = LABELS) -> DisplayNames:
+    """Return what tables call the datasets and configurations of results; no two names are equal.
+
+    Args:
+        results: All results that are shown together.
+        style: ``labels``, or ``hash`` for the names of directories.
+    """
+    examples = {(result.dataset, result.algorithm): result for result in results}
+    if style == HASHES:
+        return DisplayNames()
+    dataset_labels = {result.dataset: result.dataset_label or result.dataset for result in examples.values()}
+    texts = [label.casefold() for label in dataset_labels.values()]
+    datasets = {name: label if texts.count(label.casefold()) == 1 else name for name, label in dataset_labels.items()}
+    by_name = {result.algorithm: result for result in examples.values()}
+    planned = {name: result.label for name, result in by_name.items()}
+    if all(planned.values()) and len({label.casefold() for label in planned.values()}) == len(planned):
+        return DisplayNames(datasets, planned)
+    return DisplayNames(datasets, labels(_configured(result) for result in by_name.values()))
+
+
+def _configured(result: Result) -> Configured:
+    algorithm = result.configuration.partition("(")[0] or result.algorithm
+    circumstances = {} if result.seed is None else {"seed": result.seed}
+    return Configured(result.algorithm, algorithm, result.parameters, circumstances, result.user_label)
+
+
+def unsaid_parameters(result: Result, label: str) -> tuple[str, ...]:
+    """Return the explicit hyperparameters of a result that a label does not say, e.g. ``("max_nbrs=20",)``.
+
+    Args:
+        result: The result.
+        label: What its configuration is called.
+    """
+    if not result.parameters:
+        text = result.configuration.partition("(")[2].removesuffix(")")
+        return (text,) if text else ()
+    _, bracket, text = label.partition("(")
+    assignments = _assignments(text.removesuffix(")")) if bracket else ()
+    return tuple(
+        f"{name}={value!r}"
+        for name, value in result.parameters.items()
+        if f"{name}={value_text(value)}" not in assignments
+    )
+
+
+def _assignments(text: str) -> list[str]:
+    """Separate e.g. ``K=100,layers=(64,32)`` at the commas that stand in no parentheses."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts

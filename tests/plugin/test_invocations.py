@@ -1,0 +1,68 @@
+"""pytest's own options go on working wherever omnibench is installed: real processes, with the plugin and without."""
+
+from __future__ import annotations
+
+import pytest
+from support.projects import Project
+
+from omnibench.plugin.options import OPTIONS
+
+ANYWHERE = [
+    "",
+    "--help",
+    "--markers",
+    "--fixtures",
+    "-VV",
+    "--trace-config",
+    "--co",
+    "-p no:xdist",
+    "-p no:cacheprovider",
+    "-p no:terminal",
+    "-p no:python",
+]
+WITH_TESTS = ["-n 2", "-W error --strict-config --strict-markers", "-p no:capture", "gone.py"]
+
+
+@pytest.mark.parametrize(
+    ("options", "content"),
+    [(options, content) for options in ANYWHERE for content in ("nothing", "tests")]
+    + [(options, "tests") for options in WITH_TESTS],
+)
+def test_somebody_elses_pytest(pytester: pytest.Pytester, options: str, content: str) -> None:
+    """In an empty directory and in a project without benchmarks, pytest ends as it does without the plugin."""
+    if content == "tests":
+        pytester.makepyfile(test_plain="def test_it(tmp_path):\n    assert True\n")
+    alone = pytester.runpytest_subprocess("-p", "no:omnibench", *options.split())
+    result = pytester.runpytest_subprocess(*options.split())
+    output = result.stdout.str() + result.stderr.str()
+    assert result.ret == alone.ret, output
+    assert "INTERNALERROR" not in output
+    assert "Traceback (most recent call last)" not in output
+    assert not (pytester.path / "checkpoints").exists()
+
+
+def test_help_says_all(pytester: pytest.Pytester) -> None:
+    """Every option with its help, and every ini entry with its own."""
+    text = " ".join(pytester.runpytest_subprocess("--help").stdout.str().split())
+    for option in OPTIONS:
+        assert option.flag in text
+        assert text.count(" ".join(option.help.split())) >= (1 if option.command_line_only else 2), option.flag
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["", "-p no:capture", "-p no:terminal", "-p no:xdist", "-p no:logging", "-p no:skipping", "-p no:warnings"],
+)
+def test_benchmarks_without_a_plugin_of_pytest(project: Project, options: str) -> None:
+    """Benchmarks compute, and are cached, without the plugins of pytest that they do not need."""
+    project.bench(body='assert result["HR@10"] > 0')
+    for _ in range(2):
+        result = project.run_process("-k", "fold_0", *options.split())
+        assert result.ret == 0, result.stdout.str() + result.stderr.str()
+    assert project.count_fits() == 1
+
+
+def test_benchmarks_without_pythons_files(project: Project) -> None:
+    """Where nobody collects Python files there are no benchmarks, and nothing breaks."""
+    project.bench()
+    assert project.run_process("-p", "no:python").ret == pytest.ExitCode.NO_TESTS_COLLECTED

@@ -1,0 +1,108 @@
+"""Names instead of hashes: labels in node ids, ``-k`` by hyperparameters, ids that survive a fix, datasets by their names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from support.projects import Project
+
+from omnibench import CorePruning, MakeImplicit, UserCrossValidation, UserHoldout, from_frame
+from omnibench.errors import DataError
+from omnibench.experiment.labels import dataset_labels
+from omnibench.store.queries import open_store
+
+PLAN = 'plan.add_algorithm(Popular, {"noise": Grid([2, 20])}); plan.add_algorithm(Slow, {"seconds": 0.0})'
+
+
+def selected(project: Project, *arguments: str) -> list[str]:
+    """The names of the items that a selection leaves, without their keys."""
+    lines = project.run("--collect-only", "-q", *arguments).stdout.lines
+    return [re.sub(r"-\w{8}(?=/|$)", "", line.partition("bench_tiny::")[2]) for line in lines if "bench_tiny::" in line]
+
+
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        ("Popular and noise=2", ["tiny/Popular(noise=2)/fold_0", "tiny/Popular(noise=2)/fold_1"]),
+        ("noise = 20 and fold_1", ["tiny/Popular(noise=20)/fold_1"]),
+        ("Popular and not noise=20 and fold_0", ["tiny/Popular(noise=2)/fold_0"]),
+        ("seconds=0.0 and fold_0", ["tiny/Slow/fold_0"]),
+        ("noise=3", []),
+    ],
+)
+def test_items_are_selected_by_hyperparameters(project: Project, expression: str, names: list[str]) -> None:
+    """``-k`` takes ``name=value`` of whatever was given to the algorithm, whole values only, in the label or not."""
+    project.bench(plan=PLAN)
+    assert selected(project, "-k", expression) == names
+
+
+def test_selection_by_hyperparameters_reaches_workers(project: Project) -> None:
+    """With ``-n`` the workers select what the controller does, and compute nothing else."""
+    project.bench(plan=PLAN)
+    project.run("-n", "2", "-k", "noise=20").assert_outcomes(passed=2, deselected=4)
+    assert open_store(project.pytester.path / "checkpoints").summary()["completed"] == 2
+
+
+def test_pytest_refuses_what_it_refused(project: Project) -> None:
+    """An expression that is wrong for other reasons still ends in pytest's own message."""
+    project.bench(plan=PLAN)
+    project.run("-k", "noise=2 and").stderr.fnmatch_lines(["*Wrong expression passed to '-k'*"])
+
+
+def test_an_id_survives_the_fix_of_its_class(project: Project) -> None:
+    """``--lf`` and the printed command find an item again after its class was mended: its id has no key of the code."""
+    project.bench(plan="plan.add_algorithm(Broken); plan.add_algorithm(Popular)")
+    cached = ("-o", "addopts=-p no:hypothesispytest")  # with pytest's own cache, which knows what failed
+    before = project.run_process(*cached)
+    before.assert_outcomes(failed=2, passed=2)
+    commands = re.findall(r"Run only this item: pytest (.*)", before.stdout.str())
+    assert len(commands) == 2
+    own = Path(project.pytester.path / "own_algorithms.py")
+    own.write_text(own.read_text().replace('raise RuntimeError("the algorithm is broken")', "pass"))
+    names = [item["item"] for item in open_store(project.pytester.path / "checkpoints").items().values()]
+    command = commands[0].split("'")[1] if "'" in commands[0] else commands[0]
+    project.run_process(command, *cached).assert_outcomes(passed=1)
+    project.run_process("--lf", *cached).assert_outcomes(passed=1, deselected=3)
+    after = open_store(project.pytester.path / "checkpoints").items()
+    assert len(after) == len(names) + 2, "the store keeps both versions apart"
+
+
+def test_tables_can_have_the_names_of_directories(project: Project) -> None:
+    """``--omnirec-names=hash`` shows what the checkpoint tree is called."""
+    project.bench(plan=PLAN)
+    text = project.run("--omnirec-names=hash").stdout.str()
+    directories = {path.name for path in (project.pytester.path / "checkpoints").glob("tiny-*/*-*")}
+    assert set(re.findall(r"^ ((?:Popular|Slow)\S+)", text, re.MULTILINE)) == directories
+    assert re.search(r"^tiny-\w{8}: Evaluation Results", text, re.MULTILINE)
+
+
+def test_a_label_of_the_users_own_stands_for_the_name(project: Project) -> None:
+    """``label=`` is in node ids, tables and records; changing it computes nothing."""
+    project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([1, 2])}, label="most sold")')
+    first = project.run("-v")
+    first.assert_outcomes(passed=4)
+    assert "/most_sold(noise=1)-" in first.stdout.str()
+    first.stdout.re_match_lines([r" most_sold\(noise=2\)  "])
+    record, *_ = open_store(project.pytester.path / "checkpoints").items().values()
+    assert (record["user_label"], record["dataset_label"]) == ("most_sold", "tiny")
+    project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([1, 2])})')
+    project.run().stdout.fnmatch_lines(["*4 cached*"])
+
+
+def test_datasets_of_one_name_are_told_apart_by_their_steps() -> None:
+    """What not all of them have follows the name; a single one goes by its name, ``named`` gives another."""
+    raw = from_frame(pd.DataFrame({"user": [1, 2], "item": [1, 2], "rating": [3, 4]}), "ml")
+    split = UserCrossValidation(5)
+    plain, pruned = raw.pipe(MakeImplicit(3), split), raw.pipe(MakeImplicit(3), CorePruning(5), split)
+    other = raw.pipe(MakeImplicit(3), UserHoldout(0.1, 0.2))
+    assert list(dataset_labels([plain]).values()) == ["ml"]
+    labels = list(dataset_labels([plain, other, pruned.named("5-core")]).values())
+    assert labels[0].startswith("ml(UserCrossValidation(")
+    assert labels[-1] == "5-core"
+    assert len(set(labels)) == len({plain.key, pruned.key, other.key})
+    assert pruned.named("5-core").key == pruned.key
+    with pytest.raises(DataError, match="the name is ''; give a text"):
+        raw.named("")

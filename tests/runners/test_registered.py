@@ -1,0 +1,186 @@
+"""Frameworks that users register: an adapter of theirs, run by a real guest in the current environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from support.projects import Project
+
+from omnibench import ExperimentPlan, RunnerInfo, register_runner
+from omnibench.errors import PlanError
+from omnibench.runners import registry
+from omnibench.runners.environments import Environments
+
+ADAPTER = """
+from importlib import metadata
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.sparse.linalg import svds
+
+from svd_scores import scores_of
+
+
+def version():
+    return metadata.version("scipy")
+
+
+def catalogue():
+    return {}
+
+
+def fit(task, fold):
+    parameters = {"factors": 8, **task.parameters}
+    train = fold.train
+    matrix = csr_matrix((np.ones(len(train)), (train.user, train.item)), shape=(fold.n_users, fold.n_items))
+    users, sizes, items = svds(matrix, parameters["factors"], random_state=task.seed)
+    return {"users": users * sizes, "items": items}, parameters
+
+
+def save(model, directory):
+    path = directory / "model.npz"
+    np.savez(path, **model)
+    return path
+
+
+def load(path, task, fold):
+    return dict(np.load(path))
+
+
+def score(model, task, fold):
+    for start in range(0, len(fold.users), 100):
+        users = fold.users[start : start + 100]
+        yield users, scores_of(model, users)
+
+
+def rate(model, task, fold):
+    raise NotImplementedError
+"""
+
+SCORES = '''
+def scores_of(model, users):
+    """Return the scores of all items."""
+    return (model["users"][users] @ model["items"]).astype("float32")
+'''
+
+REGISTER = """
+from omnibench import RunnerInfo, register_runner
+register_runner(RunnerInfo("Scipy", "scipy", "svd_adapter", 1, algorithms={"SVD": {"parameters": {"factors": 8}}}))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _unregistered() -> Iterator[None]:
+    before = dict(registry._RUNNERS)
+    yield
+    registry._RUNNERS.clear()
+    registry._RUNNERS.update(before)
+
+
+@pytest.mark.guests
+def test_an_adapter_of_the_project_runs_in_a_guest(project: Project) -> None:
+    """Its lists are judged as everybody's; cached, longer from the saved model, and anew when adapter or helper change."""
+    project.pytester.makepyfile(svd_adapter=ADAPTER, svd_scores=SCORES)
+    project.pytester.makeconftest(REGISTER)
+    project.bench('plan.add_algorithm("Scipy.SVD", {"factors": Grid([2, 4])})', metrics="NDCG(10)")
+    for arguments in (("-n", "2"), ()):
+        result = project.run_process(*arguments)
+        result.stdout.fnmatch_lines(["*Scipy.SVD*", "*4 passed*" if arguments else "*4 cached*"])
+    project.bench('plan.add_algorithm("Scipy.SVD", {"factors": Grid([2, 4])})', metrics="NDCG([10, 30])")
+    project.run_process("-k", "fold_0").stdout.fnmatch_lines(["*2 passed*"])
+    for name, old, new in [
+        ("svd_scores", "Return the scores", "Return scores"),
+        ("svd_scores", '@ model["items"])', '@ -model["items"])'),
+        ("svd_adapter", '"factors": 8', '"factors": 9'),
+    ]:
+        path = project.pytester.path / f"{name}.py"
+        path.write_text(path.read_text().replace(old, new))
+        outcome = "*4 cached*" if "Return" in old else "*4 passed*"
+        if "Return" in old:
+            project.run_process("-n", "2")  # the longer lists of the other folds
+        project.run_process("-n", "2").stdout.fnmatch_lines([outcome])
+
+
+def adapter_in(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (directory / "svd_adapter.py").write_text(ADAPTER)
+    monkeypatch.syspath_prepend(str(directory))
+
+
+def test_a_registered_framework_is_known_to_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its algorithms, their hyperparameters and what is near to them; without importing the adapter."""
+    (tmp_path / "svd_adapter.py").write_text("raise SystemExit\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for _ in range(2):  # as a conftest that is imported twice does
+        register_runner(
+            RunnerInfo("Scipy", "scipy", "svd_adapter", 1, algorithms={"SVD": {"parameters": {"factors": 8}}})
+        )
+    plan = ExperimentPlan()
+    plan.add_algorithm("Scipy.SVD", {"factors": 4})
+    with pytest.raises(PlanError, match="no algorithm named 'SDV'; did you mean 'SVD'"):
+        plan.add_algorithm("Scipy.SDV")
+    with pytest.raises(PlanError, match="no hyperparameter 'factor'; did you mean 'factors'"):
+        plan.add_algorithm("Scipy.SVD", {"factor": 4}, force=True)
+    with pytest.raises(PlanError, match=r"write 'RecPack.SVD' or 'Scipy.SVD'"):
+        plan.add_algorithm("SVD")
+
+
+ALGORITHMS: dict[str, dict[str, dict[str, int]]] = {"SVD": {"parameters": {}}}
+
+
+@pytest.mark.parametrize(
+    ("runner", "says"),
+    [
+        (
+            RunnerInfo("LensKit", "scipy", "svd_adapter", 1, algorithms=ALGORITHMS),
+            "has a framework named 'LensKit' itself",
+        ),
+        (RunnerInfo("Own", "scipy", "svd_adapter", 1, algorithms=ALGORITHMS), "has a framework named 'Own' itself"),
+        (RunnerInfo("My.Own", "scipy", "svd_adapter", 1, algorithms=ALGORITHMS), "a name without dots"),
+        (RunnerInfo("Mine", "", "svd_adapter", 1, algorithms=ALGORITHMS), "distribution is empty"),
+        (RunnerInfo("Mine", "scipy", "no_adapter", 1, algorithms=ALGORITHMS), "no module 'no_adapter' for its adapter"),
+        (RunnerInfo("Mine", "scipy", "recpack", 1, algorithms=ALGORITHMS), "an adapter named 'recpack' itself"),
+        (RunnerInfo("Mine", "scipy", "svd_adapter", 1), "Mine has no algorithm; give them, e.g. algorithms="),
+        (RunnerInfo("Mine", "scipy", "svd_adapter", 1, algorithms={"SVD": {"parameter": {}}}), "'parameters'"),
+        (RunnerInfo("Mine", "scipy", "svd_adapter", 1, algorithms={"SVD": 3}), "is described by 3"),  # type: ignore[dict-item]
+        (RunnerInfo("Mine", "scipy", "svd_adapter", 1, lock=Path("no.txt"), algorithms=ALGORITHMS), "there is no lock"),
+    ],
+)
+def test_what_cannot_run_is_refused_at_once(
+    runner: RunnerInfo, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says what to give."""
+    adapter_in(tmp_path, monkeypatch)
+    with pytest.raises(PlanError, match=says):
+        register_runner(runner)
+
+
+def test_a_lock_says_the_version_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one the framework is isolated unless chosen otherwise; without one it runs in the current environment."""
+    adapter_in(tmp_path, monkeypatch)
+    lock = tmp_path / "lock.txt"
+    lock.write_text("numpy==2.0.0\n    # via scipy\nscipy==1.2.3 \\\n    --hash=sha256:0\n")
+    installed = metadata.version("scipy")
+    for runner_lock, choice, version in [
+        (lock, "isolated", "1.2.3"),
+        (lock, "current", installed),
+        (None, "isolated", installed),
+    ]:
+        register_runner(RunnerInfo("Scipy", "scipy", "svd_adapter", 1, lock=runner_lock, algorithms=ALGORITHMS))
+        runner = registry.get_runner("Scipy")
+        assert Environments(choice).version(runner) == version
+        assert Environments(choice).is_built(runner) is (version == installed)
+
+
+def test_a_framework_that_is_not_installed_is_named(project: Project) -> None:
+    """With the command that installs it; nothing runs."""
+    project.pytester.makepyfile(svd_adapter=ADAPTER, svd_scores=SCORES)
+    project.pytester.makeconftest(REGISTER.replace('"scipy"', '"no-such-framework"'))
+    project.bench('plan.add_algorithm("Scipy.SVD")')
+    result = project.run_process()
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(
+        ["*no-such-framework is not installed in it. Install it (pip install no-such-framework).*"]
+    )
