@@ -169,9 +169,10 @@ def select_datasets(text: str, items: Mapping[str, Record]) -> list[str]:
 
 
 def call_text(record: Record) -> str:
-    """Return an item's algorithm with all hyperparameters that were given, e.g. ``RecPack.ItemKNN(K=100)``."""
-    arguments = ",".join(f"{name}={_value_text(value)}" for name, value in record.get("parameters", {}).items())
-    return f"{_stem(record['algorithm'])}({arguments})" if arguments else _stem(record["algorithm"])
+    """Return what an item's configuration is called, with all hyperparameters, e.g. ``RecPack.ItemKNN(K=100)``."""
+    name = _UNSAFE.sub("_", record.get("user_label") or "") or _stem(record["algorithm"])
+    arguments = ",".join(f"{key}={_value_text(value)}" for key, value in record.get("parameters", {}).items())
+    return f"{name}({arguments})" if arguments else name
 
 
 def _named(text: str, items: Mapping[str, Record]) -> list[str]:
@@ -241,7 +242,7 @@ def _is_algorithm(text: str, record: Record) -> bool:
 
 def _algorithm_names(record: Record) -> list[str]:
     """Return what an item's algorithm is called: with its framework or without, or by the user's label."""
-    stem, label = _stem(record["algorithm"]), record.get("label") or ""
+    stem, label = _stem(record["algorithm"]), record.get("user_label") or ""
     framework, dot, short = stem.partition(".")
     names = [stem, label, _UNSAFE.sub("_", label), *((short, framework) if dot else ())]
     return list(dict.fromkeys(name for name in names if name))

@@ -63,7 +63,7 @@ NEURAL = _item("RecBole.MultiVAE", {"hidden": [64, 32], "path": "a/b", "loss": "
 OWN = _item("Popular", {}, code="c1", node=f"ML-100K-{_digest('ML-100K')[:8]}/Popular-0123abcd/fold_0")
 OWN_BEFORE = _item("Popular", {}, code="c0", node=f"ML-100K-{_digest('ML-100K')[:8]}/Popular-0123abcd/fold_0")
 OWN_OLD = _item("Ranked", {"by": 1}, code="c2")
-LABELLED = _item("LensKit.ItemKNNScorer", {"max_nbrs": 20}, label="the paper's kNN", dataset_label="ML(core=5)")
+LABELLED = _item("LensKit.ItemKNNScorer", {"max_nbrs": 20}, user_label="the paper's kNN", dataset_label="ML(core=5)")
 WHOLE = _item("RecPack.EASE", dataset="Steam", fold=None)
 ALL = _store(
     *(SMALL, SMALL_1, SHRUNK, OTHER_SEED, LARGE, NEURAL, OWN, OWN_BEFORE, OWN_OLD, LABELLED, WHOLE),
