@@ -218,7 +218,13 @@ VALUES = st.one_of(
 def _random_items(draw: st.DrawFn) -> Record:
     fold = draw(st.one_of(st.none(), st.integers(0, 12)))
     parameters = draw(st.dictionaries(st.from_regex(r"[a-z]\w{0,5}", fullmatch=True), VALUES, max_size=3))
-    item = _item(draw(NAMES), parameters, dataset=draw(NAMES), fold=fold, code=draw(st.sampled_from([None, "c"])))
+    item = _item(
+        draw(NAMES),
+        parameters,
+        dataset=f"{draw(NAMES)}{'_whole' if fold is None else ''}",
+        fold=fold,
+        code=draw(st.sampled_from([None, "c"])),
+    )
     node = item["item"].replace(item["algorithm"], f"{item['algorithm'][:-8]}{_digest(item['item'])[:8]}")
     return {**item, **({"node": node} if draw(st.booleans()) else {})}
 
