@@ -103,8 +103,8 @@ def test_status_tells_what_is_not_tried_again(store: Store, omnibench: Command) 
     opened.records.commit({key: {**store.records()[key], "deaths": 3}})
     opened.close()
     lines = omnibench("status").splitlines()
-    assert lines[1].endswith("(Fit: RuntimeError: the algorithm is broken, its process died 3 times)")
-    (advice,) = lines[2:]
+    assert lines[2].endswith("(Fit: RuntimeError: the algorithm is broken, its process died 3 times)")
+    (advice,) = lines[3:]
     assert advice.startswith("  not tried again: 1 of the failed items, of which a process died 3 times in a row; ")
     assert "--omnirec-max-attempts=4 tries once more, --omnirec-reset=failed forgets it" in advice
 
@@ -116,8 +116,8 @@ def test_status_of_all_lists_everything(store: Store, omnibench: Command) -> Non
     done = [line for line in lines[2:5] if line.startswith("  done")]
     assert all(re.search(r"  \(\d+\.\d kB, its model \d+ bytes\)$", line) for line in done)
     (worker,) = store.workers(active=False)
-    assert lines[5].startswith(f"  worker {worker['id']}: process {worker['pid']} on {os.uname().nodename}, since ")
-    assert lines[6] == "    2 items completed; ended"
+    assert lines[6].startswith(f"  worker {worker['id']}: process {worker['pid']} on {os.uname().nodename}, since ")
+    assert lines[7] == "    2 items completed; ended"
 
 
 def test_status_for_programs_is_json(store: Store, omnibench: Command) -> None:
