@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
-COMPANIONS = ("randomly", "timeout", "rerunfailures", "pytest_cov")
+COMPANIONS = ("randomly", "timeout", "rerunfailures", "pytest_cov", "typeguard")
 """Plugins that people use beside omnibench; only tests/plugin/test_companions.py lets them into its inner runs."""
 
 started_processes: pytest.StashKey[StartedProcesses] = pytest.StashKey()

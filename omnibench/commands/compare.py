@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_parser, add_test
+from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, note_left_out
 from omnibench.comparison.configurations import (
     DatasetRanking,
     compare_configurations,
@@ -18,10 +18,12 @@ from omnibench.comparison.configurations import (
     find_dataset,
     measured,
     rank_configurations,
+    with_named,
 )
 from omnibench.comparison.measured import Measured
 from omnibench.errors import StatisticsError
 from omnibench.metrics.directions import direction
+from omnibench.metrics.labels import alternatives
 from omnibench.report.comparisons import cells, heads, pairs, ranking_head, standing_rows
 from omnibench.statistics.best import Standing
 from omnibench.statistics.holm import holm
@@ -37,12 +39,19 @@ def compare(arguments: argparse.Namespace) -> int:
         )
     check_alpha(arguments.alpha)
     store = measured(arguments.store)
+    store = with_named(store, *arguments.configurations, dataset=arguments.dataset)
+    if arguments.all:
+        store = store.of_all_items()
+    note_left_out(store.left_out)
     datasets = store.datasets if arguments.dataset is None else [find_dataset(arguments.dataset, store)]
     if not datasets:
         raise StatisticsError(f"no item in {arguments.store!r} is done, so there is nothing to compare.")
     for label in arguments.metric or ():
-        if not any(label in store.labels(dataset) for dataset in datasets):
-            store.means(datasets[0], label)  # says what there is
+        labels = [measured_label for dataset in datasets for measured_label in store.labels(dataset)]
+        if label not in labels:
+            raise StatisticsError(
+                f"{label!r} was not measured on {' or '.join(datasets)}; {alternatives(label, labels)}"
+            )
     report = (
         _compare_two(store, datasets, arguments)
         if arguments.configurations
@@ -235,6 +244,7 @@ def add_parsers(commands: Any) -> None:
     )
     parser.add_argument("--dataset", metavar="NAME", help="its name, with or without the hash (default: all)")
     add_test(parser)
+    add_all(parser)
     parser.add_argument(
         "--better", choices=["higher", "lower"], help="which values are better (known of omnibench's own metrics)"
     )

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_parser, add_test
+from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, note_left_out
 from omnibench.report.export import export_results
 from omnibench.report.files import SUFFIXES
 from omnibench.report.sections import DEFAULT_LIMIT
@@ -26,6 +26,8 @@ def export(arguments: argparse.Namespace) -> int:
         alpha=arguments.alpha,
         test=arguments.test,
         better=arguments.better,
+        all_items=arguments.all,
+        notify=note_left_out,
     )
     for problem in problems:
         print(f"omnibench: {problem}", file=sys.stderr)  # noqa: T201
@@ -60,6 +62,7 @@ def add_parsers(commands: Any) -> None:
         help=f"tables show, and test, the best N configurations of a dataset (default: {DEFAULT_LIMIT})",
     )
     add_test(parser)
+    add_all(parser)
     parser.add_argument(
         "--better", choices=["higher", "lower"], help="which values are better of metrics not omnibench's own"
     )

@@ -8,35 +8,37 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import add_parser
+from omnibench.commands.parsing import add_all, add_parser
 from omnibench.engine.policy import share
 from omnibench.gate.baseline import write
-from omnibench.gate.entries import newest, summary
+from omnibench.gate.entries import summary
 from omnibench.gate.report import lines
-from omnibench.gate.stores import compare_with_baseline, measurements
+from omnibench.gate.stores import MISSING, compare_with_baseline, judged_store
 from omnibench.provenance import git_of
 
 
 def baseline(arguments: argparse.Namespace) -> int:
     """Write what the store's finished items measured into a file, to compare later runs with."""
-    source = measurements(arguments.store)
-    entries, older = newest(source)
-    written = write(arguments.file, source, entries, git_of(Path.cwd()))
+    judged = judged_store(arguments.store, all_items=arguments.all)
+    written = write(arguments.file, judged.source, judged.entries, git_of(Path.cwd()))
     size = written.path.stat().st_size
     print(f"{written.path}: {summary(written.entries)}, {size / 1024:.0f} KiB")  # noqa: T201
-    for entry in older:
-        print(f"  left out, for another version was finished later: {entry.name} ({entry.finished})")  # noqa: T201
+    reason = "for the last plan has it not" if judged.plan else "for another version was finished later"
+    for name, finished in judged.left_out.items():
+        print(f"  left out, {reason}: {name} ({finished})")  # noqa: T201
     return 0
 
 
 def gate(arguments: argparse.Namespace) -> int:
-    """Say what is significantly worse than in a baseline; the exit status is 1 if anything is."""
+    """Say what is significantly worse than in a baseline, or gone; the exit status is 1 if anything is."""
     verdict = compare_with_baseline(
         arguments.store,
         arguments.file,
         tolerance=share(arguments.tolerance),
         alpha=share(arguments.alpha),
         metrics=arguments.metric or (),
+        missing=arguments.missing,
+        all_items=arguments.all,
     )
     if arguments.json:
         print(json.dumps(verdict.to_dict(), indent=1))  # noqa: T201
@@ -50,7 +52,9 @@ def gate(arguments: argparse.Namespace) -> int:
 def add_parsers(commands: Any) -> None:
     """Declare the commands to argparse."""
     file = "a Parquet file, e.g. baseline.parquet"
-    add_parser(commands, "baseline", baseline).add_argument("file", metavar="FILE", help=file)
+    writer = add_parser(commands, "baseline", baseline)
+    writer.add_argument("file", metavar="FILE", help=file)
+    add_all(writer)
     parser = add_parser(commands, "gate", gate)
     parser.add_argument("file", metavar="FILE", help=f"the baseline: {file}")
     parser.add_argument(
@@ -65,6 +69,10 @@ def add_parsers(commands: Any) -> None:
     parser.add_argument(
         "--metric", action="append", metavar="LABEL", help="e.g. NDCG@10; may be repeated (default: all)"
     )
+    parser.add_argument(
+        "--missing", choices=MISSING, default="fail", help="what the baseline has and the plan lacks (default: fail)"
+    )
+    add_all(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("-v", "--verbose", action="store_true", help="also what has not changed")
     parser.add_argument("-q", "--quiet", action="store_true", help="only what fails")

@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from omnibench import __version__
 from omnibench.commands import compare, completion, deletion, diff, envs, export, gate, importing, logs, status, upkeep
 from omnibench.commands.parsing import explain
 from omnibench.errors import OmnibenchError
+from omnibench.store.formats import refuse_newer
 
 _FAMILIES = (status, diff, logs, upkeep, deletion, importing, compare, gate, export, envs, completion)
 """The modules of commands, in the order of the help."""
@@ -32,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     completion.complete(parser)
     parsed = parser.parse_args(arguments)
     try:
+        if hasattr(parsed, "store"):  # whatever the command does with it
+            refuse_newer(Path(parsed.store).expanduser())
         exit_status: int = parsed.run(parsed)
     except OmnibenchError as error:
         print(f"omnibench: {error}", file=sys.stderr)  # noqa: T201

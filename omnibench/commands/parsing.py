@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,21 @@ def add_parser(commands: Any, name: str, run: Callable[[argparse.Namespace], int
             help="the checkpoint directory (default: OMNIREC_CHECKPOINT_DIR, or checkpoints)",
         )
     return parser
+
+
+def add_all(parser: argparse.ArgumentParser) -> None:
+    """Declare whether a command takes all items of a store, or the current ones."""
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="also what is not in the last plan, and earlier versions of own classes (default: neither)",
+    )
+
+
+def note_left_out(sentence: str) -> None:
+    """Print what a command has left out, to stderr, so that its output stays what it is."""
+    if sentence:
+        print(f"omnibench: {sentence}; --all has them too", file=sys.stderr)  # noqa: T201
 
 
 def add_test(parser: argparse.ArgumentParser) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from omnibench.comparison.current import current_items, names_of
 from omnibench.comparison.measured import Measured, PairedSample
 from omnibench.errors import StatisticsError, StoreError
 from omnibench.metrics.directions import higher_is_better
+from omnibench.metrics.labels import unmeasured
 from omnibench.statistics.best import Standing, standing
 from omnibench.statistics.paired import Comparison, compare
 from omnibench.statistics.ranks import Ranking, friedman
@@ -20,14 +23,32 @@ from omnibench.store.selection import select_configuration, select_datasets
 StoreOrPath = Store | str | os.PathLike[str]
 
 
-def measured(store: StoreOrPath) -> Measured:
-    """Return the measurements of a store.
+def measured(store: StoreOrPath, *, all_items: bool = False) -> Measured:
+    """Return the measurements of a store: of its current items, see ``current_items``, or of all.
+
+    Args:
+        store: A store, or its directory.
+        all_items: Also what is not in the last plan, and earlier versions of own classes.
 
     Raises:
         StoreError: There is no store, or it cannot be read.
     """
     opened = store if isinstance(store, Store) else open_store(store)
-    return Measured(opened.root, opened.records())
+    records = opened.records()
+    if all_items:
+        return Measured(opened.root, records)
+    current = current_items(records)
+    return Measured(opened.root, records, names_of(current.items), current.notice())
+
+
+def _measurements(store: StoreOrPath | Measured, *, all_items: bool) -> Measured:
+    """Return the measurements of a store, and warn where some were left out that the caller has not named."""
+    if isinstance(store, Measured):
+        return store
+    measurements = measured(store, all_items=all_items)
+    if measurements.left_out:
+        warnings.warn(f"{measurements.left_out}; all_items=True takes them too", UserWarning, stacklevel=3)
+    return measurements
 
 
 def compare_configurations(
@@ -41,6 +62,7 @@ def compare_configurations(
     alternative: str = "two-sided",
     null: float = 0.0,
     alpha: float = 0.05,
+    all_items: bool = False,
 ) -> Comparison:
     """Compare two configurations of a dataset by a metric, paired over users.
 
@@ -61,12 +83,15 @@ def compare_configurations(
         alternative: See ``compare``.
         null: See ``compare``.
         alpha: The level.
+        all_items: Whether a name may also mean what is not in the last plan, and an earlier version of an own class. By
+            default it does only where it means nothing else.
 
     Raises:
         StatisticsError: There is no such configuration, metric or test, or they have nothing in common.
         StoreError: There is no store, or it cannot be read.
     """
-    measurements = store if isinstance(store, Measured) else measured(store)
+    measurements = store if isinstance(store, Measured) else measured(store, all_items=all_items)
+    measurements = with_named(measurements, first, second, dataset=dataset)
     datasets = measurements.datasets if dataset is None else [find_dataset(dataset, measurements)]
     choices = [find_configuration(name, measurements, datasets) for name in (first, second)]
     first_name, second_name = (choice.configuration for choice in choices)
@@ -102,6 +127,7 @@ def compare_with_best(
     test: str = "t",
     alpha: float = 0.05,
     higher: bool | None = None,
+    all_items: bool = False,
 ) -> Standing:
     """Compare all configurations of a dataset with the best of them, with Holm's correction over these comparisons.
 
@@ -115,12 +141,14 @@ def compare_with_best(
         test: ``t``, ``randomisation`` or ``wilcoxon``.
         alpha: The level.
         higher: Whether larger values are better; of omnibench's own metrics it is known.
+        all_items: Also what is not in the last plan, and earlier versions of own classes; a warning says how much is left
+            out without it.
 
     Raises:
         StatisticsError: There is no such dataset, metric or test.
         StoreError: There is no store, or it cannot be read.
     """
-    measurements = store if isinstance(store, Measured) else measured(store)
+    measurements = _measurements(store, all_items=all_items)
     dataset_name = find_dataset(dataset, measurements)
     means = measurements.means(dataset_name, metric)
     higher = higher_is_better(metric, higher)
@@ -180,18 +208,33 @@ class DatasetRanking:
 
 
 def rank_configurations(
-    store: StoreOrPath | Measured, metric: str, *, alpha: float = 0.05, higher: bool | None = None
+    store: StoreOrPath | Measured,
+    metric: str,
+    *,
+    alpha: float = 0.05,
+    higher: bool | None = None,
+    all_items: bool = False,
 ) -> DatasetRanking:
     """Rank the configurations that were measured on every dataset of a store; see ``friedman``.
 
     Datasets on which the metric was not measured are left out. A dataset's score is the mean over its folds.
 
+    Args:
+        store: A store, or its directory.
+        metric: A label, e.g. ``NDCG@10``.
+        alpha: The level of the critical difference.
+        higher: Whether larger values are better; of omnibench's own metrics it is known.
+        all_items: As in ``compare_with_best``.
+
     Raises:
-        StatisticsError: No two configurations were measured on all of the datasets.
+        StatisticsError: The metric was not measured, or no two configurations were on all of the datasets.
         StoreError: There is no store, or it cannot be read.
     """
-    measurements = store if isinstance(store, Measured) else measured(store)
+    measurements = _measurements(store, all_items=all_items)
     datasets = [dataset for dataset in measurements.datasets if metric in measurements.labels(dataset)]
+    if not datasets:
+        labels = (label for dataset in measurements.datasets for label in measurements.labels(dataset))
+        raise StatisticsError(unmeasured(metric, labels))
     means = {dataset: measurements.means(dataset, metric) for dataset in datasets}
     return rank_means(means, metric, alpha=alpha, higher=higher_is_better(metric, higher))
 
@@ -228,6 +271,27 @@ class Choice(NamedTuple):
 
     configuration: str
     datasets: AbstractSet[str]
+
+
+def with_named(measurements: Measured, *names: str, dataset: str | None = None) -> Measured:
+    """Return measurements that have configurations of these names: those of all items where the current ones lack some.
+
+    Args:
+        measurements: The measurements.
+        *names: Texts that stand for a configuration each; see ``store.selection``.
+        dataset: The name of a dataset.
+    """
+    if not measurements.left_out:
+        return measurements
+    datasets = measurements.datasets
+    try:
+        if dataset is not None:
+            datasets = [find_dataset(dataset, measurements)]
+        for name in names:
+            find_configuration(name, measurements, datasets)
+    except StatisticsError:
+        return measurements.of_all_items()
+    return measurements
 
 
 def find_configuration(text: str, measurements: Measured, datasets: Iterable[str]) -> Choice:

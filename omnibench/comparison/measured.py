@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from omnibench.errors import StatisticsError, StoreError, nearest
 from omnibench.guest.folds import Fold
+from omnibench.metrics.labels import alternatives
 from omnibench.statistics.samples import Sample
 from omnibench.store.per_user import read_per_user
 from omnibench.store.schema import Record, RecordType, Status
@@ -85,13 +86,18 @@ class Measured:
         root: The store's directory.
         records: Its records.
         items: The names of the items to look at; all by default.
+            left_out: The sentence about items that are left out, without what has them.
 
     Attributes:
-        items: The records of the done items, by name.
+        left_out: As above.
+        items: The records of the done items that are looked at, by name.
     """
 
-    def __init__(self, root: Path, records: Mapping[str, Record], items: Collection[str] | None = None) -> None:
+    def __init__(
+        self, root: Path, records: Mapping[str, Record], items: Collection[str] | None = None, left_out: str = ""
+    ) -> None:
         self._root = root
+        self.left_out = left_out
         self._records = records
         self._evaluations: dict[str, dict[str, dict[str, dict[FoldNumber, Record]]]] = {}
         self._data_keys: dict[str, str | None] = {}
@@ -112,6 +118,10 @@ class Measured:
                     labels.setdefault(label, {}).setdefault(item["algorithm"], {})[item["fold"]] = evaluation
         # Two, because all configurations are compared with the same one, which is then read once.
         self._user_values = lru_cache(maxsize=2)(self._read_user_values)
+
+    def of_all_items(self) -> Measured:
+        """Return the measurements of all items, also of those that are left out here."""
+        return Measured(self._root, self._records)
 
     @property
     def datasets(self) -> list[str]:
@@ -173,7 +183,7 @@ class Measured:
     def _configurations_of(self, dataset: str, label: str) -> dict[str, dict[FoldNumber, Record]]:
         metrics = self._metrics_of(dataset)
         if label not in metrics:
-            raise StatisticsError(f"{label!r} was not measured on {dataset}; there are {', '.join(metrics)}.")
+            raise StatisticsError(f"{label!r} was not measured on {dataset}; {alternatives(label, metrics)}")
         return metrics[label]
 
     def _evaluations_of(self, dataset: str, label: str, name: str) -> dict[FoldNumber, Record]:

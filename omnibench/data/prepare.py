@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data import ids
+from omnibench.data.cold import cold_counts
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.interactions import Interactions
 from omnibench.data.parts import Parts, fold_in_rows
@@ -43,7 +44,8 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     """
     rows = dataset.interactions()
     folds = dataset.parts(rows)
-    test_digests = []
+    test_digests: list[str] = []
+    cold: list[dict[str, int]] = []
     folds_in = dataset.split is not None and dataset.split.folds_in
     columns: dict[str, npt.NDArray[Any]] = {"user": rows.user, "item": rows.item}
     if dataset.feedback == "explicit" and rows.rating is not None:
@@ -64,6 +66,8 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         if folds_in:
             save_columns(fold / "given.npy", columns, fold_in_rows(len(rows), parts))
         test_digests.append(_test_digest(rows, columns, parts))
+        if not folds_in:  # where test users are unknown by design
+            cold.append(cold_counts(rows, parts))
     manifest = {
         "format": FORMAT,
         "key": dataset.key,
@@ -76,6 +80,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "items": len(rows.item_ids),
         "test": test_digests,
         "given": folds_in,
+        **({"cold": {"ranked": dataset.feedback == "implicit", "folds": cold}} if cold else {}),
     }
     (directory / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest

@@ -302,6 +302,11 @@ def register_dataset(name: str, loader: Loader) -> None:
     _LOADERS[name] = loader
 
 
+def dataset_names() -> list[str]:
+    """Return the names that ``load_dataset`` takes, in alphabetical order."""
+    return sorted(_LOADERS)
+
+
 def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
     """Return a registered dataset by name. Of omnibench's own ones nothing is read or downloaded yet.
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from omnibench.data.dataset import RecSysDataSet
+from omnibench.engine.declared import note_declared
 from omnibench.engine.display import PlainScreen, ScriptView, screen_of_script
 from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
 from omnibench.engine.items import Item
@@ -124,6 +125,7 @@ class Coordinator(ItemCoordinator):
         if pending:
             self._prepare(pending)
             self.begin(planned, states)
+        note_declared(self.store, planned, columns)
         recorded = (
             recorded_outcome(item.experiment, state, self.policy) for item, state in zip(items, states, strict=True)
         )

@@ -79,6 +79,7 @@ class Baseline:
                 {label: _score(score) for label, score in fields["scores"].items()},
                 fields["finished"],
                 index,
+                tuple(fields.get("sources", ())),  # which the first baselines lack
             )
             for index, fields in enumerate(metadata["entries"])
         ]
@@ -193,6 +194,7 @@ def _parquet(source: EntrySource, entries: Sequence[Entry], git: Mapping[str, An
                 "shown": entry.display_name,
                 "configuration": entry.configuration,
                 "finished": entry.finished,
+                "sources": list(entry.sources),
                 "row_group": row_group,
                 "scores": {
                     label: {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -27,7 +27,8 @@ class Dataset:
         name: What the user calls it, e.g. ``MovieLens100K``.
         display_name: As tables show it, e.g. ``MovieLens100K-609e34c9``.
         key: Identifies the recipe.
-        tests: The digest of each fold's test part; values of users can be paired where these are equal.
+        tests: The digest of each fold's test part; values of users can be paired where these are equal. Empty while the
+            dataset is not prepared.
     """
 
     name: str
@@ -65,9 +66,10 @@ class Entry:
         algorithm: E.g. ``RecPack.EASE``.
         display_name: As tables show it, e.g. ``RecPack.EASE-4f0b8a3c``.
         configuration: The fields of its key: explicit parameters, seed, framework's version, code and so on.
-        scores: Its metrics, by label.
+        scores: Its metrics, by label; none where nothing of it is done.
         finished: When the last of its folds was done, as an ISO timestamp in UTC.
         index: Its position among the entries of its source.
+        sources: The bench functions and scripts that it comes from, as far as that is recorded.
         key: Identifies dataset and configuration.
     """
 
@@ -78,6 +80,7 @@ class Entry:
     scores: Mapping[str, Score]
     finished: str
     index: int
+    sources: tuple[str, ...] = ()
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,25 +139,81 @@ class Measurements:
     Args:
         root: The store's directory.
         lookup: Its records; not used after this.
-        items: The records of the items to take; those that are not done are left out.
+        items: The records of the items to take.
         metrics: The metrics to take of each item, and whether larger values are better; by default all of them.
+        sources: By an item's fit key, the bench functions and scripts that declare it.
+        deselected: The fit keys of items that nobody asked for; their results are not looked at.
+
+    Attributes:
+        entries: The entries of which something is done.
+        without_results: The entries of which nothing is.
+        deselected: By an entry's key, the folds of it that nobody asked for.
 
     Raises:
         BaselineError: An item was recorded by a version of omnibench that did not note what is needed.
     """
 
     def __init__(
-        self, root: Path, lookup: RecordLookup, items: Iterable[Record], metrics: MetricDirections | None = None
+        self,
+        root: Path,
+        lookup: RecordLookup,
+        items: Iterable[Record],
+        metrics: MetricDirections | None = None,
+        *,
+        sources: Mapping[str, Collection[str]] | None = None,
+        deselected: Collection[str] = (),
     ) -> None:
         self._root = root
         self._evaluations: list[dict[tuple[str, int], Record]] = []
         self._data: dict[str, Record] = {}
+        self._sources = sources or {}
         groups: dict[tuple[str, str], list[Record]] = {}
+        idle: dict[tuple[str, str], list[Record]] = {}
+        unasked: dict[tuple[str, str], set[int]] = {}
         for item in items:
-            if item["status"] == Status.DONE:
-                configuration = json.dumps(_configuration(item), sort_keys=True)  # as JSON keeps it, and quickly
-                groups.setdefault((_required(item, "data_key"), configuration), []).append(item)
-        self.entries: list[Entry] = [self._entry(lookup, group, metrics) for group in groups.values()]
+            is_deselected = item["fit_key"] in deselected
+            is_done = item["status"] == Status.DONE and not is_deselected
+            if not is_done and not (item.get("identity") and item.get("data_key")):
+                continue  # of store format 1
+            configuration = json.dumps(_configuration(item), sort_keys=True)  # as JSON keeps it, and quickly
+            group = _required(item, "data_key"), configuration
+            (groups if is_done else idle).setdefault(group, []).append(item)
+            if is_deselected:
+                unasked.setdefault(group, set()).add(item["fold"] or 0)
+        entries = {group: self._entry(lookup, members, metrics) for group, members in groups.items()}
+        idle_entries = {
+            group: self._entry_without_results(lookup, members)
+            for group, members in idle.items()
+            if group not in entries
+        }
+        self.entries: list[Entry] = list(entries.values())
+        self.without_results: list[Entry] = list(idle_entries.values())
+        self.deselected: dict[str, set[int]] = {
+            (entries.get(group) or idle_entries[group]).key: folds for group, folds in unasked.items()
+        }
+
+    def _entry_without_results(self, lookup: RecordLookup, items: Sequence[Record]) -> Entry:
+        first_item = items[0]
+        key = first_item["data_key"]
+        data = lookup(RecordType.DATA.key(key))
+        if data is None:
+            dataset = Dataset(first_item["dataset"].rpartition("-")[0], first_item["dataset"], key, ())
+        else:
+            dataset = Dataset(data["name"], first_item["dataset"], key, tuple(data["test"]))
+        configuration = _configuration(first_item)
+        return Entry(
+            dataset,
+            _algorithm_of(configuration),
+            first_item["algorithm"],
+            configuration,
+            {},
+            "",
+            len(self._evaluations),  # of no evaluation
+            self._sources_of(items),
+        )
+
+    def _sources_of(self, items: Iterable[Record]) -> tuple[str, ...]:
+        return tuple(sorted({source for item in items for source in self._sources.get(item["fit_key"], ())}))
 
     def _entry(self, lookup: RecordLookup, items: Sequence[Record], metrics: MetricDirections | None) -> Entry:
         first_item = items[0]
@@ -178,10 +237,9 @@ class Measurements:
                     directions.setdefault(label, direction(label))
         self._evaluations.append(evaluations)
         configuration = _configuration(first_item)
-        framework = "" if configuration["runner"] == "Own" else f"{configuration['runner']}."
         return Entry(
             Dataset(data["name"], first_item["dataset"], first_item["data_key"], tuple(data["test"])),
-            f"{framework}{configuration['algorithm']}",
+            _algorithm_of(configuration),
             first_item["algorithm"],
             configuration,
             {
@@ -195,6 +253,7 @@ class Measurements:
             },
             max(item["finished"] for item in items),
             len(self._evaluations) - 1,
+            self._sources_of(items),
         )
 
     def _data_of(self, lookup: RecordLookup, item: Record) -> Record:
@@ -221,19 +280,25 @@ class Measurements:
         return test_to_train(self._root / self._data[entry.dataset.key]["directory"], folds)
 
 
-def newest(source: Measurements) -> tuple[list[Entry], list[Entry]]:
+def newest(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     """Return the entry of each algorithm with its hyperparameters that was finished last, and the older ones.
 
     A store keeps what was measured before the code of an algorithm, or the version of a framework, has changed.
     """
     latest: dict[tuple[str, ...], Entry] = {}
-    for entry in source.entries:
+    for entry in entries:
         settings = canonical([entry.configuration.get(name) for name in ("seed", "device", "salt")])
         series = (entry.dataset.key, entry.algorithm, entry.parameters, settings)
         if series not in latest or entry.finished >= latest[series].finished:
             latest[series] = entry
     latest_ids = {id(entry) for entry in latest.values()}
-    return list(latest.values()), [entry for entry in source.entries if id(entry) not in latest_ids]
+    return list(latest.values()), [entry for entry in entries if id(entry) not in latest_ids]
+
+
+def _algorithm_of(configuration: Mapping[str, Any]) -> str:
+    """Return the name of a configuration's algorithm with its framework; a user's own class has none."""
+    framework = "" if configuration["runner"] == "Own" else f"{configuration['runner']}."
+    return f"{framework}{configuration['algorithm']}"
 
 
 def _configuration(item: Record) -> dict[str, Any]:

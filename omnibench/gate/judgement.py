@@ -20,6 +20,7 @@ from omnibench.errors import BaselineError, OmnibenchError, nearest
 from omnibench.gate.baseline import Baseline
 from omnibench.gate.entries import Dataset, Entry, JudgedSource, Score, ValuesByFold
 from omnibench.gate.matching import match
+from omnibench.gate.scope import ACCEPTED_HINT, Scope, folds_of, missing_sentences, summarised
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, WORSE, Gate, Verdict, count
 from omnibench.statistics.change import relative_change
 from omnibench.statistics.holm import holm
@@ -82,14 +83,15 @@ class Judge:
                 hint = nearest(label, labels) or f"; it has {', '.join(labels) or 'none'}."
                 raise BaselineError(f"the baseline {str(self.baseline.path)!r} has no metric {label!r}{hint}")
 
-    def judge(self, source: JudgedSource, entries: Sequence[Entry], *, partial: bool = False) -> Gate:
+    def judge(self, source: JudgedSource, entries: Sequence[Entry], scope: Scope | None = None) -> Gate:
         """Compare entries with the baseline's.
 
         Args:
             source: The source of their values per user.
-            entries: The current measurements.
-            partial: Whether only a part of what there is was asked for, so that there may be nothing to compare.
+            entries: All that is planned, also what has no results; those lack scores.
+            scope: What of it was asked for; everything by default.
         """
+        scope = scope or Scope()
         self._problems = []
         matched = match(entries, self.baseline.entries)
         self._problems += [self._resplit_problem(*datasets) for datasets in matched.resplit]
@@ -97,21 +99,25 @@ class Judge:
         tested = [
             comparison for current, baseline in matched.pairs for comparison in self._compare(source, current, baseline)
         ]
-        if not tested and not self._problems and not partial:
+        missing, left_out = missing_sentences(matched, scope, self._labels_of)
+        is_missed = missing and not scope.missing_ok
+        if not tested and not self._problems and not scope.partial:
+            measured = sum(bool(folds_of(entry)) for entry in entries)
             self._problems.append(
-                f"nothing of this run is in the baseline ({count(len(entries), 'configuration')} here, "
+                f"nothing of this run is in the baseline ({count(measured, 'configuration')} here, "
                 f"{len(self.baseline.entries)} there), so nothing was compared; name its baseline, or "
                 f"{_NEW_BASELINE_HINT}"
             )
         verdicts = self._corrected(tested)
+        if is_missed:
+            missing.append(f"where that is meant, {_NEW_BASELINE_HINT}, or {ACCEPTED_HINT}")
         notes = [
             f"{current.name}: hyperparameters have changed; compared with {baseline.display_name}"
             for current, baseline in matched.reparametrised
+            if current.scores
         ]
-        notes += [*_summarised(matched.new, "new, so there is nothing to compare with")]
-        if not partial:
-            notes += [*_summarised(matched.missing, "in the baseline, but without a result in this run")]
-        notes += self._unmeasured(matched.pairs)
+        new = [entry for entry in matched.new if folds_of(entry)]
+        notes += [*summarised(new, "new, so there is nothing to compare with"), *left_out]
         return Gate(
             str(self.baseline.path),
             self.baseline.age,
@@ -119,6 +125,10 @@ class Judge:
             self.alpha,
             tuple(verdicts),
             tuple(self._problems),
+            tuple(missing),
+            scope.missing_ok,
+            tuple(scope.failed),
+            scope.basis,
             tuple(notes),
             sum(comparison.p_loss is not None for comparison in tested),
         )
@@ -134,21 +144,6 @@ class Judge:
             f"{current.display_name} has changed {changed}, so users cannot be paired with the baseline's; "
             f"{_NEW_BASELINE_HINT}"
         )
-
-    def _unmeasured(self, pairs: Iterable[tuple[Entry, Entry]]) -> Iterator[str]:
-        """Yield which of the baseline's metrics and folds were not measured now, a sentence each."""
-        counts: dict[str, int] = {}
-        fewer_folds = []
-        for current, baseline in pairs:
-            for label in self._labels_of(baseline):
-                if label not in current.scores:
-                    counts[label] = counts.get(label, 0) + 1
-            if _fold_count(current) < _fold_count(baseline):
-                fewer_folds.append(current)
-        for label, number in counts.items():
-            yield f"{label} is in the baseline, but was not measured now of {count(number, 'configuration')}"
-        if fewer_folds:
-            yield from _summarised(fewer_folds, "has fewer folds than in the baseline, and was compared by those")
 
     def _labels_of(self, baseline: Entry) -> list[str]:
         """Return the labels of an entry that are judged."""
@@ -260,7 +255,7 @@ class Judge:
         # A loss beyond the tolerance is one from the baseline less what is tolerated, user by user.
         sign = -1 if higher == (draft.baseline >= 0) else 1
         beyond = compared(loss, baseline * (1 + sign * self.tolerance), "t")
-        return _TestedVerdict(draft, worse.p, max(worse.p, beyond.p or 0.0), better.p)
+        return _TestedVerdict(draft, worse.p, max(worse.p, 1.0 if beyond.p is None else beyond.p), better.p)
 
     def _corrected(self, tested: Sequence[_TestedVerdict]) -> Iterator[Verdict]:
         """Correct the p values over all comparisons, and yield the verdict that follows for each."""
@@ -282,10 +277,6 @@ class Judge:
                 yield replace(verdict, verdict=IMPROVED, p=p_gain)
             else:
                 yield replace(verdict, verdict=SAME, p=p_beyond_tolerance)
-
-
-def _fold_count(entry: Entry) -> int:
-    return len({fold for score in entry.scores.values() for fold in score.folds})
 
 
 def _unchanged(current: Entry, baseline: Entry, label: str, means: Sequence[float], folds: int) -> Verdict:
@@ -318,11 +309,3 @@ def _unchanged(current: Entry, baseline: Entry, label: str, means: Sequence[floa
 def _higher_is_better(scores: Iterable[Score]) -> bool | None:
     """Whether larger values are better, as the first of the scores says that has a direction."""
     return next((score.higher_is_better for score in scores if score.higher_is_better is not None), None)
-
-
-def _summarised(entries: Sequence[Entry], statement: str, limit: int = 3) -> Iterator[str]:
-    """Yield a sentence about entries, of which it names the first few; nothing without entries."""
-    if entries:
-        names = ", ".join(entry.name for entry in entries[:limit])
-        more = f" and {len(entries) - limit} more" if len(entries) > limit else ""
-        yield f"{names}{more}: {statement}"

@@ -53,7 +53,7 @@ def match(current: Sequence[Entry], baseline: Sequence[Entry]) -> Match:
         (lambda dataset: dataset.key, lambda dataset: (dataset.name, dataset.tests), _name_of),
     )
     for dataset, baseline_dataset in datasets:
-        if dataset.tests != baseline_dataset.tests:
+        if dataset.tests and dataset.tests != baseline_dataset.tests:  # which are unknown until it is prepared
             matched.resplit.append((dataset, baseline_dataset))
         else:
             _match_configurations(matched, current_entries[dataset], baseline_entries[baseline_dataset])

@@ -13,6 +13,10 @@ _COMPARISON_LIMIT = 20
 """How many comparisons with the same verdict are shown when nobody asked for all."""
 
 
+_FAILURE_LIMIT = 3
+"""How many items that failed are named when nobody asked for all."""
+
+
 class Line(NamedTuple):
     """A line of text with its colour.
 
@@ -31,12 +35,18 @@ def lines(gate: Gate, width: int = 80, *, verbosity: int = 0) -> Iterator[Line]:
     Args:
         gate: The gate.
         width: The terminal's.
-        verbosity: Below 0 only what fails the gate; above 0 also what has not changed, and all of everything.
+        verbosity: Below 0 only what fails the gate, and what is missing; above 0 also what has not changed, and all of everything.
     """
+    if gate.basis:
+        yield from (Line(text) for text in _wrapped(gate.basis, width))
     verdicts = {0: (TOLERATED, UNDECIDED, IMPROVED), -1: ()}.get(min(verbosity, 0), ())
     yield from _section("worse", gate.those(WORSE), width, verbosity, "red")
+    if gate.failed:
+        yield from (Line(text, "red") for text in _wrapped(_failures(gate.failed, verbosity), width))
     for problem in gate.problems:
         yield from (Line(text, "red") for text in _wrapped(problem, width))
+    for sentence in gate.missing:
+        yield from (Line(text, "" if gate.missing_ok else "red") for text in _wrapped(sentence, width))
     titles = {
         TOLERATED: f"worse, but not significantly by more than the {100 * gate.tolerance:.4g} % that are accepted",
         UNDECIDED: "undecided",
@@ -53,6 +63,12 @@ def lines(gate: Gate, width: int = 80, *, verbosity: int = 0) -> Iterator[Line]:
         yield from (Line(text) for text in _wrapped(_counts(gate), width))
     result = Line("gate passed", "green") if gate.passed else Line("gate failed", "red")
     yield Line(f"{result.text} (baseline {gate.age})", result.colour)
+
+
+def _failures(names: Sequence[str], verbosity: int) -> str:
+    first_names = names if verbosity > 0 else names[:_FAILURE_LIMIT]
+    more = f" and {len(names) - len(first_names)} more" if len(first_names) < len(names) else ""
+    return f"{count(len(names), 'item')} failed, so nothing passes: {', '.join(first_names)}{more}"
 
 
 def _counts(gate: Gate) -> str:

@@ -3,39 +3,64 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
+from omnibench.errors import BaselineError
 from omnibench.gate.baseline import Baseline, write
 from omnibench.gate.entries import Entry, Measurements, newest
 from omnibench.gate.judgement import Judge
+from omnibench.gate.scope import Scope
 from omnibench.gate.verdicts import Gate
 from omnibench.provenance import git_of
+from omnibench.store.plans import INTERACTIVE, Planned, file_of, plan_of
 from omnibench.store.queries import Store, open_store
-from omnibench.store.schema import RecordType
+from omnibench.store.schema import Record, RecordType, Status
 
 StoreOrPath = Store | str | os.PathLike[str]
 
+MISSING = ("fail", "ok")
+"""What becomes of what the baseline has and the plan lacks."""
 
-def write_baseline(store: StoreOrPath, path: str | os.PathLike[str]) -> Baseline:
+
+class JudgedStore(NamedTuple):
+    """What of a store is judged, or written into a baseline.
+
+    Attributes:
+        source: Its measurements.
+        entries: The entries to take.
+        left_out: The names of those that are not taken, and when each was finished.
+        plan: Its plan; empty where none is recorded, or all items were asked for.
+        failed: The items of the plan that failed, by name.
+    """
+
+    source: Measurements
+    entries: list[Entry]
+    left_out: dict[str, str]
+    plan: list[Planned]
+    failed: list[str]
+
+
+def write_baseline(store: StoreOrPath, path: str | os.PathLike[str], *, all_items: bool = False) -> Baseline:
     """Write what a store has measured into one file, to compare later measurements with.
 
-    A store knows no plan, so this takes every item that is done: of each dataset and algorithm with its hyperparameters
-    those that were finished last, whatever code or version of a framework that was. Run pytest with
-    ``--omnirec-baseline=FILE`` to have exactly the items of that run.
+    It takes the items of the last plan: what bench files and scripts declared when they ran last. Where no plan is
+    recorded, or with ``all_items``, it takes every item that is done: of each dataset and algorithm with its
+    hyperparameters those that were finished last, whatever code or version of a framework that was.
 
     Args:
         store: A store, or its directory.
         path: The file, Parquet; a baseline that is there is replaced.
+        all_items: Also what is not in the last plan.
 
     Raises:
         BaselineError: Nothing is done, or the file cannot be written, or is there and is something else.
         StoreError: There is no store, or it cannot be read.
         StatisticsError: Values per user are missing or damaged.
     """
-    source = measurements(store)
-    entries, _ = newest(source)
-    return write(path, source, entries, git_of(Path.cwd()))
+    judged = judged_store(store, all_items=all_items)
+    return write(path, judged.source, judged.entries, git_of(Path.cwd()))
 
 
 def compare_with_baseline(
@@ -45,12 +70,15 @@ def compare_with_baseline(
     tolerance: float = 0.0,
     alpha: float = 0.05,
     metrics: Collection[str] = (),
+    missing: str = "fail",
+    all_items: bool = False,
 ) -> Gate:
-    """Judge what a store has measured by a baseline: whether anything is worse, by more than chance.
+    """Judge what a store has measured by a baseline: whether anything is worse, by more than chance, or gone.
 
-    Of each dataset and algorithm with its hyperparameters what was finished last is compared; see ``write_baseline``. A
-    dataset that was measured after all those of its name that the baseline knows takes their place: its data or its split
-    has changed. What a fit or a prediction costs is not compared.
+    Judged are the items of the last plan, as a run of pytest over all bench files would. Where no plan is recorded, or
+    with ``all_items``, it is what was finished last of each dataset and algorithm with its hyperparameters; a dataset that
+    was measured after all those of its name that the baseline knows takes their place: its data or its split has changed.
+    What a fit or a prediction costs is not compared.
 
     Args:
         store: A store, or its directory.
@@ -59,20 +87,43 @@ def compare_with_baseline(
             this share fails.
         alpha: The probability that anything fails although nothing is worse by more than that.
         metrics: The labels to compare, e.g. ``["NDCG@10"]``; all by default.
+        missing: ``fail`` or ``ok``: what becomes of what the baseline has and the plan lacks.
+        all_items: Also what is not in the last plan.
 
     Raises:
         BaselineError: The baseline cannot be read, or a value is impossible.
         StoreError: There is no store, or it cannot be read.
     """
+    if missing not in MISSING:
+        raise BaselineError(f"missing is {missing!r}; choose from {', '.join(MISSING)}.")
+    opened = store if isinstance(store, Store) else open_store(store)
     reference = baseline if isinstance(baseline, Baseline) else Baseline(baseline)
     judge = Judge(reference, tolerance, alpha, metrics)
-    source = measurements(store)
-    entries, _ = newest(source)
-    return judge.judge(source, _current_entries(entries, reference))
+    judged = judged_store(opened, all_items=all_items)
+    if judged.plan:
+        entries = [*judged.entries, *judged.source.without_results]
+    else:
+        entries = _current_entries(judged.entries, reference)
+
+    def covered(entry: Entry) -> list[bool]:
+        return [_is_covered(source, judged.plan) for source in entry.sources] if judged.plan else []
+
+    scope = Scope(
+        covers=lambda entry: any(covered(entry)) or not covered(entry),
+        covers_metrics=lambda entry: all(covered(entry)),
+        failed=judged.failed,
+        missing_ok=missing == "ok",
+        basis=_basis(judged.plan, all_items=all_items),
+    )
+    return judge.judge(judged.source, entries, scope)
 
 
-def measurements(store: StoreOrPath) -> Measurements:
-    """Return the entries of a store.
+def judged_store(store: StoreOrPath, *, all_items: bool = False) -> JudgedStore:
+    """Return what of a store is judged: its last plan, or what was finished last of each configuration.
+
+    Args:
+        store: A store, or its directory.
+        all_items: Whether the plan does not count.
 
     Raises:
         StoreError: There is no store, or it cannot be read.
@@ -80,6 +131,68 @@ def measurements(store: StoreOrPath) -> Measurements:
     """
     opened = store if isinstance(store, Store) else open_store(store)
     records = opened.records()
+    plan = [] if all_items else plan_of(records.items())
+    if not plan:
+        source = measurements(opened, records)
+        entries, older = newest(source.entries)
+        return JudgedStore(source, entries, {entry.name: entry.finished for entry in older}, plan, [])
+    directions: dict[str, dict[str, bool]] = {}
+    sources: dict[str, list[str]] = {}
+    for part in plan:
+        for fit_key in part.items:
+            directions.setdefault(fit_key, {}).update(part.columns)
+            sources.setdefault(fit_key, []).append(part.source)
+    items = [record for key, record in records.items() if RecordType.ITEM.has(key)]
+    planned = [item for item in items if item["fit_key"] in sources]
+    source = Measurements(opened.root, records.get, planned, directions, sources=sources)
+    left_out: dict[str, str] = {}
+    for item in items:
+        if item["fit_key"] not in sources and item["status"] == Status.DONE:
+            name = f"{item['dataset']}/{item['algorithm']}"
+            left_out[name] = max(left_out.get(name, ""), item["finished"])
+    failed = [item["item"] for item in planned if item["status"] == Status.FAILED]
+    # A file declares one version of a class; a notebook goes on declaring what its cells were before.
+    _, older = newest([entry for entry in source.entries if entry.sources == (INTERACTIVE,)])
+    older_ids = {id(entry) for entry in older}
+    entries = [entry for entry in source.entries if id(entry) not in older_ids]
+    left_out |= {entry.name: entry.finished for entry in older}
+    return JudgedStore(source, entries, left_out, plan, failed)
+
+
+def _basis(plan: list[Planned], *, all_items: bool) -> str:
+    """Return the sentence about what is judged, where it is not a plan."""
+    if plan:
+        return ""
+    if all_items:
+        return "judged is what was finished last of each configuration, whatever the last plan names"
+    return (
+        "this store remembers no plan, so judged is what was finished last of each configuration, and what the bench files "
+        "do not name any more is not missed; the next run of pytest notes the plan, and `pytest --omnirec-readonly "
+        "--omnirec-gate=FILE` knows it"
+    )
+
+
+def _is_covered(source: str, plan: list[Planned]) -> bool:
+    """Whether the plan would have a bench function if it were still there: not if its file is, and was never collected."""
+    file = file_of(source)
+    if any(part.file == file for part in plan):
+        return True
+    return not any((Path(part.root) / file).exists() for part in plan)
+
+
+def measurements(store: StoreOrPath, records: Mapping[str, Record] | None = None) -> Measurements:
+    """Return the entries of a store, whatever its plan.
+
+    Args:
+        store: A store, or its directory.
+        records: Its records, where they have been read already.
+
+    Raises:
+        StoreError: There is no store, or it cannot be read.
+        BaselineError: It was written by a version of omnibench that did not note what is needed.
+    """
+    opened = store if isinstance(store, Store) else open_store(store)
+    records = opened.records() if records is None else records
     items = (record for key, record in records.items() if RecordType.ITEM.has(key))
     return Measurements(opened.root, records.get, items)
 

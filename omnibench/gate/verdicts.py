@@ -59,6 +59,10 @@ class Gate:
         alpha: The probability that a run fails although nothing is worse by more than that.
         verdicts: One per comparison.
         problems: Comparisons that had to be made and could not be, a sentence each; any of them fails the gate.
+        missing: What the baseline has and the plan, or the run, has not, a sentence each; fails the gate as well.
+        missing_ok: Whether somebody said that it does not.
+        failed: The items that failed, by name; nothing passes beside them.
+        basis: What was judged, where that is not what a run of pytest has just measured, in a sentence.
         notes: Other facts that the reader has to know, a sentence each.
         tested: Over how many comparisons p is corrected.
     """
@@ -69,18 +73,41 @@ class Gate:
     alpha: float
     verdicts: tuple[Verdict, ...] = ()
     problems: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    missing_ok: bool = False
+    failed: tuple[str, ...] = ()
+    basis: str = ""
     notes: tuple[str, ...] = ()
     tested: int = 0
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is worse, and everything could be compared."""
-        return not self.problems and not self.those(WORSE)
+        """Whether nothing is worse, nothing failed or is missing, and everything could be compared."""
+        missing = self.missing and not self.missing_ok
+        return not (self.problems or missing or self.failed or self.those(WORSE))
 
     def those(self, verdict: str) -> list[Verdict]:
         """Return the comparisons that have a verdict, those with the largest relative change first."""
         verdicts = [comparison for comparison in self.verdicts if comparison.verdict == verdict]
         return sorted(verdicts, key=lambda comparison: -abs(comparison.change or 0.0))
+
+    def properties(self) -> dict[str, str]:
+        """Return the verdicts as names and texts, for reports of CI: the counts, and every comparison that has changed."""
+        counts = {verdict: len(self.those(verdict)) for verdict in VERDICTS}
+        return {
+            "omnibench.gate": "passed" if self.passed else "failed",
+            "omnibench.gate.baseline": f"{self.baseline} {self.age}",
+            **{f"omnibench.gate.{verdict}": str(number) for verdict, number in counts.items()},
+            "omnibench.gate.failed_items": str(len(self.failed)),
+            **{f"omnibench.gate.missing.{number}": text for number, text in enumerate(self.missing, start=1)},
+            **{
+                f"{comparison.dataset}/{comparison.algorithm} {comparison.metric}": (
+                    f"{verdict}: {comparison.baseline:.6g} -> {comparison.now:.6g}"
+                )
+                for verdict in (WORSE, TOLERATED, UNDECIDED, IMPROVED)
+                for comparison in self.those(verdict)
+            },
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data."""

@@ -10,10 +10,13 @@ import pytest
 from omnibench.engine.items import Item
 from omnibench.engine.run import require_begun
 from omnibench.engine.survey import State, count, is_begun
-from omnibench.errors import OmnibenchError, StoreError, nearest
+from omnibench.errors import OmnibenchError, StoreError
+from omnibench.metrics.labels import alternatives
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import PLAN, RESET, SORT, YES
+from omnibench.plugin.plan import note_plan
 from omnibench.plugin.session import BenchSession
+from omnibench.store.formats import NewerStoreError
 from omnibench.store.ownership import refuse_foreign
 
 
@@ -25,8 +28,8 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         items: The selected items, of benchmarks and others; without benchmarks nothing happens.
 
     Raises:
-        pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset, nothing
-            has the metric to sort by, or the checkpoint directory holds others' files.
+        pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset, nothing has
+            the metric to sort by, a newer omnibench has made the store, or the checkpoint directory holds others' files.
     """
     session.items = [item for item in items if isinstance(item, ExperimentItem)]
     session.pending = session.items
@@ -38,6 +41,8 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         _check_resume(session)
         reset = _reset(session)
         states = session.look_at_records(session.items)
+    except NewerStoreError as error:
+        raise pytest.UsageError(str(error)) from error
     except (StoreError, OSError) as error:
         session.notify(f"the checkpoints cannot be read: {error}")  # and each item will say so
         return
@@ -51,8 +56,10 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         from omnibench.plugin.preview import show_plan  # imports that other runs save
 
         show_plan(session, session.snapshot())
-    elif session.pending and not session.readonly:
+        return
+    if session.pending and not session.readonly:
         _note_run(session, states)
+    note_plan(session)
 
 
 def _check_sort(session: BenchSession) -> None:
@@ -60,8 +67,9 @@ def _check_sort(session: BenchSession) -> None:
     evaluators = {id(item.evaluator): item.evaluator for item in session.items}
     labels = {name for evaluator in evaluators.values() for name in evaluator.labels}
     if label and label not in labels:
-        near = nearest(label, labels)
-        raise pytest.UsageError(f"{SORT.flag} is {label!r}{near}; the metrics are {', '.join(sorted(labels))}.")
+        raise pytest.UsageError(
+            f"{SORT.flag} is {label!r}, which is not measured; {alternatives(label, sorted(labels))}"
+        )
 
 
 def _check_directory(session: BenchSession) -> None:

@@ -20,8 +20,9 @@ from omnibench.plugin import garbage
 from omnibench.plugin.declare import RESULT, Benchmark, Declaration
 from omnibench.plugin.items import BenchItem, ExperimentItem, FixtureItem, Refused
 from omnibench.plugin.session import BenchSession
-from omnibench.plugin.state import bench_session
+from omnibench.plugin.state import bench_session, collected_files_key
 from omnibench.plugin.wire import RunMessage, digest
+from omnibench.store.plans import file_of
 
 
 class BenchModule(pytest.Module):
@@ -30,6 +31,7 @@ class BenchModule(pytest.Module):
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
         try:
             yield from super().collect()
+            self.config.stash.setdefault(collected_files_key, {})[self.nodeid] = True
         except OmnibenchError as error:
             yield Refused.from_parent(self, name="refused", error=error, source_line=self._source_line(error))
 
@@ -78,9 +80,11 @@ class BenchFunction(pytest.Class):
             benchmark = Benchmark.of(self.function, self.declaration, self._evaluator())
             declared = self._experiments(session, benchmark.evaluator)
         except OmnibenchError as error:
+            self.config.stash.setdefault(collected_files_key, {})[file_of(self.nodeid)] = False
             yield Refused.from_parent(self, name="refused", error=error)
             return
-        yield from self._items(session, benchmark, declared)
+        session.planned[self.nodeid] = items = list(self._items(session, benchmark, declared))
+        yield from items
 
     def _items(
         self, session: BenchSession, benchmark: Benchmark, declared: list[Experiment]

@@ -67,7 +67,11 @@ class Export:
 
         def take(reader: Reader) -> Contents:
             return contents_of(
-                reader.get, results, _missing(reader, session.items, results), self._summary.lower_is_better()
+                reader.get,
+                results,
+                _missing(reader, session.items, results),
+                self._summary.lower_is_better(),
+                root=session.directory,
             )
 
         contents = read(session.directory / "store", take, untouched=session.looks_only)

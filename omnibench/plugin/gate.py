@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from omnibench.errors import OmnibenchError
-from omnibench.metrics.cost import CostMetric
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.options import BASELINE, GATE, GATE_ALPHA, GATE_METRICS, GATE_TOLERANCE, PLAN
+from omnibench.plugin.options import BASELINE, GATE, GATE_ALPHA, GATE_METRICS, GATE_MISSING, GATE_TOLERANCE, PLAN
+from omnibench.plugin.plan import CollectedFiles, columns_of
 from omnibench.plugin.settings import path_of, share_of
 from omnibench.plugin.state import existing_session
 from omnibench.plugin.wire import ItemMessage
 from omnibench.store.reading import Reader, read
-from omnibench.store.schema import RecordType
+from omnibench.store.schema import Record, RecordType, Status
 
 if TYPE_CHECKING:  # half a second of imports, which a run without benchmarks saves
-    from omnibench.gate.entries import Measurements
+    from omnibench.gate.entries import Entry, Measurements
     from omnibench.gate.judgement import Judge
+    from omnibench.gate.scope import Scope
     from omnibench.gate.verdicts import Gate
     from omnibench.plugin.session import BenchSession
 
@@ -41,13 +42,9 @@ class RegressionGate:
         self.config = config
         self._judge: Judge | None = None
         self._gate: Gate | None = None
-        self._partial = any("::" in argument for argument in config.args)
         self._reported = False
+        self._failed: dict[str, None] = {}
         self._sentences: list[tuple[str, str]] = []
-
-    def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """Note that only a part of the benchmarks runs."""
-        self._partial = self._partial or bool(items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Read the baseline, in a run that has benchmarks.
@@ -75,8 +72,10 @@ class RegressionGate:
             raise pytest.UsageError(str(error)) from error
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Note that there were benchmarks."""
+        """Note that there were benchmarks, and what failed."""
         self._reported = self._reported or ItemMessage.carried(report) is not None
+        if report.failed:
+            self._failed.setdefault(report.nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -93,18 +92,31 @@ class RegressionGate:
             self._sentences.append(("the run was not finished, so nothing was compared, nor written", "red"))
             return
         try:
-            measured = measurements(benchmarks)
-            passed = exitstatus == pytest.ExitCode.OK
-            if self._judge is not None:
-                self._gate = self._judge.judge(measured, measured.entries, partial=self._partial)
-                passed = passed and self._gate.passed
-            if BASELINE.value(self.config):
-                self._write(measured, passed=passed)
+            passed = self._decide(benchmarks, has_failed=exitstatus == pytest.ExitCode.TESTS_FAILED)
         except OmnibenchError as error:
             self._sentences.append((str(error), "red"))
             passed = False
+        if self._judge is not None:
+            report_to_junit(self.config, self._gate, [sentence for sentence, _ in self._sentences])
         if not passed:
             self._fail(session)
+
+    def _decide(self, benchmarks: BenchSession, *, has_failed: bool) -> bool:
+        """Judge, and write the new baseline; return whether the run passes.
+
+        Raises:
+            OmnibenchError: The store cannot be read, or the baseline cannot be written.
+        """
+        measured = measurements(benchmarks)
+        passed = not has_failed
+        if self._judge is not None:
+            failed = [*self._failed] or (["an error outside of items"] if has_failed else [])
+            scope = scope_of(benchmarks, measured, failed)
+            self._gate = self._judge.judge(measured, [*measured.entries, *measured.without_results], scope)
+            passed = passed and self._gate.passed
+        if BASELINE.value(self.config):
+            self._write(measured, passed=passed)
+        return passed
 
     @staticmethod
     def _fail(session: pytest.Session) -> None:
@@ -143,32 +155,117 @@ class RegressionGate:
 
 
 def measurements(session: BenchSession) -> Measurements:
-    """Return the measurements of those items of a run that are done.
+    """Return the measurements of a run's plan: of the selected items that are done, and which others there are.
 
     Raises:
         OmnibenchError: The store cannot be read.
     """
+    from omnibench.engine.records import labels_of
     from omnibench.gate.entries import Measurements
+    from omnibench.store.item_records import pending_item
 
-    directions = directions_of(session.items)
+    planned = {item.experiment.fit_key: item for items in session.planned.values() for item in items}
+    selected = {item.experiment.fit_key: item for item in session.items}
+    sources: dict[str, list[str]] = {}
+    for source, items in session.planned.items():
+        for fit_key in dict.fromkeys(item.experiment.fit_key for item in items):
+            sources.setdefault(fit_key, []).append(source)
+
+    def record_of(reader: Reader, fit_key: str, item: ExperimentItem) -> Record:
+        record = reader.get(RecordType.ITEM.key(fit_key)) if fit_key in selected else None
+        is_done = record is not None and record["status"] == Status.DONE
+        return record if record is not None and is_done else pending_item(labels_of(item.experiment).item_members)
 
     def take(reader: Reader) -> Measurements:
-        records = (reader.get(RecordType.ITEM.key(key)) for key in directions)
-        recorded = (record for record in records if record is not None)
-        return Measurements(session.directory, reader.get, recorded, directions)
+        return Measurements(
+            session.directory,
+            reader.get,
+            (record_of(reader, fit_key, item) for fit_key, item in (planned | selected).items()),
+            directions_of(session.items),
+            sources=sources,
+            deselected=planned.keys() - selected.keys(),
+        )
 
     return read(session.directory / "store", take, untouched=session.looks_only)
+
+
+def scope_of(session: BenchSession, measured: Measurements, failed: Sequence[str]) -> Scope:
+    """Return what of the plan a run has asked for.
+
+    Args:
+        session: The benchmarks of the run.
+        measured: Its measurements.
+        failed: The items that failed, and other tests.
+    """
+    from omnibench.gate.scope import Scope
+
+    collected = CollectedFiles(session)
+    selected = {id(item) for item in session.items}
+
+    def covers(entry: Entry) -> bool:
+        """Whether this run has collected a bench function that an entry of the baseline comes from, or should have."""
+        if not entry.sources:  # of a baseline that does not say
+            return collected.whole
+        return any(source in session.planned or collected.lacks(source) for source in entry.sources)
+
+    def covers_metrics(entry: Entry) -> bool:
+        if not entry.sources:
+            return collected.whole
+        return all(source in session.planned or collected.lacks(source) for source in entry.sources)
+
+    return Scope(
+        measured.deselected,
+        covers,
+        covers_metrics,
+        partial=len(selected) < sum(len(items) for items in session.planned.values()) or not collected.whole,
+        labels={label for items in session.planned.values() if items for label in columns_of(items[0])},
+        failed=failed,
+        missing_ok=GATE_MISSING.value(session.config) == "ok",
+    )
 
 
 def directions_of(items: Iterable[ExperimentItem]) -> Mapping[str, Mapping[str, bool]]:
     """Return the columns of each item by its key, and whether larger values are better."""
     directions: dict[str, dict[str, bool]] = {}
     for item in items:
-        columns = directions.setdefault(item.experiment.fit_key, {})
-        for metric, label in item.evaluator.columns:
-            if not isinstance(metric, CostMetric):
-                columns[item.experiment.qualified(metric, label)] = metric.higher_is_better
+        directions.setdefault(item.experiment.fit_key, {}).update(columns_of(item))
     return directions
+
+
+def report_to_junit(config: pytest.Config, gate: Gate | None, sentences: Sequence[str]) -> None:
+    """Add a test case of the gate to the JUnit file, which is what CI shows; nothing without such a file.
+
+    Args:
+        config: pytest's configuration.
+        gate: The verdicts, or None where nothing could be judged.
+        sentences: What went wrong beside.
+    """
+    from _pytest.junitxml import xml_key
+
+    junit = config.stash.get(xml_key, None)
+    if junit is None:
+        return
+    from omnibench.gate.report import lines
+
+    passed = gate is not None and gate.passed and not sentences
+    judged = [line.text for line in lines(gate, 120)] if gate else []
+    text = "\n".join([*judged[-1:], *sentences, *judged[:-1]])  # what CI shows first is whether it passed
+    properties = [] if gate is None else [*gate.properties().items()]
+    nodeid = "omnibench::regression gate"
+    for when in ("call", "teardown"):
+        failed = when == "call" and not passed
+        junit.pytest_runtest_logreport(
+            pytest.TestReport(
+                nodeid,
+                ("omnibench", None, "regression gate"),
+                {},
+                "failed" if failed else "passed",
+                text if failed else None,
+                when,
+                sections=[("Captured stdout call", text)] if passed else [],
+                user_properties=properties,
+            )
+        )
 
 
 def _markup(colour: str) -> dict[str, bool]:

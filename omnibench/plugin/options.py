@@ -258,6 +258,13 @@ GATE_METRICS = Option(
     "The metrics that the gate compares, e.g. NDCG@10,HR@10 (default: all of the baseline's).",
     listed=True,
 )
+GATE_MISSING = Option(
+    "--omnirec-gate-missing",
+    "What the baseline has and this run lacks, e.g. an algorithm that was renamed: fail (default), or ok. Deselected items "
+    "and bench files that were not asked for do not count.",
+    "fail",
+    ("fail", "ok"),
+)
 BASELINE = Option(
     "--omnirec-baseline", "Write what this run measured into a file, to compare later runs with, if the run passes."
 )
@@ -308,6 +315,7 @@ OPTIONS = (
     GATE_TOLERANCE,
     GATE_ALPHA,
     GATE_METRICS,
+    GATE_MISSING,
     BASELINE,
     EXPORT,
     RESET,

@@ -27,8 +27,9 @@ from omnibench.plugin.wire import RunMessage
 from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
 from omnibench.store.damage import DamagedStoreError
+from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.leases import Workspace
-from omnibench.store.reading import SEALED_SINCE, Answer, Reader, read
+from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.schema import Record, Status
 
 if TYPE_CHECKING:  # half a second of imports, which a cached run saves
@@ -54,6 +55,7 @@ class BenchSession:
         stopping: Whether the run was asked to stop; entered by whoever drives items.
         items: The benchmark items of this run, in the process that oversees it.
         pending: Those that were not found done.
+        planned: All items that bench functions declare, by the function's node id; also those that are deselected.
         begun: Whether the records were looked at.
         say: Writes a line to the terminal from any thread, while something is displayed there.
     """
@@ -87,6 +89,7 @@ class BenchSession:
         self.say: Callable[[str], None] | None = None
         self.items: list[ExperimentItem] = []
         self.pending: list[ExperimentItem] = []
+        self.planned: dict[str, list[ExperimentItem]] = {}
         self._positions: dict[int, int] = {}
 
     def device_of(self, configuration: Configuration) -> str:
@@ -260,24 +263,29 @@ class BenchSession:
             return Outcome(Status.FAILED, item.experiment.result({}), error=error, replayed=True)
         pytest.skip(f"not available: {self.directory} has no result of it, and {READONLY.flag} computes none")
 
-    def remember(self, records: dict[str, Record]) -> None:
-        """Record what a later run could also compute again, unless the store would have to be migrated first."""
+    def remember(self, records: dict[str, Record], forgotten: Sequence[str] = ()) -> None:
+        """Record what a later run could also find out again, unless the store would have to be migrated first.
+
+        Args:
+            records: By key.
+            forgotten: The keys of records that do not hold any more.
+        """
         if self.looks_only:
             return
         with suppress(StoreError, OSError):
             if read(self.directory / "store", lambda reader: reader.version) >= SEALED_SINCE:
-                self._commit(records)
+                self._commit(records, forgotten)
 
-    def _commit(self, records: dict[str, Record]) -> None:
+    def _commit(self, records: dict[str, Record], forgotten: Sequence[str]) -> None:
         if self._coordinator is not None:
-            self._coordinator.store.records.commit(records)
+            self._coordinator.store.records.commit(records, forgotten)
             return
         from omnibench.store import CheckpointStore
 
         # A coordinator would bring the exports up to date, of which nothing has changed.
         store = CheckpointStore(self.directory, allow_network_fs=self.policy.allow_network_fs, notify=self.notify)
         with closing(store):
-            store.records.commit(records)
+            store.records.commit(records, forgotten)
 
     def note_death(self, nodeid: str, message: str) -> None:
         """Record that the worker which computed an item died."""

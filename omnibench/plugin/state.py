@@ -20,6 +20,9 @@ BENCH_FILES = "bench_*.py"
 automatic_key = pytest.StashKey[bool]()
 """Whether the number of workers was left to us (``-n auto``)."""
 
+collected_files_key = pytest.StashKey[dict[str, bool]]()
+"""The files that were collected, also those that declare nothing, and whether all of their benchmarks are known."""
+
 session_key = pytest.StashKey["BenchSession"]()
 """The state of this session's benchmarks."""
 

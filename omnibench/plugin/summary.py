@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from omnibench.plugin.options import NAMES, RESUME, SORT, TABLE
+from omnibench.plugin.options import NAMES, RESUME, SORT, TABLE, TRACK
 from omnibench.plugin.settings import checkpoint_dir
 from omnibench.plugin.state import existing_session
 from omnibench.plugin.wire import ItemMessage
 
 if TYPE_CHECKING:  # every pytest session imports this module, and few have benchmarks
+    from omnibench.metrics.base import Metric
     from omnibench.plugin.items import BenchItem
     from omnibench.results import Result
     from omnibench.tables.layout import NotWorse
@@ -114,6 +115,8 @@ class Summary:
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup, encoding=encoding))
+        for sentence in (*self._without_column(results), *self._cold()):
+            terminalreporter.write_line(sentence)
         for label in self._ambiguous():
             terminalreporter.write_line(
                 f"{label} is not one metric: benchmarks of a dataset measure it in different ways, and of each result "
@@ -177,6 +180,56 @@ class Summary:
             for name, (metric, label) in zip(item.evaluator.labels, item.evaluator.columns, strict=True):
                 metrics.setdefault((item.experiment.dataset.key, name), set()).add(metric.canonical_identity(label))
         return list(dict.fromkeys(name for (_, name), identities in metrics.items() if len(identities) > 1))
+
+    def _without_column(self, results: list[Result]) -> list[str]:
+        """Return which metrics were asked for and have no value in any item, a sentence each."""
+        session = existing_session(self.config)
+        benchmarks = {id(item.benchmark): item for item in (session.items if session else ())}
+        columns: dict[str, Metric] = {}
+        for item in benchmarks.values():
+            for metric, label in item.evaluator.columns:
+                columns.setdefault(item.experiment.qualified(metric, label), metric)
+        for result in results:
+            for label in [label for label in columns if label in result.metrics]:
+                del columns[label]
+            if not columns:
+                return []
+        from omnibench.metrics.cost import CostMetric
+
+        sort = SORT.value(self.config)
+        return [
+            f"{label}: no item has a value of it, so there is no such column"
+            + (f", and nothing is sorted by it ({SORT.flag})" if label == sort else "")
+            + (f"; {TRACK.flag} says what is measured" if isinstance(metric, CostMetric) else "")
+            for label, metric in columns.items()
+        ]
+
+    def _cold(self) -> list[str]:
+        """Return which datasets have test users and items that are unknown in training, a sentence each."""
+        session = existing_session(self.config)
+        if session is None:
+            return []
+        from omnibench.data.cold import cold_sentence, read_cold
+        from omnibench.errors import StoreError
+        from omnibench.store.reading import Reader, read
+        from omnibench.store.schema import RecordType
+
+        datasets = {id(item.experiment.dataset): item.experiment for item in session.items}
+        names = {experiment.dataset.key: experiment.dataset_name for experiment in datasets.values()}
+
+        def take(reader: Reader) -> list[str]:
+            records = {name: reader.get(RecordType.DATA.key(key)) for key, name in names.items()}
+            sentences = {
+                name: cold_sentence(read_cold(session.directory / record["directory"]))
+                for name, record in records.items()
+                if record is not None
+            }
+            return [f"{name}: {sentence}" for name, sentence in sentences.items() if sentence]
+
+        try:
+            return read(session.directory / "store", take, untouched=session.looks_only)
+        except StoreError:  # whoever needed more of it has said so
+            return []
 
     def _columns(self, result: Result) -> dict[str, float]:
         """Return the columns that plugins add; a wrong one must not hide the results, so it is only noted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 from omnibench.statistics.best import Standing
@@ -59,10 +60,11 @@ def pairs(comparisons: Iterable[Comparison]) -> str:
 
 def ranking_head(label: str, ranking: Ranking, alpha: float) -> str:
     """Return the test and the critical difference of a ranking over datasets, as a sentence."""
+    f = f"{ranking.f:.2f}" if math.isfinite(ranking.f) else "without bound, for all datasets agree"
     result = (
         ranking.reason
         if ranking.p is None
-        else f"Friedman's chi-square {ranking.statistic:.2f}, Iman and Davenport's F {ranking.f:.2f}, p {p_text(ranking.p)}"
+        else f"Friedman's chi-square {ranking.statistic:.2f}, Iman and Davenport's F {f}, p {p_text(ranking.p)}"
     )
     critical = f"critical difference {ranking.critical_difference:.2f} (Nemenyi, {alpha:g})"
     return f"{label}: average ranks over {ranking.datasets} datasets; {result}; {critical}"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+from omnibench.data.cold import read_cold
 from omnibench.data.words import step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.results import Result
@@ -66,10 +69,13 @@ class DatasetSummary:
     Attributes:
         text: Its size and its steps, in one line.
         folds: How many folds it has.
+        cold: The counts of test users and items that are unknown in training; see ``data.cold``. None where they were not
+            counted.
     """
 
     text: str
     folds: int
+    cold: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,8 @@ def contents_of(
     missing: Iterable[MissingItem],
     lower_is_better: Collection[str],
     undirected: Collection[str] = (),
+    *,
+    root: Path | None = None,
 ) -> Contents:
     """Gather the contents of files from results and the records of their items.
 
@@ -132,12 +140,13 @@ def contents_of(
         missing: The items without results.
         lower_is_better: The columns where the smallest value is the best.
         undirected: The columns of which it is unknown whether larger values are better.
+        root: The store's directory, for what prepared datasets say of themselves.
     """
     all_results = list(results)
     facts = {result.fit_key: _facts(lookup, result.fit_key) for result in all_results if result.fit_key}
     keys = {result.dataset: facts[result.fit_key].dataset_key for result in all_results if result.fit_key}
     datasets = {name: lookup(RecordType.DATA.key(key)) for name, key in keys.items()}
-    summaries = {name: _dataset_summary(record) for name, record in datasets.items() if record is not None}
+    summaries = {name: _dataset_summary(record, root) for name, record in datasets.items() if record is not None}
     return Contents(all_results, lower_is_better, undirected, list(missing), facts, summaries)
 
 
@@ -210,7 +219,8 @@ def _uncertainty(evaluation: Record) -> Uncertainty:
     return Uncertainty(evaluation.get("stderr"), low, high, evaluation.get("users"))
 
 
-def _dataset_summary(data: Record) -> DatasetSummary:
+def _dataset_summary(data: Record, root: Path | None) -> DatasetSummary:
     sizes = ", ".join(f"{data[noun]:,} {noun}" for noun in ("users", "items", "interactions"))
     steps = step_words(data["identity"][1]["steps"])
-    return DatasetSummary(one_line(f"{sizes}, after {steps}" if steps else sizes), len(data["test"]))
+    text = one_line(f"{sizes}, after {steps}" if steps else sizes)
+    return DatasetSummary(text, len(data["test"]), None if root is None else read_cold(root / data["directory"]))

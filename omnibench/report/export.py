@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omnibench.errors import ExportError, StatisticsError, StoreError, nearest
+from omnibench.comparison.current import Current, current_items, names_of
+from omnibench.errors import ExportError, StatisticsError, StoreError
 from omnibench.metrics.directions import direction
+from omnibench.metrics.labels import alternatives, unmeasured
 from omnibench.report.contents import Contents, contents_of, missing_of, result_of
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import csv, nested, parquet
@@ -19,7 +22,7 @@ from omnibench.report.sections import DEFAULT_LIMIT, TESTS, Choices, report_of
 from omnibench.statistics.paired import check_alpha
 from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record, Status
-from omnibench.store.selection import select_all, select_datasets
+from omnibench.store.selection import select, select_datasets
 
 _DATA_WRITERS = {".csv": csv, ".parquet": parquet, ".json": nested}
 _DOCUMENT_WRITERS = {".md": markdown, ".tex": latex, ".html": html}
@@ -36,6 +39,8 @@ def export_results(
     alpha: float = 0.05,
     test: str = "t",
     better: str | None = None,
+    all_items: bool = False,
+    notify: Callable[[str], None] | None = None,
 ) -> list[str]:
     """Write the results of a store into files; the ending of a file decides its format.
 
@@ -56,6 +61,9 @@ def export_results(
         alpha: The level of the tests of each column.
         test: ``t``, ``randomisation`` or ``wilcoxon``.
         better: ``higher`` or ``lower``: which values are better of metrics that are not omnibench's own.
+        all_items: Also what is not in the last plan, and earlier versions of own classes; without it they are there only
+            where ``datasets`` or ``algorithms`` name them and nothing else.
+        notify: Called with the sentence about what was left out, if anything was; a warning by default.
 
     Returns:
         What could not be tested, a sentence each.
@@ -73,12 +81,18 @@ def export_results(
         raise ExportError(f"top is {top!r}; give the number of configurations that tables show, 1 or more.")
     checked = check_files(Path(file) for file in files)
     opened = store if isinstance(store, Store) else open_store(store)
-    contents = _contents(opened, datasets, algorithms, metrics, better)
+    records = opened.records()
+    current = None if all_items else current_items(records)
+    contents = _contents(opened, records, current, datasets, algorithms, metrics, better)
     if sort and sort not in contents.labels:
-        raise ExportError(
-            f"there is no {sort!r} to sort by{nearest(sort, contents.labels)}; there are {', '.join(contents.labels)}."
-        )
+        raise ExportError(f"there is no {sort!r} to sort by; {alternatives(sort, contents.labels)}")
+    if current is not None and current.left_out:
+        (notify or _warn)(current.notice())
     return write_files(checked, contents, opened.root, Choices(sort, top, alpha, test, "--top"))
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(f"{sentence}; all_items=True takes them too", UserWarning, stacklevel=3)
 
 
 def write_files(files: Iterable[Path], contents: Contents, root: Path, choices: Choices) -> list[str]:
@@ -108,18 +122,27 @@ def write_files(files: Iterable[Path], contents: Contents, root: Path, choices: 
 
 
 def _contents(
-    store: Store, datasets: Sequence[str], algorithms: Sequence[str], metrics: Sequence[str], better: str | None
+    store: Store,
+    records: dict[str, Record],
+    current: Current | None,
+    datasets: Sequence[str],
+    algorithms: Sequence[str],
+    metrics: Sequence[str],
+    better: str | None,
 ) -> Contents:
-    records = store.records()
-    items = _chosen(store.items_in(records), datasets, algorithms)
-    done = [item for item in items if item["status"] == Status.DONE]
+    everything = store.items_in(records)
+    items = everything
+    if current is not None:
+        names = names_of(current.items)
+        items = {name: item for name, item in everything.items() if name in names}
+    for texts, names_in in ((datasets, _items_of_dataset), (algorithms, select)):
+        items, everything = _chosen(texts, names_in, items, everything)
+    done = [item for item in items.values() if item["status"] == Status.DONE]
     if metrics:
         measured = dict.fromkeys(label for item in done for label in item["metrics"])
         for label in metrics:
             if label not in measured:
-                raise ExportError(
-                    f"{label!r} was not measured{nearest(label, measured)}; there are {', '.join(measured) or 'none'}."
-                )
+                raise ExportError(unmeasured(label, measured))
     results = [result_of(_with_metrics(item, metrics)) for item in done]
     results.sort(key=lambda result: (result.dataset, result.algorithm, -1 if result.fold is None else result.fold))
     stated_direction = None if better is None else better == "higher"
@@ -128,9 +151,10 @@ def _contents(
     return contents_of(
         records.get,
         results,
-        [missing_of(item) for item in items if item["status"] != Status.DONE],
+        [missing_of(item) for item in items.values() if item["status"] != Status.DONE],
         {label for label, higher in directions.items() if higher is False},
         {label for label, higher in directions.items() if higher is None},
+        root=store.root,
     )
 
 
@@ -140,13 +164,42 @@ def _with_metrics(item: Record, metrics: Sequence[str]) -> Record:
     return {**item, "metrics": {label: measured[label] for label in metrics or measured if label in measured}}
 
 
-def _chosen(items: dict[str, Record], datasets: Sequence[str], algorithms: Sequence[str]) -> list[Record]:
-    """Return the items of some datasets and algorithms; without any, of all."""
-    try:
-        if datasets:
-            names = {name for text in datasets for name in select_datasets(text, items)}
-            items = {name: item for name, item in items.items() if item["dataset"] in names}
-        chosen = select_all(algorithms, items) if algorithms else items
-    except StoreError as error:
-        raise ExportError(str(error)) from error
-    return [items[name] for name in chosen]
+def _chosen(
+    texts: Sequence[str],
+    names_in: Callable[[str, dict[str, Record]], list[str]],
+    items: dict[str, Record],
+    everything: dict[str, Record],
+) -> tuple[dict[str, Record], dict[str, Record]]:
+    """Return the items that one of several texts stands for; all without a text.
+
+    Args:
+        texts: The texts.
+        names_in: Returns the names of the items that a text stands for, among some.
+        items: The items to choose from, by name.
+        everything: The items to choose from where a text means none of the others.
+
+    Returns:
+        The chosen items, and all of ``everything`` that one of the texts means.
+
+    Raises:
+        ExportError: A text means none at all.
+    """
+    if not texts:
+        return items, everything
+    chosen: dict[str, Record] = {}
+    all_chosen: dict[str, Record] = {}
+    for text in texts:
+        try:
+            all_names = names_in(text, everything)
+        except StoreError as error:
+            raise ExportError(str(error)) from error
+        all_chosen |= {name: everything[name] for name in all_names}
+        names = [name for name in all_names if name in items] or all_names
+        chosen |= {name: everything[name] for name in names}
+    return chosen, all_chosen
+
+
+def _items_of_dataset(text: str, items: dict[str, Record]) -> list[str]:
+    """Return the items of the datasets that a text stands for."""
+    datasets = select_datasets(text, items)
+    return [name for name, item in items.items() if item["dataset"] in datasets]

@@ -78,10 +78,10 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 facts.version,
                 result.fold,
                 label,
-                value,
-                uncertainty.stderr,
-                uncertainty.low,
-                uncertainty.high,
+                _finite(value),
+                _finite(uncertainty.stderr),
+                _finite(uncertainty.low),
+                _finite(uncertainty.high),
                 uncertainty.users,
                 facts.fit_seconds,
                 facts.predict_seconds,
@@ -112,6 +112,7 @@ def nested(contents: Contents) -> bytes:
             "name": group[0].dataset,
             "label": names.dataset(group[0].dataset),
             "key": contents.facts_of(group[0]).dataset_key,
+            **_cold(contents, group[0].dataset),
             "configurations": [
                 _configuration(contents, rows, names) for rows in _grouped(group, lambda result: result.algorithm)
             ],
@@ -123,6 +124,12 @@ def nested(contents: Contents) -> bytes:
     return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(
         errors="backslashreplace"
     )
+
+
+def _cold(contents: Contents, dataset: str) -> dict[str, Any]:
+    """Return how many test users and items are unknown in training, by fold; nothing where that was not counted."""
+    summary = contents.dataset_summaries.get(dataset)
+    return {"unknown_in_training": list(summary.cold["folds"])} if summary and summary.cold else {}
 
 
 def _configuration(contents: Contents, rows: list[Result], names: DisplayNames) -> dict[str, Any]:
@@ -164,7 +171,7 @@ def _fold(contents: Contents, result: Result) -> dict[str, Any]:
 
 
 def _finite(value: float | None) -> float | None:
-    """Return a value, or None where JSON has no number for it."""
+    """Return a value, or None where it is no number that every reader of a file knows."""
     return value if value is not None and math.isfinite(value) else None
 
 

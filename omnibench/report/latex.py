@@ -80,22 +80,22 @@ def _section(section: Section, missing: str) -> Iterator[str]:
         captions.append(rf"$^{{\dagger}}$: {escaped(section.tested)}.")
     captions += [escaped(f"Fewer folds than there are: {'; '.join(section.gaps)}.")] if section.gaps else []
     captions += [rf"\textbf{{{escaped(missing)}.}}"] if missing else []
-    title, label = escaped(marked.dataset), marked.dataset
+    title, label = escaped(marked.title), marked.dataset
     for start in range(0, len(marked.names), _ROWS):
         names = marked.names[start : start + _ROWS]
         for labels in _groups(section, names):
             head = ["Algorithm", *map(escaped, labels)]
-            rows = [[escaped(name), *(_cell(section, name, label) for label in labels)] for name in names]
+            rows = [[escaped(marked.label(name)), *(_cell(section, name, label) for label in labels)] for name in names]
             last = labels[-1:] == section.labels[-1:]
             explained = [name for name in names if last and name in marked.legend]
-            legend = [f"{escaped(name)}: {escaped(marked.legend[name])}" for name in explained]
+            legend = [f"{escaped(marked.label(name))}: {escaped(marked.legend[name])}" for name in explained]
             yield _table(title, " ".join(captions), label, head, rows, legend)
-            title, captions, label = f"{escaped(marked.dataset)} (continued)", [], ""
+            title, captions, label = f"{escaped(marked.title)} (continued)", [], ""
 
 
 def _groups(section: Section, names: Sequence[str]) -> list[list[str]]:
     """Cut the metrics into groups that fit onto a page, by an estimate of the width of letters and digits."""
-    room = _WIDTH - _LETTER * max(len(name) for name in names)
+    room = _WIDTH - _LETTER * max(len(section.marked.label(name)) for name in names)
     cell = 56 if section.marked.means.folded else 28
     return fitting(section.labels, lambda label: 2 * _GAP + max(cell, _LETTER * len(label)), room)
 
@@ -115,7 +115,7 @@ def _ranks(report: Report) -> Iterator[str]:
             continue
         rows, note = rank_rows(ranked, min(_ROWS, report.choices.limit or _ROWS))
         caption = f"{escaped(ranking_head(label, ranked.ranking, report.choices.alpha))}. {escaped(note)}".strip()
-        cells = [[escaped(row.name), row.rank, row.group] for row in rows]
+        cells = [[escaped(report.called(row.name)), row.rank, row.group] for row in rows]
         yield _table(
             "Ranks over datasets", caption, f"ranks-{label}", ["Algorithm", "Average rank", "Group"], cells, []
         )

@@ -59,19 +59,24 @@ def _missing(report: Report) -> Iterator[str]:
 
 def _section(section: Section) -> Iterator[str]:
     marked = section.marked
-    yield f"## {escaped(marked.dataset)}"
+    yield f"## {escaped(marked.title)}"
     if section.summary:
         yield escaped(section.summary)
     if section.gaps:
         yield "\n".join(
             ["> [!WARNING]", "> Fewer folds than there are:", ">", *(f"> - {escaped(gap)}" for gap in section.gaps)]
         )
-    rows = [[escaped(name), *(_cell(section, name, label) for label in section.labels)] for name in marked.names]
+    rows = [
+        [escaped(marked.label(name)), *(_cell(section, name, label) for label in section.labels)]
+        for name in marked.names
+    ]
     yield _table(["Algorithm", *map(escaped, section.labels)], rows)
     notes = [*map(escaped, section.notes), "**Bold**: the best mean of its column."]
     yield " ".join([*notes, *([f"†: {escaped(section.tested)}."] if section.tested else [])])
     if marked.legend:
-        yield "\n".join(f"- {escaped(name)}: {code(parameters)}" for name, parameters in marked.legend.items())
+        yield "\n".join(
+            f"- {escaped(marked.label(name))}: {code(parameters)}" for name, parameters in marked.legend.items()
+        )
 
 
 def _cell(section: Section, name: str, label: str) -> str:
@@ -90,7 +95,8 @@ def _ranks(report: Report) -> Iterator[str]:
             continue
         yield escaped(ranking_head(label, ranked.ranking, report.choices.alpha))
         rows, note = rank_rows(ranked, report.choices.limit)
-        yield _table(["Algorithm", "Average rank", "Group"], [[escaped(row.name), row.rank, row.group] for row in rows])
+        cells = [[escaped(report.called(row.name)), row.rank, row.group] for row in rows]
+        yield _table(["Algorithm", "Average rank", "Group"], cells)
         yield escaped(note)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from omnibench.comparison.configurations import DatasetRanking
 from omnibench.comparison.standings import rankings, standings
+from omnibench.data.cold import cold_sentence
 from omnibench.errors import OmnibenchError
 from omnibench.report.comparisons import pairs
 from omnibench.report.contents import Contents, MissingItem
@@ -89,6 +90,10 @@ class Report:
     choices: Choices
     contents: Contents
     trouble: list[str]
+
+    def called(self, configuration: str) -> str:
+        """Return what people call a configuration."""
+        return self.sections[0].marked.label(configuration) if self.sections else configuration
 
     def missing_summary(self) -> str:
         """Return how many items have no results, as a text without its end; empty when all have some."""
@@ -184,6 +189,10 @@ def _notes(
     if marked.hidden:
         hint = f"; {choices.show_all} shows all" if choices.show_all else ""
         yield f"The best {len(marked.names)} by {marked.ranked_by} are shown, {marked.hidden:,} more are not{hint}."
+    summary = contents.dataset_summaries.get(marked.dataset)
+    cold = cold_sentence(summary.cold) if summary else ""
+    if cold:
+        yield f"{cold}."
     if marked.means.averaged:
         yield "Mean ± standard deviation (n - 1) over folds."
     elif marked.means.only_fold is not None:
@@ -209,5 +218,5 @@ def _gaps(marked: MarkedResults, folds: int) -> Iterator[str]:
             if count < folds:
                 lacking.setdefault((label, count), []).append(name)
     for (label, count), names in lacking.items():
-        subject = "every configuration" if len(names) == len(marked.names) > 1 else ", ".join(names)
+        subject = "every configuration" if len(names) == len(marked.names) > 1 else ", ".join(map(marked.label, names))
         yield f"{subject}: {f'{label} ' if label else ''}in {count} of {folds} folds"

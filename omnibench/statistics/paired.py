@@ -34,10 +34,12 @@ class Comparison:
         second: The second one's mean.
         difference: The mean of first minus second, in the metric's unit.
         interval: The two-sided confidence interval of the mean difference, at 1 - alpha. It is Student's, whichever test
-            was asked for, and not widened for other comparisons. None with a single pair.
+            was asked for, and not widened for other comparisons. None with a single pair, or where all differences are
+            equal, so that their error cannot be estimated; but 0 to 0 where there is none.
         effect_size: Cohen's d_z, the mean difference divided by the standard deviation (n - 1) of the differences; 0.2,
-            0.5 and 0.8 count as small, medium and large. None with a single pair; infinite when all differences are
-            equal. (Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988, section 2.3.5.)
+            0.5 and 0.8 count as small, medium and large. None with a single pair, or where all differences are equal, so
+            that there is nothing to divide by; 0 where there is none. (Cohen, "Statistical Power Analysis for the
+            Behavioral Sciences", 1988, section 2.3.5.)
         p: The probability of a difference at least as large by chance alone, or None when nothing can be said.
         test: ``t``, ``randomisation`` or ``wilcoxon``.
         pairs: How many pairs there are.
@@ -76,7 +78,7 @@ def compare(
         first: Values of the first configuration, shape (n,).
         second: Values of the second one, of the same users in the same order, shape (n,).
         test: ``t`` (Student, "The probable error of a mean", Biometrika 6, 1908; where all differences are equal, there
-            is no error to be estimated, and p is what their signs tell), ``randomisation`` of the signs of the
+            is no error to be estimated, and p is what their signs tell, if that is anything), ``randomisation`` of the signs of the
             differences (Fisher, "The Design of Experiments", 1935, section 21; see ``randomisation.sign_flip_p``), or
             ``wilcoxon`` (signed ranks; the ranks of zero differences are split evenly among both signs, as in Demšar,
             "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006, section 3.1.3).
@@ -103,12 +105,17 @@ def compare(
     deviations *= deviations  # and @ would wake BLAS's threads
     spread = math.sqrt(float(deviations.sum()) / (n - 1)) if n > 1 else math.nan
     error = spread * math.sqrt(1 / n + test_to_train)
-    reason = _too_few(n, test, alternative, alpha, units)
+    noise = _NOISE * max(float(np.abs(sample).max()), float(np.abs(reference).max()))
+    varies = n > 1 and spread > noise
+    if not varies and abs(mean) <= noise:
+        mean = spread = error = 0.0  # the values are equal but for their last bits
+    differs = mean - null != 0
+    reason = _too_few(n, test, alternative, alpha, units, signs_only=differs and not varies)
     if reason:
         p = None
     elif test == "t":
-        p = _t_p(mean - null, error, n - 1, alternative)
-        if spread <= _NOISE * max(float(np.abs(sample).max()), float(np.abs(reference).max())):
+        p = _t_p(mean - null, error if varies else 0.0, n - 1, alternative)
+        if not varies:
             p = max(p, _smallest_p(n, alternative))
     elif test == "randomisation":
         p = sign_flip_p(sample - reference - null, alternative, resamples, seed)
@@ -118,8 +125,8 @@ def compare(
         float(sample.mean()),
         float(reference.mean()),
         mean,
-        _interval(mean, error, n - 1, alpha) if n > 1 else None,
-        _ratio(mean, spread) if n > 1 else None,
+        _interval(mean, error, n - 1, alpha) if varies or (n > 1 and mean == 0) else None,
+        _ratio(mean, spread) if varies or (n > 1 and mean == 0) else None,
         p,
         test,
         n,
@@ -158,13 +165,27 @@ def check_alpha(alpha: float) -> None:
         raise StatisticsError(f"alpha is {alpha!r}; give a level between 0 and 1, e.g. 0.05.")
 
 
-def _too_few(n: int, test: str, alternative: str, alpha: float, units: str) -> str:
-    """Return why so few pairs tell nothing, or an empty text when they are enough."""
+def _too_few(n: int, test: str, alternative: str, alpha: float, units: str, *, signs_only: bool) -> str:
+    """Return why so few pairs tell nothing, or an empty text when they are enough.
+
+    Args:
+        n: How many pairs there are.
+        test: The test.
+        alternative: Its alternative.
+        alpha: The level.
+        units: What a pair is.
+        signs_only: Whether all differences are equal, so that nothing but their signs tells anything.
+    """
     if n == 1:
         return f"too few {units} to say: one difference tells nothing about chance"
     smallest = _smallest_p(n, alternative)
     if test != "t" and smallest > alpha:
         return f"too few {units} to say: with {n}, no {test} test can have a p below {smallest:.4g}"
+    if signs_only and smallest > alpha:
+        return (
+            f"too few {units} to say: the {n} differences are equal, so only their signs tell, and {n} signs have no p "
+            f"below {smallest:.4g}"
+        )
     return ""
 
 

@@ -16,6 +16,7 @@ from omnibench.keys import DISPLAY_DIGITS
 from omnibench.store import artifacts, leases, manifests, recovery
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
+from omnibench.store.formats import refuse_newer
 from omnibench.store.leases import Lease, Workspace
 from omnibench.store.ownership import refuse_foreign
 from omnibench.store.reading import Answer, Reader, read
@@ -56,6 +57,7 @@ class CheckpointStore:
         self._elsewhere: list[Workspace] = []
         if not allow_network_fs:
             refuse_networked(self.root)
+        refuse_newer(self.root)
         refuse_foreign(self.root)
         with ExitStack() as opened:
             try:

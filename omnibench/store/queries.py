@@ -16,6 +16,7 @@ from omnibench.store.deletion import delete, remove_datasets, tidy
 from omnibench.store.divergence import Divergence, diverge
 from omnibench.store.exports import Exports
 from omnibench.store.facts import FactSource, explanation, provenance_of
+from omnibench.store.formats import refuse_newer
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
@@ -81,11 +82,12 @@ class Store:
         path: The checkpoint directory.
 
     Raises:
-        StoreError: There is no store.
+        StoreError: There is no store, or a newer omnibench has made it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.root = Path(os.path.abspath(Path(path).expanduser()))
+        refuse_newer(self.root)
         if not (self.root / "store" / "cache.db").exists():
             raise StoreError(f"there are no checkpoints in {str(self.root)!r}; give the directory that a run wrote to.")
 

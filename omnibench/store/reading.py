@@ -13,11 +13,9 @@ from typing import Any, TypeVar
 
 from omnibench.errors import StoreError
 from omnibench.store.damage import DamagedStoreError, is_damage
+from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
 from omnibench.store.schema import Phase, Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, checked, unseal, unsealed
-
-SEALED_SINCE = 2
-"""The store format (SQLite's ``user_version``) since which every record has a checksum."""
 
 _RAW = 1
 """diskcache's mode of a value that stands in the table as it is."""
@@ -130,9 +128,11 @@ def read(
         untouched: Leave no trace: SQLite's readers, too, make a shared memory file beside the database.
 
     Raises:
+        NewerStoreError: A newer omnibench has made the store.
         DamagedStoreError: The database is damaged.
         StoreError: The database cannot be read.
     """
+    refuse_newer(directory.parent)
     database = directory / "cache.db"
     if not database.exists():
         return take(_empty(on_damage))
@@ -142,7 +142,9 @@ def read(
             sqlite3.connect(f"{database.absolute().as_uri()}?{uri_options}", uri=True, timeout=30)
         ) as connection:
             connection.execute("BEGIN")  # all that is read is to tell of one moment
-            return take(Reader(connection, on_damage))
+            reader = Reader(connection, on_damage)
+            refuse_newer_database(directory.parent, reader.version)
+            return take(reader)
 
     log = database.with_name("cache.db-wal")
     # Without a log nobody is writing, and then a reader needs no shared memory to agree with writers.

@@ -27,7 +27,8 @@ from omnibench.store.damage import (
     is_damage,
     primary_code,
 )
-from omnibench.store.reading import SEALED_SINCE, read_all, text_of
+from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_database
+from omnibench.store.reading import read_all, text_of
 from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
 from omnibench.store.views import create_views
@@ -83,6 +84,7 @@ class Records:
         version: The format to note in the database when it notes none or an older one.
 
     Raises:
+        NewerStoreError: A newer omnibench has made it.
         DamagedStoreError: The database is damaged.
         StoreError: The database cannot be opened with the settings that keep records.
     """
@@ -93,9 +95,9 @@ class Records:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._cache = diskcache.Cache(str(directory), timeout=30, disk=TextDisk, **_SETTINGS)
             check_content(self._connection)
-            create_views(self._connection)
             self._note_format(version)
-        except DamagedStoreError:
+            create_views(self._connection)
+        except (DamagedStoreError, NewerStoreError):
             raise
         except Exception as error:
             if is_damage(error):
@@ -122,8 +124,14 @@ class Records:
         return connection
 
     def _note_format(self, version: int) -> None:
-        """Note the format in the database itself, for whoever finds it without its STORE.json."""
-        if self._connection.execute("PRAGMA user_version").fetchone()[0] < version:
+        """Note the format in the database itself, for whoever finds it without its STORE.json.
+
+        Raises:
+            NewerStoreError: It notes a newer one.
+        """
+        noted = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        refuse_newer_database(self.directory.parent, noted)
+        if noted < version:
             self._connection.execute(f"PRAGMA user_version = {version}")
 
     def get(self, key: str) -> Record | None:

@@ -13,12 +13,10 @@ from typing import Any
 from omnibench.errors import StoreError
 from omnibench.store import artifacts, manifests
 from omnibench.store.damage import DamagedStoreError, is_damage, set_database_aside
-from omnibench.store.reading import SEALED_SINCE, read_all
+from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
+from omnibench.store.reading import read_all
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
-
-FORMAT = SEALED_SINCE
-"""Formats so far: 1 had records without checksums and no manifests."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def open_records(root: Path) -> tuple[Records, list[str]]:
         if not is_damage(error):
             raise StoreError(f"the checkpoint records in {root / 'store'} cannot be opened ({error}).") from error
         records, sentence = recover(root, error)
-        _write_marker(root / "STORE.json")
+        _write_marker(root / MARKER)
         return records, [*repairs, sentence]
 
 
@@ -104,24 +102,17 @@ def _manifest_directories(root: Path) -> Iterator[Path]:
 
 def _check_format(root: Path) -> list[str]:
     """Read STORE.json, writing it for a new store, refusing a newer format and migrating an older one."""
-    marker = root / "STORE.json"
+    marker = root / MARKER
     repairs: list[str] = []
-    if marker.exists():
-        try:
-            store_format = int(json.loads(marker.read_text(encoding="utf-8"))["format"])
-        except (ValueError, KeyError, TypeError, OverflowError):
-            # The database notes its format too, so that one broken file does not lock everything away.
-            store_format = _noted_format(root)
-            aside = marker.replace(artifacts.aside_name(marker))
-            repairs.append(
-                f"{marker} was damaged; it was set aside as {aside.name} and written anew (format {store_format})."
-            )
-    else:
-        store_format = _noted_format(root)
-    if store_format > FORMAT:
-        raise StoreError(
-            f"{root} was made by a newer omnibench (store format {store_format}; this one reads up to {FORMAT}). "
-            "Upgrade omnibench, or choose another --omnirec-checkpoint-dir."
+    marked = marked_format(root)
+    # The database notes its format too, so that one broken file does not lock everything away.
+    store_format = _noted_format(root) if marked is None else marked
+    refuse_format(root, store_format)
+    if marked is None and marker.exists():
+        marker.read_bytes()  # which raises where the file is sound, and cannot be read
+        aside = marker.replace(artifacts.aside_name(marker))
+        repairs.append(
+            f"{marker} was damaged; it was set aside as {aside.name} and written anew (format {store_format})."
         )
     if store_format < FORMAT and (root / "store" / "cache.db").exists():
         repairs.append(_migrate(root, store_format))

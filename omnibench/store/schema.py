@@ -46,6 +46,8 @@ class RecordType(StrEnum):
     """A run that had something to compute; by its id."""
     WORKER = "worker"
     """A process that computes, or has computed; by its id."""
+    PLAN = "plan"
+    """The items that a bench function or a script declares; by its node id or path."""
     MARKS = "marks"
     """What the tests of a table's column have said; by a digest of the column."""
     OLD = "old"

@@ -236,7 +236,7 @@ def enter(directory: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("PYTHONIOENCODING", "utf-8")
     patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     patch.setenv("COLUMNS", "80")
-    plugins = ("randomly", "cacheprovider", "hypothesispytest", "timeout", "rerunfailures", "pytest_cov")
+    plugins = ("randomly", "cacheprovider", "hypothesispytest", "timeout", "rerunfailures", "pytest_cov", "typeguard")
     patch.setenv("PYTEST_ADDOPTS", " ".join(["--no-header", *(f"-p no:{name}" for name in plugins)]))
     patch.syspath_prepend(str(directory / "benchmarks"))
 

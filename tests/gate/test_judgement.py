@@ -17,6 +17,7 @@ from support.gated import SHOP, Measurements, judged
 from omnibench import holm
 from omnibench.errors import BaselineError, StatisticsError
 from omnibench.gate.judgement import Judge
+from omnibench.gate.scope import Scope
 from omnibench.gate.verdicts import Gate
 
 USERS = 60
@@ -201,12 +202,18 @@ def test_of_few_users_nothing_is_said(tmp_path: Path) -> None:
 
 
 def test_only_folds_that_both_have_are_compared(tmp_path: Path) -> None:
-    """Only folds that both have are compared, and a note says that there were more."""
+    """Only folds that both have are compared; that there were more fails, unless they were not asked for."""
     result = judged(tmp_path, measured("NDCG@10", base(1), base(2)), measured("NDCG@10", base(1) + noise(3), code="2"))
     assert result.verdicts[0].folds == 1
     assert result.verdicts[0].baseline == pytest.approx(base(1).mean())
-    assert (
-        "shop-aaaaaaaa/Mine-00000000: has fewer folds than in the baseline, and was compared by those" in result.notes
+    assert not result.passed
+    assert result.missing[0] == "shop-aaaaaaaa/Mine-00000000: has fewer folds than in the baseline"
+    after = measured("NDCG@10", base(1) + noise(3), code="2")
+    scope = Scope({after.entries[0].key: {1}}, partial=True)
+    result = judged(tmp_path, measured("NDCG@10", base(1), base(2)), after, scope=scope)
+    assert (result.passed, result.missing) == (True, ())
+    assert result.notes == (
+        "shop-aaaaaaaa/Mine-00000000: has fewer folds than in the baseline, and was compared by those",
     )
 
 
@@ -238,13 +245,15 @@ def test_nothing_to_compare_is_all_right_where_a_part_was_asked_for(tmp_path: Pa
     """A part of a run (-k) may have nothing to compare, and what it did not select is not reported as missing."""
     after = Measurements()
     after.add("New", {"NDCG@10": [base()]})
-    result = judged(tmp_path, measured("NDCG@10", base()), after, partial=True)
-    assert (result.passed, result.problems) == (True, ())
+    deselected = Measurements().add("Mine", {})
+    after.entries.append(deselected)
+    result = judged(tmp_path, measured("NDCG@10", base()), after, scope=Scope({deselected.key: {0}}, partial=True))
+    assert (result.passed, result.problems, result.missing) == (True, (), ())
     assert result.notes == ("shop-aaaaaaaa/New-00000000: new, so there is nothing to compare with",)
 
 
-def test_what_is_new_gone_or_changed_is_said(tmp_path: Path) -> None:
-    """Notes tell what is new, gone or changed, and the gate passes."""
+def test_what_is_gone_fails_unless_that_is_said_to_be_all_right(tmp_path: Path) -> None:
+    """What the baseline has and the plan lacks fails, and the way out is named; notes tell what is new or changed."""
     before, after = Measurements(), Measurements()
     before.add("Mine", {"NDCG@10": [base()], "HR@10": [base()]}, parameters={"k": 1})
     for number in range(5):
@@ -252,14 +261,52 @@ def test_what_is_new_gone_or_changed_is_said(tmp_path: Path) -> None:
     after.add("Mine", {"NDCG@10": [base()]}, parameters={"k": 2})
     after.add("New", {"NDCG@10": [base()]})
     result = judged(tmp_path, before, after)
-    assert result.passed
+    assert (result.passed, result.problems) == (False, ())
     gone = [f"shop-aaaaaaaa/Old{number}-0000000{number + 1}" for number in range(3)]
     assert result.notes == (
         "shop-aaaaaaaa/Mine-00000000: hyperparameters have changed; compared with Mine-00000000",
         "shop-aaaaaaaa/New-00000001: new, so there is nothing to compare with",
-        f"{', '.join(gone)} and 2 more: in the baseline, but without a result in this run",
+    )
+    missing = (
+        f"{', '.join(gone)} and 2 more: in the baseline, but not in the plan any more",
         "HR@10 is in the baseline, but was not measured now of 1 configuration",
     )
+    assert result.missing[:2] == missing
+    assert "write a new baseline" in result.missing[2]
+    assert "--omnirec-gate-missing=ok" in result.missing[2]
+    accepted = judged(tmp_path, before, after, scope=Scope(missing_ok=True))
+    assert (accepted.passed, accepted.missing) == (True, missing)
+
+
+def test_what_was_not_looked_at_is_not_missed(tmp_path: Path) -> None:
+    """An entry of the baseline from a bench file that this run did not collect is said, and passes."""
+    before, after = Measurements(), Measurements()
+    for store in (before, after):
+        store.add("Mine", {"NDCG@10": [base()]})
+    before.add("Other", {"NDCG@10": [base()]})
+    result = judged(tmp_path, before, after, scope=Scope(covers=lambda entry: entry.algorithm != "Other"))
+    assert (result.passed, result.missing) == (True, ())
+    assert result.notes == (
+        "shop-aaaaaaaa/Other-00000001: in the baseline, from a bench file that this run did not look at",
+    )
+
+
+def test_without_a_result_nothing_of_the_plan_passes(tmp_path: Path) -> None:
+    """A configuration of the plan of which nothing is done is missed by name, also while its data is not prepared."""
+    before, after = measured("NDCG@10", base()), Measurements()
+    after.add("Mine", {}, dataset=replace(SHOP, tests=()), code="2")
+    result = judged(tmp_path, before, after)
+    assert not result.passed
+    assert result.missing[0] == "shop-aaaaaaaa/Mine-00000000: in the baseline, but without a result in this run"
+
+
+def test_nothing_passes_beside_what_failed(tmp_path: Path) -> None:
+    """A run in which an item failed is not called passed, whatever the comparisons say."""
+    before = measured("NDCG@10", base())
+    result = judged(tmp_path, before, before, scope=Scope(failed=["bench.py::bench::shop/Mine/fold_0"]))
+    assert verdicts(result) == {"NDCG@10": "same"}
+    assert not result.passed
+    assert result.properties()["omnibench.gate"] == "failed"
 
 
 def test_what_was_asked_for_and_has_no_value_fails(tmp_path: Path) -> None:
@@ -271,7 +318,7 @@ def test_what_was_asked_for_and_has_no_value_fails(tmp_path: Path) -> None:
     assert result.problems == (
         "shop-aaaaaaaa/Mine-00000000 has no NDCG@10 in this run, though it was asked for, and the baseline has it",
     )
-    assert judged(tmp_path, after, after, partial=True).passed
+    assert judged(tmp_path, after, after, scope=Scope(partial=True)).passed
 
 
 def test_metrics_may_be_chosen(tmp_path: Path) -> None:

@@ -47,3 +47,24 @@ def test_a_single_fold_has_a_row_each(project: Project) -> None:
         text = (project.pytester.path / name).read_text()
         assert "All values are of fold 0." in text
         assert "Mean ±" not in text
+
+
+def test_a_metric_that_no_item_has_is_said(project: Project) -> None:
+    """It has no column: one sentence says so, and what measures it; also when the table was to be sorted by it."""
+    project.bench(metrics="NDCG(5), PeakMemory()")
+    arguments = ("--omnirec-track=none", "--omnirec-sort=PeakMemory")
+    for expected in ("passed", "cached"):
+        result = project.run(*arguments)
+        result.stdout.fnmatch_lines(
+            [
+                " Algorithm *NDCG@5",
+                (
+                    "PeakMemory: no item has a value of it, so there is no such column, and nothing is sorted by it "
+                    "(--omnirec-sort); --omnirec-track says what is measured"
+                ),
+                f"*2 {expected}*",
+            ]
+        )
+    assert "no such column" not in project.run("-k", "nothing").stdout.str()
+    project.bench(metrics="NDCG(5)")
+    assert "no such column" not in project.run().stdout.str()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pandas as pd
 import pytest
 
 from omnibench import OmnibenchError, compare_with_best, export_results, open_store
-from omnibench.report.contents import Contents
+from omnibench.report.contents import Contents, result_of
 from omnibench.report.sections import Choices, Report, report_of
+from omnibench.tables.names import display_names
 
 
 def rows_of(file: Path) -> list[list[str]]:
@@ -21,21 +23,29 @@ def rows_of(file: Path) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if ":--" not in line]
 
 
+def labels_of(root: Path, shown: Collection[str] = ()) -> dict[str, str]:
+    """What people call the configurations of a store, by the names of their directories."""
+    results = [result_of(item) for item in open_store(root).items().values()]
+    return dict(display_names(result for result in results if not shown or result.algorithm in shown).configurations)
+
+
 def test_marks_are_those_of_comparisons(measured_store: Path, tmp_path: Path) -> None:
     """The best, and what is not significantly worse, of each dataset and metric, as `compare_with_best` has them."""
     file = tmp_path / "results.md"
     assert export_results(measured_store, file) == []
     text = file.read_text()
     datasets = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
-    assert [heading.partition("-")[0] for heading in datasets] == ["crossed", "held", "Ranks over datasets"]
+    assert datasets == ["crossed", "held", "Ranks over datasets"]
     rows = rows_of(file)
     for number, dataset in enumerate(datasets[:2]):
         (_, *labels), *lines = rows[4 * number : 4 * number + 4]
         for column, label in enumerate(labels, start=1):
             expected = compare_with_best(measured_store, dataset, label)
             bold = {row[0] for row in lines if row[column].startswith("**")}
-            assert expected.best in bold
-            assert {row[0] for row in lines if "†" in row[column]} | bold == {*expected.not_worse} | bold
+            called = labels_of(measured_store)
+            assert called[expected.best] in bold
+            not_worse = {called[name] for name in expected.not_worse}
+            assert {row[0] for row in lines if "†" in row[column]} | bold == not_worse | bold
     assert "paired t test over 40 users, Holm-corrected in each column, alpha = 0.05." in text
     assert "average ranks over 2 datasets; too few datasets to say" in text
 
@@ -69,7 +79,7 @@ def test_what_is_chosen_is_what_is_written(measured_store: Path, tmp_path: Path)
     head, *rows = rows_of(files[0])
     assert head == ["Algorithm", "HR@10", "NDCG@10"]
     best = frame[frame["metric"] == "HR@10"].set_index("configuration")["value"].idxmax()
-    assert [row[0] for row in rows] == [best]
+    assert [row[0] for row in rows] == [labels_of(measured_store, chosen)[str(best)]]
     assert "The best 1 by HR@10 are shown, 1 more are not; --top shows all." in files[0].read_text()
     hashes = [name.rpartition("-")[2] for name in chosen]
     export_results(open_store(measured_store), files[1], algorithms=hashes)
@@ -138,7 +148,7 @@ def test_items_without_results_are_told(measured_store: Path, tmp_path: Path) ->
     text = files[0].read_text()
     assert "1 of 12 items is missing" in text
     assert f"> - {item} (pending)" in text
-    assert f"{item.split('/')[1]}: in 2 of 3 folds" in text
+    assert f"{labels_of(store)[item.split('/')[1]]}: in 2 of 3 folds" in text
     assert json.loads(files[1].read_text())["missing"] == [{"item": item, "status": "pending", "why": ""}]
 
 

@@ -65,7 +65,9 @@ def test_a_table_has_means_deviations_and_marks(monkeypatch: pytest.MonkeyPatch)
     head, *rows = rows_of(page)
     assert head == ["Algorithm", "NDCG@10", "RMSE"]
     expected = {
-        name: [f"{statistics.fmean(values):.4f} ±{statistics.stdev(values):.4f}" for values in metrics.values()]
+        name.rpartition("-")[0]: [
+            f"{statistics.fmean(values):.4f} ±{statistics.stdev(values):.4f}" for values in metrics.values()
+        ]
         for name, metrics in VALUES.items()
     }
     assert {plain(name): [plain(cell).replace("†", "") for cell in cells] for name, *cells in rows} == expected
@@ -84,7 +86,7 @@ def test_what_is_missing_stands_above(monkeypatch: pytest.MonkeyPatch) -> None:
     assert page.index("30 of 42 items are missing") < page.index("NDCG@10")
     assert page.count(f"(failed): Fit failed: {NASTY}") == 20
     assert "... and 10 more" in page
-    assert "Few-1: NDCG@10 in 1 of 3 folds" in page
+    assert "Few: NDCG@10 in 1 of 3 folds" in page
     assert "missing" not in plain(rendered(markdown(report(monkeypatch, contents())).decode()))
 
 
@@ -97,9 +99,9 @@ def test_ranks_stand_below(monkeypatch: pytest.MonkeyPatch) -> None:
     ranks = [[plain(cell) for cell in row] for row in rows_of(below)]
     assert ranks[:4] == [
         ["Algorithm", "Average rank", "Group"],
-        ["Lib.Best-0000aaaa", "1.00", "a"],
-        ["Lib.Near_by-0000bbbb", "2.00", "ab"],
-        ["Own.Worse-0000cccc", "3.00", "b"],
+        ["Lib.Best", "1.00", "a"],
+        ["Lib.Near_by", "2.00", "ab"],
+        ["Own.Worse", "3.00", "b"],
     ]
     two = joined(*(contents(dataset=f"D{number}-1") for number in range(2)))
     text = plain(rendered(markdown(report(monkeypatch, two)).decode()))

@@ -167,14 +167,45 @@ def test_equal_values_differ_by_nothing(test: str) -> None:
 
 def test_equal_differences_tell_t_no_more_than_their_signs() -> None:
     """Nothing varies, so t is infinite; but two folds that agree are no proof, in their last bits or before."""
-    comparison = compare([2.0, 3.0, 4.0], [1.0, 2.0, 3.0])
-    assert (comparison.p, comparison.effect_size, comparison.interval) == (0.25, np.inf, (1.0, 1.0))
-    assert compare([1.0, 2.0], [2.0, 3.0]).effect_size == -np.inf
-    assert compare([0.3, 0.7], [0.2, 0.6]).p == 0.5
-    assert compare([0.3, 0.7], [0.2, 0.6], alternative="greater", test_to_train=0.5).p == 0.25
-    assert compare([0.3, 0.7], [0.2, 0.6], alternative="less").p == 1.0
     thirty = np.linspace(0, 1, 30)
-    assert compare(thirty + 0.1, thirty).p == 2.0**-29
+    comparison = compare(thirty + 0.1, thirty)
+    assert (comparison.p, comparison.effect_size, comparison.interval) == (2.0**-29, None, None)
+    assert compare([0.3, 0.7], [0.2, 0.6], alternative="less", alpha=0.3).p == 1.0
+    assert compare([0.3, 0.7], [0.2, 0.6], alternative="greater", test_to_train=0.5, alpha=0.3).p == 0.25
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [([2.0, 3.0, 4.0], [1.0, 2.0, 3.0]), ([1.0, 2.0], [2.0, 3.0]), ([0.3, 0.7], [0.2, 0.6]), ([0.1] * 4, [0.3] * 4)],
+)
+@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
+def test_of_a_few_equal_differences_nothing_is_said(first: list[float], second: list[float], alternative: str) -> None:
+    """Neither an effect of -1e15 of what the last bits differ by, nor an interval of no width: too few folds to say."""
+    comparison = compare(first, second, alternative=alternative, units="folds")
+    assert (comparison.p, comparison.effect_size, comparison.interval) == (None, None, None)
+    assert comparison.reason.startswith(f"too few folds to say: the {len(first)} differences are equal")
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_values_that_differ_in_their_last_bits_are_equal(test: str) -> None:
+    """Sums of the same numbers in another order differ so: the effect is 0, not whatever rounding makes of it."""
+    values = np.linspace(0.1, 0.9, 12)
+    comparison = compare(np.nextafter(values, 1), values, test)
+    assert (comparison.difference, comparison.effect_size, comparison.interval) == (0.0, 0.0, (0.0, 0.0))
+
+
+@pytest.mark.parametrize("test", TESTS)
+@given(
+    values=st.lists(st.tuples(*[st.sampled_from([0.0, 0.1, 0.2, 0.3, 1 / 3, 1.0])] * 2), min_size=1, max_size=8),
+    units=st.sampled_from(["users", "folds"]),
+)
+def test_no_number_is_nan_or_infinite(test: str, values: list[tuple[float, float]], units: str) -> None:
+    """Whatever a few rounded values are: every number is finite or is not there, and where p is not, the reason is."""
+    first, second = zip(*values, strict=True)
+    comparison = compare(first, second, test, units=units)
+    numbers = (comparison.difference, comparison.effect_size, comparison.p, *(comparison.interval or ()))
+    assert all(number is None or np.isfinite(number) for number in numbers)
+    assert (comparison.p is None) == bool(comparison.reason)
 
 
 @pytest.mark.parametrize("test", TESTS)

@@ -16,7 +16,7 @@ import pytest
 
 from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore
-from omnibench.store.recovery import FORMAT
+from omnibench.store.formats import FORMAT
 
 KEY = "a3f8e2c1" + "0" * 56
 CLASHING = "a3f8e2c1" + "1" * 56

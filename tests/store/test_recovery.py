@@ -24,9 +24,10 @@ import pytest
 from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, artifacts, manifests, recovery
 from omnibench.store.damage import DamagedStoreError, is_damage
+from omnibench.store.formats import FORMAT
 from omnibench.store.reading import read, read_all
 from omnibench.store.records import Records
-from omnibench.store.recovery import FORMAT, rebuild
+from omnibench.store.recovery import rebuild
 from omnibench.store.schema import Record, artifacts_of
 
 DATA = sha256(b"data").hexdigest()

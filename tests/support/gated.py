@@ -12,6 +12,7 @@ from omnibench.comparison.measured import UserValues
 from omnibench.gate.baseline import Baseline, write
 from omnibench.gate.entries import Dataset, Entry, Score, ValuesByFold
 from omnibench.gate.judgement import Judge
+from omnibench.gate.scope import Scope
 from omnibench.gate.verdicts import Gate
 
 SHOP = Dataset("shop", "shop-aaaaaaaa", "a" * 64, ("t" * 64,))
@@ -83,7 +84,7 @@ class Measurements:
 
 
 def judged(
-    directory: Path, before: Measurements, after: Measurements, *, partial: bool = False, **options: Any
+    directory: Path, before: Measurements, after: Measurements, *, scope: Scope | None = None, **options: Any
 ) -> Gate:
     """Judge what is measured now by what was measured then."""
-    return Judge(before.baseline(directory), **options).judge(after, after.entries, partial=partial)
+    return Judge(before.baseline(directory), **options).judge(after, after.entries, scope)

@@ -198,7 +198,7 @@ def _ranks(report: Report) -> Element:
 
 def _rank_figure(label: str, dataset_ranking: DatasetRanking, report: Report) -> Element:
     rows, note = rank_rows(dataset_ranking, report.choices.limit)
-    rows = [row._replace(name=report.sections[0].marked.label(row.name)) for row in rows]
+    rows = [row._replace(name=report.called(row.name)) for row in rows]
     half_difference = dataset_ranking.ranking.critical_difference / 2
     tested = dataset_ranking.ranking.p is not None
     chart_rows = [

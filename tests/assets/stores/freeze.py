@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from omnibench.store import CheckpointStore
-from omnibench.store.recovery import FORMAT
+from omnibench.store.formats import FORMAT
 
 HERE = Path(__file__).parent
 

@@ -1,0 +1,1 @@
+"""Datasets by name, and loaders of one's own."""

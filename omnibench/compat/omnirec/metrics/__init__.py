@@ -1,0 +1,1 @@
+"""Metrics with ``calculate(predictions, test)``."""

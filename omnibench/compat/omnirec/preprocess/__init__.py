@@ -1,0 +1,1 @@
+"""Steps from dataset to dataset."""

@@ -1,0 +1,5 @@
+"""The traces of a dataset's lineage."""
+
+from omnibench.compat.omnirec.lineage import SystemInfo, Trace
+
+__all__ = ["SystemInfo", "Trace"]

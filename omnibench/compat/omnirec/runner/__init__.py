@@ -1,0 +1,1 @@
+"""Plans, metrics of a run, and who runs it."""

@@ -1,0 +1,67 @@
+"""What a script or a notebook declares: its part of the store's plan."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from omnibench.engine.items import Columns
+from omnibench.errors import StoreError
+from omnibench.experiment.experiment import Experiment
+from omnibench.metrics.cost import CostMetric
+from omnibench.store import CheckpointStore
+from omnibench.store.plans import INTERACTIVE, Planned, plan_changes, plan_of
+from omnibench.store.schema import RecordType
+
+_declared: dict[tuple[Path, str], Planned] = {}
+"""What this process has declared so far, by store and source: a script may run several plans."""
+
+
+def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], columns: Columns) -> None:
+    """Have a store remember what this script has declared, where that has changed.
+
+    A script's plan is what its process has run; what an earlier process of the same script ran gives way. A notebook, or
+    a prompt, begins anew whenever it is restarted and goes on with a part, so nothing gives way there.
+
+    Args:
+        store: The store.
+        experiments: The experiments of a run.
+        columns: The metrics and labels that it measures.
+    """
+    if not experiments:
+        return
+    first = experiments[0]
+    measured = {
+        first.qualified(metric, label): metric.higher_is_better
+        for metric, label in columns
+        if not isinstance(metric, CostMetric)
+    }
+    source, root = _source()
+    with suppress(StoreError, OSError):  # whoever needs the records says so
+        recorded = store.read(lambda reader: plan_of(reader.records(RecordType.PLAN.prefix)))
+        earlier = _declared.get((store.root, source))
+        if earlier is None and source == INTERACTIVE:
+            earlier = next((part for part in recorded if part.source == source), None)
+        part = Planned(
+            source,
+            root,
+            {**(earlier.columns if earlier else {}), **measured},
+            frozenset([experiment.fit_key for experiment in experiments]) | (earlier.items if earlier else frozenset()),
+        )
+        _declared[store.root, source] = part
+        changed, _ = plan_changes(recorded, [part], lambda _: False)
+        if changed:
+            store.records.commit(changed)
+
+
+def _source() -> tuple[str, str]:
+    """Return what declares: the script's path, relative to the working directory where it lies below, and that directory."""
+    directory = Path.cwd()
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if not script:
+        return INTERACTIVE, str(directory)
+    path = Path(os.path.abspath(script))
+    return (path.relative_to(directory) if path.is_relative_to(directory) else path).as_posix(), str(directory)

@@ -1,0 +1,1 @@
+"""Moved scripts: names of other packages."""
