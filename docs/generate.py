@@ -9,7 +9,17 @@ from typing import Any
 PAGE = Path(__file__).parent / "options.md"
 
 GROUPS = {
-    "The store": ("checkpoint-dir", "resume", "readonly", "reset", "yes", "salt", "verify", "allow-network-fs"),
+    "The store": (
+        "checkpoint-dir",
+        "resume",
+        "readonly",
+        "reset",
+        "yes",
+        "salt",
+        "verify",
+        "keep-models",
+        "allow-network-fs",
+    ),
     "What runs": ("plan", "failed", "max-attempts", "timeout", "grace"),
     "Frameworks and the machine": ("environments", "device", "track", "tmp-dir"),
     "The table and files": ("table", "sort", "export"),

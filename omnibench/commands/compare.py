@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from omnibench.commands.parsing import add_all, add_parser, add_test, note_left_out
+from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, note_left_out
 from omnibench.comparison.configurations import (
     DatasetRanking,
     compare_configurations,
     compare_with_best,
-    configurations,
-    find,
+    find_configuration,
+    find_dataset,
     measured,
     rank_configurations,
     with_named,
@@ -43,7 +43,7 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.all:
         store = store.of_all_items()
     note_left_out(store.left_out)
-    datasets = store.datasets if arguments.dataset is None else [find(arguments.dataset, store.datasets, "dataset")]
+    datasets = store.datasets if arguments.dataset is None else [find_dataset(arguments.dataset, store)]
     if not datasets:
         raise StatisticsError(f"no item in {arguments.store!r} is done, so there is nothing to compare.")
     for label in arguments.metric or ():
@@ -72,9 +72,9 @@ def _direction(label: str, arguments: argparse.Namespace) -> bool | None:
 
 
 def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
-    names = configurations(store, datasets)
-    first, second = (find(name, names, "configuration") for name in arguments.configurations)
-    common_datasets = [dataset for dataset in datasets if {first, second} <= configurations(store, [dataset])]
+    choices = [find_configuration(text, store, datasets) for text in arguments.configurations]
+    first, second = (choice.configuration for choice in choices)
+    common_datasets = [dataset for dataset in datasets if all(dataset in choice.datasets for choice in choices)]
     if not common_datasets:
         raise StatisticsError(f"{first} and {second} were measured on no dataset that both have.")
     comparisons = {
@@ -242,12 +242,12 @@ def add_parsers(commands: Any) -> None:
         "configurations",
         metavar="CONFIGURATION",
         nargs="*",
-        help="two configurations as tables name them, or as much of their names as is clear (default: all)",
+        help=f"two configurations, each by {ITEM} (default: all)",
     )
     parser.add_argument(
         "--metric", action="append", metavar="LABEL", help="e.g. NDCG@10; may be repeated (default: all)"
     )
-    parser.add_argument("--dataset", metavar="NAME", help="its name, or as much of it as is clear (default: all)")
+    parser.add_argument("--dataset", metavar="NAME", help="its name, with or without the hash (default: all)")
     add_test(parser)
     add_all(parser)
     parser.add_argument(

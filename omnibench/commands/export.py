@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import add_all, add_parser, add_test, note_left_out
+from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, note_left_out
 from omnibench.report.export import export_results
 from omnibench.report.files import SUFFIXES
 from omnibench.report.sections import DEFAULT_LIMIT
@@ -44,11 +44,12 @@ def add_parsers(commands: Any) -> None:
     )
     only = {"action": "append", "default": []}
     parser.add_argument(
-        "--dataset", metavar="NAME", help="only this one; its name, or how it begins; may be repeated", **only
+        "--dataset",
+        metavar="NAME",
+        help="only this one, by its name, with or without the hash; may be repeated",
+        **only,
     )
-    parser.add_argument(
-        "--algorithm", metavar="NAME", help="only configurations called so, or beginning so; may be repeated", **only
-    )
+    parser.add_argument("--algorithm", metavar="ITEM", help=f"only what is named by {ITEM}; may be repeated", **only)
     parser.add_argument("--metric", metavar="LABEL", help="only this one, e.g. NDCG@10; may be repeated", **only)
     parser.add_argument(
         "--sort", metavar="LABEL", default="", help="sort tables by a metric, best first (default: by name)"

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from omnibench import __version__
-from omnibench.commands import compare, completion, diff, envs, export, gate, logs, status, upkeep
+from omnibench.commands import compare, completion, deletion, diff, envs, export, gate, importing, logs, status, upkeep
 from omnibench.commands.parsing import explain
 from omnibench.errors import OmnibenchError
 from omnibench.store.formats import refuse_newer
 
-_FAMILIES = (status, diff, logs, upkeep, compare, gate, export, envs, completion)
+_FAMILIES = (status, diff, logs, upkeep, deletion, importing, compare, gate, export, envs, completion)
 """The modules of commands, in the order of the help."""
 
 

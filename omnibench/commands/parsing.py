@@ -10,8 +10,11 @@ from typing import Any
 
 from omnibench.statistics.paired import TESTS
 
-ITEM = "its name as in the table, or the beginning of its key"
-"""How an item is named on the command line."""
+ITEM = (
+    "a label such as RecPack.ItemKNN(K=100), an algorithm, dataset/algorithm, the beginning of a key, a full name, a "
+    "pytest node id, or a pattern such as *KNN*/fold_0"
+)
+"""How items are named on the command line; the long form is "Naming items" in docs/store.md."""
 
 
 def say(line: str = "") -> None:

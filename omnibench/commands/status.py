@@ -15,22 +15,28 @@ from omnibench.commands.parsing import ITEM, add_parser, say
 from omnibench.store.facts import fact_lines
 from omnibench.store.queries import open_store
 from omnibench.store.schema import MAX_ATTEMPTS, START, Status
+from omnibench.store.sizes import Sizes, size_text, sizes_text
 
 
 def status(arguments: argparse.Namespace) -> int:
     """Show what is done, failed, interrupted, running and pending, and who computes."""
     store = open_store(arguments.store)
     items, counts = store.items(), store.summary()
+    sizes = store.sizes()
     if arguments.json:
-        say(json.dumps({**counts, "items": {name: item["status"] for name, item in items.items()}}, indent=1))
+        statuses = {name: item["status"] for name, item in items.items()}
+        say(json.dumps({**counts, "bytes": sizes.parts, "items": statuses}, indent=1))
         return 0
     took = f"; {counts['elapsed']:.0f} s computed in all" if counts["elapsed"] else ""
     tally = {word.value: counts["completed" if word is Status.DONE else word.value] for word in Status}
     listed = ", ".join(f"{count} {word}" for word, count in tally.items())
     say(f"{store.root}: {counts['total']} items: {listed}{took}")
+    say(f"  {sizes_text(sizes)}")
     for name, item in items.items():
         if item["status"] != Status.DONE or arguments.all:
-            say(f"  {item['status']:11}  {item['fit_key'][:8]}  {name}{_remark(item)}")
+            say(
+                f"  {item['status']:11}  {item['fit_key'][:8]}  {name}{_remark(item)}{_size(item, sizes) if arguments.all else ''}"
+            )
     for line in _prospect(items, counts):
         say(f"  {line}")
     for worker in store.workers(active=not arguments.all):
@@ -41,6 +47,14 @@ def status(arguments: argparse.Namespace) -> int:
         say(f"  worker {worker['id']}: process {worker['pid']} on {worker['host']}, since {worker['started']}, {beat}")
         say(f"    {worker['completed']} items completed; {activity}")
     return 0
+
+
+def _size(item: dict[str, Any], sizes: Sizes) -> str:
+    parts = sizes.items.get(item.get("directory") or item["item"], {})
+    if not parts:
+        return ""
+    model = f", its model {size_text(parts['models'])}" if parts.get("models") else ""
+    return f"  ({size_text(sum(parts.values()))}{model})"
 
 
 def _remark(item: dict[str, Any]) -> str:
@@ -114,6 +128,10 @@ def show(arguments: argparse.Namespace) -> int:
         say(f"  | {line}".rstrip())
     for path in store.files(arguments.item):
         say(f"  {path}")
+    if provenance["dropped"]:
+        say(
+            f"  its model was dropped {provenance['dropped']} to save space; longer lists or other candidates fit it again"
+        )
     say(f"  key {provenance['sha256']} is the sha256 of")
     say(f"  {provenance['configuration_json']}")
     run = provenance["run"]

@@ -12,6 +12,7 @@ from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
 from omnibench.store import gc, leases, recovery
 from omnibench.store.checkpoints import PRESENCE
+from omnibench.store.ownership import refuse_foreign
 from omnibench.store.queries import open_store
 from omnibench.store.schema import RESETS
 
@@ -19,7 +20,7 @@ from omnibench.store.schema import RESETS
 def reset(arguments: argparse.Namespace) -> int:
     """Have items computed anew by the next run."""
     store = open_store(arguments.store)
-    item_names = [store.find(item)["item"] for item in arguments.items] or list(store.items())
+    item_names = store.select(*arguments.items) or list(store.items())
     if not arguments.yes and not arguments.items and arguments.what == "all":
         if not sys.stdin.isatty():
             raise OmnibenchError("this would reset every item; say so with --yes, or name the items.")
@@ -38,6 +39,7 @@ def rebuild(arguments: argparse.Namespace) -> int:
     root = Path(arguments.store)
     if not (root / "STORE.json").exists() and not (root / "store").exists():
         raise OmnibenchError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")
+    refuse_foreign(root)
     with leases.exclusive_use(root / PRESENCE):
         records, repairs = recovery.open_records(root)
         try:
@@ -57,6 +59,7 @@ def collect(arguments: argparse.Namespace) -> int:
         dry_run=arguments.dry_run,
         kept=arguments.kept,
         planned=arguments.planned,
+        datasets=arguments.datasets,
         aside_older_than=None if arguments.damaged is None else seconds(arguments.damaged),
     )
     for path in garbage.files:
@@ -74,6 +77,7 @@ def add_parsers(commands: Any) -> None:
     parsers["gc"].add_argument("--dry-run", action="store_true", help="only tell what would be removed")
     parsers["gc"].add_argument("--kept", action="store_true", help="also what --omnirec-resume=fresh has put aside")
     parsers["gc"].add_argument("--planned", action="store_true", help="also items that were planned and never begun")
+    parsers["gc"].add_argument("--datasets", action="store_true", help="also prepared datasets that no item is of")
     parsers["gc"].add_argument(
         "--damaged", metavar="AGE", help="also what was set aside as damaged this long ago, e.g. 30d (0s: all of it)"
     )

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from omnibench.comparison.current import current_items, names_of
 from omnibench.comparison.measured import Measured, PairedSample
-from omnibench.errors import StatisticsError, nearest
+from omnibench.errors import StatisticsError, StoreError
 from omnibench.metrics.directions import higher_is_better
 from omnibench.metrics.labels import unmeasured
 from omnibench.statistics.best import Standing, standing
 from omnibench.statistics.paired import Comparison, compare
 from omnibench.statistics.ranks import Ranking, friedman
 from omnibench.store.queries import Store, open_store
+from omnibench.store.selection import select_configuration, select_datasets
 
 StoreOrPath = Store | str | os.PathLike[str]
 
@@ -71,10 +74,11 @@ def compare_configurations(
 
     Args:
         store: A store, or its directory.
-        first: A configuration's name, e.g. ``RecPack.EASE-4f0b8a3c``, or as much of it as is clear.
+        first: A configuration: its name, e.g. ``RecPack.EASE-4f0b8a3c``, or another text that stands for it alone, e.g.
+            ``EASE(l2=100)``; see ``docs/store.md``, "Naming items".
         second: Another one's.
         metric: A label, e.g. ``NDCG@10``.
-        dataset: Its name, or as much of it as is clear; may be left out where both were measured on one dataset only.
+        dataset: Its name, with or without the hash; may be left out where both were measured on one dataset only.
         test: ``t``, ``randomisation`` or ``wilcoxon``; see ``compare``.
         alternative: See ``compare``.
         null: See ``compare``.
@@ -88,11 +92,10 @@ def compare_configurations(
     """
     measurements = store if isinstance(store, Measured) else measured(store, all_items=all_items)
     measurements = with_named(measurements, first, second, dataset=dataset)
-    datasets = measurements.datasets if dataset is None else [find(dataset, measurements.datasets, "dataset")]
-    first_name, second_name = (
-        find(name, configurations(measurements, datasets), "configuration") for name in (first, second)
-    )
-    common = [name for name in datasets if {first_name, second_name} <= configurations(measurements, [name])]
+    datasets = measurements.datasets if dataset is None else [find_dataset(dataset, measurements)]
+    choices = [find_configuration(name, measurements, datasets) for name in (first, second)]
+    first_name, second_name = (choice.configuration for choice in choices)
+    common = [name for name in datasets if all(name in choice.datasets for choice in choices)]
     if len(common) != 1:
         listed = f"on {', '.join(common)}; choose one with dataset=" if common else "on no dataset that both have"
         raise StatisticsError(f"{first_name} and {second_name} were measured {listed}.")
@@ -133,7 +136,7 @@ def compare_with_best(
 
     Args:
         store: A store, or its directory.
-        dataset: Its name, or as much of it as is clear.
+        dataset: Its name, with or without the hash.
         metric: A label, e.g. ``NDCG@10``.
         test: ``t``, ``randomisation`` or ``wilcoxon``.
         alpha: The level.
@@ -146,7 +149,7 @@ def compare_with_best(
         StoreError: There is no store, or it cannot be read.
     """
     measurements = _measurements(store, all_items=all_items)
-    dataset_name = find(dataset, measurements.datasets, "dataset")
+    dataset_name = find_dataset(dataset, measurements)
     means = measurements.means(dataset_name, metric)
     higher = higher_is_better(metric, higher)
     best = (max if higher else min)(means, key=means.__getitem__)
@@ -266,14 +269,16 @@ def rank_means(means: Mapping[str, Mapping[str, float]], metric: str, *, alpha: 
     return DatasetRanking(tuple(names), tuple(datasets), friedman(scores, higher_is_better=higher, alpha=alpha))
 
 
-def configurations(measurements: Measured, datasets: Iterable[str]) -> set[str]:
-    """Return the names of the configurations that were measured on at least one of several datasets."""
-    return {
-        name
-        for dataset in datasets
-        for label in measurements.labels(dataset)
-        for name in measurements.means(dataset, label)
-    }
+class Choice(NamedTuple):
+    """What a text stands for in a comparison.
+
+    Attributes:
+        configuration: The configuration's name.
+        datasets: The datasets that the text leaves, of those on which the configuration was measured.
+    """
+
+    configuration: str
+    datasets: AbstractSet[str]
 
 
 def with_named(measurements: Measured, *names: str, dataset: str | None = None) -> Measured:
@@ -281,45 +286,51 @@ def with_named(measurements: Measured, *names: str, dataset: str | None = None) 
 
     Args:
         measurements: The measurements.
-        *names: The names of configurations, or as much of them as is clear.
-        dataset: The name of a dataset, likewise.
+        *names: Texts that stand for a configuration each; see ``store.selection``.
+        dataset: The name of a dataset.
     """
     if not measurements.left_out:
         return measurements
     datasets = measurements.datasets
     try:
         if dataset is not None:
-            datasets = [find(dataset, datasets, "dataset")]
+            datasets = [find_dataset(dataset, measurements)]
         for name in names:
-            find(name, configurations(measurements, datasets), "configuration")
+            find_configuration(name, measurements, datasets)
     except StatisticsError:
         return measurements.of_all_items()
     return measurements
 
 
-def name_parts(name: str) -> tuple[str, str, str]:
-    """Return the name of a configuration or dataset, its algorithm without the framework, and its hash."""
-    return name, name.partition(".")[2], name.rpartition("-")[2]
-
-
-def find(text: str, names: Iterable[str], noun: str) -> str:
-    """Return the name that a text stands for; it may be the beginning of the name, of its algorithm or of its hash.
+def find_configuration(text: str, measurements: Measured, datasets: Iterable[str]) -> Choice:
+    """Return the configuration that a text stands for; see ``store.selection``.
 
     Args:
-        text: The name, or the beginning of a part of it; see ``name_parts``.
-        names: The names that there are.
-        noun: The noun for messages: ``dataset`` or ``configuration``.
+        text: A label, an algorithm, ``dataset/algorithm``, the beginning of a hash or a key, or a pattern.
+        measurements: The measurements to look in.
+        datasets: The names of the datasets to look at.
 
     Raises:
-        StatisticsError: There is no such name, or there are several.
+        StatisticsError: No configuration with results is called so, or several are.
     """
-    candidates = sorted(names)
-    if text in candidates:
-        return text
-    matches = [name for name in candidates if text and any(part.startswith(text) for part in name_parts(name))]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        raise StatisticsError(f"{text!r} may be {', '.join(matches)}; give more of the {noun}'s name.")
-    hint = nearest(text, candidates) or f"; there are {', '.join(candidates) or 'none'}."
-    raise StatisticsError(f"there is no {noun} {text!r} with results{hint}")
+    among = set(datasets)
+    items = {name: item for name, item in measurements.items.items() if item["dataset"] in among}
+    try:
+        return Choice(*select_configuration(text, items))
+    except StoreError as error:
+        raise StatisticsError(str(error)) from error
+
+
+def find_dataset(text: str, measurements: Measured) -> str:
+    """Return the name of the dataset that a text stands for; see ``store.selection``.
+
+    Raises:
+        StatisticsError: No dataset with results is called so, or several are.
+    """
+    try:
+        names = select_datasets(text, measurements.items)
+    except StoreError as error:
+        raise StatisticsError(str(error)) from error
+    if len(names) > 1:
+        raise StatisticsError(f"{text!r} may be any of {', '.join(names)}; give the dataset's name with its hash.")
+    return names[0]

@@ -88,10 +88,11 @@ class Measured:
         root: The store's directory.
         records: Its records.
         items: The names of the items to look at; all by default.
-        left_out: The sentence about items that are left out, without what has them.
+            left_out: The sentence about items that are left out, without what has them.
 
     Attributes:
         left_out: As above.
+        items: The records of the done items that are looked at, by name.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Measured:
         self._records = records
         self._evaluations: dict[str, dict[str, dict[str, dict[FoldNumber, Record]]]] = {}
         self._data_keys: dict[str, str | None] = {}
-        self._items: dict[tuple[str, str], Record] = {}
+        self.items: dict[str, Record] = {}
         for key, item in records.items():
             if (
                 not RecordType.ITEM.has(key)
@@ -110,8 +111,8 @@ class Measured:
                 or (items is not None and item["item"] not in items)
             ):
                 continue
+            self.items[item["item"]] = item
             self._data_keys[item["dataset"]] = item.get("data_key")  # store format 1 has none
-            self._items.setdefault((item["dataset"], item["algorithm"]), item)
             labels = self._evaluations.setdefault(item["dataset"], {})
             for label, metric in item["metrics"].items():
                 evaluation = records.get(RecordType.EVAL.key(metric["key"]))
@@ -127,7 +128,7 @@ class Measured:
     @cached_property
     def names(self) -> DisplayNames:
         """What people call the datasets and configurations."""
-        return recorded_names(self._items.values())
+        return recorded_names(self.items.values())
 
     def other_seeds(self, names: Iterable[str], best: str) -> dict[str, str]:
         """Return the configurations that differ from another one in the seed alone, and that other one.
@@ -138,7 +139,7 @@ class Measured:
             names: The configurations that are shown.
             best: The best of them.
         """
-        by_name = {algorithm: item for (_, algorithm), item in self._items.items()}
+        by_name = {item["algorithm"]: item for item in self.items.values()}
         alike: dict[str, list[tuple[bool, int, str]]] = {}
         for name in names:
             configuration = _configuration_of(by_name.get(name))

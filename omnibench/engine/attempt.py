@@ -16,7 +16,8 @@ from omnibench.engine.progress import Progress
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError, StoreError
 from omnibench.store.leases import Lease
-from omnibench.store.schema import Phase
+from omnibench.store.models import is_spare
+from omnibench.store.schema import Phase, Record
 
 
 class Attempt:
@@ -144,7 +145,15 @@ class Attempt:
         with self.workbench.evaluating, timed as meter, scratches as scratch:
             missing = recorded.missing
             evaluation = evaluate(dataset, self.experiment.fold, predictions, missing) if missing else None
-            values = self.checkpoints.save_metrics(recorded, evaluation, meter, scratch)
+            spare = self._spare_model()
+            values = self.checkpoints.save_metrics(recorded, evaluation, meter, scratch, spare_model=spare)
         metrics = self.item.qualified_values(values | self.item.costs(self.workbench.store.records.get))
         self.workbench.worker.count_completed()
         return {name: float(value) for name, value in metrics.items()}
+
+    def _spare_model(self) -> Record | None:
+        """Return the record of the fit whose model is not worth its space once the item is done, or None."""
+        if self.workbench.is_awaited(self.experiment.fit_key):
+            return None
+        fit = self.workbench.store.records.get(self.item.fit_record_key)
+        return fit if fit is not None and is_spare(fit, self.workbench.policy.keep_models) else None

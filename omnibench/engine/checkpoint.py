@@ -18,8 +18,9 @@ from omnibench.store import CheckpointStore
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
 from omnibench.store.item_records import done_item, failed_item, interrupted_item, item_metric, outdated_item
 from omnibench.store.leases import Lease
+from omnibench.store.models import remove_file, without_model
 from omnibench.store.per_user import write_per_user
-from omnibench.store.schema import Phase, Record, RecordType, Status, status_of
+from omnibench.store.schema import DROPPED, Phase, Record, RecordType, Status, status_of
 from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
 
@@ -80,8 +81,9 @@ class ItemCheckpoints:
 
     @property
     def is_fitted(self) -> bool:
-        """Whether a model is recorded, even if its file is missing or damaged."""
-        return self.store.records.get(self.item.fit_record_key) is not None
+        """Whether a model is recorded and was not dropped, even if its file is missing or damaged."""
+        record = self.store.records.get(self.item.fit_record_key)
+        return record is not None and not record.get(DROPPED)
 
     @property
     def interrupted_in(self) -> str:
@@ -107,7 +109,7 @@ class ItemCheckpoints:
 
     def _usable(self, key: str, role: str) -> Path | None:
         record = self.store.records.get(key)
-        return None if record is None else self.store.usable(record[role])
+        return None if record is None or record.get(DROPPED) else self.store.usable(record[role])
 
     def save_model(self, answer: Mapping[str, Any], scratch: Path) -> Path:
         """Publish and record a fitted model.
@@ -167,7 +169,13 @@ class ItemCheckpoints:
         )
 
     def save_metrics(
-        self, recorded: Evaluations, evaluation: Evaluation | None, meter: PhaseMeter, scratch: Path
+        self,
+        recorded: Evaluations,
+        evaluation: Evaluation | None,
+        meter: PhaseMeter,
+        scratch: Path,
+        *,
+        spare_model: Record | None = None,
     ) -> dict[str, float]:
         """Publish and record the metrics that were missing, and record that the item is done.
 
@@ -176,6 +184,7 @@ class ItemCheckpoints:
             evaluation: The metrics that Eval computed, or None when nothing was missing.
             meter: The meter of the phase.
             scratch: A directory for the file of values per user.
+            spare_model: The record of the fit whose model is dropped now, in the same transaction.
 
         Returns:
             The values that are defined, by label.
@@ -210,7 +219,11 @@ class ItemCheckpoints:
             predicted=self.item.experiment.predicted(self.item.list_length),
             test=recorded.test,
         )
+        if spare_model is not None:
+            records[self.item.fit_record_key] = without_model(spare_model)
         self.store.commit(self._lease, records)
+        if spare_model is not None:  # only now: until the record says so, the model is needed
+            remove_file(self.store, spare_model["model"])
         return defined
 
     def _valid_metrics(self, previous: Record) -> Record:

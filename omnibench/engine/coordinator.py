@@ -121,6 +121,7 @@ class Coordinator(ItemCoordinator):
             require_begun(is_begun(snapshot.get, item) for item in items)
         if self.policy.resume == "fresh":
             self.reset(planned, keep=True)
+        self.workbench.expect(items)
         states = self.store.read(lambda reader: look_up_all(reader, items))
         if volume is not Volume.QUIET:
             self._notify(f"{count(states)} ({self.store.root})")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from omnibench.engine.items import Item
-from omnibench.store.schema import Phase, Record, RecordLookup, RecordType, Status, status_of
+from omnibench.store.schema import DROPPED, Phase, Record, RecordLookup, RecordType, Status, status_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ def outlook(get: RecordLookup, item: Item, has_files: Callable[[Record], bool]) 
         fit = get(item.fit_record_key)
         if fit is None:
             return Outlook(Phase.FIT.value, last_attempt or _first_time(record))
+        if fit.get(DROPPED):
+            made = "lists of" if predict is None else "the missing predictions with lists of"
+            return Outlook(
+                Phase.FIT.value, f"{made} {item.list_length} need its model, which was dropped to save space"
+            )
         if not has_files(fit):
             return Outlook(Phase.FIT.value, f"its model {fit['model']['path']} is missing")
         if predict is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from omnibench.errors import OmnibenchError, nearest
-from omnibench.store.schema import MAX_ATTEMPTS, VERIFY
+from omnibench.store.schema import KEEP_MODELS, MAX_ATTEMPTS, VERIFY
 
 RESUME = ("auto", "fresh", "require", "never")
 FAILED = ("retry", "skip", "replay")
@@ -36,6 +36,9 @@ class Policy:
         timeout: Seconds after which a phase that still runs fails, or None.
         device: ``cpu``, ``cuda`` for the algorithms that can use a GPU, or ``auto``: ``cuda`` where there is one.
         allow_network_fs: Whether the store may lie on NFS, SMB and the like.
+        keep_models: Which models are kept of items that are done: ``auto`` (small ones, and those that took longer to fit
+            than a second per megabyte), ``all``, ``best`` (of each dataset and algorithm those of the best configuration),
+            or ``none``. Without its model an item stays done; longer lists or other candidates fit it again.
 
     Raises:
         OmnibenchError: A value is impossible.
@@ -51,9 +54,16 @@ class Policy:
     timeout: float | None = None
     device: str = "auto"
     allow_network_fs: bool = False
+    keep_models: str = "auto"
 
     def __post_init__(self) -> None:
-        for name, choices in (("resume", RESUME), ("failed", FAILED), ("verify", VERIFY), ("device", DEVICES)):
+        for name, choices in (
+            ("resume", RESUME),
+            ("failed", FAILED),
+            ("verify", VERIFY),
+            ("device", DEVICES),
+            ("keep_models", KEEP_MODELS),
+        ):
             _check_choice(name, getattr(self, name), choices)
         for measure in self.track:
             _check_choice("track", measure, TRACK)

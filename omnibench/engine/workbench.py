@@ -7,11 +7,12 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from omnibench.engine.datasets import PreparedDatasets
+from omnibench.engine.items import Item
 from omnibench.engine.policy import Policy
 from omnibench.engine.rehearsal import Rehearsals
 from omnibench.engine.run import throwaway_workspace
@@ -24,6 +25,8 @@ from omnibench.runners.pool import GuestPool
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.leases import Workspace
+from omnibench.store.models import BestModels
+from omnibench.store.schema import RecordType
 from omnibench.store.workers import Worker
 
 
@@ -88,6 +91,8 @@ class Workbench:
         self.datasets = PreparedDatasets(self.store)
         self.rehearsals = Rehearsals()
         self._exports = Exports(self.store)
+        self._predict_keys: dict[str, frozenset[str]] = {}
+        self._best_models = BestModels(self.store, self.is_awaited) if policy.keep_models == "best" else None
         try:
             self._scratch = self.store.scratch(tmp_dir)
         except StoreError:
@@ -98,6 +103,24 @@ class Workbench:
         self.guests = GuestPool(environments, self._scratch, cores, self._log, notify, dealt_gpu(worker))
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
         self._finalizer = weakref.finalize(self, _end, self.guests, self.worker, self.store, directory)
+
+    def expect(self, items: Iterable[Item]) -> None:
+        """Note which items of the run need several predictions of one model: it is not dropped before the last.
+
+        Args:
+            items: All items of the run.
+        """
+        by_model: dict[str, list[Item]] = {}
+        for item in items:
+            by_model.setdefault(item.experiment.fit_key, []).append(item)
+        for fit_key, sharing in by_model.items():
+            if len(sharing) > 1:  # in place: the workbenches beside this one share it
+                self._predict_keys[fit_key] = frozenset(item.predict_key for item in sharing)
+
+    def is_awaited(self, fit_key: str) -> bool:
+        """Whether other predictions of a model are still to come in this run."""
+        predict_keys = self._predict_keys.get(fit_key, frozenset())
+        return not all(self.store.records.get(RecordType.PREDICT.key(key)) for key in predict_keys)
 
     def beside(self, worker: str, threads: int) -> Workbench:
         """Return a workbench for another thread: the same store and datasets, guests of its own; it has to be left.
@@ -121,7 +144,7 @@ class Workbench:
         self.store.records.close()  # this thread's own connection
 
     def export(self, *, immediately: bool = False) -> None:
-        """Bring ``progress.json`` and ``results.json`` up to date.
+        """Bring ``progress.json`` and ``results.json`` up to date, and drop the models that are not to be kept.
 
         Args:
             immediately: Also when that was done a moment ago.
@@ -129,6 +152,11 @@ class Workbench:
         trouble = self._exports.refresh(immediately=immediately)
         if trouble:
             self._notify(trouble)
+        if self._best_models is not None:
+            try:
+                self._best_models.refresh(immediately=immediately)
+            except (StoreError, OSError) as error:
+                self._notify(f"models could not be dropped: {error}")
 
     def export_progress(self) -> None:
         """Bring ``progress.json`` up to date if that is due, so that it is right also when the process is killed."""

@@ -17,6 +17,7 @@ from omnibench.plugin.options import PLAN, RESET, SORT, YES
 from omnibench.plugin.plan import note_plan
 from omnibench.plugin.session import BenchSession
 from omnibench.store.formats import NewerStoreError
+from omnibench.store.ownership import refuse_foreign
 
 
 def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
@@ -28,13 +29,14 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
 
     Raises:
         pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset, nothing has
-            the metric to sort by, or a newer omnibench has made the store.
+            the metric to sort by, a newer omnibench has made the store, or the checkpoint directory holds others' files.
     """
     session.items = [item for item in items if isinstance(item, ExperimentItem)]
     session.pending = session.items
     if not session.items:
         return
     _check_sort(session)
+    _check_directory(session)
     try:
         _check_resume(session)
         reset = _reset(session)
@@ -68,6 +70,13 @@ def _check_sort(session: BenchSession) -> None:
         raise pytest.UsageError(
             f"{SORT.flag} is {label!r}, which is not measured; {alternatives(label, sorted(labels))}"
         )
+
+
+def _check_directory(session: BenchSession) -> None:
+    try:
+        refuse_foreign(session.directory)
+    except StoreError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _check_resume(session: BenchSession) -> None:

@@ -16,6 +16,7 @@ import pytest
 from omnibench.engine.policy import DEVICES
 from omnibench.engine.policy import FAILED as FAILED_CHOICES
 from omnibench.engine.policy import RESUME as RESUME_CHOICES
+from omnibench.store.schema import KEEP_MODELS as KEEP_MODELS_CHOICES
 from omnibench.store.schema import RESETS
 from omnibench.store.schema import VERIFY as VERIFY_CHOICES
 
@@ -217,6 +218,14 @@ DEVICE = Option(
     in_item_command=True,
 )
 TMP_DIR = Option("--omnirec-tmp-dir", "Working directories of the frameworks (default: in the checkpoint dir).")
+KEEP_MODELS = Option(
+    "--omnirec-keep-models",
+    "Which models are kept of items that are done: auto (default: small ones, and those that took longer to fit than a second "
+    "per megabyte), all, best (of each dataset and algorithm those of the best configuration), or none. Without its model an "
+    "item stays done; longer lists or other candidates fit it again.",
+    "auto",
+    KEEP_MODELS_CHOICES,
+)
 READONLY = Option("--omnirec-readonly", "Serve what is recorded, skip what is not, write nothing.", "no", switch=True)
 ALLOW_NETWORK_FS = Option(
     "--omnirec-allow-network-fs", "Keep checkpoints on NFS, SMB and the like all the same.", "no", switch=True
@@ -296,6 +305,7 @@ OPTIONS = (
     ENVIRONMENTS,
     DEVICE,
     TMP_DIR,
+    KEEP_MODELS,
     READONLY,
     ALLOW_NETWORK_FS,
     TABLE,

@@ -181,6 +181,11 @@ class BenchSession:
                 worker=self._worker,
                 stopping=self.stopping,
             )
+            collected = self.config.pluginmanager.get_plugin("session")
+            items = collected.items if isinstance(collected, pytest.Session) else []
+            self._coordinator.workbench.expect(
+                Item.of(item.experiment, item.evaluator) for item in items if isinstance(item, ExperimentItem)
+            )
             if not self.is_worker and prints_are_shown(self.config):
                 self._coordinator.workbench.echo = _echo
         return self._coordinator

@@ -22,6 +22,7 @@ from omnibench.plugin.options import (
     GATE_ALPHA,
     GATE_TOLERANCE,
     GRACE,
+    KEEP_MODELS,
     MAX_ATTEMPTS,
     OPTIONS,
     PLAN,
@@ -55,6 +56,7 @@ def policy(config: pytest.Config) -> Policy:
             timeout=_duration(TIMEOUT, config) if TIMEOUT.value(config) else None,
             device=DEVICE.value(config),
             allow_network_fs=ALLOW_NETWORK_FS.is_on(config),
+            keep_models=KEEP_MODELS.value(config),
         )
     except OmnibenchError as error:
         raise pytest.UsageError(str(error)) from error

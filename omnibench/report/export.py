@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omnibench.comparison.configurations import name_parts
 from omnibench.comparison.current import Current, current_items, names_of
-from omnibench.errors import ExportError, StatisticsError, nearest
+from omnibench.errors import ExportError, StatisticsError, StoreError
 from omnibench.metrics.directions import direction
 from omnibench.metrics.labels import alternatives, unmeasured
 from omnibench.report.contents import Contents, contents_of, missing_of, result_of
@@ -23,6 +22,7 @@ from omnibench.report.sections import DEFAULT_LIMIT, TESTS, Choices, report_of
 from omnibench.statistics.paired import check_alpha
 from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record, Status
+from omnibench.store.selection import select, select_datasets
 
 _DATA_WRITERS = {".csv": csv, ".parquet": parquet, ".json": nested}
 _DOCUMENT_WRITERS = {".md": markdown, ".tex": latex, ".html": html}
@@ -51,8 +51,9 @@ def export_results(
     Args:
         store: A store, or its directory.
         *files: Where to write; a file that is there is replaced.
-        datasets: Only those that are named so, or begin so.
-        algorithms: Only configurations that are named so, or begin so, e.g. ``RecPack`` or ``RecPack.EASE-4f0b8a3c``.
+        datasets: Only these, by their names, with or without the hash.
+        algorithms: Only what these texts stand for, e.g. ``RecPack``, ``ItemKNN(K=100)`` or ``RecPack.EASE-4f0b8a3c``; see
+            ``docs/store.md``, "Naming items".
         metrics: Only these, in this order, e.g. ``["NDCG@10", "HR@10"]``.
         sort: The metric by whose mean tables are sorted, best first; by name without one.
         top: How many configurations of a dataset tables show, the best ones by ``sort`` or the first metric; None for
@@ -129,14 +130,14 @@ def _contents(
     metrics: Sequence[str],
     better: str | None,
 ) -> Contents:
-    everything = list(store.items_in(records).values())
+    everything = store.items_in(records)
     items = everything
     if current is not None:
         names = names_of(current.items)
-        items = [item for item in everything if item["item"] in names]
-    for noun, texts in (("dataset", datasets), ("algorithm", algorithms)):
-        items, everything = _chosen(noun, texts, items, everything)
-    done = [item for item in items if item["status"] == Status.DONE]
+        items = {name: item for name, item in everything.items() if name in names}
+    for texts, names_in in ((datasets, _items_of_dataset), (algorithms, select)):
+        items, everything = _chosen(texts, names_in, items, everything)
+    done = [item for item in items.values() if item["status"] == Status.DONE]
     if metrics:
         measured = dict.fromkeys(label for item in done for label in item["metrics"])
         for label in metrics:
@@ -150,7 +151,7 @@ def _contents(
     return contents_of(
         records.get,
         results,
-        [missing_of(item) for item in items if item["status"] != Status.DONE],
+        [missing_of(item) for item in items.values() if item["status"] != Status.DONE],
         {label for label, higher in directions.items() if higher is False},
         {label for label, higher in directions.items() if higher is None},
         root=store.root,
@@ -164,37 +165,41 @@ def _with_metrics(item: Record, metrics: Sequence[str]) -> Record:
 
 
 def _chosen(
-    noun: str, texts: Sequence[str], items: list[Record], everything: list[Record]
-) -> tuple[list[Record], list[Record]]:
-    """Return the items whose dataset or algorithm is called, or begins with, one of several texts; all without a text.
+    texts: Sequence[str],
+    names_in: Callable[[str, dict[str, Record]], list[str]],
+    items: dict[str, Record],
+    everything: dict[str, Record],
+) -> tuple[dict[str, Record], dict[str, Record]]:
+    """Return the items that one of several texts stands for; all without a text.
 
     Args:
-        noun: ``dataset`` or ``algorithm``.
         texts: The texts.
-        items: The items to choose from.
+        names_in: Returns the names of the items that a text stands for, among some.
+        items: The items to choose from, by name.
         everything: The items to choose from where a text means none of the others.
 
     Returns:
         The chosen items, and all of ``everything`` that one of the texts means.
+
+    Raises:
+        ExportError: A text means none at all.
     """
     if not texts:
         return items, everything
     chosen: dict[str, Record] = {}
     all_chosen: dict[str, Record] = {}
     for text in texts:
-        all_matches = [item for item in everything if _is_called(item[noun], text)]
-        if not all_matches:
-            names = dict.fromkeys(item[noun] for item in items)
-            similar: Mapping[str, None] = dict.fromkeys(name.rpartition("-")[0] for name in names)
-            raise ExportError(
-                f"no {noun} is called {text!r}{nearest(text, similar)}; there are {', '.join(names) or 'none'}."
-            )
-        matches = [item for item in items if _is_called(item[noun], text)] or all_matches
-        chosen |= {item["item"]: item for item in matches}
-        all_chosen |= {item["item"]: item for item in all_matches}
-    return list(chosen.values()), list(all_chosen.values())
+        try:
+            all_names = names_in(text, everything)
+        except StoreError as error:
+            raise ExportError(str(error)) from error
+        all_chosen |= {name: everything[name] for name in all_names}
+        names = [name for name in all_names if name in items] or all_names
+        chosen |= {name: everything[name] for name in names}
+    return chosen, all_chosen
 
 
-def _is_called(name: str, text: str) -> bool:
-    """Whether a name, its algorithm or its hash begins with a text."""
-    return bool(text) and any(part.startswith(text) for part in name_parts(name))
+def _items_of_dataset(text: str, items: dict[str, Record]) -> list[str]:
+    """Return the items of the datasets that a text stands for."""
+    datasets = select_datasets(text, items)
+    return [name for name, item in items.items() if item["dataset"] in datasets]

@@ -18,6 +18,7 @@ from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.formats import refuse_newer
 from omnibench.store.leases import Lease, Workspace
+from omnibench.store.ownership import refuse_foreign
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
 from omnibench.store.schema import Artifact, Record, RecordType
@@ -39,7 +40,7 @@ class CheckpointStore:
         notify: Called with a sentence when the store had to be repaired, migrated or waited for.
 
     Raises:
-        StoreError: It cannot be written, or a newer omnibench made it.
+        StoreError: It cannot be written, a newer omnibench made it, or it holds others' files.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class CheckpointStore:
         if not allow_network_fs:
             refuse_networked(self.root)
         refuse_newer(self.root)
+        refuse_foreign(self.root)
         with ExitStack() as opened:
             try:
                 self.root.mkdir(mode=0o700, parents=True, exist_ok=True)

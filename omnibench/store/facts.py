@@ -8,7 +8,7 @@ from typing import Any
 from omnibench.data.words import source_words, step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
-from omnibench.store.schema import COMPUTED, PHASE_OF, Record, RecordType
+from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 
 _MADE_OF = ("salt", "seed", "version", "adapter", "device", "code")
@@ -216,5 +216,6 @@ def provenance_of(item: Record, records: Mapping[str, Record]) -> dict[str, Any]
         "configuration_json": text,
         "sha256": sha256(text),
         "effective": fit.get("effective"),
+        "dropped": fit.get(DROPPED),
         "run": records.get(RecordType.RUN.key(str(item.get("run")))),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,12 +12,19 @@ from omnibench.errors import StoreError
 from omnibench.store import leases, manifests, recovery
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.checkpoints import PRESENCE
+from omnibench.store.deletion import (
+    ASIDE,
+    OURS,
+    abandoned_files,
+    forget_datasets,
+    remove_empty,
+    remove_files,
+    unused_datasets,
+)
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
 from omnibench.store.states import RecordsInMemory, item_states, sightings
 
-_OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
-_ASIDE = re.compile(r".+\.damaged-\d{8}T\d{6}-[0-9a-f]{8}")
 _ITEM_DIRECTORIES = ("*-*/*-*", "*-*/*-*/fold_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*/generation_*")
 
 
@@ -46,6 +52,7 @@ def collect(
     dry_run: bool = False,
     kept: bool = False,
     planned: bool = False,
+    datasets: bool = False,
     aside_older_than: float | None = None,
 ) -> Collected:
     """Remove records and files that are of no use any more.
@@ -55,6 +62,7 @@ def collect(
         dry_run: Only tell what would be removed.
         kept: Also the generations that ``--omnirec-resume=fresh`` has put aside.
         planned: Also the records of items that were planned and never begun.
+        datasets: Also prepared datasets that no item is of.
         aside_older_than: Also what was set aside as damaged this many seconds ago or longer.
 
     Raises:
@@ -65,14 +73,20 @@ def collect(
     with leases.exclusive_use(root / PRESENCE):
         records, _ = recovery.open_records(root)
         try:
-            return _collect(root, records, dry_run, kept, planned, aside_older_than)
+            return _collect(root, records, dry_run, kept, planned, datasets, aside_older_than)
         finally:
             records.checkpoint()
             records.close()
 
 
 def _collect(
-    root: Path, records: Records, dry_run: bool, kept: bool, planned: bool, aside_older_than: float | None
+    root: Path,
+    records: Records,
+    dry_run: bool,
+    kept: bool,
+    planned: bool,
+    datasets: bool,
+    aside_older_than: float | None,
 ) -> Collected:
     recorded = records.all()
     garbage = Collected()
@@ -81,12 +95,16 @@ def _collect(
         dropped = RecordType.OLD.has(key) and (kept or not record["kept"])
         if dropped or RecordType.MARKS.has(key):  # the next table finds the marks out again
             removed_records[key] = record
+    if datasets:
+        remaining = {key: record for key, record in recorded.items() if key not in removed_records}
+        removed_records |= unused_datasets(remaining, lambda _: False)
     garbage.records = sorted(removed_records)
     kept_records = {key: record for key, record in recorded.items() if key not in removed_records}
     named_paths = {artifact["path"] for record in kept_records.values() for artifact in artifacts_of(record)}
     homes = {record["directory"] for key, record in kept_records.items() if RecordType.DATA.has(key)}
+    directories = {str(record["directory"]) for record in kept_records.values() if record.get("directory")}
     for path in [
-        *_unnamed_files(root, named_paths),
+        *_unnamed_files(root, named_paths, directories),
         *_unnamed_datasets(root, homes),
         *_set_aside_before(root, aside_older_than),
     ]:
@@ -109,6 +127,7 @@ def _never_begun(root: Path, records: dict[str, Record]) -> dict[str, Record]:
 
 def _remove(root: Path, records: Records, removed_records: dict[str, Record], files: list[Path]) -> None:
     # Records first: a kill in between leaves files that nobody names, never a record of files that are gone.
+    forget_datasets(root, {key: record for key, record in removed_records.items() if RecordType.RECIPE.has(key)})
     for directory in sorted(
         {str(record["directory"]) for record in removed_records.values() if record.get("directory")}
     ):
@@ -118,26 +137,28 @@ def _remove(root: Path, records: Records, removed_records: dict[str, Record], fi
     for path in files:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    for parent in {path.parent for path in files}:
-        if parent.is_dir():
-            sync_directory(parent)
-            if parent.name.startswith("generation_") and not any(parent.iterdir()):
-                parent.rmdir()
+            sync_directory(path.parent)
+    remove_files(root, [path for path in files if not path.is_dir()])
+    remove_empty(root)
 
 
-def _unnamed_files(root: Path, named_paths: set[str]) -> Iterator[Path]:
-    """Yield files in items' directories that are named as ours are and that no record names."""
+def _unnamed_files(root: Path, named_paths: set[str], directories: set[str]) -> Iterator[Path]:
+    """Yield files in items' directories that are named as ours are and that no record names.
+
+    Where an item was deleted, and a kill has left some of its files, these are all of them.
+    """
     for pattern in _ITEM_DIRECTORIES:
         for directory in sorted(root.glob(pattern)):
             if directory.is_symlink() or not directory.is_dir() or not _is_ours(directory, root):
                 continue
+            abandoned = abandoned_files(root, directory, directories)
+            yield from abandoned
             for file in sorted(directory.iterdir()):
                 relative = file.relative_to(root).as_posix()
                 if (
-                    _OURS.fullmatch(file.name)
+                    OURS.fullmatch(file.name)
                     and relative not in named_paths
+                    and file not in abandoned
                     and not file.is_symlink()
                     and file.is_file()
                 ):
@@ -158,7 +179,7 @@ def _is_ours(directory: Path, root: Path) -> bool:
 def _unnamed_datasets(root: Path, homes: set[str]) -> Iterator[Path]:
     for directory in sorted((root / "datasets").glob("*-*")):
         is_dataset = not directory.is_symlink() and (directory / ".key").is_file() and _is_ours(directory, root)
-        if is_dataset and directory.relative_to(root).as_posix() not in homes and not _ASIDE.fullmatch(directory.name):
+        if is_dataset and directory.relative_to(root).as_posix() not in homes and not ASIDE.fullmatch(directory.name):
             yield directory
 
 
@@ -166,6 +187,6 @@ def _set_aside_before(root: Path, older_than: float | None) -> Iterator[Path]:
     if older_than is None:
         return
     for path in sorted(root.rglob("*.damaged-*")):
-        inside = any(_ASIDE.fullmatch(parent.name) for parent in path.parents)
-        if _ASIDE.fullmatch(path.name) and not inside and time.time() - path.lstat().st_mtime >= older_than:
+        inside = any(ASIDE.fullmatch(parent.name) for parent in path.parents)
+        if ASIDE.fullmatch(path.name) and not inside and time.time() - path.lstat().st_mtime >= older_than:
             yield path

@@ -8,13 +8,12 @@ that were reset; those that ``--omnirec-resume=fresh`` has put aside are removed
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 
-from omnibench.errors import OmnibenchError, StoreError, nearest
+from omnibench.errors import OmnibenchError, nearest
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.item_records import pending_item
-from omnibench.store.leases import Lease
+from omnibench.store.leases import Lease, free_leases
 from omnibench.store.schema import (
     RESETS,
     Phase,
@@ -70,24 +69,10 @@ def reset(store: CheckpointStore, items: Iterable[str], what: str = "all", *, ke
     done: list[str] = []
     busy: list[str] = []
     for start in range(0, len(fit_keys), _BATCH):
-        with ExitStack() as stack:
-            leases: dict[str, Lease] = {}
-            for key in fit_keys[start : start + _BATCH]:
-                try:
-                    leases[key] = stack.enter_context(store.lease(key, _refuse))
-                except _BusyError:
-                    busy.append(key)
+        with free_leases(store.lease, fit_keys[start : start + _BATCH], busy) as leases:
             _put_aside(store, leases, what, keep=keep)
             done += leases
     return Reset(tuple(done), tuple(busy))
-
-
-class _BusyError(StoreError):
-    pass
-
-
-def _refuse(holder: str) -> None:
-    raise _BusyError(f"{holder} computes it")
 
 
 def _records_by_item(snapshot: Mapping[str, Record]) -> dict[str, dict[str, Record]]:

@@ -10,8 +10,8 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from omnibench.errors import StoreError
@@ -61,6 +61,35 @@ def lease(
     """
     with _locked(path, fcntl.LOCK_EX, on_wait, while_waiting) as descriptor:
         yield Lease(path, descriptor)
+
+
+@contextmanager
+def free_leases(
+    take: Callable[[str, Callable[[str], None]], AbstractContextManager[Lease]], keys: Iterable[str], busy: list[str]
+) -> Iterator[dict[str, Lease]]:
+    """Hold the leases of those keys that nobody else holds.
+
+    Args:
+        take: Takes the lease of a key, and calls what it is given when somebody holds it; see ``lease``.
+        keys: The keys.
+        busy: Gets the keys whose leases somebody holds.
+    """
+    with ExitStack() as stack:
+        held: dict[str, Lease] = {}
+        for key in keys:
+            try:
+                held[key] = stack.enter_context(take(key, _refuse_to_wait))
+            except _BusyError:
+                busy.append(key)
+        yield held
+
+
+class _BusyError(StoreError):
+    pass
+
+
+def _refuse_to_wait(holder: str) -> None:
+    raise _BusyError(f"{holder} computes it")
 
 
 @contextmanager

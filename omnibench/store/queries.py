@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.errors import StoreError, nearest
+from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, logbook, views
 from omnibench.store.contrast import Contrast, contrast
+from omnibench.store.deletion import delete, remove_datasets, tidy
 from omnibench.store.divergence import Divergence, diverge
+from omnibench.store.exports import Exports
 from omnibench.store.facts import FactSource, explanation, provenance_of
 from omnibench.store.formats import refuse_newer
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
+from omnibench.store.models import drop_models
 from omnibench.store.reading import read_all
 from omnibench.store.schema import (
     EXPORTED_PREDICTIONS,
@@ -27,10 +31,29 @@ from omnibench.store.schema import (
     Status,
     artifacts_of,
 )
+from omnibench.store.selection import select_all, select_one
+from omnibench.store.sizes import Sizes, sizes_of
 from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a deletion has removed, or would remove.
+
+    Attributes:
+        items: Keys of the items that are gone, or whose models are.
+        busy: Keys of items that somebody computes right now, so that they were left alone.
+        needed: Keys of items that still need their models, because they have no predictions yet.
+        size: Bytes of their files.
+    """
+
+    items: tuple[str, ...]
+    busy: tuple[str, ...]
+    needed: tuple[str, ...]
+    size: int
 
 
 def _remains(item: Record) -> bool:
@@ -52,8 +75,8 @@ def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
 class Store:
     """The items of a checkpoint directory, and what is known of them. Every question reads the records anew.
 
-    Items are named as in tables and node ids, e.g. ``MovieLens100K-609e34c9/LensKit.PopScorer-6fa597e8/fold_0``;
-    where one is asked for, the beginning of its key does as well.
+    Items are named as their directories are, e.g. ``MovieLens100K-609e34c9/LensKit.PopScorer-6fa597e8/fold_0``; where
+    items are asked for, readable labels, beginnings of keys, node ids and patterns do as well (``docs/store.md``).
 
     Args:
         path: The checkpoint directory.
@@ -256,20 +279,24 @@ class Store:
         """Return the record of one item.
 
         Args:
-            item: Its name, or the beginning of its key.
+            item: Any text that stands for it alone; see ``docs/store.md``, "Naming items".
 
         Raises:
-            StoreError: There is none, or there are several.
+            StoreError: It fits no item, or several, which are listed.
         """
         items = self.items()
-        if item in items:
-            return items[item]
-        matches = [record for record in items.values() if item and record["fit_key"].startswith(item)]
-        if len(matches) == 1:
-            return matches[0]
-        trouble = f"{len(matches)} items have keys that begin so" if matches else "there is no such item"
-        guess = "" if matches else nearest(item, items)
-        raise StoreError(f"{item!r}: {trouble}{guess or '.'} `omnibench status --all` lists them.")
+        return items[select_one(item, items)]
+
+    def select(self, *items: str) -> list[str]:
+        """Return the names of all items that any of several texts stands for, each once.
+
+        Args:
+            items: Texts such as ``ItemKNN(K=100)`` or ``MovieLens100K/RecPack.*``; see ``docs/store.md``.
+
+        Raises:
+            StoreError: One of them fits no item.
+        """
+        return select_all(items, self.items())
 
     def files(self, item: str) -> list[Path]:
         """Return an item's files: model, predictions, per-user metrics; and the readable copy of the predictions."""
@@ -309,7 +336,8 @@ class Store:
         Returns:
             ``item``, ``configuration`` (dataset recipe, algorithm, hyperparameters, seed, versions: what its key is
             made of), ``configuration_json`` and its ``sha256``, ``effective`` (all hyperparameters as the framework
-            reports them), ``run`` (versions, host, user, command, git commit).
+            reports them), ``dropped`` (when its model was removed to save space, or None), ``run`` (versions, host, user,
+            command, git commit).
         """
         return provenance_of(self.find(item), self.records())
 
@@ -356,18 +384,68 @@ class Store:
         """Have items computed anew by the next run; items that somebody computes right now are left alone.
 
         Args:
-            items: Their names, all by default.
+            items: Texts that stand for one or several each, as for ``select``; all by default.
             what: ``all``, ``failed``, ``incomplete``, or ``Fit``, ``Predict``, ``Eval`` for what is from there on.
 
         Raises:
             StoreError: There is no such item, or the store cannot be written.
         """
-        selected = list(self.items().values()) if items is None else [self.find(item) for item in items]
+        recorded = self.items()
+        names = list(recorded) if items is None else select_all(items, recorded)
         store = CheckpointStore(self.root)
         try:
-            return reset(store, [record["fit_key"] for record in selected], what)
+            return reset(store, [recorded[name]["fit_key"] for name in names], what)
         finally:
             store.close()
+
+    def delete(self, items: Iterable[str], *, models: bool = False, dry_run: bool = False) -> Removed:
+        """Remove items for good, or only their models; items that somebody computes right now are left alone.
+
+        Without its model an item stays done, with its numbers and predictions; longer lists or other candidates fit it
+        again.
+
+        Args:
+            items: Texts that stand for one or several each, as for ``select``.
+            models: Only the models.
+            dry_run: Remove nothing, and return what would be removed.
+
+        Raises:
+            StoreError: There is no such item, or the store cannot be written.
+        """
+        recorded = self.items()
+        fit_keys = [recorded[name]["fit_key"] for name in select_all(items, recorded)]
+        store = CheckpointStore(self.root)
+        try:
+            if models:
+                dropped = drop_models(store, fit_keys, dry_run=dry_run)
+                return Removed(tuple(dropped.items), tuple(dropped.busy), tuple(dropped.needed), dropped.size)
+            deleted = delete(store, fit_keys, dry_run=dry_run)
+            if deleted.items and not dry_run:
+                Exports(store).refresh(immediately=True)
+        finally:
+            store.close()
+        if deleted.items and not dry_run:
+            tidy(self.root)
+        return Removed(tuple(deleted.items), tuple(deleted.busy), (), deleted.size)
+
+    def remove_datasets(self, needed: Collection[str] = (), *, dry_run: bool = False) -> tuple[list[str], int]:
+        """Remove the prepared datasets that no item is of.
+
+        Args:
+            needed: Keys of datasets that stay all the same.
+            dry_run: Remove nothing, and return what would be removed.
+
+        Returns:
+            Their directories, and the bytes of their files.
+
+        Raises:
+            StoreError: Somebody is using the store.
+        """
+        return remove_datasets(self.root, lambda key: key in needed, dry_run=dry_run)
+
+    def sizes(self) -> Sizes:
+        """Return what the store's files take on disk: of models, predictions, values per user, datasets; and by item."""
+        return sizes_of(self.root)
 
     def reset_item(self, item: str, what: str = "all") -> Reset:
         """Have one item computed anew by the next run; see ``reset``."""

@@ -155,6 +155,9 @@ RESETS = ("all", "failed", "incomplete", Phase.FIT.value, Phase.PREDICT.value, P
 """What can be reset: items whatever their state, those that failed, those that are not done; or from a phase on."""
 
 
+KEEP_MODELS = ("auto", "all", "best", "none")
+"""Which models of done items are kept: what is worth its space, all, the best of each dataset and algorithm, or none."""
+
 WORKER_COLUMNS = ("id", "run", "pid", "host", "started", "heartbeat", "item", "phase", "completed", "ended")
 """The members of a worker's record that people get to see."""
 
@@ -224,21 +227,26 @@ def _furthest(finished: Collection[Phase], *seen: str | None) -> str:
 
 
 def phase_keys(records: Iterable[tuple[str, Record]]) -> dict[str, set[str]]:
-    """Return the keys of all fit and predict records, by the fit key of their item.
+    """Return the keys of all fit and predict records, by the fit key of their item; not of fits without their models.
 
     Args:
         records: Keys and records; those of other types are passed over.
     """
     keys: dict[str, set[str]] = {}
     for key, record in records:
-        if RecordType.FIT.has(key) or RecordType.PREDICT.has(key):
+        if (RecordType.FIT.has(key) and not record.get(DROPPED)) or RecordType.PREDICT.has(key):
             keys.setdefault(record["fit_key"], set()).add(key)
     return keys
 
 
+DROPPED = "dropped"
+"""The member of a fit's record that says when its model was removed to save space; the rest of the record holds."""
+
+
 def artifacts_of(record: Record) -> list[Artifact]:
-    """Return the files that a record names."""
-    phase_files = [record[role] for role in ("model", "predictions", "per_user") if record.get(role)]
+    """Return the files that a record names; a model that was dropped is none."""
+    roles = ("predictions", "per_user") if record.get(DROPPED) else ("model", "predictions", "per_user")
+    phase_files = [record[role] for role in roles if record.get(role)]
     return [*phase_files, *record.get("files", [])]
 
 

@@ -154,7 +154,7 @@ def test_json_has_no_infinity() -> None:
         (("--alpha", "2"), "alpha is 2.0"),
         (("--dataset", "nowhere"), "there is no dataset 'nowhere'"),
         (("--metric", "MAP@5"), "'MAP@5' was not measured on crossed-"),
-        (("one", "two"), "there is no configuration 'one'"),
+        (("one", "two"), "'one': there is no such configuration"),
         (("--store", "/nowhere"), "there are no checkpoints in '/nowhere'"),
     ],
 )

@@ -46,7 +46,7 @@ def test_what_could_not_be_tested_is_said(
     ("arguments", "message"),
     [
         (["results.doc"], "ends with '.doc', but the ending says the format"),
-        (["results.md", "--dataset", "nowhere"], "no dataset is called 'nowhere'"),
+        (["results.md", "--dataset", "nowhere"], "there is no dataset 'nowhere'"),
         (["results.md", "--store", "nowhere"], "there are no checkpoints in"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from omnibench import Store
 from omnibench.commands import status, upkeep
 from omnibench.commands.main import main
 from omnibench.store import CheckpointStore
+from omnibench.store.sizes import size_text
 
 RUN = """
 import sys
@@ -83,9 +85,11 @@ def omnibench(capsys: pytest.CaptureFixture[str]) -> Command:
 def test_status_counts_and_lists_what_is_not_done(store: Store, omnibench: Command) -> None:
     """One line for all, one for each that needs looking at."""
     (failed,) = store.failed
-    first, *rest = omnibench("status").splitlines()
+    first, sizes, *rest = omnibench("status").splitlines()
     assert first.startswith(f"{store.root}: 3 items: 2 done, 1 failed, 0 interrupted, 0 running, 0 pending; ")
     assert first.endswith(" s computed in all")
+    assert sizes.strip().startswith(f"{size_text(store.sizes().total)[:-5]}")
+    assert "on disk: models " in sizes
     key = store.items()[failed]["fit_key"][:8]
     again = "  the next run tries 1 of the failed items again (not with --omnirec-failed=skip)"
     assert rest == [f"  failed       {key}  {failed}  (Fit: RuntimeError: the algorithm is broken)", again]
@@ -99,8 +103,8 @@ def test_status_tells_what_is_not_tried_again(store: Store, omnibench: Command) 
     opened.records.commit({key: {**store.records()[key], "deaths": 3}})
     opened.close()
     lines = omnibench("status").splitlines()
-    assert lines[1].endswith("(Fit: RuntimeError: the algorithm is broken, its process died 3 times)")
-    (advice,) = lines[2:]
+    assert lines[2].endswith("(Fit: RuntimeError: the algorithm is broken, its process died 3 times)")
+    (advice,) = lines[3:]
     assert advice.startswith("  not tried again: 1 of the failed items, of which a process died 3 times in a row; ")
     assert "--omnirec-max-attempts=4 tries once more, --omnirec-reset=failed forgets it" in advice
 
@@ -108,15 +112,18 @@ def test_status_tells_what_is_not_tried_again(store: Store, omnibench: Command) 
 def test_status_of_all_lists_everything(store: Store, omnibench: Command) -> None:
     """`status --all` also lists what is done, and who has computed it."""
     lines = omnibench("status", "--all").splitlines()
-    assert [line.split()[2] for line in lines[1:4]] == list(store.items())
+    assert [line.split()[2] for line in lines[2:5]] == list(store.items())
+    done = [line for line in lines[2:5] if line.startswith("  done")]
+    assert all(re.search(r"  \(\d+\.\d kB, its model \d+ bytes\)$", line) for line in done)
     (worker,) = store.workers(active=False)
-    assert lines[5].startswith(f"  worker {worker['id']}: process {worker['pid']} on {os.uname().nodename}, since ")
-    assert lines[6] == "    2 items completed; ended"
+    assert lines[6].startswith(f"  worker {worker['id']}: process {worker['pid']} on {os.uname().nodename}, since ")
+    assert lines[7] == "    2 items completed; ended"
 
 
 def test_status_for_programs_is_json(store: Store, omnibench: Command) -> None:
     """The summary, and the status of each item."""
     told = json.loads(omnibench("status", "--json"))
+    assert told.pop("bytes").keys() == store.sizes().parts.keys()
     assert told.pop("items") == {name: one["status"] for name, one in store.items().items()}
     assert told == store.summary()
 
@@ -127,8 +134,8 @@ def test_status_shows_who_computes(store: Store, omnibench: Command) -> None:
     opened = CheckpointStore(store.root)
     with opened.lease(store.items()[failed]["fit_key"]):
         lines = omnibench("status").splitlines()
-        assert lines[1].startswith("  running ")
-        assert lines[1].endswith(f"{failed}  (process {os.getpid()} on {os.uname().nodename})")
+        assert lines[2].startswith("  running ")
+        assert lines[2].endswith(f"{failed}  (process {os.getpid()} on {os.uname().nodename})")
     opened.close()
 
 

@@ -52,7 +52,7 @@ _VARYING = (
     (r"\bprocess \d+( on \S+,)?", "process <pid>"),
     (r"\bgw\d", "<worker>"),
     (r"\b\d+ MiB", "<size>"),
-    (r"\b[\d,]+ (bytes|KiB)", "<size>"),
+    (r"\b[\d,.]+ (bytes|kB|MB|KiB)", "<size>"),
     (r"^logs\.db-(shm|wal)\n", ""),  # SQLite leaves them where two processes close the log at once
     (r" +$", ""),
 )

@@ -107,6 +107,23 @@ def fits(coordinator: Coordinator) -> int:
     return len(records(coordinator, RecordType.FIT))
 
 
+@pytest.mark.parametrize(("keep", "kept"), [("auto", True), ("all", True), ("best", True), ("none", False)])
+def test_a_script_says_which_models_are_kept(open_coordinator: Open, script: Path, keep: str, kept: bool) -> None:
+    """By its policy; the item is done either way, and longer lists come from the model or from another fit."""
+    coordinator = open_coordinator(keep_models=keep)
+    first = coordinator.run(DATA, plan_of(script), Evaluator(NDCG(5))).results
+    fit_keys = [result.fit_key for result in first]
+    models = [coordinator.store.root / fit["model"]["path"] for fit in records(coordinator, RecordType.FIT).values()]
+    assert [path.exists() for path in models] == [kept] * len(fit_keys)
+    assert coordinator.run(DATA, plan_of(script), Evaluator(NDCG(5))).results == first
+    finished = {key: fit["worker"] for key, fit in records(coordinator, RecordType.FIT).items()}
+    again = open_coordinator(keep_models=keep)
+    longer = again.run(DATA, plan_of(script), Evaluator(NDCG([5, 30]))).results
+    assert [result.metrics["NDCG@5"] for result in longer] == [result.metrics["NDCG@5"] for result in first]
+    unchanged = {key: fit["worker"] for key, fit in records(again, RecordType.FIT).items()} == finished
+    assert unchanged is kept
+
+
 def test_a_run_computes_everything_once(tmp_path: Path, whole_coordinator: Coordinator, lines: list[str]) -> None:
     """Every configuration and fold; the results are those of the records, and the next run computes nothing."""
     data = from_frame(interactions(), "tiny").pipe(MakeImplicit(2), UserCrossValidation(2))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from omnibench.engine.policy import FAILED, RESUME, TRACK, Policy, seconds, share, tracked
 from omnibench.errors import OmnibenchError
-from omnibench.store.schema import VERIFY
+from omnibench.store.schema import KEEP_MODELS, VERIFY
 
 
 def test_the_defaults_are_the_careful_ones() -> None:
@@ -28,7 +28,10 @@ def test_a_policy_does_not_change() -> None:
         Policy().failed = "skip"  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(("name", "choices"), [("resume", RESUME), ("failed", FAILED), ("verify", VERIFY)])
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [("resume", RESUME), ("failed", FAILED), ("verify", VERIFY), ("keep_models", KEEP_MODELS)],
+)
 def test_every_choice_is_possible(name: str, choices: tuple[str, ...]) -> None:
     """Every choice is accepted, and everything else is refused with a list of the choices."""
     for choice in choices:

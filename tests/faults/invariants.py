@@ -40,8 +40,10 @@ def files_of(root: Path) -> dict[str, str]:
 
 
 def artifacts_of(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield every artifact that a record names, at any depth."""
+    """Yield every artifact that a record names, at any depth; a model that was dropped is none."""
     if isinstance(value, dict):
+        if "dropped" in value:
+            value = {name: part for name, part in value.items() if name != "model"}
         if {"path", "size", "sha256"} <= value.keys():
             yield value
         else:
@@ -77,7 +79,11 @@ def committed(root: Path) -> set[Phase]:
     phases = set()
     for key, record in records_of(root).items():
         operation = key.partition("/")[0]
-        if operation in ("fit", "predict") and all(is_intact(artifact, root) for artifact in artifacts_of(record)):
+        if (
+            operation in ("fit", "predict")
+            and "dropped" not in record
+            and all(is_intact(artifact, root) for artifact in artifacts_of(record))
+        ):
             phases.add((operation, str(record["fit_key"])))
     return phases
 

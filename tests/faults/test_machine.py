@@ -209,6 +209,19 @@ class Stores(RuleBasedStateMachine):
         assert ended.outcome is not None or (self.shaken and ended.error.get("expected")), ended.error
         self._look()
 
+    @rule(which=numbers, models=st.booleans(), at=st.none() | st.integers(1, 60))
+    def delete(self, which: int, models: bool, at: int | None) -> None:
+        """An item is deleted, or its model; that may be ended at any operation."""
+        errand = upkeep.Delete(self.root, which, models)
+        points = Points(self.root, self.directory / "trail", at or 0, CRASH)
+        ended = run(partial(_planted, points, errand), self.log)
+        assert not ended.hung
+        if ended.status != CRASHED:
+            assert ended.outcome is not None or (self.shaken and ended.error.get("expected")), ended.error
+            if not models and not self.shaken:
+                assert not [key for key, record in self._records().items() if record.get("fit_key") == errand.fit_key]
+        self._look()
+
     @rule()
     def collect(self) -> None:
         """What no record needs is removed, and nothing else."""
@@ -227,7 +240,7 @@ class Stores(RuleBasedStateMachine):
         self._finish(plant.METRICS)
 
 
-def _planted(points: Points, errand: plant.Errand) -> dict[str, Any]:
+def _planted(points: Points, errand: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     points.plant()
     return errand()
 

@@ -1,4 +1,4 @@
-"""Reset, garbage collection, and stores of older formats, as errands for a child."""
+"""Reset, deletion, garbage collection, and stores of older formats, as errands for a child."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 
 from faults.plant import items
 from omnibench.engine.coordinator import Coordinator
+from omnibench.store import CheckpointStore
+from omnibench.store.deletion import delete, tidy
 from omnibench.store.gc import collect
+from omnibench.store.models import drop_models
 
 FROZEN = Path(__file__).parent.parent / "assets" / "stores"
 
@@ -49,6 +52,36 @@ class Collect:
     def __call__(self) -> dict[str, Any]:
         """Do it."""
         return {"told": [str(collect(self.root, kept=True, planned=True, aside_older_than=0.0))], "failed": {}}
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete an item, or its model.
+
+    Attributes:
+        root: The store.
+        number: Which item.
+        models: Whether only its model goes.
+    """
+
+    root: Path
+    number: int
+    models: bool
+
+    @property
+    def fit_key(self) -> str:
+        """The item's key."""
+        return items()[self.number].fit_key
+
+    def __call__(self) -> dict[str, Any]:
+        """Do it."""
+        store = CheckpointStore(self.root)
+        try:
+            done = (drop_models if self.models else delete)(store, [self.fit_key])
+        finally:
+            store.close()
+        tidy(self.root)
+        return {"told": [], "failed": {}, "deleted": done.items}
 
 
 def older_stores() -> list[Path]:

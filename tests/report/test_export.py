@@ -96,9 +96,9 @@ def test_what_is_chosen_is_what_is_written(measured_store: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"datasets": ["nowhere"]}, "no dataset is called 'nowhere'; there are crossed-"),
-        ({"datasets": ["helt"]}, "no dataset is called 'helt'; did you mean 'held'"),
-        ({"algorithms": [""]}, "no algorithm is called ''"),
+        ({"datasets": ["nowhere"]}, "there is no dataset 'nowhere'; there are crossed-"),
+        ({"datasets": ["helt"]}, "there is no dataset 'helt'; did you mean 'held'"),
+        ({"algorithms": [""]}, "'': there is no such item"),
         ({"metrics": ["NDCG@11"]}, "'NDCG@11' was not measured; did you mean 'NDCG@10'"),
         ({"sort": "MAP@5"}, "there is no 'MAP@5' to sort by"),
         ({"top": 0}, "top is 0; give the number"),

@@ -154,6 +154,8 @@ def test_a_manifest_that_is_a_link_is_refused(directory: Path, root: Path, tmp_p
 def test_a_directory_that_leads_out_of_the_store_is_refused(root: Path, tmp_path: Path) -> None:
     """A directory outside of the store (a link, dots) is refused, and the commit whose manifest it would be fails."""
     (tmp_path / "outside").mkdir()
+    (root / "leases").mkdir()
+    (root / "leases" / "store.lock").touch()  # or the directory is somebody else's
     (root / "link").symlink_to(tmp_path / "outside")
     for place in (root / "link", root / ".." / "outside"):
         with pytest.raises(StoreError, match="outside of the checkpoint directory"):

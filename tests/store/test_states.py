@@ -165,7 +165,7 @@ def commanded(root: Path, capsys: pytest.CaptureFixture[str]) -> Answers:
     statuses = json.loads(capsys.readouterr().out)["items"]
     assert main(["status", "--all", "--store", str(root)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    stopped = [re.fullmatch(r"  interrupted  [0-9a-f]{8}  (\S+)  \(in (.+)\)", line) for line in lines]
+    stopped = [re.fullmatch(r"  interrupted  [0-9a-f]{8}  (\S+)  \(in (\w+)\)(?:  \(.+\))?", line) for line in lines]
     phases = {match[1]: match[2] for match in stopped if match}
     assert phases.keys() == {name for name, status in statuses.items() if status == "interrupted"}
     return {name: (status, phases.get(name)) for name, status in statuses.items()}

@@ -1,0 +1,182 @@
+"""``omnibench delete | prune``: removing items for good, or only their models."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omnibench.commands.parsing import ITEM, add_parser, say
+from omnibench.engine.planned import FILE_VARIABLE, Planned
+from omnibench.engine.policy import seconds
+from omnibench.errors import OmnibenchError
+from omnibench.store.queries import Store, open_store
+from omnibench.store.schema import Record
+from omnibench.store.sizes import Sizes, size_text
+
+_LONGEST_LIST = 20
+"""Items that are listed before the question; of more, the others are counted."""
+
+_LAST_LINES = 15
+"""Lines of pytest's output that are shown when a plan cannot be collected."""
+
+
+def delete(arguments: argparse.Namespace) -> int:
+    """Remove items for good, with all that was recorded and computed of them, or only their models."""
+    store = open_store(arguments.store)
+    items = store.items()
+    names = _older(store.select(*arguments.items), items, arguments.older)
+    return _remove(store, items, names, arguments)
+
+
+def prune(arguments: argparse.Namespace) -> int:
+    """Remove what no bench file names any more, older versions of own classes too; or what is older than an age."""
+    if arguments.plan is None and arguments.older is None:
+        raise OmnibenchError(
+            "say what is to go: --plan benchmarks (all that the bench files there do not name), --older 30d, or both."
+        )
+    store = open_store(arguments.store)
+    items = store.items()
+    planned = Planned((), (), ()) if arguments.plan is None else planned_by(arguments.plan)
+    named = set(planned.items)
+    names = [name for name, item in items.items() if item["fit_key"] not in named]
+    exit_status = _remove(store, items, _older(names, items, arguments.older), arguments)
+    if exit_status or arguments.models or arguments.older is not None:
+        return exit_status
+    try:
+        directories, size = store.remove_datasets(planned.datasets, dry_run=arguments.dry_run)
+    except OmnibenchError as error:
+        say(f"Prepared datasets were left alone: {error}")
+        return 1
+    if directories:
+        verb = "would be" if arguments.dry_run else "were"
+        say(f"{_counted(len(directories), 'prepared dataset')} of no item {verb} removed ({size_text(size)}).")
+    return 0
+
+
+def planned_by(arguments: str) -> Planned:
+    """Return what bench files name, by having pytest collect them in a process of its own.
+
+    Args:
+        arguments: What pytest is called with, e.g. ``benchmarks`` or ``benchmarks --omnirec-salt=v2``.
+
+    Raises:
+        OmnibenchError: They cannot be collected whole, or name nothing.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "planned.json"
+        command = [sys.executable, "-m", "pytest", *shlex.split(arguments), "--collect-only", "-q", "-p", _PLUGIN]
+        collected = subprocess.run(
+            command, check=False, capture_output=True, text=True, env={**os.environ, FILE_VARIABLE: str(file)}
+        )
+        last_lines = "\n".join((collected.stdout + collected.stderr).rstrip().splitlines()[-_LAST_LINES:])
+        if not file.exists() or collected.returncode not in (0, 5):  # 5: all that there is was deselected
+            raise OmnibenchError(
+                f"pytest cannot collect {arguments!r} (exit status {collected.returncode}), so nothing was removed:\n{last_lines}"
+            )
+        planned = Planned.read(file)
+    if planned.trouble:
+        raise OmnibenchError(
+            f"{arguments!r} is not the whole plan, so nothing was removed: " + "; ".join(planned.trouble)
+        )
+    if not planned.items:
+        raise OmnibenchError(
+            f"pytest found no benchmark in {arguments!r}, so nothing was removed; `omnibench delete '*'` removes everything."
+        )
+    return planned
+
+
+_PLUGIN = "omnibench.plugin.planned"
+
+
+def _older(names: Sequence[str], items: Mapping[str, Record], age: str | None) -> list[str]:
+    """Return the items that were last worked on before an age; those of which that is not known are not."""
+    if age is None:
+        return list(names)
+    now, oldest = datetime.now(UTC), seconds(age)
+
+    def is_old(item: Record) -> bool:
+        finished = item.get("finished")
+        return finished is not None and (now - datetime.fromisoformat(finished)).total_seconds() >= oldest
+
+    return [name for name in names if is_old(items[name])]
+
+
+def _remove(store: Store, items: Mapping[str, Record], names: Sequence[str], arguments: argparse.Namespace) -> int:
+    """Say what would go, ask, remove it, and say what went."""
+    if not names:
+        say("Nothing is to be removed.")
+        return 0
+    sizes = store.sizes()
+    part = "the models of " if arguments.models else ""
+    for name in names[:_LONGEST_LIST]:
+        say(f"  {items[name]['fit_key'][:8]}  {name}  {_size(items[name], sizes, models=arguments.models)}")
+    if len(names) > _LONGEST_LIST:
+        say(f"  and {len(names) - _LONGEST_LIST} more")
+    if arguments.dry_run:
+        outcome = store.delete(names, models=arguments.models, dry_run=True)
+        say(f"would remove {part}{_counted(len(outcome.items), 'item')} ({size_text(outcome.size)})")
+        return 0
+    if not arguments.yes and not _agreed(
+        f"Remove {part}{_counted(len(names), 'item')} of {store.root} for good? [y/N] "
+    ):
+        say("Nothing was removed.")
+        return 1
+    outcome = store.delete(names, models=arguments.models)
+    say(f"removed {part}{_counted(len(outcome.items), 'item')} ({size_text(outcome.size)})")
+    if outcome.needed:
+        say(f"{_counted(len(outcome.needed), 'item')} without predictions still need their models, which were left.")
+    if outcome.busy:
+        say(f"{_counted(len(outcome.busy), 'item')} are being computed right now and were left alone.")
+    return int(bool(outcome.busy))
+
+
+def _size(item: Record, sizes: Sizes, *, models: bool) -> str:
+    parts = sizes.items.get(item.get("directory") or item["item"], {})
+    return size_text(parts.get("models", 0) if models else sum(parts.values()))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _agreed(question: str) -> bool:
+    """Ask on a terminal.
+
+    Raises:
+        OmnibenchError: There is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise OmnibenchError(
+            "this would remove what is listed above for good; say so with --yes, or look with --dry-run."
+        )
+    say(question)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def add_parsers(commands: Any) -> None:
+    """Declare the commands to argparse."""
+    parsers = {name: add_parser(commands, name, run) for name, run in _COMMANDS.items()}
+    parsers["delete"].add_argument("items", metavar="ITEM", nargs="+", help=ITEM)
+    parsers["prune"].add_argument(
+        "--plan",
+        metavar="ARGS",
+        help="what pytest is called with, e.g. benchmarks: what these bench files do not name is removed",
+    )
+    for parser in parsers.values():
+        parser.add_argument("--models", action="store_true", help="only the models; numbers and predictions stay")
+        parser.add_argument(
+            "--older", metavar="AGE", help="only items that were last worked on this long ago, e.g. 30d or 12h"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+_COMMANDS = {"delete": delete, "prune": prune}

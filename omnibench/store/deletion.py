@@ -1,0 +1,214 @@
+"""Deleting items for good: their records, and then their files.
+
+Records go first, in one transaction under the items' leases: a kill in between leaves files that nobody names, never a
+record of files that are gone; ``omnibench gc`` removes what it left. The directories that items share go only while
+nobody uses the store.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from omnibench.errors import StoreError
+from omnibench.store import leases, manifests, recovery
+from omnibench.store.artifacts import sync_directory
+from omnibench.store.checkpoints import PRESENCE, CheckpointStore
+from omnibench.store.leases import free_leases
+from omnibench.store.schema import Record, RecordType
+
+OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
+"""Names of the files that records name."""
+
+EXPORTED = re.compile(r"predictions\.(?:json|parquet)")
+"""Names of readable copies, which no record names."""
+
+ASIDE = re.compile(r".+\.damaged-\d{8}T\d{6}-[0-9a-f]{8}")
+"""Names of what was set aside as damaged."""
+
+_BATCH = 100
+"""Items per transaction; each holds a file descriptor for its lease meanwhile."""
+
+
+@dataclass
+class Deleted:
+    """What was, or would be, deleted.
+
+    Attributes:
+        items: Fit keys of the items.
+        busy: Those that somebody computes right now, so that they were left alone.
+        size: Bytes of their files.
+    """
+
+    items: list[str] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
+    size: int = 0
+
+
+def delete(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = False) -> Deleted:
+    """Delete items with all that was recorded and computed of them, earlier generations too.
+
+    Args:
+        store: The store.
+        items: Their fit keys.
+        dry_run: Only tell what would be deleted.
+
+    Raises:
+        StoreError: The store cannot be written.
+    """
+    deleted = Deleted()
+    fit_keys = list(dict.fromkeys(items))
+    for start in range(0, len(fit_keys), _BATCH):
+        with free_leases(store.lease, fit_keys[start : start + _BATCH], deleted.busy) as held:
+            # Only under the leases is it certain what there is.
+            removed = {key: record for key, record in store.snapshot().items() if record.get("fit_key") in held}
+            deleted.items += dict.fromkeys(record["fit_key"] for record in removed.values())
+            directories = sorted({record["directory"] for record in removed.values() if record.get("directory")})
+            files = [file for directory in directories for file in files_of(store.root, store.root / directory)]
+            deleted.size += sum(file.stat().st_size for file in files)
+            if removed and not dry_run:
+                store.commit(list(held.values()), {}, removed)
+                remove_files(store.root, files)
+    return deleted
+
+
+def files_of(root: Path, directory: Path) -> Iterator[Path]:
+    """Yield the files of the item that has a directory, the manifest last; nothing that is not ours, and no link.
+
+    Args:
+        root: The store's directory.
+        directory: The item's directory, in which earlier generations have theirs.
+    """
+    if directory.is_symlink() or not directory.is_dir() or not directory.resolve().is_relative_to(root.resolve()):
+        return
+    for place in [*sorted(directory.glob("generation_*")), directory]:
+        if place.is_symlink() or not place.is_dir():
+            continue
+        for file in sorted(place.iterdir()):
+            is_ours = any(pattern.fullmatch(file.name) for pattern in (OURS, EXPORTED, ASIDE))
+            if is_ours and file.is_file() and not file.is_symlink():
+                yield file
+    manifest = directory / manifests.NAME
+    if manifest.is_file() and not manifest.is_symlink():
+        yield manifest
+
+
+def remove_files(root: Path, files: Iterable[Path]) -> None:
+    """Remove files of items, in this order, and the directories of single items and generations that are empty then."""
+    parents: dict[Path, None] = {}
+    for file in files:
+        file.unlink(missing_ok=True)
+        parents[file.parent] = None
+    for parent in sorted(parents, key=lambda path: len(path.parts), reverse=True):
+        if parent.is_dir():
+            sync_directory(parent)
+            if parent.name.startswith(("fold_", "generation_")) and parent != root and not any(parent.iterdir()):
+                parent.rmdir()
+
+
+def abandoned_files(root: Path, directory: Path, directories: set[str]) -> list[Path]:
+    """Return the files of an item that was deleted, when a kill has left some.
+
+    Args:
+        root: The store's directory.
+        directory: An item's directory.
+        directories: The directories that records of items name.
+    """
+    if directory.relative_to(root).as_posix() in directories or not (directory / manifests.NAME).is_file():
+        return []
+    if manifests.read(directory):  # a database that was lost could be rebuilt from it
+        return []
+    return list(files_of(root, directory))
+
+
+def remove_empty(root: Path) -> None:
+    """Remove the directories of items that are empty, and those of datasets and configurations with nothing but their keys.
+
+    Call it only while nobody else uses the store.
+    """
+    for pattern in ("*-*/*-*/fold_*/generation_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*"):
+        for directory in root.glob(pattern):
+            parents = list(directory.parents)
+            claimed = any((parent / ".key").is_file() for parent in parents[: parents.index(root)])
+            if claimed and directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir()):
+                directory.rmdir()
+    for pattern in ("*-*/*-*", "*-*"):
+        for directory in root.glob(pattern):
+            if directory.is_symlink() or not directory.is_dir() or not (directory / ".key").is_file():
+                continue
+            if [path.name for path in directory.iterdir()] == [".key"]:
+                (directory / ".key").unlink()
+                directory.rmdir()
+                sync_directory(directory.parent)
+
+
+def tidy(root: Path) -> None:
+    """Remove empty directories if nobody uses the store right now; else the next ``omnibench gc`` does."""
+    try:
+        with leases.exclusive_use(root / PRESENCE):
+            remove_empty(root)
+    except StoreError:
+        return
+
+
+def unused_datasets(records: Mapping[str, Record], is_needed: Callable[[str], bool]) -> dict[str, Record]:
+    """Return the records of prepared datasets, and of recipes, that no item is of.
+
+    Args:
+        records: All records.
+        is_needed: Whether a dataset is needed all the same, of its key.
+    """
+    used = {record.get("data_key") for record in records.values() if "fit_key" in record and "data_key" in record}
+    items = (record for key, record in records.items() if RecordType.ITEM.has(key))
+    if not all(record.get("data_key") for record in items):  # of store format 1: it is not known
+        return {}
+    return {
+        key: record
+        for key, record in records.items()
+        for record_type in (RecordType.DATA, RecordType.RECIPE)
+        if record_type.has(key) and record_type.identity(key) not in used and not is_needed(record_type.identity(key))
+    }
+
+
+def remove_datasets(
+    root: Path, is_needed: Callable[[str], bool] = lambda _: False, *, dry_run: bool = False
+) -> tuple[list[str], int]:
+    """Remove the prepared datasets that no item is of.
+
+    Args:
+        root: The checkpoint directory.
+        is_needed: Whether a dataset is needed all the same, of its key.
+        dry_run: Only tell what would be removed.
+
+    Returns:
+        Their directories, relative to the root, and the bytes of their files.
+
+    Raises:
+        StoreError: Somebody is using the store.
+    """
+    with leases.exclusive_use(root / PRESENCE):
+        records, _ = recovery.open_records(root)
+        try:
+            removed = unused_datasets(records.all(), is_needed)
+            directories = sorted(record["directory"] for key, record in removed.items() if RecordType.DATA.has(key))
+            size = sum(file["size"] for record in removed.values() for file in record.get("files", []))
+            if removed and not dry_run:
+                forget_datasets(root, removed)
+                records.commit({}, removed)
+                for directory in directories:
+                    shutil.rmtree(root / directory, ignore_errors=True)
+        finally:
+            records.checkpoint()
+            records.close()
+    return directories, size
+
+
+def forget_datasets(root: Path, removed: Mapping[str, Record]) -> None:
+    """Have manifests forget the records of datasets and recipes."""
+    manifests.append(root, root, {}, [key for key in removed if RecordType.RECIPE.has(key)])
+    for key, record in removed.items():
+        if RecordType.DATA.has(key):
+            manifests.append(root / record["directory"], root, {}, [key])

@@ -1,0 +1,66 @@
+"""Whose directory it is: a store is made only where nothing is, and never among files that are somebody else's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from omnibench.errors import StoreError
+
+_MADE_FIRST = frozenset({"leases", "tmp", "store", "STORE.json", "STORE.json.new"})
+"""What a store has whose making was cut off before it could be recognized."""
+
+_OF_THE_SYSTEM = frozenset({"lost+found", "Thumbs.db", "desktop.ini"})
+"""What file systems and file managers leave in empty directories; so are names that begin with a dot."""
+
+_MOST_NAMES = 3
+"""Names of others' files that an error lists."""
+
+
+def refuse_foreign(root: Path) -> None:
+    """Refuse a directory that holds files and is no store of ours; nothing is written there.
+
+    Args:
+        root: The checkpoint directory, which need not exist.
+
+    Raises:
+        StoreError: It holds others' files.
+    """
+    try:
+        names = sorted(name for name in os.listdir(root) if not name.startswith(".") and name not in _OF_THE_SYSTEM)
+    except OSError:  # there is none, or whoever opens it says why it cannot be read
+        return
+    if not names or _is_store(root) or _is_half_made(root, names):
+        return
+    listed = ", ".join(names[:_MOST_NAMES]) + (
+        f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    )
+    way_out = "Give an empty or a new directory (checkpoint_dir=, --omnirec-checkpoint-dir or --store)"
+    if is_omnirec(root):
+        raise StoreError(
+            f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench, so nothing is written there. {way_out}; "
+            f"`omnibench import-omnirec {root} --store NEW` says what of it can be taken over, and takes it."
+        )
+    raise StoreError(
+        f"{str(root)!r} is not empty and no checkpoint directory of omnibench (it holds {listed}), so nothing is written "
+        f"there. {way_out}."
+    )
+
+
+def is_omnirec(root: Path) -> bool:
+    """Whether a directory looks like the checkpoints of OmniRec: its progress is in one file, by jobs."""
+    try:
+        with (root / "progress.json").open("rb") as file:
+            return b'"jobs"' in file.read(4096) and not _is_store(root)
+    except OSError:
+        return False
+
+
+def _is_store(root: Path) -> bool:
+    """Whether there is what only a store of ours has, of whatever format, and however damaged."""
+    return any((root / name).is_file() for name in ("STORE.json", "store/cache.db", "leases/store.lock"))
+
+
+def _is_half_made(root: Path, names: list[str]) -> bool:
+    """Whether there is nothing but what a store begins with: a kill may have come before the first file."""
+    return _MADE_FIRST.issuperset(names) and "store" not in names and not any((root / "leases").glob("*"))

@@ -1,0 +1,88 @@
+"""What the files of a store take on disk, by what they are and by item."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_PARTS = (
+    ("models", re.compile(r"model\..+")),
+    ("predictions", re.compile(r"predictions[-.].+")),
+    ("per_user", re.compile(r"per_user-.+")),
+)
+"""What an item's files are, by how their names begin; set aside ones count as what they were."""
+
+_ITEM_PARTS = tuple(part for part, _ in _PARTS)
+
+_GENERATION = re.compile(r"/generation_\d+$")
+
+
+@dataclass
+class Sizes:
+    """Bytes of the files of a store.
+
+    Attributes:
+        parts: Bytes by part: ``models``, ``predictions``, ``per_user`` (values per user), ``datasets``, ``records``
+            (database, manifests, logs, readable copies) and ``other``.
+        items: Bytes by part of each item, by its directory relative to the store's.
+    """
+
+    parts: dict[str, int] = field(default_factory=dict)
+    items: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """Bytes of all files."""
+        return sum(self.parts.values())
+
+
+def sizes_of(root: Path) -> Sizes:
+    """Return what the files of a store take, links aside.
+
+    Args:
+        root: The checkpoint directory.
+    """
+    sizes = Sizes({**{part: 0 for part, _ in _PARTS}, "datasets": 0, "records": 0, "other": 0})
+    for directory, name, size in _files(root):
+        top, slash, _ = directory.partition("/")
+        part = next((part for part, pattern in _PARTS if slash and pattern.fullmatch(name)), "")
+        if top == "datasets":
+            part = "datasets"
+        elif not part and (top in ("", "store", "leases") or name in ("records.jsonl", ".key")):
+            part = "records"
+        sizes.parts[part or "other"] += size
+        if top != "datasets" and (part in _ITEM_PARTS or name == "records.jsonl"):
+            item = sizes.items.setdefault(_GENERATION.sub("", directory), {})
+            item[part] = item.get(part, 0) + size
+    return sizes
+
+
+def _files(root: Path) -> Iterator[tuple[str, str, int]]:
+    """Yield directory (relative to the root), name and bytes of every file; others may remove some meanwhile."""
+    for directory, _, names in os.walk(root):
+        relative = os.path.relpath(directory, root).replace(os.sep, "/")
+        for name in names:
+            try:
+                status = os.lstat(os.path.join(directory, name))
+            except OSError:
+                continue
+            yield "" if relative == "." else relative, name, status.st_size
+
+
+def size_text(size: float) -> str:
+    """Return bytes for people, e.g. ``7.3 MB``."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:  # noqa: PLR2004 - of a larger unit it would be less than one
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def sizes_text(sizes: Sizes) -> str:
+    """Return what a store takes, in a line for people."""
+    names = {"per_user": "values per user", "records": "records and logs"}
+    parts = [f"{names.get(part, part)} {size_text(size)}" for part, size in sizes.parts.items() if size]
+    return f"{size_text(sizes.total)} on disk: {', '.join(parts)}"
