@@ -16,6 +16,7 @@ from omnibench.store.facts import fact_lines
 from omnibench.store.queries import open_store
 from omnibench.store.schema import MAX_ATTEMPTS, START, Status
 from omnibench.store.sizes import Sizes, size_text, sizes_text
+from omnibench.tables.names import recorded_names
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -32,15 +33,16 @@ def status(arguments: argparse.Namespace) -> int:
     listed = ", ".join(f"{count} {word}" for word, count in tally.items())
     say(f"{store.root}: {counts['total']} items: {listed}{took}")
     say(f"  {sizes_text(sizes)}")
-    for name, item in items.items():
+    names = recorded_names(items.values())
+    for item in items.values():
         if item["status"] != Status.DONE or arguments.all:
-            say(
-                f"  {item['status']:11}  {item['fit_key'][:8]}  {name}{_remark(item)}{_size(item, sizes) if arguments.all else ''}"
-            )
+            size = _size(item, sizes) if arguments.all else ""
+            say(f"  {item['status']:11}  {item['fit_key'][:8]}  {names.recorded_item(item)}{_remark(item)}{size}")
     for line in _prospect(items, counts):
         say(f"  {line}")
     for worker in store.workers(active=not arguments.all):
-        activity = f"{worker['item']} ({worker['phase']})" if worker["item"] else "idle" if worker["alive"] else "ended"
+        current = names.recorded_item(items[worker["item"]]) if worker["item"] in items else worker["item"]
+        activity = f"{current} ({worker['phase']})" if worker["item"] else "idle" if worker["alive"] else "ended"
         if worker["item"] and not worker["alive"]:
             activity = f"killed while it computed {activity}"
         beat = f"heartbeat {_ago(worker['heartbeat'])}"

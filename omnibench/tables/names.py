@@ -30,10 +30,10 @@ class DisplayNames:
         """Return what people read instead of a configuration's display name."""
         return self.configurations.get(name, name)
 
-    def item(self, result: Result) -> str:
-        """Return what people read instead of an item's name."""
-        fold = "" if result.fold is None else f"/fold_{result.fold}"
-        return f"{self.dataset(result.dataset)}/{self.configuration(result.algorithm)}{fold}"
+    def recorded_item(self, item: Record) -> str:
+        """Return what people read instead of the name in an item's record."""
+        fold = "" if item["fold"] is None else f"/fold_{item['fold']}"
+        return f"{self.dataset(item['dataset'])}/{self.configuration(item['algorithm'])}{fold}"
 
 
 def display_names(results: Iterable[Result], style: str = LABELS) -> DisplayNames:
