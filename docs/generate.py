@@ -23,7 +23,7 @@ GROUPS = {
     "What runs": ("plan", "failed", "max-attempts", "timeout", "grace"),
     "Frameworks and the machine": ("environments", "device", "track", "tmp-dir"),
     "The table and files": ("table", "sort", "export"),
-    "The regression gate": ("gate", "gate-tolerance", "gate-alpha", "gate-metrics", "baseline"),
+    "The regression gate": ("gate", "gate-tolerance", "gate-alpha", "gate-metrics", "gate-missing", "baseline"),
 }
 """Which options stand together; one that is named nowhere stands at the end."""
 

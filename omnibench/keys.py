@@ -24,6 +24,9 @@ from omnibench.errors import KeyValueError
 DISPLAY_DIGITS = 8
 """Digits of a key that are shown and used in directory names; the identity is always all 64."""
 
+_MOST_BYTES = 255 - 1 - 64
+"""Of a name in the name of a directory, which file systems limit, with a hyphen and a whole key behind it."""
+
 _TAG = "$"
 
 _JSON_TYPES = frozenset({type(None), bool, int})
@@ -66,8 +69,19 @@ def display(name: str, key: str, digits: int = DISPLAY_DIGITS) -> str:
 
     What would break a pytest node id, a shell command or a file name is replaced by ``_``.
     """
-    plain = re.sub(r"[^\w.+-]", "_", name)
-    return f"{plain}-{key[:digits]}"
+    return f"{_plain_name(name)}-{key[:digits]}"
+
+
+def overlong_label(name: str) -> str:
+    """Return what is wrong with a name that is too long for directories, with a whole key behind it, or nothing."""
+    size = len(_plain_name(name).encode())
+    if size <= _MOST_BYTES:
+        return ""
+    return f"has {size} bytes, and at most {_MOST_BYTES} are possible, because directories are called so"
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"[^\w.+-]", "_", name)
 
 
 def _text(value: Any, location: str) -> str:

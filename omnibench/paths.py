@@ -9,6 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+MOST_BYTES = 255
+"""Of the name of a file or directory, on the file systems that people have."""
+
 _CONFTEST = "conftest.py"
 _importing: list[Path] = []
 """The directories of the bench files that are being imported, the innermost last."""
@@ -43,6 +46,15 @@ def absolute_paths(path: str | Path) -> list[Path]:
     given = Path(path).expanduser()
     bases = [*_importing[-1:], *_conftest_directories()][:1]
     return list(dict.fromkeys((base / given).absolute() for base in [*bases, Path.cwd()]))
+
+
+def overlong_name(path: str | Path) -> str:
+    """Return the first name in a path that no file system takes, shortened for a message; nothing when there is none."""
+    for part in Path(path).parts:
+        size = len(os.fsencode(part))
+        if size > MOST_BYTES:
+            return f"the name {part[:20]}... has {size} bytes, and at most {MOST_BYTES} are possible"
+    return ""
 
 
 def _conftest_directories() -> Iterator[Path]:

@@ -91,7 +91,7 @@ def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.N
         )
     p_values = {key: comparison.p for key, comparison in comparisons.items() if comparison.p is not None}
     adjusted = dict(zip(p_values, holm(list(p_values.values())).tolist(), strict=True))
-    lines = [f"{first} minus {second}"]
+    lines = [f"{store.names.configuration(first)} minus {store.names.configuration(second)}"]
     for dataset in dict.fromkeys(dataset for dataset, _ in comparisons):
         rows = [["", "first", "second", *heads(arguments.alpha)]]
         by_label = {label: comparison for (name, label), comparison in comparisons.items() if name == dataset}
@@ -99,7 +99,7 @@ def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.N
             p = adjusted.get((dataset, label))
             verdict = _verdict(comparison, p, arguments.alpha, higher=_direction(label, arguments))
             rows.append([label, f"{comparison.first:.4f}", *cells(comparison.second, comparison, p, verdict)])
-        lines += ["", f"{dataset}: paired over {pairs(by_label.values())}", *_aligned(rows)]
+        lines += ["", f"{store.names.dataset(dataset)}: paired over {pairs(by_label.values())}", *_aligned(rows)]
     return {
         "lines": [*lines, "", _legend(arguments.test, len(p_values))],
         "json": [
@@ -120,7 +120,7 @@ def _compare_all(store: Measured, datasets: Sequence[str], arguments: argparse.N
             higher = _direction(label, arguments)
             if higher is None:
                 lines += [
-                    f"{dataset}, {label}: omnibench does not know whether more of it is better; say --better.",
+                    f"{store.names.dataset(dataset)}, {label}: omnibench does not know whether more of it is better; say --better.",
                     "",
                 ]
                 continue
@@ -128,7 +128,8 @@ def _compare_all(store: Measured, datasets: Sequence[str], arguments: argparse.N
             standing = compare_with_best(
                 store, dataset, label, test=arguments.test, alpha=arguments.alpha, higher=higher
             )
-            lines += [*_standing_lines(means, f"{dataset}, {label}", standing, arguments.alpha, higher), ""]
+            title = f"{store.names.dataset(dataset)}, {label}"
+            lines += [*_standing_lines(store, means, title, standing, arguments.alpha, higher), ""]
             standings.append({"dataset": dataset, "metric": label, **_standing_plain(means, standing)})
     lines.append(_legend(arguments.test))
     rankings: list[dict[str, Any]] = []
@@ -139,13 +140,16 @@ def _compare_all(store: Measured, datasets: Sequence[str], arguments: argparse.N
             except StatisticsError as error:
                 lines += ["", f"{label} over datasets: {error}"]
                 continue
-            lines += ["", *_ranking_lines(label, ranking, arguments.alpha)]
+            lines += ["", *_ranking_lines(store, label, ranking, arguments.alpha)]
             rankings.append({"metric": label, **_ranking_plain(ranking)})
     return {"lines": lines, "json": {"standings": standings, "rankings": rankings}}
 
 
-def _standing_lines(means: dict[str, float], title: str, standing: Standing, alpha: float, higher: bool) -> list[str]:
-    rows = [["", "mean", *heads(alpha)], *standing_rows(means, standing, higher=higher)]
+def _standing_lines(
+    store: Measured, means: dict[str, float], title: str, standing: Standing, alpha: float, higher: bool
+) -> list[str]:
+    named_rows = standing_rows(means, standing, higher=higher)
+    rows = [["", "mean", *heads(alpha)], *([store.names.configuration(name), *texts] for name, *texts in named_rows)]
     comparisons = standing.comparisons.values()
     pairing = f"paired over {pairs(comparisons)}" if comparisons else "nothing to compare with"
     return [f"{title}: {pairing}", *_aligned(rows)]
@@ -164,8 +168,9 @@ def _standing_plain(means: dict[str, float], standing: Standing) -> dict[str, An
     }
 
 
-def _ranking_lines(label: str, measured_ranking: DatasetRanking, alpha: float) -> list[str]:
-    ranking, names = measured_ranking.ranking, measured_ranking.configurations
+def _ranking_lines(store: Measured, label: str, measured_ranking: DatasetRanking, alpha: float) -> list[str]:
+    ranking = measured_ranking.ranking
+    names = [store.names.configuration(name) for name in measured_ranking.configurations]
     order = sorted(range(len(names)), key=lambda position: ranking.ranks[position])
     rows = [[f"{ranking.ranks[position]:.2f}", names[position]] for position in order]
     groups = [

@@ -167,7 +167,10 @@ def standing_of(
     alpha: float,
     higher: bool,
 ) -> Standing:
-    """Compare configurations with the best of them; one that shares no fold with the best stays undecided.
+    """Compare configurations with the best of them.
+
+    One that shares no fold with the best stays undecided, and so does one that differs from another in the seed alone: it
+    would count twice in the correction for several comparisons.
 
     Args:
         measurements: The measurements of the store.
@@ -180,10 +183,15 @@ def standing_of(
         higher: Whether larger values are better.
     """
     comparisons = {}
+    other_seeds = measurements.other_seeds(means, best)
     for name, mean in means.items():
         if name == best:
             continue
-        if measurements.common_folds(dataset, metric, name, best):
+        if name in other_seeds:
+            reason = "the same configuration with another seed"
+            difference = mean - means[best]
+            comparisons[name] = Comparison(mean, means[best], difference, None, None, None, test, 0, "users", reason)
+        elif measurements.common_folds(dataset, metric, name, best):
             comparisons[name] = compare_paired(measurements.paired_sample(dataset, metric, name, best), test, alpha)
         else:
             reason = "no fold in common with the best"

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from omnibench.errors import StatisticsError, StoreError, nearest
 from omnibench.guest.folds import Fold
+from omnibench.keys import canonical
 from omnibench.metrics.labels import alternatives
 from omnibench.statistics.samples import Sample
 from omnibench.store.per_user import read_per_user
 from omnibench.store.schema import Record, RecordType, Status
+from omnibench.tables.names import DisplayNames, recorded_names
 
 FoldNumber = int | None
 """The number of a fold, or None for a single split."""
@@ -86,7 +88,7 @@ class Measured:
         root: The store's directory.
         records: Its records.
         items: The names of the items to look at; all by default.
-            left_out: The sentence about items that are left out, without what has them.
+        left_out: The sentence about items that are left out, without what has them.
 
     Attributes:
         left_out: As above.
@@ -102,6 +104,7 @@ class Measured:
         self._evaluations: dict[str, dict[str, dict[str, dict[FoldNumber, Record]]]] = {}
         self._data_keys: dict[str, str | None] = {}
         self.items: dict[str, Record] = {}
+        self._items: dict[tuple[str, str], Record] = {}
         for key, item in records.items():
             if (
                 not RecordType.ITEM.has(key)
@@ -111,6 +114,7 @@ class Measured:
                 continue
             self.items[item["item"]] = item
             self._data_keys[item["dataset"]] = item.get("data_key")  # store format 1 has none
+            self._items.setdefault((item["dataset"], item["algorithm"]), item)
             labels = self._evaluations.setdefault(item["dataset"], {})
             for label, metric in item["metrics"].items():
                 evaluation = records.get(RecordType.EVAL.key(metric["key"]))
@@ -122,6 +126,29 @@ class Measured:
     def of_all_items(self) -> Measured:
         """Return the measurements of all items, also of those that are left out here."""
         return Measured(self._root, self._records)
+
+    @cached_property
+    def names(self) -> DisplayNames:
+        """What people call the datasets and configurations."""
+        return recorded_names(self._items.values())
+
+    def other_seeds(self, names: Iterable[str], best: str) -> dict[str, str]:
+        """Return the configurations that differ from another one in the seed alone, and that other one.
+
+        Of several the best of the dataset counts, or the one with the lowest seed.
+
+        Args:
+            names: The configurations that are shown.
+            best: The best of them.
+        """
+        by_name = {algorithm: item for (_, algorithm), item in self._items.items()}
+        alike: dict[str, list[tuple[bool, int, str]]] = {}
+        for name in names:
+            configuration = _configuration_of(by_name.get(name))
+            if configuration is not None:
+                seed = configuration.pop("seed", 0)
+                alike.setdefault(canonical(configuration), []).append((name != best, seed, name))
+        return {name: min(group)[2] for group in alike.values() for *_, name in sorted(group)[1:] if len(group) > 1}
 
     @property
     def datasets(self) -> list[str]:
@@ -209,6 +236,12 @@ class Measured:
         if record is None:
             raise StatisticsError(f"{dataset} is not recorded as prepared; run its benchmark again.")
         return test_to_train(self._root / record["directory"], [fold or 0 for fold in folds])
+
+
+def _configuration_of(item: Record | None) -> dict[str, Any] | None:
+    """Return what the key of an item's configuration is made of; None where that is not recorded."""
+    identity = item.get("identity") if item is not None else None
+    return dict(identity[1]["configuration"][1]) if identity else None
 
 
 def test_to_train(dataset: Path, folds: Sequence[int]) -> float:

@@ -15,7 +15,7 @@ from omnibench.data.preprocess import MakeImplicit
 from omnibench.data.repeats import Deduplicate
 from omnibench.data.step import Preprocessing, Step
 from omnibench.errors import DataError, OmnibenchError
-from omnibench.keys import digest, display
+from omnibench.keys import digest, display, overlong_label
 from omnibench.markup import heading_and_list, one_line
 from omnibench.seed import get_random_state
 
@@ -72,6 +72,9 @@ class RecSysDataSet:
         seed: The seed of every random step; the random state of the moment when not given.
         canonical: Whether the order of rows counts only where a step depends on it; not so of datasets that an earlier
             omnibench has recorded.
+
+    Raises:
+        DataError: The name is too long for a directory.
     """
 
     def __init__(
@@ -83,6 +86,9 @@ class RecSysDataSet:
         *,
         canonical: bool = True,
     ) -> None:
+        problem = overlong_label(name)
+        if problem:
+            raise DataError(f"the dataset's name {name[:20]}... {problem}; give a shorter one, e.g. name='shop'.")
         self.source = source
         self._canonical = canonical
         self.name = name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
@@ -46,11 +47,19 @@ class MakeImplicit(Preprocessing):
                 "give an int (a rating) or a float from 0 to 1 (a fraction of the rating range)."
             )
         if isinstance(self.threshold, float) and not 0 <= self.threshold <= 1:
-            rating = round(self.threshold) if math.isfinite(self.threshold) else 3
             raise DataError(
                 f"MakeImplicit: the threshold is the float {self.threshold}, which is no fraction from 0 to 1; "
-                f"for a rating give an int, e.g. MakeImplicit({rating})."
+                f"{self._rating_advice(self.threshold)}."
             )
+
+    @staticmethod
+    def _rating_advice(threshold: float) -> str:
+        """Return how a rating is written as a threshold."""
+        if not math.isfinite(threshold):
+            return "for a rating give an int, e.g. MakeImplicit(3)"
+        if threshold.is_integer():
+            return f"for a rating give an int: MakeImplicit({int(threshold)})"
+        return f"for a rating between whole ones pipe RatingFilter({threshold}), MakeImplicit(0.0)"
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
         rating = interactions.rating
@@ -218,12 +227,37 @@ class CorePruning(Preprocessing):
         return f"CorePruning({cores}{', one_pass=True' if self.one_pass else ''})"
 
     def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
+        dropped = self._dropped(interactions, self.user_core, self.item_core)
+        if dropped.all():
+            raise DataError(
+                f"{self} leaves no interaction of {len(interactions)}: no users and items with so many "
+                f"interactions among each other. {self._advice(interactions)}"
+            )
+        return interactions.take(~dropped) if dropped.any() else interactions
+
+    def _advice(self, interactions: Interactions) -> str:
+        """Return which smaller cores leave something."""
+        largest = max(self.user_core, self.item_core)
+
+        def leaves_something(core: int) -> bool:
+            cores = min(core, self.user_core), min(core, self.item_core)
+            return not self._dropped(interactions, *cores).all()
+
+        # Fewer are dropped with a smaller core; with 1, none.
+        most = bisect.bisect_left(range(1, largest), True, key=lambda core: not leaves_something(core))
+        smaller = CorePruning(
+            user_core=min(most, self.user_core), item_core=min(most, self.item_core), one_pass=self.one_pass
+        )
+        return f"Choose a smaller core: the largest that leaves some is {smaller}."
+
+    def _dropped(self, interactions: Interactions, user_core: int, item_core: int) -> npt.NDArray[np.bool_]:
+        """Return which interactions go, shape (n,)."""
         user, item = interactions.user, interactions.item
         users, items = counts(user, len(interactions.user_ids)), counts(item, len(interactions.item_ids))
         dropped = np.zeros(len(user), dtype=bool)
         while True:
-            few_users = (users > 0) & (users < self.user_core)
-            few_items = (items > 0) & (items < self.item_core)
+            few_users = (users > 0) & (users < user_core)
+            few_items = (items > 0) & (items < item_core)
             if not (few_users.any() or few_items.any()):
                 break
             newly_dropped = np.flatnonzero((lookup(few_users, user) | lookup(few_items, item)) & ~dropped)
@@ -232,12 +266,7 @@ class CorePruning(Preprocessing):
                 break
             users -= np.bincount(user[newly_dropped], minlength=len(users))
             items -= np.bincount(item[newly_dropped], minlength=len(items))
-        if dropped.all():
-            raise DataError(
-                f"{self} leaves no interaction of {len(interactions)}: no users and items with so many "
-                "interactions among each other. Choose a smaller core."
-            )
-        return interactions.take(~dropped) if dropped.any() else interactions
+        return dropped
 
 
 _SAMPLED = ("interactions", "users", "items")

@@ -160,10 +160,12 @@ def refuse_short_users(
     # What a fraction takes grows with the user, so enough for these users may be too few for the next larger ones.
     sizes = np.arange(1, max(1000, 2 * int(needed_counts(counts).max())))
     enough = int(sizes[sizes < needed_counts(sizes)].max()) + 1
+    # Of users alone: with the items pruned as well, other users may fall short, and nothing may be left.
+    pruning = f"Pipe CorePruning(user_core={enough}) before it, or choose" if counts.max() >= enough else "Choose"
     raise DataError(
         f"{split}: {len(short_users)} of {len(counts) if held_out_users is None else int(held_out_users.sum())} users have "
         f"too few interactions for every part: user {examples}{more}; "
-        f"this split needs {enough}. Pipe CorePruning({enough}) before it, or choose fewer folds or smaller parts."
+        f"this split needs {enough}. {pruning} fewer folds or smaller parts."
     )
 
 

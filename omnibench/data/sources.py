@@ -17,7 +17,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.digests import file_digest, table_digest
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
 from omnibench.errors import DataError, nearest
-from omnibench.paths import absolute_paths
+from omnibench.paths import absolute_paths, overlong_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,6 +184,9 @@ def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, s
     Raises:
         DataError: The file is not there, of an unknown kind, cannot be read, or lacks a column.
     """
+    problem = overlong_name(path)
+    if problem:
+        raise DataError(f"from_file: {problem}; check the path.")
     paths = absolute_paths(path)
     path = next((candidate for candidate in paths if candidate.is_file()), paths[0])
     if not path.is_file():
@@ -320,6 +323,9 @@ def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
     if name not in _LOADERS:
         names = ", ".join(sorted(_LOADERS))
         raise DataError(f"there is no dataset named {name!r}{nearest(name, _LOADERS)}; known are: {names}.")
+    problem = "" if path is None else overlong_name(path)
+    if problem:
+        raise DataError(f"{name}: {problem}; check the path, or leave it out.")
     paths = [] if path is None else absolute_paths(path)
     local = next((candidate for candidate in paths if candidate.exists()), None)
     if paths and local is None:

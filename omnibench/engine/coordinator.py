@@ -57,6 +57,7 @@ class Coordinator(ItemCoordinator):
         workers: int | str = 1,
         quiet: bool = False,
         verbose: bool = False,
+        tables: bool = True,
     ) -> Evaluator:
         """Run every experiment that is not done, and fill the evaluator with the results of all.
 
@@ -71,6 +72,7 @@ class Coordinator(ItemCoordinator):
                 allow. Each has framework processes of its own.
             quiet: Say nothing but what goes wrong, and print no tables.
             verbose: Say each item's times also where there is a block.
+            tables: Print the tables; False for a caller who shows the results otherwise.
 
         Raises:
             OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
@@ -95,7 +97,7 @@ class Coordinator(ItemCoordinator):
                     candidates=evaluator.candidates,
                     first_recorded=lambda keys: self.store.read(lambda reader: first_recorded(reader.get, keys)),
                 )
-                return self._run(planned, evaluator, outcomes, workers, volume)
+                return self._run(planned, evaluator, outcomes, workers, volume, tables=tables)
         except StoppedError:
             stopped = stopped_for_good(stop_sentence(self._stopping.reason, outcomes, planned), self._stopping.reason)
             if not is_interactive():
@@ -109,6 +111,8 @@ class Coordinator(ItemCoordinator):
         outcomes: dict[int, Outcome],
         workers: int | str,
         volume: Volume,
+        *,
+        tables: bool,
     ) -> Evaluator:
         columns, list_length = evaluator.columns, evaluator.list_length
         items = [Item(experiment, columns, list_length) for experiment in planned]
@@ -135,7 +139,7 @@ class Coordinator(ItemCoordinator):
         finally:
             _add(outcomes, evaluator)
         self.workbench.export(immediately=True)
-        if volume is not Volume.QUIET:
+        if tables and volume is not Volume.QUIET:
             lower = evaluator.lower_is_better
             show_tables(self.store.root, evaluator.results, lower, self.store.records.commit, self._notify)
             evaluator.note_shown()

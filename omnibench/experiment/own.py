@@ -12,6 +12,7 @@ from typing import Any
 from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.errors import PlanError
 from omnibench.experiment.stray_lists import scalar_arguments
+from omnibench.keys import overlong_label
 from omnibench.runners.own_calls import OPTIONAL, TRAIN, unknown_arguments
 
 
@@ -59,6 +60,9 @@ class OwnAlgorithm:
         from omnibench.code.identity import identify, source_file, warn_of_unfollowed  # not every plan has such classes
 
         name = algorithm.__qualname__
+        problem = overlong_label(name)
+        if problem:
+            raise PlanError(f"the class's name {name[:20]}... {problem}; give it a shorter one.")
         ranks, rates = (callable(getattr(algorithm, method, None)) for method in ("recommend", "predict"))
         if not callable(getattr(algorithm, "fit", None)) or not (ranks or rates):
             raise PlanError(

@@ -106,7 +106,10 @@ def _captured(config: pytest.Config) -> Iterator[list[warnings.WarningMessage]]:
 
 def _output_is_dropped(config: pytest.Config) -> bool:
     """Whether nobody sees what bodies print and log as long as they pass."""
-    live_log = config.getoption("log_cli_level", None) or config.getini("log_cli") or config.getini("log_file")
+    has_log = config.pluginmanager.has_plugin("logging")
+    live_log = has_log and (
+        config.getoption("log_cli_level", None) or config.getini("log_cli") or config.getini("log_file")
+    )
     return getattr(config.option, "capture", "no") != "no" and not live_log and not config.getoption("log_file", None)
 
 

@@ -10,11 +10,15 @@ import pytest
 
 from omnibench.engine.policy import Policy, seconds, share, tracked
 from omnibench.errors import OmnibenchError
+from omnibench.paths import overlong_name
 from omnibench.plugin.options import (
     ALLOW_NETWORK_FS,
+    BASELINE,
     CHECKPOINT_DIR,
     DEVICE,
+    EXPORT,
     FAILED,
+    GATE,
     GATE_ALPHA,
     GATE_TOLERANCE,
     GRACE,
@@ -27,6 +31,7 @@ from omnibench.plugin.options import (
     RESUME,
     SALT,
     TIMEOUT,
+    TMP_DIR,
     TRACK,
     VERIFY,
     Option,
@@ -80,6 +85,7 @@ def check_options(config: pytest.Config) -> None:
             option.paths(config)
         else:
             option.value(config)
+    _check_paths(config)
     resume = policy(config).resume
     for option in (GATE_TOLERANCE, GATE_ALPHA):
         share_of(option, config)
@@ -94,6 +100,14 @@ def check_options(config: pytest.Config) -> None:
             raise pytest.UsageError(f"{flag} changes no store, and {changing[0]} does; give one of them.")
     if READONLY.is_on(config) and resume == "never":
         raise pytest.UsageError(f"{READONLY.flag} computes nothing, and --omnirec-resume=never reads nothing.")
+
+
+def _check_paths(config: pytest.Config) -> None:
+    paths = [(option, option.value(config)) for option in (CHECKPOINT_DIR, TMP_DIR, GATE, BASELINE)]
+    for option, path in [*paths, *((EXPORT, path) for path in EXPORT.paths(config))]:
+        problem = overlong_name(path)
+        if problem:
+            raise pytest.UsageError(f"{option.flag}: {problem}; give a shorter one.")
 
 
 def share_of(option: Option, config: pytest.Config) -> float:

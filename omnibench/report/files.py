@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from omnibench.errors import ExportError
+from omnibench.paths import overlong_name
 from omnibench.store.artifacts import replace_file, scratch_beside
 
 SUFFIXES = (".md", ".tex", ".html", ".csv", ".parquet", ".json")
@@ -22,6 +23,9 @@ def check_files(files: Iterable[Path]) -> list[Path]:
 
 
 def _checked(file: Path) -> Path:
+    overlong = overlong_name(file)
+    if overlong:
+        raise ExportError(f"{overlong}; give a shorter one.")
     if file.suffix.lower() not in SUFFIXES:
         problem = f"ends with {file.suffix!r}" if file.suffix else "has no ending"
         raise ExportError(

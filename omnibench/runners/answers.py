@@ -223,7 +223,7 @@ def _ranked(user: Any, entries: _Scored, codes: Mapping[Any, int]) -> RankedList
         repeated = next(item for n, item in enumerate(entries.items) if items[n] in items[:n])
         raise ValueError(f"recommend() gave user {user!r} the item {_plain(repeated)!r} twice; give it once.")
     if entries.scores is None:
-        return items, -np.arange(len(items), dtype=np.float64) + 0.0
+        return items, 0.0 - np.arange(len(items), dtype=np.float64)
     order, scores = _order(user, entries.items, entries.scores)
     recommended = scores[order] != -np.inf
     return items[order][recommended], scores[order][recommended]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from omnibench.naming import HASHES, LABELS, Configured, labels, value_text
 from omnibench.results import Result
+from omnibench.store.schema import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,33 @@ def display_names(results: Iterable[Result], style: str = LABELS) -> DisplayName
     if all(planned.values()) and len({label.casefold() for label in planned.values()}) == len(planned):
         return DisplayNames(datasets, planned)
     return DisplayNames(datasets, labels(_configured(result) for result in by_name.values()))
+
+
+def recorded_names(items: Iterable[Record]) -> DisplayNames:
+    """Return what people call the datasets and configurations of recorded items; no two names are equal.
+
+    Args:
+        items: The records of items that are shown together.
+    """
+    return display_names(_labels_of(item) for item in items)
+
+
+def _labels_of(item: Record) -> Result:
+    """Return a result without metrics that has the labels of an item's record."""
+    identity = item.get("identity")  # store format 1 has it in some records only
+    return Result(
+        item["dataset"],
+        item["algorithm"],
+        item["algorithm"].rpartition("-")[0],
+        item["fold"],
+        {},
+        item["fit_key"],
+        item.get("dataset_label", ""),
+        "",  # other configurations of the store may call for another label than its plan did
+        item.get("user_label", ""),
+        item["parameters"],
+        identity[1]["configuration"][1].get("seed") if identity else None,
+    )
 
 
 def _configured(result: Result) -> Configured:

@@ -44,8 +44,9 @@ def pair(measured_store: Path) -> tuple[str, str]:
 def test_two_configurations_are_told_apart(compare: Command, measured_store: Path, pair: tuple[str, str]) -> None:
     """A line per dataset and metric, with what `compare_configurations` says, and Holm's correction over all lines."""
     lines = compare(*pair).splitlines()
-    assert lines[0] == f"{pair[0]} minus {pair[1]}"
-    assert [line.split("-")[0] for line in lines if ": paired over " in line] == ["crossed", "held"]
+    called = measured(measured_store).names.configuration
+    assert lines[0] == f"{called(pair[0])} minus {called(pair[1])}"
+    assert [line.split(":")[0] for line in lines if ": paired over " in line] == ["crossed", "held"]
     rows = [line.split() for line in lines if line.startswith(("  NDCG", "  HR"))]
     assert [row[0] for row in rows] == ["NDCG@10", "HR@3", "HR@10"] * 2
     for place, row in zip(["crossed"] * 3 + ["held"] * 3, rows, strict=True):
@@ -75,9 +76,10 @@ def test_two_configurations_for_programs(compare: Command, measured_store: Path,
 def test_all_are_compared_with_the_best(compare: Command, measured_store: Path, pair: tuple[str, str]) -> None:
     """A table per dataset and metric, best first; then the ranks over datasets."""
     lines = compare("--metric", "NDCG@10").splitlines()
-    first = next(place for place, line in enumerate(lines) if line.startswith("crossed-"))
-    assert lines[first + 2].split() == [pair[0], *lines[first + 2].split()[1:2], "the", "best"]
-    assert lines[first + 4].split()[0] == pair[1]
+    first = next(place for place, line in enumerate(lines) if line.startswith("crossed,"))
+    called = measured(measured_store).names.configuration
+    assert lines[first + 2].split() == [called(pair[0]), *lines[first + 2].split()[1:2], "the", "best"]
+    assert lines[first + 4].split()[0] == called(pair[1])
     assert lines[first + 4].endswith("  worse")
     means = [float(line.split()[1]) for line in lines[first + 2 : first + 5]]
     assert means == sorted(means, reverse=True)
@@ -86,7 +88,7 @@ def test_all_are_compared_with_the_best(compare: Command, measured_store: Path, 
     expected = rank_configurations(measured_store, "NDCG@10")
     told = {line.split()[1]: line.split()[0] for line in lines[lines.index(ranks) + 1 :]}
     assert told == {
-        name: f"{rank:.2f}" for name, rank in zip(expected.configurations, expected.ranking.ranks, strict=True)
+        called(name): f"{rank:.2f}" for name, rank in zip(expected.configurations, expected.ranking.ranks, strict=True)
     }
     assert list(told.values()) == sorted(told.values())
 
@@ -132,8 +134,8 @@ def test_datasets_without_the_metric_are_left_out(
     del known._evaluations[held]["HR@3"]
     monkeypatch.setattr(command, "measured", lambda _: known)
     for told in (compare("--metric", "HR@3"), compare(*pair, "--metric", "HR@3")):
-        assert "crossed-" in told
-        assert "held-" not in told
+        assert "crossed" in told
+        assert "held" not in told
     for place in known.datasets:
         known._evaluations[place]["HR@10"].pop(pair[0])
     assert "have no such metric in common" in compare(*pair, "--metric", "HR@10", ends=2)

@@ -202,6 +202,19 @@ def test_a_loader_of_ones_own_is_canonical(monkeypatch: pytest.MonkeyPatch, tmp_
     assert again.recipe.key == dataset.recipe.key
 
 
+def test_a_dataset_that_omnibench_knows_by_name_has_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dataset that was registered with steps keeps them, numbered; one with a split keeps that, too."""
+    monkeypatch.setattr("omnibench.data.sources._LOADERS", {})
+    filtered = omnibench.from_frame(ratings().assign(user=lambda frame: "u" + frame["user"].astype(str)))
+    filtered = filtered.pipe(omnibench.RatingFilter(2, 4))
+    omnibench.register_dataset("Filtered", lambda path: filtered)
+    omnibench.register_dataset("Divided", lambda path: filtered.pipe(omnibench.UserHoldout(1, 1)))
+    frame = moved.RecSysDataSet.use_dataloader("Filtered")._data.df
+    assert set(frame["rating"]) == {2.0, 3.0, 4.0}
+    assert set(frame["user"]) == set(range(6))
+    assert isinstance(moved.RecSysDataSet.use_dataloader("Divided")._data, moved.SplitData)
+
+
 def test_what_omnirec_has_loaded_is_read(tmp_path: Path) -> None:
     """A data set that omnibench cannot fetch comes from OmniRec's own copy on this machine, else an error says the ways."""
     before = moved.get_data_dir()

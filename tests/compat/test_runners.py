@@ -125,8 +125,8 @@ def test_a_script_that_returns_something_else_fails_by_name(script: Path, capsys
     assert "Mine.Popular" in capsys.readouterr().out
 
 
-def test_the_key_is_the_code(script: Path) -> None:
-    """Another code is another configuration; a comment changes nothing."""
+def test_the_key_is_the_code_and_what_it_imports(script: Path) -> None:
+    """Another code is another configuration, of the script or of a module beside it; a comment changes nothing."""
 
     def code() -> object:
         (configuration,) = plan.configurations()
@@ -139,6 +139,12 @@ def test_the_key_is_the_code(script: Path) -> None:
     assert code() == before
     script.write_text(SCRIPT.replace("0.5", "0.6"))
     assert code() != before
+    script.write_text(f"import helper\n{SCRIPT}")
+    codes = []
+    for content in ("A = 1", "A = 2"):
+        (script.parent / "helper.py").write_text(content)
+        codes.append(code())
+    assert codes[0] != codes[1]
 
 
 def test_what_is_not_there_is_refused_before_anything_runs(script: Path) -> None:

@@ -189,7 +189,7 @@ def test_users_with_too_few_interactions_are_named() -> None:
     assert "7 of 9 users" in str(caught.value)
     assert "'u0' has 4, 'u2' has 3, 'u4' has 2" in str(caught.value)
     assert "and 2 more" in str(caught.value)
-    assert "CorePruning(5)" in str(caught.value)
+    assert "Pipe CorePruning(user_core=5) before it, or choose" in str(caught.value)
 
 
 @settings(max_examples=200)
@@ -205,11 +205,11 @@ def test_the_advised_core_is_enough_for_users_of_any_size(split: Split, count: i
     """After the CorePruning that the error advises, no user is too small, whatever they have; one less is not enough."""
     import re
 
-    with_too_few = of_counts([count])
+    with_too_few = of_counts([count, 1000])
     try:
         split.split(with_too_few, 42, 0)
     except DataError as error:
-        advised = int(re.search(r"CorePruning\((\d+)\)", str(error)).group(1))  # type: ignore[union-attr]
+        advised = int(re.search(r"CorePruning\(user_core=(\d+)\)", str(error)).group(1))  # type: ignore[union-attr]
         split.split(of_counts(list(range(advised, advised + 150))), 42, 0)
         with pytest.raises(DataError):
             split.split(of_counts([advised - 1]), 42, 0)

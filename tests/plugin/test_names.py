@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from support.projects import Project
 
-from omnibench import CorePruning, MakeImplicit, UserCrossValidation, UserHoldout, from_frame
+from omnibench import CorePruning, MakeImplicit, UserCrossValidation, UserHoldout, compare_with_best, from_frame
 from omnibench.errors import DataError
 from omnibench.experiment.labels import dataset_labels
 from omnibench.store.queries import open_store
@@ -106,3 +106,30 @@ def test_datasets_of_one_name_are_told_apart_by_their_steps() -> None:
     assert pruned.named("5-core").key == pruned.key
     with pytest.raises(DataError, match="the name is ''; give a text"):
         raw.named("")
+
+
+def test_seeds_are_shown_where_they_differ(project: Project) -> None:
+    """The same configurations with two seeds are told apart in the table, in CSV and by compare, and count once there."""
+    project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([0, 1])})')
+    bench = Path(project.pytester.path / "bench_tiny.py")
+    bench.write_text(
+        bench.read_text()
+        + "\nset_random_state(7)\n\n"
+        + "@benchmark(data, plan, Evaluator(NDCG([5, 10]), HR(10)))\ndef bench_other_seed(result): ...\n"
+    )
+    text = project.run("-p", "no:randomly", "--omnirec-export=results.csv").stdout.str()
+    labels = [
+        "Popular(noise=0,seed=42)",
+        "Popular(noise=1,seed=42)",
+        "Popular(noise=0,seed=7)",
+        "Popular(noise=1,seed=7)",
+    ]
+    assert re.findall(r"^ (Popular\S+)", text, re.MULTILINE) == labels
+    rows = pd.read_csv(project.pytester.path / "results.csv")
+    assert set(zip(rows["label"], rows["seed"], strict=True)) == {
+        (label, 7 if "seed=7" in label else 42) for label in labels
+    }
+    standing = compare_with_best(project.pytester.path / "checkpoints", "tiny", "NDCG@10")
+    reasons = [comparison.reason for comparison in standing.comparisons.values()]
+    assert reasons.count("the same configuration with another seed") == 2
+    assert len([p for p in standing.adjusted.values() if p is not None]) == 1

@@ -65,3 +65,19 @@ def test_what_the_command_for_one_item_repeats() -> None:
     """The command for one item repeats the options that say where the records are and what keys depend on."""
     repeated = [option.flag for option in OPTIONS if option.in_item_command]
     assert repeated == ["--omnirec-checkpoint-dir", "--omnirec-salt", "--omnirec-environments", "--omnirec-device"]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [options.CHECKPOINT_DIR, options.TMP_DIR, options.EXPORT, options.BASELINE, options.GATE],
+    ids=lambda option: option.name,
+)
+def test_a_path_that_no_file_system_takes(pytester: pytest.Pytester, option: Option) -> None:
+    """A name of more than 255 bytes is refused in one sentence before anything is collected."""
+    config = pytester.parseconfig(f"{option.flag}=results/{'é' * 128}.md/x.md")
+    sentence = (
+        rf"^{option.flag}: the name é{{20}}\.\.\. has 259 bytes, and at most 255 are possible; give a shorter one\.$"
+    )
+    with pytest.raises(pytest.UsageError, match=sentence):
+        check_options(config)
+    check_options(pytester.parseconfig(f"{option.flag}=results/{'x' * 252}.md/x.md"))

@@ -103,7 +103,7 @@ def test_a_single_fold_has_neither_mean_nor_spread() -> None:
     assert "mean" not in text
     assert "std" not in text
     (means,) = tables([FOLDED[0], FOLDED[2]], Layout(detail="mean"))
-    assert rows_of(render(means, colour=False)) == [["A-1", "0.1000", "*0.3000"], ["B-1", "*0.4000", "0.1000"]]
+    assert rows_of(render(means, colour=False)) == [["A", "0.1000", "*0.3000"], ["B", "*0.4000", "0.1000"]]
     assert "all values are of fold 0" in render(means, colour=False)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.compat.omnirec.data_loaders.registry import has_loader, list_datasets, run_loader
-from omnibench.compat.omnirec.recipes import NumberedSource
+from omnibench.compat.omnirec.recipes import DerivedSource, NumberedSource
 from omnibench.compat.omnirec.settings import get_data_dir
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.sources import dataset_names, from_file, from_frame, load_dataset
@@ -33,7 +33,9 @@ def load(
     elif name in dataset_names():
         is_local = raw_dir is not None and raw_dir.is_dir() and any(raw_dir.iterdir())
         native = load_dataset(name, raw_dir if is_local else None)
-        dataset = RecSysDataSet(NumberedSource(native.source), name)
+        if native.split is not None:  # a registered dataset may have steps of its own
+            return native, canon_path
+        dataset = RecSysDataSet(NumberedSource(DerivedSource(native) if native.steps else native.source), name)
     else:
         return _left_by_omnirec(name)
     if canon_path is None:

@@ -59,7 +59,9 @@ class Coordinator:
         native_evaluator = evaluator.native()
         try:
             with NativeCoordinator(self._checkpoint_dir, self._tmp_dir) as coordinator:
-                coordinator.run(recipes, config, native_evaluator)
+                coordinator.run(
+                    recipes, config, native_evaluator, tables=False
+                )  # run_omnirec shows them, as in OmniRec
         except ItemsFailedError as error:
             native_evaluator = error.evaluator
             raise

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from omnibench.code.identity import module_digest
 from omnibench.compat.omnirec_runner.runner import RunnerInfo
 from omnibench.errors import PlanError, nearest
 from omnibench.experiment.configuration import Configuration
@@ -20,13 +20,20 @@ _RUNNER_REGISTRY: dict[str, RunnerInfo] = {}
 _ADAPTER = "omnibench.compat.omnirec.runner.script_guest"
 
 
+@dataclass(frozen=True)
 class ScriptAlgorithm(OwnAlgorithm):
-    """An algorithm of a script, which another process executes."""
+    """An algorithm of a script, which another process executes.
+
+    Attributes:
+        content: A digest of the script as it is.
+    """
+
+    content: str = ""
 
     @property
     def locator(self) -> dict[str, object]:
         """The script, the name that it knows the algorithm by, and a digest by which a change is noticed."""
-        return {"file": self.file, "name": self.name, "code": self.code}
+        return {"file": self.file, "name": self.name, "content": self.content}
 
 
 def register_runner(name: str, info: RunnerInfo) -> None:
@@ -83,24 +90,17 @@ def configuration_of(algorithm: str, parameters: dict[str, Any]) -> Configuratio
         module=path.stem,
         file=str(path),
         name=name,
-        code=code_of_script(path),
+        code=module_digest(path),
         parameters=None,
         required=(),
         ranks=True,
         rates=True,
+        content=content_of(path),
     )
     host = native.RunnerInfo(name=runner, distribution="", adapter=_ADAPTER, adapter_version=1)
     return Configuration(host, algorithm, parameters, own)
 
 
-def code_of_script(path: Path) -> str:
-    """Return a digest of a script's code, which no comment changes.
-
-    Raises:
-        PlanError: It cannot be read.
-    """
-    try:
-        source = ast.unparse(ast.parse(path.read_bytes()))
-    except (OSError, SyntaxError) as error:
-        raise PlanError(f"the script {path} cannot be read: {error}") from error
-    return "script " + hashlib.sha256(source.encode()).hexdigest()
+def content_of(path: Path) -> str:
+    """Return a digest of a script as it is, by which a guest notices that it has changed."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

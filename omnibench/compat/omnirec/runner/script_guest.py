@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from omnibench.compat.omnirec.runner.registry import code_of_script
+from omnibench.compat.omnirec.runner.registry import content_of
 from omnibench.compat.omnirec_runner.runner import Runner
 from omnibench.data.interactions import decode
 from omnibench.data.prepare import read_ids
@@ -93,7 +93,7 @@ def _model(task: Task, fold: folds.Fold) -> Model:
 
 def _runner_class(locator: dict[str, Any]) -> tuple[type[Runner], str]:
     path = Path(locator["file"])
-    if code_of_script(path) != locator["code"]:
+    if content_of(path) != locator["content"]:
         raise RuntimeError(
             f"{path} has changed since this run began; its result would be recorded for the old code. Run again."
         )
