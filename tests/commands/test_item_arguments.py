@@ -84,7 +84,7 @@ def test_every_command_takes_every_form(command: str, form: str, item: Record, o
         assert item["item"] in told.splitlines()[0]
         assert told.splitlines()[1].startswith("would remove 1 item (")
     elif command == "compare":
-        assert told.splitlines()[0].startswith(f"{item['algorithm']} minus Rotated-")
+        assert told.splitlines()[0] == f"Rotated(by={item['parameters']['by']}) minus Rotated(by=0)"
     else:
         rows = Path("out.csv").read_text().splitlines()[1:]
         assert rows
