@@ -43,9 +43,9 @@ def absolute_paths(path: str | Path) -> list[Path]:
     A relative one is looked for beside the bench file that is being imported, or beside the ``conftest.py`` that asks for
     it, and then in the working directory.
     """
-    given = Path(path).expanduser()
+    expanded = Path(path).expanduser()
     bases = [*_importing[-1:], *_conftest_directories()][:1]
-    return list(dict.fromkeys((base / given).absolute() for base in [*bases, Path.cwd()]))
+    return list(dict.fromkeys((base / expanded).absolute() for base in [*bases, Path.cwd()]))
 
 
 def overlong_name(path: str | Path) -> str:

@@ -20,16 +20,16 @@ class TimeLeft:
 
     Attributes:
         seconds: Expected wall time of the items whose kind is known.
-        known: How many these are.
+        estimated: How many these are.
         unknown: The number of the other items.
     """
 
     seconds: float
-    known: int
+    estimated: int
     unknown: int
 
     def __str__(self) -> str:
-        if not self.known:
+        if not self.estimated:
             return "time left unknown"
         rest = f", {self.unknown} item{'' if self.unknown == 1 else 's'} unknown" if self.unknown else ""
         return f"about {clock(max(1, math.ceil(self.seconds)))} left{rest}"
@@ -51,10 +51,10 @@ def time_left(
     """
     groups = [(_rest(estimates.usual(experiment), elapsed), 1) for experiment, elapsed in running]
     groups += [(estimates.usual(experiment), number) for experiment, number in waiting if number]
-    known = [(seconds, number) for seconds, number in groups if seconds is not None]
-    count = sum(number for _, number in known)
-    shared = math.fsum(seconds * number for seconds, number in known) / max(1, min(workers, count))
-    longest = max((seconds for seconds, _ in known), default=0.0)
+    estimated = [(seconds, number) for seconds, number in groups if seconds is not None]
+    count = sum(number for _, number in estimated)
+    shared = math.fsum(seconds * number for seconds, number in estimated) / max(1, min(workers, count))
+    longest = max((seconds for seconds, _ in estimated), default=0.0)
     return TimeLeft(max(shared, longest), count, sum(number for _, number in groups) - count)
 
 

@@ -66,5 +66,5 @@ def test_no_plan_is_faster_than_this(durations: list[float], workers: int, runni
     left = time_left(
         estimates, [(experiment, 1) for experiment in waiting], [(experiment, 0.0) for experiment in begun], workers
     )
-    assert (left.known, left.unknown) == (len(durations), 0)
+    assert (left.estimated, left.unknown) == (len(durations), 0)
     assert left.seconds == pytest.approx(max(*durations, sum(durations) / min(workers, len(durations))))

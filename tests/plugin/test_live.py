@@ -106,7 +106,7 @@ def test_every_item_counts_once(endings: dict[int, str], cached: int) -> None:
     assert tally.pending == len(ITEMS) - len(endings)
     assert tally.total == len(ITEMS) + cached
     left = tally.time_left({}, 1)
-    assert left.known + left.unknown == tally.pending
+    assert left.estimated + left.unknown == tally.pending
     words = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)(?:,|$)", str(tally).split(":")[1])}
     assert words == {**{name: n for name, n in expected.items() if n}, "pending": tally.pending}
 

@@ -240,7 +240,7 @@ REFUSED = {
     "k below one": ("NDCG(0)", "NDCG: k is 0"),
     "few interactions": (
         "data = from_frame(frame, 'tiny').pipe(MakeImplicit(2), UserCrossValidation(40))",
-        "users have too few interactions*CorePruning(",
+        "users have too few interactions*Choose fewer folds",
     ),
 }
 
