@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.markers import starts_guests
+from support.measuring import measure
 
 from omnibench import compare_configurations, compare_with_baseline, open_store, write_baseline
 from omnibench.commands.main import main
@@ -240,12 +242,14 @@ def test_what_cannot_be_judged_is_an_error(
 FROZEN = Path(__file__).parent.parent / "assets" / "baselines"
 
 
-def test_a_frozen_baseline_is_read(measured_store: Path, tmp_path: Path) -> None:
+@starts_guests
+def test_a_frozen_baseline_is_read(tmp_path: Path) -> None:
     """It was written of the same measurements when the format was new."""
     from omnibench.gate.baseline import FORMAT
 
+    store = measure(tmp_path, as_recorded=True)
     assert [path.name for path in sorted(FROZEN.iterdir())] == [f"format-{n}.parquet" for n in range(1, FORMAT + 1)]
     for path in FROZEN.iterdir():
         copy = shutil.copy(path, tmp_path / path.name)
-        found = compare_with_baseline(measured_store, copy)
+        found = compare_with_baseline(store, copy)
         assert (found.passed, len(found.those("same"))) == (True, 18)

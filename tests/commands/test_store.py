@@ -22,6 +22,7 @@ from omnibench.commands import status, upkeep
 from omnibench.commands.main import main
 from omnibench.store import CheckpointStore
 from omnibench.store.sizes import size_text
+from omnibench.tables.names import recorded_names
 
 RUN = """
 import sys
@@ -82,6 +83,12 @@ def omnibench(capsys: pytest.CaptureFixture[str]) -> Command:
     return run
 
 
+def called(store: Store, name: str) -> str:
+    """What status calls an item."""
+    items = store.items()
+    return recorded_names(items.values()).recorded_item(items[name])
+
+
 def test_status_counts_and_lists_what_is_not_done(store: Store, omnibench: Command) -> None:
     """One line for all, one for each that needs looking at."""
     (failed,) = store.failed
@@ -92,7 +99,10 @@ def test_status_counts_and_lists_what_is_not_done(store: Store, omnibench: Comma
     assert "on disk: models " in sizes
     key = store.items()[failed]["fit_key"][:8]
     again = "  the next run tries 1 of the failed items again (not with --omnirec-failed=skip)"
-    assert rest == [f"  failed       {key}  {failed}  (Fit: RuntimeError: the algorithm is broken)", again]
+    assert rest == [
+        f"  failed       {key}  {called(store, failed)}  (Fit: RuntimeError: the algorithm is broken)",
+        again,
+    ]
 
 
 def test_status_tells_what_is_not_tried_again(store: Store, omnibench: Command) -> None:
@@ -112,7 +122,7 @@ def test_status_tells_what_is_not_tried_again(store: Store, omnibench: Command) 
 def test_status_of_all_lists_everything(store: Store, omnibench: Command) -> None:
     """`status --all` also lists what is done, and who has computed it."""
     lines = omnibench("status", "--all").splitlines()
-    assert [line.split()[2] for line in lines[2:5]] == list(store.items())
+    assert [line.split()[2] for line in lines[2:5]] == [called(store, name) for name in store.items()]
     done = [line for line in lines[2:5] if line.startswith("  done")]
     assert all(re.search(r"  \(\d+\.\d kB, its model \d+ bytes\)$", line) for line in done)
     (worker,) = store.workers(active=False)
@@ -135,7 +145,7 @@ def test_status_shows_who_computes(store: Store, omnibench: Command) -> None:
     with opened.lease(store.items()[failed]["fit_key"]):
         lines = omnibench("status").splitlines()
         assert lines[2].startswith("  running ")
-        assert lines[2].endswith(f"{failed}  (process {os.getpid()} on {os.uname().nodename})")
+        assert lines[2].endswith(f"{called(store, failed)}  (process {os.getpid()} on {os.uname().nodename})")
     opened.close()
 
 
