@@ -115,7 +115,8 @@ class Progress:
         Raises:
             StoppedError: The run was asked to stop before the phase has begun.
         """
-        self.phase = phase  # also when the run stops here: the phase before this one has ended and is recorded
+        if self.seconds:  # also when the run stops here: the phase before this one has ended and is recorded
+            self.phase = phase
         self._workbench.stopping.check()
         self.enter(phase)
         if self.seconds:  # the phase before this is recorded now
