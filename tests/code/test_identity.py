@@ -443,12 +443,12 @@ def keep(frame):
 
 
 def first(hits, relevant):
-    return order(hits)
+    return hits[:, 0] * order([1.0, 2.0])[0]
 
 
 class Score:
     def calculate(self, predictions, test):
-        return order(test)
+        return float(order([1.0, 2.0])[0])
 """
 
 
