@@ -215,7 +215,7 @@ def test_the_verdicts_reach_junit(based: Project) -> None:
     assert failure is not None
     assert "NDCG@10" in str(failure.text)
     properties = properties_of(case)
-    assert int(properties["omnibench.gate.worse"]) >= 2
+    assert int(properties["omnibench.gate.worse"]) >= 1
     assert next(text for name, text in properties.items() if name.endswith("NDCG@10")).startswith("worse: 0.")
     based.run(*ARGUMENTS, "--junitxml=again.xml", "--omnirec-plan")  # nothing is judged
 
