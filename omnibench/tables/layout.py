@@ -273,7 +273,7 @@ def _fold_rows(marked: MarkedResults, name: str) -> list[list[Cell]]:
     if len(means.algorithms[name]) == 1:  # nothing is averaged, so the fold's values are what is compared
         (row,) = means.algorithms[name]
         values = [_value(row.metrics.get(label), marked.mark(name, label)) for label in labels]
-        return [[Cell(name), Cell(str(row.fold)), *values]]
+        return [[Cell(marked.label(name)), Cell(str(row.fold)), *values]]
     rows = [
         [
             Cell(marked.label(name) if number == 0 else ""),
