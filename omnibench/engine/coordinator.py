@@ -141,7 +141,7 @@ class Coordinator(ItemCoordinator):
         self.workbench.export(immediately=True)
         if tables and volume is not Volume.QUIET:
             lower = evaluator.lower_is_better
-            show_tables(self.store.root, evaluator.results, lower, self.store.records.commit, self._notify)
+            show_tables(self.store.root, planned, evaluator.results, lower, self.store.records.commit, self._notify)
             evaluator.note_shown()
         failures = _failures(items, outcomes)
         if failures:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,13 @@ class Contents:
     def facts_of(self, result: Result) -> ItemFacts:
         """Return the facts about the item of a result."""
         return self.facts.get(result.fit_key, ItemFacts())
+
+    def cold_counts(self, result: Result) -> Mapping[str, int]:
+        """Return how many users and items of a result's test part are unknown in training; see ``data.cold``."""
+        summary = self.dataset_summaries.get(result.dataset)
+        folds: Sequence[Mapping[str, int]] = summary.cold["folds"] if summary and summary.cold else ()
+        number = result.fold or 0
+        return folds[number] if number < len(folds) else {}
 
     @property
     def labels(self) -> list[str]:

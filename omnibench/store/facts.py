@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from omnibench.code import SEED_NAMES
 from omnibench.data.words import source_words, step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
@@ -154,7 +155,11 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if parts:
         yield f"                 {', '.join(parts)}"
     effective, chosen = algorithm["effective"] or {}, algorithm["parameters"]
-    defaults = [f"{name}={value!r}" for name, value in effective.items() if name not in chosen]
+    defaults = [
+        f"{name}={value!r}{' (the seed, filled in)' if name in SEED_NAMES and value == algorithm.get('seed') else ''}"
+        for name, value in effective.items()
+        if name not in chosen
+    ]
     if defaults:
         more = f" and {len(defaults) - _MOST_DEFAULTS} more" if len(defaults) > _MOST_DEFAULTS else ""
         yield f"by default       {', '.join(defaults[:_MOST_DEFAULTS])}{more}"
