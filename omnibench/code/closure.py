@@ -9,47 +9,21 @@ from __future__ import annotations
 import ast
 import os
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from omnibench.code.distributions import distributions_of
 from omnibench.code.parsed import ParsedModule, parsed
+from omnibench.code.reached import Reached
 from omnibench.code.references import Chain, Import, References, references_of
+from omnibench.code.registration import Registration, changed_by, hooks_subclasses, is_object, registrations_of
 from omnibench.code.resolve import Module, Origin, find_module, folder_module, library_of, relative_module
 
 CALLS = "()"
 """What stands for the calls of a module when it is imported; no name."""
 
-
-@dataclass
-class Reached:
-    """A module of the project, and what of it is reached.
-
-    Attributes:
-        parsed: Its source.
-        file: Its file; None for what has none.
-        names: What is reached.
-        lines: What its imports stand for.
-        whole: Whether all of it is reached.
-        number: Its number in the order in which modules are reached; -1 before that.
-    """
-
-    parsed: ParsedModule
-    file: Path | None
-    names: set[str] = field(default_factory=set)
-    lines: set[str] = field(default_factory=set)
-    whole: bool = False
-    number: int = -1
-
-    def full_text(self) -> str:
-        """Return the same with docstrings, as earlier releases did."""
-        names = sorted(self.names & self.parsed.definitions.keys())
-        return "\n".join(self.parsed.full_text(name) for name in names)
-
-    def text(self) -> str:
-        """Return the definitions that are reached as text, in the order of their names."""
-        names = sorted(self.names & self.parsed.definitions.keys())
-        return "\n".join(self.parsed.text(name) for name in names)
+_LONGEST_WAY = 20
+"""How many imports of imports are followed to a definition."""
 
 
 class Closure:
@@ -73,12 +47,22 @@ class Closure:
         self._reached: list[Reached] = []
         self._pending: deque[tuple[Reached, str]] = deque()
         self._found: dict[tuple[str, int, str], Module] = {}
+        self._imported: dict[str, Reached] = {}
+        self._searched: set[tuple[int, Chain]] = set()
+        self._asks_for_subclasses = False
         if name:
             self._reach(self.root, name)
         else:
             self._reach(self.root, CALLS)
             self._reach_all(self.root)
         self._begin(self.root)
+        self._look_at_pending()
+        names = set(self.root.names)
+        while self._reach_registered():
+            self._look_at_pending()
+        self.root.registered = self.root.names - names
+
+    def _look_at_pending(self) -> None:
         while self._pending:
             self._look_at(*self._pending.popleft())
 
@@ -127,7 +111,7 @@ class Closure:
             for _, statement in module.calls:
                 self._add_statement(reached, statement)
             return
-        if name in module.definitions:
+        if module.defines(name):
             references = module.references(name)
             reached.lines.update(f"below {module.text_of(header)}" for header in module.headers(name))
             self._use(reached, references)
@@ -144,7 +128,7 @@ class Closure:
         module = reached.parsed
         where = "" if reached.file is None else f" in {reached.file.name}"
         for call, line in references.unfollowed:
-            if call.partition("(")[0] not in module.definitions:
+            if not module.defines(call.partition("(")[0]):
                 self._leave(f"{call}{where}, line {line}" if where else call)
         for statement in sorted(references.imports):
             self._follow(reached, statement, ())
@@ -152,7 +136,8 @@ class Closure:
             name = chain[0]
             for statement in module.bindings.get(name, ()):
                 self._follow(reached, statement, chain[1:])
-            if name in module.definitions:
+            self._asks_for_subclasses |= "__subclasses__" in chain
+            if module.defines(name):
                 self._reach(reached, name)
             elif name not in module.bindings:
                 self._look_for(reached, chain)
@@ -168,6 +153,9 @@ class Closure:
 
     def _look_for(self, reached: Reached, chain: Chain) -> None:
         """Look for a name that a module does not define in those that it imports all names of."""
+        if (id(reached), chain) in self._searched:  # also where they import all names of each other
+            return
+        self._searched.add((id(reached), chain))
         for statement in reached.parsed.imports:
             if statement.name == "*":
                 target = self._find(reached, statement)
@@ -179,8 +167,7 @@ class Closure:
                     self._use_library(reached, statement, target)
 
     def _defines(self, reached: Reached, name: str) -> bool:
-        module = reached.parsed
-        return name in module.definitions or name in module.bindings or any(i.name == "*" for i in module.imports)
+        return self._defines_itself(reached, name) or any(i.name == "*" for i in reached.parsed.imports)
 
     def _find(self, reached: Reached, statement: Import) -> Module:
         key = ("" if reached.file is None else str(reached.file), statement.level, statement.module)
@@ -314,4 +301,98 @@ class Closure:
             self._leave(f"{target.file.name}, which is no Python source")
 
     def _defines_itself(self, reached: Reached, name: str) -> bool:
-        return name in reached.parsed.definitions or name in reached.parsed.bindings
+        return reached.parsed.defines(name) or name in reached.parsed.bindings
+
+    def _reach_registered(self) -> bool:
+        """Reach what registers itself with something that is reached; return whether there was any."""
+        objects = {
+            (os.fspath(reached.file or ""), name)
+            for reached in self._reached
+            for name in reached.names
+            if is_object(reached.parsed, name)
+        }
+        if not objects:
+            return False
+        has_grown = False
+        for imported in self._all_imported():
+            for registration in registrations_of(imported.parsed):
+                is_reached = registration.name in imported.names if registration.name else CALLS in imported.names
+                if not is_reached and self._registers(imported, registration, objects):
+                    has_grown |= self._reach_registration(imported, registration)
+        return has_grown
+
+    def _reach_registration(self, imported: Reached, registration: Registration) -> bool:
+        if imported.file is not None and imported is not self.root:
+            loaded = self._load(Module(imported.file.stem, Origin.PROJECT, imported.file))
+            assert loaded is not None, "it was parsed before"
+            imported = loaded
+        if registration.statement is None:
+            self._reach(imported, registration.name)
+            return True
+        lines = len(imported.lines)
+        if imported is self.root:
+            self._add_statement(imported, registration.statement)
+        return len(imported.lines) > lines or imported is not self.root
+
+    def _registers(self, imported: Reached, registration: Registration, objects: set[tuple[str, str]]) -> bool:
+        """Whether a decorator, call or base class hands a definition to one of some objects."""
+        owner, chain = self._definition_of(imported, registration.registrar)
+        if owner is None:
+            return False
+        if registration.is_base:
+            is_told = self._asks_for_subclasses or hooks_subclasses(owner.parsed, chain[0])
+            return is_told and (os.fspath(owner.file or ""), chain[0]) in objects
+        changed = {chain[:1]} if len(chain) > 1 else changed_by(owner.parsed, chain[0])
+        for name in changed:
+            holder, rest = self._definition_of(owner, name)
+            if holder is not None and (os.fspath(holder.file or ""), rest[0]) in objects:
+                return True
+        return False
+
+    def _all_imported(self) -> list[Reached]:
+        """Return all modules of the project that are imported when the definition's module is, used or not."""
+        self._imported |= self._modules
+        pending = deque([self.root, *self._modules.values()])
+        seen = set()
+        while pending:
+            reached = pending.popleft()
+            if id(reached) in seen:
+                continue
+            seen.add(id(reached))
+            for statement in reached.parsed.imports:
+                target = self._find(reached, statement)
+                submodule = target.submodule(statement.attribute) if statement.attribute else None
+                pending += [other for module in (target, submodule) if (other := self._parsed(module)) is not None]
+        return list({id(reached): reached for reached in (self.root, *self._imported.values())}.values())
+
+    def _parsed(self, module: Module | None) -> Reached | None:
+        """Return a module of the project without reaching anything of it; None for what is no source of it."""
+        if module is None or module.file is None or module.origin is not Origin.PROJECT or not module.has_source:
+            return None
+        key = os.path.realpath(module.file)
+        if key not in self._imported:
+            try:
+                self._imported[key] = self._modules.get(key) or Reached(parsed(module.file), module.file)
+            except (OSError, SyntaxError, ValueError):
+                return None
+        return self._imported[key]
+
+    def _definition_of(self, reached: Reached, chain: Chain, depth: int = 0) -> tuple[Reached | None, Chain]:
+        """Return the module that defines a name, and the name there with the attributes that are asked of it."""
+        if not chain or depth > _LONGEST_WAY:
+            return None, ()
+        if reached.parsed.defines(chain[0]):
+            return reached, chain
+        stars = [statement for statement in reached.parsed.imports if statement.name == "*"]
+        for statement in reached.parsed.bindings.get(chain[0], stars):
+            target: Module | None = self._find(reached, statement)
+            rest = chain if statement.name == "*" else chain[1:]
+            rest = (statement.attribute, *rest) if statement.attribute not in ("", "*") else rest
+            while rest and target is not None:
+                other = self._parsed(target)
+                if other is not None and self._defines(other, rest[0]):
+                    owner, definition = self._definition_of(other, rest, depth + 1)
+                    if owner is not None:
+                        return owner, definition
+                target, rest = target.submodule(rest[0]), rest[1:]
+        return None, ()

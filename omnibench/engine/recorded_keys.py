@@ -28,10 +28,15 @@ def under_recorded_keys(datasets: Any, directory: Path) -> Any:
 
 
 def _under_recorded_key(dataset: RecSysDataSet, directory: Path) -> RecSysDataSet:
-    prepared = directory / "datasets"
-    if not prepared.is_dir():
+    if not directory.is_dir():
         return dataset
     recorded = dataset.as_recorded()
-    if recorded.key == dataset.key or (prepared / display(dataset.name, dataset.key)).is_dir():
+    if recorded.key == dataset.key or _has(directory, dataset):
         return dataset
-    return recorded if (prepared / display(recorded.name, recorded.key)).is_dir() else dataset
+    return recorded if _has(directory, recorded) else dataset
+
+
+def _has(directory: Path, dataset: RecSysDataSet) -> bool:
+    """Whether a store has prepared a dataset, or has items of it."""
+    name = display(dataset.name, dataset.key)
+    return (directory / "datasets" / name).is_dir() or (directory / name).is_dir()

@@ -138,7 +138,7 @@ class Judge:
         changed = (
             "its test part"
             if current.key == baseline.key
-            else f"its data or its split (it was {baseline.display_name})"
+            else f"its data or its split (it was {baseline.display_name}), or another omnibench has split it"
         )
         return (
             f"{current.display_name} has changed {changed}, so users cannot be paired with the baseline's; "
