@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from omnibench.keys import canonical
 from omnibench.metrics.labels import alternatives
 from omnibench.statistics.samples import Sample
 from omnibench.store.per_user import read_per_user
-from omnibench.store.schema import Record, RecordType, Status
+from omnibench.store.schema import Record, RecordType, Status, configuration_in
 from omnibench.tables.names import DisplayNames, recorded_names
 
 FoldNumber = int | None
@@ -142,8 +142,8 @@ class Measured:
         by_name = {item["algorithm"]: item for item in self.items.values()}
         alike: dict[str, list[tuple[bool, int, str]]] = {}
         for name in names:
-            configuration = _configuration_of(by_name.get(name))
-            if configuration is not None:
+            configuration = configuration_in(by_name.get(name, {}))
+            if configuration:
                 seed = configuration.pop("seed", 0)
                 alike.setdefault(canonical(configuration), []).append((name != best, seed, name))
         return {name: min(group)[2] for group in alike.values() for *_, name in sorted(group)[1:] if len(group) > 1}
@@ -234,12 +234,6 @@ class Measured:
         if record is None:
             raise StatisticsError(f"{dataset} is not recorded as prepared; run its benchmark again.")
         return test_to_train(self._root / record["directory"], [fold or 0 for fold in folds])
-
-
-def _configuration_of(item: Record | None) -> dict[str, Any] | None:
-    """Return what the key of an item's configuration is made of; None where that is not recorded."""
-    identity = item.get("identity") if item is not None else None
-    return dict(identity[1]["configuration"][1]) if identity else None
 
 
 def test_to_train(dataset: Path, folds: Sequence[int]) -> float:
