@@ -11,7 +11,6 @@ from typing import Any
 
 from omnibench import metrics
 from omnibench.commands.parsing import add_parser, say
-from omnibench.engine.coordinator import Coordinator
 from omnibench.engine.imports import Importable, importable
 from omnibench.engine.policy import Policy
 from omnibench.errors import OmnibenchError, nearest
@@ -58,6 +57,8 @@ def import_omnirec(arguments: argparse.Namespace) -> int:
 
 def _evaluate(offer: Importable, evaluator_metrics: list[Metric], files: Path, store: str) -> None:
     """Bring every experiment through the phases: Fit reads its lists, Eval measures them."""
+    from omnibench.engine.coordinator import Coordinator  # which imports numpy, and whatever runs items
+
     with Coordinator(store, policy=Policy(keep_models="all")) as coordinator:
         for dataset, experiments in offer.datasets:
             for experiment in experiments:

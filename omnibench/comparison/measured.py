@@ -6,13 +6,9 @@ import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from omnibench.errors import StatisticsError, StoreError, nearest
-from omnibench.guest.folds import Fold
 from omnibench.keys import canonical
 from omnibench.metrics.labels import alternatives
 from omnibench.statistics.samples import Sample
@@ -20,10 +16,16 @@ from omnibench.store.per_user import read_per_user
 from omnibench.store.schema import Record, RecordType, Status, configuration_in
 from omnibench.tables.names import DisplayNames, recorded_names
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
 FoldNumber = int | None
 """The number of a fold, or None for a single split."""
 
-UserCodes = npt.NDArray[np.int32]
+UserCodes: TypeAlias = "npt.NDArray[np.int32]"
 """User codes, ascending; shape (n,)."""
 
 
@@ -242,6 +244,8 @@ def test_to_train(dataset: Path, folds: Sequence[int]) -> float:
     Raises:
         StatisticsError: It cannot be read.
     """
+    from omnibench.guest.folds import Fold  # which imports numpy
+
     try:
         parts = [Fold(dataset, number) for number in folds]
         return sum(len(fold.test) for fold in parts) / sum(len(fold.train) for fold in parts)
