@@ -142,10 +142,10 @@ def node_name(label: str, name: str, key: str, digits: int = DISPLAY_DIGITS) -> 
 
 
 def _called(base: str, parameters: Mapping[str, Any], differing: Sequence[str]) -> str:
-    shown = [name for name in differing if name in parameters]
-    words = [f"{name}={value_text(parameters[name])}" for name in shown[:MOST_PARAMETERS]]
-    if len(shown) > MOST_PARAMETERS:
-        words.append(f"+{len(shown) - MOST_PARAMETERS}")
+    names = [name for name in differing if name in parameters]
+    words = [f"{name}={value_text(parameters[name])}" for name in names[:MOST_PARAMETERS]]
+    if len(names) > MOST_PARAMETERS:
+        words.append(f"+{len(names) - MOST_PARAMETERS}")
     return f"{base}({','.join(words)})" if words else base
 
 

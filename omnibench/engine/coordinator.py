@@ -168,7 +168,7 @@ class Coordinator(ItemCoordinator):
                 if volume.says(outcome, has_block=self._screen is not None and self._screen.has_block):
                     self._notify(ended_line(items[number].experiment.label, outcome, tally))
 
-        with self._shown(tally, count_of_workers, volume):
+        with self._on_screen(tally, count_of_workers, volume):
             if count_of_workers == 1:
                 for number in queue:
                     compute(number, self.workbench)
@@ -183,7 +183,7 @@ class Coordinator(ItemCoordinator):
             )
 
     @contextmanager
-    def _shown(self, tally: Tally, workers: int, volume: Volume) -> Iterator[None]:
+    def _on_screen(self, tally: Tally, workers: int, volume: Volume) -> Iterator[None]:
         """Show the run while it goes on; on a screen only when nobody else has asked for the lines."""
         if volume is Volume.QUIET:
             yield
