@@ -17,7 +17,7 @@ _HOMES = {
     "data.apply": ("Apply",),
     "data.dataset": ("FoldedData", "Pipe", "RawData", "RecSysDataSet", "SplitData"),
     "data.preprocess": ("CorePruning", "MakeImplicit", "RatingFilter", "Subsample", "TimeFilter"),
-    "data.registered": ("load_dataset", "register_dataset"),
+    "data.loaders": ("load_dataset", "register_dataset"),
     "data.repeats": ("Deduplicate",),
     "data.sources": ("from_file", "from_frame"),
     "data.split": ("RandomCrossValidation", "RandomHoldout", "UserCrossValidation", "UserHoldout"),

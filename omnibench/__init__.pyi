@@ -9,13 +9,13 @@ from omnibench.data.dataset import Pipe as Pipe
 from omnibench.data.dataset import RawData as RawData
 from omnibench.data.dataset import RecSysDataSet as RecSysDataSet
 from omnibench.data.dataset import SplitData as SplitData
+from omnibench.data.loaders import load_dataset as load_dataset
+from omnibench.data.loaders import register_dataset as register_dataset
 from omnibench.data.preprocess import CorePruning as CorePruning
 from omnibench.data.preprocess import MakeImplicit as MakeImplicit
 from omnibench.data.preprocess import RatingFilter as RatingFilter
 from omnibench.data.preprocess import Subsample as Subsample
 from omnibench.data.preprocess import TimeFilter as TimeFilter
-from omnibench.data.registered import load_dataset as load_dataset
-from omnibench.data.registered import register_dataset as register_dataset
 from omnibench.data.repeats import Deduplicate as Deduplicate
 from omnibench.data.sources import from_file as from_file
 from omnibench.data.sources import from_frame as from_frame

@@ -44,7 +44,7 @@ def families(words: Sequence[str]) -> list[ModuleType]:
     return [importlib.import_module(f"omnibench.commands.{family}") for family in named or FAMILIES]
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="omnibench", description="Benchmarks of recommender systems.")
     parser.add_argument("--version", action="version", version=f"omnibench {__version__}")
     parser.set_defaults(run=lambda _: explain(parser))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from omnibench import CorePruning, from_frame, load_dataset, register_dataset
-from omnibench.data import registered
+from omnibench.data import loaders
 from omnibench.data.dataset import RawData, RecSysDataSet
 from omnibench.data.sources import FrameSource
 from omnibench.errors import DataError
@@ -26,7 +26,7 @@ def _frame_of(dataset: RecSysDataSet) -> pd.DataFrame:
 
 @pytest.fixture
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registered, "_LOADERS", dict(registered._LOADERS))
+    monkeypatch.setattr(loaders, "_LOADERS", dict(loaders._LOADERS))
 
 
 @pytest.mark.usefixtures("_registered")
