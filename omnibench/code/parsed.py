@@ -178,7 +178,7 @@ def _defined_names(statement: ast.stmt) -> list[str] | None:
     return None
 
 
-def _targets(statement: ast.stmt) -> Iterator[tuple[ast.AST, list[ast.AST]]]:
+def _targets(statement: ast.stmt) -> Iterator[tuple[ast.AST, list[ast.AST]]]:  # noqa: C901 - a branch per kind of statement
     """Yield what a statement gives values to beside assignments, each with the nodes that say which."""
     if isinstance(statement, ast.For):
         yield statement.target, [statement.target, statement.iter]
@@ -269,8 +269,8 @@ def _without_docstrings(node: ast.AST) -> ast.AST:
     for name in ("body", "orelse", "finalbody", "handlers", "cases"):
         parts = getattr(node, name, None)
         if isinstance(parts, list) and parts:
-            kept = [_without_docstrings(part) for part in parts if not _is_text(part)]
-            changed[name] = kept or [ast.Pass()]
+            statements = [_without_docstrings(part) for part in parts if not _is_text(part)]
+            changed[name] = statements or [ast.Pass()]
     if not changed:
         return node
     node = copy.copy(node)

@@ -100,11 +100,11 @@ def _older(names: Sequence[str], items: Mapping[str, Record], age: str | None) -
     """Return the items that were last worked on before an age; those of which that is not known are not."""
     if age is None:
         return list(names)
-    now, oldest = datetime.now(UTC), seconds(age)
+    present, oldest = datetime.now(UTC), seconds(age)
 
     def is_old(item: Record) -> bool:
         finished = item.get("finished")
-        return finished is not None and (now - datetime.fromisoformat(finished)).total_seconds() >= oldest
+        return finished is not None and (present - datetime.fromisoformat(finished)).total_seconds() >= oldest
 
     return [name for name in names if is_old(items[name])]
 

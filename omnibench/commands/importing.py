@@ -11,7 +11,6 @@ from typing import Any
 
 from omnibench import metrics
 from omnibench.commands.parsing import add_parser, say
-from omnibench.engine.coordinator import Coordinator
 from omnibench.engine.imports import Importable, importable
 from omnibench.engine.policy import Policy
 from omnibench.errors import OmnibenchError, nearest
@@ -40,10 +39,10 @@ def import_omnirec(arguments: argparse.Namespace) -> int:
                 say(f"              {remark}")
     for name, reason in offer.refused.items():
         say(f"  refused     {name}: {reason}")
-    taken = sum(len(experiments) for _, experiments in offer.datasets)
-    if not taken or arguments.dry_run:
-        say(f"{taken} experiments can be taken over, {len(offer.refused)} cannot; nothing was written.")
-        return int(not taken)
+    number = sum(len(experiments) for _, experiments in offer.datasets)
+    if not number or arguments.dry_run:
+        say(f"{number} experiments can be taken over, {len(offer.refused)} cannot; nothing was written.")
+        return int(not number)
     shortest = min(experiment.length for _, experiments in offer.datasets for experiment in experiments)
     evaluator_metrics = _metrics(arguments.metric, root, shortest)
     with tempfile.TemporaryDirectory() as files:
@@ -52,12 +51,14 @@ def import_omnirec(arguments: argparse.Namespace) -> int:
             _evaluate(offer, evaluator_metrics, Path(files), arguments.store)
         finally:
             del os.environ[DIRECTORY_VARIABLE]
-    say(f"{taken} experiments were taken over into {arguments.store}, {len(offer.refused)} were refused.")
+    say(f"{number} experiments were taken over into {arguments.store}, {len(offer.refused)} were refused.")
     return 0
 
 
 def _evaluate(offer: Importable, evaluator_metrics: list[Metric], files: Path, store: str) -> None:
     """Bring every experiment through the phases: Fit reads its lists, Eval measures them."""
+    from omnibench.engine.coordinator import Coordinator  # which imports numpy, and whatever runs items
+
     with Coordinator(store, policy=Policy(keep_models="all")) as coordinator:
         for dataset, experiments in offer.datasets:
             for experiment in experiments:
@@ -85,14 +86,14 @@ def _metrics(labels: list[str], root: Path, shortest: int) -> list[Metric]:
             )
     recorded = [(name, k) for name, k in sorted(_recorded(root)) if k <= shortest]
     default = [("NDCG", min(10, shortest)), ("HR", min(10, shortest))]
-    wanted = [_split(label) for label in labels] or recorded or default
-    found: list[Metric] = []
-    for name, k in wanted:
+    requested = [_split(label) for label in labels] or recorded or default
+    chosen: list[Metric] = []
+    for name, k in requested:
         metric = getattr(metrics, name, None)
         if not (isinstance(metric, type) and issubclass(metric, Metric)):
             raise OmnibenchError(f"there is no metric {name!r}{nearest(name, metrics.__all__) or '.'}")
-        found.append(metric(k))  # type: ignore[call-arg]  # every ranking metric takes k
-    return found
+        chosen.append(metric(k))  # type: ignore[call-arg]  # every ranking metric takes k
+    return chosen
 
 
 def _split(label: str) -> tuple[str, int]:

@@ -69,7 +69,7 @@ class Apply(Preprocessing):
     def as_recorded(self) -> Apply:
         """Return the step as earlier releases identified it, when docstrings of its function counted."""
         recorded = copy.copy(self)
-        recorded._set(code=self.earlier_code or self.code)
+        object.__setattr__(recorded, "code", self.earlier_code or self.code)
         return recorded
 
     @property

@@ -96,11 +96,11 @@ def show_tables(
     if not results:
         return
 
-    def not_worse(shown: Sequence[Result]) -> NotWorse:
+    def not_worse(results: Sequence[Result]) -> NotWorse:
         from omnibench.comparison import marks
 
         try:
-            return marks.not_worse(directory, shown, lower_is_better, remember=partial(_remember, remember))
+            return marks.not_worse(directory, results, lower_is_better, remember=partial(_remember, remember))
         except OmnibenchError as error:
             notify(f"what is not significantly worse than the best is not marked: {error}")
             return {}

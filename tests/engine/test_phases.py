@@ -21,7 +21,8 @@ from omnibench.engine.phases import PhaseOptions
 from omnibench.errors import EvaluationError, GuestError
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.configuration import plain
-from omnibench.experiment.experiment import Experiment, experiments
+from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.planning import experiments
 from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.metrics import NDCG
 
