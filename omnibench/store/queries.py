@@ -21,6 +21,7 @@ from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, re
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
 from omnibench.store.models import drop_models
+from omnibench.store.ownership import no_store
 from omnibench.store.reading import read_all
 from omnibench.store.schema import (
     EXPORTED_PREDICTIONS,
@@ -89,7 +90,7 @@ class Store:
         self.root = Path(os.path.abspath(Path(path).expanduser()))
         refuse_newer(self.root)
         if not (self.root / "store" / "cache.db").exists():
-            raise StoreError(f"there are no checkpoints in {str(self.root)!r}; give the directory that a run wrote to.")
+            raise no_store(self.root)
 
     def __repr__(self) -> str:
         counts = self.summary()
