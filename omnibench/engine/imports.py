@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,8 @@ class Imported:
         configuration: Its hyperparameters.
         seed: The random state of its run, or nothing.
         files: The files of predictions by sha256.
-        predictions: The sha256 of each fold's file, by the digest of its training part.
+        predictions: The sha256 of each fold's file, by the digest of its training part; also those of the same
+            configuration on other datasets.
         length: The rank up to which it has recommendations.
         metrics: Its metrics in OmniRec's results, by name and k.
         remarks: What is worth knowing about it.
@@ -58,6 +59,11 @@ class Imported:
     length: int
     metrics: frozenset[tuple[str, int]] = frozenset()
     remarks: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """The text by which configurations of OmniRec are equal: algorithm, hyperparameters and random state."""
+        return json.dumps([self.algorithm, self.configuration, self.seed], sort_keys=True)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -131,7 +137,39 @@ def importable(root: Path, splits: Path | None) -> Importable:
             result.refused |= {experiment.name: str(error) for experiment in experiments}
             continue
         result.datasets.append((dataset, experiments))
+    result.datasets = _as_configurations(result.datasets)
     return result
+
+
+def _as_configurations(
+    datasets: list[tuple[RecSysDataSet, list[Imported]]],
+) -> list[tuple[RecSysDataSet, list[Imported]]]:
+    """Return experiments that are one configuration on all of their datasets, as they were in OmniRec.
+
+    The predictions are a part of the configuration; so each of its experiments names those of all datasets. Where the same
+    training part has two files, e.g. under two names of a dataset, they cannot be told apart and stay configurations of
+    their own.
+    """
+    shared: dict[str, dict[str, str]] = {}
+    ambiguous: set[str] = set()
+    for _, experiments in datasets:
+        for experiment in experiments:
+            predictions = shared.setdefault(experiment.origin, {})
+            if any(predictions.get(digest, sha256) != sha256 for digest, sha256 in experiment.predictions.items()):
+                ambiguous.add(experiment.origin)
+            predictions.update(experiment.predictions)
+    return [
+        (
+            dataset,
+            [
+                experiment
+                if experiment.origin in ambiguous
+                else replace(experiment, predictions=dict(sorted(shared[experiment.origin].items())))
+                for experiment in experiments
+            ],
+        )
+        for dataset, experiments in datasets
+    ]
 
 
 def _jobs(root: Path) -> Iterator[_Job]:
