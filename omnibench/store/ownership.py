@@ -47,6 +47,20 @@ def refuse_foreign(root: Path) -> None:
     )
 
 
+def no_store(root: Path) -> StoreError:
+    """Return the error for who looks for a store where none is; OmniRec's checkpoints are called what they are.
+
+    Args:
+        root: The directory.
+    """
+    if is_omnirec(root):
+        return StoreError(
+            f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench; `omnibench import-omnirec {root} --store NEW` says "
+            "what of it can be taken over, and takes it."
+        )
+    return StoreError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")
+
+
 def is_omnirec(root: Path) -> bool:
     """Whether a directory looks like the checkpoints of OmniRec: its progress is in one file, by jobs."""
     try:

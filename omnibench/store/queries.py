@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, logbook, views
 from omnibench.store.contrast import Contrast, contrast
 from omnibench.store.deletion import remove_datasets
@@ -18,6 +17,7 @@ from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, re
 from omnibench.store.generations import Reset, reset
 from omnibench.store.item_files import files_of_item, item_of_file
 from omnibench.store.overview import items_of, remains, summary_of, with_states, workers_of
+from omnibench.store.ownership import no_store
 from omnibench.store.reading import read_all
 from omnibench.store.removal import Removed, remove_items, remove_models
 from omnibench.store.schema import Record, RecordType, Status
@@ -54,7 +54,7 @@ class Store:
         self.root = Path(os.path.abspath(Path(path).expanduser()))
         refuse_newer(self.root)
         if not (self.root / "store" / "cache.db").exists():
-            raise StoreError(f"there are no checkpoints in {str(self.root)!r}; give the directory that a run wrote to.")
+            raise no_store(self.root)
 
     def __repr__(self) -> str:
         counts = self.summary()

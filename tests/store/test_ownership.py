@@ -36,7 +36,9 @@ def omnirec(tmp_path: Path) -> Path:
     return root
 
 
-def test_checkpoints_of_omnirec_are_left_alone(omnirec: Path, project: Project) -> None:
+def test_checkpoints_of_omnirec_are_left_alone(
+    omnirec: Path, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     """By scripts, pytest and commands: an error with the way out, before anything is written."""
     before = contents(omnirec)
     with pytest.raises(
@@ -47,8 +49,10 @@ def test_checkpoints_of_omnirec_are_left_alone(omnirec: Path, project: Project) 
     result = project.run(f"--omnirec-checkpoint-dir={omnirec}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*holds the checkpoints of OmniRec*"])
-    for command in (["status"], ["reset", "--yes"], ["rebuild"], ["gc"]):
+    for command in (["status"], ["reset", "--yes"], ["rebuild"], ["gc"], ["logs"], ["compare"]):
+        capsys.readouterr()
         assert main([*command, "--store", str(omnirec)]) == 2
+        assert f"`omnibench import-omnirec {omnirec} --store NEW` says" in capsys.readouterr().err
     assert contents(omnirec) == before
 
 
