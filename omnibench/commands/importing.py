@@ -50,18 +50,19 @@ def import_omnirec(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as files:
         os.environ[DIRECTORY_VARIABLE] = files  # for the guest that reads them
         try:
-            _evaluate(offer, evaluators, Path(files), arguments.store)
+            _evaluate(offer, evaluators, Path(files), arguments.store, f"OmniRec {root.resolve()}")
         finally:
             del os.environ[DIRECTORY_VARIABLE]
     say(f"{counted} taken over into {arguments.store}, {len(offer.refused)} refused.")
     return 0
 
 
-def _evaluate(offer: Importable, evaluators: list[Evaluator], files: Path, store: str) -> None:
+def _evaluate(offer: Importable, evaluators: list[Evaluator], files: Path, store: str, origin: str) -> None:
     """Bring every experiment through the phases: Fit reads its lists, Eval measures them."""
     from omnibench.engine.coordinator import Coordinator  # which imports numpy, and whatever runs items
+    from omnibench.engine.declared import declared_from
 
-    with Coordinator(store, policy=Policy(keep_models="all")) as coordinator:
+    with declared_from(origin), Coordinator(store, policy=Policy(keep_models="all")) as coordinator:
         for (dataset, experiments), evaluator in zip(offer.datasets, evaluators, strict=True):
             plan = ExperimentPlan("imported from OmniRec")
             for experiment, label in zip(experiments, _labels(experiments), strict=True):

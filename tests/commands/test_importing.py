@@ -15,6 +15,7 @@ import pytest
 
 from omnibench import open_store
 from omnibench.commands.main import main
+from omnibench.engine import declared
 
 K = 5
 JOB = ("tiny-0a1b2c3d", "LensKit.PopScorer-4e5f6071-42")
@@ -344,3 +345,25 @@ def test_short_lists_keep_the_metrics_that_they_were_made_for(take_over: Import,
     results = open_store(tmp_path / "checkpoints").results().set_index("metric")["value"]
     assert "NDCG@3" in results
     assert results["Precision@2"] > 0
+
+
+@pytest.mark.guests
+def test_configurations_are_the_same_on_all_datasets(
+    take_over: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they were in OmniRec, so that ranks over datasets work; and a second import leaves the first in the plan."""
+    _write(tmp_path)
+    _write(tmp_path, job=("other-8899aabb", JOB[1]), folds=3)
+    for dataset, folds in ((JOB[0], 0), ("other-8899aabb", 3)):
+        _write(tmp_path, job=(dataset, "LensKit.PopScorer-00112233-42"), damping=7, folds=folds)
+    take_over("theirs", "--splits", "tmp", "--metric", "HR@2")
+    capsys.readouterr()
+    assert main(["compare", "--metric", "HR@2", "--store", "checkpoints"]) == 0
+    assert "HR@2: average ranks over 2 datasets" in capsys.readouterr().out
+    monkeypatch.setattr(declared, "_declared", {})  # another process
+    _write(tmp_path / "second", seed=5, job=("third-00001111", "RecPack.SVD-00112233-42"))
+    take_over("second/theirs", "--splits", "second/tmp", "--metric", "HR@2")
+    assert main(["compare", "--metric", "HR@2", "--store", "checkpoints"]) == 0
+    out, err = capsys.readouterr()
+    assert "RecPack.SVD" in out
+    assert "left out" not in err
