@@ -13,17 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from omnibench.code.distributions import distributions_of
+from omnibench.code.imported import ImportedModules
 from omnibench.code.parsed import ParsedModule, parsed
 from omnibench.code.reached import Reached
 from omnibench.code.references import Chain, Import, References, references_of
-from omnibench.code.registration import Registration, changed_by, hooks_subclasses, is_object, registrations_of
+from omnibench.code.registration import Registration, is_object, registrations_of
 from omnibench.code.resolve import Module, Origin, find_module, folder_module, library_of, relative_module
 
 CALLS = "()"
 """What stands for the calls of a module when it is imported; no name."""
-
-_LONGEST_WAY = 20
-"""How many imports of imports are followed to a definition."""
 
 
 class Closure:
@@ -47,7 +45,6 @@ class Closure:
         self._reached: list[Reached] = []
         self._pending: deque[tuple[Reached, str]] = deque()
         self._resolved: dict[tuple[str, int, str], Module] = {}
-        self._imported: dict[str, Reached] = {}
         self._searched: set[tuple[int, Chain]] = set()
         self._asks_for_subclasses = False
         if name:
@@ -161,13 +158,10 @@ class Closure:
                 target = self._find(reached, statement)
                 if target.origin is Origin.PROJECT and target.has_source:
                     imported = self._load(target)
-                    if imported is not None and self._defines(imported, chain[0]):
+                    if imported is not None and imported.may_define(chain[0]):
                         self._follow_into(reached, target, chain, statement)
                 elif target.origin is Origin.LIBRARY:
                     self._use_library(reached, statement, target)
-
-    def _defines(self, reached: Reached, name: str) -> bool:
-        return self._defines_itself(reached, name) or any(i.name == "*" for i in reached.parsed.imports)
 
     def _find(self, reached: Reached, statement: Import) -> Module:
         key = ("" if reached.file is None else str(reached.file), statement.level, statement.module)
@@ -273,7 +267,7 @@ class Closure:
                 reached.lines.add(f"{statement.name} is module {imported.number}")
             return
         name = chain[0]
-        if imported is not None and self._defines_itself(imported, name):
+        if imported is not None and imported.defines(name):
             self._reach(imported, name)
             reached.lines.add(f"{statement.name} has {name} of module {imported.number}")
             for inner in imported.parsed.bindings.get(name, ()):
@@ -302,13 +296,10 @@ class Closure:
         elif target.file is not None:
             self._leave(f"{target.file.name}, which is no Python source")
 
-    def _defines_itself(self, reached: Reached, name: str) -> bool:
-        return reached.parsed.defines(name) or name in reached.parsed.bindings
-
     def _reach_registered(self) -> bool:
         """Reach what registers itself with something that is reached; return whether there was any."""
         objects = {
-            (os.fspath(reached.file or ""), name)
+            (reached.file, name)
             for reached in self._reached
             for name in reached.names
             if is_object(reached.parsed, name)
@@ -316,10 +307,13 @@ class Closure:
         if not objects:
             return False
         has_grown = False
-        for imported in self._all_imported():
+        imported_modules = ImportedModules(self.root, self._modules, self._find)
+        for imported in imported_modules.all():
             for registration in registrations_of(imported.parsed):
                 is_reached = registration.name in imported.names if registration.name else CALLS in imported.names
-                if not is_reached and self._registers(imported, registration, objects):
+                if not is_reached and imported_modules.hand_over(
+                    imported, registration, objects, to_all_bases=self._asks_for_subclasses
+                ):
                     has_grown |= self._reach_registration(imported, registration)
         return has_grown
 
@@ -335,66 +329,3 @@ class Closure:
         if imported is self.root:
             self._add_statement(imported, registration.statement)
         return len(imported.lines) > lines or imported is not self.root
-
-    def _registers(self, imported: Reached, registration: Registration, objects: set[tuple[str, str]]) -> bool:
-        """Whether a decorator, call or base class hands a definition to one of some objects."""
-        owner, chain = self._definition_of(imported, registration.registrar)
-        if owner is None:
-            return False
-        if registration.is_base:
-            is_told = self._asks_for_subclasses or hooks_subclasses(owner.parsed, chain[0])
-            return is_told and (os.fspath(owner.file or ""), chain[0]) in objects
-        changed = {chain[:1]} if len(chain) > 1 else changed_by(owner.parsed, chain[0])
-        for name in changed:
-            holder, rest = self._definition_of(owner, name)
-            if holder is not None and (os.fspath(holder.file or ""), rest[0]) in objects:
-                return True
-        return False
-
-    def _all_imported(self) -> list[Reached]:
-        """Return all modules of the project that are imported when the definition's module is, used or not."""
-        self._imported |= self._modules
-        pending = deque([self.root, *self._modules.values()])
-        seen = set()
-        while pending:
-            reached = pending.popleft()
-            if id(reached) in seen:
-                continue
-            seen.add(id(reached))
-            for statement in reached.parsed.imports:
-                target = self._find(reached, statement)
-                submodule = target.submodule(statement.attribute) if statement.attribute else None
-                pending += [other for module in (target, submodule) if (other := self._parsed(module)) is not None]
-        return list({id(reached): reached for reached in (self.root, *self._imported.values())}.values())
-
-    def _parsed(self, module: Module | None) -> Reached | None:
-        """Return a module of the project without reaching anything of it; None for what is no source of it."""
-        if module is None or module.file is None or module.origin is not Origin.PROJECT or not module.has_source:
-            return None
-        key = os.path.realpath(module.file)
-        if key not in self._imported:
-            try:
-                self._imported[key] = self._modules.get(key) or Reached(parsed(module.file), module.file)
-            except (OSError, SyntaxError, ValueError):
-                return None
-        return self._imported[key]
-
-    def _definition_of(self, reached: Reached, chain: Chain, depth: int = 0) -> tuple[Reached | None, Chain]:
-        """Return the module that defines a name, and the name there with the attributes that are asked of it."""
-        if not chain or depth > _LONGEST_WAY:
-            return None, ()
-        if reached.parsed.defines(chain[0]):
-            return reached, chain
-        stars = [statement for statement in reached.parsed.imports if statement.name == "*"]
-        for statement in reached.parsed.bindings.get(chain[0], stars):
-            target: Module | None = self._find(reached, statement)
-            rest = chain if statement.name == "*" else chain[1:]
-            rest = (statement.attribute, *rest) if statement.attribute not in ("", "*") else rest
-            while rest and target is not None:
-                other = self._parsed(target)
-                if other is not None and self._defines(other, rest[0]):
-                    owner, definition = self._definition_of(other, rest, depth + 1)
-                    if owner is not None:
-                        return owner, definition
-                target, rest = target.submodule(rest[0]), rest[1:]
-        return None, ()

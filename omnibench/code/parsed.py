@@ -183,17 +183,16 @@ def _targets(statement: ast.stmt) -> Iterator[tuple[ast.AST, list[ast.AST]]]:  #
     if isinstance(statement, ast.For):
         yield statement.target, [statement.target, statement.iter]
     elif isinstance(statement, ast.With):
-        for item in statement.items:
-            if item.optional_vars is not None:
-                yield item.optional_vars, [item]
+        yield from (
+            (item.optional_vars, list[ast.AST]([item])) for item in statement.items if item.optional_vars is not None
+        )
     elif isinstance(statement, ast.Match):
         for case in statement.cases:
             yield case.pattern, [statement.subject, case.pattern]
-    for part in ast.iter_child_nodes(statement):
-        if isinstance(part, ast.expr):
-            for node in ast.walk(part):
-                if isinstance(node, ast.NamedExpr):
-                    yield node.target, [node]
+    expressions = (part for part in ast.iter_child_nodes(statement) if isinstance(part, ast.expr))
+    for node in (node for expression in expressions for node in ast.walk(expression)):
+        if isinstance(node, ast.NamedExpr):
+            yield node.target, [node]
 
 
 def _stored_names(target: ast.AST) -> Iterator[str]:

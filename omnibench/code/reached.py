@@ -30,6 +30,14 @@ class Reached:
     number: int = -1
     registered: set[str] = field(default_factory=set)
 
+    def defines(self, name: str) -> bool:
+        """Whether the module has a name by a definition or an import of that name."""
+        return self.parsed.defines(name) or name in self.parsed.bindings
+
+    def may_define(self, name: str) -> bool:
+        """Whether the module has a name, as far as can be said without the modules that it imports all names of."""
+        return self.defines(name) or any(statement.name == "*" for statement in self.parsed.imports)
+
     def full_text(self) -> str:
         """Return what earlier releases took: definitions with docstrings, without what registers itself."""
         names = sorted((self.names - self.registered) & self.parsed.definitions.keys())

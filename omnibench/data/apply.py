@@ -60,10 +60,8 @@ class Apply(Preprocessing):
         code, earlier_code = _source_identity(function) if version is None else (f"version {version}", "")
         name = getattr(function, "__qualname__", type(function).__qualname__)
         _check_call(function, name, parameters)
-        self._set(function=function, name=name, code=code, parameters=parameters, earlier_code=earlier_code)
-
-    def _set(self, **values: Any) -> None:
-        for attribute, value in values.items():
+        values = {"function": function, "name": name, "code": code, "parameters": parameters}
+        for attribute, value in {**values, "earlier_code": earlier_code}.items():
             object.__setattr__(self, attribute, value)
 
     def as_recorded(self) -> Apply:

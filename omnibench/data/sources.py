@@ -242,7 +242,7 @@ def _check_mapping(mapping: Mapping[str, str], header: list[str], source: str) -
 
 def _warn_of_unused_columns(unused: list[str], used: list[str], source: str, rename: str) -> None:
     """Warn of columns that a dataset drops; row numbers that pandas or R has written are nobody's loss."""
-    unused = [column for column in unused if column and not column.startswith("Unnamed:")]
+    unused = [column for column in unused if column and not column.startswith(("Unnamed:", "__index_level_"))]
     if not unused:
         return
     missing = [column for column in COLUMNS if column not in used]

@@ -13,6 +13,8 @@ _MADE_FIRST = frozenset({"leases", "tmp", "store", "STORE.json", "STORE.json.new
 _OF_THE_SYSTEM = frozenset({"lost+found", "Thumbs.db", "desktop.ini"})
 """What file systems and file managers leave in empty directories; so are names that begin with a dot."""
 
+_WAY_OUT = "Give an empty or a new directory (checkpoint_dir=, --omnirec-checkpoint-dir or --store)"
+
 _MOST_NAMES = 3
 """Names of others' files that an error lists."""
 
@@ -24,10 +26,14 @@ def refuse_foreign(root: Path) -> None:
         root: The checkpoint directory, which need not exist.
 
     Raises:
-        StoreError: It holds others' files.
+        StoreError: It holds others' files, or is a file itself.
     """
     try:
         names = sorted(name for name in os.listdir(root) if not name.startswith(".") and name not in _OF_THE_SYSTEM)
+    except NotADirectoryError as error:
+        raise StoreError(
+            f"{str(root)!r} cannot be a checkpoint directory, because it lies in a file or is one. {_WAY_OUT}."
+        ) from error
     except OSError:  # there is none, or whoever opens it says why it cannot be read
         return
     if not names or _is_store(root) or _is_half_made(root, names):
@@ -35,15 +41,14 @@ def refuse_foreign(root: Path) -> None:
     listed = ", ".join(names[:_MOST_NAMES]) + (
         f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     )
-    way_out = "Give an empty or a new directory (checkpoint_dir=, --omnirec-checkpoint-dir or --store)"
     if is_omnirec(root):
         raise StoreError(
-            f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench, so nothing is written there. {way_out}; "
+            f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench, so nothing is written there. {_WAY_OUT}; "
             f"`omnibench import-omnirec {root} --store NEW` says what of it can be taken over, and takes it."
         )
     raise StoreError(
         f"{str(root)!r} is not empty and no checkpoint directory of omnibench (it holds {listed}), so nothing is written "
-        f"there. {way_out}."
+        f"there. {_WAY_OUT}."
     )
 
 

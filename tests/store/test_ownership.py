@@ -81,6 +81,17 @@ def test_a_directory_with_others_files_is_refused(names: tuple[str, ...], tmp_pa
     assert {name for name in contents(project.pytester.path) if "pycache" not in name} == here
 
 
+@pytest.mark.parametrize("name", ["mine", "mine/below"])
+def test_a_file_is_no_directory(name: str, tmp_path: Path, project: Project) -> None:
+    """Nor is what lies below one: said at the start, not by every item."""
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(StoreError, match=r"cannot be a checkpoint directory.*Give an empty or a new directory"):
+        Coordinator(tmp_path / name)
+    project.bench()
+    assert project.run(f"--omnirec-checkpoint-dir={tmp_path / name}").ret == pytest.ExitCode.USAGE_ERROR
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     "names", [(), (".gitignore", ".DS_Store"), ("lost+found/",), ("leases/",), ("leases/", "tmp/"), ("STORE.json",)]
 )
