@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 _TYPED = re.compile(r"<(stdin|console|.*-input-\d+)>")
@@ -35,11 +35,12 @@ def current_cell() -> object:
 
 def _statement() -> CodeType | None:
     """Return the code of the statement that was typed at a prompt, and that runs."""
-    statement, frame = None, sys._getframe()  # noqa: SLF001 - as the inspect module, which is slow to import, does
+    statement = None
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - as the inspect module, which is slow to import, does
     while frame is not None:
         if _TYPED.fullmatch(frame.f_code.co_filename):
             statement = frame.f_code
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return statement
 
 

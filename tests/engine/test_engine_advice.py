@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,11 @@ from omnibench.engine.policy import seconds, share
 from omnibench.errors import OmnibenchError
 from omnibench.runners.environments import Environments
 from omnibench.runners.registry import get_runner
+
+
+def run(parent: Path, directory: str, **options: Any) -> Evaluator:
+    """Run a plan of one configuration with its checkpoints in a directory below another."""
+    return run_omnirec(DATA, plan_of(parent / "script"), Evaluator(*METRICS), parent / directory, **options)
 
 
 class Case(NamedTuple):
@@ -51,7 +57,7 @@ CASES = {
     "no framework to choose for": Case(
         lambda: Environments.parse("Mine=current"),
         "there are LensKit, RecBole, RecPack",
-        tuple(lambda name=name: Environments.parse(f"{name}=current") for name in ("LensKit", "RecBole", "RecPack")),
+        tuple(partial(Environments.parse, f"{name}=current") for name in ("LensKit", "RecBole", "RecPack")),
     ),
     "no framework": Case(lambda: get_runner("RecBol"), "did you mean 'RecBole'", (lambda: get_runner("RecBole"),)),
 }
@@ -98,19 +104,17 @@ def test_the_advice_of_a_run_leads_to_success(
     wrong: dict[str, Any], advice: str, ways: tuple[dict[str, Any], ...], tmp_path: Path
 ) -> None:
     """What contradicts itself is refused, and what the error names runs."""
-    arguments: Any = (DATA, plan_of(tmp_path / "script"), Evaluator(*METRICS))
     with pytest.raises(OmnibenchError, match=advice):
-        run_omnirec(*arguments, tmp_path / "refused", **wrong)
+        run(tmp_path, "refused", **wrong)
     for number, way in enumerate(ways):
-        assert len(run_omnirec(*arguments, tmp_path / f"store-{number}", **way).results) == 1
+        assert len(run(tmp_path, f"store-{number}", **way).results) == 1
 
 
 @pytest.mark.guests
 def test_resume_of_what_was_begun(tmp_path: Path) -> None:
     """The other way out of `resume=require`: the directory that another run wrote to."""
-    arguments: Any = (DATA, plan_of(tmp_path / "script"), Evaluator(*METRICS))
-    run_omnirec(*arguments, tmp_path / "store", quiet=True)
-    assert run_omnirec(*arguments, tmp_path / "store", policy=Policy(resume="require"), quiet=True).results
+    run(tmp_path, "store", quiet=True)
+    assert run(tmp_path, "store", policy=Policy(resume="require"), quiet=True).results
 
 
 @pytest.mark.guests
@@ -122,9 +126,8 @@ def test_a_new_directory_instead_of_another_s(directory: str, tmp_path: Path) ->
         (tmp_path / name).write_text("mine")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     before = sorted(tmp_path.rglob("*"))
-    arguments: Any = (DATA, plan_of(tmp_path / "script"), Evaluator(*METRICS))
     with pytest.raises(OmnibenchError) as caught:
-        run_omnirec(*arguments, tmp_path / directory)
+        run(tmp_path, directory)
     assert re.search(r"Give an empty or a new directory \(checkpoint_dir=", str(caught.value))
     assert sorted(tmp_path.rglob("*")) == before
-    assert run_omnirec(*arguments, tmp_path / "new", quiet=True).results
+    assert run(tmp_path, "new", quiet=True).results
