@@ -22,6 +22,9 @@ from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, r
 _MOST_SHOWN = 30
 """Configurations that a plan shows of itself."""
 
+_MOST_EXPANDED = 1000
+"""Configurations up to which a plan's description counts those that were added twice once."""
+
 
 @dataclass(frozen=True, init=False)
 class Grid:
@@ -200,13 +203,16 @@ class ExperimentPlan:
     def _described(self) -> tuple[str, list[str]]:
         """Return a heading, and the configurations as far as a person reads them; also of a plan that lacks something."""
         total = sum(_size(mapping) for entry in self._entries for mapping in entry.alternatives)
-        configurations = (
+        configurations: Iterator[str] = (
             (f"{entry.label}: " if entry.label else "") + str(configuration).removesuffix("()")
             for entry in self._entries
             for mapping in entry.alternatives
             for point in _points(mapping)
             for configuration in [Configuration(entry.runner, entry.algorithm, point, entry.own)]
         )
+        if total <= _MOST_EXPANDED:  # then what was added twice counts once, as it runs
+            unique = list(dict.fromkeys(configurations))
+            configurations, total = iter(unique), len(unique)
         shown = list(itertools.islice(configurations, _MOST_SHOWN if total > _MOST_SHOWN + 1 else total))
         more = [f"... and {total - len(shown):,} more"] if len(shown) < total else []
         words = f"{total:,} configuration{'' if total == 1 else 's'}" if total else "empty"
