@@ -178,7 +178,7 @@ def _defined_names(statement: ast.stmt) -> list[str] | None:
     return None
 
 
-def _targets(statement: ast.stmt) -> Iterator[tuple[ast.AST, list[ast.AST]]]:  # noqa: C901 - a branch per kind of statement
+def _targets(statement: ast.stmt) -> Iterator[tuple[ast.AST, list[ast.AST]]]:
     """Yield what a statement gives values to beside assignments, each with the nodes that say which."""
     if isinstance(statement, ast.For):
         yield statement.target, [statement.target, statement.iter]

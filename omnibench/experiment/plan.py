@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,9 @@ from omnibench.naming import Configured, labels
 
 _MOST_SHOWN = 30
 """Configurations that a plan shows of itself."""
+
+_MOST_EXPANDED = 1000
+"""Configurations up to which a plan's description counts those that were added twice once."""
 
 
 class ExperimentPlan:
@@ -150,13 +153,16 @@ class ExperimentPlan:
     def _described(self) -> tuple[str, list[str]]:
         """Return a heading, and the configurations as far as a person reads them; also of a plan that lacks something."""
         total = sum(number_of_points(mapping) for entry in self._entries for mapping in entry.alternatives)
-        configurations = (
+        configurations: Iterator[str] = (
             (f"{entry.label}: " if entry.label else "") + str(configuration).removesuffix("()")
             for entry in self._entries
             for mapping in entry.alternatives
             for point in points_of(mapping)
             for configuration in [Configuration(entry.runner, entry.algorithm, point, entry.own)]
         )
+        if total <= _MOST_EXPANDED:  # then what was added twice counts once, as it runs
+            unique = list(dict.fromkeys(configurations))
+            configurations, total = iter(unique), len(unique)
         examples = list(itertools.islice(configurations, _MOST_SHOWN if total > _MOST_SHOWN + 1 else total))
         more = [f"... and {total - len(examples):,} more"] if len(examples) < total else []
         words = f"{total:,} configuration{'' if total == 1 else 's'}" if total else "empty"

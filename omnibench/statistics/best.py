@@ -68,7 +68,7 @@ def against_best(
         means = {name: float(checked_sample(sample, name).mean()) for name, sample in values.items()}
         best = (max if higher_is_better else min)(means, key=means.__getitem__)
     elif best not in values:
-        raise StatisticsError(f"there are no values of {best!r}{nearest(best, values)}.")
+        raise StatisticsError(f"there are no values of {best!r}{nearest(best, values) or '.'}")
     comparisons = {
         name: compare(sample, values[best], test, alpha=alpha) for name, sample in values.items() if name != best
     }

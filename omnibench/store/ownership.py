@@ -18,9 +18,11 @@ _WAY_OUT = "Give an empty or a new directory (checkpoint_dir=, --omnirec-checkpo
 _MOST_NAMES = 3
 """Names of others' files that an error lists."""
 
+_WAY_OUT = "Give an empty or a new directory (checkpoint_dir=, --omnirec-checkpoint-dir or --store)"
+
 
 def refuse_foreign(root: Path) -> None:
-    """Refuse a directory that holds files and is no store of ours; nothing is written there.
+    """Refuse a directory that holds files and is no store of ours, and what can be no directory; nothing is written there.
 
     Args:
         root: The checkpoint directory, which need not exist.
@@ -28,6 +30,9 @@ def refuse_foreign(root: Path) -> None:
     Raises:
         StoreError: It holds others' files, or is a file itself.
     """
+    obstacle = next((path for path in (root, *root.parents) if os.path.lexists(path)), root)
+    if os.path.lexists(obstacle) and not obstacle.is_dir():
+        raise StoreError(f"{str(obstacle)!r} is no directory, so no checkpoints can be kept there. {_WAY_OUT}.")
     try:
         names = sorted(name for name in os.listdir(root) if not name.startswith(".") and name not in _OF_THE_SYSTEM)
     except NotADirectoryError as error:

@@ -376,3 +376,13 @@ def test_a_plan_shows_its_configurations() -> None:
     *_, last = repr(plan).splitlines()
     assert len(repr(plan).splitlines()) == 32
     assert last == "  ... and 19,971 more"
+
+
+def test_what_was_added_twice_is_described_once() -> None:
+    """Two grids that overlap: as many configurations as run."""
+    plan = ExperimentPlan("grids")
+    plan.add_algorithm(RecPack.ItemKNN, {"K": Grid([1, 2])})
+    plan.add_algorithm(RecPack.ItemKNN, {"K": Grid([2, 3])})
+    heading, *lines = repr(plan).splitlines()
+    assert heading == "ExperimentPlan 'grids': 3 configurations"
+    assert lines == [f"  RecPack.ItemKNN(K={k})" for k in (1, 2, 3)]

@@ -89,7 +89,7 @@ def test_a_list_of_files_is_a_list_of_files(pytester: pytest.Pytester) -> None:
         ("omnirec_salt = true", r"omnirec_salt is True in .*pyproject\.toml; write a text or a number\."),
         ('omnirec_sort = ["HR@10"]', r"omnirec_sort is \['HR@10'\] in .*; write a text or a number\."),
         ("omnirec_readonly = [1]", r"omnirec_readonly is \[1\] in .*; write true or false\."),
-        ("omnirec_readonly = 2", r"OMNIREC_READONLY is '2'; write yes or no\."),
+        ("omnirec_readonly = 2", r"omnirec_readonly is '2'; write yes or no\."),
         ("omnirec_export = true", r"omnirec_export is True in .*; write a text or a list of texts\."),
         ("omnirec_gate_metrics = [10]", r"omnirec_gate_metrics is \[10\] in .*; write a text or a list of texts\."),
         (
