@@ -9,10 +9,9 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-from omnibench.engine.items import Columns
+from omnibench.engine.items import Columns, column_directions
 from omnibench.errors import StoreError
 from omnibench.experiment.experiment import Experiment
-from omnibench.metrics.cost import CostMetric
 from omnibench.store import CheckpointStore
 from omnibench.store.plans import INTERACTIVE, Planned, plan_changes, plan_of
 from omnibench.store.schema import RecordType
@@ -37,12 +36,7 @@ def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], col
     """
     if not experiments:
         return
-    first = experiments[0]
-    measured = {
-        first.qualified(metric, label): metric.higher_is_better
-        for metric, label in columns
-        if not isinstance(metric, CostMetric)
-    }
+    measured = column_directions(experiments[0], columns)
     source, root = _source()
     with suppress(StoreError, OSError):  # whoever needs the records says so
         recorded = store.read(lambda reader: plan_of(reader.records(RecordType.PLAN.prefix)))
