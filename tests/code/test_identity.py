@@ -497,9 +497,10 @@ UNFOLLOWED = {
 
 @pytest.mark.parametrize(("statement", "call", "named"), UNFOLLOWED.values(), ids=UNFOLLOWED.keys())
 def test_what_cannot_be_followed_is_said_once(
-    statement: str, call: str, named: str, loading: Callable[..., Any]
+    statement: str, call: str, named: str, loading: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A warning names the call, its file and line, and the two ways out, each of which silences it."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # only the first worker says it
     text = with_import(statement, call)
     files = {**PROJECT, "model/knn.py": text, "model/weights.csv": "1"}
     line = next(number for number, part in enumerate(text.splitlines(), 1) if call in part)
