@@ -28,12 +28,10 @@ def under_recorded_keys(datasets: Any, directory: Path) -> Any:
 
 
 def _under_recorded_key(dataset: RecSysDataSet, directory: Path) -> RecSysDataSet:
-    if not directory.is_dir():
-        return dataset
+    if not directory.is_dir() or _has(directory, dataset):
+        return dataset  # whose other key need not be made, for which all rows are read
     recorded = dataset.as_recorded()
-    if recorded.key == dataset.key or _has(directory, dataset):
-        return dataset
-    return recorded if _has(directory, recorded) else dataset
+    return recorded if recorded.key != dataset.key and _has(directory, recorded) else dataset
 
 
 def _has(directory: Path, dataset: RecSysDataSet) -> bool:

@@ -462,6 +462,9 @@ def test_files_that_a_class_names_count(read: Read) -> None:
             read({**files, "data/a.csv": "1"}).code,
         }
         assert len(codes) == 4
+    hidden = {"data/.DS_Store": "1", "data/__pycache__/a.pyc": "1"}
+    files = {**files, "model/knn.py": NAMED.replace("weights.csv", "../data"), "data/a.csv": "1"}
+    assert read({**files, **hidden}).code == read(files).code
 
 
 @pytest.mark.parametrize(
