@@ -111,7 +111,7 @@ class Closure:
         if module.defines(name):
             references = module.references(name)
             reached.lines.update(f"below {module.text_of(header)}" for header in module.headers(name))
-            self._use(reached, references)
+            self._use(reached, references, name)
         if reached is self.root:
             for owner, statement in module.calls:
                 if owner == name:
@@ -121,7 +121,7 @@ class Closure:
         reached.lines.add(f"call {reached.parsed.text_of(statement)}")
         self._use(reached, references_of(statement))
 
-    def _use(self, reached: Reached, references: References) -> None:
+    def _use(self, reached: Reached, references: References, name_of_user: str = "") -> None:
         module = reached.parsed
         in_file = "" if reached.file is None else f" in {reached.file.name}"
         for call, line in references.unfollowed:
@@ -134,6 +134,10 @@ class Closure:
             for statement in module.bindings.get(name, ()):
                 self._follow(reached, statement, chain[1:])
             self._asks_for_subclasses |= "__subclasses__" in chain
+            # A loop of a bench file often has a variable that is called like an argument of a method.
+            may_be_local = name_of_user in module.definitions and name not in module.definitions
+            if may_be_local and name in module.targets and name not in module.global_names(name_of_user):
+                continue
             if module.defines(name):
                 self._reach(reached, name)
             elif name not in module.bindings:

@@ -53,7 +53,7 @@ def _expanded(name: str, folder: Path) -> Iterator[tuple[str, Path]]:
         prefix = path.name if os.path.isabs(name) else Path(name).as_posix()
         for parent, folders, names in os.walk(path):
             folders[:] = sorted(sub for sub in folders if sub != "__pycache__" and not sub.startswith("."))
-            for file in sorted(names):
+            for file in sorted(name for name in names if not name.startswith(".")):  # what a desktop leaves there
                 whole = Path(parent, file)
                 yield f"{prefix}/{whole.relative_to(path).as_posix()}", whole
     elif glob.has_magic(name):

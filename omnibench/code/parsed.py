@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import os
+import symtable
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +37,7 @@ class ParsedModule:
         self._keeps_docstrings = keeps_docstrings
         self._texts: dict[str, str] = {}
         self._references: dict[str, References] = {}
+        self._global_names: dict[str, frozenset[str]] = {}
 
     @cached_property
     def definitions(self) -> dict[str, list[ast.stmt]]:
@@ -64,6 +66,12 @@ class ParsedModule:
     def defines(self, name: str) -> bool:
         """Whether the module gives a name its value itself, and not by an import."""
         return name in self.definitions or name in self.targets
+
+    def global_names(self, name: str) -> frozenset[str]:
+        """Return the names in the statements that define a name which are no local variables there."""
+        if name not in self._global_names:
+            self._global_names[name] = _global_names(self.full_text(name)) if name in self.definitions else frozenset()
+        return self._global_names[name]
 
     @cached_property
     def imports(self) -> list[Import]:
@@ -176,6 +184,18 @@ def _defined_names(statement: ast.stmt) -> list[str] | None:
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         return [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
     return None
+
+
+def _global_names(text: str) -> frozenset[str]:
+    names: set[str] = set()
+    tables = [symtable.symtable(text, "<definition>", "exec")]
+    while tables:
+        table = tables.pop()
+        for symbol in table.get_symbols():
+            if symbol.is_referenced() if table.get_type() == "module" else symbol.is_global():
+                names.add(symbol.get_name())
+        tables += table.get_children()
+    return frozenset(names)
 
 
 def _targets(statement: ast.stmt) -> Iterator[tuple[ast.AST, list[ast.AST]]]:

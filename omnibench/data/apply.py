@@ -6,7 +6,7 @@ import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from omnibench.code import SEED_NAMES
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
@@ -64,7 +64,7 @@ class Apply(Preprocessing):
         for attribute, value in {**values, "earlier_code": earlier_code}.items():
             object.__setattr__(self, attribute, value)
 
-    def as_recorded(self) -> Apply:
+    def as_recorded(self) -> Self:
         """Return the step as earlier releases identified it, when docstrings of its function counted."""
         recorded = copy.copy(self)
         object.__setattr__(recorded, "code", self.earlier_code or self.code)

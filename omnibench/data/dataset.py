@@ -144,9 +144,9 @@ class RecSysDataSet:
     def as_recorded(self) -> RecSysDataSet:
         """Return the dataset as omnibench read and identified it before the order of rows stopped to count.
 
-        Docstrings of a function that is applied did count then.
+        Docstrings of a function that is applied did count then, and whether an argument was written as 0 or 0.0.
         """
-        steps = tuple(step.as_recorded() if isinstance(step, Apply) else step for step in self.steps)
+        steps = tuple(step.as_recorded() for step in self.steps)
         return self._with(steps=steps, canonical=False)
 
     def _with(

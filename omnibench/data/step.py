@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, fields
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from omnibench.code import code_of
 from omnibench.data.interactions import Interactions
@@ -59,7 +60,15 @@ class Step:
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, plain(getattr(self, field.name)))
+        written = {field.name: getattr(self, field.name) for field in fields(self)}
         self.check()
+        present = {name: getattr(self, name) for name in written}
+        respelled = {
+            name: value
+            for name, value in written.items()
+            if value == present[name] and type(value) is not type(present[name])
+        }
+        object.__setattr__(self, "_respelled", respelled)
 
     def check(self) -> None:
         """Refuse arguments that no data could have.
@@ -67,6 +76,13 @@ class Step:
         Raises:
             DataError: There is such an argument.
         """
+
+    def as_recorded(self) -> Self:
+        """Return the step as earlier releases identified it, when 0 and 0.0 were different arguments."""
+        recorded = copy.copy(self)
+        for name, value in vars(self).get("_respelled", {}).items():
+            object.__setattr__(recorded, name, value)
+        return recorded
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ class OwnAlgorithm:
         identity = identify(algorithm)
         warn_of_unfollowed(algorithm, identity)
         return cls(
-            module=algorithm.__module__,
+            module=_import_name(algorithm.__module__),
             file="" if file is None else str(file.resolve()),
             name=name,
             code=identity.code,
@@ -120,6 +120,14 @@ class OwnAlgorithm:
             "path": list(sys.path),
             **({"source": self.source} if self.source else {}),
         }
+
+
+def _import_name(module: str) -> str:
+    """Return the name under which another process imports a module: of ``python -m shop.models``, not ``__main__``."""
+    main = sys.modules.get(module)
+    spec = getattr(main, "__spec__", None)
+    is_named = module == "__main__" and spec is not None and spec.origin == getattr(main, "__file__", None)
+    return str(spec.name) if is_named and spec is not None else module
 
 
 def _is_guarded(name: str, file: Path) -> bool:

@@ -35,12 +35,10 @@ class RecordedKeys:
 
     def dataset(self, dataset: RecSysDataSet) -> RecSysDataSet:
         """Return a dataset under the key that it has in the store, where that has it under an earlier one only."""
-        if self.directory is None or not self.directory.is_dir():
-            return dataset
+        if self.directory is None or not self.directory.is_dir() or self._has(dataset):
+            return dataset  # whose other key need not be made, for which all rows are read
         recorded = dataset.as_recorded()
-        if recorded.key == dataset.key or self._has(dataset):
-            return dataset
-        return recorded if self._has(recorded) else dataset
+        return recorded if recorded.key != dataset.key and self._has(recorded) else dataset
 
     def _has(self, dataset: RecSysDataSet) -> bool:
         """Whether the store has prepared a dataset, or has items of it."""

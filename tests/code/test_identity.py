@@ -380,11 +380,15 @@ def test_values_that_no_assignment_gives_count(text: str, read: Read) -> None:
     assert read(changed).code != read(files).code
 
 
-def test_a_loop_of_a_bench_file_leaves_old_results_reachable(read: Read) -> None:
-    """Where a loop at the top level has the name of a variable in the class, the digest of earlier releases is kept."""
-    text = using("[user for user in train]")
-    looped = f"{text}\n\nfor user in (1, 2):\n    print(user)\n"
-    assert read({**PROJECT, "model/knn.py": looped}).before == read({**PROJECT, "model/knn.py": text}).code
+def test_a_loop_of_a_bench_file_is_no_matter_of_local_variables(read: Read) -> None:
+    """A loop that makes a plan, with a variable that is called like an argument: neither the key nor the old one changes."""
+    loop = "\n\nfor k in (10, 20):\n    print(k)\n"
+    plain = read({**PROJECT, "model/knn.py": using("sorted(train)")})
+    looped = read({**PROJECT, "model/knn.py": using("sorted(train)") + loop})
+    assert (looped.code, looped.before) == (plain.code, plain.before)
+    used = using("sorted(train)[:LAST]")
+    looped = read({**PROJECT, "model/knn.py": used + loop.replace("k", "LAST")})
+    assert looped.before == read({**PROJECT, "model/knn.py": used}).code != looped.code
 
 
 def test_nothing_is_imported_to_find_out(read: Read) -> None:
@@ -462,6 +466,9 @@ def test_files_that_a_class_names_count(read: Read) -> None:
             read({**files, "data/a.csv": "1"}).code,
         }
         assert len(codes) == 4
+    hidden = {"data/.DS_Store": "1", "data/__pycache__/a.pyc": "1"}
+    files = {**files, "model/knn.py": NAMED.replace("weights.csv", "../data"), "data/a.csv": "1"}
+    assert read({**files, **hidden}).code == read(files).code
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -163,3 +164,39 @@ def test_fit_may_ask_in_many_ways(signature: str, imported: Import) -> None:
     """Any order, any name for the first argument, and defaults for what nobody gives."""
     text = SOURCE.replace("def fit(self, train)", f"def fit({signature})")
     assert OwnAlgorithm.of(imported(text).Mine).ranks
+
+
+MODELS = """
+import pandas as pd
+
+from omnibench import NDCG, Evaluator, ExperimentPlan, UserHoldout, from_frame, run_omnirec
+
+from ..order import best_first
+
+
+class Popular:
+    def fit(self, train):
+        self.items = best_first(train)
+
+    def recommend(self, users, k):
+        return {user: self.items for user in users}
+
+
+if __name__ == "__main__":
+    frame = pd.DataFrame([(user, item) for user in range(8) for item in range(user % 3, 9)], columns=["user", "item"])
+    plan = ExperimentPlan("module")
+    plan.add_algorithm(Popular)
+    evaluator = run_omnirec(from_frame(frame, "tiny").pipe(UserHoldout(0, 2)), plan, Evaluator(NDCG(5)), quiet=True)
+    print(len(evaluator.results), "results")
+"""
+
+
+def test_a_class_of_a_module_that_is_run_may_import_relatively(tmp_path: Path) -> None:
+    """``python -m shop.models.popular``: its process imports it as a part of its package, too."""
+    package = tmp_path / "shop" / "models"
+    package.mkdir(parents=True)
+    (package.parent / "order.py").write_text("def best_first(train):\n    return sorted(set(train['item']))\n")
+    (package / "popular.py").write_text(MODELS)
+    command = [sys.executable, "-m", "shop.models.popular"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.stdout == "1 results\n", run.stderr
