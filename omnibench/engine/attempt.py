@@ -54,7 +54,7 @@ class Attempt:
         try:
             self.progress.enter(Phase.PREPARE)
             dataset = self._prepare()
-            with self.workbench.stopping.phases(self.experiment.name):
+            with self.workbench.stopping.phases(self.experiment.label):
                 self._rehearse(dataset)
                 self.checkpoints.claim()
                 metrics = self._evaluate(dataset, self._predict(dataset))
