@@ -35,7 +35,7 @@ def current_cell() -> object:
 
 def _statement() -> CodeType | None:
     """Return the code of the statement that was typed at a prompt, and that runs."""
-    statement = None
+    statement: CodeType | None = None
     frame: FrameType | None = sys._getframe()  # noqa: SLF001 - as the inspect module, which is slow to import, does
     while frame is not None:
         if _TYPED.fullmatch(frame.f_code.co_filename):

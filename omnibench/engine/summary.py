@@ -75,6 +75,31 @@ def cold_sentences(
         return []
 
 
+def not_worse_or_notice(
+    directory: Path,
+    results: Sequence[Result],
+    lower_is_better: Collection[str],
+    remember: Callable[[dict[str, Record]], None],
+    notify: Callable[[str], None],
+) -> NotWorse:
+    """Return which configurations are not significantly worse than the best; where that cannot be tested, say so.
+
+    Args:
+        directory: The checkpoint directory, which has the values per user.
+        results: The results of a table.
+        lower_is_better: The columns where the smallest value is the best.
+        remember: Called with what the next run need not test again.
+        notify: Called with a sentence when it cannot be tested.
+    """
+    from omnibench.comparison.marks import not_worse
+
+    try:
+        return not_worse(directory, results, lower_is_better, remember=remember)
+    except OmnibenchError as error:
+        notify(f"what is not significantly worse than the best is not marked: {error}")
+        return {}
+
+
 def show_tables(
     directory: Path,
     planned: Iterable[Experiment],
@@ -96,18 +121,12 @@ def show_tables(
     if not results:
         return
 
-    def not_worse(shown: Sequence[Result]) -> NotWorse:
-        from omnibench.comparison import marks
-
-        try:
-            return marks.not_worse(directory, shown, lower_is_better, remember=partial(_remember, remember))
-        except OmnibenchError as error:
-            notify(f"what is not significantly worse than the best is not marked: {error}")
-            return {}
+    def marked(listed: Sequence[Result]) -> NotWorse:
+        return not_worse_or_notice(directory, listed, lower_is_better, partial(_remember, remember), notify)
 
     width = None if in_notebook() else shutil.get_terminal_size().columns
     layout = replace(default_layout(results, lower_is_better, width), all_shown_by="evaluator.get_tables()")
-    for table in tables(results, layout, not_worse):
+    for table in tables(results, layout, marked):
         _show(table)
     for sentence in cold_sentences(directory, planned, display_names(results)):
         print(sentence, flush=True)  # noqa: T201 - a script's results

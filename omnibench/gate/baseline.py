@@ -19,8 +19,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from omnibench import __version__
 from omnibench.comparison.measured import UserValues
 from omnibench.errors import BaselineError
@@ -28,6 +26,11 @@ from omnibench.gate.arrow import number_array, number_column, repeated_text
 from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold, summary
 from omnibench.store.artifacts import replace_file
 from omnibench.store.schema import timestamp
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -138,14 +138,12 @@ class Summary:
         session = existing_session(self.config)
         if session is None or RESUME.value(self.config) == "never":
             return {}
-        from omnibench.comparison.marks import not_worse
-        from omnibench.errors import OmnibenchError
+        from omnibench.engine.summary import not_worse_or_notice
 
-        try:
-            return not_worse(session.directory, results, lower, remember=session.remember)
-        except OmnibenchError as error:
-            reporter.write_line(f"omnibench: what is not significantly worse than the best is not marked: {error}")
-            return {}
+        def notify(sentence: str) -> None:
+            reporter.write_line(f"omnibench: {sentence}")
+
+        return not_worse_or_notice(session.directory, results, lower, session.remember, notify)
 
     @cached_property
     def results(self) -> list[Result]:

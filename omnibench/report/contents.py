@@ -157,27 +157,6 @@ def contents_of(
     return Contents(all_results, lower_is_better, undirected, list(missing), facts, summaries)
 
 
-def result_of(item: Record) -> Result:
-    """Return the result that a done item's record holds."""
-    name = item["algorithm"].rpartition("-")[0]
-    parameters = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
-    metrics = {label: metric["value"] for label, metric in item["metrics"].items()}
-    identity = item.get("identity")  # store format 1 has it in some records only
-    return Result(
-        item["dataset"],
-        item["algorithm"],
-        f"{name}({parameters})",
-        item["fold"],
-        metrics,
-        item["fit_key"],
-        item.get("dataset_label", ""),
-        "",  # other configurations of the store may call for another one than its plan did
-        item.get("user_label", ""),
-        item["parameters"],
-        identity[1]["configuration"][1].get("seed") if identity else None,
-    )
-
-
 def missing_of(item: Record) -> MissingItem:
     """Return the status of an item without results, and why it has none, from its record."""
     error = item.get("error")

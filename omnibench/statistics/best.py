@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from omnibench.errors import StatisticsError, nearest
 from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import Comparison, check_alpha, compare
 from omnibench.statistics.samples import checked_sample
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import npt
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from omnibench.code import SEED_NAMES
 from omnibench.data.words import source_words, step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
-from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType
+from omnibench.store.item_records import result_of
+from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType, configuration_in
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 
 _MADE_OF = ("salt", "seed", "version", "adapter", "device", "code")
@@ -52,7 +53,7 @@ class FactSource:
         fit = self._records.get(RecordType.FIT.key(item["fit_key"]), {})
         predict = self._records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
         identity = item.get("identity") or fit.get("identity")  # store format 1 has it in some records only
-        dataset, algorithm = self._dataset(item, identity), _algorithm(item, identity, fit)
+        dataset, algorithm = self._dataset(item, identity), _algorithm(item, fit)
         fold = "" if item["fold"] is None else f"/fold_{item['fold']}"
         return {
             "item": item["item"],
@@ -118,14 +119,13 @@ def _digests(data: Record, fold: int | None) -> dict[str, str]:
     }
 
 
-def _algorithm(item: Record, identity: Any, fit: Record) -> dict[str, Any]:
-    configuration = identity[1]["configuration"][1] if identity else {}
-    name = item["algorithm"].rpartition("-")[0]
-    arguments = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
+def _algorithm(item: Record, fit: Record) -> dict[str, Any]:
+    configuration = configuration_in(item) or configuration_in(fit)
+    words = result_of(item).configuration
     return {
-        "name": name,
-        "words": f"{name}({arguments})",
-        "label": item.get("user_label") or (f"{name}({arguments})" if arguments else name),
+        "name": item["algorithm"].rpartition("-")[0],
+        "words": words,
+        "label": item.get("user_label") or words.removesuffix("()"),
         "parameters": item["parameters"],
         "effective": fit.get("effective"),
         **{member: configuration[member] for member in _MADE_OF if member in configuration},

@@ -309,8 +309,8 @@ def printed(value: float | None) -> str:
 def _hidden_values(marked: MarkedResults) -> str:
     """Say how the algorithms that are not shown compare with those that are; some may be as good as the last of these."""
     means = {name: printed(mean) for name, mean in marked.means.means(marked.ranked_by).items()}
-    shown = {*marked.names}
-    ties = {means[name] for name in shown} & {mean for name, mean in means.items() if name not in shown}
+    listed = {*marked.names}
+    ties = {means[name] for name in listed} & {mean for name, mean in means.items() if name not in listed}
     return "no better" if ties else "a worse"
 
 

@@ -24,7 +24,7 @@ from omnibench import (
     compare_with_baseline,
     from_frame,
 )
-from omnibench.experiment.experiment import experiments
+from omnibench.experiment.planning import experiments
 from omnibench.plugin.gate import RegressionGate, directions_of
 from omnibench.plugin.options import GATE_ALPHA, GATE_TOLERANCE, Option
 from omnibench.plugin.settings import share_of
@@ -215,7 +215,7 @@ def test_the_verdicts_reach_junit(based: Project) -> None:
     assert failure is not None
     assert "NDCG@10" in str(failure.text)
     properties = properties_of(case)
-    assert int(properties["omnibench.gate.worse"]) >= 2
+    assert int(properties["omnibench.gate.worse"]) >= 1
     assert next(text for name, text in properties.items() if name.endswith("NDCG@10")).startswith("worse: 0.")
     based.run(*ARGUMENTS, "--junitxml=again.xml", "--omnirec-plan")  # nothing is judged
 

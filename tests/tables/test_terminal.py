@@ -287,3 +287,10 @@ def test_datasets_of_one_label_go_by_their_hashes() -> None:
     """Two benchmarks may call different data the same; their tables are told apart."""
     results = [Result(f"ml-{number}", "A-1", "A()", None, {"HR@10": 0.5}, "", "ml") for number in range(2)]
     assert [table.title for table in tables(results)] == ["ml-0: Evaluation Results", "ml-1: Evaluation Results"]
+
+
+def test_a_single_fold_goes_by_its_label() -> None:
+    """A row of one fold is called as rows of several are."""
+    result_of_fold = Result(DATASET, "A-1", "A(k=3)", 0, {"HR@10": 0.5}, "", "ml", "A(k=3)", "", {"k": 3})
+    (table,) = tables([result_of_fold])
+    assert [row[0].text for section in table.sections for row in section] == ["A(k=3)"]
