@@ -18,8 +18,6 @@ _WAY_OUT = "Give an empty or a new directory (checkpoint_dir=, --omnirec-checkpo
 _MOST_NAMES = 3
 """Names of others' files that an error lists."""
 
-_WAY_OUT = "Give an empty or a new directory (checkpoint_dir=, --omnirec-checkpoint-dir or --store)"
-
 
 def refuse_foreign(root: Path) -> None:
     """Refuse a directory that holds files and is no store of ours, and what can be no directory; nothing is written there.
@@ -32,13 +30,11 @@ def refuse_foreign(root: Path) -> None:
     """
     obstacle = next((path for path in (root, *root.parents) if os.path.lexists(path)), root)
     if os.path.lexists(obstacle) and not obstacle.is_dir():
-        raise StoreError(f"{str(obstacle)!r} is no directory, so no checkpoints can be kept there. {_WAY_OUT}.")
+        raise StoreError(
+            f"{str(root)!r} cannot be a checkpoint directory, because {str(obstacle)!r} is no directory. {_WAY_OUT}."
+        )
     try:
         names = sorted(name for name in os.listdir(root) if not name.startswith(".") and name not in _OF_THE_SYSTEM)
-    except NotADirectoryError as error:
-        raise StoreError(
-            f"{str(root)!r} cannot be a checkpoint directory, because it lies in a file or is one. {_WAY_OUT}."
-        ) from error
     except OSError:  # there is none, or whoever opens it says why it cannot be read
         return
     if not names or _is_store(root) or _is_half_made(root, names):
