@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from omnibench.errors import StoreError
+from omnibench.paths import overlong_name
 
 _MADE_FIRST = frozenset({"leases", "tmp", "store", "STORE.json", "STORE.json.new"})
 """What a store has whose making was cut off before it could be recognized."""
@@ -26,8 +27,10 @@ def refuse_foreign(root: Path) -> None:
         root: The checkpoint directory, which need not exist.
 
     Raises:
-        StoreError: It holds others' files, or is a file itself.
+        StoreError: It holds others' files, is a file itself, or has a name that no file system takes.
     """
+    if overlong := overlong_name(root):
+        raise StoreError(f"{overlong}, so no checkpoint directory can be called so. {_WAY_OUT}.")
     obstacle = next((path for path in (root, *root.parents) if os.path.lexists(path)), root)
     if os.path.lexists(obstacle) and not obstacle.is_dir():
         raise StoreError(
