@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_parser, say
+from omnibench.commands.parsing import ITEM, add_parser, busy_sentence, counted, say
 from omnibench.engine.collected import FILE_VARIABLE, Collected
 from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
@@ -57,7 +57,7 @@ def prune(arguments: argparse.Namespace) -> int:
         return 1
     if directories:
         verb = "would be" if arguments.dry_run else "were"
-        say(f"{_counted(len(directories), 'prepared dataset')} of no item {verb} removed ({size_text(size)}).")
+        say(f"{counted(len(directories), 'prepared dataset')} of no item {verb} removed ({size_text(size)}).")
     return 0
 
 
@@ -122,29 +122,25 @@ def _remove(store: Store, items: Mapping[str, Record], names: Sequence[str], arg
         say(f"  and {len(names) - _LONGEST_LIST} more")
     if arguments.dry_run:
         outcome = store.delete(names, models=arguments.models, dry_run=True)
-        say(f"would remove {part}{_counted(len(outcome.items), 'item')} ({size_text(outcome.size)})")
+        say(f"would remove {part}{counted(len(outcome.items), 'item')} ({size_text(outcome.size)})")
         return 0
     if not arguments.yes and not _agreed(
-        f"Remove {part}{_counted(len(names), 'item')} of {store.root} for good? [y/N] "
+        f"Remove {part}{counted(len(names), 'item')} of {store.root} for good? [y/N] "
     ):
         say("Nothing was removed.")
         return 1
     outcome = store.delete(names, models=arguments.models)
-    say(f"removed {part}{_counted(len(outcome.items), 'item')} ({size_text(outcome.size)})")
+    say(f"removed {part}{counted(len(outcome.items), 'item')} ({size_text(outcome.size)})")
     if outcome.needed:
-        say(f"{_counted(len(outcome.needed), 'item')} without predictions still need their models, which were left.")
+        say(f"{counted(len(outcome.needed), 'item')} without predictions still need their models, which were left.")
     if outcome.busy:
-        say(f"{_counted(len(outcome.busy), 'item')} are being computed right now and were left alone.")
+        say(busy_sentence(len(outcome.busy)))
     return int(bool(outcome.busy))
 
 
 def _size(item: Record, sizes: Sizes, *, models: bool) -> str:
     parts = sizes.items.get(item.get("directory") or item["item"], {})
     return size_text(parts.get("models", 0) if models else sum(parts.values()))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _agreed(question: str) -> bool:

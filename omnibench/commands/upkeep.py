@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_parser, say
+from omnibench.commands.parsing import ITEM, add_parser, busy_sentence, counted, say
 from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
 from omnibench.store import gc, leases, recovery
@@ -24,20 +25,23 @@ def reset(arguments: argparse.Namespace) -> int:
     if not arguments.yes and not arguments.items and arguments.what == "all":
         if not sys.stdin.isatty():
             raise OmnibenchError("this would reset every item; say so with --yes, or name the items.")
-        say(f"Compute all {len(item_names)} items of {store.root} anew? [y/N] ")
+        say(
+            f"Compute {'all ' if len(item_names) > 1 else ''}{counted(len(item_names), 'item')} of {store.root} anew? [y/N] "
+        )
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return 1
     outcome = store.reset(item_names, arguments.what)
-    say(f"{len(outcome.items)} items were reset; their old files stay until `omnibench gc`.")
+    verb, owner = ("was", "its") if len(outcome.items) == 1 else ("were", "their")
+    say(f"{counted(len(outcome.items), 'item')} {verb} reset; {owner} old files stay until `omnibench gc`.")
     if outcome.busy:
-        say(f"{len(outcome.busy)} items are being computed right now and were left alone.")
+        say(busy_sentence(len(outcome.busy)))
     return int(bool(outcome.busy))
 
 
 def rebuild(arguments: argparse.Namespace) -> int:
     """Put records back from the manifests beside the files, where the database lacks them."""
     root = Path(arguments.store)
-    if not (root / "STORE.json").exists() and not (root / "store").exists():
+    if not any(os.path.exists(root / name) for name in ("STORE.json", "store")):  # no to a name that is too long
         raise no_store(root)
     refuse_foreign(root)
     with leases.exclusive_use(root / PRESENCE):

@@ -55,7 +55,7 @@ class Attempt:
         try:
             self.progress.enter(Phase.PREPARE)
             dataset = self._prepare()
-            with self.workbench.stopping.phases(self.experiment.name), self._guests_ended_on_request():
+            with self.workbench.stopping.phases(self.experiment.label), self._guests_ended_on_request():
                 self._rehearse(dataset)
                 self.checkpoints.claim()
                 metrics = self._evaluate(dataset, self._predict(dataset))

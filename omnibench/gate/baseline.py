@@ -24,6 +24,7 @@ from omnibench.comparison.measured import UserValues
 from omnibench.errors import BaselineError
 from omnibench.gate.arrow import number_array, number_column, repeated_text
 from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold, summary
+from omnibench.paths import overlong_name
 from omnibench.store.artifacts import replace_file
 from omnibench.store.schema import timestamp
 
@@ -315,6 +316,8 @@ def refuse_other_files(path: Path) -> None:
     Raises:
         BaselineError: The file is something else, or its directory does not exist.
     """
+    if overlong := overlong_name(path):
+        raise BaselineError(f"{overlong}; give a shorter one.")
     if not path.parent.is_dir():
         raise BaselineError(f"{str(path.parent)!r} is no directory, so {path.name!r} cannot be written there; make it.")
     if not path.exists():

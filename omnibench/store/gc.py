@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -68,7 +69,7 @@ def collect(
     Raises:
         StoreError: Somebody is using the store, or it is none.
     """
-    if not (root / "store" / "cache.db").exists():
+    if not os.path.exists(root / "store" / "cache.db"):  # unlike Path's, it says no to a name that is too long
         raise no_store(root)
     with leases.exclusive_use(root / PRESENCE):
         records, _ = recovery.open_records(root)

@@ -53,7 +53,7 @@ class Store:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.root = Path(os.path.abspath(Path(path).expanduser()))
         refuse_newer(self.root)
-        if not (self.root / "store" / "cache.db").exists():
+        if not os.path.exists(self.root / "store" / "cache.db"):  # unlike Path's, it says no to a name that is too long
             raise no_store(self.root)
 
     def __repr__(self) -> str:

@@ -226,3 +226,14 @@ def test_damaged_values_per_user_are_made_anew(tmp_path: Path, capsys: pytest.Ca
     capsys.readouterr()
     assert main(compare) == 0
     assert capsys.readouterr().out == before
+
+
+@pytest.mark.guests
+@pytest.mark.parametrize(
+    "line", ["baseline {}", "gate {}", "export {}.csv", "status --store {}", "gc --store {}", "rebuild --store {}"]
+)
+def test_a_name_that_no_file_system_takes(line: str, run: Run) -> None:
+    """One sentence, as for any file or directory that cannot be."""
+    said = run(f"omnibench {line.format('x' * 300)}", fails=True)
+    assert len(said.splitlines()) == 1
+    assert re.search(r"give (a shorter one|the directory that a run wrote to)|cannot be read|name another file", said)

@@ -79,7 +79,7 @@ def test_every_command_takes_every_form(command: str, form: str, item: Record, o
         assert told
         assert all(item["item"] in line or line.startswith(" ") for line in told.splitlines())
     elif command == "reset":
-        assert told.startswith("1 items were reset")
+        assert told.startswith("1 item was reset")
     elif command == "delete":
         assert item["item"] in told.splitlines()[0]
         assert told.splitlines()[1].startswith("would remove 1 item (")

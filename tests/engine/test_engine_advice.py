@@ -118,9 +118,9 @@ def test_resume_of_what_was_begun(tmp_path: Path) -> None:
 
 
 @pytest.mark.guests
-@pytest.mark.parametrize("directory", ["others", "file", "file/below", "dangling"])
+@pytest.mark.parametrize("directory", ["others", "file", "file/below", "dangling", "x" * 256])
 def test_a_new_directory_instead_of_another_s(directory: str, tmp_path: Path) -> None:
-    """Neither a file, nor what would lie below it, nor a link to nowhere, nor a directory with others' files; a new one."""
+    """Neither a file, nor what would lie below it, nor a link to nowhere, nor a name that is too long, nor others' files; a new one."""
     (tmp_path / "others").mkdir()
     for name in ("others/notes.txt", "file"):
         (tmp_path / name).write_text("mine")
