@@ -70,8 +70,8 @@ class DatasetSummary:
     Attributes:
         text: Its size and its steps, in one line.
         folds: How many folds it has.
-        cold: The counts of test users and items that are unknown in training; see ``data.cold``. None where they were not
-            counted.
+        cold: The counts of test users and items that are unknown in training; see ``data.cold``. None where they were
+            not counted.
     """
 
     text: str
