@@ -1,8 +1,8 @@
 """uv, asked for packages as pip would be: pip's configuration in uv's variables, where uv itself is not told otherwise.
 
-uv reads none of pip's settings. Behind a company's proxy these are what makes ``pip install`` work, so uv is started with
-index, further indexes, wheel folders, constraints, proxy and certificates of pip. uv's own variables and configuration
-files win, setting by setting.
+uv reads none of pip's settings. Behind a company's proxy these are what makes ``pip install`` work, so uv is started
+with index, further indexes, wheel folders, constraints, proxy and certificates of pip. uv's own variables and
+configuration files win, setting by setting.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The items of a store that are current: those of the last plan, and of own classes the latest version.
 
-A store keeps what every earlier version of a class and every earlier plan has measured. Tables of all of it would rank a
-class against its own drafts.
+A store keeps what every earlier version of a class and every earlier plan has measured. Tables of all of it would rank
+a class against its own drafts.
 """
 
 from __future__ import annotations

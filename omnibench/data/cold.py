@@ -60,8 +60,8 @@ def cold_sentence(cold: Mapping[str, Any] | None, counted: Collection[int] | Non
     """Return how many test users and items are unknown in training, and what that means; nothing where all are known.
 
     Args:
-        cold: What a prepared dataset's manifest says, ``ranked`` (whether lists are judged) and ``folds`` (the counts of
-            each); None of one that was prepared before it did, or whose test users are unknown by design.
+        cold: What a prepared dataset's manifest says, ``ranked`` (whether lists are judged) and ``folds`` (the counts
+            of each); None of one that was prepared before it did, or whose test users are unknown by design.
         counted: The numbers of the folds that count; all by default.
     """
     if not cold:

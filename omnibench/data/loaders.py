@@ -27,9 +27,10 @@ def register_dataset(name: str, loader: Loader) -> None:
 
     Args:
         name: The dataset's name.
-        loader: A function without arguments, or one that takes the path given to ``load_dataset`` (or None). It returns a
-            pandas frame (see ``from_frame``), the path of a file (see ``from_file``), a dataset with steps of its own,
-            or a source that reads its interactions only when somebody needs them (``omnibench.data.dataset.Source``).
+        loader: A function without arguments, or one that takes the path given to ``load_dataset`` (or None). It returns
+            a pandas frame (see ``from_frame``), the path of a file (see ``from_file``), a dataset with steps of its
+            own, or a source that reads its interactions only when somebody needs them
+            (``omnibench.data.dataset.Source``).
 
     Raises:
         DataError: It is no function, or omnibench has a dataset of that name itself.

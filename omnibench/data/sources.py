@@ -173,8 +173,9 @@ def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, s
     """Make a dataset of a file of interactions.
 
     Args:
-        path: A ``.csv``, ``.tsv``, ``.parquet`` or (RecBole's atomic format) ``.inter`` file with a header. Under pytest
-            a relative path begins beside the bench file; what is not there, and in a script, in the working directory.
+        path: A ``.csv``, ``.tsv``, ``.parquet`` or (RecBole's atomic format) ``.inter`` file with a header. Under
+            pytest a relative path begins beside the bench file; what is not there, and in a script, in the working
+            directory.
         name: What to call the dataset; the file's stem by default.
         columns: The file's own column names to omnibench's, e.g. ``{"userId": "user", "movieId": "item"}``,
             where they are not called user, item, rating, timestamp already.

@@ -26,8 +26,8 @@ _origin: ContextVar[str] = ContextVar("origin", default="")
 def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], columns: Columns) -> None:
     """Have a store remember what this script has declared, where that has changed.
 
-    A script's plan is what its process has run; what an earlier process of the same script ran gives way. A notebook, or
-    a prompt, begins anew whenever it is restarted and goes on with a part, so nothing gives way there.
+    A script's plan is what its process has run; what an earlier process of the same script ran gives way. A notebook,
+    or a prompt, begins anew whenever it is restarted and goes on with a part, so nothing gives way there.
 
     Args:
         store: The store.

@@ -34,8 +34,8 @@ class Evaluation:
     Attributes:
         values: The metric over all test users (or pairs), by label.
         users: Codes of the users with test items, ascending; shape (n,).
-        per_user: One row per label, in the order of ``values``; NaN for users who do not count, and all along the row of
-            a metric that no single user has. float64, shape (labels, n).
+        per_user: One row per label, in the order of ``values``; NaN for users who do not count, and all along the row
+            of a metric that no single user has. float64, shape (labels, n).
         stderr: Standard error by label, for metrics that are means over users.
         interval: Bootstrap interval (95 %) by label, likewise.
     """

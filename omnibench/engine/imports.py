@@ -1,10 +1,11 @@
 """What of OmniRec's checkpoints can be trusted: experiments whose predictions fit the split that they were made on.
 
-OmniRec keeps predictions in its checkpoint directory, and the splits they were made on only in the directory that was given
-as ``tmp_dir``, or in what ``dataset.save`` has written. Its names do not identify data (their hash is of the number of rows), so everything is looked at by content:
-the parts of all experiments of a dataset have to be equal, and lists may hold nothing that their user has in training.
-Numbers that OmniRec computed are not taken over; the predictions are evaluated anew. Where it has written down numbers that
-its predictions do not have on their split, that is said.
+OmniRec keeps predictions in its checkpoint directory, and the splits they were made on only in the directory that was
+given as ``tmp_dir``, or in what ``dataset.save`` has written. Its names do not identify data (their hash is of the
+number of rows), so everything is looked at by content: the parts of all experiments of a dataset have to be equal, and
+lists may hold nothing that their user has in training. Numbers that OmniRec computed are not taken over; the
+predictions are evaluated anew. Where it has written down numbers that its predictions do not have on their split, that
+is said.
 """
 
 from __future__ import annotations
@@ -146,9 +147,9 @@ def _as_configurations(
 ) -> list[tuple[RecSysDataSet, list[Imported]]]:
     """Return experiments that are one configuration on all of their datasets, as they were in OmniRec.
 
-    The predictions are a part of the configuration; so each of its experiments names those of all datasets. Where the same
-    training part has two files, e.g. under two names of a dataset, they cannot be told apart and stay configurations of
-    their own.
+    The predictions are a part of the configuration; so each of its experiments names those of all datasets. Where the
+    same training part has two files, e.g. under two names of a dataset, they cannot be told apart and stay
+    configurations of their own.
     """
     shared: dict[str, dict[str, str]] = {}
     ambiguous: set[str] = set()

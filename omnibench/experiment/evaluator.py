@@ -54,8 +54,9 @@ class Evaluator:
     """The wanted metrics, and the results that a run fills in.
 
     Args:
-        metrics: Such as ``NDCG([10, 20])`` and ``HR(10)``; the same column twice counts once. An object of your own with
-            ``calculate(predictions, test)`` does as well; a function of the hit matrix becomes one with ``HitMetric``.
+        metrics: Such as ``NDCG([10, 20])`` and ``HR(10)``; the same column twice counts once. An object of your own
+            with ``calculate(predictions, test)`` does as well; a function of the hit matrix becomes one with
+            ``HitMetric``.
         convention: Follow ``omnirec``, ``recbole``, ``lenskit`` or ``trec`` (trec_eval) where they compute a metric of
             the same name otherwise; see ``docs/conventions.md``.
         candidates: What is ranked for each user: ``unseen`` items by default, or ``GivenCandidates``, or

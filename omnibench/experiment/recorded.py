@@ -1,8 +1,8 @@
 """Keys of earlier releases: what a store has under one is served, and goes on, under that.
 
-Earlier, the order of rows and the types of numbers were always part of a dataset's key, and the digest of a user's class
-covered less, or other, text. Where a store has results under such a key, and none under the present one, the dataset or
-the class keeps it.
+Earlier, the order of rows and the types of numbers were always part of a dataset's key, and the digest of a user's
+class covered less, or other, text. Where a store has results under such a key, and none under the present one, the
+dataset or the class keeps it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The baseline: one Parquet file of measurements, to be committed or kept, and to compare later ones with.
 
 A row is a user in a fold of a dataset under a configuration: ``dataset``, ``algorithm``, ``fold``, ``user`` (a code; no
-id of the user's), and a column for each metric. A row group is one configuration on one dataset. The file's metadata has
-the rest as JSON under ``omnibench``, and under ``omnibench.sha256`` the digest of the whole file, computed with zeros in
-its place. The digest is checked first, so that pyarrow never reads a damaged file.
+id of the user's), and a column for each metric. A row group is one configuration on one dataset. The file's metadata
+has the rest as JSON under ``omnibench``, and under ``omnibench.sha256`` the digest of the whole file, computed with
+zeros in its place. The digest is checked first, so that pyarrow never reads a damaged file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A plugin that ``omnibench prune`` has pytest load: it writes down which items bench files name, and runs nothing.
 
-It is loaded with ``-p``, together with ``--collect-only``. Items are taken before anything is deselected: what ``-k`` or
-``-m`` in an ini file leaves out is planned all the same.
+It is loaded with ``-p``, together with ``--collect-only``. Items are taken before anything is deselected: what ``-k``
+or ``-m`` in an ini file leaves out is planned all the same.
 """
 
 from __future__ import annotations

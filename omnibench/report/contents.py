@@ -10,6 +10,7 @@ from typing import Any
 from omnibench.data.cold import read_cold
 from omnibench.data.words import step_words
 from omnibench.keys import recorded_text, sha256
+from omnibench.markup import one_line
 from omnibench.results import Result
 from omnibench.store.schema import Record, RecordLookup, RecordType
 
@@ -69,8 +70,8 @@ class DatasetSummary:
     Attributes:
         text: Its size and its steps, in one line.
         folds: How many folds it has.
-        cold: The counts of test users and items that are unknown in training; see ``data.cold``. None where they were not
-            counted.
+        cold: The counts of test users and items that are unknown in training; see ``data.cold``. None where they were
+            not counted.
     """
 
     text: str
@@ -162,11 +163,6 @@ def missing_of(item: Record) -> MissingItem:
     error = item.get("error")
     reason = f"{error['phase']} failed: {error['message']}" if error else ""
     return MissingItem(item["item"], item["status"], one_line(reason))
-
-
-def one_line(text: str) -> str:
-    """Return a text without control characters and line breaks."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:

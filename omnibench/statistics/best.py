@@ -46,11 +46,12 @@ def against_best(
 ) -> Standing:
     """Compare every configuration with the best one, with Holm's correction over these comparisons.
 
-    The tests are two-sided. The best one is picked by the same values that it is then compared by. What that leaves is a
-    statement about the best: the truly best configuration is called worse in at most alpha of all cases (multiple
+    The tests are two-sided. The best one is picked by the same values that it is then compared by. What that leaves is
+    a statement about the best: the truly best configuration is called worse in at most alpha of all cases (multiple
     comparisons with the best: Hsu, "Constrained simultaneous confidence intervals for multiple comparisons with the
-    best", Annals of Statistics 12, 1984). It is none about every other one: of ten that are all equally good, some one is
-    called worse in 15 % of all cases at a level of 5 %. For that, say beforehand who is to be compared with: ``best``.
+    best", Annals of Statistics 12, 1984). It is none about every other one: of ten that are all equally good, some one
+    is called worse in 15 % of all cases at a level of 5 %. For that, say beforehand who is to be compared with:
+    ``best``.
 
     Args:
         values: Values per user by configuration, each of shape (n,), of the same users in the same order.

@@ -44,11 +44,11 @@ class FactSource:
             item: Its record, with its status as of now; see ``queries.Store.items``.
 
         Returns:
-            ``item``, ``title`` (its name for people), ``fit_key``, ``status`` and ``error``; ``dataset`` (name, key, its recipe in ``words``
-            and as data, source, seed, sizes, and the ``digests`` of its arrays); ``fold``; ``algorithm`` (name,
-            parameters, all ``effective`` ones, what else is in the key); ``metrics`` by label; ``predictions`` (their
-            sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is part of no key: host,
-            threads, versions, git commit; ``stopped``, the attempts that came to nothing.
+            ``item``, ``title`` (its name for people), ``fit_key``, ``status`` and ``error``; ``dataset`` (name, key,
+            its recipe in ``words`` and as data, source, seed, sizes, and the ``digests`` of its arrays); ``fold``;
+            ``algorithm`` (name, parameters, all ``effective`` ones, what else is in the key); ``metrics`` by label;
+            ``predictions`` (their sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is
+            part of no key: host, threads, versions, git commit; ``stopped``, the attempts that came to nothing.
         """
         fit = self._records.get(RecordType.FIT.key(item["fit_key"]), {})
         predict = self._records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})

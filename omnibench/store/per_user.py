@@ -1,7 +1,8 @@
 """Values per user of an evaluation: a Parquet file for everybody, read here without any Parquet library.
 
 The columns are written without compression, dictionaries or nulls, each row group of a column as one run of bytes, and
-the record says where these begin: the table's marks read hundreds of them, and importing pyarrow takes longer than that.
+the record says where these begin: the table's marks read hundreds of them, and importing pyarrow takes longer than
+that.
 """
 
 from __future__ import annotations

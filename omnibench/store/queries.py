@@ -117,8 +117,8 @@ class Store:
     def results(self) -> pd.DataFrame:
         """Return one row per metric of each done item.
 
-        Columns: item, dataset, algorithm, fold, metric, value, and for means over users stderr (standard error), low and
-        high (bootstrap interval, 95 %); see ``docs/conventions.md``.
+        Columns: item, dataset, algorithm, fold, metric, value, and for means over users stderr (standard error), low
+        and high (bootstrap interval, 95 %); see ``docs/conventions.md``.
         """
         import pandas as pd
 
@@ -231,8 +231,8 @@ class Store:
         Returns:
             ``item``, ``configuration`` (dataset recipe, algorithm, hyperparameters, seed, versions: what its key is
             made of), ``configuration_json`` and its ``sha256``, ``effective`` (all hyperparameters as the framework
-            reports them), ``dropped`` (when its model was removed to save space, or None), ``run`` (versions, host, user,
-            command, git commit).
+            reports them), ``dropped`` (when its model was removed to save space, or None), ``run`` (versions, host,
+            user, command, git commit).
         """
         return provenance_of(self.find(item), self.records())
 

@@ -63,7 +63,8 @@ def _position(phase: str) -> str:
 def _items() -> str:
     """Return the view of items: ``schema.status_of`` in SQL, as far as records alone can tell.
 
-    Whether somebody computes an item right now takes a look at its lease; until then such an item counts as interrupted.
+    Whether somebody computes an item right now takes a look at its lease; until then such an item counts as
+    interrupted.
     """
     status = "json_extract(record.value, '$.status')"
     own = f"'{RecordType.ITEM.prefix}' || substr(key, {len(RecordType.FIT.prefix) + 1})"

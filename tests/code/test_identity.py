@@ -537,7 +537,7 @@ def test_extensions_of_the_project_cannot_be_followed(read: Read) -> None:
 
 
 def test_a_version_stands_for_everything(read: Read) -> None:
-    """Neither helpers nor files count then, not even whether they are there."""
+    """A version leaves neither helpers nor files to count, not even whether they are there."""
     text = NAMED.replace("class Knn:", "class Knn:\n    version = 3\n")
     files = {**PROJECT, "model/knn.py": text, "model/util.py": UTIL.replace("-1", "1")}
     assert read(files).code == "version 3"

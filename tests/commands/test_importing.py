@@ -215,7 +215,7 @@ def _other_split(directory: Path) -> None:
 def test_what_cannot_be_trusted_is_refused_by_name(
     spoil: Callable[[Path], object], reason: str, take_over: Import, tmp_path: Path
 ) -> None:
-    """With the reason; what else there is is taken over all the same."""
+    """What cannot be trusted is refused with the reason; what else there is is taken over all the same."""
     _write(tmp_path)
     spoil(tmp_path)
     told = take_over("theirs", "--splits", "tmp", ends=1)
@@ -321,7 +321,7 @@ def test_results_of_another_run_are_pointed_out(take_over: Import, tmp_path: Pat
 
 @pytest.mark.guests
 def test_experiments_are_called_as_in_omnirec(take_over: Import, tmp_path: Path) -> None:
-    """In one table per dataset: by the algorithm that made the lists, and the hyperparameters in which it differs."""
+    """One table per dataset names the algorithm that made the lists, and the hyperparameters in which it differs."""
     _write(tmp_path)
     _write(tmp_path, job=(JOB[0], "LensKit.PopScorer-00112233-42"), damping=7)
     _write(tmp_path, job=(JOB[0], "RecPack.SVD-00112233-42"))

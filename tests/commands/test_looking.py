@@ -114,7 +114,7 @@ def test_why_of_two_items_says_what_differs(store: Store, omnibench: Command) ->
 
 
 def test_show_says_dataset_steps_and_split_in_words(store: Store, omnibench: Command) -> None:
-    """Before the numbers; the readable predictions are among the files."""
+    """The recipe stands before the numbers, in words; the readable predictions are among the files."""
     name = store.completed[0]
     lines = omnibench("show", name).splitlines()
     assert lines[1] == "  dataset          tiny: MakeImplicit(2), CorePruning(2), UserCrossValidation(2)"
@@ -172,7 +172,7 @@ def test_diff_matches_items_whose_keys_differ(made: Path, tmp_path: Path, omnibe
 
 
 def test_logs_show_the_newest_and_say_what_they_leave_out(store: Store, omnibench: Command) -> None:
-    """With --tail, how many there are before is said, and how to see them; --since shows what follows, all of it."""
+    """--tail says how many entries there are before, and how to see them; --since shows what follows, all of it."""
     entries = store.logs()
     ids = [str(entry["id"]) for entry in entries]
 

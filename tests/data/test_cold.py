@@ -51,7 +51,7 @@ def manifest_of(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
 
 
 def test_what_is_cold_is_counted(tmp_path: Path) -> None:
-    """Of the test part of a split by time: users and items without a row in training, and all that are tested."""
+    """A split by time has test users and items without a row in training; these and all are counted."""
     data = from_frame(LATE, "late").pipe(MakeImplicit(2), TimeBasedHoldout(0, 1 / 3))
     cold = manifest_of(data, tmp_path / "late")["cold"]
     assert cold == {
@@ -80,7 +80,7 @@ def test_every_fold_is_counted_as_sets_count_it(tmp_path: Path) -> None:
 
 
 def test_where_nobody_is_cold_nothing_is_said(tmp_path: Path) -> None:
-    """Nor of a dataset that was prepared before this was counted, nor where test users are unknown by design."""
+    """Nothing is said where nobody is cold, where that was not counted, and where test users are unknown by design."""
     frame = pd.DataFrame({"user": np.repeat(np.arange(8), 4), "item": np.tile(np.arange(4), 8)})
     held = manifest_of(from_frame(frame, "held").pipe(UserHoldout(0, 0.25)), tmp_path / "held")
     assert held["cold"]["folds"][0]["cold_users"] == 0
@@ -130,7 +130,7 @@ def test_a_run_and_its_exports_say_it(cold_project: Project) -> None:
 
 @pytest.mark.guests
 def test_a_script_says_it_below_its_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """As pytest does, also when all is cached; quiet says nothing."""
+    """A script says it as pytest does, also when all is cached; quiet says nothing."""
     data = from_frame(interactions(), "tiny").pipe(MakeImplicit(2), RandomHoldout(0, 0.8))
     arguments: Any = (data, plan_of(tmp_path / "script"), Evaluator(NDCG(5)), tmp_path / "store")
     for _ in range(2):
@@ -142,7 +142,7 @@ def test_a_script_says_it_below_its_tables(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_only_the_folds_that_ran_count() -> None:
-    """Of three folds the middle one: its counts, and no word of several folds."""
+    """The middle one of three folds alone has its own counts, and no word of several folds."""
     folds = [{"cold_users": n, "test_users": 10, "cold_items": 0, "test_items": 9} for n in (0, 2, 4)]
     cold = {"ranked": True, "folds": folds}
     assert cold_sentence(cold, [1]) == "2 of 10 test users are unknown in training and count 0"

@@ -94,7 +94,7 @@ def load_registered(loader: Any, path: Path | None = None) -> Any:
 
 @pytest.mark.usefixtures("_registered")
 def test_an_error_of_a_loader_is_its_own() -> None:
-    """Also a TypeError, which is no sign of its arguments."""
+    """A TypeError inside of a loader is no sign of its arguments, and is raised as it is."""
 
     def broken() -> None:
         raise TypeError("inside")

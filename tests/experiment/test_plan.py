@@ -357,7 +357,7 @@ class NeedsFactors:
 
 
 def test_a_plan_shows_its_configurations() -> None:
-    """With their hyperparameters and labels, also while it lacks something; of very many only the first."""
+    """Configurations have hyperparameters and labels, also while the plan lacks something; of many, the first."""
     plan = ExperimentPlan("<b>first</b>\x1b[31m")
     assert repr(plan) == "ExperimentPlan '<b>first</b>\\x1b[31m': empty"
     plan.add_algorithm(LensKit.PopScorer)

@@ -46,7 +46,7 @@ def test_it_is_what_was_collected_before_deselection(project: Project) -> None:
 
 
 def test_nothing_is_written_where_nothing_changed(project: Project) -> None:
-    """Neither by a run in which everything is cached, nor by one of a part, nor by one that only looks."""
+    """A run in which everything is cached, one of a part, and one that only looks write nothing."""
     project.bench(plan=TWO)
     project.first_run()
     project.run("--omnirec-table=none")  # in the directory of this test

@@ -184,7 +184,8 @@ def without_phases(answers: Answers) -> Answers:
 def test_everybody_sees_a_run_and_its_kill(phase: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """While an item is computed it is running in its phase; after SIGKILL it was interrupted there.
 
-    What lies there to be read without a look at the locks, progress.json and the view of the bare database, says so before.
+    What lies there to be read without a look at the locks, progress.json and the view of the bare database, says so
+    before.
     """
     root = tmp_path / "checkpoints"
     child = Child(stop_in(root, phase), tmp_path / "log")
