@@ -155,6 +155,7 @@ class Experiment:
             self.configuration.user_label,
             self.configuration.plain_parameters,
             self.seed,
+            self.configuration.module,
         )
 
 

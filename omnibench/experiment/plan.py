@@ -16,7 +16,7 @@ from omnibench.experiment.own import OwnAlgorithm
 from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
 from omnibench.keys import canonical
 from omnibench.markup import heading_and_list, one_line
-from omnibench.naming import Configured, labels, plain_label
+from omnibench.naming import Configured, labels, one_line_label
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
 
 _MOST_SHOWN = 30
@@ -220,7 +220,7 @@ def _labelled(configurations: Mapping[tuple[str, str], Configuration]) -> list[C
             f"{algorithm}{text}",
             configuration.name,
             configuration.parameters,
-            {"module": configuration.own.module} if configuration.own else {},
+            {"module": configuration.module} if configuration.module else {},
             configuration.user_label,
         )
         for (algorithm, text), configuration in configurations.items()
@@ -264,7 +264,7 @@ def _checked_label(label: str) -> str:
     argument: Any = label
     if not isinstance(argument, str):
         raise PlanError(f"the label is {label!r}; give a text.")
-    return plain_label(argument)
+    return one_line_label(argument)
 
 
 def _check_required(entry: _Entry, parameters: Mapping[str, Any]) -> None:

@@ -168,6 +168,7 @@ def result_of(item: Record) -> Result:
         item.get("user_label", ""),
         item["parameters"],
         identity[1]["configuration"][1].get("seed") if identity else None,
+        item.get("module", ""),
     )
 
 

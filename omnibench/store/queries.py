@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, re
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import is_held
 from omnibench.store.models import drop_models
+from omnibench.store.plans import plan_of, with_planned_labels
 from omnibench.store.reading import read_all
 from omnibench.store.schema import (
     EXPORTED_PREDICTIONS,
@@ -56,8 +57,15 @@ class Removed:
     size: int
 
 
+def _remaining(records: Mapping[str, Record], items: Mapping[str, Record]) -> list[str]:
+    """Return the items that the next run computes, or waits for: of the last plan, where one is recorded."""
+    plan = plan_of(records.items())
+    planned = frozenset[str]().union(*(part.items for part in plan))
+    return [name for name, item in items.items() if _remains(item) and (not plan or item["fit_key"] in planned)]
+
+
 def _remains(item: Record) -> bool:
-    """Whether the next run computes an item, or waits for it."""
+    """Whether a run that asks for an item computes it, or waits for it."""
     if item["status"] == Status.FAILED:
         return bool(item.get("deaths", 0) < MAX_ATTEMPTS)
     return bool(item["status"] != Status.DONE)
@@ -96,8 +104,8 @@ class Store:
         return f"<Store {self.root}: {counts['completed']} of {counts['total']} items completed>"
 
     def records(self) -> dict[str, Record]:
-        """Return every sound record by key, as the engine sees them."""
-        return read_all(self.root / "store")
+        """Return every sound record by key, as the engine sees them; items are called as in the last plan."""
+        return with_planned_labels(read_all(self.root / "store"))
 
     def items(self) -> dict[str, Record]:
         """Return the record of every item by name, with its ``status`` as of now.
@@ -151,12 +159,13 @@ class Store:
 
     @property
     def remaining(self) -> list[str]:
-        """The items that are not done and that the next run of the same plan would compute or wait for.
+        """The items that are not done and that the next run of the last plan would compute or wait for.
 
         That is also those that failed, unless their process has died three times in a row: a run tries such ones again
         only where one says so (``--omnirec-max-attempts``, ``--omnirec-reset=failed``).
         """
-        return [name for name, item in self.items().items() if _remains(item)]
+        records = self.records()
+        return _remaining(records, self.items_in(records))
 
     def summary(self) -> dict[str, Any]:
         """Return how many items have each status, and how long they took.
@@ -183,7 +192,7 @@ class Store:
             "interrupted": counts[Status.INTERRUPTED],
             "running": counts[Status.RUNNING],
             "pending": counts[Status.PENDING],
-            "remaining": sum(map(_remains, items.values())),
+            "remaining": len(_remaining(records, items)),
             "elapsed": sum(phase["seconds"] or 0.0 for phase in phases),
             "starting": sum(phase["start_seconds"] or 0.0 for phase in phases),
             "average": statistics.fmean(done) if done else None,
@@ -246,7 +255,7 @@ class Store:
         Args:
             since_id: Only the first entries after this one, so that one can follow: give the ``id`` of the last seen,
                 or 0 to begin with the first of all.
-            item: Only those about an item.
+            item: Only those about an item, or about all items that this text stands for.
             min_level: Only those from this level on, as in ``logging``.
             limit: At most this many.
 
@@ -258,22 +267,22 @@ class Store:
         """
         if not (self.root / logbook.NAME).exists():
             return []
-        name = self.find(item)["item"] if item else None
-        return logbook.select(self.root, since_id, item=name, min_level=min_level, limit=limit)
+        names = self.select(item) if item else None
+        return logbook.select(self.root, since_id, items=names, min_level=min_level, limit=limit)
 
     def count_logs(self, before_id: int | None = None, *, item: str | None = None, min_level: int = 0) -> int:
         """Return how many log entries there are.
 
         Args:
             before_id: Only entries before this one.
-            item: Only those about an item.
+            item: Only those about an item, or about all items that this text stands for.
             min_level: Only those from this level on, as in ``logging``.
 
         Raises:
             StoreError: The log cannot be read.
         """
-        name = self.find(item)["item"] if item else None
-        return logbook.count(self.root, before_id, item=name, min_level=min_level)
+        names = self.select(item) if item else None
+        return logbook.count(self.root, before_id, items=names, min_level=min_level)
 
     def find(self, item: str) -> Record:
         """Return the record of one item.

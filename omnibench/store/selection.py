@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from omnibench.errors import StoreError, nearest
+from omnibench.naming import number_text
 from omnibench.store.schema import Record
 
 FEWEST_DIGITS = 4
@@ -22,14 +23,12 @@ _LONGEST_LIST = 10
 """Items that an error lists; of more, the others are counted."""
 
 _DIGITS = re.compile(rf"[0-9a-f]{{{FEWEST_DIGITS},64}}")
-_PART = re.compile(
-    rf"(?P<base>[^()]*?)(?:\((?P<arguments>.*)\))?(?:-(?P<digits>[0-9a-f]{{{FEWEST_DIGITS},64}}))?", re.DOTALL
-)
+_HASHED = re.compile(rf"(?P<body>.+)-(?P<digits>[0-9a-f]{{{FEWEST_DIGITS},64}})", re.DOTALL)
 _FOLD = re.compile(r"(?P<body>.*)/fold_(?P<fold>\d+)", re.DOTALL)
 _UNSAFE = re.compile(r"[^\w.+()=,-]")
 """What labels do not have; a user's own label gets ``_`` in its place."""
 
-_CIRCUMSTANCES = ("seed", "version", "device", "salt")
+_CIRCUMSTANCES = ("seed", "version", "device", "salt", "module")
 """What labels may show beside hyperparameters; the identity of an item says it."""
 
 
@@ -170,9 +169,15 @@ def select_datasets(text: str, items: Mapping[str, Record]) -> list[str]:
 
 def call_text(record: Record) -> str:
     """Return what an item's configuration is called, with all hyperparameters, e.g. ``RecPack.ItemKNN(K=100)``."""
-    name = _UNSAFE.sub("_", record.get("user_label") or "") or _stem(record["algorithm"])
+    name = record.get("user_label") or _stem(record["algorithm"])
     arguments = ",".join(f"{key}={_value_text(value)}" for key, value in record.get("parameters", {}).items())
     return f"{name}({arguments})" if arguments else name
+
+
+def title_of(record: Record) -> str:
+    """Return what people call an item, e.g. ``MovieLens100K/RecPack.ItemKNN(K=100)/fold_0``."""
+    fold = "" if record.get("fold") is None else f"/fold_{record['fold']}"
+    return f"{record.get('dataset_label') or _stem(record['dataset'])}/{call_text(record)}{fold}"
 
 
 def _named(text: str, items: Mapping[str, Record]) -> list[str]:
@@ -212,19 +217,14 @@ def _splits(text: str) -> Iterator[_Words]:
 def _is_dataset(text: str, record: Record) -> bool:
     if text in _dataset_names(record):
         return True
-    match = _PART.fullmatch(text)
-    stem, _, own_hash = record["dataset"].rpartition("-")
-    return bool(
-        match
-        and match["arguments"] is None
-        and match["digits"]
-        and own_hash.startswith(match["digits"])
-        and match["base"] in (stem, record.get("dataset_label"))
-    )
+    match = _HASHED.fullmatch(text)
+    own_hash = record["dataset"].rpartition("-")[2]
+    return bool(match and own_hash.startswith(match["digits"]) and match["body"] in _dataset_names(record))
 
 
 def _dataset_names(record: Record) -> list[str]:
-    names = (record["dataset"], record.get("dataset_label"), _stem(record["dataset"]))
+    label = record.get("dataset_label") or ""
+    names = (record["dataset"], label, _UNSAFE.sub("_", label), _stem(record["dataset"]))
     return list(dict.fromkeys(name for name in names if name))
 
 
@@ -255,15 +255,14 @@ def _hashes(record: Record) -> list[str]:
 
 
 def _parts(text: str) -> Iterator[_Part]:
-    """Yield every way to read the name of a configuration; one may end like a hash and have none."""
-    match = _PART.fullmatch(text)
-    if match is None:
-        return
-    arguments = _arguments(match["arguments"] or "")
-    if arguments is not None:
-        yield _Part(match["base"].strip(), arguments, match["digits"] or "")
-    if match["digits"] and match["arguments"] is None:
-        yield _Part(text, {}, "")
+    """Yield every way to read the name of a configuration; a user's label may end like a hash, and have brackets."""
+    match = _HASHED.fullmatch(text)
+    for body, digits in ((text, ""), *([(match["body"], match["digits"])] if match else [])):
+        yield _Part(body.strip(), {}, digits)
+        for bracket in (position for position, character in enumerate(body) if character == "("):
+            arguments = _arguments(body[bracket + 1 : -1]) if body.endswith(")") else None
+            if arguments is not None:
+                yield _Part(body[:bracket].strip(), arguments, digits)
 
 
 def _arguments(text: str) -> dict[str, str] | None:
@@ -300,14 +299,14 @@ def _has_argument(record: Record, name: str, text: str) -> bool:
     """Whether an item has a hyperparameter, a seed or the like, with the value that a text says."""
     values: dict[str, Any] = dict(record.get("parameters") or {})
     if name not in values and name in _CIRCUMSTANCES:
-        values |= _configuration(record)
+        values |= {"module": record.get("module"), **_configuration(record)}
     if name not in values:
         return False
     own = _value_text(values[name])
     written = re.sub(r"[^\w.+(),=-]", "_", re.sub(r"\s+", "", text))  # as labels show it, or as Python does
     if written.endswith(".."):  # a label cuts long values
         return own.startswith(written[:-2])
-    return own in (written, _value_text(_value(text)))
+    return number_text(own) in (number_text(written), number_text(_value_text(_value(text))))
 
 
 def _configuration(record: Record) -> dict[str, Any]:
@@ -445,7 +444,7 @@ def _stem(name: str) -> str:
 
 
 def _listed(names: Sequence[str], items: Mapping[str, Record]) -> str:
-    lines = [f"  {items[name]['fit_key'][:8]}  {name}  {call_text(items[name])}" for name in names]
+    lines = [f"  {items[name]['fit_key'][:8]}  {title_of(items[name])}" for name in names]
     return "\n" + "\n".join(_shortened(lines))
 
 
