@@ -211,20 +211,27 @@ class Summary:
             return []
         from omnibench.data.cold import cold_sentence, read_cold
         from omnibench.errors import StoreError
+        from omnibench.naming import HASHES
         from omnibench.store.reading import Reader, read
         from omnibench.store.schema import RecordType
 
         datasets = {id(item.experiment.dataset): item.experiment for item in session.items}
-        names = {experiment.dataset.key: experiment.dataset_name for experiment in datasets.values()}
+        shows_hashes = NAMES.value(self.config) == HASHES
+        names = {
+            experiment.dataset.key: experiment.dataset_name
+            if shows_hashes
+            else experiment.dataset_label or experiment.dataset.name
+            for experiment in datasets.values()
+        }
 
         def take(reader: Reader) -> list[str]:
-            records = {name: reader.get(RecordType.DATA.key(key)) for key, name in names.items()}
+            records = {key: reader.get(RecordType.DATA.key(key)) for key in names}
             sentences = {
-                name: cold_sentence(read_cold(session.directory / record["directory"]))
-                for name, record in records.items()
+                key: cold_sentence(read_cold(session.directory / record["directory"]))
+                for key, record in records.items()
                 if record is not None
             }
-            return [f"{name}: {sentence}" for name, sentence in sentences.items() if sentence]
+            return [f"{names[key]}: {sentence}" for key, sentence in sentences.items() if sentence]
 
         try:
             return read(session.directory / "store", take, untouched=session.looks_only)

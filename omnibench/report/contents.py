@@ -12,6 +12,7 @@ from omnibench.data.words import step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.results import Result
 from omnibench.store.schema import Record, RecordLookup, RecordType
+from omnibench.store.selection import title_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def missing_of(item: Record) -> MissingItem:
     """Return the status of an item without results, and why it has none, from its record."""
     error = item.get("error")
     reason = f"{error['phase']} failed: {error['message']}" if error else ""
-    return MissingItem(item["item"], item["status"], one_line(reason))
+    return MissingItem(title_of(item), item["status"], one_line(reason))
 
 
 def one_line(text: str) -> str:

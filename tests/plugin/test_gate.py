@@ -66,7 +66,7 @@ def test_a_change_for_the_worse_fails_the_run(based: Project) -> None:
             [
                 "*= regression gate =*",
                 "worse:",
-                "  tiny-*/Popular-* (was Popular-*)",
+                "  tiny/Popular",
                 "    NDCG@10  0.* -> 0.*  -* %  (-* to -*)  30 users  p *",
                 "gate failed (baseline of 20*)",
                 f"*{outcome}*",
@@ -110,7 +110,7 @@ REVERSED = (
 )
 """The class has another name and recommends the least popular first."""
 
-MISSING = r"tiny-\w+/Popular-\w+: in the baseline, but not in the plan any more"
+MISSING = r"tiny/Popular\S*: in the baseline, but not in the plan any more"
 
 
 def told(result: pytest.RunResult) -> str:
@@ -215,7 +215,7 @@ def test_the_verdicts_reach_junit(based: Project) -> None:
     assert failure is not None
     assert "NDCG@10" in str(failure.text)
     properties = properties_of(case)
-    assert int(properties["omnibench.gate.worse"]) >= 2
+    assert int(properties["omnibench.gate.worse"]) >= 1
     assert next(text for name, text in properties.items() if name.endswith("NDCG@10")).startswith("worse: 0.")
     based.run(*ARGUMENTS, "--junitxml=again.xml", "--omnirec-plan")  # nothing is judged
 

@@ -140,8 +140,12 @@ def test_classes_of_one_name_are_told_apart_by_their_modules(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In the table, in the commands, and where one names them."""
-    source = (project.pytester.path / "own_algorithms.py").read_text()
-    (project.pytester.path / "others.py").write_text(source + "\nOTHER = True\n")
+    (project.pytester.path / "others.py").write_text(
+        "import own_algorithms\n\n"
+        "class Popular(own_algorithms.Popular):\n"
+        "    def fit(self, train):\n"
+        "        super().fit(train.iloc[::2])\n"
+    )
     project.bench(plan="import others; plan.add_algorithm(Popular); plan.add_algorithm(others.Popular)")
     text = project.run().stdout.str()
     root = project.pytester.path / "checkpoints"
