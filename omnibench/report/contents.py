@@ -84,14 +84,21 @@ class MissingItem:
     """An item without results.
 
     Attributes:
-        item: Its name.
+        item: Its name, as its directory is called.
         status: failed, interrupted, running or pending.
         reason: Why it has no results, as far as that is known, in one line.
+        label: What people call it; empty where that is not known.
     """
 
     item: str
     status: str
     reason: str = ""
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return self.label or self.item
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +184,7 @@ def missing_of(item: Record) -> MissingItem:
     """Return the status of an item without results, and why it has none, from its record."""
     error = item.get("error")
     reason = f"{error['phase']} failed: {error['message']}" if error else ""
-    return MissingItem(title_of(item), item["status"], one_line(reason))
+    return MissingItem(item["item"], item["status"], one_line(reason), title_of(item))
 
 
 def one_line(text: str) -> str:

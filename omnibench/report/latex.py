@@ -53,7 +53,9 @@ def latex(report: Report) -> bytes:
     parts = [_HEAD]
     missing = report.missing_summary()
     if missing:
-        missing_lines = [one_line(f"{item.item} ({item.status}) {item.reason}") for item in report.missing[:MAX_LISTED]]
+        missing_lines = [
+            one_line(f"{item.title} ({item.status}) {item.reason}") for item in report.missing[:MAX_LISTED]
+        ]
         if len(report.missing) > MAX_LISTED:
             missing_lines.append(f"... and {len(report.missing) - MAX_LISTED:,} more")
         parts.append("\n%   ".join([f"% {missing}:", *missing_lines]))
