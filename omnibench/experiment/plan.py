@@ -19,6 +19,9 @@ from omnibench.markup import heading_and_list, one_line
 from omnibench.naming import Configured, labels, one_line_label
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
 
+_MOST_COMPARED = 1000
+"""Configurations of a plan that are looked through for repeated ones before it is shown; grids may have millions."""
+
 _MOST_SHOWN = 30
 """Configurations that a plan shows of itself."""
 
@@ -182,8 +185,8 @@ class ExperimentPlan:
                     first = configurations.setdefault((entry.name, configuration.canonical_parameters), configuration)
                     if first.user_label != configuration.user_label:
                         raise PlanError(
-                            f"the plan {self.plan_name!r} has {configuration} under two labels, {first.user_label!r} and "
-                            f"{configuration.user_label!r}; leave out one of them."
+                            f"the plan {self.plan_name!r} has {configuration} twice, {_label_words(first)} and "
+                            f"{_label_words(configuration)}; leave out one of them."
                         )
         return _labelled(configurations)
 
@@ -200,17 +203,26 @@ class ExperimentPlan:
     def _described(self) -> tuple[str, list[str]]:
         """Return a heading, and the configurations as far as a person reads them; also of a plan that lacks something."""
         total = sum(_size(mapping) for entry in self._entries for mapping in entry.alternatives)
-        configurations = (
-            (f"{entry.label}: " if entry.label else "") + str(configuration).removesuffix("()")
+        points = (
+            (entry, Configuration(entry.runner, entry.algorithm, point, entry.own))
             for entry in self._entries
             for mapping in entry.alternatives
             for point in _points(mapping)
-            for configuration in [Configuration(entry.runner, entry.algorithm, point, entry.own)]
+        )
+        if total <= _MOST_COMPARED:  # each once, as a run has them
+            unique = {(entry.name, point.canonical_parameters): (entry, point) for entry, point in points}
+            points, total = iter(unique.values()), len(unique)
+        configurations = (
+            (f"{entry.label}: " if entry.label else "") + str(point).removesuffix("()") for entry, point in points
         )
         shown = list(itertools.islice(configurations, _MOST_SHOWN if total > _MOST_SHOWN + 1 else total))
         more = [f"... and {total - len(shown):,} more"] if len(shown) < total else []
         words = f"{total:,} configuration{'' if total == 1 else 's'}" if total else "empty"
         return f"ExperimentPlan {self.plan_name!r}: {words}", [*shown, *more]
+
+
+def _label_words(configuration: Configuration) -> str:
+    return f"once with the label {configuration.user_label!r}" if configuration.user_label else "once without a label"
 
 
 def _labelled(configurations: Mapping[tuple[str, str], Configuration]) -> list[Configuration]:
@@ -339,8 +351,8 @@ def _check_parameters(entry: _Entry) -> None:
             raise PlanError(f"{name}: the hyperparameter {parameter!r} is no text; write its name in quotes.")
         if accepted is not None and parameter not in accepted:
             raise PlanError(
-                f"{name} has no hyperparameter {parameter!r}{nearest(parameter, accepted)}; "
-                f"it has {', '.join(accepted) or 'none'}."
+                f"{name} has no hyperparameter {parameter!r}{nearest(parameter, accepted) or '.'} "
+                f"It has {', '.join(accepted) or 'none'}."
             )
         if not isinstance(value, Grid):  # which has looked at its values itself
             _canonical(value, f"{name}: {parameter}")

@@ -201,5 +201,5 @@ def test_seeds_are_shown_where_they_differ(project: Project) -> None:
     }
     standing = compare_with_best(project.pytester.path / "checkpoints", "tiny", "NDCG@10")
     reasons = [comparison.reason for comparison in standing.comparisons.values()]
-    assert reasons.count("the same configuration with another seed") == 2
+    assert reasons.count("another seed of this configuration stands for it") == 2
     assert len([p for p in standing.adjusted.values() if p is not None]) == 1
