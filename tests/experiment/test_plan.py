@@ -203,7 +203,7 @@ def test_labels_say_in_what_configurations_differ() -> None:
         "RecPack.ItemKNN(K=20)",
         "our EASE(l2=1.5)",
         "our EASE(l2=200)",
-        "SLIM_of_the paper",
+        "SLIM of the paper",
         "RecBole.NeuMF(mlp_hidden_size=(64,32))",
         "RecBole.NeuMF(mlp_hidden_size=(8))",
     ]
