@@ -223,7 +223,10 @@ def test_a_configuration_has_one_label() -> None:
     plan = ExperimentPlan("baselines")
     plan.add_algorithm(RecPack.ItemKNN, {"K": 10}, label="a")
     plan.add_algorithm(RecPack.ItemKNN, {"K": Grid([10, 20])})
-    with pytest.raises(PlanError, match=r"has RecPack.ItemKNN\(K=10\) twice, once with the label 'a' and once without a label; leave out one"):
+    with pytest.raises(
+        PlanError,
+        match=r"has RecPack.ItemKNN\(K=10\) twice, once with the label 'a' and once without a label; leave out one",
+    ):
         plan.configurations()
     with pytest.raises(PlanError, match="the label is 3; give a text"):
         plan.add_algorithm(RecPack.ItemKNN, label=3)  # type: ignore[arg-type]

@@ -122,8 +122,11 @@ def test_items_that_are_done_are_called_by_the_latest_label(project: Project) ->
             f"tiny/{label}/fold_1",
         }
         assert store.select(f"{label}/fold_1") == [store.completed[1]]
-        export_results(root, files := project.pytester.path / f"{number}.csv")
-        assert set(pd.read_csv(files)["label"]) == {label}
+        files = [project.pytester.path / f"{number}.{ending}" for ending in ("csv", "tex")]
+        export_results(root, *files)
+        rows = pd.read_csv(files[0])
+        assert (set(rows["label"]), set(rows["dataset_label"])) == ({label}, {"tiny"})
+        assert r"\label{tab:tiny}" in files[1].read_text(), "a reference in a paper survives new data"
 
 
 def test_a_dataset_is_called_as_it_was_named(project: Project) -> None:
