@@ -12,7 +12,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -159,6 +158,8 @@ def _pip_settings() -> dict[str, str]:
 
 def _uv_configured() -> set[str]:
     """Return the names of the settings in uv's configuration files."""
+    import tomllib  # which a run that finds every environment built does not need
+
     if os.environ.get("UV_NO_CONFIG"):
         return set()
     names: set[str] = set()

@@ -66,6 +66,12 @@ def test_a_label_stays_as_it_was_written() -> None:
     assert labels([Configured(f"a-{k}", "A", {"K": k}, label=text) for k in (1, 2)])["a-2"] == f"{text}(K=2)"
 
 
+def test_labels_that_differ_in_their_capitals_have_hyperparameters() -> None:
+    """Directories and searches do not tell them apart."""
+    shown = [Configured(f"A{text}", "A", {"K": k}, label=text) for k, text in enumerate(("ours", "Ours"))]
+    assert set(labels(shown).values()) == {"ours(K=0)", "Ours(K=1)"}
+
+
 @pytest.mark.parametrize(
     ("written", "read"),
     [

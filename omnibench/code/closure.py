@@ -9,47 +9,19 @@ from __future__ import annotations
 import ast
 import os
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from omnibench.code.distributions import distributions_of
+from omnibench.code.imported import ImportedModules
 from omnibench.code.parsed import ParsedModule, parsed
+from omnibench.code.reached import Reached
 from omnibench.code.references import Chain, Import, References, references_of
+from omnibench.code.registration import Registration, is_object, registrations_of
 from omnibench.code.resolve import Module, Origin, find_module, folder_module, library_of, relative_module
 
 CALLS = "()"
 """What stands for the calls of a module when it is imported; no name."""
-
-
-@dataclass
-class Reached:
-    """A module of the project, and what of it is reached.
-
-    Attributes:
-        parsed: Its source.
-        file: Its file; None for what has none.
-        names: What is reached.
-        lines: What its imports stand for.
-        whole: Whether all of it is reached.
-        number: Its number in the order in which modules are reached; -1 before that.
-    """
-
-    parsed: ParsedModule
-    file: Path | None
-    names: set[str] = field(default_factory=set)
-    lines: set[str] = field(default_factory=set)
-    whole: bool = False
-    number: int = -1
-
-    def full_text(self) -> str:
-        """Return the same with docstrings, as earlier releases did."""
-        names = sorted(self.names & self.parsed.definitions.keys())
-        return "\n".join(self.parsed.full_text(name) for name in names)
-
-    def text(self) -> str:
-        """Return the definitions that are reached as text, in the order of their names."""
-        names = sorted(self.names & self.parsed.definitions.keys())
-        return "\n".join(self.parsed.text(name) for name in names)
 
 
 class Closure:
@@ -72,13 +44,22 @@ class Closure:
         self._folders = () if file is None else (str(file.parent),)
         self._reached: list[Reached] = []
         self._pending: deque[tuple[Reached, str]] = deque()
-        self._found: dict[tuple[str, int, str], Module] = {}
+        self._resolved: dict[tuple[str, int, str], Module] = {}
+        self._searched: set[tuple[int, Chain]] = set()
+        self._asks_for_subclasses = False
         if name:
             self._reach(self.root, name)
         else:
             self._reach(self.root, CALLS)
             self._reach_all(self.root)
         self._begin(self.root)
+        self._look_at_pending()
+        names = set(self.root.names)
+        while self._reach_registered():
+            self._look_at_pending()
+        self.root.registered = self.root.names - names
+
+    def _look_at_pending(self) -> None:
         while self._pending:
             self._look_at(*self._pending.popleft())
 
@@ -127,7 +108,7 @@ class Closure:
             for _, statement in module.calls:
                 self._add_statement(reached, statement)
             return
-        if name in module.definitions:
+        if module.defines(name):
             references = module.references(name)
             reached.lines.update(f"below {module.text_of(header)}" for header in module.headers(name))
             self._use(reached, references)
@@ -142,17 +123,18 @@ class Closure:
 
     def _use(self, reached: Reached, references: References) -> None:
         module = reached.parsed
-        where = "" if reached.file is None else f" in {reached.file.name}"
+        in_file = "" if reached.file is None else f" in {reached.file.name}"
         for call, line in references.unfollowed:
-            if call.partition("(")[0] not in module.definitions:
-                self._leave(f"{call}{where}, line {line}" if where else call)
+            if not module.defines(call.partition("(")[0]):
+                self._leave(f"{call}{in_file}, line {line}" if in_file else call)
         for statement in sorted(references.imports):
             self._follow(reached, statement, ())
         for chain in sorted(references.chains):
             name = chain[0]
             for statement in module.bindings.get(name, ()):
                 self._follow(reached, statement, chain[1:])
-            if name in module.definitions:
+            self._asks_for_subclasses |= "__subclasses__" in chain
+            if module.defines(name):
                 self._reach(reached, name)
             elif name not in module.bindings:
                 self._look_for(reached, chain)
@@ -168,30 +150,31 @@ class Closure:
 
     def _look_for(self, reached: Reached, chain: Chain) -> None:
         """Look for a name that a module does not define in those that it imports all names of."""
+        if (id(reached), chain) in self._searched:  # also where they import all names of each other
+            return
+        self._searched.add((id(reached), chain))
         for statement in reached.parsed.imports:
             if statement.name == "*":
                 target = self._find(reached, statement)
                 if target.origin is Origin.PROJECT and target.has_source:
-                    other = self._load(target)
-                    if other is not None and self._defines(other, chain[0]):
+                    imported = self._load(target)
+                    if imported is not None and imported.may_define(chain[0]):
                         self._follow_into(reached, target, chain, statement)
                 elif target.origin is Origin.LIBRARY:
                     self._use_library(reached, statement, target)
 
-    def _defines(self, reached: Reached, name: str) -> bool:
-        module = reached.parsed
-        return name in module.definitions or name in module.bindings or any(i.name == "*" for i in module.imports)
-
     def _find(self, reached: Reached, statement: Import) -> Module:
         key = ("" if reached.file is None else str(reached.file), statement.level, statement.module)
-        if key not in self._found:
+        if key not in self._resolved:
             if statement.level == 0:
-                self._found[key] = self._with_origin(find_module(statement.module, self._folders))
+                self._resolved[key] = self._with_origin(find_module(statement.module, self._folders))
             elif reached.file is None:
-                self._found[key] = Module(statement.module, Origin.MISSING)
+                self._resolved[key] = Module(statement.module, Origin.MISSING)
             else:
-                self._found[key] = self._with_origin(relative_module(reached.file, statement.level, statement.module))
-        return self._found[key]
+                self._resolved[key] = self._with_origin(
+                    relative_module(reached.file, statement.level, statement.module)
+                )
+        return self._resolved[key]
 
     def _with_origin(self, module: Module) -> Module:
         """Return a module as one of the project where it is installed together with the definition."""
@@ -277,18 +260,18 @@ class Closure:
         if target.file is not None and not target.has_source:
             self._use_compiled(reached, target, statement)
             return
-        other = self._load(target) if target.file is not None else None
+        imported = self._load(target) if target.file is not None else None
         if not chain:
-            if other is not None:
-                self._reach_all(other)
-                reached.lines.add(f"{statement.name} is module {other.number}")
+            if imported is not None:
+                self._reach_all(imported)
+                reached.lines.add(f"{statement.name} is module {imported.number}")
             return
         name = chain[0]
-        if other is not None and self._defines_itself(other, name):
-            self._reach(other, name)
-            reached.lines.add(f"{statement.name} has {name} of module {other.number}")
-            for inner in other.parsed.bindings.get(name, ()):
-                self._follow(other, inner, chain[1:])
+        if imported is not None and imported.defines(name):
+            self._reach(imported, name)
+            reached.lines.add(f"{statement.name} has {name} of module {imported.number}")
+            for inner in imported.parsed.bindings.get(name, ()):
+                self._follow(imported, inner, chain[1:])
             return
         submodule = target.submodule(name)
         if submodule is not None:
@@ -296,15 +279,15 @@ class Closure:
             if submodule.origin is Origin.PROJECT:
                 self._follow_into(reached, submodule, chain[1:], statement)
             return
-        if other is None:
+        if imported is None:
             self._leave(f"{target.name}.{name}, which cannot be found")
             return
-        before = len(other.names)
-        self._look_for(other, chain)
-        stars = [inner for inner in other.parsed.imports if inner.name == "*"]
-        if not stars and len(other.names) == before:  # made at run time: a module's own __getattr__, say
-            self._reach_all(other)
-            reached.lines.add(f"{statement.name} is module {other.number}")
+        before = len(imported.names)
+        self._look_for(imported, chain)
+        stars = [inner for inner in imported.parsed.imports if inner.name == "*"]
+        if not stars and len(imported.names) == before:  # made at run time: a module's own __getattr__, say
+            self._reach_all(imported)
+            reached.lines.add(f"{statement.name} is module {imported.number}")
 
     def _use_compiled(self, reached: Reached, target: Module, statement: Import) -> None:
         """Count a module without Python source by the version of its distribution, if it has one."""
@@ -313,5 +296,36 @@ class Closure:
         elif target.file is not None:
             self._leave(f"{target.file.name}, which is no Python source")
 
-    def _defines_itself(self, reached: Reached, name: str) -> bool:
-        return name in reached.parsed.definitions or name in reached.parsed.bindings
+    def _reach_registered(self) -> bool:
+        """Reach what registers itself with something that is reached; return whether there was any."""
+        objects = {
+            (reached.file, name)
+            for reached in self._reached
+            for name in reached.names
+            if is_object(reached.parsed, name)
+        }
+        if not objects:
+            return False
+        has_grown = False
+        imported_modules = ImportedModules(self.root, self._modules, self._find)
+        for imported in imported_modules.all():
+            for registration in registrations_of(imported.parsed):
+                is_reached = registration.name in imported.names if registration.name else CALLS in imported.names
+                if not is_reached and imported_modules.hand_over(
+                    imported, registration, objects, to_all_bases=self._asks_for_subclasses
+                ):
+                    has_grown |= self._reach_registration(imported, registration)
+        return has_grown
+
+    def _reach_registration(self, imported: Reached, registration: Registration) -> bool:
+        if imported.file is not None and imported is not self.root:
+            loaded = self._load(Module(imported.file.stem, Origin.PROJECT, imported.file))
+            assert loaded is not None, "it was parsed before"
+            imported = loaded
+        if registration.statement is None:
+            self._reach(imported, registration.name)
+            return True
+        lines = len(imported.lines)
+        if imported is self.root:
+            self._add_statement(imported, registration.statement)
+        return len(imported.lines) > lines or imported is not self.root

@@ -52,6 +52,20 @@ class ParsedModule:
         return definitions
 
     @cached_property
+    def targets(self) -> dict[str, list[ast.AST]]:
+        """What gives a name its value that no definition does: a loop, a ``with``, a ``case``, a ``:=``."""
+        targets: dict[str, list[ast.AST]] = {}
+        for statement in _executed(self.body):
+            for target, nodes in _targets(statement):
+                for name in _stored_names(target):
+                    targets.setdefault(name, []).extend(nodes)
+        return targets
+
+    def defines(self, name: str) -> bool:
+        """Whether the module gives a name its value itself, and not by an import."""
+        return name in self.definitions or name in self.targets
+
+    @cached_property
     def imports(self) -> list[Import]:
         """What the module imports when it is imported itself."""
         return list(_module_imports(self.body, optional=False))
@@ -110,8 +124,7 @@ class ParsedModule:
     def text(self, name: str) -> str:
         """Return the statements that define a name as text without docstrings, comments and layout."""
         if name not in self._texts:
-            statements = self.definitions[name]
-            self._texts[name] = self.text_of(*statements)
+            self._texts[name] = self.text_of(*self.definitions.get(name, ()), *self.targets.get(name, ()))
         return self._texts[name]
 
     def text_of(self, *nodes: ast.AST) -> str:
@@ -126,7 +139,8 @@ class ParsedModule:
     def references(self, name: str) -> References:
         """Return what the statements that define a name refer to."""
         if name not in self._references:
-            self._references[name] = references_of(*self.definitions[name], *self.headers(name))
+            definitions, targets = self.definitions.get(name, ()), self.targets.get(name, ())
+            self._references[name] = references_of(*definitions, *targets, *self.headers(name))
         return self._references[name]
 
 
@@ -162,6 +176,33 @@ def _defined_names(statement: ast.stmt) -> list[str] | None:
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         return [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
     return None
+
+
+def _targets(statement: ast.stmt) -> Iterator[tuple[ast.AST, list[ast.AST]]]:
+    """Yield what a statement gives values to beside assignments, each with the nodes that say which."""
+    if isinstance(statement, ast.For):
+        yield statement.target, [statement.target, statement.iter]
+    elif isinstance(statement, ast.With):
+        yield from (
+            (item.optional_vars, list[ast.AST]([item])) for item in statement.items if item.optional_vars is not None
+        )
+    elif isinstance(statement, ast.Match):
+        for case in statement.cases:
+            yield case.pattern, [statement.subject, case.pattern]
+    expressions = (part for part in ast.iter_child_nodes(statement) if isinstance(part, ast.expr))
+    for node in (node for expression in expressions for node in ast.walk(expression)):
+        if isinstance(node, ast.NamedExpr):
+            yield node.target, [node]
+
+
+def _stored_names(target: ast.AST) -> Iterator[str]:
+    for node in ast.walk(target):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
+            yield node.name
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            yield node.rest
 
 
 def _parts(statement: ast.stmt) -> list[ast.stmt]:
@@ -227,8 +268,8 @@ def _without_docstrings(node: ast.AST) -> ast.AST:
     for name in ("body", "orelse", "finalbody", "handlers", "cases"):
         parts = getattr(node, name, None)
         if isinstance(parts, list) and parts:
-            kept = [_without_docstrings(part) for part in parts if not _is_text(part)]
-            changed[name] = kept or [ast.Pass()]
+            statements = [_without_docstrings(part) for part in parts if not _is_text(part)]
+            changed[name] = statements or [ast.Pass()]
     if not changed:
         return node
     node = copy.copy(node)

@@ -86,6 +86,12 @@ def _collect(node: ast.AST, references: References, *, optional: bool) -> None:
         _collect(child, references, optional=optional)
 
 
+def chain_of(node: ast.expr) -> Chain:
+    """Return a name with its attributes; nothing where the expression is something else."""
+    attributes, base = _chain(node)
+    return (base.id, *attributes) if isinstance(base, ast.Name) else ()
+
+
 def _chain(node: ast.expr) -> tuple[Chain, ast.expr]:
     attributes: list[str] = []
     while isinstance(node, ast.Attribute):

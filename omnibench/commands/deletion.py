@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, say
-from omnibench.engine.planned import FILE_VARIABLE, Planned
+from omnibench.engine.collected import FILE_VARIABLE, Collected
 from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
+from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record
-from omnibench.store.selection import title_of
 from omnibench.store.sizes import Sizes, size_text
 
 _LONGEST_LIST = 20
@@ -45,7 +45,7 @@ def prune(arguments: argparse.Namespace) -> int:
         )
     store = open_store(arguments.store)
     items = store.items()
-    planned = Planned((), (), ()) if arguments.plan is None else planned_by(arguments.plan)
+    planned = Collected((), (), ()) if arguments.plan is None else planned_by(arguments.plan)
     named = set(planned.items)
     names = [name for name, item in items.items() if item["fit_key"] not in named]
     exit_status = _remove(store, items, _older(names, items, arguments.older), arguments)
@@ -62,7 +62,7 @@ def prune(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def planned_by(arguments: str) -> Planned:
+def planned_by(arguments: str) -> Collected:
     """Return what bench files name, by having pytest collect them in a process of its own.
 
     Args:
@@ -82,7 +82,7 @@ def planned_by(arguments: str) -> Planned:
             raise OmnibenchError(
                 f"pytest cannot collect {arguments!r} (exit status {collected.returncode}), so nothing was removed:\n{last_lines}"
             )
-        planned = Planned.read(file)
+        planned = Collected.read(file)
     if planned.trouble:
         raise OmnibenchError(
             f"{arguments!r} is not the whole plan, so nothing was removed: " + "; ".join(planned.trouble)
@@ -101,11 +101,11 @@ def _older(names: Sequence[str], items: Mapping[str, Record], age: str | None) -
     """Return the items that were last worked on before an age; those of which that is not known are not."""
     if age is None:
         return list(names)
-    now, oldest = datetime.now(UTC), seconds(age)
+    present, oldest = datetime.now(UTC), seconds(age)
 
     def is_old(item: Record) -> bool:
         finished = item.get("finished")
-        return finished is not None and (now - datetime.fromisoformat(finished)).total_seconds() >= oldest
+        return finished is not None and (present - datetime.fromisoformat(finished)).total_seconds() >= oldest
 
     return [name for name in names if is_old(items[name])]
 

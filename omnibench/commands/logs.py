@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, say
+from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
-from omnibench.store.selection import title_of
 
 _TAIL = 200
 """How many entries are shown when nobody says how many."""

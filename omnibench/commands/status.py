@@ -79,8 +79,8 @@ def _prospect(items: dict[str, dict[str, Any]], remaining: frozenset[str]) -> It
     retried = [name for name in failed if name in remaining]
     if retried:
         more = len(remaining) - len(retried)
-        beside = f", and computes {more} more" if more else ""
-        yield f"the next run tries {len(retried)} of the failed items again{beside} (not with --omnirec-failed=skip)"
+        rest = f", and computes {more} more" if more else ""
+        yield f"the next run tries {len(retried)} of the failed items again{rest} (not with --omnirec-failed=skip)"
     if spent:
         yield (
             f"not tried again: {len(spent)} of the failed items, of which a process died {MAX_ATTEMPTS} "

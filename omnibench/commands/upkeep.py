@@ -12,7 +12,7 @@ from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
 from omnibench.store import gc, leases, recovery
 from omnibench.store.checkpoints import PRESENCE
-from omnibench.store.ownership import refuse_foreign
+from omnibench.store.ownership import no_store, refuse_foreign
 from omnibench.store.queries import open_store
 from omnibench.store.schema import RESETS
 
@@ -38,7 +38,7 @@ def rebuild(arguments: argparse.Namespace) -> int:
     """Put records back from the manifests beside the files, where the database lacks them."""
     root = Path(arguments.store)
     if not (root / "STORE.json").exists() and not (root / "store").exists():
-        raise OmnibenchError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")
+        raise no_store(root)
     refuse_foreign(root)
     with leases.exclusive_use(root / PRESENCE):
         records, repairs = recovery.open_records(root)

@@ -263,7 +263,9 @@ def rank_means(means: Mapping[str, Mapping[str, float]], metric: str, *, alpha: 
     names = [name for name in (tables[0] if tables else ()) if all(name in table for table in tables)]
     if len(names) < 2:  # noqa: PLR2004 - one alone has no rank
         raise StatisticsError(
-            f"{len(names)} configurations have {metric} on each of {len(datasets)} datasets; ranks need at least two."
+            f"ranks need at least two configurations that have {metric} on "
+            f"{'each of the ' + str(len(datasets)) + ' datasets' if len(datasets) > 1 else 'the dataset'}, and there is "
+            f"{'only one' if names else 'none'}."
         )
     scores = [[table[name] for name in names] for table in tables]
     return DatasetRanking(tuple(names), tuple(datasets), friedman(scores, higher_is_better=higher, alpha=alpha))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from omnibench.code import SEED_NAMES, code_of
+from omnibench.code import SEED_NAMES
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
 from omnibench.data.step import Preprocessing, random_keys
 from omnibench.errors import DataError, PlanError
@@ -47,6 +48,7 @@ class Apply(Preprocessing):
     name: str
     code: str
     parameters: dict[str, Any] = field(hash=False)
+    earlier_code: str = field(compare=False)
 
     def __init__(self, function: FrameFunction, *, version: str | int | None = None, **parameters: Any) -> None:
         argument: Any = function
@@ -55,11 +57,18 @@ class Apply(Preprocessing):
         if version is not None and (isinstance(version, bool) or not isinstance(version, str | int)):
             raise DataError(f"Apply: version is {version!r}; give a text or an int.")
         canonical(parameters)
-        code = _source_identity(function) if version is None else f"version {version}"
+        code, earlier_code = _source_identity(function) if version is None else (f"version {version}", "")
         name = getattr(function, "__qualname__", type(function).__qualname__)
         _check_call(function, name, parameters)
-        for attribute, value in {"function": function, "name": name, "code": code, "parameters": parameters}.items():
+        values = {"function": function, "name": name, "code": code, "parameters": parameters}
+        for attribute, value in {**values, "earlier_code": earlier_code}.items():
             object.__setattr__(self, attribute, value)
+
+    def as_recorded(self) -> Apply:
+        """Return the step as earlier releases identified it, when docstrings of its function counted."""
+        recorded = copy.copy(self)
+        object.__setattr__(recorded, "code", self.earlier_code or self.code)
+        return recorded
 
     @property
     def needs_order(self) -> bool:
@@ -94,7 +103,10 @@ class Apply(Preprocessing):
         return from_columns({column: returned[column].reset_index(drop=True) for column in columns}, str(self))
 
 
-def _source_identity(function: FrameFunction) -> str:
+def _source_identity(function: FrameFunction) -> tuple[str, str]:
+    """Return what identifies a function's code, and what did in earlier releases where that is something else."""
+    from omnibench.code.identity import identify, warn_of_unfollowed  # not every plan has such steps
+
     name = getattr(function, "__qualname__", None)
     if not inspect.isfunction(function) or name is None or "." in name or name == "<lambda>":
         label = name or repr(function)
@@ -103,9 +115,11 @@ def _source_identity(function: FrameFunction) -> str:
             'Define it there, or give a version that you raise when it changes: Apply(function, version="1").'
         )
     try:
-        return code_of(function)
+        identity = identify(function)
     except PlanError as error:
         raise DataError(f"Apply: {error}") from error
+    warn_of_unfollowed(function, identity)
+    return identity.code, identity.before
 
 
 def _seed_names(function: FrameFunction, parameters: dict[str, Any]) -> list[str]:

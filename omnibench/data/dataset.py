@@ -142,8 +142,12 @@ class RecSysDataSet:
         return self._with(name=argument)
 
     def as_recorded(self) -> RecSysDataSet:
-        """Return the dataset as omnibench read and identified it before the order of rows stopped to count."""
-        return self._with(canonical=False)
+        """Return the dataset as omnibench read and identified it before the order of rows stopped to count.
+
+        Docstrings of a function that is applied did count then.
+        """
+        steps = tuple(step.as_recorded() if isinstance(step, Apply) else step for step in self.steps)
+        return self._with(steps=steps, canonical=False)
 
     def _with(
         self, *, name: str | None = None, steps: tuple[Step, ...] | None = None, canonical: bool | None = None

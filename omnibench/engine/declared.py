@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
-from omnibench.engine.items import Columns
+from omnibench.engine.items import Columns, column_directions
 from omnibench.errors import StoreError
 from omnibench.experiment.experiment import Experiment
-from omnibench.metrics.cost import CostMetric
 from omnibench.store import CheckpointStore
 from omnibench.store.plans import INTERACTIVE, Planned, plan_changes, plan_of
 from omnibench.store.schema import RecordType
 
 _declared: dict[tuple[Path, str], Planned] = {}
 """What this process has declared so far, by store and source: a script may run several plans."""
+
+_origin: ContextVar[str] = ContextVar("origin", default="")
+"""What stands for the script in the plan."""
 
 
 def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], columns: Columns) -> None:
@@ -33,12 +36,7 @@ def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], col
     """
     if not experiments:
         return
-    first = experiments[0]
-    measured = {
-        first.qualified(metric, label): metric.higher_is_better
-        for metric, label in columns
-        if not isinstance(metric, CostMetric)
-    }
+    measured = column_directions(experiments[0], columns)
     source, root = _source()
     with suppress(StoreError, OSError):  # whoever needs the records says so
         recorded = store.read(lambda reader: plan_of(reader.records(RecordType.PLAN.prefix)))
@@ -75,9 +73,25 @@ def configuration_names(experiments: Iterable[Experiment]) -> dict[str, str]:
     return {example.algorithm_name: example.configuration.user_label for example in examples.values()}
 
 
+@contextmanager
+def declared_from(origin: str) -> Iterator[None]:
+    """Have what runs meanwhile stand in the plan by where it was taken from, and not by the script that runs.
+
+    Args:
+        origin: What is taken over; of the same origin, what was declared earlier gives way.
+    """
+    token = _origin.set(f"<{origin}>")  # no file, so nothing gives way because there is none
+    try:
+        yield
+    finally:
+        _origin.reset(token)
+
+
 def _source() -> tuple[str, str]:
     """Return what declares: the script's path, relative to the working directory where it lies below, and that directory."""
     directory = Path.cwd()
+    if _origin.get():
+        return _origin.get(), str(directory)
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     if not script:
         return INTERACTIVE, str(directory)

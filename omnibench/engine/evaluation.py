@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from omnibench.data.prepare import read_ids
 from omnibench.engine.frames import decoded_frame, frame_of_test
@@ -22,6 +19,12 @@ from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.rating import RatingMetric, errors_of
 from omnibench.metrics.spread import bootstrap_intervals, standard_errors
 from omnibench.metrics.training import Training
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 
 @dataclass(frozen=True)

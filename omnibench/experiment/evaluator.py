@@ -87,7 +87,7 @@ class Evaluator:
                 if filled.setdefault(label, identity) != identity:
                     raise EvaluationError(f"two different metrics are called {label}; give one of them another name.")
         self._results: dict[tuple[str, str, int | None], Result] = {}
-        self._shown_in: int | None = None
+        self._shown_in: object = None
 
     @property
     def results(self) -> list[Result]:
@@ -173,7 +173,7 @@ class Evaluator:
         return "".join(written(notebook_table(table)) for table in tables(self.results, Layout(self.lower_is_better)))
 
     def note_shown(self) -> None:
-        """Note that the tables were shown below the cell of a notebook that runs: they need not be there twice."""
+        """Note that the tables were shown below the cell or the typed statement that runs: they need not be there twice."""
         self._shown_in = current_cell()
 
     @property

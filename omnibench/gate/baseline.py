@@ -19,8 +19,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from omnibench import __version__
 from omnibench.comparison.measured import UserValues
 from omnibench.errors import BaselineError
@@ -28,6 +26,11 @@ from omnibench.gate.arrow import number_array, number_column, repeated_text
 from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold, summary
 from omnibench.store.artifacts import replace_file
 from omnibench.store.schema import timestamp
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -271,7 +274,7 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise BaselineError(f"there is no baseline {str(path)!r}; {_REWRITE_HINT.replace('anew', 'first')}.") from None
     except OSError as error:
-        raise BaselineError(f"the baseline {str(path)!r} cannot be read ({error}).") from error
+        raise BaselineError(f"the baseline {str(path)!r} cannot be read ({error}); name another file.") from error
 
 
 def _digest_match(content: bytes) -> re.Match[bytes] | None:
@@ -294,7 +297,9 @@ def _verified(path: Path, content: bytes) -> bytes:
     if match is None:
         cut_off = content.startswith(_MAGIC) and not content.endswith(_MAGIC)
         trouble = "is cut off" if cut_off else "is no baseline of omnibench's"
-        raise BaselineError(f"{str(path)!r} {trouble}; restore it, name another file, or {_REWRITE_HINT}.")
+        raise BaselineError(
+            f"{str(path)!r} {trouble}; restore it, name another file, or remove it and {_REWRITE_HINT}."
+        )
     begin, end = match.span(1)
     digest = hashlib.sha256(content[:begin] + _DIGEST_PLACEHOLDER + content[end:]).hexdigest().encode()
     if digest != match[1]:

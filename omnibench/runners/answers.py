@@ -201,6 +201,14 @@ def _of_rows(user: Any, rows: pd.DataFrame) -> _Scored:
         return _Scored(rows["item"].tolist(), rows["score"].tolist() if "score" in rows.columns else None)
     if rows["rank"].isna().any():
         raise ValueError(f"recommend() gave user {user!r} an item without a rank; give every row one, from 1 on.")
+    if not pd.api.types.is_any_real_numeric_dtype(rows["rank"].dtype):  # as texts, "10" stands before "2"
+        try:
+            rows = rows.assign(rank=pd.to_numeric(rows["rank"].astype(object)))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"recommend() gave user {user!r} ranks that are no numbers, such as {_typed(rows['rank'].iloc[0])}; give "
+                "every row one, from 1 on."
+            ) from error
     ordered = rows.sort_values("rank", kind="stable")
     items = ordered["item"].tolist()
     if "score" not in ordered.columns:

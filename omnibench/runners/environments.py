@@ -228,7 +228,8 @@ class Environments:
         for name in self._by_name:
             if name not in names:
                 raise GuestEnvironmentError(
-                    f"there is no framework named {name!r} to choose an environment for{nearest(name, names)}."
+                    f"there is no framework named {name!r} to choose an environment for"
+                    + (nearest(name, names) or f"; there are {', '.join(names)}.")
                 )
         self._refused: dict[str, GuestEnvironmentError] = {}
         for word in (self._default, *self._by_name.values()):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from omnibench.errors import StatisticsError, nearest
 from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import Comparison, check_alpha, compare
 from omnibench.statistics.samples import checked_sample
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def against_best(
         means = {name: float(checked_sample(sample, name).mean()) for name, sample in values.items()}
         best = (max if higher_is_better else min)(means, key=means.__getitem__)
     elif best not in values:
-        raise StatisticsError(f"there are no values of {best!r}{nearest(best, values)}.")
+        raise StatisticsError(f"there are no values of {best!r}{nearest(best, values) or '.'}")
     comparisons = {
         name: compare(sample, values[best], test, alpha=alpha) for name, sample in values.items() if name != best
     }

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from omnibench.statistics.samples import Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 
 def relative_change(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from omnibench.errors import StatisticsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 
 def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from omnibench.errors import StatisticsError, nearest
 from omnibench.statistics.randomisation import RESAMPLES, sign_flip_p
 from omnibench.statistics.samples import Sample, checked_sample
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 TESTS = ("t", "randomisation", "wilcoxon")
 ALTERNATIVES = ("two-sided", "greater", "less")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from omnibench.code import SEED_NAMES
 from omnibench.data.words import source_words, step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
-from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType
-from omnibench.store.selection import title_of
+from omnibench.store.item_names import title_of
+from omnibench.store.item_records import result_of
+from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType, configuration_in
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 
 _MADE_OF = ("salt", "seed", "version", "adapter", "device", "code")
@@ -52,7 +54,7 @@ class FactSource:
         fit = self._records.get(RecordType.FIT.key(item["fit_key"]), {})
         predict = self._records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
         identity = item.get("identity") or fit.get("identity")  # store format 1 has it in some records only
-        dataset, algorithm = self._dataset(item, identity), _algorithm(item, identity, fit)
+        dataset, algorithm = self._dataset(item, identity), _algorithm(item, fit)
         return {
             "item": item["item"],
             "title": title_of(item),
@@ -117,13 +119,12 @@ def _digests(data: Record, fold: int | None) -> dict[str, str]:
     }
 
 
-def _algorithm(item: Record, identity: Any, fit: Record) -> dict[str, Any]:
-    configuration = identity[1]["configuration"][1] if identity else {}
-    name = item["algorithm"].rpartition("-")[0]
-    arguments = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
+def _algorithm(item: Record, fit: Record) -> dict[str, Any]:
+    configuration = configuration_in(item) or configuration_in(fit)
+    words = result_of(item).configuration
     return {
-        "name": name,
-        "words": f"{name}({arguments})",
+        "name": item["algorithm"].rpartition("-")[0],
+        "words": words,
         "parameters": item["parameters"],
         "effective": fit.get("effective"),
         **{member: configuration[member] for member in _MADE_OF if member in configuration},
@@ -153,7 +154,11 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if parts:
         yield f"                 {', '.join(parts)}"
     effective, chosen = algorithm["effective"] or {}, algorithm["parameters"]
-    defaults = [f"{name}={value!r}" for name, value in effective.items() if name not in chosen]
+    defaults = [
+        f"{name}={value!r}{' (the seed, filled in)' if name in SEED_NAMES and value == algorithm.get('seed') else ''}"
+        for name, value in effective.items()
+        if name not in chosen
+    ]
     if defaults:
         more = f" and {len(defaults) - _MOST_DEFAULTS} more" if len(defaults) > _MOST_DEFAULTS else ""
         yield f"by default       {', '.join(defaults[:_MOST_DEFAULTS])}{more}"

@@ -13,21 +13,32 @@ _MADE_FIRST = frozenset({"leases", "tmp", "store", "STORE.json", "STORE.json.new
 _OF_THE_SYSTEM = frozenset({"lost+found", "Thumbs.db", "desktop.ini"})
 """What file systems and file managers leave in empty directories; so are names that begin with a dot."""
 
+_WAY_OUT = "Give an empty or a new directory (checkpoint_dir=, --omnirec-checkpoint-dir or --store)"
+
 _MOST_NAMES = 3
 """Names of others' files that an error lists."""
 
+_WAY_OUT = "Give an empty or a new directory (checkpoint_dir=, --omnirec-checkpoint-dir or --store)"
+
 
 def refuse_foreign(root: Path) -> None:
-    """Refuse a directory that holds files and is no store of ours; nothing is written there.
+    """Refuse a directory that holds files and is no store of ours, and what can be no directory; nothing is written there.
 
     Args:
         root: The checkpoint directory, which need not exist.
 
     Raises:
-        StoreError: It holds others' files.
+        StoreError: It holds others' files, or is a file itself.
     """
+    obstacle = next((path for path in (root, *root.parents) if os.path.lexists(path)), root)
+    if os.path.lexists(obstacle) and not obstacle.is_dir():
+        raise StoreError(f"{str(obstacle)!r} is no directory, so no checkpoints can be kept there. {_WAY_OUT}.")
     try:
         names = sorted(name for name in os.listdir(root) if not name.startswith(".") and name not in _OF_THE_SYSTEM)
+    except NotADirectoryError as error:
+        raise StoreError(
+            f"{str(root)!r} cannot be a checkpoint directory, because it lies in a file or is one. {_WAY_OUT}."
+        ) from error
     except OSError:  # there is none, or whoever opens it says why it cannot be read
         return
     if not names or _is_store(root) or _is_half_made(root, names):
@@ -35,16 +46,29 @@ def refuse_foreign(root: Path) -> None:
     listed = ", ".join(names[:_MOST_NAMES]) + (
         f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     )
-    way_out = "Give an empty or a new directory (checkpoint_dir=, --omnirec-checkpoint-dir or --store)"
     if is_omnirec(root):
         raise StoreError(
-            f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench, so nothing is written there. {way_out}; "
+            f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench, so nothing is written there. {_WAY_OUT}; "
             f"`omnibench import-omnirec {root} --store NEW` says what of it can be taken over, and takes it."
         )
     raise StoreError(
         f"{str(root)!r} is not empty and no checkpoint directory of omnibench (it holds {listed}), so nothing is written "
-        f"there. {way_out}."
+        f"there. {_WAY_OUT}."
     )
+
+
+def no_store(root: Path) -> StoreError:
+    """Return the error for who looks for a store where none is; OmniRec's checkpoints are called what they are.
+
+    Args:
+        root: The directory.
+    """
+    if is_omnirec(root):
+        return StoreError(
+            f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench; `omnibench import-omnirec {root} --store NEW` says "
+            "what of it can be taken over, and takes it."
+        )
+    return StoreError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")
 
 
 def is_omnirec(root: Path) -> bool:

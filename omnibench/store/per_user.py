@@ -10,19 +10,22 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibench.errors import StoreError
 from omnibench.metrics.base import Values
 from omnibench.store.artifacts import resolve
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
 ROWS = 16_384
 """Rows of a row group: fewer than what Parquet writers put on one page, so that a column's are in one piece."""
 
-Users = npt.NDArray[np.int32]
+Users: TypeAlias = "npt.NDArray[np.int32]"
 
 
 def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> dict[str, list[int]]:

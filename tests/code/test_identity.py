@@ -226,6 +226,167 @@ def test_circles_of_imports_end(read: Read) -> None:
     assert read({**files, "model/knn.py": f"{KNN}\n\nKEY = abs\n"}).code != before.code
 
 
+def test_circles_of_imports_of_all_names_end(read: Read) -> None:
+    """Two modules that import all names of each other, and use names that neither has, as `len`."""
+    files = {
+        **PROJECT,
+        "model/knn.py": with_import("from model.util import *").replace("users}", "users[: len(users)]}"),
+        "model/util.py": f"from model.more import *\n{UTIL}",
+        "model/more.py": "from model.util import *\n",
+    }
+    before = read(files)
+    assert read({**files, "model/util.py": files["model/util.py"].replace("-1", "1")}).code != before.code
+
+
+REGISTRY = """
+REGISTRY = {}
+
+
+def register(function):
+    REGISTRY[function.__name__] = function
+    return function
+"""
+BY_DECORATOR = "@register\ndef cosine(train):\n    return sorted(train)\n"
+BY_CALL = "def cosine(train):\n    return sorted(train)\n\n\nregister(cosine)\n"
+
+
+def using(expression: str) -> str:
+    """Return a class that orders items by an expression."""
+    return KNN.replace("from model.util import order\n", "").replace("order(train)", expression)
+
+
+BY_NAME = using('REGISTRY["cosine"](train)')
+SUBCLASS = """
+class Plugin:
+    plugins = {}
+
+    def __init_subclass__(cls):
+        Plugin.plugins[cls.__name__] = cls
+
+
+class Cosine(Plugin):
+    def order(self, train):
+        return sorted(train)
+"""
+PLAIN_SUBCLASS = """
+class Plugin:
+    pass
+
+
+class Cosine(Plugin):
+    def order(self, train):
+        return sorted(train)
+"""
+BY_HELPER = """
+REGISTRY = {}
+
+
+def _add(function):
+    REGISTRY[function.__name__] = function
+    return function
+
+
+def register(function):
+    return _add(function)
+
+
+"""
+OBJECT = """
+class Registry(dict):
+    def add(self, function):
+        self[function.__name__] = function
+        return function
+
+
+REGISTRY = Registry()
+
+
+@REGISTRY.add
+def cosine(train):
+    return sorted(train)
+"""
+REGISTRATIONS: dict[str, dict[str, str]] = {
+    "in another module": {
+        "model/util.py": REGISTRY + BY_DECORATOR,
+        "model/knn.py": f"from model.util import REGISTRY\n{BY_NAME}",
+    },
+    "in the class's module": {"model/knn.py": REGISTRY + BY_DECORATOR + BY_NAME},
+    "by a call": {"model/knn.py": REGISTRY + BY_CALL + BY_NAME},
+    "by a helper of the decorator": {
+        "model/util.py": BY_HELPER + BY_DECORATOR,
+        "model/knn.py": "from model import util\n" + using('util.REGISTRY["cosine"](train)'),
+    },
+    "in a module that only the package imports": {
+        "model/__init__.py": "from . import plugins\n",
+        "model/util.py": REGISTRY,
+        "model/plugins.py": f"from .util import register\n{BY_DECORATOR}",
+        "model/knn.py": f"from .util import REGISTRY\n{BY_NAME}",
+    },
+    "by a method": {"model/util.py": OBJECT, "model/knn.py": f"from model.util import REGISTRY\n{BY_NAME}"},
+    "as a subclass": {
+        "model/util.py": SUBCLASS,
+        "model/knn.py": "from model.util import Plugin\n" + using('Plugin.plugins["Cosine"]().order(train)'),
+    },
+    "as a subclass that is asked for": {
+        "model/util.py": PLAIN_SUBCLASS,
+        "model/knn.py": "from model.util import Plugin\n" + using("Plugin.__subclasses__()[0]().order(train)"),
+    },
+}
+
+
+@pytest.mark.parametrize("way", REGISTRATIONS)
+def test_what_registers_itself_counts(way: str, read: Read) -> None:
+    """A function or class that nobody names, but that a decorator, a call or a base class puts where it is found."""
+    files = {**PROJECT, **REGISTRATIONS[way]}
+    changed = {name: text.replace("sorted(train)", "sorted(train)[::-1]") for name, text in files.items()}
+    assert read(changed).code != read(files).code
+
+
+NOTES = """
+OTHERS = []
+
+
+def note(function):
+    OTHERS.append(function)
+    return function
+
+
+@note
+def cosine(train):
+    return sorted(train)
+"""
+
+
+def test_what_registers_itself_elsewhere_does_not_count(read: Read) -> None:
+    """A decorator that changes nothing which the class uses brings nothing in."""
+    files = {**PROJECT, "model/util.py": UTIL + NOTES}
+    changed = {**PROJECT, "model/util.py": UTIL + NOTES.replace("sorted(train)", "sorted(train)[::-1]")}
+    assert read(changed).code == read(files).code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for SIGN in (1, -1):\n    pass\n",
+        "import contextlib\n\nwith contextlib.nullcontext(-1) as SIGN:\n    pass\n",
+        "(SIGN := -1)\n",
+        "match (-1, 2):\n    case (SIGN, _):\n        pass\n",
+    ],
+)
+def test_values_that_no_assignment_gives_count(text: str, read: Read) -> None:
+    """What a loop, a `with`, a `case` or a `:=` at the top level of a helper gives to a name."""
+    files = {**PROJECT, "model/util.py": UTIL.replace("SIGN = -1\n", text)}
+    changed = {**PROJECT, "model/util.py": UTIL.replace("SIGN = -1\n", text.replace("-1", "-2"))}
+    assert read(changed).code != read(files).code
+
+
+def test_a_loop_of_a_bench_file_leaves_old_results_reachable(read: Read) -> None:
+    """Where a loop at the top level has the name of a variable in the class, the digest of earlier releases is kept."""
+    text = using("[user for user in train]")
+    looped = f"{text}\n\nfor user in (1, 2):\n    print(user)\n"
+    assert read({**PROJECT, "model/knn.py": looped}).before == read({**PROJECT, "model/knn.py": text}).code
+
+
 def test_nothing_is_imported_to_find_out(read: Read) -> None:
     """A module that is imported in a method only is read, not run."""
     text = WAYS["module in a method"]
@@ -435,20 +596,20 @@ def test_functions_are_told_apart_in_the_same_way(read: Read) -> None:
 
 
 STEPS = """
-from model.util import order
+from model.util import weight
 
 
 def keep(frame):
-    return order(frame)
+    return frame[frame["item"] != weight(3)]
 
 
 def first(hits, relevant):
-    return order(hits)
+    return [weight(2)] * len(relevant)
 
 
 class Score:
     def calculate(self, predictions, test):
-        return order(test)
+        return weight(2)
 """
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.markers import starts_guests
 from support.measuring import measure
 
 from omnibench import compare_configurations, compare_with_baseline, open_store, write_baseline
@@ -242,7 +241,7 @@ def test_what_cannot_be_judged_is_an_error(
 FROZEN = Path(__file__).parent.parent / "assets" / "baselines"
 
 
-@starts_guests
+@pytest.mark.guests
 def test_a_frozen_baseline_is_read(tmp_path: Path) -> None:
     """It was written of the same measurements when the format was new."""
     from omnibench.gate.baseline import FORMAT

@@ -10,8 +10,8 @@ import pytest
 
 from omnibench import open_store
 from omnibench.commands.main import main
+from omnibench.store.item_names import call_text, title_of
 from omnibench.store.schema import Record
-from omnibench.store.selection import call_text, title_of
 
 Command = Callable[..., str]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import os
@@ -16,7 +17,7 @@ import pytest
 from faults import plant
 
 from omnibench import Coordinator, Evaluator, Policy, Store, __version__
-from omnibench.commands.main import main
+from omnibench.commands.main import FAMILIES, families, main
 from omnibench.store.logbook import NAME, LogBook
 from omnibench.store.records import Records
 
@@ -220,6 +221,25 @@ def test_a_call_for_nothing_prints_help(arguments: list[str], omnibench: Command
     assert told.startswith(f"usage: {' '.join(['omnibench', *arguments])} ")
     for command in ("status", "diff", "completion") if not arguments else ("build", "verify"):
         assert f"\n    {command} " in told or f"\n    {command}\n" in told
+
+
+def test_a_command_imports_its_own_family_only() -> None:
+    """The table that says which module has which command is what the modules declare, so that none is looked for in vain."""
+    for family, names in FAMILIES.items():
+        commands = argparse.ArgumentParser().add_subparsers()
+        (module,) = {id(module): module for name in names for module in families([name, "--help"])}.values()
+        module.add_parsers(commands)
+        assert module.__name__ == f"omnibench.commands.{family}"
+        assert tuple(commands.choices) == names
+    assert len(families([])) == len(families(["--help"])) == len(families(["sta"])) == len(FAMILIES)
+
+
+def test_the_command_imports_no_numpy_to_be_parsed() -> None:
+    """Importing numpy takes longer than all that the help and the shell's completion need."""
+    script = "import sys; from omnibench.commands.main import families; families([]); print('numpy' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
+    )
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -392,3 +392,13 @@ def test_a_plan_shows_each_configuration_once() -> None:
     plan.add_algorithm("LensKit.ItemKNNScorer", {"max_nbrs": 60}, label="sixty")
     with pytest.raises(PlanError, match="twice, once without a label and once with the label 'sixty'; leave out one"):
         plan.configurations()
+
+
+def test_what_was_added_twice_is_described_once() -> None:
+    """Two grids that overlap: as many configurations as run."""
+    plan = ExperimentPlan("grids")
+    plan.add_algorithm(RecPack.ItemKNN, {"K": Grid([1, 2])})
+    plan.add_algorithm(RecPack.ItemKNN, {"K": Grid([2, 3])})
+    heading, *lines = repr(plan).splitlines()
+    assert heading == "ExperimentPlan 'grids': 3 configurations"
+    assert lines == [f"  RecPack.ItemKNN(K={k})" for k in (1, 2, 3)]

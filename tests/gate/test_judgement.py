@@ -220,7 +220,7 @@ def test_only_folds_that_both_have_are_compared(tmp_path: Path) -> None:
     [
         (
             {"dataset": replace(SHOP, display_name="shop-bbbbbbbb", key="b" * 64, tests=("u" * 64,))},
-            r"shop-bbbbbbbb has changed its data or its split \(it was shop-aaaaaaaa\), so users cannot .*; write a new",
+            r"shop-bbbbbbbb has changed its data or its split \(it was shop-aaaaaaaa\), or another omnibench has split it, so users cannot .*; write a new",
         ),
         ({"dataset": replace(SHOP, tests=("u" * 64,))}, "shop-aaaaaaaa has changed its test part"),
         ({"metric": '["NDCG",2]'}, r'NDCG@10 means something else than in the baseline \(\["NDCG@10"\]\); write a new'),

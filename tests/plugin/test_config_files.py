@@ -27,6 +27,9 @@ ENTRIES: dict[Option, list[tuple[str, str]]] = {
     options.ALLOW_NETWORK_FS: [("true", "yes"), ("false", "no"), ("0", "0")],
     options.TABLE: [('"mean"', "mean")],
     options.SORT: [('"HR@10"', "HR@10")],
+    options.NAMES: [('"hash"', "hash")],
+    options.KEEP_MODELS: [('"none"', "none")],
+    options.GATE_MISSING: [('"ok"', "ok")],
     options.GATE: [('"baseline.json"', "baseline.json")],
     options.GATE_TOLERANCE: [("0.01", "0.01"), ("0", "0"), ("1e-5", "1e-05"), ('"1%"', "1%")],
     options.GATE_ALPHA: [("0.01", "0.01"), ("1e-5", "1e-05")],
@@ -86,7 +89,7 @@ def test_a_list_of_files_is_a_list_of_files(pytester: pytest.Pytester) -> None:
         ("omnirec_salt = true", r"omnirec_salt is True in .*pyproject\.toml; write a text or a number\."),
         ('omnirec_sort = ["HR@10"]', r"omnirec_sort is \['HR@10'\] in .*; write a text or a number\."),
         ("omnirec_readonly = [1]", r"omnirec_readonly is \[1\] in .*; write true or false\."),
-        ("omnirec_readonly = 2", r"OMNIREC_READONLY is '2'; write yes or no\."),
+        ("omnirec_readonly = 2", r"omnirec_readonly is '2'; write yes or no\."),
         ("omnirec_export = true", r"omnirec_export is True in .*; write a text or a list of texts\."),
         ("omnirec_gate_metrics = [10]", r"omnirec_gate_metrics is \[10\] in .*; write a text or a list of texts\."),
         (

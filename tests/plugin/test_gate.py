@@ -24,7 +24,7 @@ from omnibench import (
     compare_with_baseline,
     from_frame,
 )
-from omnibench.experiment.experiment import experiments
+from omnibench.experiment.planning import experiments
 from omnibench.plugin.gate import RegressionGate, directions_of
 from omnibench.plugin.options import GATE_ALPHA, GATE_TOLERANCE, Option
 from omnibench.plugin.settings import share_of

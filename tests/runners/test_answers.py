@@ -32,6 +32,7 @@ FORMS: dict[str, Any] = {
     "a frame in order": pd.DataFrame({"user": [7, 9, 7], "item": ["b", "c", "a"]}),
     "a frame with scores": pd.DataFrame({"user": [7, 7, 9], "item": ["a", "b", "c"], "score": [1, 2, 3]}),
     "a frame with ranks": pd.DataFrame({"user": [7, 7, 9], "item": ["a", "b", "c"], "rank": [2, 1, 1]}),
+    "ranks as texts": pd.DataFrame({"user": [7, 7, 9], "item": ["a", "b", "c"], "rank": ["10", "9", "1"]}),
     "both": pd.DataFrame({"user": [7, 7], "item": ["a", "b"], "rank": [2, 1], "score": [0.5, 0.5], "genre": ""}),
     "frames by user": {7: pd.DataFrame({"item": ["a", "b"], "score": [0.0, 1.0]}), 9: ["c"]},
 }
@@ -118,6 +119,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a frame without items": (pd.DataFrame({"user": [7], "item_id": ["a"]}), r"without the column item; .*'item_id'"),
     "a stranger in a frame": (pd.DataFrame({"user": [7, 8], "item": "a"}), "answered for user 8"),
     "a missing rank": (pd.DataFrame({"user": 7, "item": ["a", "b"], "rank": [1, None]}), "without a rank"),
+    "ranks that are no numbers": (
+        pd.DataFrame({"user": 7, "item": ["a", "b"], "rank": ["first", "second"]}),
+        r"gave user 7 ranks that are no numbers, such as 'first' \(str\)",
+    ),
     "rank against score": (
         pd.DataFrame({"user": 7, "item": ["a", "b"], "rank": [1, 2], "score": [0.1, 0.2]}),
         r"contradicts itself for user 7: by rank item 'a' stands before 'b', by score \(0.1 and 0.2\) behind it",

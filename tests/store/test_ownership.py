@@ -36,7 +36,9 @@ def omnirec(tmp_path: Path) -> Path:
     return root
 
 
-def test_checkpoints_of_omnirec_are_left_alone(omnirec: Path, project: Project) -> None:
+def test_checkpoints_of_omnirec_are_left_alone(
+    omnirec: Path, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     """By scripts, pytest and commands: an error with the way out, before anything is written."""
     before = contents(omnirec)
     with pytest.raises(
@@ -47,8 +49,10 @@ def test_checkpoints_of_omnirec_are_left_alone(omnirec: Path, project: Project) 
     result = project.run(f"--omnirec-checkpoint-dir={omnirec}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*holds the checkpoints of OmniRec*"])
-    for command in (["status"], ["reset", "--yes"], ["rebuild"], ["gc"]):
+    for command in (["status"], ["reset", "--yes"], ["rebuild"], ["gc"], ["logs"], ["compare"]):
+        capsys.readouterr()
         assert main([*command, "--store", str(omnirec)]) == 2
+        assert f"`omnibench import-omnirec {omnirec} --store NEW` says" in capsys.readouterr().err
     assert contents(omnirec) == before
 
 
@@ -75,6 +79,17 @@ def test_a_directory_with_others_files_is_refused(names: tuple[str, ...], tmp_pa
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines(["*is not empty and no checkpoint directory of omnibench*"])
     assert {name for name in contents(project.pytester.path) if "pycache" not in name} == here
+
+
+@pytest.mark.parametrize("name", ["mine", "mine/below"])
+def test_a_file_is_no_directory(name: str, tmp_path: Path, project: Project) -> None:
+    """Nor is what lies below one: said at the start, not by every item."""
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(StoreError, match=r"cannot be a checkpoint directory.*Give an empty or a new directory"):
+        Coordinator(tmp_path / name)
+    project.bench()
+    assert project.run(f"--omnirec-checkpoint-dir={tmp_path / name}").ret == pytest.ExitCode.USAGE_ERROR
+    assert (tmp_path / "mine").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
+from omnibench.store.item_names import call_text
 from omnibench.store.schema import Record
 from omnibench.store.selection import (
-    call_text,
     select,
     select_all,
     select_configuration,

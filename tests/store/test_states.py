@@ -33,6 +33,7 @@ from omnibench.store.reading import read_all
 from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status, finished_phases, status_of
 from omnibench.store.states import RecordsInMemory, item_states, sightings
 from omnibench.store.views import select
+from omnibench.tables.names import recorded_names
 
 Answers = dict[str, tuple[str, str | None]]
 """Status and phase by the item's name."""
@@ -166,7 +167,10 @@ def commanded(root: Path, capsys: pytest.CaptureFixture[str]) -> Answers:
     assert main(["status", "--all", "--store", str(root)]) == 0
     lines = capsys.readouterr().out.splitlines()
     stopped = [re.fullmatch(r"  interrupted  [0-9a-f]{8}  (\S+)  \(in (\w+)\)(?:  \(.+\))?", line) for line in lines]
-    phases = {match[1]: match[2] for match in stopped if match}
+    items = open_store(root).items()
+    names = recorded_names(items.values())
+    called = {names.recorded_item(item): name for name, item in items.items()}
+    phases = {called[match[1]]: match[2] for match in stopped if match}
     assert phases.keys() == {name for name, status in statuses.items() if status == "interrupted"}
     return {name: (status, phases.get(name)) for name, status in statuses.items()}
 
