@@ -383,7 +383,7 @@ def test_an_item_that_another_process_computes_is_waited_for(
         coordinator._user_notify = tell
         outcome = coordinator.run_item(item)
     assert lines == [
-        f"{item.experiment.name}: waiting for process {holder.pid} on {os.uname().nodename}, which computes it"
+        f"{item.experiment.label}: waiting for process {holder.pid} on {os.uname().nodename}, which computes it"
     ]
     assert outcome.status == "done"
 
