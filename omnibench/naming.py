@@ -23,6 +23,9 @@ MOST_PARAMETERS = 6
 LABELS, HASHES = "labels", "hash"
 """What tables call configurations and datasets: by readable labels, or as directories of the store, ``name-hash``."""
 
+_EXACT = 2**53
+"""Whole numbers below are told apart as floating-point numbers, too."""
+
 _PLAIN_TYPES = frozenset({bool, int, float, type(None)})
 
 _UNSAFE = re.compile(r"[^\w.+-]")
@@ -59,12 +62,20 @@ def labels(configurations: Iterable[Configured]) -> dict[str, str]:
     for base, group in _grouped(by_name.values(), lambda configuration: configuration.label or configuration.algorithm):
         differing = _differing([configuration.parameters for configuration in group])
         for configuration in group:
-            texts[configuration.name] = _called(plain_label(base), configuration.parameters, differing)
-    for _, namesakes in _grouped(list(by_name.values()), lambda configuration: texts[configuration.name].casefold()):
-        if len(namesakes) > 1:
-            differing = _differing([configuration.circumstances for configuration in namesakes])
-            for configuration in namesakes:
-                texts[configuration.name] = _with(texts[configuration.name], configuration.circumstances, differing)
+            texts[configuration.name] = _called(base, configuration.parameters, differing)
+    # Labels of the user's own may be equal but for their capitals; then their hyperparameters tell them apart, too.
+    for mappings in (
+        {name: configuration.parameters for name, configuration in by_name.items()},
+        {name: configuration.circumstances for name, configuration in by_name.items()},
+    ):
+        for _, namesakes in _grouped(
+            list(by_name.values()), lambda configuration: texts[configuration.name].casefold()
+        ):
+            if len(namesakes) > 1:
+                differing = _differing([mappings[configuration.name] for configuration in namesakes])
+                for configuration in namesakes:
+                    name = configuration.name
+                    texts[name] = _with(texts[name], mappings[name], differing)
     for _, namesakes in _grouped(list(by_name.values()), lambda configuration: texts[configuration.name].casefold()):
         if len(namesakes) > 1:
             for configuration in namesakes:
@@ -72,9 +83,23 @@ def labels(configurations: Iterable[Configured]) -> dict[str, str]:
     return texts
 
 
+def one_line_label(label: str) -> str:
+    """Return a label as people have written it, on one line and without characters that cannot be seen."""
+    return "".join(letter for letter in " ".join(label.split()) if letter.isprintable())
+
+
 def plain_label(label: str) -> str:
-    """Return a label without what would break a node id, a table or a command line."""
+    """Return a label without what would break a node id or a command line."""
     return _UNSAFE_NAME.sub("_", label.strip())
+
+
+def number_text(value: str) -> str:
+    """Return the same text for ``10``, ``10.0`` and ``1e1``, which are one number; other texts as they are."""
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return str(int(number)) if number.is_integer() and abs(number) < _EXACT else repr(number)
 
 
 def value_text(value: Any) -> str:
@@ -117,15 +142,27 @@ def pieces(text: str) -> Iterator[str]:
 
 def keyword(name: str, value: str) -> str:
     """Return the text by which ``-k`` finds a hyperparameter's value, and no value that only begins so."""
-    return f":{name}:{_UNSAFE.sub('/', value)}:"
+    return f":{name}:{_UNSAFE.sub('/', number_text(value))}:"
 
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)\s*=\s*(\([\w.+=,-]*\)|[\w.+-]+)")
+_LABEL = re.compile(
+    rf"(?<![\w.+-])(?!(?:and|or|not)\()([\w.+-]+)\((\s*{_ASSIGNMENT.pattern}(?:\s*,\s*{_ASSIGNMENT.pattern})*)(?:,\+\d+)?\s*\)"
+)
+"""A label as tables show it, e.g. ``ItemKNN(K=100,similarity=cosine)``."""
 
 
 def with_keywords(expression: str) -> str:
-    """Return an expression of ``-k`` in which ``K=100``, which pytest does not know, stands as a ``keyword``."""
-    return _ASSIGNMENT.sub(lambda match: keyword(match[1], match[2]), expression)
+    """Return an expression of ``-k`` in which ``K=100``, which pytest does not know, stands as a ``keyword``.
+
+    A whole label, e.g. ``ItemKNN(K=100,similarity=cosine)``, stands for its name and all of its hyperparameters.
+    """
+
+    def of_label(match: re.Match[str]) -> str:
+        assignments = (assignment[0] for assignment in _ASSIGNMENT.finditer(match[2]))
+        return f"({' and '.join([match[1], *assignments])})"
+
+    return _ASSIGNMENT.sub(lambda match: keyword(match[1], match[2]), _LABEL.sub(of_label, expression))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -27,6 +27,7 @@ class Result:
         user_label: The label that the user chose for the configuration; empty where it is made of hyperparameters.
         parameters: The explicit hyperparameters, as plain data.
         seed: The seed of everything random in the framework.
+        module: The module of a user's own class; empty for a framework's algorithm, and where that is not recorded.
     """
 
     dataset: str
@@ -40,6 +41,7 @@ class Result:
     user_label: str = field(default="", repr=False)
     parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
     seed: int | None = field(default=None, repr=False)
+    module: str = field(default="", repr=False)
 
     def __getitem__(self, label: str) -> float:
         """Return a metric's value, e.g. ``result["NDCG@10"]``, whatever its convention and candidates."""

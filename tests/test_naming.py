@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench.naming import Configured, keyword, labels, plain_label, value_text, with_keywords
+from omnibench.naming import (
+    Configured,
+    keyword,
+    labels,
+    node_name,
+    one_line_label,
+    plain_label,
+    value_text,
+    with_keywords,
+)
 
 values = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False) | st.text(max_size=60)
 parameters = st.dictionaries(
@@ -44,8 +53,44 @@ def test_no_two_labels_are_equal(shown: list[Configured]) -> None:
 
 @given(configurations())
 def test_labels_break_no_node_id(shown: list[Configured]) -> None:
-    """No brackets, slashes, colons, blanks or control characters: pytest, shells and file names have no use for them."""
-    assert all(re.fullmatch(r"[\w.+()=,-]+", text) for text in labels(shown).values())
+    """No brackets, slashes, colons, blanks or control characters: pytest and shells have no use for them."""
+    ids = [node_name(text, "name", "0123456789") for text in labels(shown).values()]
+    assert all(re.fullmatch(r"[\w.+()=,-]+", node_id) for node_id in ids)
+
+
+def test_a_label_stays_as_it_was_written() -> None:
+    """Tables and papers have it so, on one line; only node ids have something else in place of blanks and the like."""
+    text = 'Ours (v2), 100 % & [new] "x" / <b>'
+    assert labels([Configured("a-1", "A", label=text)]) == {"a-1": text}
+    assert one_line_label(f"  {text}\n\tand \x07more ") == f"{text} and more"
+    assert labels([Configured(f"a-{k}", "A", {"K": k}, label=text) for k in (1, 2)])["a-2"] == f"{text}(K=2)"
+
+
+def test_labels_that_differ_in_their_capitals_have_hyperparameters() -> None:
+    """Directories and searches do not tell them apart."""
+    shown = [Configured(f"A{text}", "A", {"K": k}, label=text) for k, text in enumerate(("ours", "Ours"))]
+    assert set(labels(shown).values()) == {"ours(K=0)", "Ours(K=1)"}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("K=100", ":K:100:"),
+        ("K=100.0 and not lr=1e-3", ":K:100: and not :lr:0.001:"),
+        ("layers=(64,32)", ":layers:/64/32/:"),
+        ("ItemKNN(K=100)", "(ItemKNN and :K:100:)"),
+        (
+            "RecPack.ItemKNN(K=100,similarity=cosine) or EASE",
+            "(RecPack.ItemKNN and :K:100: and :similarity:cosine:) or EASE",
+        ),
+        ("A(a=1, b=(2,3),+4)", "(A and :a:1: and :b:/2/3/:)"),
+        ("not(K=1) and (K=2 or A)", "not(:K:1:) and (:K:2: or A)"),
+        ("Popular and (fold_0 or fold_1)", "Popular and (fold_0 or fold_1)"),
+    ],
+)
+def test_expressions_name_hyperparameters(written: str, read: str) -> None:
+    """One value in whatever notation, several of them, or a label as tables show it."""
+    assert with_keywords(written) == read
 
 
 @given(st.permutations([Configured(f"a-{k:08x}", "A", {"K": k, "same": 1}) for k in range(5)]))

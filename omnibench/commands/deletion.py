@@ -17,6 +17,7 @@ from omnibench.commands.parsing import ITEM, add_parser, busy_sentence, counted,
 from omnibench.engine.collected import FILE_VARIABLE, Collected
 from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
+from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record
 from omnibench.store.sizes import Sizes, size_text
@@ -117,7 +118,9 @@ def _remove(store: Store, items: Mapping[str, Record], names: Sequence[str], arg
     sizes = store.sizes()
     part = "the models of " if arguments.models else ""
     for name in names[:_LONGEST_LIST]:
-        say(f"  {items[name]['fit_key'][:8]}  {name}  {_size(items[name], sizes, models=arguments.models)}")
+        say(
+            f"  {items[name]['fit_key'][:8]}  {title_of(items[name])}  {_size(items[name], sizes, models=arguments.models)}"
+        )
     if len(names) > _LONGEST_LIST:
         say(f"  and {len(names) - _LONGEST_LIST} more")
     if arguments.dry_run:

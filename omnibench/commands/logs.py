@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, say
+from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
 
 _TAIL = 200
@@ -32,14 +33,32 @@ def logs(arguments: argparse.Namespace) -> int:
         if left_out and not arguments.json:
             more = arguments.tail * 10 or _TAIL
             say(f"... {left_out:,} earlier entries are left out; `--tail {more}` shows more, `--tail all` all of them.")
-        _show(newest, as_json=arguments.json)
+        _show(newest, store, as_json=arguments.json)
         seen = newest[-1]["id"] if newest else _last_id(store)
     else:
-        seen = _show(_following(store, arguments.since, filters), as_json=arguments.json) or arguments.since
+        seen = _show(_following(store, arguments.since, filters), store, as_json=arguments.json) or arguments.since
     while arguments.follow:
         time.sleep(1)
-        seen = _show(_following(store, seen, filters), as_json=arguments.json) or seen
+        seen = _show(_following(store, seen, filters), store, as_json=arguments.json) or seen
     return 0
+
+
+class _Titles:
+    """Says what people call items.
+
+    Args:
+        store: Their store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._titles: dict[str, str] = {}
+
+    def of(self, name: str) -> str:
+        """Return an item's name for people; what was removed from the store goes by the name of its directory."""
+        if name not in self._titles:
+            self._titles = {item: title_of(record) for item, record in self._store.items().items()}
+        return self._titles.setdefault(name, name)
 
 
 def _following(store: Store, since: int, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -53,12 +72,12 @@ def _last_id(store: Store) -> int:
     return max((entry["id"] for entry in store.logs(limit=1)), default=0)
 
 
-def _show(entries: Iterable[dict[str, Any]], *, as_json: bool) -> int | None:
+def _show(entries: Iterable[dict[str, Any]], store: Store, *, as_json: bool) -> int | None:
     """Print entries, and return the id of the last one."""
-    last = None
+    last, titles = None, _Titles(store)
     for entry in entries:
         last = int(entry["id"])
-        about = f" {entry['item']}" if entry["item"] else ""
+        about = f" {titles.of(entry['item'])}" if entry["item"] and not as_json else ""
         line = f"{last} {entry['time']} {entry['level_name']} {entry['logger']}{about}: {entry['message']}"
         say(json.dumps(entry) if as_json else line)
     return last

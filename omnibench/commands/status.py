@@ -38,7 +38,7 @@ def status(arguments: argparse.Namespace) -> int:
         if item["status"] != Status.DONE or arguments.all:
             size = _size(item, sizes) if arguments.all else ""
             say(f"  {item['status']:11}  {item['fit_key'][:8]}  {names.recorded_item(item)}{_remark(item)}{size}")
-    for line in _prospect(items, counts):
+    for line in _prospect(items, frozenset(store.remaining)):
         say(f"  {line}")
     for worker in store.workers(active=not arguments.all):
         current = names.recorded_item(items[worker["item"]]) if worker["item"] in items else worker["item"]
@@ -72,19 +72,27 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
-def _prospect(items: dict[str, dict[str, Any]], counts: dict[str, Any]) -> Iterator[str]:
-    """Yield what the next run will do about items that failed."""
-    failed = [item for item in items.values() if item["status"] == Status.FAILED]
-    retried = [item for item in failed if item.get("deaths", 0) < MAX_ATTEMPTS]
+def _prospect(items: dict[str, dict[str, Any]], remaining: frozenset[str]) -> Iterator[str]:
+    """Yield what the next run will do about items that failed, and that nobody asks for what it will leave."""
+    failed = [name for name, item in items.items() if item["status"] == Status.FAILED]
+    spent = [name for name in failed if items[name].get("deaths", 0) >= MAX_ATTEMPTS]
+    retried = [name for name in failed if name in remaining]
     if retried:
-        more = counts["remaining"] - len(retried)
+        more = len(remaining) - len(retried)
         rest = f", and computes {more} more" if more else ""
         yield f"the next run tries {len(retried)} of the failed items again{rest} (not with --omnirec-failed=skip)"
-    if len(retried) < len(failed):
+    if spent:
         yield (
-            f"not tried again: {len(failed) - len(retried)} of the failed items, of which a process died {MAX_ATTEMPTS} "
+            f"not tried again: {len(spent)} of the failed items, of which a process died {MAX_ATTEMPTS} "
             f"times in a row; --omnirec-max-attempts={MAX_ATTEMPTS + 1} tries once more, "
             "--omnirec-reset=failed forgets it"
+        )
+    unfinished = [name for name, item in items.items() if item["status"] != Status.DONE and name not in spent]
+    if forgotten := len(unfinished) - len(remaining):
+        noun, verb = ("item", "is") if forgotten == 1 else ("items", "are")
+        yield (
+            f"{forgotten} unfinished {noun} {verb} not in the last plan (e.g. of earlier versions of a class), so no run computes "
+            "them; `omnibench prune --plan benchmarks` removes what your bench files do not name"
         )
 
 
@@ -118,7 +126,8 @@ def show(arguments: argparse.Namespace) -> int:
         files = [str(path) for path in store.files(arguments.item)]
         say(json.dumps({"record": item, "facts": facts, "provenance": provenance, "files": files}))
         return 0
-    say(f"{item['item']}: {item['status']}{_remark(item)}")
+    say(f"{facts['title']}: {item['status']}{_remark(item)}")
+    say(f"  item             {item['item']}")
     for line in fact_lines(facts):
         say(f"  {line}")
     for label, metric in item.get("metrics", {}).items():

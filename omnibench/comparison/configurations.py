@@ -188,7 +188,7 @@ def standing_of(
         if name == best:
             continue
         if name in other_seeds:
-            reason = "the same configuration with another seed"
+            reason = "another seed of this configuration stands for it"
             difference = mean - means[best]
             comparisons[name] = Comparison(mean, means[best], difference, None, None, None, test, 0, "users", reason)
         elif measurements.common_folds(dataset, metric, name, best):

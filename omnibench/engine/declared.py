@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -48,11 +48,29 @@ def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], col
             root,
             {**(earlier.columns if earlier else {}), **measured},
             frozenset([experiment.fit_key for experiment in experiments]) | (earlier.items if earlier else frozenset()),
+            {**(earlier.datasets if earlier else {}), **dataset_names(experiments)},
+            {**(earlier.configurations if earlier else {}), **configuration_names(experiments)},
         )
         _declared[store.root, source] = part
         changed, _ = plan_changes(recorded, [part], lambda _: False)
         if changed:
             store.records.commit(changed)
+
+
+def dataset_names(experiments: Iterable[Experiment]) -> dict[str, str]:
+    """Return what people call the datasets of experiments, by display name."""
+    examples = {id(experiment.dataset): experiment for experiment in experiments}
+    return {example.dataset_name: example.dataset_label or example.dataset.name for example in examples.values()}
+
+
+def configuration_names(experiments: Iterable[Experiment]) -> dict[str, str]:
+    """Return what the user calls the configurations of experiments, by display name; without those that have no label."""
+    examples = {
+        (id(experiment.configuration), experiment.seed): experiment
+        for experiment in experiments
+        if experiment.configuration.user_label
+    }
+    return {example.algorithm_name: example.configuration.user_label for example in examples.values()}
 
 
 @contextmanager

@@ -62,5 +62,6 @@ def labels_of(experiment: Experiment) -> ItemLabels:
         data_key=experiment.dataset.key,
         user_label=experiment.configuration.user_label,
         dataset_label=experiment.dataset_label,
+        module=experiment.configuration.module,
         node=stable_name if (stable_name := experiment.stable_name) != experiment.name else "",
     )

@@ -54,6 +54,11 @@ class Configuration:
         """The full name, e.g. ``LensKit.ItemKNNScorer``; a user's own class goes by its name."""
         return self.algorithm if self.own else f"{self.runner.name}.{self.algorithm}"
 
+    @property
+    def module(self) -> str:
+        """The module of a user's own class; empty for a framework's algorithm."""
+        return self.own.module if self.own else ""
+
     def identity(self, version: str, seed: int, device: str, salt: str = "") -> list[Any]:
         """Return what a model's key says about its configuration.
 

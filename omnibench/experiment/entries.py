@@ -12,7 +12,7 @@ from omnibench.errors import PlanError, nearest
 from omnibench.experiment.grid import Grid, canonical_value
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
-from omnibench.naming import plain_label
+from omnibench.naming import one_line_label
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
 
 Hyperparameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Grid
@@ -101,7 +101,7 @@ def copied(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checked_label(label: str) -> str:
-    """Return a user's label as names and node ids can have it.
+    """Return a user's label on one line, without characters that cannot be seen.
 
     Raises:
         PlanError: It is no text.
@@ -109,7 +109,7 @@ def checked_label(label: str) -> str:
     argument: Any = label
     if not isinstance(argument, str):
         raise PlanError(f"the label is {label!r}; give a text.")
-    return plain_label(argument)
+    return one_line_label(argument)
 
 
 def check_required(entry: PlanEntry, parameters: Mapping[str, Any]) -> None:
@@ -156,8 +156,8 @@ def _check_parameters(entry: PlanEntry) -> None:
             raise PlanError(f"{name}: the hyperparameter {parameter!r} is no text; write its name in quotes.")
         if accepted is not None and parameter not in accepted:
             raise PlanError(
-                f"{name} has no hyperparameter {parameter!r}{nearest(parameter, accepted)}; "
-                f"it has {', '.join(accepted) or 'none'}."
+                f"{name} has no hyperparameter {parameter!r}{nearest(parameter, accepted) or '.'} "
+                f"It has {', '.join(accepted) or 'none'}."
             )
         if not isinstance(value, Grid):  # which has looked at its values itself
             canonical_value(value, f"{name}: {parameter}")

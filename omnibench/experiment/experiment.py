@@ -151,6 +151,7 @@ class Experiment:
             self.configuration.user_label,
             self.configuration.plain_parameters,
             self.seed,
+            self.configuration.module,
         )
 
 

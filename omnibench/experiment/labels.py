@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.keys import canonical, display
-from omnibench.naming import plain_label
+from omnibench.naming import one_line_label
 
 
 def dataset_labels(datasets: Sequence[RecSysDataSet]) -> dict[str, str]:
@@ -23,7 +23,7 @@ def dataset_labels(datasets: Sequence[RecSysDataSet]) -> dict[str, str]:
         words = _own_steps(dataset, namesakes) if len(namesakes) > 1 else []
         if len({namesake.seed for namesake in namesakes}) > 1:
             words.append(f"seed={dataset.seed}")
-        labels[key] = plain_label(f"{dataset.name}({','.join(words)})" if words else dataset.name)
+        labels[key] = one_line_label(f"{dataset.name}({','.join(words)})" if words else dataset.name)
     texts = [label.casefold() for label in labels.values()]
     return {
         key: display(by_key[key].name, by_key[key].node_key) if texts.count(label.casefold()) > 1 else label

@@ -135,8 +135,8 @@ class ExperimentPlan:
                     first = configurations.setdefault((entry.name, configuration.canonical_parameters), configuration)
                     if first.user_label != configuration.user_label:
                         raise PlanError(
-                            f"the plan {self.plan_name!r} has {configuration} under two labels, {first.user_label!r} and "
-                            f"{configuration.user_label!r}; leave out one of them."
+                            f"the plan {self.plan_name!r} has {configuration} twice, {_label_words(first)} and "
+                            f"{_label_words(configuration)}; leave out one of them."
                         )
         return _labelled(configurations)
 
@@ -169,6 +169,10 @@ class ExperimentPlan:
         return f"ExperimentPlan {self.plan_name!r}: {words}", [*examples, *more]
 
 
+def _label_words(configuration: Configuration) -> str:
+    return f"once with the label {configuration.user_label!r}" if configuration.user_label else "once without a label"
+
+
 def _labelled(configurations: Mapping[tuple[str, str], Configuration]) -> list[Configuration]:
     """Return configurations with the labels by which they differ."""
     parts = [
@@ -176,7 +180,7 @@ def _labelled(configurations: Mapping[tuple[str, str], Configuration]) -> list[C
             f"{algorithm}{text}",
             configuration.name,
             configuration.parameters,
-            {"module": configuration.own.module} if configuration.own else {},
+            {"module": configuration.module} if configuration.module else {},
             configuration.user_label,
         )
         for (algorithm, text), configuration in configurations.items()

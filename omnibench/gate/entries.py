@@ -13,6 +13,7 @@ from omnibench.errors import BaselineError
 from omnibench.gate.verdicts import count
 from omnibench.keys import canonical, digest
 from omnibench.metrics.directions import direction
+from omnibench.naming import value_text
 from omnibench.store.schema import Record, RecordLookup, RecordType, Status, configuration_in
 
 MetricDirections: TypeAlias = Mapping[str, Mapping[str, bool]]
@@ -87,11 +88,18 @@ class Entry:
         object.__setattr__(self, "key", digest([self.dataset.key, self.configuration]))
 
     def __str__(self) -> str:
-        return self.name
+        return self.label
+
+    @property
+    def label(self) -> str:
+        """The names for people, with all hyperparameters that were given, e.g. ``MovieLens100K/RecPack.EASE(l2=500.0)``."""
+        values = self.configuration["parameters"].items()
+        arguments = ",".join(f"{name}={value_text(value)}" for name, value in values)
+        return f"{self.dataset.name}/{self.algorithm}{f'({arguments})' if arguments else ''}"
 
     @property
     def name(self) -> str:
-        """The names of dataset and configuration as tables show them."""
+        """The names of dataset and configuration as directories have them."""
         return f"{self.dataset.display_name}/{self.display_name}"
 
     @property

@@ -115,7 +115,7 @@ class Judge:
         if is_missed:
             missing.append(f"where that is meant, {_NEW_BASELINE_HINT}, or {ACCEPTED_HINT}")
         notes = [
-            f"{current.name}: hyperparameters have changed; compared with {baseline.display_name}"
+            f"{current}: hyperparameters have changed; compared with {baseline}"
             for current, baseline in matched.reparametrised
             if current.scores
         ]
@@ -161,7 +161,7 @@ class Judge:
             folds = sorted(score.folds.keys() & baseline_score.folds.keys())
             if baseline_score.folds and not score.folds:
                 self._add_problem(
-                    f"{current.name} has no {label} in this run, though it was asked for, and the baseline has it"
+                    f"{current} has no {label} in this run, though it was asked for, and the baseline has it"
                 )
             if not folds:
                 continue
@@ -306,6 +306,8 @@ def _unchanged(current: Entry, baseline: Entry, label: str, means: Sequence[floa
         pairs=0,
         units="users",
         folds=folds,
+        label=current.label,
+        then_label=baseline.label,
     )
 
 

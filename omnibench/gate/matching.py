@@ -98,7 +98,7 @@ def _without_ambiguous(
     ambiguous = current_groups.keys() & baseline_groups.keys()
     for key in ambiguous:
         current, baseline = (
-            ", ".join(str(element) for element in groups[key]) for groups in (current_groups, baseline_groups)
+            ", ".join(_exact_name(element) for element in groups[key]) for groups in (current_groups, baseline_groups)
         )
         matched.ambiguities.append(f"{current} may be any of the baseline's {baseline}")
     return (
@@ -118,6 +118,11 @@ def _name_of(dataset: Dataset) -> str:
 
 def _by_dataset(entries: Iterable[Entry]) -> dict[Dataset, list[Entry]]:
     return _grouped(entries, lambda entry: entry.dataset)
+
+
+def _exact_name(element: object) -> str:
+    """Return the name by which an element is told from all others, as its label might not."""
+    return element.name if isinstance(element, Entry) else str(element)
 
 
 def _grouped(elements: Iterable[Element], key_of: Callable[[Element], Key]) -> dict[Key, list[Element]]:

@@ -90,12 +90,27 @@ def _section(title: str, comparisons: Sequence[Verdict], width: int, verbosity: 
     groups: dict[tuple[str, str, str], list[Verdict]] = {}
     for comparison in largest:
         groups.setdefault((comparison.dataset, comparison.algorithm, comparison.then), []).append(comparison)
-    for (dataset, algorithm, baseline_algorithm), group in groups.items():
-        was = "" if baseline_algorithm == algorithm else f" (was {baseline_algorithm})"
-        yield from (Line(text) for text in _wrapped(f"  {dataset}/{algorithm}{was}", width))
+    labels = [group[0].label for group in groups.values()]
+    for group in groups.values():
+        is_unique = labels.count(group[0].label) == 1
+        yield from (Line(text) for text in _wrapped(f"  {_heading(group[0], is_unique=is_unique)}", width))
         yield from (Line(text) for text in _rows(group, width))
     if len(largest) < len(comparisons):
         yield Line(f"  ... and {len(comparisons) - len(largest)} more, with smaller changes; `-v` shows all")
+
+
+def _heading(comparison: Verdict, *, is_unique: bool) -> str:
+    """Return what a comparison is of, and of what in the baseline where that is called otherwise.
+
+    Args:
+        comparison: One of a configuration.
+        is_unique: Whether no other configuration has its label, as the same one with another seed would.
+    """
+    if comparison.label and is_unique:
+        was = "" if comparison.then_label == comparison.label else f" (was {comparison.then_label})"
+        return f"{comparison.label}{was}"
+    was = "" if comparison.then == comparison.algorithm else f" (was {comparison.then})"
+    return f"{comparison.dataset}/{comparison.algorithm}{was}"
 
 
 def _rows(comparisons: Sequence[Verdict], width: int) -> list[str]:

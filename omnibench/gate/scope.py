@@ -106,6 +106,6 @@ def summarised(entries: Sequence[Entry], statement: str, limit: int = 3) -> Iter
         limit: How many are named.
     """
     if entries:
-        names = ", ".join(entry.name for entry in entries[:limit])
+        names = ", ".join(entry.label for entry in entries[:limit])
         more = f" and {len(entries) - limit} more" if len(entries) > limit else ""
         yield f"{names}{more}: {statement}"

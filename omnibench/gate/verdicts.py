@@ -14,8 +14,8 @@ class Verdict:
     """The verdict on a metric of a configuration on a dataset.
 
     Attributes:
-        dataset: The dataset, as tables show it.
-        algorithm: The configuration, as tables show it.
+        dataset: The dataset, as its directory is called.
+        algorithm: The configuration, as its directory is called.
         metric: The metric's label.
         verdict: ``worse`` (significantly, by more than the tolerance), ``tolerated`` (significantly worse, but not
             significantly by more than the tolerance), ``improved``, ``same`` (no significant difference),
@@ -32,6 +32,8 @@ class Verdict:
         units: ``users`` or ``folds``.
         folds: The number of folds that both have.
         reason: Why it is undecided.
+        label: What people call dataset and configuration, with its hyperparameters; empty where that is not known.
+        then_label: What they called the baseline's.
     """
 
     dataset: str
@@ -48,6 +50,8 @@ class Verdict:
     units: str
     folds: int
     reason: str = ""
+    label: str = ""
+    then_label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

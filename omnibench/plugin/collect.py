@@ -124,8 +124,10 @@ class BenchFunction(pytest.Class):
     def _with_keywords(self, item: ExperimentItem) -> ExperimentItem:
         """Let ``-k "K=100"`` find an item by its hyperparameters; see ``naming.with_keywords``."""
         if ":" in self.config.option.keyword:
-            parameters = item.experiment.configuration.parameters
-            item.extra_keyword_matches.update(keyword(name, value_text(value)) for name, value in parameters.items())
+            configuration = item.experiment.configuration
+            circumstances = {"module": configuration.module, "seed": item.experiment.seed}  # labels may have them, too
+            values = {**circumstances, **configuration.parameters}
+            item.extra_keyword_matches.update(keyword(name, value_text(value)) for name, value in values.items())
         return item
 
     def _take_marks(self) -> None:

@@ -98,4 +98,8 @@ def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result])
         if experiment.fit_key not in with_results:
             record = reader.get(RecordType.ITEM.key(experiment.fit_key))
             unknown = record is None or record["status"] == Status.DONE
-            yield MissingItem(experiment.name, "not run") if unknown or record is None else missing_of(record)
+            yield (
+                MissingItem(experiment.name, "not run", label=experiment.label)
+                if unknown or record is None
+                else missing_of(record)
+            )

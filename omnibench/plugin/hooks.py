@@ -61,9 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the options; register the plugins of the overseeing process, such as the summary."""
     check_options(config)
     if "=" in config.option.keyword:  # which pytest refuses
-        from omnibench.naming import with_keywords
+        from omnibench.plugin.keywords import readable_by_pytest
 
-        config.option.keyword = with_keywords(config.option.keyword)
+        config.option.keyword = readable_by_pytest(config.option.keyword)
     if not config.pluginmanager.has_plugin("python"):
         return  # nobody collects Python files
     if BENCH_FILES not in config.getini("python_files"):  # collects them, and has their assertions rewritten

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from omnibench.engine.declared import configuration_names, dataset_names
 from omnibench.errors import StoreError
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.state import collected_files_key
@@ -29,6 +30,8 @@ def planned_of(session: BenchSession) -> list[Planned]:
             root,
             {} if not items else columns_of(items[0]),
             frozenset([item.experiment.fit_key for item in items]),
+            dataset_names(item.experiment for item in items),
+            configuration_names(item.experiment for item in items),
         )
         for source, items in session.planned.items()
     ]

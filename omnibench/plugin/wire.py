@@ -21,7 +21,7 @@ _DIGITS = 16
 
 _RESULT = (
     *("dataset", "algorithm", "configuration", "fold", "fit_key"),
-    *("dataset_label", "label", "user_label", "parameters", "seed"),
+    *("dataset_label", "label", "user_label", "parameters", "seed", "module"),
 )
 """The members of a result that travel as they are."""
 
@@ -93,6 +93,7 @@ class ItemMessage(NamedTuple):
             "user_label": result.user_label,
             "parameters": dict(result.parameters),
             "seed": result.seed,
+            "module": result.module,
             "metrics": dict(result.metrics),
             "seconds": dict(self.seconds),
             "replayed": self.replayed,

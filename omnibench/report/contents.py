@@ -12,6 +12,7 @@ from omnibench.data.words import step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.markup import one_line
 from omnibench.results import Result
+from omnibench.store.item_names import title_of
 from omnibench.store.schema import Record, RecordLookup, RecordType
 
 
@@ -84,14 +85,21 @@ class MissingItem:
     """An item without results.
 
     Attributes:
-        item: Its name.
+        item: Its name, as its directory is called.
         status: failed, interrupted, running or pending.
         reason: Why it has no results, as far as that is known, in one line.
+        label: What people call it; empty where that is not known.
     """
 
     item: str
     status: str
     reason: str = ""
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return self.label or self.item
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +170,7 @@ def missing_of(item: Record) -> MissingItem:
     """Return the status of an item without results, and why it has none, from its record."""
     error = item.get("error")
     reason = f"{error['phase']} failed: {error['message']}" if error else ""
-    return MissingItem(item["item"], item["status"], one_line(reason))
+    return MissingItem(item["item"], item["status"], one_line(reason), title_of(item))
 
 
 def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:

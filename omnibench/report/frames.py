@@ -20,6 +20,7 @@ FORMAT = "omnibench.results/1"
 
 _TYPES = {
     "dataset": "string",
+    "dataset_label": "string",
     "dataset_key": "string",
     "algorithm": "string",
     "configuration": "string",
@@ -49,12 +50,13 @@ _TYPES = {
 def frame(contents: Contents) -> pd.DataFrame:
     """Return one row per dataset, configuration, fold and metric.
 
-    Columns: dataset, dataset_key; algorithm (e.g. ``RecPack.EASE``), configuration (as its directory is called), label
-    (as tables call it), configuration_key, parameters (canonical JSON of those that were given), seed, framework,
-    framework_version; fold (missing for single splits), metric, value; stderr, low, high (standard error over users and
-    bootstrap interval, 95 %), users; cold_users and cold_items (those of the test part that are unknown in training;
-    missing where that was not counted); fit_seconds, predict_seconds, start_seconds (of the framework's process, part
-    of neither), peak_memory (bytes) of the item; fit_key.
+    Columns: dataset (as its directory is called), dataset_label (as tables call it), dataset_key; algorithm (e.g.
+    ``RecPack.EASE``), configuration (as its directory is called), label (as tables call it), configuration_key,
+    parameters (canonical JSON of those that were given), seed, framework, framework_version; fold (missing for single
+    splits), metric, value; stderr, low, high (standard error over users and bootstrap interval, 95 %), users; cold_users
+    and cold_items (those of the test part that are unknown in training; missing where that was not counted);
+    fit_seconds, predict_seconds, start_seconds (of the framework's process, part of neither), peak_memory (bytes) of
+    the item; fit_key.
     """
     import pandas as pd
 
@@ -70,6 +72,7 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
             uncertainty = facts.uncertainties.get(label, Uncertainty())
             yield (
                 result.dataset,
+                names.dataset(result.dataset),
                 facts.dataset_key,
                 _algorithm(result),
                 result.algorithm,

@@ -53,12 +53,14 @@ def latex(report: Report) -> bytes:
     parts = [_HEAD]
     missing = report.missing_summary()
     if missing:
-        missing_lines = [one_line(f"{item.item} ({item.status}) {item.reason}") for item in report.missing[:MAX_LISTED]]
+        missing_lines = [
+            one_line(f"{item.title} ({item.status}) {item.reason}") for item in report.missing[:MAX_LISTED]
+        ]
         if len(report.missing) > MAX_LISTED:
             missing_lines.append(f"... and {len(report.missing) - MAX_LISTED:,} more")
         parts.append("\n%   ".join([f"% {missing}:", *missing_lines]))
-    for section in report.sections:
-        parts += _section(section, missing)
+    for section, anchor in zip(report.sections, _anchors(report.sections), strict=True):
+        parts += _section(section, missing, anchor)
     parts += _ranks(report)
     parts += [f"% {one_line(sentence)}" for sentence in report.trouble]
     text = "\n\n".join(parts) + "\n"
@@ -72,7 +74,7 @@ def escaped(text: str) -> str:
     return _LIGATURES.sub(r"\g<0>{}", one_line(text).translate(_ESCAPES))
 
 
-def _section(section: Section, missing: str) -> Iterator[str]:
+def _section(section: Section, missing: str, anchor: str) -> Iterator[str]:
     marked = section.marked
     notes = [*section.notes, "Bold: the best mean of its column."]
     captions = [escaped(note) for note in notes]
@@ -80,7 +82,7 @@ def _section(section: Section, missing: str) -> Iterator[str]:
         captions.append(rf"$^{{\dagger}}$: {escaped(section.tested)}.")
     captions += [escaped(f"Fewer folds than there are: {'; '.join(section.gaps)}.")] if section.gaps else []
     captions += [rf"\textbf{{{escaped(missing)}.}}"] if missing else []
-    title, label = escaped(marked.title), marked.dataset
+    title, label = escaped(marked.title), anchor
     for start in range(0, len(marked.names), _ROWS):
         names = marked.names[start : start + _ROWS]
         for labels in _groups(section, names):
@@ -141,6 +143,15 @@ def _table(
         r"\end{table}",
     ]
     return "\n".join(lines)
+
+
+def _anchors(sections: Sequence[Section]) -> list[str]:
+    """Return what the table of each dataset is referred to by: what it is called, so that it stays when its data changes."""
+    anchors = [_plain(section.marked.title) for section in sections]
+    return [
+        anchor if anchors.count(anchor) == 1 and anchor.strip("-") else section.marked.dataset
+        for anchor, section in zip(anchors, sections, strict=True)
+    ]
 
 
 def _plain(label: str) -> str:

@@ -51,7 +51,7 @@ def _missing(report: Report) -> Iterator[str]:
     lines = ["> [!WARNING]", f"> {summary}; what is below is without them.", ">"]
     for item in report.missing[:MAX_LISTED]:
         reason = f": {code(item.reason)}" if item.reason else ""
-        lines.append(f"> - {escaped(item.item)} ({item.status}){reason}")
+        lines.append(f"> - {escaped(item.title)} ({item.status}){reason}")
     if len(report.missing) > MAX_LISTED:
         lines.append(f"> - ... and {len(report.missing) - MAX_LISTED:,} more")
     yield "\n".join(lines)

@@ -27,6 +27,7 @@ class ItemLabels:
         data_key: The dataset's key.
         user_label: The label that the user chose for the configuration; empty where it is made of hyperparameters.
         dataset_label: What people call the dataset.
+        module: The module of a user's own class, which tells it from another one of its name; empty for frameworks.
         node: The item's name in node ids, without labels, where it is another than ``item``: its keys do not depend on
             the user's code.
     """
@@ -41,6 +42,7 @@ class ItemLabels:
     data_key: str
     user_label: str = ""
     dataset_label: str = ""
+    module: str = ""
     node: str = ""
 
     @property
@@ -58,7 +60,12 @@ class ItemLabels:
     @property
     def item_members(self) -> Record:
         """The members that the item's own record begins with: the common ones, and what its key is made of."""
-        names = {"user_label": self.user_label, "dataset_label": self.dataset_label, "node": self.node}
+        names = {
+            "user_label": self.user_label,
+            "dataset_label": self.dataset_label,
+            "module": self.module,
+            "node": self.node,
+        }
         return {
             **self.common_members,
             "identity": self.identity,

@@ -9,6 +9,7 @@ from omnibench.code import SEED_NAMES
 from omnibench.data.words import source_words, step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
+from omnibench.store.item_names import title_of
 from omnibench.store.item_records import result_of
 from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType, configuration_in
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
@@ -54,10 +55,9 @@ class FactSource:
         predict = self._records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
         identity = item.get("identity") or fit.get("identity")  # store format 1 has it in some records only
         dataset, algorithm = self._dataset(item, identity), _algorithm(item, fit)
-        fold = "" if item["fold"] is None else f"/fold_{item['fold']}"
         return {
             "item": item["item"],
-            "title": f"{item.get('dataset_label') or dataset['name']}/{algorithm['label']}{fold}",
+            "title": title_of(item),
             "fit_key": item["fit_key"],
             "status": item["status"],
             "error": item.get("error"),
@@ -125,7 +125,6 @@ def _algorithm(item: Record, fit: Record) -> dict[str, Any]:
     return {
         "name": item["algorithm"].rpartition("-")[0],
         "words": words,
-        "label": item.get("user_label") or words.removesuffix("()"),
         "parameters": item["parameters"],
         "effective": fit.get("effective"),
         **{member: configuration[member] for member in _MADE_OF if member in configuration},
@@ -193,7 +192,7 @@ def explanation(item: Record, records: Mapping[str, Record]) -> str:
         item: Its record, with its status as of now.
         records: All records of its store.
     """
-    lines = [f"{item['item']} is {item['status']}."]
+    lines = [f"{title_of(item)} is {item['status']} ({item['item']})."]
     if item.get("error"):
         lines.append(f"Last time {item['error']['phase']} failed: {item['error']['message']}")
     if RecordType.FIT.key(item["fit_key"]) in records:

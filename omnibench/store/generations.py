@@ -123,7 +123,7 @@ def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, 
 
 _LABELS = (
     *("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "directory", "identity", "data_key"),
-    *("user_label", "dataset_label", "node"),
+    *("user_label", "dataset_label", "module", "node"),
 )
 
 

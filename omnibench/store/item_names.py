@@ -6,24 +6,31 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from omnibench.naming import full_value_text, plain_label
+from omnibench.naming import full_value_text, number_text, plain_label
 from omnibench.store.schema import Record, configuration_in
 from omnibench.store.written_names import hash_of, is_digits, literal, node_parts, stem_of, written_names
 
-_CIRCUMSTANCES = ("seed", "version", "device", "salt")
+_CIRCUMSTANCES = ("seed", "version", "device", "salt", "module")
 """What labels may show beside hyperparameters; the identity of an item says it."""
 
 
 def call_text(record: Record) -> str:
     """Return what an item's configuration is called, with all hyperparameters, e.g. ``RecPack.ItemKNN(K=100)``."""
-    name = plain_label(record.get("user_label") or "") or stem_of(record["algorithm"])
+    name = record.get("user_label") or stem_of(record["algorithm"])
     arguments = ",".join(f"{key}={full_value_text(value)}" for key, value in record.get("parameters", {}).items())
     return f"{name}({arguments})" if arguments else name
 
 
+def title_of(record: Record) -> str:
+    """Return what people call an item, e.g. ``MovieLens100K/RecPack.ItemKNN(K=100)/fold_0``."""
+    fold = "" if record.get("fold") is None else f"/fold_{record['fold']}"
+    return f"{record.get('dataset_label') or stem_of(record['dataset'])}/{call_text(record)}{fold}"
+
+
 def dataset_names(record: Record) -> list[str]:
     """Return what an item's dataset is called: its full name, its label, and the name without its hash."""
-    names = (record["dataset"], record.get("dataset_label"), stem_of(record["dataset"]))
+    label = record.get("dataset_label") or ""
+    names = (record["dataset"], label, plain_label(label), stem_of(record["dataset"]))
     return list(dict.fromkeys(name for name in names if name))
 
 
@@ -31,9 +38,7 @@ def is_dataset(text: str, record: Record) -> bool:
     """Whether an item is of the dataset that a text names, with or without the beginning of its hash."""
     base, _, digits = text.rpartition("-")
     return text in dataset_names(record) or (
-        is_digits(digits)
-        and hash_of(record["dataset"]).startswith(digits)
-        and base in (stem_of(record["dataset"]), record.get("dataset_label"))
+        is_digits(digits) and hash_of(record["dataset"]).startswith(digits) and base in dataset_names(record)
     )
 
 
@@ -68,14 +73,14 @@ def _has_argument(record: Record, name: str, text: str) -> bool:
     """Whether an item has a hyperparameter, a seed or the like, with the value that a text says."""
     values: dict[str, Any] = dict(record.get("parameters") or {})
     if name not in values and name in _CIRCUMSTANCES:
-        values |= configuration_in(record)
+        values |= {"module": record.get("module"), **configuration_in(record)}
     if name not in values:
         return False
     own = full_value_text(values[name])
     written = plain_label(re.sub(r"\s+", "", text))  # as labels show it, or as Python does
     if written.endswith(".."):  # a label cuts long values
         return own.startswith(written[:-2])
-    return own in (written, full_value_text(literal(text)))
+    return number_text(own) in (number_text(written), number_text(full_value_text(literal(text))))
 
 
 def group_names(record: Record) -> Iterator[str]:

@@ -210,6 +210,7 @@ def result_of(item: Record) -> Result:
         item.get("user_label", ""),
         item["parameters"],
         configuration_in(item).get("seed"),
+        item.get("module", ""),
     )
 
 

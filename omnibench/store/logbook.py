@@ -6,11 +6,13 @@ Entries may be lost (the last second before a kill, all of them while the disk i
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import sqlite3
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,34 +59,42 @@ def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[LogE
         return []
 
 
-_MATCHING = "FROM logs WHERE level >= ? AND (? IS NULL OR item = ?)"
+_MATCHING = "FROM logs WHERE level >= ? AND (? IS NULL OR item IN (SELECT value FROM json_each(?)))"
 
 
-def select(directory: Path, since: int | None, *, item: str | None, min_level: int, limit: int) -> list[dict[str, Any]]:
+def select(
+    directory: Path, since: int | None, *, items: Sequence[str] | None, min_level: int, limit: int
+) -> list[dict[str, Any]]:
     """Return log entries with all of their columns, oldest first.
 
     Args:
         directory: The store's directory.
         since: The first entries after this one; the newest ones when it is None.
-        item: Only those about an item, by its name.
+        items: Only those about these items, by their names.
         min_level: Only those from this level on.
         limit: At most this many.
 
     Raises:
         StoreError: The log cannot be read.
     """
-    matching = (min_level, item, item)
+    matching = _matching(items, min_level)
     if since is None:
         newest = _ask(directory, f"SELECT * {_MATCHING} ORDER BY id DESC LIMIT ?", (*matching, limit))
         return newest[::-1]
     return _ask(directory, f"SELECT * {_MATCHING} AND id > ? ORDER BY id LIMIT ?", (*matching, since, limit))
 
 
-def count(directory: Path, before: int | None, *, item: str | None, min_level: int) -> int:
+def count(directory: Path, before: int | None, *, items: Sequence[str] | None, min_level: int) -> int:
     """Return how many log entries there are before an entry, or in all; see ``select``."""
     query = f"SELECT count(*) AS entries {_MATCHING} AND (? IS NULL OR id < ?)"
-    rows = _ask(directory, query, (min_level, item, item, before, before))
+    rows = _ask(directory, query, (*_matching(items, min_level), before, before))
     return int(rows[0]["entries"]) if rows else 0
+
+
+def _matching(items: Sequence[str] | None, min_level: int) -> tuple[int, str | None, str | None]:
+    """Return the parameters of the condition that all questions have."""
+    names = None if items is None else json.dumps(list(items))
+    return min_level, names, names
 
 
 def _ask(directory: Path, query: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from omnibench.store.frames import phase_rows
 from omnibench.store.leases import is_held
+from omnibench.store.plans import plan_of
 from omnibench.store.schema import MAX_ATTEMPTS, WORKER_COLUMNS, Record, RecordType, Status
 from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
 
@@ -55,8 +56,20 @@ def with_states(root: Path, records: Mapping[str, Record]) -> dict[str, Record]:
     return {**records, **{key: {**records[key], **state} for key, state in states.items()}}
 
 
+def remaining_of(records: Mapping[str, Record], items: Mapping[str, Record]) -> list[str]:
+    """Return the items that the next run computes, or waits for: of the last plan, where one is recorded.
+
+    Args:
+        records: All records.
+        items: Those of the items, by name, with their status as of now.
+    """
+    plan = plan_of(records.items())
+    planned = frozenset[str]().union(*(part.items for part in plan))
+    return [name for name, item in items.items() if remains(item) and (not plan or item["fit_key"] in planned)]
+
+
 def remains(item: Record) -> bool:
-    """Whether the next run computes an item, or waits for it.
+    """Whether a run that asks for an item computes it, or waits for it.
 
     Args:
         item: Its record, with its status as of now.
@@ -105,7 +118,7 @@ def summary_of(root: Path, records: Mapping[str, Record]) -> dict[str, Any]:
         "interrupted": counts[Status.INTERRUPTED],
         "running": counts[Status.RUNNING],
         "pending": counts[Status.PENDING],
-        "remaining": sum(map(remains, items.values())),
+        "remaining": len(remaining_of(records, items)),
         "elapsed": sum(phase["seconds"] or 0.0 for phase in phases),
         "starting": sum(phase["start_seconds"] or 0.0 for phase in phases),
         "average": statistics.fmean(done) if done else None,

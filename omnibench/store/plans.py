@@ -8,7 +8,7 @@ that the source declares, also those that a run has deselected, and is written o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from omnibench.store.schema import Record, RecordType, timestamp
 
@@ -25,12 +25,16 @@ class Planned:
         root: The directory that the source is relative to.
         columns: The columns that are measured, and whether larger values are better; without what a fit costs.
         items: The fit keys of its items.
+        datasets: What people call its datasets, by display name.
+        configurations: What the user calls its configurations, by display name; without those that have no label.
     """
 
     source: str
     root: str
     columns: Mapping[str, bool]
     items: frozenset[str]
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    configurations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
@@ -50,6 +54,8 @@ class Planned:
             "root": self.root,
             "columns": dict(self.columns),
             "items": sorted(self.items),
+            "datasets": dict(self.datasets),
+            "configurations": dict(self.configurations),
             "noted": timestamp(),
         }
 
@@ -66,10 +72,42 @@ def plan_of(records: Iterable[tuple[str, Record]]) -> list[Planned]:
         records: Keys and records.
     """
     return [
-        Planned(record["source"], record["root"], record["columns"], frozenset(record["items"]))
+        Planned(
+            record["source"],
+            record["root"],
+            record["columns"],
+            frozenset(record["items"]),
+            record.get("datasets", {}),
+            record.get("configurations", {}),
+        )
         for key, record in records
         if RecordType.PLAN.has(key)
     ]
+
+
+def with_planned_labels(records: dict[str, Record]) -> dict[str, Record]:
+    """Return records in which items are called as the plan calls them now, not as when they were first computed.
+
+    A label is part of no key, so an item that is done is not touched when its label changes.
+
+    Args:
+        records: All records of a store.
+    """
+    plans = [record for key, record in records.items() if RecordType.PLAN.has(key) and "datasets" in record]
+    changed: dict[str, Record] = {}
+    for plan in sorted(plans, key=lambda plan: str(plan["noted"])):
+        for fit_key in plan["items"]:
+            key = RecordType.ITEM.key(fit_key)
+            item = records.get(key)
+            if item is None:
+                continue
+            labels = {
+                "dataset_label": plan["datasets"].get(item["dataset"], ""),
+                "user_label": plan["configurations"].get(item["algorithm"], ""),
+            }
+            if any(item.get(member, "") != label for member, label in labels.items()) or key in changed:
+                changed[key] = {**item, **labels}
+    return {**records, **changed} if changed else records
 
 
 def plan_changes(

@@ -16,8 +16,9 @@ from omnibench.store.formats import refuse_newer
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
 from omnibench.store.generations import Reset, reset
 from omnibench.store.item_files import files_of_item, item_of_file
-from omnibench.store.overview import items_of, remains, summary_of, with_states, workers_of
+from omnibench.store.overview import items_of, remaining_of, summary_of, with_states, workers_of
 from omnibench.store.ownership import no_store
+from omnibench.store.plans import with_planned_labels
 from omnibench.store.reading import read_all
 from omnibench.store.removal import Removed, remove_items, remove_models
 from omnibench.store.schema import Record, RecordType, Status
@@ -61,8 +62,8 @@ class Store:
         return f"<Store {self.root}: {counts['completed']} of {counts['total']} items completed>"
 
     def records(self) -> dict[str, Record]:
-        """Return every sound record by key, as the engine sees them."""
-        return read_all(self.root / "store")
+        """Return every sound record by key, as the engine sees them; items are called as in the last plan."""
+        return with_planned_labels(read_all(self.root / "store"))
 
     def items(self) -> dict[str, Record]:
         """Return the record of every item by name, with its ``status`` as of now.
@@ -96,12 +97,13 @@ class Store:
 
     @property
     def remaining(self) -> list[str]:
-        """The items that are not done and that the next run of the same plan would compute or wait for.
+        """The items that are not done and that the next run of the last plan would compute or wait for.
 
         That is also those that failed, unless their process has died three times in a row: a run tries such ones again
         only where one says so (``--omnirec-max-attempts``, ``--omnirec-reset=failed``).
         """
-        return [name for name, item in self.items().items() if remains(item)]
+        records = self.records()
+        return remaining_of(records, items_of(self.root, records))
 
     def summary(self) -> dict[str, Any]:
         """Return how many items have each status, and how long they took.
@@ -161,7 +163,7 @@ class Store:
         Args:
             since_id: Only the first entries after this one, so that one can follow: give the ``id`` of the last seen,
                 or 0 to begin with the first of all.
-            item: Only those about an item.
+            item: Only those about an item, or about all items that this text stands for.
             min_level: Only those from this level on, as in ``logging``.
             limit: At most this many.
 
@@ -173,22 +175,22 @@ class Store:
         """
         if not (self.root / logbook.NAME).exists():
             return []
-        name = self.find(item)["item"] if item else None
-        return logbook.select(self.root, since_id, item=name, min_level=min_level, limit=limit)
+        names = self.select(item) if item else None
+        return logbook.select(self.root, since_id, items=names, min_level=min_level, limit=limit)
 
     def count_logs(self, before_id: int | None = None, *, item: str | None = None, min_level: int = 0) -> int:
         """Return how many log entries there are.
 
         Args:
             before_id: Only entries before this one.
-            item: Only those about an item.
+            item: Only those about an item, or about all items that this text stands for.
             min_level: Only those from this level on, as in ``logging``.
 
         Raises:
             StoreError: The log cannot be read.
         """
-        name = self.find(item)["item"] if item else None
-        return logbook.count(self.root, before_id, item=name, min_level=min_level)
+        names = self.select(item) if item else None
+        return logbook.count(self.root, before_id, items=names, min_level=min_level)
 
     def find(self, item: str) -> Record:
         """Return the record of one item.

@@ -21,6 +21,7 @@ from omnibench.store.item_names import (
     hashes,
     is_algorithm,
     is_dataset,
+    title_of,
     was_called,
 )
 from omnibench.store.schema import Record
@@ -209,7 +210,7 @@ def _fitting(text: str, items: Mapping[str, Record]) -> list[str]:
 
 
 def _listed(names: Sequence[str], items: Mapping[str, Record]) -> str:
-    lines = [f"  {items[name]['fit_key'][:8]}  {name}  {call_text(items[name])}" for name in names]
+    lines = [f"  {items[name]['fit_key'][:8]}  {title_of(items[name])}" for name in names]
     return "\n" + "\n".join(_shortened(lines))
 
 

@@ -13,9 +13,7 @@ FEWEST_DIGITS = 4
 """Digits that the beginning of a key or of a name's hash has at least; fewer are taken for a name."""
 
 _DIGITS = re.compile(rf"[0-9a-f]{{{FEWEST_DIGITS},64}}")
-_CONFIGURATION = re.compile(
-    rf"(?P<base>[^()]*?)(?:\((?P<arguments>.*)\))?(?:-(?P<digits>[0-9a-f]{{{FEWEST_DIGITS},64}}))?", re.DOTALL
-)
+_HASHED = re.compile(rf"(?P<body>.+)-(?P<digits>[0-9a-f]{{{FEWEST_DIGITS},64}})", re.DOTALL)
 _FOLD = re.compile(r"(?P<body>.*)/fold_(?P<fold>\d+)", re.DOTALL)
 
 
@@ -70,15 +68,14 @@ def splits(text: str) -> Iterator[WrittenItem]:
 
 
 def written_names(text: str) -> Iterator[WrittenName]:
-    """Yield every way to read the name of a configuration; one may end like a hash and have none."""
-    match = _CONFIGURATION.fullmatch(text)
-    if match is None:
-        return
-    arguments = arguments_in(match["arguments"] or "")
-    if arguments is not None:
-        yield WrittenName(match["base"].strip(), arguments, match["digits"] or "")
-    if match["digits"] and match["arguments"] is None:
-        yield WrittenName(text, {}, "")
+    """Yield every way to read the name of a configuration; a user's label may end like a hash, and have brackets."""
+    match = _HASHED.fullmatch(text)
+    for body, digits in ((text, ""), *([(match["body"], match["digits"])] if match else [])):
+        yield WrittenName(body.strip(), {}, digits)
+        for bracket in (position for position, character in enumerate(body) if character == "("):
+            arguments = arguments_in(body[bracket + 1 : -1]) if body.endswith(")") else None
+            if arguments is not None:
+                yield WrittenName(body[:bracket].strip(), arguments, digits)
 
 
 def arguments_in(text: str) -> dict[str, str] | None:

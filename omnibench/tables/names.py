@@ -68,7 +68,8 @@ def recorded_names(items: Iterable[Record]) -> DisplayNames:
 
 def _configured(result: Result) -> Configured:
     algorithm = result.configuration.partition("(")[0] or result.algorithm
-    circumstances = {} if result.seed is None else {"seed": result.seed}
+    seed = {} if result.seed is None else {"seed": result.seed}
+    circumstances = {"module": result.module, **seed} if result.module else seed
     return Configured(result.algorithm, algorithm, result.parameters, circumstances, result.user_label)
 
 
@@ -82,7 +83,8 @@ def unsaid_parameters(result: Result, label: str) -> tuple[str, ...]:
     if not result.parameters:
         text = result.configuration.partition("(")[2].removesuffix(")")
         return (text,) if text else ()
-    _, bracket, text = label.partition("(")
+    own_name = result.user_label if label.startswith(result.user_label) else ""
+    _, bracket, text = label.removeprefix(own_name).partition("(")  # the user's own label may have brackets, too
     assignments = list(pieces(text.removesuffix(")"))) if bracket else []
     return tuple(
         f"{name}={value!r}"

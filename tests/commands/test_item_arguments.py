@@ -10,6 +10,7 @@ import pytest
 
 from omnibench import open_store
 from omnibench.commands.main import main
+from omnibench.store.item_names import call_text, title_of
 from omnibench.store.schema import Record
 
 Command = Callable[..., str]
@@ -74,14 +75,15 @@ def test_every_command_takes_every_form(command: str, form: str, item: Record, o
     text = FORMS[form](item)
     told = omnibench(*(word.replace("{}", text) for word in COMMANDS[command]))
     if command in ("show", "why"):
-        assert told.startswith(item["item"])
+        assert told.startswith(title_of(item))
+        assert item["item"] in told
     elif command == "logs":
         assert told
-        assert all(item["item"] in line or line.startswith(" ") for line in told.splitlines())
+        assert all(title_of(item) in line or line.startswith(" ") for line in told.splitlines())
     elif command == "reset":
         assert told.startswith("1 item was reset")
     elif command == "delete":
-        assert item["item"] in told.splitlines()[0]
+        assert title_of(item) in told.splitlines()[0]
         assert told.splitlines()[1].startswith("would remove 1 item (")
     elif command == "compare":
         assert told.splitlines()[0] == f"Rotated(by={item['parameters']['by']}) minus Rotated(by=0)"
@@ -100,16 +102,16 @@ def test_every_command_suggests_what_is_near(command: str, omnibench: Command) -
     assert told.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["show", "logs", "why", "compare"])
+@pytest.mark.parametrize("command", ["show", "why", "compare"])
 def test_where_one_is_needed_the_matches_are_listed(command: str, root: Path, omnibench: Command) -> None:
     """Where one item is needed its matches are listed with what tells them apart; nothing is guessed."""
     told = omnibench(*(word.replace("{}", "Rotated") for word in COMMANDS[command]), ends=2)
-    algorithms = sorted({item["algorithm"] for item in open_store(root).items().values()})
+    calls = {call_text(item) for item in open_store(root).items().values()}
     assert "'Rotated' may be any of " in told
-    assert all(algorithm in told for algorithm in algorithms)
+    assert all(call in told for call in calls)
 
 
-@pytest.mark.parametrize("command", ["reset", "delete", "export"])
+@pytest.mark.parametrize("command", ["reset", "delete", "export", "logs"])
 def test_where_several_are_meant_all_of_them_are_taken(command: str, root: Path, omnibench: Command) -> None:
     """An algorithm stands for all of its items, in all folds."""
     items = open_store(root).items()
@@ -120,5 +122,8 @@ def test_where_several_are_meant_all_of_them_are_taken(command: str, root: Path,
         assert told.startswith(f"{len(crossed)} items were reset")
     elif command == "delete":
         assert f"would remove {len(crossed)} items (" in told
+    elif command == "logs":
+        ends = [line for line in told.splitlines() if ": is done: " in line]
+        assert {line.split()[4].rstrip(":") for line in ends} == {title_of(item) for item in crossed}
     else:
         assert len({line.split(",")[0] for line in Path("out.csv").read_text().splitlines()[1:]}) == 1

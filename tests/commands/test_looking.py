@@ -74,7 +74,7 @@ def test_why_of_a_finished_item_says_what_it_was_made_of(store: Store, omnibench
     """Recipe, algorithm, seed and code; when, where and with what it was computed."""
     name = store.completed[0]
     told = omnibench("why", name)
-    assert told.startswith(f"{name} is done.\n")
+    assert told.startswith(f"{store.describe(name)['title']} is done ({name}).\n")
     assert "dataset          tiny: MakeImplicit(2), CorePruning(2), UserCrossValidation(2)\n" in told
     record = store.find(name)
     assert f"algorithm        {record['algorithm'].rpartition('-')[0]}(" in told
@@ -117,7 +117,7 @@ def test_show_says_dataset_steps_and_split_in_words(store: Store, omnibench: Com
     """The recipe stands before the numbers, in words; the readable predictions are among the files."""
     name = store.completed[0]
     lines = omnibench("show", name).splitlines()
-    assert lines[1] == "  dataset          tiny: MakeImplicit(2), CorePruning(2), UserCrossValidation(2)"
+    assert lines[2] == "  dataset          tiny: MakeImplicit(2), CorePruning(2), UserCrossValidation(2)"
     copy = store.files(name)[-1]
     assert copy.name == "predictions.json"
     assert f"  {copy}" in lines

@@ -180,8 +180,9 @@ def test_show_tells_everything_about_an_item(store: Store, omnibench: Command) -
     told = omnibench("show", name)
     assert told == omnibench("show", item["fit_key"][:8])
     lines = told.splitlines()
-    assert lines[0] == f"{name}: done"
+    assert lines.pop(0) == f"{store.describe(name)['title']}: done"
     validated = "UserHoldout(validation_size=0.1, test_size=0.3)"
+    assert lines[0] == f"  item             {name}"
     assert lines[1] == f"  dataset          tiny: MakeImplicit(2), {validated}"
     numbers = [line for line in lines[5:] if not line.startswith("  Start ")]  # of the item that came first
     assert numbers[0].split() == ["NDCG@10", f"{item['metrics']['NDCG@10']['value']:.6f}"]
@@ -203,7 +204,7 @@ def test_show_for_programs_is_json(store: Store, omnibench: Command) -> None:
         assert told["files"] == [str(path) for path in store.files(name)]
     (failed,) = store.failed
     told = omnibench("show", failed)
-    assert told.startswith(f"{failed}: failed  (Fit: RuntimeError: the algorithm is broken)\n")
+    assert told.startswith(f"{store.describe(failed)['title']}: failed  (Fit: RuntimeError: the algorithm is broken)\n")
     assert any(line.split()[0] == "Fit" and line.endswith("  failed") for line in told.splitlines())
     assert "  | RuntimeError: the algorithm is broken\n" in told  # the end of the traceback
 
@@ -228,10 +229,11 @@ def test_logs_are_shown(store: Store, omnibench: Command) -> None:
     for entry in store.logs():
         assert f"{entry['id']} {entry['time']} {entry['level_name']} {entry['logger']}" in everything
     of_item = omnibench("logs", failed)
-    assert f" INFO omnibench {failed}: begins\n" in of_item
-    assert not any(name in of_item for name in store.completed)
+    title = store.describe(failed)["title"]
+    assert f" INFO omnibench {title}: begins\n" in of_item
+    assert not any(store.describe(name)["title"] in of_item for name in store.completed)
     errors = omnibench("logs", "--level", "ERROR")
-    assert f" ERROR omnibench {failed}: Fit failed: RuntimeError: the algorithm is broken" in errors
+    assert f" ERROR omnibench {title}: Fit failed: RuntimeError: the algorithm is broken" in errors
     assert " INFO " not in errors
     last = store.logs()[-1]["id"]
     assert omnibench("logs", "--since", str(last)) == ""

@@ -45,7 +45,7 @@ def test_parts_have_omnirecs_names(dataset: moved.RecSysDataSet[moved.RawData]) 
     assert [name for name, _ in split.iter_splits()] == ["train", "val", "test"]
     assert split.get("val") is split.val
     assert len(split.val) == 6
-    with pytest.raises(DataError, match="it has train, val, test"):
+    with pytest.raises(DataError, match="It has train, val, test"):
         split.get("validation")
 
 

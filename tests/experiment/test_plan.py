@@ -201,9 +201,9 @@ def test_labels_say_in_what_configurations_differ() -> None:
         "LensKit.PopScorer",
         "RecPack.ItemKNN(K=10)",
         "RecPack.ItemKNN(K=20)",
-        "our_EASE(l2=1.5)",
-        "our_EASE(l2=200)",
-        "SLIM_of_the_paper",
+        "our EASE(l2=1.5)",
+        "our EASE(l2=200)",
+        "SLIM of the paper",
         "RecBole.NeuMF(mlp_hidden_size=(64,32))",
         "RecBole.NeuMF(mlp_hidden_size=(8))",
     ]
@@ -223,7 +223,10 @@ def test_a_configuration_has_one_label() -> None:
     plan = ExperimentPlan("baselines")
     plan.add_algorithm(RecPack.ItemKNN, {"K": 10}, label="a")
     plan.add_algorithm(RecPack.ItemKNN, {"K": Grid([10, 20])})
-    with pytest.raises(PlanError, match=r"has RecPack.ItemKNN\(K=10\) under two labels, 'a' and ''; leave out one"):
+    with pytest.raises(
+        PlanError,
+        match=r"has RecPack.ItemKNN\(K=10\) twice, once with the label 'a' and once without a label; leave out one",
+    ):
         plan.configurations()
     with pytest.raises(PlanError, match="the label is 3; give a text"):
         plan.add_algorithm(RecPack.ItemKNN, label=3)  # type: ignore[arg-type]
@@ -282,9 +285,9 @@ def planned(algorithm: Any, config: Any = None) -> Callable[[], None]:
         (planned(Own()), "is no algorithm"),
         (
             planned(LensKit.ItemKNNScorer, {"max_neighbours": 3}),
-            "did you mean 'max_nbrs'\\?; it has max_nbrs, min_nbrs",
+            "did you mean 'max_nbrs'\\? It has max_nbrs, min_nbrs",
         ),
-        (planned(Own, {"K": 3}), "Own has no hyperparameter 'K'; did you mean 'k'\\?; it has k, shrink"),
+        (planned(Own, {"K": 3}), "Own has no hyperparameter 'K'; did you mean 'k'\\? It has k, shrink"),
         (planned(Own, {1: 3}), "the hyperparameter 1 is no text"),
         (planned(LensKit.ItemKNNScorer, ["max_nbrs"]), r"hyperparameters are \['max_nbrs'\]; give a dictionary"),
         (planned(LensKit.ItemKNNScorer, 20), "hyperparameters are 20; give a dictionary"),
@@ -376,6 +379,19 @@ def test_a_plan_shows_its_configurations() -> None:
     *_, last = repr(plan).splitlines()
     assert len(repr(plan).splitlines()) == 32
     assert last == "  ... and 19,971 more"
+
+
+def test_a_plan_shows_each_configuration_once() -> None:
+    """What two grids have in common is one configuration, in what is shown as in what is run."""
+    plan = ExperimentPlan("twice")
+    plan.add_algorithm("LensKit.ItemKNNScorer", {"max_nbrs": Grid([20, 40])})
+    plan.add_algorithm("LensKit.ItemKNNScorer", [{"max_nbrs": 40}, {"max_nbrs": 60}])
+    assert repr(plan).splitlines()[0] == "ExperimentPlan 'twice': 3 configurations"
+    assert repr(plan).count("max_nbrs=40") == 1
+    assert len(plan.configurations()) == 3
+    plan.add_algorithm("LensKit.ItemKNNScorer", {"max_nbrs": 60}, label="sixty")
+    with pytest.raises(PlanError, match="twice, once without a label and once with the label 'sixty'; leave out one"):
+        plan.configurations()
 
 
 def test_what_was_added_twice_is_described_once() -> None:

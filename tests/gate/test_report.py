@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,3 +104,16 @@ def test_colours_say_what_is_good() -> None:
     assert [colours[text] for text in ("worse:", "a problem", "improved:")] == ["red", "red", "green"]
     assert colours["gate failed (baseline of 2026-11-21)"] == "red"
     assert [line.colour for line in lines(gate())][-1] == "green"
+
+
+def test_configurations_are_called_by_their_hyperparameters() -> None:
+    """Only another hyperparameter is said; where a label is that of two configurations, as with two seeds, their names are."""
+    labels = {"label": "shop/Mine(k=2)", "then_label": "shop/Mine(k=2)"}
+    first = replace(verdict("NDCG@10", "worse", -0.1), **labels)
+    assert "  shop/Mine(k=2)" in printed(gate(first))
+    assert "  shop/Mine(k=2) (was shop/Mine(k=1))" in printed(gate(replace(first, then_label="shop/Mine(k=1)")))
+    other_seed = replace(first, algorithm="Mine-33333333")
+    assert [line for line in printed(gate(first, other_seed)) if "Mine" in line] == [
+        "  shop-aaaaaaaa/Mine-22222222 (was Mine-11111111)",
+        "  shop-aaaaaaaa/Mine-33333333 (was Mine-11111111)",
+    ]

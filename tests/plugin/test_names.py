@@ -9,7 +9,16 @@ import pandas as pd
 import pytest
 from support.projects import Project
 
-from omnibench import CorePruning, MakeImplicit, UserCrossValidation, UserHoldout, compare_with_best, from_frame
+from omnibench import (
+    CorePruning,
+    MakeImplicit,
+    UserCrossValidation,
+    UserHoldout,
+    compare_with_best,
+    export_results,
+    from_frame,
+)
+from omnibench.commands.main import main
 from omnibench.errors import DataError
 from omnibench.experiment.labels import dataset_labels
 from omnibench.store.queries import open_store
@@ -30,6 +39,10 @@ def selected(project: Project, *arguments: str) -> list[str]:
         ("noise = 20 and fold_1", ["tiny/Popular(noise=20)/fold_1"]),
         ("Popular and not noise=20 and fold_0", ["tiny/Popular(noise=2)/fold_0"]),
         ("seconds=0.0 and fold_0", ["tiny/Slow/fold_0"]),
+        ("seconds=0 and fold_0", ["tiny/Slow/fold_0"]),
+        ("noise=2.0 and fold_0", ["tiny/Popular(noise=2)/fold_0"]),
+        ("Popular(noise=20) and fold_1", ["tiny/Popular(noise=20)/fold_1"]),
+        ("module=own_algorithms and seed=42 and noise=2 and fold_1", ["tiny/Popular(noise=2)/fold_1"]),
         ("noise=3", []),
     ],
 )
@@ -47,9 +60,9 @@ def test_selection_by_hyperparameters_reaches_workers(project: Project) -> None:
 
 
 def test_pytest_refuses_what_it_refused(project: Project) -> None:
-    """An expression that is wrong for other reasons still ends in pytest's own message."""
+    """An expression that is wrong for other reasons still ends in pytest's own message, with what the user wrote."""
     project.bench(plan=PLAN)
-    project.run("-k", "noise=2 and").stderr.fnmatch_lines(["*Wrong expression passed to '-k'*"])
+    project.run("-k", "noise=2 and").stderr.fnmatch_lines(["*Wrong expression passed to '-k': noise=2 and: *"])
 
 
 def test_an_id_survives_the_fix_of_its_class(project: Project) -> None:
@@ -80,16 +93,76 @@ def test_tables_can_have_the_names_of_directories(project: Project) -> None:
 
 
 def test_a_label_of_the_users_own_stands_for_the_name(project: Project) -> None:
-    """``label=`` is in node ids, tables and records; changing it computes nothing."""
+    """``label=`` is in node ids, as far as they can have it, and as it is in tables and records."""
     project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([1, 2])}, label="most sold")')
     first = project.run("-v")
     first.assert_outcomes(passed=4)
     assert "/most_sold(noise=1)-" in first.stdout.str()
-    first.stdout.re_match_lines([r" most_sold\(noise=2\)  "])
+    first.stdout.re_match_lines([r" most sold\(noise=2\)  "])
     record, *_ = open_store(project.pytester.path / "checkpoints").items().values()
-    assert (record["user_label"], record["dataset_label"]) == ("most_sold", "tiny")
-    project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([1, 2])})')
-    project.run().stdout.fnmatch_lines(["*4 cached*"])
+    assert (record["user_label"], record["dataset_label"]) == ("most sold", "tiny")
+
+
+def test_items_that_are_done_are_called_by_the_latest_label(project: Project) -> None:
+    """Giving a label, changing it and taking it away computes nothing; every command and file says what tables say."""
+    root = project.pytester.path / "checkpoints"
+    plans = {
+        "Popular": "plan.add_algorithm(Popular)",
+        "Ours (v2), 100 %": 'plan.add_algorithm(Popular, label="Ours (v2), 100 %")',
+        "Theirs": 'plan.add_algorithm(Popular, label="Theirs")',
+    }
+    for number, (label, plan) in enumerate([*plans.items(), *list(plans.items())[:1]]):
+        project.bench(plan=plan)
+        result = project.run()
+        result.stdout.fnmatch_lines(["*2 passed*" if number == 0 else "*2 cached*"])
+        assert re.search(rf"^ {re.escape(label)}  ", result.stdout.str(), re.MULTILINE)
+        store = open_store(root)
+        assert {store.describe(item)["title"] for item in store.completed} == {
+            f"tiny/{label}/fold_0",
+            f"tiny/{label}/fold_1",
+        }
+        assert store.select(f"{label}/fold_1") == [store.completed[1]]
+        files = [project.pytester.path / f"{number}.{ending}" for ending in ("csv", "tex")]
+        export_results(root, *files)
+        rows = pd.read_csv(files[0])
+        assert (set(rows["label"]), set(rows["dataset_label"])) == ({label}, {"tiny"})
+        assert r"\label{tab:tiny}" in files[1].read_text(), "a reference in a paper survives new data"
+
+
+def test_a_dataset_is_called_as_it_was_named(project: Project) -> None:
+    """``named`` takes any text; node ids and directories have something else in place of blanks and the like."""
+    project.bench(plan='plan.add_algorithm(Popular); data = data.named("my shop / 2024 [all]")')
+    text = project.run("-v").stdout.str()
+    assert "::my_shop___2024__all_-" in text
+    assert "\nmy shop / 2024 [all]: Evaluation Results" in text
+    store = open_store(project.pytester.path / "checkpoints")
+    assert store.select("my shop / 2024 [all]/Popular") == store.completed
+
+
+def test_classes_of_one_name_are_told_apart_by_their_modules(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the table, in the commands, and where one names them."""
+    (project.pytester.path / "others.py").write_text(
+        "import own_algorithms\n\n"
+        "class Popular(own_algorithms.Popular):\n"
+        "    def fit(self, train):\n"
+        "        super().fit(train.iloc[::2])\n"
+    )
+    project.bench(plan="import others; plan.add_algorithm(Popular); plan.add_algorithm(others.Popular)")
+    text = project.run().stdout.str()
+    root = project.pytester.path / "checkpoints"
+    labels = {"Popular(module=own_algorithms)", "Popular(module=others)"}
+    assert all(re.search(rf"^ {re.escape(label)}  ", text, re.MULTILINE) for label in labels)
+    capsys.readouterr()
+    assert main(["compare", "--metric", "NDCG@10", "--store", str(root)]) == 0
+    compared = capsys.readouterr().out
+    assert main(["status", "--all", "--store", str(root)]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"  {label} " in compared and f"/{label}/fold_1" in listed for label in labels)
+    store = open_store(root)
+    assert {len(store.select(label)) for label in labels} == {2}
+    assert len(store.select("Popular")) == 4
 
 
 def test_datasets_of_one_name_are_told_apart_by_their_steps() -> None:
@@ -131,5 +204,5 @@ def test_seeds_are_shown_where_they_differ(project: Project) -> None:
     }
     standing = compare_with_best(project.pytester.path / "checkpoints", "tiny", "NDCG@10")
     reasons = [comparison.reason for comparison in standing.comparisons.values()]
-    assert reasons.count("the same configuration with another seed") == 2
+    assert reasons.count("another seed of this configuration stands for it") == 2
     assert len([p for p in standing.adjusted.values() if p is not None]) == 1

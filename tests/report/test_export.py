@@ -148,7 +148,7 @@ def test_items_without_results_are_told(measured_store: Path, tmp_path: Path) ->
     export_results(store, *files)
     text = files[0].read_text()
     assert "1 of 12 items is missing" in text
-    assert f"> - {item} (pending)" in text
+    assert f"> - {open_store(store).describe(item)['title']} (pending)" in text
     assert f"{labels_of(store)[item.split('/')[1]]}: in 2 of 3 folds" in text
     assert json.loads(files[1].read_text())["missing"] == [{"item": item, "status": "pending", "why": ""}]
 

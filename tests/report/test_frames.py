@@ -106,6 +106,7 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
     flat = [
         {
             "dataset": dataset["name"],
+            "dataset_label": dataset["label"],
             "dataset_key": dataset["key"],
             "algorithm": configuration["algorithm"],
             "configuration": configuration["name"],

@@ -26,7 +26,7 @@ from omnibench.store.schema import COSTS, GUEST_MEMBERS, Record, RecordType
 
 LABELS = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold")
 IDENTITY = ("identity", "data_key")
-NAMES = ("dataset_label", "node")
+NAMES = ("dataset_label", "module", "node")
 ORIGIN = ("phase", "finished", "run", "worker", "directory")
 
 MEMBERS = {
@@ -155,7 +155,9 @@ def test_datasets_and_runs_are_recorded_as_they_are_built(records: dict[str, Rec
 
 def test_a_planned_item_has_no_metrics_yet() -> None:
     """It begins with its labels and says that nothing has happened, in which generation."""
-    labels = ItemLabels("D/A", "f" * 64, "D", "A", {"k": 3}, 0, ["fit/1", {}], "d" * 64, "ours", "data", "D/A-1")
+    labels = ItemLabels(
+        "D/A", "f" * 64, "D", "A", {"k": 3}, 0, ["fit/1", {}], "d" * 64, "ours", "data", "models", "D/A-1"
+    )
     record = pending_item(labels.item_members, 2)
-    assert tuple(record)[:11] == (*LABELS, *IDENTITY, "user_label", *NAMES)
+    assert tuple(record)[:12] == (*LABELS, *IDENTITY, "user_label", *NAMES)
     assert (record["status"], record["phase"], record["generation"], record["metrics"]) == ("pending", None, 2, {})

@@ -59,7 +59,9 @@ def test_frozen_store_is_looked_into(frozen: Path, tmp_path: Path) -> None:
     store = open_store(frozen)
     for name, item in store.items().items():
         words = store.why(name)
-        assert words.startswith(f"{name} is done.\n  dataset          frozen: UserCrossValidation(2)\n")
+        assert words.startswith(
+            f"{store.describe(name)['title']} is done ({name}).\n  dataset          frozen: UserCrossValidation(2)\n"
+        )
         assert f"algorithm        Frozen(shift={item['parameters']['shift']})" in words
         assert store.describe(name)["dataset"]["interactions"] == 108
     first, second, *_ = store.completed

@@ -250,12 +250,16 @@ def test_provenance_leads_from_a_number_to_what_made_it(store: Store) -> None:
 def test_why_tells_what_is_missing_and_what_differs(store: Store) -> None:
     """`why` says that an item is done, or how it failed, and what differs from the nearest one."""
     done = store.why(store.completed[0]).splitlines()
-    assert done[0] == f"{store.completed[0]} is done."
+    assert done[0] == f"{store.describe(store.completed[0])['title']} is done ({store.completed[0]})."
     assert done[1] == "  dataset          tiny: MakeImplicit(2), UserCrossValidation(2)"
     failed = next(iter(store.failed))
     lines = store.why(failed).splitlines()
     last_time = "Last time Fit failed: RuntimeError: the algorithm is broken"
-    assert lines[:3] == [f"{failed} is failed.", last_time, "No model is recorded under its key."]
+    assert lines[:3] == [
+        f"{store.describe(failed)['title']} is failed ({failed}).",
+        last_time,
+        "No model is recorded under its key.",
+    ]
     assert lines[3].startswith("The nearest item that was fitted is ")
 
 
@@ -349,4 +353,4 @@ def test_a_kill_in_the_middle_is_seen(own: Store, made: Path, tmp_path: Path) ->
     assert own.remaining == [*own.failed, new, new.replace("fold_0", "fold_1")]
     counts = ("total", "interrupted", "pending", "running", "workers")
     assert [own.summary()[name] for name in counts] == [8, 1, 1, 0, 0]
-    assert own.why(new).splitlines()[0] == f"{new} is interrupted."
+    assert own.why(new).splitlines()[0].endswith(f" is interrupted ({new}).")

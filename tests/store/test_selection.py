@@ -18,6 +18,7 @@ from omnibench.store.selection import (
     select_configuration,
     select_datasets,
     select_one,
+    title_of,
 )
 
 
@@ -132,7 +133,7 @@ def test_what_a_text_stands_for(text: str, expected: list[Record]) -> None:
         ("", "'': there is no such item. `omnibench status --all`"),
         ("ItemKNM", "'ItemKNM': there is no such item; did you mean 'ItemKNN'?"),
         ("RecPack.ItemKNN(K=300)", "there is no such item; did you mean 'RecPack.ItemKNN(K="),
-        ("ItemKNN(K=100.0)", "there is no such item; did you mean"),
+        ("ItemKNN(K=100.5)", "there is no such item; did you mean"),
         ("ItemKNN(100)", "there is no such item"),
         ("Steam", "there is no such item, but a dataset is called so; 'Steam/*' is all of its items."),
         (LARGE["fit_key"][:3], "there is no such item; of a key, give at least 4 digits."),
@@ -164,10 +165,7 @@ def test_where_one_is_needed_several_are_listed() -> None:
         select_one("ItemKNN(shrink=5)", ALL)
     head, *lines = str(raised.value).splitlines()
     assert head.rstrip() == "'ItemKNN(shrink=5)' may be any of 2 items; give one of their names or keys:"
-    assert lines == [
-        f"  {record['fit_key'][:8]}  {record['item']}  RecPack.ItemKNN(K=100,shrink=5)"
-        for record in (SHRUNK, OTHER_SEED)
-    ]
+    assert lines == [f"  {record['fit_key'][:8]}  {title_of(record)}" for record in (SHRUNK, OTHER_SEED)]
     many = _store(*(_item("RecPack.ItemKNN", {"K": number}) for number in range(25)))
     with pytest.raises(StoreError, match=r"may be any of 25 items[^$]*\n  and 15 more$"):
         select_one("ItemKNN", many)

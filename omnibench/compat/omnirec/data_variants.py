@@ -44,7 +44,7 @@ class SplitData(DataVariant):
             DataError: It is none of these.
         """
         if split not in PARTS:
-            raise DataError(f"a split has no part {split!r}{nearest(split, PARTS)}; it has {', '.join(PARTS)}.")
+            raise DataError(f"a split has no part {split!r}{nearest(split, PARTS) or '.'} It has {', '.join(PARTS)}.")
         part: pd.DataFrame = getattr(self, split)
         return part
 

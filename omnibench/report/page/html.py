@@ -71,7 +71,7 @@ def _missing(report: Report) -> Iterator[Element]:
     if summary:
         yield _alarm(
             f"{summary}; what is below is without them.",
-            [f"{item.item} ({item.status}){f': {item.reason}' if item.reason else ''}" for item in report.missing],
+            [f"{item.title} ({item.status}){f': {item.reason}' if item.reason else ''}" for item in report.missing],
         )
 
 

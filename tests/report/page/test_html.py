@@ -101,7 +101,7 @@ def test_what_is_missing_stands_above(page: Element) -> None:
     text = text_of(page)
     assert (
         text.index("1 of 13 items is missing")
-        < text.index("_i_Few__i_: NDCG@10 in 1 of 3 folds")
+        < text.index("<i>Few</i>: NDCG@10 in 1 of 3 folds")
         < text.index("0.6000")
     )
 

@@ -70,7 +70,7 @@ def check_algorithm(algorithm: str) -> None:
     info = _RUNNER_REGISTRY[runner]
     if name not in info.algorithms:
         raise PlanError(
-            f"{runner} has no algorithm named {name!r}{nearest(name, info.algorithms)}; it has {', '.join(info.algorithms)}."
+            f"{runner} has no algorithm named {name!r}{nearest(name, info.algorithms) or '.'} It has {', '.join(info.algorithms)}."
         )
     if not info.runner_path.is_file():
         raise PlanError(
