@@ -108,8 +108,7 @@ def test_colours_say_what_is_good() -> None:
 
 def test_configurations_are_called_by_their_hyperparameters() -> None:
     """Only another hyperparameter is said; where a label is that of two configurations, as with two seeds, their names are."""
-    labels = {"label": "shop/Mine(k=2)", "then_label": "shop/Mine(k=2)"}
-    first = replace(verdict("NDCG@10", "worse", -0.1), **labels)
+    first = replace(verdict("NDCG@10", "worse", -0.1), label="shop/Mine(k=2)", then_label="shop/Mine(k=2)")
     assert "  shop/Mine(k=2)" in printed(gate(first))
     assert "  shop/Mine(k=2) (was shop/Mine(k=1))" in printed(gate(replace(first, then_label="shop/Mine(k=1)")))
     other_seed = replace(first, algorithm="Mine-33333333")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
-from omnibench.store.item_names import call_text
+from omnibench.store.item_names import call_text, title_of
 from omnibench.store.schema import Record
 from omnibench.store.selection import (
     select,
@@ -18,7 +18,6 @@ from omnibench.store.selection import (
     select_configuration,
     select_datasets,
     select_one,
-    title_of,
 )
 
 
