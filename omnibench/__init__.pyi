@@ -9,6 +9,8 @@ from omnibench.data.dataset import Pipe as Pipe
 from omnibench.data.dataset import RawData as RawData
 from omnibench.data.dataset import RecSysDataSet as RecSysDataSet
 from omnibench.data.dataset import SplitData as SplitData
+from omnibench.data.loaders import load_dataset as load_dataset
+from omnibench.data.loaders import register_dataset as register_dataset
 from omnibench.data.preprocess import CorePruning as CorePruning
 from omnibench.data.preprocess import MakeImplicit as MakeImplicit
 from omnibench.data.preprocess import RatingFilter as RatingFilter
@@ -17,8 +19,6 @@ from omnibench.data.preprocess import TimeFilter as TimeFilter
 from omnibench.data.repeats import Deduplicate as Deduplicate
 from omnibench.data.sources import from_file as from_file
 from omnibench.data.sources import from_frame as from_frame
-from omnibench.data.sources import load_dataset as load_dataset
-from omnibench.data.sources import register_dataset as register_dataset
 from omnibench.data.split import RandomCrossValidation as RandomCrossValidation
 from omnibench.data.split import RandomHoldout as RandomHoldout
 from omnibench.data.split import UserCrossValidation as UserCrossValidation
@@ -42,8 +42,8 @@ from omnibench.experiment.contract import ProgressReport as ProgressReport
 from omnibench.experiment.contract import RankingAlgorithm as RankingAlgorithm
 from omnibench.experiment.contract import RatingAlgorithm as RatingAlgorithm
 from omnibench.experiment.evaluator import Evaluator as Evaluator
+from omnibench.experiment.grid import Grid as Grid
 from omnibench.experiment.plan import ExperimentPlan as ExperimentPlan
-from omnibench.experiment.plan import Grid as Grid
 from omnibench.gate.baseline import Baseline as Baseline
 from omnibench.gate.stores import compare_with_baseline as compare_with_baseline
 from omnibench.gate.stores import write_baseline as write_baseline

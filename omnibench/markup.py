@@ -73,5 +73,5 @@ def heading_and_list(heading: str, entries: Sequence[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text without control characters and line ends, for a line of a terminal."""
-    return clean(text).replace("\n", " ")
+    """Return a text without control characters and line ends, for a line of a terminal or of a document."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()

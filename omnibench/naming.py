@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,19 +81,38 @@ def value_text(value: Any) -> str:
     """Return a hyperparameter's value as labels show it, e.g. ``0.01``, ``cosine`` or ``(64,32)``."""
     if type(value) in _PLAIN_TYPES:
         return str(value)
-    text = _value_text(value)
+    text = full_value_text(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 2]}.."
 
 
-def _value_text(value: Any) -> str:
+def full_value_text(value: Any) -> str:
+    """Return a hyperparameter's value as labels show it, but at full length."""
     if isinstance(value, Mapping):
-        members = (f"{_value_text(name)}={_value_text(inner)}" for name, inner in value.items())
+        members = (f"{full_value_text(name)}={full_value_text(inner)}" for name, inner in value.items())
         return f"({','.join(members)})"
     if isinstance(value, list | tuple):
-        return f"({','.join(_value_text(element) for element in value)})"
+        return f"({','.join(full_value_text(element) for element in value)})"
     if hasattr(value, "dtype") and hasattr(value, "item"):
         value = value.item()
     return _UNSAFE.sub("_", str(getattr(value, "value", value)))
+
+
+def pieces(text: str) -> Iterator[str]:
+    """Yield what stands between the commas of a text, except for those inside of brackets or quotation marks."""
+    depth, start, quote = 0, 0, ""
+    for position, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character == "," and depth <= 0:
+            yield text[start:position]
+            start = position + 1
+    yield text[start:]
 
 
 def keyword(name: str, value: str) -> str:
@@ -123,10 +142,10 @@ def node_name(label: str, name: str, key: str, digits: int = DISPLAY_DIGITS) -> 
 
 
 def _called(base: str, parameters: Mapping[str, Any], differing: Sequence[str]) -> str:
-    shown = [name for name in differing if name in parameters]
-    words = [f"{name}={value_text(parameters[name])}" for name in shown[:MOST_PARAMETERS]]
-    if len(shown) > MOST_PARAMETERS:
-        words.append(f"+{len(shown) - MOST_PARAMETERS}")
+    names = [name for name in differing if name in parameters]
+    words = [f"{name}={value_text(parameters[name])}" for name in names[:MOST_PARAMETERS]]
+    if len(names) > MOST_PARAMETERS:
+        words.append(f"+{len(names) - MOST_PARAMETERS}")
     return f"{base}({','.join(words)})" if words else base
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from types import CodeType, FrameType
 from typing import Any
+
+_TYPED = re.compile(r"<(stdin|console|.*-input-\d+)>")
+"""The names that Python gives what is typed at a prompt; each statement is code of its own."""
 
 
 def _shell() -> Any:
@@ -21,10 +26,22 @@ def is_interactive() -> bool:
     return hasattr(sys, "ps1") or bool(sys.flags.interactive) or _shell() is not None
 
 
-def current_cell() -> int | None:
-    """Return the number of the cell that runs, or None outside of IPython."""
-    number: int | None = getattr(_shell(), "execution_count", None)
-    return number
+def current_cell() -> object:
+    """Return what identifies the cell of IPython, or the statement at Python's own prompt, that runs; else None."""
+    if _shell() is not None:
+        return getattr(_shell(), "execution_count", None)
+    return _statement() if hasattr(sys, "ps1") else None
+
+
+def _statement() -> CodeType | None:
+    """Return the code of the statement that was typed at a prompt, and that runs."""
+    statement: CodeType | None = None
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - as the inspect module, which is slow to import, does
+    while frame is not None:
+        if _TYPED.fullmatch(frame.f_code.co_filename):
+            statement = frame.f_code
+        frame = frame.f_back
+    return statement
 
 
 def display(forms: dict[str, str], **options: Any) -> Any:

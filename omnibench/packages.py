@@ -1,8 +1,8 @@
 """uv, asked for packages as pip would be: pip's configuration in uv's variables, where uv itself is not told otherwise.
 
-uv reads none of pip's settings. Behind a company's proxy these are what makes ``pip install`` work, so uv is started with
-index, further indexes, wheel folders, constraints, proxy and certificates of pip. uv's own variables and configuration
-files win, setting by setting.
+uv reads none of pip's settings. Behind a company's proxy these are what makes ``pip install`` work, so uv is started
+with index, further indexes, wheel folders, constraints, proxy and certificates of pip. uv's own variables and
+configuration files win, setting by setting.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -159,6 +158,8 @@ def _pip_settings() -> dict[str, str]:
 
 def _uv_configured() -> set[str]:
     """Return the names of the settings in uv's configuration files."""
+    import tomllib  # which a run that finds every environment built does not need
+
     if os.environ.get("UV_NO_CONFIG"):
         return set()
     names: set[str] = set()

@@ -40,8 +40,8 @@ def relative_to(file: Path) -> Iterator[None]:
 def absolute_paths(path: str | Path) -> list[Path]:
     """Return the absolute paths that a path of data may mean, the first choice first.
 
-    A relative one is looked for beside the bench file that is being imported, or beside the ``conftest.py`` that asks for
-    it, and then in the working directory.
+    A relative one is looked for beside the bench file that is being imported, or beside the ``conftest.py`` that asks
+    for it, and then in the working directory.
     """
     expanded = Path(path).expanduser()
     bases = [*_importing[-1:], *_conftest_directories()][:1]

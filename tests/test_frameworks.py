@@ -185,7 +185,7 @@ def test_kill_9_during_a_real_fit_changes_nothing_but_time(
         done = subprocess.run(
             [sys.executable, str(script), str(tmp_path / directory)], capture_output=True, text=True, check=True
         )
-        return {"told": done.stderr, "results": json.loads(done.stdout)}
+        return {"told": done.stderr, "results": json.loads(done.stdout.splitlines()[-1])}
 
     killed = subprocess.Popen([sys.executable, str(script), str(tmp_path / "killed")], stderr=subprocess.DEVNULL)
     log = tmp_path / "killed" / "out.log"

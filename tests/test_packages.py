@@ -86,7 +86,7 @@ def test_pips_variables_are_handed_on(pip: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 def test_pips_configuration_files_are_handed_on(pip: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With the sections that pip install reads, and no others; an error shows no password."""
+    """The sections that pip install reads count, and no others; an error shows no password."""
     (tmp_path / "pip.conf").write_text(CONFIGURATION)
     pip.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
     variables = handed_on()
@@ -99,7 +99,7 @@ def test_pips_configuration_files_are_handed_on(pip: pytest.MonkeyPatch, tmp_pat
 
 
 def test_a_variable_of_pip_wins_over_its_files(pip: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As for pip itself."""
+    """A variable wins, as it does for pip itself."""
     (tmp_path / "pip.conf").write_text(CONFIGURATION)
     pip.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
     pip.setenv("PIP_INDEX_URL", "https://other.example/simple")
@@ -119,7 +119,7 @@ def test_a_variable_of_pip_wins_over_its_files(pip: pytest.MonkeyPatch, tmp_path
     ],
 )
 def test_uvs_own_variables_win(pip: pytest.MonkeyPatch, variable: str, setting: str, handed: str) -> None:
-    """One by one: the other settings of pip are still handed on; an empty one switches a setting off."""
+    """Variables win one by one: the other settings of pip are still handed on; an empty one switches a setting off."""
     pip.setenv(setting, "https://pip.example")
     pip.setenv("PIP_CLIENT_CERT", "/client.pem")
     assert handed in handed_on()

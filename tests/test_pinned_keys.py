@@ -30,7 +30,9 @@ from omnibench import (
     from_frame,
 )
 from omnibench.experiment.candidates import UNSEEN, Candidates
-from omnibench.experiment.experiment import Experiment, eval_key, experiments
+from omnibench.experiment.experiment import Experiment, eval_key
+from omnibench.experiment.planning import experiments
+from omnibench.experiment.recorded import RecordedKeys
 
 FRAME = pd.DataFrame(
     {
@@ -120,7 +122,7 @@ def of(
         versions=lambda _: "2026.1",
         seed=42,
         candidates=candidates,
-        first_recorded=lambda keys: recorded if recorded in keys else None,
+        recorded=RecordedKeys(first_item=lambda keys: recorded if recorded in keys else None),
     )[0]
 
 

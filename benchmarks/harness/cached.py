@@ -21,7 +21,8 @@ from typing import Any
 from project import BODIES, FOLDS, measure, write_project
 
 from omnibench.engine.script import run_omnirec
-from omnibench.experiment.experiment import Experiment, eval_key, experiments
+from omnibench.experiment.experiment import Experiment, eval_key
+from omnibench.experiment.planning import experiments
 from omnibench.store import CheckpointStore
 from omnibench.store.reading import read_all
 

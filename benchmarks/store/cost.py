@@ -19,7 +19,8 @@ import pandas as pd
 from omnibench import NDCG, Coordinator, Evaluator, ExperimentPlan, Grid, UserHoldout, from_frame
 from omnibench.engine import evaluation, phases
 from omnibench.engine.items import Item
-from omnibench.experiment.experiment import Experiment, experiments
+from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.planning import experiments
 
 ITEMS = 60
 

@@ -141,7 +141,7 @@ class _Cells:
     def _statement_of(self, name: str, value: Any) -> ast.stmt:
         """Return the statement that defines a class or function."""
         codes = [function.__code__ for function in _functions(value)]
-        files = dict.fromkeys(code.co_filename for code in codes) or dict.fromkeys(reversed(self._kept()))
+        files = dict.fromkeys(code.co_filename for code in codes) or dict.fromkeys(reversed(self._cell_files()))
         lines = {code.co_firstlineno for code in codes}
         for file in files:  # of a class without functions, the last cell that defines it
             statements = [
@@ -163,7 +163,7 @@ class _Cells:
                 self._cells[file] = ParsedModule("")
         return self._cells[file]
 
-    def _kept(self) -> list[str]:
+    def _cell_files(self) -> list[str]:
         """Return the names under which the source of cells is kept, in the order in which they ran last.
 
         A cell that has run again keeps its name, so the order is that of IPython's own list of what has run.
@@ -179,7 +179,7 @@ class _Cells:
     def _module_imports(self, name: str, module: ModuleType) -> list[str]:
         loaded = {
             statement.loaded
-            for file in self._kept()
+            for file in self._cell_files()
             for statement in self._cell(file).bindings.get(name, ())
             if statement.loaded and sys.modules.get(name) is module
         }
@@ -189,23 +189,23 @@ class _Cells:
 
     def _import_of(self, name: str, value: Any) -> str | None:
         """Return the import that gave a value its name, or None."""
-        places = [
+        imports = [
             (statement.module, statement.attribute)
-            for file in self._kept()
+            for file in self._cell_files()
             for statement in self._cell(file).bindings.get(name, ())
             if statement.attribute and not statement.level
         ]
         home, own_name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
         if isinstance(home, str) and isinstance(own_name, str) and home != self._namespace.get("__name__"):
-            places.append((home, own_name))
-        for module, attribute in places:
+            imports.append((home, own_name))
+        for module, attribute in imports:
             if getattr(sys.modules.get(module), attribute, None) is value:
                 return f"from {module} import {attribute}" + ("" if attribute == name else f" as {name}")
         return None
 
     def _add_assignment(self, name: str) -> None:
         """Add the statement that has set a name whose value is no plain one."""
-        cells = [cell for file in self._kept() if (cell := self._cell(file)).definitions.get(name)]
+        cells = [cell for file in self._cell_files() if (cell := self._cell(file)).definitions.get(name)]
         statement = cells[-1].definitions[name][-1] if cells else None
         if not isinstance(statement, ast.Assign) or not any(
             isinstance(target, ast.Name) and target.id == name for target in statement.targets

@@ -44,7 +44,7 @@ class Closure:
         self._folders = () if file is None else (str(file.parent),)
         self._reached: list[Reached] = []
         self._pending: deque[tuple[Reached, str]] = deque()
-        self._found: dict[tuple[str, int, str], Module] = {}
+        self._resolved: dict[tuple[str, int, str], Module] = {}
         self._searched: set[tuple[int, Chain]] = set()
         self._asks_for_subclasses = False
         if name:
@@ -123,10 +123,10 @@ class Closure:
 
     def _use(self, reached: Reached, references: References, name_of_user: str = "") -> None:
         module = reached.parsed
-        where = "" if reached.file is None else f" in {reached.file.name}"
+        in_file = "" if reached.file is None else f" in {reached.file.name}"
         for call, line in references.unfollowed:
             if not module.defines(call.partition("(")[0]):
-                self._leave(f"{call}{where}, line {line}" if where else call)
+                self._leave(f"{call}{in_file}, line {line}" if in_file else call)
         for statement in sorted(references.imports):
             self._follow(reached, statement, ())
         for chain in sorted(references.chains):
@@ -161,22 +161,24 @@ class Closure:
             if statement.name == "*":
                 target = self._find(reached, statement)
                 if target.origin is Origin.PROJECT and target.has_source:
-                    other = self._load(target)
-                    if other is not None and other.may_define(chain[0]):
+                    imported = self._load(target)
+                    if imported is not None and imported.may_define(chain[0]):
                         self._follow_into(reached, target, chain, statement)
                 elif target.origin is Origin.LIBRARY:
                     self._use_library(reached, statement, target)
 
     def _find(self, reached: Reached, statement: Import) -> Module:
         key = ("" if reached.file is None else str(reached.file), statement.level, statement.module)
-        if key not in self._found:
+        if key not in self._resolved:
             if statement.level == 0:
-                self._found[key] = self._with_origin(find_module(statement.module, self._folders))
+                self._resolved[key] = self._with_origin(find_module(statement.module, self._folders))
             elif reached.file is None:
-                self._found[key] = Module(statement.module, Origin.MISSING)
+                self._resolved[key] = Module(statement.module, Origin.MISSING)
             else:
-                self._found[key] = self._with_origin(relative_module(reached.file, statement.level, statement.module))
-        return self._found[key]
+                self._resolved[key] = self._with_origin(
+                    relative_module(reached.file, statement.level, statement.module)
+                )
+        return self._resolved[key]
 
     def _with_origin(self, module: Module) -> Module:
         """Return a module as one of the project where it is installed together with the definition."""
@@ -264,18 +266,18 @@ class Closure:
         if target.file is not None and not target.has_source:
             self._use_compiled(reached, target, statement)
             return
-        other = self._load(target) if target.file is not None else None
+        imported = self._load(target) if target.file is not None else None
         if not chain:
-            if other is not None:
-                self._reach_all(other)
-                reached.lines.add(f"{statement.name} is module {other.number}")
+            if imported is not None:
+                self._reach_all(imported)
+                reached.lines.add(f"{statement.name} is module {imported.number}")
             return
         name = chain[0]
-        if other is not None and other.defines(name):
-            self._reach(other, name)
-            reached.lines.add(f"{statement.name} has {name} of module {other.number}")
-            for inner in other.parsed.bindings.get(name, ()):
-                self._follow(other, inner, chain[1:])
+        if imported is not None and imported.defines(name):
+            self._reach(imported, name)
+            reached.lines.add(f"{statement.name} has {name} of module {imported.number}")
+            for inner in imported.parsed.bindings.get(name, ()):
+                self._follow(imported, inner, chain[1:])
             return
         submodule = target.submodule(name)
         if submodule is not None:
@@ -283,15 +285,15 @@ class Closure:
             if submodule.origin is Origin.PROJECT:
                 self._follow_into(reached, submodule, chain[1:], statement)
             return
-        if other is None:
+        if imported is None:
             self._leave(f"{target.name}.{name}, which cannot be found")
             return
-        before = len(other.names)
-        self._look_for(other, chain)
-        stars = [inner for inner in other.parsed.imports if inner.name == "*"]
-        if not stars and len(other.names) == before:  # made at run time: a module's own __getattr__, say
-            self._reach_all(other)
-            reached.lines.add(f"{statement.name} is module {other.number}")
+        before = len(imported.names)
+        self._look_for(imported, chain)
+        stars = [inner for inner in imported.parsed.imports if inner.name == "*"]
+        if not stars and len(imported.names) == before:  # made at run time: a module's own __getattr__, say
+            self._reach_all(imported)
+            reached.lines.add(f"{statement.name} is module {imported.number}")
 
     def _use_compiled(self, reached: Reached, target: Module, statement: Import) -> None:
         """Count a module without Python source by the version of its distribution, if it has one."""

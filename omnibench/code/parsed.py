@@ -288,8 +288,8 @@ def _without_docstrings(node: ast.AST) -> ast.AST:
     for name in ("body", "orelse", "finalbody", "handlers", "cases"):
         parts = getattr(node, name, None)
         if isinstance(parts, list) and parts:
-            kept = [_without_docstrings(part) for part in parts if not _is_text(part)]
-            changed[name] = kept or [ast.Pass()]
+            statements = [_without_docstrings(part) for part in parts if not _is_text(part)]
+            changed[name] = statements or [ast.Pass()]
     if not changed:
         return node
     node = copy.copy(node)

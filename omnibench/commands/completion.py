@@ -15,7 +15,7 @@ _ITEM = "ITEM"
 _DIRECTORIES = ("DIR", "STORE")
 """What arguments are called, in the help of their commands, that are completed in a way of their own."""
 
-_ASKED = "_ARGCOMPLETE"
+_REQUEST = "_ARGCOMPLETE"
 """The environment variable with which a shell asks for completions."""
 
 
@@ -27,13 +27,18 @@ def completion(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def words() -> list[str]:
+    """Return the words of the line that a shell asks to have completed, without the first; none when no shell asks."""
+    return os.environ.get("COMP_LINE", "").split()[1:] if _REQUEST in os.environ else []
+
+
 def complete(parser: argparse.ArgumentParser) -> None:
     """Answer a shell that asks for completions, and end; do nothing when none asks.
 
     Args:
         parser: The parser of the whole command line.
     """
-    if _ASKED not in os.environ:
+    if _REQUEST not in os.environ:
         return
     import argcomplete
 

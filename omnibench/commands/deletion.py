@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_parser, say
-from omnibench.engine.planned import FILE_VARIABLE, Planned
+from omnibench.commands.parsing import ITEM, add_parser, busy_sentence, counted, say
+from omnibench.engine.collected import FILE_VARIABLE, Collected
 from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
 from omnibench.store.queries import Store, open_store
@@ -44,7 +44,7 @@ def prune(arguments: argparse.Namespace) -> int:
         )
     store = open_store(arguments.store)
     items = store.items()
-    planned = Planned((), (), ()) if arguments.plan is None else planned_by(arguments.plan)
+    planned = Collected((), (), ()) if arguments.plan is None else planned_by(arguments.plan)
     named = set(planned.items)
     names = [name for name, item in items.items() if item["fit_key"] not in named]
     exit_status = _remove(store, items, _older(names, items, arguments.older), arguments)
@@ -57,11 +57,11 @@ def prune(arguments: argparse.Namespace) -> int:
         return 1
     if directories:
         verb = "would be" if arguments.dry_run else "were"
-        say(f"{_counted(len(directories), 'prepared dataset')} of no item {verb} removed ({size_text(size)}).")
+        say(f"{counted(len(directories), 'prepared dataset')} of no item {verb} removed ({size_text(size)}).")
     return 0
 
 
-def planned_by(arguments: str) -> Planned:
+def planned_by(arguments: str) -> Collected:
     """Return what bench files name, by having pytest collect them in a process of its own.
 
     Args:
@@ -81,7 +81,7 @@ def planned_by(arguments: str) -> Planned:
             raise OmnibenchError(
                 f"pytest cannot collect {arguments!r} (exit status {collected.returncode}), so nothing was removed:\n{last_lines}"
             )
-        planned = Planned.read(file)
+        planned = Collected.read(file)
     if planned.trouble:
         raise OmnibenchError(
             f"{arguments!r} is not the whole plan, so nothing was removed: " + "; ".join(planned.trouble)
@@ -100,11 +100,11 @@ def _older(names: Sequence[str], items: Mapping[str, Record], age: str | None) -
     """Return the items that were last worked on before an age; those of which that is not known are not."""
     if age is None:
         return list(names)
-    now, oldest = datetime.now(UTC), seconds(age)
+    present, oldest = datetime.now(UTC), seconds(age)
 
     def is_old(item: Record) -> bool:
         finished = item.get("finished")
-        return finished is not None and (now - datetime.fromisoformat(finished)).total_seconds() >= oldest
+        return finished is not None and (present - datetime.fromisoformat(finished)).total_seconds() >= oldest
 
     return [name for name in names if is_old(items[name])]
 
@@ -122,29 +122,25 @@ def _remove(store: Store, items: Mapping[str, Record], names: Sequence[str], arg
         say(f"  and {len(names) - _LONGEST_LIST} more")
     if arguments.dry_run:
         outcome = store.delete(names, models=arguments.models, dry_run=True)
-        say(f"would remove {part}{_counted(len(outcome.items), 'item')} ({size_text(outcome.size)})")
+        say(f"would remove {part}{counted(len(outcome.items), 'item')} ({size_text(outcome.size)})")
         return 0
     if not arguments.yes and not _agreed(
-        f"Remove {part}{_counted(len(names), 'item')} of {store.root} for good? [y/N] "
+        f"Remove {part}{counted(len(names), 'item')} of {store.root} for good? [y/N] "
     ):
         say("Nothing was removed.")
         return 1
     outcome = store.delete(names, models=arguments.models)
-    say(f"removed {part}{_counted(len(outcome.items), 'item')} ({size_text(outcome.size)})")
+    say(f"removed {part}{counted(len(outcome.items), 'item')} ({size_text(outcome.size)})")
     if outcome.needed:
-        say(f"{_counted(len(outcome.needed), 'item')} without predictions still need their models, which were left.")
+        say(f"{counted(len(outcome.needed), 'item')} without predictions still need their models, which were left.")
     if outcome.busy:
-        say(f"{_counted(len(outcome.busy), 'item')} are being computed right now and were left alone.")
+        say(busy_sentence(len(outcome.busy)))
     return int(bool(outcome.busy))
 
 
 def _size(item: Record, sizes: Sizes, *, models: bool) -> str:
     parts = sizes.items.get(item.get("directory") or item["item"], {})
     return size_text(parts.get("models", 0) if models else sum(parts.values()))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _agreed(question: str) -> bool:

@@ -3,36 +3,63 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from omnibench import __version__
-from omnibench.commands import compare, completion, deletion, diff, envs, export, gate, importing, logs, status, upkeep
+from omnibench.commands import completion
 from omnibench.commands.parsing import explain
 from omnibench.errors import OmnibenchError
 from omnibench.store.formats import refuse_newer
 
-_FAMILIES = (status, diff, logs, upkeep, deletion, importing, compare, gate, export, envs, completion)
-"""The modules of commands, in the order of the help."""
+FAMILIES = {
+    "status": ("status", "why", "show"),
+    "diff": ("diff",),
+    "logs": ("logs",),
+    "upkeep": ("reset", "rebuild", "gc"),
+    "deletion": ("delete", "prune"),
+    "importing": ("import-omnirec",),
+    "compare": ("compare",),
+    "gate": ("baseline", "gate"),
+    "export": ("export",),
+    "envs": ("envs",),
+    "completion": ("completion",),
+}
+"""The modules of commands with their commands, in the order of the help."""
 
 
-def _parser() -> argparse.ArgumentParser:
+def families(words: Sequence[str]) -> list[ModuleType]:
+    """Return the modules that a command line needs: that of the command which it names, or else all of them.
+
+    What compares or exports imports much, and a shell that completes starts this command at each press of Tab.
+
+    Args:
+        words: The words behind ``omnibench``.
+    """
+    named = [family for family, commands in FAMILIES.items() if words and words[0] in commands]
+    return [importlib.import_module(f"omnibench.commands.{family}") for family in named or FAMILIES]
+
+
+def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="omnibench", description="Benchmarks of recommender systems.")
     parser.add_argument("--version", action="version", version=f"omnibench {__version__}")
     parser.set_defaults(run=lambda _: explain(parser))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for family in _FAMILIES:
+    for family in families(words):
         family.add_parsers(commands)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0, 1 when something is amiss, 2 when it cannot be done."""
-    parser = _parser()
+    words = sys.argv[1:] if arguments is None else arguments
+    parser = _parser(completion.words() or words)
     completion.complete(parser)
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_args(words)
     try:
         if hasattr(parsed, "store"):  # whatever the command does with it
             refuse_newer(Path(parsed.store).expanduser())

@@ -22,6 +22,17 @@ def say(line: str = "") -> None:
     print(line, flush=True)  # noqa: T201 - this is the command's output
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, e.g. ``1 item`` or ``2 items``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def busy_sentence(count: int) -> str:
+    """Return the sentence that says how many items a command has not touched, because somebody computes them."""
+    verbs = ("is", "was") if count == 1 else ("are", "were")
+    return f"{counted(count, 'item')} {verbs[0]} being computed right now and {verbs[1]} left alone."
+
+
 def explain(parser: argparse.ArgumentParser) -> int:
     """Print the help of a command that was asked for nothing, and return the exit status of such a call."""
     parser.print_help()

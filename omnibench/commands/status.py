@@ -78,8 +78,8 @@ def _prospect(items: dict[str, dict[str, Any]], counts: dict[str, Any]) -> Itera
     retried = [item for item in failed if item.get("deaths", 0) < MAX_ATTEMPTS]
     if retried:
         more = counts["remaining"] - len(retried)
-        beside = f", and computes {more} more" if more else ""
-        yield f"the next run tries {len(retried)} of the failed items again{beside} (not with --omnirec-failed=skip)"
+        rest = f", and computes {more} more" if more else ""
+        yield f"the next run tries {len(retried)} of the failed items again{rest} (not with --omnirec-failed=skip)"
     if len(retried) < len(failed):
         yield (
             f"not tried again: {len(failed) - len(retried)} of the failed items, of which a process died {MAX_ATTEMPTS} "

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_parser, say
+from omnibench.commands.parsing import ITEM, add_parser, busy_sentence, counted, say
 from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
 from omnibench.store import gc, leases, recovery
 from omnibench.store.checkpoints import PRESENCE
-from omnibench.store.ownership import refuse_foreign
+from omnibench.store.ownership import no_store, refuse_foreign
 from omnibench.store.queries import open_store
 from omnibench.store.schema import RESETS
 
@@ -24,21 +25,24 @@ def reset(arguments: argparse.Namespace) -> int:
     if not arguments.yes and not arguments.items and arguments.what == "all":
         if not sys.stdin.isatty():
             raise OmnibenchError("this would reset every item; say so with --yes, or name the items.")
-        say(f"Compute all {len(item_names)} items of {store.root} anew? [y/N] ")
+        say(
+            f"Compute {'all ' if len(item_names) > 1 else ''}{counted(len(item_names), 'item')} of {store.root} anew? [y/N] "
+        )
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return 1
     outcome = store.reset(item_names, arguments.what)
-    say(f"{len(outcome.items)} items were reset; their old files stay until `omnibench gc`.")
+    verb, owner = ("was", "its") if len(outcome.items) == 1 else ("were", "their")
+    say(f"{counted(len(outcome.items), 'item')} {verb} reset; {owner} old files stay until `omnibench gc`.")
     if outcome.busy:
-        say(f"{len(outcome.busy)} items are being computed right now and were left alone.")
+        say(busy_sentence(len(outcome.busy)))
     return int(bool(outcome.busy))
 
 
 def rebuild(arguments: argparse.Namespace) -> int:
     """Put records back from the manifests beside the files, where the database lacks them."""
     root = Path(arguments.store)
-    if not (root / "STORE.json").exists() and not (root / "store").exists():
-        raise OmnibenchError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")
+    if not any(os.path.exists(root / name) for name in ("STORE.json", "store")):  # no to a name that is too long
+        raise no_store(root)
     refuse_foreign(root)
     with leases.exclusive_use(root / PRESENCE):
         records, repairs = recovery.open_records(root)

@@ -66,11 +66,11 @@ def compare_configurations(
 ) -> Comparison:
     """Compare two configurations of a dataset by a metric, paired over users.
 
-    Of a cross-validation each user's mean over the folds is one pair. A metric without values per user has one value per
-    fold; the training sets of folds overlap, so t is then Nadeau and Bengio's corrected one, and a rank or randomisation
-    test says "too few folds" where even unanimous folds would give no p up to alpha (below 6 for 0.05, two-sided; with
-    more it still takes folds for independent, which they are not, so prefer t). RMSE and MAE of a table are over all test
-    pairs; here they are means over users.
+    Of a cross-validation each user's mean over the folds is one pair. A metric without values per user has one value
+    per fold; the training sets of folds overlap, so t is then Nadeau and Bengio's corrected one, and a rank or
+    randomisation test says "too few folds" where even unanimous folds would give no p up to alpha (below 6 for 0.05,
+    two-sided; with more it still takes folds for independent, which they are not, so prefer t). RMSE and MAE of a table
+    are over all test pairs; here they are means over users.
 
     Args:
         store: A store, or its directory.
@@ -141,8 +141,8 @@ def compare_with_best(
         test: ``t``, ``randomisation`` or ``wilcoxon``.
         alpha: The level.
         higher: Whether larger values are better; of omnibench's own metrics it is known.
-        all_items: Also what is not in the last plan, and earlier versions of own classes; a warning says how much is left
-            out without it.
+        all_items: Also what is not in the last plan, and earlier versions of own classes; a warning says how much is
+            left out without it.
 
     Raises:
         StatisticsError: There is no such dataset, metric or test.
@@ -169,8 +169,8 @@ def standing_of(
 ) -> Standing:
     """Compare configurations with the best of them.
 
-    One that shares no fold with the best stays undecided, and so does one that differs from another in the seed alone: it
-    would count twice in the correction for several comparisons.
+    One that shares no fold with the best stays undecided, and so does one that differs from another in the seed alone:
+    it would count twice in the correction for several comparisons.
 
     Args:
         measurements: The measurements of the store.
@@ -263,7 +263,9 @@ def rank_means(means: Mapping[str, Mapping[str, float]], metric: str, *, alpha: 
     names = [name for name in (tables[0] if tables else ()) if all(name in table for table in tables)]
     if len(names) < 2:  # noqa: PLR2004 - one alone has no rank
         raise StatisticsError(
-            f"{len(names)} configurations have {metric} on each of {len(datasets)} datasets; ranks need at least two."
+            f"ranks need at least two configurations that have {metric} on "
+            f"{'each of the ' + str(len(datasets)) + ' datasets' if len(datasets) > 1 else 'the dataset'}, and there is "
+            f"{'only one' if names else 'none'}."
         )
     scores = [[table[name] for name in names] for table in tables]
     return DatasetRanking(tuple(names), tuple(datasets), friedman(scores, higher_is_better=higher, alpha=alpha))

@@ -1,7 +1,7 @@
 """The items of a store that are current: those of the last plan, and of own classes the latest version.
 
-A store keeps what every earlier version of a class and every earlier plan has measured. Tables of all of it would rank a
-class against its own drafts.
+A store keeps what every earlier version of a class and every earlier plan has measured. Tables of all of it would rank
+a class against its own drafts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from omnibench.keys import recorded_text
 from omnibench.store.plans import INTERACTIVE, plan_of
-from omnibench.store.schema import Record, RecordType, Status
+from omnibench.store.schema import Record, RecordType, Status, configuration_in
 
 _OWN = "Own"
 """The runner of users' own classes."""
@@ -92,10 +92,7 @@ def latest_versions(items: Sequence[Record]) -> list[Record]:
 
 def _version_of(item: Record) -> tuple[str, str]:
     """Return what versions of an item's own class have in common, and what tells them apart; nothing of other items."""
-    identity = item.get("identity")
-    if not identity:  # store format 1 has it in some records only
-        return "", ""
-    configuration = identity[1]["configuration"][1]
+    configuration = configuration_in(item)
     if configuration.get("runner") != _OWN:
         return "", ""
     series = [item.get("data_key"), *(configuration.get(name) for name in _SETTINGS)]

@@ -43,7 +43,8 @@ class _Lookup(NamedTuple):
     """The marks of a table that are recorded, and the columns that have to be tested.
 
     Attributes:
-        marks: By column whose marks are recorded, the configurations that are not worse, or None where that is undecided.
+        marks: By column whose marks are recorded, the configurations that are not worse, or None where that is
+            undecided.
         untested: The columns that have to be tested.
         records: The records that these tests need.
     """
@@ -62,8 +63,8 @@ def not_worse(
 ) -> dict[TableColumn, tuple[str, ...]]:
     """Return the configurations that are not significantly worse than the best, of every column of a table.
 
-    Tested are the very items that the table shows. A column with one configuration has nothing to test, and one in which
-    everything is undecided is left out.
+    Tested are the very items that the table shows. A column with one configuration has nothing to test, and one in
+    which everything is undecided is left out.
 
     Args:
         root: The store that has the values per user.

@@ -6,24 +6,26 @@ import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from omnibench.errors import StatisticsError, StoreError, nearest
-from omnibench.guest.folds import Fold
 from omnibench.keys import canonical
 from omnibench.metrics.labels import alternatives
 from omnibench.statistics.samples import Sample
 from omnibench.store.per_user import read_per_user
-from omnibench.store.schema import Record, RecordType, Status
+from omnibench.store.schema import Record, RecordType, Status, configuration_in
 from omnibench.tables.names import DisplayNames, recorded_names
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 FoldNumber = int | None
 """The number of a fold, or None for a single split."""
 
-UserCodes = npt.NDArray[np.int32]
+UserCodes: TypeAlias = "npt.NDArray[np.int32]"
 """User codes, ascending; shape (n,)."""
 
 
@@ -142,8 +144,8 @@ class Measured:
         by_name = {item["algorithm"]: item for item in self.items.values()}
         alike: dict[str, list[tuple[bool, int, str]]] = {}
         for name in names:
-            configuration = _configuration_of(by_name.get(name))
-            if configuration is not None:
+            configuration = configuration_in(by_name.get(name, {}))
+            if configuration:
                 seed = configuration.pop("seed", 0)
                 alike.setdefault(canonical(configuration), []).append((name != best, seed, name))
         return {name: min(group)[2] for group in alike.values() for *_, name in sorted(group)[1:] if len(group) > 1}
@@ -236,18 +238,14 @@ class Measured:
         return test_to_train(self._root / record["directory"], [fold or 0 for fold in folds])
 
 
-def _configuration_of(item: Record | None) -> dict[str, Any] | None:
-    """Return what the key of an item's configuration is made of; None where that is not recorded."""
-    identity = item.get("identity") if item is not None else None
-    return dict(identity[1]["configuration"][1]) if identity else None
-
-
 def test_to_train(dataset: Path, folds: Sequence[int]) -> float:
     """Return the test rows of some folds of a prepared dataset, divided by their training rows.
 
     Raises:
         StatisticsError: It cannot be read.
     """
+    from omnibench.guest.folds import Fold  # which imports numpy
+
     try:
         parts = [Fold(dataset, number) for number in folds]
         return sum(len(fold.test) for fold in parts) / sum(len(fold.train) for fold in parts)

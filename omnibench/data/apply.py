@@ -30,7 +30,8 @@ class Apply(Preprocessing):
     Repeated pairs that it makes are up to a ``Deduplicate`` after it, else the last one counts, with a warning.
 
     Its key covers the function's source and what that uses of the project, the versions of the distributions that it
-    imports, and the files that its attribute ``depends_on`` names; docstrings do not count. What it draws at random should come from an argument ``seed`` or ``random_state``, which it is given.
+    imports, and the files that its attribute ``depends_on`` names; docstrings do not count. What it draws at random
+    should come from an argument ``seed`` or ``random_state``, which it is given.
 
     Guarantees: the same function with the same parameters gets the same frame, and seed, in every process.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,16 +56,19 @@ def read_cold(directory: Path) -> Mapping[str, Any] | None:
     return cold
 
 
-def cold_sentence(cold: Mapping[str, Any] | None) -> str:
+def cold_sentence(cold: Mapping[str, Any] | None, counted: Collection[int] | None = None) -> str:
     """Return how many test users and items are unknown in training, and what that means; nothing where all are known.
 
     Args:
-        cold: What a prepared dataset's manifest says, ``ranked`` (whether lists are judged) and ``folds`` (the counts of
-            each); None of one that was prepared before it did, or whose test users are unknown by design.
+        cold: What a prepared dataset's manifest says, ``ranked`` (whether lists are judged) and ``folds`` (the counts
+            of each); None of one that was prepared before it did, or whose test users are unknown by design.
+        counted: The numbers of the folds that count; all by default.
     """
     if not cold:
         return ""
-    folds: Sequence[Mapping[str, int]] = cold["folds"]
+    folds: Sequence[Mapping[str, int]] = [
+        fold for number, fold in enumerate(cold["folds"]) if counted is None or number in counted
+    ]
     totals = {
         name: sum(fold[name] for fold in folds) for name in ("cold_users", "test_users", "cold_items", "test_items")
     }

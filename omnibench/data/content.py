@@ -1,8 +1,8 @@
 """The content of interactions, whatever the order of their rows and the file that they come from.
 
 The same rows as a frame, CSV, TSV or Parquet, in any order, have one digest: rows are sorted by user, time, item and
-rating, and columns are digested as omnibench uses them. Where a recipe depends on the order of rows (the last of several
-interactions of one moment), that order is content, too.
+rating, and columns are digested as omnibench uses them. Where a recipe depends on the order of rows (the last of
+several interactions of one moment), that order is content, too.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Content(NamedTuple):
     Attributes:
         sorted: Of the rows in their canonical order.
         ordered: Of the rows in the order of the frame or file.
-        has_ties: Whether a user has several interactions of one moment, or there are no timestamps: which of them is the
-            last depends on the order of rows.
+        has_ties: Whether a user has several interactions of one moment, or there are no timestamps: which of them is
+            the last depends on the order of rows.
         has_tied_repeats: Whether a user has an item several times at one moment, with different ratings.
     """
 

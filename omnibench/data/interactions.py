@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
+
+    from omnibench.guest.folds import Part
 else:
     from omnibench.lazy import np, npt
 
@@ -79,18 +81,26 @@ class Interactions:
 
     def frame(self, rows: npt.NDArray[np.int64] | None = None) -> pd.DataFrame:
         """Return a pandas frame with the user's own ids and all columns of the interactions."""
-        import pandas as pd
-
         part = self if rows is None else self.take(rows)
-        columns: dict[str, Any] = {
-            "user": decode(part.user, self.user_ids),
-            "item": decode(part.item, self.item_ids),
-        }
-        if part.rating is not None:
-            columns["rating"] = part.rating
-        if part.timestamp is not None:
-            columns["timestamp"] = part.timestamp
-        return pd.DataFrame(columns)
+        return frame_of(part, self.user_ids, self.item_ids)
+
+
+def frame_of(rows: Interactions | Part, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> pd.DataFrame:
+    """Return rows as a frame with the user's own ids: user, item, and rating and timestamp where there are some.
+
+    Args:
+        rows: Interactions, or a part of a prepared fold.
+        user_ids: The users' ids, one per code.
+        item_ids: The items' ids.
+    """
+    import pandas as pd
+
+    columns: dict[str, Any] = {"user": decode(rows.user, user_ids), "item": decode(rows.item, item_ids)}
+    if rows.rating is not None:
+        columns["rating"] = rows.rating
+    if rows.timestamp is not None:
+        columns["timestamp"] = rows.timestamp
+    return pd.DataFrame(columns)
 
 
 def decode(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> Any:

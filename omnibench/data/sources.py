@@ -1,17 +1,15 @@
-"""Sources of interactions: registered datasets by name, pandas frames, files."""
+"""Sources of interactions: pandas frames and files."""
 
 from __future__ import annotations
 
 import csv
-import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.data import movielens
 from omnibench.data.content import Content, content_of, remembered_content
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.digests import file_digest, table_digest
@@ -175,8 +173,9 @@ def from_file(path: str | Path, name: str | None = None, columns: Mapping[str, s
     """Make a dataset of a file of interactions.
 
     Args:
-        path: A ``.csv``, ``.tsv``, ``.parquet`` or (RecBole's atomic format) ``.inter`` file with a header. Under pytest
-            a relative path begins beside the bench file; what is not there, and in a script, in the working directory.
+        path: A ``.csv``, ``.tsv``, ``.parquet`` or (RecBole's atomic format) ``.inter`` file with a header. Under
+            pytest a relative path begins beside the bench file; what is not there, and in a script, in the working
+            directory.
         name: What to call the dataset; the file's stem by default.
         columns: The file's own column names to omnibench's, e.g. ``{"userId": "user", "movieId": "item"}``,
             where they are not called user, item, rating, timestamp already.
@@ -268,104 +267,3 @@ def _require_columns(renamed: Mapping[str, str], header: list[str], source: str)
                 "Interactions need columns user and item, and may have rating and timestamp; rename what is called "
                 "otherwise."
             )
-
-
-Loader = Callable[..., Any]
-
-_BUILT_IN: dict[str, Loader] = {"MovieLens100K": movielens.MovieLens100K}
-_LOADERS: dict[str, Loader] = dict(_BUILT_IN)
-
-
-def register_dataset(name: str, loader: Loader) -> None:
-    """Register a dataset, so that ``load_dataset(name)`` returns it.
-
-    Every process that loads it has to register it, as a ``conftest.py``, a bench file or a module that they import
-    does. A name that is registered again stands for the new loader.
-
-    Args:
-        name: The dataset's name.
-        loader: A function without arguments, or one that takes the path given to ``load_dataset`` (or None). It returns a
-            pandas frame (see ``from_frame``), the path of a file (see ``from_file``), a dataset with steps of its own,
-            or a source that reads its interactions only when somebody needs them (``omnibench.data.dataset.Source``).
-
-    Raises:
-        DataError: It is no function, or omnibench has a dataset of that name itself.
-    """
-    label: Any = name
-    argument: Any = loader
-    if not isinstance(label, str) or not label.strip():
-        raise DataError(f"register_dataset got the name {name!r}; give a text, e.g. 'Shop'.")
-    if not callable(argument):
-        raise DataError(
-            f"register_dataset({name!r}, ...) got {type(loader).__name__}; give a function that returns it, e.g. "
-            f"register_dataset({name!r}, lambda: frame)."
-        )
-    if name in _BUILT_IN:
-        raise DataError(f"omnibench has a dataset named {name!r} itself; choose another name.")
-    _LOADERS[name] = loader
-
-
-def dataset_names() -> list[str]:
-    """Return the names that ``load_dataset`` takes, in alphabetical order."""
-    return sorted(_LOADERS)
-
-
-def load_dataset(name: str, path: str | Path | None = None) -> RecSysDataSet:
-    """Return a registered dataset by name. Of omnibench's own ones nothing is read or downloaded yet.
-
-    Args:
-        name: ``MovieLens100K``, or a name given to ``register_dataset``.
-        path: Where a copy lies, when you have one, relative as in ``from_file``; it does not change the key.
-
-    Raises:
-        DataError: The name is unknown, there is nothing at the path, or a registered loader returned no dataset.
-    """
-    if name not in _LOADERS:
-        names = ", ".join(sorted(_LOADERS))
-        raise DataError(f"there is no dataset named {name!r}{nearest(name, _LOADERS)}; known are: {names}.")
-    problem = "" if path is None else overlong_name(path)
-    if problem:
-        raise DataError(f"{name}: {problem}; check the path, or leave it out.")
-    paths = [] if path is None else absolute_paths(path)
-    local = next((candidate for candidate in paths if candidate.exists()), None)
-    if paths and local is None:
-        places = " or ".join(repr(str(candidate)) for candidate in paths)
-        raise DataError(f"{name}: there is nothing at {places}; check the path, or leave it out.")
-    return _dataset_of(_loaded(name, local), name)
-
-
-def _loaded(name: str, path: Path | None) -> Any:
-    """Call a loader, with the path if it takes one."""
-    loader = _LOADERS[name]
-    try:
-        signature = inspect.signature(loader)
-    except (TypeError, ValueError):  # written in C: nothing is known
-        return loader(path)
-    for arguments in ((path,), ()):
-        try:
-            signature.bind(*arguments)
-        except TypeError:
-            continue
-        if path is not None and not arguments:
-            raise DataError(f"{name}: its loader takes no path; leave {str(path)!r} out, or let the loader take it.")
-        return loader(*arguments)
-    raise DataError(f"{name}: its loader has the arguments {signature}; let it take a path, or nothing.")
-
-
-def _dataset_of(loaded: Any, name: str) -> RecSysDataSet:
-    """Make a dataset of what a loader returned, under the name that it is registered by."""
-    if isinstance(loaded, RecSysDataSet):
-        return RecSysDataSet(loaded.source, name, loaded.steps, loaded.seed)
-    if isinstance(loaded, str | Path):
-        return from_file(loaded, name)
-    missing = [member for member in ("load", "columns", "fingerprint") if member not in dir(loaded)]
-    if not missing:  # told without pandas, which runs that find everything done do not import
-        return RecSysDataSet(loaded, name)
-    import pandas as pd
-
-    if isinstance(loaded, pd.DataFrame):
-        return from_frame(loaded, name)
-    raise DataError(
-        f"{name}: its loader returned {type(loaded).__name__}; return a pandas frame with the columns user and item, the path "
-        f"of a file, a dataset, or a source (which needs {', '.join(missing)})."
-    )

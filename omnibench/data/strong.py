@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from omnibench.data.interactions import Interactions
 from omnibench.data.order import first_rows, ranks
@@ -19,6 +18,11 @@ from omnibench.data.shares import (
     share,
 )
 from omnibench.data.step import random_keys
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 
 @dataclass(frozen=True)

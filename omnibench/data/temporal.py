@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from omnibench.data.interactions import Interactions
 from omnibench.data.moments import Date, describe_range, in_unit_of, moment
@@ -25,6 +22,12 @@ from omnibench.data.shares import (
 )
 from omnibench.data.step import is_int, is_number, random_keys
 from omnibench.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 
 @dataclass(frozen=True)

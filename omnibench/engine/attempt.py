@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from omnibench.engine import phases
@@ -54,7 +55,7 @@ class Attempt:
         try:
             self.progress.enter(Phase.PREPARE)
             dataset = self._prepare()
-            with self.workbench.stopping.phases(self.experiment.name):
+            with self.workbench.stopping.phases(self.experiment.label), self._guests_ended_on_request():
                 self._rehearse(dataset)
                 self.checkpoints.claim()
                 metrics = self._evaluate(dataset, self._predict(dataset))
@@ -84,6 +85,16 @@ class Attempt:
             return metrics
         finally:
             self.progress.leave()
+
+    @contextmanager
+    def _guests_ended_on_request(self) -> Iterator[None]:
+        """Take the death of a guest for an interruption where the run is to stop at once: that has ended it."""
+        try:
+            yield
+        except PhaseError as error:
+            if error.died:
+                self.workbench.stopping.expired()
+            raise
 
     def note_death(self, message: str) -> None:
         """Record that the process of an earlier attempt died."""

@@ -14,7 +14,6 @@ from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
 from omnibench.engine.items import Item
 from omnibench.engine.live import Tally, estimates_in
 from omnibench.engine.parallel import checked_workers, compute_side_by_side, longest_first, number_of_workers
-from omnibench.engine.recorded_keys import under_recorded_keys
 from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_outcome, require_begun
 from omnibench.engine.sentences import Volume, ended_line, stop_sentence
 from omnibench.engine.stopping import StoppedError, stopped_for_good
@@ -23,8 +22,10 @@ from omnibench.engine.survey import count, first_recorded, is_begun, look_up_all
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError
 from omnibench.experiment.evaluator import Evaluator
-from omnibench.experiment.experiment import Experiment, experiments
+from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.plan import ExperimentPlan
+from omnibench.experiment.planning import experiments
+from omnibench.experiment.recorded import RecordedKeys
 from omnibench.notebooks import is_interactive
 from omnibench.seed import get_random_state
 from omnibench.store.schema import Status
@@ -87,7 +88,7 @@ class Coordinator(ItemCoordinator):
         try:
             with self._stopping:
                 planned = experiments(
-                    under_recorded_keys(datasets, self.store.root),
+                    datasets,
                     plan,
                     evaluator.metrics,
                     versions=self.environments.version,
@@ -95,7 +96,9 @@ class Coordinator(ItemCoordinator):
                     device=lambda configuration: configuration.device(self.policy.device),
                     salt=self.policy.salt,
                     candidates=evaluator.candidates,
-                    first_recorded=lambda keys: self.store.read(lambda reader: first_recorded(reader.get, keys)),
+                    recorded=RecordedKeys(
+                        self.store.root, lambda keys: self.store.read(lambda reader: first_recorded(reader.get, keys))
+                    ),
                 )
                 return self._run(planned, evaluator, outcomes, workers, volume, tables=tables)
         except StoppedError:
@@ -141,7 +144,7 @@ class Coordinator(ItemCoordinator):
         self.workbench.export(immediately=True)
         if tables and volume is not Volume.QUIET:
             lower = evaluator.lower_is_better
-            show_tables(self.store.root, evaluator.results, lower, self.store.records.commit, self._notify)
+            show_tables(self.store.root, planned, evaluator.results, lower, self.store.records.commit, self._notify)
             evaluator.note_shown()
         failures = _failures(items, outcomes)
         if failures:
@@ -168,7 +171,7 @@ class Coordinator(ItemCoordinator):
                 if volume.says(outcome, has_block=self._screen is not None and self._screen.has_block):
                     self._notify(ended_line(items[number].experiment.label, outcome, tally))
 
-        with self._shown(tally, count_of_workers, volume):
+        with self._on_screen(tally, count_of_workers, volume):
             if count_of_workers == 1:
                 for number in queue:
                     compute(number, self.workbench)
@@ -183,7 +186,7 @@ class Coordinator(ItemCoordinator):
             )
 
     @contextmanager
-    def _shown(self, tally: Tally, workers: int, volume: Volume) -> Iterator[None]:
+    def _on_screen(self, tally: Tally, workers: int, volume: Volume) -> Iterator[None]:
         """Show the run while it goes on; on a screen only when nobody else has asked for the lines."""
         if volume is Volume.QUIET:
             yield

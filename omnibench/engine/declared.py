@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
-from omnibench.engine.items import Columns
+from omnibench.engine.items import Columns, column_directions
 from omnibench.errors import StoreError
 from omnibench.experiment.experiment import Experiment
-from omnibench.metrics.cost import CostMetric
 from omnibench.store import CheckpointStore
 from omnibench.store.plans import INTERACTIVE, Planned, plan_changes, plan_of
 from omnibench.store.schema import RecordType
@@ -19,12 +19,15 @@ from omnibench.store.schema import RecordType
 _declared: dict[tuple[Path, str], Planned] = {}
 """What this process has declared so far, by store and source: a script may run several plans."""
 
+_origin: ContextVar[str] = ContextVar("origin", default="")
+"""What stands for the script in the plan."""
+
 
 def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], columns: Columns) -> None:
     """Have a store remember what this script has declared, where that has changed.
 
-    A script's plan is what its process has run; what an earlier process of the same script ran gives way. A notebook, or
-    a prompt, begins anew whenever it is restarted and goes on with a part, so nothing gives way there.
+    A script's plan is what its process has run; what an earlier process of the same script ran gives way. A notebook,
+    or a prompt, begins anew whenever it is restarted and goes on with a part, so nothing gives way there.
 
     Args:
         store: The store.
@@ -33,12 +36,7 @@ def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], col
     """
     if not experiments:
         return
-    first = experiments[0]
-    measured = {
-        first.qualified(metric, label): metric.higher_is_better
-        for metric, label in columns
-        if not isinstance(metric, CostMetric)
-    }
+    measured = column_directions(experiments[0], columns)
     source, root = _source()
     with suppress(StoreError, OSError):  # whoever needs the records says so
         recorded = store.read(lambda reader: plan_of(reader.records(RecordType.PLAN.prefix)))
@@ -57,9 +55,25 @@ def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], col
             store.records.commit(changed)
 
 
+@contextmanager
+def declared_from(origin: str) -> Iterator[None]:
+    """Have what runs meanwhile stand in the plan by where it was taken from, and not by the script that runs.
+
+    Args:
+        origin: What is taken over; of the same origin, what was declared earlier gives way.
+    """
+    token = _origin.set(f"<{origin}>")  # no file, so nothing gives way because there is none
+    try:
+        yield
+    finally:
+        _origin.reset(token)
+
+
 def _source() -> tuple[str, str]:
     """Return what declares: the script's path, relative to the working directory where it lies below, and that directory."""
     directory = Path.cwd()
+    if _origin.get():
+        return _origin.get(), str(directory)
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     if not script:
         return INTERACTIVE, str(directory)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from omnibench.data.prepare import read_ids
 from omnibench.engine.frames import decoded_frame, frame_of_test
@@ -23,6 +20,12 @@ from omnibench.metrics.rating import RatingMetric, errors_of
 from omnibench.metrics.spread import bootstrap_intervals, standard_errors
 from omnibench.metrics.training import Training
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -31,8 +34,8 @@ class Evaluation:
     Attributes:
         values: The metric over all test users (or pairs), by label.
         users: Codes of the users with test items, ascending; shape (n,).
-        per_user: One row per label, in the order of ``values``; NaN for users who do not count, and all along the row of
-            a metric that no single user has. float64, shape (labels, n).
+        per_user: One row per label, in the order of ``values``; NaN for users who do not count, and all along the row
+            of a metric that no single user has. float64, shape (labels, n).
         stderr: Standard error by label, for metrics that are means over users.
         interval: Bootstrap interval (95 %) by label, likewise.
     """

@@ -194,7 +194,7 @@ class ItemCoordinator:
 
     def _lease(self, experiment: Experiment) -> AbstractContextManager[Lease]:
         def waits(holder: str) -> None:
-            self._notify(f"{experiment.name}: waiting for {holder}, which computes it")
+            self._notify(f"{experiment.label}: waiting for {holder}, which computes it")
 
         return self.store.lease(experiment.fit_key, waits, self._stopping.check)
 

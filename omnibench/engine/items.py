@@ -15,6 +15,20 @@ Columns = Sequence[tuple[Metric, str]]
 """Metrics in their order, each with one of its labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``."""
 
 
+def column_directions(experiment: Experiment, columns: Columns) -> dict[str, bool]:
+    """Return what results call the columns of an experiment, and whether larger values are better; not what a fit costs.
+
+    Args:
+        experiment: The experiment.
+        columns: The metrics and labels that are measured.
+    """
+    return {
+        experiment.qualified(metric, label): metric.higher_is_better
+        for metric, label in columns
+        if not isinstance(metric, CostMetric)
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """An experiment and what is to be measured of it.

@@ -38,9 +38,9 @@ def outlook(get: RecordLookup, item: Item, has_files: Callable[[Record], bool]) 
         if fit is None:
             return Outlook(Phase.FIT.value, last_attempt or _first_time(record))
         if fit.get(DROPPED):
-            made = "lists of" if predict is None else "the missing predictions with lists of"
+            lists = "lists of" if predict is None else "the missing predictions with lists of"
             return Outlook(
-                Phase.FIT.value, f"{made} {item.list_length} need its model, which was dropped to save space"
+                Phase.FIT.value, f"{lists} {item.list_length} need its model, which was dropped to save space"
             )
         if not has_files(fit):
             return Outlook(Phase.FIT.value, f"its model {fit['model']['path']} is missing")

@@ -1,8 +1,8 @@
 """Items computed side by side in one process: a thread per worker, each with guests of its own.
 
-Fit and Predict are the guests' work, which are processes; what is left to this one is mostly waiting for them. So threads
-are enough, and need nothing of the user: classes, functions and frames of a script or a notebook are there already, and
-no process imports the script to get them. Eval happens in this process, one item at a time.
+Fit and Predict are the guests' work, which are processes; what is left to this one is mostly waiting for them. So
+threads are enough, and need nothing of the user: classes, functions and frames of a script or a notebook are there
+already, and no process imports the script to get them. Eval happens in this process, one item at a time.
 """
 
 from __future__ import annotations

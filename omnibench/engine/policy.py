@@ -36,9 +36,10 @@ class Policy:
         timeout: Seconds after which a phase that still runs fails, or None.
         device: ``cpu``, ``cuda`` for the algorithms that can use a GPU, or ``auto``: ``cuda`` where there is one.
         allow_network_fs: Whether the store may lie on NFS, SMB and the like.
-        keep_models: Which models are kept of items that are done: ``auto`` (small ones, and those that took longer to fit
-            than a second per megabyte), ``all``, ``best`` (of each dataset and algorithm those of the best configuration),
-            or ``none``. Without its model an item stays done; longer lists or other candidates fit it again.
+        keep_models: Which models are kept of items that are done: ``auto`` (small ones, and those that took longer to
+            fit than a second per megabyte), ``all``, ``best`` (of each dataset and algorithm those of the best
+            configuration), or ``none``. Without its model an item stays done; longer lists or other candidates fit it
+            again.
 
     Raises:
         OmnibenchError: A value is impossible.

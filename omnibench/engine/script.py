@@ -30,7 +30,8 @@ def run_omnirec(
     """Run every experiment that is not done, print the tables, and return the evaluator with all results.
 
     Keys and store are those of the pytest plugin: what one computed, the other finds. What the run is doing goes to
-    stderr (a block on a terminal, a line per item elsewhere), the tables to stdout; a notebook shows both below the cell.
+    stderr (a block on a terminal, a line per item elsewhere), the tables to stdout; a notebook shows both below the
+    cell.
 
     Args:
         datasets: One or several datasets with a split.

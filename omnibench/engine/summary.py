@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from omnibench.data.cold import cold_sentence, read_cold
 from omnibench.errors import OmnibenchError, StoreError
+from omnibench.experiment.experiment import Experiment
 from omnibench.notebooks import display, in_notebook
 from omnibench.results import Result
-from omnibench.store.schema import Record
+from omnibench.store.reading import Reader, read
+from omnibench.store.schema import Record, RecordType
 from omnibench.tables.layout import Layout, NotWorse, ResultTable, tables
+from omnibench.tables.names import DisplayNames, display_names
 from omnibench.tables.terminal import render
 
 MOST_ALGORITHMS = 100
@@ -38,8 +42,67 @@ def default_layout(
     return Layout(lower_is_better, width, chosen, sort, MOST_ALGORITHMS if is_shortened else None)
 
 
+def cold_sentences(
+    root: Path, planned: Iterable[Experiment], titles: DisplayNames, *, untouched: bool = False
+) -> list[str]:
+    """Return which datasets have test users and items that are unknown in training, a sentence each.
+
+    Args:
+        root: The checkpoint directory.
+        planned: The experiments; of a dataset, their folds are counted.
+        titles: What the tables call the datasets.
+        untouched: Whether nothing in the checkpoint directory may be written for it.
+    """
+    names: dict[str, str] = {}
+    folds: dict[str, set[int]] = {}
+    for experiment in planned:
+        key = experiment.dataset.key
+        names.setdefault(key, titles.dataset(experiment.dataset_name))
+        folds.setdefault(key, set()).add(experiment.fold)
+
+    def take(reader: Reader) -> list[str]:
+        records = {key: reader.get(RecordType.DATA.key(key)) for key in names}
+        sentences = {
+            key: cold_sentence(read_cold(root / record["directory"]), folds[key])
+            for key, record in records.items()
+            if record is not None
+        }
+        return [f"{names[key]}: {sentence}" for key, sentence in sentences.items() if sentence]
+
+    try:
+        return read(root / "store", take, untouched=untouched)
+    except StoreError:  # whoever needed more of it has said so
+        return []
+
+
+def not_worse_or_notice(
+    directory: Path,
+    results: Sequence[Result],
+    lower_is_better: Collection[str],
+    remember: Callable[[dict[str, Record]], None],
+    notify: Callable[[str], None],
+) -> NotWorse:
+    """Return which configurations are not significantly worse than the best; where that cannot be tested, say so.
+
+    Args:
+        directory: The checkpoint directory, which has the values per user.
+        results: The results of a table.
+        lower_is_better: The columns where the smallest value is the best.
+        remember: Called with what the next run need not test again.
+        notify: Called with a sentence when it cannot be tested.
+    """
+    from omnibench.comparison.marks import not_worse
+
+    try:
+        return not_worse(directory, results, lower_is_better, remember=remember)
+    except OmnibenchError as error:
+        notify(f"what is not significantly worse than the best is not marked: {error}")
+        return {}
+
+
 def show_tables(
     directory: Path,
+    planned: Iterable[Experiment],
     results: Sequence[Result],
     lower_is_better: Collection[str],
     remember: Callable[[dict[str, Record]], None],
@@ -49,6 +112,7 @@ def show_tables(
 
     Args:
         directory: The checkpoint directory, whose values per user say what is significantly worse.
+        planned: The experiments, of whose datasets the cold users and items are counted below the tables.
         results: The results in the order of their rows.
         lower_is_better: The columns where the smallest value is the best.
         remember: Called with what the next run need not test again.
@@ -57,19 +121,15 @@ def show_tables(
     if not results:
         return
 
-    def not_worse(shown: Sequence[Result]) -> NotWorse:
-        from omnibench.comparison import marks
-
-        try:
-            return marks.not_worse(directory, shown, lower_is_better, remember=partial(_remember, remember))
-        except OmnibenchError as error:
-            notify(f"what is not significantly worse than the best is not marked: {error}")
-            return {}
+    def marked(listed: Sequence[Result]) -> NotWorse:
+        return not_worse_or_notice(directory, listed, lower_is_better, partial(_remember, remember), notify)
 
     width = None if in_notebook() else shutil.get_terminal_size().columns
     layout = replace(default_layout(results, lower_is_better, width), all_shown_by="evaluator.get_tables()")
-    for table in tables(results, layout, not_worse):
+    for table in tables(results, layout, marked):
         _show(table)
+    for sentence in cold_sentences(directory, planned, display_names(results)):
+        print(sentence, flush=True)  # noqa: T201 - a script's results
 
 
 def _remember(commit: Callable[[dict[str, Record]], None], records: Mapping[str, Record]) -> None:

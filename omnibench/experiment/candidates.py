@@ -57,8 +57,8 @@ UNSEEN = Candidates()
 class SampledNegatives(Candidates):
     """A user's test items and some others, drawn at random from the unseen items known in training.
 
-    Every framework ranks the same ones. Metrics of such lists are inconsistent: they may order algorithms otherwise than
-    the same metrics over all items do (Krichene & Rendle, "On sampled metrics for item recommendation", KDD 2020).
+    Every framework ranks the same ones. Metrics of such lists are inconsistent: they may order algorithms otherwise
+    than the same metrics over all items do (Krichene & Rendle, "On sampled metrics for item recommendation", KDD 2020).
 
     Args:
         negatives: How many others for each user.

@@ -19,8 +19,8 @@ class Keyed(NamedTuple):
     Attributes:
         text: The canonical text.
         key: The key that it makes.
-        node_key: The key in node ids, which does not depend on the code of a user's own class: an item that failed keeps
-            its id when its class is mended.
+        node_key: The key in node ids, which does not depend on the code of a user's own class: an item that failed
+            keeps its id when its class is mended.
     """
 
     text: str

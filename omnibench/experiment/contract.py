@@ -26,23 +26,23 @@ class RankingAlgorithm(Protocol):
     ``fit`` takes any of these arguments by name, and gets no other; the training part may have another name if it comes
     first:
 
-    - ``train``: the frame of training interactions, with the columns user, item, and rating and timestamp (seconds) where
-      the dataset has them.
+    - ``train``: the frame of training interactions, with the columns user, item, and rating and timestamp (seconds)
+      where the dataset has them.
     - ``validation``: such a frame, empty if the split has no validation part.
     - ``items`` and ``users``: frames of all ids of the dataset, in the columns ``item`` and ``user``.
     - ``report``: see ``ProgressReport``.
 
     ``recommend(users, k)`` gets a list of at most 256 user ids and the length of the lists, long enough that enough are
-    left when what a user has already is taken out. With an argument ``history`` it also gets the frame of what is known of
-    these users, and works for users who are unknown in training. It returns one of
+    left when what a user has already is taken out. With an argument ``history`` it also gets the frame of what is known
+    of these users, and works for users who are unknown in training. It returns one of
 
     - ``{user: [item, ...]}``, best first; a user who is left out, or an empty list, gets no recommendations,
     - lists in the order of ``users``,
     - a frame with the columns user and item, and score or rank; without either, the rows are in order.
 
     An item may be an ``(item, score)`` pair, and a list a mapping from items to scores. Scores are ranked in float64,
-    from the highest; ties stay in the order that they came in. Contradictions, such as ranks against scores, are errors,
-    as are NaN, users who were not asked for, and items that the dataset does not have.
+    from the highest; ties stay in the order that they came in. Contradictions, such as ranks against scores, are
+    errors, as are NaN, users who were not asked for, and items that the dataset does not have.
     """
 
     @property

@@ -54,8 +54,9 @@ class Evaluator:
     """The wanted metrics, and the results that a run fills in.
 
     Args:
-        metrics: Such as ``NDCG([10, 20])`` and ``HR(10)``; the same column twice counts once. An object of your own with
-            ``calculate(predictions, test)`` does as well; a function of the hit matrix becomes one with ``HitMetric``.
+        metrics: Such as ``NDCG([10, 20])`` and ``HR(10)``; the same column twice counts once. An object of your own
+            with ``calculate(predictions, test)`` does as well; a function of the hit matrix becomes one with
+            ``HitMetric``.
         convention: Follow ``omnirec``, ``recbole``, ``lenskit`` or ``trec`` (trec_eval) where they compute a metric of
             the same name otherwise; see ``docs/conventions.md``.
         candidates: What is ranked for each user: ``unseen`` items by default, or ``GivenCandidates``, or
@@ -87,7 +88,7 @@ class Evaluator:
                 if filled.setdefault(label, identity) != identity:
                     raise EvaluationError(f"two different metrics are called {label}; give one of them another name.")
         self._results: dict[tuple[str, str, int | None], Result] = {}
-        self._shown_in: int | None = None
+        self._shown_in: object = None
 
     @property
     def results(self) -> list[Result]:
@@ -173,7 +174,7 @@ class Evaluator:
         return "".join(written(notebook_table(table)) for table in tables(self.results, Layout(self.lower_is_better)))
 
     def note_shown(self) -> None:
-        """Note that the tables were shown below the cell of a notebook that runs: they need not be there twice."""
+        """Note that the tables were shown below the cell or the typed statement that runs: they need not be there twice."""
         self._shown_in = current_cell()
 
     @property

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.errors import DataError, PlanError
 from omnibench.experiment.candidates import UNSEEN, Candidates
-from omnibench.experiment.compatibility import check_configuration, check_dataset
 from omnibench.experiment.configuration import Configuration
-from omnibench.experiment.labels import dataset_labels
-from omnibench.experiment.plan import ExperimentPlan
 from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
 from omnibench.metrics.base import Metric
 from omnibench.naming import node_name
@@ -166,131 +162,3 @@ def eval_key(fit_key: str, predictions_sha256: str, test_digest: str, metric: Me
     """
     inputs = f'"predictions":"{predictions_sha256}","test":"{test_digest}"'
     return sha256(f'["eval/1",{{"fit":"{fit_key}","metric":{metric.canonical_identity(label)},{inputs}}}]')
-
-
-def experiments(
-    datasets: RecSysDataSet | Iterable[RecSysDataSet],
-    plan: ExperimentPlan,
-    metrics: Sequence[Metric],
-    *,
-    versions: Any,
-    seed: int,
-    device: Callable[[Configuration], str] = lambda _: "cpu",
-    salt: str = "",
-    candidates: Candidates = UNSEEN,
-    first_recorded: Callable[[Sequence[str]], str | None] = lambda _: None,
-) -> list[Experiment]:
-    """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
-
-    Args:
-        datasets: One or several datasets.
-        plan: The algorithms.
-        metrics: What is to be measured; only checked against the datasets here.
-        versions: A function from a runner to its framework's version.
-        seed: The seed of everything random in the frameworks.
-        device: A function from a configuration to its device class.
-        salt: A text that goes into every key.
-        candidates: What is ranked for each user.
-        first_recorded: Returns the first of some fit keys of which the store has an item, or None.
-
-    Raises:
-        DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
-    """
-    if not isinstance(datasets, RecSysDataSet | Iterable):
-        raise DataError(f"{datasets!r} is no dataset; make one with load_dataset, from_frame or from_file.")
-    all_datasets = [datasets] if isinstance(datasets, RecSysDataSet) else list(datasets)
-    if not all_datasets:
-        raise DataError("there is no dataset to benchmark on; give one or several.")
-    if not isinstance(plan, ExperimentPlan):
-        raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
-    configurations = plan.configurations()
-    names: dict[str, str] = {}
-    for dataset in all_datasets:
-        check_dataset(dataset, metrics)
-        if names.setdefault(dataset.key, dataset.name) != dataset.name:
-            raise DataError(
-                f"{names[dataset.key]} and {dataset.name} are the same data with the same steps under two names; "
-                "leave out one of them."
-            )
-        for configuration in configurations:
-            check_configuration(dataset, configuration)
-    versioned_configurations = [
-        (configuration, versions(configuration.runner), device(configuration)) for configuration in configurations
-    ]
-    by_fit_key: dict[str, Experiment] = {}
-    labels = dataset_labels(all_datasets)
-    for dataset in all_datasets:
-        label = labels[dataset.key]
-        for configuration, version, device_class in versioned_configurations:
-            for fold in range(dataset.folds or 1):
-                experiment = Experiment(
-                    dataset, configuration, fold, version, seed, device_class, salt, candidates, label
-                )
-                by_fit_key.setdefault(experiment.fit_key, experiment)
-    return _with_clear_names(_as_recorded(list(by_fit_key.values()), first_recorded))
-
-
-def _as_recorded(planned: list[Experiment], first_recorded: Callable[[Sequence[str]], str | None]) -> list[Experiment]:
-    """Let users' classes go by the digest of earlier releases where the store has results under that."""
-    by_class: dict[int, list[Experiment]] = {}
-    for experiment in planned:
-        own = experiment.configuration.own
-        if own is not None and own.other_code:
-            by_class.setdefault(id(own), []).append(experiment)
-    others: dict[str, Experiment] = {}
-    for experiments_of_class in by_class.values():
-        # The first tells of a class whose results are all there, so that thousands of keys need not be made twice.
-        for several in (experiments_of_class[:1], experiments_of_class[1:]):
-            earlier = _under_other_code(several)
-            keys = [key for pair in zip(several, earlier, strict=True) for key in (pair[0].fit_key, pair[1].fit_key)]
-            recorded = first_recorded(keys) if keys else None
-            if recorded in {experiment.fit_key for experiment in earlier}:
-                others |= {
-                    experiment.fit_key: other
-                    for experiment, other in zip(
-                        experiments_of_class, _under_other_code(experiments_of_class), strict=True
-                    )
-                }
-            if recorded is not None:
-                break
-    return [others.get(experiment.fit_key, experiment) for experiment in planned]
-
-
-def _under_other_code(planned: Sequence[Experiment]) -> list[Experiment]:
-    """Return experiments of a user's class as they are under the other digest of its code."""
-    configurations: dict[int, Configuration] = {}  # shared, because they remember their keys
-    for configuration in (experiment.configuration for experiment in planned):
-        if configuration.own is not None and id(configuration) not in configurations:
-            configurations[id(configuration)] = replace(configuration, own=configuration.own.with_other_code())
-    return [replace(experiment, configuration=configurations[id(experiment.configuration)]) for experiment in planned]
-
-
-def _with_clear_names(planned: list[Experiment]) -> list[Experiment]:
-    """Show more digits of the keys when the first eight are shared by two datasets or configurations of one name."""
-    first_folds = [experiment for experiment in planned if experiment.fold == 0]
-    by_keys = {(experiment.dataset.key, experiment.configuration_key): experiment for experiment in first_folds}
-    digits = DISPLAY_DIGITS
-    while any(len(names) < len(by_keys) for names in _folded_names(by_keys.values())):
-        if digits > _ALL_DIGITS:
-            twins = ", ".join(sorted({experiment.algorithm_name for experiment in by_keys.values()}))
-            raise PlanError(
-                f"two of {twins} differ in their code only, so their node ids would be equal; give one of the classes "
-                "another name."
-            )
-        digits += 4
-        by_keys = {keys: replace(experiment, digits=digits) for keys, experiment in by_keys.items()}
-    if digits > DISPLAY_DIGITS:
-        planned = [replace(experiment, digits=digits) for experiment in planned]
-    return planned
-
-
-_ALL_DIGITS = 64
-
-
-def _folded_names(planned: Iterable[Experiment]) -> tuple[set[tuple[str, str]], set[str]]:
-    """Return the names of directories and of node ids, as a file system or ``-k`` that ignores case would see them."""
-    directories, nodes = set(), set()
-    for experiment in planned:
-        directories.add((experiment.dataset_name.casefold(), experiment.algorithm_name.casefold()))
-        nodes.add(experiment.node_name.casefold())
-    return directories, nodes

@@ -19,9 +19,9 @@ def dataset_labels(datasets: Sequence[RecSysDataSet]) -> dict[str, str]:
     by_key = {dataset.key: dataset for dataset in datasets}
     labels: dict[str, str] = {}
     for key, dataset in by_key.items():
-        namesakes = [other for other in by_key.values() if other.name == dataset.name]
+        namesakes = [namesake for namesake in by_key.values() if namesake.name == dataset.name]
         words = _own_steps(dataset, namesakes) if len(namesakes) > 1 else []
-        if len({other.seed for other in namesakes}) > 1:
+        if len({namesake.seed for namesake in namesakes}) > 1:
             words.append(f"seed={dataset.seed}")
         labels[key] = plain_label(f"{dataset.name}({','.join(words)})" if words else dataset.name)
     texts = [label.casefold() for label in labels.values()]
@@ -33,5 +33,5 @@ def dataset_labels(datasets: Sequence[RecSysDataSet]) -> dict[str, str]:
 
 def _own_steps(dataset: RecSysDataSet, namesakes: Sequence[RecSysDataSet]) -> list[str]:
     """Return the steps of a dataset that not all datasets of its name have."""
-    shared = set.intersection(*({canonical(step.identity) for step in other.steps} for other in namesakes))
+    shared = set.intersection(*({canonical(step.identity) for step in namesake.steps} for namesake in namesakes))
     return [re.sub(r"\s", "", repr(step)) for step in dataset.steps if canonical(step.identity) not in shared]

@@ -1,9 +1,9 @@
 """The baseline: one Parquet file of measurements, to be committed or kept, and to compare later ones with.
 
 A row is a user in a fold of a dataset under a configuration: ``dataset``, ``algorithm``, ``fold``, ``user`` (a code; no
-id of the user's), and a column for each metric. A row group is one configuration on one dataset. The file's metadata has
-the rest as JSON under ``omnibench``, and under ``omnibench.sha256`` the digest of the whole file, computed with zeros in
-its place. The digest is checked first, so that pyarrow never reads a damaged file.
+id of the user's), and a column for each metric. A row group is one configuration on one dataset. The file's metadata
+has the rest as JSON under ``omnibench``, and under ``omnibench.sha256`` the digest of the whole file, computed with
+zeros in its place. The digest is checked first, so that pyarrow never reads a damaged file.
 """
 
 from __future__ import annotations
@@ -19,15 +19,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from omnibench import __version__
 from omnibench.comparison.measured import UserValues
 from omnibench.errors import BaselineError
 from omnibench.gate.arrow import number_array, number_column, repeated_text
 from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold, summary
+from omnibench.paths import overlong_name
 from omnibench.store.artifacts import replace_file
 from omnibench.store.schema import timestamp
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -271,7 +275,7 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise BaselineError(f"there is no baseline {str(path)!r}; {_REWRITE_HINT.replace('anew', 'first')}.") from None
     except OSError as error:
-        raise BaselineError(f"the baseline {str(path)!r} cannot be read ({error}).") from error
+        raise BaselineError(f"the baseline {str(path)!r} cannot be read ({error}); name another file.") from error
 
 
 def _digest_match(content: bytes) -> re.Match[bytes] | None:
@@ -294,7 +298,9 @@ def _verified(path: Path, content: bytes) -> bytes:
     if match is None:
         cut_off = content.startswith(_MAGIC) and not content.endswith(_MAGIC)
         trouble = "is cut off" if cut_off else "is no baseline of omnibench's"
-        raise BaselineError(f"{str(path)!r} {trouble}; restore it, name another file, or {_REWRITE_HINT}.")
+        raise BaselineError(
+            f"{str(path)!r} {trouble}; restore it, name another file, or remove it and {_REWRITE_HINT}."
+        )
     begin, end = match.span(1)
     digest = hashlib.sha256(content[:begin] + _DIGEST_PLACEHOLDER + content[end:]).hexdigest().encode()
     if digest != match[1]:
@@ -310,6 +316,8 @@ def refuse_other_files(path: Path) -> None:
     Raises:
         BaselineError: The file is something else, or its directory does not exist.
     """
+    if overlong := overlong_name(path):
+        raise BaselineError(f"{overlong}; give a shorter one.")
     if not path.parent.is_dir():
         raise BaselineError(f"{str(path.parent)!r} is no directory, so {path.name!r} cannot be written there; make it.")
     if not path.exists():

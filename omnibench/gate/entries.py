@@ -13,7 +13,7 @@ from omnibench.errors import BaselineError
 from omnibench.gate.verdicts import count
 from omnibench.keys import canonical, digest
 from omnibench.metrics.directions import direction
-from omnibench.store.schema import Record, RecordLookup, RecordType, Status
+from omnibench.store.schema import Record, RecordLookup, RecordType, Status, configuration_in
 
 MetricDirections: TypeAlias = Mapping[str, Mapping[str, bool]]
 """By an item's fit key and a metric's label, whether larger values are better."""
@@ -303,8 +303,8 @@ def _algorithm_of(configuration: Mapping[str, Any]) -> str:
 
 def _configuration(item: Record) -> dict[str, Any]:
     """Return the fields that the key of an item's configuration is made of."""
-    identity = _required(item, "identity")
-    return dict(identity[1]["configuration"][1])
+    _required(item, "identity")
+    return configuration_in(item)
 
 
 def _required(record: Record, name: str, item: str = "") -> Any:

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from omnibench.comparison.measured import paired_user_means
 from omnibench.errors import BaselineError, OmnibenchError, nearest
@@ -26,6 +24,11 @@ from omnibench.statistics.change import relative_change
 from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import Comparison, check_alpha, compare
 from omnibench.statistics.samples import Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 _EXACT_TEST_LIMIT = 16
 """How many users may differ for all patterns of signs to be tried: the t test is not exact where most differences are 0."""

@@ -37,8 +37,8 @@ class Match:
 def match(current: Sequence[Entry], baseline: Sequence[Entry]) -> Match:
     """Match current entries with those of a baseline.
 
-    Datasets go by their keys, and what is left of one name by its test parts and then, where there is one on each side, by
-    the name alone. Configurations on a dataset go by their keys, then by algorithm, hyperparameters and what else is
+    Datasets go by their keys, and what is left of one name by its test parts and then, where there is one on each side,
+    by the name alone. Configurations on a dataset go by their keys, then by algorithm, hyperparameters and what else is
     configured; where one of an algorithm is left on each side, its hyperparameters have changed.
 
     Args:
@@ -91,7 +91,8 @@ def _without_ambiguous(
 ) -> tuple[list[Element], list[Element]]:
     """Note the elements whose keys are ambiguous, and return the others.
 
-    Elements that could be paired are paired by now: a key that both sides still have is one that a side has several times.
+    Elements that could be paired are paired by now: a key that both sides still have is one that a side has several
+    times.
     """
     current_groups, baseline_groups = _grouped(new, key_of), _grouped(missing, key_of)
     ambiguous = current_groups.keys() & baseline_groups.keys()

@@ -35,7 +35,8 @@ def lines(gate: Gate, width: int = 80, *, verbosity: int = 0) -> Iterator[Line]:
     Args:
         gate: The gate.
         width: The terminal's.
-        verbosity: Below 0 only what fails the gate, and what is missing; above 0 also what has not changed, and all of everything.
+        verbosity: Below 0 only what fails the gate, and what is missing; above 0 also what has not changed, and all of
+            everything.
     """
     if gate.basis:
         yield from (Line(text) for text in _wrapped(gate.basis, width))

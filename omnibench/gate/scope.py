@@ -24,8 +24,8 @@ class Scope:
         deselected: By an entry's key, the folds that the plan has and nobody asked for (``-k``, a node id, ``--lf``).
         covers: Whether an entry of the baseline would be in the plan if somebody still wanted it; not where it comes
             from a bench file that this run did not look at.
-        covers_metrics: Whether everything that measured an entry of the baseline was looked at, so that each of its metrics
-            has to be there; two bench functions may measure the same experiments in two ways.
+        covers_metrics: Whether everything that measured an entry of the baseline was looked at, so that each of its
+            metrics has to be there; two bench functions may measure the same experiments in two ways.
         partial: Whether only a part of the plan was asked for, so that there may be nothing to compare.
         labels: The labels that the plan has; where only a part was asked for, another part may measure them.
         failed: The items that failed, by name.

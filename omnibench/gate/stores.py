@@ -76,15 +76,15 @@ def compare_with_baseline(
     """Judge what a store has measured by a baseline: whether anything is worse, by more than chance, or gone.
 
     Judged are the items of the last plan, as a run of pytest over all bench files would. Where no plan is recorded, or
-    with ``all_items``, it is what was finished last of each dataset and algorithm with its hyperparameters; a dataset that
-    was measured after all those of its name that the baseline knows takes their place: its data or its split has changed.
-    What a fit or a prediction costs is not compared.
+    with ``all_items``, it is what was finished last of each dataset and algorithm with its hyperparameters; a dataset
+    that was measured after all those of its name that the baseline knows takes their place: its data or its split has
+    changed. What a fit or a prediction costs is not compared.
 
     Args:
         store: A store, or its directory.
         baseline: A file that ``write_baseline`` or pytest wrote, or what was read of it.
-        tolerance: The relative loss that is accepted, e.g. 0.01: only what is significantly worse than the baseline less
-            this share fails.
+        tolerance: The relative loss that is accepted, e.g. 0.01: only what is significantly worse than the baseline
+            less this share fails.
         alpha: The probability that anything fails although nothing is worse by more than that.
         metrics: The labels to compare, e.g. ``["NDCG@10"]``; all by default.
         missing: ``fail`` or ``ok``: what becomes of what the baseline has and the plan lacks.

@@ -18,14 +18,16 @@ class Verdict:
         algorithm: The configuration, as tables show it.
         metric: The metric's label.
         verdict: ``worse`` (significantly, by more than the tolerance), ``tolerated`` (significantly worse, but not
-            significantly by more than the tolerance), ``improved``, ``same`` (no significant difference), ``undecided``.
+            significantly by more than the tolerance), ``improved``, ``same`` (no significant difference),
+            ``undecided``.
         then: The baseline's name of the configuration, which differs where its key does.
         baseline: The baseline's mean over the pairs.
         now: The mean now.
         change: Their difference, divided by the baseline's absolute value; None where that is 0.
-        interval: The two-sided confidence interval of the change, at 1 - alpha, of this comparison alone; see ``relative_change``.
-        p: The probability of a loss beyond the tolerance as large by chance alone, or of a gain as large where it is one;
-            one-sided, Holm-corrected. None where nothing can be said.
+        interval: The two-sided confidence interval of the change, at 1 - alpha, of this comparison alone; see
+            ``relative_change``.
+        p: The probability of a loss beyond the tolerance as large by chance alone, or of a gain as large where it is
+            one; one-sided, Holm-corrected. None where nothing can be said.
         pairs: The number of users or folds; 0 where nothing is tested, since the baseline has the same experiment.
         units: ``users`` or ``folds``.
         folds: The number of folds that both have.

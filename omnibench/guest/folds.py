@@ -242,8 +242,8 @@ def cut_lists(
             allowed = fold.candidates[items] & ~np.isin(items, fold.seen(user))
             if candidates_of is not None:
                 allowed &= candidates_of(user)[items]
-            kept = np.flatnonzero(allowed)[:k]
-            rows["item"][n_done, : len(kept)], rows["score"][n_done, : len(kept)] = items[kept], scores[kept]
+            best = np.flatnonzero(allowed)[:k]
+            rows["item"][n_done, : len(best)], rows["score"][n_done, : len(best)] = items[best], scores[best]
             n_done += 1
     if n_done != len(rows):
         raise ValueError(f"lists came for {n_done} users, but the fold has {len(rows)} to recommend for")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from omnibench.metrics.base import Values
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 REPLICATES = 1000
 LEVEL = 0.95
@@ -18,7 +22,7 @@ _BLOCK_SIZE = 1 << 20
 _CACHED_SIZE = 1 << 21
 """Size up to which all replicates are kept, in numbers, for the next item with as many users."""
 
-Counts = npt.NDArray[np.float32]
+Counts: TypeAlias = "npt.NDArray[np.float32]"
 
 
 def standard_errors(per_user: Values) -> Values:

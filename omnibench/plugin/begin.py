@@ -29,7 +29,8 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
 
     Raises:
         pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset, nothing has
-            the metric to sort by, a newer omnibench has made the store, or the checkpoint directory holds others' files.
+            the metric to sort by, a newer omnibench has made the store, or the checkpoint directory holds others'
+            files.
     """
     session.items = [item for item in items if isinstance(item, ExperimentItem)]
     session.pending = session.items

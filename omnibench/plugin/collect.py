@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from omnibench.engine.recorded_keys import under_recorded_keys
 from omnibench.errors import OmnibenchError
 from omnibench.experiment.evaluator import Evaluator
-from omnibench.experiment.experiment import Experiment, experiments
+from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.planning import experiments
+from omnibench.experiment.recorded import RecordedKeys
 from omnibench.metrics.base import Metric
 from omnibench.naming import keyword, value_text
 from omnibench.plugin import garbage
@@ -135,7 +136,7 @@ class BenchFunction(pytest.Class):
 
     def _experiments(self, session: BenchSession, evaluator: Evaluator) -> list[Experiment]:
         return experiments(
-            under_recorded_keys(self.declaration.datasets, session.directory),
+            self.declaration.datasets,
             self.declaration.plan,
             evaluator.metrics,
             versions=session.environments.version,
@@ -143,7 +144,7 @@ class BenchFunction(pytest.Class):
             device=session.device_of,
             salt=session.policy.salt,
             candidates=evaluator.candidates,
-            first_recorded=session.first_recorded,
+            recorded=RecordedKeys(session.directory, session.first_recorded),
         )
 
     def _evaluator(self) -> Evaluator:

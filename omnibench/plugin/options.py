@@ -115,8 +115,13 @@ class Option(NamedTuple):
         try:
             paths: list[str] = config.getoption(self.name) or shlex.split(text)
         except ValueError as error:
-            raise pytest.UsageError(f"{self.variable} is {text!r}, which cannot be split ({error}).") from error
+            raise pytest.UsageError(f"{self.preset_name} is {text!r}, which cannot be split ({error}).") from error
         return [str(self.base(config) / Path(path).expanduser()) for path in paths]
+
+    @property
+    def preset_name(self) -> str:
+        """The name under which a preset is written: the environment's variable, or the ini file's entry."""
+        return self.variable if os.environ.get(self.variable) else self.name
 
     def base(self, config: pytest.Config) -> Path:
         """Return where a relative path begins: the working directory, or the rootdir for the ini file and a default."""
@@ -131,7 +136,7 @@ class Option(NamedTuple):
         """
         value = self.value(config).strip().lower()
         if value not in (*_TRUE, *_FALSE):
-            raise pytest.UsageError(f"{self.variable} is {value!r}; write yes or no.")
+            raise pytest.UsageError(f"{self.preset_name} is {value!r}; write yes or no.")
         return value in _TRUE
 
     def add_to(self, group: pytest.OptionGroup, parser: pytest.Parser) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from omnibench.errors import StoreError
-from omnibench.metrics.cost import CostMetric
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.state import collected_files_key
 from omnibench.store.plans import Planned, file_of, plan_changes, plan_of
@@ -37,11 +36,9 @@ def planned_of(session: BenchSession) -> list[Planned]:
 
 def columns_of(item: ExperimentItem) -> Mapping[str, bool]:
     """Return the columns of an item, and whether larger values are better; without what a fit costs."""
-    return {
-        item.experiment.qualified(metric, label): metric.higher_is_better
-        for metric, label in item.evaluator.columns
-        if not isinstance(metric, CostMetric)
-    }
+    from omnibench.engine.items import column_directions
+
+    return column_directions(item.experiment, item.evaluator.columns)
 
 
 def note_plan(session: BenchSession) -> None:

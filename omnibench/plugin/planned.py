@@ -1,7 +1,7 @@
 """A plugin that ``omnibench prune`` has pytest load: it writes down which items bench files name, and runs nothing.
 
-It is loaded with ``-p``, together with ``--collect-only``. Items are taken before anything is deselected: what ``-k`` or
-``-m`` in an ini file leaves out is planned all the same.
+It is loaded with ``-p``, together with ``--collect-only``. Items are taken before anything is deselected: what ``-k``
+or ``-m`` in an ini file leaves out is planned all the same.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from omnibench.engine.planned import FILE_VARIABLE, Planned
+from omnibench.engine.collected import FILE_VARIABLE, Collected
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -31,5 +31,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 datasets.add(item.experiment.dataset.key)
             elif isinstance(item, Refused):
                 trouble.append(f"{item.nodeid}: {item.error}")
-    planned = Planned(tuple(sorted(fit_keys)), tuple(sorted(datasets)), tuple(trouble))
-    planned.write(Path(os.environ[FILE_VARIABLE]))
+    collected = Collected(tuple(sorted(fit_keys)), tuple(sorted(datasets)), tuple(trouble))
+    collected.write(Path(os.environ[FILE_VARIABLE]))

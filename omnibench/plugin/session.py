@@ -294,7 +294,7 @@ class BenchSession:
                 try:
                     self.coordinator.note_death(item.experiment, message)
                 except (StoreError, OSError) as error:
-                    self.notify(f"{item.experiment.name}: its failure could not be recorded: {error}")
+                    self.notify(f"{item.experiment.label}: its failure could not be recorded: {error}")
 
     def close(self) -> None:
         """End the guests and close the store; on the overseeing process, bring the exports up to date."""

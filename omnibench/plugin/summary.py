@@ -115,7 +115,7 @@ class Summary:
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup, encoding=encoding))
-        for sentence in (*self._without_column(results), *self._cold()):
+        for sentence in (*self._without_column(results), *self._cold(results)):
             terminalreporter.write_line(sentence)
         for label in self._ambiguous():
             terminalreporter.write_line(
@@ -138,14 +138,12 @@ class Summary:
         session = existing_session(self.config)
         if session is None or RESUME.value(self.config) == "never":
             return {}
-        from omnibench.comparison.marks import not_worse
-        from omnibench.errors import OmnibenchError
+        from omnibench.engine.summary import not_worse_or_notice
 
-        try:
-            return not_worse(session.directory, results, lower, remember=session.remember)
-        except OmnibenchError as error:
-            reporter.write_line(f"omnibench: what is not significantly worse than the best is not marked: {error}")
-            return {}
+        def notify(sentence: str) -> None:
+            reporter.write_line(f"omnibench: {sentence}")
+
+        return not_worse_or_notice(session.directory, results, lower, session.remember, notify)
 
     @cached_property
     def results(self) -> list[Result]:
@@ -204,32 +202,17 @@ class Summary:
             for label, metric in columns.items()
         ]
 
-    def _cold(self) -> list[str]:
+    def _cold(self, results: list[Result]) -> list[str]:
         """Return which datasets have test users and items that are unknown in training, a sentence each."""
         session = existing_session(self.config)
         if session is None:
             return []
-        from omnibench.data.cold import cold_sentence, read_cold
-        from omnibench.errors import StoreError
-        from omnibench.store.reading import Reader, read
-        from omnibench.store.schema import RecordType
+        from omnibench.engine.summary import cold_sentences
+        from omnibench.tables.names import display_names
 
-        datasets = {id(item.experiment.dataset): item.experiment for item in session.items}
-        names = {experiment.dataset.key: experiment.dataset_name for experiment in datasets.values()}
-
-        def take(reader: Reader) -> list[str]:
-            records = {name: reader.get(RecordType.DATA.key(key)) for key, name in names.items()}
-            sentences = {
-                name: cold_sentence(read_cold(session.directory / record["directory"]))
-                for name, record in records.items()
-                if record is not None
-            }
-            return [f"{name}: {sentence}" for name, sentence in sentences.items() if sentence]
-
-        try:
-            return read(session.directory / "store", take, untouched=session.looks_only)
-        except StoreError:  # whoever needed more of it has said so
-            return []
+        planned = (item.experiment for item in session.items)
+        names = display_names(results, NAMES.value(self.config))
+        return cold_sentences(session.directory, planned, names, untouched=session.looks_only)
 
     def _columns(self, result: Result) -> dict[str, float]:
         """Return the columns that plugins add; a wrong one must not hide the results, so it is only noted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from omnibench.data.cold import read_cold
 from omnibench.data.words import step_words
 from omnibench.keys import recorded_text, sha256
+from omnibench.markup import one_line
 from omnibench.results import Result
 from omnibench.store.schema import Record, RecordLookup, RecordType
 
@@ -69,8 +70,8 @@ class DatasetSummary:
     Attributes:
         text: Its size and its steps, in one line.
         folds: How many folds it has.
-        cold: The counts of test users and items that are unknown in training; see ``data.cold``. None where they were not
-            counted.
+        cold: The counts of test users and items that are unknown in training; see ``data.cold``. None where they were
+            not counted.
     """
 
     text: str
@@ -117,6 +118,13 @@ class Contents:
         """Return the facts about the item of a result."""
         return self.facts.get(result.fit_key, ItemFacts())
 
+    def cold_counts(self, result: Result) -> Mapping[str, int]:
+        """Return how many users and items of a result's test part are unknown in training; see ``data.cold``."""
+        summary = self.dataset_summaries.get(result.dataset)
+        folds: Sequence[Mapping[str, int]] = summary.cold["folds"] if summary and summary.cold else ()
+        number = result.fold or 0
+        return folds[number] if number < len(folds) else {}
+
     @property
     def labels(self) -> list[str]:
         """The metrics' labels, in the order in which they come."""
@@ -150,37 +158,11 @@ def contents_of(
     return Contents(all_results, lower_is_better, undirected, list(missing), facts, summaries)
 
 
-def result_of(item: Record) -> Result:
-    """Return the result that a done item's record holds."""
-    name = item["algorithm"].rpartition("-")[0]
-    parameters = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
-    metrics = {label: metric["value"] for label, metric in item["metrics"].items()}
-    identity = item.get("identity")  # store format 1 has it in some records only
-    return Result(
-        item["dataset"],
-        item["algorithm"],
-        f"{name}({parameters})",
-        item["fold"],
-        metrics,
-        item["fit_key"],
-        item.get("dataset_label", ""),
-        "",  # other configurations of the store may call for another one than its plan did
-        item.get("user_label", ""),
-        item["parameters"],
-        identity[1]["configuration"][1].get("seed") if identity else None,
-    )
-
-
 def missing_of(item: Record) -> MissingItem:
     """Return the status of an item without results, and why it has none, from its record."""
     error = item.get("error")
     reason = f"{error['phase']} failed: {error['message']}" if error else ""
     return MissingItem(item["item"], item["status"], one_line(reason))
-
-
-def one_line(text: str) -> str:
-    """Return a text without control characters and line breaks."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:

@@ -12,7 +12,7 @@ from omnibench.comparison.current import Current, current_items, names_of
 from omnibench.errors import ExportError, StatisticsError, StoreError
 from omnibench.metrics.directions import direction
 from omnibench.metrics.labels import alternatives, unmeasured
-from omnibench.report.contents import Contents, contents_of, missing_of, result_of
+from omnibench.report.contents import Contents, contents_of, missing_of
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import csv, nested, parquet
 from omnibench.report.latex import latex
@@ -20,6 +20,7 @@ from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
 from omnibench.report.sections import DEFAULT_LIMIT, TESTS, Choices, report_of
 from omnibench.statistics.paired import check_alpha
+from omnibench.store.item_records import result_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record, Status
 from omnibench.store.selection import select, select_datasets
@@ -44,16 +45,16 @@ def export_results(
 ) -> list[str]:
     """Write the results of a store into files; the ending of a file decides its format.
 
-    ``.csv``, ``.parquet`` (a row per dataset, configuration, fold and metric) and ``.json`` (the same, nested) have every
-    digit (pandas 2 reads CSV to the last bit with ``float_precision="round_trip"``). ``.md``, ``.tex`` and ``.html`` have a
-    table per dataset and the statistics, and say what is missing.
+    ``.csv``, ``.parquet`` (a row per dataset, configuration, fold and metric) and ``.json`` (the same, nested) have
+    every digit (pandas 2 reads CSV to the last bit with ``float_precision="round_trip"``). ``.md``, ``.tex`` and
+    ``.html`` have a table per dataset and the statistics, and say what is missing.
 
     Args:
         store: A store, or its directory.
         *files: Where to write; a file that is there is replaced.
         datasets: Only these, by their names, with or without the hash.
-        algorithms: Only what these texts stand for, e.g. ``RecPack``, ``ItemKNN(K=100)`` or ``RecPack.EASE-4f0b8a3c``; see
-            ``docs/store.md``, "Naming items".
+        algorithms: Only what these texts stand for, e.g. ``RecPack``, ``ItemKNN(K=100)`` or ``RecPack.EASE-4f0b8a3c``;
+            see ``docs/store.md``, "Naming items".
         metrics: Only these, in this order, e.g. ``["NDCG@10", "HR@10"]``.
         sort: The metric by whose mean tables are sorted, best first; by name without one.
         top: How many configurations of a dataset tables show, the best ones by ``sort`` or the first metric; None for
@@ -61,8 +62,8 @@ def export_results(
         alpha: The level of the tests of each column.
         test: ``t``, ``randomisation`` or ``wilcoxon``.
         better: ``higher`` or ``lower``: which values are better of metrics that are not omnibench's own.
-        all_items: Also what is not in the last plan, and earlier versions of own classes; without it they are there only
-            where ``datasets`` or ``algorithms`` name them and nothing else.
+        all_items: Also what is not in the last plan, and earlier versions of own classes; without it they are there
+            only where ``datasets`` or ``algorithms`` name them and nothing else.
         notify: Called with the sentence about what was left out, if anything was; a warning by default.
 
     Returns:

@@ -36,6 +36,8 @@ _TYPES = {
     "low": "float64",
     "high": "float64",
     "users": "Int64",
+    "cold_users": "Int64",
+    "cold_items": "Int64",
     "fit_seconds": "float64",
     "predict_seconds": "float64",
     "start_seconds": "float64",
@@ -47,12 +49,12 @@ _TYPES = {
 def frame(contents: Contents) -> pd.DataFrame:
     """Return one row per dataset, configuration, fold and metric.
 
-    Columns: dataset, dataset_key; algorithm (e.g. ``RecPack.EASE``), configuration (as its directory is called), label (as
-    tables call it), configuration_key, parameters (canonical JSON of those that were given), seed, framework,
-    framework_version; fold (missing
-    for single splits), metric, value; stderr, low, high (standard error over users and bootstrap interval, 95 %), users;
-    fit_seconds, predict_seconds, start_seconds (of the framework's process, part of neither), peak_memory (bytes) of
-    the item; fit_key.
+    Columns: dataset, dataset_key; algorithm (e.g. ``RecPack.EASE``), configuration (as its directory is called), label
+    (as tables call it), configuration_key, parameters (canonical JSON of those that were given), seed, framework,
+    framework_version; fold (missing for single splits), metric, value; stderr, low, high (standard error over users and
+    bootstrap interval, 95 %), users; cold_users and cold_items (those of the test part that are unknown in training;
+    missing where that was not counted); fit_seconds, predict_seconds, start_seconds (of the framework's process, part
+    of neither), peak_memory (bytes) of the item; fit_key.
     """
     import pandas as pd
 
@@ -63,6 +65,7 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
     names = display_names(contents.results)
     for result in contents.results:
         facts = contents.facts_of(result)
+        cold = contents.cold_counts(result)
         for label, value in result.metrics.items():
             uncertainty = facts.uncertainties.get(label, Uncertainty())
             yield (
@@ -83,6 +86,8 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 _finite(uncertainty.low),
                 _finite(uncertainty.high),
                 uncertainty.users,
+                cold.get("cold_users"),
+                cold.get("cold_items"),
                 facts.fit_seconds,
                 facts.predict_seconds,
                 facts.start_seconds,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from omnibench.markup import one_line
 from omnibench.report.comparisons import ranking_head
-from omnibench.report.contents import one_line
 from omnibench.report.ranks import rank_rows
 from omnibench.report.sections import MAX_LISTED, Report, Section
 from omnibench.tables.layout import BEST, TIED, fitting, printed

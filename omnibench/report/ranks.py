@@ -27,8 +27,8 @@ def rank_rows(dataset_ranking: DatasetRanking, limit: int | None) -> tuple[list[
     """Return the rows of a ranking, the best first, and a note that explains them.
 
     Letters are those of a compact letter display (Piepho, "An algorithm for a letter-based representation of
-    all-pairwise comparisons", JCGS 13, 2004); of ranks that differ significantly or not by a single critical difference,
-    the largest groups are these letters.
+    all-pairwise comparisons", JCGS 13, 2004); of ranks that differ significantly or not by a single critical
+    difference, the largest groups are these letters.
 
     Args:
         dataset_ranking: The ranking.

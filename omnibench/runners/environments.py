@@ -37,8 +37,8 @@ class Environment:
 
     Attributes:
         runner: The framework it is for.
-        backend: The torch backend: ``cpu``, ``auto``, or what uv's ``--torch-backend`` takes; or ``index`` for the torch
-            that the user's indexes have.
+        backend: The torch backend: ``cpu``, ``auto``, or what uv's ``--torch-backend`` takes; or ``index`` for the
+            torch that the user's indexes have.
     """
 
     runner: RunnerInfo
@@ -122,8 +122,8 @@ class Environment:
     def _torch_options(self, python: Path) -> list[str]:
         """Return uv's options for the choice of torch.
 
-        The lock is complete for the CPU; other builds of torch bring libraries of their own. Where the user's indexes or
-        wheel folders have the build, it is taken from there: ``--torch-backend`` would look for it at PyTorch's own
+        The lock is complete for the CPU; other builds of torch bring libraries of their own. Where the user's indexes
+        or wheel folders have the build, it is taken from there: ``--torch-backend`` would look for it at PyTorch's own
         index, whatever indexes there are.
         """
         options = ["--no-deps"] if self.backend == "cpu" else []
@@ -228,7 +228,8 @@ class Environments:
         for name in self._by_name:
             if name not in names:
                 raise GuestEnvironmentError(
-                    f"there is no framework named {name!r} to choose an environment for{nearest(name, names)}."
+                    f"there is no framework named {name!r} to choose an environment for"
+                    + (nearest(name, names) or f"; there are {', '.join(names)}.")
                 )
         self._refused: dict[str, GuestEnvironmentError] = {}
         for word in (self._default, *self._by_name.values()):

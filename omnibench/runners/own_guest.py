@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from omnibench.code import HISTORY, SEED_NAMES
-from omnibench.data.interactions import decode
+from omnibench.data.interactions import decode, frame_of
 from omnibench.data.prepare import read_ids
 from omnibench.guest import folds
 from omnibench.guest.base import Task
@@ -58,9 +58,9 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     user_ids, item_ids = read_ids(fold.directory, "users"), read_ids(fold.directory, "items")
     seed_everything(task.seed)
     instance = algorithm(**parameters)
-    train = _frame(fold.train, user_ids, item_ids)
+    train = frame_of(fold.train, user_ids, item_ids)
     arguments: dict[str, Callable[[], Any]] = {
-        "validation": lambda: _frame(fold.validation, user_ids, item_ids),
+        "validation": lambda: frame_of(fold.validation, user_ids, item_ids),
         "items": lambda: pd.DataFrame({"item": decode(np.arange(fold.n_items, dtype=np.int32), item_ids)}),
         "users": lambda: pd.DataFrame({"user": decode(np.arange(fold.n_users, dtype=np.int32), user_ids)}),
         "report": lambda: progress_report(algorithm.__name__, task.report),
@@ -73,15 +73,6 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         else:
             instance.fit(*([train] if names and names[0] not in arguments else []), **optional)
     return Model(instance, user_ids, item_ids), parameters
-
-
-def _frame(part: folds.Part, user_ids: list[Any], item_ids: list[Any]) -> pd.DataFrame:
-    columns = {"user": decode(part.user, user_ids), "item": decode(part.item, item_ids)}
-    if part.rating is not None:
-        columns["rating"] = part.rating
-    if part.timestamp is not None:
-        columns["timestamp"] = part.timestamp
-    return pd.DataFrame(columns)
 
 
 def save(model: Model, directory: Path) -> Path:
@@ -139,7 +130,7 @@ def _history(model: Model, fold: folds.Fold, users: folds.Ints) -> pd.DataFrame:
     rating = None if history.rating is None else history.rating[rows][is_requested]
     timestamp = None if history.timestamp is None else history.timestamp[rows][is_requested]
     part = folds.Part(history.user[rows][is_requested], history.item[rows][is_requested], rating, timestamp)
-    return _frame(part, model.user_ids, model.item_ids)
+    return frame_of(part, model.user_ids, model.item_ids)
 
 
 def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from omnibench.errors import StatisticsError, nearest
 from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import Comparison, check_alpha, compare
 from omnibench.statistics.samples import checked_sample
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,12 @@ def against_best(
 ) -> Standing:
     """Compare every configuration with the best one, with Holm's correction over these comparisons.
 
-    The tests are two-sided. The best one is picked by the same values that it is then compared by. What that leaves is a
-    statement about the best: the truly best configuration is called worse in at most alpha of all cases (multiple
+    The tests are two-sided. The best one is picked by the same values that it is then compared by. What that leaves is
+    a statement about the best: the truly best configuration is called worse in at most alpha of all cases (multiple
     comparisons with the best: Hsu, "Constrained simultaneous confidence intervals for multiple comparisons with the
-    best", Annals of Statistics 12, 1984). It is none about every other one: of ten that are all equally good, some one is
-    called worse in 15 % of all cases at a level of 5 %. For that, say beforehand who is to be compared with: ``best``.
+    best", Annals of Statistics 12, 1984). It is none about every other one: of ten that are all equally good, some one
+    is called worse in 15 % of all cases at a level of 5 %. For that, say beforehand who is to be compared with:
+    ``best``.
 
     Args:
         values: Values per user by configuration, each of shape (n,), of the same users in the same order.
@@ -64,7 +69,7 @@ def against_best(
         means = {name: float(checked_sample(sample, name).mean()) for name, sample in values.items()}
         best = (max if higher_is_better else min)(means, key=means.__getitem__)
     elif best not in values:
-        raise StatisticsError(f"there are no values of {best!r}{nearest(best, values)}.")
+        raise StatisticsError(f"there are no values of {best!r}{nearest(best, values) or '.'}")
     comparisons = {
         name: compare(sample, values[best], test, alpha=alpha) for name, sample in values.items() if name != best
     }

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from omnibench.statistics.samples import Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 
 def relative_change(
@@ -15,8 +19,9 @@ def relative_change(
     """Return the relative change of a mean with its confidence interval.
 
     The interval is Fieller's of the ratio of two means ("Some problems in interval estimation", Journal of the Royal
-    Statistical Society B 16, 1954): the ratios r for which a paired t test does not reject that the means of ``current``
-    and of r times ``baseline`` are equal. It takes into account that the baseline's mean is an estimate, too.
+    Statistical Society B 16, 1954): the ratios r for which a paired t test does not reject that the means of
+    ``current`` and of r times ``baseline`` are equal. It takes into account that the baseline's mean is an estimate,
+    too.
 
     Args:
         current: The values of now, shape (n,).
@@ -25,8 +30,8 @@ def relative_change(
         test_to_train: As in ``compare``.
 
     Returns:
-        The mean of ``current`` less that of ``baseline``, divided by the absolute value of the latter, None where that is
-        0; and the interval, None where there is none, or none that is bounded.
+        The mean of ``current`` less that of ``baseline``, divided by the absolute value of the latter, None where that
+        is 0; and the interval, None where there is none, or none that is bounded.
     """
     from scipy.special import stdtrit
 

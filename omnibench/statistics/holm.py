@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from omnibench.errors import StatisticsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 
 def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Adjust p values so that rejecting all up to alpha keeps the chance of any false rejection at alpha.
 
-    Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979; adjusted
-    as in Wright, "Adjusted p-values for simultaneous inference", Biometrics 48, 1992.
+    Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979;
+    adjusted as in Wright, "Adjusted p-values for simultaneous inference", Biometrics 48, 1992.
 
     Args:
         p_values: One per comparison, shape (m,).

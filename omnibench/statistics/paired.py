@@ -1,22 +1,26 @@
 """Compare two configurations on the same users (or folds): the difference, its interval, its size, its p.
 
 Which test: Student's paired t and the randomisation test agree closely on measures of retrieval, and both keep their
-level; the Wilcoxon test asks about ranks, not means, and finds other things (Smucker, Allan and Carterette, "A comparison
-of statistical significance tests for information retrieval evaluation", CIKM 2007; Urbano, Lima and Hanjalic,
-"Statistical significance testing in information retrieval", SIGIR 2019). So t is the default.
+level; the Wilcoxon test asks about ranks, not means, and finds other things (Smucker, Allan and Carterette, "A
+comparison of statistical significance tests for information retrieval evaluation", CIKM 2007; Urbano, Lima and
+Hanjalic, "Statistical significance testing in information retrieval", SIGIR 2019). So t is the default.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from omnibench.errors import StatisticsError, nearest
 from omnibench.statistics.randomisation import RESAMPLES, sign_flip_p
 from omnibench.statistics.samples import Sample, checked_sample
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
 
 TESTS = ("t", "randomisation", "wilcoxon")
 ALTERNATIVES = ("two-sided", "greater", "less")
@@ -33,12 +37,12 @@ class Comparison:
         first: The first one's mean.
         second: The second one's mean.
         difference: The mean of first minus second, in the metric's unit.
-        interval: The two-sided confidence interval of the mean difference, at 1 - alpha. It is Student's, whichever test
-            was asked for, and not widened for other comparisons. None with a single pair, or where all differences are
-            equal, so that their error cannot be estimated; but 0 to 0 where there is none.
+        interval: The two-sided confidence interval of the mean difference, at 1 - alpha. It is Student's, whichever
+            test was asked for, and not widened for other comparisons. None with a single pair, or where all differences
+            are equal, so that their error cannot be estimated; but 0 to 0 where there is none.
         effect_size: Cohen's d_z, the mean difference divided by the standard deviation (n - 1) of the differences; 0.2,
-            0.5 and 0.8 count as small, medium and large. None with a single pair, or where all differences are equal, so
-            that there is nothing to divide by; 0 where there is none. (Cohen, "Statistical Power Analysis for the
+            0.5 and 0.8 count as small, medium and large. None with a single pair, or where all differences are equal,
+            so that there is nothing to divide by; 0 where there is none. (Cohen, "Statistical Power Analysis for the
             Behavioral Sciences", 1988, section 2.3.5.)
         p: The probability of a difference at least as large by chance alone, or None when nothing can be said.
         test: ``t``, ``randomisation`` or ``wilcoxon``.
@@ -78,10 +82,11 @@ def compare(
         first: Values of the first configuration, shape (n,).
         second: Values of the second one, of the same users in the same order, shape (n,).
         test: ``t`` (Student, "The probable error of a mean", Biometrika 6, 1908; where all differences are equal, there
-            is no error to be estimated, and p is what their signs tell, if that is anything), ``randomisation`` of the signs of the
-            differences (Fisher, "The Design of Experiments", 1935, section 21; see ``randomisation.sign_flip_p``), or
-            ``wilcoxon`` (signed ranks; the ranks of zero differences are split evenly among both signs, as in Demšar,
-            "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006, section 3.1.3).
+            is no error to be estimated, and p is what their signs tell, if that is anything), ``randomisation`` of the
+            signs of the differences (Fisher, "The Design of Experiments", 1935, section 21; see
+            ``randomisation.sign_flip_p``), or ``wilcoxon`` (signed ranks; the ranks of zero differences are split
+            evenly among both signs, as in Demšar, "Statistical comparisons of classifiers over multiple data sets",
+            JMLR 7, 2006, section 3.1.3).
         alternative: ``two-sided``, or ``greater`` or ``less`` for a test of whether first minus second is that.
         null: The difference under the null hypothesis. ``alternative="less", null=-0.01`` tests for a loss of more than
             0.01, ``alternative="greater", null=-0.01`` for non-inferiority with that margin.

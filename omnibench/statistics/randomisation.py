@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
 
 from omnibench.statistics.samples import Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from omnibench.lazy import np
 
 RESAMPLES = 9_999
 """How many random sign patterns are drawn; the smallest p is then 1e-4."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from omnibench.errors import StatisticsError
 
-Sample = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+Sample: TypeAlias = "npt.NDArray[np.float64]"
 """One value per user or fold; shape (n,)."""
 
 

@@ -1,6 +1,7 @@
 """The checkpoint store: records, artifacts, leases, and queries of them.
 
-Only this room writes under the checkpoint directory; it knows neither algorithms nor frameworks, and of metrics only their labels.
+Only this room writes under the checkpoint directory; it knows neither algorithms nor frameworks, and of metrics only
+their labels.
 """
 
 from __future__ import annotations

@@ -62,15 +62,15 @@ def delete(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = Fals
     deleted = Deleted()
     fit_keys = list(dict.fromkeys(items))
     for start in range(0, len(fit_keys), _BATCH):
-        with free_leases(store.lease, fit_keys[start : start + _BATCH], deleted.busy) as held:
+        with free_leases(store.lease, fit_keys[start : start + _BATCH], deleted.busy) as leased:
             # Only under the leases is it certain what there is.
-            removed = {key: record for key, record in store.snapshot().items() if record.get("fit_key") in held}
+            removed = {key: record for key, record in store.snapshot().items() if record.get("fit_key") in leased}
             deleted.items += dict.fromkeys(record["fit_key"] for record in removed.values())
             directories = sorted({record["directory"] for record in removed.values() if record.get("directory")})
             files = [file for directory in directories for file in files_of(store.root, store.root / directory)]
             deleted.size += sum(file.stat().st_size for file in files)
             if removed and not dry_run:
-                store.commit(list(held.values()), {}, removed)
+                store.commit(list(leased.values()), {}, removed)
                 remove_files(store.root, files)
     return deleted
 
@@ -84,10 +84,10 @@ def files_of(root: Path, directory: Path) -> Iterator[Path]:
     """
     if directory.is_symlink() or not directory.is_dir() or not directory.resolve().is_relative_to(root.resolve()):
         return
-    for place in [*sorted(directory.glob("generation_*")), directory]:
-        if place.is_symlink() or not place.is_dir():
+    for folder in [*sorted(directory.glob("generation_*")), directory]:
+        if folder.is_symlink() or not folder.is_dir():
             continue
-        for file in sorted(place.iterdir()):
+        for file in sorted(folder.iterdir()):
             is_ours = any(pattern.fullmatch(file.name) for pattern in (OURS, EXPORTED, ASIDE))
             if is_ours and file.is_file() and not file.is_symlink():
                 yield file

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from omnibench.code import SEED_NAMES
 from omnibench.data.words import source_words, step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
-from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType
+from omnibench.store.item_records import result_of
+from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType, configuration_in
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 
 _MADE_OF = ("salt", "seed", "version", "adapter", "device", "code")
@@ -42,16 +44,16 @@ class FactSource:
             item: Its record, with its status as of now; see ``queries.Store.items``.
 
         Returns:
-            ``item``, ``title`` (its name for people), ``fit_key``, ``status`` and ``error``; ``dataset`` (name, key, its recipe in ``words``
-            and as data, source, seed, sizes, and the ``digests`` of its arrays); ``fold``; ``algorithm`` (name,
-            parameters, all ``effective`` ones, what else is in the key); ``metrics`` by label; ``predictions`` (their
-            sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is part of no key: host,
-            threads, versions, git commit; ``stopped``, the attempts that came to nothing.
+            ``item``, ``title`` (its name for people), ``fit_key``, ``status`` and ``error``; ``dataset`` (name, key,
+            its recipe in ``words`` and as data, source, seed, sizes, and the ``digests`` of its arrays); ``fold``;
+            ``algorithm`` (name, parameters, all ``effective`` ones, what else is in the key); ``metrics`` by label;
+            ``predictions`` (their sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is
+            part of no key: host, threads, versions, git commit; ``stopped``, the attempts that came to nothing.
         """
         fit = self._records.get(RecordType.FIT.key(item["fit_key"]), {})
         predict = self._records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
         identity = item.get("identity") or fit.get("identity")  # store format 1 has it in some records only
-        dataset, algorithm = self._dataset(item, identity), _algorithm(item, identity, fit)
+        dataset, algorithm = self._dataset(item, identity), _algorithm(item, fit)
         fold = "" if item["fold"] is None else f"/fold_{item['fold']}"
         return {
             "item": item["item"],
@@ -117,14 +119,13 @@ def _digests(data: Record, fold: int | None) -> dict[str, str]:
     }
 
 
-def _algorithm(item: Record, identity: Any, fit: Record) -> dict[str, Any]:
-    configuration = identity[1]["configuration"][1] if identity else {}
-    name = item["algorithm"].rpartition("-")[0]
-    arguments = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
+def _algorithm(item: Record, fit: Record) -> dict[str, Any]:
+    configuration = configuration_in(item) or configuration_in(fit)
+    words = result_of(item).configuration
     return {
-        "name": name,
-        "words": f"{name}({arguments})",
-        "label": item.get("user_label") or (f"{name}({arguments})" if arguments else name),
+        "name": item["algorithm"].rpartition("-")[0],
+        "words": words,
+        "label": item.get("user_label") or words.removesuffix("()"),
         "parameters": item["parameters"],
         "effective": fit.get("effective"),
         **{member: configuration[member] for member in _MADE_OF if member in configuration},
@@ -154,7 +155,11 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if parts:
         yield f"                 {', '.join(parts)}"
     effective, chosen = algorithm["effective"] or {}, algorithm["parameters"]
-    defaults = [f"{name}={value!r}" for name, value in effective.items() if name not in chosen]
+    defaults = [
+        f"{name}={value!r}{' (the seed, filled in)' if name in SEED_NAMES and value == algorithm.get('seed') else ''}"
+        for name, value in effective.items()
+        if name not in chosen
+    ]
     if defaults:
         more = f" and {len(defaults) - _MOST_DEFAULTS} more" if len(defaults) > _MOST_DEFAULTS else ""
         yield f"by default       {', '.join(defaults[:_MOST_DEFAULTS])}{more}"

@@ -1,7 +1,7 @@
 """Store formats: which this omnibench reads, and the refusal of stores that a newer one has made.
 
-Whoever opens a store, to write or only to look, passes ``refuse_newer`` or ``refuse_newer_database`` first: a newer format
-may mean something else by the same records.
+Whoever opens a store, to write or only to look, passes ``refuse_newer`` or ``refuse_newer_database`` first: a newer
+format may mean something else by the same records.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from omnibench.errors import StoreError
 from omnibench.store import leases, manifests, recovery
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.checkpoints import PRESENCE
@@ -21,6 +21,7 @@ from omnibench.store.deletion import (
     remove_files,
     unused_datasets,
 )
+from omnibench.store.ownership import no_store
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
 from omnibench.store.states import RecordsInMemory, item_states, sightings
@@ -68,8 +69,8 @@ def collect(
     Raises:
         StoreError: Somebody is using the store, or it is none.
     """
-    if not (root / "store" / "cache.db").exists():
-        raise StoreError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")
+    if not os.path.exists(root / "store" / "cache.db"):  # unlike Path's, it says no to a name that is too long
+        raise no_store(root)
     with leases.exclusive_use(root / PRESENCE):
         records, _ = recovery.open_records(root)
         try:

@@ -1,4 +1,4 @@
-"""The record of an item: how to build it, and how to read its metrics from its text without parsing it.
+"""The record of an item: how to build it, what its result is, and how to read its metrics from its text.
 
 The text search relies on the order of members in what ``done_item`` builds and on how ``json.dumps`` writes it, so the
 two stand side by side.
@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from omnibench.errors import PhaseError
+from omnibench.results import Result
 from omnibench.store.builders import ItemLabels, Origin
-from omnibench.store.schema import COSTS, GUEST_MEMBERS, Phase, Record, Status
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, Phase, Record, Status, configuration_in
 
 
 def pending_item(labels: Record, generation: int = 0) -> Record:
@@ -191,6 +192,25 @@ def _stopped_item(
 def outdated_item(previous: Record) -> Record:
     """Return the record of an item that has new predictions, but metrics of earlier ones."""
     return {**previous, "predicted": None}
+
+
+def result_of(item: Record) -> Result:
+    """Return the result that an item's record holds; without metrics while none are recorded."""
+    name = item["algorithm"].rpartition("-")[0]
+    parameters = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
+    return Result(
+        item["dataset"],
+        item["algorithm"],
+        f"{name}({parameters})",
+        item["fold"],
+        {label: metric["value"] for label, metric in item.get("metrics", {}).items()},
+        item["fit_key"],
+        item.get("dataset_label", ""),
+        "",  # other configurations of the store may call for another label than its plan did
+        item.get("user_label", ""),
+        item["parameters"],
+        configuration_in(item).get("seed"),
+    )
 
 
 class DoneText(NamedTuple):

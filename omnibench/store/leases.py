@@ -75,13 +75,13 @@ def free_leases(
         busy: Gets the keys whose leases somebody holds.
     """
     with ExitStack() as stack:
-        held: dict[str, Lease] = {}
+        leases: dict[str, Lease] = {}
         for key in keys:
             try:
-                held[key] = stack.enter_context(take(key, _refuse_to_wait))
+                leases[key] = stack.enter_context(take(key, _refuse_to_wait))
             except _BusyError:
                 busy.append(key)
-        yield held
+        yield leases
 
 
 class _BusyError(StoreError):

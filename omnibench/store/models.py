@@ -1,8 +1,8 @@
 """Models as a cache: which are worth their space, and dropping those that are not without losing a number.
 
-A model is needed again only for other predictions: longer lists, other candidates. Without it that item is fitted again;
-its recorded predictions and metrics stay as they are. The record of the fit stays too, with what it cost, and says that
-the file was dropped.
+A model is needed again only for other predictions: longer lists, other candidates. Without it that item is fitted
+again; its recorded predictions and metrics stay as they are. The record of the fit stays too, with what it cost, and
+says that the file was dropped.
 """
 
 from __future__ import annotations

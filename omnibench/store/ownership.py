@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from omnibench.errors import StoreError
+from omnibench.paths import overlong_name
 
 _MADE_FIRST = frozenset({"leases", "tmp", "store", "STORE.json", "STORE.json.new"})
 """What a store has whose making was cut off before it could be recognized."""
@@ -20,20 +21,23 @@ _MOST_NAMES = 3
 
 
 def refuse_foreign(root: Path) -> None:
-    """Refuse a directory that holds files and is no store of ours; nothing is written there.
+    """Refuse a directory that holds files and is no store of ours, and what can be no directory; nothing is written there.
 
     Args:
         root: The checkpoint directory, which need not exist.
 
     Raises:
-        StoreError: It holds others' files, or is a file itself.
+        StoreError: It holds others' files, is a file itself, or has a name that no file system takes.
     """
+    if overlong := overlong_name(root):
+        raise StoreError(f"{overlong}, so no checkpoint directory can be called so. {_WAY_OUT}.")
+    obstacle = next((path for path in (root, *root.parents) if os.path.lexists(path)), root)
+    if os.path.lexists(obstacle) and not obstacle.is_dir():
+        raise StoreError(
+            f"{str(root)!r} cannot be a checkpoint directory, because {str(obstacle)!r} is no directory. {_WAY_OUT}."
+        )
     try:
         names = sorted(name for name in os.listdir(root) if not name.startswith(".") and name not in _OF_THE_SYSTEM)
-    except NotADirectoryError as error:
-        raise StoreError(
-            f"{str(root)!r} cannot be a checkpoint directory, because it lies in a file or is one. {_WAY_OUT}."
-        ) from error
     except OSError:  # there is none, or whoever opens it says why it cannot be read
         return
     if not names or _is_store(root) or _is_half_made(root, names):
@@ -50,6 +54,20 @@ def refuse_foreign(root: Path) -> None:
         f"{str(root)!r} is not empty and no checkpoint directory of omnibench (it holds {listed}), so nothing is written "
         f"there. {_WAY_OUT}."
     )
+
+
+def no_store(root: Path) -> StoreError:
+    """Return the error for who looks for a store where none is; OmniRec's checkpoints are called what they are.
+
+    Args:
+        root: The directory.
+    """
+    if is_omnirec(root):
+        return StoreError(
+            f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench; `omnibench import-omnirec {root} --store NEW` says "
+            "what of it can be taken over, and takes it."
+        )
+    return StoreError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")
 
 
 def is_omnirec(root: Path) -> bool:

@@ -32,7 +32,8 @@ def pair_items(a: Sequence[Facts], b: Sequence[Facts]) -> Pairs:
 
     Items go by their keys. What is left goes by dataset and steps, algorithm, hyperparameters, fold, seed and device,
     then without device and seed: not by versions of frameworks, an own class's code, or the data itself, which are what
-    one wants to hear of. Where a store has several such items, as of earlier versions of an own class, the latest counts.
+    one wants to hear of. Where a store has several such items, as of earlier versions of an own class, the latest
+    counts.
 
     Args:
         a: The facts about each item of the first store.

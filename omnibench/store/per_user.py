@@ -1,7 +1,8 @@
 """Values per user of an evaluation: a Parquet file for everybody, read here without any Parquet library.
 
 The columns are written without compression, dictionaries or nulls, each row group of a column as one run of bytes, and
-the record says where these begin: the table's marks read hundreds of them, and importing pyarrow takes longer than that.
+the record says where these begin: the table's marks read hundreds of them, and importing pyarrow takes longer than
+that.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibench.errors import StoreError
 from omnibench.metrics.base import Values
 from omnibench.store.artifacts import resolve
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
 ROWS = 16_384
 """Rows of a row group: fewer than what Parquet writers put on one page, so that a column's are in one piece."""
 
-Users = npt.NDArray[np.int32]
+Users: TypeAlias = "npt.NDArray[np.int32]"
 
 
 def write_per_user(path: Path, users: Users, columns: Mapping[str, Values]) -> dict[str, list[int]]:

@@ -1,8 +1,8 @@
 """The plan of a store: which items bench functions and scripts have declared, as each was collected last.
 
-A store keeps what was ever computed; its plan is what somebody still asks for. There is a record for each source (a bench
-function, or a script), so that two runs of different files never overwrite each other's part. It has all items that
-the source declares, also those that a run has deselected, and is written only when it has changed.
+A store keeps what was ever computed; its plan is what somebody still asks for. There is a record for each source (a
+bench function, or a script), so that two runs of different files never overwrite each other's part. It has all items
+that the source declares, also those that a run has deselected, and is written only when it has changed.
 """
 
 from __future__ import annotations

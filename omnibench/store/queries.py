@@ -3,64 +3,29 @@
 from __future__ import annotations
 
 import os
-import statistics
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, logbook, views
 from omnibench.store.contrast import Contrast, contrast
-from omnibench.store.deletion import delete, remove_datasets, tidy
+from omnibench.store.deletion import remove_datasets
 from omnibench.store.divergence import Divergence, diverge
-from omnibench.store.exports import Exports
 from omnibench.store.facts import FactSource, explanation, provenance_of
 from omnibench.store.formats import refuse_newer
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
 from omnibench.store.generations import Reset, reset
-from omnibench.store.leases import is_held
-from omnibench.store.models import drop_models
+from omnibench.store.item_files import files_of_item, item_of_file
+from omnibench.store.overview import items_of, remains, summary_of, with_states, workers_of
+from omnibench.store.ownership import no_store
 from omnibench.store.reading import read_all
-from omnibench.store.schema import (
-    EXPORTED_PREDICTIONS,
-    MAX_ATTEMPTS,
-    WORKER_COLUMNS,
-    Record,
-    RecordType,
-    Status,
-    artifacts_of,
-)
+from omnibench.store.removal import Removed, remove_items, remove_models
+from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select_all, select_one
 from omnibench.store.sizes import Sizes, sizes_of
-from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class Removed:
-    """What a deletion has removed, or would remove.
-
-    Attributes:
-        items: Keys of the items that are gone, or whose models are.
-        busy: Keys of items that somebody computes right now, so that they were left alone.
-        needed: Keys of items that still need their models, because they have no predictions yet.
-        size: Bytes of their files.
-    """
-
-    items: tuple[str, ...]
-    busy: tuple[str, ...]
-    needed: tuple[str, ...]
-    size: int
-
-
-def _remains(item: Record) -> bool:
-    """Whether the next run computes an item, or waits for it."""
-    if item["status"] == Status.FAILED:
-        return bool(item.get("deaths", 0) < MAX_ATTEMPTS)
-    return bool(item["status"] != Status.DONE)
 
 
 def open_store(path: str | os.PathLike[str] = "checkpoints") -> Store:
@@ -88,8 +53,8 @@ class Store:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.root = Path(os.path.abspath(Path(path).expanduser()))
         refuse_newer(self.root)
-        if not (self.root / "store" / "cache.db").exists():
-            raise StoreError(f"there are no checkpoints in {str(self.root)!r}; give the directory that a run wrote to.")
+        if not os.path.exists(self.root / "store" / "cache.db"):  # unlike Path's, it says no to a name that is too long
+            raise no_store(self.root)
 
     def __repr__(self) -> str:
         counts = self.summary()
@@ -108,27 +73,7 @@ class Store:
 
     def items_in(self, records: dict[str, Record]) -> dict[str, Record]:
         """Return what ``items`` returns, from records that have been read already."""
-        holders: dict[str, str] = {}
-
-        def is_running(record: Record) -> bool:
-            holder = is_held(self.root / "leases" / f"{record['fit_key']}.lock")
-            if holder is not None:
-                holders[record["fit_key"]] = holder
-            return holder is not None
-
-        workers = (record for key, record in records.items() if RecordType.WORKER.has(key))
-        items: dict[str, Record] = {}
-        for record, state in item_states(RecordsInMemory(records), sightings(self.root, workers), is_running):
-            holder = {"holder": holders[record["fit_key"]]} if state.status is Status.RUNNING else {}
-            without_own: Record = {} if "status" in record else {"metrics": {}, "error": None}
-            items[record["item"]] = {
-                **record,
-                **without_own,
-                "status": state.status.value,
-                "phase": state.phase,
-                **holder,
-            }
-        return dict(sorted(items.items()))
+        return items_of(self.root, records)
 
     def _with_status(self, *statuses: str) -> dict[str, Record]:
         return {name: record for name, record in self.items().items() if record["status"] in statuses}
@@ -156,7 +101,7 @@ class Store:
         That is also those that failed, unless their process has died three times in a row: a run tries such ones again
         only where one says so (``--omnirec-max-attempts``, ``--omnirec-reset=failed``).
         """
-        return [name for name, item in self.items().items() if _remains(item)]
+        return [name for name, item in self.items().items() if remains(item)]
 
     def summary(self) -> dict[str, Any]:
         """Return how many items have each status, and how long they took.
@@ -167,34 +112,13 @@ class Store:
             (seconds of waiting for frameworks' processes to start, which are no part of phases), ``average`` (of a
             completed item's finished phases, or None), ``workers`` (alive right now).
         """
-        records = self.records()
-        items = self.items_in(records)
-        counts = {status: sum(item["status"] == status for item in items.values()) for status in Status}
-        seconds: dict[str, float] = {}
-        phases = phase_rows(records)
-        for phase in phases:
-            if phase["status"] == Status.DONE:
-                seconds[phase["item"]] = seconds.get(phase["item"], 0.0) + (phase["seconds"] or 0.0)
-        done = [seconds.get(name, 0.0) for name, item in items.items() if item["status"] == Status.DONE]
-        return {
-            "total": len(items),
-            "completed": counts[Status.DONE],
-            "failed": counts[Status.FAILED],
-            "interrupted": counts[Status.INTERRUPTED],
-            "running": counts[Status.RUNNING],
-            "pending": counts[Status.PENDING],
-            "remaining": sum(map(_remains, items.values())),
-            "elapsed": sum(phase["seconds"] or 0.0 for phase in phases),
-            "starting": sum(phase["start_seconds"] or 0.0 for phase in phases),
-            "average": statistics.fmean(done) if done else None,
-            "workers": len(self._workers(records, active=True)),
-        }
+        return summary_of(self.root, self.records())
 
     def results(self) -> pd.DataFrame:
         """Return one row per metric of each done item.
 
-        Columns: item, dataset, algorithm, fold, metric, value, and for means over users stderr (standard error), low and
-        high (bootstrap interval, 95 %); see ``docs/conventions.md``.
+        Columns: item, dataset, algorithm, fold, metric, value, and for means over users stderr (standard error), low
+        and high (bootstrap interval, 95 %); see ``docs/conventions.md``.
         """
         import pandas as pd
 
@@ -222,16 +146,7 @@ class Store:
         Returns:
             For each ``id, run, pid, host, started, heartbeat, item, phase, completed, ended, alive``.
         """
-        return self._workers(self.records(), active=active)
-
-    def _workers(self, records: dict[str, Record], *, active: bool) -> list[dict[str, Any]]:
-        workers = []
-        for key, record in sorted(records.items()):
-            if RecordType.WORKER.has(key):
-                alive = is_alive(self.root, record)
-                if alive or not active:
-                    workers.append({name: record.get(name) for name in WORKER_COLUMNS} | {"alive": alive})
-        return workers
+        return workers_of(self.root, self.records(), active=active)
 
     def runs(self) -> list[Record]:
         """Return every run that had something to compute, oldest first: when, where, with which versions."""
@@ -300,20 +215,7 @@ class Store:
 
     def files(self, item: str) -> list[Path]:
         """Return an item's files: model, predictions, per-user metrics; and the readable copy of the predictions."""
-        fit_key = self.find(item)["fit_key"]
-        records = [
-            record
-            for key, record in self.records().items()
-            if record.get("fit_key") == fit_key and not RecordType.OLD.has(key)
-        ]
-        paths = [artifact["path"] for record in records for artifact in artifacts_of(record)]
-        directories = dict.fromkeys(record["directory"] for record in records if record.get("directory"))
-        copies = [copy for directory in directories for copy in self._readable_copies(directory)]
-        return [*(self.root / path for path in dict.fromkeys(paths)), *copies]
-
-    def _readable_copies(self, directory: str) -> list[Path]:
-        """Return the readable copies of predictions in an item's directory, which no record names."""
-        return [copy for name in EXPORTED_PREDICTIONS if (copy := self.root / directory / name).is_file()]
+        return files_of_item(self.root, self.records(), self.find(item)["fit_key"])
 
     def item_of(self, path: str | os.PathLike[str]) -> str:
         """Return the name of the item that made a file.
@@ -321,14 +223,7 @@ class Store:
         Raises:
             StoreError: No record names it.
         """
-        file = Path(os.path.abspath(path))
-        for key, record in self.records().items():
-            is_copy = file.name in EXPORTED_PREDICTIONS and file.parent == self.root / (record.get("directory") or "-")
-            if is_copy or any(self.root / artifact["path"] == file for artifact in artifacts_of(record)):
-                if RecordType.DATA.has(key):
-                    raise StoreError(f"{str(file)!r} belongs to the dataset {record['name']}, not to one item.")
-                return str(record["item"])
-        raise StoreError(f"no item's record names {str(file)!r}.")
+        return item_of_file(self.root, self.records(), Path(os.path.abspath(path)))
 
     def provenance(self, item: str) -> dict[str, Any]:
         """Return where an item's numbers come from.
@@ -336,8 +231,8 @@ class Store:
         Returns:
             ``item``, ``configuration`` (dataset recipe, algorithm, hyperparameters, seed, versions: what its key is
             made of), ``configuration_json`` and its ``sha256``, ``effective`` (all hyperparameters as the framework
-            reports them), ``dropped`` (when its model was removed to save space, or None), ``run`` (versions, host, user,
-            command, git commit).
+            reports them), ``dropped`` (when its model was removed to save space, or None), ``run`` (versions, host,
+            user, command, git commit).
         """
         return provenance_of(self.find(item), self.records())
 
@@ -414,19 +309,8 @@ class Store:
         """
         recorded = self.items()
         fit_keys = [recorded[name]["fit_key"] for name in select_all(items, recorded)]
-        store = CheckpointStore(self.root)
-        try:
-            if models:
-                dropped = drop_models(store, fit_keys, dry_run=dry_run)
-                return Removed(tuple(dropped.items), tuple(dropped.busy), tuple(dropped.needed), dropped.size)
-            deleted = delete(store, fit_keys, dry_run=dry_run)
-            if deleted.items and not dry_run:
-                Exports(store).refresh(immediately=True)
-        finally:
-            store.close()
-        if deleted.items and not dry_run:
-            tidy(self.root)
-        return Removed(tuple(deleted.items), tuple(deleted.busy), (), deleted.size)
+        remove = remove_models if models else remove_items
+        return remove(self.root, fit_keys, dry_run=dry_run)
 
     def remove_datasets(self, needed: Collection[str] = (), *, dry_run: bool = False) -> tuple[list[str], int]:
         """Remove the prepared datasets that no item is of.
@@ -462,14 +346,5 @@ class Store:
         """
         import pandas as pd
 
-        records = self.records()
-        for item in self.items_in(records).values():
-            own = records.get(RecordType.ITEM.key(item["fit_key"]))
-            if own is not None:
-                records[RecordType.ITEM.key(item["fit_key"])] = {
-                    **own,
-                    "status": item["status"],
-                    "phase": item["phase"],
-                }
-        names, rows = views.select(records, query, parameters)
+        names, rows = views.select(with_states(self.root, self.records()), query, parameters)
         return pd.DataFrame(rows, columns=list(names))

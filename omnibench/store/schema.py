@@ -250,6 +250,16 @@ def artifacts_of(record: Record) -> list[Artifact]:
     return [*phase_files, *record.get("files", [])]
 
 
+def configuration_in(record: Record) -> dict[str, Any]:
+    """Return the fields that the key of an item's configuration is made of; empty where they are not recorded.
+
+    Args:
+        record: The record of an item or a fit; store format 1 has its identity in some of them only.
+    """
+    identity = record.get("identity")
+    return dict(identity[1]["configuration"][1]) if identity else {}
+
+
 def timestamp() -> str:
     """Return the time as records keep it: UTC, ISO 8601, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -63,7 +63,8 @@ def _position(phase: str) -> str:
 def _items() -> str:
     """Return the view of items: ``schema.status_of`` in SQL, as far as records alone can tell.
 
-    Whether somebody computes an item right now takes a look at its lease; until then such an item counts as interrupted.
+    Whether somebody computes an item right now takes a look at its lease; until then such an item counts as
+    interrupted.
     """
     status = "json_extract(record.value, '$.status')"
     own = f"'{RecordType.ITEM.prefix}' || substr(key, {len(RecordType.FIT.prefix) + 1})"
@@ -82,8 +83,8 @@ def _text(value: str) -> str:
 def _exists(record_type: RecordType, member: str) -> str:
     """Return the condition that there is a record of a type about what a member of ``record`` says."""
     key = f"'{record_type.prefix}' || json_extract(record.value, '$.{member}')"
-    there = f" AND json_extract(other.value, '$.{DROPPED}') IS NULL" if record_type is RecordType.FIT else ""
-    return f"EXISTS (SELECT 1 FROM Cache AS other WHERE other.key = {key} AND other.raw = 1{there})"  # noqa: S608 - of constants
+    with_file = f" AND json_extract(other.value, '$.{DROPPED}') IS NULL" if record_type is RecordType.FIT else ""
+    return f"EXISTS (SELECT 1 FROM Cache AS other WHERE other.key = {key} AND other.raw = 1{with_file})"  # noqa: S608 - of constants
 
 
 def _following() -> str:
@@ -168,8 +169,8 @@ def _member_rows(member: str, alias: str, columns: str, condition: str = "") -> 
 def _files(record_type: RecordType, role: str) -> str:
     phase = f"'{PHASE_OF[record_type].value}' AS phase"
     columns = (_member(f"{role}.path"), _member("item"), phase, _members(f"{role}.size", f"{role}.sha256", "fit_key"))
-    there = f" AND json_extract(value, '$.{DROPPED}') IS NULL" if record_type is RecordType.FIT else ""
-    return _view(record_type, *columns, condition=there).replace("SELECT ", "SELECT DISTINCT ", 1)
+    with_file = f" AND json_extract(value, '$.{DROPPED}') IS NULL" if record_type is RecordType.FIT else ""
+    return _view(record_type, *columns, condition=with_file).replace("SELECT ", "SELECT DISTINCT ", 1)
 
 
 _ROLES = {RecordType.FIT: "model", RecordType.PREDICT: "predictions", RecordType.EVAL: "per_user"}

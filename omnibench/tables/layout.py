@@ -273,7 +273,7 @@ def _fold_rows(marked: MarkedResults, name: str) -> list[list[Cell]]:
     if len(means.algorithms[name]) == 1:  # nothing is averaged, so the fold's values are what is compared
         (row,) = means.algorithms[name]
         values = [_value(row.metrics.get(label), marked.mark(name, label)) for label in labels]
-        return [[Cell(name), Cell(str(row.fold)), *values]]
+        return [[Cell(marked.label(name)), Cell(str(row.fold)), *values]]
     rows = [
         [
             Cell(marked.label(name) if number == 0 else ""),
@@ -309,8 +309,8 @@ def printed(value: float | None) -> str:
 def _hidden_values(marked: MarkedResults) -> str:
     """Say how the algorithms that are not shown compare with those that are; some may be as good as the last of these."""
     means = {name: printed(mean) for name, mean in marked.means.means(marked.ranked_by).items()}
-    shown = {*marked.names}
-    ties = {means[name] for name in shown} & {mean for name, mean in means.items() if name not in shown}
+    listed = {*marked.names}
+    ties = {means[name] for name in listed} & {mean for name, mean in means.items() if name not in listed}
     return "no better" if ties else "a worse"
 
 

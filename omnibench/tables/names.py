@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from omnibench.naming import HASHES, LABELS, Configured, labels, value_text
+from omnibench.naming import HASHES, LABELS, Configured, labels, pieces, value_text
 from omnibench.results import Result
+from omnibench.store.item_records import result_of
 from omnibench.store.schema import Record
 
 
@@ -62,25 +63,7 @@ def recorded_names(items: Iterable[Record]) -> DisplayNames:
     Args:
         items: The records of items that are shown together.
     """
-    return display_names(_labels_of(item) for item in items)
-
-
-def _labels_of(item: Record) -> Result:
-    """Return a result without metrics that has the labels of an item's record."""
-    identity = item.get("identity")  # store format 1 has it in some records only
-    return Result(
-        item["dataset"],
-        item["algorithm"],
-        item["algorithm"].rpartition("-")[0],
-        item["fold"],
-        {},
-        item["fit_key"],
-        item.get("dataset_label", ""),
-        "",  # other configurations of the store may call for another label than its plan did
-        item.get("user_label", ""),
-        item["parameters"],
-        identity[1]["configuration"][1].get("seed") if identity else None,
-    )
+    return display_names(result_of(item) for item in items)
 
 
 def _configured(result: Result) -> Configured:
@@ -100,21 +83,9 @@ def unsaid_parameters(result: Result, label: str) -> tuple[str, ...]:
         text = result.configuration.partition("(")[2].removesuffix(")")
         return (text,) if text else ()
     _, bracket, text = label.partition("(")
-    assignments = _assignments(text.removesuffix(")")) if bracket else ()
+    assignments = list(pieces(text.removesuffix(")"))) if bracket else []
     return tuple(
         f"{name}={value!r}"
         for name, value in result.parameters.items()
         if f"{name}={value_text(value)}" not in assignments
     )
-
-
-def _assignments(text: str) -> list[str]:
-    """Separate e.g. ``K=100,layers=(64,32)`` at the commas that stand in no parentheses."""
-    parts, depth = [""], 0
-    for letter in text:
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and not depth:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return parts

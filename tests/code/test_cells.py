@@ -122,7 +122,7 @@ def test_circles_of_definitions_come_in_an_order_that_works(run: Run) -> None:
 
 
 def test_functions_of_cells_have_keys_too(run: Run) -> None:
-    """As steps and metrics, which run in the notebook itself."""
+    """Functions of cells that are steps and metrics, which run in the notebook itself, have keys by their source."""
     cell = "def few(frame):\n    return frame.head(N)\n"
     keys = {code_of(run(f"N = {n}", cell)["few"]) for n in (1, 2)}
     assert len(keys) == 2
@@ -193,7 +193,7 @@ ALGORITHM = (
 
 @pytest.mark.guests
 def test_a_notebook_runs_its_classes_in_a_guest(tmp_path: Path) -> None:
-    """In a real IPython: by value, again from the store, anew when a cell was changed, and from a file by the way out."""
+    """A real IPython sends classes by value, from the store, anew when a cell has changed, and by the way out."""
     pytest.importorskip("IPython")
     cells = [
         DATA,

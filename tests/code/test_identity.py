@@ -504,9 +504,10 @@ UNFOLLOWED = {
 
 @pytest.mark.parametrize(("statement", "call", "named"), UNFOLLOWED.values(), ids=UNFOLLOWED.keys())
 def test_what_cannot_be_followed_is_said_once(
-    statement: str, call: str, named: str, loading: Callable[..., Any]
+    statement: str, call: str, named: str, loading: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A warning names the call, its file and line, and the two ways out, each of which silences it."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # only the first worker says it
     text = with_import(statement, call)
     files = {**PROJECT, "model/knn.py": text, "model/weights.csv": "1"}
     line = next(number for number, part in enumerate(text.splitlines(), 1) if call in part)
@@ -552,7 +553,7 @@ def test_extensions_of_the_project_cannot_be_followed(read: Read) -> None:
 
 
 def test_a_version_stands_for_everything(read: Read) -> None:
-    """Neither helpers nor files count then, not even whether they are there."""
+    """A version leaves neither helpers nor files to count, not even whether they are there."""
     text = NAMED.replace("class Knn:", "class Knn:\n    version = 3\n")
     files = {**PROJECT, "model/knn.py": text, "model/util.py": UTIL.replace("-1", "1")}
     assert read(files).code == "version 3"

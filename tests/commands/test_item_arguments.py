@@ -79,7 +79,7 @@ def test_every_command_takes_every_form(command: str, form: str, item: Record, o
         assert told
         assert all(item["item"] in line or line.startswith(" ") for line in told.splitlines())
     elif command == "reset":
-        assert told.startswith("1 items were reset")
+        assert told.startswith("1 item was reset")
     elif command == "delete":
         assert item["item"] in told.splitlines()[0]
         assert told.splitlines()[1].startswith("would remove 1 item (")
@@ -93,7 +93,7 @@ def test_every_command_takes_every_form(command: str, form: str, item: Record, o
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_suggests_what_is_near(command: str, omnibench: Command) -> None:
-    """One sentence, exit status 2, and nothing is done."""
+    """Every command says in one sentence what is near, with exit status 2, and does nothing."""
     told = omnibench(*(word.replace("{}", "Rotatet") for word in COMMANDS[command]), ends=2)
     assert "'Rotatet': there is no such " in told
     assert "did you mean 'Rotated'?" in told
@@ -102,7 +102,7 @@ def test_every_command_suggests_what_is_near(command: str, omnibench: Command) -
 
 @pytest.mark.parametrize("command", ["show", "logs", "why", "compare"])
 def test_where_one_is_needed_the_matches_are_listed(command: str, root: Path, omnibench: Command) -> None:
-    """With what tells them apart; nothing is guessed."""
+    """Where one item is needed its matches are listed with what tells them apart; nothing is guessed."""
     told = omnibench(*(word.replace("{}", "Rotated") for word in COMMANDS[command]), ends=2)
     algorithms = sorted({item["algorithm"] for item in open_store(root).items().values()})
     assert "'Rotated' may be any of " in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import os
@@ -16,7 +17,7 @@ import pytest
 from faults import plant
 
 from omnibench import Coordinator, Evaluator, Policy, Store, __version__
-from omnibench.commands.main import main
+from omnibench.commands.main import FAMILIES, families, main
 from omnibench.store.logbook import NAME, LogBook
 from omnibench.store.records import Records
 
@@ -113,7 +114,7 @@ def test_why_of_two_items_says_what_differs(store: Store, omnibench: Command) ->
 
 
 def test_show_says_dataset_steps_and_split_in_words(store: Store, omnibench: Command) -> None:
-    """Before the numbers; the readable predictions are among the files."""
+    """The recipe stands before the numbers, in words; the readable predictions are among the files."""
     name = store.completed[0]
     lines = omnibench("show", name).splitlines()
     assert lines[1] == "  dataset          tiny: MakeImplicit(2), CorePruning(2), UserCrossValidation(2)"
@@ -171,7 +172,7 @@ def test_diff_matches_items_whose_keys_differ(made: Path, tmp_path: Path, omnibe
 
 
 def test_logs_show_the_newest_and_say_what_they_leave_out(store: Store, omnibench: Command) -> None:
-    """With --tail, how many there are before is said, and how to see them; --since shows what follows, all of it."""
+    """--tail says how many entries there are before, and how to see them; --since shows what follows, all of it."""
     entries = store.logs()
     ids = [str(entry["id"]) for entry in entries]
 
@@ -220,6 +221,25 @@ def test_a_call_for_nothing_prints_help(arguments: list[str], omnibench: Command
     assert told.startswith(f"usage: {' '.join(['omnibench', *arguments])} ")
     for command in ("status", "diff", "completion") if not arguments else ("build", "verify"):
         assert f"\n    {command} " in told or f"\n    {command}\n" in told
+
+
+def test_a_command_imports_its_own_family_only() -> None:
+    """The table that says which module has which command is what the modules declare, so that none is looked for in vain."""
+    for family, names in FAMILIES.items():
+        commands = argparse.ArgumentParser().add_subparsers()
+        (module,) = {id(module): module for name in names for module in families([name, "--help"])}.values()
+        module.add_parsers(commands)
+        assert module.__name__ == f"omnibench.commands.{family}"
+        assert tuple(commands.choices) == names
+    assert len(families([])) == len(families(["--help"])) == len(families(["sta"])) == len(FAMILIES)
+
+
+def test_the_command_imports_no_numpy_to_be_parsed() -> None:
+    """Importing numpy takes longer than all that the help and the shell's completion need."""
+    script = "import sys; from omnibench.commands.main import families; families([]); print('numpy' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
+    )
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

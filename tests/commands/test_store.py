@@ -256,9 +256,9 @@ def test_a_reset_of_everything_wants_to_be_sure(
 def test_a_reset_of_some_asks_nobody(store: Store, omnibench: Command) -> None:
     """Named items, or those that failed."""
     one, other = store.completed
-    assert omnibench("reset", one, "--what", "Eval").startswith("1 items were reset")
+    assert omnibench("reset", one, "--what", "Eval").startswith("1 item was reset")
     assert store.completed == [other]
-    assert omnibench("reset", "--what", "failed").startswith("1 items were reset")
+    assert omnibench("reset", "--what", "failed").startswith("1 item was reset")
     assert store.failed == {}
     assert omnibench("reset", "--yes").startswith("2 items were reset")
     assert omnibench("reset", "--yes").startswith("0 items were reset")
@@ -273,7 +273,7 @@ def test_a_reset_of_what_is_computed_is_told(store: Store, omnibench: Command) -
     with opened.lease(store.items()[name]["fit_key"]):
         told = omnibench("reset", name, ends=1)
     opened.close()
-    assert "1 items are being computed right now and were left alone" in told
+    assert "1 item is being computed right now and was left alone" in told
     assert name in store.completed
 
 

@@ -37,7 +37,7 @@ def current(*items: Record, **plan: list[str]) -> tuple[list[str], int]:
 
 
 def test_the_latest_version_of_a_class_counts() -> None:
-    """Of the same data, hyperparameters, seed and device; with all of its folds, whenever each of them was finished."""
+    """Versions share data, hyperparameters, seed and device; the latest counts with all of its folds."""
     old = [item("old-0", EARLY), item("old-1", LATE)]
     new = [item("new-0", "2026-02-01T00:00:01Z", code="2"), item("new-1", None, code="2")]
     others = [item("k", parameters={"k": 2}), item("seed", seed=2), item("data", data="e"), item("gpu", device="cuda")]
@@ -63,7 +63,7 @@ def test_what_was_never_finished_is_not_left_out_for_it() -> None:
 
 
 def test_the_plan_decides_where_there_is_one() -> None:
-    """Its sources together; a file may have two classes of a name, which are no versions of each other."""
+    """A plan's sources count together; a file may have two classes of a name, which are no versions of each other."""
     items = [item("a"), item("b", LATE, code="2"), item("c", parameters={"k": 3}), item("gone", LATE, code="3")]
     assert current(*items, one=["a", "b"], two=["c", "not run yet"]) == (["a", "b", "c"], 1)
 

@@ -69,4 +69,7 @@ def test_ranks_are_those_of_the_store(measured_store: Path) -> None:
         assert (ranking.configurations, ranking.datasets) == (expected.configurations, expected.datasets)
         assert ranking.ranking.ranks.tolist() == expected.ranking.ranks.tolist()
         assert ranking.ranking.critical_difference == expected.ranking.critical_difference
-    assert ranked["MRR"] == "0 configurations have MRR on each of 2 datasets; ranks need at least two."
+    assert (
+        ranked["MRR"]
+        == "ranks need at least two configurations that have MRR on each of the 2 datasets, and there is none."
+    )

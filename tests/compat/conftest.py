@@ -17,7 +17,7 @@ import pytest
 from omnibench.compat.omnirec.data_loaders import registry
 from omnibench.compat.omnirec.data_loaders.base import DatasetInfo, Loader
 from omnibench.compat.omnirec.settings import set_random_state
-from omnibench.data.sources import load_dataset
+from omnibench.data.loaders import load_dataset
 
 ARCHIVE = "omnirec-1.1.0"
 

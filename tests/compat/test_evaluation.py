@@ -50,7 +50,7 @@ class Elsewhere(moved.RankingMetric):
 
 
 def test_single_evaluations_follow_omnirecs_averages() -> None:
-    """By hand: of users 1 and 2, who have both lists and relevant items; user 3 has no test, user 4 no list."""
+    """Averages by hand are of users 1 and 2, with lists and relevant items; 3 has no test, 4 no list."""
     assert moved.HR([1, 2]).calculate(LISTS, TEST).result == {1: 0.5, 2: 1.0}
     assert moved.Precision([1, 2, 4]).calculate(LISTS, TEST).result == {1: 0.5, 2: 0.75, 4: 0.375}
     assert moved.Recall(2).calculate(LISTS, TEST).result == {2: 0.75}

@@ -1,8 +1,8 @@
 """The code blocks of OmniRec 1.1.0's documentation run with ``omnirec`` changed to ``omnibench.compat.omnirec``.
 
 The blocks are read from OmniRec's source distribution; nothing of them is changed but the names of packages in import
-lines, ``/path/to``, which is a directory of the test's, and an ellipsis as an index, which stands for the reader's code. A page's blocks share a namespace, as a reader's session
-does. What a page takes for granted, each block gets:
+lines, ``/path/to``, which is a directory of the test's, and an ellipsis as an index, which stands for the reader's
+code. A page's blocks share a namespace, as a reader's session does. What a page takes for granted, each block gets:
 
 - ``dataset``: raw MovieLens-100K; split, where the block runs experiments or looks at parts; folded, where it looks at
   folds. Where a block shows several steps as alternatives (``dataset = step.process(dataset)`` twice), each gets it

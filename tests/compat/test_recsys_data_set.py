@@ -204,7 +204,7 @@ def test_a_loader_of_ones_own_is_canonical(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_a_dataset_that_omnibench_knows_by_name_has_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dataset that was registered with steps keeps them, numbered; one with a split keeps that, too."""
-    monkeypatch.setattr("omnibench.data.sources._LOADERS", {})
+    monkeypatch.setattr("omnibench.data.loaders._LOADERS", {})
     filtered = omnibench.from_frame(ratings().assign(user=lambda frame: "u" + frame["user"].astype(str)))
     filtered = filtered.pipe(omnibench.RatingFilter(2, 4))
     omnibench.register_dataset("Filtered", lambda path: filtered)

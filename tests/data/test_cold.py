@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.projects import Project
+from support.scripted_items import interactions, plan_of
 
 from omnibench import (
+    NDCG,
+    Evaluator,
     MakeImplicit,
     RandomCrossValidation,
+    RandomHoldout,
     RecSysDataSet,
     StrongGeneralization,
     TimeBasedHoldout,
     UserHoldout,
     export_results,
     from_frame,
+    run_omnirec,
 )
 from omnibench.data.cold import cold_sentence
 from omnibench.data.prepare import prepare
@@ -45,7 +51,7 @@ def manifest_of(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
 
 
 def test_what_is_cold_is_counted(tmp_path: Path) -> None:
-    """Of the test part of a split by time: users and items without a row in training, and all that are tested."""
+    """A split by time has test users and items without a row in training; these and all are counted."""
     data = from_frame(LATE, "late").pipe(MakeImplicit(2), TimeBasedHoldout(0, 1 / 3))
     cold = manifest_of(data, tmp_path / "late")["cold"]
     assert cold == {
@@ -74,7 +80,7 @@ def test_every_fold_is_counted_as_sets_count_it(tmp_path: Path) -> None:
 
 
 def test_where_nobody_is_cold_nothing_is_said(tmp_path: Path) -> None:
-    """Nor of a dataset that was prepared before this was counted, nor where test users are unknown by design."""
+    """Nothing is said where nobody is cold, where that was not counted, and where test users are unknown by design."""
     frame = pd.DataFrame({"user": np.repeat(np.arange(8), 4), "item": np.tile(np.arange(4), 8)})
     held = manifest_of(from_frame(frame, "held").pipe(UserHoldout(0, 0.25)), tmp_path / "held")
     assert held["cold"]["folds"][0]["cold_users"] == 0
@@ -104,9 +110,10 @@ def cold_project(project: Project) -> Project:
 
 def test_a_run_and_its_exports_say_it(cold_project: Project) -> None:
     """Below the tables, also when all is cached, with workers, read-only; in documents, and as numbers in JSON."""
-    line = "tiny-*: * of * test users are unknown in training and count 0, and * of * test items *cannot be recommended"
+    line = "tiny: * of * test users are unknown in training and count 0, and * of * test items *cannot be recommended"
     for arguments in ((), ("-n", "2"), ("--omnirec-readonly",)):
-        result = cold_project.run("--omnirec-export=results.md", "--omnirec-export=results.json", *arguments)
+        exports = [f"--omnirec-export=results.{suffix}" for suffix in ("md", "json", "csv")]
+        result = cold_project.run(*exports, *arguments)
         assert result.ret == pytest.ExitCode.OK
         result.stdout.fnmatch_lines([line])
         directory = cold_project.pytester.path
@@ -114,7 +121,33 @@ def test_a_run_and_its_exports_say_it(cold_project: Project) -> None:
         (dataset,) = json.loads((directory / "results.json").read_text())["datasets"]
         (counts,) = dataset["unknown_in_training"]
         assert 0 < counts["cold_users"] < counts["test_users"]
+        rows = pd.read_csv(directory / "results.csv")
+        assert set(zip(rows["cold_users"], rows["cold_items"], strict=True)) == {
+            (counts["cold_users"], counts["cold_items"])
+        }
     assert "unknown in training" not in cold_project.run("--omnirec-table=none").stdout.str()
+
+
+@pytest.mark.guests
+def test_a_script_says_it_below_its_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script says it as pytest does, also when all is cached; quiet says nothing."""
+    data = from_frame(interactions(), "tiny").pipe(MakeImplicit(2), RandomHoldout(0, 0.8))
+    arguments: Any = (data, plan_of(tmp_path / "script"), Evaluator(NDCG(5)), tmp_path / "store")
+    for _ in range(2):
+        run_omnirec(*arguments)
+        *_, last = capsys.readouterr().out.splitlines()
+        assert re.fullmatch(r"tiny: \d+ of \d+ test (users|items) .*unknown in training and .*", last)
+    run_omnirec(*arguments, quiet=True)
+    assert capsys.readouterr().out == ""
+
+
+def test_only_the_folds_that_ran_count() -> None:
+    """The middle one of three folds alone has its own counts, and no word of several folds."""
+    folds = [{"cold_users": n, "test_users": 10, "cold_items": 0, "test_items": 9} for n in (0, 2, 4)]
+    cold = {"ranked": True, "folds": folds}
+    assert cold_sentence(cold, [1]) == "2 of 10 test users are unknown in training and count 0"
+    assert cold_sentence(cold, {0}) == ""
+    assert cold_sentence(cold).startswith("6 of 30 test users (3 folds together)")
 
 
 def test_a_dataset_that_was_prepared_before_says_nothing(cold_project: Project, tmp_path: Path) -> None:

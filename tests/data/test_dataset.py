@@ -242,7 +242,7 @@ def test_a_recipe_gives_the_same_data_every_time(recipe: tuple[Step, ...], seed:
 
 
 def test_a_dataset_shows_its_steps(tmp_path: Path) -> None:
-    """As a line and as a list in a notebook, escaped; also one whose file is gone, because a repr must not raise."""
+    """A repr is a line, and in a notebook a list, escaped; a dataset whose file is gone has one, too."""
     path = tmp_path / "a<b>.csv"
     path.write_text("user,item\n1,1\n1,2\n")
     data = from_file(path).pipe(UserHoldout(0, 0.5))

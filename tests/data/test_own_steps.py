@@ -98,7 +98,7 @@ def test_steps_of_omnibench_stay_what_they_are() -> None:
 
 
 def test_a_step_without_a_readable_source_is_refused() -> None:
-    """Of a class that stands in a function nobody knows what the function was called with."""
+    """A class that stands in a function is refused, as nobody knows what the function was called with."""
 
     class Local(UserHoldout):
         pass

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omnibench import CorePruning, from_file, from_frame, load_dataset, register_dataset
+from omnibench import from_file, from_frame, load_dataset
 from omnibench.data import sources
 from omnibench.data.dataset import RawData, RecSysDataSet
 from omnibench.errors import DataError
@@ -278,81 +278,3 @@ def test_a_file_that_went_away_is_named_when_its_key_is_asked_for(tmp_path: Path
     path.unlink()
     with pytest.raises(DataError, match=r"a\.csv cannot be read"):
         _ = dataset.key
-
-
-def test_a_dataset_can_be_registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """load_dataset finds it by name and hands it the given path."""
-    monkeypatch.setattr(sources, "_LOADERS", dict(sources._LOADERS))
-    asked: list[Path | None] = []
-
-    def loader(path: Path | None) -> sources.FrameSource:
-        asked.append(path)
-        return sources.FrameSource(FRAME, "Mine")
-
-    register_dataset("Mine", loader)
-    assert rows_of(load_dataset("Mine")) == rows_of(from_frame(FRAME))
-    load_dataset("Mine", tmp_path)
-    assert asked == [None, tmp_path]
-
-
-@pytest.fixture
-def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_LOADERS", dict(sources._LOADERS))
-
-
-@pytest.mark.usefixtures("_registered")
-def test_a_registered_loader_may_return_what_datasets_are_made_of(tmp_path: Path) -> None:
-    """A frame, a file, a dataset with steps; with or without the path; under the registered name."""
-    path = write_csv(FRAME, tmp_path / "a.csv")
-    loaders: list[Any] = [
-        lambda: FRAME,
-        lambda _: FRAME,
-        lambda _=None: FRAME,
-        lambda: path,
-        lambda: str(path),
-        lambda: from_frame(FRAME, "other"),
-    ]
-    for loader in loaders:
-        register_dataset("Mine", loader)
-        dataset = load_dataset("Mine")
-        assert dataset.name == "Mine"
-        assert rows_of(dataset) == rows_of(from_frame(FRAME))
-    register_dataset("Mine", lambda: from_frame(FRAME).pipe(CorePruning(2)))
-    assert load_dataset("Mine").key == from_frame(FRAME).pipe(CorePruning(2)).key
-    register_dataset("Mine", lambda location: location)
-    assert rows_of(load_dataset("Mine", path)) == rows_of(from_frame(FRAME))
-
-
-@pytest.mark.usefixtures("_registered")
-@pytest.mark.parametrize(
-    ("attempt", "says"),
-    [
-        (lambda: load_registered(FRAME), r"got DataFrame; give a function .*lambda: frame"),
-        (lambda: register_dataset("", lambda: FRAME), "got the name ''"),
-        (lambda: register_dataset("MovieLens100K", lambda: FRAME), "has a dataset named 'MovieLens100K' itself"),
-        (lambda: load_registered(lambda: None), "its loader returned NoneType; return a pandas frame"),
-        (lambda: load_registered(lambda: FRAME.drop(columns="user")), "Mine has no column 'user'"),
-        (lambda: load_registered(lambda _, __: FRAME), r"has the arguments \(_, __\); let it take a path, or nothing"),
-        (lambda: load_registered(lambda: FRAME, Path(__file__)), "its loader takes no path"),
-    ],
-)
-def test_what_cannot_be_registered_is_refused(attempt: Callable[[], Any], says: str) -> None:
-    """The message says what to return."""
-    with pytest.raises(DataError, match=says):
-        attempt()
-
-
-def load_registered(loader: Any, path: Path | None = None) -> Any:
-    register_dataset("Mine", loader)
-    return load_dataset("Mine", path)
-
-
-@pytest.mark.usefixtures("_registered")
-def test_an_error_of_a_loader_is_its_own() -> None:
-    """Also a TypeError, which is no sign of its arguments."""
-
-    def broken() -> None:
-        raise TypeError("inside")
-
-    with pytest.raises(TypeError, match="inside"):
-        load_registered(broken)

@@ -27,7 +27,7 @@ from omnibench import (
 from omnibench.data.parts import Split
 from omnibench.data.prepare import prepare
 from omnibench.errors import DataError, PlanError
-from omnibench.experiment.experiment import experiments
+from omnibench.experiment.planning import experiments
 from omnibench.guest.folds import Fold
 
 histories = st.lists(st.integers(2, 12), min_size=3, max_size=20)

@@ -7,8 +7,8 @@ Sybil finds the blocks and the reasons for leaving one out; a page is one test, 
 - ``python``: runs in one namespace per page; with ``>>>`` it is a doctest.
 - ``<!-- skip: next "reason" -->`` above a block: it is not run, and the reason says why.
 
-``UPDATE_DOCS=1 pytest tests/docs/test_pages.py`` writes the real output of console blocks that print something else into
-the pages; look at the difference before committing it.
+``UPDATE_DOCS=1 pytest tests/docs/test_pages.py`` writes the real output of console blocks that print something else
+into the pages; look at the difference before committing it.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import signal
 import threading
 import time
@@ -410,6 +411,28 @@ def test_a_phase_that_does_not_end_in_time_is_given_up(coordinator: Coordinator,
     assert not coordinator.guests.is_alive(item.experiment.configuration.runner)
     script.unlink()
     assert perform(coordinator, item)[1] == ["Fit", "Predict", "Eval"]
+
+
+def test_a_guest_that_ends_with_the_run_has_not_failed(coordinator: Coordinator, item: Item, script: Path) -> None:
+    """A run that is to stop at once ends its guests; whoever waits for one of them records an interruption."""
+    script.write_text("fit wait")
+    stopping = coordinator.workbench.stopping
+
+    def end() -> None:
+        while not script.with_suffix(".waiting").exists():
+            time.sleep(0.01)
+        stopping.ask("SIGINT")
+        stopping.hurry()
+        os.kill(coordinator.guests.get(item.experiment.configuration.runner).pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    with pytest.raises(StoppedError, match="SIGINT"):
+        perform(coordinator, item)
+    thread.join()
+    stopping.reason = ""
+    interrupted = record(coordinator, item.record_key)
+    assert (interrupted["status"], interrupted["phase"], interrupted["deaths"]) == ("interrupted", "Fit", 0)
 
 
 def test_a_lost_lease_publishes_nothing(coordinator: Coordinator, item: Item) -> None:

@@ -109,7 +109,7 @@ def fits(coordinator: Coordinator) -> int:
 
 @pytest.mark.parametrize(("keep", "kept"), [("auto", True), ("all", True), ("best", True), ("none", False)])
 def test_a_script_says_which_models_are_kept(open_coordinator: Open, script: Path, keep: str, kept: bool) -> None:
-    """By its policy; the item is done either way, and longer lists come from the model or from another fit."""
+    """The policy says it; the item is done either way, and longer lists come from the model or from another fit."""
     coordinator = open_coordinator(keep_models=keep)
     first = coordinator.run(DATA, plan_of(script), Evaluator(NDCG(5))).results
     fit_keys = [result.fit_key for result in first]
@@ -383,7 +383,7 @@ def test_an_item_that_another_process_computes_is_waited_for(
         coordinator._user_notify = tell
         outcome = coordinator.run_item(item)
     assert lines == [
-        f"{item.experiment.name}: waiting for process {holder.pid} on {os.uname().nodename}, which computes it"
+        f"{item.experiment.label}: waiting for process {holder.pid} on {os.uname().nodename}, which computes it"
     ]
     assert outcome.status == "done"
 

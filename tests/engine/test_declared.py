@@ -12,7 +12,8 @@ import pytest
 from omnibench import HR, NDCG, Evaluator, ExperimentPlan, FitTime, RecPack, UserHoldout, from_frame
 from omnibench.engine import declared
 from omnibench.engine.declared import note_declared
-from omnibench.experiment.experiment import Experiment, experiments
+from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.planning import experiments
 from omnibench.store import CheckpointStore
 from omnibench.store.plans import INTERACTIVE, Planned, plan_of
 from omnibench.store.schema import RecordType

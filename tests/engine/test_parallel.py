@@ -106,6 +106,6 @@ def test_how_many_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, "many", None])
 def test_an_impossible_number_of_workers_is_refused(workers: Any) -> None:
-    """With the values that are possible."""
+    """The error names the values that are possible."""
     with pytest.raises(OmnibenchError, match="give a whole number from 1 on, or 'auto'"):
         checked_workers(workers)

@@ -21,7 +21,8 @@ from omnibench.engine.phases import PhaseOptions
 from omnibench.errors import EvaluationError, GuestError
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.configuration import plain
-from omnibench.experiment.experiment import Experiment, experiments
+from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.planning import experiments
 from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.metrics import NDCG
 
@@ -397,7 +398,7 @@ def test_lists_with_an_order_of_their_own_may_tie_in_any_order(tmp_path: Path, l
     """A class of the user's own has ordered what it scores alike; its scores are float64, and must not rise either."""
     rows = lists[1].astype(recommendation_dtype(LENGTH, LIST_SCORE))
     swapped_tie(longest(rows))
-    assert predict(lists[0], rows, tmp_path) == {"rows": 1}
+    assert predict(lists[0], rows, tmp_path)["rows"] == 1
     rising(longest(rows))
     assert refusal(lists[0], rows, tmp_path) == "a list is not in the order of its scores"
 

@@ -46,7 +46,7 @@ def calls() -> list[tuple[pd.DataFrame, pd.DataFrame]]:
 
 
 def test_two_users_of_the_data_are_enough(calls: list[tuple[pd.DataFrame, pd.DataFrame]], tmp_path: Path) -> None:
-    """With their own ids, unseen items as recommendations, and their own test part."""
+    """A rehearsal has two users with their own ids, unseen items as recommendations, and their own test part."""
     case = ranking_case(tmp_path, full=False)
     rehearse(case.directory, 0, 20, Evaluator(Noting()).columns)
     ((predictions, test),) = calls

@@ -210,6 +210,29 @@ def test_a_second_signal_ends_a_script_at_once(project: Project, workers: int) -
     assert [item["status"] for item in items].count("interrupted") == workers
 
 
+@pytest.mark.parametrize("prompt", [["-i", "-q"], ["-m", "code", "-q"]], ids=["python", "code"])
+def test_at_pythons_prompt_the_tables_stand_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch, prompt: list[str]
+) -> None:
+    """The value of the statement that has printed them is a line; asked for by a later statement, it is the tables."""
+    project.bench()
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("PYTHON_BASIC_REPL", "1")  # from 3.13 on, the other prompt redraws what it has read
+    statements = ["from bench_tiny import *", "run_omnirec(data, plan, Evaluator(NDCG(10)))", "_", "exit()"]
+    shown = []
+    path = project.pytester.path
+    with pexpect.spawn(sys.executable, prompt, cwd=path, dimensions=(60, 120), timeout=60, encoding="utf-8") as child:
+        child.expect_exact(">>> ")
+        for statement in statements[:-1]:
+            child.sendline(statement)
+            child.expect_exact(">>> ")
+            shown.append(child.before)
+        child.sendline(statements[-1])
+        child.expect(pexpect.EOF)
+    assert [text.count("Evaluation Results") for text in shown] == [0, 1, 1]
+    assert [text.count("<Evaluator NDCG@10; 2 results>") for text in shown] == [0, 1, 0]
+
+
 class Terminal:
     """A script on a terminal of 100 x 30, watched through an emulator."""
 

@@ -57,7 +57,7 @@ def test_what_runs_counts(elapsed: float, text: str) -> None:
 
 @given(st.lists(st.floats(0.1, 1e5), min_size=1, max_size=9), st.integers(1, 12), st.integers(0, 9))
 def test_no_plan_is_faster_than_this(durations: list[float], workers: int, running: int) -> None:
-    """As long as the longest item, and as its share of all; a process more than items helps nobody."""
+    """A run takes as long as its longest item, and as its share of all; a process more than items helps nobody."""
     estimates = Estimates()
     experiments = [item(f"LensKit.A{number}-x") for number in range(len(durations))]
     for experiment, seconds in zip(experiments, durations, strict=True):

@@ -39,7 +39,7 @@ from omnibench import (
 )
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import OmnibenchError
-from omnibench.experiment.experiment import experiments
+from omnibench.experiment.planning import experiments
 
 
 def rated() -> pd.DataFrame:

@@ -87,7 +87,7 @@ def test_columns_under_a_convention_are_called_after_it() -> None:
 
 
 def test_an_evaluator_shows_what_it_has() -> None:
-    """Its metrics while there are no results, then the tables; names are escaped, and marks stay."""
+    """An evaluator shows its metrics while there are no results, then the tables; names are escaped, and marks stay."""
     with pytest.warns(UserWarning, match="sampled negatives"):
         evaluator = Evaluator(NDCG(10), HR(10), convention="omnirec", candidates=SampledNegatives(5))
     assert repr(evaluator).startswith("<Evaluator NDCG")

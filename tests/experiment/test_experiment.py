@@ -26,7 +26,8 @@ from omnibench import (
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
 from omnibench.experiment.configuration import Configuration, Keyed
-from omnibench.experiment.experiment import Experiment, eval_key, experiments
+from omnibench.experiment.experiment import Experiment, eval_key
+from omnibench.experiment.planning import experiments
 from omnibench.keys import digest
 from omnibench.metrics.base import Metric
 from omnibench.runners.registry import get_runner

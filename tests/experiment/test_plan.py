@@ -357,7 +357,7 @@ class NeedsFactors:
 
 
 def test_a_plan_shows_its_configurations() -> None:
-    """With their hyperparameters and labels, also while it lacks something; of very many only the first."""
+    """Configurations have hyperparameters and labels, also while the plan lacks something; of many, the first."""
     plan = ExperimentPlan("<b>first</b>\x1b[31m")
     assert repr(plan) == "ExperimentPlan '<b>first</b>\\x1b[31m': empty"
     plan.add_algorithm(LensKit.PopScorer)
@@ -376,3 +376,13 @@ def test_a_plan_shows_its_configurations() -> None:
     *_, last = repr(plan).splitlines()
     assert len(repr(plan).splitlines()) == 32
     assert last == "  ... and 19,971 more"
+
+
+def test_what_was_added_twice_is_described_once() -> None:
+    """Two grids that overlap: as many configurations as run."""
+    plan = ExperimentPlan("grids")
+    plan.add_algorithm(RecPack.ItemKNN, {"K": Grid([1, 2])})
+    plan.add_algorithm(RecPack.ItemKNN, {"K": Grid([2, 3])})
+    heading, *lines = repr(plan).splitlines()
+    assert heading == "ExperimentPlan 'grids': 3 configurations"
+    assert lines == [f"  RecPack.ItemKNN(K={k})" for k in (1, 2, 3)]

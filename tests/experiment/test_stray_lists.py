@@ -63,7 +63,7 @@ class Mine:
     ],
 )
 def test_a_list_that_was_meant_as_a_grid(algorithm: Any, parameters: dict[str, Any], message: str) -> None:
-    """By the framework's default, or by the annotation or the default of a class's argument, also in an update."""
+    """The framework's default tells, or the annotation or the default of a class's argument; also in an update."""
     plan = ExperimentPlan()
     with pytest.raises(PlanError, match=message):
         plan.add_algorithm(algorithm, parameters)

@@ -31,8 +31,9 @@ from omnibench.engine.run import ItemsFailedError
 from omnibench.errors import GuestError
 from omnibench.experiment.algorithms import LensKit
 from omnibench.experiment.evaluator import Evaluator
-from omnibench.experiment.experiment import Experiment, experiments
+from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.plan import ExperimentPlan
+from omnibench.experiment.planning import experiments
 from omnibench.guest.base import Session
 from omnibench.metrics import HR, MRR, NDCG
 from omnibench.metrics.base import Metric

@@ -128,8 +128,8 @@ PAIRS = (("one", 1), ("two", 2))
 def test_every_id_selects_exactly_its_item(bench: Project) -> None:
     """What --collect-only lists is what an explorer sends back: each id alone, and all of them, select just that.
 
-    VS Code's adapter (``vscode_pytest`` of microsoft/vscode-python) shows an item below classes that stand in a file, by
-    their node ids; one with parameters, whose name it cuts at the bracket, only there.
+    VS Code's adapter (``vscode_pytest`` of microsoft/vscode-python) shows an item below classes that stand in a file,
+    by their node ids; one with parameters, whose name it cuts at the bracket, only there.
     """
     bench.pytester.makepyfile(bench_fixtures=FIXTURES, bench_classes=CLASSES)
     bench.pytester.makepyfile(

@@ -67,7 +67,7 @@ def test_what_is_kept(fat: Project, keep: str, kept: set[str]) -> None:
 
 
 def test_best_keeps_one_configuration_of_each_algorithm(project: Project) -> None:
-    """By the first metric, the mean over folds; also with workers."""
+    """The first metric decides, by its mean over folds; also with workers."""
     plan = 'plan.add_algorithm(Popular, {"noise": Grid([0, 1])}); plan.add_algorithm(Worst)'
     path = project.pytester.path / "own_algorithms.py"
     worse = (
@@ -95,7 +95,7 @@ def test_a_model_of_which_more_predictions_are_to_come_is_kept_until_then(projec
 
 @pytest.mark.parametrize("setting", ["ini", "environment"])
 def test_it_can_be_set_anywhere(project: Project, setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As every option; an impossible value is refused with the possible ones."""
+    """It is set as every option is; an impossible value is refused with the possible ones."""
     ini = Path(project.pytester.path / "tox.ini")
     if setting == "ini":
         ini.write_text(ini.read_text() + "\nomnirec_keep_models = none\n")

@@ -24,7 +24,8 @@ from omnibench import NDCG, ExperimentPlan, Grid, LensKit, MakeImplicit, UserCro
 from omnibench.engine.estimates import Estimates
 from omnibench.engine.live import PLAIN_SECONDS, progress_text
 from omnibench.engine.time_left import clock
-from omnibench.experiment.experiment import Experiment, experiments
+from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.planning import experiments
 from omnibench.plugin.live import Live, Tally
 from omnibench.plugin.wire import ItemMessage
 from omnibench.store import CheckpointStore

@@ -65,9 +65,13 @@ def test_p4_an_algorithm_that_raises_fails_the_run_and_nothing_else(project: Pro
 
 
 def test_p6_a_list_is_a_value_and_a_grid_is_a_grid(project: Project) -> None:
-    """P6: the peer passed a grid on as one value."""
+    """P6: the peer passed a grid on as one value; here a list where a number belongs is refused, with a word about Grid."""
+    project.bench(plan='plan.add_algorithm(RecBole.NeuMF, {"mlp_hidden_size": [64, 32]})')
+    assert counts(project.run("--collect-only")) == {"tests": 2}
     project.bench(plan='plan.add_algorithm(Popular, {"noise": [20, 40]})')
-    assert counts(project.run()) == {"passed": 2}
+    refused = project.run()
+    assert counts(refused) == {"failed": 1}
+    refused.stdout.fnmatch_lines(["*For one configuration per value write Grid([[]20, 40[]])*"])
     project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([20, 40])})')
     assert counts(project.run()) == {"passed": 4}
 

@@ -161,7 +161,7 @@ def test_ctrl_c_during_the_table_ends_in_one_line(project: Project, workers: str
 
 
 def test_ctrl_c_during_the_end_is_one_line(project: Project) -> None:
-    """Also while guests are ended and the store is closed, after the summary."""
+    """A Ctrl-C while guests are ended and the store is closed, after the summary, ends in one line."""
     project.bench()
     project.pytester.makeconftest(
         """

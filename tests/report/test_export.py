@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from omnibench import OmnibenchError, compare_with_best, export_results, open_store
-from omnibench.report.contents import Contents, result_of
+from omnibench.report.contents import Contents
 from omnibench.report.sections import Choices, Report, report_of
+from omnibench.store.item_records import result_of
 from omnibench.tables.names import display_names
 
 

@@ -90,6 +90,13 @@ def test_every_float_comes_back(values: list[float]) -> None:
     assert from_json == written
 
 
+def _counts(dataset: dict[str, Any], fold: dict[str, Any]) -> dict[str, int]:
+    counts: dict[str, int] = (
+        dataset["unknown_in_training"][fold["fold"] or 0] if "unknown_in_training" in dataset else {}
+    )
+    return counts
+
+
 def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
     """Dataset, configuration, fold, metric: the rows of the frame, with a format that says what it is."""
     files = [tmp_path / "results.json", tmp_path / "results.parquet"]
@@ -111,6 +118,7 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
             "fold": fold["fold"],
             "metric": label,
             **metric,
+            **{name: _counts(dataset, fold).get(name) for name in ("cold_users", "cold_items")},
             **{name: fold[name] for name in ("fit_seconds", "predict_seconds", "start_seconds")},
             **{name: fold[name] for name in ("peak_memory", "fit_key")},
         }

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.reporting import NASTY, VALUES, contents, joined, report, standing
 
-from omnibench.report.contents import MissingItem, one_line
+from omnibench.markup import one_line
+from omnibench.report.contents import MissingItem
 from omnibench.report.latex import escaped, latex
 from omnibench.report.sections import Choices
 

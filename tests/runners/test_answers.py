@@ -156,6 +156,6 @@ def test_ratings_are_a_number_for_each_pair() -> None:
     ],
 )
 def test_other_ratings_are_refused(answer: Any, message: str) -> None:
-    """One number for all pairs, too: it is a mistake more often than a model."""
+    """One number for all pairs is refused, too: it is a mistake more often than a model."""
     with pytest.raises(ValueError, match=f"(?s)predict.*{message}"):
         read_ratings(answer, [7, 7], ["a", "b"])

@@ -159,7 +159,7 @@ def test_the_torch_backend_is_the_users_choice(monkeypatch: pytest.MonkeyPatch) 
 def test_a_build_in_a_wheel_folder_is_taken_without_asking_the_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a folder that uv or pip is told of; ``index`` leaves the choice to the indexes."""
+    """A folder that uv or pip is told of will do; ``index`` leaves the choice to the indexes."""
     packages.handed_on.cache_clear()
     monkeypatch.setattr(environments, "has_own_index", lambda: False)
     monkeypatch.setenv("UV_FIND_LINKS", f"{tmp_path},/elsewhere")

@@ -167,7 +167,7 @@ def test_reports_reach_the_host_and_the_log(fold: Fold, capsys: pytest.CaptureFi
 
 
 def test_a_seed_that_is_filled_in_is_said(fold: Fold, capsys: pytest.CaptureFixture[str]) -> None:
-    """In the log, and among the effective hyperparameters, which provenance() has."""
+    """The log says it, and the effective hyperparameters have it, which provenance() returns."""
     model, effective = own.fit(task(Seeded, seed=2**40 + 5), fold)
     assert model.instance.random_state == effective["random_state"] == 2**40 + 5
     assert "Seeded: random_state=1099511627781, the seed of the run" in capsys.readouterr().out

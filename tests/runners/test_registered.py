@@ -110,7 +110,7 @@ def adapter_in(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_registered_framework_is_known_to_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its algorithms, their hyperparameters and what is near to them; without importing the adapter."""
+    """Plans know its algorithms, their hyperparameters and what is near to them, without importing the adapter."""
     (tmp_path / "svd_adapter.py").write_text("raise SystemExit\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     for _ in range(2):  # as a conftest that is imported twice does
@@ -175,7 +175,7 @@ def test_a_lock_says_the_version_and_the_environment(tmp_path: Path, monkeypatch
 
 
 def test_a_framework_that_is_not_installed_is_named(project: Project) -> None:
-    """With the command that installs it; nothing runs."""
+    """The error has the command that installs it; nothing runs."""
     project.pytester.makepyfile(svd_adapter=ADAPTER, svd_scores=SCORES)
     project.pytester.makeconftest(REGISTER.replace('"scipy"', '"no-such-framework"'))
     project.bench('plan.add_algorithm("Scipy.SVD")')

@@ -180,7 +180,7 @@ def test_equal_differences_tell_t_no_more_than_their_signs() -> None:
 )
 @pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
 def test_of_a_few_equal_differences_nothing_is_said(first: list[float], second: list[float], alternative: str) -> None:
-    """Neither an effect of -1e15 of what the last bits differ by, nor an interval of no width: too few folds to say."""
+    """Too few folds are no effect of -1e15, of what the last bits differ by, and no interval of no width."""
     comparison = compare(first, second, alternative=alternative, units="folds")
     assert (comparison.p, comparison.effect_size, comparison.interval) == (None, None, None)
     assert comparison.reason.startswith(f"too few folds to say: the {len(first)} differences are equal")

@@ -244,7 +244,7 @@ def _measured(
 
 
 def test_best_keeps_the_best_configuration_of_each_algorithm() -> None:
-    """By its mean over folds; what is not done in all folds is left alone, and so is what no metric tells apart."""
+    """The mean over folds decides; what is not done in all folds, or no metric tells apart, is left alone."""
     values = {"KNN-1": (0.1, 0.5), "KNN-2": (0.3, 0.2), "EASE-1": (0.0, 0.0)}
     records = dict(_measured(name, fold, value) for name, pair in values.items() for fold, value in enumerate(pair))
     assert sorted(worse_models(records)) == ["KNN-20", "KNN-21"]
@@ -282,7 +282,7 @@ def test_datasets_of_no_item_go_when_asked_for(root: Path) -> None:
 
 
 def test_sizes_are_those_of_the_disk(root: Path) -> None:
-    """By part, and of each item by part; a link counts as itself."""
+    """Sizes are summed by part, and of each item by part; a link counts as itself."""
     sizes = sizes_of(root)
     assert sizes.total == sum(path.lstat().st_size for path in root.rglob("*") if path.is_symlink() or path.is_file())
     (directory,) = {record["directory"] for record in read_all(root / "store").values() if record.get("fit_key") == B}

@@ -85,7 +85,7 @@ def test_every_command_refuses(
 
 @MARKS
 def test_scripts_are_refused(measured_store: Path, tmp_path: Path, mark: object) -> None:
-    """Whatever looks: the store's questions, statistics, exports, baselines, runs; whichever of the two notes says it."""
+    """The store's questions, statistics, exports, baselines and runs refuse, whichever of the two notes says it."""
     root = Path(shutil.copytree(measured_store, tmp_path / "newer"))
     baseline = write_baseline(root, tmp_path / "baseline.parquet")
     assert callable(mark)
@@ -134,7 +134,7 @@ def test_an_impossible_number_in_the_database_is_no_format(measured_store: Path,
     ids=" ".join,
 )
 def test_a_run_is_refused_before_anything_runs(project: Project, mark: object, arguments: tuple[str, ...]) -> None:
-    """Also one in which everything is cached, only looks, or has workers: exit status 4, nothing served, nothing fitted."""
+    """A run that only looks, has all cached, or has workers ends with status 4; nothing is served or fitted."""
     project.bench(body="raise SystemError('it runs')")
     project.first_run()
     fits = project.count_fits()

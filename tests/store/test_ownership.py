@@ -36,8 +36,10 @@ def omnirec(tmp_path: Path) -> Path:
     return root
 
 
-def test_checkpoints_of_omnirec_are_left_alone(omnirec: Path, project: Project) -> None:
-    """By scripts, pytest and commands: an error with the way out, before anything is written."""
+def test_checkpoints_of_omnirec_are_left_alone(
+    omnirec: Path, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scripts, pytest and commands end in an error with the way out, before anything is written."""
     before = contents(omnirec)
     with pytest.raises(
         StoreError, match=r"holds the checkpoints of OmniRec.*checkpoint_dir=.*`omnibench import-omnirec"
@@ -47,8 +49,10 @@ def test_checkpoints_of_omnirec_are_left_alone(omnirec: Path, project: Project) 
     result = project.run(f"--omnirec-checkpoint-dir={omnirec}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*holds the checkpoints of OmniRec*"])
-    for command in (["status"], ["reset", "--yes"], ["rebuild"], ["gc"]):
+    for command in (["status"], ["reset", "--yes"], ["rebuild"], ["gc"], ["logs"], ["compare"]):
+        capsys.readouterr()
         assert main([*command, "--store", str(omnirec)]) == 2
+        assert f"`omnibench import-omnirec {omnirec} --store NEW` says" in capsys.readouterr().err
     assert contents(omnirec) == before
 
 
@@ -56,7 +60,7 @@ def test_checkpoints_of_omnirec_are_left_alone(omnirec: Path, project: Project) 
     "names", [("thesis.tex",), ("store/shop.py",), ("tmp/x", "leases/flat.pdf"), ("records.jsonl",)]
 )
 def test_a_directory_with_others_files_is_refused(names: tuple[str, ...], tmp_path: Path, project: Project) -> None:
-    """Also one whose files are named as ours may be, and also the project's own directory."""
+    """A directory whose files are named as ours may be is refused, and so is the project's own directory."""
     root = tmp_path / "mine"
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)

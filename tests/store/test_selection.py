@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
+from omnibench.store.item_names import call_text
 from omnibench.store.schema import Record
 from omnibench.store.selection import (
-    call_text,
     select,
     select_all,
     select_configuration,
@@ -145,7 +145,7 @@ def test_what_a_text_stands_for(text: str, expected: list[Record]) -> None:
     ],
 )
 def test_what_fits_nothing_is_an_error_with_the_way_on(text: str, message: str) -> None:
-    """One sentence, with what is near."""
+    """The error is one sentence, with what is near."""
     with pytest.raises(StoreError) as raised:
         select(text, ALL)
     assert message in str(raised.value)
@@ -194,7 +194,7 @@ def test_a_configuration_is_chosen_whatever_names_its_items() -> None:
 
 
 def test_datasets_are_chosen_by_name_label_hash_or_pattern() -> None:
-    """With or without the hash; near ones are suggested."""
+    """A dataset is found with or without the hash; near ones are suggested."""
     steam = LARGE["dataset"]
     for text in ("Steam", steam, steam[:-3], steam.rpartition("-")[2], "St*", "S?eam"):
         assert select_datasets(text, ALL) == [steam]

@@ -33,6 +33,7 @@ from omnibench.store.reading import read_all
 from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status, finished_phases, status_of
 from omnibench.store.states import RecordsInMemory, item_states, sightings
 from omnibench.store.views import select
+from omnibench.tables.names import recorded_names
 
 Answers = dict[str, tuple[str, str | None]]
 """Status and phase by the item's name."""
@@ -166,7 +167,10 @@ def commanded(root: Path, capsys: pytest.CaptureFixture[str]) -> Answers:
     assert main(["status", "--all", "--store", str(root)]) == 0
     lines = capsys.readouterr().out.splitlines()
     stopped = [re.fullmatch(r"  interrupted  [0-9a-f]{8}  (\S+)  \(in (\w+)\)(?:  \(.+\))?", line) for line in lines]
-    phases = {match[1]: match[2] for match in stopped if match}
+    items = open_store(root).items()
+    names = recorded_names(items.values())
+    called = {names.recorded_item(item): name for name, item in items.items()}
+    phases = {called[match[1]]: match[2] for match in stopped if match}
     assert phases.keys() == {name for name, status in statuses.items() if status == "interrupted"}
     return {name: (status, phases.get(name)) for name, status in statuses.items()}
 
@@ -180,7 +184,8 @@ def without_phases(answers: Answers) -> Answers:
 def test_everybody_sees_a_run_and_its_kill(phase: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """While an item is computed it is running in its phase; after SIGKILL it was interrupted there.
 
-    What lies there to be read without a look at the locks, progress.json and the view of the bare database, says so before.
+    What lies there to be read without a look at the locks, progress.json and the view of the bare database, says so
+    before.
     """
     root = tmp_path / "checkpoints"
     child = Child(stop_in(root, phase), tmp_path / "log")

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from omnibench import NDCG, ExperimentPlan, LensKit, MakeImplicit, UserHoldout, from_frame
 from omnibench.engine.items import Item
 from omnibench.engine.outlook import Outlook, outlook
-from omnibench.experiment.experiment import Experiment, eval_key, experiments
+from omnibench.experiment.experiment import Experiment, eval_key
+from omnibench.experiment.planning import experiments
 from omnibench.store.why import differences, explain, nearest, recipes_of
 
 FRAME = pd.DataFrame({"user": [1, 1, 1, 2, 2, 2], "item": [1, 2, 3, 1, 2, 3], "rating": [5, 4, 3, 5, 4, 3]})

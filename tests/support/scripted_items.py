@@ -10,7 +10,7 @@ import pandas as pd
 from omnibench import NDCG, Evaluator, ExperimentPlan, Grid, MakeImplicit, UserHoldout, from_frame
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.items import Item
-from omnibench.experiment.experiment import experiments
+from omnibench.experiment.planning import experiments
 from support.scripted import Scripted
 
 

@@ -58,7 +58,7 @@ def test_hidden_ties_are_not_called_worse() -> None:
 
 
 def test_entries_stand_in_columns() -> None:
-    """As many columns as fit, read downwards; what is too long for one follows on a line of its own."""
+    """There are as many columns as fit, read downwards; what is too long for one follows on a line of its own."""
     entries = [f"A-{number:08}: k={number}" for number in range(10, 17)]
     assert in_columns(entries, 60) == [
         "A-00000010: k=10   A-00000013: k=13   A-00000016: k=16",

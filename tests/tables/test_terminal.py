@@ -99,7 +99,7 @@ def test_folds_stand_in_their_order() -> None:
 def test_a_single_fold_has_neither_mean_nor_spread() -> None:
     """Of one fold, as after ``-k fold_0``, there is a row each; its values are what is compared, and nothing is a mean."""
     text = printed([FOLDED[0], FOLDED[2]])
-    assert rows_of(text) == [["A-1", "0", "0.1000", "*0.3000"], ["B-1", "0", "*0.4000", "0.1000"]]
+    assert rows_of(text) == [["A", "0", "0.1000", "*0.3000"], ["B", "0", "*0.4000", "0.1000"]]
     assert "mean" not in text
     assert "std" not in text
     (means,) = tables([FOLDED[0], FOLDED[2]], Layout(detail="mean"))
@@ -112,7 +112,7 @@ def test_a_single_fold_beside_several() -> None:
     text = printed(FOLDED[:3])
     assert rows_of(text)[-2:] == [
         ["std", f"{statistics.stdev([0.1, 0.3]):.4f}", "0.0000"],
-        ["B-1", "0", "0.4000", "0.1000"],
+        ["B", "0", "0.4000", "0.1000"],
     ]
     assert "an algorithm that lacks a fold which others have is not compared with them" in text
 
@@ -219,7 +219,7 @@ def test_an_algorithm_that_lacks_a_fold_is_not_compared() -> None:
         ["0.2000", "*0.3000"],
         ["*0.4000", "0.1000"],
     ]
-    assert ["C-1", "1", "0.9000", "0.1000"] in rows_of(text)
+    assert ["C", "1", "0.9000", "0.1000"] in rows_of(text)
     assert "lacks a fold" in text
     assert "lacks a fold" not in printed([*FOLDED, result("C-1", 0, MAP=1.0)])
     assert tested == [[*FOLDED, result("C-1", 1)]]
@@ -287,3 +287,10 @@ def test_datasets_of_one_label_go_by_their_hashes() -> None:
     """Two benchmarks may call different data the same; their tables are told apart."""
     results = [Result(f"ml-{number}", "A-1", "A()", None, {"HR@10": 0.5}, "", "ml") for number in range(2)]
     assert [table.title for table in tables(results)] == ["ml-0: Evaluation Results", "ml-1: Evaluation Results"]
+
+
+def test_a_single_fold_goes_by_its_label() -> None:
+    """A row of one fold is called as rows of several are."""
+    result_of_fold = Result(DATASET, "A-1", "A(k=3)", 0, {"HR@10": 0.5}, "", "ml", "A(k=3)", "", {"k": 3})
+    (table,) = tables([result_of_fold])
+    assert [row[0].text for section in table.sections for row in section] == ["A(k=3)"]

@@ -1,8 +1,9 @@
 """``.rsds`` files: a zip archive of CSV and JSON texts, in the two formats that OmniRec has written.
 
-Format 2 has ``manifest.json`` (``format``, ``schema_version``, ``dataset_variant``), ``meta.json`` and ``lineage.json``;
-format 1 ``VERSION``, ``VARIANT`` and ``META``. The frames are ``data.csv``, or ``train.csv``, ``val.csv`` and
-``test.csv``, or these below a directory per fold. Nothing in a file is executed: there is no pickle in it.
+Format 2 has ``manifest.json`` (``format``, ``schema_version``, ``dataset_variant``), ``meta.json`` and
+``lineage.json``; format 1 ``VERSION``, ``VARIANT`` and ``META``. The frames are ``data.csv``, or ``train.csv``,
+``val.csv`` and ``test.csv``, or these below a directory per fold. Nothing in a file is executed: there is no pickle in
+it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from omnibench.compat.omnirec.data_loaders.registry import has_loader, list_data
 from omnibench.compat.omnirec.recipes import DerivedSource, NumberedSource
 from omnibench.compat.omnirec.settings import get_data_dir
 from omnibench.data.dataset import RecSysDataSet
-from omnibench.data.sources import dataset_names, from_file, from_frame, load_dataset
+from omnibench.data.loaders import dataset_names, load_dataset
+from omnibench.data.sources import from_file, from_frame
 from omnibench.errors import DataError, nearest
 
 if TYPE_CHECKING:

@@ -129,7 +129,7 @@ def test_the_table_is_one_for_machines_too(page: Element) -> None:
 
 
 def test_configurations_go_by_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In tables, charts, tests and ranks; below a label stand the hyperparameters that it does not say."""
+    """Tables, charts, tests and ranks have labels; below one stand the hyperparameters that it does not say."""
     results = contents(VALUES)
     for number, result in enumerate(results.results):
         object.__setattr__(result, "configuration", f"Lib.Knn(k={number // 3}, loss='BPR')")
@@ -285,7 +285,7 @@ def test_a_telephone_shows_cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_many_columns_become_several_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as are needed for a page of 1280 pixels; what items cost stays together, and one button unfolds all."""
+    """A page of 1280 pixels has as many tables as it needs; costs stay together, and one button unfolds all."""
     values = {name: {f"Metric{number}@10": [0.5, 0.6, 0.7] for number in range(30)} for name in ("A-1", "B-1")}
     tree = page_of(report(monkeypatch, contents(values)))
     tables = [node for node in tree.iter("table") if "sortable" in node.get("class", "")]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from omnibench.compat.omnirec.data_loaders.base import DatasetInfo, Loader
 from omnibench.compat.omnirec.settings import get_data_dir, root_logger
-from omnibench.data.sources import dataset_names
+from omnibench.data.loaders import dataset_names
 from omnibench.errors import DataError
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -14,6 +13,7 @@ from omnibench.compat.omnirec.runner.registry import check_algorithm, configurat
 from omnibench.errors import PlanError
 from omnibench.experiment import plan as native
 from omnibench.experiment.configuration import Configuration
+from omnibench.experiment.grid import points_of
 from omnibench.naming import Configured, labels
 
 AlgorithmConfig: TypeAlias = Mapping[str, Any]
@@ -112,9 +112,8 @@ class ExperimentPlan(native.ExperimentPlan):
 
     def _script_configurations(self) -> Iterator[Configuration]:
         for name, parameters in self._scripts.items():
-            choices = [value.values if isinstance(value, native.Grid) else (value,) for value in parameters.values()]
-            for point in itertools.product(*choices):
-                yield configuration_of(name, dict(zip(parameters, point, strict=True)))
+            for point in points_of(parameters):
+                yield configuration_of(name, point)
 
     def __len__(self) -> int:
         return len(self._config)

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from omnibench.compat.omnirec.settings import get_random_state
 from omnibench.errors import PlanError
-from omnibench.experiment import plan as native
+from omnibench.experiment import grid as native
 
 T = TypeVar("T")
 

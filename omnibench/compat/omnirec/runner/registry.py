@@ -49,8 +49,8 @@ def register_runner(name: str, info: RunnerInfo) -> None:
         PlanError: The name is taken.
     """
     info = replace(info, runner_path=Path(info.runner_path).resolve())
-    taken = [*_RUNNER_REGISTRY, *(runner.name for runner in native.runners())]
-    if name in taken and _RUNNER_REGISTRY.get(name) != info:
+    names = [*_RUNNER_REGISTRY, *(runner.name for runner in native.runners())]
+    if name in names and _RUNNER_REGISTRY.get(name) != info:
         raise PlanError(f"there is a runner named {name!r} already; choose another name.")
     _RUNNER_REGISTRY[name] = info
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from omnibench.compat.omnirec.runner.registry import content_of
 from omnibench.compat.omnirec_runner.runner import Runner
-from omnibench.data.interactions import decode
+from omnibench.data.interactions import frame_of
 from omnibench.data.prepare import read_ids
 from omnibench.guest import folds
 from omnibench.guest.base import Task
@@ -72,7 +72,7 @@ def _model(task: Task, fold: folds.Fold) -> Model:
     folder = Path(directory.name)
     ids = read_ids(fold.directory, "users"), read_ids(fold.directory, "items")
     for name, part in {"train": fold.train, "val": fold.validation, "test": fold.test}.items():
-        _frame(part, *ids).to_csv(folder / f"{name}.csv", index=False)
+        frame_of(part, *ids).to_csv(folder / f"{name}.csv", index=False)
     for name in ("checkpoint", "tmp"):
         (folder / name).mkdir()
     dataset_name = json.loads((fold.directory / "manifest.json").read_text(encoding="utf-8"))["name"]
@@ -116,15 +116,6 @@ def _runner_class(locator: dict[str, Any]) -> tuple[type[Runner], str]:
             f"{path} has no subclass of omnibench.compat.omnirec_runner.runner.Runner with fit and predict."
         )
     return runners[-1], locator["name"]
-
-
-def _frame(part: folds.Part, user_ids: list[Any], item_ids: list[Any]) -> pd.DataFrame:
-    columns = {"user": decode(part.user, user_ids), "item": decode(part.item, item_ids)}
-    if part.rating is not None:
-        columns["rating"] = part.rating
-    if part.timestamp is not None:
-        columns["timestamp"] = part.timestamp
-    return pd.DataFrame(columns)
 
 
 def save(model: Model, directory: Path) -> Path:
@@ -206,7 +197,7 @@ def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:
     predictions = _predictions(model, task)
     _require(predictions, "user", "item", "rating")
     ids = read_ids(fold.directory, "users"), read_ids(fold.directory, "items")
-    test = _frame(folds.Part(fold.test.user, fold.test.item, None, None), *ids)
+    test = frame_of(folds.Part(fold.test.user, fold.test.item, None, None), *ids)
     rated = predictions[["user", "item", "rating"]].drop_duplicates(["user", "item"], keep="last")
     ratings = test.merge(rated, on=["user", "item"], how="left")["rating"].to_numpy(dtype=np.float32)
     if np.isnan(ratings).any():

@@ -1,4 +1,4 @@
-"""What bench files name, as the plugin of a collecting pytest writes it down for another process to read."""
+"""The items that bench files name, as the plugin of a collecting pytest writes them down for another process to read."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ FILE_VARIABLE = "OMNIBENCH_PLANNED_FILE"
 
 
 @dataclass(frozen=True)
-class Planned:
-    """What bench files name.
+class Collected:
+    """The items that bench files name.
 
     Attributes:
         items: Fit keys of the items.
@@ -29,7 +29,7 @@ class Planned:
         file.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @classmethod
-    def read(cls, file: Path) -> Planned:
+    def read(cls, file: Path) -> Collected:
         """Return what a file says."""
         members = json.loads(file.read_text(encoding="utf-8"))
         return cls(**{name: tuple(texts) for name, texts in members.items()})

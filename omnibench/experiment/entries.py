@@ -1,0 +1,186 @@
+"""The entries of a plan: an algorithm as ``add_algorithm`` took it, with hyperparameters that were checked."""
+
+from __future__ import annotations
+
+import copy
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omnibench.errors import PlanError, nearest
+from omnibench.experiment.grid import Grid, canonical_value
+from omnibench.experiment.own import OwnAlgorithm
+from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
+from omnibench.naming import plain_label
+from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
+
+Hyperparameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Grid
+"""Hyperparameters by name; or several such mappings, a configuration (or grid) for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEntry:
+    """An algorithm of a plan, as ``add_algorithm`` took it.
+
+    Attributes:
+        name: Its full name, by which the plan knows it.
+        runner: The framework's runner.
+        algorithm: Its name in that framework.
+        own: The user's class when it is one.
+        alternatives: Its hyperparameters, grids unexpanded; several mappings where values depend on each other.
+        label: The user's label for its configurations; empty where there is none.
+    """
+
+    name: str
+    runner: RunnerInfo
+    algorithm: str
+    own: OwnAlgorithm | None
+    alternatives: tuple[Mapping[str, Any], ...] = ({},)
+    label: str = ""
+
+    @property
+    def values(self) -> list[tuple[str, Any]]:
+        """Each hyperparameter with its value, of all alternatives."""
+        return [pair for mapping in self.alternatives for pair in mapping.items()]
+
+
+def entry_of(algorithm: str | type) -> PlanEntry:
+    """Return an algorithm as an entry without hyperparameters.
+
+    Raises:
+        PlanError: It does not exist.
+    """
+    if isinstance(algorithm, type):
+        own = OwnAlgorithm.of(algorithm)
+        # Two classes of one name from two modules are two algorithms.
+        return PlanEntry(f"{own.module}.{own.name}", get_runner("Own"), algorithm.__name__, own)
+    if not isinstance(algorithm, str):
+        raise PlanError(
+            f"{algorithm!r} is no algorithm; give a member such as LensKit.ItemKNNScorer, a name such as "
+            "'LensKit.ItemKNNScorer', or a class of your own."
+        )
+    framework, dot, bare = str(algorithm).partition(".")
+    if not dot:
+        having = [runner.name for runner in runners() if framework in runner.catalogue["algorithms"]]
+        examples = " or ".join(repr(f"{name}.{framework}") for name in having) or "e.g. 'LensKit.ItemKNNScorer'"
+        raise PlanError(f"{framework!r} is not a framework and an algorithm; write {examples}.")
+    runner = get_runner(framework)
+    if not runner.distribution:
+        raise PlanError(f"{algorithm!r} is an algorithm of your own; give the class itself, not its name.")
+    algorithm_info(runner, bare)
+    return PlanEntry(f"{framework}.{bare}", runner, bare, None)
+
+
+def alternatives_of(name: str, config: Hyperparameters) -> tuple[Mapping[str, Any], ...]:
+    """Return copies of the sets of hyperparameters that were given for an algorithm.
+
+    Raises:
+        PlanError: They are neither a dictionary nor a list of several.
+    """
+    if isinstance(config, Mapping):
+        return (copied(name, config),)
+    argument: Any = config.values if isinstance(config, Grid) else config
+    is_list = isinstance(argument, Sequence) and not isinstance(argument, str | bytes)
+    if not is_list or not argument or not all(isinstance(mapping, Mapping) for mapping in argument):
+        raise PlanError(
+            f"{name}: the hyperparameters are {config!r}; give a dictionary, e.g. {{'k': 20}}, or a list of several."
+        )
+    return tuple(copied(name, mapping) for mapping in argument)
+
+
+def copied(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy hyperparameters, so that a list that the user changes later does not change the plan.
+
+    Raises:
+        PlanError: They are no dictionary.
+    """
+    if not isinstance(config, Mapping):
+        raise PlanError(f"{name}: the hyperparameters are {config!r}; give a dictionary, e.g. {{'k': 20}}.")
+    return copy.deepcopy(dict(config))
+
+
+def checked_label(label: str) -> str:
+    """Return a user's label as names and node ids can have it.
+
+    Raises:
+        PlanError: It is no text.
+    """
+    argument: Any = label
+    if not isinstance(argument, str):
+        raise PlanError(f"the label is {label!r}; give a text.")
+    return plain_label(argument)
+
+
+def check_required(entry: PlanEntry, parameters: Mapping[str, Any]) -> None:
+    """Refuse hyperparameters that lack one which a class of the user's needs.
+
+    Raises:
+        PlanError: There is one missing.
+    """
+    required = entry.own.required if entry.own else ()
+    missing = [parameter for parameter in required if parameter not in parameters]
+    if missing:
+        raise PlanError(f"{entry.name} needs {', '.join(missing)}; give it in add_algorithm({entry.name}, {{...}}).")
+
+
+def check_entry(entry: PlanEntry) -> None:
+    """Refuse hyperparameters that an algorithm does not have, and values that it cannot take.
+
+    Raises:
+        PlanError: There is one.
+    """
+    _refuse_stray_lists(entry)
+    _check_parameters(entry)
+
+
+def _refuse_stray_lists(entry: PlanEntry) -> None:
+    """Refuse lists as values of hyperparameters that take none: a Grid was meant."""
+    own = entry.own
+    defaults = {} if own else algorithm_info(entry.runner, entry.algorithm)["parameters"]
+    scalars = own.scalars if own else {parameter for parameter, default in defaults.items() if takes_no_list(default)}
+    for parameter, value in entry.values:
+        if parameter not in scalars:
+            continue
+        in_grid = isinstance(value, Grid)
+        for choice in value.values if in_grid else (value,):
+            refuse_stray_list(choice, f"{entry.name}: {parameter}", in_grid=in_grid, is_own=own is not None)
+
+
+def _check_parameters(entry: PlanEntry) -> None:
+    """Refuse hyperparameters that the algorithm does not have, and values that cannot be handed to it."""
+    name, own = entry.name, entry.own
+    accepted = own.parameters if own else algorithm_info(entry.runner, entry.algorithm)["parameters"]
+    for parameter, value in entry.values:
+        if not isinstance(parameter, str):
+            raise PlanError(f"{name}: the hyperparameter {parameter!r} is no text; write its name in quotes.")
+        if accepted is not None and parameter not in accepted:
+            raise PlanError(
+                f"{name} has no hyperparameter {parameter!r}{nearest(parameter, accepted)}; "
+                f"it has {', '.join(accepted) or 'none'}."
+            )
+        if not isinstance(value, Grid):  # which has looked at its values itself
+            canonical_value(value, f"{name}: {parameter}")
+        for choice in value.values if isinstance(value, Grid) else (value,):
+            _refuse_objects(choice, f"{name}: {parameter}")
+
+
+def _refuse_objects(value: Any, parameter: str) -> None:
+    """Refuse a value that can be part of a key, but cannot be handed to a framework or written into a record."""
+    if isinstance(value, Grid):
+        raise PlanError(f"{parameter} has a Grid inside a value; only a whole hyperparameter can be one.")
+    if isinstance(value, enum.Enum):
+        _refuse_objects(value.value, parameter)
+    elif isinstance(value, Mapping):
+        for name, element in value.items():
+            if not isinstance(name, str):
+                raise PlanError(f"{parameter} has the dictionary key {name!r}; use texts as keys.")
+            _refuse_objects(element, parameter)
+    elif isinstance(value, list | tuple):
+        for element in value:
+            _refuse_objects(element, parameter)
+    elif not (value is None or isinstance(value, bool | int | float | str) or hasattr(value, "dtype")):
+        raise PlanError(
+            f"{parameter} is or has {value!r} of type {type(value).__name__}; give plain values: numbers, texts, booleans, "
+            "None, and lists or dictionaries of them."
+        )

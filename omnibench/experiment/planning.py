@@ -1,0 +1,126 @@
+"""The experiments of a plan: every dataset x configuration x fold, each once and under a name of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from omnibench.data.dataset import RecSysDataSet
+from omnibench.errors import DataError, PlanError
+from omnibench.experiment.candidates import UNSEEN, Candidates
+from omnibench.experiment.compatibility import check_configuration, check_dataset
+from omnibench.experiment.configuration import Configuration
+from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.labels import dataset_labels
+from omnibench.experiment.plan import ExperimentPlan
+from omnibench.experiment.recorded import NOTHING_RECORDED, RecordedKeys
+from omnibench.keys import DISPLAY_DIGITS
+from omnibench.metrics.base import Metric
+
+_ALL_DIGITS = 64
+"""Digits of a whole key."""
+
+
+def experiments(
+    datasets: RecSysDataSet | Iterable[RecSysDataSet],
+    plan: ExperimentPlan,
+    metrics: Sequence[Metric],
+    *,
+    versions: Any,
+    seed: int,
+    device: Callable[[Configuration], str] = lambda _: "cpu",
+    salt: str = "",
+    candidates: Candidates = UNSEEN,
+    recorded: RecordedKeys = NOTHING_RECORDED,
+) -> list[Experiment]:
+    """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
+
+    Args:
+        datasets: One or several datasets.
+        plan: The algorithms.
+        metrics: What is to be measured; only checked against the datasets here.
+        versions: A function from a runner to its framework's version.
+        seed: The seed of everything random in the frameworks.
+        device: A function from a configuration to its device class.
+        salt: A text that goes into every key.
+        candidates: What is ranked for each user.
+        recorded: The keys under which the store has something; what it has under those of earlier releases keeps them.
+
+    Raises:
+        DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
+    """
+    all_datasets = [recorded.dataset(dataset) for dataset in _checked_datasets(datasets, metrics)]
+    if not isinstance(plan, ExperimentPlan):
+        raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
+    configurations = plan.configurations()
+    _check_together(all_datasets, configurations)
+    versioned_configurations = [
+        (configuration, versions(configuration.runner), device(configuration)) for configuration in configurations
+    ]
+    by_fit_key: dict[str, Experiment] = {}
+    labels = dataset_labels(all_datasets)
+    for dataset in all_datasets:
+        label = labels[dataset.key]
+        for configuration, version, device_class in versioned_configurations:
+            for fold in range(dataset.folds or 1):
+                experiment = Experiment(
+                    dataset, configuration, fold, version, seed, device_class, salt, candidates, label
+                )
+                by_fit_key.setdefault(experiment.fit_key, experiment)
+    return _with_clear_names(recorded.experiments(list(by_fit_key.values())))
+
+
+def _checked_datasets(
+    datasets: RecSysDataSet | Iterable[RecSysDataSet], metrics: Sequence[Metric]
+) -> list[RecSysDataSet]:
+    """Return the datasets that were given, each of which can be measured by all metrics."""
+    if not isinstance(datasets, RecSysDataSet | Iterable):
+        raise DataError(f"{datasets!r} is no dataset; make one with load_dataset, from_frame or from_file.")
+    all_datasets = [datasets] if isinstance(datasets, RecSysDataSet) else list(datasets)
+    if not all_datasets:
+        raise DataError("there is no dataset to benchmark on; give one or several.")
+    for dataset in all_datasets:
+        check_dataset(dataset, metrics)
+    return all_datasets
+
+
+def _check_together(datasets: Sequence[RecSysDataSet], configurations: Sequence[Configuration]) -> None:
+    """Refuse one dataset under two names, and configurations that cannot do what a dataset asks of them."""
+    names: dict[str, str] = {}
+    for dataset in datasets:
+        if names.setdefault(dataset.key, dataset.name) != dataset.name:
+            raise DataError(
+                f"{names[dataset.key]} and {dataset.name} are the same data with the same steps under two names; "
+                "leave out one of them."
+            )
+        for configuration in configurations:
+            check_configuration(dataset, configuration)
+
+
+def _with_clear_names(planned: list[Experiment]) -> list[Experiment]:
+    """Show more digits of the keys when the first eight are shared by two datasets or configurations of one name."""
+    first_folds = [experiment for experiment in planned if experiment.fold == 0]
+    by_keys = {(experiment.dataset.key, experiment.configuration_key): experiment for experiment in first_folds}
+    digits = DISPLAY_DIGITS
+    while any(len(names) < len(by_keys) for names in _folded_names(by_keys.values())):
+        if digits > _ALL_DIGITS:
+            twins = ", ".join(sorted({experiment.algorithm_name for experiment in by_keys.values()}))
+            raise PlanError(
+                f"two of {twins} differ in their code only, so their node ids would be equal; give one of the classes "
+                "another name."
+            )
+        digits += 4
+        by_keys = {keys: replace(experiment, digits=digits) for keys, experiment in by_keys.items()}
+    if digits > DISPLAY_DIGITS:
+        planned = [replace(experiment, digits=digits) for experiment in planned]
+    return planned
+
+
+def _folded_names(planned: Iterable[Experiment]) -> tuple[set[tuple[str, str]], set[str]]:
+    """Return the names of directories and of node ids, as a file system or ``-k`` that ignores case would see them."""
+    directories, nodes = set(), set()
+    for experiment in planned:
+        directories.add((experiment.dataset_name.casefold(), experiment.algorithm_name.casefold()))
+        nodes.add(experiment.node_name.casefold())
+    return directories, nodes

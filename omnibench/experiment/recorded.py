@@ -1,0 +1,86 @@
+"""Keys of earlier releases: what a store has under one is served, and goes on, under that.
+
+Earlier, the order of rows and the types of numbers were always part of a dataset's key, and the digest of a user's
+class covered less, or other, text. Where a store has results under such a key, and none under the present one, the
+dataset or the class keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from omnibench.data.dataset import RecSysDataSet
+from omnibench.experiment.configuration import Configuration
+from omnibench.experiment.experiment import Experiment
+from omnibench.keys import display
+
+
+def _none_recorded(fit_keys: Sequence[str]) -> str | None:  # noqa: ARG001 - of a store without items
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedKeys:
+    """The keys under which a store has something; without a store, none.
+
+    Attributes:
+        directory: The store's directory.
+        first_item: Returns the first of some fit keys of which the store has an item, or None.
+    """
+
+    directory: Path | None = None
+    first_item: Callable[[Sequence[str]], str | None] = _none_recorded
+
+    def dataset(self, dataset: RecSysDataSet) -> RecSysDataSet:
+        """Return a dataset under the key that it has in the store, where that has it under an earlier one only."""
+        if self.directory is None or not self.directory.is_dir() or self._has(dataset):
+            return dataset  # whose other key need not be made, for which all rows are read
+        recorded = dataset.as_recorded()
+        return recorded if recorded.key != dataset.key and self._has(recorded) else dataset
+
+    def _has(self, dataset: RecSysDataSet) -> bool:
+        """Whether the store has prepared a dataset, or has items of it."""
+        assert self.directory is not None, "the caller has looked"
+        name = display(dataset.name, dataset.key)
+        return (self.directory / "datasets" / name).is_dir() or (self.directory / name).is_dir()
+
+    def experiments(self, planned: Sequence[Experiment]) -> list[Experiment]:
+        """Return experiments, those of users' classes under the digest of their code that the store has results of."""
+        by_class: dict[int, list[Experiment]] = {}
+        for experiment in planned:
+            own = experiment.configuration.own
+            if own is not None and own.other_code:
+                by_class.setdefault(id(own), []).append(experiment)
+        recorded: dict[str, Experiment] = {}
+        for of_class in by_class.values():
+            if self._is_under_other_code(of_class):
+                pairs = zip(of_class, _under_other_code(of_class), strict=True)
+                recorded |= {experiment.fit_key: earlier for experiment, earlier in pairs}
+        return [recorded.get(experiment.fit_key, experiment) for experiment in planned]
+
+    def _is_under_other_code(self, of_class: Sequence[Experiment]) -> bool:
+        """Whether the first item that the store has of a class is under the other digest of its code."""
+        # The first tells of a class whose results are all there, so that thousands of keys need not be made twice.
+        for several in (of_class[:1], of_class[1:]):
+            earlier = _under_other_code(several)
+            pairs: Mapping[str, str] = {
+                experiment.fit_key: other.fit_key for experiment, other in zip(several, earlier, strict=True)
+            }
+            first = self.first_item([key for pair in pairs.items() for key in pair]) if pairs else None
+            if first is not None:
+                return first in pairs.values()
+        return False
+
+
+NOTHING_RECORDED = RecordedKeys()
+
+
+def _under_other_code(planned: Sequence[Experiment]) -> list[Experiment]:
+    """Return experiments of a user's class as they are under the other digest of its code."""
+    configurations: dict[int, Configuration] = {}  # shared, because they remember their keys
+    for configuration in (experiment.configuration for experiment in planned):
+        if configuration.own is not None and id(configuration) not in configurations:
+            configurations[id(configuration)] = replace(configuration, own=configuration.own.with_other_code())
+    return [replace(experiment, configuration=configurations[id(experiment.configuration)]) for experiment in planned]

@@ -1,0 +1,111 @@
+"""What the items of a store are called: whether a dataset, a configuration or an item has a name that somebody wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from omnibench.naming import full_value_text, plain_label
+from omnibench.store.schema import Record, configuration_in
+from omnibench.store.written_names import hash_of, is_digits, literal, node_parts, stem_of, written_names
+
+_CIRCUMSTANCES = ("seed", "version", "device", "salt")
+"""What labels may show beside hyperparameters; the identity of an item says it."""
+
+
+def call_text(record: Record) -> str:
+    """Return what an item's configuration is called, with all hyperparameters, e.g. ``RecPack.ItemKNN(K=100)``."""
+    name = plain_label(record.get("user_label") or "") or stem_of(record["algorithm"])
+    arguments = ",".join(f"{key}={full_value_text(value)}" for key, value in record.get("parameters", {}).items())
+    return f"{name}({arguments})" if arguments else name
+
+
+def dataset_names(record: Record) -> list[str]:
+    """Return what an item's dataset is called: its full name, its label, and the name without its hash."""
+    names = (record["dataset"], record.get("dataset_label"), stem_of(record["dataset"]))
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def is_dataset(text: str, record: Record) -> bool:
+    """Whether an item is of the dataset that a text names, with or without the beginning of its hash."""
+    base, _, digits = text.rpartition("-")
+    return text in dataset_names(record) or (
+        is_digits(digits)
+        and hash_of(record["dataset"]).startswith(digits)
+        and base in (stem_of(record["dataset"]), record.get("dataset_label"))
+    )
+
+
+def algorithm_names(record: Record) -> list[str]:
+    """Return what an item's algorithm is called: with its framework or without, or by the user's label."""
+    stem, label = stem_of(record["algorithm"]), record.get("user_label") or ""
+    framework, dot, short = stem.partition(".")
+    names = [stem, label, plain_label(label), *((short, framework) if dot else ())]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def is_algorithm(text: str, record: Record) -> bool:
+    """Whether an item is of a configuration that a text names, with or without hyperparameters and hash."""
+    if text == record["algorithm"]:
+        return True
+    bases = algorithm_names(record)
+    return any(
+        part.base in bases
+        and any(own_hash.startswith(part.digits) for own_hash in hashes(record))
+        and all(_has_argument(record, name, value) for name, value in part.arguments.items())
+        for part in written_names(text)
+    )
+
+
+def hashes(record: Record) -> list[str]:
+    """Return the hashes that an item's algorithm goes by: in its name, and in node ids."""
+    node = node_parts(record.get("node") or "")
+    return [hash_of(record["algorithm"]), *([hash_of(node.algorithm)] if node else [])]
+
+
+def _has_argument(record: Record, name: str, text: str) -> bool:
+    """Whether an item has a hyperparameter, a seed or the like, with the value that a text says."""
+    values: dict[str, Any] = dict(record.get("parameters") or {})
+    if name not in values and name in _CIRCUMSTANCES:
+        values |= configuration_in(record)
+    if name not in values:
+        return False
+    own = full_value_text(values[name])
+    written = plain_label(re.sub(r"\s+", "", text))  # as labels show it, or as Python does
+    if written.endswith(".."):  # a label cuts long values
+        return own.startswith(written[:-2])
+    return own in (written, full_value_text(literal(text)))
+
+
+def group_names(record: Record) -> Iterator[str]:
+    """Yield every name of an item without its fold."""
+    algorithms = dict.fromkeys([record["algorithm"], *algorithm_names(record), call_text(record)])
+    for algorithm in algorithms:
+        yield algorithm
+        for dataset in dataset_names(record):
+            yield f"{dataset}/{algorithm}"
+
+
+def has_name(name: str, record: Record) -> bool:
+    """Whether an item has exactly this full name."""
+    return bool(name == record["item"])
+
+
+def has_hashes(name: str, record: Record) -> bool:
+    """Whether the last part of a node id, e.g. ``D-a3f8e2c1/A(K=100)-b7d4a9f1/fold_0``, has an item's hashes."""
+    written = node_parts(name)
+    recorded = (node_parts(record.get("node") or ""), node_parts(record["item"]))
+    return written is not None and written.hashes in [parts.hashes for parts in recorded if parts]
+
+
+def was_called(name: str, record: Record) -> bool:
+    """Whether an own class's record, of before node ids had a hash of their own, is called as a node id says."""
+    written = node_parts(name)
+    if written is None or "node" in record or configuration_in(record).get("code") is None:
+        return False
+    return (
+        hash_of(written.dataset) == hash_of(record["dataset"])
+        and written.fold == record.get("fold")
+        and is_algorithm(written.algorithm.rpartition("-")[0], record)
+    )

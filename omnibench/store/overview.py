@@ -1,0 +1,113 @@
+"""The items and workers of a store as of now, made of its records and of the locks that somebody holds."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omnibench.store.frames import phase_rows
+from omnibench.store.leases import is_held
+from omnibench.store.schema import MAX_ATTEMPTS, WORKER_COLUMNS, Record, RecordType, Status
+from omnibench.store.states import RecordsInMemory, is_alive, item_states, sightings
+
+
+def items_of(root: Path, records: Mapping[str, Record]) -> dict[str, Record]:
+    """Return the record of every item by name, with its ``status`` and ``phase`` as of now.
+
+    Args:
+        root: The store's directory.
+        records: All of its records, by key.
+    """
+    holders: dict[str, str] = {}
+
+    def is_running(record: Record) -> bool:
+        holder = is_held(root / "leases" / f"{record['fit_key']}.lock")
+        if holder is not None:
+            holders[record["fit_key"]] = holder
+        return holder is not None
+
+    workers = (record for key, record in records.items() if RecordType.WORKER.has(key))
+    items: dict[str, Record] = {}
+    for record, state in item_states(RecordsInMemory(records), sightings(root, workers), is_running):
+        holder = {"holder": holders[record["fit_key"]]} if state.status is Status.RUNNING else {}
+        without_own: Record = {} if "status" in record else {"metrics": {}, "error": None}
+        items[record["item"]] = {
+            **record,
+            **without_own,
+            "status": state.status.value,
+            "phase": state.phase,
+            **holder,
+        }
+    return dict(sorted(items.items()))
+
+
+def with_states(root: Path, records: Mapping[str, Record]) -> dict[str, Record]:
+    """Return all records, those of items with their ``status`` and ``phase`` as of now.
+
+    Args:
+        root: The store's directory.
+        records: All of its records, by key.
+    """
+    keyed = {RecordType.ITEM.key(item["fit_key"]): item for item in items_of(root, records).values()}
+    states = {key: {"status": item["status"], "phase": item["phase"]} for key, item in keyed.items() if key in records}
+    return {**records, **{key: {**records[key], **state} for key, state in states.items()}}
+
+
+def remains(item: Record) -> bool:
+    """Whether the next run computes an item, or waits for it.
+
+    Args:
+        item: Its record, with its status as of now.
+    """
+    if item["status"] == Status.FAILED:
+        return bool(item.get("deaths", 0) < MAX_ATTEMPTS)
+    return bool(item["status"] != Status.DONE)
+
+
+def workers_of(root: Path, records: Mapping[str, Record], *, active: bool) -> list[dict[str, Any]]:
+    """Return the processes that compute, or have computed; see ``queries.Store.workers``.
+
+    Args:
+        root: The store's directory.
+        records: All of its records, by key.
+        active: Only those that are alive.
+    """
+    workers = []
+    for key, record in sorted(records.items()):
+        if RecordType.WORKER.has(key):
+            alive = is_alive(root, record)
+            if alive or not active:
+                workers.append({name: record.get(name) for name in WORKER_COLUMNS} | {"alive": alive})
+    return workers
+
+
+def summary_of(root: Path, records: Mapping[str, Record]) -> dict[str, Any]:
+    """Return how many items have each status, and how long they took; see ``queries.Store.summary``.
+
+    Args:
+        root: The store's directory.
+        records: All of its records, by key.
+    """
+    items = items_of(root, records)
+    counts = {status: sum(item["status"] == status for item in items.values()) for status in Status}
+    seconds: dict[str, float] = {}
+    phases = phase_rows(records)
+    for phase in phases:
+        if phase["status"] == Status.DONE:
+            seconds[phase["item"]] = seconds.get(phase["item"], 0.0) + (phase["seconds"] or 0.0)
+    done = [seconds.get(name, 0.0) for name, item in items.items() if item["status"] == Status.DONE]
+    return {
+        "total": len(items),
+        "completed": counts[Status.DONE],
+        "failed": counts[Status.FAILED],
+        "interrupted": counts[Status.INTERRUPTED],
+        "running": counts[Status.RUNNING],
+        "pending": counts[Status.PENDING],
+        "remaining": sum(map(remains, items.values())),
+        "elapsed": sum(phase["seconds"] or 0.0 for phase in phases),
+        "starting": sum(phase["start_seconds"] or 0.0 for phase in phases),
+        "average": statistics.fmean(done) if done else None,
+        "workers": len(workers_of(root, records, active=True)),
+    }
