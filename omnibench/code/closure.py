@@ -16,7 +16,7 @@ from omnibench.code.distributions import distributions_of
 from omnibench.code.imported import ImportedModules
 from omnibench.code.parsed import ParsedModule, parsed
 from omnibench.code.reached import Reached
-from omnibench.code.references import Chain, Import, References, references_of
+from omnibench.code.references import LOADING, Chain, Import, References, references_of
 from omnibench.code.registration import Registration, is_object, registrations_of
 from omnibench.code.resolve import Module, Origin, find_module, folder_module, library_of, relative_module
 
@@ -235,6 +235,8 @@ class Closure:
         elif target.origin is Origin.STANDARD:
             if statement.attribute and statement.name != statement.attribute:
                 reached.lines.add(f"{statement.name} is {statement.module}.{statement.attribute}")
+                if statement.attribute in LOADING:  # whose calls are not seen under another name
+                    self._leave(f"{statement.module}.{statement.attribute} as {statement.name}")
         elif statement.name == "*":
             self._follow_into(reached, target, (), statement)
         else:

@@ -10,7 +10,8 @@ Chain = tuple[str, ...]
 """A name and the attributes that are asked of it: ``np.random.seed`` is ``("np", "random", "seed")``."""
 
 _EVALUATING = ("exec", "eval", "__import__", "globals")
-_LOADING = ("import_module", "spec_from_file_location", "SourceFileLoader", "run_path", "run_module", "CDLL")
+LOADING = ("import_module", "spec_from_file_location", "SourceFileLoader", "run_path", "run_module", "CDLL")
+"""Functions that import or run what their arguments say."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -71,7 +72,7 @@ def _collect(node: ast.AST, references: References, *, optional: bool) -> None:
         else:
             _collect(base, references, optional=optional)
         return
-    if isinstance(node, ast.Call):
+    if isinstance(node, ast.Call | ast.Subscript):
         _look_at_call(node, references, optional=optional)
     if isinstance(node, ast.If) and is_for_types(node):
         for statement in node.orelse:
@@ -100,14 +101,18 @@ def _chain(node: ast.expr) -> tuple[Chain, ast.expr]:
     return tuple(reversed(attributes)), node
 
 
-def _look_at_call(call: ast.Call, references: References, *, optional: bool) -> None:
-    """Note a call that imports or runs what its arguments say."""
+def _look_at_call(call: ast.Call | ast.Subscript, references: References, *, optional: bool) -> None:
+    """Note a call that imports or runs what its arguments say, or a look into what is imported."""
+    if isinstance(call, ast.Subscript):
+        if chain_of(call.value) == ("sys", "modules"):
+            references.unfollowed.append(("sys.modules[...]", call.lineno))
+        return
     function = call.func
     name = (
         function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
     )
     evaluates = isinstance(function, ast.Name) and name in _EVALUATING  # torch's model.eval() is another matter
-    if not evaluates and name not in _LOADING:
+    if not evaluates and name not in LOADING:
         return
     argument = call.args[0] if call.args else None
     literal = argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else None

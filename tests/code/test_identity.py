@@ -526,6 +526,22 @@ def test_what_cannot_be_followed_is_said_once(
             code_of(algorithm)
 
 
+@pytest.mark.parametrize(
+    ("statement", "call", "unfollowed"),
+    [
+        (
+            "from importlib import import_module as load",
+            "load(self.name).order(train)",
+            "importlib.import_module as load",
+        ),
+        ("import sys", "sys.modules[self.name].order(train)", "sys.modules[...] in knn.py, line 7"),
+    ],
+)
+def test_other_ways_to_a_module_are_said_as_well(statement: str, call: str, unfollowed: str, read: Read) -> None:
+    """A loader under another name, and what is loaded already."""
+    assert read({**PROJECT, "model/knn.py": with_import(statement, call)}).unfollowed == (unfollowed,)
+
+
 def test_extensions_of_the_project_cannot_be_followed(read: Read) -> None:
     """A compiled module is named."""
     from importlib.machinery import EXTENSION_SUFFIXES

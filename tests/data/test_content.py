@@ -14,15 +14,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omnibench import (
+    Apply,
     CorePruning,
+    Deduplicate,
     LeaveLastOut,
+    LeaveNOut,
     MakeImplicit,
+    RandomCrossValidation,
+    RandomHoldout,
     RatingFilter,
     RecSysDataSet,
+    StrongGeneralization,
     TimeBasedHoldout,
     TimeFilter,
     UserCrossValidation,
     UserHoldout,
+    UserTimeBasedHoldout,
     from_file,
     from_frame,
 )
@@ -108,6 +115,70 @@ def test_moments_within_a_second_count() -> None:
 
 
 TIED = pd.DataFrame({"user": [1, 1, 1, 2, 2], "item": [3, 2, 1, 1, 2], "rating": 3.0, "timestamp": [5, 5, 5, 6, 6]})
+
+
+@pytest.mark.parametrize(
+    "step",
+    [UserHoldout(0, 1), UserCrossValidation(2), RandomHoldout(0, 1), RandomCrossValidation(2), TimeBasedHoldout(0, 1)],
+)
+def test_random_splits_do_not_depend_on_the_order_of_rows(step: Step) -> None:
+    """Also where several interactions have one moment, the key and the parts are the same for shuffled rows."""
+    dataset, other = (from_frame(frame).pipe(step) for frame in (TIED, TIED.iloc[::-1]))
+    assert dataset.key == other.key
+    assert table(dataset) == table(other)
+
+
+def keep_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """A step of the user's own."""
+    return frame.drop_duplicates("user")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        LeaveLastOut(0),
+        LeaveNOut(1, 0),
+        UserTimeBasedHoldout(0, 1),
+        StrongGeneralization(0, 1, 1, which="last"),
+        Deduplicate(),
+        Apply(keep_first, version=1),
+    ],
+)
+def test_the_order_of_rows_counts_where_it_says_what_came_last(step: Step) -> None:
+    """Of several interactions of one moment the later row counts as later, so another order is another dataset."""
+    dataset, other = (from_frame(frame).pipe(step) for frame in (TIED, TIED.iloc[::-1]))
+    assert dataset.key != other.key
+    apart = TIED.assign(timestamp=[7, 6, 5, 1, 2])
+    assert from_frame(apart).pipe(step).key == from_frame(apart.iloc[::-1]).pipe(step).key
+
+
+def test_the_last_of_repeated_ratings_is_that_of_the_later_row() -> None:
+    """Without Deduplicate the last of a pair counts; where time does not say which that is, the order of rows does."""
+    frame = pd.DataFrame({"user": [1, 1], "item": [2, 2], "rating": [5.0, 1.0]})
+    dataset, other = from_frame(frame), from_frame(frame.iloc[::-1])
+    assert dataset.key != other.key
+    with pytest.warns(UserWarning, match="1 repeated"):
+        assert dataset.interactions().frame()["rating"].tolist() == [1.0]
+    with pytest.warns(UserWarning, match="1 repeated"):
+        assert other.interactions().frame()["rating"].tolist() == [5.0]
+    alike = frame.assign(rating=2.0)
+    assert from_frame(alike).key == from_frame(alike.iloc[::-1]).key
+
+
+@pytest.mark.parametrize(
+    ("step", "same"),
+    [
+        (UserHoldout(0, 0.5), UserHoldout(0.0, 0.5)),
+        (UserCrossValidation(2, validation_size=0), UserCrossValidation(2, validation_size=0.0)),
+        (TimeBasedHoldout(0, 1), TimeBasedHoldout(0.0, 1)),
+        (RatingFilter(3), RatingFilter(3.0)),
+        (TimeFilter(5), TimeFilter(5.0)),
+        (StrongGeneralization(0, 1), StrongGeneralization(0.0, 1)),
+    ],
+)
+def test_zero_is_zero_in_arguments(step: Step, same: Step) -> None:
+    """An argument written as 0 or 0.0, 3 or 3.0, means the same and has the same key."""
+    assert from_frame(TIED).pipe(step).key == from_frame(TIED).pipe(same).key
 
 
 @pytest.mark.parametrize(
