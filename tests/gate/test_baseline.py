@@ -92,7 +92,10 @@ def test_a_part_of_one_is_refused(measurements: Measurements, tmp_path: Path) ->
     ("content", "message"),
     [
         (None, r"there is no baseline '.*'; write it first: `omnibench baseline FILE`"),
-        (b"NDCG@10,0.3\n", "is no baseline of omnibench's; restore it, name another file, or remove it and write it anew"),
+        (
+            b"NDCG@10,0.3\n",
+            "is no baseline of omnibench's; restore it, name another file, or remove it and write it anew",
+        ),
         (b"version https://git-lfs.github.com/spec/v1\n", "is Git LFS's pointer to a baseline; `git lfs pull`"),
         ("directory", "cannot be read"),
     ],
