@@ -207,12 +207,12 @@ def test_checkpoint_dir_by_flag_variable_and_ini(project: Project, monkeypatch: 
     assert made == {"from_ini", "from_variable", "from_flag"}
 
 
-def test_unwritable_store_fails_items_with_the_way_out(project: Project) -> None:
-    """A checkpoint directory that cannot be made is an error of the items, with the option that helps."""
+def test_a_store_below_a_file_is_refused_at_the_start(project: Project) -> None:
+    """A checkpoint directory that cannot be made is an error before anything runs, with the way out."""
     (project.pytester.path / "file").touch()
     result = project.run("--omnirec-checkpoint-dir=file/below")
-    result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["*StoreError: the checkpoint directory*cannot be written*--omnirec-checkpoint-dir*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *file' is no directory, so no checkpoints can be kept there. Give *"])
     assert project.count_fits() == 0
 
 
