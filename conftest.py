@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +27,12 @@ started_processes: pytest.StashKey[StartedProcesses] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let hypothesis take its time: a busy machine is no counterexample. Benchmarks run without it."""
+    """Let hypothesis take its time: a busy machine is no counterexample. Benchmarks run without it.
+
+    A shell starts what runs in its background with Ctrl-C ignored, and that is inherited; the tests send it themselves.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.pluginmanager.hasplugin("hypothesispytest"):
         from hypothesis import HealthCheck, settings
 
@@ -67,6 +73,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave the ground truth to those who name it: it takes minutes."""
     named = any("ground_truth" in argument for argument in config.args)
     return True if collection_path.name == "ground_truth" and not named else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _importable_neighbours() -> None:
+    """Let scripts that tests start import their neighbours; tox keeps the checkout itself from being imported."""
+    os.environ.pop("PYTHONSAFEPATH", None)
+
+
+@pytest.fixture(autouse=True)
+def _own_random_state() -> Iterator[None]:
+    """Leave the random state to the next test as this one got it: it is part of keys."""
+    seed = sys.modules.get("omnibench.seed")
+    before = seed.get_random_state() if seed is not None else None
+    yield
+    seed = sys.modules.get("omnibench.seed")
+    if seed is not None:
+        seed.set_random_state(seed.DEFAULT_RANDOM_STATE if before is None else before)
 
 
 @pytest.fixture(scope="session")

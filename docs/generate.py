@@ -45,9 +45,9 @@ omnirec_sort = NDCG@10
 ```console
 $ pytest benchmarks --omnirec-sort=HR@10
 ...
- Algorithm                          NDCG@5           NDCG@10             HR@10
- ─────────────────────────────────────────────────────────────────────────────
- BoughtTogether-761f551f   *0.3474 ±0.0166   *0.4390 ±0.0161   *0.9722 ±0.0255
+ Algorithm                                HR@10
+ ──────────────────────────────────────────────
+ BoughtTogether(damping=10.0)   *0.9833 ±0.0000
 ...
 $ OMNIREC_TABLE=none pytest benchmarks
 collected 9 items
