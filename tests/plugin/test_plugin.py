@@ -212,7 +212,9 @@ def test_a_store_below_a_file_is_refused_at_the_start(project: Project) -> None:
     (project.pytester.path / "file").touch()
     result = project.run("--omnirec-checkpoint-dir=file/below")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: *below' cannot be a checkpoint directory, because *file' is no directory. Give *"])
+    result.stderr.fnmatch_lines(
+        ["ERROR: *below' cannot be a checkpoint directory, because *file' is no directory. Give *"]
+    )
     assert project.count_fits() == 0
 
 

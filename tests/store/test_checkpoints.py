@@ -132,7 +132,10 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """A place below a file, or a file itself, is no checkpoint directory; the error says the way out."""
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file", tmp_path / "file" / "checkpoints"):
-        with pytest.raises(StoreError, match=rf"{place}' cannot be a checkpoint directory, because .*file' is no directory.*--omnirec-checkpoint-dir"):
+        with pytest.raises(
+            StoreError,
+            match=rf"{place}' cannot be a checkpoint directory, because .*file' is no directory.*--omnirec-checkpoint-dir",
+        ):
             CheckpointStore(place)
 
 
