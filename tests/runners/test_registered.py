@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.projects import Project
@@ -130,31 +132,47 @@ def test_a_registered_framework_is_known_to_plans(tmp_path: Path, monkeypatch: p
 ALGORITHMS: dict[str, dict[str, dict[str, int]]] = {"SVD": {"parameters": {}}}
 
 
+MINE = RunnerInfo("Mine", "scipy", "svd_adapter", 1, algorithms=ALGORITHMS)
+
+
 @pytest.mark.parametrize(
-    ("runner", "says"),
+    ("wrong", "says", "mended"),
     [
+        ({"name": "LensKit"}, "has a framework named 'LensKit' itself; choose another name", {"name": "Mine"}),
+        ({"name": "Own"}, "has a framework named 'Own' itself; choose another name", {"name": "Mine"}),
+        ({"name": "My.Own"}, "give a name without dots and blanks, e.g. 'Mine'", {"name": "Mine"}),
+        ({"distribution": ""}, "distribution is empty; give the name under which pip", {"distribution": "scipy"}),
+        ({"adapter": "no_adapter"}, "no module 'no_adapter' for its adapter", {"adapter": "svd_adapter"}),
+        ({"adapter": "recpack"}, "an adapter named 'recpack' itself; rename yours", {"adapter": "svd_adapter"}),
         (
-            RunnerInfo("LensKit", "scipy", "svd_adapter", 1, algorithms=ALGORITHMS),
-            "has a framework named 'LensKit' itself",
+            {"algorithms": {}},
+            r'Mine has no algorithm; give them, e\.g\. algorithms=\{"Popularity": \{"parameters": \{"k": 20\}\}\}',
+            {"algorithms": {"Popularity": {"parameters": {"k": 20}}}},
         ),
-        (RunnerInfo("Own", "scipy", "svd_adapter", 1, algorithms=ALGORITHMS), "has a framework named 'Own' itself"),
-        (RunnerInfo("My.Own", "scipy", "svd_adapter", 1, algorithms=ALGORITHMS), "a name without dots"),
-        (RunnerInfo("Mine", "", "svd_adapter", 1, algorithms=ALGORITHMS), "distribution is empty"),
-        (RunnerInfo("Mine", "scipy", "no_adapter", 1, algorithms=ALGORITHMS), "no module 'no_adapter' for its adapter"),
-        (RunnerInfo("Mine", "scipy", "recpack", 1, algorithms=ALGORITHMS), "an adapter named 'recpack' itself"),
-        (RunnerInfo("Mine", "scipy", "svd_adapter", 1), "Mine has no algorithm; give them, e.g. algorithms="),
-        (RunnerInfo("Mine", "scipy", "svd_adapter", 1, algorithms={"SVD": {"parameter": {}}}), "'parameters'"),
-        (RunnerInfo("Mine", "scipy", "svd_adapter", 1, algorithms={"SVD": 3}), "is described by 3"),  # type: ignore[dict-item]
-        (RunnerInfo("Mine", "scipy", "svd_adapter", 1, lock=Path("no.txt"), algorithms=ALGORITHMS), "there is no lock"),
+        (
+            {"algorithms": {"SVD": {"parameter": {}}}},
+            "'parameter' says nothing; did you mean 'parameters'",
+            {"algorithms": {"SVD": {"parameters": {}}}},
+        ),
+        (
+            {"algorithms": {"SVD": 3}},
+            "is described by 3; give a dictionary",
+            {"algorithms": {"Popularity": {"parameters": {"k": 20}}}},
+        ),
+        ({"lock": Path("no.txt")}, r"there is no lock 'no\.txt'; leave it out", {"lock": None}),
     ],
 )
 def test_what_cannot_run_is_refused_at_once(
-    runner: RunnerInfo, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wrong: dict[str, Any], says: str, mended: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message says what to give."""
+    """The message says what to give, and who gives it has a framework that plans know."""
     adapter_in(tmp_path, monkeypatch)
     with pytest.raises(PlanError, match=says):
-        register_runner(runner)
+        register_runner(replace(MINE, **wrong))
+    register_runner(replace(MINE, **{**wrong, **mended}))
+    plan = ExperimentPlan()
+    plan.add_algorithm(f"Mine.{next(iter(mended.get('algorithms', ALGORITHMS)))}")
+    assert len(plan.configurations()) == 1
 
 
 def test_a_lock_says_the_version_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
