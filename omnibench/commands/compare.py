@@ -28,6 +28,8 @@ from omnibench.report.comparisons import cells, heads, pairs, ranking_head, stan
 from omnibench.statistics.best import Standing
 from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import Comparison, check_alpha
+from omnibench.store.item_records import result_of
+from omnibench.tables.conditional import conditional_note
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -91,6 +93,7 @@ def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.N
         )
     p_values = {key: comparison.p for key, comparison in comparisons.items() if comparison.p is not None}
     adjusted = dict(zip(p_values, holm(list(p_values.values())).tolist(), strict=True))
+    condition = _condition(store, common_datasets, first, second)
     lines = [f"{store.names.configuration(first)} minus {store.names.configuration(second)}"]
     for dataset in dict.fromkeys(dataset for dataset, _ in comparisons):
         rows = [["", "first", "second", *heads(arguments.alpha)]]
@@ -101,12 +104,12 @@ def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.N
             rows.append([label, f"{comparison.first:.4f}", *cells(comparison.second, comparison, p, verdict)])
         lines += ["", f"{store.names.dataset(dataset)}: paired over {pairs(by_label.values())}", *_aligned(rows)]
     return {
-        "lines": [*lines, "", _legend(arguments.test, len(p_values))],
+        "lines": [*lines, "", _legend(arguments.test, len(p_values)), *_sentence(condition)],
         "json": [
             {"dataset": dataset, "metric": label, "first": first, "second": second}
             | {"means": [comparison.first, comparison.second]}
             | {name: value for name, value in asdict(comparison).items() if name not in ("first", "second")}
-            | {"p_holm": adjusted.get((dataset, label))}
+            | {"p_holm": adjusted.get((dataset, label)), "condition": condition}
             for (dataset, label), comparison in comparisons.items()
         ],
     }
@@ -131,7 +134,8 @@ def _compare_all(store: Measured, datasets: Sequence[str], arguments: argparse.N
             title = f"{store.names.dataset(dataset)}, {label}"
             lines += [*_standing_lines(store, means, title, standing, arguments.alpha, higher), ""]
             standings.append({"dataset": dataset, "metric": label, **_standing_plain(means, standing)})
-    lines.append(_legend(arguments.test))
+    condition = _condition(store, datasets)
+    lines += [_legend(arguments.test), *_sentence(condition)]
     rankings: list[dict[str, Any]] = []
     if len(datasets) > 1:
         for label in dict.fromkeys(label for dataset in datasets for label in _labels(store, dataset, arguments)):
@@ -142,7 +146,8 @@ def _compare_all(store: Measured, datasets: Sequence[str], arguments: argparse.N
                 continue
             lines += ["", *_ranking_lines(store, label, ranking, arguments.alpha)]
             rankings.append({"metric": label, **_ranking_plain(ranking)})
-    return {"lines": lines, "json": {"standings": standings, "rankings": rankings}}
+    plain = {"standings": standings, "rankings": rankings, "condition": condition}
+    return {"lines": lines, "json": plain}
 
 
 def _standing_lines(
@@ -210,6 +215,23 @@ def _legend(test: str, comparisons: int | None = None) -> str:
         family = f"{comparisons} comparison{'' if comparisons == 1 else 's'}"
     name = "Wilcoxon" if test == "wilcoxon" else test
     return f"Paired {name} test; p (Holm) is corrected over {family}; intervals and d_z (Cohen's) are of single comparisons."
+
+
+def _condition(store: Measured, datasets: Sequence[str], *names: str) -> str:
+    """Return that tests speak of the fitted models alone, where another seed may make other ones; see ``conditional``.
+
+    Args:
+        store: The measurements.
+        datasets: The datasets that are looked at.
+        *names: The configurations that are compared; all by default.
+    """
+    items = (item for item in store.items.values() if item["dataset"] in datasets)
+    return conditional_note(result_of(item) for item in items if not names or item["algorithm"] in names)
+
+
+def _sentence(condition: str) -> list[str]:
+    """Return a condition as a line; none where there is no condition."""
+    return [f"All of it is {condition}; with seeds=5, tests include them."] if condition else []
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -133,6 +133,13 @@ class Configuration:
         """Whether it computes on a GPU when it may."""
         return self.own.gpu if self.own else bool(algorithm_info(self.runner, self.algorithm).get("gpu"))
 
+    @functools.cached_property
+    def deterministic(self) -> bool:
+        """Whether its lists are known not to depend on the seed."""
+        if self.own:
+            return self.own.deterministic
+        return bool(algorithm_info(self.runner, self.algorithm).get("deterministic"))
+
     def device(self, choice: str) -> str:
         """Return the device class that it runs on: the CPU unless it can use a GPU.
 

@@ -157,6 +157,7 @@ class Experiment:
             self.configuration.plain_parameters,
             self.seed,
             self.configuration.module,
+            self.configuration.deterministic,
         )
 
 

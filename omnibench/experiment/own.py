@@ -34,6 +34,7 @@ class OwnAlgorithm:
         other_code: Another digest of the same code: that of earlier releases, where it differs; else empty.
         source: The whole source, which is sent to the guest, where there is no file.
         scalars: The arguments of its constructor that take no list.
+        deterministic: Whether it says (``deterministic = True``) that its lists do not depend on the seed.
     """
 
     module: str
@@ -49,6 +50,7 @@ class OwnAlgorithm:
     other_code: str = ""
     source: str = ""
     scalars: frozenset[str] = frozenset()
+    deterministic: bool = False
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -102,6 +104,7 @@ class OwnAlgorithm:
             other_code=identity.before,
             source=identity.source,
             scalars=scalar_arguments(_signature(algorithm) or []),
+            deterministic=getattr(algorithm, "deterministic", False) is True,
         )
 
     def with_other_code(self) -> OwnAlgorithm:

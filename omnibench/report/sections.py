@@ -13,6 +13,7 @@ from omnibench.errors import OmnibenchError
 from omnibench.report.comparisons import pairs
 from omnibench.report.contents import Contents, MissingItem
 from omnibench.statistics.best import Standing
+from omnibench.tables.conditional import conditional_note
 from omnibench.tables.layout import Layout, MarkedResults, marked_results
 
 DEFAULT_LIMIT = 100
@@ -166,12 +167,16 @@ def _section(
         summary.text if summary else "",
         list(_gaps(marked, folds)),
         list(_notes(marked, standings_by_label, contents, choices)),
-        f"not significantly worse than the best: {_tested(decided, choices)}" if decided else "",
+        _tested(decided, marked, choices) if decided else "",
     )
 
 
-def _tested(decided: Mapping[str, Standing], choices: Choices) -> str:
-    """Return how columns were tested, e.g. ``paired t test over 943 users, Holm-corrected in each column, alpha = 0.05``."""
+def _tested(decided: Mapping[str, Standing], marked: MarkedResults, choices: Choices) -> str:
+    """Return what the mark of a tie means: how columns were tested, and that other seeds may differ where they may.
+
+    E.g. ``not significantly worse than the best: paired t test over 943 users, Holm-corrected in each column, alpha =
+    0.05``.
+    """
     labels_by_sample: dict[str, list[str]] = {}
     for label, standing in decided.items():
         labels_by_sample.setdefault(pairs(standing.comparisons.values()), []).append(label)
@@ -179,7 +184,9 @@ def _tested(decided: Mapping[str, Standing], choices: Choices) -> str:
         samples = next(iter(labels_by_sample))
     else:
         samples = "; ".join(f"{units} ({', '.join(labels)})" for units, labels in labels_by_sample.items())
-    return f"paired {TESTS[choices.test]} over {samples}, Holm-corrected in each column, alpha = {choices.alpha:g}"
+    test = f"paired {TESTS[choices.test]} over {samples}, Holm-corrected in each column, alpha = {choices.alpha:g}"
+    condition = conditional_note(marked.results)
+    return f"not significantly worse than the best: {test}{f'; {condition}' if condition else ''}"
 
 
 def _notes(

@@ -30,6 +30,7 @@ class ItemLabels:
         module: The module of a user's own class, which tells it from another one of its name; empty for frameworks.
         node: The item's name in node ids, without labels, where it is another than ``item``: its keys do not depend on
             the user's code.
+        deterministic: Whether the algorithm's lists are known not to depend on the seed.
     """
 
     item: str
@@ -44,6 +45,7 @@ class ItemLabels:
     dataset_label: str = ""
     module: str = ""
     node: str = ""
+    deterministic: bool = False
 
     @property
     def common_members(self) -> Record:
@@ -71,6 +73,7 @@ class ItemLabels:
             "identity": self.identity,
             "data_key": self.data_key,
             **{member: text for member, text in names.items() if text},
+            **({"deterministic": True} if self.deterministic else {}),
         }
 
 

@@ -211,6 +211,7 @@ def result_of(item: Record) -> Result:
         item["parameters"],
         configuration_in(item).get("seed"),
         item.get("module", ""),
+        item.get("deterministic", False),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from omnibench.naming import LABELS
 from omnibench.results import Result
-from omnibench.tables.legend import LegendRow, legend_lines
+from omnibench.tables.conditional import conditional_note
+from omnibench.tables.legend import LegendRow, indented, legend_lines
 from omnibench.tables.means import DECIMALS, Means
 from omnibench.tables.names import DisplayNames, display_names, unsaid_parameters
 
@@ -328,5 +329,6 @@ def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if marked.tied:
         notes.append(f"{TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
+        notes += indented(conditional_note(marked.results, hint=True), layout.width)
     rows = [LegendRow(marked.label(name), marked.family(name), marked.unsaid(name)) for name in marked.names]
     return notes + legend_lines(rows, layout.width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,6 +46,20 @@ def legend_lines(rows: Sequence[LegendRow], width: int | None = None) -> list[st
         explained += [(member.label, [text for text in member.unsaid if text not in common]) for member in members]
     entries = [f"{label}: {', '.join(texts)}" for label, texts in explained if texts]
     return in_columns(entries, width)
+
+
+def indented(text: str, width: int | None) -> list[str]:
+    """Return a text as lines that go on what the line above them says; none for an empty text.
+
+    Args:
+        text: The text.
+        width: Characters per line, or None for one line.
+    """
+    if width is None:
+        return [f"  {text}"] if text else []
+    return textwrap.wrap(
+        text, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def in_columns(entries: Sequence[str], width: int | None) -> list[str]:

@@ -55,7 +55,8 @@ def test_two_configurations_are_told_apart(compare: Command, measured_store: Pat
         assert row[1:4] == [f"{one.first:.4f}", f"{one.second:.4f}", f"{one.difference:+.4f}"]
         assert (row[4], row[6]) == tuple(f"{end:+.4f}" for end in one.interval)
     assert "the first is better" in lines[4]
-    assert lines[-1].startswith("Paired t test; p (Holm) is corrected over 6 comparisons;")
+    assert lines[-2].startswith("Paired t test; p (Holm) is corrected over 6 comparisons;")
+    assert lines[-1] == "All of it is of these fitted models; other seeds may differ; with seeds=5, tests include them."
 
 
 def test_two_configurations_for_programs(compare: Command, measured_store: Path, pair: tuple[str, str]) -> None:
@@ -68,6 +69,7 @@ def test_two_configurations_for_programs(compare: Command, measured_store: Path,
     ]
     assert [one["p_holm"] for one in told] == pytest.approx(holm([one["p"] for one in told]).tolist())
     for one in told:
+        assert one["condition"] == "of these fitted models; other seeds may differ"
         expected = compare_configurations(measured_store, *pair, one["metric"], dataset="held", test="randomisation")
         assert (one["difference"], one["p"]) == (expected.difference, expected.p)
         assert one["means"] == [expected.first, expected.second]

@@ -47,7 +47,7 @@ def test_marks_are_those_of_comparisons(measured_store: Path, tmp_path: Path) ->
             assert called[expected.best] in bold
             not_worse = {called[name] for name in expected.not_worse}
             assert {row[0] for row in lines if "†" in row[column]} | bold == not_worse | bold
-    assert "paired t test over 40 users, Holm-corrected in each column, alpha = 0.05." in text
+    assert "paired t test over 40 users, Holm-corrected in each column, alpha = 0.05; of these fitted models; other seeds" in text
     assert "average ranks over 2 datasets; too few datasets to say" in text
 
 
@@ -57,7 +57,7 @@ def test_other_tests_and_levels(measured_store: Path, tmp_path: Path) -> None:
     export_results(measured_store, file, datasets=["held"], test="wilcoxon", alpha=0.2)
     text = file.read_text()
     assert "paired Wilcoxon test over" in text
-    assert "alpha = 0.2." in text
+    assert "alpha = 0.2; of these fitted models; other seeds may differ." in text
     assert "80 % interval" in text
     expected = compare_with_best(measured_store, "held", "NDCG@10", test="wilcoxon", alpha=0.2)
     (comparison, *_) = expected.comparisons.values()
