@@ -69,8 +69,10 @@ _HOMES = {
     "statistics.best": ("Standing", "against_best"),
     "comparison.configurations": ("compare_configurations", "compare_with_best", "rank_configurations"),
     "statistics.holm": ("holm",),
+    "statistics.components": ("VarianceComponents", "variance_components"),
     "statistics.paired": ("Comparison", "compare"),
     "statistics.ranks": ("Ranking", "friedman"),
+    "statistics.seeds": ("compare_seeds",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

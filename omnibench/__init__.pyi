@@ -82,11 +82,14 @@ from omnibench.runners.registry import register_runner as register_runner
 from omnibench.seed import set_random_state as set_random_state
 from omnibench.statistics.best import Standing as Standing
 from omnibench.statistics.best import against_best as against_best
+from omnibench.statistics.components import VarianceComponents as VarianceComponents
+from omnibench.statistics.components import variance_components as variance_components
 from omnibench.statistics.holm import holm as holm
 from omnibench.statistics.paired import Comparison as Comparison
 from omnibench.statistics.paired import compare as compare
 from omnibench.statistics.ranks import Ranking as Ranking
 from omnibench.statistics.ranks import friedman as friedman
+from omnibench.statistics.seeds import compare_seeds as compare_seeds
 from omnibench.store.queries import Store as Store
 from omnibench.store.queries import open_store as open_store
 

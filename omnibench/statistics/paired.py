@@ -12,9 +12,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from omnibench.errors import StatisticsError, nearest
+from omnibench.errors import StatisticsError
+from omnibench.statistics.checks import check_choice, check_overlap, check_pairs
 from omnibench.statistics.randomisation import RESAMPLES, sign_flip_p
-from omnibench.statistics.samples import Sample, checked_sample
+from omnibench.statistics.samples import Sample, checked_sample, noise_of
+from omnibench.statistics.student import interval_of_t, p_of_t, ratio
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,9 +26,6 @@ else:
 
 TESTS = ("t", "randomisation", "wilcoxon")
 ALTERNATIVES = ("two-sided", "greater", "less")
-
-_NOISE = 1e-12
-"""Differences that vary by less than this share of the values are equal but for their last bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,8 @@ class Comparison:
         pairs: How many pairs there are.
         units: What a pair is: ``users`` or ``folds``.
         reason: Why nothing can be said, when p is None.
+        seeds: How many seeds the first and the second one have, where seeds are a random factor, so that the p and the
+            interval are about other seeds, too; None where they are about these fitted models.
     """
 
     first: float
@@ -61,6 +62,7 @@ class Comparison:
     pairs: int
     units: str
     reason: str = ""
+    seeds: tuple[int, int] | None = None
 
 
 def compare(
@@ -102,7 +104,13 @@ def compare(
         StatisticsError: The values are not paired, not finite or none at all, or an option does not exist.
     """
     sample, reference = checked_sample(first, "first"), checked_sample(second, "second")
-    _check_arguments(sample, reference, test, alternative, alpha, test_to_train)
+    check_pairs(len(sample), len(reference))
+    check_choice("test", test, TESTS)
+    check_choice("alternative", alternative, ALTERNATIVES)
+    check_alpha(alpha)
+    check_overlap(test_to_train)
+    if test_to_train and test != "t":
+        raise StatisticsError(f"only the t test has a correction for overlapping training sets, not {test}.")
     n = len(sample)
     deviations = sample - reference
     mean = float(deviations.mean())
@@ -110,7 +118,7 @@ def compare(
     deviations *= deviations  # and @ would wake BLAS's threads
     spread = math.sqrt(float(deviations.sum()) / (n - 1)) if n > 1 else math.nan
     error = spread * math.sqrt(1 / n + test_to_train)
-    noise = _NOISE * max(float(np.abs(sample).max()), float(np.abs(reference).max()))
+    noise = noise_of(sample, reference)
     varies = n > 1 and spread > noise
     if not varies and abs(mean) <= noise:
         mean = spread = error = 0.0  # the values are equal but for their last bits
@@ -119,7 +127,7 @@ def compare(
     if reason:
         p = None
     elif test == "t":
-        p = _t_p(mean - null, error if varies else 0.0, n - 1, alternative)
+        p = p_of_t(ratio(mean - null, error if varies else 0.0), n - 1, alternative)
         if not varies:
             p = max(p, _smallest_p(n, alternative))
     elif test == "randomisation":
@@ -130,34 +138,14 @@ def compare(
         float(sample.mean()),
         float(reference.mean()),
         mean,
-        _interval(mean, error, n - 1, alpha) if varies or (n > 1 and mean == 0) else None,
-        _ratio(mean, spread) if varies or (n > 1 and mean == 0) else None,
+        interval_of_t(mean, error, n - 1, alpha) if varies or (n > 1 and mean == 0) else None,
+        ratio(mean, spread) if varies or (n > 1 and mean == 0) else None,
         p,
         test,
         n,
         units,
         reason,
     )
-
-
-def _check_arguments(
-    first: Sample, second: Sample, test: str, alternative: str, alpha: float, test_to_train: float
-) -> None:
-    if len(first) != len(second):
-        raise StatisticsError(
-            f"there are {len(first)} and {len(second)} values, but a paired test needs both of every user; "
-            "give those of the same users, in the same order."
-        )
-    for noun, choice, choices in (("test", test, TESTS), ("alternative", alternative, ALTERNATIVES)):
-        if choice not in choices:
-            raise StatisticsError(
-                f"there is no {noun} {choice!r}{nearest(choice, choices)}; there are {', '.join(choices)}."
-            )
-    check_alpha(alpha)
-    if not (0 <= test_to_train < math.inf):
-        raise StatisticsError(f"test_to_train is {test_to_train!r}; give test rows divided by training rows.")
-    if test_to_train and test != "t":
-        raise StatisticsError(f"only the t test has a correction for overlapping training sets, not {test}.")
 
 
 def check_alpha(alpha: float) -> None:
@@ -197,26 +185,6 @@ def _too_few(n: int, test: str, alternative: str, alpha: float, units: str, *, s
 def _smallest_p(n: int, alternative: str) -> float:
     """Return the smallest p that a test of signs can have for n differences: when all signs agree."""
     return 2.0 ** (1 - n if alternative == "two-sided" else -n)
-
-
-def _ratio(mean: float, spread: float) -> float:
-    return mean / spread if spread else math.copysign(math.inf, mean) if mean else 0.0
-
-
-def _t_p(mean: float, error: float, degrees: int, alternative: str) -> float:
-    from scipy.special import stdtr  # a fifth of the cost of importing scipy.stats
-
-    t = _ratio(mean, error)
-    if alternative == "two-sided":
-        return min(1.0, 2 * float(stdtr(degrees, -abs(t))))
-    return float(stdtr(degrees, -t if alternative == "greater" else t))
-
-
-def _interval(mean: float, error: float, degrees: int, alpha: float) -> tuple[float, float]:
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(degrees, 1 - alpha / 2)) * error
-    return mean - half, mean + half
 
 
 def _wilcoxon_p(first: Sample, second: Sample, alternative: str) -> float:
