@@ -11,8 +11,8 @@ from typing import Any
 from omnibench.commands.parsing import add_all, add_parser
 from omnibench.engine.policy import share
 from omnibench.gate.baseline import write
-from omnibench.gate.entries import summary
 from omnibench.gate.report import lines
+from omnibench.gate.series import spread_notice, summary
 from omnibench.gate.stores import MISSING, compare_with_baseline, judged_store
 from omnibench.provenance import git_of
 
@@ -23,6 +23,9 @@ def baseline(arguments: argparse.Namespace) -> int:
     written = write(arguments.file, judged.source, judged.entries, git_of(Path.cwd()))
     size = written.path.stat().st_size
     print(f"{written.path}: {summary(written.entries)}, {size / 1024:.0f} KiB")  # noqa: T201
+    notice = spread_notice(written.entries)
+    if notice:
+        print(f"  {notice}")  # noqa: T201
     reason = "for the last plan has it not" if judged.plan else "for another version was finished later"
     for name, finished in judged.left_out.items():
         print(f"  left out, {reason}: {name} ({finished})")  # noqa: T201

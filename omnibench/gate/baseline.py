@@ -23,7 +23,8 @@ from omnibench import __version__
 from omnibench.comparison.measured import UserValues
 from omnibench.errors import BaselineError
 from omnibench.gate.arrow import number_array, number_column, repeated_text
-from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold, summary
+from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold
+from omnibench.gate.series import summary
 from omnibench.paths import overlong_name
 from omnibench.store.artifacts import replace_file
 from omnibench.store.schema import timestamp
@@ -84,6 +85,7 @@ class Baseline:
                 fields["finished"],
                 index,
                 tuple(fields.get("sources", ())),  # which the first baselines lack
+                fields.get("deterministic", False),  # likewise
             )
             for index, fields in enumerate(metadata["entries"])
         ]
@@ -199,6 +201,7 @@ def _parquet(source: EntrySource, entries: Sequence[Entry], git: Mapping[str, An
                 "configuration": entry.configuration,
                 "finished": entry.finished,
                 "sources": list(entry.sources),
+                "deterministic": entry.deterministic,
                 "row_group": row_group,
                 "scores": {
                     label: {

@@ -10,7 +10,6 @@ from typing import Any, Protocol, TypeAlias
 
 from omnibench.comparison.measured import UserValues, has_user_values, test_to_train, user_values_of
 from omnibench.errors import BaselineError
-from omnibench.gate.verdicts import count
 from omnibench.keys import canonical, digest
 from omnibench.metrics.directions import direction
 from omnibench.naming import value_text
@@ -71,7 +70,8 @@ class Entry:
         finished: When the last of its folds was done, as an ISO timestamp in UTC.
         index: Its position among the entries of its source.
         sources: The bench functions and scripts that it comes from, as far as that is recorded.
-        key: Identifies dataset and configuration.
+        deterministic: Whether it states that its lists do not depend on the seed.
+        series_key: Identifies dataset and configuration but for the seed.
     """
 
     dataset: Dataset
@@ -82,13 +82,25 @@ class Entry:
     finished: str
     index: int
     sources: tuple[str, ...] = ()
-    key: str = field(init=False)
+    deterministic: bool = False
+    series_key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "key", digest([self.dataset.key, self.configuration]))
+        seedless = {name: value for name, value in self.configuration.items() if name != "seed"}
+        object.__setattr__(self, "series_key", digest([self.dataset.key, seedless]))
 
     def __str__(self) -> str:
         return self.label
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that it was fitted with; None where there is none."""
+        return self.configuration.get("seed")
+
+    @property
+    def key(self) -> str:
+        """Identifies dataset and configuration."""
+        return f"{self.series_key}/{self.seed}"
 
     @property
     def label(self) -> str:
@@ -218,6 +230,7 @@ class Measurements:
             "",
             len(self._evaluations),  # of no evaluation
             self._sources_of(items),
+            bool(first_item.get("deterministic")),
         )
 
     def _sources_of(self, items: Iterable[Record]) -> tuple[str, ...]:
@@ -262,6 +275,7 @@ class Measurements:
             max(item["finished"] for item in items),
             len(self._evaluations) - 1,
             self._sources_of(items),
+            bool(first_item.get("deterministic")),
         )
 
     def _data_of(self, lookup: RecordLookup, item: Record) -> Record:
@@ -328,13 +342,3 @@ def _required(record: Record, name: str, item: str = "") -> Any:
             "`omnibench reset ITEM --what Eval`, and the next run notes it."
         )
     return value
-
-
-def summary(entries: Sequence[Entry]) -> str:
-    """Return how much there is in entries, e.g. ``1 dataset, 8 configurations, 3 metrics``."""
-    counts = (
-        (len({entry.dataset.key for entry in entries}), "dataset"),
-        (len(entries), "configuration"),
-        (len({label for entry in entries for label in entry.scores}), "metric"),
-    )
-    return ", ".join(count(number, noun) for number, noun in counts)

@@ -9,32 +9,22 @@ over that configuration; and a change that makes nothing worse fails the gate wi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from omnibench.comparison.measured import paired_user_means
 from omnibench.errors import BaselineError, OmnibenchError, nearest
 from omnibench.gate.baseline import Baseline
-from omnibench.gate.entries import Dataset, Entry, JudgedSource, Score, ValuesByFold
+from omnibench.gate.entries import Dataset, Entry, EntrySource, JudgedSource, Score, ValuesByFold
 from omnibench.gate.matching import match
-from omnibench.gate.scope import ACCEPTED_HINT, Scope, folds_of, missing_sentences, summarised
+from omnibench.gate.samples import Side, paired_rows
+from omnibench.gate.scope import ACCEPTED_HINT, Scope, missing_sentences, summarised
+from omnibench.gate.series import Series, condition, series_of
+from omnibench.gate.testing import tests_of
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, WORSE, Gate, Verdict, count
 from omnibench.statistics.change import relative_change
 from omnibench.statistics.holm import holm
-from omnibench.statistics.paired import Comparison, check_alpha, compare
-from omnibench.statistics.samples import Sample
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    from omnibench.lazy import np
-
-_EXACT_TEST_LIMIT = 16
-"""How many users may differ for all patterns of signs to be tried: the t test is not exact where most differences are 0."""
-
-_ROUNDING = 1e-9
-"""The relative difference up to which values count as equal: sums of the same numbers in another order differ as much."""
+from omnibench.statistics.paired import check_alpha
 
 _NEW_BASELINE_HINT = "write a new baseline (`omnibench baseline FILE`, or pytest with --omnirec-baseline=FILE)"
 
@@ -102,10 +92,15 @@ class Judge:
         tested = [
             comparison for current, baseline in matched.pairs for comparison in self._compare(source, current, baseline)
         ]
+        conditional = {
+            (comparison.verdict.dataset, comparison.verdict.algorithm)
+            for comparison in tested
+            if comparison.verdict.of_fitted_models and comparison.p_loss is not None
+        }
         missing, left_out = missing_sentences(matched, scope, self._labels_of)
         is_missed = missing and not scope.missing_ok
         if not tested and not self._problems and not scope.partial:
-            measured = sum(bool(folds_of(entry)) for entry in entries)
+            measured = sum(bool(series.folds) for series in series_of(entries))
             self._problems.append(
                 f"nothing of this run is in the baseline ({count(measured, 'configuration')} here, "
                 f"{len(self.baseline.entries)} there), so nothing was compared; name its baseline, or "
@@ -117,9 +112,9 @@ class Judge:
         notes = [
             f"{current}: hyperparameters have changed; compared with {baseline}"
             for current, baseline in matched.reparametrised
-            if current.scores
+            if current.labels
         ]
-        new = [entry for entry in matched.new if folds_of(entry)]
+        new = [series for series in matched.new if series.folds]
         notes += [*summarised(new, "new, so there is nothing to compare with"), *left_out]
         return Gate(
             str(self.baseline.path),
@@ -134,6 +129,11 @@ class Judge:
             scope.basis,
             tuple(notes),
             sum(comparison.p_loss is not None for comparison in tested),
+            condition(
+                current
+                for current, _ in matched.pairs
+                if (current.dataset.display_name, current.display_name) in conditional
+            ),
         )
 
     @staticmethod
@@ -148,38 +148,55 @@ class Judge:
             f"{_NEW_BASELINE_HINT}"
         )
 
-    def _labels_of(self, baseline: Entry) -> list[str]:
-        """Return the labels of an entry that are judged."""
-        return [label for label in baseline.scores if not self.metrics or label in self.metrics]
+    def _labels_of(self, baseline: Series) -> list[str]:
+        """Return the labels of a series that are judged."""
+        return [label for label in baseline.labels if not self.metrics or label in self.metrics]
 
-    def _compare(self, source: JudgedSource, current: Entry, baseline: Entry) -> Iterator[_TestedVerdict]:
+    def _compare(self, source: JudgedSource, current: Series, baseline: Series) -> Iterator[_TestedVerdict]:
         """Compare the metrics that both sides have, reading values only where something may differ."""
-        labels = [label for label in self._labels_of(baseline) if label in current.scores]
-        values: tuple[ValuesByFold, ValuesByFold] | None = None
-        for label in labels:
-            score, baseline_score = current.scores[label], baseline.scores[label]
-            folds = sorted(score.folds.keys() & baseline_score.folds.keys())
-            if baseline_score.folds and not score.folds:
+        readers = _reader(source), _reader(self.baseline)
+        for label in self._labels_of(baseline):
+            if label not in current.labels:
+                continue
+            entries, baseline_entries = (
+                [entry for entry in series.entries if label in entry.scores and entry.scores[label].folds]
+                for series in (current, baseline)
+            )
+            if baseline_entries and not entries:
                 self._add_problem(
                     f"{current} has no {label} in this run, though it was asked for, and the baseline has it"
                 )
+            folds = _common_folds(label, entries, baseline_entries)
             if not folds:
                 continue
-            if score.identity != baseline_score.identity:
+            entries, baseline_entries = (
+                [entry for entry in side if {*folds} <= entry.scores[label].folds.keys()]
+                for side in (entries, baseline_entries)
+            )
+            if not entries or not baseline_entries:
                 self._add_problem(
-                    f"{label} means something else than in the baseline ({baseline_score.identity}); "
+                    f"{current}: no seed has all folds of {label} that others have, so they cannot be compared together; "
+                    "run all of them"
+                )
+                continue
+            identities = [{entry.scores[label].identity for entry in side} for side in (entries, baseline_entries)]
+            if identities[0] != identities[1]:
+                self._add_problem(
+                    f"{label} means something else than in the baseline ({', '.join(sorted(identities[1]))}); "
                     f"{_NEW_BASELINE_HINT}"
                 )
                 continue
-            means = [float(np.mean([side.folds[fold] for fold in folds])) for side in (baseline_score, score)]
-            draft = _unchanged(current, baseline, label, means, len(folds))
-            if current.key == baseline.key and all(score.folds[fold] == baseline_score.folds[fold] for fold in folds):
-                yield _TestedVerdict(draft)
+            sides = [
+                Side(side, series.is_deterministic)
+                for side, series in ((entries, current), (baseline_entries, baseline))
+            ]
+            draft = _unchanged(current, baseline, label, sides, folds)
+            if _is_unchanged(sides, label, folds):
+                yield _TestedVerdict(replace(draft, baseline=draft.now))
                 continue
             try:
-                if values is None:
-                    values = source.values(current), self.baseline.values(baseline)
-                yield self._test(draft, source, current, (score, baseline_score), values, folds)
+                values = [[read(entry) for entry in side.entries] for read, side in zip(readers, sides, strict=True)]
+                yield self._test(draft, source, sides, values, folds)
             except OmnibenchError as error:
                 self._add_problem(str(error))
 
@@ -191,9 +208,8 @@ class Judge:
         self,
         draft: Verdict,
         source: JudgedSource,
-        entry: Entry,
-        scores: tuple[Score, Score],
-        values: tuple[ValuesByFold, ValuesByFold],
+        sides: Sequence[Side],
+        values: Sequence[Sequence[ValuesByFold]],
         folds: Sequence[int],
     ) -> _TestedVerdict:
         """Test one comparison.
@@ -201,64 +217,52 @@ class Judge:
         Args:
             draft: The verdict if nothing differs.
             source: Knows how many rows are trained on and tested.
-            entry: The current entry.
-            scores: The metric's scores, the current one and the baseline's.
-            values: The values per user, likewise.
-            folds: The folds that both have.
+            sides: What was measured now, and what the baseline has.
+            values: The values per user of their entries.
+            folds: The folds that all of these have.
         """
-        higher = _higher_is_better(scores)
-        columns = [(draft.metric, fold) for fold in folds]
-        if all(column in side for side in values for column in columns):
-            current, baseline = paired_user_means(
-                draft.dataset, *([side[column] for column in columns] for side in values)
-            )
-            units, test_to_train = "users", 0.0
-        else:
-            current, baseline = (np.array([score.folds[fold] for fold in folds], dtype=np.float64) for score in scores)
-            units, test_to_train = "folds", 0.0
-        current = np.where(np.isclose(current, baseline, rtol=_ROUNDING, atol=1e-12), baseline, current)
-        different = int(np.count_nonzero(current != baseline))
-        change, interval = relative_change(current, baseline, self.alpha)
-        if units == "folds" and different and len(folds) > 1:
-            test_to_train = source.test_to_train(entry, folds)
-            _, interval = relative_change(current, baseline, self.alpha, test_to_train)
+        label = draft.metric
+        higher = _higher_is_better(entry.scores[label] for side in sides for entry in side.entries)
+        current, baseline = sides
+        rows = paired_rows(current, baseline, values, label, folds, draft.dataset)
+        if not rows.differing:
+            rows = rows.of_twins()
+        test_to_train = 0.0
+        if rows.units == "folds" and rows.differing and len(folds) > 1:
+            test_to_train = source.test_to_train(current.entries[0], folds)
         draft = replace(
             draft,
-            baseline=float(baseline.mean()),
-            now=float(current.mean()),
-            change=change,
-            interval=interval,
-            pairs=len(current),
-            units=units,
+            baseline=float(rows.baseline.mean()),
+            now=float(rows.current.mean()),
+            pairs=rows.current.shape[1],
+            units=rows.units,
         )
-        if not different:
-            return _TestedVerdict(draft)
+        if not rows.differing:
+            change, interval = relative_change(rows.current.mean(axis=0), rows.baseline.mean(axis=0), self.alpha)
+            return _TestedVerdict(replace(draft, change=change, interval=interval))
+        tests = tests_of(
+            rows,
+            (current.is_deterministic, baseline.is_deterministic),
+            higher=higher is not False,
+            tolerance=self.tolerance,
+            alpha=self.alpha,
+            test_to_train=test_to_train,
+        )
+        draft = replace(
+            draft,
+            change=tests.change,
+            interval=tests.interval,
+            seeds=tests.seeds,
+            test=tests.loss.test,
+            of_fitted_models=tests.of_fitted_models,
+        )
         if higher is None:
             reason = "omnibench does not know whether more of it is better; pytest notes that in --omnirec-baseline"
             return _TestedVerdict(replace(draft, verdict=UNDECIDED, p=None, reason=reason))
-        loss, gain = ("less", "greater") if higher else ("greater", "less")
-        test = "randomisation" if units == "users" and different <= _EXACT_TEST_LIMIT else "t"
-
-        def compared(alternative: str, reference: Sample, test: str) -> Comparison:
-            return compare(
-                current,
-                reference,
-                test,
-                alternative=alternative,
-                alpha=self.alpha,
-                units=units,
-                test_to_train=test_to_train,
-            )
-
-        worse, better = compared(loss, baseline, test), compared(gain, baseline, test)
-        if worse.p is None or better.p is None:
-            return _TestedVerdict(replace(draft, verdict=UNDECIDED, p=None, reason=worse.reason))
-        if not self.tolerance:
-            return _TestedVerdict(draft, worse.p, worse.p, better.p)
-        # A loss beyond the tolerance is one from the baseline less what is tolerated, user by user.
-        sign = -1 if higher == (draft.baseline >= 0) else 1
-        beyond = compared(loss, baseline * (1 + sign * self.tolerance), "t")
-        return _TestedVerdict(draft, worse.p, max(worse.p, 1.0 if beyond.p is None else beyond.p), better.p)
+        if tests.loss.p is None or tests.gain.p is None:
+            return _TestedVerdict(replace(draft, verdict=UNDECIDED, p=None, reason=tests.loss.reason))
+        beyond = 1.0 if tests.beyond_tolerance.p is None else tests.beyond_tolerance.p
+        return _TestedVerdict(draft, tests.loss.p, max(tests.loss.p, beyond), tests.gain.p)
 
     def _corrected(self, tested: Sequence[_TestedVerdict]) -> Iterator[Verdict]:
         """Correct the p values over all comparisons, and yield the verdict that follows for each."""
@@ -282,30 +286,58 @@ class Judge:
                 yield replace(verdict, verdict=SAME, p=p_beyond_tolerance)
 
 
-def _unchanged(current: Entry, baseline: Entry, label: str, means: Sequence[float], folds: int) -> Verdict:
+def _reader(source: EntrySource) -> Callable[[Entry], ValuesByFold]:
+    """Return a function that reads the values of an entry once."""
+    values: dict[int, ValuesByFold] = {}
+
+    def read(entry: Entry) -> ValuesByFold:
+        if entry.index not in values:
+            values[entry.index] = source.values(entry)
+        return values[entry.index]
+
+    return read
+
+
+def _common_folds(label: str, *sides: Sequence[Entry]) -> list[int]:
+    """Return the folds in which some seed of every side has a metric, ascending."""
+    folds = [{fold for entry in side for fold in entry.scores[label].folds} for side in sides]
+    return sorted(set.intersection(*folds))
+
+
+def _is_unchanged(sides: Sequence[Side], label: str, folds: Sequence[int]) -> bool:
+    """Whether every current entry is one of the baseline's, with the same values."""
+    by_key = {entry.key: entry.scores[label].folds for entry in sides[1].entries}
+    return all(
+        entry.key in by_key and all(entry.scores[label].folds[fold] == by_key[entry.key][fold] for fold in folds)
+        for entry in sides[0].entries
+    )
+
+
+def _unchanged(current: Series, baseline: Series, label: str, sides: Sequence[Side], folds: Sequence[int]) -> Verdict:
     """Return the verdict on a metric that has not changed.
 
     Args:
-        current: The entry that is judged.
-        baseline: The baseline's entry.
+        current: The series that is judged.
+        baseline: The baseline's series.
         label: The metric's label.
-        means: The mean over folds of the baseline and of now.
-        folds: How many folds both have.
+        sides: The entries of both that are compared.
+        folds: The folds that these have.
     """
+    now, then = (side.mean(label, folds) for side in sides)
     return Verdict(
         dataset=current.dataset.display_name,
         algorithm=current.display_name,
         metric=label,
         verdict=SAME,
         then=baseline.display_name,
-        baseline=means[0],
-        now=means[1],
-        change=0.0 if means[0] else None,
+        baseline=then,
+        now=now,
+        change=0.0 if then else None,
         interval=None,
         p=1.0,
         pairs=0,
         units="users",
-        folds=folds,
+        folds=len(folds),
         label=current.label,
         then_label=baseline.label,
     )

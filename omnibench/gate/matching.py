@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from omnibench.gate.entries import Dataset, Entry
+from omnibench.gate.series import Series, series_of
 from omnibench.keys import canonical
 
 Element = TypeVar("Element")
@@ -15,71 +16,66 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The pairs of current and baseline entries to compare, and the entries that cannot be compared.
+    """The pairs of current and baseline series to compare, and the series that cannot be compared.
 
     Attributes:
-        pairs: Current entries, each with that of the baseline.
+        pairs: Current series, each with that of the baseline.
         reparametrised: Those of the pairs whose hyperparameters have changed.
         resplit: Current datasets with those of the baseline, whose test parts differ; their users cannot be paired.
-        ambiguities: Which entries or datasets cannot be told apart, in sentences.
-        new: Entries that the baseline does not have.
-        missing: Entries that only the baseline has.
+        ambiguities: Which series or datasets cannot be told apart, in sentences.
+        new: Series that the baseline does not have.
+        missing: Series that only the baseline has.
     """
 
-    pairs: list[tuple[Entry, Entry]] = field(default_factory=list)
-    reparametrised: list[tuple[Entry, Entry]] = field(default_factory=list)
+    pairs: list[tuple[Series, Series]] = field(default_factory=list)
+    reparametrised: list[tuple[Series, Series]] = field(default_factory=list)
     resplit: list[tuple[Dataset, Dataset]] = field(default_factory=list)
     ambiguities: list[str] = field(default_factory=list)
-    new: list[Entry] = field(default_factory=list)
-    missing: list[Entry] = field(default_factory=list)
+    new: list[Series] = field(default_factory=list)
+    missing: list[Series] = field(default_factory=list)
 
 
 def match(current: Sequence[Entry], baseline: Sequence[Entry]) -> Match:
-    """Match current entries with those of a baseline.
+    """Match current entries with those of a baseline, in series of entries that differ in the seed alone.
 
     Datasets go by their keys, and what is left of one name by its test parts and then, where there is one on each side,
-    by the name alone. Configurations on a dataset go by their keys, then by algorithm, hyperparameters and what else is
-    configured; where one of an algorithm is left on each side, its hyperparameters have changed.
+    by the name alone. Configurations on a dataset go by their keys, whatever the seed, then by algorithm, hyperparameters
+    and what else is configured; where one of an algorithm is left on each side, its hyperparameters have changed.
 
     Args:
         current: The entries that are measured now.
         baseline: The entries of the baseline.
     """
     matched = Match()
-    current_entries, baseline_entries = _by_dataset(current), _by_dataset(baseline)
+    current_series, baseline_series = _by_dataset(series_of(current)), _by_dataset(series_of(baseline))
     datasets, new, missing = _paired(
-        current_entries,
-        baseline_entries,
+        current_series,
+        baseline_series,
         (lambda dataset: dataset.key, lambda dataset: (dataset.name, dataset.tests), _name_of),
     )
     for dataset, baseline_dataset in datasets:
         if dataset.tests and dataset.tests != baseline_dataset.tests:  # which are unknown until it is prepared
             matched.resplit.append((dataset, baseline_dataset))
         else:
-            _match_configurations(matched, current_entries[dataset], baseline_entries[baseline_dataset])
+            _match_configurations(matched, current_series[dataset], baseline_series[baseline_dataset])
     new, missing = _without_ambiguous(matched, new, missing, _name_of)
-    matched.new.extend(entry for dataset in new for entry in current_entries[dataset])
-    matched.missing.extend(entry for dataset in missing for entry in baseline_entries[dataset])
+    matched.new.extend(series for dataset in new for series in current_series[dataset])
+    matched.missing.extend(series for dataset in missing for series in baseline_series[dataset])
     return matched
 
 
-def _match_configurations(matched: Match, current: Sequence[Entry], baseline: Sequence[Entry]) -> None:
-    def key_with(*settings: str) -> Callable[[Entry], Hashable]:
-        return lambda entry: (
-            *_grid_point_of(entry),
-            canonical([entry.configuration.get(setting) for setting in settings]),
+def _match_configurations(matched: Match, current: Sequence[Series], baseline: Sequence[Series]) -> None:
+    def key_with(*settings: str) -> Callable[[Series], Hashable]:
+        return lambda series: (
+            *_grid_point_of(series),
+            canonical([series.configuration.get(setting) for setting in settings]),
         )
 
-    keys = (
-        key_with("seed", "device", "version", "code"),
-        key_with("seed", "device"),
-        key_with("seed"),
-        key_with(),
-    )
-    pairs, new, missing = _paired(current, baseline, (lambda entry: entry.key, *keys))
+    keys = (key_with("device", "threads", "refit", "version", "code"), key_with("device"), key_with())
+    pairs, new, missing = _paired(current, baseline, (lambda series: series.key, *keys))
     matched.pairs.extend(pairs)
     new, missing = _without_ambiguous(matched, new, missing, _grid_point_of)
-    reparametrised, new, missing = _paired(new, missing, (lambda entry: entry.algorithm,))
+    reparametrised, new, missing = _paired(new, missing, (lambda series: series.algorithm,))
     matched.pairs.extend(reparametrised)
     matched.reparametrised.extend(reparametrised)
     matched.new.extend(new)
@@ -107,22 +103,22 @@ def _without_ambiguous(
     )
 
 
-def _grid_point_of(entry: Entry) -> tuple[str, str]:
+def _grid_point_of(series: Series) -> tuple[str, str]:
     """Return an algorithm and its hyperparameters."""
-    return entry.algorithm, entry.parameters
+    return series.algorithm, series.parameters
 
 
 def _name_of(dataset: Dataset) -> str:
     return dataset.name
 
 
-def _by_dataset(entries: Iterable[Entry]) -> dict[Dataset, list[Entry]]:
-    return _grouped(entries, lambda entry: entry.dataset)
+def _by_dataset(series: Iterable[Series]) -> dict[Dataset, list[Series]]:
+    return _grouped(series, lambda each: each.dataset)
 
 
 def _exact_name(element: object) -> str:
     """Return the name by which an element is told from all others, as its label might not."""
-    return element.name if isinstance(element, Entry) else str(element)
+    return element.name if isinstance(element, Series) else str(element)
 
 
 def _grouped(elements: Iterable[Element], key_of: Callable[[Element], Key]) -> dict[Key, list[Element]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, VERDICTS, WORSE, Gate, Verdict, count
-from omnibench.report.comparisons import p_text
+from omnibench.report.comparisons import TESTS, p_text
 
 _COMPARISON_LIMIT = 20
 """How many comparisons with the same verdict are shown when nobody asked for all."""
@@ -15,6 +15,10 @@ _COMPARISON_LIMIT = 20
 
 _FAILURE_LIMIT = 3
 """How many items that failed are named when nobody asked for all."""
+
+
+_TESTS = {"seeds": "over users and seeds"} | {name: f"paired {title}" for name, title in TESTS.items()}
+"""What the tests are called."""
 
 
 class Line(NamedTuple):
@@ -58,12 +62,21 @@ def lines(gate: Gate, width: int = 80, *, verbosity: int = 0) -> Iterator[Line]:
     for verdict in verdicts:
         colour = "green" if verdict == IMPROVED else ""
         yield from _section(titles[verdict], gate.those(verdict), width, verbosity, colour)
-    if verbosity >= 0:
-        for note in gate.notes:
-            yield from (Line(text) for text in _wrapped(note, width))
-        yield from (Line(text) for text in _wrapped(_counts(gate), width))
+    for remark in _remarks(gate, verbosity):
+        yield from (Line(text) for text in _wrapped(remark, width))
     result = Line("gate passed", "green") if gate.passed else Line("gate failed", "red")
     yield Line(f"{result.text} (baseline {gate.age})", result.colour)
+
+
+def _remarks(gate: Gate, verbosity: int) -> Iterator[str]:
+    """Yield what the reader has to know beside the verdicts, a sentence each."""
+    if verbosity >= 0:
+        yield from gate.notes
+    is_doubtful = any(verdict.of_fitted_models for verdict in gate.those(WORSE))
+    if gate.condition and (verbosity >= 0 or is_doubtful):
+        yield gate.condition
+    if verbosity >= 0:
+        yield _counts(gate)
 
 
 def _failures(names: Sequence[str], verbosity: int) -> str:
@@ -78,7 +91,9 @@ def _counts(gate: Gate) -> str:
     head = count(len(gate.verdicts), "comparison") + (f": {listed}" if listed else "")
     if not gate.tested:
         return head
-    return f"{head}; p is one-sided, Holm-corrected over the {gate.tested} in which anything differs"
+    tests = dict.fromkeys(_TESTS.get(verdict.test, verdict.test) for verdict in gate.verdicts if verdict.test)
+    named = f" ({', '.join(tests)})" if tests else ""
+    return f"{head}; p is one-sided{named}, Holm-corrected over the {gate.tested} in which anything differs"
 
 
 def _section(title: str, comparisons: Sequence[Verdict], width: int, verbosity: int, colour: str) -> Iterator[Line]:
@@ -136,7 +151,8 @@ def _cells(comparison: Verdict) -> tuple[str, ...]:
         low, high = comparison.interval
         interval = f"({100 * low:+.2f} to {100 * high:+.2f})"
     p = comparison.reason if comparison.p is None else f"p {p_text(comparison.p)}"
-    pairs = f"{comparison.pairs} {comparison.units}" if comparison.pairs else "unchanged"
+    seeds = f", {comparison.seeds[1]} -> {comparison.seeds[0]} seeds" if comparison.seeds else ""
+    pairs = f"{comparison.pairs} {comparison.units}{seeds}" if comparison.pairs else "unchanged"
     return f"{comparison.baseline:.4f} -> {comparison.now:.4f}", change, interval, pairs, p
 
 

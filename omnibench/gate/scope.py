@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from omnibench.gate.entries import Entry
 from omnibench.gate.matching import Match
+from omnibench.gate.series import Series, named
 from omnibench.gate.verdicts import count
 
 ACCEPTED_HINT = "--omnirec-gate-missing=ok (of `omnibench gate`: --missing=ok) accepts that"
 
 
-def _is_covered(_: Entry) -> bool:
+def _is_covered(_: Series) -> bool:
     return True
 
 
@@ -22,9 +23,9 @@ class Scope:
 
     Attributes:
         deselected: By an entry's key, the folds that the plan has and nobody asked for (``-k``, a node id, ``--lf``).
-        covers: Whether an entry of the baseline would be in the plan if somebody still wanted it; not where it comes
+        covers: Whether a series of the baseline would be in the plan if somebody still wanted it; not where it comes
             from a bench file that this run did not look at.
-        covers_metrics: Whether everything that measured an entry of the baseline was looked at, so that each of its
+        covers_metrics: Whether everything that measured a series of the baseline was looked at, so that each of its
             metrics has to be there; two bench functions may measure the same experiments in two ways.
         partial: Whether only a part of the plan was asked for, so that there may be nothing to compare.
         labels: The labels that the plan has; where only a part was asked for, another part may measure them.
@@ -34,8 +35,8 @@ class Scope:
     """
 
     deselected: Mapping[str, Collection[int]] = field(default_factory=dict)
-    covers: Callable[[Entry], bool] = _is_covered
-    covers_metrics: Callable[[Entry], bool] = _is_covered
+    covers: Callable[[Series], bool] = _is_covered
+    covers_metrics: Callable[[Series], bool] = _is_covered
     partial: bool = False
     labels: Collection[str] = ()
     failed: Sequence[str] = ()
@@ -47,37 +48,33 @@ class Scope:
         return self.deselected.get(entry.key, ())
 
 
-def folds_of(entry: Entry) -> set[int]:
-    """Return the folds of an entry in which something was measured."""
-    return {fold for score in entry.scores.values() for fold in score.folds}
-
-
 def missing_sentences(
-    matched: Match, scope: Scope, labels_of: Callable[[Entry], Iterable[str]]
+    matched: Match, scope: Scope, labels_of: Callable[[Series], Iterable[str]]
 ) -> tuple[list[str], list[str]]:
     """Return what the baseline has and this run lacks, a sentence each: what has to be there, and what need not be.
 
     Args:
-        matched: The entries of the plan, also those without results, matched with the baseline's.
+        matched: The series of the plan, also those without results, matched with the baseline's.
         scope: What was asked for.
-        labels_of: From an entry of the baseline to those of its labels that are judged.
+        labels_of: From a series of the baseline to those of its labels that are judged.
     """
-    covered = [entry for entry in matched.missing if scope.covers(entry)]
-    elsewhere = [entry for entry in matched.missing if not scope.covers(entry)]
-    unmeasured: list[Entry] = []
-    fewer: list[Entry] = []
-    deselected: list[Entry] = []
+    covered = [series for series in matched.missing if scope.covers(series)]
+    elsewhere = [series for series in matched.missing if not scope.covers(series)]
+    unmeasured: list[Series] = []
+    fewer: list[Series] = []
+    deselected: list[Series] = []
     labels: dict[str, int] = {}
     for current, baseline in matched.pairs:
-        folds, baseline_folds = folds_of(current), folds_of(baseline)
-        lacking = baseline_folds - folds - {*scope.deselects(current)}
-        if lacking and not (current.scores and not folds):  # then each metric says itself that it has no value
-            (fewer if folds else unmeasured).append(current)
-        elif folds and baseline_folds - folds:
+        shares = {_share_of(entry, baseline.folds, scope) for entry in current.entries}
+        if _NOTHING in shares:
+            unmeasured.append(current)
+        elif _LESS in shares:
+            fewer.append(current)
+        elif current.folds and baseline.folds - current.folds:
             deselected.append(current)
-        for label in labels_of(baseline) if current.scores else ():
+        for label in labels_of(baseline) if current.labels else ():
             is_elsewhere = (scope.partial and label in scope.labels) or not scope.covers_metrics(baseline)
-            if label not in current.scores and not is_elsewhere:
+            if label not in current.labels and not is_elsewhere:
                 labels[label] = labels.get(label, 0) + 1
     missing = [
         *summarised(
@@ -97,15 +94,24 @@ def missing_sentences(
     return missing, notes
 
 
-def summarised(entries: Sequence[Entry], statement: str, limit: int = 3) -> Iterator[str]:
-    """Yield a sentence about entries, of which it names the first few; nothing without entries.
+_NOTHING, _LESS, _ALL = "nothing", "less", "all"
+
+
+def _share_of(entry: Entry, baseline_folds: Collection[int], scope: Scope) -> str:
+    """Return how much an entry has of the baseline's folds, as far as they were asked for: nothing, less or all."""
+    folds = {fold for score in entry.scores.values() for fold in score.folds}
+    lacking = {*baseline_folds} - folds - {*scope.deselects(entry)}
+    if not lacking or (entry.scores and not folds):  # then each metric says itself that it has no value
+        return _ALL
+    return _LESS if folds else _NOTHING
+
+
+def summarised(series: Sequence[Series], statement: str) -> Iterator[str]:
+    """Yield a sentence about series, of which it names the first few; nothing without series.
 
     Args:
-        entries: The entries.
+        series: The series.
         statement: What is said of them.
-        limit: How many are named.
     """
-    if entries:
-        names = ", ".join(entry.label for entry in entries[:limit])
-        more = f" and {len(entries) - limit} more" if len(entries) > limit else ""
-        yield f"{names}{more}: {statement}"
+    if series:
+        yield f"{named(series)}: {statement}"

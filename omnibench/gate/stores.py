@@ -12,6 +12,7 @@ from omnibench.gate.baseline import Baseline, write
 from omnibench.gate.entries import Entry, Measurements, newest
 from omnibench.gate.judgement import Judge
 from omnibench.gate.scope import Scope
+from omnibench.gate.series import Series
 from omnibench.gate.verdicts import Gate
 from omnibench.provenance import git_of
 from omnibench.store.plans import INTERACTIVE, Planned, file_of, plan_of
@@ -105,12 +106,12 @@ def compare_with_baseline(
     else:
         entries = _current_entries(judged.entries, reference)
 
-    def covered(entry: Entry) -> list[bool]:
-        return [_is_covered(source, judged.plan) for source in entry.sources] if judged.plan else []
+    def covered(series: Series) -> list[bool]:
+        return [_is_covered(source, judged.plan) for source in series.sources] if judged.plan else []
 
     scope = Scope(
-        covers=lambda entry: any(covered(entry)) or not covered(entry),
-        covers_metrics=lambda entry: all(covered(entry)),
+        covers=lambda series: any(covered(series)) or not covered(series),
+        covers_metrics=lambda series: all(covered(series)),
         failed=judged.failed,
         missing_ok=missing == "ok",
         basis=_basis(judged.plan, all_items=all_items),

@@ -34,6 +34,11 @@ class Verdict:
         reason: Why it is undecided.
         label: What people call dataset and configuration, with its hyperparameters; empty where that is not known.
         then_label: What they called the baseline's.
+        test: The test that p is of: ``seeds`` where it is over seeds and users, else as in ``compare``; empty where
+            nothing is tested.
+        seeds: The numbers of seeds that were tested, now and in the baseline; None where the test is not over seeds.
+        of_fitted_models: Whether it holds for these fitted models alone: the algorithm is not known to be deterministic,
+            and how much it differs from seed to seed is not known, either.
     """
 
     dataset: str
@@ -52,6 +57,16 @@ class Verdict:
     reason: str = ""
     label: str = ""
     then_label: str = ""
+    test: str = ""
+    seeds: tuple[int, int] | None = None
+    of_fitted_models: bool = False
+
+    @property
+    def basis(self) -> str:
+        """What the verdict holds for, in brackets behind a blank; empty where it is what the algorithm does."""
+        if self.seeds is not None:
+            return f" ({self.seeds[1]} -> {self.seeds[0]} seeds)"
+        return " (of these fitted models)" if self.of_fitted_models else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +86,7 @@ class Gate:
         basis: What was judged, where that is not what a run of pytest has just measured, in a sentence.
         notes: Other facts that the reader has to know, a sentence each.
         tested: Over how many comparisons p is corrected.
+        condition: Which verdicts hold for the fitted models alone, in a sentence; empty where none does.
     """
 
     baseline: str
@@ -85,6 +101,7 @@ class Gate:
     basis: str = ""
     notes: tuple[str, ...] = ()
     tested: int = 0
+    condition: str = ""
 
     @property
     def passed(self) -> bool:
@@ -106,9 +123,10 @@ class Gate:
             **{f"omnibench.gate.{verdict}": str(number) for verdict, number in counts.items()},
             "omnibench.gate.failed_items": str(len(self.failed)),
             **{f"omnibench.gate.missing.{number}": text for number, text in enumerate(self.missing, start=1)},
+            **({"omnibench.gate.condition": self.condition} if self.condition else {}),
             **{
                 f"{comparison.dataset}/{comparison.algorithm} {comparison.metric}": (
-                    f"{verdict}: {comparison.baseline:.6g} -> {comparison.now:.6g}"
+                    f"{verdict}: {comparison.baseline:.6g} -> {comparison.now:.6g}{comparison.basis}"
                 )
                 for verdict in (WORSE, TOLERATED, UNDECIDED, IMPROVED)
                 for comparison in self.those(verdict)

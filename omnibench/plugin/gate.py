@@ -18,9 +18,10 @@ from omnibench.store.reading import Reader, read
 from omnibench.store.schema import Record, RecordType, Status
 
 if TYPE_CHECKING:  # half a second of imports, which a run without benchmarks saves
-    from omnibench.gate.entries import Entry, Measurements
+    from omnibench.gate.entries import Measurements
     from omnibench.gate.judgement import Judge
     from omnibench.gate.scope import Scope
+    from omnibench.gate.series import Series
     from omnibench.gate.verdicts import Gate
     from omnibench.plugin.session import BenchSession
 
@@ -97,7 +98,7 @@ class RegressionGate:
             self._sentences.append((str(error), "red"))
             passed = False
         if self._judge is not None:
-            report_to_junit(self.config, self._gate, [sentence for sentence, _ in self._sentences])
+            report_to_junit(self.config, self._gate, [sentence for sentence, colour in self._sentences if colour])
         if not passed:
             self._fail(session)
 
@@ -125,7 +126,7 @@ class RegressionGate:
 
     def _write(self, measured: Measurements, *, passed: bool) -> None:
         from omnibench.gate.baseline import write
-        from omnibench.gate.entries import summary
+        from omnibench.gate.series import spread_notice, summary
         from omnibench.provenance import git_of
 
         path = path_of(BASELINE, self.config)
@@ -134,6 +135,7 @@ class RegressionGate:
             return
         written = write(path, measured, measured.entries, git_of(self.config.rootpath))
         self._sentences.append((f"{path}: the baseline has {summary(written.entries)} now", ""))
+        self._sentences += [(notice, "") for notice in (spread_notice(written.entries),) if notice]
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -202,16 +204,16 @@ def scope_of(session: BenchSession, measured: Measurements, failed: Sequence[str
     collected = CollectedFiles(session)
     selected = {id(item) for item in session.items}
 
-    def covers(entry: Entry) -> bool:
-        """Whether this run has collected a bench function that an entry of the baseline comes from, or should have."""
-        if not entry.sources:  # of a baseline that does not say
+    def covers(series: Series) -> bool:
+        """Whether this run has collected a bench function that a series of the baseline comes from, or should have."""
+        if not series.sources:  # of a baseline that does not say
             return collected.whole
-        return any(source in session.planned or collected.lacks(source) for source in entry.sources)
+        return any(source in session.planned or collected.lacks(source) for source in series.sources)
 
-    def covers_metrics(entry: Entry) -> bool:
-        if not entry.sources:
+    def covers_metrics(series: Series) -> bool:
+        if not series.sources:
             return collected.whole
-        return all(source in session.planned or collected.lacks(source) for source in entry.sources)
+        return all(source in session.planned or collected.lacks(source) for source in series.sources)
 
     return Scope(
         measured.deselected,

@@ -9,6 +9,9 @@ from omnibench.statistics.best import Standing
 from omnibench.statistics.paired import Comparison
 from omnibench.statistics.ranks import Ranking
 
+TESTS = {"t": "t test", "randomisation": "randomisation test", "wilcoxon": "Wilcoxon test"}
+"""What the tests are called, behind the word paired."""
+
 _SMALLEST_P = 1e-4
 
 

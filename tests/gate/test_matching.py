@@ -9,6 +9,7 @@ from support.gated import SHOP, Measurements
 
 from omnibench.gate.entries import Dataset, Entry
 from omnibench.gate.matching import match
+from omnibench.gate.series import Series
 
 VALUES = {"NDCG@10": [[0.1, 0.2]]}
 OTHER_CUT = replace(SHOP, display_name="shop-bbbbbbbb", key="b" * 64, tests=("u" * 64,))
@@ -26,23 +27,43 @@ def test_the_same_key_is_the_same_thing() -> None:
     current = entries({"parameters": {"k": 1}}, {"parameters": {"k": 2}})
     matched = match(current, list(reversed(current)))
     assert (
-        sorted(entry.display_name for pair in matched.pairs for entry in pair)
+        sorted(series.display_name for pair in matched.pairs for series in pair)
         == ["Mine-00000000"] * 2 + ["Mine-00000001"] * 2
     )
-    assert all(entry.key == baseline_entry.key for entry, baseline_entry in matched.pairs)
+    assert all(series.key == baseline_series.key for series, baseline_series in matched.pairs)
     assert not any((matched.new, matched.missing, matched.reparametrised, matched.ambiguities, matched.resplit))
 
 
+def positions(all_entries: list[Entry], series: Series) -> tuple[int, ...]:
+    return tuple(all_entries.index(entry) for entry in series.entries)
+
+
 def test_changed_code_and_versions_are_what_a_gate_is_for() -> None:
-    """Algorithm and hyperparameters decide, a seed or a device that both sides have helps."""
+    """Algorithm and hyperparameters decide, a device that both sides have helps."""
     current = entries(
-        {"code": "2"}, {"code": "2", "seed": 7}, {"algorithm": "RecPack.EASE", "version": "2", "device": "cuda"}
+        {"code": "2"}, {"code": "2", "device": "cuda"}, {"algorithm": "RecPack.EASE", "version": "2", "device": "cuda"}
     )
-    baseline = entries({"algorithm": "RecPack.EASE", "version": "1"}, {"code": "1", "seed": 7}, {"code": "1"})
+    baseline = entries({"algorithm": "RecPack.EASE", "version": "1"}, {"code": "1", "device": "cuda"}, {"code": "1"})
     matched = match(current, baseline)
-    paired = {(current.index(entry), baseline.index(baseline_entry)) for entry, baseline_entry in matched.pairs}
+    paired = {(*positions(current, series), *positions(baseline, before)) for series, before in matched.pairs}
     assert paired == {(0, 2), (1, 1), (2, 0)}
     assert not matched.reparametrised
+
+
+def test_seeds_of_a_configuration_are_one_series() -> None:
+    """One seed is matched with all of the baseline's, whatever its own; none of them is new or missing."""
+    current = entries({"code": "2", "seed": 9}, {"parameters": {"k": 1}, "seed": 42})
+    baseline = entries(
+        {"seed": 44},
+        {"parameters": {"k": 1}, "seed": 43},
+        {"seed": 43},
+        {"parameters": {"k": 1}, "seed": 42},
+        {"seed": 42},
+    )
+    matched = match(current, baseline)
+    paired = {(positions(current, series), positions(baseline, before)) for series, before in matched.pairs}
+    assert paired == {((0,), (4, 2, 0)), ((1,), (3, 1))}
+    assert not any((matched.new, matched.missing, matched.reparametrised, matched.ambiguities))
 
 
 def test_types_of_hyperparameters_are_kept_apart() -> None:
@@ -51,7 +72,7 @@ def test_types_of_hyperparameters_are_kept_apart() -> None:
         entries({"parameters": {"k": 1}}, {"parameters": {"k": 1.0}}),
         entries({"parameters": {"k": 1.0}}),
     )
-    assert [entry.parameters for entry, _ in match(current, baseline).pairs] == ['{"k":1.0}']
+    assert [series.parameters for series, _ in match(current, baseline).pairs] == ['{"k":1.0}']
 
 
 def test_one_that_is_left_on_each_side_has_changed_its_hyperparameters() -> None:
@@ -59,7 +80,7 @@ def test_one_that_is_left_on_each_side_has_changed_its_hyperparameters() -> None
     current = entries({"parameters": {"k": 1}}, {"parameters": {"k": 3}})
     baseline = entries({"parameters": {"k": 1}}, {"parameters": {"k": 2}})
     matched = match(current, baseline)
-    assert matched.reparametrised == [(current[1], baseline[1])]
+    assert matched.reparametrised == [(Series((current[1],)), Series((baseline[1],)))]
     assert len(matched.pairs) == 2
     grid = match(entries({"parameters": {"k": 3}}, {"parameters": {"k": 4}}), baseline)
     assert not grid.pairs
@@ -81,8 +102,8 @@ def test_new_and_gone_are_told() -> None:
     current = entries({}, {"algorithm": "New"}, {"dataset": books})
     baseline = entries({}, {"algorithm": "Old"})
     matched = match(current, baseline)
-    assert [entry.name for entry in matched.new] == ["shop-aaaaaaaa/New-00000001", "books-cccccccc/Mine-00000002"]
-    assert [entry.name for entry in matched.missing] == ["shop-aaaaaaaa/Old-00000001"]
+    assert [series.name for series in matched.new] == ["shop-aaaaaaaa/New-00000001", "books-cccccccc/Mine-00000002"]
+    assert [series.name for series in matched.missing] == ["shop-aaaaaaaa/Old-00000001"]
 
 
 def test_another_recipe_with_the_same_test_part_is_the_same_dataset() -> None:
@@ -104,8 +125,8 @@ def test_a_second_split_of_the_data_is_new() -> None:
     """A second split of the data is new as long as the first one is still there."""
     current = entries({}, {"dataset": OTHER_CUT})
     matched = match(current, entries({}))
-    assert matched.pairs[0][0] == current[0]
-    assert matched.new == [current[1]]
+    assert matched.pairs[0][0].entries == (current[0],)
+    assert matched.new == [Series((current[1],))]
 
 
 def test_several_splits_that_changed_are_unclear() -> None:

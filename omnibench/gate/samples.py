@@ -1,0 +1,158 @@
+"""The values that a comparison is made of: a row per seed, a column per user, or per fold where users have no values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, TypeAlias
+
+from omnibench.comparison.measured import UserValues
+from omnibench.errors import StatisticsError
+from omnibench.gate.entries import Entry, ValuesByFold
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+SeedRows: TypeAlias = "npt.NDArray[np.float64]"
+"""A row of values per seed; shape (seeds, users), or (seeds, folds)."""
+
+_ROUNDING = 1e-9
+"""The relative difference up to which values count as equal: sums of the same numbers in another order differ as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison.
+
+    Attributes:
+        entries: The entries that are compared, by seed.
+        is_deterministic: Whether another seed is known to give the same lists.
+    """
+
+    entries: Sequence[Entry]
+    is_deterministic: bool
+
+    def mean(self, label: str, folds: Sequence[int]) -> float:
+        """Return the mean of a metric over seeds and folds, of the values that tables show."""
+        return float(np.mean([[entry.scores[label].folds[fold] for fold in folds] for entry in self.entries]))
+
+
+@dataclass(frozen=True, slots=True)
+class PairedRows:
+    """The values of both sides, of the same users or folds.
+
+    Attributes:
+        current: What was measured now, shape (seeds, n).
+        baseline: What the baseline has, shape (its seeds, n).
+        twins: For each current row the baseline's row of the same seed, or None.
+        units: ``users`` or ``folds``: what a column is.
+    """
+
+    current: SeedRows
+    baseline: SeedRows
+    twins: Sequence[int | None]
+    units: str
+
+    @property
+    def has_same_seeds(self) -> bool:
+        """Whether both sides have the same seeds, several of them."""
+        return len(self.baseline) > 1 and [*self.twins] == [*range(len(self.baseline))]
+
+    def of_twins(self) -> PairedRows:
+        """Return the same, with those of the baseline's rows alone whose seeds the current ones have."""
+        rows = [twin for twin in self.twins if twin is not None]
+        return PairedRows(self.current, self.baseline[rows], tuple(range(len(rows))), self.units)
+
+    @property
+    def differing(self) -> int:
+        """In how many columns a seed has another value than in the baseline; in all where it is new."""
+        differs = np.zeros(self.current.shape[1], dtype=bool)
+        for row, twin in zip(self.current, self.twins, strict=True):
+            differs |= True if twin is None else row != self.baseline[twin]
+        return int(np.count_nonzero(differs))
+
+
+def paired_rows(
+    current: Side,
+    baseline: Side,
+    values: Sequence[Sequence[ValuesByFold]],
+    label: str,
+    folds: Sequence[int],
+    dataset: str,
+) -> PairedRows:
+    """Return the values of a metric, of the users whom all seeds of both sides have.
+
+    A user's value is the mean over the folds in which it is defined with every seed. Values that differ from those of
+    the same seed by rounding errors are taken for equal.
+
+    Args:
+        current: What was measured now.
+        baseline: What the baseline has.
+        values: The values per user of the entries of both.
+        label: The metric's label.
+        folds: The folds, which all entries have.
+        dataset: The dataset's name, for messages.
+
+    Raises:
+        StatisticsError: There is no user of whom all are defined.
+    """
+    columns = [(label, fold) for fold in folds]
+    entries = [*current.entries, *baseline.entries]
+    measured = [values_by_fold for side in values for values_by_fold in side]
+    if all(column in values_by_fold for values_by_fold in measured for column in columns):
+        rows = _user_means([[values_by_fold[column] for column in columns] for values_by_fold in measured], dataset)
+        units = "users"
+    else:
+        rows = np.array([[entry.scores[label].folds[fold] for fold in folds] for entry in entries], dtype=np.float64)
+        units = "folds"
+    now, then = rows[: len(current.entries)], rows[len(current.entries) :]
+    positions = {entry.seed: position for position, entry in enumerate(baseline.entries)}
+    if len(now) == len(then) == 1:
+        positions = {current.entries[0].seed: 0}  # what is compared is one model with another, whatever their seeds
+    twins = [positions.get(entry.seed) for entry in current.entries]
+    for position, twin in enumerate(twins):
+        if twin is not None:
+            equal = np.isclose(now[position], then[twin], rtol=_ROUNDING, atol=1e-12)
+            now[position] = np.where(equal, then[twin], now[position])
+    return PairedRows(now, then, twins, units)
+
+
+def without_equal_rows(rows: SeedRows) -> SeedRows:
+    """Return the first row alone where all are equal but for rounding: those seeds have made the same model."""
+    equal = np.isclose(rows, rows[:1], rtol=_ROUNDING, atol=1e-12).all()
+    return rows[:1] if equal else rows
+
+
+def _user_means(measured: Sequence[Sequence[UserValues]], dataset: str) -> SeedRows:
+    """Average the values of each user over the folds in which all define one.
+
+    Args:
+        measured: The values of each seed by fold, of the same folds.
+        dataset: The dataset's name, for messages.
+
+    Returns:
+        The means, in the order of the users' codes; shape (seeds, users).
+    """
+    folds = [_common_users(fold) for fold in zip(*measured, strict=True)]
+    users = np.concatenate([codes for codes, _ in folds])
+    values = np.concatenate([columns for _, columns in folds], axis=1)
+    if len(users) == 0:
+        raise StatisticsError(f"on {dataset}, there is no user of whom both values are defined.")
+    if len(folds) == 1:
+        return values
+    counts = np.bincount(users)
+    present = counts > 0
+    return np.stack([np.bincount(users, row)[present] for row in values]) / counts[present]
+
+
+def _common_users(measured: Sequence[UserValues]) -> tuple[npt.NDArray[np.int32], SeedRows]:
+    """Return the users whom all have, ascending, and their values; shapes (users,) and (seeds, users)."""
+    first = measured[0].users
+    if all(column.users is first or np.array_equal(column.users, first) for column in measured):
+        return first, np.stack([column.values for column in measured])
+    users = reduce(lambda left, right: np.intersect1d(left, right, assume_unique=True), (m.users for m in measured))
+    return users, np.stack([column.values[np.searchsorted(column.users, users)] for column in measured])
