@@ -120,7 +120,7 @@ def of(
         plan,
         [metric],
         versions=lambda _: "2026.1",
-        seed=42,
+        seeds=[42],
         candidates=candidates,
         recorded=RecordedKeys(first_item=lambda keys: recorded if recorded in keys else None),
     )[0]

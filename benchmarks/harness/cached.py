@@ -39,7 +39,7 @@ def prepare(directory: Path, items: int) -> None:
     first = ExperimentPlan()
     first.add_algorithm(Popularity, {"power": 0})
     run_omnirec(data, first, evaluator)
-    found = experiments(data, plan, evaluator.metrics, versions=lambda _: "", seed=42)
+    found = experiments(data, plan, evaluator.metrics, versions=lambda _: "", seeds=[42])
     known = read_all(directory / "checkpoints" / "store")
     models = {one.fold: one for one in found[:FOLDS]}
     store = CheckpointStore(directory / "checkpoints")

@@ -74,7 +74,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(dir=here, prefix=".cost-") as scratch,  # on the disk that holds real checkpoints
         Coordinator(Path(scratch) / "checkpoints", notify=lambda _: None) as coordinator,
     ):
-        found = experiments(dataset, plan, evaluator.metrics, versions=coordinator.environments.version, seed=1)
+        found = experiments(dataset, plan, evaluator.metrics, versions=coordinator.environments.version, seeds=[1])
         place = coordinator.workbench.datasets.get(dataset)  # prepared beforehand for both
         plain = Path(scratch) / "plain"
         plain.mkdir()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from omnibench.engine import phases
 from omnibench.engine.checkpoint import ItemCheckpoints
+from omnibench.engine.equal_seeds import equal_seed
 from omnibench.engine.evaluation import evaluate
 from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
@@ -96,6 +97,12 @@ class Attempt:
                 self.workbench.stopping.expired()
             raise
 
+    @property
+    def as_seed(self) -> int | None:
+        """The seed whose predictions the item has taken over, now or in an earlier attempt; else None."""
+        record = self.workbench.store.records.get(self.item.predict_record_key) if self.experiment.seeds else None
+        return None if record is None else record.get("as_seed")
+
     def note_death(self, message: str) -> None:
         """Record that the process of an earlier attempt died."""
         self._report_failure(message)
@@ -122,10 +129,7 @@ class Attempt:
                 self.workbench.rehearsals.check(dataset, fold, item.list_length, item.columns)
 
     def _fit(self, dataset: Path) -> Path:
-        """Return the fitted model's file, fitting when there is none."""
-        model = self.checkpoints.model()
-        if model is not None:
-            return model
+        """Fit, and return the model's file."""
         with self.progress.timed(Phase.FIT) as meter, self.workbench.store.temporary() as scratch:
             answer = phases.fit(self.progress.guest(Phase.FIT), self.experiment, dataset, scratch, self._options)
             return self.checkpoints.save_model(meter.answered(answer), scratch)
@@ -138,13 +142,32 @@ class Attempt:
                 with self.workbench.store.temporary() as scratch:
                     self._export(dataset, predictions, scratch)
             return predictions
-        model, list_length = self._fit(dataset), self.item.list_length
+        model = self.checkpoints.model()
+        taken_over = self._take_over(dataset) if model is None else None
+        if taken_over is not None:
+            return taken_over
+        model, list_length = model or self._fit(dataset), self.item.list_length
         with self.progress.timed(Phase.PREDICT) as meter, self.workbench.store.temporary() as scratch:
             guest, partial = self.progress.guest(Phase.PREDICT), scratch / "predictions.npy"
             answer = phases.predict(guest, self.experiment, dataset, model, list_length, partial, self._options)
             if list_length >= self.checkpoints.previous.get("exported", 0):  # the export keeps the longest lists
                 self._export(dataset, partial, scratch)
             return self.checkpoints.save_predictions(meter.answered(answer), partial)
+
+    def _take_over(self, dataset: Path) -> Path | None:
+        """Return predictions that other seeds have made alike, without fitting; None where there are none."""
+        equal = equal_seed(self.workbench.store.records.get, self.item)
+        if equal is None:
+            return None
+        with self.progress.timed(Phase.PREDICT) as meter, self.workbench.store.temporary() as scratch:
+            partial = scratch / "predictions.npy"
+            if not equal.copy(self.workbench.store.root, partial):
+                return None
+            self.progress.log(logging.INFO, f"is as seed_{equal.seed}: another seed made equal predictions, so no Fit")
+            if self.item.list_length >= self.checkpoints.previous.get("exported", 0):
+                self._export(dataset, partial, scratch)
+            meter.read()
+            return self.checkpoints.save_predictions(equal.answer, partial, as_seed=equal.seed)
 
     def _export(self, dataset: Path, predictions: Path, scratch: Path) -> None:
         self.checkpoints.save_export(phases.export_predictions(dataset, predictions, scratch))

@@ -136,19 +136,21 @@ class ItemCheckpoints:
         assert self._base is not None, "it is claimed first"
         self.store.publish(export, self._base / export.name)
 
-    def save_predictions(self, answer: Mapping[str, Any], partial: Path) -> Path:
+    def save_predictions(self, answer: Mapping[str, Any], partial: Path, *, as_seed: int | None = None) -> Path:
         """Publish and record predictions.
 
         Args:
             answer: The answer that ``phases.predict`` returned.
             partial: The file that it wrote.
+            as_seed: The seed whose predictions these are, where they were taken over.
 
         Returns:
             The predictions' file.
         """
         name = f"predictions-{self.item.predict_key[:DISPLAY_DIGITS]}.npy"
         predictions = self.store.publish(partial, self._directory / name)
-        records = {self.item.predict_record_key: predict_record(self._labels, self._origin, answer, predictions)}
+        record = predict_record(self._labels, self._origin, answer, predictions, as_seed=as_seed)
+        records = {self.item.predict_record_key: record}
         previous = self.previous
         if previous.get("predicted"):
             records[self.item.record_key] = outdated_item(previous)
@@ -218,6 +220,7 @@ class ItemCheckpoints:
             list_length=self.item.list_length,
             predicted=self.item.experiment.predicted(self.item.list_length),
             test=recorded.test,
+            as_seed=(self.store.records.get(self.item.predict_record_key) or {}).get("as_seed"),
         )
         if spare_model is not None:
             records[self.item.fit_record_key] = without_model(spare_model)

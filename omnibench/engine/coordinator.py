@@ -10,6 +10,7 @@ from functools import partial
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.engine.declared import note_declared
 from omnibench.engine.display import PlainScreen, ScriptView, screen_of_script
+from omnibench.engine.equal_seeds import urgency
 from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
 from omnibench.engine.items import Item
 from omnibench.engine.live import Tally, estimates_in
@@ -26,6 +27,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.planning import experiments
 from omnibench.experiment.recorded import RecordedKeys
+from omnibench.experiment.seeds import Seeds, checked_seeds
 from omnibench.notebooks import is_interactive
 from omnibench.seed import get_random_state
 from omnibench.store.schema import Status
@@ -55,6 +57,7 @@ class Coordinator(ItemCoordinator):
         plan: ExperimentPlan,
         evaluator: Evaluator,
         *,
+        seeds: Seeds = 1,
         workers: int | str = 1,
         quiet: bool = False,
         verbose: bool = False,
@@ -69,6 +72,8 @@ class Coordinator(ItemCoordinator):
             datasets: One or several datasets with a split.
             plan: The algorithms.
             evaluator: The metrics; it is returned with all results.
+            seeds: How many seeds, the first being that of ``set_random_state``, or a list of them. What is known to be
+                deterministic is fitted once.
             workers: How many items are computed at once, the longest first; ``auto`` for as many as cores and memory
                 allow. Each has framework processes of its own.
             quiet: Say nothing but what goes wrong, and print no tables.
@@ -83,6 +88,7 @@ class Coordinator(ItemCoordinator):
         """
         volume = Volume.of(quiet=quiet, verbose=verbose)
         checked_workers(workers)
+        all_seeds = checked_seeds(seeds, get_random_state())
         outcomes: dict[int, Outcome] = {}
         planned: list[Experiment] = []
         try:
@@ -92,7 +98,7 @@ class Coordinator(ItemCoordinator):
                     plan,
                     evaluator.metrics,
                     versions=self.environments.version,
-                    seed=get_random_state(),
+                    seeds=all_seeds,
                     device=lambda configuration: configuration.device(self.policy.device),
                     salt=self.policy.salt,
                     candidates=evaluator.candidates,
@@ -176,7 +182,8 @@ class Coordinator(ItemCoordinator):
                 for number in queue:
                     compute(number, self.workbench)
                 return
-            order = longest_first([estimates.expected(experiments_left[number]) for number in queue])
+            left = [experiments_left[number] for number in queue]
+            order = longest_first([urgency(experiment, estimates.expected(experiment)) for experiment in left])
             threads = max(1, self._threads // count_of_workers)
             compute_side_by_side(
                 [queue[position] for position in order],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -50,6 +50,8 @@ def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], col
             frozenset([experiment.fit_key for experiment in experiments]) | (earlier.items if earlier else frozenset()),
             {**(earlier.datasets if earlier else {}), **dataset_names(experiments)},
             {**(earlier.configurations if earlier else {}), **configuration_names(experiments)},
+            {**(earlier.seeds if earlier else {}), **numbers_of_seeds(experiments)},
+            (earlier.fitted_once if earlier else frozenset()) | fitted_once(experiments),
         )
         _declared[store.root, source] = part
         changed, _ = plan_changes(recorded, [part], lambda _: False)
@@ -71,6 +73,23 @@ def configuration_names(experiments: Iterable[Experiment]) -> dict[str, str]:
         if experiment.configuration.user_label
     }
     return {example.algorithm_name: example.configuration.user_label for example in examples.values()}
+
+
+def numbers_of_seeds(experiments: Iterable[Experiment]) -> dict[str, int]:
+    """Return how many seeds are asked for, by the display name of each configuration of which that is more than one."""
+    return {example.algorithm_name: len(example.seeds) for example in _with_several_seeds(experiments)}
+
+
+def fitted_once(experiments: Iterable[Experiment]) -> frozenset[str]:
+    """Return the display names of the configurations that are fitted with the first of several seeds only."""
+    examples = _with_several_seeds(experiments)
+    return frozenset(example.algorithm_name for example in examples if not example.names_seed)
+
+
+def _with_several_seeds(experiments: Iterable[Experiment]) -> Collection[Experiment]:
+    """Return an experiment of every configuration and seed of which several seeds are asked for."""
+    several = (experiment for experiment in experiments if experiment.seeds)
+    return {(id(experiment.configuration), experiment.seed): experiment for experiment in several}.values()
 
 
 @contextmanager

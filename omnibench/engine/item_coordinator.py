@@ -180,7 +180,7 @@ class ItemCoordinator:
         with self._lease(experiment) as lease:
             state = look_up(self.store.records.get, item)
             if state.metrics is not None:  # another run finished it while this one waited
-                return Outcome(CACHED, experiment.result(state.metrics))
+                return Outcome(CACHED, experiment.result(state.metrics, state.as_seed))
             attempt = Attempt(workbench, item, lease)
             workbench.current = experiment.name
             try:
@@ -190,7 +190,7 @@ class ItemCoordinator:
             finally:
                 workbench.current = ""
                 workbench.export()
-            return Outcome(Status.DONE, experiment.result(metrics), attempt.progress.seconds)
+            return Outcome(Status.DONE, experiment.result(metrics, attempt.as_seed), attempt.progress.seconds)
 
     def _lease(self, experiment: Experiment) -> AbstractContextManager[Lease]:
         def waits(holder: str) -> None:

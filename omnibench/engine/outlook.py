@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from omnibench.engine.equal_seeds import equal_seed
 from omnibench.engine.items import Item
 from omnibench.store.schema import DROPPED, Phase, Record, RecordLookup, RecordType, Status, status_of
 
@@ -35,6 +36,8 @@ def outlook(get: RecordLookup, item: Item, has_files: Callable[[Record], bool]) 
     predict = get(item.predict_record_key)
     if predict is None or not has_files(predict):
         fit = get(item.fit_record_key)
+        if fit is None and predict is None and equal_seed(get, item) is not None:
+            return Outlook(Phase.PREDICT.value, "two seeds have made equal predictions, which it takes over")
         if fit is None:
             return Outlook(Phase.FIT.value, last_attempt or _first_time(record))
         if fit.get(DROPPED):

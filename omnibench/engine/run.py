@@ -51,7 +51,7 @@ def recorded_outcome(experiment: Experiment, state: State, policy: Policy) -> Ou
         policy: The policy, which says what is done about failures.
     """
     if state.metrics is not None:
-        return Outcome(CACHED, experiment.result(state.metrics))
+        return Outcome(CACHED, experiment.result(state.metrics, state.as_seed))
     if state.error is None:
         return None
     error = PhaseError.recorded(state.error)

@@ -12,6 +12,8 @@ from omnibench.engine.policy import Policy
 from omnibench.engine.sentences import Volume
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.plan import ExperimentPlan
+from omnibench.experiment.seeds import Seeds, checked_seeds
+from omnibench.seed import get_random_state
 
 
 def run_omnirec(
@@ -22,6 +24,7 @@ def run_omnirec(
     tmp_dir: str | os.PathLike[str] | None = None,
     policy: Policy | None = None,
     *,
+    seeds: Seeds = 1,
     workers: int | str = 1,
     environments: str | Mapping[str, str] = "isolated",
     quiet: bool = False,
@@ -40,6 +43,8 @@ def run_omnirec(
         checkpoint_dir: Where checkpoints are kept.
         tmp_dir: Where guests get their working directories.
         policy: How to deal with earlier runs' checkpoints, with failures, and with requests to stop.
+        seeds: How many seeds, the first being that of ``set_random_state``, or a list of them. With several, tables have
+            means over folds and seeds; what is known to be deterministic is fitted once.
         workers: How many items are computed at once, the longest first; ``auto`` for as many as cores and memory allow.
             Each has framework processes of its own, and none of them imports the script for it.
         environments: ``isolated``, ``current``, or by framework: a mapping, or a text such as ``LensKit=current``.
@@ -54,5 +59,6 @@ def run_omnirec(
     """
     Volume.of(quiet=quiet, verbose=verbose)
     checked_workers(workers)
+    checked_seeds(seeds, get_random_state())
     with Coordinator(checkpoint_dir, tmp_dir, policy=policy, environments=environments) as coordinator:
-        return coordinator.run(datasets, plan, evaluator, workers=workers, quiet=quiet, verbose=verbose)
+        return coordinator.run(datasets, plan, evaluator, seeds=seeds, workers=workers, quiet=quiet, verbose=verbose)

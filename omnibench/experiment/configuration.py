@@ -22,11 +22,13 @@ class Keyed(NamedTuple):
         key: The key that it makes.
         node_key: The key in node ids, which does not depend on the code of a user's own class: an item that failed
             keeps its id when its class is mended.
+        seedless_key: The key of what configurations that differ by the seed alone have in common.
     """
 
     text: str
     key: str
     node_key: str
+    seedless_key: str
 
 
 @dataclass(frozen=True)
@@ -97,14 +99,18 @@ class Configuration:
             # The canonical text of `identity`, put together: its names stand in order, and most of it is that of others.
             runner, parameters = self.runner, self.canonical_parameters
 
-            def text_with(adapter: int | str, code: str | None) -> str:
+            def text_with(adapter: int | str, code: str | None, *, seeded: bool = True) -> str:
                 adapter = self._adapter(adapter)
-                return parameters.join(_enclosing_text(self.algorithm, runner.name, adapter, code, circumstances))
+                enclosing = _enclosing_text(self.algorithm, runner.name, adapter, code, circumstances, seeded=seeded)
+                return parameters.join(enclosing)
 
-            text = text_with(runner.adapter_identity, self.own.code if self.own else None)
+            code = self.own.code if self.own else None
+            text = text_with(runner.adapter_identity, code)
             stable_text = text_with(runner.adapter_version, f"module {self.own.module}" if self.own else None)
             key = sha256(text)
-            keyed = Keyed(text, key, key if stable_text == text else sha256(stable_text))
+            node_key = key if stable_text == text else sha256(stable_text)
+            seedless_key = sha256(text_with(runner.adapter_identity, code, seeded=False))
+            keyed = Keyed(text, key, node_key, seedless_key)
             self._keyed[circumstances] = keyed
         return keyed
 
@@ -133,12 +139,22 @@ class Configuration:
         """Whether it computes on a GPU when it may."""
         return self.own.gpu if self.own else bool(algorithm_info(self.runner, self.algorithm).get("gpu"))
 
-    @functools.cached_property
+    @property
     def deterministic(self) -> bool:
-        """Whether its lists are known not to depend on the seed."""
+        """Whether it is known to make the same model whatever the seed: by the catalogue, or by what a class says."""
+        return bool(self._stated_determinism)
+
+    @property
+    def determinism_known(self) -> bool:
+        """Whether anything is known of that; of a user's own class that says nothing, it is not."""
+        return self._stated_determinism is not None
+
+    @functools.cached_property
+    def _stated_determinism(self) -> bool | None:
         if self.own:
             return self.own.deterministic
-        return bool(algorithm_info(self.runner, self.algorithm).get("deterministic"))
+        stated = algorithm_info(self.runner, self.algorithm).get("deterministic")
+        return None if stated is None else bool(stated)
 
     def device(self, choice: str) -> str:
         """Return the device class that it runs on: the CPU unless it can use a GPU.
@@ -180,10 +196,11 @@ def plain(value: Any) -> Any:
 
 @functools.lru_cache(maxsize=256, typed=True)
 def _enclosing_text(
-    algorithm: str, runner: str, adapter: int | str, code: str | None, circumstances: Circumstances
+    algorithm: str, runner: str, adapter: int | str, code: str | None, circumstances: Circumstances, *, seeded: bool
 ) -> tuple[str, str]:
-    """Return the canonical text of a configuration before and after its parameters."""
+    """Return the canonical text of a configuration before and after its parameters, with its seed or without."""
     version, seed, device, *_ = circumstances
     prefix = canonical({"adapter": adapter, "algorithm": algorithm, "code": code, "device": device})
-    suffix = canonical({"runner": runner, "seed": seed, "version": version, **circumstances.optional})
+    members = {"runner": runner, "version": version, **({"seed": seed} if seeded else {}), **circumstances.optional}
+    suffix = canonical(members)
     return f'["configuration/1",{prefix[:-1]},"parameters":', f",{suffix[1:]}]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omnibench.data.dataset import RecSysDataSet
@@ -34,8 +34,10 @@ class Experiment:
         candidates: What is ranked for each user.
         dataset_label: What people call the dataset among those of its benchmark, e.g. ``MovieLens100K``.
         digits: How many digits of the keys are shown.
+        seeds: All seeds that its benchmark asks for, where these are several; else empty.
         configuration_key: Identifies the configuration, whatever the data.
         fit_key: Identifies the fitted model, and the experiment as a whole.
+        seedless_key: Identifies what configurations that differ by the seed alone have in common.
     """
 
     dataset: RecSysDataSet
@@ -45,20 +47,31 @@ class Experiment:
     candidates: Candidates = UNSEEN
     dataset_label: str = ""
     digits: int = DISPLAY_DIGITS
+    seeds: tuple[int, ...] = ()
     configuration_key: str = field(init=False)
     fit_key: str = field(init=False)
+    seedless_key: str = field(init=False)
 
     def __post_init__(self) -> None:
         keyed = self.configuration.keyed(self.circumstances)
         # The canonical text of `identity`, put together from texts that are made once.
         text = f'["fit/1",{{"configuration":{keyed.text},"data":"{self.dataset.key}","fold":{self.fold}}}]'
-        self.configuration_key = keyed.key
+        self.configuration_key, self.seedless_key = keyed.key, keyed.seedless_key
         self.fit_key = sha256(text)
 
     @property
     def seed(self) -> int:
         """The seed of everything random in the framework."""
         return self.circumstances.seed
+
+    @property
+    def names_seed(self) -> bool:
+        """Whether its node id and its label say the seed: there are several, and it is not fitted once for all."""
+        return bool(self.seeds) and not self.configuration.deterministic
+
+    def with_seed(self, seed: int) -> Experiment:
+        """Return the same experiment with another seed."""
+        return replace(self, circumstances=self.circumstances._replace(seed=seed))
 
     @property
     def device(self) -> str:
@@ -110,13 +123,13 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """The experiment's name: dataset, algorithm, and fold where there are several."""
+        """The experiment's name: dataset, algorithm, and fold where there are several; the hash covers the seed."""
         return self._with_fold(f"{self.dataset_name}/{self.algorithm_name}")
 
     @property
     def label(self) -> str:
         """The name for people, without keys, e.g. ``MovieLens100K/RecPack.ItemKNN(K=100)/fold_0``."""
-        return self._with_fold(
+        return self._with_seed(
             f"{self.dataset_label or self.dataset.name}/{self.configuration.label or self.configuration.name}"
         )
 
@@ -125,7 +138,7 @@ class Experiment:
         """The name in node ids: labels, and keys that do not depend on the user's code."""
         dataset = node_name(self.dataset_label, self.dataset.name, self.dataset.node_key, self.digits)
         configuration = self.configuration
-        return self._with_fold(
+        return self._with_seed(
             f"{dataset}/{node_name(configuration.label, configuration.name, self._node_key, self.digits)}"
         )
 
@@ -142,8 +155,12 @@ class Experiment:
     def _with_fold(self, name: str) -> str:
         return name if self.dataset.folds is None else f"{name}/fold_{self.fold}"
 
-    def result(self, metrics: Mapping[str, float]) -> Result:
-        """Return metrics of this experiment as a result."""
+    def _with_seed(self, name: str) -> str:
+        folded = self._with_fold(name)
+        return f"{folded}/seed_{self.seed}" if self.names_seed else folded
+
+    def result(self, metrics: Mapping[str, float], as_seed: int | None = None) -> Result:
+        """Return metrics of this experiment as a result; of one that took over predictions, with the seed of these."""
         return Result(
             self.dataset_name,
             self.algorithm_name,
@@ -157,6 +174,9 @@ class Experiment:
             self.configuration.plain_parameters,
             self.seed,
             self.configuration.module,
+            self.seedless_key,
+            len(self.seeds) or 1,
+            as_seed,
             self.configuration.deterministic,
         )
 

@@ -34,7 +34,8 @@ class OwnAlgorithm:
         other_code: Another digest of the same code: that of earlier releases, where it differs; else empty.
         source: The whole source, which is sent to the guest, where there is no file.
         scalars: The arguments of its constructor that take no list.
-        deterministic: Whether it says (``deterministic = True``) that its lists do not depend on the seed.
+        deterministic: Whether it says (``deterministic = True``) that it makes the same model whatever the seed; None
+            where it says nothing.
     """
 
     module: str
@@ -50,7 +51,7 @@ class OwnAlgorithm:
     other_code: str = ""
     source: str = ""
     scalars: frozenset[str] = frozenset()
-    deterministic: bool = False
+    deterministic: bool | None = None
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -104,7 +105,7 @@ class OwnAlgorithm:
             other_code=identity.before,
             source=identity.source,
             scalars=scalar_arguments(_signature(algorithm) or []),
-            deterministic=getattr(algorithm, "deterministic", False) is True,
+            deterministic=_stated(algorithm, "deterministic"),
         )
 
     def with_other_code(self) -> OwnAlgorithm:
@@ -123,6 +124,12 @@ class OwnAlgorithm:
             "path": list(sys.path),
             **({"source": self.source} if self.source else {}),
         }
+
+
+def _stated(algorithm: type, name: str) -> bool | None:
+    """Return what a class says by an attribute; a method of that name says nothing."""
+    value = getattr(algorithm, name, None)
+    return value if isinstance(value, bool) else None
 
 
 def _import_name(module: str) -> str:

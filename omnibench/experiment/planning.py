@@ -29,20 +29,21 @@ def experiments(
     metrics: Sequence[Metric],
     *,
     versions: Any,
-    seed: int,
+    seeds: Sequence[int],
     device: Callable[[Configuration], str] = lambda _: "cpu",
     salt: str = "",
     candidates: Candidates = UNSEEN,
     recorded: RecordedKeys = NOTHING_RECORDED,
 ) -> list[Experiment]:
-    """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
+    """Return every experiment of a plan, datasets first, then algorithms, folds, and seeds; each once.
 
     Args:
         datasets: One or several datasets.
         plan: The algorithms.
         metrics: What is to be measured; only checked against the datasets here.
         versions: A function from a runner to its framework's version.
-        seed: The seed of everything random in the frameworks.
+        seeds: The seeds of everything random in the frameworks: several for experiments that differ by the seed alone.
+            What is known to be deterministic is fitted with the first only.
         device: A function from a configuration to its device class.
         salt: A text that goes into every key.
         candidates: What is ranked for each user.
@@ -56,18 +57,24 @@ def experiments(
         raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
     configurations = plan.configurations()
     _check_together(all_datasets, configurations)
-    circumstances_of = [
-        (configuration, Circumstances(versions(configuration.runner), seed, device(configuration), salt))
+    first_circumstances = [
+        (configuration, Circumstances(versions(configuration.runner), seeds[0], device(configuration), salt))
         for configuration in configurations
     ]
+    several = tuple(seeds) if len(seeds) > 1 else ()
     by_fit_key: dict[str, Experiment] = {}
     labels = dataset_labels(all_datasets)
     for dataset in all_datasets:
         label = labels[dataset.key]
-        for configuration, circumstances in circumstances_of:
+        for configuration, first in first_circumstances:
+            others = () if configuration.deterministic else seeds[1:]
+            all_circumstances = [first, *(first._replace(seed=seed) for seed in others)]
             for fold in range(dataset.folds or 1):
-                experiment = Experiment(dataset, configuration, fold, circumstances, candidates, label)
-                by_fit_key.setdefault(experiment.fit_key, experiment)
+                for circumstances in all_circumstances:
+                    experiment = Experiment(
+                        dataset, configuration, fold, circumstances, candidates, label, seeds=several
+                    )
+                    by_fit_key.setdefault(experiment.fit_key, experiment)
     return _with_clear_names(recorded.experiments(list(by_fit_key.values())))
 
 

@@ -80,7 +80,7 @@ def _body_passes(item: BenchItem, warned: list[warnings.WarningMessage]) -> bool
         return True
     warned.clear()
     try:
-        item.check(item.experiment.result(dict(item.metrics)))  # which it may change
+        item.check(item.recorded_copy())
     except KeyboardInterrupt:
         raise
     except BaseException:  # pytest's own outcomes, and SystemExit, are the failure of an item

@@ -15,6 +15,7 @@ from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.planning import experiments
 from omnibench.experiment.recorded import RecordedKeys
+from omnibench.experiment.seeds import checked_seeds
 from omnibench.metrics.base import Metric
 from omnibench.naming import keyword, value_text
 from omnibench.plugin import garbage
@@ -142,7 +143,7 @@ class BenchFunction(pytest.Class):
             self.declaration.plan,
             evaluator.metrics,
             versions=session.environments.version,
-            seed=self.declaration.seed,
+            seeds=checked_seeds(self.declaration.seeds, self.declaration.random_state),
             device=session.device_of,
             salt=session.policy.salt,
             candidates=evaluator.candidates,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # conftest files that only name the decorator need none of it
     from omnibench.data.dataset import RecSysDataSet
     from omnibench.experiment.evaluator import Evaluator
     from omnibench.experiment.plan import ExperimentPlan
+    from omnibench.experiment.seeds import Seeds
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -28,7 +29,8 @@ class Declaration:
     datasets: Any
     plan: Any
     evaluator: Any
-    seed: int
+    seeds: Any
+    random_state: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,9 +68,13 @@ class Benchmark:
 
 
 def benchmark(
-    datasets: RecSysDataSet | Iterable[RecSysDataSet], plan: ExperimentPlan, evaluator: Evaluator
+    datasets: RecSysDataSet | Iterable[RecSysDataSet],
+    plan: ExperimentPlan,
+    evaluator: Evaluator,
+    *,
+    seeds: Seeds = 1,
 ) -> Callable[[Function], Function]:
-    """Make a function a benchmark: one pytest item per dataset, configuration and fold.
+    """Make a function a benchmark: one pytest item per dataset, configuration, fold and seed.
 
     The body runs once per item, with its ``Result`` when it takes an argument ``result``; a failing assertion
     fails the item. ``...`` is a valid body.
@@ -77,6 +83,8 @@ def benchmark(
         datasets: One or several datasets with a split.
         plan: The algorithms.
         evaluator: The metrics.
+        seeds: How many seeds, the first being that of ``set_random_state``, or a list of them. With several, an item's
+            name ends in ``/seed_43``; what is known to be deterministic is fitted once.
 
     Example:
         >>> @benchmark(movielens, plan, Evaluator(NDCG([10, 20])))
@@ -88,10 +96,19 @@ def benchmark(
     def declare(function: Function) -> Function:
         # Of a static method, too, the function inside is looked at: else nobody would see it, nor refuse it.
         inner: Any = function.__func__ if isinstance(function, staticmethod | classmethod) else function
-        inner.__omnibench__ = Declaration(declared, plan, evaluator, get_random_state())
+        inner.__omnibench__ = Declaration(declared, plan, evaluator, _copied(seeds), get_random_state())
         return function
 
     return declare
+
+
+def _copied(seeds: Any) -> Any:
+    """Return seeds that nobody changes later; whether they are any is checked when the function is collected."""
+    return (
+        seeds
+        if isinstance(seeds, str | bytes | dict | set | frozenset) or not isinstance(seeds, Iterable)
+        else list(seeds)
+    )
 
 
 def declaration_of(function: object) -> Declaration | None:

@@ -174,9 +174,11 @@ class Distribution:
         estimates = self._estimates
         if benchmarks is None or estimates is None or config.getvalue("dist") != "load":
             return None
+        from omnibench.engine.equal_seeds import urgency
         from omnibench.plugin.schedule import LongestFirst
 
-        expected = {item.nodeid: estimates.expected(item.experiment) for item in benchmarks.pending}
+        pending = [(item.nodeid, item.experiment) for item in benchmarks.pending]
+        expected = {nodeid: urgency(experiment, estimates.expected(experiment)) for nodeid, experiment in pending}
         return LongestFirst(config, log, lambda nodeid: expected.get(nodeid, 0.0))
 
     @pytest.hookimpl(optionalhook=True)

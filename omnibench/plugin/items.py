@@ -75,7 +75,11 @@ class ExperimentItem(pytest.Item):
     @property
     def recorded(self) -> Result:
         """The result of an item that is done."""
-        return self.experiment.result(self.metrics)
+        return self.experiment.result(self.metrics, self.state.as_seed if self.state else None)
+
+    def recorded_copy(self) -> Result:
+        """Return the result of an item that is done, for a body, which may change its metrics."""
+        return self.experiment.result(dict(self.metrics), self.state.as_seed if self.state else None)
 
     @property
     def has_body(self) -> bool:
@@ -113,6 +117,7 @@ class ExperimentItem(pytest.Item):
             f"{_PROPERTY}status": str(outcome.status),
             f"{_PROPERTY}key": self.experiment.fit_key,
             f"{_PROPERTY}configuration": result.configuration,
+            f"{_PROPERTY}seed": result.seed,
             **{f"{_PROPERTY}seconds.{phase}": round(seconds, 3) for phase, seconds in outcome.seconds.items()},
             **result.metrics,
         }

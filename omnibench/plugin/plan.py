@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from omnibench.engine.declared import configuration_names, dataset_names
+from omnibench.engine.declared import configuration_names, dataset_names, fitted_once, numbers_of_seeds
 from omnibench.errors import StoreError
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.state import collected_files_key
@@ -32,6 +32,8 @@ def planned_of(session: BenchSession) -> list[Planned]:
             frozenset([item.experiment.fit_key for item in items]),
             dataset_names(item.experiment for item in items),
             configuration_names(item.experiment for item in items),
+            numbers_of_seeds(item.experiment for item in items),
+            fitted_once(item.experiment for item in items),
         )
         for source, items in session.planned.items()
     ]

@@ -21,7 +21,8 @@ _DIGITS = 16
 
 _RESULT = (
     *("dataset", "algorithm", "configuration", "fold", "fit_key"),
-    *("dataset_label", "label", "user_label", "parameters", "seed", "module", "deterministic"),
+    *("dataset_label", "label", "user_label", "parameters", "seed", "module"),
+    *("seedless_key", "seeds", "as_seed", "deterministic"),
 )
 """The members of a result that travel as they are."""
 
@@ -94,6 +95,9 @@ class ItemMessage(NamedTuple):
             "parameters": dict(result.parameters),
             "seed": result.seed,
             "module": result.module,
+            "seedless_key": result.seedless_key,
+            "seeds": result.seeds,
+            "as_seed": result.as_seed,
             "deterministic": result.deterministic,
             "metrics": dict(result.metrics),
             "seconds": dict(self.seconds),

@@ -183,7 +183,7 @@ def _tested(decided: Mapping[str, Standing], marked: MarkedResults, choices: Cho
     else:
         samples = "; ".join(f"{units} ({', '.join(labels)})" for units, labels in labels_by_sample.items())
     test = f"paired {TESTS[choices.test]} over {samples}, Holm-corrected in each column, alpha = {choices.alpha:g}"
-    condition = conditional_note(marked.results)
+    condition = conditional_note(marked.every_result)
     return f"not significantly worse than the best: {test}{f'; {condition}' if condition else ''}"
 
 

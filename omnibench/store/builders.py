@@ -31,6 +31,8 @@ class ItemLabels:
         node: The item's name in node ids, without labels, where it is another than ``item``: its keys do not depend on
             the user's code.
         deterministic: Whether the algorithm's lists are known not to depend on the seed.
+        seeds: How many seeds its benchmark asks for.
+        seed: The item's seed, where people read it behind the item's name.
     """
 
     item: str
@@ -46,6 +48,8 @@ class ItemLabels:
     module: str = ""
     node: str = ""
     deterministic: bool = False
+    seeds: int = 1
+    seed: int | None = None
 
     @property
     def common_members(self) -> Record:
@@ -74,6 +78,8 @@ class ItemLabels:
             "data_key": self.data_key,
             **{member: text for member, text in names.items() if text},
             **({"deterministic": True} if self.deterministic else {}),
+            **({"seeds": self.seeds} if self.seeds > 1 else {}),
+            **({} if self.seed is None else {"seed": self.seed}),
         }
 
 
@@ -123,7 +129,14 @@ def fit_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], mo
     }
 
 
-def predict_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], predictions: Artifact) -> Record:
+def predict_record(
+    labels: ItemLabels,
+    origin: Origin,
+    answer: Mapping[str, Any],
+    predictions: Artifact,
+    *,
+    as_seed: int | None = None,
+) -> Record:
     """Return the record of predictions.
 
     Args:
@@ -131,6 +144,7 @@ def predict_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any]
         origin: The run and worker that made them.
         answer: The answer of the guest: its costs, ``start_seconds``, ``threads``, and the number of ``rows``.
         predictions: Their file.
+        as_seed: The seed whose predictions these are, where they were taken over.
     """
     return {
         **labels.common_members,
@@ -138,6 +152,7 @@ def predict_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any]
         **{name: answer[name] for name in (*COSTS, *GUEST_MEMBERS)},
         "rows": answer["rows"],
         "predictions": predictions,
+        **({} if as_seed is None else {"as_seed": as_seed}),
     }
 
 

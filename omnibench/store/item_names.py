@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from omnibench.keys import recorded_text, sha256
 from omnibench.naming import full_value_text, number_text, plain_label
 from omnibench.store.schema import Record, configuration_in
 from omnibench.store.written_names import hash_of, is_digits, literal, node_parts, stem_of, written_names
@@ -23,8 +24,28 @@ def call_text(record: Record) -> str:
 
 def title_of(record: Record) -> str:
     """Return what people call an item, e.g. ``MovieLens100K/RecPack.ItemKNN(K=100)/fold_0``."""
-    fold = "" if record.get("fold") is None else f"/fold_{record['fold']}"
-    return f"{record.get('dataset_label') or stem_of(record['dataset'])}/{call_text(record)}{fold}"
+    return f"{record.get('dataset_label') or stem_of(record['dataset'])}/{call_text(record)}{last_parts(record)}"
+
+
+def last_parts(record: Record) -> str:
+    """Return the end of an item's name: its fold, where there are folds, and its seed, where its benchmark has several."""
+    fold, seed = record.get("fold"), record.get("seed")
+    return ("" if fold is None else f"/fold_{fold}") + ("" if seed is None else f"/seed_{seed}")
+
+
+def seed_of(record: Record) -> int | None:
+    """Return the seed that an item is fitted with, or None where it is not recorded."""
+    seed = configuration_in(record).get("seed")
+    return None if seed is None else int(seed)
+
+
+def seedless_key(record: Record) -> str:
+    """Return what identifies a configuration without its seed, or an empty text where that is not recorded."""
+    identity = record.get("identity")
+    if not identity:
+        return ""
+    form, members = identity[1]["configuration"]
+    return sha256(recorded_text([form, {name: member for name, member in members.items() if name != "seed"}]))
 
 
 def dataset_names(record: Record) -> list[str]:
@@ -92,16 +113,24 @@ def group_names(record: Record) -> Iterator[str]:
             yield f"{dataset}/{algorithm}"
 
 
+def ends_of(record: Record) -> list[str]:
+    """Return the ends that an item's name may have behind its configuration: nothing, its fold, its seed, or both."""
+    fold = "" if record.get("fold") is None else f"/fold_{record['fold']}"
+    return list(dict.fromkeys(["", fold, f"{fold}/seed_{seed_of(record)}", f"/seed_{seed_of(record)}"]))
+
+
 def has_name(name: str, record: Record) -> bool:
-    """Whether an item has exactly this full name."""
-    return bool(name == record["item"])
+    """Whether an item has exactly this full name, with its seed or without."""
+    return name in (record["item"], f"{record['item']}/seed_{seed_of(record)}")
 
 
 def has_hashes(name: str, record: Record) -> bool:
     """Whether the last part of a node id, e.g. ``D-a3f8e2c1/A(K=100)-b7d4a9f1/fold_0``, has an item's hashes."""
     written = node_parts(name)
     recorded = (node_parts(record.get("node") or ""), node_parts(record["item"]))
-    return written is not None and written.hashes in [parts.hashes for parts in recorded if parts]
+    if written is None or written.seed not in (None, seed_of(record)):
+        return False
+    return written.hashes in [parts.hashes for parts in recorded if parts]
 
 
 def was_called(name: str, record: Record) -> bool:
@@ -112,5 +141,6 @@ def was_called(name: str, record: Record) -> bool:
     return (
         hash_of(written.dataset) == hash_of(record["dataset"])
         and written.fold == record.get("fold")
+        and written.seed in (None, seed_of(record))
         and is_algorithm(written.algorithm.rpartition("-")[0], record)
     )

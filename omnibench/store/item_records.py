@@ -7,12 +7,14 @@ two stand side by side.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from omnibench.errors import PhaseError
 from omnibench.results import Result
 from omnibench.store.builders import ItemLabels, Origin
+from omnibench.store.item_names import seedless_key
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, Phase, Record, Status, configuration_in
 
 
@@ -80,6 +82,7 @@ def done_item(
     list_length: int,
     predicted: str,
     test: str,
+    as_seed: int | None = None,
 ) -> Record:
     """Return the record of an item whose metrics are all recorded.
 
@@ -92,12 +95,14 @@ def done_item(
         list_length: Recommendations per user.
         predicted: What the predictions depend on beside the model; see ``Experiment.predicted``.
         test: The sha256 of the test part.
+        as_seed: The seed whose predictions it has taken over, or None.
     """
     return {
         **labels.item_members,
         **origin.members(Phase.DONE.value),
         # Before the status: behind it only the metrics are objects, see `DoneText`.
         **({"attempts": attempts} if (attempts := previous.get("attempts")) else {}),
+        **({} if as_seed is None else {"as_seed": as_seed}),
         "status": Status.DONE.value,
         "metrics": dict(metrics),
         "error": None,
@@ -211,8 +216,21 @@ def result_of(item: Record) -> Result:
         item["parameters"],
         configuration_in(item).get("seed"),
         item.get("module", ""),
+        seedless_key(item),
+        item.get("seeds", 1),
+        item.get("as_seed"),
         item.get("deterministic", False),
     )
+
+
+def seed_taken_over(text: str) -> int | None:
+    """Return the seed whose predictions an item has taken over, from the text of its record.
+
+    The text is searched as by ``DoneText.metrics_in``: right before the status of an item that is done.
+    """
+    status = text.rfind(_DONE)
+    match = _AS_SEED.search(text, max(0, status - _LONGEST_AS_SEED), status)
+    return None if match is None else int(match[1])
 
 
 class DoneText(NamedTuple):
@@ -273,6 +291,8 @@ class DoneText(NamedTuple):
 
 
 _DONE = '"status": "done", "metrics": {'
+_AS_SEED = re.compile(r'"as_seed": (\d+), \Z')
+_LONGEST_AS_SEED = 30
 _KEY = ', "key": "'
 _KEY_DIGITS = 64
 _TOKEN = ', "token": "'  # noqa: S105 - of a lease

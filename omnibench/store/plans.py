@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from omnibench.store.schema import Record, RecordType, timestamp
+from omnibench.store.schema import Record, RecordType, configuration_in, timestamp
 
 INTERACTIVE = "<interactive>"
 """The source of what was declared in a notebook or at a prompt."""
@@ -27,6 +27,8 @@ class Planned:
         items: The fit keys of its items.
         datasets: What people call its datasets, by display name.
         configurations: What the user calls its configurations, by display name; without those that have no label.
+        seeds: How many seeds it asks for, by the display name of each configuration of which that is more than one.
+        fitted_once: The display names of those that are fitted with the first of several seeds only.
     """
 
     source: str
@@ -35,6 +37,8 @@ class Planned:
     items: frozenset[str]
     datasets: Mapping[str, str] = field(default_factory=dict)
     configurations: Mapping[str, str] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    fitted_once: frozenset[str] = frozenset()
 
     @property
     def file(self) -> str:
@@ -56,6 +60,7 @@ class Planned:
             "items": sorted(self.items),
             "datasets": dict(self.datasets),
             "configurations": dict(self.configurations),
+            **({"seeds": dict(self.seeds), "fitted_once": sorted(self.fitted_once)} if self.seeds else {}),
             "noted": timestamp(),
         }
 
@@ -79,16 +84,22 @@ def plan_of(records: Iterable[tuple[str, Record]]) -> list[Planned]:
             frozenset(record["items"]),
             record.get("datasets", {}),
             record.get("configurations", {}),
+            record.get("seeds", {}),
+            frozenset(record.get("fitted_once", ())),
         )
         for key, record in records
         if RecordType.PLAN.has(key)
     ]
 
 
+_UNNAMED = {"dataset_label": "", "user_label": "", "seeds": 1, "seed": None}
+"""How items are called of which neither the plan nor their record says anything."""
+
+
 def with_planned_labels(records: dict[str, Record]) -> dict[str, Record]:
     """Return records in which items are called as the plan calls them now, not as when they were first computed.
 
-    A label is part of no key, so an item that is done is not touched when its label changes.
+    Neither a label nor the number of seeds is part of a key, so an item that is done is not touched when they change.
 
     Args:
         records: All records of a store.
@@ -96,16 +107,21 @@ def with_planned_labels(records: dict[str, Record]) -> dict[str, Record]:
     plans = [record for key, record in records.items() if RecordType.PLAN.has(key) and "datasets" in record]
     changed: dict[str, Record] = {}
     for plan in sorted(plans, key=lambda plan: str(plan["noted"])):
+        all_seeds, fitted_once = plan.get("seeds", {}), frozenset(plan.get("fitted_once", ()))
         for fit_key in plan["items"]:
             key = RecordType.ITEM.key(fit_key)
             item = records.get(key)
             if item is None:
                 continue
+            seeds = all_seeds.get(item["algorithm"], 1)
+            named = seeds > 1 and item["algorithm"] not in fitted_once
             labels = {
                 "dataset_label": plan["datasets"].get(item["dataset"], ""),
                 "user_label": plan["configurations"].get(item["algorithm"], ""),
+                "seeds": seeds,
+                "seed": configuration_in(item).get("seed") if named else None,
             }
-            if any(item.get(member, "") != label for member, label in labels.items()) or key in changed:
+            if any(item.get(member, _UNNAMED[member]) != label for member, label in labels.items()) or key in changed:
                 changed[key] = {**item, **labels}
     return {**records, **changed} if changed else records
 

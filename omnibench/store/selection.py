@@ -15,12 +15,14 @@ from omnibench.store.item_names import (
     algorithm_names,
     call_text,
     dataset_names,
+    ends_of,
     group_names,
     has_hashes,
     has_name,
     hashes,
     is_algorithm,
     is_dataset,
+    seed_of,
     title_of,
     was_called,
 )
@@ -166,7 +168,7 @@ def _named(text: str, items: Mapping[str, Record]) -> list[str]:
                 if (words.dataset is None or is_dataset(words.dataset, record))
                 and is_algorithm(words.algorithm, record)
             ]
-        if any(words.fold in (None, record.get("fold")) for words in fits[group]):
+        if any(words.is_of(record.get("fold"), seed_of(record)) for words in fits[group]):
             names.append(name)
     return names
 
@@ -203,8 +205,7 @@ def _fitting(text: str, items: Mapping[str, Record]) -> list[str]:
         group = (record["dataset"], record["algorithm"])
         if group not in fits:
             fits[group] = list(group_names(record))
-        fold = "" if record.get("fold") is None else f"/fold_{record['fold']}"
-        if any(pattern.fullmatch(words) or (fold and pattern.fullmatch(words + fold)) for words in fits[group]):
+        if any(pattern.fullmatch(words + end) for words in fits[group] for end in ends_of(record)):
             names.append(name)
     return names
 

@@ -14,7 +14,11 @@ FEWEST_DIGITS = 4
 
 _DIGITS = re.compile(rf"[0-9a-f]{{{FEWEST_DIGITS},64}}")
 _HASHED = re.compile(rf"(?P<body>.+)-(?P<digits>[0-9a-f]{{{FEWEST_DIGITS},64}})", re.DOTALL)
-_FOLD = re.compile(r"(?P<body>.*)/fold_(?P<fold>\d+)", re.DOTALL)
+_LAST_PARTS = (
+    re.compile(r"(?P<body>.*)/fold_(?P<fold>\d+)/seed_(?P<seed>\d+)", re.DOTALL),
+    re.compile(r"(?P<body>.*)/fold_(?P<fold>\d+)(?P<seed>)", re.DOTALL),
+    re.compile(r"(?P<body>.*)(?P<fold>)/seed_(?P<seed>\d+)", re.DOTALL),
+)
 
 
 class WrittenName(NamedTuple):
@@ -32,19 +36,25 @@ class WrittenName(NamedTuple):
 
 
 class WrittenItem(NamedTuple):
-    """A text, split at one of its slashes: it may name a dataset, and it may name a fold."""
+    """A text, split at one of its slashes: it may name a dataset, and it may name a fold and a seed."""
 
     dataset: str | None
     algorithm: str
     fold: int | None
+    seed: int | None
+
+    def is_of(self, fold: int | None, seed: int | None) -> bool:
+        """Whether an item of a fold and a seed is meant, as far as the text says that."""
+        return self.fold in (None, fold) and self.seed in (None, seed)
 
 
 class NodeParts(NamedTuple):
-    """The parts of an item's full name, e.g. ``D-a3f8e2c1/A(K=100)-b7d4a9f1/fold_0``."""
+    """The parts of an item's full name, e.g. ``D-a3f8e2c1/A(K=100)-b7d4a9f1/fold_0/seed_43``."""
 
     dataset: str
     algorithm: str
     fold: int | None
+    seed: int | None
 
     @property
     def hashes(self) -> tuple[str, str, int | None]:
@@ -53,18 +63,21 @@ class NodeParts(NamedTuple):
 
 
 def splits(text: str) -> Iterator[WrittenItem]:
-    """Yield every way to read a text as an algorithm, with or without a dataset, with or without a fold.
+    """Yield every way to read a text as an algorithm, with or without a dataset, a fold and a seed.
 
     A hyperparameter's value may have slashes, and a class may be called ``fold_1``.
     """
-    match = _FOLD.fullmatch(text)
-    bodies: list[tuple[str, int | None]] = [(text, None)]
-    if match:
-        bodies.append((match["body"], int(match["fold"])))
-    for body, fold in bodies:
-        yield WrittenItem(None, body, fold)
+    for body, fold, seed in [(text, None, None), *_last_parts(text)]:
+        yield WrittenItem(None, body, fold, seed)
         for slash in (position for position, character in enumerate(body) if character == "/"):
-            yield WrittenItem(body[:slash], body[slash + 1 :], fold)
+            yield WrittenItem(body[:slash], body[slash + 1 :], fold, seed)
+
+
+def _last_parts(text: str) -> Iterator[tuple[str, int | None, int | None]]:
+    """Yield every way to read the end of a text as a fold, a seed or both, the longest first: the rest, and these."""
+    for match in filter(None, (pattern.fullmatch(text) for pattern in _LAST_PARTS)):
+        fold, seed = (int(match[name]) if match[name] else None for name in ("fold", "seed"))
+        yield match["body"], fold, seed
 
 
 def written_names(text: str) -> Iterator[WrittenName]:
@@ -99,11 +112,10 @@ def literal(text: str) -> Any:
 
 
 def node_parts(name: str) -> NodeParts | None:
-    """Return dataset, algorithm and fold of an item's name, or None when it is none."""
-    match = _FOLD.fullmatch(name)
-    body, fold = (match["body"], int(match["fold"])) if match else (name, None)
+    """Return dataset, algorithm, fold and seed of an item's name, or None when it is none."""
+    body, fold, seed = next(_last_parts(name), (name, None, None))
     dataset, slash, algorithm = body.partition("/")
-    return NodeParts(dataset, algorithm, fold) if slash else None
+    return NodeParts(dataset, algorithm, fold, seed) if slash else None
 
 
 def node_names(node_id: str) -> list[str]:

@@ -12,6 +12,7 @@ from omnibench.tables.conditional import conditional_note
 from omnibench.tables.legend import LegendRow, indented, legend_lines
 from omnibench.tables.means import DECIMALS, Means
 from omnibench.tables.names import DisplayNames, display_names, unsaid_parameters
+from omnibench.tables.seeds import ONCE, is_fitted_once, seed_groups, seed_notes, seeds_of
 
 FOLDS = "folds"
 
@@ -44,7 +45,7 @@ class ResultTable:
     Attributes:
         title: The dataset, and what this is.
         header: The columns' names; the first is the algorithm's.
-        sections: Groups of rows of cells, one group per algorithm when the dataset has folds.
+        sections: Groups of rows of cells, one group per algorithm when the dataset has folds, or algorithms have seeds.
         notes: The lines below the table.
     """
 
@@ -68,7 +69,8 @@ class Layout:
         lower_is_better: The columns where the smallest value is the best.
         width: Characters per line; a dataset with more metrics than fit gets several tables, because a number that is
             cut off is worse than none. None: every dataset gets one.
-        detail: ``folds`` for a row per fold and the mean and standard deviation below them, ``mean`` for one row.
+        detail: ``folds`` for a row per fold (and seed) and the mean and standard deviation below them, ``mean`` for one
+            row.
         sort: The column by whose mean the algorithms are sorted, best first; as they come without one.
         limit: How many algorithms of a dataset are shown; all without a limit.
         undirected: The columns of which nobody knows which values are better; nothing is best there.
@@ -136,13 +138,18 @@ class MarkedResults:
 
     @property
     def results(self) -> list[Result]:
-        """The results of the algorithms that are shown."""
-        return [row for name in self.names for row in self.means.algorithms[name]]
+        """The results of the algorithms that are shown, with every seed."""
+        return [row for name in self.names for row in self.means.every[name]]
+
+    @property
+    def every_result(self) -> list[Result]:
+        """The same, with those of seeds that changed nothing."""
+        return [row for name in self.names for row in self.means.every[name]]
 
     @property
     def comparable(self) -> list[Result]:
         """The results of the algorithms that are shown, without the metrics in which an algorithm is not compared."""
-        return [_restricted(row, self.compared) for row in self.results]
+        return [_restricted(row, name, self.compared) for name in self.names for row in self.means.every[name]]
 
     @property
     def partial(self) -> bool:
@@ -160,6 +167,23 @@ class MarkedResults:
     def label(self, name: str) -> str:
         """Return what people call an algorithm."""
         return self.display.configuration(name)
+
+    def is_seedless(self, name: str) -> bool:
+        """Whether an algorithm is known, or was found, to make the same of every seed."""
+        counted = self.means.algorithms[name]
+        return is_fitted_once(counted) or len(counted) < len(self.means.every[name])
+
+    def seeds(self, name: str) -> str:
+        """Return how many seeds an algorithm has, or ``once`` where one is enough."""
+        return ONCE if self.is_seedless(name) else str(len(seeds_of(self.means.algorithms[name])))
+
+    @property
+    def seed_notes(self) -> list[str]:
+        """Which of the algorithms that are shown were not fitted with every seed, a line each reason."""
+        counted, every = (
+            {self.label(name): rows[name] for name in self.names} for rows in (self.means.algorithms, self.means.every)
+        )
+        return seed_notes(counted, every)
 
     def unsaid(self, name: str) -> tuple[str, ...]:
         """Return the hyperparameters of an algorithm that its label does not say."""
@@ -185,8 +209,10 @@ def marked_results(
     """Return the results of each dataset with their marks; see ``tables``."""
     datasets: dict[str, dict[str, list[Result]]] = {}
     all_results = list(results)
+    groups = seed_groups(all_results)
     for result in all_results:
-        datasets.setdefault(result.dataset, {}).setdefault(result.algorithm, []).append(result)
+        name = groups.get(result.algorithm, result.algorithm) if groups else result.algorithm
+        datasets.setdefault(result.dataset, {}).setdefault(name, []).append(result)
     display = display_names(all_results, layout.names)
     return [
         _marked_results_of(dataset, display, Means(algorithms, layout.lower_is_better), layout, test)
@@ -211,20 +237,21 @@ def _marked_results_of(
     return replace(untested, tied=tied)
 
 
-def _restricted(row: Result, compared: Mapping[str, Collection[str]]) -> Result:
-    """Return a result without the metrics in which its algorithm is not compared with others."""
-    metrics = {label: value for label, value in row.metrics.items() if row.algorithm in compared[label]}
+def _restricted(row: Result, name: str, compared: Mapping[str, Collection[str]]) -> Result:
+    """Return a result of an algorithm without the metrics in which that is not compared with others."""
+    metrics = {label: value for label, value in row.metrics.items() if label in compared and name in compared[label]}
     return row if len(metrics) == len(row.metrics) else replace(row, metrics=metrics)
 
 
 def _tables_of(marked: MarkedResults, layout: Layout) -> list[ResultTable]:
-    if marked.means.folded and layout.detail == FOLDS:
-        header = ["Algorithm", "Fold"]
+    means = marked.means
+    if (means.folded or means.seeded) and layout.detail == FOLDS:
+        header = ["Algorithm", *(["Fold"] if means.folded else []), *(["Seed"] if means.seeded else [])]
         sections = [_fold_rows(marked, name) for name in marked.names]
-        if not marked.means.averaged:  # a row each, which need no space between them
+        if not means.averaged:  # a row each, which need no space between them
             sections = [[row for section in sections for row in section]]
     else:
-        header = ["Algorithm"]
+        header = ["Algorithm", *(["Seeds"] if means.seeded else [])]
         sections = [[_mean_row(marked, name) for name in marked.names]]
     whole = ResultTable(f"{marked.title}: Evaluation Results", [*header, *marked.means.labels], sections)
     parts = _cut(whole, len(header), layout.width)
@@ -271,25 +298,40 @@ def fitting(columns: Iterable[AnyColumn], needed: Callable[[AnyColumn], float], 
 
 def _fold_rows(marked: MarkedResults, name: str) -> list[list[Cell]]:
     means, labels = marked.means, marked.means.labels
-    if len(means.algorithms[name]) == 1:  # nothing is averaged, so the fold's values are what is compared
+    places = _places(marked, name)
+    if len(places) == 1:  # nothing is averaged, so the fold's values are what is compared
         (row,) = means.algorithms[name]
         values = [_value(row.metrics.get(label), marked.mark(name, label)) for label in labels]
-        return [[Cell(marked.label(name)), Cell(str(row.fold)), *values]]
+        return [[Cell(marked.label(name)), *places[0], *values]]
     rows = [
         [
             Cell(marked.label(name) if number == 0 else ""),
-            Cell(str(row.fold)),
+            *places[number],
             *(_value(row.metrics.get(label)) for label in labels),
         ]
         for number, row in enumerate(means.algorithms[name])
     ]
     mean = [_value(means.mean(name, label), marked.mark(name, label)) for label in labels]
     spread = [_value(means.spread(name, label)) for label in labels]
-    return [*rows, [Cell(""), Cell("mean"), *mean], [Cell(""), Cell("std"), *spread]]
+    blank = [Cell("")] * len(places[0])  # instead of the algorithm and all but the last of these cells
+    return [*rows, [*blank, Cell("mean"), *mean], [*blank, Cell("std"), *spread]]
+
+
+def _places(marked: MarkedResults, name: str) -> list[list[Cell]]:
+    """Return the cells of an algorithm's rows that say the fold, once for all of its seeds, and the seed."""
+    means = marked.means
+    rows, previous = means.algorithms[name], None
+    places = []
+    for row in rows:
+        fold = Cell("" if previous is not None and previous.fold == row.fold else str(row.fold))
+        seed = Cell(ONCE if marked.is_seedless(name) else str(row.seed))
+        places.append([*([fold] if means.folded else []), *([seed] if means.seeded else [])])
+        previous = row
+    return places
 
 
 def _mean_row(marked: MarkedResults, name: str) -> list[Cell]:
-    cells = [Cell(marked.label(name))]
+    cells = [Cell(marked.label(name)), *([Cell(marked.seeds(name))] if marked.means.seeded else [])]
     for label in marked.means.labels:
         mean = _value(marked.means.mean(name, label), marked.mark(name, label))
         spread = marked.means.spread(name, label)
@@ -322,13 +364,15 @@ def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
             f"... and {marked.hidden} more with {_hidden_values(marked)} {marked.ranked_by}; {layout.all_shown_by} shows all"
         )
     averaged = marked.means.averaged
-    notes.append(f"{BEST} best of its column" + (" (of the means); std is over folds, n - 1" if averaged else ""))
+    over = marked.means.averaged_over
+    notes.append(f"{BEST} best of its column" + (f" (of the means); std is over {over}, n - 1" if averaged else ""))
     if layout.detail != FOLDS and marked.means.only_fold is not None:
         notes.append(f"  all values are of fold {marked.means.only_fold}")
     if marked.partial and len(marked.names) > 1:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if marked.tied:
         notes.append(f"{TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
-        notes += indented(conditional_note(marked.results, hint=True), layout.width)
+        notes += indented(conditional_note(marked.every_result, hint=True), layout.width)
+    notes += [f"  {note}" for note in marked.seed_notes]
     rows = [LegendRow(marked.label(name), marked.family(name), marked.unsaid(name)) for name in marked.names]
     return notes + legend_lines(rows, layout.width)

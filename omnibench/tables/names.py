@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from omnibench.naming import HASHES, LABELS, Configured, labels, pieces, value_text
 from omnibench.results import Result
+from omnibench.store.item_names import last_parts
 from omnibench.store.item_records import result_of
 from omnibench.store.schema import Record
+from omnibench.tables.seeds import seed_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,12 @@ class DisplayNames:
     Attributes:
         datasets: By display name.
         configurations: By display name.
+        seeds: The seeds of configurations that differ from another one by the seed alone, by display name.
     """
 
     datasets: Mapping[str, str] = field(default_factory=dict)
     configurations: Mapping[str, str] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
 
     def dataset(self, name: str) -> str:
         """Return what people read instead of a dataset's display name."""
@@ -33,12 +37,14 @@ class DisplayNames:
 
     def recorded_item(self, item: Record) -> str:
         """Return what people read instead of the name in an item's record."""
-        fold = "" if item["fold"] is None else f"/fold_{item['fold']}"
-        return f"{self.dataset(item['dataset'])}/{self.configuration(item['algorithm'])}{fold}"
+        named = item if item["algorithm"] not in self.seeds else {**item, "seed": self.seeds[item["algorithm"]]}
+        return f"{self.dataset(item['dataset'])}/{self.configuration(item['algorithm'])}{last_parts(named)}"
 
 
 def display_names(results: Iterable[Result], style: str = LABELS) -> DisplayNames:
-    """Return what tables call the datasets and configurations of results; no two names are equal.
+    """Return what tables call the datasets and configurations of results.
+
+    No two names are equal but those of configurations that differ by the seed alone.
 
     Args:
         results: All results that are shown together.
@@ -51,10 +57,15 @@ def display_names(results: Iterable[Result], style: str = LABELS) -> DisplayName
     texts = [label.casefold() for label in dataset_labels.values()]
     datasets = {name: label if texts.count(label.casefold()) == 1 else name for name, label in dataset_labels.items()}
     by_name = {result.algorithm: result for result in examples.values()}
-    planned = {name: result.label for name, result in by_name.items()}
-    if all(planned.values()) and len({label.casefold() for label in planned.values()}) == len(planned):
-        return DisplayNames(datasets, planned)
-    return DisplayNames(datasets, labels(_configured(result) for result in by_name.values()))
+    groups = seed_groups(by_name.values())
+    shown = {name: result for name, result in by_name.items() if groups.get(name, name) == name}
+    planned = {name: result.label for name, result in shown.items()}
+    is_unique = all(planned.values()) and len({label.casefold() for label in planned.values()}) == len(planned)
+    names = planned if is_unique else labels(_configured(result) for result in shown.values())
+    if not groups:
+        return DisplayNames(datasets, names)
+    seeds = {name: by_name[name].seed or 0 for name in groups}
+    return DisplayNames(datasets, {**names, **{name: names[first] for name, first in groups.items()}}, seeds)
 
 
 def recorded_names(items: Iterable[Record]) -> DisplayNames:

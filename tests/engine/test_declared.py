@@ -32,7 +32,7 @@ def planned(k: int) -> list[Experiment]:
     data = from_frame(pd.DataFrame({"user": [1, 2], "item": [1, 2]}), "few").pipe(UserHoldout())
     plan = ExperimentPlan()
     plan.add_algorithm(RecPack.ItemKNN, {"K": k})
-    return experiments(data, plan, [HR(5)], versions=lambda _: "1", seed=1)
+    return experiments(data, plan, [HR(5)], versions=lambda _: "1", seeds=[1])
 
 
 def plan_in(store: CheckpointStore) -> list[Planned]:

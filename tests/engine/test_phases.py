@@ -76,7 +76,7 @@ def experiment(candidates: Candidates = UNSEEN, **parameters: Any) -> Experiment
     data = from_frame(frame, "phases").pipe(MakeImplicit(2), UserHoldout(0, 0.4))
     plan = ExperimentPlan("phases")
     plan.add_algorithm(Newest)
-    (single,) = experiments(data, plan, [NDCG(10)], versions=lambda _: "", seed=7, candidates=candidates)
+    (single,) = experiments(data, plan, [NDCG(10)], versions=lambda _: "", seeds=[7], candidates=candidates)
     return replace(single, configuration=replace(single.configuration, parameters=parameters))
 
 

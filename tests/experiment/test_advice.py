@@ -69,7 +69,7 @@ def planned(dataset: RecSysDataSet, evaluator: Evaluator, *algorithms: Any) -> A
     plan = ExperimentPlan()
     for algorithm in algorithms:
         plan.add_algorithm(*(algorithm if isinstance(algorithm, tuple) else (algorithm,)))
-    return experiments(dataset, plan, evaluator.metrics, versions=lambda _: "1", seed=1)
+    return experiments(dataset, plan, evaluator.metrics, versions=lambda _: "1", seeds=[1])
 
 
 def added(*calls: Callable[[ExperimentPlan], Any]) -> ExperimentPlan:

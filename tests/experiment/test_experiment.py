@@ -54,7 +54,7 @@ def made(datasets: Any, plan: Any, *metrics: Metric, seed: int = 42, device: str
         plan,
         metrics or (NDCG(10),),
         versions=lambda runner: f"{runner.name} 1",
-        seed=seed,
+        seeds=[seed],
         device=lambda _: device,
     )
 
@@ -98,7 +98,7 @@ def test_every_ingredient_of_a_fit_is_in_its_key() -> None:
         made(SINGLE, plan_of((LensKit.PopScorer, {"score": "count"}))),
         made(SINGLE, plan_of(), seed=43),
         made(SINGLE, plan_of(), device="cuda"),
-        experiments(SINGLE, plan_of(), [NDCG(10)], versions=lambda _: "2", seed=42),
+        experiments(SINGLE, plan_of(), [NDCG(10)], versions=lambda _: "2", seeds=[42]),
     ]
     keys = [one.fit_key for way in ways for one in way]
     assert len(set(keys)) == len(keys) == 8
@@ -192,7 +192,7 @@ def test_names_that_clash_show_more_digits(monkeypatch: pytest.MonkeyPatch) -> N
 
     def alike(*given: Any) -> Keyed:
         found = keyed(*given)
-        return Keyed(found.text, "0123456789" + found.key[10:], found.node_key)
+        return found._replace(key="0123456789" + found.key[10:])
 
     monkeypatch.setattr(Configuration, "keyed", alike)
     found = made(SINGLE, plan_of((RecPack.ItemKNN, {"K": Grid([10, 20])})))
@@ -229,7 +229,7 @@ def test_what_does_not_go_together_is_refused(given: tuple[Any, ...], error: typ
 def test_no_metric_is_refused() -> None:
     """Nothing to measure is a mistake, too."""
     with pytest.raises(EvaluationError, match="no metric"):
-        experiments(SINGLE, plan_of(), [], versions=lambda _: "1", seed=42)
+        experiments(SINGLE, plan_of(), [], versions=lambda _: "1", seeds=[42])
 
 
 def test_making_experiments_reads_no_interaction(monkeypatch: pytest.MonkeyPatch) -> None:

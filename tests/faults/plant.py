@@ -169,7 +169,7 @@ def lenskit_plan() -> ExperimentPlan:
 @cache
 def items() -> tuple[Experiment, ...]:
     """The four items, in their order."""
-    return tuple(experiments(dataset(), plan(), METRICS, versions=lambda _: "", seed=get_random_state()))
+    return tuple(experiments(dataset(), plan(), METRICS, versions=lambda _: "", seeds=[get_random_state()]))
 
 
 @dataclass(frozen=True)

@@ -345,7 +345,7 @@ def test_the_plan_says_what_is_wanted_and_which_direction_is_good() -> None:
     data = from_frame(pd.DataFrame({"user": [1, 2], "item": [1, 2]}), "few").pipe(UserHoldout())
     plan = ExperimentPlan()
     plan.add_algorithm(RecPack.EASE)
-    (item,) = experiments(data, plan, [HR(5)], versions=lambda _: "1", seed=1)
+    (item,) = experiments(data, plan, [HR(5)], versions=lambda _: "1", seeds=[1])
     evaluators = [
         Evaluator(HR(5), HitMetric(misses, 5, higher_is_better=False), FitTime()),
         Evaluator(NDCG(10), convention="lenskit"),

@@ -40,7 +40,7 @@ def some_experiments() -> list[Experiment]:
     plan.add_algorithm(LensKit.PopScorer)
     plan.add_algorithm(LensKit.ItemKNNScorer, {"max_nbrs": Grid([5, 10, 20])})
     data = from_frame(frame, "tiny").pipe(MakeImplicit(2), UserCrossValidation(2))
-    return experiments(data, plan, [NDCG(10)], versions=lambda _: "1", seed=1)
+    return experiments(data, plan, [NDCG(10)], versions=lambda _: "1", seeds=[1])
 
 
 EXPERIMENTS = some_experiments()

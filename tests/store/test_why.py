@@ -28,7 +28,7 @@ def experiment(
     data = from_frame(FRAME, "tiny").pipe(MakeImplicit(threshold), UserHoldout(0.1, 0.3))
     plan = ExperimentPlan("tests")
     plan.add_algorithm(algorithm, parameters or {"max_nbrs": 20})
-    return experiments(data, plan, [METRIC], versions=lambda _: "2025.1", seed=seed)[0]
+    return experiments(data, plan, [METRIC], versions=lambda _: "2025.1", seeds=[seed])[0]
 
 
 def fitted(one: Experiment) -> dict[str, Any]:

@@ -36,5 +36,5 @@ def plan_of(*scripts: Path) -> ExperimentPlan:
 def item_of(script: Path, evaluator: Evaluator | None = None, data: RecSysDataSet = DATA) -> Item:
     """Return the item of the algorithm that follows a script; two scripts make two items."""
     evaluator = evaluator or Evaluator(*METRICS)
-    (experiment,) = experiments(data, plan_of(script), evaluator.metrics, versions=lambda _: "", seed=42)
+    (experiment,) = experiments(data, plan_of(script), evaluator.metrics, versions=lambda _: "", seeds=[42])
     return Item.of(experiment, evaluator)

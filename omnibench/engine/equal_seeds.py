@@ -1,0 +1,89 @@
+"""Seeds that change nothing: an item takes over the predictions of the first seed where the second made equal ones.
+
+Of many algorithms nobody says whether the seed matters. Those of which two seeds have made the same predictions, on the
+same part of the same data, are not fitted with further seeds.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omnibench.engine.items import Item
+from omnibench.experiment.experiment import Experiment
+from omnibench.store.artifacts import sha256_of
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, Artifact, Record, RecordLookup, RecordType
+
+_TRIED = 2
+"""So many seeds are fitted before the others take over what they have made."""
+
+
+class EqualSeed(NamedTuple):
+    """The predictions of the first seed, which the second has made as well.
+
+    Attributes:
+        seed: The first seed.
+        record: The record of its predictions.
+    """
+
+    seed: int
+    record: Record
+
+    @property
+    def predictions(self) -> Artifact:
+        """The predictions' file."""
+        artifact: Artifact = self.record["predictions"]
+        return artifact
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """What stands for a guest's answer: nothing was predicted, so nothing was measured of that."""
+        return {**dict.fromkeys((*COSTS, *GUEST_MEMBERS)), "rows": self.record["rows"]}
+
+    def copy(self, root: Path, target: Path) -> bool:
+        """Copy the predictions, and return whether the copy is what was recorded.
+
+        Another process may reset the first seed meanwhile, so the copy decides, not the file that was there.
+
+        Args:
+            root: The store's directory.
+            target: The file to write.
+        """
+        try:
+            shutil.copyfile(root / self.predictions["path"], target)
+            return sha256_of(target) == self.predictions["sha256"]
+        except OSError:
+            return False
+
+
+def may_take_over(experiment: Experiment) -> bool:
+    """Whether an item may take over predictions: with a later seed, and nothing is known of whether the seed matters."""
+    later = experiment.seed not in experiment.seeds[:_TRIED]
+    return bool(experiment.seeds) and later and not experiment.configuration.determinism_known
+
+
+def urgency(experiment: Experiment, seconds: float) -> float:
+    """Return by what an item is ordered that takes some seconds: what may be taken over comes behind all that may not."""
+    return seconds * 1e-6 if may_take_over(experiment) else seconds
+
+
+def equal_seed(get: RecordLookup, item: Item) -> EqualSeed | None:
+    """Return the predictions that an item may take over, or None where it has to be fitted.
+
+    Args:
+        get: From a record's key to the record, or None.
+        item: The item.
+    """
+    experiment = item.experiment
+    if not may_take_over(experiment):
+        return None
+    seeds = experiment.seeds[:_TRIED]
+    tried = [get(RecordType.PREDICT.key(experiment.with_seed(seed).predict_key(item.list_length))) for seed in seeds]
+    first, *others = tried
+    if first is None or "as_seed" in first:
+        return None
+    made = first["predictions"]["sha256"]
+    if all(other is not None and "as_seed" not in other and other["predictions"]["sha256"] == made for other in others):
+        return EqualSeed(seeds[0], first)
+    return None

@@ -1,0 +1,69 @@
+"""Configurations with several seeds: which results are of one, and which seeds changed nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from omnibench.results import Result
+
+ONCE = "once"
+"""Stands for the seed of what is deterministic, and fitted once."""
+
+
+def seed_groups(results: Iterable[Result]) -> dict[str, str]:
+    """Return the configurations that differ from another one by the seed alone, and that with the lowest seed.
+
+    Args:
+        results: The results that are shown together.
+
+    Returns:
+        From display name to display name, of configurations with several seeds only.
+    """
+    examples = {result.algorithm: result for result in results}
+    if len({result.seed for result in examples.values()}) < 2:  # noqa: PLR2004 - the usual case, which costs nothing
+        return {}
+    names_by_key: dict[str, list[tuple[int, str]]] = {}
+    for name, result in examples.items():
+        if result.seedless_key:
+            names_by_key.setdefault(result.seedless_key, []).append((result.seed or 0, name))
+    return {name: min(names)[1] for names in names_by_key.values() if len(names) > 1 for _, name in sorted(names)}
+
+
+def distinct(rows: Sequence[Result]) -> list[Result]:
+    """Return the results of a configuration without those of seeds that changed nothing.
+
+    Where a seed took over the predictions of another one in every fold, all seeds have equal ones, and count once.
+
+    Args:
+        rows: Its results, of all folds and seeds.
+    """
+    sources = {row.fold: row.as_seed for row in rows if row.as_seed is not None}
+    if not sources or sources.keys() != {row.fold for row in rows}:
+        return list(rows)
+    originals = [row for row in rows if row.seed == sources[row.fold]]
+    return originals if {row.fold for row in originals} == sources.keys() else list(rows)
+
+
+def seeds_of(rows: Iterable[Result]) -> list[int]:
+    """Return the seeds of results, ascending."""
+    return sorted({row.seed for row in rows if row.seed is not None})
+
+
+def is_fitted_once(rows: Sequence[Result]) -> bool:
+    """Whether a configuration is deterministic, and was fitted with one seed although several are asked for."""
+    return any(row.deterministic and row.seeds > 1 for row in rows)
+
+
+def seed_notes(counted: Mapping[str, Sequence[Result]], every: Mapping[str, Sequence[Result]]) -> list[str]:
+    """Return which configurations were not fitted with every seed, a line each reason.
+
+    Args:
+        counted: By label, the results that count.
+        every: By label, all results.
+    """
+    once = [label for label, rows in counted.items() if is_fitted_once(rows)]
+    equal = [label for label, rows in every.items() if len(counted[label]) < len(rows)]
+    notes = [f"deterministic: fitted once ({', '.join(once)})"] if once else []
+    if equal:
+        notes.append(f"deterministic: two seeds made equal predictions, which count once ({', '.join(equal)})")
+    return notes
