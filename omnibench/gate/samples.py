@@ -64,15 +64,15 @@ class PairedRows:
 
     def of_twins(self) -> PairedRows:
         """Return the same, with those of the baseline's rows alone whose seeds the current ones have."""
-        rows = [twin for twin in self.twins if twin is not None]
+        rows = [0 if twin is None else twin for twin in self.twins]  # a new seed is equal to any
         return PairedRows(self.current, self.baseline[rows], tuple(range(len(rows))), self.units)
 
     @property
     def differing(self) -> int:
-        """In how many columns a seed has another value than in the baseline; in all where it is new."""
+        """In how many columns a seed has another value than in the baseline, a new seed than any of the baseline."""
         differs = np.zeros(self.current.shape[1], dtype=bool)
         for row, twin in zip(self.current, self.twins, strict=True):
-            differs |= True if twin is None else row != self.baseline[twin]
+            differs |= row != self.baseline[twin] if twin is not None else ~_equal(row, self.baseline).all(axis=0)
         return int(np.count_nonzero(differs))
 
 
@@ -116,15 +116,18 @@ def paired_rows(
     twins = [positions.get(entry.seed) for entry in current.entries]
     for position, twin in enumerate(twins):
         if twin is not None:
-            equal = np.isclose(now[position], then[twin], rtol=_ROUNDING, atol=1e-12)
-            now[position] = np.where(equal, then[twin], now[position])
+            now[position] = np.where(_equal(now[position], then[twin]), then[twin], now[position])
     return PairedRows(now, then, twins, units)
 
 
 def without_equal_rows(rows: SeedRows) -> SeedRows:
     """Return the first row alone where all are equal but for rounding: those seeds have made the same model."""
-    equal = np.isclose(rows, rows[:1], rtol=_ROUNDING, atol=1e-12).all()
-    return rows[:1] if equal else rows
+    return rows[:1] if _equal(rows, rows[:1]).all() else rows
+
+
+def _equal(first: SeedRows, second: SeedRows) -> npt.NDArray[np.bool_]:
+    """Return where values are equal but for rounding."""
+    return np.isclose(first, second, rtol=_ROUNDING, atol=1e-12)
 
 
 def _user_means(measured: Sequence[Sequence[UserValues]], dataset: str) -> SeedRows:

@@ -149,8 +149,9 @@ def test_older_versions_are_left_out_of_a_baseline(
     changed(measured_store, monkeypatch, later(9))
     lines = command("baseline", tmp_path / "baseline.parquet").splitlines()
     assert ": 2 datasets, 4 configurations, 3 metrics, " in lines[0]
-    assert len(lines) == 3
-    assert all(line.startswith("  left out, for another version was finished later: ") for line in lines[1:])
+    assert lines[1].startswith("  crossed/Rotated(by=0), ")
+    assert len(lines) == 4
+    assert all(line.startswith("  left out, for another version was finished later: ") for line in lines[2:])
 
 
 def test_data_that_was_measured_later_takes_the_place_of_the_old(
