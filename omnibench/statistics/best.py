@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from omnibench.errors import StatisticsError, nearest
 from omnibench.statistics.holm import holm
-from omnibench.statistics.paired import Comparison, check_alpha, compare
+from omnibench.statistics.paired import DEFAULT_TEST, Comparison, check_alpha, compare
 from omnibench.statistics.samples import checked_sample
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def against_best(
     alpha: float = 0.05,
     *,
     best: str | None = None,
-    test: str = "t",
+    test: str = DEFAULT_TEST,
 ) -> Standing:
     """Compare every configuration with the best one, with Holm's correction over these comparisons.
 

@@ -1,9 +1,12 @@
 """Compare two configurations on the same users (or folds): the difference, its interval, its size, its p.
 
 Which test: Student's paired t and the randomisation test agree closely on measures of retrieval, and both keep their
-level; the Wilcoxon test asks about ranks, not means, and finds other things (Smucker, Allan and Carterette, "A
-comparison of statistical significance tests for information retrieval evaluation", CIKM 2007; Urbano, Lima and
-Hanjalic, "Statistical significance testing in information retrieval", SIGIR 2019). So t is the default.
+level where all users differ (Smucker, Allan and Carterette, "A comparison of statistical significance tests for
+information retrieval evaluation", CIKM 2007; Urbano, Lima and Hanjalic, "Statistical significance testing in
+information retrieval", SIGIR 2019). Two configurations that are much alike differ for a few users, though, many of whom
+lose a little and few of whom gain much; both then call equal ones different in up to a fifth of all cases. So the
+default is a bootstrap that takes skewness into account; ``docs/levels.md`` has the levels of all. The Wilcoxon test asks
+about ranks, not means, and finds other things.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from omnibench.errors import StatisticsError
 from omnibench.statistics.checks import check_choice, check_overlap, check_pairs
 from omnibench.statistics.randomisation import RESAMPLES, sign_flip_p
 from omnibench.statistics.samples import Sample, checked_sample, noise_of
+from omnibench.statistics.skewed import FEWEST, differing, is_certain, skewed_mean
 from omnibench.statistics.student import interval_of_t, p_of_t, ratio
 
 if TYPE_CHECKING:
@@ -24,7 +28,8 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
-TESTS = ("t", "randomisation", "wilcoxon")
+DEFAULT_TEST = "bootstrap"
+TESTS = (DEFAULT_TEST, "t", "randomisation", "wilcoxon")
 ALTERNATIVES = ("two-sided", "greater", "less")
 
 
@@ -36,15 +41,16 @@ class Comparison:
         first: The first one's mean.
         second: The second one's mean.
         difference: The mean of first minus second, in the metric's unit.
-        interval: The two-sided confidence interval of the mean difference, at 1 - alpha. It is Student's, whichever
-            test was asked for, and not widened for other comparisons. None with a single pair, or where all differences
-            are equal, so that their error cannot be estimated; but 0 to 0 where there is none.
+        interval: The two-sided confidence interval of the mean difference, at 1 - alpha; that of the test for
+            ``bootstrap`` and ``seeds``, Student's for the others. It is not widened for other comparisons. None with a
+            single pair, or where all differences are equal, so that their error cannot be estimated; but 0 to 0 where
+            there is none.
         effect_size: Cohen's d_z, the mean difference divided by the standard deviation (n - 1) of the differences; 0.2,
             0.5 and 0.8 count as small, medium and large. None with a single pair, or where all differences are equal,
             so that there is nothing to divide by; 0 where there is none. (Cohen, "Statistical Power Analysis for the
             Behavioral Sciences", 1988, section 2.3.5.)
         p: The probability of a difference at least as large by chance alone, or None when nothing can be said.
-        test: ``t``, ``randomisation`` or ``wilcoxon``.
+        test: ``bootstrap``, ``t``, ``randomisation`` or ``wilcoxon``; ``seeds`` of ``compare_seeds``.
         pairs: How many pairs there are.
         units: What a pair is: ``users`` or ``folds``.
         reason: Why nothing can be said, when p is None.
@@ -68,7 +74,7 @@ class Comparison:
 def compare(
     first: npt.ArrayLike,
     second: npt.ArrayLike,
-    test: str = "t",
+    test: str = DEFAULT_TEST,
     *,
     alternative: str = "two-sided",
     null: float = 0.0,
@@ -83,7 +89,9 @@ def compare(
     Args:
         first: Values of the first configuration, shape (n,).
         second: Values of the second one, of the same users in the same order, shape (n,).
-        test: ``t`` (Student, "The probable error of a mean", Biometrika 6, 1908; where all differences are equal, there
+        test: ``bootstrap`` of Hall's transformed t (see ``skewed.skewed_mean``; where fewer than 30 users differ, the
+            randomisation of signs, which then has to be borne out by ``skewed.is_certain``; over folds it is ``t``,
+            because there are too few of them), ``t`` (Student, "The probable error of a mean", Biometrika 6, 1908; where all differences are equal, there
             is no error to be estimated, and p is what their signs tell, if that is anything), ``randomisation`` of the
             signs of the differences (Fisher, "The Design of Experiments", 1935, section 21; see
             ``randomisation.sign_flip_p``), or ``wilcoxon`` (signed ranks; the ranks of zero differences are split
@@ -96,7 +104,8 @@ def compare(
         units: What a pair is, for the reader.
         test_to_train: Test rows divided by training rows, where pairs are folds whose training sets overlap: the
             variance of the mean is then taken as (1/n + test/train) times that of the differences (Nadeau and Bengio,
-            "Inference for the generalization error", Machine Learning 52, 2003). Only for ``t``.
+            "Inference for the generalization error", Machine Learning 52, 2003). Only for ``t``,
+            and so for ``bootstrap`` over folds.
         resamples: How many random sign patterns, where there are too many to try all.
         seed: The seed of these.
 
@@ -109,6 +118,8 @@ def compare(
     check_choice("alternative", alternative, ALTERNATIVES)
     check_alpha(alpha)
     check_overlap(test_to_train)
+    if test == DEFAULT_TEST and units == "folds":
+        test = "t"
     if test_to_train and test != "t":
         raise StatisticsError(f"only the t test has a correction for overlapping training sets, not {test}.")
     n = len(sample)
@@ -124,21 +135,26 @@ def compare(
         mean = spread = error = 0.0  # the values are equal but for their last bits
     differs = mean - null != 0
     reason = _too_few(n, test, alternative, alpha, units, signs_only=differs and not varies)
-    if reason:
-        p = None
-    elif test == "t":
-        p = p_of_t(ratio(mean - null, error if varies else 0.0), n - 1, alternative)
-        if not varies:
-            p = max(p, _smallest_p(n, alternative))
-    elif test == "randomisation":
-        p = sign_flip_p(sample - reference - null, alternative, resamples, seed)
-    else:
-        p = _wilcoxon_p(sample - null, reference, alternative)
+    p: float | None = None
+    interval = interval_of_t(mean, error, n - 1, alpha) if varies or (n > 1 and mean == 0) else None
+    if not reason:
+        if test == "wilcoxon":
+            p = _wilcoxon_p(sample - null, reference, alternative)
+        elif test == "randomisation":
+            p = sign_flip_p(sample - reference - null, alternative, resamples, seed)
+        elif test == "t" or not varies:
+            p = p_of_t(ratio(mean - null, error if varies else 0.0), n - 1, alternative)
+            if not varies:
+                p = max(p, _smallest_p(n, alternative))
+        else:
+            p, interval, reason = _bootstrap(
+                (sample, reference), interval, alternative, null, alpha, units, resamples, seed
+            )
     return Comparison(
         float(sample.mean()),
         float(reference.mean()),
         mean,
-        interval_of_t(mean, error, n - 1, alpha) if varies or (n > 1 and mean == 0) else None,
+        interval,
         ratio(mean, spread) if varies or (n > 1 and mean == 0) else None,
         p,
         test,
@@ -146,6 +162,57 @@ def compare(
         units,
         reason,
     )
+
+
+def _bootstrap(
+    samples: tuple[Sample, Sample],
+    interval: tuple[float, float] | None,
+    alternative: str,
+    null: float,
+    alpha: float,
+    units: str,
+    resamples: int,
+    seed: int,
+) -> tuple[float | None, tuple[float, float] | None, str]:
+    """Return the p, the interval and the reason why there are none.
+
+    Args:
+        samples: The first and the second one's values.
+        interval: Student's interval, for a few differing users.
+        alternative: As in ``compare``, as all others.
+        null: See there.
+        alpha: See there.
+        units: See there.
+        resamples: See there.
+        seed: See there.
+    """
+    differences = samples[0] - samples[1]
+    users = differing(differences)
+    if users >= FEWEST:
+        mean = skewed_mean(differences, users, alternative, null, alpha)
+        return mean.p, mean.interval, ""
+    p = _p_of_few(differences, users, alternative, null, resamples, seed)
+    if p > alpha or is_certain(differences, _largest(*samples), null, alternative, alpha):
+        return p, interval, ""
+    reason = (
+        f"{users} of {len(differences)} differ, and a few large differences the other way may be missing among them"
+    )
+    return None, None, f"too few {units} to say: {reason}"
+
+
+def _p_of_few(differences: Sample, users: int, alternative: str, null: float, resamples: int, seed: int) -> float:
+    """Return the p of a few differing users, which holds where their differences are symmetrical."""
+    if null == 0:
+        return sign_flip_p(differences, alternative, resamples, seed)
+    # Those who do not differ all lie off the null hypothesis; their signs would have to change together.
+    error = float(differences.std(ddof=1)) / math.sqrt(len(differences))
+    return p_of_t(ratio(float(differences.mean()) - null, error), max(1, users - 1), alternative)
+
+
+def _largest(first: Sample, second: Sample) -> float:
+    """Return the largest size that a difference can have: 1 of metrics from 0 to 1, as far as the values tell."""
+    within = min(float(first.min()), float(second.min())) >= 0 and max(float(first.max()), float(second.max())) <= 1
+    return 1.0 if within else math.inf
 
 
 def check_alpha(alpha: float) -> None:
