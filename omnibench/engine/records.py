@@ -64,6 +64,7 @@ def labels_of(experiment: Experiment) -> ItemLabels:
         dataset_label=experiment.dataset_label,
         module=experiment.configuration.module,
         node=stable_name if (stable_name := experiment.stable_name) != experiment.name else "",
+        deterministic=experiment.configuration.deterministic,
         seeds=len(experiment.seeds) or 1,
         seed=experiment.seed if experiment.names_seed else None,
     )

@@ -17,6 +17,21 @@ def heads(alpha: float) -> list[str]:
     return ["difference", f"{percent(alpha)} interval", "d_z", "p", "p (Holm)", ""]
 
 
+SEEDS_TEST = "seeds"
+"""The test of configurations with several seeds; see ``statistics.seeds``."""
+
+VARIANCE_HEADS = ("users", "folds", "seeds", "rest", "std of seeds")
+"""The headings of the columns that ``variance_cells`` fills."""
+
+
+def variance_cells(variances: Mapping[str, float]) -> list[str]:
+    """Return the shares of users, folds, seeds and the rest in a variance, and what seeds move the mean by, as cells."""
+    total = sum(variances.values())
+    parts = [variances.get(name) for name in ("user", "fold", "seed", "residual")]
+    shares = ["-" if part is None else f"{100 * part / total if total else 0:.1f} %" for part in parts]
+    return [*shares, f"{math.sqrt(variances['seed']):.4f}" if "seed" in variances else "-"]
+
+
 def percent(alpha: float) -> str:
     """Return the coverage of an interval at a level as a text, e.g. ``95 %``."""
     return f"{100 * (1 - alpha):.4g} %"

@@ -30,6 +30,7 @@ class ItemLabels:
         module: The module of a user's own class, which tells it from another one of its name; empty for frameworks.
         node: The item's name in node ids, without labels, where it is another than ``item``: its keys do not depend on
             the user's code.
+        deterministic: Whether the algorithm is known to make the same model whatever the seed.
         seeds: How many seeds its benchmark asks for.
         seed: The item's seed, where people read it behind the item's name.
     """
@@ -46,6 +47,7 @@ class ItemLabels:
     dataset_label: str = ""
     module: str = ""
     node: str = ""
+    deterministic: bool = False
     seeds: int = 1
     seed: int | None = None
 
@@ -75,6 +77,7 @@ class ItemLabels:
             "identity": self.identity,
             "data_key": self.data_key,
             **{member: text for member, text in names.items() if text},
+            **({"deterministic": True} if self.deterministic else {}),
             **({"seeds": self.seeds} if self.seeds > 1 else {}),
             **({} if self.seed is None else {"seed": self.seed}),
         }
