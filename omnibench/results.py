@@ -28,11 +28,11 @@ class Result:
         parameters: The explicit hyperparameters, as plain data.
         seed: The seed of everything random in the framework.
         module: The module of a user's own class; empty for a framework's algorithm, and where that is not recorded.
+        deterministic: Whether the algorithm is known to make the same model whatever the seed.
         seedless_key: Identifies what configurations that differ by the seed alone have in common; empty where that is
             not recorded.
         seeds: How many seeds its benchmark asks for.
         as_seed: The seed whose predictions it has taken over, because two seeds had made equal ones; else None.
-        deterministic: Whether the configuration is known to make the same model whatever the seed.
     """
 
     dataset: str
@@ -47,10 +47,10 @@ class Result:
     parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
     seed: int | None = field(default=None, repr=False)
     module: str = field(default="", repr=False)
+    deterministic: bool = field(default=False, repr=False)
     seedless_key: str = field(default="", repr=False)
     seeds: int = field(default=1, repr=False)
     as_seed: int | None = field(default=None, repr=False)
-    deterministic: bool = field(default=False, repr=False)
 
     def __getitem__(self, label: str) -> float:
         """Return a metric's value, e.g. ``result["NDCG@10"]``, whatever its convention and candidates."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, note_left_out
 from omnibench.comparison.configurations import (
     DatasetRanking,
-    compare_configurations,
+    compare_members,
     compare_with_best,
     find_configuration,
     find_dataset,
@@ -21,10 +21,20 @@ from omnibench.comparison.configurations import (
     with_named,
 )
 from omnibench.comparison.measured import Measured
+from omnibench.comparison.variance import variances_of
 from omnibench.errors import StatisticsError
 from omnibench.metrics.directions import direction
 from omnibench.metrics.labels import alternatives
-from omnibench.report.comparisons import cells, heads, pairs, ranking_head, standing_rows
+from omnibench.report.comparisons import (
+    SEEDS_TEST,
+    VARIANCE_HEADS,
+    cells,
+    heads,
+    pairs,
+    ranking_head,
+    standing_rows,
+    variance_cells,
+)
 from omnibench.statistics.best import Standing
 from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import Comparison, check_alpha
@@ -76,13 +86,12 @@ def _direction(label: str, arguments: argparse.Namespace) -> bool | None:
 def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
     choices = [find_configuration(text, store, datasets) for text in arguments.configurations]
     first, second = (choice.configuration for choice in choices)
+    members = [choice.members for choice in choices]
     common_datasets = [dataset for dataset in datasets if all(dataset in choice.datasets for choice in choices)]
     if not common_datasets:
         raise StatisticsError(f"{first} and {second} were measured on no dataset that both have.")
     comparisons = {
-        (dataset, label): compare_configurations(
-            store, first, second, label, dataset=dataset, test=arguments.test, alpha=arguments.alpha
-        )
+        (dataset, label): compare_members(store, dataset, label, *members, test=arguments.test, alpha=arguments.alpha)
         for dataset in common_datasets
         for label in _labels(store, dataset, arguments)
         if {first, second} <= store.means(dataset, label).keys()
@@ -93,8 +102,8 @@ def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.N
         )
     p_values = {key: comparison.p for key, comparison in comparisons.items() if comparison.p is not None}
     adjusted = dict(zip(p_values, holm(list(p_values.values())).tolist(), strict=True))
-    condition = _condition(store, common_datasets, first, second)
-    lines = [f"{store.names.configuration(first)} minus {store.names.configuration(second)}"]
+    condition = _condition(store, common_datasets, *members)
+    lines = [f"{store.described(members[0])} minus {store.described(members[1])}"]
     for dataset in dict.fromkeys(dataset for dataset, _ in comparisons):
         rows = [["", "first", "second", *heads(arguments.alpha)]]
         by_label = {label: comparison for (name, label), comparison in comparisons.items() if name == dataset}
@@ -104,9 +113,16 @@ def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.N
             rows.append([label, f"{comparison.first:.4f}", *cells(comparison.second, comparison, p, verdict)])
         lines += ["", f"{store.names.dataset(dataset)}: paired over {pairs(by_label.values())}", *_aligned(rows)]
     return {
-        "lines": [*lines, "", _legend(arguments.test, len(p_values)), *_sentence(condition)],
+        "lines": [
+            *lines,
+            "",
+            _legend(arguments.test, len(p_values)),
+            *_seed_legend(comparisons.values()),
+            *_sentence(condition),
+        ],
         "json": [
-            {"dataset": dataset, "metric": label, "first": first, "second": second}
+            {"dataset": dataset, "metric": label, "first": members[0][0], "second": members[1][0]}
+            | {"members": [list(names) for names in members]}
             | {"means": [comparison.first, comparison.second]}
             | {name: value for name, value in asdict(comparison).items() if name not in ("first", "second")}
             | {"p_holm": adjusted.get((dataset, label)), "condition": condition}
@@ -118,6 +134,7 @@ def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.N
 def _compare_all(store: Measured, datasets: Sequence[str], arguments: argparse.Namespace) -> dict[str, Any]:
     lines: list[str] = []
     standings: list[dict[str, Any]] = []
+    tested: list[Comparison] = []
     for dataset in datasets:
         for label in _labels(store, dataset, arguments):
             higher = _direction(label, arguments)
@@ -132,10 +149,14 @@ def _compare_all(store: Measured, datasets: Sequence[str], arguments: argparse.N
                 store, dataset, label, test=arguments.test, alpha=arguments.alpha, higher=higher
             )
             title = f"{store.names.dataset(dataset)}, {label}"
-            lines += [*_standing_lines(store, means, title, standing, arguments.alpha, higher), ""]
-            standings.append({"dataset": dataset, "metric": label, **_standing_plain(means, standing)})
+            variances = _variances(store, dataset, label, means)
+            rows = [*_standing_lines(store, means, title, standing, arguments.alpha, higher)]
+            lines += [*rows, *_variance_lines(store, variances), ""]
+            plain = {"members": {name: list(store.members(name)) for name in means}, "variances": variances}
+            standings.append({"dataset": dataset, "metric": label, **_standing_plain(means, standing), **plain})
+            tested += standing.comparisons.values()
     condition = _condition(store, datasets)
-    lines += [_legend(arguments.test), *_sentence(condition)]
+    lines += [_legend(arguments.test), *_seed_legend(tested), *_sentence(condition)]
     rankings: list[dict[str, Any]] = []
     if len(datasets) > 1:
         for label in dict.fromkeys(label for dataset in datasets for label in _labels(store, dataset, arguments)):
@@ -154,10 +175,26 @@ def _standing_lines(
     store: Measured, means: dict[str, float], title: str, standing: Standing, alpha: float, higher: bool
 ) -> list[str]:
     named_rows = standing_rows(means, standing, higher=higher)
-    rows = [["", "mean", *heads(alpha)], *([store.names.configuration(name), *texts] for name, *texts in named_rows)]
+    described = ((store.described(store.members(name)), texts) for name, *texts in named_rows)
+    rows = [["", "mean", *heads(alpha)], *([name, *texts] for name, texts in described)]
     comparisons = standing.comparisons.values()
     pairing = f"paired over {pairs(comparisons)}" if comparisons else "nothing to compare with"
     return [f"{title}: {pairing}", *_aligned(rows)]
+
+
+def _variances(store: Measured, dataset: str, label: str, names: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Return what users, folds and seeds contribute to the variance of configurations with several seeds."""
+    several = [name for name in names if len(store.members(name)) > 1]
+    variances = {name: variances_of(store, dataset, label, name) for name in several}
+    return {name: components for name, components in variances.items() if components}
+
+
+def _variance_lines(store: Measured, variances: Mapping[str, Mapping[str, float]]) -> list[str]:
+    if not variances:
+        return []
+    rows = [["", *VARIANCE_HEADS]]
+    rows += [[store.described(store.members(name)), *variance_cells(parts)] for name, parts in variances.items()]
+    return ["  where the variance of a user's value comes from", *_aligned([[*row, ""] for row in rows])]
 
 
 def _standing_plain(means: dict[str, float], standing: Standing) -> dict[str, Any]:
@@ -217,14 +254,15 @@ def _legend(test: str, comparisons: int | None = None) -> str:
     return f"Paired {name} test; p (Holm) is corrected over {family}; intervals and d_z (Cohen's) are of single comparisons."
 
 
-def _condition(store: Measured, datasets: Sequence[str], *names: str) -> str:
+def _condition(store: Measured, datasets: Sequence[str], *members: Sequence[str]) -> str:
     """Return that tests speak of the fitted models alone, where another seed may make other ones; see ``conditional``.
 
     Args:
         store: The measurements.
         datasets: The datasets that are looked at.
-        *names: The configurations that are compared; all by default.
+        *members: The names, of all seeds, of each configuration that is compared; all by default.
     """
+    names = {name for group in members for name in group}
     items = (item for item in store.items.values() if item["dataset"] in datasets)
     return conditional_note(result_of(item) for item in items if not names or item["algorithm"] in names)
 
@@ -232,6 +270,13 @@ def _condition(store: Measured, datasets: Sequence[str], *names: str) -> str:
 def _sentence(condition: str) -> list[str]:
     """Return a condition as a line; none where there is no condition."""
     return [f"All of it is {condition}; with seeds=5, tests include them."] if condition else []
+
+
+def _seed_legend(comparisons: Iterable[Comparison]) -> list[str]:
+    """Return how configurations with several seeds are tested, where there are some."""
+    if not any(comparison.test == SEEDS_TEST for comparison in comparisons):
+        return []
+    return ["With several seeds, these are a random factor, as users are, so p and interval hold for other seeds, too."]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -7,17 +7,23 @@ from collections.abc import Mapping, Sequence
 from omnibench.results import Result
 from omnibench.store.reading import Reader
 from omnibench.store.schema import Record, RecordType
+from omnibench.tables.seeds import seed_groups
 
 TableColumn = tuple[str, str]
 """A dataset's name and a metric's label."""
 
 
 def comparable_columns(results: Sequence[Result]) -> dict[TableColumn, dict[str, list[Result]]]:
-    """Return the results of each column by configuration; columns with a single configuration are left out."""
+    """Return the results of each column by configuration; columns with a single configuration are left out.
+
+    The results of all seeds of a configuration stand under the name of that with the lowest seed.
+    """
     columns: dict[TableColumn, dict[str, list[Result]]] = {}
+    groups = seed_groups(results)
     for result in results:
+        name = groups.get(result.algorithm, result.algorithm)
         for label in result.metrics if result.fit_key else ():
-            columns.setdefault((result.dataset, label), {}).setdefault(result.algorithm, []).append(result)
+            columns.setdefault((result.dataset, label), {}).setdefault(name, []).append(result)
     return {column: rows for column, rows in columns.items() if len(rows) > 1}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -99,8 +99,10 @@ def compare_configurations(
     if len(common) != 1:
         listed = f"on {', '.join(common)}; choose one with dataset=" if common else "on no dataset that both have"
         raise StatisticsError(f"{first_name} and {second_name} were measured {listed}.")
-    sample = measurements.paired_sample(common[0], metric, first_name, second_name)
-    return compare_paired(sample, test, alpha, alternative, null)
+    members = [choice.members for choice in choices]
+    return compare_members(
+        measurements, common[0], metric, *members, test=test, alpha=alpha, alternative=alternative, null=null
+    )
 
 
 def compare_paired(
@@ -116,6 +118,49 @@ def compare_paired(
         alpha=alpha,
         units=sample.units,
         test_to_train=sample.test_to_train if test == "t" else 0.0,
+    )
+
+
+def compare_members(
+    measurements: Measured,
+    dataset: str,
+    metric: str,
+    first: Sequence[str],
+    second: Sequence[str],
+    *,
+    test: str,
+    alpha: float,
+    alternative: str = "two-sided",
+    null: float = 0.0,
+) -> Comparison:
+    """Compare two configurations with all of their seeds: with one seed each by a paired test, else with seeds as a factor.
+
+    Args:
+        measurements: The measurements of the store.
+        dataset: The dataset's name.
+        metric: The metric's label.
+        first: The names of the first configuration, one for each seed; see ``Measured.members``.
+        second: Those of the second one.
+        test: The test where both have one seed; with several it is always that of ``statistics.seeds``.
+        alpha: The level.
+        alternative: See ``compare``.
+        null: See ``compare``.
+    """
+    sample = measurements.seed_sample(dataset, metric, first, second)
+    if len(sample.first) == len(sample.second) == 1:
+        return compare_paired(sample.paired, test, alpha, alternative, null)
+    from omnibench.statistics.seeds import compare_seeds  # few stores have several seeds
+
+    return compare_seeds(
+        sample.first,
+        sample.second,
+        alternative=alternative,
+        null=null,
+        alpha=alpha,
+        units=sample.units,
+        test_to_train=sample.test_to_train,
+        deterministic_first=measurements.is_deterministic(first),
+        deterministic_second=measurements.is_deterministic(second),
     )
 
 
@@ -169,8 +214,7 @@ def standing_of(
 ) -> Standing:
     """Compare configurations with the best of them.
 
-    One that shares no fold with the best stays undecided, and so does one that differs from another in the seed alone:
-    it would count twice in the correction for several comparisons.
+    One that shares no fold with the best stays undecided. Those that differ by the seed alone are one configuration.
 
     Args:
         measurements: The measurements of the store.
@@ -183,16 +227,12 @@ def standing_of(
         higher: Whether larger values are better.
     """
     comparisons = {}
-    other_seeds = measurements.other_seeds(means, best)
     for name, mean in means.items():
         if name == best:
             continue
-        if name in other_seeds:
-            reason = "another seed of this configuration stands for it"
-            difference = mean - means[best]
-            comparisons[name] = Comparison(mean, means[best], difference, None, None, None, test, 0, "users", reason)
-        elif measurements.common_folds(dataset, metric, name, best):
-            comparisons[name] = compare_paired(measurements.paired_sample(dataset, metric, name, best), test, alpha)
+        if measurements.common_folds(dataset, metric, name, best):
+            first, second = measurements.members(name), measurements.members(best)
+            comparisons[name] = compare_members(measurements, dataset, metric, first, second, test=test, alpha=alpha)
         else:
             reason = "no fold in common with the best"
             difference = mean - means[best]
@@ -275,12 +315,14 @@ class Choice(NamedTuple):
     """What a text stands for in a comparison.
 
     Attributes:
-        configuration: The configuration's name.
+        configuration: The configuration's name; of one with several seeds, that of the lowest.
         datasets: The datasets that the text leaves, of those on which the configuration was measured.
+        members: The names of the configuration, one for each seed that the text leaves.
     """
 
     configuration: str
     datasets: AbstractSet[str]
+    members: tuple[str, ...]
 
 
 def with_named(measurements: Measured, *names: str, dataset: str | None = None) -> Measured:
@@ -318,9 +360,10 @@ def find_configuration(text: str, measurements: Measured, datasets: Iterable[str
     among = set(datasets)
     items = {name: item for name, item in measurements.items.items() if item["dataset"] in among}
     try:
-        return Choice(*select_configuration(text, items))
+        members, chosen_datasets = select_configuration(text, items)
     except StoreError as error:
         raise StatisticsError(str(error)) from error
+    return Choice(measurements.members(members[0])[0], chosen_datasets, members)
 
 
 def find_dataset(text: str, measurements: Measured) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from omnibench.errors import StatisticsError, StoreError, nearest
-from omnibench.keys import canonical
 from omnibench.metrics.labels import alternatives
 from omnibench.statistics.samples import Sample
+from omnibench.store.item_names import seed_of, seedless_key
+from omnibench.store.item_records import result_of
 from omnibench.store.per_user import read_per_user
-from omnibench.store.schema import Record, RecordType, Status, configuration_in
+from omnibench.store.schema import Record, RecordType, Status
 from omnibench.tables.names import DisplayNames, recorded_names
 
 if TYPE_CHECKING:
@@ -43,6 +44,39 @@ class PairedSample(NamedTuple):
     second: Sample
     units: str
     test_to_train: float
+
+
+class SeedSample(NamedTuple):
+    """A metric's values of two configurations with their seeds, on the same users or folds.
+
+    Attributes:
+        first: The first configuration's values, shape (seeds, n).
+        second: The second one's, of the same users or folds, shape (its seeds, n); seeds are not paired.
+        units: ``users`` or ``folds``: what a column belongs to.
+        test_to_train: As in ``PairedSample``.
+    """
+
+    first: npt.NDArray[np.float64]
+    second: npt.NDArray[np.float64]
+    units: str
+    test_to_train: float
+
+    @property
+    def paired(self) -> PairedSample:
+        """The sample of two configurations with one seed each."""
+        return PairedSample(self.first[0], self.second[0], self.units, self.test_to_train)
+
+
+class FoldValues(NamedTuple):
+    """A metric's values of one fold's users, with every seed of a configuration.
+
+    Attributes:
+        users: The codes of the users of whom all seeds have a value, ascending; shape (n,).
+        values: Finite, float64, shape (seeds, n).
+    """
+
+    users: UserCodes
+    values: npt.NDArray[np.float64]
 
 
 class UserValues(NamedTuple):
@@ -120,8 +154,10 @@ class Measured:
                 evaluation = records.get(RecordType.EVAL.key(metric["key"]))
                 if evaluation is not None:
                     labels.setdefault(label, {}).setdefault(item["algorithm"], {})[item["fold"]] = evaluation
+        names_by_group = _seed_groups(self.items.values())
+        self._members = {name: group for group in names_by_group for name in group}
         # Two, because all configurations are compared with the same one, which is then read once.
-        self._user_values = lru_cache(maxsize=2)(self._read_user_values)
+        self._fold_values = lru_cache(maxsize=2)(self._read_fold_values)
 
     def of_all_items(self) -> Measured:
         """Return the measurements of all items, also of those that are left out here."""
@@ -132,23 +168,40 @@ class Measured:
         """What people call the datasets and configurations."""
         return recorded_names(self.items.values())
 
-    def other_seeds(self, names: Iterable[str], best: str) -> dict[str, str]:
-        """Return the configurations that differ from another one in the seed alone, and that other one.
+    def members(self, name: str) -> tuple[str, ...]:
+        """Return the names of a configuration with each of its seeds, the lowest seed's first."""
+        return self._members.get(name, (name,))
 
-        Of several the best of the dataset counts, or the one with the lowest seed.
+    def seeds(self, name: str) -> list[int]:
+        """Return the seeds that a configuration was measured with, ascending."""
+        return sorted({seed for member in self.members(name) if (seed := self._seeds.get(member)) is not None})
+
+    def described(self, members: Sequence[str]) -> str:
+        """Return what people call a configuration, with the number of its seeds where it has several.
 
         Args:
-            names: The configurations that are shown.
-            best: The best of them.
+            members: Its names, one for each seed that is looked at.
         """
-        by_name = {item["algorithm"]: item for item in self.items.values()}
-        alike: dict[str, list[tuple[bool, int, str]]] = {}
-        for name in names:
-            configuration = configuration_in(by_name.get(name, {}))
-            if configuration:
-                seed = configuration.pop("seed", 0)
-                alike.setdefault(canonical(configuration), []).append((name != best, seed, name))
-        return {name: min(group)[2] for group in alike.values() for *_, name in sorted(group)[1:] if len(group) > 1}
+        label = self.names.configuration(members[0])
+        if len(members) > 1:
+            return f"{label} ({len(members)} seeds)"
+        return f"{label} (seed {self._seeds[members[0]]})" if len(self.members(members[0])) > 1 else label
+
+    def is_deterministic(self, members: Sequence[str]) -> bool:
+        """Whether a configuration is known to make the same model whatever the seed.
+
+        Args:
+            members: Its names, one for each seed.
+        """
+        from omnibench.runners.randomness import is_deterministic  # only where there are several seeds
+
+        examples = [item for item in self.items.values() if item["algorithm"] == members[0]]
+        results = [result_of(item) for item in examples[:1]]
+        return any(is_deterministic(result.configuration.partition("(")[0], result.deterministic) for result in results)
+
+    @cached_property
+    def _seeds(self) -> dict[str, int | None]:
+        return {item["algorithm"]: seed_of(item) for item in self.items.values()}
 
     @property
     def datasets(self) -> list[str]:
@@ -160,25 +213,37 @@ class Measured:
         return list(self._metrics_of(dataset))
 
     def means(self, dataset: str, label: str) -> dict[str, float]:
-        """Return a metric's mean over folds of each configuration, as tables show it.
+        """Return a metric's mean over folds and seeds of each configuration, as tables show it.
+
+        Configurations that differ by the seed alone are one, under the name of that with the lowest seed.
 
         Raises:
             StatisticsError: It was not measured there.
         """
-        configurations = self._configurations_of(dataset, label)
-        return {
-            name: statistics.fmean(record["value"] for record in folds.values())
-            for name, folds in sorted(configurations.items())
-        }
+        values: dict[str, list[float]] = {}
+        for name, folds in sorted(self._configurations_of(dataset, label).items()):
+            values.setdefault(self.members(name)[0], []).extend(record["value"] for record in folds.values())
+        return {name: statistics.fmean(of_name) for name, of_name in values.items()}
 
     def common_folds(self, dataset: str, label: str, first: str, second: str) -> tuple[FoldNumber, ...]:
-        """Return the folds in which two configurations were both measured, ascending."""
+        """Return the folds in which two configurations were both measured, with all of their seeds; ascending."""
         configurations = self._evaluations.get(dataset, {}).get(label, {})
-        first_folds, second_folds = configurations.get(first, {}), configurations.get(second, {})
-        return tuple(sorted((fold for fold in first_folds if fold in second_folds), key=lambda fold: fold or 0))
+        members = [
+            [member for member in self.members(name) if member in configurations] or [name] for name in (first, second)
+        ]
+        return self._folds_of(dataset, label, [*members[0], *members[1]])
+
+    def _folds_of(self, dataset: str, label: str, members: Sequence[str]) -> tuple[FoldNumber, ...]:
+        configurations = self._evaluations.get(dataset, {}).get(label, {})
+        folds = [configurations.get(member, {}).keys() for member in members]
+        return tuple(sorted(set(folds[0]).intersection(*folds[1:]), key=lambda fold: fold or 0))
 
     def paired_sample(self, dataset: str, label: str, first: str, second: str) -> PairedSample:
-        """Return the values of two configurations, paired.
+        """Return the values of two configurations with one seed each, paired; see ``seed_sample``."""
+        return self.seed_sample(dataset, label, (first,), (second,)).paired
+
+    def seed_sample(self, dataset: str, label: str, first: Sequence[str], second: Sequence[str]) -> SeedSample:
+        """Return the values of two configurations with their seeds, on the same users or folds.
 
         Pairs are users wherever the metric has values per user: of several folds each user's mean over those in which
         both configurations were measured, because a user's values in different folds are not independent, whether the
@@ -186,21 +251,46 @@ class Measured:
         dataset in Demšar, JMLR 7, 2006, section 3.1.1). A user whose value is undefined for one of them in a fold does
         not count there. Other metrics (coverage, Gini) have one value per fold.
 
+        Args:
+            dataset: The dataset's name.
+            label: The metric's label.
+            first: The names of the first configuration, one for each seed; see ``members``.
+            second: Those of the second one.
+
         Raises:
             StatisticsError: They have no fold in common, or a file is missing or damaged.
         """
-        evaluations = [self._evaluations_of(dataset, label, name) for name in (first, second)]
-        folds = self.common_folds(dataset, label, first, second)
+        measured = [self._measured_of(dataset, label, names) for names in (first, second)]
+        sides = [[self._evaluations_of(dataset, label, name) for name in names] for names in measured]
+        folds = self._folds_of(dataset, label, [*measured[0], *measured[1]])
         if not folds:
             raise StatisticsError(
-                f"{first} and {second} have no fold of {dataset} in common where {label} was measured."
+                f"{first[0]} and {second[0]} have no fold of {dataset} in common where {label} was measured."
             )
-        second_values, first_values = (self._user_values(dataset, label, name, folds) for name in (second, first))
+        second_values, first_values = (self._fold_values(dataset, label, names, folds) for names in reversed(measured))
         if first_values is not None and second_values is not None:
-            return PairedSample(*paired_user_means(dataset, first_values, second_values), "users", 0.0)
-        per_fold = [np.array([side[fold]["value"] for fold in folds], dtype=np.float64) for side in evaluations]
+            return SeedSample(*paired_seed_means(dataset, first_values, second_values), "users", 0.0)
+        first_folds, second_folds = (
+            np.array([[evaluations[fold]["value"] for fold in folds] for evaluations in side], dtype=np.float64)
+            for side in sides
+        )
         overlap = self._test_to_train(dataset, folds) if len(folds) > 1 else 0.0
-        return PairedSample(per_fold[0], per_fold[1], "folds", overlap)
+        return SeedSample(first_folds, second_folds, "folds", overlap)
+
+    def fold_values(self, dataset: str, label: str, name: str) -> list[FoldValues] | None:
+        """Return a configuration's values per user with all of its seeds, by fold; None where there are none.
+
+        Raises:
+            StatisticsError: It was not measured, or a file is missing or damaged.
+        """
+        members = self._measured_of(dataset, label, self.members(name))
+        folds = self._folds_of(dataset, label, members)
+        return self._fold_values(dataset, label, members, folds) if folds else None
+
+    def _measured_of(self, dataset: str, label: str, names: Sequence[str]) -> tuple[str, ...]:
+        """Return those of several names that were measured; all where none was."""
+        configurations = self._configurations_of(dataset, label)
+        return tuple(name for name in names if name in configurations) or tuple(names)
 
     def _metrics_of(self, dataset: str) -> dict[str, dict[str, dict[FoldNumber, Record]]]:
         if dataset not in self._evaluations:
@@ -221,14 +311,19 @@ class Measured:
             )
         return configurations[name]
 
-    def _read_user_values(
-        self, dataset: str, label: str, name: str, folds: tuple[FoldNumber, ...]
-    ) -> list[UserValues] | None:
-        """Read a configuration's values per user of several folds; None when a fold has none."""
-        evaluations = self._evaluations_of(dataset, label, name)
-        read = [user_values_of(evaluations[fold], self._root) for fold in folds]
-        values = [fold for fold in read if fold is not None]
-        return values if len(values) == len(read) else None
+    def _read_fold_values(
+        self, dataset: str, label: str, names: tuple[str, ...], folds: tuple[FoldNumber, ...]
+    ) -> list[FoldValues] | None:
+        """Read a configuration's values per user of several folds, of every seed; None when a fold has none."""
+        evaluations = [self._evaluations_of(dataset, label, name) for name in names]
+        values = []
+        for fold in folds:
+            read = [user_values_of(of_seed[fold], self._root) for of_seed in evaluations]
+            of_seeds = [user_values for user_values in read if user_values is not None]
+            if len(of_seeds) < len(read):
+                return None
+            values.append(_fold_values(of_seeds))
+        return values
 
     def _test_to_train(self, dataset: str, folds: Sequence[FoldNumber]) -> float:
         data_key = self._data_keys[dataset]
@@ -255,7 +350,39 @@ def test_to_train(dataset: Path, folds: Sequence[int]) -> float:
         ) from error
 
 
+def _seed_groups(items: Iterable[Record]) -> list[tuple[str, ...]]:
+    """Return the configurations that differ by the seed alone together, each group by its seeds."""
+    examples = {item["algorithm"]: item for item in items}
+    groups: dict[str, list[tuple[int, str]]] = {}
+    for name, item in examples.items():
+        groups.setdefault(seedless_key(item) or name, []).append((seed_of(item) or 0, name))
+    return [tuple(name for _, name in sorted(group)) for group in groups.values()]
+
+
+def _fold_values(of_seeds: Sequence[UserValues]) -> FoldValues:
+    """Return the values of those users of whom every seed has one."""
+    users = of_seeds[0].users
+    if all(seed.users is users or np.array_equal(seed.users, users) for seed in of_seeds[1:]):
+        return FoldValues(users, np.array([seed.values for seed in of_seeds]))
+    for seed in of_seeds[1:]:
+        users = np.intersect1d(users, seed.users, assume_unique=True)
+    return FoldValues(users, np.array([seed.values[np.searchsorted(seed.users, users)] for seed in of_seeds]))
+
+
 def paired_user_means(dataset: str, first: Sequence[UserValues], second: Sequence[UserValues]) -> tuple[Sample, Sample]:
+    """Average the values of each user over folds, of two sides with one seed each; see ``paired_seed_means``.
+
+    Returns:
+        The means of each side, in the order of the users' codes; both of shape (n,).
+    """
+    sides = [[FoldValues(fold.users, fold.values[None]) for fold in folds] for folds in (first, second)]
+    first_means, second_means = paired_seed_means(dataset, *sides)
+    return first_means[0], second_means[0]
+
+
+def paired_seed_means(
+    dataset: str, first: Sequence[FoldValues], second: Sequence[FoldValues]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Average the values of each user over the folds in which both sides define one.
 
     Args:
@@ -264,26 +391,31 @@ def paired_user_means(dataset: str, first: Sequence[UserValues], second: Sequenc
         second: The second side's values, of the same folds.
 
     Returns:
-        The means of each side, in the order of the users' codes; both of shape (n,).
+        The means of each side, in the order of the users' codes; both of shape (seeds, n).
 
     Raises:
         StatisticsError: There is no user of whom both are defined.
     """
     folds = [_common_users(*sides) for sides in zip(first, second, strict=True)]
-    users, first_values, second_values = (np.concatenate(column) for column in zip(*folds, strict=True))
+    users, first_values, second_values = (np.concatenate(column, axis=-1) for column in zip(*folds, strict=True))
     if len(users) == 0:
         raise StatisticsError(f"on {dataset}, there is no user of whom both values are defined.")
     if len(folds) == 1:
         return first_values, second_values
     counts = np.bincount(users)
     present = counts > 0
-    sums = [np.bincount(users, values)[present] for values in (first_values, second_values)]
-    return sums[0] / counts[present], sums[1] / counts[present]
+    first_means, second_means = (
+        np.array([np.bincount(users, of_seed)[present] for of_seed in values]) / counts[present]
+        for values in (first_values, second_values)
+    )
+    return first_means, second_means
 
 
-def _common_users(first: UserValues, second: UserValues) -> tuple[UserCodes, Sample, Sample]:
+def _common_users(
+    first: FoldValues, second: FoldValues
+) -> tuple[UserCodes, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the users of both sides with their values on each."""
     if first.users is second.users or np.array_equal(first.users, second.users):
         return first.users, first.values, second.values
     users, in_first, in_second = np.intersect1d(first.users, second.users, assume_unique=True, return_indices=True)
-    return users, first.values[in_first], second.values[in_second]
+    return users, first.values[:, in_first], second.values[:, in_second]

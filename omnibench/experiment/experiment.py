@@ -174,10 +174,10 @@ class Experiment:
             self.configuration.plain_parameters,
             self.seed,
             self.configuration.module,
+            self.configuration.deterministic,
             self.seedless_key,
             len(self.seeds) or 1,
             as_seed,
-            self.configuration.deterministic,
         )
 
 

@@ -260,7 +260,8 @@ class Judge:
             reason = "omnibench does not know whether more of it is better; pytest notes that in --omnirec-baseline"
             return _TestedVerdict(replace(draft, verdict=UNDECIDED, p=None, reason=reason))
         if tests.loss.p is None or tests.gain.p is None:
-            return _TestedVerdict(replace(draft, verdict=UNDECIDED, p=None, reason=tests.loss.reason))
+            reason = tests.loss.reason or tests.gain.reason
+            return _TestedVerdict(replace(draft, verdict=UNDECIDED, p=None, reason=reason))
         beyond = 1.0 if tests.beyond_tolerance.p is None else tests.beyond_tolerance.p
         return _TestedVerdict(draft, tests.loss.p, max(tests.loss.p, beyond), tests.gain.p)
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, VERDICTS, WORSE, Gate, Verdict, count
-from omnibench.report.comparisons import TESTS, p_text
+from omnibench.report.comparisons import p_text
+from omnibench.report.sections import TESTS
 
 _COMPARISON_LIMIT = 20
 """How many comparisons with the same verdict are shown when nobody asked for all."""
@@ -91,7 +92,9 @@ def _counts(gate: Gate) -> str:
     head = count(len(gate.verdicts), "comparison") + (f": {listed}" if listed else "")
     if not gate.tested:
         return head
-    tests = dict.fromkeys(_TESTS.get(verdict.test, verdict.test) for verdict in gate.verdicts if verdict.test)
+    tests = dict.fromkeys(
+        _TESTS.get(verdict.test, f"paired {verdict.test} test") for verdict in gate.verdicts if verdict.test
+    )
     named = f" ({', '.join(tests)})" if tests else ""
     return f"{head}; p is one-sided{named}, Holm-corrected over the {gate.tested} in which anything differs"
 

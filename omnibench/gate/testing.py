@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np
 
-_EXACT_TEST_LIMIT = 16
-"""How many users may differ for all patterns of signs to be tried: the t test is not exact where most differences are 0."""
-
 _RELATED = 0.5
 """The correlation from which on two fits with the same seed count as variants of one model, so that they are paired."""
 
@@ -60,7 +57,6 @@ class _Tester:
         baseline: The baseline's, likewise.
         is_deterministic: Of each side, whether all seeds make the same model.
         is_paired: Whether the rows of both sides are pairs, made by the same seed.
-        differing: In how many columns anything differs.
         units: ``users`` or ``folds``: what a column is.
         alpha: The level.
         test_to_train: As in ``compare``.
@@ -70,7 +66,6 @@ class _Tester:
     baseline: SeedRows
     is_deterministic: tuple[bool, bool]
     is_paired: bool
-    differing: int
     units: str
     alpha: float
     test_to_train: float
@@ -89,11 +84,9 @@ class _Tester:
         """
         current, baseline = self.current, self.baseline * factor
         if not self.over_seeds:
-            exact = self.units == "users" and factor == 1.0 and self.differing <= _EXACT_TEST_LIMIT
             return compare(
                 current.mean(axis=0),
                 baseline.mean(axis=0),
-                "randomisation" if exact else "t",
                 alternative=alternative,
                 alpha=self.alpha,
                 units=self.units,
@@ -180,7 +173,7 @@ def _tester(rows: PairedRows, is_known: tuple[bool, bool], alpha: float, test_to
     is_found = any(equal and number >= LEAST_SEEDS for equal, number in zip(is_equal, numbers, strict=True))
     first, second = (equal or (is_found and len(left) == 1) for equal, left in zip(is_equal, reduced, strict=True))
     is_paired = rows.has_same_seeds and not (first or second) and _correlation(rows.current, rows.baseline) > _RELATED
-    return _Tester(reduced[0], reduced[1], (first, second), is_paired, rows.differing, rows.units, alpha, test_to_train)
+    return _Tester(reduced[0], reduced[1], (first, second), is_paired, rows.units, alpha, test_to_train)
 
 
 def _correlation(first: SeedRows, second: SeedRows) -> float:

@@ -21,8 +21,8 @@ _DIGITS = 16
 
 _RESULT = (
     *("dataset", "algorithm", "configuration", "fold", "fit_key"),
-    *("dataset_label", "label", "user_label", "parameters", "seed", "module"),
-    *("seedless_key", "seeds", "as_seed", "deterministic"),
+    *("dataset_label", "label", "user_label", "parameters", "seed", "module", "deterministic"),
+    *("seedless_key", "seeds", "as_seed"),
 )
 """The members of a result that travel as they are."""
 
@@ -95,10 +95,10 @@ class ItemMessage(NamedTuple):
             "parameters": dict(result.parameters),
             "seed": result.seed,
             "module": result.module,
+            "deterministic": result.deterministic,
             "seedless_key": result.seedless_key,
             "seeds": result.seeds,
             "as_seed": result.as_seed,
-            "deterministic": result.deterministic,
             "metrics": dict(result.metrics),
             "seconds": dict(self.seconds),
             "replayed": self.replayed,

@@ -9,15 +9,27 @@ from omnibench.statistics.best import Standing
 from omnibench.statistics.paired import Comparison
 from omnibench.statistics.ranks import Ranking
 
-TESTS = {"t": "t test", "randomisation": "randomisation test", "wilcoxon": "Wilcoxon test"}
-"""What the tests are called, behind the word paired."""
-
 _SMALLEST_P = 1e-4
 
 
 def heads(alpha: float) -> list[str]:
     """Return the headings of the columns that ``cells`` fills, without that of the first."""
     return ["difference", f"{percent(alpha)} interval", "d_z", "p", "p (Holm)", ""]
+
+
+SEEDS_TEST = "seeds"
+"""The test of configurations with several seeds; see ``statistics.seeds``."""
+
+VARIANCE_HEADS = ("users", "folds", "seeds", "rest", "std of seeds")
+"""The headings of the columns that ``variance_cells`` fills."""
+
+
+def variance_cells(variances: Mapping[str, float]) -> list[str]:
+    """Return the shares of users, folds, seeds and the rest in a variance, and what seeds move the mean by, as cells."""
+    total = sum(variances.values())
+    parts = [variances.get(name) for name in ("user", "fold", "seed", "residual")]
+    shares = ["-" if part is None else f"{100 * part / total if total else 0:.1f} %" for part in parts]
+    return [*shares, f"{math.sqrt(variances['seed']):.4f}" if "seed" in variances else "-"]
 
 
 def percent(alpha: float) -> str:

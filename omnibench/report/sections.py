@@ -10,7 +10,7 @@ from omnibench.comparison.configurations import DatasetRanking
 from omnibench.comparison.standings import rankings, standings
 from omnibench.data.cold import cold_sentence
 from omnibench.errors import OmnibenchError
-from omnibench.report.comparisons import TESTS, pairs
+from omnibench.report.comparisons import pairs
 from omnibench.report.contents import Contents, MissingItem
 from omnibench.statistics.best import Standing
 from omnibench.tables.conditional import conditional_note
@@ -21,6 +21,8 @@ DEFAULT_LIMIT = 100
 
 MAX_LISTED = 20
 """How many missing items, or gaps, documents list before they cut the list short."""
+
+TESTS = {"t": "t test", "randomisation": "randomisation test", "wilcoxon": "Wilcoxon test"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class ItemLabels:
         module: The module of a user's own class, which tells it from another one of its name; empty for frameworks.
         node: The item's name in node ids, without labels, where it is another than ``item``: its keys do not depend on
             the user's code.
-        deterministic: Whether the algorithm's lists are known not to depend on the seed.
+        deterministic: Whether the algorithm is known to make the same model whatever the seed.
         seeds: How many seeds its benchmark asks for.
         seed: The item's seed, where people read it behind the item's name.
     """

@@ -201,7 +201,7 @@ def outdated_item(previous: Record) -> Record:
 
 def result_of(item: Record) -> Result:
     """Return the result that an item's record holds; without metrics while none are recorded."""
-    name = item["algorithm"].rpartition("-")[0]
+    name, seeds = item["algorithm"].rpartition("-")[0], item.get("seeds", 1)
     parameters = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
     return Result(
         item["dataset"],
@@ -216,10 +216,10 @@ def result_of(item: Record) -> Result:
         item["parameters"],
         configuration_in(item).get("seed"),
         item.get("module", ""),
+        item.get("deterministic", False) or (seeds > 1 and item.get("seed") is None),
         seedless_key(item),
-        item.get("seeds", 1),
+        seeds,
         item.get("as_seed"),
-        item.get("deterministic", False),
     )
 
 

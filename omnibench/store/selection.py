@@ -23,6 +23,7 @@ from omnibench.store.item_names import (
     is_algorithm,
     is_dataset,
     seed_of,
+    seedless_key,
     title_of,
     was_called,
 )
@@ -36,6 +37,7 @@ from omnibench.store.written_names import (
     node_names,
     pattern_of,
     splits,
+    written_names,
 )
 
 _LONGEST_LIST = 10
@@ -104,8 +106,10 @@ def select_all(texts: Iterable[str], items: Mapping[str, Record]) -> list[str]:
     return list(dict.fromkeys(name for text in texts for name in select(text, items)))
 
 
-def select_configuration(text: str, items: Mapping[str, Record]) -> tuple[str, set[str]]:
+def select_configuration(text: str, items: Mapping[str, Record]) -> tuple[tuple[str, ...], set[str]]:
     """Return the only configuration whose items a text stands for, and the datasets that these are of.
+
+    Configurations that differ by the seed alone are one, of which a text that says a seed leaves that one.
 
     Args:
         text: The text.
@@ -115,18 +119,35 @@ def select_configuration(text: str, items: Mapping[str, Record]) -> tuple[str, s
         StoreError: It fits no item, or items of several configurations, which are listed.
     """
     names = select(text, items, "configuration")
-    configurations = dict.fromkeys(items[name]["algorithm"] for name in names)
-    if len(configurations) > 1:
-        firsts = [
-            next(name for name in names if items[name]["algorithm"] == configuration)
-            for configuration in configurations
-        ]
-        lines = [f"  {items[name]['algorithm']}  {call_text(items[name])}" for name in firsts]
+    firsts: dict[str, str] = {}
+    for name in names:
+        firsts.setdefault(_configuration_of(items[name]), name)
+    if len(firsts) > 1:
+        lines = [f"  {items[name]['algorithm']}  {call_text(items[name])}" for name in firsts.values()]
         raise StoreError(
             f"{text!r} may be any of {len(lines)} configurations; give one of their names:\n"
             + "\n".join(_shortened(lines))
         )
-    return next(iter(configurations)), {items[name]["dataset"] for name in names}
+    chosen = [items[name] for name in names]
+    if not _says_seed(text):
+        (configuration,) = firsts
+        chosen = [record for record in items.values() if _configuration_of(record) == configuration]
+    by_seed = sorted({(seed_of(record) or 0, record["algorithm"]) for record in chosen})
+    return tuple(algorithm for _, algorithm in by_seed), {items[name]["dataset"] for name in names}
+
+
+def _configuration_of(record: Record) -> str:
+    """Return what identifies an item's configuration, whatever its seed."""
+    return seedless_key(record) or record["algorithm"]
+
+
+def _says_seed(text: str) -> bool:
+    """Whether a text says a seed: ``BPR/seed_43`` or ``BPR(seed=43)``."""
+    stripped = text.strip().rstrip("/")
+    return any(
+        words.seed is not None or any("seed" in part.arguments for part in written_names(words.algorithm))
+        for words in splits(stripped)
+    )
 
 
 def select_datasets(text: str, items: Mapping[str, Record]) -> list[str]:
