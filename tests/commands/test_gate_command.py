@@ -18,6 +18,7 @@ from omnibench.comparison.measured import Measured
 from omnibench.errors import BaselineError
 from omnibench.gate.entries import Measurements, newest
 from omnibench.gate.stores import measurements
+from omnibench.statistics.paired import DEFAULT_TEST
 from omnibench.store.queries import Store
 
 Command = Callable[..., str]
@@ -83,7 +84,9 @@ def test_what_is_worse_fails(
     place = known.datasets[0]
     names = sorted(known.means(place, "NDCG@10"), key=known.means(place, "NDCG@10").__getitem__)
     best, worst = names[-1], names[0]
-    expected = compare_configurations(measured_store, worst, best, "NDCG@10", dataset=place, alternative="less")
+    expected = compare_configurations(
+        measured_store, worst, best, "NDCG@10", dataset=place, alternative="less", test=DEFAULT_TEST
+    )
     changed(measured_store, monkeypatch, later(9))
     told = json.loads(command("gate", file, "--json", "--metric", "NDCG@10", ends=1))
     assert not told["passed"]
