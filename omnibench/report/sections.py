@@ -13,6 +13,7 @@ from omnibench.errors import OmnibenchError
 from omnibench.report.comparisons import pairs
 from omnibench.report.contents import Contents, MissingItem
 from omnibench.statistics.best import Standing
+from omnibench.statistics.paired import DEFAULT_TEST
 from omnibench.tables.layout import Layout, MarkedResults, marked_results
 
 DEFAULT_LIMIT = 100
@@ -21,7 +22,7 @@ DEFAULT_LIMIT = 100
 MAX_LISTED = 20
 """How many missing items, or gaps, documents list before they cut the list short."""
 
-TESTS = {"t": "t test", "randomisation": "randomisation test", "wilcoxon": "Wilcoxon test"}
+TESTS = {"bootstrap": "bootstrap test", "t": "t test", "randomisation": "randomisation test", "wilcoxon": "Wilcoxon test"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Choices:
     sort: str = ""
     limit: int | None = DEFAULT_LIMIT
     alpha: float = 0.05
-    test: str = "t"
+    test: str = DEFAULT_TEST
     show_all: str = ""
 
 
@@ -171,7 +172,7 @@ def _section(
 
 
 def _tested(decided: Mapping[str, Standing], choices: Choices) -> str:
-    """Return how columns were tested, e.g. ``paired t test over 943 users, Holm-corrected in each column, alpha = 0.05``."""
+    """Return how columns were tested, e.g. ``paired bootstrap test over 943 users, Holm-corrected in each column, alpha = 0.05``."""
     labels_by_sample: dict[str, list[str]] = {}
     for label, standing in decided.items():
         labels_by_sample.setdefault(pairs(standing.comparisons.values()), []).append(label)

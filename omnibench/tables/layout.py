@@ -327,6 +327,6 @@ def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
     if marked.partial and len(marked.names) > 1:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if marked.tied:
-        notes.append(f"{TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
+        notes.append(f"{TIED} not significantly worse than the best (paired bootstrap test, Holm-corrected, 0.05)")
     rows = [LegendRow(marked.label(name), marked.family(name), marked.unsaid(name)) for name in marked.names]
     return notes + legend_lines(rows, layout.width)

@@ -47,7 +47,7 @@ def test_marks_are_those_of_comparisons(measured_store: Path, tmp_path: Path) ->
             assert called[expected.best] in bold
             not_worse = {called[name] for name in expected.not_worse}
             assert {row[0] for row in lines if "†" in row[column]} | bold == not_worse | bold
-    assert "paired t test over 40 users, Holm-corrected in each column, alpha = 0.05." in text
+    assert "paired bootstrap test over 40 users, Holm-corrected in each column, alpha = 0.05." in text
     assert "average ranks over 2 datasets; too few datasets to say" in text
 
 
