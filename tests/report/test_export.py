@@ -104,7 +104,7 @@ def test_what_is_chosen_is_what_is_written(measured_store: Path, tmp_path: Path)
         ({"sort": "MAP@5"}, "there is no 'MAP@5' to sort by"),
         ({"top": 0}, "top is 0; give the number"),
         ({"alpha": 2}, "alpha is 2; give a level"),
-        ({"test": "f"}, "test is 'f'; choose from t, randomisation, wilcoxon"),
+        ({"test": "f"}, "test is 'f'; choose from bootstrap, t, randomisation, wilcoxon"),
         ({"better": "more"}, "better is 'more'; choose from higher, lower"),
     ],
 )
