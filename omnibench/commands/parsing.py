@@ -78,5 +78,7 @@ def note_left_out(sentence: str) -> None:
 
 def add_test(parser: argparse.ArgumentParser) -> None:
     """Declare which statistical test is used, and at which level."""
-    parser.add_argument("--test", choices=TESTS, default=DEFAULT_TEST, help=f"the paired test (default: {DEFAULT_TEST})")
+    parser.add_argument(
+        "--test", choices=TESTS, default=DEFAULT_TEST, help=f"the paired test (default: {DEFAULT_TEST})"
+    )
     parser.add_argument("--alpha", type=float, default=0.05, help="the level (default: 0.05)")

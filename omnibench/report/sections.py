@@ -22,7 +22,12 @@ DEFAULT_LIMIT = 100
 MAX_LISTED = 20
 """How many missing items, or gaps, documents list before they cut the list short."""
 
-TESTS = {"bootstrap": "bootstrap test", "t": "t test", "randomisation": "randomisation test", "wilcoxon": "Wilcoxon test"}
+TESTS = {
+    "bootstrap": "bootstrap test",
+    "t": "t test",
+    "randomisation": "randomisation test",
+    "wilcoxon": "Wilcoxon test",
+}
 
 
 @dataclass(frozen=True, slots=True)

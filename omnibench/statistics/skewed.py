@@ -96,8 +96,8 @@ def skewed_mean(differences: Sample, users: int, alternative: str, null: float, 
     less = p_of_t(_deviate(ascending, statistic), degrees, "less")
     greater = p_of_t(_deviate(descending, -statistic), degrees, "less")
     outermost = float(stdtrit(degrees, alpha / 2))
-    low = mean + error * _restored(_quantile(descending, outermost), -skewness)
-    high = mean - error * _restored(_quantile(ascending, outermost), skewness)
+    low = mean + error * restored(_quantile(descending, outermost), -skewness)
+    high = mean - error * restored(_quantile(ascending, outermost), skewness)
     p = {"less": less, "greater": greater, "two-sided": min(1.0, 2 * min(less, greater))}[alternative]
     return SkewedMean(p, (low, high))
 
@@ -139,8 +139,13 @@ def _transformed(t: Sample | float, skewness: Sample | float) -> Sample | float:
     return t + skewness * (t * t / 3 + 1 / 6) + skewness * skewness * t * t * t / 27
 
 
-def _restored(transformed: float, skewness: float) -> float:
-    """Return the t of a transformed one."""
+def restored(transformed: float, skewness: float) -> float:
+    """Return the t of a transformed one.
+
+    Args:
+        transformed: Hall's transformation of t.
+        skewness: That of the mean: the sample's, divided by the root of its size.
+    """
     if abs(skewness) < 1e-9:  # noqa: PLR2004 - the limit, without dividing by it
         return transformed
     return 3 / skewness * (float(np.cbrt(1 + skewness * (transformed - skewness / 6))) - 1)
