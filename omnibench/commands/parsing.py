@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from omnibench.statistics.paired import TESTS
+from omnibench.statistics.paired import DEFAULT_TEST, TESTS
 
 ITEM = (
     "a label such as RecPack.ItemKNN(K=100), an algorithm, dataset/algorithm, the beginning of a key, a full name, a "
@@ -78,5 +78,7 @@ def note_left_out(sentence: str) -> None:
 
 def add_test(parser: argparse.ArgumentParser) -> None:
     """Declare which statistical test is used, and at which level."""
-    parser.add_argument("--test", choices=TESTS, default="t", help="the paired test (default: t)")
+    parser.add_argument(
+        "--test", choices=TESTS, default=DEFAULT_TEST, help=f"the paired test (default: {DEFAULT_TEST})"
+    )
     parser.add_argument("--alpha", type=float, default=0.05, help="the level (default: 0.05)")

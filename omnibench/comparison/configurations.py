@@ -15,7 +15,7 @@ from omnibench.errors import StatisticsError, StoreError
 from omnibench.metrics.directions import higher_is_better
 from omnibench.metrics.labels import unmeasured
 from omnibench.statistics.best import Standing, standing
-from omnibench.statistics.paired import Comparison, compare
+from omnibench.statistics.paired import DEFAULT_TEST, Comparison, compare
 from omnibench.statistics.ranks import Ranking, friedman
 from omnibench.store.queries import Store, open_store
 from omnibench.store.selection import select_configuration, select_datasets
@@ -58,7 +58,7 @@ def compare_configurations(
     metric: str,
     *,
     dataset: str | None = None,
-    test: str = "t",
+    test: str = DEFAULT_TEST,
     alternative: str = "two-sided",
     null: float = 0.0,
     alpha: float = 0.05,
@@ -79,7 +79,7 @@ def compare_configurations(
         second: Another one's.
         metric: A label, e.g. ``NDCG@10``.
         dataset: Its name, with or without the hash; may be left out where both were measured on one dataset only.
-        test: ``t``, ``randomisation`` or ``wilcoxon``; see ``compare``.
+        test: ``bootstrap``, ``t``, ``randomisation`` or ``wilcoxon``; see ``compare``.
         alternative: See ``compare``.
         null: See ``compare``.
         alpha: The level.
@@ -117,7 +117,7 @@ def compare_paired(
         null=null,
         alpha=alpha,
         units=sample.units,
-        test_to_train=sample.test_to_train if test == "t" else 0.0,
+        test_to_train=sample.test_to_train if test in ("t", DEFAULT_TEST) else 0.0,
     )
 
 
@@ -169,7 +169,7 @@ def compare_with_best(
     dataset: str,
     metric: str,
     *,
-    test: str = "t",
+    test: str = DEFAULT_TEST,
     alpha: float = 0.05,
     higher: bool | None = None,
     all_items: bool = False,

@@ -21,7 +21,7 @@ from omnibench.results import Result
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import Record, RecordType
 
-_VERSION = 3
+_VERSION = 4
 """To be raised when the same values lead to other marks, so that recorded ones are not used any more."""
 
 
@@ -126,8 +126,9 @@ def _test(
     """Return the configurations that are not significantly worse than the best, or None where all are undecided."""
     from omnibench.comparison.measured import Measured
     from omnibench.comparison.standings import standing_of_results
+    from omnibench.statistics.paired import DEFAULT_TEST
 
     names = {records[RecordType.ITEM.key(result.fit_key)]["item"] for results in rows.values() for result in results}
     measurements = Measured(root, records, names)
-    standing = standing_of_results(measurements, dataset, label, rows, test="t", alpha=alpha, higher=higher)
+    standing = standing_of_results(measurements, dataset, label, rows, test=DEFAULT_TEST, alpha=alpha, higher=higher)
     return list(standing.not_worse) if len(standing.undecided) < len(standing.comparisons) else None

@@ -18,6 +18,7 @@ from omnibench.comparison.measured import Measured
 from omnibench.errors import StatisticsError
 from omnibench.results import Result
 from omnibench.statistics.best import Standing
+from omnibench.statistics.paired import DEFAULT_TEST
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import Record, RecordType
 
@@ -54,7 +55,7 @@ def standings(
     lower_is_better: Collection[str],
     *,
     undirected: Collection[str] = (),
-    test: str = "t",
+    test: str = DEFAULT_TEST,
     alpha: float = 0.05,
 ) -> dict[TableColumn, Standing]:
     """Compare the configurations with the best, in every column of a table and on the very items that the table shows.
@@ -66,7 +67,7 @@ def standings(
         results: The results that the table shows; those without a fit key are not tested.
         lower_is_better: The columns where the smallest value is the best.
         undirected: The columns of which nobody knows which values are better; they are not tested.
-        test: ``t``, ``randomisation`` or ``wilcoxon``.
+        test: ``bootstrap``, ``t``, ``randomisation`` or ``wilcoxon``.
         alpha: The level of each column.
 
     Returns:

@@ -17,7 +17,7 @@ from omnibench.metrics.labels import split_label
 from omnibench.metrics.own import CalculatedMetric
 from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.rating import RatingMetric, errors_of
-from omnibench.metrics.spread import bootstrap_intervals, standard_errors
+from omnibench.metrics.spread import mean_intervals, standard_errors
 from omnibench.metrics.training import Training
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Column
     means = [number for number, (metric, label) in enumerate(columns) if metric.is_mean and np.isfinite(values[label])]
     labels = [columns[number][1] for number in means]
     per_user = evaluation.per_user if len(means) == len(columns) else evaluation.per_user[means]
-    errors, intervals = standard_errors(per_user), bootstrap_intervals(per_user)
+    errors, intervals = standard_errors(per_user), mean_intervals(per_user)
     return Evaluation(
         values,
         evaluation.users,

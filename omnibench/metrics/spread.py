@@ -1,4 +1,4 @@
-"""Uncertainty of a mean over users: its standard error, and a bootstrap interval."""
+"""Uncertainty of a mean over users: its standard error, and a confidence interval."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from omnibench.metrics.base import Values
+from omnibench.statistics.means import interval_of_few
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
+FEW = 50
+"""The number of users below which the bootstrap's intervals are too narrow."""
 REPLICATES = 1000
 LEVEL = 0.95
 _SEED = 20101
@@ -39,11 +42,11 @@ def standard_errors(per_user: Values) -> Values:
     return errors
 
 
-def bootstrap_intervals(per_user: Values) -> Values:
-    """Return the percentile interval of each metric's mean, shape (metrics, 2); NaN where fewer than two users count.
+def mean_intervals(per_user: Values) -> Values:
+    """Return the interval of each metric's mean, shape (metrics, 2); NaN where fewer than two users count.
 
-    Users are drawn with replacement, 1000 times, the same ones for all metrics and every time that there are as many of
-    them: Efron & Tibshirani, "An introduction to the bootstrap", 1993, chapter 13. The level is 95 %.
+    The level is 95 %. It is the bootstrap's, but that covers less than it says of fewer than 50 users; of these it is
+    ``interval_of_few``.
 
     Args:
         per_user: One row per metric, NaN for users who do not count; shape (metrics, n).
@@ -51,16 +54,34 @@ def bootstrap_intervals(per_user: Values) -> Values:
     if not per_user.size:
         return np.full((len(per_user), 2), np.nan)
     is_counted: npt.NDArray[np.bool_] = np.logical_not(np.isnan(per_user))
+    counts = is_counted.sum(axis=1)
+    many = counts >= FEW
+    found = np.full((len(per_user), 2), np.nan)
+    if many.any():
+        chosen = slice(None) if many.all() else many  # a slice needs no memory
+        found[many] = _bootstrap_intervals(per_user[chosen], is_counted[chosen])
+    for index in np.flatnonzero(~many & (counts > 1)):
+        found[index] = interval_of_few(per_user[index][is_counted[index]], 1 - LEVEL)
+    return found
+
+
+def _bootstrap_intervals(per_user: Values, is_counted: npt.NDArray[np.bool_]) -> Values:
+    """Return the percentile interval of each metric's mean, shape (metrics, 2).
+
+    Users are drawn with replacement, 1000 times, the same ones for all metrics and every time that there are as many of
+    them: Efron & Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
+
+    Args:
+        per_user: One row per metric, shape (metrics, n).
+        is_counted: Whether a user counts; each row has at least 50 who do.
+    """
     some_missing = not is_counted.all()
     # Differences from the first value keep the sums small, so that single precision loses nothing that is shown.
-    centre = np.array(
-        [row[present][0] if present.any() else 0.0 for row, present in zip(per_user, is_counted, strict=True)]
-    )
+    centre = np.array([row[present][0] for row, present in zip(per_user, is_counted, strict=True)])
     values = np.empty(per_user.shape, dtype=np.float32)
     for target, row, present, origin in zip(values, per_user, is_counted, centre, strict=True):
         target[:] = np.where(present, row - origin, 0.0)
-    undefined = is_counted.sum(axis=1, keepdims=True) < 2  # noqa: PLR2004 - one user alone does not vary
-    presence = (is_counted | undefined).astype(np.float32).T if some_missing else None
+    presence = is_counted.astype(np.float32).T if some_missing else None
     means = []
     for counts in _replicates(per_user.shape[1]):
         sample_sizes = np.float32(per_user.shape[1]) if presence is None else counts @ presence
@@ -70,7 +91,8 @@ def bootstrap_intervals(per_user: Values) -> Values:
     tail = (1 - LEVEL) / 2
     with np.errstate(invalid="ignore"):
         quantiles = np.nanquantile(np.concatenate(means).astype(np.float64), [tail, 1 - tail], axis=0).T
-    return np.where(undefined, np.nan, quantiles + centre[:, None])
+    intervals: Values = quantiles + centre[:, None]
+    return intervals
 
 
 def _replicates(users: int) -> Iterator[Counts]:

@@ -22,7 +22,7 @@ class Uncertainty:
 
     Attributes:
         stderr: Its standard error, where it is a mean over users.
-        low: The lower end of its bootstrap interval (95 %), likewise.
+        low: The lower end of its 95 % interval, likewise.
         high: The upper end.
         users: How many users were judged.
     """

@@ -19,7 +19,7 @@ from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
 from omnibench.report.sections import DEFAULT_LIMIT, TESTS, Choices, report_of
-from omnibench.statistics.paired import check_alpha
+from omnibench.statistics.paired import DEFAULT_TEST, check_alpha
 from omnibench.store.item_records import result_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import Record, Status
@@ -38,7 +38,7 @@ def export_results(
     sort: str = "",
     top: int | None = DEFAULT_LIMIT,
     alpha: float = 0.05,
-    test: str = "t",
+    test: str = DEFAULT_TEST,
     better: str | None = None,
     all_items: bool = False,
     notify: Callable[[str], None] | None = None,

@@ -53,7 +53,7 @@ def frame(contents: Contents) -> pd.DataFrame:
     Columns: dataset (as its directory is called), dataset_label (as tables call it), dataset_key; algorithm (e.g.
     ``RecPack.EASE``), configuration (as its directory is called), label (as tables call it), configuration_key,
     parameters (canonical JSON of those that were given), seed, framework, framework_version; fold (missing for single
-    splits), metric, value; stderr, low, high (standard error over users and bootstrap interval, 95 %), users; cold_users
+    splits), metric, value; stderr, low, high (standard error over users and 95 % interval), users; cold_users
     and cold_items (those of the test part that are unknown in training; missing where that was not counted);
     fit_seconds, predict_seconds, start_seconds (of the framework's process, part of neither), peak_memory (bytes) of
     the item; fit_key.

@@ -14,6 +14,7 @@ from omnibench.report.comparisons import pairs
 from omnibench.report.contents import Contents, MissingItem
 from omnibench.statistics.best import Standing
 from omnibench.tables.conditional import conditional_note
+from omnibench.statistics.paired import DEFAULT_TEST
 from omnibench.tables.layout import Layout, MarkedResults, marked_results
 
 DEFAULT_LIMIT = 100
@@ -22,7 +23,12 @@ DEFAULT_LIMIT = 100
 MAX_LISTED = 20
 """How many missing items, or gaps, documents list before they cut the list short."""
 
-TESTS = {"t": "t test", "randomisation": "randomisation test", "wilcoxon": "Wilcoxon test"}
+TESTS = {
+    "bootstrap": "bootstrap test",
+    "t": "t test",
+    "randomisation": "randomisation test",
+    "wilcoxon": "Wilcoxon test",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Choices:
     sort: str = ""
     limit: int | None = DEFAULT_LIMIT
     alpha: float = 0.05
-    test: str = "t"
+    test: str = DEFAULT_TEST
     show_all: str = ""
 
 
@@ -174,7 +180,7 @@ def _section(
 def _tested(decided: Mapping[str, Standing], marked: MarkedResults, choices: Choices) -> str:
     """Return what the mark of a tie means: how columns were tested, and that other seeds may differ where they may.
 
-    E.g. ``not significantly worse than the best: paired t test over 943 users, Holm-corrected in each column, alpha =
+    E.g. ``not significantly worse than the best: paired bootstrap test over 943 users, Holm-corrected in each column, alpha =
     0.05``.
     """
     labels_by_sample: dict[str, list[str]] = {}

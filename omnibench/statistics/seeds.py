@@ -17,7 +17,8 @@ from omnibench.errors import StatisticsError
 from omnibench.statistics.checks import check_choice, check_overlap, check_pairs
 from omnibench.statistics.paired import ALTERNATIVES, Comparison, check_alpha, compare
 from omnibench.statistics.samples import Sample, checked_seed_samples, noise_of
-from omnibench.statistics.student import interval_of_t, p_of_t, ratio
+from omnibench.statistics.skewed import FEWEST, restored, transformed
+from omnibench.statistics.student import interval_of_t, p_of_t
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +67,8 @@ def compare_seeds(
     The variance of the difference between the means is that of the seeds' means over the number of seeds, of each side,
     plus what users add, the covariances between seeds. Unlike there, the two sides may vary unequally over seeds and
     have different numbers of them, and the number of users limits the degrees of freedom, too; these are
-    Satterthwaite's (Biometrics Bulletin 2, 1946). Where neither side varies over seeds, this is ``compare``.
+    Satterthwaite's (Biometrics Bulletin 2, 1946). Hall's transformation takes the skewness of users' differences out of
+    t, as in ``skewed.skewed_mean``. Where neither side varies over seeds, this is ``compare``.
 
     Args:
         first: Values of the first algorithm, shape (seeds, users).
@@ -136,15 +138,20 @@ def compare_seeds(
             return replace(draft, reason=f"one seed of the {which} tells nothing about other seeds; fit more of them")
     if n == 1 and units != "folds":
         return replace(draft, reason=f"too few {units} to say: one difference tells nothing about chance")
-    error, degrees = _error(differences, sides, test_to_train)
+    error, degrees = _error(differences, sides, test_to_train, pooled=equal_spread)
     if error <= noise:
-        return replace(draft, reason="too few values to say: nothing varies but from user to user within a seed")
+        return replace(
+            draft, reason="too few values to say: the seeds' means are all equal, though their values are not"
+        )
     deviation = float(differences.std(ddof=1)) if n > 1 else 0.0
+    # What users contribute to the skewness of the mean; it vanishes where seeds contribute most of the variance.
+    skewness = float(((differences - mean) ** 3).mean()) / n**2 / error**3 if n >= FEWEST else 0.0
+    low, high = interval_of_t(0.0, 1.0, degrees, alpha)
     return replace(
         draft,
-        interval=interval_of_t(mean, error, degrees, alpha),
+        interval=(mean - error * restored(high, skewness), mean - error * restored(low, skewness)),
         effect_size=mean / deviation if deviation > noise else None,
-        p=p_of_t(ratio(mean - null, error), degrees, alternative),
+        p=p_of_t(float(transformed((mean - null) / error, skewness)), degrees, alternative),
     )
 
 
@@ -181,16 +188,19 @@ def _pooled(sides: Sequence[_Side]) -> list[_Side]:
     ]
 
 
-def _error(differences: Sample, sides: Sequence[_Side], test_to_train: float) -> tuple[float, float]:
+def _error(differences: Sample, sides: Sequence[_Side], test_to_train: float, *, pooled: bool) -> tuple[float, float]:
     """Return the standard error of the difference between the means, and its degrees of freedom.
 
     Args:
         differences: The difference of every user's means over seeds, shape (users,).
         sides: How both sides vary over seeds.
         test_to_train: As in ``compare``.
+        pooled: Whether both have the variance of all seeds together, which is one estimate then.
     """
     n = len(differences)
     terms = [(side.variance / side.seeds, side.degrees) for side in sides if side.degrees]
+    if pooled and terms:
+        terms = [(sum(term for term, _ in terms), terms[0][1])]
     if n > 1:
         # What differs from user to user for every seed, without what the seeds' part of it would add.
         lasting = float(differences.var(ddof=1)) - sum(side.residual / side.seeds for side in sides)

@@ -86,7 +86,7 @@ def skewed_mean(differences: Sample, users: int, alternative: str, null: float, 
     variance = float((centred * centred).sum()) / n
     error = math.sqrt(variance / (n - 1))
     skewness = float((centred * centred * centred).sum()) / n / variance**1.5 / math.sqrt(n)
-    statistic = float(_transformed((mean - null) / error, skewness))
+    statistic = float(transformed((mean - null) / error, skewness))
     degrees = _DEGREES_PER_USER * users
     plain = p_of_t(statistic, degrees, "two-sided")
     ascending = None
@@ -96,8 +96,8 @@ def skewed_mean(differences: Sample, users: int, alternative: str, null: float, 
     less = p_of_t(_deviate(ascending, statistic), degrees, "less")
     greater = p_of_t(_deviate(descending, -statistic), degrees, "less")
     outermost = float(stdtrit(degrees, alpha / 2))
-    low = mean + error * _restored(_quantile(descending, outermost), -skewness)
-    high = mean - error * _restored(_quantile(ascending, outermost), skewness)
+    low = mean + error * restored(_quantile(descending, outermost), -skewness)
+    high = mean - error * restored(_quantile(ascending, outermost), skewness)
     p = {"less": less, "greater": greater, "two-sided": min(1.0, 2 * min(less, greater))}[alternative]
     return SkewedMean(p, (low, high))
 
@@ -129,7 +129,7 @@ def is_certain(differences: Sample, largest: float, null: float, alternative: st
     return max(fortunes) >= math.log(tails / alpha) - 0.02  # of a stake of .998 in place of 1
 
 
-def _transformed(t: Sample | float, skewness: Sample | float) -> Sample | float:
+def transformed(t: Sample | float, skewness: Sample | float) -> Sample | float:
     """Return Hall's transformation of t, which is monotone.
 
     Args:
@@ -139,11 +139,16 @@ def _transformed(t: Sample | float, skewness: Sample | float) -> Sample | float:
     return t + skewness * (t * t / 3 + 1 / 6) + skewness * skewness * t * t * t / 27
 
 
-def _restored(transformed: float, skewness: float) -> float:
-    """Return the t of a transformed one."""
+def restored(transformed_t: float, skewness: float) -> float:
+    """Return the t of a transformed one.
+
+    Args:
+        transformed_t: Hall's transformation of t.
+        skewness: That of the mean: the sample's, divided by the root of its size.
+    """
     if abs(skewness) < 1e-9:  # noqa: PLR2004 - the limit, without dividing by it
-        return transformed
-    return 3 / skewness * (float(np.cbrt(1 + skewness * (transformed - skewness / 6))) - 1)
+        return transformed_t
+    return 3 / skewness * (float(np.cbrt(1 + skewness * (transformed_t - skewness / 6))) - 1)
 
 
 def _replicates(differences: Sample, mean: float) -> Sample | None:
@@ -168,7 +173,7 @@ def _replicates(differences: Sample, mean: float) -> Sample | None:
     variances = np.where(varies, variances, 1.0)
     t = offsets / np.sqrt(variances / (sizes - 1))
     skewness = (third - 3 * first * second + 2 * first**3) / variances**1.5 / np.sqrt(sizes)
-    replicates: Sample = np.where(varies, _transformed(t, skewness), np.copysign(np.inf, offsets))
+    replicates: Sample = np.where(varies, transformed(t, skewness), np.copysign(np.inf, offsets))
     return np.sort(replicates)
 
 

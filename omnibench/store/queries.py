@@ -120,7 +120,7 @@ class Store:
         """Return one row per metric of each done item.
 
         Columns: item, dataset, algorithm, fold, metric, value, and for means over users stderr (standard error), low
-        and high (bootstrap interval, 95 %); see ``docs/conventions.md``.
+        and high (95 % interval); see ``docs/conventions.md``.
         """
         import pandas as pd
 

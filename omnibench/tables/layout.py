@@ -371,7 +371,7 @@ def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
     if marked.partial and len(marked.names) > 1:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if marked.tied:
-        notes.append(f"{TIED} not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
+        notes.append(f"{TIED} not significantly worse than the best (paired bootstrap test, Holm-corrected, 0.05)")
         notes += indented(conditional_note(marked.every_result, hint=True), layout.width)
     notes += [f"  {note}" for note in marked.seed_notes]
     rows = [LegendRow(marked.label(name), marked.family(name), marked.unsaid(name)) for name in marked.names]

@@ -103,7 +103,7 @@ def test_a_run_marks_them_in_its_table(project: Project) -> None:
     assert standings["NDCG@10"].not_worse
     for run in (first, second):
         text = run.stdout.str()
-        assert "~ not significantly worse than the best (paired t test, Holm-corrected, 0.05)" in text
+        assert "~ not significantly worse than the best (paired bootstrap test, Holm-corrected, 0.05)" in text
         algorithms = re.findall(r"^ (Rotated-\w+)", text, re.MULTILINE)
         means = [line.split()[1:] for line in text.splitlines() if line.split()[:1] == ["mean"]]
         for index, label in enumerate(standings):

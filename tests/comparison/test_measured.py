@@ -89,7 +89,7 @@ def test_pairs_are_users_and_their_means_over_folds(measured_store: Path, datase
     sample = measured(measured_store).paired_sample(dataset_name, label, first, second)
     assert (sample.units, sample.test_to_train) == ("users", 0.0)
     assert values_of(sample) == values_of(by_user[[first, second]])
-    compared = compare_configurations(measured_store, first, second, label, dataset=dataset_name)
+    compared = compare_configurations(measured_store, first, second, label, dataset=dataset_name, test="t")
     differ = bool((by_user[first] != by_user[second]).any())
     assert compared.p == (pytest.approx(scipy.stats.ttest_rel(by_user[first], by_user[second]).pvalue) if differ else 1)
     assert (compared.pairs, compared.units) == (len(by_user), "users")

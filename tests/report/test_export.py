@@ -48,7 +48,7 @@ def test_marks_are_those_of_comparisons(measured_store: Path, tmp_path: Path) ->
             not_worse = {called[name] for name in expected.not_worse}
             assert {row[0] for row in lines if "†" in row[column]} | bold == not_worse | bold
     assert (
-        "paired t test over 40 users, Holm-corrected in each column, alpha = 0.05; of these fitted models; other seeds"
+        "paired bootstrap test over 40 users, Holm-corrected in each column, alpha = 0.05; of these fitted models; other seeds"
         in text
     )
     assert "average ranks over 2 datasets; too few datasets to say" in text
@@ -107,7 +107,7 @@ def test_what_is_chosen_is_what_is_written(measured_store: Path, tmp_path: Path)
         ({"sort": "MAP@5"}, "there is no 'MAP@5' to sort by"),
         ({"top": 0}, "top is 0; give the number"),
         ({"alpha": 2}, "alpha is 2; give a level"),
-        ({"test": "f"}, "test is 'f'; choose from t, randomisation, wilcoxon"),
+        ({"test": "f"}, "test is 'f'; choose from bootstrap, t, randomisation, wilcoxon"),
         ({"better": "more"}, "better is 'more'; choose from higher, lower"),
     ],
 )

@@ -81,7 +81,7 @@ def test_a_table_has_means_deviations_and_marks(monkeypatch: pytest.MonkeyPatch)
             )
     assert [[r"\textbf" in cell for cell in row[1:]] for row in rows] == [[True, False], [False, True], [False, False]]
     assert [[r"\dagger" in cell for cell in row[1:]] for row in rows] == [[False] * 2, [True, False], [False] * 2]
-    assert r"$^{\dagger}$: not significantly worse than the best: paired t test over 10 users" in text
+    assert r"$^{\dagger}$: not significantly worse than the best: paired bootstrap test over 10 users" in text
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 1
     assert re.findall(r"\\label\{tab:(.*?)\}", text) == ["Data-1-a3f8e2c1"]
 

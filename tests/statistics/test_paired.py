@@ -41,7 +41,7 @@ def sides(pairs: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
 
 def test_students_sleep() -> None:
     """R's manual of t.test has, of the data that the test was made for: -4.0621 on 9, 0.002833, (-2.4599, -0.7001)."""
-    comparison = compare(*SLEEP)
+    comparison = compare(*SLEEP, "t")
     assert comparison.difference == pytest.approx(-1.58)
     assert comparison.first == pytest.approx(0.75)
     assert comparison.second == pytest.approx(2.33)
@@ -92,7 +92,7 @@ def test_overlapping_training_sets() -> None:
 def test_t_is_scipys(pairs: list[tuple[float, float]], alternative: Any, null: float) -> None:
     """Its p and its interval, of any pairs that differ unequally."""
     first, second = sides(pairs)
-    comparison = compare(first, second, alternative=alternative, null=null)
+    comparison = compare(first, second, "t", alternative=alternative, null=null)
     differences = np.subtract(first, second)
     if np.ptp(differences) == 0:
         return
@@ -171,8 +171,8 @@ def test_equal_differences_tell_t_no_more_than_their_signs() -> None:
     thirty = np.linspace(0, 1, 30)
     comparison = compare(thirty + 0.1, thirty)
     assert (comparison.p, comparison.effect_size, comparison.interval) == (2.0**-29, None, None)
-    assert compare([0.3, 0.7], [0.2, 0.6], alternative="less", alpha=0.3).p == 1.0
-    assert compare([0.3, 0.7], [0.2, 0.6], alternative="greater", test_to_train=0.5, alpha=0.3).p == 0.25
+    assert compare([0.3, 0.7], [0.2, 0.6], "t", alternative="less", alpha=0.3).p == 1.0
+    assert compare([0.3, 0.7], [0.2, 0.6], "t", alternative="greater", test_to_train=0.5, alpha=0.3).p == 0.25
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_margin_moves_the_hypothesis(test: str) -> None:
         ([[0.1]], [0.1], {}, r"the first values have the shape \(1, 1\)"),
         ([0.1, 0.2], [0.1, float("nan")], {}, r"1 of the second values are not finite, the first is number 1 \(nan\)"),
         (["a"], [0.1], {}, "the first values are no numbers"),
-        ([0.1], [0.1], {"test": "wilcoxn"}, "there is no test 'wilcoxn'; did you mean 'wilcoxon'.; there are t, rand"),
+        ([0.1], [0.1], {"test": "wilcoxn"}, "there is no test 'wilcoxn'; did you mean 'wilcoxon'.; there are bootstrap, t, rand"),
         ([0.1], [0.1], {"alternative": "larger"}, "there is no alternative 'larger'"),
         ([0.1], [0.1], {"alpha": 5}, "alpha is 5; give a level between 0 and 1"),
         ([0.1], [0.1], {"test_to_train": -1.0}, "test_to_train is -1.0"),

@@ -71,7 +71,8 @@ def standing() -> Standing:
             best: users,
             near: [value + 0.05 * (-1) ** number - 0.001 for number, value in enumerate(users)],
             worse: [value - 0.5 - 0.01 * number for number, value in enumerate(users)],
-        }
+        },
+        test="t",
     )
 
 

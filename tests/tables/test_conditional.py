@@ -76,7 +76,7 @@ def test_the_table_says_it_below_its_marks_alone() -> None:
     (untested,) = tables(results, Layout(width=60))
     assert not any("seeds" in note for note in untested.notes)
     (tested,) = tables(results, Layout(width=60), lambda _: {("shop-1", "HR@10"): []})
-    position = tested.notes.index("~ not significantly worse than the best (paired t test, Holm-corrected, 0.05)")
+    position = tested.notes.index("~ not significantly worse than the best (paired bootstrap test, Holm-corrected, 0.05)")
     assert tested.notes[position + 1 : position + 3] == [
         "  of these fitted models; other seeds may differ (std of",
         "  NDCG@10 on MovieLens-100K: Lib.Random5 5 %)",

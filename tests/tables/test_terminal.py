@@ -72,7 +72,7 @@ def test_what_is_not_significantly_worse_is_marked() -> None:
         ["mean", "~0.2000", "*0.3000"],
         ["mean", "*0.4000", "0.1000"],
     ]
-    assert "\n~ not significantly worse than the best (paired t test, Holm-corrected, 0.05)\n" in text
+    assert "\n~ not significantly worse than the best (paired bootstrap test, Holm-corrected, 0.05)\n" in text
     assert "not significantly worse" not in printed(FOLDED)
     assert "not significantly worse" not in render(tables(FOLDED, test=lambda _: {("D", "HR@10"): ()})[0], colour=False)
 
