@@ -13,8 +13,8 @@ from omnibench.errors import OmnibenchError
 from omnibench.report.comparisons import pairs
 from omnibench.report.contents import Contents, MissingItem
 from omnibench.statistics.best import Standing
-from omnibench.tables.conditional import conditional_note
 from omnibench.statistics.paired import DEFAULT_TEST
+from omnibench.tables.conditional import conditional_note
 from omnibench.tables.layout import Layout, MarkedResults, marked_results
 
 DEFAULT_LIMIT = 100
