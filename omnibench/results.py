@@ -32,7 +32,8 @@ class Result:
         seedless_key: Identifies what configurations that differ by the seed alone have in common; empty where that is
             not recorded.
         seeds: How many seeds its benchmark asks for.
-        as_seed: The seed whose predictions it has taken over, because two seeds had made equal ones; else None.
+        as_seed: Another seed of the configuration that has made equal predictions; None where there is none, or nobody
+            has looked.
     """
 
     dataset: str

@@ -13,10 +13,14 @@ from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, say
 from omnibench.store.facts import fact_lines
+from omnibench.store.item_names import call_text
 from omnibench.store.queries import open_store
-from omnibench.store.schema import MAX_ATTEMPTS, START, Status
+from omnibench.store.schema import MAX_ATTEMPTS, START, Phase, Status
 from omnibench.store.sizes import Sizes, size_text, sizes_text
 from omnibench.tables.names import recorded_names
+
+_MOST_ALGORITHMS = 5
+"""Algorithms that a line names."""
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -38,6 +42,8 @@ def status(arguments: argparse.Namespace) -> int:
         if item["status"] != Status.DONE or arguments.all:
             size = _size(item, sizes) if arguments.all else ""
             say(f"  {item['status']:11}  {item['fit_key'][:8]}  {names.recorded_item(item)}{_remark(item)}{size}")
+    for line in _equal_seeds(items):
+        say(f"  {line}")
     for line in _prospect(items, frozenset(store.remaining)):
         say(f"  {line}")
     for worker in store.workers(active=not arguments.all):
@@ -62,6 +68,8 @@ def _size(item: dict[str, Any], sizes: Sizes) -> str:
 def _remark(item: dict[str, Any]) -> str:
     if item["status"] == Status.RUNNING:
         return f"  ({item['holder']})"
+    if item["status"] == Status.DONE and item.get("as_seed") is not None:
+        return f"  (as seed_{item['as_seed']})"
     if item["status"] == Status.FAILED:
         deaths = f", its process died {_times(item['deaths'])}" if item.get("deaths") else ""
         return f"  ({item['error']['phase']}: {item['error']['message'].splitlines()[0]}{deaths})"
@@ -94,6 +102,23 @@ def _prospect(items: dict[str, dict[str, Any]], remaining: frozenset[str]) -> It
             f"{forgotten} unfinished {noun} {verb} not in the last plan (e.g. of earlier versions of a class), so no run computes "
             "them; `omnibench prune --plan benchmarks` removes what your bench files do not name"
         )
+
+
+def _equal_seeds(items: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield which items stand for several seeds, and which were not fitted because the seed changes nothing."""
+    once = [item for item in items.values() if item.get("seeds", 1) > 1 and item.get("seed") is None]
+    alike = [item for item in items.values() if item["status"] == Status.DONE and item.get("as_seed") is not None]
+    if once:
+        yield f"deterministic: fitted once, for several seeds: {_counted(once)}"
+    if alike:
+        yield f"deterministic: equal predictions with another seed: {_counted(alike)}"
+
+
+def _counted(items: list[dict[str, Any]]) -> str:
+    """Return how many items there are of which algorithms."""
+    names = dict.fromkeys(call_text(item) for item in items)
+    listed = ", ".join(list(names)[:_MOST_ALGORITHMS]) + (", ..." if len(names) > _MOST_ALGORITHMS else "")
+    return f"{len(items)} item{'' if len(items) == 1 else 's'} of {listed}"
 
 
 def _ago(moment: str) -> str:
@@ -155,6 +180,9 @@ def show(arguments: argparse.Namespace) -> int:
 
 def _show_phase(phase: dict[str, Any], framework: str) -> None:
     """Print what a phase has cost, and below it how long its framework's process took to start."""
+    if phase["phase"] == Phase.PREDICT and phase["status"] == Status.DONE and math.isnan(phase["seconds"] or math.nan):
+        say(f"  {phase['phase']:16} taken over from another seed  {phase['finished']}")
+        return
     wall, cpu = (_number(phase[name], "{:.3f} s") for name in ("seconds", "cpu_seconds"))
     peak = _number(phase["peak_rss"], "{:.0f} MiB", 2**20)
     ending = "" if phase["status"] == Status.DONE else f"  {phase['status']}"

@@ -99,9 +99,8 @@ class Attempt:
 
     @property
     def as_seed(self) -> int | None:
-        """The seed whose predictions the item has taken over, now or in an earlier attempt; else None."""
-        record = self.workbench.store.records.get(self.item.predict_record_key) if self.experiment.seeds else None
-        return None if record is None else record.get("as_seed")
+        """Another seed that has made equal predictions, as the item's record says; else None."""
+        return self.checkpoints.previous.get("as_seed") if self.experiment.seeds else None
 
     def note_death(self, message: str) -> None:
         """Record that the process of an earlier attempt died."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from omnibench.engine.equal_seeds import alike_seed
 from omnibench.engine.evaluation import Evaluation, evaluation_facts
 from omnibench.engine.items import Columns, Item
 from omnibench.engine.progress import PhaseMeter
@@ -220,7 +221,7 @@ class ItemCheckpoints:
             list_length=self.item.list_length,
             predicted=self.item.experiment.predicted(self.item.list_length),
             test=recorded.test,
-            as_seed=(self.store.records.get(self.item.predict_record_key) or {}).get("as_seed"),
+            as_seed=alike_seed(self.store.records.get, self.item),
         )
         if spare_model is not None:
             records[self.item.fit_record_key] = without_model(spare_model)

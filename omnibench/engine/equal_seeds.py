@@ -1,7 +1,8 @@
 """Seeds that change nothing: an item takes over the predictions of the first seed where the second made equal ones.
 
 Of many algorithms nobody says whether the seed matters. Those of which two seeds have made the same predictions, on the
-same part of the same data, are not fitted with further seeds.
+same part of the same data, are not fitted with further seeds; and the record of an item says which other seed has made
+the same, in whatever order they were computed, so that they count once.
 """
 
 from __future__ import annotations
@@ -57,6 +58,31 @@ class EqualSeed(NamedTuple):
             return False
 
 
+def alike_seed(get: RecordLookup, item: Item) -> int | None:
+    """Return another seed with which predictions are recorded that are equal to an item's own; None where none is.
+
+    Of configurations of which it is known whether the seed matters, nobody looks.
+
+    Args:
+        get: From a record's key to the record, or None.
+        item: The item.
+    """
+    experiment = item.experiment
+    own = get(item.predict_record_key) if experiment.seeds and not experiment.configuration.determinism_known else None
+    if own is None:
+        return None
+    for seed in experiment.seeds:
+        other = get(_predict_key(item, seed)) if seed != experiment.seed else None
+        if other is not None and other["predictions"]["sha256"] == own["predictions"]["sha256"]:
+            return seed
+    return None
+
+
+def _predict_key(item: Item, seed: int) -> str:
+    """Return the key of the record of predictions with another seed."""
+    return RecordType.PREDICT.key(item.experiment.with_seed(seed).predict_key(item.list_length))
+
+
 def may_take_over(experiment: Experiment) -> bool:
     """Whether an item may take over predictions: with a later seed, and nothing is known of whether the seed matters."""
     later = experiment.seed not in experiment.seeds[:_TRIED]
@@ -79,7 +105,7 @@ def equal_seed(get: RecordLookup, item: Item) -> EqualSeed | None:
     if not may_take_over(experiment):
         return None
     seeds = experiment.seeds[:_TRIED]
-    tried = [get(RecordType.PREDICT.key(experiment.with_seed(seed).predict_key(item.list_length))) for seed in seeds]
+    tried = [get(_predict_key(item, seed)) for seed in seeds]
     first, *others = tried
     if first is None or "as_seed" in first:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from omnibench.engine.items import Item
-from omnibench.store.item_records import DoneText, seed_taken_over
+from omnibench.store.item_records import DoneText, alike_seed_in
 from omnibench.store.reading import Reader
 from omnibench.store.schema import Phase, RecordLookup, RecordType, Status, status_of
 
@@ -20,7 +20,7 @@ class State(NamedTuple):
         error: ``{phase, message, details}`` when they are not and its last attempt failed, else None.
         deaths: The number of times in a row that its process died.
         recorded: Whether the item has a record of its own.
-        as_seed: The seed whose predictions it has taken over, or None.
+        as_seed: Another seed that has made equal predictions, or None.
     """
 
     metrics: Mapping[str, float] | None = None
@@ -47,7 +47,7 @@ def look_up(get: RecordLookup, item: Item) -> State:
         records = {label: get(RecordType.EVAL.key(key)) for label, key in eval_keys.items()}
         if all(record is not None for record in records.values()):
             values = {label: record["value"] for label, record in records.items() if record}
-            as_seed = (get(item.predict_record_key) or {}).get("as_seed")
+            as_seed = (get(item.record_key) or {}).get("as_seed") if item.experiment.seeds else None
             return State(item.qualified_values(values | item.costs(get)), recorded=True, as_seed=as_seed)
     record = get(item.record_key)
     if record is not None and status_of(record, ()).status is Status.FAILED:
@@ -90,7 +90,7 @@ def look_up_all(reader: Reader, items: Sequence[Item]) -> list[State]:
             done_text = texts[text_key]
             metrics = None if done_text is None else done_text.metrics_in(text)
             if metrics is not None:
-                as_seed = seed_taken_over(text) if experiment.seeds else None
+                as_seed = alike_seed_in(text) if experiment.seeds else None
                 states[position] = State(metrics, recorded=True, as_seed=as_seed)
     return [state or look_up(reader.get, item) for state, item in zip(states, items, strict=True)]
 

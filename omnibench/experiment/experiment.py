@@ -160,7 +160,7 @@ class Experiment:
         return f"{folded}/seed_{self.seed}" if self.names_seed else folded
 
     def result(self, metrics: Mapping[str, float], as_seed: int | None = None) -> Result:
-        """Return metrics of this experiment as a result; of one that took over predictions, with the seed of these."""
+        """Return metrics of this experiment as a result, with another seed where that has made equal predictions."""
         return Result(
             self.dataset_name,
             self.algorithm_name,

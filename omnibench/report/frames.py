@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omnibench.comparison.variance import COMPONENTS
 from omnibench.report.contents import Contents, Uncertainty
 from omnibench.results import Result
 from omnibench.tables.names import DisplayNames, display_names
+from omnibench.tables.seeds import distinct, seed_groups, seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +47,10 @@ _TYPES = {
     "start_seconds": "float64",
     "peak_memory": "Int64",
     "fit_key": "string",
+    "seeds": "Int64",
+    "mean": "float64",
+    "std": "float64",
+    **{f"{component}_variance": "float64" for component in COMPONENTS},
 }
 
 
@@ -56,7 +63,9 @@ def frame(contents: Contents) -> pd.DataFrame:
     splits), metric, value; stderr, low, high (standard error over users and 95 % interval), users; cold_users
     and cold_items (those of the test part that are unknown in training; missing where that was not counted);
     fit_seconds, predict_seconds, start_seconds (of the framework's process, part of neither), peak_memory (bytes) of
-    the item; fit_key.
+    the item; fit_key; and of the configuration with all of its seeds: seeds (how many), mean and std (over folds and
+    seeds, n - 1), and, where there are several seeds, the variance of a user's value by what contributes to it:
+    user_variance, fold_variance, seed_variance, residual_variance.
     """
     import pandas as pd
 
@@ -65,7 +74,10 @@ def frame(contents: Contents) -> pd.DataFrame:
 
 def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
     names = display_names(contents.results)
+    with_seeds = _with_all_seeds(contents.results)
     for result in contents.results:
+        configuration = with_seeds[result.dataset, result.algorithm]
+        seeds = len(seeds_of(configuration.rows))
         facts = contents.facts_of(result)
         cold = contents.cold_counts(result)
         for label, value in result.metrics.items():
@@ -96,7 +108,49 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 facts.start_seconds,
                 facts.peak_memory,
                 result.fit_key,
+                seeds,
+                *_summary(contents, configuration, label).values(),
             )
+
+
+class _WithSeeds(NamedTuple):
+    """A configuration on a dataset, with all of its seeds.
+
+    Attributes:
+        name: The display name of the configuration with the lowest seed.
+        rows: The results of all seeds.
+        counted: Those that count; see ``tables.seeds``.
+    """
+
+    name: str
+    rows: list[Result]
+    counted: list[Result]
+
+
+def _with_all_seeds(results: Sequence[Result]) -> dict[tuple[str, str], _WithSeeds]:
+    """Return each configuration with all of its seeds, by dataset and the display name with any of its seeds."""
+    groups = seed_groups(results)
+    rows: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        rows.setdefault((result.dataset, groups.get(result.algorithm, result.algorithm)), []).append(result)
+    configurations = {key: _WithSeeds(key[1], of_key, distinct(of_key)) for key, of_key in rows.items()}
+    return {
+        (result.dataset, result.algorithm): configurations[
+            result.dataset, groups.get(result.algorithm, result.algorithm)
+        ]
+        for result in results
+    }
+
+
+def _summary(contents: Contents, configuration: _WithSeeds, label: str) -> dict[str, float | None]:
+    """Return the mean and the deviation of a metric over folds and seeds, and what contributes to its variance."""
+    values = [row.metrics[label] for row in configuration.counted if label in row.metrics]
+    mean = _finite(math.fsum(values) / len(values)) if values and all(map(math.isfinite, values)) else None
+    deviation = _finite(statistics.stdev(values)) if mean is not None and len(values) > 1 else None
+    spread = contents.spreads.get((configuration.rows[0].dataset, configuration.name), {}).get(label)
+    variances = spread.variances if spread else {}
+    parts = {f"{component}_variance": _finite(variances.get(component)) for component in COMPONENTS}
+    return {"mean": mean, "std": deviation, **parts}
 
 
 def csv(contents: Contents) -> bytes:
@@ -115,6 +169,7 @@ def parquet(contents: Contents) -> bytes:
 def nested(contents: Contents) -> bytes:
     """Return the values as nested JSON: datasets, configurations, folds, metrics; and the items that are missing."""
     names = display_names(contents.results)
+    with_seeds = _with_all_seeds(contents.results)
     datasets = [
         {
             "name": group[0].dataset,
@@ -122,7 +177,8 @@ def nested(contents: Contents) -> bytes:
             "key": contents.facts_of(group[0]).dataset_key,
             **_cold(contents, group[0].dataset),
             "configurations": [
-                _configuration(contents, rows, names) for rows in _grouped(group, lambda result: result.algorithm)
+                _configuration(contents, rows, names, with_seeds[rows[0].dataset, rows[0].algorithm])
+                for rows in _grouped(group, lambda result: result.algorithm)
             ],
         }
         for group in _grouped(contents.results, lambda result: result.dataset)
@@ -140,8 +196,11 @@ def _cold(contents: Contents, dataset: str) -> dict[str, Any]:
     return {"unknown_in_training": list(summary.cold["folds"])} if summary and summary.cold else {}
 
 
-def _configuration(contents: Contents, rows: list[Result], names: DisplayNames) -> dict[str, Any]:
+def _configuration(
+    contents: Contents, rows: list[Result], names: DisplayNames, with_seeds: _WithSeeds
+) -> dict[str, Any]:
     facts = contents.facts_of(rows[0])
+    summary = {label: _summary(contents, with_seeds, label) for label in _labels(rows)}
     return {
         "algorithm": _algorithm(rows[0]),
         "name": rows[0].algorithm,
@@ -151,8 +210,14 @@ def _configuration(contents: Contents, rows: list[Result], names: DisplayNames) 
         "seed": rows[0].seed,
         "framework": facts.framework,
         "framework_version": facts.version,
+        "seeds": len(seeds_of(with_seeds.rows)),
+        "summary": summary,
         "folds": [_fold(contents, result) for result in rows],
     }
+
+
+def _labels(rows: Iterable[Result]) -> list[str]:
+    return list(dict.fromkeys(label for row in rows for label in row.metrics))
 
 
 def _fold(contents: Contents, result: Result) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from omnibench.markup import one_line
 from omnibench.report.comparisons import ranking_head
 from omnibench.report.ranks import rank_rows
-from omnibench.report.sections import MAX_LISTED, Report, Section
+from omnibench.report.sections import MAX_LISTED, VARIANCE, VARIANCE_HEAD, Report, Section
 from omnibench.tables.layout import BEST, TIED, fitting, printed
 
 _ROWS = 40
@@ -86,19 +86,34 @@ def _section(section: Section, missing: str, anchor: str) -> Iterator[str]:
     for start in range(0, len(marked.names), _ROWS):
         names = marked.names[start : start + _ROWS]
         for labels in _groups(section, names):
-            head = ["Algorithm", *map(escaped, labels)]
-            rows = [[escaped(marked.label(name)), *(_cell(section, name, label) for label in labels)] for name in names]
+            seeded = marked.means.seeded
+            head = ["Algorithm", *(["Seeds"] if seeded else []), *map(escaped, labels)]
+            rows = [
+                [
+                    escaped(marked.label(name)),
+                    *([marked.seeds(name)] if seeded else []),
+                    *(_cell(section, name, label) for label in labels),
+                ]
+                for name in names
+            ]
             last = labels[-1:] == section.labels[-1:]
             explained = [name for name in names if last and name in marked.legend]
             legend = [f"{escaped(marked.label(name))}: {escaped(marked.legend[name])}" for name in explained]
             yield _table(title, " ".join(captions), label, head, rows, legend)
             title, captions, label = f"{escaped(marked.title)} (continued)", [], ""
+    variances = [[escaped(cell) for cell in row] for row in section.variance_rows]
+    for start in range(0, len(variances), _ROWS):
+        caption = escaped(f"{VARIANCE}{' (continued)' if start else ''}.")
+        anchor_of = "" if start else f"{anchor}-variance"
+        yield _table(escaped(marked.title), caption, anchor_of, VARIANCE_HEAD, variances[start : start + _ROWS], [])
 
 
 def _groups(section: Section, names: Sequence[str]) -> list[list[str]]:
     """Cut the metrics into groups that fit onto a page, by an estimate of the width of letters and digits."""
-    room = _WIDTH - _LETTER * max(len(section.marked.label(name)) for name in names)
-    cell = 56 if section.marked.means.folded else 28
+    seeds = 2 * _GAP + 5 * _LETTER if section.marked.means.seeded else 0
+    room = _WIDTH - seeds - _LETTER * max(len(section.marked.label(name)) for name in names)
+    means = section.marked.means
+    cell = 56 if means.folded or means.seeded else 28
     return fitting(section.labels, lambda label: 2 * _GAP + max(cell, _LETTER * len(label)), room)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from omnibench.markup import one_line
 from omnibench.report.comparisons import ranking_head
 from omnibench.report.ranks import rank_rows
-from omnibench.report.sections import MAX_LISTED, Report, Section
+from omnibench.report.sections import MAX_LISTED, VARIANCE, VARIANCE_HEAD, Report, Section
 from omnibench.tables.layout import BEST, SPREAD, TIED, printed
 
 _ACTIVE = re.compile(
@@ -58,7 +58,7 @@ def _missing(report: Report) -> Iterator[str]:
 
 
 def _section(section: Section) -> Iterator[str]:
-    marked = section.marked
+    marked, seeded = section.marked, section.marked.means.seeded
     yield f"## {escaped(marked.title)}"
     if section.summary:
         yield escaped(section.summary)
@@ -67,16 +67,23 @@ def _section(section: Section) -> Iterator[str]:
             ["> [!WARNING]", "> Fewer folds than there are:", ">", *(f"> - {escaped(gap)}" for gap in section.gaps)]
         )
     rows = [
-        [escaped(marked.label(name)), *(_cell(section, name, label) for label in section.labels)]
+        [
+            escaped(marked.label(name)),
+            *([marked.seeds(name)] if seeded else []),
+            *(_cell(section, name, label) for label in section.labels),
+        ]
         for name in marked.names
     ]
-    yield _table(["Algorithm", *map(escaped, section.labels)], rows)
+    yield _table(["Algorithm", *(["Seeds"] if seeded else []), *map(escaped, section.labels)], rows)
     notes = [*map(escaped, section.notes), "**Bold**: the best mean of its column."]
     yield " ".join([*notes, *([f"†: {escaped(section.tested)}."] if section.tested else [])])
     if marked.legend:
         yield "\n".join(
             f"- {escaped(marked.label(name))}: {code(parameters)}" for name, parameters in marked.legend.items()
         )
+    if section.variance_rows:
+        yield f"### {VARIANCE}"
+        yield _table(VARIANCE_HEAD, [[escaped(cell) for cell in row] for row in section.variance_rows])
 
 
 def _cell(section: Section, name: str, label: str) -> str:

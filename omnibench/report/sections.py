@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from omnibench.comparison.configurations import DatasetRanking
 from omnibench.comparison.standings import rankings, standings
+from omnibench.comparison.variance import Spread
 from omnibench.data.cold import cold_sentence
 from omnibench.errors import OmnibenchError
-from omnibench.report.comparisons import pairs
+from omnibench.report.comparisons import SEEDS_TEST, VARIANCE_HEADS, pairs, variance_cells
 from omnibench.report.contents import Contents, MissingItem
 from omnibench.statistics.best import Standing
 from omnibench.statistics.paired import DEFAULT_TEST
 from omnibench.tables.conditional import conditional_note
 from omnibench.tables.layout import Layout, MarkedResults, marked_results
+from omnibench.tables.seeds import seeds_of
+
+VARIANCE = "Where the variance of a user's value comes from"
+VARIANCE_HEAD = ["Algorithm", "Metric", *VARIANCE_HEADS]
+"""The heading, and those of the columns, of ``Section.variance_rows``."""
 
 DEFAULT_LIMIT = 100
 """Default number of configurations of a dataset that documents show."""
@@ -61,6 +67,7 @@ class Section:
         gaps: Which means are over fewer folds than there are, a sentence each.
         notes: Sentences that explain the table, except for the look of the marks, which depends on the format.
         tested: What the mark of a tie means, or nothing where nothing is tested.
+        spreads: By configuration with several seeds and by column, how its values vary.
     """
 
     marked: MarkedResults
@@ -69,6 +76,17 @@ class Section:
     gaps: list[str]
     notes: list[str]
     tested: str
+    spreads: Mapping[str, Mapping[str, Spread]] = field(default_factory=dict)
+
+    @property
+    def variance_rows(self) -> list[list[str]]:
+        """Rows that say where the variance of a user's value comes from: configuration, metric, shares."""
+        return [
+            [self.marked.label(name), label, *variance_cells(spread.variances)]
+            for name, by_label in self.spreads.items()
+            for label, spread in by_label.items()
+            if spread.variances
+        ]
 
     @property
     def labels(self) -> list[str]:
@@ -174,6 +192,7 @@ def _section(
         list(_gaps(marked, folds)),
         list(_notes(marked, standings_by_label, contents, choices)),
         _tested(decided, marked, choices) if decided else "",
+        {name: spread for name in marked.names if (spread := contents.spreads.get((marked.dataset, name)))},
     )
 
 
@@ -190,9 +209,16 @@ def _tested(decided: Mapping[str, Standing], marked: MarkedResults, choices: Cho
         samples = next(iter(labels_by_sample))
     else:
         samples = "; ".join(f"{units} ({', '.join(labels)})" for units, labels in labels_by_sample.items())
-    test = f"paired {TESTS[choices.test]} over {samples}, Holm-corrected in each column, alpha = {choices.alpha:g}"
+    compared = (comparison for standing in decided.values() for comparison in standing.comparisons.values())
+    seeded = (
+        " (with several seeds these are a random factor)" if any(each.test == SEEDS_TEST for each in compared) else ""
+    )
+    test = f"paired {TESTS[choices.test]}{seeded} over {samples}"
     condition = conditional_note(marked.every_result)
-    return f"not significantly worse than the best: {test}{f'; {condition}' if condition else ''}"
+    return (
+        f"not significantly worse than the best: {test}, Holm-corrected in each column, alpha = {choices.alpha:g}"
+        f"{f'; {condition}' if condition else ''}"
+    )
 
 
 def _notes(
@@ -207,9 +233,11 @@ def _notes(
     if cold:
         yield f"{cold}."
     if marked.means.averaged:
-        yield "Mean ± standard deviation (n - 1) over folds."
+        yield f"Mean ± standard deviation (n - 1) over {marked.means.averaged_over}."
     elif marked.means.only_fold is not None:
         yield f"All values are of fold {marked.means.only_fold}."
+    for note in marked.seed_notes:
+        yield f"{note[0].upper()}{note[1:]}."
     for label, standing in standings_by_label.items():
         reasons = dict.fromkeys(standing.comparisons[name].reason for name in standing.undecided)
         for reason in reasons:
@@ -220,16 +248,18 @@ def _notes(
 
 
 def _gaps(marked: MarkedResults, folds: int) -> Iterator[str]:
-    """Yield which configurations have fewer folds than the dataset."""
-    lacking: dict[tuple[str, int], list[str]] = {}
+    """Yield which configurations have fewer folds than the dataset, with one of their seeds."""
+    lacking: dict[tuple[str, int, int, str], list[str]] = {}
     for name in marked.names:
         counts = {label: len(marked.means.values(name, label)) for label in marked.means.labels}
         counts = {label: count for label, count in counts.items() if count}
         if len({*counts.values()}) == 1 and len(counts) > 1:
             counts = {"": next(iter(counts.values()))}
+        seeds = len(seeds_of(marked.means.algorithms[name])) or 1
+        noun = "folds" if seeds == 1 else "fits (folds and seeds)"
         for label, count in counts.items():
-            if count < folds:
-                lacking.setdefault((label, count), []).append(name)
-    for (label, count), names in lacking.items():
+            if count < folds * seeds:
+                lacking.setdefault((label, count, folds * seeds, noun), []).append(name)
+    for (label, count, total, noun), names in lacking.items():
         subject = "every configuration" if len(names) == len(marked.names) > 1 else ", ".join(map(marked.label, names))
-        yield f"{subject}: {f'{label} ' if label else ''}in {count} of {folds} folds"
+        yield f"{subject}: {f'{label} ' if label else ''}in {count} of {total} {noun}"

@@ -46,7 +46,8 @@ class FactSource:
 
         Returns:
             ``item``, ``title`` (its name for people), ``fit_key``, ``status`` and ``error``; ``dataset`` (name, key,
-            its recipe in ``words`` and as data, source, seed, sizes, and the ``digests`` of its arrays); ``fold``;
+            its recipe in ``words`` and as data, source, seed, sizes, and the ``digests`` of its arrays); ``fold``; what its
+            ``seeds`` have to do with each other, as a text;
             ``algorithm`` (name, parameters, all ``effective`` ones, what else is in the key); ``metrics`` by label;
             ``predictions`` (their sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is
             part of no key: host, threads, versions, git commit; ``stopped``, the attempts that came to nothing.
@@ -63,6 +64,7 @@ class FactSource:
             "error": item.get("error"),
             "dataset": dataset,
             "fold": item["fold"],
+            "seeds": seeds_words(item, predict),
             "algorithm": algorithm,
             "metrics": {label: metric["value"] for label, metric in item.get("metrics", {}).items()},
             "predictions": predict["predictions"]["sha256"] if predict else None,
@@ -131,6 +133,21 @@ def _algorithm(item: Record, fit: Record) -> dict[str, Any]:
     }
 
 
+def seeds_words(item: Record, predict: Record) -> str:
+    """Return what an item has to do with the other seeds that its benchmark asks for; empty where it asks for one.
+
+    Args:
+        item: Its record.
+        predict: The record of its predictions, or an empty one.
+    """
+    seeds, alike = item.get("seeds", 1), item.get("as_seed")
+    if seeds > 1 and item.get("seed") is None:
+        return f"deterministic: fitted once for {seeds} seeds"
+    if "as_seed" in predict:
+        return f"as seed_{predict['as_seed']}: not fitted, because two seeds have made equal predictions"
+    return "" if alike is None else f"as seed_{alike}, which has made equal predictions"
+
+
 def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """Yield lines for people that say what an item was made of.
 
@@ -164,6 +181,8 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"by default       {', '.join(defaults[:_MOST_DEFAULTS])}{more}"
     if facts["fold"] is not None:
         yield f"fold             {facts['fold']}"
+    if facts["seeds"]:
+        yield f"seeds            {facts['seeds']}"
 
 
 def origin_lines(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -195,7 +214,8 @@ def explanation(item: Record, records: Mapping[str, Record]) -> str:
     lines = [f"{title_of(item)} is {item['status']} ({item['item']})."]
     if item.get("error"):
         lines.append(f"Last time {item['error']['phase']} failed: {item['error']['message']}")
-    if RecordType.FIT.key(item["fit_key"]) in records:
+    predict = records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
+    if RecordType.FIT.key(item["fit_key"]) in records or "as_seed" in predict:
         facts = FactSource(records).facts_of(item)
         lines += [f"  {line}" for line in (*fact_lines(facts), *origin_lines(facts))]
     elif "identity" in item:

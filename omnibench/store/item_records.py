@@ -95,7 +95,7 @@ def done_item(
         list_length: Recommendations per user.
         predicted: What the predictions depend on beside the model; see ``Experiment.predicted``.
         test: The sha256 of the test part.
-        as_seed: The seed whose predictions it has taken over, or None.
+        as_seed: Another seed that has made equal predictions, or None.
     """
     return {
         **labels.item_members,
@@ -223,8 +223,8 @@ def result_of(item: Record) -> Result:
     )
 
 
-def seed_taken_over(text: str) -> int | None:
-    """Return the seed whose predictions an item has taken over, from the text of its record.
+def alike_seed_in(text: str) -> int | None:
+    """Return the other seed that has made an item's predictions, too, from the text of its record.
 
     The text is searched as by ``DoneText.metrics_in``: right before the status of an item that is done.
     """

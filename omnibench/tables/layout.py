@@ -177,6 +177,11 @@ class MarkedResults:
         """Return how many seeds an algorithm has, or ``once`` where one is enough."""
         return ONCE if self.is_seedless(name) else str(len(seeds_of(self.means.algorithms[name])))
 
+    def described(self, name: str) -> str:
+        """Return what people call an algorithm, with the number of its seeds where it has several."""
+        count = len(seeds_of(self.means.algorithms[name]))
+        return f"{self.label(name)} ({count} seeds)" if count > 1 else self.label(name)
+
     @property
     def seed_notes(self) -> list[str]:
         """Which of the algorithms that are shown were not fitted with every seed, a line each reason."""
@@ -371,7 +376,8 @@ def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
     if marked.partial and len(marked.names) > 1:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if marked.tied:
-        notes.append(f"{TIED} not significantly worse than the best (paired bootstrap test, Holm-corrected, 0.05)")
+        test = "seeds as a random factor" if marked.means.seeded else "paired bootstrap test"
+        notes.append(f"{TIED} not significantly worse than the best ({test}, Holm-corrected, 0.05)")
         notes += indented(conditional_note(marked.every_result, hint=True), layout.width)
     notes += [f"  {note}" for note in marked.seed_notes]
     rows = [LegendRow(marked.label(name), marked.family(name), marked.unsaid(name)) for name in marked.names]

@@ -32,16 +32,26 @@ def seed_groups(results: Iterable[Result]) -> dict[str, str]:
 def distinct(rows: Sequence[Result]) -> list[Result]:
     """Return the results of a configuration without those of seeds that changed nothing.
 
-    Where a seed took over the predictions of another one in every fold, all seeds have equal ones, and count once.
+    Where all seeds have equal predictions in every fold, they count once; else each counts.
 
     Args:
-        rows: Its results, of all folds and seeds.
+        rows: Its results, by fold and seed.
     """
-    sources = {row.fold: row.as_seed for row in rows if row.as_seed is not None}
-    if not sources or sources.keys() != {row.fold for row in rows}:
+    if not any(row.as_seed is not None for row in rows):
         return list(rows)
-    originals = [row for row in rows if row.seed == sources[row.fold]]
-    return originals if {row.fold for row in originals} == sources.keys() else list(rows)
+    folds: dict[int | None, list[Result]] = {}
+    for row in rows:
+        folds.setdefault(row.fold, []).append(row)
+    return [fold[0] for fold in folds.values()] if all(map(_all_alike, folds.values())) else list(rows)
+
+
+def _all_alike(fold: Sequence[Result]) -> bool:
+    """Whether all results of a fold have equal predictions, by what each says of one other."""
+    alike = {fold[0].seed}
+    for _ in fold:
+        alike |= {row.as_seed for row in fold if row.seed in alike} - {None}
+        alike |= {row.seed for row in fold if row.as_seed in alike}
+    return all(row.seed in alike for row in fold)
 
 
 def seeds_of(rows: Iterable[Result]) -> list[int]:
@@ -65,5 +75,5 @@ def seed_notes(counted: Mapping[str, Sequence[Result]], every: Mapping[str, Sequ
     equal = [label for label, rows in every.items() if len(counted[label]) < len(rows)]
     notes = [f"deterministic: fitted once ({', '.join(once)})"] if once else []
     if equal:
-        notes.append(f"deterministic: two seeds made equal predictions, which count once ({', '.join(equal)})")
+        notes.append(f"deterministic: seeds made equal predictions, which count once ({', '.join(equal)})")
     return notes

@@ -122,6 +122,8 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
             **{name: _counts(dataset, fold).get(name) for name in ("cold_users", "cold_items")},
             **{name: fold[name] for name in ("fit_seconds", "predict_seconds", "start_seconds")},
             **{name: fold[name] for name in ("peak_memory", "fit_key")},
+            "seeds": configuration["seeds"],
+            **configuration["summary"][label],
         }
         for dataset in document["datasets"]
         for configuration in dataset["configurations"]

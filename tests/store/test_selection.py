@@ -35,6 +35,7 @@ def _item(
     """Return an item's record as runs leave it; ``code`` and ``seed`` go into its identity."""
     configuration = {"code": members.pop("code", None), "seed": members.pop("seed", 42), "device": "cpu"}
     given_parameters = parameters or {}
+    configuration |= {"algorithm": algorithm, "parameters": given_parameters}
     hashes = _digest(dataset)[:8], _digest(algorithm, given_parameters, configuration)[:8]
     names = f"{dataset}-{hashes[0]}", f"{algorithm}-{hashes[1]}"
     name = "/".join(names) if fold is None else f"{'/'.join(names)}/fold_{fold}"
@@ -181,8 +182,8 @@ def test_a_text_that_means_two_things_is_refused() -> None:
 
 def test_a_configuration_is_chosen_whatever_names_its_items() -> None:
     """Its folds are one configuration; two configurations are an error that lists them."""
-    assert select_configuration("ItemKNN/fold_1", ALL) == (SMALL["algorithm"], {ML})
-    assert select_configuration(SMALL["fit_key"][:8], ALL) == (SMALL["algorithm"], {ML})
+    assert select_configuration("ItemKNN/fold_1", ALL) == ((SMALL["algorithm"],), {ML})
+    assert select_configuration(SMALL["fit_key"][:8], ALL) == ((SMALL["algorithm"],), {ML})
     with pytest.raises(StoreError) as raised:
         select_configuration("ML-100K/ItemKNN", ALL)
     assert "may be any of 3 configurations; give one of their names:\n  RecPack.ItemKNN-" in str(raised.value)

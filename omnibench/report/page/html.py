@@ -12,9 +12,9 @@ from omnibench.comparison.configurations import DatasetRanking
 from omnibench.markup import breakable, element, written
 from omnibench.report.comparisons import heads, p_text, percent, ranking_head, standing_rows
 from omnibench.report.page.charts import ChartRow, chart
-from omnibench.report.page.scores import score_tables
+from omnibench.report.page.scores import score_tables, unfolds, values_per
 from omnibench.report.ranks import rank_rows
-from omnibench.report.sections import MAX_LISTED, Report, Section
+from omnibench.report.sections import MAX_LISTED, VARIANCE, VARIANCE_HEAD, Report, Section
 from omnibench.statistics.best import Standing
 from omnibench.tables.layout import printed
 
@@ -90,9 +90,11 @@ def _section(section: Section, report: Report, name: str) -> Element:
     if section.gaps:
         page_section.append(_alarm("Fewer folds than there are:", section.gaps))
     tables = score_tables(section, report.contents, f"{name}-table")
-    if marked.means.folded:
+    if unfolds(marked):
         controlled = " ".join(table.attrib["id"] for table in tables)
-        button = element("button", "Values per fold", class_="all", aria_pressed="false", aria_controls=controlled)
+        button = element(
+            "button", f"Values per {values_per(marked)}", class_="all", aria_pressed="false", aria_controls=controlled
+        )
         button.set("type", "button")
         page_section.append(button)
     for number, table in enumerate(tables, start=1):
@@ -112,6 +114,9 @@ def _section(section: Section, report: Report, name: str) -> Element:
         page_section.append(
             element("div", *(_figure(section, label, report) for label in section.standings), class_="charts")
         )
+    if section.variance_rows:
+        page_section.append(element("h3", VARIANCE))
+        page_section.append(_scrolled(_plain_table(VARIANCE_HEAD, section.variance_rows), VARIANCE))
     return page_section
 
 
@@ -127,7 +132,7 @@ def _figure(section: Section, label: str, report: Report) -> Element:
     order = sorted(means, key=means.__getitem__, reverse=higher)
     order = [standing.best, *(name for name in order if name != standing.best)]
     coverage = percent(report.choices.alpha).replace(" ", "\N{NO-BREAK SPACE}")
-    called = section.marked.label
+    called = section.marked.described
     chart_rows = [_chart_row(name, called(name), means[name], standing, coverage) for name in order[:_CHART_LIMIT]]
     best = called(standing.best)
     title = f"{section.marked.title}, {label}: difference to {best}"
@@ -163,7 +168,7 @@ def _comparisons(
     head = ["Algorithm", "mean", *heads(report.choices.alpha)]
     head[-1] = "verdict"
     rows = standing_rows(means, standing, higher=higher)
-    return _plain_table(head, [[section.marked.label(name), *cells] for name, *cells in rows])
+    return _plain_table(head, [[section.marked.described(name), *cells] for name, *cells in rows])
 
 
 def _plain_table(head: list[str], rows: list[list[str]]) -> Element:

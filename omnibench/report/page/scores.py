@@ -12,7 +12,8 @@ from omnibench.markup import breakable, element, words
 from omnibench.report.contents import Contents, ItemFacts
 from omnibench.report.sections import Section
 from omnibench.results import Result
-from omnibench.tables.layout import BEST, SPREAD, TIED, fitting, printed
+from omnibench.tables.layout import BEST, SPREAD, TIED, MarkedResults, fitting, printed
+from omnibench.tables.seeds import ONCE
 
 _MIB = 1 << 20
 _COSTS: dict[str, Callable[[ItemFacts], float | None]] = {
@@ -82,7 +83,7 @@ def _score_table(section: Section, contents: Contents, columns: Sequence[_Column
         element("thead", element("tr", *head)),
         *(_body(section, contents, algorithm, columns) for algorithm in marked.names),
         id=name,
-        class_="sortable folded" if marked.means.folded else "sortable",
+        class_="sortable folded" if unfolds(marked) else "sortable",
     )
 
 
@@ -98,15 +99,19 @@ def _head(name: str, first: str, css_class: str | None = None) -> Element:
 def _body(section: Section, contents: Contents, algorithm: str, columns: Sequence[_Column]) -> Element:
     marked = section.marked
     rows = marked.means.algorithms[algorithm]
-    label, unsaid = marked.label(algorithm), ", ".join(marked.unsaid(algorithm))
+    label, unsaid = marked.label(algorithm), ", ".join((*_seed_words(marked, algorithm), *marked.unsaid(algorithm)))
     unfold = element(
-        "button", class_="folds", type="button", aria_expanded="false", aria_label=f"Values per fold of {label}"
+        "button",
+        class_="folds",
+        type="button",
+        aria_expanded="false",
+        aria_label=f"Values per {values_per(marked)} of {label}",
     )
     mean_row = element(
         "tr",
         element(
             "th",
-            unfold if marked.means.folded else None,
+            unfold if unfolds(marked) else None,
             *breakable(label),
             element("span", unsaid, class_="given") if unsaid else None,
             scope="row",
@@ -114,7 +119,7 @@ def _body(section: Section, contents: Contents, algorithm: str, columns: Sequenc
         ),
         *(_mean_cell(section, contents, algorithm, column) for column in columns),
     )
-    folds = (_fold(contents, row, columns) for row in rows if row.fold is not None)
+    folds = (_fold(contents, marked, algorithm, row, columns) for row in rows if unfolds(marked))
     return element("tbody", mean_row, *folds)
 
 
@@ -140,14 +145,36 @@ def _mean_cell(section: Section, contents: Contents, algorithm: str, column: _Co
     )
 
 
-def _fold(contents: Contents, row: Result, columns: Sequence[_Column]) -> Element:
+def unfolds(marked: MarkedResults) -> bool:
+    """Whether configurations have values below their means: of folds, or of seeds."""
+    return marked.means.folded or marked.means.seeded
+
+
+def values_per(marked: MarkedResults) -> str:
+    """Return what the values below a mean are of, e.g. ``fold and seed``."""
+    means = marked.means
+    return " and ".join([*(["fold"] if means.folded else []), *(["seed"] if means.seeded else [])])
+
+
+def _seed_words(marked: MarkedResults, algorithm: str) -> tuple[str, ...]:
+    """Return the number of an algorithm's seeds, where some algorithm of its dataset has several."""
+    if not marked.means.seeded:
+        return ()
+    return ("deterministic",) if marked.is_seedless(algorithm) else (f"seeds={marked.seeds(algorithm)}",)
+
+
+def _fold(
+    contents: Contents, marked: MarkedResults, algorithm: str, row: Result, columns: Sequence[_Column]
+) -> Element:
+    seeded = marked.means.seeded and not marked.is_seedless(algorithm)
+    words = [*([] if row.fold is None else [f"fold {row.fold}"]), *([f"seed {row.seed}"] if seeded else [])]
     cells = (
         element("td", printed(row.metrics.get(heading)), data_label=heading)
         if cost_of is None
         else _cost(cost_of(contents.facts_of(row)), heading)
         for heading, _, cost_of in columns
     )
-    return element("tr", element("th", f"fold {row.fold}", scope="row"), *cells, class_="fold")
+    return element("tr", element("th", ", ".join(words) or ONCE, scope="row"), *cells, class_="fold")
 
 
 def _cost(value: float | None, heading: str) -> Element:
