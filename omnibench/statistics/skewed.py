@@ -119,6 +119,8 @@ def is_certain(differences: Sample, largest: float, null: float, alternative: st
     """
     if not math.isfinite(largest):
         return False
+    if null == 0 and bool(np.isin(np.abs(differences), (0.0, largest)).all()):
+        return True  # no difference can be larger, so none can be hidden: signs are all that there is
     fortunes = []
     for name, sign in (("less", -1), ("greater", 1)):
         if alternative in (name, "two-sided"):
