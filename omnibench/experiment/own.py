@@ -34,6 +34,7 @@ class OwnAlgorithm:
         other_code: Another digest of the same code: that of earlier releases, where it differs; else empty.
         source: The whole source, which is sent to the guest, where there is no file.
         scalars: The arguments of its constructor that take no list.
+        uses_ratings: Whether it says (``uses_ratings = True``) that it needs the ratings of the training part.
     """
 
     module: str
@@ -49,6 +50,7 @@ class OwnAlgorithm:
     other_code: str = ""
     source: str = ""
     scalars: frozenset[str] = frozenset()
+    uses_ratings: bool = False
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -102,6 +104,7 @@ class OwnAlgorithm:
             other_code=identity.before,
             source=identity.source,
             scalars=scalar_arguments(_signature(algorithm) or []),
+            uses_ratings=bool(getattr(algorithm, "uses_ratings", False)),
         )
 
     def with_other_code(self) -> OwnAlgorithm:
