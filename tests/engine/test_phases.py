@@ -383,7 +383,7 @@ def test_large_exports_are_parquet(tmp_path: Path, lists: tuple[Path, Rows], mon
     for name in ("users.json", "items.json"):
         encoded = json.loads((lists[0] / name).read_text(encoding="utf-8"))
         (mixed / name).write_text(json.dumps(["zero", *encoded[1:]]), encoding="utf-8")
-    frame = pd.read_parquet(*phases.export_predictions(mixed, predictions, tmp_path))
+    frame = pd.read_parquet(phases.export_predictions(mixed, predictions, tmp_path)[0])
     assert frame["user"].tolist() == as_json["user"]  # none of them is the one whose id is a text
     assert frame["item"].tolist() == ["zero" if item == 0 else str(item) for item in as_json["item"]]
 
