@@ -70,7 +70,7 @@ class Adapter(Protocol):
     def load(self, path: Path, task: Task, fold: folds.Fold) -> Any:
         """Read a model that ``save`` wrote, possibly in another process and another directory."""
 
-    def rate(self, model: Any, task: Task, fold: folds.Fold) -> folds.Floats:
+    def rate(self, model: Any, task: Task, fold: folds.Fold) -> npt.NDArray[np.floating]:
         """Predict a rating for every row of ``fold.test``."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from omnibench.code import HISTORY, SEED_NAMES
@@ -141,7 +142,7 @@ def _history(model: Model, fold: folds.Fold, users: folds.Ints) -> pd.DataFrame:
     return frame_of(part, model.user_ids, model.item_ids)
 
 
-def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:
+def rate(model: Model, task: Task, fold: folds.Fold) -> npt.NDArray[np.float64]:
     """Call ``predict(users, items)`` for the test pairs."""
     seed_everything(task.seed)
     users, items = decode(fold.test.user, model.user_ids), decode(fold.test.item, model.item_ids)
