@@ -84,11 +84,8 @@ def _check_history(dataset: RecSysDataSet, configuration: Configuration) -> None
 
 
 def _check_feedback(dataset: RecSysDataSet, configuration: Configuration, metrics: Sequence[Metric]) -> None:
-    outputs = outputs_of(dataset.feedback, metrics)
-    ranks_here = (
-        outputs.lists and not outputs.ratings and configuration.own is not None and configuration.offers_ranking
-    )
-    if dataset.feedback == "explicit" and not configuration.offers_ratings and not ranks_here:
+    if dataset.feedback == "explicit" and not configuration.offers_ratings:
+        outputs = outputs_of(dataset.feedback, metrics)
         ranking = f"; {_KEEP} keeps the ratings for those that rank by them" if outputs.lists else ""
         raise PlanError(
             f"{configuration.name} predicts no ratings, but {dataset.name} has explicit ratings. Pipe "

@@ -53,7 +53,10 @@ class Task:
 
 
 class Adapter(Protocol):
-    """The functions that every framework's module must have, beside ``score`` or ``lists``."""
+    """The functions that every framework's module must have, beside ``score`` or ``lists``.
+
+    What has neither ranks by ``rate``, on data with ratings.
+    """
 
     def version(self) -> str:
         """Return the framework's version."""
@@ -192,7 +195,7 @@ def _cuda() -> Any:
 class Session:
     """The state of a guest: its adapter, and the last fitted model, so that Predict need not reload it."""
 
-    def __init__(self, adapter: ScoringAdapter | ListingAdapter, send: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, adapter: Adapter, send: Callable[[dict[str, Any]], None]) -> None:
         self.adapter = adapter
         self.send = send
         self._model: tuple[str, Any] | None = None

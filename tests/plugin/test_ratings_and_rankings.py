@@ -173,6 +173,7 @@ def test_lists_and_ratings_are_those_of_either_alone(bench: Project) -> None:
         (PLAIN, "Popular", "NDCG(10, gains='rating')", "*NDCG?gains=rating? judges by the ratings*leave out gains*"),
         (PLAIN, "Means", "NDCG(10)", '*Means only predicts ratings, but tiny is implicit.*keep="rating")*'),
         (EXPLICIT, "Popular", "RMSE(), NDCG(10)", "*Popular predicts no ratings, but tiny has explicit ratings*"),
+        (EXPLICIT, "Popular", "NDCG(10)", "*Popular predicts no ratings, but tiny has explicit ratings*"),
         (
             EXPLICIT,
             "LensKit.EASEScorer",
