@@ -40,7 +40,7 @@ class Evaluation:
             of a metric that no single user has. float64, shape (labels, n).
         stderr: Standard error by label, for metrics that are means over users.
         interval: Bootstrap interval (95 %) by label, likewise.
-        counted: How many users count, by label, likewise.
+        counted: How many users count, by label, for means over fewer users than there are.
     """
 
     values: dict[str, float]
@@ -71,7 +71,7 @@ def evaluation_facts(evaluation: Evaluation, positions: Mapping[str, list[int]])
             "stderr": evaluation.stderr.get(label),
             "interval": None if interval is None else list(interval),
             "users": len(evaluation.users),
-            **({"counted": counted} if (counted := evaluation.counted.get(label)) is not None else {}),
+            **({"counted": evaluation.counted[label]} if label in evaluation.counted else {}),
             "place": {"user": positions["user"], "value": positions[label]} if label in positions else None,
         }
     return facts
@@ -103,12 +103,14 @@ def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Column
         evaluation.per_user,
         {label: float(error) for label, error in zip(labels, errors, strict=True) if np.isfinite(error)},
         {label: (float(low), float(high)) for label, (low, high) in zip(labels, intervals, strict=True)},
-        {
-            label: int(np.count_nonzero(~np.isnan(row)))
-            for (metric, label), row in zip(columns, evaluation.per_user, strict=True)
-            if metric.is_mean
-        },
+        _counted(evaluation, columns),
     )
+
+
+def _counted(evaluation: Evaluation, columns: Columns) -> dict[str, int]:
+    rows = zip(columns, evaluation.per_user, strict=True)
+    numbers = {label: int(np.count_nonzero(~np.isnan(row))) for (metric, label), row in rows if metric.is_mean}
+    return {label: number for label, number in numbers.items() if number < len(evaluation.users)}
 
 
 def _measured(dataset: Path, fold: Fold, content: Predictions, columns: Columns) -> Evaluation:

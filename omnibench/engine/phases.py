@@ -137,7 +137,10 @@ def predict(
     """
     ids = (read_ids(dataset, "users"), read_ids(dataset, "items")) if experiment.candidates is not UNSEEN else ((), ())
     candidates = experiment.candidates.described(output.parent, *ids)
-    wanted = outputs or outputs_of(experiment.dataset.feedback)
+    fold = Fold(
+        dataset, experiment.fold, repeats=candidates.get("repeats", False), unknown=candidates.get("unknown", False)
+    )
+    wanted = outputs or outputs_of("explicit" if fold.explicit else "implicit")
     request = {
         "op": "predict",
         "model": str(model),
@@ -147,9 +150,6 @@ def predict(
         "outputs": [name for name, is_wanted in wanted._asdict().items() if is_wanted],
     }
     answer = _ask(guest, experiment, dataset, options, **request)
-    fold = Fold(
-        dataset, experiment.fold, repeats=candidates.get("repeats", False), unknown=candidates.get("unknown", False)
-    )
     lists, ratings = read_predictions(output)
     flaw = "" if wanted == (lists is not None, ratings is not None) else "they are not what was asked for"
     if not flaw and lists is not None:
