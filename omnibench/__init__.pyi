@@ -17,6 +17,7 @@ from omnibench.data.preprocess import RatingFilter as RatingFilter
 from omnibench.data.preprocess import Subsample as Subsample
 from omnibench.data.preprocess import TimeFilter as TimeFilter
 from omnibench.data.repeats import Deduplicate as Deduplicate
+from omnibench.data.repeats import KeepRepeats as KeepRepeats
 from omnibench.data.sources import from_file as from_file
 from omnibench.data.sources import from_frame as from_frame
 from omnibench.data.split import RandomCrossValidation as RandomCrossValidation
@@ -36,6 +37,7 @@ from omnibench.errors import OmnibenchError as OmnibenchError
 from omnibench.experiment.algorithms import LensKit as LensKit
 from omnibench.experiment.algorithms import RecBole as RecBole
 from omnibench.experiment.algorithms import RecPack as RecPack
+from omnibench.experiment.candidates import AllItems as AllItems
 from omnibench.experiment.candidates import GivenCandidates as GivenCandidates
 from omnibench.experiment.candidates import SampledNegatives as SampledNegatives
 from omnibench.experiment.contract import ProgressReport as ProgressReport

@@ -56,13 +56,16 @@ def read_cold(directory: Path) -> Mapping[str, Any] | None:
     return cold
 
 
-def cold_sentence(cold: Mapping[str, Any] | None, counted: Collection[int] | None = None) -> str:
+def cold_sentence(
+    cold: Mapping[str, Any] | None, counted: Collection[int] | None = None, *, unknown_ranked: bool = False
+) -> str:
     """Return how many test users and items are unknown in training, and what that means; nothing where all are known.
 
     Args:
         cold: What a prepared dataset's manifest says, ``ranked`` (whether lists are judged) and ``folds`` (the counts
             of each); None of one that was prepared before it did, or whose test users are unknown by design.
         counted: The numbers of the folds that count; all by default.
+        unknown_ranked: Whether items unknown in training are ranked, so that they can be recommended.
     """
     if not cold:
         return ""
@@ -73,7 +76,7 @@ def cold_sentence(cold: Mapping[str, Any] | None, counted: Collection[int] | Non
         name: sum(fold[name] for fold in folds) for name in ("cold_users", "test_users", "cold_items", "test_items")
     }
     together = f" ({len(folds)} folds together)" if len(folds) > 1 else ""
-    consequences = ("count 0", "cannot be recommended") if cold["ranked"] else ("", "")
+    consequences = ("count 0", "" if unknown_ranked else "cannot be recommended") if cold["ranked"] else ("", "")
     clauses = []
     for noun, consequence in zip(("users", "items"), consequences, strict=True):
         number = totals[f"cold_{noun}"]

@@ -12,7 +12,7 @@ from omnibench.data.content import rows_of
 from omnibench.data.interactions import Interactions, warn_of_repeats
 from omnibench.data.parts import Parts, Split, fold_in_rows
 from omnibench.data.preprocess import MakeImplicit
-from omnibench.data.repeats import Deduplicate
+from omnibench.data.repeats import Deduplicate, KeepRepeats
 from omnibench.data.step import Preprocessing, Step
 from omnibench.errors import DataError, OmnibenchError
 from omnibench.keys import digest, display, overlong_label
@@ -177,7 +177,12 @@ class RecSysDataSet:
                 f"{self.name}: {type(step).__name__} comes after {type(self.split).__name__}, but a split is the "
                 "last step. Pipe it earlier."
             )
-        if "rating" in step.needs and self.feedback == "implicit":
+        if isinstance(step, Deduplicate | KeepRepeats) and {type(step), *map(type, self.steps)} >= {
+            Deduplicate,
+            KeepRepeats,
+        }:
+            raise DataError(f"{self.name}: KeepRepeats and Deduplicate contradict each other; pipe one of them.")
+        if "rating" in step.needs and not self.has_ratings:
             raise DataError(
                 f"{self.name}: {type(step).__name__} needs ratings, but the dataset has none (it is implicit)."
             )
@@ -236,8 +241,19 @@ class RecSysDataSet:
         implied = any(isinstance(step, MakeImplicit) for step in self.steps)
         return "explicit" if "rating" in self.source.columns and not implied else "implicit"
 
+    @cached_property
+    def has_ratings(self) -> bool:
+        """Whether interactions have ratings: explicit data, and implicit data that keeps them."""
+        dropped = any(isinstance(step, MakeImplicit) and step.keep != "rating" for step in self.steps)
+        return "rating" in self.source.columns and not dropped
+
+    @cached_property
+    def keeps_repeats(self) -> bool:
+        """Whether a user may have an item several times."""
+        return any(isinstance(step, KeepRepeats) for step in self.steps)
+
     def interactions(self) -> Interactions:
-        """Read the source and apply every step before the split; canonical rows without repeats.
+        """Read the source and apply every step before the split; canonical rows, without repeats unless they are kept.
 
         Repeats go first, so that a step such as CorePruning counts what will be there, unless a Deduplicate decides.
         """
@@ -254,7 +270,7 @@ class RecSysDataSet:
 
     def _without_repeats(self, rows: Interactions, steps: tuple[Step, ...]) -> Interactions:
         """Drop repeated pairs and warn of them, unless a later step handles them."""
-        if any(isinstance(step, Deduplicate) for step in steps):
+        if self.keeps_repeats or any(isinstance(step, Deduplicate) for step in steps):
             return rows
         rows, repeats = rows.without_repeats()
         warn_of_repeats(self.name, repeats)

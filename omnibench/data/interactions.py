@@ -179,7 +179,7 @@ def warn_of_repeats(name: str, repeats: int) -> None:
     if repeats:
         warnings.warn(
             f"{name} has {repeats} repeated (user, item) pairs; the last one of each was kept, because a pair "
-            "must not lie in training and test at once. Pipe Deduplicate(keep=...) to choose differently.",
+            "must not lie in training and test at once. Pipe Deduplicate(keep=...) to choose differently, or KeepRepeats().",
             UserWarning,
             stacklevel=3,
         )

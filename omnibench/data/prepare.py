@@ -48,7 +48,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
     cold: list[dict[str, int]] = []
     folds_in = dataset.split is not None and dataset.split.folds_in
     columns: dict[str, npt.NDArray[Any]] = {"user": rows.user, "item": rows.item}
-    if dataset.feedback == "explicit" and rows.rating is not None:
+    if dataset.has_ratings and rows.rating is not None:
         columns["rating"] = rows.rating
     if rows.timestamp is not None:
         columns["timestamp"] = rows.timestamp
@@ -80,6 +80,7 @@ def prepare(dataset: RecSysDataSet, directory: Path) -> dict[str, Any]:
         "items": len(rows.item_ids),
         "test": test_digests,
         "given": folds_in,
+        **({"repeats": True} if dataset.keeps_repeats else {}),
         **({"cold": {"ranked": dataset.feedback == "implicit", "folds": cold}} if cold else {}),
     }
     (directory / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")

@@ -20,21 +20,31 @@ else:
     from omnibench.lazy import np, npt
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MakeImplicit(Preprocessing):
     """Keep interactions rated at least the threshold, and drop the ratings.
 
-    Guarantees: every interaction that stays was rated at least the threshold, every other one goes; no rating is left.
+    Guarantees: every interaction that stays was rated at least the threshold, every other one goes; no rating is left,
+    unless they are kept: then those of the interactions that stay are what they were.
 
     Args:
         threshold: An int is a rating; a float from 0 to 1 is a fraction of the rating range, so that 0.5
             keeps what is rated at least (lowest + highest) / 2.
+        keep: ``rating`` keeps the ratings beside the interactions, for algorithms and metrics that ask for them. The
+            data is implicit all the same: interactions are ranked.
 
     Raises:
-        DataError: The threshold is neither.
+        DataError: The threshold is neither, or nothing else can be kept.
     """
 
+    later: ClassVar[tuple[str, ...]] = ("keep",)
+
     threshold: int | float
+    keep: str | None = None
+
+    def __repr__(self) -> str:
+        keep = "" if self.keep is None else f", keep={self.keep!r}"
+        return f"MakeImplicit(threshold={self.threshold!r}{keep})"
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -46,6 +56,8 @@ class MakeImplicit(Preprocessing):
                 f"MakeImplicit: the threshold is {self.threshold!r} of type {type(self.threshold).__name__}; "
                 "give an int (a rating) or a float from 0 to 1 (a fraction of the rating range)."
             )
+        if self.keep not in (None, "rating"):
+            raise DataError(f"MakeImplicit: keep is {self.keep!r}; give 'rating' to keep the ratings, or leave it out.")
         if isinstance(self.threshold, float) and not 0 <= self.threshold <= 1:
             raise DataError(
                 f"MakeImplicit: the threshold is the float {self.threshold}, which is no fraction from 0 to 1; "
@@ -69,7 +81,8 @@ class MakeImplicit(Preprocessing):
         if isinstance(self.threshold, float) and len(rating):
             lowest, highest = float(rating.min()), float(rating.max())
             limit = lowest + self.threshold * (highest - lowest)
-        implicit = replace(interactions, rating=None).take(rating >= limit)
+        kept = interactions if self.keep == "rating" else replace(interactions, rating=None)
+        implicit = kept.take(rating >= limit)
         if len(implicit) == 0:
             raise DataError(
                 f"MakeImplicit({self.threshold!r}) leaves no interaction: no rating reaches {limit:g}. "

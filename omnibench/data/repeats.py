@@ -1,4 +1,4 @@
-"""Deduplicate: which interaction is kept when a user has an item several times."""
+"""Deduplicate and KeepRepeats: what is kept when a user has an item several times."""
 
 from __future__ import annotations
 
@@ -74,3 +74,17 @@ class Deduplicate(Preprocessing):
         summed = interactions.rating.copy()
         summed[order[ends]] = sums
         return replace(interactions, rating=summed).take(np.sort(order[ends]))
+
+
+@dataclass(frozen=True)
+class KeepRepeats(Preprocessing):
+    """Keep all interactions of each (user, item) pair, so that a user may have in test what is in training as well.
+
+    Rankings of such data are judged with ``AllItems(repeats=True)``. The frameworks learn from each pair once, with its
+    last rating; a class of the user's own gets all rows.
+
+    Guarantees: the interactions stay what they are, and no other step of the recipe drops repeats.
+    """
+
+    def apply(self, interactions: Interactions, seed: int, position: int) -> Interactions:
+        return interactions

@@ -148,7 +148,16 @@ class Attempt:
         model, list_length = model or self._fit(dataset), self.item.list_length
         with self.progress.timed(Phase.PREDICT) as meter, self.workbench.store.temporary() as scratch:
             guest, partial = self.progress.guest(Phase.PREDICT), scratch / "predictions.npy"
-            answer = phases.predict(guest, self.experiment, dataset, model, list_length, partial, self._options)
+            answer = phases.predict(
+                guest,
+                self.experiment,
+                dataset,
+                model,
+                list_length,
+                partial,
+                self._options,
+                outputs=self.item.outputs,
+            )
             if list_length >= self.checkpoints.previous.get("exported", 0):  # the export keeps the longest lists
                 self._export(dataset, partial, scratch)
             return self.checkpoints.save_predictions(meter.answered(answer), partial)
@@ -169,7 +178,8 @@ class Attempt:
             return self.checkpoints.save_predictions(equal.answer, partial, as_seed=equal.seed)
 
     def _export(self, dataset: Path, predictions: Path, scratch: Path) -> None:
-        self.checkpoints.save_export(phases.export_predictions(dataset, predictions, scratch))
+        for export in phases.export_predictions(dataset, predictions, scratch):
+            self.checkpoints.save_export(export)
 
     def _evaluate(self, dataset: Path, predictions: Path) -> dict[str, float]:
         """Return the wanted metrics, evaluating those that are missing, and record that the item is done."""

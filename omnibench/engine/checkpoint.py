@@ -219,7 +219,7 @@ class ItemCheckpoints:
             metrics={**self._valid_metrics(previous), **metrics},
             predict_key=self.item.predict_key,
             list_length=self.item.list_length,
-            predicted=self.item.experiment.predicted(self.item.list_length),
+            predicted=self.item.predicted,
             test=recorded.test,
             as_seed=alike_seed(self.store.records.get, self.item),
         )

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data.prepare import read_ids
-from omnibench.engine.frames import decoded_frame, frame_of_test
+from omnibench.engine.frames import frame_for, frame_of_test
 from omnibench.engine.items import Columns
-from omnibench.guest.folds import Fold
+from omnibench.guest.folds import Fold, Part, latest_rows
+from omnibench.guest.predictions import Predictions, read_predictions
 from omnibench.metrics.base import Values
 from omnibench.metrics.hits import Hits, Truth, mark_hits
 from omnibench.metrics.labels import split_label
 from omnibench.metrics.own import CalculatedMetric
 from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.rating import RatingMetric, errors_of
+from omnibench.metrics.relevance import EVERYTHING, Relevance
 from omnibench.metrics.spread import mean_intervals, standard_errors
 from omnibench.metrics.training import Training
 
@@ -38,6 +40,7 @@ class Evaluation:
             of a metric that no single user has. float64, shape (labels, n).
         stderr: Standard error by label, for metrics that are means over users.
         interval: Bootstrap interval (95 %) by label, likewise.
+        counted: How many users count, by label, for means over fewer users than there are.
     """
 
     values: dict[str, float]
@@ -45,6 +48,7 @@ class Evaluation:
     per_user: Values
     stderr: dict[str, float] = field(default_factory=dict)
     interval: dict[str, tuple[float, float]] = field(default_factory=dict)
+    counted: dict[str, int] = field(default_factory=dict)
 
     def values_per_user(self) -> dict[str, Values]:
         """Return the values per user by label, of the metrics that single users have."""
@@ -67,6 +71,7 @@ def evaluation_facts(evaluation: Evaluation, positions: Mapping[str, list[int]])
             "stderr": evaluation.stderr.get(label),
             "interval": None if interval is None else list(interval),
             "users": len(evaluation.users),
+            **({"counted": evaluation.counted[label]} if label in evaluation.counted else {}),
             "place": {"user": positions["user"], "value": positions[label]} if label in positions else None,
         }
     return facts
@@ -84,10 +89,9 @@ def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Column
     Raises:
         EvaluationError: A metric lacks something, e.g. features of a recommended item.
     """
-    fold = Fold(dataset, fold_number)
-    rows = np.load(predictions, allow_pickle=False, mmap_mode="r")
-    evaluation = _ratings(fold, rows, columns) if fold.explicit else _rankings(dataset, fold, rows, columns)
-    evaluation.values.update(_calculated(dataset, fold, rows, columns))
+    fold, content = Fold(dataset, fold_number), read_predictions(predictions)
+    evaluation = _measured(dataset, fold, content, columns)
+    evaluation.values.update(_calculated(dataset, fold, content, columns))
     values = {label: evaluation.values[label] for _, label in columns}
     means = [number for number, (metric, label) in enumerate(columns) if metric.is_mean and np.isfinite(values[label])]
     labels = [columns[number][1] for number in means]
@@ -99,7 +103,28 @@ def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Column
         evaluation.per_user,
         {label: float(error) for label, error in zip(labels, errors, strict=True) if np.isfinite(error)},
         {label: (float(low), float(high)) for label, (low, high) in zip(labels, intervals, strict=True)},
+        _counted(evaluation, columns),
     )
+
+
+def _counted(evaluation: Evaluation, columns: Columns) -> dict[str, int]:
+    rows = zip(columns, evaluation.per_user, strict=True)
+    numbers = {label: int(np.count_nonzero(~np.isnan(row))) for (metric, label), row in rows if metric.is_mean}
+    return {label: number for label, number in numbers.items() if number < len(evaluation.users)}
+
+
+def _measured(dataset: Path, fold: Fold, content: Predictions, columns: Columns) -> Evaluation:
+    """Return the metrics of lists and of ratings, each where there are some."""
+    lists, ratings = content
+    rated = None if ratings is None else _ratings(fold, ratings, columns)
+    if lists is None:
+        assert rated is not None, "there is one of them at least"
+        return rated
+    ranked = _rankings(dataset, fold, lists, columns)
+    if rated is None:
+        return ranked
+    both = np.where(np.isnan(ranked.per_user), rated.per_user, ranked.per_user)  # a column is of one of them
+    return Evaluation(ranked.values | rated.values, ranked.users, both)
 
 
 def _ratings(fold: Fold, rows: npt.NDArray[np.void], columns: Columns) -> Evaluation:
@@ -114,25 +139,61 @@ def _ratings(fold: Fold, rows: npt.NDArray[np.void], columns: Columns) -> Evalua
     return Evaluation(values, errors.users, per_user)
 
 
+_Column = tuple[int, RankingMetric, str]
+"""A column's number among all, its metric and its label."""
+
+
 def _rankings(dataset: Path, fold: Fold, rows: npt.NDArray[np.void], columns: Columns) -> Evaluation:
-    truth = Truth.of(fold.test.user, fold.test.item, fold.n_items)
+    part = fold.test
+    test = Truth.of(part.user, part.item, fold.n_items, part.rating)
+    if fold.keeps_repeats:
+        test = _without_repeats(test)
     training = Training(fold.interactions_before, fold.n_users, fold.n_items, lambda: read_ids(dataset, "items"))
-    per_user = np.full((len(columns), len(truth.users)), np.nan)
+    per_user = np.full((len(columns), len(test.users)), np.nan)
     values: dict[str, float] = {}
-    for convention in dict.fromkeys(metric.convention for metric, _ in columns):
+    # All columns that look at the same lists, and for the same items in them, share the hits.
+    sharing: dict[tuple[str, Relevance], list[_Column]] = {}
+    for number, (metric, label) in enumerate(columns):
+        if isinstance(metric, RankingMetric):
+            sharing.setdefault((metric.convention, metric.relevance), []).append((number, metric, label))
+    for (convention, relevance), ranking_columns in sharing.items():
         items = _as_trec_eval_sorts(training, rows) if convention == "trec" else rows["item"]
-        hits = mark_hits(truth, rows["user"], items, training)
-        ranking_columns = [
-            (number, metric, label)
-            for number, (metric, label) in enumerate(columns)
-            if isinstance(metric, RankingMetric) and metric.convention == convention
-        ]
-        for users, block in hits.blocks():
-            for number, metric, label in ranking_columns:
-                _fill(per_user[number, users], metric, label, block)
+        if relevance == EVERYTHING:
+            hits = mark_hits(test, rows["user"], items, training)
+            values |= _evaluate_lists(hits, ranking_columns, per_user)
+            continue
+        truth = _relevant(test, relevance)
+        if len(truth.users) == 0:  # in this fold: nobody counts
+            values |= {label: float("nan") for _, _, label in ranking_columns}
+            continue
+        counting = np.full((len(columns), len(truth.users)), np.nan)
+        values |= _evaluate_lists(mark_hits(truth, rows["user"], items, training), ranking_columns, counting)
+        numbers = np.array([number for number, _, _ in ranking_columns])
+        per_user[numbers[:, None], np.searchsorted(test.users, truth.users)] = counting[numbers]
+    return Evaluation(values, test.users, per_user)
+
+
+def _evaluate_lists(hits: Hits, ranking_columns: list[_Column], per_user: Values) -> dict[str, float]:
+    """Return the values of columns by label, and fill in those of the users; ``per_user`` has the shape (columns, n)."""
+    for users, block in hits.blocks():
         for number, metric, label in ranking_columns:
-            values[label] = metric.value(hits, _length(label), per_user[number])
-    return Evaluation(values, truth.users, per_user)
+            _fill(per_user[number, users], metric, label, block)
+    return {label: metric.value(hits, _length(label), per_user[number]) for number, metric, label in ranking_columns}
+
+
+def _relevant(test: Truth, relevance: Relevance) -> Truth:
+    """Return what of the test part is relevant, of the users who have some of it."""
+    assert test.rating is not None, "a plan without ratings is refused"
+    is_relevant = relevance.of(test.rating)
+    owner = test.users[test.owner]
+    return Truth.of(owner[is_relevant], test.item[is_relevant], test.n_items, test.rating[is_relevant])
+
+
+def _without_repeats(test: Truth) -> Truth:
+    """Return the test part with each pair once, rated as it was last."""
+    user = test.users[test.owner]
+    latest = latest_rows(Part(user, test.item, None, None), test.n_items)
+    return Truth.of(user[latest], test.item[latest], test.n_items, None if test.rating is None else test.rating[latest])
 
 
 def _fill(row: Values, metric: RankingMetric, label: str, hits: Hits) -> None:
@@ -160,12 +221,12 @@ def _as_trec_eval_sorts(training: Training, rows: npt.NDArray[np.void]) -> npt.N
     return sorted_items
 
 
-def _calculated(dataset: Path, fold: Fold, rows: npt.NDArray[np.void], columns: Columns) -> dict[str, float]:
+def _calculated(dataset: Path, fold: Fold, content: Predictions, columns: Columns) -> dict[str, float]:
     """Return the metrics that the user's own classes calculate, each class called once."""
     calculators = list(dict.fromkeys(metric for metric, _ in columns if isinstance(metric, CalculatedMetric)))
     if not calculators:
         return {}
     values: dict[str, float] = {}
     for metric in calculators:
-        values |= metric.values(decoded_frame(dataset, rows), frame_of_test(dataset, fold))
+        values |= metric.values(frame_for(metric, dataset, content), frame_of_test(dataset, fold))
     return values

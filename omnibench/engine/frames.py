@@ -9,6 +9,8 @@ from omnibench.data.interactions import decode
 from omnibench.data.prepare import read_ids
 from omnibench.engine.phases import decoded
 from omnibench.guest.folds import Fold
+from omnibench.guest.predictions import Predictions
+from omnibench.metrics.own import CalculatedMetric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +23,18 @@ def decoded_frame(dataset: Path, rows: npt.NDArray[np.void]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(decoded(dataset, rows)).infer_objects()
+
+
+def frame_for(metric: CalculatedMetric, dataset: Path, content: Predictions) -> pd.DataFrame:
+    """Return the predictions that a metric of the user's own calculates with, as a frame with the user's own ids.
+
+    Where there are recommendations and ratings, a metric with k is given the recommendations, and one without the
+    ratings.
+    """
+    lists, ratings = content
+    rows = ratings if lists is None or (ratings is not None and not metric.k) else lists
+    assert rows is not None, "there is one of them at least"
+    return decoded_frame(dataset, rows)
 
 
 def frame_of_test(dataset: Path, fold: Fold, rows: Any = slice(None)) -> pd.DataFrame:

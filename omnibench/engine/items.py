@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment, eval_key
+from omnibench.experiment.outputs import Outputs, outputs_of
 from omnibench.metrics.base import Metric
 from omnibench.metrics.cost import CostMetric
 from omnibench.store.schema import RecordLookup, RecordType
@@ -61,9 +62,19 @@ class Item:
         return RecordType.FIT.key(self.experiment.fit_key)
 
     @property
+    def outputs(self) -> Outputs:
+        """What its predictions are."""
+        return outputs_of(self.experiment.dataset.feedback, (metric for metric, _ in self.columns))
+
+    @property
     def predict_key(self) -> str:
         """The key that identifies its predictions."""
-        return self.experiment.predict_key(self.list_length)
+        return self.experiment.predict_key(self.list_length, self.outputs)
+
+    @property
+    def predicted(self) -> str:
+        """What its predictions depend on beside the model; see ``Experiment.predicted``."""
+        return self.experiment.predicted(self.list_length, self.outputs)
 
     @property
     def predict_record_key(self) -> str:

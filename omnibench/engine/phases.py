@@ -12,8 +12,10 @@ from omnibench.data.prepare import read_ids
 from omnibench.errors import GuestError
 from omnibench.experiment.candidates import UNSEEN
 from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.outputs import Outputs, outputs_of
 from omnibench.guest.candidates import CandidateSets, candidate_sets
 from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
+from omnibench.guest.predictions import read_predictions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,8 +117,10 @@ def predict(
     list_length: int,
     output: Path,
     options: PhaseOptions = PhaseOptions(),
+    *,
+    outputs: Outputs | None = None,
 ) -> dict[str, Any]:
-    """Write the recommendations (or the predicted test ratings) of a model to ``output``, and check them.
+    """Write the recommendations, the predicted test ratings, or both, of a model to ``output``, and check them.
 
     Args:
         guest: A guest of the experiment's framework.
@@ -126,18 +130,32 @@ def predict(
         list_length: Recommendations per user.
         output: The ``.npy`` file to write.
         options: The options of every request.
+        outputs: What is to be written; without it, what the dataset has when no metric says otherwise.
 
     Raises:
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.
     """
     ids = (read_ids(dataset, "users"), read_ids(dataset, "items")) if experiment.candidates is not UNSEEN else ((), ())
     candidates = experiment.candidates.described(output.parent, *ids)
-    request = {"op": "predict", "model": str(model), "k": list_length, "output": str(output), "candidates": candidates}
+    fold = Fold(
+        dataset, experiment.fold, repeats=candidates.get("repeats", False), unknown=candidates.get("unknown", False)
+    )
+    wanted = outputs or outputs_of("explicit" if fold.explicit else "implicit")
+    request = {
+        "op": "predict",
+        "model": str(model),
+        "k": list_length,
+        "output": str(output),
+        "candidates": candidates,
+        "outputs": [name for name, is_wanted in wanted._asdict().items() if is_wanted],
+    }
     answer = _ask(guest, experiment, dataset, options, **request)
-    fold = Fold(dataset, experiment.fold)
-    rows = np.load(output, allow_pickle=False)
-    sets = candidate_sets(fold, candidates)
-    flaw = _rating_flaw(fold, rows) if fold.explicit else _list_flaw(fold, rows, list_length, sets)
+    lists, ratings = read_predictions(output)
+    flaw = "" if wanted == (lists is not None, ratings is not None) else "they are not what was asked for"
+    if not flaw and lists is not None:
+        flaw = _list_flaw(fold, lists, list_length, candidate_sets(fold, candidates))
+    if not flaw and ratings is not None:
+        flaw = _rating_flaw(fold, ratings)
     if flaw:
         raise GuestError(f"{experiment.configuration.name} broke the contract of predictions: {flaw}", costs=answer)
     return answer
@@ -177,8 +195,10 @@ def _list_flaw(
     pairs = (rows["user"][:, None].astype(np.int64) * fold.n_items + items)[filled]
     if len(np.unique(pairs)) < len(pairs):
         return "a list has an item twice"
+    if not fold.rankable[items[filled]].all():
+        return "a list has an item that is unknown in training"
     seen_pairs = [part.user.astype(np.int64) * fold.n_items + part.item for part in (fold.history, fold.validation)]
-    if np.isin(pairs, np.concatenate(seen_pairs)).any():
+    if not fold.repeats and np.isin(pairs, np.concatenate(seen_pairs)).any():
         part = "the given history" if fold.folds_in else "training"
         return f"a list has an item that the user has in {part} or validation"
     if candidates is not None and any(
@@ -189,17 +209,24 @@ def _list_flaw(
     return ""
 
 
-def export_predictions(dataset: Path, predictions: Path, directory: Path) -> Path:
+def export_predictions(dataset: Path, predictions: Path, directory: Path) -> list[Path]:
     """Write predictions with the user's own ids: ``predictions.json``, or ``.parquet`` when they are many.
 
     The JSON has one list per column: user, item, score, rank (from 1) for recommendations; user, item,
-    rating for rating predictions.
+    rating for rating predictions. Where there are both, the ratings are in ``ratings.json`` or ``.parquet``.
     """
-    columns = decoded(dataset, np.load(predictions, allow_pickle=False))
+    contents = [content for content in read_predictions(predictions) if content is not None]
+    return [
+        _export(decoded(dataset, content), directory / name)
+        for content, name in zip(contents, ("predictions", "ratings"), strict=False)
+    ]
+
+
+def _export(columns: dict[str, npt.NDArray[Any]], stem: Path) -> Path:
     if len(columns["user"]) > JSON_ROWS:
         import pandas as pd
 
-        path = directory / "predictions.parquet"
+        path = stem.with_suffix(".parquet")
         frame = pd.DataFrame(columns)
         for name in ("user", "item"):
             if len({type(identifier) for identifier in frame[name]}) > 1 or not isinstance(
@@ -208,7 +235,7 @@ def export_predictions(dataset: Path, predictions: Path, directory: Path) -> Pat
                 frame[name] = frame[name].astype(str)  # a Parquet column has one type
         frame.to_parquet(path, index=False)
     else:
-        path = directory / "predictions.json"
+        path = stem.with_suffix(".json")
         text = json.dumps({name: column.tolist() for name, column in columns.items()}, ensure_ascii=False, default=str)
         path.write_text(text, encoding="utf-8")
     return path

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnibench.engine.frames import decoded_frame, frame_of_test
+from omnibench.engine.frames import frame_for, frame_of_test
 from omnibench.engine.items import Columns
+from omnibench.errors import EvaluationError
+from omnibench.experiment.outputs import outputs_of
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
+from omnibench.guest.predictions import Predictions
+from omnibench.metrics.base import Metric
 from omnibench.metrics.own import CalculatedMetric
+from omnibench.metrics.ranking import RankingMetric
+from omnibench.metrics.relevance import EVERYTHING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +49,8 @@ class Rehearsals:
 def rehearse(dataset: Path, fold_number: int, list_length: int, columns: Columns) -> None:
     """Calculate the metrics of users' own classes for two test users, with made-up predictions.
 
+    Thresholds of relevance are looked at as well: one that no rating reaches leaves nobody to judge.
+
     Args:
         dataset: The prepared dataset.
         fold_number: The fold.
@@ -49,20 +58,25 @@ def rehearse(dataset: Path, fold_number: int, list_length: int, columns: Columns
         columns: Metrics and labels.
 
     Raises:
-        EvaluationError: A metric does not return what it has to.
+        EvaluationError: A metric does not return what it has to, or nothing in the test part is relevant for it.
         Exception: What the metric itself raises, with a note.
     """
+    fold = Fold(dataset, fold_number)
+    check_relevance(fold, [metric for metric, _ in columns])
     calculators = list(dict.fromkeys(metric for metric, _ in columns if isinstance(metric, CalculatedMetric)))
     if not calculators:
         return
-    fold = Fold(dataset, fold_number)
-    users = (np.unique(fold.test.user) if fold.explicit else fold.users)[:_USERS]
+    outputs = outputs_of("explicit" if fold.explicit else "implicit", (metric for metric, _ in columns))
+    users = (fold.users if outputs.lists else np.unique(fold.test.user))[:_USERS]
     if len(users) == 0:
         return
     is_theirs = np.isin(fold.test.user, users)
-    rows = _ratings(fold, is_theirs) if fold.explicit else _lists(fold, users, list_length)
+    content = Predictions(
+        _lists(fold, users, list_length) if outputs.lists else None,
+        _ratings(fold, is_theirs) if outputs.ratings else None,
+    )
     for metric in calculators:
-        predictions, test = decoded_frame(dataset, rows), frame_of_test(dataset, fold, is_theirs)
+        predictions, test = frame_for(metric, dataset, content), frame_of_test(dataset, fold, is_theirs)
         try:
             metric.try_on(predictions, test)
         except Exception as error:
@@ -71,6 +85,24 @@ def rehearse(dataset: Path, fold_number: int, list_length: int, columns: Columns
                 "is fitted."
             )
             raise
+
+
+def check_relevance(fold: Fold, metrics: Iterable[Metric]) -> None:
+    """Refuse metrics for which nothing in the test part is relevant.
+
+    Raises:
+        EvaluationError: There is such a metric.
+    """
+    ratings = fold.test.rating
+    if ratings is None or len(ratings) == 0:
+        return
+    for metric in metrics:
+        relevance = metric.relevance if isinstance(metric, RankingMetric) else EVERYTHING
+        if relevance != EVERYTHING and not relevance.of(ratings).any():
+            raise EvaluationError(
+                f"{metric.stem}: nothing in the test part is relevant, where ratings go from {ratings.min():g} to "
+                f"{ratings.max():g}; give a lower threshold, or leave it out."
+            )
 
 
 def _ratings(fold: Fold, is_theirs: npt.NDArray[np.bool_]) -> npt.NDArray[np.void]:

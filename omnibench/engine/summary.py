@@ -55,15 +55,17 @@ def cold_sentences(
     """
     names: dict[str, str] = {}
     folds: dict[str, set[int]] = {}
+    unknown_ranked: dict[str, bool] = {}
     for experiment in planned:
         key = experiment.dataset.key
+        unknown_ranked[key] = unknown_ranked.get(key, False) or experiment.candidates.unknown
         names.setdefault(key, titles.dataset(experiment.dataset_name))
         folds.setdefault(key, set()).add(experiment.fold)
 
     def take(reader: Reader) -> list[str]:
         records = {key: reader.get(RecordType.DATA.key(key)) for key in names}
         sentences = {
-            key: cold_sentence(read_cold(root / record["directory"]), folds[key])
+            key: cold_sentence(read_cold(root / record["directory"]), folds[key], unknown_ranked=unknown_ranked[key])
             for key, record in records.items()
             if record is not None
         }

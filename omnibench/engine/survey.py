@@ -108,7 +108,7 @@ def _done_text(tests: Sequence[str] | None, item: Item) -> DoneText | None:
     identities = [
         (experiment.qualified(metric, label), metric.canonical_identity(label)) for metric, label in item.columns
     ]
-    return DoneText.of(experiment.predicted(item.list_length), tests[experiment.fold], identities)
+    return DoneText.of(item.predicted, tests[experiment.fold], identities)
 
 
 def first_recorded(get: RecordLookup, fit_keys: Iterable[str]) -> str | None:

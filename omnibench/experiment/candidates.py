@@ -22,7 +22,15 @@ else:
 
 
 class Candidates:
-    """The default: all items known in training that the user has neither in training nor in validation."""
+    """The default: all items known in training that the user has neither in training nor in validation.
+
+    Attributes:
+        repeats: Whether items that the user has seen are ranked as well.
+        unknown: Whether items unknown in training are.
+    """
+
+    repeats: bool = False
+    unknown: bool = False
 
     @property
     def identity(self) -> Any:
@@ -33,6 +41,17 @@ class Candidates:
     def note(self) -> str:
         """The note on the policy beside a metric's name; empty for the default."""
         return ""
+
+    @property
+    def _allowed(self) -> dict[str, bool]:
+        """What is ranked that is not by default."""
+        return {name: True for name in ("repeats", "unknown") if getattr(self, name)}
+
+    def _allow(self, repeats: Any, unknown: Any) -> None:
+        for name, value in (("repeats", repeats), ("unknown", unknown)):
+            if not isinstance(value, bool):
+                raise EvaluationError(f"{type(self).__name__}: {name} is {value!r}; give True or False.")
+            setattr(self, name, value)
 
     def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
         """Return the policy as plain data for a guest; see ``guest.candidates``.
@@ -52,6 +71,37 @@ class Candidates:
 
 
 UNSEEN = Candidates()
+
+
+class AllItems(Candidates):
+    """All items, for whoever wants less left out: by default those known in training that the user has not seen.
+
+    Args:
+        repeats: Rank items that the user has in training or validation as well. Where the data keeps repeats
+            (``KeepRepeats``), they may be relevant.
+        unknown: Rank items unknown in training as well, where an algorithm recommends them: a class of the user's own
+            may; the frameworks give them no place.
+
+    Raises:
+        EvaluationError: One of them is neither True nor False.
+    """
+
+    def __init__(self, *, repeats: bool = False, unknown: bool = False) -> None:
+        self._allow(repeats, unknown)
+
+    @property
+    def identity(self) -> Any:
+        return ["all/1", self._allowed] if self._allowed else "unseen"
+
+    @property
+    def note(self) -> str:
+        return ", ".join(self._allowed)
+
+    def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
+        return {"policy": "unseen", **self._allowed}
+
+    def __repr__(self) -> str:
+        return f"AllItems({', '.join(f'{name}=True' for name in self._allowed)})"
 
 
 class SampledNegatives(Candidates):
@@ -99,15 +149,22 @@ class SampledNegatives(Candidates):
 class GivenCandidates(Candidates):
     """The items that are given for each user; of these, what is known in training and unseen by the user is ranked.
 
+    With ``repeats`` or ``unknown`` what is given is ranked also if the user has seen it, or if training lacks it.
+
     Args:
         items: From user id to item ids, or a frame with the columns user and item. A user without an entry gets no
             recommendations. The content is part of the key; its order is not.
+        repeats: Rank items that the user has in training or validation as well.
+        unknown: Rank items unknown in training as well, where an algorithm recommends them.
 
     Raises:
         EvaluationError: It is neither, is empty, or an id has no stable form; later, that the dataset has no such ids.
     """
 
-    def __init__(self, items: Mapping[Any, Iterable[Any]] | pd.DataFrame) -> None:
+    def __init__(
+        self, items: Mapping[Any, Iterable[Any]] | pd.DataFrame, *, repeats: bool = False, unknown: bool = False
+    ) -> None:
+        self._allow(repeats, unknown)
         self._items: dict[Hashable, set[Hashable]] = {}
         for user, item in _pairs(items):
             self._items.setdefault(_plain(user), set()).add(_plain(item))
@@ -125,14 +182,16 @@ class GivenCandidates(Candidates):
 
     @property
     def identity(self) -> Any:
-        return ["given/1", self._digest]
+        return ["given/1", self._digest, *([self._allowed] if self._allowed else [])]
 
     @property
     def note(self) -> str:
-        return f"candidates {self._digest[:DISPLAY_DIGITS]}"
+        return ", ".join([f"candidates {self._digest[:DISPLAY_DIGITS]}", *self._allowed])
 
     def __repr__(self) -> str:
-        return f"GivenCandidates({len(self._items)} users)"
+        return (
+            f"GivenCandidates({', '.join([f'{len(self._items)} users', *(f'{name}=True' for name in self._allowed)])})"
+        )
 
     def described(self, directory: Path, user_ids: Sequence[Hashable], item_ids: Sequence[Hashable]) -> dict[str, Any]:
 
@@ -154,7 +213,7 @@ class GivenCandidates(Candidates):
             )
         path = directory / "candidates.npy"
         save_array(path, np.array(sorted(pairs), dtype=np.int32).reshape(-1, 2))
-        return {"policy": "given", "file": str(path)}
+        return {"policy": "given", "file": str(path), **self._allowed}
 
 
 def _pairs(items: Any) -> Iterable[tuple[Any, Any]]:

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
+from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.configuration import Configuration
+from omnibench.experiment.outputs import outputs_of
 from omnibench.metrics.base import Metric
 
+_KEEP = 'MakeImplicit(..., keep="rating")'
 
-def check_dataset(dataset: RecSysDataSet, metrics: Sequence[Metric]) -> None:
+
+def check_dataset(dataset: RecSysDataSet, metrics: Sequence[Metric], candidates: Candidates = UNSEEN) -> None:
     """Refuse a dataset that nothing can be tested on, or that the metrics cannot judge.
 
     Raises:
@@ -31,25 +35,32 @@ def check_dataset(dataset: RecSysDataSet, metrics: Sequence[Metric]) -> None:
     if not metrics:
         raise EvaluationError("the evaluator has no metric; give some, e.g. Evaluator(NDCG([10, 20]), HR(10)).")
     for metric in metrics:
-        if metric.kind == "ranking" and dataset.feedback == "explicit":
-            raise EvaluationError(
-                f"{metric.name} ranks, but {dataset.name} has explicit ratings, where rating predictions are judged. "
-                "Pipe MakeImplicit(...) before the split, or use RMSE and MAE."
-            )
         if metric.kind == "rating" and dataset.feedback == "implicit":
+            kept = " beside interactions that are ranked" if dataset.has_ratings else ""
             raise EvaluationError(
-                f"{metric.name} judges predicted ratings, but {dataset.name} is implicit and has none. Leave out "
-                "MakeImplicit, or use ranking metrics such as NDCG."
+                f"{metric.name} judges predicted ratings, but {dataset.name} is implicit and has "
+                f"{'ratings only' + kept if kept else 'none'}. Leave out MakeImplicit, or use ranking metrics such as NDCG."
             )
+        if metric.judged_by and not dataset.has_ratings:
+            raise EvaluationError(
+                f"{metric.stem} judges by the ratings of the test part, but {dataset.name} has none. Leave out MakeImplicit, "
+                f"or keep them with {_KEEP}; without ratings, leave out {' and '.join(metric.judged_by)}."
+            )
+    if dataset.keeps_repeats and not candidates.repeats and outputs_of(dataset.feedback, metrics).lists:
+        raise EvaluationError(
+            f"{dataset.name} keeps repeated interactions, but what a user has seen is not ranked, so what a user has again "
+            "could not be found. Give the evaluator candidates=AllItems(repeats=True), or leave out KeepRepeats()."
+        )
 
 
-def check_configuration(dataset: RecSysDataSet, configuration: Configuration) -> None:
-    """Refuse an algorithm that cannot do what a dataset asks of it.
+def check_configuration(dataset: RecSysDataSet, configuration: Configuration, metrics: Sequence[Metric] = ()) -> None:
+    """Refuse an algorithm that cannot do what a dataset and the metrics ask of it.
 
     Raises:
         PlanError: It cannot.
     """
-    _check_feedback(dataset, configuration)
+    _check_feedback(dataset, configuration, metrics)
+    _check_ratings(dataset, configuration)
     _check_history(dataset, configuration)
 
 
@@ -72,14 +83,28 @@ def _check_history(dataset: RecSysDataSet, configuration: Configuration) -> None
     )
 
 
-def _check_feedback(dataset: RecSysDataSet, configuration: Configuration) -> None:
+def _check_feedback(dataset: RecSysDataSet, configuration: Configuration, metrics: Sequence[Metric]) -> None:
     if dataset.feedback == "explicit" and not configuration.offers_ratings:
+        outputs = outputs_of(dataset.feedback, metrics)
+        ranking = f"; {_KEEP} keeps the ratings for those that rank by them" if outputs.lists else ""
         raise PlanError(
             f"{configuration.name} predicts no ratings, but {dataset.name} has explicit ratings. Pipe "
-            "MakeImplicit(...) before the split, or choose an algorithm that does, e.g. LensKit.BiasedMFScorer."
+            f"MakeImplicit(...) before the split{ranking}, or choose an algorithm that does, e.g. LensKit.BiasedMFScorer."
         )
-    if dataset.feedback == "implicit" and not configuration.offers_ranking:
+    rates_here = dataset.has_ratings and configuration.offers_ratings
+    if dataset.feedback == "implicit" and not configuration.offers_ranking and not rates_here:
         raise PlanError(
-            f"{configuration.name} only predicts ratings, but {dataset.name} is implicit. Leave out MakeImplicit, or "
-            "choose an algorithm that ranks, e.g. LensKit.ImplicitMFScorer."
+            f"{configuration.name} only predicts ratings, but {dataset.name} is implicit. Leave out MakeImplicit, keep "
+            f"the ratings with {_KEEP}, or choose an algorithm that ranks, e.g. LensKit.ImplicitMFScorer."
+        )
+
+
+def _check_ratings(dataset: RecSysDataSet, configuration: Configuration) -> None:
+    request = configuration.request_for_ratings
+    if request and not dataset.has_ratings:
+        has_had = "rating" in dataset.source.columns
+        advice = f"Keep them with {_KEEP}" if has_had else "Take data with a column rating"
+        raise PlanError(
+            f"{configuration.name} is asked to learn from ratings ({request}), but {dataset.name} has none. {advice}, or "
+            f"leave out {request}."
         )

@@ -135,6 +135,16 @@ class Configuration:
         return self.own.ranks if self.own else bool(algorithm_info(self.runner, self.algorithm)["ranking"])
 
     @functools.cached_property
+    def request_for_ratings(self) -> str:
+        """What asks it to learn from ratings, e.g. ``use_ratings=True``; empty where nothing does."""
+        if self.own:
+            return "uses_ratings = True" if self.own.uses_ratings else ""
+        asking = algorithm_info(self.runner, self.algorithm).get("rating_parameters", {})
+        return next(
+            (f"{name}={value!r}" for name, value in asking.items() if self.plain_parameters.get(name) == value), ""
+        )
+
+    @functools.cached_property
     def uses_gpu(self) -> bool:
         """Whether it computes on a GPU when it may."""
         return self.own.gpu if self.own else bool(algorithm_info(self.runner, self.algorithm).get("gpu"))

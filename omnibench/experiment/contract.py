@@ -55,7 +55,10 @@ class RankingAlgorithm(Protocol):
 
 
 class RatingAlgorithm(Protocol):
-    """A class that predicts ratings: ``fit`` as in ``RankingAlgorithm``, and ``predict``, on data with ratings."""
+    """A class that predicts ratings: ``fit`` as in ``RankingAlgorithm``, and ``predict``, on data with ratings.
+
+    For ranking metrics it recommends what it rates highest, unless it has ``recommend`` as well.
+    """
 
     @property
     def fit(self) -> Callable[..., object]:

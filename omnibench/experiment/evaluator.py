@@ -16,6 +16,7 @@ from omnibench.metrics.base import DEFAULT_CONVENTION, Metric
 from omnibench.metrics.labels import split_label
 from omnibench.metrics.own import CalculatedMetric, HitMetric
 from omnibench.metrics.ranking import AUC, RankingMetric
+from omnibench.metrics.relevance import checked_threshold
 from omnibench.notebooks import current_cell
 from omnibench.results import Result
 
@@ -59,27 +60,41 @@ class Evaluator:
             ``HitMetric``.
         convention: Follow ``omnirec``, ``recbole``, ``lenskit`` or ``trec`` (trec_eval) where they compute a metric of
             the same name otherwise; see ``docs/conventions.md``.
-        candidates: What is ranked for each user: ``unseen`` items by default, or ``GivenCandidates``, or
-            ``SampledNegatives``.
+        candidates: What is ranked for each user: ``unseen`` items by default, or ``AllItems``, or ``GivenCandidates``,
+            or ``SampledNegatives``.
+        relevant: The lowest rating in the test part that counts as relevant, for the metrics that judge relevance and
+            have none of their own; by default every interaction does.
 
     Raises:
-        EvaluationError: Something given is no metric, the package of the convention does not have it, or two different
-            metrics would fill the same column.
+        EvaluationError: Something given is no metric, the package of the convention does not have it, two different
+            metrics would fill the same column, or no metric judges relevance.
     """
 
     def __init__(
-        self, *metrics: Metric | Calculator, convention: str = DEFAULT_CONVENTION, candidates: Candidates = UNSEEN
+        self,
+        *metrics: Metric | Calculator,
+        convention: str = DEFAULT_CONVENTION,
+        candidates: Candidates = UNSEEN,
+        relevant: float | None = None,
     ) -> None:
         self.metrics = tuple(_metric(metric, convention) for metric in metrics)
         self.convention = convention
+        self.relevant = checked_threshold(relevant, "the evaluator")
+        if self.relevant is not None:
+            self.metrics = tuple(metric.relevant_from(self.relevant) for metric in self.metrics)
+            if not any("relevant" in metric.judged_by for metric in self.metrics):
+                names = ", ".join(dict.fromkeys(metric.name for metric in self.metrics)) or "there is none"
+                raise EvaluationError(
+                    f"relevant={self.relevant} concerns no metric of the evaluator ({names}); leave it out, or add one that "
+                    "judges relevance, such as NDCG."
+                )
         if not isinstance(candidates, Candidates):
             raise EvaluationError(
-                f"the candidates are {candidates!r}; give GivenCandidates(...) or SampledNegatives(...), or leave them out."
+                f"the candidates are {candidates!r}; give AllItems(...), GivenCandidates(...) or SampledNegatives(...), or leave "
+                "them out."
             )
-        if candidates is not UNSEEN and any(isinstance(metric, AUC) for metric in self.metrics):
-            raise EvaluationError(
-                f"AUC counts all unseen items, but only {candidates!r} are ranked; leave out one of them."
-            )
+        if candidates.identity != UNSEEN.identity and any(isinstance(metric, AUC) for metric in self.metrics):
+            raise EvaluationError(f"AUC counts all unseen items, but {candidates!r} are ranked; leave out one of them.")
         self.candidates = candidates
         filled: dict[str, Any] = {}
         for metric in self.metrics:

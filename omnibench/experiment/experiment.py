@@ -11,6 +11,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.circumstances import Circumstances
 from omnibench.experiment.configuration import Configuration
+from omnibench.experiment.outputs import Outputs, outputs_of
 from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
 from omnibench.metrics.base import Metric
 from omnibench.naming import node_name
@@ -89,23 +90,31 @@ class Experiment:
         """The identity as JSON data; its sha256, written without blanks and with sorted names, is the fit key."""
         return json.loads(canonical(self.identity))
 
-    def predict_key(self, list_length: int) -> str:
-        """Return the key that identifies the predictions."""
+    def predict_key(self, list_length: int, outputs: Outputs | None = None) -> str:
+        """Return the key that identifies the predictions.
+
+        Args:
+            list_length: Recommendations per user.
+            outputs: What the predictions are; without it, what the dataset has when no metric says otherwise.
+        """
+        outputs = outputs or outputs_of(self.dataset.feedback)
+        ratings = ',"ratings":true' if all(outputs) else ""
+        length = list_length if outputs.lists else "null"
         return sha256(
-            f'["predict/1",{{"candidates":{self._ranked},"fit":"{self.fit_key}","length":{self._length(list_length)}}}]'
+            f'["predict/1",{{"candidates":{self._ranked(outputs)},"fit":"{self.fit_key}","length":{length}{ratings}}}]'
         )
 
-    def predicted(self, list_length: int) -> str:
-        """Return what the predictions depend on beside the model: the candidates and the lists' length."""
-        return f"[{self._ranked},{self._length(list_length)}]"
+    def predicted(self, list_length: int, outputs: Outputs | None = None) -> str:
+        """Return what the predictions depend on beside the model: the candidates, the lists' length, and what they are.
 
-    @property
-    def _ranked(self) -> str:
-        ranks = self.dataset.feedback == "implicit" and self.candidates is not UNSEEN
-        return canonical(self.candidates.identity) if ranks else '"unseen"'
+        The arguments are those of ``predict_key``.
+        """
+        outputs = outputs or outputs_of(self.dataset.feedback)
+        ratings = ',"ratings"' if all(outputs) else ""
+        return f"[{self._ranked(outputs)},{list_length if outputs.lists else 'null'}{ratings}]"
 
-    def _length(self, list_length: int) -> str:
-        return str(list_length) if self.dataset.feedback == "implicit" else "null"
+    def _ranked(self, outputs: Outputs) -> str:
+        return canonical(self.candidates.identity) if outputs.lists and self.candidates is not UNSEEN else '"unseen"'
 
     def qualified(self, metric: Metric, label: str) -> str:
         """Return what results and records call a column of this experiment; see ``Metric.qualified``."""

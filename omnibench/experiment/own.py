@@ -36,6 +36,7 @@ class OwnAlgorithm:
         scalars: The arguments of its constructor that take no list.
         deterministic: Whether it says (``deterministic = True``) that it makes the same model whatever the seed; None
             where it says nothing.
+        uses_ratings: Whether it says (``uses_ratings = True``) that it needs the ratings of the training part.
     """
 
     module: str
@@ -52,6 +53,7 @@ class OwnAlgorithm:
     source: str = ""
     scalars: frozenset[str] = frozenset()
     deterministic: bool | None = None
+    uses_ratings: bool = False
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -106,6 +108,7 @@ class OwnAlgorithm:
             source=identity.source,
             scalars=scalar_arguments(_signature(algorithm) or []),
             deterministic=_stated(algorithm, "deterministic"),
+            uses_ratings=bool(getattr(algorithm, "uses_ratings", False)),
         )
 
     def with_other_code(self) -> OwnAlgorithm:

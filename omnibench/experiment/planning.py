@@ -40,7 +40,7 @@ def experiments(
     Args:
         datasets: One or several datasets.
         plan: The algorithms.
-        metrics: What is to be measured; only checked against the datasets here.
+        metrics: What is to be measured; only checked against datasets and algorithms here.
         versions: A function from a runner to its framework's version.
         seeds: The seeds of everything random in the frameworks: several for experiments that differ by the seed alone.
             What is known to be deterministic is fitted with the first only.
@@ -52,11 +52,11 @@ def experiments(
     Raises:
         DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
     """
-    all_datasets = [recorded.dataset(dataset) for dataset in _checked_datasets(datasets, metrics)]
+    all_datasets = [recorded.dataset(dataset) for dataset in _checked_datasets(datasets, metrics, candidates)]
     if not isinstance(plan, ExperimentPlan):
         raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
     configurations = plan.configurations()
-    _check_together(all_datasets, configurations)
+    _check_together(all_datasets, configurations, metrics)
     first_circumstances = [
         (configuration, Circumstances(versions(configuration.runner), seeds[0], device(configuration), salt))
         for configuration in configurations
@@ -79,7 +79,7 @@ def experiments(
 
 
 def _checked_datasets(
-    datasets: RecSysDataSet | Iterable[RecSysDataSet], metrics: Sequence[Metric]
+    datasets: RecSysDataSet | Iterable[RecSysDataSet], metrics: Sequence[Metric], candidates: Candidates
 ) -> list[RecSysDataSet]:
     """Return the datasets that were given, each of which can be measured by all metrics."""
     if not isinstance(datasets, RecSysDataSet | Iterable):
@@ -88,11 +88,13 @@ def _checked_datasets(
     if not all_datasets:
         raise DataError("there is no dataset to benchmark on; give one or several.")
     for dataset in all_datasets:
-        check_dataset(dataset, metrics)
+        check_dataset(dataset, metrics, candidates)
     return all_datasets
 
 
-def _check_together(datasets: Sequence[RecSysDataSet], configurations: Sequence[Configuration]) -> None:
+def _check_together(
+    datasets: Sequence[RecSysDataSet], configurations: Sequence[Configuration], metrics: Sequence[Metric]
+) -> None:
     """Refuse one dataset under two names, and configurations that cannot do what a dataset asks of them."""
     names: dict[str, str] = {}
     for dataset in datasets:
@@ -102,7 +104,7 @@ def _check_together(datasets: Sequence[RecSysDataSet], configurations: Sequence[
                 "leave out one of them."
             )
         for configuration in configurations:
-            check_configuration(dataset, configuration)
+            check_configuration(dataset, configuration, metrics)
 
 
 def _with_clear_names(planned: list[Experiment]) -> list[Experiment]:

@@ -23,8 +23,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from . import candidates, folds
+from .rated import lists_by_rating
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,10 @@ class Task:
 
 
 class Adapter(Protocol):
-    """The functions that every framework's module must have, beside ``score`` or ``lists``."""
+    """The functions that every framework's module must have, beside ``score`` or ``lists``.
+
+    What has neither ranks by ``rate``, on data with ratings.
+    """
 
     def version(self) -> str:
         """Return the framework's version."""
@@ -68,7 +73,7 @@ class Adapter(Protocol):
     def load(self, path: Path, task: Task, fold: folds.Fold) -> Any:
         """Read a model that ``save`` wrote, possibly in another process and another directory."""
 
-    def rate(self, model: Any, task: Task, fold: folds.Fold) -> folds.Floats:
+    def rate(self, model: Any, task: Task, fold: folds.Fold) -> npt.NDArray[np.floating]:
         """Predict a rating for every row of ``fold.test``."""
 
 
@@ -190,7 +195,7 @@ def _cuda() -> Any:
 class Session:
     """The state of a guest: its adapter, and the last fitted model, so that Predict need not reload it."""
 
-    def __init__(self, adapter: ScoringAdapter | ListingAdapter, send: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, adapter: Adapter, send: Callable[[dict[str, Any]], None]) -> None:
         self.adapter = adapter
         self.send = send
         self._model: tuple[str, Any] | None = None
@@ -230,28 +235,39 @@ class Session:
         return {"file": path.name, "effective": effective, "version": self.adapter.version()}
 
     def do_predict(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Write the recommendations, or the ratings of the test pairs, to the file ``output``."""
-        task, fold = self._task(request), folds.Fold(request["dataset"], request["fold"])
+        """Write the recommendations, the ratings of the test pairs, or both, to the file ``output``."""
+        policy = request.get("candidates", {"policy": "unseen"})
+        allowed = {name: bool(policy.get(name)) for name in ("repeats", "unknown")}
+        task, fold = self._task(request), folds.Fold(request["dataset"], request["fold"], **allowed)
         if self._model is None or self._model[0] != request["fit_key"]:
             self._model = None
             self._model = (request["fit_key"], self.adapter.load(Path(request["model"]), task, fold))
         model = self._model[1]
-        if fold.explicit:
-            predictions = np.zeros(len(fold.test), dtype=folds.RATING_DTYPE)
-            predictions["user"], predictions["item"] = fold.test.user, fold.test.item
-            predictions["rating"] = self.adapter.rate(model, task, fold)
-        else:
-            sets = candidates.candidate_sets(fold, request.get("candidates", {"policy": "unseen"}))
-            if sets is not None:  # a user's class returns lists: only full ones are sure to hold the candidates
-                task = replace(task, k=fold.n_items)
-            is_candidate = None if sets is None else sets.of
-            if hasattr(self.adapter, "lists"):
-                lists = self.adapter.lists(model, task, fold)
-                predictions = folds.cut_lists(fold, lists, request["k"], is_candidate)
-            else:
-                predictions = folds.recommend(fold, self.adapter.score(model, task, fold), request["k"], is_candidate)
-        folds.save_array(request["output"], predictions)
-        return {"rows": len(predictions)}
+        outputs = request.get("outputs", ["ratings" if fold.explicit else "lists"])
+        predictions = [self._lists(model, task, fold, policy)] if "lists" in outputs else []
+        if "ratings" in outputs:
+            predictions.append(self._ratings(model, task, fold))
+        folds.save_array(request["output"], *predictions)
+        return {"rows": len(predictions[0])}
+
+    def _ratings(self, model: Any, task: Task, fold: folds.Fold) -> npt.NDArray[np.void]:
+        ratings = np.zeros(len(fold.test), dtype=folds.RATING_DTYPE)
+        ratings["user"], ratings["item"] = fold.test.user, fold.test.item
+        ratings["rating"] = self.adapter.rate(model, task, fold)
+        return ratings
+
+    def _lists(self, model: Any, task: Task, fold: folds.Fold, policy: dict[str, Any]) -> npt.NDArray[np.void]:
+        k, sets = task.k, candidates.candidate_sets(fold, policy)
+        if sets is not None:  # a user's class returns lists: only full ones are sure to hold the candidates
+            task = replace(task, k=fold.n_items)
+        is_candidate = None if sets is None else sets.of
+        adapter: Any = self.adapter
+        if hasattr(adapter, "lists"):
+            return folds.cut_lists(fold, adapter.lists(model, task, fold), k, is_candidate)
+        if hasattr(adapter, "score"):
+            return folds.recommend(fold, adapter.score(model, task, fold), k, is_candidate)
+        rated = lists_by_rating(lambda pairs: adapter.rate(model, task, pairs), fold)
+        return folds.cut_lists(fold, rated, k, is_candidate)
 
 
 def serve(channel: Any, adapter_module: str) -> None:

@@ -50,17 +50,22 @@ class Fold:
     Args:
         directory: A directory published by ``omnibench.data.prepare``.
         fold: The fold's number, 0 for a single split.
+        repeats: Whether items that a user has in history or validation may be recommended.
+        unknown: Whether items unknown in training may.
     """
 
-    def __init__(self, directory: str | Path, fold: int) -> None:
+    def __init__(self, directory: str | Path, fold: int, *, repeats: bool = False, unknown: bool = False) -> None:
         self.directory = Path(directory)
         self.number = fold
+        self.repeats = repeats
+        self.unknown = unknown
         manifest = json.loads((self.directory / "manifest.json").read_text(encoding="utf-8"))
         self.n_users: int = manifest["users"]
         self.n_items: int = manifest["items"]
         self.explicit: bool = manifest["feedback"] == "explicit"
         self._columns: list[str] = manifest["columns"]
         self.folds_in: bool = manifest.get("given", False)
+        self.keeps_repeats: bool = manifest.get("repeats", False)
 
     def _part(self, name: str) -> Part:
         file = np.load(self.directory / f"fold_{self.number}" / f"{name}.npy", mmap_mode="c")
@@ -105,9 +110,15 @@ class Fold:
         return np.searchsorted(part.user, np.arange(self.n_users + 1, dtype=np.int32)).astype(np.int64, copy=False)
 
     def interactions_before(self) -> tuple[tuple[Ints, Ints], list[tuple[Ints, Ints]]]:
-        """Return the user and item codes of training, and of the parts with the items that users have seen."""
-        seen = [(part.user, part.item) for part in (self.history, self.validation)]
-        return (self.train.user, self.train.item), seen
+        """Return the user and item codes of training, and of the parts with the items that users have seen; no pair twice."""
+        seen = [self._pairs(part) for part in (self.history, self.validation)]
+        return self._pairs(self.train), seen
+
+    def _pairs(self, part: Part) -> tuple[Ints, Ints]:
+        if not self.keeps_repeats:
+            return part.user, part.item
+        latest = latest_rows(part, self.n_items)
+        return part.user[latest], part.item[latest]
 
     @cached_property
     def candidates(self) -> npt.NDArray[np.bool_]:
@@ -115,6 +126,11 @@ class Fold:
         in_training = np.zeros(self.n_items, dtype=bool)
         in_training[self.train.item] = True
         return in_training
+
+    @property
+    def rankable(self) -> npt.NDArray[np.bool_]:
+        """Whether an item may be recommended to those who have not seen it; shape (n_items,)."""
+        return np.ones(self.n_items, dtype=bool) if self.unknown else self.candidates
 
     @cached_property
     def _seen(self) -> list[tuple[npt.NDArray[np.int64], Ints]]:
@@ -124,16 +140,23 @@ class Fold:
         """Return the items that a user has in training or validation."""
         return np.concatenate([items[first[user] : first[user + 1]] for first, items in self._seen])
 
+    def masked(self, user: int) -> Ints:
+        """Return the items that must not be recommended to a user because of what the user has seen."""
+        return np.zeros(0, dtype=np.int32) if self.repeats else self.seen(user)
+
     def mask(self, users: Ints, scores: Floats) -> None:
         """Set the scores of items that must not be recommended to -inf, in place.
 
-        These are the items that the user has in their history or validation, and items unknown in training.
+        These are the items that the user has in their history or validation, and items unknown in training, unless the
+        fold allows them.
 
         Args:
             users: User codes, shape (b,).
             scores: float32 scores, shape (b, n_items), one row per user.
         """
-        scores[:, ~self.candidates] = -np.inf
+        scores[:, ~self.rankable] = -np.inf
+        if self.repeats:
+            return
         for first, items in self._seen:
             for row, user in enumerate(users):
                 scores[row, items[first[user] : first[user + 1]]] = -np.inf
@@ -239,7 +262,7 @@ def cut_lists(
     n_done = 0
     for users, lists in batches:
         for user, (items, scores) in zip(users.tolist(), lists, strict=True):
-            allowed = fold.candidates[items] & ~np.isin(items, fold.seen(user))
+            allowed = fold.rankable[items] & ~np.isin(items, fold.masked(user))
             if candidates_of is not None:
                 allowed &= candidates_of(user)[items]
             best = np.flatnonzero(allowed)[:k]
@@ -248,6 +271,13 @@ def cut_lists(
     if n_done != len(rows):
         raise ValueError(f"lists came for {n_done} users, but the fold has {len(rows)} to recommend for")
     return rows
+
+
+def latest_rows(part: Part, n_items: int) -> npt.NDArray[np.int64]:
+    """Return the row of each (user, item) pair of a part, the last one of those that are repeated; ascending."""
+    pairs = part.user.astype(np.int64) * n_items + part.item
+    from_the_end = np.unique(pairs[::-1], return_index=True)[1]
+    return np.sort(len(pairs) - 1 - from_the_end)
 
 
 _LAYOUT = {"timestamp": "<i8", "user": "<i4", "item": "<i4", "rating": "<f4"}
@@ -299,7 +329,11 @@ class _WriteOnlyFile:
         self.write = file.write
 
 
-def save_array(path: str | Path, array: npt.NDArray[Any]) -> None:
-    """Write an array as ``.npy``; unlike ``np.save``, raise OSError when the end of it cannot be written."""
+def save_array(path: str | Path, *arrays: npt.NDArray[Any]) -> None:
+    """Write an array as ``.npy``, or several, one behind the other, of which ``np.load`` reads the first.
+
+    Unlike ``np.save``, raise OSError when the end cannot be written.
+    """
     with open(path, "wb") as file:
-        np.lib.format.write_array(_WriteOnlyFile(file), np.asanyarray(array), allow_pickle=False)
+        for array in arrays:
+            np.lib.format.write_array(_WriteOnlyFile(file), np.asanyarray(array), allow_pickle=False)

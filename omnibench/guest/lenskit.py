@@ -43,6 +43,12 @@ RANKING = (PopScorer, EASEScorer, SLIMScorer, ImplicitMFScorer, FlexMFImplicitSc
 ON_GPU = (EASEScorer, FlexMFImplicitScorer, FlexMFExplicitScorer)
 FOLDS_IN = (PopScorer, EASEScorer, SLIMScorer, ImplicitMFScorer, ItemKNNScorer, UserKNNScorer)
 """The scorers of rankings that take users unknown in training by their history; FlexMF has no factors for them."""
+ASKING_FOR_RATINGS: dict[Any, dict[str, Any]] = {
+    ImplicitMFScorer: {"use_ratings": True},
+    ItemKNNScorer: {"feedback": "explicit"},
+    UserKNNScorer: {"feedback": "explicit"},
+}
+"""The hyperparameters by which a scorer that ranks learns from ratings; the others do not look at them."""
 SCORERS: dict[str, Any] = {scorer.__name__: scorer for scorer in (*RANKING, *RATING_AND_RANKING, *RATING)}
 
 
@@ -92,6 +98,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "validation": False,
             "gpu": scorer in ON_GPU,
             "history": scorer in FOLDS_IN,
+            **({"rating_parameters": ASKING_FOR_RATINGS[scorer]} if scorer in ASKING_FOR_RATINGS else {}),
         }
         for name, scorer in SCORERS.items()
     }
@@ -115,10 +122,10 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     explicit, needs ratings.
     """
     scorer_class = SCORERS[task.algorithm]
-    if scorer_class in RATING and not fold.explicit:
+    if scorer_class in RATING and fold.train.rating is None:
         raise ValueError(
-            f"{task.algorithm} predicts ratings, but the dataset is implicit and has none. Leave out MakeImplicit, "
-            f"or take a scorer that ranks, such as ImplicitMFScorer."
+            f"{task.algorithm} predicts ratings, but the dataset is implicit and has none. Leave out MakeImplicit, keep "
+            f'them with MakeImplicit(..., keep="rating"), or take a scorer that ranks, such as ImplicitMFScorer.'
         )
     _use_threads(task.threads)
     torch.set_num_threads(task.threads)

@@ -184,7 +184,8 @@ def _write_atomic_files(folder: Path, fold: folds.Fold) -> None:
     """Write the training and the validation part as RecBole's atomic files, with the codes as tokens."""
     folder.mkdir()
     for name, part in (("train", fold.train), ("validation", fold.validation)):
-        pairs = np.column_stack([part.user, part.item])
+        rows = folds.latest_rows(part, fold.n_items) if fold.keeps_repeats else slice(None)
+        pairs = np.column_stack([part.user[rows], part.item[rows]])
         header = "user_id:token\titem_id:token"
         np.savetxt(folder / f"fold.{name}.inter", pairs, fmt="%d", delimiter="\t", header=header, comments="")
 
@@ -287,6 +288,7 @@ def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.In
         users = fold.users[start : start + BATCH]
         scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
         scores[:, model.items] = _full_sort(model, torch.from_numpy(number[users])).numpy(force=True)[:, 1:]
+        scores[:, ~fold.candidates] = np.nan  # what is in validation alone has a number that nothing has trained
         yield users, scores
 
 

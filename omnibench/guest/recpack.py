@@ -177,6 +177,7 @@ def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints
         scores = np.full(predicted.shape, np.nan, dtype=np.float32)
         rows = np.repeat(np.arange(len(users)), np.diff(predicted.indptr))
         scores[rows, predicted.indices] = predicted.data
+        scores[:, ~fold.candidates] = np.nan  # networks have a number for these, too, but nothing has trained it
         yield users, scores
 
 

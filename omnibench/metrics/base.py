@@ -74,10 +74,27 @@ class Metric:
         """Whether the value is the mean of the values per user, so that it has a standard error."""
         return True
 
+    @property
+    def judged_by(self) -> dict[str, Any]:
+        """What of the test ratings decides relevance and gains, by name; empty where ratings do not matter."""
+        return {}
+
+    def relevant_from(self, rating: float) -> Self:
+        """Return this metric with a threshold of relevance, unless it has its own; itself where it judges none."""
+        return self
+
+    @property
+    def stem(self) -> str:
+        """The name in labels, e.g. ``NDCG[relevant=4]``: with whatever of the test ratings it is judged by."""
+        notes = [f"{name}={value}" for name, value in self.judged_by.items()]
+        return f"{self.name}[{', '.join(notes)}]" if notes else self.name
+
     def identity(self, label: str) -> list[Any]:
         """Return a column's part of the key of its evaluation."""
         _, k = split_label(label)
-        parameters = self.parameters if k is None else {"k": k, **self.parameters}
+        parameters = (
+            {**self.parameters, **self.judged_by} if k is None else {"k": k, **self.parameters, **self.judged_by}
+        )
         convention = [] if self.convention == DEFAULT_CONVENTION else [self.convention]
         return [self.name, parameters, self.version, *convention]
 
@@ -96,6 +113,8 @@ class Metric:
         if not notes:
             return label
         name, separator, k = label.partition("@")
+        if name.endswith("]"):  # with notes of the metric's own
+            return f"{name[:-1]}, {', '.join(notes)}]{separator}{k}"
         return f"{name}[{', '.join(notes)}]{separator}{k}"
 
     def under(self, convention: str) -> Self:

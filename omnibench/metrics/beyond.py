@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.errors import EvaluationError
 from omnibench.metrics.base import Values
 from omnibench.metrics.hits import Hits
-from omnibench.metrics.ranking import RankingMetric
+from omnibench.metrics.ranking import RankingMetric, RelevanceMetric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -144,7 +144,7 @@ class AveragePopularity(ListMean):
         return hits.required_training.popularity.astype(np.float64)
 
 
-class Serendipity(RankingMetric):
+class Serendipity(RelevanceMetric):
     """Relevant items among the first k that popularity would not have recommended, divided by k.
 
     The baseline recommends the k items with the most training interactions (ties by item code) that the user has
@@ -165,7 +165,7 @@ class Serendipity(RankingMetric):
         return np.bincount(hits.row[surprising], minlength=len(hits.users)) / k
 
 
-class PopularityStratifiedRecall(RankingMetric):
+class PopularityStratifiedRecall(RelevanceMetric):
     """Recall in which each relevant item has the weight popularity ** -beta.
 
     Steck, "Item popularity and recommendation accuracy", RecSys 2011, as a mean over users. Popularity is the number
@@ -174,13 +174,14 @@ class PopularityStratifiedRecall(RankingMetric):
     Args:
         k: One or several list lengths, each at least 1.
         beta: From 0, which is Recall, to 1, where an item's weight makes up for its popularity.
+        relevant: The lowest rating in the test part that counts as relevant; by default every interaction does.
 
     Raises:
         EvaluationError: A k is no positive integer, or beta is not between 0 and 1.
     """
 
-    def __init__(self, k: int | Iterable[int] = 10, beta: float = 0.5) -> None:
-        super().__init__(k)
+    def __init__(self, k: int | Iterable[int] = 10, beta: float = 0.5, *, relevant: float | None = None) -> None:
+        super().__init__(k, relevant=relevant)
         argument: Any = beta
         if isinstance(argument, bool) or not isinstance(argument, int | float) or not 0 <= argument <= 1:
             raise EvaluationError(f"{type(self).__name__}: beta is {beta!r}; give a number from 0 to 1.")

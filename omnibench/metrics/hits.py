@@ -41,26 +41,41 @@ class Truth:
         starts: First place of each user in ``item``, and the end; shape (n + 1,).
         item: int32 codes of the relevant items, a user's together; shape (m,).
         n_items: Number of item codes.
+        rating: float32 ratings of the relevant items, shape (m,), where a metric needs them.
     """
 
     users: Ints
     starts: npt.NDArray[np.int64]
     item: Ints
     n_items: int
+    rating: npt.NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, user: Ints, item: Ints, n_items: int) -> Truth:
-        """Group the test pairs, both of shape (m,), by user; no pair may occur twice."""
+    def of(cls, user: Ints, item: Ints, n_items: int, rating: npt.NDArray[np.float32] | None = None) -> Truth:
+        """Group the test pairs, all of shape (m,), by user; no pair may occur twice."""
         if (user[1:] < user[:-1]).any():
             order = np.argsort(user, kind="stable")
             user, item = user[order], item[order]
+            rating = None if rating is None else rating[order]
         starts = np.flatnonzero(np.concatenate([np.ones(min(len(user), 1), dtype=bool), user[1:] != user[:-1]]))
-        return cls(user[starts].astype(np.int32), np.append(starts, len(user)), item, n_items)
+        return cls(user[starts].astype(np.int32), np.append(starts, len(user)), item, n_items, rating)
 
     @cached_property
     def relevant(self) -> npt.NDArray[np.int64]:
         """Number of relevant items of each user, at least 1; shape (n,)."""
         return np.diff(self.starts)
+
+    @cached_property
+    def owner(self) -> npt.NDArray[np.int64]:
+        """Index in ``users`` of each relevant item's user; shape (m,)."""
+        return np.repeat(np.arange(len(self.users)), self.relevant)
+
+    def part(self, begin: int, end: int) -> Truth:
+        """Return the relevant items of ``users[begin:end]``."""
+        starts = self.starts[begin : end + 1]
+        pairs = slice(starts[0], starts[-1])
+        rating = None if self.rating is None else self.rating[pairs]
+        return Truth(self.users[begin:end], starts - starts[0], self.item[pairs], self.n_items, rating)
 
 
 @dataclass(frozen=True)
@@ -143,6 +158,21 @@ class Hits:
         return ordinals
 
     @cached_property
+    def rating(self) -> npt.NDArray[np.float32]:
+        """Rating of each hit in the test part; float32, shape (hits,).
+
+        Raises:
+            ValueError: Nobody gave the ratings.
+        """
+        if self.truth.rating is None:
+            raise ValueError("this metric needs the ratings of the test part; give Truth.of(..., rating=...)")
+        pairs = self.truth.owner * self.truth.n_items + self.truth.item
+        order = np.argsort(pairs)
+        hit_pairs = self.row.astype(np.int64) * self.truth.n_items + self.items[self.row, self.rank]
+        ratings: npt.NDArray[np.float32] = self.truth.rating[order[np.searchsorted(pairs[order], hit_pairs)]]
+        return ratings
+
+    @cached_property
     def first(self) -> npt.NDArray[np.int64]:
         """Rank of each user's first hit, from 0; the length of the lists where there is none. Shape (n,)."""
         first_ranks = np.full(len(self.users), self.matrix.shape[1], dtype=np.int64)
@@ -169,10 +199,7 @@ class Hits:
 
     def part(self, begin: int, end: int) -> Hits:
         """Return the hits of ``users[begin:end]``."""
-        starts = self.truth.starts[begin : end + 1]
-        truth = Truth(
-            self.users[begin:end], starts - starts[0], self.truth.item[starts[0] : starts[-1]], self.truth.n_items
-        )
+        truth = self.truth.part(begin, end)
         return Hits(truth, self.items[begin:end], self.matrix[begin:end], self.training)
 
     def count(self, k: int) -> Values:

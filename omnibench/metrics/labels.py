@@ -19,6 +19,12 @@ def plain_label(label: str) -> str:
     return name.partition("[")[0] + at + k
 
 
+def notes_of(label: str) -> list[str]:
+    """Return what a column's label says in brackets: ``["relevant=4", "lenskit"]`` of ``NDCG[relevant=4, lenskit]@10``."""
+    _, opening, notes = label.partition("@")[0].rstrip("]").partition("[")
+    return notes.split(", ") if opening else []
+
+
 def unmeasured(label: str, labels: Iterable[str]) -> str:
     """Return the sentence about a metric that nothing has: which was probably meant, and which there are.
 

@@ -13,7 +13,8 @@ from omnibench.metrics.base import Metric, Values, checked_name
 from omnibench.metrics.examples import hits_example, ranking_example, rating_example, trial
 from omnibench.metrics.hits import Hits
 from omnibench.metrics.labels import split_label
-from omnibench.metrics.ranking import RankingMetric, lengths_of
+from omnibench.metrics.ranking import RelevanceMetric, lengths_of
+from omnibench.metrics.relevance import checked_threshold
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,7 @@ else:
 HitFunction: TypeAlias = "Callable[..., npt.ArrayLike]"
 
 
-class HitMetric(RankingMetric):
+class HitMetric(RelevanceMetric):
     """A function of the hit matrix as a metric.
 
     The function gets ``hits`` (bool, shape (n, k): whether the item at each rank is relevant; False after the end
@@ -38,6 +39,7 @@ class HitMetric(RankingMetric):
         k: One or several list lengths, each at least 1.
         name: What to call it; its own name by default.
         higher_is_better: Whether larger values are better.
+        relevant: The lowest rating in the test part that counts as relevant; by default every interaction does.
         **parameters: Passed to the function.
 
     Raises:
@@ -52,6 +54,7 @@ class HitMetric(RankingMetric):
         *,
         name: str | None = None,
         higher_is_better: bool = True,
+        relevant: float | None = None,
         **parameters: Any,
     ) -> None:
         argument: Any = function
@@ -59,6 +62,7 @@ class HitMetric(RankingMetric):
             raise EvaluationError(f"{function!r} is no function; give one that takes hits and relevant.")
         self._name = checked_name(name or str(getattr(function, "__name__", type(function).__name__)))
         self.k = lengths_of(k, self._name)
+        self.relevant = checked_threshold(relevant, self._name)
         self.function = function
         self.higher_is_better = higher_is_better
         self._arguments = parameters

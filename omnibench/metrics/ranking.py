@@ -1,4 +1,4 @@
-"""Ranking metrics with binary relevance, all computed from the same hits.
+"""Ranking metrics, all computed from the same hits; relevance is binary, and of NDCG graded where that is asked for.
 
 Conventions: every user with a test item counts, one without recommendations as zero; Precision divides by
 k however short the list; NDCG's ideal and MAP's denominator have min(k, relevant) terms. These are the
@@ -8,14 +8,16 @@ in places. ``docs/conventions.md`` has them all side by side.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from omnibench.errors import EvaluationError
-from omnibench.metrics.base import Metric, Values
+from omnibench.metrics.base import PEERS, Metric, Values
 from omnibench.metrics.hits import Hits
+from omnibench.metrics.relevance import EVERYTHING, Gains, Relevance, checked_gains, checked_threshold, gains_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +25,8 @@ else:
     from omnibench.lazy import np
 
 EVERY_PEER = frozenset({"omnirec", "recbole", "lenskit", "trec"})
+_GAINS_OF_PEERS: dict[Gains, frozenset[str]] = {"rating": frozenset({"lenskit", "trec"}), "exponential": frozenset()}
+"""The packages that have NDCG with gains."""
 _DROPS_EMPTY_LISTS = frozenset({"omnirec", "lenskit"})
 """Packages that average over the users who have a list; the others do not count."""
 
@@ -59,7 +63,12 @@ class RankingMetric(Metric):
 
     @property
     def labels(self) -> list[str]:
-        return [f"{self.name}@{k}" for k in self.k]
+        return [f"{self.stem}@{k}" for k in self.k]
+
+    @property
+    def relevance(self) -> Relevance:
+        """Which interactions of the test part are relevant for it."""
+        return EVERYTHING
 
     def per_user(self, hits: Hits, k: int) -> Values | None:
         """Return the metric of each user, shape (n,); NaN for users who do not count.
@@ -83,7 +92,39 @@ class RankingMetric(Metric):
         return float(defined.mean()) if len(defined) else mean
 
 
-class AccuracyMetric(RankingMetric):
+class RelevanceMetric(RankingMetric):
+    """A metric that asks which of the recommended items are relevant.
+
+    Args:
+        k: One or several list lengths, each at least 1.
+        relevant: The lowest rating in the test part that counts as relevant; by default every interaction does. Users
+            without a relevant one are left out of the mean.
+
+    Raises:
+        EvaluationError: A k is no positive integer, or the threshold is no rating.
+    """
+
+    def __init__(self, k: int | Iterable[int] = 10, *, relevant: float | None = None) -> None:
+        super().__init__(k)
+        self.relevant = checked_threshold(relevant, type(self).__name__)
+
+    @property
+    def judged_by(self) -> dict[str, Any]:
+        return {} if self.relevant is None else {"relevant": self.relevant}
+
+    @property
+    def relevance(self) -> Relevance:
+        return Relevance(self.relevant)
+
+    def relevant_from(self, rating: float) -> Self:
+        if self.relevant is not None:
+            return self
+        changed = copy.copy(self)
+        changed.relevant = rating
+        return changed
+
+
+class AccuracyMetric(RelevanceMetric):
     """A metric of the hits alone; conventions differ in who counts."""
 
     def per_user(self, hits: Hits, k: int) -> Values:
@@ -110,20 +151,81 @@ def clipped_discounts(length: int) -> Values:
 
 
 class NDCG(AccuracyMetric):
-    """Normalised discounted cumulative gain: gains of 1, discounts of log2(rank + 1).
+    """Normalised discounted cumulative gain: gains of 1, or by rating, and discounts of log2(rank + 1).
 
     Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 20(4), 2002, with the
     discount of Burges et al., ICML 2005, as in trec_eval's ``ndcg_cut``.
+
+    Args:
+        k: One or several list lengths, each at least 1.
+        gains: What a relevant item gains: by default 1, with ``rating`` its rating in the test part (0 where that is
+            negative), with ``exponential`` 2**rating - 1. Users without a gain are left out of the mean.
+        relevant: The lowest rating in the test part that counts as relevant; by default every interaction does. Users
+            without a relevant one are left out of the mean.
+
+    Raises:
+        EvaluationError: A k is no positive integer, the threshold is no rating, or there are no such gains.
     """
 
     peers = EVERY_PEER
 
+    def __init__(
+        self,
+        k: int | Iterable[int] = 10,
+        *,
+        gains: Gains | None = None,
+        relevant: float | None = None,
+    ) -> None:
+        super().__init__(k, relevant=relevant)
+        self.gains = checked_gains(gains, type(self).__name__)
+
+    @property
+    def judged_by(self) -> dict[str, Any]:
+        return {**super().judged_by, **({} if self.gains is None else {"gains": self.gains})}
+
+    @property
+    def relevance(self) -> Relevance:
+        return Relevance(self.relevant, positive=self.gains is not None)
+
+    def under(self, convention: str) -> Self:
+        if self.gains is not None and convention in PEERS and convention not in _GAINS_OF_PEERS[self.gains]:
+            raise EvaluationError(
+                f"{PEERS[convention]} has no {self.name} with gains={self.gains!r}, so there is no convention of its own to "
+                "follow; leave out the gains, or give the metric to an evaluator without a convention."
+            )
+        return super().under(convention)
+
     def of_lists(self, hits: Hits, k: int) -> Values:
         discounts = clipped_discounts if self.convention == "lenskit" else log2_discounts
+        if self.gains is not None:
+            return self._graded(hits, k, self.gains, discounts)
         ideal = np.cumsum(discounts(k))[np.minimum(hits.relevant, k) - 1]
         gain = hits.total(discounts.__name__, k, lambda: discounts(hits.matrix.shape[1])[hits.rank])
         relative: Values = gain / ideal
         return relative
+
+    def _graded(self, hits: Hits, k: int, gains: Gains, discounts: Callable[[int], Values]) -> Values:
+        gain = hits.total(
+            f"{gains} {discounts.__name__}",
+            k,
+            lambda: gains_of(hits.rating, gains) * discounts(hits.matrix.shape[1])[hits.rank],
+        )
+        relative: Values = gain / self._ideal(hits, k, gains, discounts)
+        return relative
+
+    def _ideal(self, hits: Hits, k: int, gains: Gains, discounts: Callable[[int], Values]) -> Values:
+        """Return the gain of each user's best possible list, shape (n,)."""
+        truth = hits.truth
+        assert truth.rating is not None, "the ratings of the hits are known"
+        name = f"ideal {gains}"
+        descending = hits.memory.get(name)
+        if descending is None:
+            unsorted = gains_of(truth.rating, gains)
+            descending = hits.memory[name] = unsorted[np.lexsort((-unsorted, truth.owner))]
+        rank = np.arange(len(descending)) - truth.starts[truth.owner]
+        discounted = np.where(rank < k, descending * discounts(int(rank.max()) + 1)[rank], 0.0)
+        ideal: Values = np.add.reduceat(discounted, truth.starts[:-1])
+        return ideal
 
 
 class HR(AccuracyMetric):

@@ -164,7 +164,13 @@ class BenchFunction(pytest.Class):
             return declared
         metric_kinds = {metric.kind for metric in declared.metrics}
         fitting = [metric for metric in added if metric.kind in metric_kinds]
-        return Evaluator(*declared.metrics, *fitting, convention=declared.convention, candidates=declared.candidates)
+        return Evaluator(
+            *declared.metrics,
+            *fitting,
+            convention=declared.convention,
+            candidates=declared.candidates,
+            relevant=declared.relevant,
+        )
 
     def _added(self) -> list[Metric]:
         """Return the metrics that plugins add."""

@@ -25,7 +25,7 @@ class Uncertainty:
         stderr: Its standard error, where it is a mean over users.
         low: The lower end of its 95 % interval, likewise.
         high: The upper end.
-        users: How many users were judged.
+        users: How many users count.
     """
 
     stderr: float | None = None
@@ -211,7 +211,8 @@ def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:
 
 def _uncertainty(evaluation: Record) -> Uncertainty:
     low, high = evaluation.get("interval") or (None, None)  # store formats 1 and 2 have no interval
-    return Uncertainty(evaluation.get("stderr"), low, high, evaluation.get("users"))
+    users = evaluation.get("counted", evaluation.get("users"))  # earlier formats do not say who counts
+    return Uncertainty(evaluation.get("stderr"), low, high, users)
 
 
 def _dataset_summary(data: Record, root: Path | None) -> DatasetSummary:

@@ -11,6 +11,7 @@ from omnibench.comparison.standings import rankings, standings
 from omnibench.comparison.variance import Spread
 from omnibench.data.cold import cold_sentence
 from omnibench.errors import OmnibenchError
+from omnibench.metrics.labels import notes_of
 from omnibench.report.comparisons import SEEDS_TEST, VARIANCE_HEADS, pairs, variance_cells
 from omnibench.report.contents import Contents, MissingItem
 from omnibench.statistics.best import Standing
@@ -228,10 +229,7 @@ def _notes(
     if marked.hidden:
         hint = f"; {choices.show_all} shows all" if choices.show_all else ""
         yield f"The best {len(marked.names)} by {marked.ranked_by} are shown, {marked.hidden:,} more are not{hint}."
-    summary = contents.dataset_summaries.get(marked.dataset)
-    cold = cold_sentence(summary.cold) if summary else ""
-    if cold:
-        yield f"{cold}."
+    yield from _test_part_notes(marked, contents)
     if marked.means.averaged:
         yield f"Mean ± standard deviation (n - 1) over {marked.means.averaged_over}."
     elif marked.means.only_fold is not None:
@@ -245,6 +243,33 @@ def _notes(
     for label in marked.means.labels:
         if label in contents.undirected:
             yield f"{label}: omnibench does not know whether more of it is better; --better says so."
+
+
+def _test_part_notes(marked: MarkedResults, contents: Contents) -> Iterator[str]:
+    """Yield who and what in the test part is unknown in training, and who does not count."""
+    summary = contents.dataset_summaries.get(marked.dataset)
+    unknown_ranked = any("unknown" in notes_of(label) for label in marked.means.labels)
+    cold = cold_sentence(summary.cold, unknown_ranked=unknown_ranked) if summary else ""
+    if cold:
+        yield f"{cold}."
+    for label in marked.means.labels:
+        counted, users = _counted_users(marked, label, contents)
+        if counted < users:
+            yield f"{label}: over {counted:,} of {users:,} test users; the others have nothing relevant in test."
+
+
+def _counted_users(marked: MarkedResults, label: str, contents: Contents) -> tuple[int, int]:
+    """Return how many users count in a column that judges by test ratings, and how many there are, over all folds."""
+    totals = [0, 0]
+    if any(note.startswith(("relevant=", "gains=")) for note in notes_of(label)):
+        folds = {result.fold: result for rows in marked.means.algorithms.values() for result in rows}
+        for result in folds.values():
+            uncertainties = contents.facts[result.fit_key].uncertainties if result.fit_key in contents.facts else {}
+            counts = {name: uncertainty.users for name, uncertainty in uncertainties.items() if uncertainty.users}
+            if label in counts:
+                totals[0] += counts[label]
+                totals[1] += max(counts.values())
+    return totals[0], totals[1]
 
 
 def _gaps(marked: MarkedResults, folds: int) -> Iterator[str]:

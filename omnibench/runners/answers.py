@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from omnibench.guest.folds import Floats, RankedList
+from omnibench.guest.folds import RankedList
 
 EXPECTED = (
     "{user: [item, ...]} with the best item first, such lists in the order of the users, or a frame with the columns "
@@ -61,7 +61,7 @@ def read_recommendations(answer: Any, users: Sequence[Any], codes: Mapping[Any, 
     return lists
 
 
-def read_ratings(answer: Any, users: Sequence[Any], items: Sequence[Any]) -> Floats:
+def read_ratings(answer: Any, users: Sequence[Any], items: Sequence[Any]) -> npt.NDArray[np.float64]:
     """Return the ratings of some pairs.
 
     Args:
@@ -93,7 +93,7 @@ def read_ratings(answer: Any, users: Sequence[Any], items: Sequence[Any]) -> Flo
             f"predict() returned {ratings[first]} for user {users[first]!r} and item {items[first]!r} ({len(invalid)} of "
             f"{len(users)} are no finite number); return a rating for every pair, e.g. the mean where nothing is known."
         )
-    return ratings.astype(np.float32)
+    return ratings
 
 
 def _by_user(answer: Any, users: Sequence[Any], codes: Mapping[Any, int]) -> dict[Any, _Scored]:

@@ -115,7 +115,7 @@ def explaining_missing_columns(train: pd.DataFrame) -> Iterator[None]:
 
 def _advice(name: str) -> str:
     if "rating" in name:
-        return "MakeImplicit drops ratings; leave it out of the dataset's steps to keep them."
+        return 'MakeImplicit drops ratings; MakeImplicit(..., keep="rating") keeps them.'
     if "timestamp" in name:
         return 'Name the column that holds the times, e.g. from_file(..., columns={"time": "timestamp"}).'
     return (

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from omnibench.code import HISTORY, SEED_NAMES
@@ -18,6 +19,7 @@ from omnibench.data.prepare import read_ids
 from omnibench.guest import folds
 from omnibench.guest.base import Task
 from omnibench.guest.generators import seed_everything
+from omnibench.guest.rated import lists_by_rating
 from omnibench.runners.answers import EXPECTED, read_ratings, read_recommendations
 from omnibench.runners.own_calls import TRAIN, explaining_missing_columns, progress_report, unpicklable
 from omnibench.runners.own_class import find
@@ -101,15 +103,22 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
 
 
 def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, list[folds.RankedList]]]:
-    """Ask for lists so long that k items are left when those that the user has seen are removed."""
+    """Ask for lists so long that k items are left when those that the user has seen are removed.
+
+    A class that predicts ratings and has no lists of its own recommends what it rates highest.
+    """
+    if not hasattr(model.instance, "recommend"):
+        yield from lists_by_rating(lambda pairs: rate(model, task, pairs), fold)
+        return
     seed_everything(task.seed)
-    seen = np.bincount(np.concatenate([fold.history.user, fold.validation.user]), minlength=fold.n_users)
+    masked_users = np.concatenate([fold.history.user, fold.validation.user])
+    masked = np.bincount([] if fold.repeats else masked_users, minlength=fold.n_users)
     takes_history = HISTORY in inspect.signature(model.instance.recommend).parameters
     codes = {item: code for code, item in enumerate(model.item_ids)}
     n_answered = 0
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
-        k = min(fold.n_items, task.k + int(seen[users].max()))
+        k = min(fold.n_items, task.k + int(masked[users].max()))
         own_ids = decode(users, model.user_ids).tolist()
         optional = {HISTORY: _history(model, fold, users)} if takes_history else {}
         answer = read_recommendations(model.instance.recommend(own_ids, k, **optional), own_ids, codes)
@@ -133,7 +142,7 @@ def _history(model: Model, fold: folds.Fold, users: folds.Ints) -> pd.DataFrame:
     return frame_of(part, model.user_ids, model.item_ids)
 
 
-def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:
+def rate(model: Model, task: Task, fold: folds.Fold) -> npt.NDArray[np.float64]:
     """Call ``predict(users, items)`` for the test pairs."""
     seed_everything(task.seed)
     users, items = decode(fold.test.user, model.user_ids), decode(fold.test.item, model.item_ids)

@@ -17,7 +17,15 @@ _FOLDER = Path(__file__).parent
 GUEST_FOLDER = _FOLDER.parent / "guest"
 ISOLATED, CURRENT = "isolated", "current"
 
-_DEFAULTS = {"parameters": {}, "ratings": False, "ranking": True, "validation": False, "gpu": False, "history": False}
+_DEFAULTS = {
+    "parameters": {},
+    "ratings": False,
+    "ranking": True,
+    "validation": False,
+    "gpu": False,
+    "history": False,
+    "rating_parameters": {},
+}
 """What the catalogue says of an algorithm where a registered framework says nothing."""
 
 
@@ -36,7 +44,8 @@ class RunnerInfo:
         catalogue_file: Its algorithms and their hyperparameters, as read from the framework itself.
         size: About how large the environment is, for the message while it is built.
         algorithms: What ``catalogue_file`` says, if there is none: by name ``{"parameters": {name: default}}``, and
-            ``"ranking"`` (true if not given), ``"ratings"``, ``"validation"``, ``"gpu"``, ``"history"`` (false if not).
+            ``"ranking"`` (true if not given), ``"ratings"``, ``"validation"``, ``"gpu"``, ``"history"`` (false if not),
+            ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings).
         adapter_file: Where the adapter of a registered framework lies; found by ``register_runner``.
     """
 

@@ -145,7 +145,7 @@ START = "Start"
 MAX_ATTEMPTS = 3
 """An item whose process has died this often in a row is not tried again, unless the user says otherwise."""
 
-EXPORTED_PREDICTIONS = ("predictions.json", "predictions.parquet")
+EXPORTED_PREDICTIONS = ("predictions.json", "predictions.parquet", "ratings.json", "ratings.parquet")
 """The names of the readable copies of predictions in an item's directory; no record names them."""
 
 VERIFY = ("full", "stat", "off")

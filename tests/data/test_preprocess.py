@@ -251,6 +251,7 @@ FROZEN_STREAM = [14637540996126288189, 4537136404690122302]
         lambda: MakeImplicit(-0.1),
         lambda: MakeImplicit(float("nan")),
         lambda: MakeImplicit(float("inf")),
+        lambda: MakeImplicit(3, keep="ratings"),
         lambda: CorePruning(0),
         lambda: CorePruning(-1),
         lambda: CorePruning(2.0),  # type: ignore[arg-type]
@@ -299,6 +300,7 @@ def test_the_identity_of_a_step_tells_steps_apart() -> None:
     steps = [MakeImplicit(1), MakeImplicit(1.0), CorePruning(1), Subsample(1), Subsample(1.0), Subsample(2)]
     assert len({digest(step.identity) for step in steps}) == len(steps)
     assert MakeImplicit(3).identity == ["MakeImplicit", 1, {"threshold": 3}]
+    assert MakeImplicit(3, keep="rating").identity == ["MakeImplicit", 1, {"threshold": 3, "keep": "rating"}]
 
 
 def test_options_that_came_later_leave_older_keys_as_they_were() -> None:
@@ -307,3 +309,21 @@ def test_options_that_came_later_leave_older_keys_as_they_were() -> None:
     assert Subsample(0.5).identity == ["Subsample", 1, {"sample_size": 0.5}]
     assert Subsample(5, "users").identity == ["Subsample", 1, {"sample_size": 5, "of": "users"}]
     assert CorePruning(5, one_pass=True).identity == ["CorePruning", 1, {"core": 5, "one_pass": True}]
+
+
+def test_ratings_may_stay_beside_what_is_ranked() -> None:
+    """The same interactions as without them, whose ratings later steps may use; another key, and still implicit."""
+    frame = pd.DataFrame({"user": [1, 1, 2, 2], "item": [1, 2, 1, 3], "rating": [5.0, 2.0, 3.0, 4.5]})
+    kept = from_frame(frame, "Mine").pipe(MakeImplicit(3, keep="rating"))
+    assert isinstance(kept.data, RawData)
+    assert kept.data.df.to_dict("list") == {"user": [1, 2, 2], "item": [1, 1, 3], "rating": [5.0, 3.0, 4.5]}
+    assert (kept.feedback, kept.has_ratings) == ("implicit", True)
+    assert repr(kept).endswith("| MakeImplicit(threshold=3, keep='rating')>")
+    dropped = from_frame(frame, "Mine").pipe(MakeImplicit(3))
+    assert (dropped.has_ratings, dropped.key != kept.key) == (False, True)
+    assert isinstance(dropped.data, RawData)
+    assert list(dropped.data.df) == ["user", "item"]
+    filtered = kept.pipe(RatingFilter(upper=4)).data
+    assert isinstance(filtered, RawData)
+    assert filtered.df["rating"].tolist() == [3.0]
+    assert kept.pipe(MakeImplicit(4)).has_ratings is False

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench import CorePruning, Deduplicate, MakeImplicit, RawData, from_frame
+from omnibench import Apply, CorePruning, Deduplicate, KeepRepeats, MakeImplicit, RawData, from_frame
 from omnibench.errors import DataError
 
 rows = st.lists(
@@ -78,3 +78,22 @@ def test_impossible_choices_are_refused_at_once() -> None:
     with pytest.raises(DataError, match="Deduplicate needs ratings"):
         implicit.pipe(Deduplicate("highest"))
     implicit.pipe(Deduplicate("first"))
+
+
+def test_repeats_may_be_kept() -> None:
+    """No step drops them, nothing warns, and who asks for both is told that they contradict each other."""
+    frame = pd.DataFrame({"user": [1, 1, 1, 2], "item": [1, 1, 2, 1], "timestamp": [3, 1, 2, 1]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept = from_frame(frame, "Mine").pipe(KeepRepeats(), Apply(without_user_two, version="1"))
+        data = kept.data
+    assert isinstance(data, RawData)
+    assert data.df.to_dict("list") == {"user": [1, 1, 1], "item": [1, 2, 1], "timestamp": [1, 2, 3]}
+    for first, second in ((KeepRepeats(), Deduplicate()), (Deduplicate(), KeepRepeats())):
+        with pytest.raises(DataError, match="KeepRepeats and Deduplicate contradict each other"):
+            from_frame(frame, "Mine").pipe(first, second)
+
+
+def without_user_two(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave a user out."""
+    return frame[frame["user"] != 2]

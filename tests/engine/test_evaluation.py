@@ -160,12 +160,20 @@ def test_users_who_do_not_count_are_left_out(rankings: Path) -> None:
     assert evaluation.stderr["of_even_users@3"] == pytest.approx(1.0)
     assert "of_nobody@3" not in evaluation.stderr
     facts = evaluation_facts(evaluation, {"user": [4], "of_even_users@3": [20]})
-    assert facts["of_nobody@3"] == {"value": None, "stderr": None, "interval": None, "users": 4, "place": None}
+    assert facts["of_nobody@3"] == {
+        "value": None,
+        "stderr": None,
+        "interval": None,
+        "users": 4,
+        "counted": 0,
+        "place": None,
+    }
     assert facts["of_even_users@3"] == {
         "value": 1.0,
         "stderr": evaluation.stderr["of_even_users@3"],
         "interval": list(evaluation.interval["of_even_users@3"]),
         "users": 4,
+        "counted": 2,
         "place": {"user": [4], "value": [20]},
     }
 

@@ -16,6 +16,7 @@ from omnibench import (
     MAE,
     NDCG,
     RMSE,
+    AllItems,
     Apply,
     CorePruning,
     Deduplicate,
@@ -23,6 +24,7 @@ from omnibench import (
     ExperimentPlan,
     Grid,
     HitMetric,
+    KeepRepeats,
     LensKit,
     MakeImplicit,
     RatingFilter,
@@ -69,7 +71,9 @@ def planned(dataset: RecSysDataSet, evaluator: Evaluator, *algorithms: Any) -> A
     plan = ExperimentPlan()
     for algorithm in algorithms:
         plan.add_algorithm(*(algorithm if isinstance(algorithm, tuple) else (algorithm,)))
-    return experiments(dataset, plan, evaluator.metrics, versions=lambda _: "1", seeds=[1])
+    return experiments(
+        dataset, plan, evaluator.metrics, versions=lambda _: "1", seeds=[1], candidates=evaluator.candidates
+    )
 
 
 def added(*calls: Callable[[ExperimentPlan], Any]) -> ExperimentPlan:
@@ -183,11 +187,53 @@ CASES = {
         (lambda: planned(implicit().pipe(UserHoldout(validation_size=0.1, test_size=0.2)), Evaluator(NDCG(10)), RecPack.EASE),),
     ),
     "ranking explicit data": Case(
-        lambda: planned(explicit().pipe(UserHoldout()), Evaluator(NDCG(10)), LensKit.BiasedMFScorer),
-        r"Pipe MakeImplicit\(\.\.\.\) before the split, or use RMSE and MAE",
+        lambda: planned(explicit().pipe(UserHoldout()), Evaluator(NDCG(10)), LensKit.EASEScorer),
+        r'Pipe MakeImplicit\(\.\.\.\) before the split; MakeImplicit\(\.\.\., keep="rating"\) keeps the ratings .*, e\.g\. LensKit\.Bia',
         (
-            lambda: planned(explicit().pipe(MakeImplicit(3), UserHoldout()), Evaluator(NDCG(10)), LensKit.ItemKNNScorer),
-            lambda: planned(explicit().pipe(UserHoldout()), Evaluator(RMSE(), MAE()), LensKit.BiasedMFScorer),
+            lambda: planned(explicit().pipe(MakeImplicit(3), UserHoldout()), Evaluator(NDCG(10)), LensKit.EASEScorer),
+            lambda: planned(explicit().pipe(UserHoldout()), Evaluator(RMSE(), MAE(), NDCG(10)), LensKit.BiasedMFScorer),
+            lambda: planned(
+                explicit().pipe(MakeImplicit(3, keep="rating"), UserHoldout()),
+                Evaluator(NDCG(10)),
+                LensKit.EASEScorer,
+                LensKit.BiasedMFScorer,
+            ),
+        ),
+    ),
+    "learning from ratings without any": Case(
+        lambda: planned(
+            explicit().pipe(MakeImplicit(3), UserHoldout()), Evaluator(NDCG(10)), (LensKit.ImplicitMFScorer, {"use_ratings": True})
+        ),
+        r'Keep them with MakeImplicit\(\.\.\., keep="rating"\), or leave out use_ratings=True',
+        (
+            lambda: planned(
+                explicit().pipe(MakeImplicit(3, keep="rating"), UserHoldout()),
+                Evaluator(NDCG(10)),
+                (LensKit.ImplicitMFScorer, {"use_ratings": True}),
+            ),
+            lambda: planned(explicit().pipe(MakeImplicit(3), UserHoldout()), Evaluator(NDCG(10)), LensKit.ImplicitMFScorer),
+        ),
+    ),
+    "relevance by ratings without any": Case(
+        lambda: planned(explicit().pipe(MakeImplicit(3), UserHoldout()), Evaluator(NDCG(10), relevant=4), RecPack.EASE),
+        r'keep them with MakeImplicit\(\.\.\., keep="rating"\); without ratings, leave out relevant',
+        (
+            lambda: planned(
+                explicit().pipe(MakeImplicit(3, keep="rating"), UserHoldout()), Evaluator(NDCG(10), relevant=4), RecPack.EASE
+            ),
+            lambda: planned(explicit().pipe(MakeImplicit(3), UserHoldout()), Evaluator(NDCG(10)), RecPack.EASE),
+        ),
+    ),
+    "repeats that are masked": Case(
+        lambda: planned(implicit().pipe(KeepRepeats(), UserHoldout()), Evaluator(NDCG(10)), RecPack.EASE),
+        r"candidates=AllItems\(repeats=True\), or leave out KeepRepeats\(\)",
+        (
+            lambda: planned(
+                implicit().pipe(KeepRepeats(), UserHoldout()),
+                Evaluator(NDCG(10), candidates=AllItems(repeats=True)),
+                RecPack.EASE,
+            ),
+            lambda: planned(implicit().pipe(UserHoldout()), Evaluator(NDCG(10)), RecPack.EASE),
         ),
     ),
     "rating implicit data": Case(
@@ -208,8 +254,13 @@ CASES = {
     ),
     "an algorithm without rankings": Case(
         lambda: planned(implicit().pipe(UserHoldout()), Evaluator(NDCG(10)), LensKit.BiasedMFScorer),
-        r"choose an algorithm that ranks, e\.g\. LensKit\.ImplicitMFScorer",
-        (lambda: planned(implicit().pipe(UserHoldout()), Evaluator(NDCG(10)), LensKit.ImplicitMFScorer),),
+        r'MakeImplicit\(\.\.\., keep="rating"\), or choose an algorithm that ranks, e\.g\. LensKit\.ImplicitMFScorer',
+        (
+            lambda: planned(implicit().pipe(UserHoldout()), Evaluator(NDCG(10)), LensKit.ImplicitMFScorer),
+            lambda: planned(
+                explicit().pipe(MakeImplicit(3, keep="rating"), UserHoldout()), Evaluator(NDCG(10)), LensKit.BiasedMFScorer
+            ),
+        ),
     ),
     "a class that takes no history": Case(
         lambda: planned(implicit().pipe(StrongGeneralization()), Evaluator(NDCG(10)), (NeedsK, {"k": 1})),

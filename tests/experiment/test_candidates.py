@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from support.cases import ranking_case
 
-from omnibench import AUC, NDCG, Evaluator, GivenCandidates, SampledNegatives
+from omnibench import AUC, NDCG, AllItems, Evaluator, GivenCandidates, SampledNegatives
 from omnibench.engine.phases import _list_flaw
 from omnibench.errors import EvaluationError
 from omnibench.experiment.candidates import UNSEEN
@@ -121,6 +121,7 @@ def test_a_policy_is_part_of_the_key_by_content() -> None:
     assert repr(sampled(of_numpy, of_numpy)) == repr(sampled(10, 10))
     one, same, other = GivenCandidates({1: [2, 3]}), GivenCandidates({1: {3, 2}}), GivenCandidates({1: [2, "3"]})
     assert one.identity == same.identity != other.identity
+    assert GivenCandidates({1: [2, 3]}, repeats=True).identity == [*one.identity, {"repeats": True}]
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,11 @@ def test_a_policy_is_part_of_the_key_by_content() -> None:
             "the candidates are 'unseen'",
         ),
         (lambda: Evaluator(AUC(10), candidates=GivenCandidates({1: [2]})), "AUC counts all unseen items"),
+        (lambda: Evaluator(AUC(10), candidates=AllItems(repeats=True)), "AUC counts all unseen items"),
+        (
+            lambda: AllItems(unknown=1),  # type: ignore[arg-type]
+            "AllItems: unknown is 1; give True or False",
+        ),
     ],
 )
 def test_an_impossible_policy_is_refused(make: Any, says: str) -> None:

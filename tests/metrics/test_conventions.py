@@ -49,8 +49,9 @@ OMNIREC = "omnirec==1.1.0"
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
     """Lists of full length for everybody; short and missing lists, ties, unknown users and items; predicted ratings."""
-    full, ragged, ratings = (tmp_path_factory.mktemp(name) for name in ("full", "ragged", "ratings"))
+    full, ragged, ratings, graded = (tmp_path_factory.mktemp(name) for name in ("full", "ragged", "ratings", "graded"))
     return {
+        "graded": ranking_case(graded, full=False, rated=True),
         "full": ranking_case(full, full=True),
         "ragged": ranking_case(ragged, full=False),
         "ratings": rating_case(ratings),
@@ -127,6 +128,12 @@ def test_lenskit_is_reproduced(lists: str, cases: dict[str, Case], lenskit: Said
     agree(ours(cases[lists], "lenskit", *metrics), lenskit[lists])
     other = ours(cases[lists], "omnibench", *metrics)
     assert other["NDCG@10"] != pytest.approx(lenskit[lists]["NDCG@10"], abs=1e-4)
+
+
+@pytest.mark.guests
+def test_lenskits_gains_are_reproduced(cases: dict[str, Case], lenskit: Said) -> None:
+    """Its NDCG with gain="rating", and its discounts."""
+    agree(ours(cases["graded"], "lenskit", NDCG(KS, gains="rating")), lenskit["graded"])
 
 
 @pytest.mark.guests

@@ -231,7 +231,10 @@ del bench_tiny
 REFUSED = {
     "empty plan": ("plan = ExperimentPlan('nothing')", "the plan 'nothing' is empty"),
     "raw data": ("data = from_frame(frame, 'tiny').pipe(MakeImplicit(2))", "raw data without a split"),
-    "ranking on explicit": ("data = from_frame(frame, 'tiny').pipe(UserHoldout())", "NDCG ranks*explicit ratings"),
+    "ranking on explicit": (
+        "data = from_frame(frame, 'tiny').pipe(UserHoldout())",
+        "Popular predicts no ratings, but*explicit ratings",
+    ),
     "rating on implicit": ("evaluator = Evaluator(RMSE())", "RMSE judges predicted ratings"),
     "unknown algorithm": ("plan.add_algorithm('LensKit.ItemKNNScore')", "did you mean 'ItemKNNScorer'?"),
     "unknown framework": ("plan.add_algorithm('Lenskit.PopScorer')", "did you mean 'LensKit'?"),

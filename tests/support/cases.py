@@ -56,11 +56,12 @@ class Case:
             for rank, (item, score) in enumerate(zip(items, scores, strict=True), start=1)
             if item != NO_ITEM
         ]
-        test = zip(fold.test.user.tolist(), fold.test.item.tolist(), strict=True)
+        columns = [fold.test.user, fold.test.item, *([] if fold.test.rating is None else [fold.test.rating])]
+        test = zip(*(column.tolist() for column in columns), strict=True)
         return {
             "k": k,
             "lists": lists,
-            "test": [{"user": user, "item": item} for user, item in test],
+            "test": [dict(zip(("user", "item", "rating"), pair, strict=False)) for pair in test],
             "n_items": fold.n_items,
             "catalogue": int(fold.candidates.sum()),
             "train_items": fold.train.item.tolist(),
@@ -73,11 +74,12 @@ def tags_of_items() -> dict[int, set[str]]:
     return {item: {tag for bit, tag in enumerate("abcd") if item >> bit & 1} for item in range(ITEMS)}
 
 
-def ranking_case(directory: Path, *, full: bool, seed: int = 5) -> Case:
+def ranking_case(directory: Path, *, full: bool, seed: int = 5, rated: bool = False) -> Case:
     """Write an implicit dataset and lists.
 
     Args:
         directory: An empty directory.
+        rated: Whether it keeps ratings, from 1 to 5; some users rate nothing above 3.
         full: Whether every test user has a list of full length. Otherwise some have a shorter one or none, scores tie,
             some users are unknown in training, and so are some relevant items.
         seed: The seed of everything.
@@ -96,7 +98,10 @@ def ranking_case(directory: Path, *, full: bool, seed: int = 5) -> Case:
         part[:4][part[:4] >= 0] = 2  # unknown in training: no list
         part[:, -3:][part[:, -3:] == 0] = -1
         part[5:9, -3:] = 2  # relevant, but nobody can know them
-    _write(directory, part, None)
+    ratings = np.clip(np.round(3 + liking / 2), 1, 5).astype(np.float32) if rated else None
+    if ratings is not None:
+        ratings[10:16] = np.minimum(ratings[10:16], 3)
+    _write(directory, part, ratings, "implicit")
     fold = Fold(directory, 0)
     rows = np.zeros(len(fold.users), dtype=recommendation_dtype(LENGTH))
     rows["user"], rows["item"] = fold.users, NO_ITEM
@@ -115,7 +120,7 @@ def rating_case(directory: Path, seed: int = 6) -> Case:
     part = rng.choice([-1, 0, 2], size=(USERS, ITEMS), p=[0.7, 0.2, 0.1])
     part[:, 0] = 2
     ratings = rng.integers(1, 6, size=(USERS, ITEMS)).astype(np.float32)
-    _write(directory, part, ratings)
+    _write(directory, part, ratings, "explicit")
     fold = Fold(directory, 0)
     assert fold.test.rating is not None
     rows = np.zeros(len(fold.test), dtype=RATING_DTYPE)
@@ -125,7 +130,7 @@ def rating_case(directory: Path, seed: int = 6) -> Case:
     return Case(directory)
 
 
-def _write(directory: Path, part: Any, ratings: Any) -> None:
+def _write(directory: Path, part: Any, ratings: Any, feedback: str) -> None:
     user, item = np.nonzero(part >= 0)
     columns = {"user": user.astype(np.int32), "item": item.astype(np.int32)}
     if ratings is not None:
@@ -135,7 +140,6 @@ def _write(directory: Path, part: Any, ratings: Any) -> None:
     (directory / "fold_0").mkdir()
     for number, name in enumerate(("train", "validation", "test")):
         np.save(directory / "fold_0" / f"{name}.npy", np.flatnonzero(part[user, item] == number))
-    feedback = "implicit" if ratings is None else "explicit"
     manifest = {"users": len(part), "items": part.shape[1], "feedback": feedback, "columns": list(columns)}
     (directory / "manifest.json").write_text(json.dumps(manifest))
     (directory / "users.json").write_text(json.dumps(list(range(len(part)))))

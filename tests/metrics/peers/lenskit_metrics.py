@@ -39,6 +39,9 @@ def values_of(case: dict[str, Any]) -> dict[str, float]:
             for label, value in found.items():
                 name = label.partition("@")[0]
                 values[f"{OURS.get(name, name)}@{k}"] = value
+            if "rating" in case["test"][0]:
+                graded = RunAnalysis(NDCG(k, gain="rating")).measure(lists, test).list_summary()
+                values[f"NDCG[gains=rating]@{k}"] = float(graded["mean"].iloc[0])
     return values
 
 

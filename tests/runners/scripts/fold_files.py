@@ -13,13 +13,14 @@ import pandas as pd
 
 
 def _pairs(columns: np.ndarray, manifest: dict) -> dict:
-    """Users and items of a part's columns, which timestamps of two words come before."""
+    """Users, items and ratings of a part's columns, which timestamps of two words come before."""
     first = 2 if "timestamp" in manifest["columns"] else 0
-    return {"user": columns[first], "item": columns[first + 1]}
+    ratings = {"rating": columns[first + 2].view("<f4")} if "rating" in manifest["columns"] else {}
+    return {"user": columns[first], "item": columns[first + 1], **ratings}
 
 
 class FoldFiles:
-    """The parts of one fold as frames with the columns user and item (integer codes), and who is asked for."""
+    """The parts of one fold as frames with the columns user, item (integer codes) and rating, and who is asked for."""
 
     def __init__(self, directory: str, fold: str) -> None:
         root = Path(directory)
