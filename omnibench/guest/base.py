@@ -75,8 +75,8 @@ class Adapter(Protocol):
 class ScoringAdapter(Adapter, Protocol):
     """The adapter of a framework that scores all items."""
 
-    def score(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
-        """Yield (users, scores of all items) in batches, over ``fold.users`` in order."""
+    def score(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Scores]]:
+        """Yield (users, scores of all items) in batches, over ``fold.users`` in order; scores rank in their own precision."""
 
 
 class ListingAdapter(Adapter, Protocol):

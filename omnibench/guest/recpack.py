@@ -165,7 +165,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Any:
     return model
 
 
-def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
+def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Scores]]:
     """Yield RecPack's predictions from the users' histories; NaN where a sparse prediction has no entry."""
     _seed(task.seed)
     if isinstance(model, recpack.algorithms.Random):
@@ -174,7 +174,7 @@ def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints
         users = fold.users[start : start + BATCH]
         predicted = csr_matrix(model.predict(_matrix(fold, fold.history, users))[users])
         predicted.eliminate_zeros()  # RecPack, too, takes a stored zero for no score
-        scores = np.full(predicted.shape, np.nan, dtype=np.float32)
+        scores = np.full(predicted.shape, np.nan, dtype=folds.ranking_type(predicted.dtype))
         rows = np.repeat(np.arange(len(users)), np.diff(predicted.indptr))
         scores[rows, predicted.indices] = predicted.data
         yield users, scores
