@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from omnibench.experiment.circumstances import Circumstances
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.keys import canonical, sha256
 from omnibench.runners.machine import device_class
@@ -59,44 +60,46 @@ class Configuration:
         """The module of a user's own class; empty for a framework's algorithm."""
         return self.own.module if self.own else ""
 
-    def identity(self, version: str, seed: int, device: str, salt: str = "") -> list[Any]:
+    def identity(self, circumstances: Circumstances) -> list[Any]:
         """Return what a model's key says about its configuration.
 
         Args:
-            version: The framework's version.
-            seed: The run's seed.
-            device: The device class, ``cpu`` or ``cuda``.
-            salt: A text that goes into every key, so that nothing computed without it is used.
+            circumstances: What it is fitted with.
         """
         return [
             "configuration/1",
             {
-                **({"salt": salt} if salt else {}),
+                **circumstances.optional,
                 "runner": self.runner.name,
                 "algorithm": self.algorithm,
                 "parameters": dict(self.parameters),
-                "seed": seed,
-                "version": version,
-                "adapter": self.runner.adapter_identity,
-                "device": device,
+                "seed": circumstances.seed,
+                "version": circumstances.version,
+                "adapter": self._adapter(self.runner.adapter_identity),
+                "device": circumstances.device,
                 "code": self.own.code if self.own else None,
             },
         ]
 
+    def _adapter(self, identity: int | str) -> int | str:
+        """Return what keys say of the adapter: of an algorithm that it fits differently by now, the revision as well."""
+        revision = 0 if self.own else algorithm_info(self.runner, self.algorithm).get("revision", 0)
+        return f"{identity}.{revision}" if revision else identity
+
     @functools.cached_property
-    def _keyed(self) -> dict[tuple[str, int, str, str], Keyed]:
+    def _keyed(self) -> dict[Circumstances, Keyed]:
         return {}
 
-    def keyed(self, version: str, seed: int, device: str, salt: str = "") -> Keyed:
+    def keyed(self, circumstances: Circumstances) -> Keyed:
         """Return the canonical text of ``identity`` and its digest, made once."""
-        circumstances = (version, seed, device, salt)
         keyed = self._keyed.get(circumstances)
         if keyed is None:
             # The canonical text of `identity`, put together: its names stand in order, and most of it is that of others.
             runner, parameters = self.runner, self.canonical_parameters
 
             def text_with(adapter: int | str, code: str | None) -> str:
-                return parameters.join(_enclosing_text(self.algorithm, runner.name, adapter, code, *circumstances))
+                adapter = self._adapter(adapter)
+                return parameters.join(_enclosing_text(self.algorithm, runner.name, adapter, code, circumstances))
 
             text = text_with(runner.adapter_identity, self.own.code if self.own else None)
             stable_text = text_with(runner.adapter_version, f"module {self.own.module}" if self.own else None)
@@ -170,10 +173,10 @@ def plain(value: Any) -> Any:
 
 @functools.lru_cache(maxsize=256, typed=True)
 def _enclosing_text(
-    algorithm: str, runner: str, adapter: int | str, code: str | None, version: str, seed: int, device: str, salt: str
+    algorithm: str, runner: str, adapter: int | str, code: str | None, circumstances: Circumstances
 ) -> tuple[str, str]:
     """Return the canonical text of a configuration before and after its parameters."""
+    version, seed, device, *_ = circumstances
     prefix = canonical({"adapter": adapter, "algorithm": algorithm, "code": code, "device": device})
-    salted = {"salt": salt} if salt else {}
-    suffix = canonical({"runner": runner, **salted, "seed": seed, "version": version})
+    suffix = canonical({"runner": runner, "seed": seed, "version": version, **circumstances.optional})
     return f'["configuration/1",{prefix[:-1]},"parameters":', f",{suffix[1:]}]"

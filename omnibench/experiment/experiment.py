@@ -9,6 +9,7 @@ from typing import Any
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.experiment.candidates import UNSEEN, Candidates
+from omnibench.experiment.circumstances import Circumstances
 from omnibench.experiment.configuration import Configuration
 from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
 from omnibench.metrics.base import Metric
@@ -29,10 +30,7 @@ class Experiment:
         dataset: A dataset with a split.
         configuration: The algorithm and its hyperparameters.
         fold: The fold's number, 0 for a single split.
-        version: The framework's version.
-        seed: The seed of everything random in the framework.
-        device: The device class, ``cpu`` or ``cuda``.
-        salt: A text that goes into the key, to disown what was computed without it.
+        circumstances: What it is fitted with: the framework's version, the seed, the device class.
         candidates: What is ranked for each user.
         dataset_label: What people call the dataset among those of its benchmark, e.g. ``MovieLens100K``.
         digits: How many digits of the keys are shown.
@@ -43,10 +41,7 @@ class Experiment:
     dataset: RecSysDataSet
     configuration: Configuration
     fold: int
-    version: str
-    seed: int
-    device: str = "cpu"
-    salt: str = ""
+    circumstances: Circumstances
     candidates: Candidates = UNSEEN
     dataset_label: str = ""
     digits: int = DISPLAY_DIGITS
@@ -54,16 +49,26 @@ class Experiment:
     fit_key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        keyed = self.configuration.keyed(self.version, self.seed, self.device, self.salt)
+        keyed = self.configuration.keyed(self.circumstances)
         # The canonical text of `identity`, put together from texts that are made once.
         text = f'["fit/1",{{"configuration":{keyed.text},"data":"{self.dataset.key}","fold":{self.fold}}}]'
         self.configuration_key = keyed.key
         self.fit_key = sha256(text)
 
     @property
+    def seed(self) -> int:
+        """The seed of everything random in the framework."""
+        return self.circumstances.seed
+
+    @property
+    def device(self) -> str:
+        """The device class, ``cpu`` or ``cuda``."""
+        return self.circumstances.device
+
+    @property
     def identity(self) -> list[Any]:
         """All that the fitted model depends on."""
-        configuration = self.configuration.identity(self.version, self.seed, self.device, self.salt)
+        configuration = self.configuration.identity(self.circumstances)
         return ["fit/1", {"data": self.dataset.key, "fold": self.fold, "configuration": configuration}]
 
     @property
@@ -132,7 +137,7 @@ class Experiment:
 
     @property
     def _node_key(self) -> str:
-        return self.configuration.keyed(self.version, self.seed, self.device, self.salt).node_key
+        return self.configuration.keyed(self.circumstances).node_key
 
     def _with_fold(self, name: str) -> str:
         return name if self.dataset.folds is None else f"{name}/fold_{self.fold}"

@@ -9,6 +9,7 @@ from typing import Any
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, PlanError
 from omnibench.experiment.candidates import UNSEEN, Candidates
+from omnibench.experiment.circumstances import Circumstances
 from omnibench.experiment.compatibility import check_configuration, check_dataset
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.experiment import Experiment
@@ -55,18 +56,17 @@ def experiments(
         raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
     configurations = plan.configurations()
     _check_together(all_datasets, configurations)
-    versioned_configurations = [
-        (configuration, versions(configuration.runner), device(configuration)) for configuration in configurations
+    circumstances_of = [
+        (configuration, Circumstances(versions(configuration.runner), seed, device(configuration), salt))
+        for configuration in configurations
     ]
     by_fit_key: dict[str, Experiment] = {}
     labels = dataset_labels(all_datasets)
     for dataset in all_datasets:
         label = labels[dataset.key]
-        for configuration, version, device_class in versioned_configurations:
+        for configuration, circumstances in circumstances_of:
             for fold in range(dataset.folds or 1):
-                experiment = Experiment(
-                    dataset, configuration, fold, version, seed, device_class, salt, candidates, label
-                )
+                experiment = Experiment(dataset, configuration, fold, circumstances, candidates, label)
                 by_fit_key.setdefault(experiment.fit_key, experiment)
     return _with_clear_names(recorded.experiments(list(by_fit_key.values())))
 

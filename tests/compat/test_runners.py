@@ -13,6 +13,7 @@ import omnibench.compat.omnirec as moved
 from omnibench.compat.omnirec.runner import registry
 from omnibench.engine.run import ItemsFailedError
 from omnibench.errors import PlanError
+from omnibench.experiment.circumstances import Circumstances
 
 SCRIPT = """
 import pandas as pd
@@ -130,7 +131,7 @@ def test_the_key_is_the_code_and_what_it_imports(script: Path) -> None:
 
     def code() -> object:
         (configuration,) = plan.configurations()
-        return configuration.identity("", 1, "cpu")
+        return configuration.identity(Circumstances("", 1))
 
     plan = moved.ExperimentPlan()
     plan.add_algorithm("Mine.Popular")

@@ -25,6 +25,7 @@ from omnibench import (
 )
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, EvaluationError, PlanError
+from omnibench.experiment.circumstances import Circumstances
 from omnibench.experiment.configuration import Configuration, Keyed
 from omnibench.experiment.experiment import Experiment, eval_key
 from omnibench.experiment.planning import experiments
@@ -70,7 +71,7 @@ def test_there_is_one_for_each_dataset_configuration_and_fold() -> None:
     ]
     assert found[0].name == f"Mine-{FOLDED.key[:8]}/LensKit.PopScorer-{found[0].configuration_key[:8]}/fold_0"
     assert found[-1].name == f"Mine-{SINGLE.key[:8]}/RecPack.ItemKNN-{found[-1].configuration_key[:8]}"
-    assert found[0].version == "LensKit 1"
+    assert found[0].circumstances.version == "LensKit 1"
 
 
 def test_an_identical_experiment_is_there_once() -> None:
@@ -128,16 +129,26 @@ def test_an_evaluations_key_tells_item_predictions_truth_and_metric() -> None:
 
 @given(
     st.dictionaries(st.sampled_from(["K", "similarity", "normalize_X"]), st.floats() | st.text() | st.integers()),
-    st.text(),
+    st.builds(
+        Circumstances,
+        st.text(),
+        st.integers(0, 9),
+        st.just("cpu"),
+        st.text(),
+        st.integers(0, 9),
+        st.sampled_from(["", "x"]),
+    ),
     st.integers(1, 100),
 )
-def test_keys_are_the_digests_of_what_they_say(parameters: dict[str, Any], salt: str, length: int) -> None:
+def test_keys_are_the_digests_of_what_they_say(
+    parameters: dict[str, Any], circumstances: Circumstances, length: int
+) -> None:
     """Keys are put together from texts that are made once: the digests of the same identities, whatever is in them."""
     configuration = Configuration(get_runner("RecPack"), "ItemKNN", parameters)
     for data in (FOLDED, SINGLE, EXPLICIT.pipe(UserHoldout())):
-        one = Experiment(data, configuration, 0, "1.0", 7, "cpu", salt)
+        one = Experiment(data, configuration, 0, circumstances)
         assert one.fit_key == digest(one.identity)
-        assert one.configuration_key == digest(configuration.identity("1.0", 7, "cpu", salt))
+        assert one.configuration_key == digest(configuration.identity(circumstances))
         wanted = length if data.feedback == "implicit" else None
         predict = ["predict/1", {"fit": one.fit_key, "length": wanted, "candidates": "unseen"}]
         assert one.predict_key(length) == digest(predict)
@@ -145,6 +156,34 @@ def test_keys_are_the_digests_of_what_they_say(parameters: dict[str, Any], salt:
         metric = NDCG(length)
         evaluation = ["eval/1", {**of_what, "metric": metric.identity(f"NDCG@{length}")}]
         assert eval_key(one.fit_key, "p" * 64, "t" * 64, metric, f"NDCG@{length}") == digest(evaluation)
+
+
+def test_circumstances_of_later_releases_are_in_a_key_only_where_they_are_used() -> None:
+    """Keys without threads and refit are those from before there were any; each of the two makes another key."""
+    configuration = Configuration(get_runner("RecPack"), "ItemKNN", {"K": 5})
+    (_, plain), (_, full) = (
+        configuration.identity(Circumstances("1", 7, threads=threads, refit=refit))
+        for threads, refit in ((0, ""), (1, "train+validation"))
+    )
+    assert set(full) - set(plain) == {"threads", "refit"}
+    keys = {
+        configuration.keyed(Circumstances("1", 7, threads=threads, refit=refit)).key
+        for threads in (0, 1)
+        for refit in ("", "train+validation")
+    }
+    assert len(keys) == 4
+
+
+def test_an_algorithm_that_is_fitted_differently_by_now_has_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A revision in the catalogue changes the keys of its algorithm, and of no other."""
+    algorithms = get_runner("RecPack").catalogue["algorithms"]
+    configurations = [Configuration(get_runner("RecPack"), name) for name in ("ItemKNN", "EASE")]
+    before = [digest(each.identity(Circumstances("1", 7))) for each in configurations]
+    monkeypatch.setitem(algorithms, "EASE", {**algorithms["EASE"], "revision": 2})
+    after = [digest(each.identity(Circumstances("1", 7))) for each in configurations]
+    assert before[0] == after[0]
+    assert before[1] != after[1]
+    assert after == [each.keyed(Circumstances("1", 7)).key for each in configurations]
 
 
 def test_names_that_clash_show_more_digits(monkeypatch: pytest.MonkeyPatch) -> None:

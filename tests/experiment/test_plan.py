@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from omnibench import ExperimentPlan, Grid, LensKit, RecBole, RecPack
 from omnibench.errors import PlanError
+from omnibench.experiment.circumstances import Circumstances
 from omnibench.runners.registry import algorithm_info, get_runner, runners
 
 
@@ -33,7 +34,7 @@ class Own:
 
 
 def keys_of(plan: ExperimentPlan) -> list[str]:
-    return [one.keyed("1.0", 42, "cpu").key for one in plan.configurations()]
+    return [one.keyed(Circumstances("1.0", 42, "cpu")).key for one in plan.configurations()]
 
 
 @pytest.mark.parametrize("members", [LensKit, RecBole, RecPack], ids=lambda members: str(members.__name__))
@@ -122,11 +123,11 @@ def test_only_explicit_hyperparameters_are_in_the_key() -> None:
     explicit.add_algorithm(LensKit.ItemKNNScorer, {"max_nbrs": 20})
     (one,), (other,) = plan.configurations(), explicit.configurations()
     keys = {
-        one.keyed("1.0", 42, "cpu").key,
-        other.keyed("1.0", 42, "cpu").key,
-        one.keyed("1.1", 42, "cpu").key,
-        one.keyed("1.0", 43, "cpu").key,
-        one.keyed("1.0", 42, "cuda").key,
+        one.keyed(Circumstances("1.0", 42, "cpu")).key,
+        other.keyed(Circumstances("1.0", 42, "cpu")).key,
+        one.keyed(Circumstances("1.1", 42, "cpu")).key,
+        one.keyed(Circumstances("1.0", 43, "cpu")).key,
+        one.keyed(Circumstances("1.0", 42, "cuda")).key,
     }
     assert len(keys) == 5
 
@@ -138,7 +139,7 @@ def test_the_key_of_a_configuration_never_changes() -> None:
     (configuration,) = plan.configurations()
     first_adapter = dataclasses.replace(configuration.runner, adapter_version=1)
     frozen = dataclasses.replace(configuration, runner=first_adapter)
-    assert frozen.keyed("1.0", 42, "cpu").key.startswith(FROZEN)
+    assert frozen.keyed(Circumstances("1.0", 42, "cpu")).key.startswith(FROZEN)
 
 
 FROZEN = "7577b10a"

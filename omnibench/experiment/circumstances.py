@@ -1,0 +1,34 @@
+"""The circumstances of a fit: what a model's key says beside the algorithm, its hyperparameters and the data."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Circumstances(NamedTuple):
+    """What a configuration is fitted with, beside its hyperparameters.
+
+    Members that came after the first release are no part of a key while they have their defaults, so that what was
+    recorded without them is still there.
+
+    Attributes:
+        version: The framework's version.
+        seed: The seed of everything random.
+        device: The device class, ``cpu`` or ``cuda``.
+        salt: A text that goes into every key, so that nothing computed without it is used.
+        threads: The number of threads that a fit computes with, where its result depends on it; else 0.
+        refit: The parts that the final model is fitted on, e.g. ``train+validation``; empty for the training part.
+    """
+
+    version: str
+    seed: int
+    device: str = "cpu"
+    salt: str = ""
+    threads: int = 0
+    refit: str = ""
+
+    @property
+    def optional(self) -> dict[str, Any]:
+        """The members that are part of a key only where they differ from their defaults, by name."""
+        members: dict[str, Any] = {"refit": self.refit, "salt": self.salt, "threads": self.threads}
+        return {name: value for name, value in members.items() if value}
