@@ -44,6 +44,9 @@ ALGORITHMS = (
     "Prod2Vec",
 )
 
+RANKED_IN_FLOAT64 = ("Random", "EASE", "SVDItemToItem", "NMFItemToItem", "KUNN")
+"""Algorithms whose lists of MovieLens-100K had other items or another order while their scores were ranked as float32."""
+
 FACTORS_OF_USERS = ("SVD", "NMF", "BPRMF")
 """Algorithms with factors only for the users in training; the others predict from any history."""
 
@@ -63,6 +66,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "validation": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
             "gpu": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
             "history": name not in FACTORS_OF_USERS,
+            **({"revision": 1} if name in RANKED_IN_FLOAT64 else {}),
         }
         for name in ALGORITHMS
     }
