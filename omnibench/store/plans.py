@@ -15,6 +15,12 @@ from omnibench.store.schema import Record, RecordType, timestamp
 INTERACTIVE = "<interactive>"
 """The source of what was declared in a notebook or at a prompt."""
 
+STEADY_DATA = (
+    "Results are found again by the content of their data, so give a seed to what draws at random (e.g. "
+    "numpy.random.default_rng(42)), sort what comes out of a set, or write the data into a file once and read that with from_file."
+)
+"""What to do about data that has another content in every process."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -27,6 +33,7 @@ class Planned:
         items: The fit keys of its items.
         datasets: What people call its datasets, by display name.
         configurations: What the user calls its configurations, by display name; without those that have no label.
+        unsteady: What people call the datasets that had another content in every process when it was collected last.
     """
 
     source: str
@@ -35,6 +42,7 @@ class Planned:
     items: frozenset[str]
     datasets: Mapping[str, str] = field(default_factory=dict)
     configurations: Mapping[str, str] = field(default_factory=dict)
+    unsteady: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -57,6 +65,7 @@ class Planned:
             "datasets": dict(self.datasets),
             "configurations": dict(self.configurations),
             "noted": timestamp(),
+            **({"unsteady": list(self.unsteady)} if self.unsteady else {}),
         }
 
 
@@ -79,6 +88,7 @@ def plan_of(records: Iterable[tuple[str, Record]]) -> list[Planned]:
             frozenset(record["items"]),
             record.get("datasets", {}),
             record.get("configurations", {}),
+            tuple(record.get("unsteady", ())),
         )
         for key, record in records
         if RecordType.PLAN.has(key)
@@ -108,6 +118,22 @@ def with_planned_labels(records: dict[str, Record]) -> dict[str, Record]:
             if any(item.get(member, "") != label for member, label in labels.items()) or key in changed:
                 changed[key] = {**item, **labels}
     return {**records, **changed} if changed else records
+
+
+def differing_labels(earlier: Planned | None, part: Planned) -> list[str]:
+    """Return the datasets that have their labels from a source's last run, and another content.
+
+    Args:
+        earlier: The source's plan in the last run, if there was one.
+        part: Its plan now.
+    """
+    if earlier is None or earlier.datasets == part.datasets:
+        return []
+    before, now = (
+        {label: {name for name in plan.datasets if plan.datasets[name] == label} for label in plan.datasets.values()}
+        for plan in (earlier, part)
+    )
+    return [label for label, names in now.items() if label in before and before[label] != names]
 
 
 def plan_changes(
