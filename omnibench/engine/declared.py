@@ -25,7 +25,10 @@ _origin: ContextVar[str] = ContextVar("origin", default="")
 
 
 def note_declared(
-    store: CheckpointStore, experiments: Sequence[Experiment], columns: Columns, notify: Callable[[str], None]
+    store: CheckpointStore,
+    experiments: Sequence[Experiment],
+    columns: Columns,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Have a store remember what this script has declared, where that has changed.
 
