@@ -25,6 +25,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from . import candidates, folds
+from .whole_numbers import received, sendable
 
 
 @dataclass(frozen=True)
@@ -275,10 +276,10 @@ def serve(channel: Any, adapter_module: str) -> None:
         return
     gc.freeze()  # what the framework is made of stays: looking through it before every fit takes longer than some fits
     channel.send({"ok": True, "pid": os.getpid()})
-    session = Session(adapter, channel.send)
+    session = Session(adapter, lambda message: channel.send(sendable(message)))
     for request in channel:
-        answer = session.answer(request)
+        answer = session.answer(received(request))
         try:
-            channel.send(answer)
+            channel.send(sendable(answer))
         except Exception as error:  # execnet cannot carry what the adapter returned
             channel.send({"ok": False, **describe_error(error)})
