@@ -49,22 +49,27 @@ def refuse_strange_items(session: BenchSession, worker: str, nodeids: Iterable[s
         source = next((source for source in session.planned if nodeid.startswith(f"{source}::")), None)
         if source is None:
             continue  # no benchmark; xdist says itself what is wrong
-        names = [item.nodeid.removeprefix(f"{source}::") for item in session.planned[source]]
-        name = nodeid.removeprefix(f"{source}::")
-        dataset, _, configuration = name.partition("/")
-        if dataset not in {known.partition("/")[0] for known in names}:
+        datasets = list(dict.fromkeys(_dataset_of(item.nodeid, source) for item in session.planned[source]))
+        dataset = _dataset_of(nodeid, source)
+        if dataset not in datasets:
             label = dataset.rpartition("-")[0]
-            other = next((known for known in names if known.startswith(f"{label}-")), names[0]).partition("/")[0]
+            other = next((name for name in datasets if name.startswith(f"{label}-")), datasets[0])
             _note_unsteady(session, [part for part in planned_of(session) if part.source == source], [label])
             raise pytest.UsageError(
                 f"{label} of {source} has another content in every process: it is {other} in this one and {dataset} in worker "
                 f"{worker}. {STEADY_DATA}"
             )
+        configuration = nodeid.removeprefix(f"{source}::{dataset}/").partition("/")[0]
         raise pytest.UsageError(
-            f"{configuration.partition('/')[0]} of {source} exists only in worker {worker}: a hyperparameter, a class's code "
+            f"{configuration} of {source} exists only in worker {worker}: a hyperparameter, a class's code "
             "or the seed differs from process to process, so that its results could not be found again. Give a seed to what "
             "draws at random, and sort what comes out of a set."
         )
+
+
+def _dataset_of(nodeid: str, source: str) -> str:
+    """Return the name of a dataset in the node id of an item."""
+    return nodeid.removeprefix(f"{source}::").partition("/")[0]
 
 
 def refuse_redrawn_data(session: BenchSession) -> None:

@@ -73,7 +73,7 @@ def test_batches_may_differ_in_their_type(case: Case) -> None:
     fold = case.fold
     scores = np.random.default_rng(3).normal(size=(len(fold.users), fold.n_items))
     cut = len(fold.users) // 2
-    half = scores[:cut].astype(np.float16)
+    half: Any = scores[:cut].astype(np.float16)
     rows = recommend(fold, [(fold.users[:cut], half), (fold.users[cut:], scores[cut:].tolist())], K)
     expected = [*half, *scores[cut:]]
     assert lists_of(rows) == [expected_list(fold, user, expected[row]) for row, user in enumerate(fold.users.tolist())]

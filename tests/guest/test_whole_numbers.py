@@ -55,7 +55,11 @@ class Echo:
         return {user: self.items for user in users}
 """
 
-VALUES = [[-(2**63), 5e-324, True, None], [2**70, 1e300, False, 1], [-(2**31) - 1, -math.inf, True, 2**53 + 1]]
+VALUES: list[list[Any]] = [
+    [-(2**63), 5e-324, True, None],
+    [2**70, 1e300, False, 1],
+    [-(2**31) - 1, -math.inf, True, 2**53 + 1],
+]
 
 
 def test_hyperparameters_reach_a_class_with_every_digit(project: Project, tmp_path: Path) -> None:
