@@ -15,6 +15,7 @@ _HOMES = {
     "experiment.candidates": ("AllItems", "GivenCandidates", "SampledNegatives"),
     "engine.coordinator": ("Coordinator",),
     "data.apply": ("Apply",),
+    "data.at_most": ("AtMost",),
     "data.dataset": ("FoldedData", "Pipe", "RawData", "RecSysDataSet", "SplitData"),
     "data.preprocess": ("CorePruning", "MakeImplicit", "RatingFilter", "Subsample", "TimeFilter"),
     "data.loaders": ("load_dataset", "register_dataset"),

@@ -4,6 +4,7 @@ from omnibench.comparison.configurations import compare_configurations as compar
 from omnibench.comparison.configurations import compare_with_best as compare_with_best
 from omnibench.comparison.configurations import rank_configurations as rank_configurations
 from omnibench.data.apply import Apply as Apply
+from omnibench.data.at_most import AtMost as AtMost
 from omnibench.data.dataset import FoldedData as FoldedData
 from omnibench.data.dataset import Pipe as Pipe
 from omnibench.data.dataset import RawData as RawData

@@ -14,6 +14,7 @@ from typing import Any
 from omnibench.commands.parsing import ITEM, add_parser, say
 from omnibench.store.facts import fact_lines
 from omnibench.store.item_names import call_text
+from omnibench.store.plans import STEADY_DATA
 from omnibench.store.queries import open_store
 from omnibench.store.schema import MAX_ATTEMPTS, START, Phase, Status
 from omnibench.store.sizes import Sizes, size_text, sizes_text
@@ -27,11 +28,11 @@ def status(arguments: argparse.Namespace) -> int:
     """Show what is done, failed, interrupted, running and pending, and who computes."""
     store = open_store(arguments.store)
     items, counts = store.items(), store.summary()
-    sizes = store.sizes()
+    sizes, unsteady = store.sizes(), store.unsteady
     if arguments.json:
         statuses = {name: item["status"] for name, item in items.items()}
-        say(json.dumps({**counts, "bytes": sizes.parts, "items": statuses}, indent=1))
-        return 0
+        say(json.dumps({**counts, "bytes": sizes.parts, "items": statuses, "unsteady": unsteady}, indent=1))
+        return int(bool(unsteady))
     took = f"; {counts['elapsed']:.0f} s computed in all" if counts["elapsed"] else ""
     tally = {word.value: counts["completed" if word is Status.DONE else word.value] for word in Status}
     listed = ", ".join(f"{count} {word}" for word, count in tally.items())
@@ -54,7 +55,9 @@ def status(arguments: argparse.Namespace) -> int:
         beat = f"heartbeat {_ago(worker['heartbeat'])}"
         say(f"  worker {worker['id']}: process {worker['pid']} on {worker['host']}, since {worker['started']}, {beat}")
         say(f"    {worker['completed']} items completed; {activity}")
-    return 0
+    for label, source in unsteady.items():
+        say(f"  {label} of {source} has another content in every process, so its last run was refused. {STEADY_DATA}")
+    return int(bool(unsteady))
 
 
 def _size(item: dict[str, Any], sizes: Sizes) -> str:

@@ -24,6 +24,12 @@ else:
 COLUMNS = ("user", "item", "rating", "timestamp")
 """The columns that omnibench knows; the first two are required."""
 
+_EXACT_RATINGS = 2**24
+"""Up to this, 32-bit floats hold every whole number."""
+
+_MOST_CODES = 2**31 - 1
+"""Of users, and of items: codes are 32-bit integers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interactions:
@@ -148,7 +154,9 @@ def coded_columns(columns: dict[str, Any], source: str) -> tuple[Interactions, n
     item, item_ids = _factorize(columns["item"], "item", source)
     rating = None
     if "rating" in columns:
-        rating = _numbers(columns["rating"], "rating", source, float(np.finfo(np.float32).max)).astype(np.float32)
+        numbers = _numbers(columns["rating"], "rating", source, float(np.finfo(np.float32).max))
+        rating = numbers.astype(np.float32)
+        _warn_of_lost_digits(numbers, rating, source)
     if "timestamp" not in columns:
         return Interactions(user, item, rating, None, user_ids, item_ids), None
     timestamp, exact = _seconds(columns["timestamp"], source)
@@ -185,6 +193,22 @@ def warn_of_repeats(name: str, repeats: int) -> None:
         )
 
 
+def _warn_of_lost_digits(numbers: npt.NDArray[np.float64], rating: npt.NDArray[np.float32], source: str) -> None:
+    """Warn of ratings whose last digits 32 bits do not hold: above 2**24 not even all whole numbers."""
+    if len(numbers) == 0 or float(np.abs(numbers).max()) <= _EXACT_RATINGS:
+        return
+    lost = np.flatnonzero((np.abs(numbers) > _EXACT_RATINGS) & (rating != numbers))
+    if len(lost):
+        first = int(lost[0])
+        warnings.warn(
+            f"{source}: {len(lost)} ratings above {_EXACT_RATINGS:,} lose their last digits, because ratings are kept as 32-bit "
+            f"floats: {numbers[first]:,.0f} in row {first} becomes {float(rating[first]):,.0f}. Where that matters, divide "
+            "them, or give their ranks or logarithms; moments belong into the column timestamp.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
 def _dense(codes: npt.NDArray[np.int32], ids: Sequence[Hashable]) -> tuple[npt.NDArray[np.int32], Sequence[Hashable]]:
     occurs = counts(codes, len(ids)) > 0
     if occurs.all():
@@ -208,6 +232,10 @@ def _factorize(column: Any, name: str, source: str) -> tuple[npt.NDArray[np.int3
         codes, unique = cast("tuple[npt.NDArray[np.int64], Any]", pd.factorize(series))
     except (TypeError, NotImplementedError) as error:  # the latter is Arrow's word for it
         raise DataError(f"{source}: column {name!r} holds ids that are not hashable ({error}).") from error
+    if len(unique) > _MOST_CODES:
+        raise DataError(
+            f"{source}: column {name!r} has {len(unique):,} different ids; at most {_MOST_CODES:,} are possible."
+        )
     if isinstance(unique, np.ndarray) and unique.dtype.kind in "iu":  # millions of ids at once
         return codes.astype(np.int32), unique.tolist()
     return codes.astype(np.int32), [own_id.item() if isinstance(own_id, np.generic) else own_id for own_id in unique]

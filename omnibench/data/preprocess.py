@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from omnibench.data.interactions import Interactions
@@ -77,10 +78,7 @@ class MakeImplicit(Preprocessing):
         rating = interactions.rating
         if rating is None:
             return interactions
-        limit = float(self.threshold)
-        if isinstance(self.threshold, float) and len(rating):
-            lowest, highest = float(rating.min()), float(rating.max())
-            limit = lowest + self.threshold * (highest - lowest)
+        limit = _lowest_kept(self.threshold, rating)
         kept = interactions if self.keep == "rating" else replace(interactions, rating=None)
         implicit = kept.take(rating >= limit)
         if len(implicit) == 0:
@@ -89,6 +87,18 @@ class MakeImplicit(Preprocessing):
                 "Lower the threshold."
             )
         return implicit
+
+
+def _lowest_kept(threshold: int | float, rating: npt.NDArray[np.float32]) -> np.float32:
+    """Return the rating that a threshold means, in the precision of ratings.
+
+    A fraction is taken of the decimal numbers that people write: of 0.1 to 0.3, half is 0.2 and keeps 0.2, which in binary
+    fractions lies below the middle of the others.
+    """
+    if is_int(threshold) or len(rating) == 0:
+        return np.float32(threshold)
+    lowest, highest = (Fraction(str(bound)) for bound in (rating.min(), rating.max()))
+    return np.float32(float(lowest + Fraction(str(threshold)) * (highest - lowest)))
 
 
 @dataclass(frozen=True)

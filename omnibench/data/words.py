@@ -8,7 +8,7 @@ from typing import Any
 
 from omnibench.data.step import Step
 
-_STEP_MODULES = ("preprocess", "repeats", "split", "strong", "temporal")
+_STEP_MODULES = ("at_most", "preprocess", "repeats", "split", "strong", "temporal")
 _SHOWN_DIGITS = 12
 """Of the digest of a source."""
 

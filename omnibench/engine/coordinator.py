@@ -138,7 +138,7 @@ class Coordinator(ItemCoordinator):
         if pending:
             self._prepare(pending)
             self.begin(planned, states)
-        note_declared(self.store, planned, columns)
+        note_declared(self.store, planned, columns, self._notify)
         recorded = (
             recorded_outcome(item.experiment, state, self.policy) for item, state in zip(items, states, strict=True)
         )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from datetime import datetime
 from pathlib import Path
 
 from omnibench.engine.items import Columns, column_directions
 from omnibench.errors import StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.store import CheckpointStore
-from omnibench.store.plans import INTERACTIVE, Planned, plan_changes, plan_of
+from omnibench.store.plans import INTERACTIVE, STEADY_DATA, Planned, differing_labels, plan_changes, plan_of
 from omnibench.store.schema import RecordType
 
 _declared: dict[tuple[Path, str], Planned] = {}
@@ -23,7 +24,12 @@ _origin: ContextVar[str] = ContextVar("origin", default="")
 """What stands for the script in the plan."""
 
 
-def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], columns: Columns) -> None:
+def note_declared(
+    store: CheckpointStore,
+    experiments: Sequence[Experiment],
+    columns: Columns,
+    notify: Callable[[str], None] = lambda _: None,
+) -> None:
     """Have a store remember what this script has declared, where that has changed.
 
     A script's plan is what its process has run; what an earlier process of the same script ran gives way. A notebook,
@@ -33,13 +39,15 @@ def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], col
         store: The store.
         experiments: The experiments of a run.
         columns: The metrics and labels that it measures.
+        notify: Called with a sentence about data that is another than in the last run, although the script is not.
     """
     if not experiments:
         return
     measured = column_directions(experiments[0], columns)
     source, root = _source()
     with suppress(StoreError, OSError):  # whoever needs the records says so
-        recorded = store.read(lambda reader: plan_of(reader.records(RecordType.PLAN.prefix)))
+        records = store.read(lambda reader: list(reader.records(RecordType.PLAN.prefix)))
+        recorded = plan_of(records)
         earlier = _declared.get((store.root, source))
         if earlier is None and source == INTERACTIVE:
             earlier = next((part for part in recorded if part.source == source), None)
@@ -53,10 +61,27 @@ def note_declared(store: CheckpointStore, experiments: Sequence[Experiment], col
             {**(earlier.seeds if earlier else {}), **numbers_of_seeds(experiments)},
             (earlier.fitted_once if earlier else frozenset()) | fitted_once(experiments),
         )
+        if earlier is None:
+            last = next((part for part in recorded if part.source == source), None)
+            noted = next((str(record["noted"]) for _, record in records if record["source"] == source), "")
+            labels = differing_labels(last, part)
+            if labels and _is_unchanged(Path(root) / source, noted):
+                notify(
+                    f"{', '.join(labels)} has another content than in the last run of {source}, which has not been changed since: "
+                    f"nothing of that run is of use. If the data is not new, {STEADY_DATA[0].lower()}{STEADY_DATA[1:]}"
+                )
         _declared[store.root, source] = part
         changed, _ = plan_changes(recorded, [part], lambda _: False)
         if changed:
             store.records.commit(changed)
+
+
+def _is_unchanged(script: Path, noted: str) -> bool:
+    """Whether a script is older than what was noted of it."""
+    try:
+        return script.stat().st_mtime <= datetime.fromisoformat(noted).timestamp()
+    except (OSError, ValueError):  # no file, or nothing noted
+        return False
 
 
 def dataset_names(experiments: Iterable[Experiment]) -> dict[str, str]:

@@ -209,13 +209,17 @@ def _length(label: str) -> int:
 
 
 def _as_trec_eval_sorts(training: Training, rows: npt.NDArray[np.void]) -> npt.NDArray[np.int32]:
-    """Return the lists as trec_eval reads them: by score, ties by the item's name from the last one in the alphabet."""
+    """Return the lists as trec_eval reads them: by score, ties by the item's name from the last one in the alphabet.
+
+    It keeps scores as 32-bit floats (``float sim`` in its trec_eval.h), so those that differ behind seven digits tie.
+    """
     names = [str(item).encode() for item in training.item_ids]
     alphabetical = np.empty(len(names) + 1, dtype=np.int64)
     alphabetical[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
     alphabetical[-1] = -1  # padding, which is item -1
     items = rows["item"]
-    score = np.where(items >= 0, rows["score"], -np.inf)
+    with np.errstate(over="ignore"):
+        score = np.where(items >= 0, rows["score"].astype(np.float32), -np.inf)
     order = np.lexsort((-alphabetical[items], -score), axis=1)
     sorted_items: npt.NDArray[np.int32] = np.take_along_axis(items, order, axis=1)
     return sorted_items

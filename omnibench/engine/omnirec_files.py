@@ -121,6 +121,9 @@ def check_lists(frame: pd.DataFrame, parts: GivenParts, file: Path) -> int:
         raise DataError(f"a list has an item, or a rank, twice ({file}).")
     if frame["rank"].isna().any() or frame["score"].isna().any():
         raise DataError(f"a recommendation has no rank or no score ({file}).")
+    contradiction = _contradiction(frame)
+    if contradiction:
+        raise DataError(f"its ranks and scores contradict each other: {contradiction} ({file}).")
     for column in ("user", "item"):
         split_ids = set(parts.train[column]) | set(parts.validation[column]) | set(parts.test[column])
         strangers = set(frame[column]) - split_ids
@@ -135,6 +138,20 @@ def check_lists(frame: pd.DataFrame, parts: GivenParts, file: Path) -> int:
             f"another split ({file})."
         )
     return int(frame.groupby("user").size().max())
+
+
+def _contradiction(frame: pd.DataFrame) -> str:
+    """Say where a score is higher than one at a better rank, or return nothing; -inf is what was ruled out."""
+    ranked = frame[frame["score"] != float("-inf")].sort_values(["user", "rank"], kind="stable")
+    rises = (ranked["score"].diff() > 0) & (ranked["user"] == ranked["user"].shift())
+    if not rises.any():
+        return ""
+    number = int(rises.to_numpy().argmax())
+    user, better, worse = ranked["user"].iloc[number], ranked.iloc[number - 1], ranked.iloc[number]
+    return (
+        f"user {user!r} has the score {better['score']!r} at rank {better['rank']} and the higher {worse['score']!r} at rank "
+        f"{worse['rank']}, in all {int(rises.sum())} of {len(frame)} recommendations"
+    )
 
 
 def held_out(frame: pd.DataFrame, parts: GivenParts, length: int) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from omnibench.guest.predictions import read_predictions
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pandas as pd
 else:
     from omnibench.lazy import np, npt
 
@@ -229,9 +230,7 @@ def _export(columns: dict[str, npt.NDArray[Any]], stem: Path) -> Path:
         path = stem.with_suffix(".parquet")
         frame = pd.DataFrame(columns)
         for name in ("user", "item"):
-            if len({type(identifier) for identifier in frame[name]}) > 1 or not isinstance(
-                frame[name].iloc[0], int | str | float
-            ):
+            if not _fits_one_type(frame[name]):
                 frame[name] = frame[name].astype(str)  # a Parquet column has one type
         frame.to_parquet(path, index=False)
     else:
@@ -239,6 +238,14 @@ def _export(columns: dict[str, npt.NDArray[Any]], stem: Path) -> Path:
         text = json.dumps({name: column.tolist() for name, column in columns.items()}, ensure_ascii=False, default=str)
         path.write_text(text, encoding="utf-8")
     return path
+
+
+def _fits_one_type(own_ids: pd.Series[Any]) -> bool:
+    """Whether ids are all texts, all floats, or all whole numbers of up to 64 bits."""
+    types = {type(own_id) for own_id in own_ids}
+    if types == {int}:
+        return bool(own_ids.min() >= -(2**63) and own_ids.max() < 2**63)
+    return types in ({str}, {float}, {bool})
 
 
 def decoded(dataset: Path, rows: npt.NDArray[np.void]) -> dict[str, npt.NDArray[Any]]:

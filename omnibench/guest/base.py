@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from . import candidates, folds
 from .rated import lists_by_rating
+from .whole_numbers import received, sendable
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ class Adapter(Protocol):
 class ScoringAdapter(Adapter, Protocol):
     """The adapter of a framework that scores all items."""
 
-    def score(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
-        """Yield (users, scores of all items) in batches, over ``fold.users`` in order."""
+    def score(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Scores]]:
+        """Yield (users, scores of all items) in batches, over ``fold.users`` in order; scores rank in their own precision."""
 
 
 class ListingAdapter(Adapter, Protocol):
@@ -291,10 +292,10 @@ def serve(channel: Any, adapter_module: str) -> None:
         return
     gc.freeze()  # what the framework is made of stays: looking through it before every fit takes longer than some fits
     channel.send({"ok": True, "pid": os.getpid()})
-    session = Session(adapter, channel.send)
+    session = Session(adapter, lambda message: channel.send(sendable(message)))
     for request in channel:
-        answer = session.answer(request)
+        answer = session.answer(received(request))
         try:
-            channel.send(answer)
+            channel.send(sendable(answer))
         except Exception as error:  # execnet cannot carry what the adapter returned
             channel.send({"ok": False, **describe_error(error)})

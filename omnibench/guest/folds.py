@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+"""Scores in the precision that the framework computes them in, which decides the order."""
 
 NO_ITEM = -1
 """Pads the tail of a list that is shorter than k."""
@@ -144,7 +146,7 @@ class Fold:
         """Return the items that must not be recommended to a user because of what the user has seen."""
         return np.zeros(0, dtype=np.int32) if self.repeats else self.seen(user)
 
-    def mask(self, users: Ints, scores: Floats) -> None:
+    def mask(self, users: Ints, scores: Scores) -> None:
         """Set the scores of items that must not be recommended to -inf, in place.
 
         These are the items that the user has in their history or validation, and items unknown in training, unless the
@@ -152,7 +154,7 @@ class Fold:
 
         Args:
             users: User codes, shape (b,).
-            scores: float32 scores, shape (b, n_items), one row per user.
+            scores: Scores, shape (b, n_items), one row per user.
         """
         scores[:, ~self.rankable] = -np.inf
         if self.repeats:
@@ -162,30 +164,30 @@ class Fold:
                 scores[row, items[first[user] : first[user + 1]]] = -np.inf
 
 
-def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
+def top_k(scores: Scores, k: int) -> tuple[Ints, Scores]:
     """Return the k best items of each row: by score, ties by item code, never a score of NaN or -inf.
 
     Args:
-        scores: float32, shape (b, n_items).
+        scores: float32 or float64, shape (b, n_items); they are compared as they are.
         k: The length of the lists.
 
     Returns:
-        Item codes int32 and scores float32, both of shape (b, k); rows with fewer scored items end in
+        Item codes int32 and scores of the same type, both of shape (b, k); rows with fewer scored items end in
         ``NO_ITEM`` with a score of 0.
     """
-    usable = np.where(np.isnan(scores), -np.inf, scores)
-    width = min(k, usable.shape[1])
-    items = np.full((len(usable), k), NO_ITEM, dtype=np.int32)
-    best = np.zeros((len(usable), k), dtype=np.float32)
-    if width == 0 or len(usable) == 0:
+    width = min(k, scores.shape[1])
+    items = np.full((len(scores), k), NO_ITEM, dtype=np.int32)
+    best = np.zeros((len(scores), k), dtype=scores.dtype)
+    if width == 0:
         return items, best
-    # Partitioning finds the k-th best score; sorting only what reaches it keeps ties exact and cheap.
-    threshold = -np.partition(-usable, width - 1, axis=1)[:, width - 1]
-    for row in range(len(usable)):
-        reach = np.flatnonzero((usable[row] >= threshold[row]) & (usable[row] > -np.inf))
-        ranked = reach[np.argsort(-usable[row, reach], kind="stable")[:k]]
+    for row, row_scores in enumerate(scores):
+        usable = np.where(np.isnan(row_scores), -np.inf, row_scores)
+        # Partitioning finds the k-th best score; sorting only what reaches it keeps ties exact and cheap.
+        threshold = np.partition(usable, len(usable) - width)[len(usable) - width]
+        reach = np.flatnonzero((usable >= threshold) & (usable > -np.inf))
+        ranked = reach[np.argsort(-usable[reach], kind="stable")[:k]]
         items[row, : len(ranked)] = ranked
-        best[row, : len(ranked)] = usable[row, ranked]
+        best[row, : len(ranked)] = usable[ranked]
     return items, best
 
 
@@ -195,7 +197,10 @@ def recommendation_dtype(k: int, score: str = "<f4") -> np.dtype[np.void]:
 
 
 LIST_SCORE = "<f8"
-"""The type of scores beside lists that came in an order of their own: the items stand in it, also where scores tie."""
+"""The type of scores that float32 would round, and of those beside lists in an order of their own, where scores may tie."""
+
+_ROWS = 64
+"""Rows of scores that are masked and ranked together, so that a copy of them stays small."""
 
 RankedList = tuple[Ints, npt.NDArray[np.float64]]
 """Item codes, best first, and their scores, which never rise; both of shape (n,)."""
@@ -207,37 +212,50 @@ RATING_DTYPE = np.dtype([("user", "<i4"), ("item", "<i4"), ("rating", "<f4")])
 
 def recommend(
     fold: Fold,
-    batches: Iterable[tuple[Ints, Floats]],
+    batches: Iterable[tuple[Ints, Scores]],
     k: int,
     candidates_of: Callable[[int], npt.NDArray[np.bool_]] | None = None,
 ) -> npt.NDArray[np.void]:
     """Mask, rank and cut the scores of a framework into the rows of a recommendation file.
 
+    Scores are ranked in the precision that they come in: float32, or float64 for anything wider and for whole numbers.
+
     Args:
         fold: The fold whose ``users`` are recommended for.
-        batches: Pairs of user codes (b,) and float32 scores (b, n_items); NaN or -inf where the
-            framework has no score. Together they cover ``fold.users`` in order.
+        batches: Pairs of user codes (b,) and scores (b, n_items); NaN or -inf where the framework has no score.
+            Together they cover ``fold.users`` in order.
         k: The length of the lists.
         candidates_of: From a user to whether each item may be recommended, where not all unseen items may.
 
     Returns:
-        A structured array with one row per user of ``fold.users``.
+        A structured array with one row per user of ``fold.users``; its scores are float32 where that tells them apart.
     """
-    rows = np.zeros(len(fold.users), dtype=recommendation_dtype(k))
+    rows = np.zeros(len(fold.users), dtype=recommendation_dtype(k, LIST_SCORE))
     n_done = 0
-    for users, scores in batches:
-        masked = np.array(scores, dtype=np.float32)
-        fold.mask(users, masked)
-        if candidates_of is not None:
-            for row, user in enumerate(users.tolist()):
-                masked[row, ~candidates_of(user)] = -np.inf
-        block = rows[n_done : n_done + len(users)]
-        block["user"] = users
-        block["item"], block["score"] = top_k(masked, k)
-        n_done += len(users)
+    for users, batch in batches:
+        scores = np.asarray(batch)
+        precision = ranking_type(scores.dtype)
+        for start in range(0, len(users), _ROWS):
+            some = users[start : start + _ROWS]
+            masked = np.array(scores[start : start + _ROWS], dtype=precision)
+            fold.mask(some, masked)
+            if candidates_of is not None:
+                for row, user in enumerate(some.tolist()):
+                    masked[row, ~candidates_of(user)] = -np.inf
+            block = rows[n_done : n_done + len(some)]
+            block["user"] = some
+            block["item"], block["score"] = top_k(masked, k)
+            n_done += len(some)
     if n_done != len(rows):
         raise ValueError(f"scores came for {n_done} users, but the fold has {len(rows)} to recommend for")
-    return rows
+    with np.errstate(over="ignore"):
+        single = rows.astype(recommendation_dtype(k))
+    return single if np.array_equal(single["score"], rows["score"]) else rows
+
+
+def ranking_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that scores are ranked in: float32 where it holds them exactly, else float64."""
+    return np.dtype(np.float32) if np.can_cast(dtype, np.float32) else np.dtype(np.float64)
 
 
 def cut_lists(

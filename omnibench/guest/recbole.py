@@ -278,7 +278,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     return model
 
 
-def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
+def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Scores]]:
     """Yield the scores of all items that RecBole knows for batches of users; NaN for the other items."""
     init_seed(task.seed % 2**32, True)  # Random, ADMMSLIM and the diffusion models draw while they score
     model.network.eval()
@@ -286,8 +286,9 @@ def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.In
     number[model.users] = np.arange(1, len(model.users) + 1)
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
-        scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
-        scores[:, model.items] = _full_sort(model, torch.from_numpy(number[users])).numpy(force=True)[:, 1:]
+        scored = _full_sort(model, torch.from_numpy(number[users])).numpy(force=True)[:, 1:]
+        scores = np.full((len(users), fold.n_items), np.nan, dtype=folds.ranking_type(scored.dtype))
+        scores[:, model.items] = scored
         scores[:, ~fold.candidates] = np.nan  # what is in validation alone has a number that nothing has trained
         yield users, scores
 

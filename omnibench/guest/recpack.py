@@ -44,6 +44,9 @@ ALGORITHMS = (
     "Prod2Vec",
 )
 
+RANKED_IN_FLOAT64 = ("Random", "EASE", "SVDItemToItem", "NMFItemToItem", "KUNN")
+"""Algorithms whose lists of MovieLens-100K had other items or another order while their scores were ranked as float32."""
+
 FACTORS_OF_USERS = ("SVD", "NMF", "BPRMF")
 """Algorithms with factors only for the users in training; the others predict from any history."""
 
@@ -63,6 +66,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "validation": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
             "gpu": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
             "history": name not in FACTORS_OF_USERS,
+            **({"revision": 1} if name in RANKED_IN_FLOAT64 else {}),
         }
         for name in ALGORITHMS
     }
@@ -165,7 +169,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Any:
     return model
 
 
-def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
+def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Scores]]:
     """Yield RecPack's predictions from the users' histories; NaN where a sparse prediction has no entry."""
     _seed(task.seed)
     if isinstance(model, recpack.algorithms.Random):
@@ -174,7 +178,7 @@ def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints
         users = fold.users[start : start + BATCH]
         predicted = csr_matrix(model.predict(_matrix(fold, fold.history, users))[users])
         predicted.eliminate_zeros()  # RecPack, too, takes a stored zero for no score
-        scores = np.full(predicted.shape, np.nan, dtype=np.float32)
+        scores = np.full(predicted.shape, np.nan, dtype=folds.ranking_type(predicted.dtype))
         rows = np.repeat(np.arange(len(users)), np.diff(predicted.indptr))
         scores[rows, predicted.indices] = predicted.data
         scores[:, ~fold.candidates] = np.nan  # networks have a number for these, too, but nothing has trained it

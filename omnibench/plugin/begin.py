@@ -29,8 +29,8 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
 
     Raises:
         pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset, nothing has
-            the metric to sort by, a newer omnibench has made the store, or the checkpoint directory holds others'
-            files.
+            the metric to sort by, a newer omnibench has made the store, the checkpoint directory holds others' files,
+            or data has another content in every process.
     """
     session.items = [item for item in items if isinstance(item, ExperimentItem)]
     session.pending = session.items
@@ -59,6 +59,9 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         show_plan(session, session.snapshot())
         return
     if session.pending and not session.readonly:
+        from omnibench.plugin.unsteady import refuse_redrawn_data  # which runs without pending items save
+
+        refuse_redrawn_data(session)
         _note_run(session, states)
     note_plan(session)
 

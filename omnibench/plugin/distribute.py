@@ -112,6 +112,15 @@ class Distribution:
         if self._message is not None:
             self._message.send(node.workerinput)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        """Refuse benchmarks of which this process knows nothing, before they are computed and never shown."""
+        benchmarks = existing_session(self.config)
+        if self._remaining is not None and benchmarks is not None:
+            from omnibench.plugin.unsteady import refuse_strange_items
+
+            refuse_strange_items(benchmarks, node.gateway.id, ids)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Report the items that are done. If others are left, handle signals while workers run; else end the run."""

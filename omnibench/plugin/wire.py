@@ -81,6 +81,8 @@ class ItemMessage(NamedTuple):
 
     def attach(self, report: Any) -> None:
         """Let a report carry the message."""
+        from omnibench.guest.whole_numbers import sendable
+
         result = self.result
         report.omnibench = {
             "status": self.status,
@@ -92,7 +94,7 @@ class ItemMessage(NamedTuple):
             "dataset_label": result.dataset_label,
             "label": result.label,
             "user_label": result.user_label,
-            "parameters": dict(result.parameters),
+            "parameters": sendable(dict(result.parameters)),
             "seed": result.seed,
             "module": result.module,
             "deterministic": result.deterministic,
@@ -111,7 +113,9 @@ class ItemMessage(NamedTuple):
         fields = getattr(report, "omnibench", None)
         if fields is None:
             return None
+        from omnibench.guest.whole_numbers import received
         from omnibench.results import Result
 
-        result = Result(**{name: fields[name] for name in _RESULT}, metrics=dict(fields["metrics"]))
+        members = {name: received(fields[name]) for name in _RESULT}
+        result = Result(**members, metrics=dict(fields["metrics"]))
         return cls(fields["status"], result, fields["seconds"], fields["replayed"], tuple(fields["lower_is_better"]))

@@ -21,6 +21,7 @@ from typing import Any, Self, cast
 import execnet
 
 from omnibench.errors import GuestError
+from omnibench.guest.whole_numbers import received, sendable
 from omnibench.runners.registry import RunnerInfo
 from omnibench.variables import foreign_variables, misleading_variables
 
@@ -137,7 +138,7 @@ class Guest:
         self._errors.clear()
         self._peak = _memory_of(self.pid, "VmRSS")  # the guest, too, forgets the peak of earlier requests
         try:
-            self._channel.send(dict(request))
+            self._channel.send(sendable(dict(request)))
         except OSError as error:
             raise GuestError(self._describe_end(), self._last_words(), died=True) from error
         answer = self._receive(on_progress, while_waiting, timeout)
@@ -161,7 +162,7 @@ class Guest:
                 raise GuestError(f"{reason} (--omnirec-timeout)", self._last_words(), died=True, costs=self._seen_costs)
             while_waiting()
             try:
-                message = self._channel.receive(timeout=_POLL_SECONDS)
+                message = received(self._channel.receive(timeout=_POLL_SECONDS))
             except self._channel.TimeoutError:
                 self._peak = max(self._peak, _memory_of(self.pid, "VmHWM"))
                 continue

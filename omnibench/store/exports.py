@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -144,4 +145,20 @@ def _listing(name: str, entries: Iterable[Any]) -> str:
     return f"{{{_line(name)}: [\n" + ",\n".join(f" {_line(entry)}" for entry in entries) + "\n]}\n"
 
 
-_line = json.JSONEncoder(ensure_ascii=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+def _line(data: Any) -> str:
+    try:
+        return _encode(data)
+    except ValueError:  # a hyperparameter is infinite, for which JSON has no number
+        return _encode(_finite(data))
+
+
+def _finite(data: Any) -> Any:
+    """Return data with texts such as ``inf`` in the place of numbers that JSON does not have."""
+    if isinstance(data, float) and not math.isfinite(data):
+        return str(data)
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    return [_finite(value) for value in data] if isinstance(data, list | tuple) else data

@@ -15,6 +15,12 @@ from omnibench.store.schema import Record, RecordType, configuration_in, timesta
 INTERACTIVE = "<interactive>"
 """The source of what was declared in a notebook or at a prompt."""
 
+STEADY_DATA = (
+    "Results are found again by the content of their data, so give a seed to what draws at random (e.g. "
+    "numpy.random.default_rng(42)), sort what comes out of a set, or write the data into a file once and read that with from_file."
+)
+"""What to do about data that has another content in every process."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -29,6 +35,7 @@ class Planned:
         configurations: What the user calls its configurations, by display name; without those that have no label.
         seeds: How many seeds it asks for, by the display name of each configuration of which that is more than one.
         fitted_once: The display names of those that are fitted with the first of several seeds only.
+        unsteady: What people call the datasets that had another content in every process when it was collected last.
     """
 
     source: str
@@ -39,6 +46,7 @@ class Planned:
     configurations: Mapping[str, str] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)
     fitted_once: frozenset[str] = frozenset()
+    unsteady: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -62,6 +70,7 @@ class Planned:
             "configurations": dict(self.configurations),
             **({"seeds": dict(self.seeds), "fitted_once": sorted(self.fitted_once)} if self.seeds else {}),
             "noted": timestamp(),
+            **({"unsteady": list(self.unsteady)} if self.unsteady else {}),
         }
 
 
@@ -86,6 +95,7 @@ def plan_of(records: Iterable[tuple[str, Record]]) -> list[Planned]:
             record.get("configurations", {}),
             record.get("seeds", {}),
             frozenset(record.get("fitted_once", ())),
+            tuple(record.get("unsteady", ())),
         )
         for key, record in records
         if RecordType.PLAN.has(key)
@@ -124,6 +134,22 @@ def with_planned_labels(records: dict[str, Record]) -> dict[str, Record]:
             if any(item.get(member, _UNNAMED[member]) != label for member, label in labels.items()) or key in changed:
                 changed[key] = {**item, **labels}
     return {**records, **changed} if changed else records
+
+
+def differing_labels(earlier: Planned | None, part: Planned) -> list[str]:
+    """Return the datasets that have their labels from a source's last run, and another content.
+
+    Args:
+        earlier: The source's plan in the last run, if there was one.
+        part: Its plan now.
+    """
+    if earlier is None or earlier.datasets == part.datasets:
+        return []
+    before, now = (
+        {label: {name for name in plan.datasets if plan.datasets[name] == label} for label in plan.datasets.values()}
+        for plan in (earlier, part)
+    )
+    return [label for label, names in now.items() if label in before and before[label] != names]
 
 
 def plan_changes(

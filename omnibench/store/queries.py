@@ -18,7 +18,7 @@ from omnibench.store.generations import Reset, reset
 from omnibench.store.item_files import files_of_item, item_of_file
 from omnibench.store.overview import items_of, remaining_of, summary_of, with_states, workers_of
 from omnibench.store.ownership import no_store
-from omnibench.store.plans import with_planned_labels
+from omnibench.store.plans import plan_of, with_planned_labels
 from omnibench.store.reading import read_all
 from omnibench.store.removal import Removed, remove_items, remove_models
 from omnibench.store.schema import Record, RecordType, Status
@@ -104,6 +104,11 @@ class Store:
         """
         records = self.records()
         return remaining_of(records, items_of(self.root, records))
+
+    @property
+    def unsteady(self) -> dict[str, str]:
+        """The datasets that had another content in every process when a run was refused last, with who declares them."""
+        return {label: part.source for part in plan_of(self.records().items()) for label in part.unsteady}
 
     def summary(self) -> dict[str, Any]:
         """Return how many items have each status, and how long they took.

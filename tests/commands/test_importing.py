@@ -204,6 +204,7 @@ def _other_split(directory: Path) -> None:
         (_change(lambda frame: pd.concat([frame, frame[:1]])), "a list has an item, or a rank, twice"),
         (_change(lambda frame: frame.drop(columns="rank")), "its predictions lack the columns rank"),
         (_change(lambda frame: frame.assign(score=None)), "a recommendation has no rank or no score"),
+        (_change(lambda frame: frame.assign(score=-frame["score"])), "its ranks and scores contradict each other: user"),
         (_change(lambda frame: frame[:0]), "its predictions are empty"),
         (_change(lambda frame: frame.assign(item=frame["item"].astype(str))), "items of its predictions are not in its split"),
         (lambda directory: directory.joinpath("theirs", *JOB, "predictions.json").write_text("{"), "cannot be read"),
@@ -247,6 +248,19 @@ def test_without_the_splits_nothing_can_be_evaluated(take_over: Import, tmp_path
     )
     assert "is OmniRec's own directory" in take_over("theirs", "--splits", "tmp", "--store", "theirs", ends=2)
     assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.guests
+def test_the_rank_is_the_order_however_close_the_scores(take_over: Import, tmp_path: Path) -> None:
+    """Scores that 32 bits cannot tell apart, or that tie, leave the lists as OmniRec has ranked them."""
+    _write(tmp_path)
+    take_over("theirs", "--splits", "tmp", "--metric", "NDCG@3", "--store", "apart")
+    _change(lambda frame: frame.assign(score=1 + frame["score"] * 1e-12).sample(frac=1, random_state=1))(tmp_path)
+    take_over("theirs", "--splits", "tmp", "--metric", "NDCG@3", "--store", "close")
+    _change(lambda frame: frame.assign(score=0.5))(tmp_path)
+    take_over("theirs", "--splits", "tmp", "--metric", "NDCG@3", "--store", "tied")
+    values = {name: open_store(tmp_path / name).results()["value"].tolist() for name in ("apart", "close", "tied")}
+    assert values["close"] == values["tied"] == values["apart"] == pytest.approx([_ndcg(_split(0), 3)])
 
 
 @pytest.mark.guests

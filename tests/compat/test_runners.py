@@ -126,6 +126,29 @@ def test_a_script_that_returns_something_else_fails_by_name(script: Path, capsys
     assert "Mine.Popular" in capsys.readouterr().out
 
 
+WRONG: dict[str, tuple[str, str]] = {
+    "text ids": ("rows = [(str(user), item, score, rank) for user, item, score, rank in rows]", "answered for user '0' .str., who is "),
+    "strangers": ("rows += [(999, items[0], 0.5, 1)]", "answered for user 999 .int., who is not in the dataset"),
+    "nobody": ("rows = []", "recommended nothing to any of the 30 users"),
+    "NaN": ("rows = [(user, item, float('nan'), rank) for user, item, score, rank in rows]", "with the score nan"),
+    "a contradiction": ("rows = [(user, item, rank, rank) for user, item, score, rank in rows]", "predict.. contradicts itself"),
+}  # fmt: skip
+
+
+@pytest.mark.guests
+@pytest.mark.parametrize("wrong", WRONG)
+def test_predictions_of_a_script_are_read_without_a_guess(wrong: str, script: Path) -> None:
+    """Ids of another type, NaN, and scores against ranks are errors that say what came, and never a table of zeros."""
+    line, message = WRONG[wrong]
+    script.write_text(
+        SCRIPT.replace("        return pd.DataFrame(rows", f"        {line}\n        return pd.DataFrame(rows")
+    )
+    plan = moved.ExperimentPlan()
+    plan.add_algorithm("Mine.Popular")
+    with pytest.raises(ItemsFailedError, match=f"(?s)1 of 1 items failed.*{message}"):
+        moved.run_omnirec(implicit(), plan, moved.Evaluator(moved.HR(5)))
+
+
 def test_the_key_is_the_code_and_what_it_imports(script: Path) -> None:
     """Another code is another configuration, of the script or of a module beside it; a comment changes nothing."""
 

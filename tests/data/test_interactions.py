@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+import warnings
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omnibench import UserHoldout, from_frame
+from omnibench.data import interactions
 from omnibench.data.interactions import Interactions, from_columns
+from omnibench.data.prepare import prepare, read_ids
 from omnibench.errors import DataError
 
 rows = st.lists(
@@ -223,3 +228,62 @@ def test_ratings_in_text_are_numbers() -> None:
     coded = from_columns({"user": [1, 2], "item": [1, 2], "rating": pd.Series(["4", "3.5"])}, "here")
     assert coded.rating is not None
     assert coded.rating.tolist() == [4.0, 3.5]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64", "object"])
+def test_ratings_that_32_bits_round_are_told(dtype: str) -> None:
+    """Counts above 2**24 and times in the column of ratings lose digits; whatever is held exactly says nothing."""
+    column: Any = pd.Series([5, 2**24 + 1, 1_700_000_001])
+    column = column.astype(dtype)
+    ids = pd.Series([1, 2, 3])
+    with pytest.warns(UserWarning, match=r"here: 2 ratings above 16,777,216 .* 16,777,217 in row 1 becomes 16,777,216"):
+        from_columns({"user": ids, "item": ids, "rating": column}, "here")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exact = pd.Series([2**24, 2**30, 3.7], dtype="float64")
+        coded = from_columns({"user": ids, "item": ids, "rating": exact}, "here")
+    assert coded.rating is not None
+    assert coded.rating.tolist()[:2] == [2**24, 2**30]
+
+
+def test_more_ids_than_codes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Codes have 32 bits; without the error they would wrap around, and users become others."""
+    monkeypatch.setattr(interactions, "_MOST_CODES", 2)
+    ids = pd.Series([1, 2, 3])
+    with pytest.raises(DataError, match="here: column 'user' has 3 different ids; at most 2 are possible"):
+        from_columns({"user": ids, "item": ids}, "here")
+    assert len(from_columns({"user": ids[:2], "item": ids[:2]}, "here")) == 2
+
+
+@pytest.mark.parametrize(
+    "own_ids",
+    [
+        [2**31, 2**53, 2**53 + 1],
+        [-(2**63), 2**63 - 1, 0],
+        ["007", "7", "07"],
+        ["1", "1.0", "1e0"],
+        [np.str_("a"), np.str_("b"), np.str_("c")],
+        [np.int64(2**53 + 1), np.int64(2**53), np.int64(1)],
+        [1.5, 1e17, 1e17 + 16],
+    ],
+    ids=["beyond int32", "ends of int64", "leading zeros", "numerals", "numpy texts", "numpy ints", "floats"],
+)
+def test_ids_are_told_apart_to_the_last_digit(own_ids: list[Any], tmp_path: Path) -> None:
+    """In memory and in the prepared files: neither wide numbers nor texts that look like numbers are merged."""
+    frame = pd.DataFrame({"user": own_ids * 2, "item": [1, 2, 3, 4, 5, 6]})
+    assert set(from_frame(frame).interactions().user_ids) == set(own_ids)
+    prepare(from_frame(frame).pipe(UserHoldout(0, 1)), tmp_path)
+    read = read_ids(tmp_path, "users")
+    assert len(read) == 3
+    assert set(read) == set(own_ids)
+    assert {type(own_id) for own_id in read} <= {int, float, str}
+
+
+def test_float_timestamps_keep_what_a_float_holds() -> None:
+    """Milliseconds with fractions sort by them; nanoseconds in a float column are as coarse as the column."""
+    frame = pd.DataFrame({"user": [1, 1, 1], "item": [1, 2, 3], "timestamp": [1.6e18, 1.6e18 + 256, 1.6e18 + 512]})
+    coded = from_frame(frame).interactions()
+    assert coded.timestamp is not None
+    assert coded.timestamp.tolist() == [1_600_000_000_000_000_000 + 256 * step for step in range(3)]
+    fractions = frame.assign(timestamp=[10.75, 10.25, 10.5])
+    assert from_frame(fractions).interactions().frame()["item"].tolist() == [2, 3, 1]

@@ -287,6 +287,28 @@ def test_impossible_arguments_are_refused_at_once(make: Callable[[], Step]) -> N
         make()
 
 
+@given(st.lists(st.integers(1, 99), min_size=2, max_size=9), st.integers(0, 10), st.sampled_from([1, 10, 100]))
+def test_a_fraction_of_the_range_is_taken_in_decimals(steps: list[int], tenths: int, unit: int) -> None:
+    """Ratings such as 0.1, 0.2, 0.3 are no binary fractions; the middle one is half of the range all the same."""
+    ratings = [step / unit for step in steps]
+    limit = Fraction(min(steps), unit) + Fraction(tenths, 10) * (
+        Fraction(max(steps), unit) - Fraction(min(steps), unit)
+    )
+    kept = MakeImplicit(tenths / 10).apply(of_pairs([(0, item) for item in range(len(steps))], ratings), 0, 0)
+    assert kept.item.tolist() == [item for item, step in enumerate(steps) if Fraction(step, unit) >= limit]
+
+
+def test_a_rating_that_is_the_threshold_stays() -> None:
+    """Also where 32 bits round it: 3.7, 0.2, or a count above 2**24."""
+    for rating in (3.7, 0.2, 1e-3):
+        assert len(RatingFilter(lower=rating, upper=rating).apply(of_pairs([(0, 0)], [rating]), 0, 0)) == 1
+    assert len(MakeImplicit(2**24 + 1).apply(of_pairs([(0, 0)], [2**24 + 1]), 0, 0)) == 1
+    assert pairs_of(MakeImplicit(0.5).apply(of_pairs([(0, 0), (0, 1), (0, 2)], [0.1, 0.2, 0.3]), 0, 0)) == [
+        (0, 1),
+        (0, 2),
+    ]
+
+
 def test_a_float_that_looks_like_a_rating_gets_a_hint() -> None:
     """MakeImplicit(3.0) is no fraction; the error says what to write."""
     with pytest.raises(DataError, match=r"MakeImplicit\(3\)"):

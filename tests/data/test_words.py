@@ -10,6 +10,7 @@ import pytest
 
 from omnibench import (
     Apply,
+    AtMost,
     CorePruning,
     Deduplicate,
     LeaveLastOut,
@@ -48,6 +49,7 @@ def recorded(step: Step) -> Any:
         (RatingFilter(lower=3.5), "RatingFilter(lower=3.5)"),
         (TimeFilter(end=1000), "TimeFilter(end=1000)"),
         (Subsample(0.5), "Subsample(0.5)"),
+        (AtMost(per_user=100), "AtMost(per_user=100, which='last')"),
         (Deduplicate(), "Deduplicate('last')"),
         (UserCrossValidation(5), "UserCrossValidation(5)"),
         (UserCrossValidation(5, 0.1), "UserCrossValidation(5, validation_size=0.1)"),

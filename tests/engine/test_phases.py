@@ -388,6 +388,23 @@ def test_large_exports_are_parquet(tmp_path: Path, lists: tuple[Path, Rows], mon
     assert frame["item"].tolist() == ["zero" if item == 0 else str(item) for item in as_json["item"]]
 
 
+def test_whole_numbers_beyond_64_bits_become_texts_in_parquet(
+    tmp_path: Path, lists: tuple[Path, Rows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no type for them; up to 64 bits they stay numbers, also beyond what a float can count."""
+    predictions = saved(lists[1], tmp_path)
+    monkeypatch.setattr(phases, "JSON_ROWS", 10)
+    shifted = tmp_path / "shifted"
+    shifted.mkdir()
+    for name, first in (("users", 2**62), ("items", 2**64)):
+        own_ids = json.loads((lists[0] / f"{name}.json").read_text(encoding="utf-8"))
+        (shifted / f"{name}.json").write_text(json.dumps([first + code for code in range(len(own_ids))]))
+    frame = pd.read_parquet(phases.export_predictions(shifted, predictions, tmp_path))
+    assert frame["user"].dtype == "int64"
+    assert frame["user"].min() >= 2**62
+    assert frame["item"].map(int).min() >= 2**64
+
+
 def saved(rows: Rows, directory: Path) -> Path:
     """Write predictions as a guest does."""
     np.save(directory / "predictions.npy", rows)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pytrec_eval
 import uv
-from support.cases import Case, ranking_case, rating_case, tags_of_items
+from support.cases import LENGTH, Case, ranking_case, rating_case, tags_of_items
 
 from omnibench import (
     AUC,
@@ -38,6 +40,7 @@ from omnibench import (
     ShannonEntropy,
 )
 from omnibench.errors import EvaluationError
+from omnibench.guest.folds import LIST_SCORE, recommendation_dtype
 from omnibench.metrics.base import Metric
 from omnibench.paths import cache_directory
 
@@ -179,6 +182,25 @@ def test_recpack_computes_what_omnibench_does_by_default(lists: str, cases: dict
     known = int(case.fold.candidates.sum())
     for k in KS:
         assert covered[f"ItemCoverage@{k}"] * known == pytest.approx(peer[f"covered@{k}"] * case.fold.n_items)
+
+
+def test_scores_that_32_bits_cannot_tell_apart_tie_in_trec_eval(cases: dict[str, Case], tmp_path: Path) -> None:
+    """So they do under its convention, whatever their rank; other conventions go by the rank."""
+    case = cases["full"]
+    rows = case.rows.astype(recommendation_dtype(LENGTH, LIST_SCORE))
+    rows["score"] = 1 - np.arange(LENGTH) * 1e-9
+    close = Case(Path(shutil.copytree(case.directory, tmp_path / "close")))
+    np.save(close.directory / "predictions.npy", rows)
+    truth: dict[str, dict[str, int]] = {}
+    for user, item in zip(close.fold.test.user.tolist(), close.fold.test.item.tolist(), strict=True):
+        truth.setdefault(str(user), {})[str(item)] = 1
+    columns = zip(rows["user"].tolist(), rows["item"].tolist(), rows["score"].tolist(), strict=True)
+    runs = {str(user): dict(zip(map(str, items), scores, strict=True)) for user, items, scores in columns}
+    evaluated = pytrec_eval.RelevanceEvaluator(truth, {"recip_rank"}).evaluate(runs)
+    expected = np.mean([values["recip_rank"] for values in evaluated.values()])
+    assert ours(close, "trec", MRR(LENGTH))[f"MRR@{LENGTH}"] == pytest.approx(expected)
+    assert ours(close, "omnibench", MRR(LENGTH)) == ours(case, "omnibench", MRR(LENGTH))
+    assert ours(case, "omnibench", MRR(LENGTH))[f"MRR@{LENGTH}"] != pytest.approx(expected)
 
 
 @LISTS

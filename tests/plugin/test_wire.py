@@ -52,7 +52,8 @@ def test_a_report_tells_how_its_item_ended(
     status: str, fold: int | None, metrics: dict[str, float], seconds: dict[str, float], replayed: bool
 ) -> None:
     """A report that came from a worker carries the same message as the one that the worker has made."""
-    result = Result("D-1", "LensKit.PopScorer-f", "PopScorer()", fold, metrics, "ab" * 32)
+    parameters = {"low": -(2**63), "high": 2**70, "pair": [-(2**40), "a"]}
+    result = Result("D-1", "LensKit.PopScorer-f", "PopScorer()", fold, metrics, "ab" * 32, parameters=parameters)
     message = ItemMessage(status, result, seconds, replayed, tuple(metrics))
     report = SimpleNamespace()
     message.attach(report)

@@ -135,3 +135,19 @@ def test_exports_are_never_read_back(store: CheckpointStore) -> None:
     again = CheckpointStore(store.root)
     assert set(again.snapshot()) == set(RECORDS)
     again.close()
+
+
+def test_files_are_json_for_everybody(store: CheckpointStore) -> None:
+    """An infinite hyperparameter is a text there, for JSON has no such number; whole numbers keep every digit."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    parameters = {"limit": float("inf"), "steps": [float("nan"), 1.5], "big": 2**70 + 1}
+    metrics = {"NDCG@5": {"value": 0.1 + 0.2}}
+    done = record("D-1/A", "Done", status="done", parameters=parameters, metrics=metrics)
+    store.records.commit({"item/a": done})
+    assert Exports(store).refresh(immediately=True) == ""
+    rows = json.loads((store.root / "results.json").read_text(), parse_constant=refuse)["results"]
+    assert [row["parameters"] for row in rows] == [{"limit": "inf", "steps": ["nan", 1.5], "big": 2**70 + 1}]
+    assert rows[0]["value"] == 0.1 + 0.2

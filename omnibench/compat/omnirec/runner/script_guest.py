@@ -20,10 +20,11 @@ import pandas as pd
 
 from omnibench.compat.omnirec.runner.registry import content_of
 from omnibench.compat.omnirec_runner.runner import Runner
-from omnibench.data.interactions import frame_of
+from omnibench.data.interactions import decode, frame_of
 from omnibench.data.prepare import read_ids
 from omnibench.guest import folds
 from omnibench.guest.base import Task
+from omnibench.runners.answers import read_recommendations
 
 
 @dataclass
@@ -163,29 +164,38 @@ def _require(predictions: pd.DataFrame, *columns: str) -> None:
         raise ValueError(f"predict() returned {list(predictions.columns)}, without {missing}")
 
 
-def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
-    """Ask for all predictions; their ranks decide the order.
+def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, list[folds.RankedList]]]:
+    """Ask for all predictions; their ranks decide the order, and their scores must not contradict them.
 
     Raises:
-        ValueError: They lack a column, or name an item that the dataset does not have.
+        ValueError: They lack a column, name a user or an item that the dataset does not have, or contradict themselves.
     """
     predictions = _predictions(model, task)
     _require(predictions, "user", "item", "rank")
-    code_of_item = {item: code for code, item in enumerate(read_ids(fold.directory, "items"))}
-    code_of_user = {user: code for code, user in enumerate(read_ids(fold.directory, "users"))}
-    by_user = {code_of_user.get(user): rows for user, rows in predictions.groupby("user")}
-    for start in range(0, len(fold.users), 256):
-        users = fold.users[start : start + 256]
-        scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
-        for row, user in enumerate(users):
-            rows = by_user.get(int(user))
-            if rows is None:
-                continue
-            unknown = [item for item in rows["item"] if item not in code_of_item]
-            if unknown:
-                raise ValueError(f"predict() recommends the item {unknown[0]!r}, which is not in the dataset")
-            scores[row, [code_of_item[item] for item in rows["item"]]] = -rows["rank"].to_numpy(dtype=np.float32)
-        yield users, scores
+    user_ids, item_ids = (read_ids(fold.directory, which) for which in ("users", "items"))
+    codes = {item: code for code, item in enumerate(item_ids)}
+    _refuse_strangers(predictions["user"], set(user_ids))
+    own_ids = decode(fold.users, user_ids).tolist()
+    # Of a test user without a history nothing is asked, but a script reads all of test.csv.
+    answer = predictions[predictions["user"].isin(own_ids)].drop(columns="rating", errors="ignore")
+    if answer.empty and own_ids:
+        raise ValueError(f"predict() recommended nothing to any of the {len(own_ids)} users, such as {own_ids[0]!r}")
+    answer = answer[answer["score"] != -np.inf] if "score" in answer.columns else answer
+    try:
+        yield fold.users, read_recommendations(answer, own_ids, codes)
+    except ValueError as error:
+        raise ValueError(str(error).replace("recommend()", "predict()")) from error
+
+
+def _refuse_strangers(answered: pd.Series[Any], user_ids: set[Any]) -> None:
+    strangers = [user for user in answered.unique().tolist() if user not in user_ids]
+    if strangers:
+        example = next(iter(user_ids))
+        raise ValueError(
+            f"predict() answered for user {strangers[0]!r} ({type(strangers[0]).__name__}), who is not in the dataset; "
+            f"its users are such as {example!r} ({type(example).__name__}). Read the CSV files with dtype={{'user': str}} "
+            "if the ids are texts."
+        )
 
 
 def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:

@@ -1,0 +1,157 @@
+"""Data that is made anew with another content in every process: it is named and refused, as no result is found again.
+
+Keys are made of content. Where a frame is drawn without a seed, or depends on the order of a set, each of xdist's workers
+has items of its own, which the overseeing process does not know; and each run computes everything again.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from omnibench.data.sources import FileSource
+from omnibench.engine.collected import FILE_VARIABLE, Collected
+from omnibench.errors import StoreError
+from omnibench.plugin.plan import planned_of
+from omnibench.store.plans import STEADY_DATA, Planned, differing_labels, plan_of
+from omnibench.store.reading import read
+from omnibench.store.schema import RecordType
+
+if TYPE_CHECKING:  # half a second of imports, which runs without benchmarks save
+    from omnibench.plugin.session import BenchSession
+
+
+def refuse_strange_items(session: BenchSession, worker: str, nodeids: Iterable[str]) -> None:
+    """Refuse what a worker has collected when its items are not those of this process.
+
+    Args:
+        session: The benchmarks of the overseeing process.
+        worker: What xdist calls the worker.
+        nodeids: What it has collected.
+
+    Raises:
+        pytest.UsageError: It has benchmark items that this process does not have; it names what they are made of.
+    """
+    expected = {item.nodeid for item in session.items}
+    for nodeid in nodeids:
+        if nodeid in expected:
+            continue
+        source = next((source for source in session.planned if nodeid.startswith(f"{source}::")), None)
+        if source is None:
+            continue  # no benchmark; xdist says itself what is wrong
+        datasets = list(dict.fromkeys(_dataset_of(item.nodeid, source) for item in session.planned[source]))
+        dataset = _dataset_of(nodeid, source)
+        if dataset not in datasets:
+            label = dataset.rpartition("-")[0]
+            other = next((name for name in datasets if name.startswith(f"{label}-")), datasets[0])
+            _note_unsteady(session, [part for part in planned_of(session) if part.source == source], [label])
+            raise pytest.UsageError(
+                f"{label} of {source} has another content in every process: it is {other} in this one and {dataset} in worker "
+                f"{worker}. {STEADY_DATA}"
+            )
+        configuration = nodeid.removeprefix(f"{source}::{dataset}/").partition("/")[0]
+        raise pytest.UsageError(
+            f"{configuration} of {source} exists only in worker {worker}: a hyperparameter, a class's code "
+            "or the seed differs from process to process, so that its results could not be found again. Give a seed to what "
+            "draws at random, and sort what comes out of a set."
+        )
+
+
+def _dataset_of(nodeid: str, source: str) -> str:
+    """Return the name of a dataset in the node id of an item."""
+    return nodeid.removeprefix(f"{source}::").partition("/")[0]
+
+
+def refuse_redrawn_data(session: BenchSession) -> None:
+    """Refuse data that is another than in the last run and another once more in a fresh process.
+
+    Only data in memory whose bench file has not been changed since is made once more.
+
+    Args:
+        session: The benchmarks of the overseeing process, some of which are pending.
+
+    Raises:
+        pytest.UsageError: There is such data; it names it.
+    """
+    config = session.config
+    if session.looks_only or session.policy.resume == "never" or config.pluginmanager.has_plugin("dsession"):
+        return  # workers make it once more anyway
+    with suppress(StoreError, OSError):  # whoever needs the records says so
+        recorded = read(session.directory / "store", lambda reader: list(reader.records(RecordType.PLAN.prefix)))
+        noted = {record["source"]: str(record["noted"]) for _, record in recorded}
+        earlier = {part.source: part for part in plan_of(recorded)}
+        for part in planned_of(session):
+            labels = differing_labels(earlier.get(part.source), part)
+            suspects = dict(_suspects(session, part, labels, noted)) if labels else {}
+            if suspects:
+                _refuse_what_differs_again(session, part, earlier[part.source], suspects)
+
+
+def _suspects(
+    session: BenchSession, part: Planned, labels: Sequence[str], noted: dict[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield labels and keys of data that is in memory and made by a file that is older than the recorded plan."""
+    items = session.planned[part.source]
+    if items and items[0].path.stat().st_mtime > datetime.fromisoformat(noted[part.source]).timestamp():
+        return
+    for item in items:
+        dataset = item.experiment.dataset
+        label = item.experiment.dataset_label or dataset.name
+        if label in labels and not isinstance(dataset.source, FileSource):
+            yield label, dataset.key
+
+
+def _refuse_what_differs_again(
+    session: BenchSession, part: Planned, earlier: Planned, suspects: dict[str, str]
+) -> None:
+    names = ", ".join(suspects)
+    session.notify(
+        f"{names} has another content than in the last run, although {part.file} is as it was; it is made once more in another "
+        "process, to see whether that differs, too"
+    )
+    again = _collected_again(session.config)
+    unsteady = [label for label, key in suspects.items() if again is not None and key not in again.datasets]
+    if unsteady:
+        _note_unsteady(session, [earlier], unsteady)
+        raise pytest.UsageError(
+            f"{', '.join(unsteady)} of {part.source} has another content in every process: one in the last run, one in this, and "
+            f"a third in a process that only made it again. {STEADY_DATA}"
+        )
+
+
+def _collected_again(config: pytest.Config) -> Collected | None:
+    """Return what the same command collects in a process of its own, or None where that cannot be known."""
+    if config.invocation_params.plugins:  # which a process of its own would not have
+        return None
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "collected.json"
+        options = ["--collect-only", "-q", "-p", "omnibench.plugin.planned"]
+        command = [sys.executable, "-m", "pytest", *map(str, config.invocation_params.args), *options]
+        subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            cwd=config.invocation_params.dir,
+            env={**os.environ, FILE_VARIABLE: str(file)},
+        )
+        try:
+            collected = Collected.read(file)
+        except (OSError, ValueError):
+            return None
+    return None if collected.trouble else collected
+
+
+def _note_unsteady(session: BenchSession, parts: Iterable[Planned], labels: Sequence[str]) -> None:
+    """Let the store remember it, so that ``omnibench status`` says it as well."""
+    if not session.looks_only and session.policy.resume != "never":
+        session.remember({part.key: replace(part, unsteady=tuple(labels)).record for part in parts})
