@@ -28,6 +28,7 @@ class Result:
         parameters: The explicit hyperparameters, as plain data.
         seed: The seed of everything random in the framework.
         module: The module of a user's own class; empty for a framework's algorithm, and where that is not recorded.
+        refit: The parts that the model was fitted on, ``train+validation``; empty for the training part.
     """
 
     dataset: str
@@ -42,6 +43,7 @@ class Result:
     parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
     seed: int | None = field(default=None, repr=False)
     module: str = field(default="", repr=False)
+    refit: str = field(default="", repr=False)
 
     def __getitem__(self, label: str) -> float:
         """Return a metric's value, e.g. ``result["NDCG@10"]``, whatever its convention and candidates."""

@@ -72,7 +72,7 @@ def evaluation_facts(evaluation: Evaluation, positions: Mapping[str, list[int]])
     return facts
 
 
-def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Columns) -> Evaluation:
+def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Columns, refit: str = "") -> Evaluation:
     """Compute metrics of predictions against the test part.
 
     Args:
@@ -80,11 +80,13 @@ def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Column
         fold_number: The fold.
         predictions: A file that ``phases.predict`` wrote.
         columns: Metrics and labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``.
+        refit: The parts that the model was fitted on, where that is not training alone: what metrics know of training
+            (popularity, the catalogue) is of these.
 
     Raises:
         EvaluationError: A metric lacks something, e.g. features of a recommended item.
     """
-    fold = Fold(dataset, fold_number)
+    fold = Fold(dataset, fold_number, refit)
     rows = np.load(predictions, allow_pickle=False, mmap_mode="r")
     evaluation = _ratings(fold, rows, columns) if fold.explicit else _rankings(dataset, fold, rows, columns)
     evaluation.values.update(_calculated(dataset, fold, rows, columns))

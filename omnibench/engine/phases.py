@@ -70,6 +70,7 @@ def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOpti
             "threads": guest.threads,
             "dataset": str(dataset),
             "fold": experiment.fold,
+            "refit": experiment.refit,
             "fit_key": experiment.fit_key,
             "track": list(options.track),
             **request,
@@ -134,7 +135,7 @@ def predict(
     candidates = experiment.candidates.described(output.parent, *ids)
     request = {"op": "predict", "model": str(model), "k": list_length, "output": str(output), "candidates": candidates}
     answer = _ask(guest, experiment, dataset, options, **request)
-    fold = Fold(dataset, experiment.fold)
+    fold = Fold(dataset, experiment.fold, experiment.refit)
     rows = np.load(output, allow_pickle=False)
     sets = candidate_sets(fold, candidates)
     flaw = _rating_flaw(fold, rows) if fold.explicit else _list_flaw(fold, rows, list_length, sets)

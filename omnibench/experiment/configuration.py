@@ -11,7 +11,7 @@ from omnibench.experiment.circumstances import Circumstances
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.keys import canonical, sha256
 from omnibench.runners.machine import device_class
-from omnibench.runners.registry import RunnerInfo, algorithm_info
+from omnibench.runners.registry import NO_USE, RunnerInfo, algorithm_info, may_refit, use_of_validation
 
 
 class Keyed(NamedTuple):
@@ -41,6 +41,7 @@ class Configuration:
         label: What people call it among the configurations of its plan, e.g. ``RecPack.ItemKNN(K=100)``; never part of
             a key.
         user_label: The label that the user chose; empty when the label is made of hyperparameters.
+        refit: The parts that the plan wants it fitted on; empty where the benchmark decides. See ``experiment.refit``.
     """
 
     runner: RunnerInfo
@@ -49,6 +50,7 @@ class Configuration:
     own: OwnAlgorithm | None = None
     label: str = field(default="", compare=False)
     user_label: str = field(default="", compare=False)
+    refit: str = ""
 
     @property
     def name(self) -> str:
@@ -143,6 +145,20 @@ class Configuration:
             OmnibenchError: A GPU is wanted, and there is none.
         """
         return device_class(choice) if self.uses_gpu else "cpu"
+
+    @property
+    def use_of_validation(self) -> str:
+        """What it does with validation data: ``nothing``, or e.g. ``early stopping``."""
+        if self.own:
+            return "its fit takes it" if self.own.validates else NO_USE
+        return use_of_validation(algorithm_info(self.runner, self.algorithm))
+
+    @functools.cached_property
+    def may_refit(self) -> bool:
+        """Whether it may be fitted on training and validation together."""
+        if self.own:
+            return not self.own.validates
+        return may_refit(algorithm_info(self.runner, self.algorithm))
 
     @property
     def offers_history(self) -> bool:

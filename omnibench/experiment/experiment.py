@@ -66,6 +66,11 @@ class Experiment:
         return self.circumstances.device
 
     @property
+    def refit(self) -> str:
+        """The parts that the model is fitted on, ``train+validation``; empty for the training part."""
+        return self.circumstances.refit
+
+    @property
     def identity(self) -> list[Any]:
         """All that the fitted model depends on."""
         configuration = self.configuration.identity(self.circumstances)
@@ -157,6 +162,7 @@ class Experiment:
             self.configuration.plain_parameters,
             self.seed,
             self.configuration.module,
+            self.refit,
         )
 
 

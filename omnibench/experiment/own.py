@@ -13,7 +13,7 @@ from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.errors import PlanError
 from omnibench.experiment.stray_lists import scalar_arguments
 from omnibench.keys import overlong_label
-from omnibench.runners.own_calls import OPTIONAL, TRAIN, unknown_arguments
+from omnibench.runners.own_calls import OPTIONAL, TRAIN, VALIDATION, takes, unknown_arguments
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class OwnAlgorithm:
         other_code: Another digest of the same code: that of earlier releases, where it differs; else empty.
         source: The whole source, which is sent to the guest, where there is no file.
         scalars: The arguments of its constructor that take no list.
+        validates: Whether its ``fit`` takes the validation part.
     """
 
     module: str
@@ -49,6 +50,7 @@ class OwnAlgorithm:
     other_code: str = ""
     source: str = ""
     scalars: frozenset[str] = frozenset()
+    validates: bool = False
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -102,6 +104,7 @@ class OwnAlgorithm:
             other_code=identity.before,
             source=identity.source,
             scalars=scalar_arguments(_signature(algorithm) or []),
+            validates=takes(algorithm, VALIDATION),
         )
 
     def with_other_code(self) -> OwnAlgorithm:

@@ -16,6 +16,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.labels import dataset_labels
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.recorded import NOTHING_RECORDED, RecordedKeys
+from omnibench.experiment.refit import ValidationUse, check_refit, checked_refit, refit_of
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.metrics.base import Metric
 
@@ -34,6 +35,8 @@ def experiments(
     salt: str = "",
     candidates: Candidates = UNSEEN,
     recorded: RecordedKeys = NOTHING_RECORDED,
+    refit: str | None = None,
+    validation: ValidationUse | None = None,
 ) -> list[Experiment]:
     """Return every experiment of a plan, datasets first, then algorithms, then folds; each once.
 
@@ -47,6 +50,8 @@ def experiments(
         salt: A text that goes into every key.
         candidates: What is ranked for each user.
         recorded: The keys under which the store has something; what it has under those of earlier releases keeps them.
+        refit: The parts that models are fitted on where the plan leaves it open: ``train+validation``, or training alone.
+        validation: Notes who uses the validation parts.
 
     Raises:
         DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
@@ -55,7 +60,11 @@ def experiments(
     if not isinstance(plan, ExperimentPlan):
         raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
     configurations = plan.configurations()
+    requested = checked_refit(refit)
+    check_refit(configurations, requested)
     _check_together(all_datasets, configurations)
+    if validation is not None:
+        validation.note(all_datasets, configurations, requested)
     circumstances_of = [
         (configuration, Circumstances(versions(configuration.runner), seed, device(configuration), salt))
         for configuration in configurations
@@ -65,8 +74,10 @@ def experiments(
     for dataset in all_datasets:
         label = labels[dataset.key]
         for configuration, circumstances in circumstances_of:
+            parts = refit_of(configuration, dataset, requested)
+            fitted_with = circumstances._replace(refit=parts) if parts else circumstances
             for fold in range(dataset.folds or 1):
-                experiment = Experiment(dataset, configuration, fold, circumstances, candidates, label)
+                experiment = Experiment(dataset, configuration, fold, fitted_with, candidates, label)
                 by_fit_key.setdefault(experiment.fit_key, experiment)
     return _with_clear_names(recorded.experiments(list(by_fit_key.values())))
 

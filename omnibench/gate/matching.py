@@ -71,9 +71,10 @@ def _match_configurations(matched: Match, current: Sequence[Entry], baseline: Se
         )
 
     keys = (
-        key_with("seed", "device", "version", "code"),
-        key_with("seed", "device"),
-        key_with("seed"),
+        key_with("refit", "seed", "device", "version", "code"),
+        key_with("refit", "seed", "device"),
+        key_with("refit", "seed"),
+        key_with("refit"),
         key_with(),
     )
     pairs, new, missing = _paired(current, baseline, (lambda entry: entry.key, *keys))

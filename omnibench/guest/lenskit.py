@@ -89,7 +89,8 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "parameters": _parameters(inspect.get_annotations(scorer, eval_str=True)["config"]),
             "ratings": scorer in RATING + RATING_AND_RANKING,
             "ranking": scorer in RANKING + RATING_AND_RANKING,
-            "validation": False,
+            "validation": "nothing",
+            "refit": True,
             "gpu": scorer in ON_GPU,
             "history": scorer in FOLDS_IN,
         }

@@ -121,7 +121,8 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "parameters": _defaults(name),
             "ratings": False,
             "ranking": True,
-            "validation": name not in CLOSED_FORM,
+            "validation": "nothing" if name in CLOSED_FORM else "early stopping",
+            "refit": name in CLOSED_FORM,
             "gpu": name not in CLOSED_FORM,
             "history": False,  # a model keeps the users, and their histories, that it was trained with
         }

@@ -60,7 +60,10 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "parameters": _defaults(getattr(recpack.algorithms, name)),
             "ratings": False,
             "ranking": True,
-            "validation": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
+            "validation": "best epoch"
+            if issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm)
+            else "nothing",
+            "refit": not issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
             "gpu": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
             "history": name not in FACTORS_OF_USERS,
         }

@@ -29,6 +29,7 @@ class Declaration:
     plan: Any
     evaluator: Any
     seed: int
+    refit: Any = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +67,11 @@ class Benchmark:
 
 
 def benchmark(
-    datasets: RecSysDataSet | Iterable[RecSysDataSet], plan: ExperimentPlan, evaluator: Evaluator
+    datasets: RecSysDataSet | Iterable[RecSysDataSet],
+    plan: ExperimentPlan,
+    evaluator: Evaluator,
+    *,
+    refit: str | None = None,
 ) -> Callable[[Function], Function]:
     """Make a function a benchmark: one pytest item per dataset, configuration and fold.
 
@@ -77,6 +82,7 @@ def benchmark(
         datasets: One or several datasets with a split.
         plan: The algorithms.
         evaluator: The metrics.
+        refit: ``train+validation`` to fit on both parts what needs no validation; by default on training alone.
 
     Example:
         >>> @benchmark(movielens, plan, Evaluator(NDCG([10, 20])))
@@ -88,7 +94,7 @@ def benchmark(
     def declare(function: Function) -> Function:
         # Of a static method, too, the function inside is looked at: else nobody would see it, nor refuse it.
         inner: Any = function.__func__ if isinstance(function, staticmethod | classmethod) else function
-        inner.__omnibench__ = Declaration(declared, plan, evaluator, get_random_state())
+        inner.__omnibench__ = Declaration(declared, plan, evaluator, get_random_state(), refit)
         return function
 
     return declare

@@ -21,7 +21,7 @@ _DIGITS = 16
 
 _RESULT = (
     *("dataset", "algorithm", "configuration", "fold", "fit_key"),
-    *("dataset_label", "label", "user_label", "parameters", "seed", "module"),
+    *("dataset_label", "label", "user_label", "parameters", "seed", "module", "refit"),
 )
 """The members of a result that travel as they are."""
 
@@ -94,6 +94,7 @@ class ItemMessage(NamedTuple):
             "parameters": dict(result.parameters),
             "seed": result.seed,
             "module": result.module,
+            "refit": result.refit,
             "metrics": dict(result.metrics),
             "seconds": dict(self.seconds),
             "replayed": self.replayed,

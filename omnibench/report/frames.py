@@ -28,6 +28,7 @@ _TYPES = {
     "configuration_key": "string",
     "parameters": "string",
     "seed": "Int64",
+    "refit": "string",
     "framework": "string",
     "framework_version": "string",
     "fold": "Int64",
@@ -52,8 +53,8 @@ def frame(contents: Contents) -> pd.DataFrame:
 
     Columns: dataset (as its directory is called), dataset_label (as tables call it), dataset_key; algorithm (e.g.
     ``RecPack.EASE``), configuration (as its directory is called), label (as tables call it), configuration_key,
-    parameters (canonical JSON of those that were given), seed, framework, framework_version; fold (missing for single
-    splits), metric, value; stderr, low, high (standard error over users and bootstrap interval, 95 %), users; cold_users
+    parameters (canonical JSON of those that were given), seed, refit (the parts that the model was fitted on where
+    that is not training alone), framework, framework_version; fold (missing for single splits), metric, value; stderr, low, high (standard error over users and bootstrap interval, 95 %), users; cold_users
     and cold_items (those of the test part that are unknown in training; missing where that was not counted);
     fit_seconds, predict_seconds, start_seconds (of the framework's process, part of neither), peak_memory (bytes) of
     the item; fit_key.
@@ -80,6 +81,7 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 facts.configuration_key,
                 facts.parameters,
                 result.seed,
+                result.refit or None,
                 facts.framework,
                 facts.version,
                 result.fold,
@@ -149,6 +151,7 @@ def _configuration(contents: Contents, rows: list[Result], names: DisplayNames) 
         "key": facts.configuration_key,
         "parameters": json.loads(facts.parameters),
         "seed": rows[0].seed,
+        **({"refit": rows[0].refit} if rows[0].refit else {}),
         "framework": facts.framework,
         "framework_version": facts.version,
         "folds": [_fold(contents, result) for result in rows],

@@ -197,6 +197,8 @@ def _notes(
         yield "Mean ± standard deviation (n - 1) over folds."
     elif marked.means.only_fold is not None:
         yield f"All values are of fold {marked.means.only_fold}."
+    if marked.fitted_on:
+        yield f"{marked.fitted_on[0].upper()}{marked.fitted_on[1:]}."
     for label, standing in standings_by_label.items():
         reasons = dict.fromkeys(standing.comparisons[name].reason for name in standing.undecided)
         for reason in reasons:

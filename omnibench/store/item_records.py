@@ -198,6 +198,7 @@ def result_of(item: Record) -> Result:
     """Return the result that an item's record holds; without metrics while none are recorded."""
     name = item["algorithm"].rpartition("-")[0]
     parameters = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
+    configuration = configuration_in(item)
     return Result(
         item["dataset"],
         item["algorithm"],
@@ -209,8 +210,9 @@ def result_of(item: Record) -> Result:
         "",  # other configurations of the store may call for another label than its plan did
         item.get("user_label", ""),
         item["parameters"],
-        configuration_in(item).get("seed"),
+        configuration.get("seed"),
         item.get("module", ""),
+        configuration.get("refit", ""),
     )
 
 

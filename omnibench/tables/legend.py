@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _GAP = 3
@@ -45,6 +45,36 @@ def legend_lines(rows: Sequence[LegendRow], width: int | None = None) -> list[st
         explained += [(member.label, [text for text in member.unsaid if text not in common]) for member in members]
     entries = [f"{label}: {', '.join(texts)}" for label, texts in explained if texts]
     return in_columns(entries, width)
+
+
+_MOST_NAMES = 8
+"""Rows that a sentence about some of them names."""
+
+
+def fitted_on(labels: Mapping[str, str]) -> str:
+    """Return which parts the rows of a table are fitted on; nothing where all are fitted on training alone, the default.
+
+    Args:
+        labels: By what each row's first cell shows, the parts that its model is fitted on; empty for training alone.
+
+    Returns:
+        Such as ``fitted on train+validation: RecPack.EASE; the others on training alone``.
+    """
+    refitted = [label for label, refit in labels.items() if refit]
+    others = [label for label, refit in labels.items() if not refit]
+    if not refitted:
+        return ""
+    parts = " or ".join(dict.fromkeys(filter(None, labels.values())))
+    if not others:
+        return f"fitted on {parts}"
+    if len(others) < len(refitted):
+        return f"fitted on {parts}, except for {_listed(others)}: on training alone"
+    return f"fitted on {parts}: {_listed(refitted)}; the others on training alone"
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = len(labels) - _MOST_NAMES
+    return ", ".join([*labels[:_MOST_NAMES], *([f"{more} more"] if more > 0 else [])])
 
 
 def in_columns(entries: Sequence[str], width: int | None) -> list[str]:
