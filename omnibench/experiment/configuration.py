@@ -14,6 +14,10 @@ from omnibench.runners.machine import device_class
 from omnibench.runners.registry import NO_USE, RunnerInfo, algorithm_info, may_refit, use_of_validation
 
 
+_STOP_EARLY = "stop_early"
+"""RecPack's hyperparameter with which an algorithm needs validation data, whatever its catalogue says."""
+
+
 class Keyed(NamedTuple):
     """The canonical text of a configuration, and its keys.
 
@@ -151,14 +155,21 @@ class Configuration:
         """What it does with validation data: ``nothing``, or e.g. ``early stopping``."""
         if self.own:
             return "its fit takes it" if self.own.validates else NO_USE
+        if self.stops_early:
+            return "early stopping"
         return use_of_validation(algorithm_info(self.runner, self.algorithm))
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether a hyperparameter has it stop early by the validation part."""
+        return self.own is None and bool(self.parameters.get(_STOP_EARLY))
 
     @functools.cached_property
     def may_refit(self) -> bool:
         """Whether it may be fitted on training and validation together."""
         if self.own:
             return not self.own.validates
-        return may_refit(algorithm_info(self.runner, self.algorithm))
+        return not self.stops_early and may_refit(algorithm_info(self.runner, self.algorithm))
 
     @property
     def offers_history(self) -> bool:

@@ -104,7 +104,7 @@ class ValidationUse:
         """Note what the configurations of a benchmark do with the validation parts of its datasets."""
         with_validation = [each for each in datasets if each.split is not None and each.split.validates]
         # Of all configurations of an algorithm one is enough: there may be thousands.
-        examples = {(each.name, each.module, each.refit): each for each in configurations}.values()
+        examples = {(each.name, each.module, each.refit, each.stops_early): each for each in configurations}.values()
         for dataset in with_validation:
             is_unused = all(each.use_of_validation == NO_USE and not (each.refit or requested) for each in examples)
             self.unused[dataset.key] = self.unused.get(dataset.key, True) and is_unused

@@ -44,6 +44,10 @@ ALGORITHMS = (
     "Prod2Vec",
 )
 
+BEST_EPOCH = ("MultVAE", "RecVAE", "BPRMF")
+"""Algorithms that keep the epoch which is best on validation. Prod2Vec keeps its network, too, but RecPack 0.3.6 predicts
+from the similarities of the last epoch; so validation changes nothing unless ``stop_early`` is set."""
+
 FACTORS_OF_USERS = ("SVD", "NMF", "BPRMF")
 """Algorithms with factors only for the users in training; the others predict from any history."""
 
@@ -60,10 +64,8 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "parameters": _defaults(getattr(recpack.algorithms, name)),
             "ratings": False,
             "ranking": True,
-            "validation": "best epoch"
-            if issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm)
-            else "nothing",
-            "refit": not issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
+            "validation": "best epoch" if name in BEST_EPOCH else "nothing",
+            "refit": name not in BEST_EPOCH,
             "gpu": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
             "history": name not in FACTORS_OF_USERS,
         }

@@ -151,7 +151,7 @@ def _configuration(contents: Contents, rows: list[Result], names: DisplayNames) 
         "key": facts.configuration_key,
         "parameters": json.loads(facts.parameters),
         "seed": rows[0].seed,
-        **({"refit": rows[0].refit} if rows[0].refit else {}),
+        "refit": rows[0].refit or None,
         "framework": facts.framework,
         "framework_version": facts.version,
         "folds": [_fold(contents, result) for result in rows],
