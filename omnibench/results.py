@@ -34,6 +34,7 @@ class Result:
         seeds: How many seeds its benchmark asks for.
         as_seed: Another seed of the configuration that has made equal predictions; None where there is none, or nobody
             has looked.
+        refit: The parts that the model was fitted on, ``train+validation``; empty for the training part.
     """
 
     dataset: str
@@ -52,6 +53,7 @@ class Result:
     seedless_key: str = field(default="", repr=False)
     seeds: int = field(default=1, repr=False)
     as_seed: int | None = field(default=None, repr=False)
+    refit: str = field(default="", repr=False)
 
     def __getitem__(self, label: str) -> float:
         """Return a metric's value, e.g. ``result["NDCG@10"]``, whatever its convention and candidates."""

@@ -12,7 +12,7 @@ from typing import Any
 from omnibench.commands.parsing import explain, say
 from omnibench.runners.environments import Environment, environment_of
 from omnibench.runners.gateway import Guest
-from omnibench.runners.registry import get_runner, runners
+from omnibench.runners.registry import NO_USE, get_runner, runners, use_of_validation
 
 
 def _selected(names: Sequence[str]) -> list[Environment]:
@@ -66,7 +66,9 @@ def envs_algorithms(names: Sequence[str]) -> int:
             abilities = " and ".join(
                 word for word, offered in (("ranks", "ranking"), ("rates", "ratings")) if facts[offered]
             )
-            say(f"{environment.runner.name}.{name} ({abilities})")
+            use = use_of_validation(facts)
+            validation = f"; validation: {use}" if use != NO_USE else ""
+            say(f"{environment.runner.name}.{name} ({abilities}{validation})")
             for parameter, default in facts["parameters"].items():
                 say(f"    {parameter} = {default!r}")
     return 0

@@ -16,6 +16,7 @@ from omnibench.errors import OmnibenchError, nearest
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.imported import DIRECTORY_VARIABLE, OmniRecPredictions
 from omnibench.experiment.plan import ExperimentPlan
+from omnibench.experiment.refit import TRAIN
 from omnibench.metrics.base import Metric
 from omnibench.naming import Configured, labels
 
@@ -70,7 +71,7 @@ def _evaluate(offer: Importable, evaluators: list[Evaluator], files: Path, store
                     link = files / f"{sha256}.json"
                     if not link.exists():  # two experiments may have made the same lists
                         link.symlink_to(file.resolve())
-                plan.add_algorithm(OmniRecPredictions, experiment.parameters, label=label)
+                plan.add_algorithm(OmniRecPredictions, experiment.parameters, label=label, refit=TRAIN)
             coordinator.run(dataset, plan, evaluator)
 
 

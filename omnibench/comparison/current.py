@@ -16,7 +16,7 @@ from omnibench.store.schema import Record, RecordType, Status, configuration_in
 _OWN = "Own"
 """The runner of users' own classes."""
 
-_SETTINGS = ("algorithm", "parameters", "seed", "device", "salt")
+_SETTINGS = ("algorithm", "parameters", "seed", "device", "salt", "refit")
 """What versions of an own class have in common; what else is configured says which version it is."""
 
 
@@ -69,7 +69,7 @@ def current_items(records: Mapping[str, Record]) -> Current:
 def latest_versions(items: Sequence[Record]) -> list[Record]:
     """Return items without those of earlier versions of users' own classes.
 
-    Versions have dataset, name, hyperparameters, seed and device in common, and differ in their code. The latest one is
+    Versions have dataset, name, hyperparameters, seed, device and refit in common, and differ in their code. The latest one is
     that of which an item was finished last; where none was, there is no telling, and all are returned.
 
     Args:

@@ -49,6 +49,10 @@ class GivenSplit(Split):
         return self.number
 
     @property
+    def validates(self) -> bool:
+        return any(_VALIDATION in assignment.values() for assignment in self.assignments)
+
+    @property
     def identity(self) -> list[object]:
         return [type(self).__name__, self.version, {"digest": self.digest, "number": self.number}]
 

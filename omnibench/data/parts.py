@@ -72,6 +72,17 @@ class Split(Step):
         """Whether test users are not in training; the rows that are in no part are then their given history."""
         return False
 
+    @property
+    def validation_argument(self) -> str:
+        """The name of the argument that says how much is validated; empty of a split that has none."""
+        return next((name for name in ("validation_size", "validation_users") if hasattr(self, name)), "")
+
+    @property
+    def validates(self) -> bool | None:
+        """Whether it makes a validation part; None where only its rows tell."""
+        argument = self.validation_argument
+        return getattr(self, argument) != 0 if argument else None
+
     def split(self, interactions: Interactions, seed: int, position: int) -> Sequence[Parts]:
         """Return the parts of each fold.
 

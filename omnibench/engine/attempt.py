@@ -187,7 +187,8 @@ class Attempt:
         timed, scratches = self.progress.timed(Phase.EVAL), self.workbench.store.temporary()
         with self.workbench.evaluating, timed as meter, scratches as scratch:
             missing = recorded.missing
-            evaluation = evaluate(dataset, self.experiment.fold, predictions, missing) if missing else None
+            fold, refit = self.experiment.fold, self.experiment.refit
+            evaluation = evaluate(dataset, fold, predictions, missing, refit) if missing else None
             spare = self._spare_model()
             values = self.checkpoints.save_metrics(recorded, evaluation, meter, scratch, spare_model=spare)
         metrics = self.item.qualified_values(values | self.item.costs(self.workbench.store.records.get))

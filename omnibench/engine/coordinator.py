@@ -27,6 +27,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.planning import experiments
 from omnibench.experiment.recorded import RecordedKeys
+from omnibench.experiment.refit import ValidationUse
 from omnibench.experiment.seeds import Seeds, checked_seeds
 from omnibench.notebooks import is_interactive
 from omnibench.seed import get_random_state
@@ -62,6 +63,7 @@ class Coordinator(ItemCoordinator):
         quiet: bool = False,
         verbose: bool = False,
         tables: bool = True,
+        refit: str | None = None,
     ) -> Evaluator:
         """Run every experiment that is not done, and fill the evaluator with the results of all.
 
@@ -79,6 +81,7 @@ class Coordinator(ItemCoordinator):
             quiet: Say nothing but what goes wrong, and print no tables.
             verbose: Say each item's times also where there is a block.
             tables: Print the tables; False for a caller who shows the results otherwise.
+            refit: ``train+validation`` to fit on both parts what needs no validation; by default on training alone.
 
         Raises:
             OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
@@ -91,6 +94,7 @@ class Coordinator(ItemCoordinator):
         all_seeds = checked_seeds(seeds, get_random_state())
         outcomes: dict[int, Outcome] = {}
         planned: list[Experiment] = []
+        validation = ValidationUse()
         try:
             with self._stopping:
                 planned = experiments(
@@ -105,7 +109,11 @@ class Coordinator(ItemCoordinator):
                     recorded=RecordedKeys(
                         self.store.root, lambda keys: self.store.read(lambda reader: first_recorded(reader.get, keys))
                     ),
+                    refit=refit,
+                    validation=validation,
                 )
+                for sentence in validation.sentences() if volume is not Volume.QUIET else ():
+                    self._notify(sentence)
                 return self._run(planned, evaluator, outcomes, workers, volume, tables=tables)
         except StoppedError:
             stopped = stopped_for_good(stop_sentence(self._stopping.reason, outcomes, planned), self._stopping.reason)

@@ -93,7 +93,7 @@ def dataset_names(experiments: Iterable[Experiment]) -> dict[str, str]:
 def configuration_names(experiments: Iterable[Experiment]) -> dict[str, str]:
     """Return what the user calls the configurations of experiments, by display name; without those that have no label."""
     examples = {
-        (id(experiment.configuration), experiment.seed): experiment
+        (id(experiment.configuration), experiment.seed, experiment.refit): experiment
         for experiment in experiments
         if experiment.configuration.user_label
     }

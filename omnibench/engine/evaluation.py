@@ -77,7 +77,7 @@ def evaluation_facts(evaluation: Evaluation, positions: Mapping[str, list[int]])
     return facts
 
 
-def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Columns) -> Evaluation:
+def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Columns, refit: str = "") -> Evaluation:
     """Compute metrics of predictions against the test part.
 
     Args:
@@ -85,11 +85,13 @@ def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Column
         fold_number: The fold.
         predictions: A file that ``phases.predict`` wrote.
         columns: Metrics and labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``.
+        refit: The parts that the model was fitted on, where that is not training alone: what metrics know of training
+            (popularity, the catalogue) is of these.
 
     Raises:
         EvaluationError: A metric lacks something, e.g. features of a recommended item.
     """
-    fold, content = Fold(dataset, fold_number), read_predictions(predictions)
+    fold, content = Fold(dataset, fold_number, refit), read_predictions(predictions)
     evaluation = _measured(dataset, fold, content, columns)
     evaluation.values.update(_calculated(dataset, fold, content, columns))
     values = {label: evaluation.values[label] for _, label in columns}

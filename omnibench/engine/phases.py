@@ -73,6 +73,7 @@ def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOpti
             "threads": guest.threads,
             "dataset": str(dataset),
             "fold": experiment.fold,
+            "refit": experiment.refit,
             "fit_key": experiment.fit_key,
             "track": list(options.track),
             **request,
@@ -139,7 +140,11 @@ def predict(
     ids = (read_ids(dataset, "users"), read_ids(dataset, "items")) if experiment.candidates is not UNSEEN else ((), ())
     candidates = experiment.candidates.described(output.parent, *ids)
     fold = Fold(
-        dataset, experiment.fold, repeats=candidates.get("repeats", False), unknown=candidates.get("unknown", False)
+        dataset,
+        experiment.fold,
+        experiment.refit,
+        repeats=candidates.get("repeats", False),
+        unknown=candidates.get("unknown", False),
     )
     wanted = outputs or outputs_of("explicit" if fold.explicit else "implicit")
     request = {

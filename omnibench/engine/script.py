@@ -29,6 +29,7 @@ def run_omnirec(
     environments: str | Mapping[str, str] = "isolated",
     quiet: bool = False,
     verbose: bool = False,
+    refit: str | None = None,
 ) -> Evaluator:
     """Run every experiment that is not done, print the tables, and return the evaluator with all results.
 
@@ -50,6 +51,7 @@ def run_omnirec(
         environments: ``isolated``, ``current``, or by framework: a mapping, or a text such as ``LensKit=current``.
         quiet: Say nothing but what goes wrong, and print no tables.
         verbose: Say each item's times also where there is a block.
+        refit: ``train+validation`` to fit on both parts what needs no validation; by default on training alone.
 
     Raises:
         OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
@@ -61,4 +63,6 @@ def run_omnirec(
     checked_workers(workers)
     checked_seeds(seeds, get_random_state())
     with Coordinator(checkpoint_dir, tmp_dir, policy=policy, environments=environments) as coordinator:
-        return coordinator.run(datasets, plan, evaluator, seeds=seeds, workers=workers, quiet=quiet, verbose=verbose)
+        return coordinator.run(
+            datasets, plan, evaluator, seeds=seeds, workers=workers, quiet=quiet, verbose=verbose, refit=refit
+        )

@@ -11,7 +11,11 @@ from omnibench.experiment.circumstances import Circumstances
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.keys import canonical, sha256
 from omnibench.runners.machine import device_class
-from omnibench.runners.registry import RunnerInfo, algorithm_info
+from omnibench.runners.registry import NO_USE, RunnerInfo, algorithm_info, may_refit, use_of_validation
+
+
+_STOP_EARLY = "stop_early"
+"""RecPack's hyperparameter with which an algorithm needs validation data, whatever its catalogue says."""
 
 
 class Keyed(NamedTuple):
@@ -43,6 +47,7 @@ class Configuration:
         label: What people call it among the configurations of its plan, e.g. ``RecPack.ItemKNN(K=100)``; never part of
             a key.
         user_label: The label that the user chose; empty when the label is made of hyperparameters.
+        refit: The parts that the plan wants it fitted on; empty where the benchmark decides. See ``experiment.refit``.
     """
 
     runner: RunnerInfo
@@ -51,6 +56,7 @@ class Configuration:
     own: OwnAlgorithm | None = None
     label: str = field(default="", compare=False)
     user_label: str = field(default="", compare=False)
+    refit: str = ""
 
     @property
     def name(self) -> str:
@@ -176,6 +182,27 @@ class Configuration:
             OmnibenchError: A GPU is wanted, and there is none.
         """
         return device_class(choice) if self.uses_gpu else "cpu"
+
+    @property
+    def use_of_validation(self) -> str:
+        """What it does with validation data: ``nothing``, or e.g. ``early stopping``."""
+        if self.own:
+            return "its fit takes it" if self.own.validates else NO_USE
+        if self.stops_early:
+            return "early stopping"
+        return use_of_validation(algorithm_info(self.runner, self.algorithm))
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether a hyperparameter has it stop early by the validation part."""
+        return self.own is None and bool(self.parameters.get(_STOP_EARLY))
+
+    @functools.cached_property
+    def may_refit(self) -> bool:
+        """Whether it may be fitted on training and validation together."""
+        if self.own:
+            return not self.own.validates
+        return not self.stops_early and may_refit(algorithm_info(self.runner, self.algorithm))
 
     @property
     def offers_history(self) -> bool:

@@ -30,6 +30,7 @@ class PlanEntry:
         own: The user's class when it is one.
         alternatives: Its hyperparameters, grids unexpanded; several mappings where values depend on each other.
         label: The user's label for its configurations; empty where there is none.
+        refit: The parts that the plan wants it fitted on; empty where the benchmark decides.
     """
 
     name: str
@@ -38,6 +39,7 @@ class PlanEntry:
     own: OwnAlgorithm | None
     alternatives: tuple[Mapping[str, Any], ...] = ({},)
     label: str = ""
+    refit: str = ""
 
     @property
     def values(self) -> list[tuple[str, Any]]:

@@ -80,6 +80,11 @@ class Experiment:
         return self.circumstances.device
 
     @property
+    def refit(self) -> str:
+        """The parts that the model is fitted on, ``train+validation``; empty for the training part."""
+        return self.circumstances.refit
+
+    @property
     def identity(self) -> list[Any]:
         """All that the fitted model depends on."""
         configuration = self.configuration.identity(self.circumstances)
@@ -187,6 +192,7 @@ class Experiment:
             self.seedless_key,
             len(self.seeds) or 1,
             as_seed,
+            self.refit,
         )
 
 

@@ -13,7 +13,7 @@ from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.errors import PlanError
 from omnibench.experiment.stray_lists import scalar_arguments
 from omnibench.keys import overlong_label
-from omnibench.runners.own_calls import OPTIONAL, TRAIN, unknown_arguments
+from omnibench.runners.own_calls import OPTIONAL, TRAIN, VALIDATION, takes, unknown_arguments
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class OwnAlgorithm:
         deterministic: Whether it says (``deterministic = True``) that it makes the same model whatever the seed; None
             where it says nothing.
         uses_ratings: Whether it says (``uses_ratings = True``) that it needs the ratings of the training part.
+        validates: Whether its ``fit`` takes the validation part.
     """
 
     module: str
@@ -54,6 +55,7 @@ class OwnAlgorithm:
     scalars: frozenset[str] = frozenset()
     deterministic: bool | None = None
     uses_ratings: bool = False
+    validates: bool = False
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -109,6 +111,7 @@ class OwnAlgorithm:
             scalars=scalar_arguments(_signature(algorithm) or []),
             deterministic=_stated(algorithm, "deterministic"),
             uses_ratings=bool(getattr(algorithm, "uses_ratings", False)),
+            validates=takes(algorithm, VALIDATION),
         )
 
     def with_other_code(self) -> OwnAlgorithm:

@@ -21,6 +21,7 @@ from omnibench.experiment.entries import (
     entry_of,
 )
 from omnibench.experiment.grid import number_of_points, points_of
+from omnibench.experiment.refit import check_may_refit, checked_refit
 from omnibench.markup import heading_and_list, one_line
 from omnibench.naming import Configured, labels
 
@@ -55,6 +56,7 @@ class ExperimentPlan:
         *,
         label: str = "",
         force: bool = False,
+        refit: str | None = None,
     ) -> None:
         """Add an algorithm; one that the plan has already gets these configurations as well.
 
@@ -66,11 +68,14 @@ class ExperimentPlan:
             label: What tables and node ids call it instead of its name; hyperparameters in which the configurations of
                 one label differ follow it in parentheses.
             force: Replace what the plan has of the algorithm.
+            refit: ``train+validation`` to fit it on both parts, ``train`` to fit it on training alone; by default what the
+                benchmark asks for.
 
         Raises:
-            PlanError: The algorithm or a hyperparameter does not exist.
+            PlanError: The algorithm or a hyperparameter does not exist, or it needs the validation part for itself.
         """
-        entry = replace(entry_of(algorithm), label=checked_label(label))
+        entry = replace(entry_of(algorithm), label=checked_label(label), refit=checked_refit(refit))
+        check_may_refit(_configuration(entry, {}))
         entry = replace(entry, alternatives=alternatives_of(entry.name, {} if config is None else config))
         check_entry(entry)
         if force:
@@ -124,15 +129,14 @@ class ExperimentPlan:
         """
         if not self._entries:
             raise PlanError(f"the plan {self.plan_name!r} is empty; add algorithms with add_algorithm.")
-        configurations: dict[tuple[str, str], Configuration] = {}
+        configurations: dict[tuple[str, str, str], Configuration] = {}
         for entry in self._entries:
             for mapping in entry.alternatives:
                 check_required(entry, mapping)
                 for point in points_of(mapping):
-                    configuration = Configuration(
-                        entry.runner, entry.algorithm, point, entry.own, user_label=entry.label
-                    )
-                    first = configurations.setdefault((entry.name, configuration.canonical_parameters), configuration)
+                    configuration = _configuration(entry, point)
+                    identity = entry.name, configuration.canonical_parameters, entry.refit
+                    first = configurations.setdefault(identity, configuration)
                     if first.user_label != configuration.user_label:
                         raise PlanError(
                             f"the plan {self.plan_name!r} has {configuration} twice, {_label_words(first)} and "
@@ -154,11 +158,12 @@ class ExperimentPlan:
         """Return a heading, and the configurations as far as a person reads them; also of a plan that lacks something."""
         total = sum(number_of_points(mapping) for entry in self._entries for mapping in entry.alternatives)
         configurations: Iterator[str] = (
-            (f"{entry.label}: " if entry.label else "") + str(configuration).removesuffix("()")
+            (f"{entry.label}: " if entry.label else "")
+            + str(_configuration(entry, point)).removesuffix("()")
+            + (f", refit={entry.refit!r}" if entry.refit else "")
             for entry in self._entries
             for mapping in entry.alternatives
             for point in points_of(mapping)
-            for configuration in [Configuration(entry.runner, entry.algorithm, point, entry.own)]
         )
         if total <= _MOST_EXPANDED:  # then what was added twice counts once, as it runs
             unique = list(dict.fromkeys(configurations))
@@ -169,21 +174,26 @@ class ExperimentPlan:
         return f"ExperimentPlan {self.plan_name!r}: {words}", [*examples, *more]
 
 
+def _configuration(entry: PlanEntry, point: Mapping[str, Any]) -> Configuration:
+    """Return the configuration of a point of an entry's grid."""
+    return Configuration(entry.runner, entry.algorithm, point, entry.own, user_label=entry.label, refit=entry.refit)
+
+
 def _label_words(configuration: Configuration) -> str:
     return f"once with the label {configuration.user_label!r}" if configuration.user_label else "once without a label"
 
 
-def _labelled(configurations: Mapping[tuple[str, str], Configuration]) -> list[Configuration]:
+def _labelled(configurations: Mapping[tuple[str, str, str], Configuration]) -> list[Configuration]:
     """Return configurations with the labels by which they differ."""
     parts = [
         Configured(
-            f"{algorithm}{text}",
+            f"{algorithm}{text}{refit}",
             configuration.name,
             configuration.parameters,
-            {"module": configuration.module} if configuration.module else {},
+            {name: value for name, value in (("module", configuration.module), ("refit", refit)) if value},
             configuration.user_label,
         )
-        for (algorithm, text), configuration in configurations.items()
+        for (algorithm, text, refit), configuration in configurations.items()
     ]
     texts = labels(parts)
     for part, configuration in zip(parts, configurations.values(), strict=True):

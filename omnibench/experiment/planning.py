@@ -16,6 +16,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.labels import dataset_labels
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.recorded import NOTHING_RECORDED, RecordedKeys
+from omnibench.experiment.refit import ValidationUse, check_refit, checked_refit, refit_of
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.metrics.base import Metric
 
@@ -34,6 +35,8 @@ def experiments(
     salt: str = "",
     candidates: Candidates = UNSEEN,
     recorded: RecordedKeys = NOTHING_RECORDED,
+    refit: str | None = None,
+    validation: ValidationUse | None = None,
 ) -> list[Experiment]:
     """Return every experiment of a plan, datasets first, then algorithms, folds, and seeds; each once.
 
@@ -48,6 +51,8 @@ def experiments(
         salt: A text that goes into every key.
         candidates: What is ranked for each user.
         recorded: The keys under which the store has something; what it has under those of earlier releases keeps them.
+        refit: The parts that models are fitted on where the plan leaves it open: ``train+validation``, or training alone.
+        validation: Notes who uses the validation parts.
 
     Raises:
         DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
@@ -56,7 +61,11 @@ def experiments(
     if not isinstance(plan, ExperimentPlan):
         raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
     configurations = plan.configurations()
+    requested = checked_refit(refit)
+    check_refit(configurations, requested)
     _check_together(all_datasets, configurations, metrics)
+    if validation is not None:
+        validation.note(all_datasets, configurations, requested)
     first_circumstances = [
         (configuration, Circumstances(versions(configuration.runner), seeds[0], device(configuration), salt))
         for configuration in configurations
@@ -67,8 +76,9 @@ def experiments(
     for dataset in all_datasets:
         label = labels[dataset.key]
         for configuration, first in first_circumstances:
+            parts = refit_of(configuration, dataset, requested)
             others = () if configuration.deterministic else seeds[1:]
-            all_circumstances = [first, *(first._replace(seed=seed) for seed in others)]
+            all_circumstances = [first._replace(refit=parts, seed=seed) for seed in (seeds[0], *others)]
             for fold in range(dataset.folds or 1):
                 for circumstances in all_circumstances:
                     experiment = Experiment(

@@ -105,8 +105,10 @@ class Entry:
     @property
     def label(self) -> str:
         """The names for people, with all hyperparameters that were given, e.g. ``MovieLens100K/RecPack.EASE(l2=500.0)``."""
-        values = self.configuration["parameters"].items()
-        arguments = ",".join(f"{name}={value_text(value)}" for name, value in values)
+        values = dict(self.configuration["parameters"])
+        if self.configuration.get("refit"):
+            values.setdefault("refit", self.configuration["refit"])
+        arguments = ",".join(f"{name}={value_text(value)}" for name, value in values.items())
         return f"{self.dataset.name}/{self.algorithm}{f'({arguments})' if arguments else ''}"
 
     @property
@@ -309,7 +311,7 @@ def newest(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     """
     latest: dict[tuple[str, ...], Entry] = {}
     for entry in entries:
-        settings = canonical([entry.configuration.get(name) for name in ("seed", "device", "salt")])
+        settings = canonical([entry.configuration.get(name) for name in ("seed", "device", "salt", "refit")])
         series = (entry.dataset.key, entry.algorithm, entry.parameters, settings)
         if series not in latest or entry.finished >= latest[series].finished:
             latest[series] = entry

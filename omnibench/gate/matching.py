@@ -71,7 +71,12 @@ def _match_configurations(matched: Match, current: Sequence[Series], baseline: S
             canonical([series.configuration.get(setting) for setting in settings]),
         )
 
-    keys = (key_with("device", "threads", "refit", "version", "code"), key_with("device"), key_with())
+    keys = (
+        key_with("device", "threads", "refit", "version", "code"),
+        key_with("device", "refit"),
+        key_with("refit"),
+        key_with(),
+    )
     pairs, new, missing = _paired(current, baseline, (lambda series: series.key, *keys))
     matched.pairs.extend(pairs)
     new, missing = _without_ambiguous(matched, new, missing, _grid_point_of)

@@ -2,3 +2,6 @@
 
 It may touch numpy, the framework and what is in this room; nothing else of omnibench is there.
 """
+
+TRAIN_AND_VALIDATION = "train+validation"
+"""The value of ``refit`` with which a model is fitted on the training and the validation part together."""

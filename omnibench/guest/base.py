@@ -193,6 +193,13 @@ def _cuda() -> Any:
     return cuda if cuda is not None and cuda.is_initialized() else None
 
 
+def _fold(request: Mapping[str, Any]) -> folds.Fold:
+    """Return the fold of a request; an adapter gets the parts that the model is to be fitted on, whatever they are."""
+    policy = request.get("candidates", {"policy": "unseen"})
+    allowed = {name: bool(policy.get(name)) for name in ("repeats", "unknown")}
+    return folds.Fold(request["dataset"], request["fold"], request.get("refit", ""), **allowed)
+
+
 class Session:
     """The state of a guest: its adapter, and the last fitted model, so that Predict need not reload it."""
 
@@ -229,7 +236,7 @@ class Session:
         """Fit and write the model into the directory ``output``."""
         self._model = None
         gc.collect()
-        task, fold = self._task(request), folds.Fold(request["dataset"], request["fold"])
+        task, fold = self._task(request), _fold(request)
         model, effective = self.adapter.fit(task, fold)
         path = self.adapter.save(model, Path(request["output"]))
         self._model = (request["fit_key"], model)
@@ -237,9 +244,7 @@ class Session:
 
     def do_predict(self, request: dict[str, Any]) -> dict[str, Any]:
         """Write the recommendations, the ratings of the test pairs, or both, to the file ``output``."""
-        policy = request.get("candidates", {"policy": "unseen"})
-        allowed = {name: bool(policy.get(name)) for name in ("repeats", "unknown")}
-        task, fold = self._task(request), folds.Fold(request["dataset"], request["fold"], **allowed)
+        task, fold = self._task(request), _fold(request)
         if self._model is None or self._model[0] != request["fit_key"]:
             self._model = None
             self._model = (request["fit_key"], self.adapter.load(Path(request["model"]), task, fold))

@@ -17,6 +17,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from . import TRAIN_AND_VALIDATION
+
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32] | npt.NDArray[np.float64]
@@ -46,19 +48,51 @@ class Part:
         return len(self.user)
 
 
+def rows_of(part: Part, rows: Any) -> Part:
+    """Return some rows of a part.
+
+    Args:
+        part: The part.
+        rows: What selects them: a slice, a mask of shape (rows,), or row numbers.
+    """
+    rating = None if part.rating is None else part.rating[rows]
+    timestamp = None if part.timestamp is None else part.timestamp[rows]
+    return Part(part.user[rows], part.item[rows], rating, timestamp)
+
+
+def joined(parts: Sequence[Part]) -> Part:
+    """Return all rows of several parts of a fold, by user and time; rows of one user and time as the parts stand.
+
+    Args:
+        parts: The parts, which have the same columns.
+    """
+    user, item = (np.concatenate(column) for column in zip(*((part.user, part.item) for part in parts), strict=True))
+    ratings = [part.rating for part in parts if part.rating is not None]
+    timestamps = [part.timestamp for part in parts if part.timestamp is not None]
+    rating = np.concatenate(ratings) if ratings else None
+    timestamp = np.concatenate(timestamps) if timestamps else None
+    order = np.argsort(user, kind="stable") if timestamp is None else np.lexsort((timestamp, user))
+    return rows_of(Part(user, item, rating, timestamp), order)
+
+
 class Fold:
     """One fold of a prepared dataset directory.
 
     Args:
         directory: A directory published by ``omnibench.data.prepare``.
         fold: The fold's number, 0 for a single split.
+        refit: ``train+validation`` for a fold whose training part is both parts together, and whose validation part is
+            empty; by default they are as the split made them.
         repeats: Whether items that a user has in history or validation may be recommended.
         unknown: Whether items unknown in training may.
     """
 
-    def __init__(self, directory: str | Path, fold: int, *, repeats: bool = False, unknown: bool = False) -> None:
+    def __init__(
+        self, directory: str | Path, fold: int, refit: str = "", *, repeats: bool = False, unknown: bool = False
+    ) -> None:
         self.directory = Path(directory)
         self.number = fold
+        self.refit = refit
         self.repeats = repeats
         self.unknown = unknown
         manifest = json.loads((self.directory / "manifest.json").read_text(encoding="utf-8"))
@@ -80,13 +114,23 @@ class Fold:
 
     @cached_property
     def train(self) -> Part:
-        """The interactions that a model is fitted on."""
-        return self._part("train")
+        """The interactions that a model is fitted on; with ``refit`` those of the validation part among them.
+
+        Of users who are in validation but not in training, as where users are folded in, what is given is among them.
+        """
+        if self.refit != TRAIN_AND_VALIDATION:
+            return self._part("train")
+        parts = [self._part("train"), self._part("validation")]
+        if self.folds_in:
+            given = self._part("given")
+            parts.append(rows_of(given, np.isin(given.user, parts[1].user)))
+        return joined(parts)
 
     @cached_property
     def validation(self) -> Part:
-        """The interactions for early stopping; empty when the split has no validation part."""
-        return self._part("validation")
+        """The interactions for early stopping; empty when the split has no validation part, and with ``refit``."""
+        part = self._part("validation")
+        return part if self.refit != TRAIN_AND_VALIDATION else rows_of(part, slice(0))
 
     @cached_property
     def test(self) -> Part:

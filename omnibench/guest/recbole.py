@@ -43,6 +43,9 @@ PAIRS = 8192
 CLOSED_FORM = ("Pop", "ItemKNN", "EASE", "SLIMElastic", "ADMMSLIM", "NCEPLRec", "Random")
 """Fitted in one pass: no epochs, no negative samples, no use for validation."""
 
+UNAWARE_OF_VALIDATION = ("SLIMElastic", "ADMMSLIM", "NCEPLRec")
+"""Those of them whose results depended on users and items that are in validation only; so they have a revision."""
+
 AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
 """Trained on whole users: RecBole refuses to draw negative samples for them."""
 
@@ -121,7 +124,9 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "parameters": _defaults(name),
             "ratings": False,
             "ranking": True,
-            "validation": name not in CLOSED_FORM,
+            "validation": "nothing" if name in CLOSED_FORM else "early stopping",
+            "refit": name in CLOSED_FORM,
+            **({"revision": 1} if name in UNAWARE_OF_VALIDATION else {}),
             "gpu": name not in CLOSED_FORM,
             "history": False,  # a model keeps the users, and their histories, that it was trained with
         }
@@ -165,7 +170,8 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     has_validation = task.algorithm not in CLOSED_FORM and len(fold.validation) > 0
     with tempfile.TemporaryDirectory(prefix="recbole-", dir=".") as folder, contextlib.chdir(folder):
         _write_atomic_files(Path("fold"), fold)
-        config = _config(task, ["train", "validation" if len(fold.validation) else "train", "train"])
+        # RecBole counts the users and items of all parts, which changes what SLIMElastic, ADMMSLIM and NCEPLRec learn.
+        config = _config(task, ["train", "validation" if has_validation else "train", "train"])
         init_seed(config["seed"], config["reproducibility"])
         dataset = create_dataset(config)
         train, valid, _ = data_preparation(config, dataset)

@@ -46,6 +46,9 @@ ALGORITHMS = (
 
 RANKED_IN_FLOAT64 = ("Random", "EASE", "SVDItemToItem", "NMFItemToItem", "KUNN")
 """Algorithms whose lists of MovieLens-100K had other items or another order while their scores were ranked as float32."""
+BEST_EPOCH = ("MultVAE", "RecVAE", "BPRMF")
+"""Algorithms that keep the epoch which is best on validation. Prod2Vec keeps its network, too, but RecPack 0.3.6 predicts
+from the similarities of the last epoch; so validation changes nothing unless ``stop_early`` is set."""
 
 FACTORS_OF_USERS = ("SVD", "NMF", "BPRMF")
 """Algorithms with factors only for the users in training; the others predict from any history."""
@@ -63,7 +66,8 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "parameters": _defaults(getattr(recpack.algorithms, name)),
             "ratings": False,
             "ranking": True,
-            "validation": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
+            "validation": "best epoch" if name in BEST_EPOCH else "nothing",
+            "refit": name not in BEST_EPOCH,
             "gpu": issubclass(getattr(recpack.algorithms, name), TorchMLAlgorithm),
             "history": name not in FACTORS_OF_USERS,
             **({"revision": 1} if name in RANKED_IN_FLOAT64 else {}),

@@ -53,6 +53,8 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
     session.pending = [item for item in session.items if not item.is_done]
     if session.config.getoption("verbose", 0) >= 0:
         session.notify(f"{count(states)}{reset} ({session.directory})")
+        for sentence in session.validation.sentences():
+            session.notify(sentence)
     if PLAN.is_on(session.config):
         from omnibench.plugin.preview import show_plan  # imports that other runs save
 

@@ -15,6 +15,7 @@ from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.planning import experiments
 from omnibench.experiment.recorded import RecordedKeys
+from omnibench.experiment.refit import TRAIN
 from omnibench.experiment.seeds import checked_seeds
 from omnibench.metrics.base import Metric
 from omnibench.naming import keyword, value_text
@@ -126,7 +127,12 @@ class BenchFunction(pytest.Class):
         """Let ``-k "K=100"`` find an item by its hyperparameters; see ``naming.with_keywords``."""
         if ":" in self.config.option.keyword:
             configuration = item.experiment.configuration
-            circumstances = {"module": configuration.module, "seed": item.experiment.seed}  # labels may have them, too
+            experiment = item.experiment
+            circumstances = {  # labels may have them, too
+                "module": configuration.module,
+                "seed": experiment.seed,
+                "refit": experiment.refit or TRAIN,
+            }
             values = {**circumstances, **configuration.parameters}
             item.extra_keyword_matches.update(keyword(name, value_text(value)) for name, value in values.items())
         return item
@@ -148,6 +154,8 @@ class BenchFunction(pytest.Class):
             salt=session.policy.salt,
             candidates=evaluator.candidates,
             recorded=RecordedKeys(session.directory, session.first_recorded),
+            refit=self.declaration.refit,
+            validation=session.validation,
         )
 
     def _evaluator(self) -> Evaluator:

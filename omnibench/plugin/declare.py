@@ -31,6 +31,7 @@ class Declaration:
     evaluator: Any
     seeds: Any
     random_state: int
+    refit: Any = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +74,7 @@ def benchmark(
     evaluator: Evaluator,
     *,
     seeds: Seeds = 1,
+    refit: str | None = None,
 ) -> Callable[[Function], Function]:
     """Make a function a benchmark: one pytest item per dataset, configuration, fold and seed.
 
@@ -85,6 +87,7 @@ def benchmark(
         evaluator: The metrics.
         seeds: How many seeds, the first being that of ``set_random_state``, or a list of them. With several, an item's
             name ends in ``/seed_43``; what is known to be deterministic is fitted once.
+        refit: ``train+validation`` to fit on both parts what needs no validation; by default on training alone.
 
     Example:
         >>> @benchmark(movielens, plan, Evaluator(NDCG([10, 20])))
@@ -96,7 +99,7 @@ def benchmark(
     def declare(function: Function) -> Function:
         # Of a static method, too, the function inside is looked at: else nobody would see it, nor refuse it.
         inner: Any = function.__func__ if isinstance(function, staticmethod | classmethod) else function
-        inner.__omnibench__ = Declaration(declared, plan, evaluator, _copied(seeds), get_random_state())
+        inner.__omnibench__ = Declaration(declared, plan, evaluator, _copied(seeds), get_random_state(), refit)
         return function
 
     return declare

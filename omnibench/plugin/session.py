@@ -19,6 +19,7 @@ from omnibench.engine.run import CACHED, Outcome, new_run_id, throwaway_workspac
 from omnibench.engine.stopping import StoppedError, Stopping
 from omnibench.engine.survey import State, first_recorded, look_up_all
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
+from omnibench.experiment.refit import ValidationUse
 from omnibench.plugin import garbage
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import ENVIRONMENTS, PLAN, READONLY, TMP_DIR
@@ -56,6 +57,7 @@ class BenchSession:
         items: The benchmark items of this run, in the process that oversees it.
         pending: Those that were not found done.
         planned: All items that bench functions declare, by the function's node id; also those that are deselected.
+        validation: Who uses the validation parts of the datasets that bench functions declare.
         begun: Whether the records were looked at.
         say: Writes a line to the terminal from any thread, while something is displayed there.
     """
@@ -90,6 +92,7 @@ class BenchSession:
         self.items: list[ExperimentItem] = []
         self.pending: list[ExperimentItem] = []
         self.planned: dict[str, list[ExperimentItem]] = {}
+        self.validation = ValidationUse()
         self._positions: dict[int, int] = {}
 
     def device_of(self, configuration: Configuration) -> str:

@@ -22,7 +22,7 @@ _DIGITS = 16
 _RESULT = (
     *("dataset", "algorithm", "configuration", "fold", "fit_key"),
     *("dataset_label", "label", "user_label", "parameters", "seed", "module", "deterministic"),
-    *("seedless_key", "seeds", "as_seed"),
+    *("seedless_key", "seeds", "as_seed", "refit"),
 )
 """The members of a result that travel as they are."""
 
@@ -101,6 +101,7 @@ class ItemMessage(NamedTuple):
             "seedless_key": result.seedless_key,
             "seeds": result.seeds,
             "as_seed": result.as_seed,
+            "refit": result.refit,
             "metrics": dict(result.metrics),
             "seconds": dict(self.seconds),
             "replayed": self.replayed,

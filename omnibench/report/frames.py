@@ -31,6 +31,7 @@ _TYPES = {
     "configuration_key": "string",
     "parameters": "string",
     "seed": "Int64",
+    "refit": "string",
     "framework": "string",
     "framework_version": "string",
     "fold": "Int64",
@@ -59,8 +60,9 @@ def frame(contents: Contents) -> pd.DataFrame:
 
     Columns: dataset (as its directory is called), dataset_label (as tables call it), dataset_key; algorithm (e.g.
     ``RecPack.EASE``), configuration (as its directory is called), label (as tables call it), configuration_key,
-    parameters (canonical JSON of those that were given), seed, framework, framework_version; fold (missing for single
-    splits), metric, value; stderr, low, high (standard error over users and 95 % interval), users; cold_users
+    parameters (canonical JSON of those that were given), seed, refit (the parts that the model was fitted on where
+    that is not training alone), framework, framework_version; fold (missing for single splits), metric, value;
+    stderr, low, high (standard error over users and 95 % interval), users; cold_users
     and cold_items (those of the test part that are unknown in training; missing where that was not counted);
     fit_seconds, predict_seconds, start_seconds (of the framework's process, part of neither), peak_memory (bytes) of
     the item; fit_key; and of the configuration with all of its seeds: seeds (how many), mean and std (over folds and
@@ -92,6 +94,7 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 facts.configuration_key,
                 facts.parameters,
                 result.seed,
+                result.refit or None,
                 facts.framework,
                 facts.version,
                 result.fold,
@@ -208,6 +211,7 @@ def _configuration(
         "key": facts.configuration_key,
         "parameters": json.loads(facts.parameters),
         "seed": rows[0].seed,
+        "refit": rows[0].refit or None,
         "framework": facts.framework,
         "framework_version": facts.version,
         "seeds": len(seeds_of(with_seeds.rows)),

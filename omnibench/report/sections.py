@@ -236,6 +236,8 @@ def _notes(
         yield f"All values are of fold {marked.means.only_fold}."
     for note in marked.seed_notes:
         yield f"{note[0].upper()}{note[1:]}."
+    if marked.fitted_on:
+        yield f"{marked.fitted_on[0].upper()}{marked.fitted_on[1:]}."
     for label, standing in standings_by_label.items():
         reasons = dict.fromkeys(standing.comparisons[name].reason for name in standing.undecided)
         for reason in reasons:

@@ -17,11 +17,22 @@ if TYPE_CHECKING:
 TRAIN = "train"
 """The name of ``fit``'s argument for the training part; it may have another name if it is the first."""
 
-OPTIONAL = ("validation", "items", "users", "report")
+VALIDATION = "validation"
+"""The name of ``fit``'s argument for the validation part."""
+
+OPTIONAL = (VALIDATION, "items", "users", "report")
 """The names of what else ``fit`` may ask for."""
 
 _SECONDS_BETWEEN = 0.1
 """The host is told of progress this often at most; the log has all of it."""
+
+
+def takes(algorithm: type, argument: str) -> bool:
+    """Return whether a class's ``fit`` names an argument."""
+    try:
+        return argument in inspect.signature(algorithm.fit).parameters  # type: ignore[attr-defined]
+    except (TypeError, ValueError):  # not written in Python
+        return False
 
 
 def unknown_arguments(algorithm: type) -> list[str]:

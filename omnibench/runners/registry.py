@@ -17,6 +17,12 @@ _FOLDER = Path(__file__).parent
 GUEST_FOLDER = _FOLDER.parent / "guest"
 ISOLATED, CURRENT = "isolated", "current"
 
+NO_USE = "nothing"
+"""What an algorithm does with validation data that it has no use for; see ``use_of_validation``."""
+
+_UNNAMED_USE = "a use of its own"
+"""What an algorithm does with validation data where its framework's catalogue says only that it does something."""
+
 _DEFAULTS = {
     "parameters": {},
     "ratings": False,
@@ -27,6 +33,9 @@ _DEFAULTS = {
     "rating_parameters": {},
 }
 """What the catalogue says of an algorithm where a registered framework says nothing."""
+
+_MEMBERS = (*_DEFAULTS, "refit")
+"""What a registered framework may say of an algorithm."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,9 @@ class RunnerInfo:
         catalogue_file: Its algorithms and their hyperparameters, as read from the framework itself.
         size: About how large the environment is, for the message while it is built.
         algorithms: What ``catalogue_file`` says, if there is none: by name ``{"parameters": {name: default}}``, and
-            ``"ranking"`` (true if not given), ``"ratings"``, ``"validation"``, ``"gpu"``, ``"history"`` (false if not),
+            ``"ranking"`` (true if not given), ``"ratings"``, ``"gpu"``, ``"history"`` (false if not), ``"validation"`` (what
+            it does with the validation part, e.g. ``"early stopping"``; if not given, nothing), ``"refit"`` (whether it may
+            be fitted on training and validation together; if not given, those that do nothing with validation may),
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings).
         adapter_file: Where the adapter of a registered framework lies; found by ``register_runner``.
     """
@@ -64,7 +75,9 @@ class RunnerInfo:
     def catalogue(self) -> dict[str, Any]:
         """``{"version": ..., "algorithms": {name: {"parameters", "ratings", "ranking", "validation", "gpu", "history"}}}``."""
         if self.catalogue_file is None:
-            algorithms = {name: {**_DEFAULTS, **described} for name, described in self.algorithms.items()}
+            algorithms: dict[str, Any] = {
+                name: {**_DEFAULTS, **described} for name, described in self.algorithms.items()
+            }
             return {"version": self._locked_version(), "algorithms": algorithms}
         return dict(json.loads(self.catalogue_file.read_text(encoding="utf-8")))
 
@@ -197,12 +210,16 @@ def _check_algorithms(runner: RunnerInfo) -> None:
         entry: Any = described
         if not isinstance(entry, Mapping) or not isinstance(entry.get("parameters", {}), Mapping):
             raise PlanError(f"{runner.name}.{name} is described by {described!r}; give a dictionary, e.g. {example}.")
-        unknown = [member for member in entry if member not in _DEFAULTS]
-        if unknown:
-            near = nearest(unknown[0], _DEFAULTS)
+        validation = entry.get("validation", NO_USE)
+        if not isinstance(validation, bool | str) or validation == "":
             raise PlanError(
-                f"{runner.name}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_DEFAULTS)}."
+                f"{runner.name}.{name}: 'validation' is {validation!r}; say what it does with the validation part, e.g. "
+                f"'early stopping', or {NO_USE!r}."
             )
+        unknown = [member for member in entry if member not in _MEMBERS]
+        if unknown:
+            near = nearest(unknown[0], _MEMBERS)
+            raise PlanError(f"{runner.name}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_MEMBERS)}.")
 
 
 def _adapter_file(runner: RunnerInfo) -> Path:
@@ -255,3 +272,24 @@ def algorithm_info(runner: RunnerInfo, name: str) -> dict[str, Any]:
             f"`omnibench envs algorithms {runner.name}` lists all {len(algorithms)}."
         )
     return dict(algorithms[name])
+
+
+def use_of_validation(described: Mapping[str, Any]) -> str:
+    """Return what an algorithm does with validation data: ``nothing``, or e.g. ``early stopping`` or ``best epoch``.
+
+    Args:
+        described: Its entry in a catalogue; catalogues of earlier releases only say whether it does something.
+    """
+    use = described.get("validation", False)
+    if isinstance(use, bool):
+        return _UNNAMED_USE if use else NO_USE
+    return str(use)
+
+
+def may_refit(described: Mapping[str, Any]) -> bool:
+    """Return whether an algorithm may be fitted on training and validation together: by default if it needs no validation.
+
+    Args:
+        described: Its entry in a catalogue.
+    """
+    return bool(described.get("refit", use_of_validation(described) == NO_USE))

@@ -14,7 +14,7 @@ from omnibench.store.item_records import result_of
 from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType, configuration_in
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 
-_MADE_OF = ("salt", "seed", "version", "adapter", "device", "code")
+_MADE_OF = ("salt", "seed", "version", "adapter", "device", "refit", "code")
 """What is part of a configuration's key beside its algorithm and hyperparameters."""
 
 _MOST_DEFAULTS = 10

@@ -11,14 +11,21 @@ from omnibench.naming import full_value_text, number_text, plain_label
 from omnibench.store.schema import Record, configuration_in
 from omnibench.store.written_names import hash_of, is_digits, literal, node_parts, stem_of, written_names
 
-_CIRCUMSTANCES = ("seed", "version", "device", "salt", "module")
+_CIRCUMSTANCES = ("seed", "version", "device", "salt", "module", "refit")
 """What labels may show beside hyperparameters; the identity of an item says it."""
+
+_TRAIN = "train"
+"""What a model is fitted on where its identity says nothing of a refit."""
 
 
 def call_text(record: Record) -> str:
     """Return what an item's configuration is called, with all hyperparameters, e.g. ``RecPack.ItemKNN(K=100)``."""
     name = record.get("user_label") or stem_of(record["algorithm"])
-    arguments = ",".join(f"{key}={full_value_text(value)}" for key, value in record.get("parameters", {}).items())
+    values = dict(record.get("parameters") or {})
+    refit = configuration_in(record).get("refit")
+    if refit:
+        values.setdefault("refit", refit)
+    arguments = ",".join(f"{key}={full_value_text(value)}" for key, value in values.items())
     return f"{name}({arguments})" if arguments else name
 
 
@@ -94,7 +101,7 @@ def _has_argument(record: Record, name: str, text: str) -> bool:
     """Whether an item has a hyperparameter, a seed or the like, with the value that a text says."""
     values: dict[str, Any] = dict(record.get("parameters") or {})
     if name not in values and name in _CIRCUMSTANCES:
-        values |= {"module": record.get("module"), **configuration_in(record)}
+        values |= {"module": record.get("module"), "refit": _TRAIN, **configuration_in(record)}
     if name not in values:
         return False
     own = full_value_text(values[name])

@@ -203,6 +203,7 @@ def result_of(item: Record) -> Result:
     """Return the result that an item's record holds; without metrics while none are recorded."""
     name, seeds = item["algorithm"].rpartition("-")[0], item.get("seeds", 1)
     parameters = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
+    configuration = configuration_in(item)
     return Result(
         item["dataset"],
         item["algorithm"],
@@ -214,12 +215,13 @@ def result_of(item: Record) -> Result:
         "",  # other configurations of the store may call for another label than its plan did
         item.get("user_label", ""),
         item["parameters"],
-        configuration_in(item).get("seed"),
+        configuration.get("seed"),
         item.get("module", ""),
         item.get("deterministic", False) or (seeds > 1 and item.get("seed") is None),
         seedless_key(item),
         seeds,
         item.get("as_seed"),
+        configuration.get("refit", ""),
     )
 
 

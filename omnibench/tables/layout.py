@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from omnibench.naming import LABELS
 from omnibench.results import Result
 from omnibench.tables.conditional import conditional_note
-from omnibench.tables.legend import LegendRow, indented, legend_lines
+from omnibench.tables.legend import LegendRow, fitted_on, indented, legend_lines
 from omnibench.tables.means import DECIMALS, Means
 from omnibench.tables.names import DisplayNames, display_names, unsaid_parameters
 from omnibench.tables.seeds import ONCE, is_fitted_once, seed_groups, seed_notes, seeds_of
@@ -199,6 +199,11 @@ class MarkedResults:
         """The hyperparameters of the algorithms that are shown, as far as their labels do not say them."""
         return {name: ", ".join(unsaid) for name in self.names if (unsaid := self.unsaid(name))}
 
+    @property
+    def fitted_on(self) -> str:
+        """Which parts the models that are shown are fitted on, where not all of them are fitted on training alone."""
+        return fitted_on({self.label(name): self.means.algorithms[name][0].refit for name in self.names})
+
     def family(self, name: str) -> str:
         """Return what people call an algorithm and its kin with other hyperparameters."""
         label = self.label(name)
@@ -380,5 +385,7 @@ def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
         notes.append(f"{TIED} not significantly worse than the best ({test}, Holm-corrected, 0.05)")
         notes += indented(conditional_note(marked.every_result, hint=True), layout.width)
     notes += [f"  {note}" for note in marked.seed_notes]
+    if marked.fitted_on:
+        notes.append(f"  {marked.fitted_on}")
     rows = [LegendRow(marked.label(name), marked.family(name), marked.unsaid(name)) for name in marked.names]
     return notes + legend_lines(rows, layout.width)

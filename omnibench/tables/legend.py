@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _GAP = 3
@@ -60,6 +60,36 @@ def indented(text: str, width: int | None) -> list[str]:
     return textwrap.wrap(
         text, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
+
+
+_MOST_NAMES = 8
+"""Rows that a sentence about some of them names."""
+
+
+def fitted_on(labels: Mapping[str, str]) -> str:
+    """Return which parts the rows of a table are fitted on; nothing where all are fitted on training alone, the default.
+
+    Args:
+        labels: By what each row's first cell shows, the parts that its model is fitted on; empty for training alone.
+
+    Returns:
+        Such as ``fitted on train+validation: RecPack.EASE; the others on training alone``.
+    """
+    refitted = [label for label, refit in labels.items() if refit]
+    others = [label for label, refit in labels.items() if not refit]
+    if not refitted:
+        return ""
+    parts = " or ".join(dict.fromkeys(filter(None, labels.values())))
+    if not others:
+        return f"fitted on {parts}"
+    if len(others) < len(refitted):
+        return f"fitted on {parts}, except for {_listed(others)}: on training alone"
+    return f"fitted on {parts}: {_listed(refitted)}; the others on training alone"
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = len(labels) - _MOST_NAMES
+    return ", ".join([*labels[:_MOST_NAMES], *([f"{more} more"] if more > 0 else [])])
 
 
 def in_columns(entries: Sequence[str], width: int | None) -> list[str]:

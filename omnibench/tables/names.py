@@ -80,7 +80,8 @@ def recorded_names(items: Iterable[Record]) -> DisplayNames:
 def _configured(result: Result) -> Configured:
     algorithm = result.configuration.partition("(")[0] or result.algorithm
     seed = {} if result.seed is None else {"seed": result.seed}
-    circumstances = {"module": result.module, **seed} if result.module else seed
+    refit = {"refit": result.refit} if result.refit else {}
+    circumstances = {**({"module": result.module} if result.module else {}), **seed, **refit}
     return Configured(result.algorithm, algorithm, result.parameters, circumstances, result.user_label)
 
 

@@ -14,6 +14,7 @@ from omnibench.data import dataset as native
 from omnibench.engine.coordinator import Coordinator as NativeCoordinator
 from omnibench.engine.run import ItemsFailedError
 from omnibench.errors import EvaluationError
+from omnibench.experiment.refit import TRAIN
 
 DEFAULT_CHECKPOINT_DIR = Path("./checkpoints")
 
@@ -59,9 +60,8 @@ class Coordinator:
         native_evaluator = evaluator.native()
         try:
             with NativeCoordinator(self._checkpoint_dir, self._tmp_dir) as coordinator:
-                coordinator.run(
-                    recipes, config, native_evaluator, tables=False
-                )  # run_omnirec shows them, as in OmniRec
+                # OmniRec fits on training alone; run_omnirec shows the tables, as there.
+                coordinator.run(recipes, config, native_evaluator, tables=False, refit=TRAIN)
         except ItemsFailedError as error:
             native_evaluator = error.evaluator
             raise

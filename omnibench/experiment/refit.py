@@ -1,0 +1,136 @@
+"""Which parts a model is fitted on: training, or training and validation together where it needs no validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from omnibench.data.dataset import RecSysDataSet
+from omnibench.errors import PlanError
+from omnibench.experiment.configuration import Configuration
+from omnibench.guest import TRAIN_AND_VALIDATION
+from omnibench.runners.registry import NO_USE
+
+TRAIN = "train"
+"""The value of ``refit`` with which a model is fitted on the training part, whatever the benchmark asks for."""
+
+
+def checked_refit(refit: Any) -> str:
+    """Return a choice of the user: ``train+validation``, ``train``, or nothing where none was made.
+
+    Raises:
+        PlanError: It is something else.
+    """
+    if refit is None or refit in ("", TRAIN, TRAIN_AND_VALIDATION):
+        return refit or ""
+    raise PlanError(
+        f"refit is {refit!r}; give {TRAIN_AND_VALIDATION!r} to fit on both parts, or {TRAIN!r}, which is the default."
+    )
+
+
+def check_may_refit(configuration: Configuration) -> None:
+    """Refuse a configuration that is to be fitted on both parts, and needs the validation part for itself.
+
+    Raises:
+        PlanError: It is one.
+    """
+    if configuration.refit == TRAIN_AND_VALIDATION and not configuration.may_refit:
+        raise PlanError(
+            f"{configuration.name} cannot be fitted on {TRAIN_AND_VALIDATION}: {_reason(configuration)}. Leave out its refit."
+        )
+
+
+def _reason(configuration: Configuration) -> str:
+    """Say what an algorithm needs the validation part for."""
+    if configuration.own:
+        return "its fit takes the validation part"
+    use = configuration.use_of_validation
+    return f"it needs the validation part ({use})" if use != NO_USE else "its framework's catalogue says so"
+
+
+def refit_of(configuration: Configuration, dataset: RecSysDataSet, requested: str) -> str:
+    """Return the parts that a model is fitted on, as keys have it: nothing for the training part alone.
+
+    Args:
+        configuration: The configuration; what its plan says of it counts more than what is requested.
+        dataset: The dataset; one without a validation part has nothing to add.
+        requested: What the benchmark asks for.
+    """
+    choice = configuration.refit or requested
+    if choice != TRAIN_AND_VALIDATION or not configuration.may_refit:
+        return ""
+    return TRAIN_AND_VALIDATION if dataset.split is not None and dataset.split.validates is not False else ""
+
+
+def check_refit(configurations: Sequence[Configuration], requested: str) -> None:
+    """Refuse what a benchmark asks for where no configuration could follow.
+
+    Args:
+        configurations: Those of its plan.
+        requested: What it asks for.
+
+    Raises:
+        PlanError: No configuration can be fitted so.
+    """
+    for configuration in configurations:
+        check_may_refit(configuration)
+    if checked_refit(requested) == TRAIN_AND_VALIDATION and not any(each.may_refit for each in configurations):
+        reasons = {configuration.name: _reason(configuration) for configuration in configurations}
+        listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        raise PlanError(
+            f"refit={requested!r} is asked for, and no algorithm of the plan can be fitted so. {listed}. Leave out refit."
+        )
+
+
+@dataclass(slots=True)
+class ValidationUse:
+    """What the benchmarks of a run do with validation parts.
+
+    Attributes:
+        unused: Whether no algorithm uses the validation part of a dataset, and nobody has said that this is meant, by
+            the dataset's key.
+        names: The datasets' names, likewise.
+        sizes: By what argument the split of a dataset has a validation part, likewise.
+        left: The algorithms that are fitted on training alone although the benchmark asks for both parts, and why.
+    """
+
+    unused: dict[str, bool] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, str] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
+
+    def note(self, datasets: Iterable[RecSysDataSet], configurations: Sequence[Configuration], requested: str) -> None:
+        """Note what the configurations of a benchmark do with the validation parts of its datasets."""
+        with_validation = [each for each in datasets if each.split is not None and each.split.validates]
+        # Of all configurations of an algorithm one is enough: there may be thousands.
+        examples = {(each.name, each.module, each.refit, each.stops_early): each for each in configurations}.values()
+        for dataset in with_validation:
+            is_unused = all(each.use_of_validation == NO_USE and not (each.refit or requested) for each in examples)
+            self.unused[dataset.key] = self.unused.get(dataset.key, True) and is_unused
+            self.names[dataset.key] = dataset.name
+            self.sizes[dataset.key] = dataset.split.validation_argument if dataset.split is not None else ""
+        if requested == TRAIN_AND_VALIDATION and with_validation:
+            self.left |= {
+                each.name: each.use_of_validation for each in examples if not each.may_refit and each.refit != TRAIN
+            }
+
+    def sentences(self) -> list[str]:
+        """Return what is worth telling once in a run, a sentence each."""
+        unused = [key for key, is_unused in self.unused.items() if is_unused]
+        told = []
+        if unused:
+            names = ", ".join(dict.fromkeys(self.names[key] for key in unused))
+            arguments = dict.fromkeys(self.sizes[key] for key in unused if self.sizes[key])
+            none = " or ".join(f"{argument}=0" for argument in arguments)
+            ways = [
+                *([f"{none} leaves it in training"] if none else []),
+                f'refit="{TRAIN_AND_VALIDATION}" fits on both',
+            ]
+            told.append(
+                f'no algorithm uses the validation part of {names}; {", ".join(ways)}, refit="{TRAIN}" keeps it so'
+            )
+        if self.left:
+            listed = ", ".join(f"{name} ({use})" for name, use in self.left.items())
+            told.append(f"on training alone, although refit={TRAIN_AND_VALIDATION!r}: {listed}")
+        return told
