@@ -15,6 +15,9 @@ from omnibench.experiment.stray_lists import scalar_arguments
 from omnibench.keys import overlong_label
 from omnibench.runners.own_calls import OPTIONAL, TRAIN, unknown_arguments
 
+ANY_NUMBER = 0
+"""Stands for any number of threads."""
+
 
 @dataclass(frozen=True)
 class OwnAlgorithm:
@@ -34,6 +37,8 @@ class OwnAlgorithm:
         other_code: Another digest of the same code: that of earlier releases, where it differs; else empty.
         source: The whole source, which is sent to the guest, where there is no file.
         scalars: The arguments of its constructor that take no list.
+        threads: The number of threads that it says (``threads = 4``) it computes with; 0 when it says (``threads =
+            "any"``) that its numbers do not depend on that; None when it says nothing.
     """
 
     module: str
@@ -49,6 +54,7 @@ class OwnAlgorithm:
     other_code: str = ""
     source: str = ""
     scalars: frozenset[str] = frozenset()
+    threads: int | None = None
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -102,6 +108,7 @@ class OwnAlgorithm:
             other_code=identity.before,
             source=identity.source,
             scalars=scalar_arguments(_signature(algorithm) or []),
+            threads=_threads(algorithm),
         )
 
     def with_other_code(self) -> OwnAlgorithm:
@@ -120,6 +127,21 @@ class OwnAlgorithm:
             "path": list(sys.path),
             **({"source": self.source} if self.source else {}),
         }
+
+
+def _threads(algorithm: type) -> int | None:
+    """Return what a class says of its threads; an instance's or a method's ``threads`` is none of our business."""
+    stated = getattr(algorithm, "threads", None)
+    if stated == "any":
+        return ANY_NUMBER
+    if stated is None or callable(stated) or hasattr(type(stated), "__get__"):
+        return None
+    if type(stated) is not int or stated < 1:
+        raise PlanError(
+            f"{algorithm.__qualname__}.threads is {stated!r}; give the number of threads that it computes with, or 'any' "
+            "where its numbers do not depend on that."
+        )
+    return stated
 
 
 def _import_name(module: str) -> str:

@@ -16,6 +16,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.labels import dataset_labels
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.recorded import NOTHING_RECORDED, RecordedKeys
+from omnibench.experiment.threads import keyed_threads
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.metrics.base import Metric
 
@@ -32,6 +33,7 @@ def experiments(
     seed: int,
     device: Callable[[Configuration], str] = lambda _: "cpu",
     salt: str = "",
+    threads: Callable[[Configuration], int] = keyed_threads,
     candidates: Candidates = UNSEEN,
     recorded: RecordedKeys = NOTHING_RECORDED,
 ) -> list[Experiment]:
@@ -45,6 +47,7 @@ def experiments(
         seed: The seed of everything random in the frameworks.
         device: A function from a configuration to its device class.
         salt: A text that goes into every key.
+        threads: A function from a configuration to the number of threads that its key names; see ``keyed_threads``.
         candidates: What is ranked for each user.
         recorded: The keys under which the store has something; what it has under those of earlier releases keeps them.
 
@@ -57,7 +60,10 @@ def experiments(
     configurations = plan.configurations()
     _check_together(all_datasets, configurations)
     circumstances_of = [
-        (configuration, Circumstances(versions(configuration.runner), seed, device(configuration), salt))
+        (
+            configuration,
+            Circumstances(versions(configuration.runner), seed, device(configuration), salt, threads(configuration)),
+        )
         for configuration in configurations
     ]
     by_fit_key: dict[str, Experiment] = {}

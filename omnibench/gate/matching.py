@@ -71,7 +71,8 @@ def _match_configurations(matched: Match, current: Sequence[Entry], baseline: Se
         )
 
     keys = (
-        key_with("seed", "device", "version", "code"),
+        key_with("seed", "device", "threads", "version", "code"),
+        key_with("seed", "device", "threads"),
         key_with("seed", "device"),
         key_with("seed"),
         key_with(),

@@ -145,8 +145,9 @@ class BenchFunction(pytest.Class):
             seed=self.declaration.seed,
             device=session.device_of,
             salt=session.policy.salt,
+            threads=session.threads_of,
             candidates=evaluator.candidates,
-            recorded=RecordedKeys(session.directory, session.first_recorded),
+            recorded=RecordedKeys(session.directory, session.first_recorded, session.recorded_threads),
         )
 
     def _evaluator(self) -> Evaluator:

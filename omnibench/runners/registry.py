@@ -17,8 +17,20 @@ _FOLDER = Path(__file__).parent
 GUEST_FOLDER = _FOLDER.parent / "guest"
 ISOLATED, CURRENT = "isolated", "current"
 
-_DEFAULTS = {"parameters": {}, "ratings": False, "ranking": True, "validation": False, "gpu": False, "history": False}
-"""What the catalogue says of an algorithm where a registered framework says nothing."""
+_DEFAULTS = {
+    "parameters": {},
+    "ratings": False,
+    "ranking": True,
+    "validation": False,
+    "gpu": False,
+    "history": False,
+    "deterministic": None,
+    "threads": None,
+}
+"""What the catalogue says of an algorithm where a registered framework says nothing; None where nobody knows."""
+
+_FACTS = ("deterministic", "threads")
+"""What is true, false, or not known."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +48,12 @@ class RunnerInfo:
         catalogue_file: Its algorithms and their hyperparameters, as read from the framework itself.
         size: About how large the environment is, for the message while it is built.
         algorithms: What ``catalogue_file`` says, if there is none: by name ``{"parameters": {name: default}}``, and
-            ``"ranking"`` (true if not given), ``"ratings"``, ``"validation"``, ``"gpu"``, ``"history"`` (false if not).
+            ``"ranking"`` (true if not given), ``"ratings"``, ``"validation"``, ``"gpu"``, ``"history"`` (false if not),
+            ``"deterministic"`` (whether its lists are the same whatever the seed) and ``"threads"`` (whether its numbers
+            depend on how many threads compute; where nobody says, it computes with one).
         adapter_file: Where the adapter of a registered framework lies; found by ``register_runner``.
+        measured_file: What was measured of the algorithms of ``catalogue_file``: ``"deterministic"``, ``"threads"``,
+            and ``"seed_spread"``, how much a metric varies with the seed; see ``benchmarks/catalogue``.
     """
 
     name: str
@@ -50,14 +66,20 @@ class RunnerInfo:
     size: str = ""
     algorithms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     adapter_file: Path | None = None
+    measured_file: Path | None = None
 
     @cached_property
     def catalogue(self) -> dict[str, Any]:
-        """``{"version": ..., "algorithms": {name: {"parameters", "ratings", "ranking", "validation", "gpu", "history"}}}``."""
+        """``{"version": ..., "algorithms": {name: {"parameters": {name: default}, "ratings": bool, ...}}}``; see ``algorithms``."""
         if self.catalogue_file is None:
             algorithms = {name: {**_DEFAULTS, **described} for name, described in self.algorithms.items()}
             return {"version": self._locked_version(), "algorithms": algorithms}
-        return dict(json.loads(self.catalogue_file.read_text(encoding="utf-8")))
+        catalogue: dict[str, Any] = json.loads(self.catalogue_file.read_text(encoding="utf-8"))
+        if self.measured_file is not None:
+            measured = json.loads(self.measured_file.read_text(encoding="utf-8"))["algorithms"]
+            for name, described in catalogue["algorithms"].items():
+                described.update(measured.get(name, {}))
+        return catalogue
 
     def version(self, environment: str) -> str:
         """Return the framework's version in an environment, without importing it.
@@ -135,6 +157,7 @@ def _built_in(name: str, size: str) -> RunnerInfo:
         lock=_FOLDER / "locks" / f"{package}.txt",
         catalogue_file=_FOLDER / "catalogue" / f"{package}.json",
         size=size,
+        measured_file=_FOLDER / "measured" / f"{package}.json",
     )
 
 
@@ -194,6 +217,11 @@ def _check_algorithms(runner: RunnerInfo) -> None:
             raise PlanError(
                 f"{runner.name}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_DEFAULTS)}."
             )
+        for fact in _FACTS:
+            if entry.get(fact) not in (None, True, False):
+                raise PlanError(
+                    f"{runner.name}.{name}: {fact!r} is {entry[fact]!r}; give True or False, or leave it out."
+                )
 
 
 def _adapter_file(runner: RunnerInfo) -> Path:
