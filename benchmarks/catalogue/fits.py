@@ -35,8 +35,7 @@ def open_session(directory: str, module: str) -> Any:
 
 def use_threads(threads: int) -> None:
     """Give OpenBLAS its threads, which takes no more than there are cores from the environment."""
-    import threadpoolctl
-
+    threadpoolctl: Any = importlib.import_module("threadpoolctl")  # all three frameworks have it
     threadpoolctl.threadpool_limits(threads, user_api="blas")
 
 

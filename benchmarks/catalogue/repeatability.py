@@ -30,6 +30,9 @@ FITS = Path(__file__).with_name("fits.py")
 PASSES = {"reference": (1, 7), "2 threads": (2, 7), "2 threads again": (2, 7), "4 threads": (4, 7), "seed": (1, 8)}
 """Threads and seed of each process; all are compared with the first."""
 
+PATIENCE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+"""Threads that wait for each other without computing: more of them than cores would take ten times as long."""
+
 FEW_EPOCHS = {"RecBole": {"epochs": 2}, "RecPack": {"max_epochs": 2}, "LensKit": {}}
 """What makes those quick that learn by epochs: what two of them do not show, one fit in many could."""
 
@@ -58,7 +61,13 @@ def experiments(runner: RunnerInfo, names: Sequence[str], folder: Path) -> list[
 
 def answers(runner: RunnerInfo, chosen: Sequence[Any], threads: int, seed: int, limit: int) -> Iterator[dict[str, Any]]:
     """Yield what ``fits.py`` says of each experiment, of one process after another where one dies."""
-    environment = {**os.environ, **thread_variables(threads), "PYTHONHASHSEED": "0", "CUDA_VISIBLE_DEVICES": ""}
+    environment = {
+        **os.environ,
+        **thread_variables(threads),
+        "PYTHONHASHSEED": "0",
+        "CUDA_VISIBLE_DEVICES": "",
+        **PATIENCE,
+    }
     python = Environments.parse("isolated").python(runner, print)
     while chosen:
         with tempfile.TemporaryDirectory() as work:

@@ -139,7 +139,18 @@ class ItemCoordinator:
         except OSError as error:
             raise out_of_use(self.store.root, error) from error
         self._run_recorded = True
+        self._warn_of_cores(items, states)
         self.worker.log.add(logging.INFO, "omnibench", f"run {self.run_id}: {count(states)}")
+
+    def _warn_of_cores(self, items: Sequence[Experiment], states: Sequence[State]) -> None:
+        """Say so where a key names more threads than numeric libraries will take here."""
+        pending = (item.threads for item, state in zip(items, states, strict=True) if not state.is_done)
+        threads, cores = max(pending, default=0), available_cores()
+        if threads > cores:
+            self._notify(
+                f"{threads} threads are to compute, and there are {cores} cores: libraries may take as many threads as there "
+                f"are cores, so that numbers may differ from those of a machine with {threads}"
+            )
 
     def _notify(self, line: str) -> None:
         """Show a line where the run shows itself right now."""
