@@ -16,7 +16,9 @@ from typing import Any
 from omnibench.runners.registry import RunnerInfo, runners
 
 REFERENCE, SEED = "reference", "seed"
-THREADS = ("2 threads", "2 threads again", "4 threads")
+THREADS = ("2 threads", "4 threads")
+SAME = {"again": REFERENCE, "2 threads again": "2 threads"}
+"""What has the seed and the threads of an earlier run."""
 
 
 def equal(runs: list[dict[str, Any]], *labels: str) -> bool:
@@ -67,9 +69,10 @@ def main() -> None:
     for part in found:
         for name, sets in part.items():
             for data, run in sets.items():
-                first, second = (run.get(label, {}).get("sha256") for label in THREADS[:2])
-                if first and second and first != second:
-                    print(f"{name} differs from run to run with 2 threads ({data})")
+                for again, label in SAME.items():
+                    first, second = (run.get(part, {}).get("sha256") for part in (label, again))
+                    if first and second and first != second:
+                        print(f"{name} differs from run to run: {again} ({data})")
                 for label, answer in run.items():
                     if "error" in answer:
                         print(f"{name} {label} ({data}): {answer['error']}")

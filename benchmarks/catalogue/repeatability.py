@@ -27,7 +27,14 @@ from omnibench.runners.registry import GUEST_FOLDER, RunnerInfo, algorithm_info,
 
 FITS = Path(__file__).with_name("fits.py")
 
-PASSES = {"reference": (1, 7), "2 threads": (2, 7), "2 threads again": (2, 7), "4 threads": (4, 7), "seed": (1, 8)}
+PASSES = {
+    "reference": (1, 7),
+    "again": (1, 7),
+    "seed": (1, 8),
+    "2 threads": (2, 7),
+    "2 threads again": (2, 7),
+    "4 threads": (4, 7),
+}
 """Threads and seed of each process; all are compared with the first."""
 
 PATIENCE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -92,6 +99,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=120, help="seconds of a fit and its predictions")
     parser.add_argument("--raw", type=Path, required=True, help="the file that is written; what it has already is kept")
     parser.add_argument("--only", nargs="*", default=[], help="e.g. LensKit or RecBole.BPR (default: everything)")
+    parser.add_argument("--skip", nargs="*", default=[], help="e.g. RecBole.NAIS")
+    parser.add_argument("--passes", nargs="*", default=list(PASSES), choices=PASSES, help="what is measured of it")
     given = parser.parse_args()
     found: dict[str, Any] = json.loads(given.raw.read_text()) if given.raw.exists() else {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -104,10 +113,13 @@ def main() -> None:
             names = [
                 name
                 for name in runner.catalogue["algorithms"]
-                if not given.only or framework in given.only or f"{framework}.{name}" in given.only
+                if (not given.only or framework in given.only or f"{framework}.{name}" in given.only)
+                and f"{framework}.{name}" not in given.skip
             ]
             chosen = experiments(runner, names, Path(scratch))
             for label, (threads, seed) in PASSES.items():
+                if label not in given.passes:
+                    continue
                 for answer in answers(runner, chosen, threads, seed, given.limit):
                     key = f"{framework}.{answer.pop('algorithm')}"
                     found.setdefault(key, {}).setdefault(answer.pop("dataset"), {})[label] = answer

@@ -18,8 +18,8 @@ from omnibench.runners.registry import RunnerInfo
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
-MOST_GUESTS = 3
-"""Guests kept alive at once."""
+MOST_GUESTS = 6
+"""Guests kept alive at once: of three frameworks those that compute with one thread, and those that have more."""
 
 GUEST_MEGABYTES = {"LensKit": 600, "RecPack": 450, "RecBole": 700, "Own": 200}
 """Memory of a framework's process after fitting MovieLens-100K, as measured; used until records have better numbers."""
