@@ -21,7 +21,7 @@ GROUPS = {
         "allow-network-fs",
     ),
     "What runs": ("plan", "failed", "max-attempts", "timeout", "grace"),
-    "Frameworks and the machine": ("environments", "device", "track", "tmp-dir"),
+    "Frameworks and the machine": ("environments", "device", "threads", "track", "tmp-dir"),
     "The table and files": ("table", "sort", "export"),
     "The regression gate": ("gate", "gate-tolerance", "gate-alpha", "gate-metrics", "gate-missing", "baseline"),
 }

@@ -16,7 +16,7 @@ from omnibench.store.schema import Record, RecordType, Status, configuration_in
 _OWN = "Own"
 """The runner of users' own classes."""
 
-_SETTINGS = ("algorithm", "parameters", "seed", "device", "salt", "refit")
+_SETTINGS = ("algorithm", "parameters", "seed", "device", "threads", "salt", "refit")
 """What versions of an own class have in common; what else is configured says which version it is."""
 
 

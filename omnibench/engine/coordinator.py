@@ -19,7 +19,7 @@ from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_out
 from omnibench.engine.sentences import Volume, ended_line, stop_sentence
 from omnibench.engine.stopping import StoppedError, stopped_for_good
 from omnibench.engine.summary import show_tables
-from omnibench.engine.survey import count, first_recorded, is_begun, look_up_all
+from omnibench.engine.survey import count, first_recorded, is_begun, look_up_all, recorded_threads
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError
 from omnibench.experiment.evaluator import Evaluator
@@ -29,6 +29,7 @@ from omnibench.experiment.planning import experiments
 from omnibench.experiment.recorded import RecordedKeys
 from omnibench.experiment.refit import ValidationUse
 from omnibench.experiment.seeds import Seeds, checked_seeds
+from omnibench.experiment.threads import keyed_threads
 from omnibench.notebooks import is_interactive
 from omnibench.seed import get_random_state
 from omnibench.store.schema import Status
@@ -42,7 +43,8 @@ class Coordinator(ItemCoordinator):
         tmp_dir: Where guests get their working directories; inside the checkpoint directory by default.
         policy: How to deal with earlier runs' checkpoints, with failures, and with requests to stop.
         environments: ``isolated``, ``current``, or by framework: a mapping, or a text such as ``LensKit=current``.
-        threads: Threads per guest; all cores of this process by default.
+        threads: The number of cores that the guests share, of which algorithms make use whose numbers do not depend on it;
+            all of this process by default. For the others see ``Policy.threads``.
         notify: Called with a line when something is worth telling; stderr by default.
         run_id: The run that this is part of; one of its own by default.
         worker: The name of this process in the run.
@@ -105,9 +107,12 @@ class Coordinator(ItemCoordinator):
                     seeds=all_seeds,
                     device=lambda configuration: configuration.device(self.policy.device),
                     salt=self.policy.salt,
+                    threads=lambda configuration: keyed_threads(configuration, self.policy.threads),
                     candidates=evaluator.candidates,
                     recorded=RecordedKeys(
-                        self.store.root, lambda keys: self.store.read(lambda reader: first_recorded(reader.get, keys))
+                        self.store.root,
+                        lambda keys: self.store.read(lambda reader: first_recorded(reader.get, keys)),
+                        lambda keys: self.store.read(lambda reader: recorded_threads(reader.get, keys)),
                     ),
                     refit=refit,
                     validation=validation,
@@ -192,7 +197,7 @@ class Coordinator(ItemCoordinator):
                 return
             left = [experiments_left[number] for number in queue]
             order = longest_first([urgency(experiment, estimates.expected(experiment)) for experiment in left])
-            threads = max(1, self._threads // count_of_workers)
+            threads = self.policy.guest_threads(self._threads // count_of_workers)
             compute_side_by_side(
                 [queue[position] for position in order],
                 [partial(self.workbench.beside, f"gw{number}", threads) for number in range(count_of_workers)],

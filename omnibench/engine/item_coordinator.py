@@ -46,7 +46,8 @@ class ItemCoordinator:
         tmp_dir: Where guests get their working directories; inside the checkpoint directory by default.
         policy: How to deal with earlier runs' checkpoints, with failures, and with requests to stop.
         environments: ``isolated``, ``current``, or by framework: a mapping, or a text such as ``LensKit=current``.
-        threads: Threads per guest; all cores of this process by default.
+        threads: The number of cores that the guests share, of which algorithms make use whose numbers do not depend on it;
+            all of this process by default. For the others see ``Policy.threads``.
         notify: Called with a line when something is worth telling; stderr by default.
         run_id: The run that this is part of; one of its own by default.
         worker: The name of this process in the run.
@@ -83,7 +84,7 @@ class ItemCoordinator:
             tmp_dir,
             policy=self.policy,
             environments=self.environments,
-            threads=threads,
+            threads=self.policy.guest_threads(self._threads),
             notify=self._notify,
             run_id=self.run_id,
             worker=worker,
@@ -138,7 +139,18 @@ class ItemCoordinator:
         except OSError as error:
             raise out_of_use(self.store.root, error) from error
         self._run_recorded = True
+        self._warn_of_cores(items, states)
         self.worker.log.add(logging.INFO, "omnibench", f"run {self.run_id}: {count(states)}")
+
+    def _warn_of_cores(self, items: Sequence[Experiment], states: Sequence[State]) -> None:
+        """Say so where a key names more threads than numeric libraries will take here."""
+        pending = (item.threads for item, state in zip(items, states, strict=True) if not state.is_done)
+        threads, cores = max(pending, default=0), available_cores()
+        if threads > cores:
+            self._notify(
+                f"{threads} threads are to compute, and there are {cores} cores: libraries may take as many threads as there "
+                f"are cores, so that numbers may differ from those of a machine with {threads}"
+            )
 
     def _notify(self, line: str) -> None:
         """Show a line where the run shows itself right now."""
@@ -205,7 +217,7 @@ class ItemCoordinator:
             experiment: The item's experiment; nothing happens while its own guest is not there.
             following: The later item's.
         """
-        current, later = ((item.configuration.runner, item.device) for item in (experiment, following))
+        current, later = experiment.guest, following.guest
         if current != later and self.guests.is_alive(*current):
             self.guests.warm_if_room(*later)
 

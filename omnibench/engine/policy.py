@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from omnibench.errors import OmnibenchError, nearest
+from omnibench.experiment.threads import ALL, FIXED
 from omnibench.store.schema import KEEP_MODELS, MAX_ATTEMPTS, VERIFY
 
 RESUME = ("auto", "fresh", "require", "never")
@@ -35,6 +36,9 @@ class Policy:
         grace: Seconds that a phase in progress gets to finish when the run is asked to stop.
         timeout: Seconds after which a phase that still runs fails, or None.
         device: ``cpu``, ``cuda`` for the algorithms that can use a GPU, or ``auto``: ``cuda`` where there is one.
+        threads: How many threads compute what depends on their number: ``fixed`` for the same on every machine (1, or what
+            a class says), ``all`` for as many as there are cores, or a number, then for everything. All but the usual
+            number is part of the key.
         allow_network_fs: Whether the store may lie on NFS, SMB and the like.
         keep_models: Which models are kept of items that are done: ``auto`` (small ones, and those that took longer to
             fit than a second per megabyte), ``all``, ``best`` (of each dataset and algorithm those of the best
@@ -56,6 +60,7 @@ class Policy:
     device: str = "auto"
     allow_network_fs: bool = False
     keep_models: str = "auto"
+    threads: int | str = FIXED
 
     def __post_init__(self) -> None:
         for name, choices in (
@@ -70,10 +75,22 @@ class Policy:
             _check_choice("track", measure, TRACK)
         if type(self.max_attempts) is not int or self.max_attempts < 1:
             raise OmnibenchError(f"max_attempts is {self.max_attempts!r}; give a whole number from 1 on.")
+        if self.threads not in (FIXED, ALL) and (type(self.threads) is not int or self.threads < 1):
+            raise OmnibenchError(
+                f"threads is {self.threads!r}; give {FIXED}, {ALL}, or how many threads compute, a whole number from 1 on."
+            )
         if not self.grace >= 0:
             raise OmnibenchError(f"grace is {self.grace!r}; give seconds from 0 on.")
         if self.timeout is not None and not self.timeout > 0:
             raise OmnibenchError(f"timeout is {self.timeout!r}; give seconds above 0, or None for no limit.")
+
+    def guest_threads(self, cores: int) -> int:
+        """Return how many threads a guest has where its algorithm does not ask for another number.
+
+        Args:
+            cores: How many cores are there for it.
+        """
+        return self.threads if isinstance(self.threads, int) else max(1, cores)
 
 
 def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:

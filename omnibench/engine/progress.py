@@ -144,9 +144,9 @@ class Progress:
             raise
 
     @property
-    def runner(self) -> tuple[RunnerInfo, str]:
-        """The framework and the device class of the experiment's guest."""
-        return self._experiment.configuration.runner, self._experiment.device
+    def runner(self) -> tuple[RunnerInfo, str, int]:
+        """The framework, the device class and the number of threads of the experiment's guest."""
+        return self._experiment.guest
 
     def guest(self, phase: Phase) -> Guest:
         """Return the guest for a phase; while it starts, report that."""

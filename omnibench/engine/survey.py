@@ -121,6 +121,26 @@ def first_recorded(get: RecordLookup, fit_keys: Iterable[str]) -> str | None:
     return next((key for key in fit_keys if get(RecordType.ITEM.key(key)) is not None), None)
 
 
+def recorded_threads(get: RecordLookup, fit_keys: Iterable[str]) -> dict[str, int]:
+    """Return how many threads computed the items that were fitted, by their keys.
+
+    The number is 0 where it is not recorded, or where Fit and Predict had different ones.
+
+    Args:
+        get: From a record's key to the record, or None.
+        fit_keys: The keys of items.
+    """
+    threads = {}
+    for key in fit_keys:
+        fit = get(RecordType.FIT.key(key))
+        if fit is not None:
+            item = get(RecordType.ITEM.key(key)) or {}
+            predict = get(RecordType.PREDICT.key(str(item.get("predict_key")))) or fit
+            count = fit.get("threads")
+            threads[key] = count if count and predict.get("threads") == count else 0
+    return threads
+
+
 def is_begun(get: RecordLookup, item: Item) -> bool:
     """Whether anything of an item was computed, or tried.
 

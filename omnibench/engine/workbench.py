@@ -20,7 +20,7 @@ from omnibench.engine.stopping import Stopping
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import GUEST_MARK
-from omnibench.runners.machine import available_cores, dealt_gpu
+from omnibench.runners.machine import dealt_gpu
 from omnibench.runners.pool import GuestPool
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
@@ -38,7 +38,7 @@ class Workbench:
         tmp_dir: Where guests get their working directories; inside the checkpoint directory by default.
         policy: The settings that are the same for all items.
         environments: The environments of the frameworks.
-        threads: Threads per guest; all cores of this process by default.
+        threads: Threads per guest, where an experiment asks for no other number.
         notify: Called with a line when something is worth telling.
         run_id: The run that the process is part of.
         worker: The name of the process in the run.
@@ -67,7 +67,7 @@ class Workbench:
         *,
         policy: Policy,
         environments: Environments,
-        threads: int | None,
+        threads: int,
         notify: Callable[[str], None],
         run_id: str,
         worker: str,
@@ -99,8 +99,7 @@ class Workbench:
             self.store.close()
             raise
         self.worker = Worker(self.store, run_id, worker)
-        cores = threads or available_cores()
-        self.guests = GuestPool(environments, self._scratch, cores, self._log, notify, dealt_gpu(worker))
+        self.guests = GuestPool(environments, self._scratch, threads, self._log, notify, dealt_gpu(worker))
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
         self._finalizer = weakref.finalize(self, _end, self.guests, self.worker, self.store, directory)
 
@@ -127,7 +126,7 @@ class Workbench:
 
         Args:
             worker: The name of the worker in the run.
-            threads: Threads per guest.
+            threads: Threads per guest, as above.
         """
         twin = copy.copy(self)
         twin.current = ""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+USUAL_THREADS = 1
+"""The number of threads where it is fixed: that of a run with a worker for each core, and every machine has it."""
+
 
 class Circumstances(NamedTuple):
     """What a configuration is fitted with, beside its hyperparameters.

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from omnibench.experiment.circumstances import Circumstances
-from omnibench.experiment.own import OwnAlgorithm
+from omnibench.experiment.circumstances import USUAL_THREADS, Circumstances
+from omnibench.experiment.own import ANY_NUMBER, OwnAlgorithm
 from omnibench.keys import canonical, sha256
 from omnibench.runners.machine import device_class
 from omnibench.runners.registry import NO_USE, RunnerInfo, algorithm_info, may_refit, use_of_validation
@@ -149,6 +149,21 @@ class Configuration:
         return next(
             (f"{name}={value!r}" for name, value in asking.items() if self.plain_parameters.get(name) == value), ""
         )
+
+    @functools.cached_property
+    def depends_on_threads(self) -> bool | None:
+        """Whether its numbers depend on how many threads compute; None where nobody has said, as of most own classes."""
+        if self.own:
+            return None if self.own.threads is None else self.own.threads != ANY_NUMBER
+        depends: bool | None = algorithm_info(self.runner, self.algorithm).get("threads")
+        return depends
+
+    @property
+    def fixed_threads(self) -> int:
+        """The number of threads that it computes with on every machine; 0 for as many as there are."""
+        if self.depends_on_threads is False:
+            return 0
+        return (self.own.threads if self.own else None) or USUAL_THREADS
 
     @functools.cached_property
     def uses_gpu(self) -> bool:

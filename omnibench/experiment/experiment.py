@@ -9,13 +9,14 @@ from typing import Any
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.experiment.candidates import UNSEEN, Candidates
-from omnibench.experiment.circumstances import Circumstances
+from omnibench.experiment.circumstances import USUAL_THREADS, Circumstances
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.outputs import Outputs, outputs_of
 from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
 from omnibench.metrics.base import Metric
 from omnibench.naming import node_name
 from omnibench.results import Result
+from omnibench.runners.registry import RunnerInfo
 
 DEFAULT_LIST_LENGTH = 20
 """Recommendations per user, unless a metric needs more."""
@@ -83,6 +84,16 @@ class Experiment:
     def refit(self) -> str:
         """The parts that the model is fitted on, ``train+validation``; empty for the training part."""
         return self.circumstances.refit
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that its framework computes with; 0 for as many as there are."""
+        return self.circumstances.threads or (0 if self.configuration.depends_on_threads is False else USUAL_THREADS)
+
+    @property
+    def guest(self) -> tuple[RunnerInfo, str, int]:
+        """The framework that computes it, its device class and its number of threads, as a pool of guests takes them."""
+        return self.configuration.runner, self.device, self.threads
 
     @property
     def identity(self) -> list[Any]:

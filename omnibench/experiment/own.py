@@ -15,6 +15,9 @@ from omnibench.experiment.stray_lists import scalar_arguments
 from omnibench.keys import overlong_label
 from omnibench.runners.own_calls import OPTIONAL, TRAIN, VALIDATION, takes, unknown_arguments
 
+ANY_NUMBER = 0
+"""Stands for any number of threads."""
+
 
 @dataclass(frozen=True)
 class OwnAlgorithm:
@@ -38,6 +41,8 @@ class OwnAlgorithm:
             where it says nothing.
         uses_ratings: Whether it says (``uses_ratings = True``) that it needs the ratings of the training part.
         validates: Whether its ``fit`` takes the validation part.
+        threads: The number of threads that it says (``threads = 4``) it computes with; 0 when it says (``threads =
+            "any"``) that its numbers do not depend on that; None when it says nothing.
     """
 
     module: str
@@ -56,6 +61,7 @@ class OwnAlgorithm:
     deterministic: bool | None = None
     uses_ratings: bool = False
     validates: bool = False
+    threads: int | None = None
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -112,6 +118,7 @@ class OwnAlgorithm:
             deterministic=_stated(algorithm, "deterministic"),
             uses_ratings=bool(getattr(algorithm, "uses_ratings", False)),
             validates=takes(algorithm, VALIDATION),
+            threads=_threads(algorithm),
         )
 
     def with_other_code(self) -> OwnAlgorithm:
@@ -136,6 +143,21 @@ def _stated(algorithm: type, name: str) -> bool | None:
     """Return what a class says by an attribute; a method of that name says nothing."""
     value = getattr(algorithm, name, None)
     return value if isinstance(value, bool) else None
+
+
+def _threads(algorithm: type) -> int | None:
+    """Return what a class says of its threads; an instance's or a method's ``threads`` is none of our business."""
+    stated = getattr(algorithm, "threads", None)
+    if stated == "any":
+        return ANY_NUMBER
+    if stated is None or callable(stated) or hasattr(type(stated), "__get__"):
+        return None
+    if type(stated) is not int or stated < 1:
+        raise PlanError(
+            f"{algorithm.__qualname__}.threads is {stated!r}; give the number of threads that it computes with, or 'any' "
+            "where its numbers do not depend on that."
+        )
+    return stated
 
 
 def _import_name(module: str) -> str:

@@ -17,6 +17,7 @@ from omnibench.experiment.labels import dataset_labels
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.recorded import NOTHING_RECORDED, RecordedKeys
 from omnibench.experiment.refit import ValidationUse, check_refit, checked_refit, refit_of
+from omnibench.experiment.threads import keyed_threads
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.metrics.base import Metric
 
@@ -33,6 +34,7 @@ def experiments(
     seeds: Sequence[int],
     device: Callable[[Configuration], str] = lambda _: "cpu",
     salt: str = "",
+    threads: Callable[[Configuration], int] = keyed_threads,
     candidates: Candidates = UNSEEN,
     recorded: RecordedKeys = NOTHING_RECORDED,
     refit: str | None = None,
@@ -49,6 +51,7 @@ def experiments(
             What is known to be deterministic is fitted with the first only.
         device: A function from a configuration to its device class.
         salt: A text that goes into every key.
+        threads: A function from a configuration to the number of threads that its key names; see ``keyed_threads``.
         candidates: What is ranked for each user.
         recorded: The keys under which the store has something; what it has under those of earlier releases keeps them.
         refit: The parts that models are fitted on where the plan leaves it open: ``train+validation``, or training alone.
@@ -67,7 +70,10 @@ def experiments(
     if validation is not None:
         validation.note(all_datasets, configurations, requested)
     first_circumstances = [
-        (configuration, Circumstances(versions(configuration.runner), seeds[0], device(configuration), salt))
+        (
+            configuration,
+            Circumstances(versions(configuration.runner), seeds[0], device(configuration), salt, threads(configuration)),
+        )
         for configuration in configurations
     ]
     several = tuple(seeds) if len(seeds) > 1 else ()

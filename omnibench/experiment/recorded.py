@@ -2,7 +2,8 @@
 
 Earlier, the order of rows and the types of numbers were always part of a dataset's key, and the digest of a user's
 class covered less, or other, text. Where a store has results under such a key, and none under the present one, the
-dataset or the class keeps it.
+dataset or the class keeps it. Keys did not name the number of threads either: where a store says that results which
+depend on it were computed with the number that is fixed now, they keep theirs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from omnibench.data.dataset import RecSysDataSet
+from omnibench.experiment.circumstances import USUAL_THREADS
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.experiment import Experiment
 from omnibench.keys import display
@@ -21,6 +23,10 @@ def _none_recorded(fit_keys: Sequence[str]) -> str | None:  # noqa: ARG001 - of 
     return None
 
 
+def _no_threads(fit_keys: Sequence[str]) -> Mapping[str, int]:  # noqa: ARG001 - as above
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedKeys:
     """The keys under which a store has something; without a store, none.
@@ -28,10 +34,13 @@ class RecordedKeys:
     Attributes:
         directory: The store's directory.
         first_item: Returns the first of some fit keys of which the store has an item, or None.
+        threads_of: Returns of those of some fit keys of which the store has a fit how many threads computed it; 0 where
+            that is not known, or where Fit and Predict had different ones.
     """
 
     directory: Path | None = None
     first_item: Callable[[Sequence[str]], str | None] = _none_recorded
+    threads_of: Callable[[Sequence[str]], Mapping[str, int]] = _no_threads
 
     def dataset(self, dataset: RecSysDataSet) -> RecSysDataSet:
         """Return a dataset under the key that it has in the store, where that has it under an earlier one only."""
@@ -47,7 +56,11 @@ class RecordedKeys:
         return (self.directory / "datasets" / name).is_dir() or (self.directory / name).is_dir()
 
     def experiments(self, planned: Sequence[Experiment]) -> list[Experiment]:
-        """Return experiments, those of users' classes under the digest of their code that the store has results of."""
+        """Return experiments under the keys that the store has results of.
+
+        These are, of users' classes, another digest of their code, and of what depends on the number of threads keys that
+        do not name it.
+        """
         by_class: dict[int, list[Experiment]] = {}
         for experiment in planned:
             own = experiment.configuration.own
@@ -58,7 +71,33 @@ class RecordedKeys:
             if self._is_under_other_code(of_class):
                 pairs = zip(of_class, _under_other_code(of_class), strict=True)
                 recorded |= {experiment.fit_key: earlier for experiment, earlier in pairs}
+        recorded |= self._without_threads(planned)
         return [recorded.get(experiment.fit_key, experiment) for experiment in planned]
+
+    def _without_threads(self, planned: Sequence[Experiment]) -> dict[str, Experiment]:
+        """Return by their fit keys the experiments that the store has under keys which do not name their threads.
+
+        The folds of a configuration go together, as they do in tables.
+        """
+        groups: dict[tuple[str, str], list[Experiment]] = {}
+        for experiment in planned:
+            if experiment.circumstances.threads == USUAL_THREADS and experiment.configuration.own is None:
+                groups.setdefault((experiment.dataset.key, experiment.configuration_key), []).append(experiment)
+        present = self.threads_of([folds[0].fit_key for folds in groups.values()]) if groups else {}
+        unseen = [folds for folds in groups.values() if folds[0].fit_key not in present]
+        earlier = {
+            experiment.fit_key: replace(experiment, circumstances=experiment.circumstances._replace(threads=0))
+            for folds in unseen
+            for experiment in folds
+        }
+        threads = self.threads_of([*earlier, *(other.fit_key for other in earlier.values())]) if earlier else {}
+        recorded: dict[str, Experiment] = {}
+        for folds in unseen:
+            others = {experiment.fit_key: earlier[experiment.fit_key] for experiment in folds}
+            counts = {threads[other.fit_key] for other in others.values() if other.fit_key in threads}
+            if counts == {USUAL_THREADS} and not others.keys() & threads.keys():
+                recorded |= others
+        return recorded
 
     def _is_under_other_code(self, of_class: Sequence[Experiment]) -> bool:
         """Whether the first item that the store has of a class is under the other digest of its code."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias
 
 from omnibench.comparison.measured import UserValues, has_user_values, test_to_train, user_values_of
 from omnibench.errors import BaselineError
+from omnibench.experiment.circumstances import USUAL_THREADS
 from omnibench.keys import canonical, digest
 from omnibench.metrics.directions import direction
 from omnibench.naming import value_text
@@ -312,7 +313,8 @@ def newest(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     latest: dict[tuple[str, ...], Entry] = {}
     for entry in entries:
         settings = canonical([entry.configuration.get(name) for name in ("seed", "device", "salt", "refit")])
-        series = (entry.dataset.key, entry.algorithm, entry.parameters, settings)
+        threads = str(entry.configuration.get("threads", USUAL_THREADS))  # keys did not name them in earlier releases
+        series = (entry.dataset.key, entry.algorithm, entry.parameters, settings, threads)
         if series not in latest or entry.finished >= latest[series].finished:
             latest[series] = entry
     latest_ids = {id(entry) for entry in latest.values()}

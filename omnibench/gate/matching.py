@@ -73,6 +73,7 @@ def _match_configurations(matched: Match, current: Sequence[Series], baseline: S
 
     keys = (
         key_with("device", "threads", "refit", "version", "code"),
+        key_with("device", "threads", "refit"),
         key_with("device", "refit"),
         key_with("refit"),
         key_with(),

@@ -152,8 +152,9 @@ class BenchFunction(pytest.Class):
             seeds=checked_seeds(self.declaration.seeds, self.declaration.random_state),
             device=session.device_of,
             salt=session.policy.salt,
+            threads=session.threads_of,
             candidates=evaluator.candidates,
-            recorded=RecordedKeys(session.directory, session.first_recorded),
+            recorded=RecordedKeys(session.directory, session.first_recorded, session.recorded_threads),
             refit=self.declaration.refit,
             validation=session.validation,
         )

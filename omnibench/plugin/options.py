@@ -222,6 +222,13 @@ DEVICE = Option(
     DEVICES,
     in_item_command=True,
 )
+THREADS = Option(
+    "--omnirec-threads",
+    "How many threads compute what depends on their number: fixed (default: 1, or what an own class says, on every machine), "
+    "all for as many as there are cores, or a number, then for everything. What is not fixed is faster, and has other keys.",
+    "fixed",
+    in_item_command=True,
+)
 TMP_DIR = Option("--omnirec-tmp-dir", "Working directories of the frameworks (default: in the checkpoint dir).")
 KEEP_MODELS = Option(
     "--omnirec-keep-models",
@@ -309,6 +316,7 @@ OPTIONS = (
     TIMEOUT,
     ENVIRONMENTS,
     DEVICE,
+    THREADS,
     TMP_DIR,
     KEEP_MODELS,
     READONLY,

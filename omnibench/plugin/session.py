@@ -17,9 +17,10 @@ from omnibench.engine.items import Item
 from omnibench.engine.policy import DEVICES
 from omnibench.engine.run import CACHED, Outcome, new_run_id, throwaway_workspace
 from omnibench.engine.stopping import StoppedError, Stopping
-from omnibench.engine.survey import State, first_recorded, look_up_all
+from omnibench.engine.survey import State, first_recorded, look_up_all, recorded_threads
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.experiment.refit import ValidationUse
+from omnibench.experiment.threads import keyed_threads
 from omnibench.plugin import garbage
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import ENVIRONMENTS, PLAN, READONLY, TMP_DIR
@@ -109,6 +110,10 @@ class BenchSession:
             )
         return configuration.device(plugin_choice or self.policy.device)
 
+    def threads_of(self, configuration: Configuration) -> int:
+        """Return the number of threads that a configuration's key names, or 0; see ``keyed_threads``."""
+        return keyed_threads(configuration, self.policy.threads)
+
     @property
     def looks_only(self) -> bool:
         """Whether nothing is to be computed or written."""
@@ -132,10 +137,16 @@ class BenchSession:
 
     def first_recorded(self, fit_keys: Sequence[str]) -> str | None:
         """Return the first of some items that has a record, or None; a store that cannot be read says so later."""
+        return self._found(lambda reader: first_recorded(reader.get, fit_keys))
+
+    def recorded_threads(self, fit_keys: Sequence[str]) -> dict[str, int]:
+        """Return how many threads computed the items that were fitted, by their keys; see ``survey.recorded_threads``."""
+        return self._found(lambda reader: recorded_threads(reader.get, fit_keys)) or {}
+
+    def _found(self, take: Callable[[Reader], Answer]) -> Answer | None:
+        """Read records for the keys of items, or return None where they cannot be read."""
         with suppress(StoreError, OSError):
-            return read(
-                self.directory / "store", lambda reader: first_recorded(reader.get, fit_keys), untouched=self.looks_only
-            )
+            return read(self.directory / "store", take, untouched=self.looks_only)
         return None
 
     def snapshot(self) -> dict[str, Record]:

@@ -30,6 +30,7 @@ from omnibench.plugin.options import (
     RESET,
     RESUME,
     SALT,
+    THREADS,
     TIMEOUT,
     TMP_DIR,
     TRACK,
@@ -57,6 +58,7 @@ def policy(config: pytest.Config) -> Policy:
             device=DEVICE.value(config),
             allow_network_fs=ALLOW_NETWORK_FS.is_on(config),
             keep_models=KEEP_MODELS.value(config),
+            threads=int(threads) if (threads := THREADS.value(config)).isdecimal() else threads,
         )
     except OmnibenchError as error:
         raise pytest.UsageError(str(error)) from error

@@ -280,12 +280,16 @@ _THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "RAYON_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
 )
+_EXACT = {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
+"""Without these, libraries may take fewer threads than they are told, of a machine that is busy."""
 
 
 def thread_variables(threads: int) -> dict[str, str]:
     """Return the environment variables that set the number of threads of numeric libraries when they are imported."""
-    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    return {**dict.fromkeys(_THREAD_VARIABLES, str(threads)), **_EXACT}
 
 
 def _memory_of(pid: int, member: str) -> int:

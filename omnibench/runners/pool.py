@@ -18,14 +18,14 @@ from omnibench.runners.registry import RunnerInfo
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
-MOST_GUESTS = 3
-"""Guests kept alive at once."""
+MOST_GUESTS = 6
+"""Guests kept alive at once: of three frameworks those that compute with one thread, and those that have more."""
 
 GUEST_MEGABYTES = {"LensKit": 600, "RecPack": 450, "RecBole": 700, "Own": 200}
 """Memory of a framework's process after fitting MovieLens-100K, as measured; used until records have better numbers."""
 
-_GuestKey = tuple[str, str]
-"""A framework's name and a device class."""
+_GuestKey = tuple[str, str, int]
+"""A framework's name, a device class and a number of threads: a process keeps the number with which it has begun."""
 
 
 class GuestPool:
@@ -34,7 +34,7 @@ class GuestPool:
     Args:
         environments: Where frameworks run.
         scratch: The directory in which guests get their working directories.
-        threads: Threads per guest.
+        threads: Threads per guest, where none other is asked for.
         log: Called with (stream, whole lines) of what guests print.
         notify: Called with a line of text for the user, e.g. that an environment is built.
         gpu: The GPU of guests that use one, as ``CUDA_VISIBLE_DEVICES`` names it; None for all.
@@ -60,35 +60,44 @@ class GuestPool:
         # One thread for as long as there are guests: the system ends a guest with the thread that has started it.
         self._starter: ThreadPoolExecutor | None = None
 
-    def warm(self, runner: RunnerInfo, device: str = "cpu") -> None:
-        """Begin to start a framework's guest, so that it runs by the time that it is needed."""
-        key = (runner.name, device)
-        if key in self._starting or self.is_alive(runner, device):
+    def _key(self, runner: RunnerInfo, device: str, threads: int) -> _GuestKey:
+        return runner.name, device, threads or self._threads
+
+    def warm(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
+        """Begin to start a framework's guest, so that it runs by the time that it is needed.
+
+        Args:
+            runner: The framework.
+            device: ``cpu`` or ``cuda``.
+            threads: The number of threads that it computes with; 0 for that of the pool.
+        """
+        key = self._key(runner, device, threads)
+        if key in self._starting or self.is_alive(runner, device, threads):
             return
         self._make_room(key, runner)
         if self._starter is None:
             from concurrent.futures import ThreadPoolExecutor
 
             self._starter = ThreadPoolExecutor(1, thread_name_prefix="omnibench-guests")
-        self._starting[key] = self._starter.submit(self._start, runner, device)
+        self._starting[key] = self._starter.submit(self._start, runner, device, key[-1])
 
-    def warm_if_room(self, runner: RunnerInfo, device: str = "cpu") -> None:
+    def warm_if_room(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """Begin to start a guest for later, if it needs no other guest to end and no environment to be built."""
-        if self.is_alive(runner, device) or len(self._guests) + len(self._starting) >= MOST_GUESTS:
+        if self.is_alive(runner, device, threads) or len(self._guests) + len(self._starting) >= MOST_GUESTS:
             return
         needed_bytes = GUEST_MEGABYTES.get(runner.name, 0) * 2**20
         if not _memory_is_short(needed_bytes) and self._environments.is_built(runner):
-            self.warm(runner, device)
+            self.warm(runner, device, threads)
 
-    def get(self, runner: RunnerInfo, device: str = "cpu") -> Guest:
-        """Return a living guest of a framework.
+    def get(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> Guest:
+        """Return a living guest of a framework; see ``warm``.
 
         Raises:
             GuestEnvironmentError, GuestError: It does not start.
         """
-        key = (runner.name, device)
+        key = self._key(runner, device, threads)
         self._finish_starting(key)
-        self.warm(runner, device)  # also in the place of one that died before anybody needed it
+        self.warm(runner, device, threads)  # also in the place of one that died before anybody needed it
         self._finish_starting(key)
         self._guests.move_to_end(key)
         return self._guests[key][0]
@@ -113,12 +122,12 @@ class GuestPool:
         while self._guests and (len(self._guests) >= MOST_GUESTS or _memory_is_short(needed_bytes)):
             self._end(self._guests.popitem(last=False)[1])
 
-    def _start(self, runner: RunnerInfo, device: str) -> tuple[Guest, Path]:
+    def _start(self, runner: RunnerInfo, device: str, threads: int) -> tuple[Guest, Path]:
         runner.check_adapter()
         python = self._environments.python(runner, self._notify)
         directory = self._scratch / f"{runner.name}-{uuid.uuid4().hex[:8]}"
         directory.mkdir(mode=0o700, parents=True)
-        variables = thread_variables(self._threads)
+        variables = thread_variables(threads)
         if device == "cuda" and self._gpu is not None:
             variables["CUDA_VISIBLE_DEVICES"] = self._gpu
         if device == "cpu" and runner.distribution:
@@ -126,19 +135,19 @@ class GuestPool:
         try:
             # A framework may litter its working directory; a user's class expects to be where the user is.
             work = directory if runner.distribution else Path.cwd()
-            return Guest(runner, python, directory, work, self._threads, variables, self._log), directory
+            return Guest(runner, python, directory, work, threads, variables, self._log), directory
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
             raise
 
-    def is_alive(self, runner: RunnerInfo, device: str = "cpu") -> bool:
-        """Return whether a framework's guest is running."""
-        key = (runner.name, device)
+    def is_alive(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> bool:
+        """Return whether a framework's guest is running; see ``warm``."""
+        key = self._key(runner, device, threads)
         return key in self._guests and self._guests[key][0].alive
 
-    def discard(self, runner: RunnerInfo, device: str = "cpu") -> None:
-        """End a framework's guest, so that the next item gets a fresh one."""
-        entry = self._guests.pop((runner.name, device), None)
+    def discard(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
+        """End a framework's guest, so that the next item gets a fresh one; see ``warm``."""
+        entry = self._guests.pop(self._key(runner, device, threads), None)
         if entry is not None:
             self._end(entry)
 

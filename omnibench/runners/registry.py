@@ -31,8 +31,13 @@ _DEFAULTS = {
     "gpu": False,
     "history": False,
     "rating_parameters": {},
+    "deterministic": None,
+    "threads": None,
 }
-"""What the catalogue says of an algorithm where a registered framework says nothing."""
+"""What the catalogue says of an algorithm where a registered framework says nothing; None where nobody knows."""
+
+_FACTS = ("deterministic", "threads")
+"""What is true, false, or not known."""
 
 _MEMBERS = (*_DEFAULTS, "refit")
 """What a registered framework may say of an algorithm."""
@@ -56,8 +61,12 @@ class RunnerInfo:
             ``"ranking"`` (true if not given), ``"ratings"``, ``"gpu"``, ``"history"`` (false if not), ``"validation"`` (what
             it does with the validation part, e.g. ``"early stopping"``; if not given, nothing), ``"refit"`` (whether it may
             be fitted on training and validation together; if not given, those that do nothing with validation may),
-            ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings).
+            ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
+            ``"deterministic"`` (whether its lists are the same whatever the seed) and ``"threads"`` (whether its numbers
+            depend on how many threads compute; where nobody says, it computes with one).
         adapter_file: Where the adapter of a registered framework lies; found by ``register_runner``.
+        measured_file: What was measured of the algorithms of ``catalogue_file``: ``"deterministic"``, ``"threads"``,
+            and ``"seed_spread"``, how much a metric varies with the seed; see ``benchmarks/catalogue``.
     """
 
     name: str
@@ -70,16 +79,22 @@ class RunnerInfo:
     size: str = ""
     algorithms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     adapter_file: Path | None = None
+    measured_file: Path | None = None
 
     @cached_property
     def catalogue(self) -> dict[str, Any]:
-        """``{"version": ..., "algorithms": {name: {"parameters", "ratings", "ranking", "validation", "gpu", "history"}}}``."""
+        """``{"version": ..., "algorithms": {name: {"parameters": {name: default}, "ratings": bool, ...}}}``; see ``algorithms``."""
         if self.catalogue_file is None:
             algorithms: dict[str, Any] = {
                 name: {**_DEFAULTS, **described} for name, described in self.algorithms.items()
             }
             return {"version": self._locked_version(), "algorithms": algorithms}
-        return dict(json.loads(self.catalogue_file.read_text(encoding="utf-8")))
+        catalogue: dict[str, Any] = json.loads(self.catalogue_file.read_text(encoding="utf-8"))
+        if self.measured_file is not None:
+            measured = json.loads(self.measured_file.read_text(encoding="utf-8"))["algorithms"]
+            for name, described in catalogue["algorithms"].items():
+                described.update(measured.get(name, {}))
+        return catalogue
 
     def version(self, environment: str) -> str:
         """Return the framework's version in an environment, without importing it.
@@ -157,6 +172,7 @@ def _built_in(name: str, size: str) -> RunnerInfo:
         lock=_FOLDER / "locks" / f"{package}.txt",
         catalogue_file=_FOLDER / "catalogue" / f"{package}.json",
         size=size,
+        measured_file=_FOLDER / "measured" / f"{package}.json",
     )
 
 
@@ -220,6 +236,11 @@ def _check_algorithms(runner: RunnerInfo) -> None:
         if unknown:
             near = nearest(unknown[0], _MEMBERS)
             raise PlanError(f"{runner.name}.{name}: {unknown[0]!r} says nothing{near}; there is {', '.join(_MEMBERS)}.")
+        for fact in _FACTS:
+            if entry.get(fact) not in (None, True, False):
+                raise PlanError(
+                    f"{runner.name}.{name}: {fact!r} is {entry[fact]!r}; give True or False, or leave it out."
+                )
 
 
 def _adapter_file(runner: RunnerInfo) -> Path:

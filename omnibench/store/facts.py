@@ -14,7 +14,7 @@ from omnibench.store.item_records import result_of
 from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType, configuration_in
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 
-_MADE_OF = ("salt", "seed", "version", "adapter", "device", "refit", "code")
+_MADE_OF = ("salt", "seed", "version", "adapter", "device", "threads", "refit", "code")
 """What is part of a configuration's key beside its algorithm and hyperparameters."""
 
 _MOST_DEFAULTS = 10
@@ -192,7 +192,8 @@ def origin_lines(facts: Mapping[str, Any]) -> Iterator[str]:
         circumstances = phase["circumstances"]
         versions = ", ".join(f"{package} {version}" for package, version in circumstances["versions"].items())
         site = f"on {circumstances['host'] or 'an unknown host'}" + (f", run {phase['run']}" if phase["run"] else "")
-        threads = f", {circumstances['threads']} threads" if "threads" in circumstances else ""
+        count = circumstances.get("threads")
+        threads = "" if count is None else f", {count} thread{'' if count == 1 else 's'}"
         origin = (site, _git_words(circumstances["git"]), versions)
         origins.setdefault(origin, []).append(f"{name} at {phase['finished']}{threads}")
     for (site, git, versions), phases in origins.items():

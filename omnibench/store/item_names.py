@@ -11,7 +11,7 @@ from omnibench.naming import full_value_text, number_text, plain_label
 from omnibench.store.schema import Record, configuration_in
 from omnibench.store.written_names import hash_of, is_digits, literal, node_parts, stem_of, written_names
 
-_CIRCUMSTANCES = ("seed", "version", "device", "salt", "module", "refit")
+_CIRCUMSTANCES = ("seed", "version", "device", "threads", "salt", "module", "refit")
 """What labels may show beside hyperparameters; the identity of an item says it."""
 
 _TRAIN = "train"

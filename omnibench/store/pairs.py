@@ -75,4 +75,4 @@ def _named(*more: str) -> Callable[[Facts], str]:
     return identify
 
 
-_IDENTITIES = (_key, _named("seed", "device"), _named("seed"), _named())
+_IDENTITIES = (_key, _named("seed", "device", "threads"), _named("seed", "device"), _named("seed"), _named())

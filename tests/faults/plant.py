@@ -117,18 +117,18 @@ class InProcessGuests:
     def __init__(self, work: Work, pause: float = 0.0) -> None:
         self._guest = InProcessGuest(work, pause)
 
-    def warm(self, runner: RunnerInfo, device: str = "cpu") -> None:
+    def warm(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """It is there."""
 
-    def get(self, runner: RunnerInfo, device: str = "cpu") -> InProcessGuest:
+    def get(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> InProcessGuest:
         """Return the one guest."""
         return self._guest
 
-    def is_alive(self, runner: RunnerInfo, device: str = "cpu") -> bool:
+    def is_alive(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> bool:
         """Say so."""
         return True
 
-    def discard(self, runner: RunnerInfo, device: str = "cpu") -> None:
+    def discard(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """Keep it: it is this process."""
 
     def close(self) -> None:

@@ -64,7 +64,8 @@ def test_a_wrong_reset_is_refused() -> None:
 def test_what_the_command_for_one_item_repeats() -> None:
     """The command for one item repeats the options that say where the records are and what keys depend on."""
     repeated = [option.flag for option in OPTIONS if option.in_item_command]
-    assert repeated == ["--omnirec-checkpoint-dir", "--omnirec-salt", "--omnirec-environments", "--omnirec-device"]
+    of_keys = ["--omnirec-salt", "--omnirec-environments", "--omnirec-device", "--omnirec-threads"]
+    assert repeated == ["--omnirec-checkpoint-dir", *of_keys]
 
 
 @pytest.mark.parametrize(

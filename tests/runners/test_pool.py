@@ -72,6 +72,21 @@ def names(started: list[FakeGuest]) -> list[str]:
     return [guest.runner.name for guest in started]
 
 
+def test_guests_with_other_threads_are_other_guests(guests: GuestPool, started: list[FakeGuest]) -> None:
+    """A process keeps the number of threads with which it began; the pool's own number is the default."""
+    one: Any = guests.get(LENSKIT, "cpu", 1)
+    assert guests.get(LENSKIT, "cpu", 1) is one
+    assert not guests.is_alive(LENSKIT)
+    usual: Any = guests.get(LENSKIT)
+    assert guests.get(LENSKIT, "cpu", 3) is usual, "which is what the pool has anyway"
+    assert [(guest.threads, guest.variables["OMP_NUM_THREADS"]) for guest in started] == [(1, "1"), (3, "3")]
+    guests.discard(LENSKIT, "cpu", 1)
+    assert not one.alive
+    assert guests.is_alive(LENSKIT)
+    guests.warm_if_room(LENSKIT, "cpu", 2)
+    assert guests.get(LENSKIT, "cpu", 2).threads == 2
+
+
 def test_a_guest_is_kept_from_item_to_item(guests: GuestPool, started: list[FakeGuest]) -> None:
     """The same framework gets the same process; warming it when it is there starts none."""
     first: Any = guests.get(LENSKIT)

@@ -159,6 +159,11 @@ MINE = RunnerInfo("Mine", "scipy", "svd_adapter", 1, algorithms=ALGORITHMS)
             "is described by 3; give a dictionary",
             {"algorithms": {"Popularity": {"parameters": {"k": 20}}}},
         ),
+        (
+            {"algorithms": {"SVD": {"threads": 4}}},
+            "'threads' is 4; give True or False, or leave it out",
+            {"algorithms": {"SVD": {"threads": True}}},
+        ),
         ({"lock": Path("no.txt")}, r"there is no lock 'no\.txt'; leave it out", {"lock": None}),
     ],
 )

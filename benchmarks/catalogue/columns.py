@@ -1,0 +1,82 @@
+"""Write ``omnibench/runners/measured`` from what ``repeatability.py`` and ``seed_spread.py`` have found.
+
+``python benchmarks/catalogue/columns.py --raw sample.json full.json --spread spread.json`` takes an algorithm for
+deterministic where two seeds made the same predictions in every file, to the last bit, and for independent of threads where 1,
+2 and 4 did so in every file, the whole of MovieLens-100K among them (``--whole`` names that file). Where anything is not known
+the careful answer stands: it depends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from omnibench.runners.registry import RunnerInfo, runners
+
+REFERENCE, SEED = "reference", "seed"
+THREADS = ("2 threads", "4 threads")
+SAME = {"again": REFERENCE, "2 threads again": "2 threads"}
+"""What has the seed and the threads of an earlier run."""
+
+
+def equal(runs: list[dict[str, Any]], *labels: str) -> bool:
+    """Whether all of these runs were measured, and made the predictions of the reference."""
+    return bool(runs) and all(
+        "sha256" in run.get(REFERENCE, {}) and run.get(label, {}).get("sha256") == run[REFERENCE]["sha256"]
+        for run in runs
+        for label in labels
+    )
+
+
+def columns(found: list[dict[str, Any]], whole: dict[str, Any], name: str) -> dict[str, Any]:
+    """The columns of an algorithm."""
+    runs = [run for part in found for run in part.get(name, {}).values() if "error" not in run.get(REFERENCE, {})]
+    on_whole = list(whole.get(name, {}).values())
+    return {
+        "deterministic": equal(runs, SEED),
+        "threads": not (equal(runs, *THREADS) and equal(on_whole, *THREADS)),
+    }
+
+
+def measured(runner: RunnerInfo, found: list[dict[str, Any]], whole: dict[str, Any], spread: dict[str, Any]) -> Any:
+    """What stands in a framework's file."""
+    algorithms = {}
+    for name in runner.catalogue["algorithms"]:
+        full_name = f"{runner.name}.{name}"
+        stated = columns(found, whole, full_name)
+        if not stated["deterministic"] and full_name in spread:
+            stated["seed_spread"] = spread[full_name]
+        algorithms[name] = stated
+    return {"version": runner.catalogue["version"], "algorithms": algorithms}
+
+
+def main() -> None:
+    """Read, write, and print what was not repeatable."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--raw", type=Path, nargs="+", required=True)
+    parser.add_argument("--whole", type=Path, required=True, help="the file of --users all")
+    parser.add_argument("--spread", type=Path)
+    given = parser.parse_args()
+    whole = json.loads(given.whole.read_text())
+    found = [*(json.loads(path.read_text()) for path in given.raw), whole]
+    spread = json.loads(given.spread.read_text()) if given.spread else {}
+    for runner in runners():
+        assert runner.measured_file is not None
+        text = json.dumps(measured(runner, found, whole, spread), indent=2)
+        runner.measured_file.write_text(text + "\n", encoding="utf-8")
+    for part in found:
+        for name, sets in part.items():
+            for data, run in sets.items():
+                for again, label in SAME.items():
+                    first, second = (run.get(part, {}).get("sha256") for part in (label, again))
+                    if first and second and first != second:
+                        print(f"{name} differs from run to run: {again} ({data})")
+                for label, answer in run.items():
+                    if "error" in answer:
+                        print(f"{name} {label} ({data}): {answer['error']}")
+
+
+if __name__ == "__main__":
+    main()

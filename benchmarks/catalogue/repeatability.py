@@ -1,0 +1,135 @@
+"""Whether results depend on the seed, on the number of threads, or differ from run to run, of every algorithm.
+
+``python benchmarks/catalogue/repeatability.py --users 250 --raw sample.json`` fits every algorithm of the three catalogues
+(a) with two seeds on 1 thread, (b) with 1, 2 and 4 threads, (c) twice on 2 threads, and compares the sha256 of what was
+predicted: lists and scores, to the last bit. Small matrices are computed by a single thread whatever the number, so only
+``--users all`` can show that results do not depend on it. What an algorithm cannot do within ``--limit`` seconds stays
+unknown. ``columns.py`` makes the catalogue's columns of the files that this writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from omnibench import CorePruning, MakeImplicit, RecSysDataSet, Subsample, UserHoldout, load_dataset
+from omnibench.data.prepare import prepare
+from omnibench.runners.environments import Environments
+from omnibench.runners.gateway import thread_variables
+from omnibench.runners.registry import GUEST_FOLDER, RunnerInfo, algorithm_info, get_runner
+
+FITS = Path(__file__).with_name("fits.py")
+
+PASSES = {
+    "reference": (1, 7),
+    "again": (1, 7),
+    "seed": (1, 8),
+    "2 threads": (2, 7),
+    "2 threads again": (2, 7),
+    "4 threads": (4, 7),
+}
+"""Threads and seed of each process; all are compared with the first."""
+
+PATIENCE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+"""Threads that wait for each other without computing: more of them than cores would take ten times as long."""
+
+FEW_EPOCHS = {"RecBole": {"epochs": 2}, "RecPack": {"max_epochs": 2}, "LensKit": {}}
+"""What makes those quick that learn by epochs: what two of them do not show, one fit in many could."""
+
+
+def datasets(users: str) -> dict[str, RecSysDataSet]:
+    """MovieLens-100K, all of it or some users, as rankers and as rating models see it."""
+    raw = load_dataset("MovieLens100K")
+    some = [] if users == "all" else [Subsample(int(users), of="users")]
+    return {
+        "ranking": raw.pipe(MakeImplicit(3), CorePruning(5), *some, UserHoldout(0.0, 0.2)),
+        "ratings": raw.pipe(*some, UserHoldout(0.0, 0.2)),
+    }
+
+
+def experiments(runner: RunnerInfo, names: Sequence[str], folder: Path) -> list[tuple[str, dict[str, Any], str]]:
+    """Every algorithm on the data that it takes; on both where it takes both."""
+    chosen = []
+    for name in names:
+        info = algorithm_info(runner, name)
+        parameters = {key: value for key, value in FEW_EPOCHS[runner.name].items() if key in info["parameters"]}
+        if runner.name == "RecBole" and not info["gpu"]:
+            parameters = {}  # in closed form
+        chosen += [(name, parameters, str(folder / data)) for data in ("ranking", "ratings") if info[data]]
+    return chosen
+
+
+def answers(runner: RunnerInfo, chosen: Sequence[Any], threads: int, seed: int, limit: int) -> Iterator[dict[str, Any]]:
+    """Yield what ``fits.py`` says of each experiment, of one process after another where one dies."""
+    environment = {
+        **os.environ,
+        **thread_variables(threads),
+        "PYTHONHASHSEED": "0",
+        "CUDA_VISIBLE_DEVICES": "",
+        **PATIENCE,
+    }
+    python = Environments.parse("isolated").python(runner, print)
+    while chosen:
+        with tempfile.TemporaryDirectory() as work:
+            command = [str(python), str(FITS), str(GUEST_FOLDER), runner.adapter, str(threads), str(seed), str(limit)]
+            done = subprocess.run(
+                command, input=json.dumps(chosen), stdout=subprocess.PIPE, text=True, cwd=work, env=environment, check=False,
+                stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        yield from lines
+        chosen = chosen[len(lines) :]
+        if chosen:
+            name, _, data = chosen[0]
+            yield {"algorithm": name, "dataset": Path(data).name, "error": f"died with {done.returncode}"}
+            chosen = chosen[1:]
+
+
+def main() -> None:
+    """Measure, and write what was found after each process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", default="all", help="how many users, or all")
+    parser.add_argument("--limit", type=int, default=120, help="seconds of a fit and its predictions")
+    parser.add_argument("--raw", type=Path, required=True, help="the file that is written; what it has already is kept")
+    parser.add_argument("--only", nargs="*", default=[], help="e.g. LensKit or RecBole.BPR (default: everything)")
+    parser.add_argument("--skip", nargs="*", default=[], help="e.g. RecBole.NAIS")
+    parser.add_argument("--passes", nargs="*", default=list(PASSES), choices=PASSES, help="what is measured of it")
+    given = parser.parse_args()
+    found: dict[str, Any] = json.loads(given.raw.read_text()) if given.raw.exists() else {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, dataset in datasets(given.users).items():
+            folder = Path(scratch, name)
+            folder.mkdir()
+            prepare(dataset, folder)
+        for framework in ("LensKit", "RecPack", "RecBole"):
+            runner = get_runner(framework)
+            names = [
+                name
+                for name in runner.catalogue["algorithms"]
+                if (not given.only or framework in given.only or f"{framework}.{name}" in given.only)
+                and f"{framework}.{name}" not in given.skip
+            ]
+            chosen = experiments(runner, names, Path(scratch))
+            for label, (threads, seed) in PASSES.items():
+                if label not in given.passes:
+                    continue
+                for answer in answers(runner, chosen, threads, seed, given.limit):
+                    key = f"{framework}.{answer.pop('algorithm')}"
+                    found.setdefault(key, {}).setdefault(answer.pop("dataset"), {})[label] = answer
+                    print(key, label, answer, file=sys.stderr, flush=True)
+                given.raw.write_text(json.dumps(found, indent=1) + "\n")
+                failed = {
+                    key for key, sets in found.items() if any("error" in runs.get(label, {}) for runs in sets.values())
+                }
+                chosen = [one for one in chosen if f"{framework}.{one[0]}" not in failed]
+
+
+if __name__ == "__main__":
+    main()

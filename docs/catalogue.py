@@ -1,0 +1,77 @@
+"""Write docs/catalogue.md from the catalogues and from what was measured: ``python docs/catalogue.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parent / "catalogue.md"
+
+HEAD = """\
+# What is known of each algorithm
+
+<!-- Written by docs/catalogue.py from the catalogues of the frameworks. Do not edit: run it again. -->
+
+What the frameworks say of their algorithms (`omnibench envs algorithms` has the hyperparameters, too), and what was measured
+of them:
+
+- **seed**: *no effect* where the same lists and scores came of two seeds, to the last bit. Elsewhere another seed makes
+  other lists. Where it was measured, the spread is the standard deviation of NDCG@10 over seeds, in percent of its mean.
+- **threads**: *1* where numbers depend on how many threads compute. Such an algorithm computes with one, on every machine,
+  and its key says so ([Threads](running.md#threads)). *any* where 1, 2 and 4 threads made the same lists and scores, to
+  the last bit.
+- **validation**: what it does with the validation part of a split.
+
+The two first were found by `benchmarks/catalogue/repeatability.py`, which fits every algorithm on MovieLens-100K, all of it
+and 250 of its users, in the locked versions, on the CPU, with two epochs where it learns by epochs. What could not be shown
+within minutes counts as if it did depend (`FISM`, `NAIS`, `ConvNCF`, `NNCF` and `DGCF` of RecBole). `pytest -m slow
+tests/test_repeatability.py` measures again, and fails where an answer has changed. The spread is that of
+`benchmarks/catalogue/seed_spread.py`.
+"""
+
+TAIL = """\
+## Next
+
+[Algorithms](algorithms.md), [threads](running.md#threads), or [algorithms of your own](own-algorithms.md).
+"""
+
+
+def page() -> str:
+    """Return the text of docs/catalogue.md."""
+    from omnibench.runners.registry import runners
+
+    parts = [HEAD]
+    for runner in runners():
+        if runner.measured_file is None:
+            continue
+        parts.append(f"## {runner.name} {runner.catalogue['version']}\n")
+        parts.append("| algorithm | does | seed | threads | validation |\n|---|---|---|---|---|")
+        parts += [row(name, facts) for name, facts in runner.catalogue["algorithms"].items()]
+        parts.append("")
+    return "\n".join([*parts, TAIL])
+
+
+def row(name: str, facts: Mapping[str, Any]) -> str:
+    """Return an algorithm's row."""
+    abilities = " and ".join(word for word, offered in (("ranks", "ranking"), ("rates", "ratings")) if facts[offered])
+    threads = "1" if facts["threads"] else "any"
+    return f"| `{name}` | {abilities} | {seed(facts)} | {threads} | {validation(facts)} |"
+
+
+def seed(facts: Mapping[str, Any]) -> str:
+    """Return what another seed does."""
+    if facts["deterministic"]:
+        return "no effect"
+    spread = facts.get("seed_spread", {}).get("NDCG@10")
+    return f"other lists, ±{100 * spread['relative_sd']:.1f} %" if spread else "other lists"
+
+
+def validation(facts: Mapping[str, Any]) -> str:
+    """Return what an algorithm does with validation data."""
+    use = facts["validation"]
+    return str(use) if isinstance(use, str) else ("the best epoch" if use else "nothing")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

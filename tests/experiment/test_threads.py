@@ -1,0 +1,166 @@
+"""The number of threads in keys: of which algorithms, under which choice, and what earlier releases have recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import pandas as pd
+import pytest
+
+from omnibench import ExperimentPlan, LensKit, MakeImplicit, RecBole, UserCrossValidation, from_frame
+from omnibench.errors import PlanError
+from omnibench.experiment import threads as threads_module
+from omnibench.experiment.configuration import Configuration
+from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.planning import experiments
+from omnibench.experiment.recorded import RecordedKeys
+from omnibench.experiment.threads import ALL, FIXED, keyed_threads
+from omnibench.metrics import NDCG
+
+
+class Silent:
+    """A class that says nothing of threads, as classes did before there was anything to say."""
+
+    def fit(self, train: pd.DataFrame) -> None:
+        """Do nothing."""
+
+    def recommend(self, users: list[int], k: int) -> dict[int, list[int]]:
+        """Recommend nothing."""
+        return {}
+
+
+class OnFour(Silent):
+    """A class that computes with four."""
+
+    threads = 4
+
+
+class OnAny(Silent):
+    """A class whose numbers are the same with any number."""
+
+    threads = "any"
+
+
+class OnSelf(Silent):
+    """A class whose objects have threads of their own."""
+
+    @property
+    def threads(self) -> int:
+        """Of no interest to a plan."""
+        return 8
+
+
+def configuration(algorithm: object) -> Configuration:
+    """The configuration of an algorithm without hyperparameters."""
+    plan = ExperimentPlan("threads")
+    plan.add_algorithm(algorithm)  # type: ignore[arg-type]
+    return plan.configurations()[0]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "fixed", "everything", "four"),
+    [
+        (LensKit.EASEScorer, 1, 6, 4),
+        (RecBole.LightGCN, 1, 6, 4),
+        (LensKit.PopScorer, 0, 0, 0),
+        (Silent, 0, 6, 4),
+        (OnSelf, 0, 6, 4),
+        (OnFour, 4, 6, 4),
+        (OnAny, 0, 0, 0),
+    ],
+)
+def test_keys_name_the_threads_of_what_depends_on_them(
+    algorithm: object, fixed: int, everything: int, four: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What depends on threads names their number, what does not names none, and a class only an unusual one."""
+    monkeypatch.setattr(threads_module, "available_cores", lambda: 6)
+    made = configuration(algorithm)
+    assert [keyed_threads(made, choice) for choice in (FIXED, ALL, 4)] == [fixed, everything, four]
+    monkeypatch.setattr(threads_module, "available_cores", lambda: 1)
+    assert keyed_threads(made) == fixed, "the same on every machine"
+    assert keyed_threads(configuration(Silent), ALL) == 0, "what was recorded with one thread is still there"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "choice", "threads"),
+    [
+        (LensKit.EASEScorer, FIXED, 1),
+        (LensKit.EASEScorer, 4, 4),
+        (LensKit.PopScorer, FIXED, 0),
+        (Silent, FIXED, 1),
+        (Silent, 4, 4),
+        (OnFour, FIXED, 4),
+        (OnAny, 4, 0),
+    ],
+)
+def test_an_experiment_computes_with_what_its_key_means(algorithm: object, choice: int | str, threads: int) -> None:
+    """The number of a guest's threads is that of the key, or the usual one; 0 is as many as there are."""
+    planned = planned_of(algorithm, choice=choice)
+    assert {experiment.threads for experiment in planned} == {threads}
+    assert planned[0].guest == (planned[0].configuration.runner, "cpu", threads)
+
+
+@pytest.mark.parametrize("stated", [0, -1, 2.0, True, "all"])
+def test_threads_that_are_no_number_are_refused(stated: object) -> None:
+    """The error names the class and says what to give."""
+    wrong = type("Wrong", (Silent,), {"threads": stated, "__module__": __name__, "__qualname__": "Silent"})
+    with pytest.raises(PlanError, match=r"Silent\.threads is .*; give the number of threads .*, or 'any'"):
+        configuration(wrong)
+
+
+DATA = from_frame(
+    pd.DataFrame({"user": [1, 1, 1, 2, 2, 2, 3, 3], "item": [1, 2, 3, 1, 2, 3, 1, 2], "rating": 5}), "eight"
+).pipe(MakeImplicit(3), UserCrossValidation(2))
+
+
+def planned_of(
+    algorithm: object, recorded: dict[str, int] | None = None, choice: int | str = FIXED
+) -> list[Experiment]:
+    """The two folds of an algorithm, by a store that has fits of these keys, computed by that many threads."""
+    plan = ExperimentPlan("threads")
+    plan.add_algorithm(algorithm)  # type: ignore[arg-type]
+
+    def threads_of(keys: Sequence[str]) -> dict[str, int]:
+        return {key: count for key, count in (recorded or {}).items() if key in keys}
+
+    return experiments(
+        DATA,
+        plan,
+        [NDCG(10)],
+        versions=lambda _: "1",
+        seed=42,
+        threads=partial(keyed_threads, choice=choice),
+        recorded=RecordedKeys(threads_of=threads_of),
+    )
+
+
+def test_what_was_computed_with_the_fixed_number_keeps_its_key() -> None:
+    """Results whose key names no threads go on where the store says that they are of one thread, and only there."""
+    present = planned_of(LensKit.EASEScorer)
+    earlier = [replace(one, circumstances=one.circumstances._replace(threads=0)) for one in present]
+    (first, second), (first_before, second_before) = ([one.fit_key for one in part] for part in (present, earlier))
+    cases = [
+        ({}, present),
+        ({first_before: 1, second_before: 1}, earlier),
+        ({second_before: 1}, earlier),
+        ({first_before: 2, second_before: 2}, present),
+        ({first_before: 1, second_before: 2}, present),
+        ({first_before: 0}, present),
+        ({first: 1, first_before: 1, second_before: 1}, present),
+        ({second: 1, first_before: 1, second_before: 1}, present),
+    ]
+    for recorded, expected in cases:
+        taken = planned_of(LensKit.EASEScorer, recorded)
+        assert [one.fit_key for one in taken] == [one.fit_key for one in expected], recorded
+        assert {one.threads for one in taken} == {1}, "also under its earlier key"
+
+
+def test_another_number_than_the_fixed_one_has_no_earlier_key() -> None:
+    """With a choice of threads nothing goes on under a key that does not name them."""
+    earlier = [
+        replace(one, circumstances=one.circumstances._replace(threads=0)) for one in planned_of(LensKit.EASEScorer)
+    ]
+    recorded = {one.fit_key: 2 for one in earlier}
+    assert {one.circumstances.threads for one in planned_of(LensKit.EASEScorer, recorded, choice=2)} == {2}

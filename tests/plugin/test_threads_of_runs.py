@@ -1,0 +1,168 @@
+"""The threads of a run: numbers are the same with any number of workers and cores, and a choice of threads is in keys."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from support.projects import Project
+
+from omnibench import open_store
+from omnibench.experiment import threads as threads_module
+from omnibench.plugin import session
+from omnibench.runners.machine import available_cores
+
+ANNOUNCING = """
+import os
+from pathlib import Path
+import pandas as pd
+from omnibench import *
+
+class Counting:
+    {attribute}
+
+    def fit(self, train):
+        Path("fits", os.environ["OMP_NUM_THREADS"]).touch()
+
+    def recommend(self, users, k):
+        return {{user: [1, 2, 3] for user in users}}
+
+frame = pd.DataFrame([(user, item, 5) for user in range(6) for item in range(8)], columns=["user", "item", "rating"])
+data = from_frame(frame, "tiny").pipe(MakeImplicit(3), UserHoldout(0.0, 0.5))
+plan = ExperimentPlan("threads")
+plan.add_algorithm(Counting)
+
+@benchmark(data, plan, Evaluator(HR(5)))
+def bench_threads(result):
+    pass
+"""
+
+
+@pytest.fixture
+def announcing(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose class leaves a file named by the number of its threads, on a machine with three cores."""
+    monkeypatch.setattr(session, "available_cores", lambda: 3)
+    monkeypatch.setattr(threads_module, "available_cores", lambda: 3)
+    return project
+
+
+def threads_of(project: Project) -> list[int]:
+    """The numbers of threads that fits had, as they saw them, which are those that the store has."""
+    phases = open_store(project.pytester.path / "checkpoints").phases()
+    recorded = sorted(phases.loc[phases["phase"] == "Fit", "threads"].astype(int).tolist())
+    assert recorded == sorted(int(file.name) for file in project.fits.iterdir())
+    return recorded
+
+
+@pytest.mark.guests
+def test_a_class_computes_with_one_thread_unless_it_or_the_run_says_otherwise(announcing: Project) -> None:
+    """By default one, by an option any number; the numbers of one choice are none of another."""
+    announcing.pytester.makepyfile(bench_threads=ANNOUNCING.format(attribute=""))
+    announcing.run("bench_threads.py").assert_outcomes(passed=1)
+    assert threads_of(announcing) == [1]
+    announcing.run("bench_threads.py", "--omnirec-threads=1").stdout.fnmatch_lines(["*1 cached*"])
+    announcing.run("bench_threads.py", "--omnirec-threads=2").stdout.fnmatch_lines(["*0 done, 0 failed, 1 pending*"])
+    announcing.run("bench_threads.py", "--omnirec-threads=all")
+    announcing.run("bench_threads.py").stdout.fnmatch_lines(["*1 cached*"])
+    assert threads_of(announcing) == [1, 2, 3]
+
+
+@pytest.mark.guests
+@pytest.mark.parametrize(("attribute", "threads"), [("threads = 2", 2), ('threads = "any"', 3)])
+def test_a_class_says_how_many_threads_it_computes_with(announcing: Project, attribute: str, threads: int) -> None:
+    """A number is the same on every machine; "any" gets as many as cores and workers allow."""
+    announcing.pytester.makepyfile(bench_threads=ANNOUNCING.format(attribute=attribute))
+    announcing.run("bench_threads.py").assert_outcomes(passed=1)
+    assert threads_of(announcing) == [threads]
+
+
+@pytest.mark.guests
+def test_more_threads_than_cores_are_remarked_upon(announcing: Project) -> None:
+    """Libraries take no more threads than there are cores, so that a key could promise what is not so."""
+    threads = available_cores() + 1
+    announcing.pytester.makepyfile(bench_threads=ANNOUNCING.format(attribute=""))
+    result = announcing.run("bench_threads.py", f"--omnirec-threads={threads}")
+    result.stdout.fnmatch_lines([f"*{threads} threads are to compute, and there are {threads - 1} cores*"])
+
+
+@pytest.mark.parametrize("value", ["0", "some", "-1", "1.5"])
+def test_a_choice_of_threads_that_is_none_is_refused(project: Project, value: str) -> None:
+    """The error names what can be chosen, before anything is collected."""
+    project.bench()
+    result = project.run(f"--omnirec-threads={value}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*threads is *; give fixed, all, or how many threads compute, a whole number from 1 on.*"]
+    )
+
+
+FRAMEWORKS = """
+from omnibench import *
+
+data = load_dataset("MovieLens100K").pipe(
+    MakeImplicit(3), CorePruning(5), Subsample(250, of="users"), UserHoldout(0.0, 0.2)
+)
+plan = ExperimentPlan("threads")
+plan.add_algorithm(LensKit.EASEScorer)
+plan.add_algorithm(RecBole.LightGCN, {"epochs": 2})
+
+@benchmark(data, plan, Evaluator(NDCG(10)))
+def bench_threads(result):
+    pass
+"""
+
+
+def digests(directory: Path) -> dict[str, str]:
+    """The sha256 of every algorithm's predictions, by its name, which ends in digits of its key."""
+    files = sorted(directory.glob("MovieLens100K-*/*/predictions.json"))
+    return {file.parent.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+@pytest.mark.guests
+def test_one_and_two_workers_predict_the_same(project: Project) -> None:
+    """EASE and LightGCN differ in every score with two threads; with -n 1 and -n 2 they do not, under the same keys."""
+    project.pytester.makepyfile(bench_threads=FRAMEWORKS)
+    predicted = []
+    for workers in ("1", "2"):
+        directory = f"checkpoints-{workers}"
+        result = project.run_process("bench_threads.py", "-n", workers, "--omnirec-checkpoint-dir", directory)
+        result.assert_outcomes(passed=2)
+        predicted.append(digests(project.pytester.path / directory))
+    assert len(predicted[0]) == 2
+    assert predicted[0] == predicted[1]
+
+
+WITHOUT_THREADS = """
+from omnibench.plugin import session
+
+session.keyed_threads = lambda *_: 0
+"""
+
+
+@pytest.mark.guests
+def test_what_an_earlier_release_computed_with_one_thread_is_served(project: Project) -> None:
+    """Its key names no threads, its records do; what was computed with two is computed anew."""
+    project.bench("plan.add_algorithm(LensKit.EASEScorer)")
+    project.pytester.makeconftest(WITHOUT_THREADS)  # the key of earlier releases
+    project.run_process().assert_outcomes(passed=2)
+    (before,) = [path.name for path in (project.pytester.path / "checkpoints").glob("tiny-*/*")]
+    (project.pytester.path / "conftest.py").unlink()
+    project.run_process().stdout.fnmatch_lines(["*2 cached*"])
+    store = project.pytester.path / "checkpoints"
+    with_other_threads(store)
+    result = project.run_process("--omnirec-plan", "-v")
+    result.stdout.fnmatch_lines(["*would run 2 items (2 from Fit)*"])
+    project.run_process().assert_outcomes(passed=2)
+    assert len([path for path in store.glob("tiny-*/*") if path.name != before]) == 1
+
+
+def with_other_threads(directory: Path) -> None:
+    """Have a store's records say that two threads computed every fit."""
+    from omnibench.store import CheckpointStore
+    from omnibench.store.schema import RecordType
+
+    store = CheckpointStore(directory)
+    fits = {key: record for key, record in store.snapshot().items() if RecordType.FIT.has(key)}
+    store.records.commit({key: {**record, "threads": 2} for key, record in fits.items()})
+    store.close()
