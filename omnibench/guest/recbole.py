@@ -23,16 +23,19 @@ from typing import Any
 
 import numpy as np
 import recbole
+import recbole.data.utils
 import torch
 import yaml
 from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
 from recbole.data.interaction import Interaction
+from recbole.sampler import Sampler
 from recbole.utils import get_model, get_trainer, init_seed
 from recbole.utils.logger import RemoveColorFilter
 
 from . import folds
 from .base import Task
+from .negatives import samplable
 
 BATCH = 256
 """Users whose scores are held in memory together."""
@@ -40,8 +43,11 @@ BATCH = 256
 PAIRS = 8192
 """User-item pairs scored together, for the models that cannot score all items of a user at once."""
 
-CLOSED_FORM = ("Pop", "ItemKNN", "EASE", "SLIMElastic", "ADMMSLIM", "NCEPLRec", "Random")
-"""Fitted in one pass: no epochs, no negative samples, no use for validation."""
+AT_ONCE = ("ItemKNN", "EASE", "SLIMElastic", "ADMMSLIM", "NCEPLRec", "Random")
+"""Complete before the first batch: RecBole draws negative samples for them, and looks at none."""
+
+CLOSED_FORM = ("Pop", *AT_ONCE)
+"""Fitted in one pass: no epochs, no use for validation."""
 
 AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
 """Trained on whole users: RecBole refuses to draw negative samples for them."""
@@ -83,7 +89,28 @@ TRAINING = (
 )
 """The settings of RecBole's ``overall.yaml`` that change how a model is trained or its best epoch chosen."""
 
+REVISIONS = {"Pop": 1}
+"""Raised when the results of one algorithm change; part of its keys. Pop 1: with RecBole's negative samples in its batches."""
+
 VALID_METRIC = "NDCG@10"
+
+
+class _Sampler(Sampler):
+    """RecBole's sampler, without its refusal of users who have all items of all parts.
+
+    It refuses them also where nothing is drawn for them. Where something is, ``samplable`` leaves them out.
+    """
+
+    def get_used_ids(self) -> Any:
+        """Return the items of each user, which may be all."""
+        items, self.item_num = self.item_num, 0  # nobody has as many as one less than none
+        try:
+            return super().get_used_ids()
+        finally:
+            self.item_num = items
+
+
+recbole.data.utils.Sampler = _Sampler
 
 _console = logging.StreamHandler(sys.stdout)
 _console.addFilter(RemoveColorFilter())
@@ -124,6 +151,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "validation": name not in CLOSED_FORM,
             "gpu": name not in CLOSED_FORM,
             "history": False,  # a model keeps the users, and their histories, that it was trained with
+            **({"revision": REVISIONS[name]} if name in REVISIONS else {}),
         }
         for name in (*CLOSED_FORM, *SAMPLED, *AUTOENCODERS)
     }
@@ -147,7 +175,7 @@ def _required(name: str) -> dict[str, Any]:
     settings: dict[str, Any] = {"valid_metric": VALID_METRIC}
     if name in CLOSED_FORM:
         settings["epochs"] = 1
-    if name in CLOSED_FORM + AUTOENCODERS:
+    if name in AT_ONCE + AUTOENCODERS:
         settings["train_neg_sample_args"] = None
     return settings
 
@@ -162,10 +190,11 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     if fold.explicit:
         raise ValueError("RecBole's models rank and predict no ratings. Add MakeImplicit to the dataset.")
     torch.set_num_threads(task.threads)
-    has_validation = task.algorithm not in CLOSED_FORM and len(fold.validation) > 0
+    train_part, validation_part = _parts(task, fold)
+    has_validation = task.algorithm not in CLOSED_FORM and len(validation_part) > 0
     with tempfile.TemporaryDirectory(prefix="recbole-", dir=".") as folder, contextlib.chdir(folder):
-        _write_atomic_files(Path("fold"), fold)
-        config = _config(task, ["train", "validation" if len(fold.validation) else "train", "train"])
+        _write_atomic_files(Path("fold"), train_part, validation_part)
+        config = _config(task, ["train", "validation" if len(validation_part) else "train", "train"])
         init_seed(config["seed"], config["reproducibility"])
         dataset = create_dataset(config)
         train, valid, _ = data_preparation(config, dataset)
@@ -180,10 +209,35 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     return Model(network, users, items, dataset.uid_field, dataset.iid_field), effective
 
 
-def _write_atomic_files(folder: Path, fold: folds.Fold) -> None:
+def _parts(task: Task, fold: folds.Fold) -> tuple[folds.Part, folds.Part]:
+    """Return training and validation, without whom negative sampling has to leave out."""
+    if not _draws_negatives({**_defaults(task.algorithm), **task.parameters}):
+        return fold.train, fold.validation
+    remaining = samplable(fold, against_items=task.algorithm == "LINE")  # which draws users for an item as well
+    if len(remaining.train) == 0:
+        raise ValueError(
+            f"{task.algorithm} draws negative samples, and there are none: everybody has every item in training. Take an "
+            f"algorithm that draws none, e.g. RecBole.EASE or RecBole.ItemKNN."
+        )
+    if len(remaining.users):
+        task.note("left out of training, because no negative sample can be drawn: {users}, with every item", remaining.users)
+    if len(remaining.items):
+        task.note("left out of training, because no user can be drawn against it: {items}", items=remaining.items)
+    return remaining.train, remaining.validation
+
+
+def _draws_negatives(settings: dict[str, Any]) -> bool:
+    """Whether RecBole draws negative items for every interaction, with such settings."""
+    arguments = settings["train_neg_sample_args"]
+    if isinstance(arguments, dict):
+        return arguments.get("distribution", "uniform") not in (None, "None", "none")
+    return arguments not in (None, "None")
+
+
+def _write_atomic_files(folder: Path, train: folds.Part, validation: folds.Part) -> None:
     """Write the training and the validation part as RecBole's atomic files, with the codes as tokens."""
     folder.mkdir()
-    for name, part in (("train", fold.train), ("validation", fold.validation)):
+    for name, part in (("train", train), ("validation", validation)):
         pairs = np.column_stack([part.user, part.item])
         header = "user_id:token\titem_id:token"
         np.savetxt(folder / f"fold.{name}.inter", pairs, fmt="%d", delimiter="\t", header=header, comments="")
@@ -286,7 +340,10 @@ def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.In
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
         scores = np.full((len(users), fold.n_items), np.nan, dtype=np.float32)
-        scores[:, model.items] = _full_sort(model, torch.from_numpy(number[users])).numpy(force=True)[:, 1:]
+        rows = np.flatnonzero(number[users])  # who was left out of training is unknown
+        if len(rows):
+            numbers = torch.from_numpy(number[users[rows]])
+            scores[np.ix_(rows, model.items)] = _full_sort(model, numbers).numpy(force=True)[:, 1:]
         yield users, scores
 
 
