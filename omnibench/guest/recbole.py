@@ -200,6 +200,8 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         train, valid, _ = data_preparation(config, dataset)
         init_seed(config["seed"], config["reproducibility"])
         network = get_model(config["model"])(config, train.dataset).to(config["device"])
+        if task.algorithm == "DGCF":  # where a batch has most of the data it would draw more of them than there are
+            network.cor_batch_size = min(network.cor_batch_size, network.n_users, network.n_items)
         _train(network, config, train, valid if has_validation else None, task)
     users, items = (
         np.asarray(dataset.field2id_token[field][1:], dtype=np.int32)

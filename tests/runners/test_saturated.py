@@ -24,7 +24,8 @@ SHARED = 0
 UNKNOWN = ITEMS
 """An item of the test part alone, without which the two users would have nothing to test."""
 
-SHORT: dict[str, Any] = {"epochs": 1, "max_epochs": 1}
+SHORT: dict[str, Any] = {"epochs": 1, "max_epochs": 1, "num_components": 4}
+"""Settings of those that have them, for data so small."""
 
 
 def _parts() -> dict[str, list[tuple[int, int]]]:

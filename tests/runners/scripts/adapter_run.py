@@ -1,4 +1,4 @@
-"""Fit and predict through omnibench's adapter; what it notes goes into a JSON file beside each output.
+"""Fit and predict through omnibench's adapter; what it notes, and all hyperparameters, go into JSON files.
 
 python adapter_run.py GUEST_DIRECTORY MODULE DATASET FOLD SEED LENGTH ALGORITHM PARAMETERS_JSON OUTPUT ...
 
@@ -35,6 +35,7 @@ def main(guest: str, module: str, dataset: str, fold: str, seed: str, k: str, *e
             }
             fitted = asked(session, request)
             Path(f"{output}.notes").write_text(json.dumps(fitted["notes"]), encoding="utf-8")
+            Path(f"{output}.effective").write_text(json.dumps(fitted["effective"]), encoding="utf-8")
             model = f"{directory}/{fitted['file']}"
             asked(session, request | {"op": "predict", "k": int(k), "model": model, "output": output})
 

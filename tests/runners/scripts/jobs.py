@@ -6,7 +6,6 @@ It knows nothing of omnibench, so that a script stays an independent witness.
 from __future__ import annotations
 
 import json
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -34,16 +33,13 @@ class Job:
     output: str
 
 
-def run_jobs(file: str, run: Callable[[Job], np.ndarray]) -> None:
-    """Run what a JSON file lists; write each result, or its traceback beside it, and how long each took."""
-    seconds = {}
+def run_jobs(file: str, run: Callable[[Job], np.ndarray], defaults: Callable[[str], dict[str, Any]]) -> None:
+    """Run what a JSON file lists; write each result, or its traceback beside it, and each algorithm's defaults."""
     for job in [Job(**members) for members in json.loads(Path(file).read_text(encoding="utf-8"))]:
         start = time.perf_counter()
         try:
             np.save(job.output, run(job))
         except Exception:
             Path(f"{job.output}.error").write_text(traceback.format_exc(), encoding="utf-8")
-            traceback.print_exc()
-        seconds[job.output] = round(time.perf_counter() - start, 1)
-        print(job.algorithm, seconds[job.output], file=sys.stderr, flush=True)
-    Path(f"{file}.seconds").write_text(json.dumps(seconds), encoding="utf-8")
+        Path(f"{job.output}.defaults").write_text(json.dumps(defaults(job.algorithm), default=str), encoding="utf-8")
+        print(job.algorithm, f"{time.perf_counter() - start:.1f} s", flush=True)

@@ -22,11 +22,16 @@ from lenskit.training import TrainingOptions
 MODULES = (als, basic, flexmf, funksvd, knn)
 
 
+def scorer_class(name: str) -> type:
+    """Find a scorer by its name."""
+    (scorer,) = {getattr(module, name) for module in MODULES if hasattr(module, name)}
+    return scorer
+
+
 def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
     """Return the top-20 lists, shape (users, 20); of data with ratings, the ratings of the test part."""
     assert not job.changes, job.changes
-    (scorer_class,) = {getattr(module, job.algorithm) for module in MODULES if hasattr(module, job.algorithm)}
-    scorer = scorer_class(**job.settings)
+    scorer = scorer_class(job.algorithm)(**job.settings)
     train = from_interactions_df(files.train.rename(columns={"user": "user_id", "item": "item_id"}))
     options = TrainingOptions(rng=seed, device="cpu")
     if "rating" in files.train:
@@ -46,4 +51,8 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
 if __name__ == "__main__":
     dataset, fold, seed, jobs = sys.argv[1:]
     files = FoldFiles(dataset, fold)
-    run_jobs(jobs, lambda job: main(files, int(seed), job))
+    run_jobs(
+        jobs,
+        lambda job: main(files, int(seed), job),
+        lambda name: scorer_class(name)().config.model_dump(mode="json"),
+    )

@@ -26,6 +26,17 @@ from recbole.utils.case_study import full_sort_topk
 
 CHANGES = {"seeded before ranking", "test part unknown to the model", "operations not counted"}
 
+def configuration(model: str, settings: dict[str, object]) -> Config:
+    """Return RecBole's configuration of a model, with its defaults but for where the data lies."""
+    here = {"data_path": ".", "benchmark_filename": ["train", "valid", "test"], "gpu_id": "", "show_progress": False}
+    return Config(model=model, dataset="own", config_dict={**settings, **here})
+
+
+def defaults(model: str) -> dict[str, object]:
+    """Return a model's settings with their defaults."""
+    return dict(configuration(model, {}).final_config_dict)
+
+
 USERS_AT_ONCE, FEW_USERS = 256, 4
 """How many users are ranked together; few where every pair of user and item takes memory."""
 
@@ -43,19 +54,7 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
         columns = part[["user", "item"]].rename(columns={"user": "user_id:token", "item": "item_id:token"})
         columns.to_csv(f"own/own.{name}.inter", sep="\t", index=False)
 
-    sys.argv = sys.argv[:1]  # Config would take the command line for settings
-    config = Config(
-        model=job.algorithm,
-        dataset="own",
-        config_dict={
-            **job.settings,
-            "seed": seed,
-            "data_path": ".",
-            "benchmark_filename": ["train", "valid", "test"],
-            "gpu_id": "",
-            "show_progress": False,
-        },
-    )
+    config = configuration(job.algorithm, {**job.settings, "seed": seed})
     init_seed(config["seed"], config["reproducibility"])
     data = create_dataset(config)
     train, valid, held_out = data_preparation(config, data)
@@ -91,4 +90,5 @@ if __name__ == "__main__":
     dataset, fold, seed, jobs = sys.argv[1:]
     files = FoldFiles(dataset, fold)
     torch.set_num_threads(1)
-    run_jobs(jobs, lambda job: main(files, int(seed), job))
+    sys.argv = sys.argv[:1]  # Config would take the command line for settings
+    run_jobs(jobs, lambda job: main(files, int(seed), job), defaults)

@@ -1,4 +1,4 @@
-"""RecPack as its documentation uses it: fit on an interaction matrix, predict from it, take the best scores.
+"""RecPack as its pipelines do it: fit on an interaction matrix, predict from it, remove the history, rank.
 
 python recpack_own.py DATASET FOLD SEED JOBS
 """
@@ -12,6 +12,7 @@ import sys
 os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] = "1"
 
 import numpy as np
+import pandas as pd
 import recpack.algorithms
 import torch
 from fold_files import FoldFiles
@@ -19,33 +20,37 @@ from jobs import Job, run_jobs
 from recpack.algorithms.base import TorchMLAlgorithm
 from recpack.matrix import InteractionMatrix
 
-CHANGES = {"seeded before ranking"}
+CHANGES = {"validation part unused but for choosing epochs"}
 
 
-def seed_generators(seed: int) -> None:
-    """Seed what RecPack draws from beside the generators that it has a ``seed`` for."""
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+def defaults(name: str) -> dict[str, object]:
+    """Return an algorithm's hyperparameters with their defaults."""
+    parameters = inspect.signature(getattr(recpack.algorithms, name)).parameters
+    return {parameter.name: parameter.default for parameter in parameters.values()}
 
 
 def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
     """Return the top-20 lists, shape (users, 20)."""
     assert CHANGES.issuperset(job.changes), job.changes
     shape = (files.n_users, files.n_items)
-    train, validation = (
-        InteractionMatrix(part, "item", "user", "timestamp", shape=shape) for part in (files.train, files.validation)
+    both = pd.concat([files.train, files.validation], ignore_index=True)
+    train, validation, full = (
+        InteractionMatrix(part, "item", "user", "timestamp", shape=shape)
+        for part in (files.train, files.validation, both)
     )
+    if "validation part unused but for choosing epochs" in job.changes:
+        full = train
     algorithm_class = getattr(recpack.algorithms, job.algorithm)
-    takes_seed = "seed" in inspect.signature(algorithm_class).parameters
-    seed_generators(seed)
-    model = algorithm_class(**job.settings, **({"seed": seed} if takes_seed else {}))
+    np.random.seed(seed)  # what RecPack draws from beside the generators that it has a seed for
+    torch.manual_seed(seed)
+    model = algorithm_class(**job.settings, **({"seed": seed} if "seed" in defaults(job.algorithm) else {}))
     if isinstance(model, TorchMLAlgorithm):
         model.fit(train, (train.users_in(set(files.validation["user"])), validation))
     else:
-        model.fit(train)
-    if "seeded before ranking" in job.changes:
-        seed_generators(seed)
-    predicted = model.predict(train.users_in(set(files.users.tolist())))
+        model.fit(full)
+    history = full.users_in(set(files.users.tolist()))
+    predicted = model.predict(history)
+    predicted = (predicted - predicted.multiply(history.binary_values)).tocsr()
     lists = []
     for user in files.users.tolist():
         row = predicted[user]
@@ -56,4 +61,4 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
 if __name__ == "__main__":
     dataset, fold, seed, jobs = sys.argv[1:]
     files = FoldFiles(dataset, fold)
-    run_jobs(jobs, lambda job: main(files, int(seed), job))
+    run_jobs(jobs, lambda job: main(files, int(seed), job), defaults)
