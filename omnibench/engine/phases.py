@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ else:
 
 JSON_ROWS = 1_000_000
 """Predictions with more rows are exported as Parquet."""
+
+_MOST_IDS = 5
+"""Users or items that a note names; it counts the others."""
 
 
 class Guest(Protocol):
@@ -98,8 +102,8 @@ def fit(
         options: The options of every request.
 
     Returns:
-        ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, ``threads``, and what
-        ``guest.base.Meter`` measures.
+        ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, ``threads``, ``notes``
+        (what a user should know of the model, as sentences), and what ``guest.base.Meter`` measures.
 
     Raises:
         GuestError: The framework failed, or its process died.
@@ -108,7 +112,22 @@ def fit(
     if not (output / answer["file"]).is_file():
         flaw = f"reported the model {answer['file']!r} but wrote none"
         raise GuestError(f"{experiment.configuration.name} {flaw}", costs=answer)
-    return answer
+    notes = [_with_ids(note, dataset) for note in answer.get("notes", ())]
+    for note in notes:
+        warnings.warn(f"{experiment.label}: {note}", UserWarning, stacklevel=1)
+    return {**answer, "notes": notes}
+
+
+def _with_ids(note: Mapping[str, Any], dataset: Path) -> str:
+    """Return the text of a guest's note, with the user's own ids where it has codes."""
+    words = {}
+    for noun in ("user", "item"):
+        codes = note[f"{noun}s"]
+        ids = read_ids(dataset, f"{noun}s") if codes else []
+        first = ", ".join(repr(ids[code]) for code in codes[:_MOST_IDS])
+        more = f" and {len(codes) - _MOST_IDS} more" if len(codes) > _MOST_IDS else ""
+        words[f"{noun}s"] = f"{noun}{'s' if len(codes) > 1 else ''} {first}{more}"
+    return str(note["text"]).format(**words)
 
 
 def predict(

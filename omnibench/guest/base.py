@@ -30,6 +30,13 @@ from .rated import lists_by_rating
 from .whole_numbers import received, sendable
 
 
+class Note(Protocol):
+    """Records what a user should know of a model."""
+
+    def __call__(self, text: str, users: Sequence[int] | folds.Ints = (), items: Sequence[int] | folds.Ints = ()) -> None:
+        """Record a text, in which ``{users}`` and ``{items}`` stand for those with these codes."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A Fit or Predict that the host requests.
@@ -42,6 +49,7 @@ class Task:
         threads: How many threads may compute.
         k: The length of the lists that Predict asks for.
         report: Call it with plain values to show progress, e.g. ``report(epoch=3, epochs=20, loss=0.4)``.
+        note: Call it in a Fit with what a user should know of the model, e.g. ``note("left out: {users}", codes)``.
     """
 
     algorithm: str
@@ -51,6 +59,7 @@ class Task:
     threads: int = 1
     k: int = 0
     report: Callable[..., None] = field(default=lambda **_: None)
+    note: Note = field(default=lambda text, users=(), items=(): None)
 
 
 class Adapter(Protocol):
@@ -237,10 +246,15 @@ class Session:
         self._model = None
         gc.collect()
         task, fold = self._task(request), _fold(request)
-        model, effective = self.adapter.fit(task, fold)
+        notes: list[dict[str, Any]] = []
+
+        def note(text: str, users: Any = (), items: Any = ()) -> None:
+            notes.append({"text": text, "users": np.asarray(users).tolist(), "items": np.asarray(items).tolist()})
+
+        model, effective = self.adapter.fit(replace(task, note=note), fold)
         path = self.adapter.save(model, Path(request["output"]))
         self._model = (request["fit_key"], model)
-        return {"file": path.name, "effective": effective, "version": self.adapter.version()}
+        return {"file": path.name, "effective": effective, "version": self.adapter.version(), "notes": notes}
 
     def do_predict(self, request: dict[str, Any]) -> dict[str, Any]:
         """Write the recommendations, the ratings of the test pairs, or both, to the file ``output``."""

@@ -23,16 +23,19 @@ from typing import Any
 
 import numpy as np
 import recbole
+import recbole.data.utils
 import torch
 import yaml
 from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
 from recbole.data.interaction import Interaction
+from recbole.sampler import Sampler
 from recbole.utils import get_model, get_trainer, init_seed
 from recbole.utils.logger import RemoveColorFilter
 
 from . import folds
 from .base import Task
+from .negatives import samplable
 
 BATCH = 256
 """Users whose scores are held in memory together."""
@@ -40,11 +43,11 @@ BATCH = 256
 PAIRS = 8192
 """User-item pairs scored together, for the models that cannot score all items of a user at once."""
 
-CLOSED_FORM = ("Pop", "ItemKNN", "EASE", "SLIMElastic", "ADMMSLIM", "NCEPLRec", "Random")
-"""Fitted in one pass: no epochs, no negative samples, no use for validation."""
+AT_ONCE = ("ItemKNN", "EASE", "SLIMElastic", "ADMMSLIM", "NCEPLRec", "Random")
+"""Complete before the first batch: RecBole draws negative samples for them, and looks at none."""
 
-UNAWARE_OF_VALIDATION = ("SLIMElastic", "ADMMSLIM", "NCEPLRec")
-"""Those of them whose results depended on users and items that are in validation only; so they have a revision."""
+CLOSED_FORM = ("Pop", *AT_ONCE)
+"""Fitted in one pass: no epochs, no use for validation."""
 
 AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
 """Trained on whole users: RecBole refuses to draw negative samples for them."""
@@ -86,7 +89,29 @@ TRAINING = (
 )
 """The settings of RecBole's ``overall.yaml`` that change how a model is trained or its best epoch chosen."""
 
+REVISIONS = {"Pop": 1, "SLIMElastic": 1, "ADMMSLIM": 1, "NCEPLRec": 1}
+"""Raised when the results of one algorithm change; part of its keys. Pop 1: with RecBole's negative samples in its batches;
+the others: without users and items that are in validation only."""
+
 VALID_METRIC = "NDCG@10"
+
+
+class _Sampler(Sampler):
+    """RecBole's sampler, without its refusal of users who have all items of all parts.
+
+    It refuses them also where nothing is drawn for them. Where something is, ``samplable`` leaves them out.
+    """
+
+    def get_used_ids(self) -> Any:
+        """Return the items of each user, which may be all."""
+        items, self.item_num = self.item_num, 0  # nobody has as many as one less than none
+        try:
+            return super().get_used_ids()
+        finally:
+            self.item_num = items
+
+
+recbole.data.utils.Sampler = _Sampler
 
 _console = logging.StreamHandler(sys.stdout)
 _console.addFilter(RemoveColorFilter())
@@ -126,9 +151,9 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "ranking": True,
             "validation": "nothing" if name in CLOSED_FORM else "early stopping",
             "refit": name in CLOSED_FORM,
-            **({"revision": 1} if name in UNAWARE_OF_VALIDATION else {}),
             "gpu": name not in CLOSED_FORM,
             "history": False,  # a model keeps the users, and their histories, that it was trained with
+            **({"revision": REVISIONS[name]} if name in REVISIONS else {}),
         }
         for name in (*CLOSED_FORM, *SAMPLED, *AUTOENCODERS)
     }
@@ -152,7 +177,7 @@ def _required(name: str) -> dict[str, Any]:
     settings: dict[str, Any] = {"valid_metric": VALID_METRIC}
     if name in CLOSED_FORM:
         settings["epochs"] = 1
-    if name in CLOSED_FORM + AUTOENCODERS:
+    if name in AT_ONCE + AUTOENCODERS:
         settings["train_neg_sample_args"] = None
     return settings
 
@@ -167,9 +192,10 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     if fold.explicit:
         raise ValueError("RecBole's models rank and predict no ratings. Add MakeImplicit to the dataset.")
     torch.set_num_threads(task.threads)
-    has_validation = task.algorithm not in CLOSED_FORM and len(fold.validation) > 0
+    train_part, validation_part = _parts(task, fold)
+    has_validation = task.algorithm not in CLOSED_FORM and len(validation_part) > 0
     with tempfile.TemporaryDirectory(prefix="recbole-", dir=".") as folder, contextlib.chdir(folder):
-        _write_atomic_files(Path("fold"), fold)
+        _write_atomic_files(Path("fold"), *(_once(part, fold) for part in (train_part, validation_part)))
         # RecBole counts the users and items of all parts, which changes what SLIMElastic, ADMMSLIM and NCEPLRec learn.
         config = _config(task, ["train", "validation" if has_validation else "train", "train"])
         init_seed(config["seed"], config["reproducibility"])
@@ -177,6 +203,8 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         train, valid, _ = data_preparation(config, dataset)
         init_seed(config["seed"], config["reproducibility"])
         network = get_model(config["model"])(config, train.dataset).to(config["device"])
+        if task.algorithm == "DGCF":  # where a batch has most of the data it would draw more of them than there are
+            network.cor_batch_size = min(network.cor_batch_size, network.n_users, network.n_items)
         _train(network, config, train, valid if has_validation else None, task)
     users, items = (
         np.asarray(dataset.field2id_token[field][1:], dtype=np.int32)
@@ -186,12 +214,41 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     return Model(network, users, items, dataset.uid_field, dataset.iid_field), effective
 
 
-def _write_atomic_files(folder: Path, fold: folds.Fold) -> None:
+def _parts(task: Task, fold: folds.Fold) -> tuple[folds.Part, folds.Part]:
+    """Return training and validation, without whom negative sampling has to leave out."""
+    if not _draws_negatives({**_defaults(task.algorithm), **task.parameters}):
+        return fold.train, fold.validation
+    remaining = samplable(fold, against_items=task.algorithm == "LINE")  # which draws users for an item as well
+    if len(remaining.train) == 0:
+        raise ValueError(
+            f"{task.algorithm} draws negative samples, and there are none: everybody has every item in training. Take an "
+            f"algorithm that draws none, e.g. RecBole.EASE or RecBole.ItemKNN."
+        )
+    if len(remaining.users):
+        task.note("left out of training, because no negative sample can be drawn: {users}, with every item", remaining.users)
+    if len(remaining.items):
+        task.note("left out of training, because no user can be drawn against it: {items}", items=remaining.items)
+    return remaining.train, remaining.validation
+
+
+def _draws_negatives(settings: dict[str, Any]) -> bool:
+    """Whether RecBole draws negative items for every interaction, with such settings."""
+    arguments = settings["train_neg_sample_args"]
+    if isinstance(arguments, dict):
+        return arguments.get("distribution", "uniform") not in (None, "None", "none")
+    return arguments not in (None, "None")
+
+
+def _once(part: folds.Part, fold: folds.Fold) -> folds.Part:
+    """Return a part with the latest of repeated interactions only: RecBole takes its parts for sets of pairs."""
+    return folds.rows_of(part, folds.latest_rows(part, fold.n_items)) if fold.keeps_repeats else part
+
+
+def _write_atomic_files(folder: Path, train: folds.Part, validation: folds.Part) -> None:
     """Write the training and the validation part as RecBole's atomic files, with the codes as tokens."""
     folder.mkdir()
-    for name, part in (("train", fold.train), ("validation", fold.validation)):
-        rows = folds.latest_rows(part, fold.n_items) if fold.keeps_repeats else slice(None)
-        pairs = np.column_stack([part.user[rows], part.item[rows]])
+    for name, part in (("train", train), ("validation", validation)):
+        pairs = np.column_stack([part.user, part.item])
         header = "user_id:token\titem_id:token"
         np.savetxt(folder / f"fold.{name}.inter", pairs, fmt="%d", delimiter="\t", header=header, comments="")
 
@@ -292,9 +349,11 @@ def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.In
     number[model.users] = np.arange(1, len(model.users) + 1)
     for start in range(0, len(fold.users), BATCH):
         users = fold.users[start : start + BATCH]
-        scored = _full_sort(model, torch.from_numpy(number[users])).numpy(force=True)[:, 1:]
+        rows = np.flatnonzero(number[users])  # who was left out of training is unknown
+        numbers = torch.from_numpy(number[users[rows]])
+        scored = _full_sort(model, numbers).numpy(force=True)[:, 1:] if len(rows) else np.zeros((0, len(model.items)))
         scores = np.full((len(users), fold.n_items), np.nan, dtype=folds.ranking_type(scored.dtype))
-        scores[:, model.items] = scored
+        scores[np.ix_(rows, model.items)] = scored
         scores[:, ~fold.candidates] = np.nan  # what is in validation alone has a number that nothing has trained
         yield users, scores
 

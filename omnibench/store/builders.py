@@ -115,7 +115,7 @@ def fit_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], mo
         labels: The item of the model.
         origin: The run and worker that fitted it.
         answer: The answer of the guest: its costs, ``start_seconds``, ``threads``, ``effective`` (all
-            hyperparameters) and the framework's ``version``.
+            hyperparameters), the framework's ``version``, and ``notes``, what a user should know of the model.
         model: Its file.
     """
     return {
@@ -124,6 +124,7 @@ def fit_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], mo
         **{name: answer[name] for name in (*COSTS, *GUEST_MEMBERS)},
         "effective": answer["effective"],
         "version": answer["version"],
+        **({"notes": answer["notes"]} if answer.get("notes") else {}),
         "identity": labels.identity,
         "model": model,
     }

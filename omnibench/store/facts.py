@@ -47,8 +47,8 @@ class FactSource:
         Returns:
             ``item``, ``title`` (its name for people), ``fit_key``, ``status`` and ``error``; ``dataset`` (name, key,
             its recipe in ``words`` and as data, source, seed, sizes, and the ``digests`` of its arrays); ``fold``; what its
-            ``seeds`` have to do with each other, as a text;
-            ``algorithm`` (name, parameters, all ``effective`` ones, what else is in the key); ``metrics`` by label;
+            ``seeds`` have to do with each other, as a text; ``algorithm`` (name, parameters, all ``effective`` ones,
+            ``notes`` on the model, what else is in the key); ``metrics`` by label;
             ``predictions`` (their sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is
             part of no key: host, threads, versions, git commit; ``stopped``, the attempts that came to nothing.
         """
@@ -129,6 +129,7 @@ def _algorithm(item: Record, fit: Record) -> dict[str, Any]:
         "words": words,
         "parameters": item["parameters"],
         "effective": fit.get("effective"),
+        "notes": fit.get("notes", []),
         **{member: configuration[member] for member in _MADE_OF if member in configuration},
     }
 
@@ -179,6 +180,8 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if defaults:
         more = f" and {len(defaults) - _MOST_DEFAULTS} more" if len(defaults) > _MOST_DEFAULTS else ""
         yield f"by default       {', '.join(defaults[:_MOST_DEFAULTS])}{more}"
+    for note in algorithm["notes"]:
+        yield f"note             {note}"
     if facts["fold"] is not None:
         yield f"fold             {facts['fold']}"
     if facts["seeds"]:

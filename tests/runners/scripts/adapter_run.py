@@ -1,4 +1,4 @@
-"""Fit and predict through omnibench's adapter.
+"""Fit and predict through omnibench's adapter; what it notes, and all hyperparameters, go into JSON files.
 
 python adapter_run.py GUEST_DIRECTORY MODULE DATASET FOLD SEED LENGTH ALGORITHM PARAMETERS_JSON OUTPUT ...
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from guest_package import asked, open_session
@@ -32,7 +33,10 @@ def main(guest: str, module: str, dataset: str, fold: str, seed: str, k: str, *e
                 "output": directory,
                 "fit_key": algorithm,
             }
-            model = f"{directory}/{asked(session, request)['file']}"
+            fitted = asked(session, request)
+            Path(f"{output}.notes").write_text(json.dumps(fitted["notes"]), encoding="utf-8")
+            Path(f"{output}.effective").write_text(json.dumps(fitted["effective"]), encoding="utf-8")
+            model = f"{directory}/{fitted['file']}"
             asked(session, request | {"op": "predict", "k": int(k), "model": model, "output": output})
 
 

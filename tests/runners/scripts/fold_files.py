@@ -12,25 +12,39 @@ import numpy as np
 import pandas as pd
 
 
-def _pairs(columns: np.ndarray, manifest: dict) -> dict:
-    """Users, items and ratings of a part's columns, which timestamps of two words come before."""
-    first = 2 if "timestamp" in manifest["columns"] else 0
-    ratings = {"rating": columns[first + 2].view("<f4")} if "rating" in manifest["columns"] else {}
-    return {"user": columns[first], "item": columns[first + 1], **ratings}
+def _columns(words: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
+    """Take apart the columns of a part, which lie one after the other as words of four bytes."""
+    columns, start = {}, 0
+    for name, dtype in (("timestamp", "<i8"), ("user", "<i4"), ("item", "<i4"), ("rating", "<f4")):
+        if name in names:
+            width = np.dtype(dtype).itemsize // 4
+            columns[name] = np.ascontiguousarray(words[start : start + width]).reshape(-1).view(dtype)
+            start += width
+    return columns
 
 
 class FoldFiles:
-    """The parts of one fold as frames with the columns user, item (integer codes) and rating, and who is asked for."""
+    """The parts of one fold as frames with the columns user and item (integer codes), and who is asked for.
+
+    The columns rating and timestamp are there where the dataset has them; a timestamp is the row's number otherwise.
+    """
 
     def __init__(self, directory: str, fold: str) -> None:
         root = Path(directory)
         manifest = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
         self.n_users, self.n_items = manifest["users"], manifest["items"]
-        user, item = np.load(root / "user.npy"), np.load(root / "item.npy")
+        names = manifest["columns"]
         self.train, self.validation, self.test = (
-            pd.DataFrame({"user": user[rows], "item": item[rows]} if rows.ndim == 1 else _pairs(rows, manifest))
+            pd.DataFrame(
+                {name: np.load(root / f"{name}.npy")[rows] for name in names}
+                if rows.ndim == 1
+                else _columns(rows, names)
+            )
             for rows in (np.load(root / f"fold_{fold}" / f"{part}.npy") for part in ("train", "validation", "test"))
         )
+        for part in (self.train, self.validation, self.test):
+            if "timestamp" not in part:
+                part["timestamp"] = np.arange(len(part))
         self.users = np.intersect1d(self.test["user"], self.train["user"])
         self._seen = {
             user: set(items) for user, items in pd.concat([self.train, self.validation]).groupby("user")["item"]

@@ -1,6 +1,6 @@
-"""LensKit as its documentation uses it: a top-n pipeline and batch recommendation.
+"""LensKit as its documentation uses it: a pipeline around a scorer, trained, and its batch functions.
 
-python lenskit_own.py DATASET FOLD SEED ALGORITHM OUTPUT ...
+python lenskit_own.py DATASET FOLD SEED JOBS
 """
 
 from __future__ import annotations
@@ -12,33 +12,47 @@ os.environ["LK_TORCH_COMPILE"] = "0"
 
 import numpy as np
 from fold_files import FoldFiles
-from lenskit.als import ImplicitMFScorer
-from lenskit.batch import recommend
-from lenskit.data import from_interactions_df
-from lenskit.flexmf import FlexMFImplicitScorer
-from lenskit.knn import ItemKNNScorer
+from jobs import Job, run_jobs
+from lenskit import als, basic, flexmf, funksvd, knn
+from lenskit.batch import predict, recommend
+from lenskit.data import ItemListCollection, from_interactions_df
 from lenskit.pipeline import topn_pipeline
 from lenskit.training import TrainingOptions
 
-SCORERS = {
-    "ItemKNNScorer": lambda: ItemKNNScorer(feedback="implicit"),
-    "ImplicitMFScorer": ImplicitMFScorer,
-    "FlexMFImplicitScorer": lambda: FlexMFImplicitScorer(preset="bpr"),
-}
+MODULES = (als, basic, flexmf, funksvd, knn)
 
 
-def main(dataset: str, fold: str, algorithm: str, seed: str, output: str) -> None:
-    """Write the top-20 lists, shape (users, 20)."""
-    files = FoldFiles(dataset, fold)
+def scorer_class(name: str) -> type:
+    """Find a scorer by its name."""
+    (scorer,) = {getattr(module, name) for module in MODULES if hasattr(module, name)}
+    return scorer
+
+
+def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
+    """Return the top-20 lists, shape (users, 20); of data with ratings, the ratings of the test part."""
+    assert not job.changes, job.changes
+    scorer = scorer_class(job.algorithm)(**job.settings)
     train = from_interactions_df(files.train.rename(columns={"user": "user_id", "item": "item_id"}))
-    pipeline = topn_pipeline(SCORERS[algorithm]())
-    pipeline.train(train, TrainingOptions(rng=int(seed), device="cpu"))
+    options = TrainingOptions(rng=seed, device="cpu")
+    if "rating" in files.train:
+        pipeline = topn_pipeline(scorer, predicts_ratings=True)
+        pipeline.train(train, options)
+        pairs = files.test[["user", "item"]].rename(columns={"user": "user_id", "item": "item_id"})
+        test = ItemListCollection.from_df(pairs, ["user_id"])
+        predicted = predict(pipeline, test, n_jobs=1).to_df()
+        return pairs.merge(predicted, on=["user_id", "item_id"], how="left")["score"].to_numpy()
+    pipeline = topn_pipeline(scorer)
+    pipeline.train(train, options)
     lists = recommend(pipeline, files.users.tolist(), n=files.n_items, n_jobs=1)
     ranked = {key.user_id: items.ids().tolist() for key, items in lists.items()}
-    np.save(output, np.array([files.cut(user, ranked[user], 20) for user in files.users.tolist()]))
+    return np.array([files.cut(user, ranked[user], 20) for user in files.users.tolist()])
 
 
 if __name__ == "__main__":
-    dataset, fold, seed, *outputs = sys.argv[1:]
-    for algorithm, output in zip(outputs[::2], outputs[1::2], strict=True):
-        main(dataset, fold, algorithm, seed, output)
+    dataset, fold, seed, jobs = sys.argv[1:]
+    files = FoldFiles(dataset, fold)
+    run_jobs(
+        jobs,
+        lambda job: main(files, int(seed), job),
+        lambda name: scorer_class(name)().config.model_dump(mode="json"),
+    )

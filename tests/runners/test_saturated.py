@@ -1,0 +1,123 @@
+"""Users who have seen everything, and items that everybody has: no algorithm fails on them, or tries for ever."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.guest_scripts import GUEST, run
+from support.written_folds import write_fold
+
+from omnibench.guest.folds import NO_ITEM, Fold
+from omnibench.guest.negatives import samplable
+from omnibench.runners.registry import get_runner
+
+USERS, ITEMS = 30, 12
+FULL, FULL_WITH_VALIDATION = 0, 1
+"""The user with all items in training, and the one with all items in training and validation together."""
+SHARED = 0
+"""The item that everybody has in training."""
+UNKNOWN = ITEMS
+"""An item of the test part alone, without which the two users would have nothing to test."""
+
+SHORT: dict[str, Any] = {"epochs": 1, "max_epochs": 1, "num_components": 4}
+"""Settings of those that have them, for data so small."""
+
+
+def _parts() -> dict[str, list[tuple[int, int]]]:
+    rng = np.random.default_rng(5)
+    parts: dict[str, list[tuple[int, int]]] = {"train": [], "validation": [], "test": []}
+    for user in range(USERS):
+        others = rng.permutation(np.arange(1, ITEMS)).tolist()
+        if user == FULL:
+            parts["train"] += [(user, item) for item in range(ITEMS)]
+        elif user == FULL_WITH_VALIDATION:
+            parts["train"] += [(user, item) for item in (SHARED, *others[:8])]
+            parts["validation"] += [(user, item) for item in others[8:]]
+        else:
+            parts["train"] += [(user, item) for item in (SHARED, *others[:5])]
+            parts["validation"].append((user, others[5]))
+            parts["test"] += [(user, item) for item in others[6:8]]
+    parts["test"] += [(FULL, UNKNOWN), (FULL_WITH_VALIDATION, UNKNOWN)]
+    return parts
+
+
+@pytest.fixture(scope="module")
+def fold(tmp_path_factory: pytest.TempPathFactory) -> Fold:
+    """A fold with the two users and the item."""
+    root = tmp_path_factory.mktemp("saturated")
+    write_fold(root, USERS, ITEMS + 1, _parts())
+    return Fold(root, 0)
+
+
+def test_who_has_everything_is_left_out_of_negative_sampling(fold: Fold) -> None:
+    """The user with every item in training goes, with all rows; the one who has the rest in validation stays."""
+    remaining = samplable(fold)
+    assert remaining.users.tolist() == [FULL]
+    assert remaining.items.tolist() == []
+    assert set(remaining.train.user.tolist()) == set(range(1, USERS))
+    assert len(remaining.train) == len(fold.train) - ITEMS
+    assert len(remaining.validation) == len(fold.validation)
+
+
+def test_an_item_that_everybody_has_is_left_out_where_users_are_drawn(fold: Fold) -> None:
+    """With users drawn against items, the item goes; then nobody has less than everything for its sake."""
+    remaining = samplable(fold, against_items=True)
+    assert remaining.users.tolist() == [FULL]
+    assert remaining.items.tolist() == [SHARED]
+    assert SHARED not in remaining.train.item
+
+
+def test_leaving_out_goes_on_until_everybody_can_be_drawn_for(tmp_path: Path) -> None:
+    """Without the first user an item is gone, and the second has all that are left."""
+    parts = {"train": [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 0)], "validation": [(1, 2)], "test": [(2, 1)]}
+    write_fold(tmp_path, 3, 3, parts)
+    assert samplable(Fold(tmp_path, 0)).users.tolist() == [0]
+    (tmp_path / "second").mkdir()
+    write_fold(tmp_path / "second", 3, 3, parts | {"validation": []})
+    assert samplable(Fold(tmp_path / "second", 0)).users.tolist() == [0, 1, 2]
+
+
+def test_nobody_is_left_out_of_ordinary_data(tmp_path: Path) -> None:
+    """The very parts of the fold come back."""
+    write_fold(tmp_path, 2, 3, {"train": [(0, 0), (1, 1)], "validation": [(0, 1)], "test": [(0, 2)]})
+    fold = Fold(tmp_path, 0)
+    remaining = samplable(fold, against_items=True)
+    assert remaining.train is fold.train
+    assert remaining.validation is fold.validation
+
+
+FEW = {"LensKit": ["FlexMFImplicitScorer"], "RecPack": ["BPRMF"], "RecBole": ["Pop", "EASE", "BPR", "LINE", "MultiVAE"]}
+
+
+@pytest.mark.guests
+@pytest.mark.parametrize("which", ["few", pytest.param("all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole"])
+def test_every_algorithm_runs_and_the_sated_get_empty_lists(
+    framework: str, which: str, fold: Fold, tmp_path: Path, environment_python: Callable[[str], Path]
+) -> None:
+    """Who has everything gets an empty list, the others full ones; only what draws negative samples notes it."""
+    offered = get_runner(framework).catalogue["algorithms"]
+    ranking = [name for name in offered if offered[name]["ranking"] and (which == "all" or name in FEW[framework])]
+    words: list[object] = []
+    for name in ranking:
+        parameters = {parameter: value for parameter, value in SHORT.items() if parameter in offered[name]["parameters"]}
+        words += [name, json.dumps(parameters), tmp_path / f"{name}.npy"]
+    run(
+        *(environment_python(framework), "adapter_run.py", GUEST, framework.lower(), fold.directory, 0, 42, 5, *words),
+        cwd=tmp_path,
+    )
+    for name in ranking:
+        rows = np.load(tmp_path / f"{name}.npy")
+        assert rows["user"].tolist() == list(range(USERS)), name
+        assert (rows["item"][:2] == NO_ITEM).all(), name
+        if not name.startswith(("Prod2Vec", "NMF", "SLIM")):  # they may have no score for some of so few items
+            assert (rows["item"][2:] != NO_ITEM).all(), name
+        noted = json.loads((tmp_path / f"{name}.npy.notes").read_text(encoding="utf-8"))
+        draws = framework == "RecBole" and offered[name]["parameters"]["train_neg_sample_args"] is not None
+        assert [note["users"] for note in noted if note["users"]] == ([[FULL]] if draws else []), name
+        assert [note["items"] for note in noted if note["items"]] == ([[SHARED]] if name == "LINE" else []), name
