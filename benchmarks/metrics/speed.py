@@ -49,7 +49,7 @@ from omnibench.engine.evaluation import evaluate
 from omnibench.guest.folds import recommendation_dtype, save_columns
 from omnibench.metrics.hits import Truth, mark_hits
 from omnibench.metrics.ranking import RankingMetric
-from omnibench.metrics.spread import bootstrap_intervals, standard_errors
+from omnibench.metrics.spread import mean_intervals, standard_errors
 from omnibench.metrics.training import Training
 
 LENGTH, ITEMS = 20, 10_000
@@ -257,7 +257,7 @@ def main() -> None:
     print(f"  allocated at most, by the metrics and by all of Eval: {times} times the input's {case.size / 1e6:.1f} MB")
     print(f"  reading the input once {reading:.4f} (1/{took / reading:.0f}); NDCG@20 is {mine['NDCG@20']:.4f}")
     per_user = np.array([row for _, row in ours(case).values()])
-    spread = least(lambda: (standard_errors(per_user), bootstrap_intervals(per_user)), 2)
+    spread = least(lambda: (standard_errors(per_user), mean_intervals(per_user)), 2)
     print(f"  standard errors and 1000 bootstrap replicates of all columns: {spread:.3f} more")
     train = make_case(users, 2)
     beyond = least(lambda: ours(case, BEYOND, train), 3)

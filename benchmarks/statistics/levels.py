@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "levels.md"
 ASSET = Path(__file__).with_name("movielens_seeds.npz")
 LEVEL = 0.05
 DIFFERING = (5, 10, 17, 28, 40, 60, 150, 400, 900)
-REFUSES = "–"
+REFUSES = "-"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -73,7 +73,7 @@ a difference, and how often the one-sided tests find a loss and a gain, in perce
 The default, `bootstrap`:
 """
     yield table(head, parts["bootstrap"])
-    yield "\nHow often it says \"too few users to say\" in place of a p, of one of its three:\n"
+    yield '\nHow often it says "too few users to say" in place of a p, of one of its three:\n'
     yield table(head, silent_rows)
     yield "\nStudent's `t`:\n"
     yield table(head, parts["t"])
@@ -83,7 +83,8 @@ The default, `bootstrap`:
         cells = []
         for differing in DIFFERING:
             powers = [
-                rejections(situation, differing, test, max(1, count // 4), gain=0.5)[0][0] for test in ("bootstrap", "t")
+                rejections(situation, differing, test, max(1, count // 4), gain=0.5)[0][0]
+                for test in ("bootstrap", "t")
             ]
             cells.append(" / ".join(percent(power) for power in powers))
         rows.append([situation, *cells])
@@ -142,11 +143,18 @@ def seeds(count: int) -> Iterator[str]:
                 for _ in range(count):
                     users = rng.normal(0.3, 0.25, 300)
                     is_deterministic = second_seeds == 1
-                    second = seeded(rng, users, second_seeds, *((0, 0, own) if is_deterministic else (seed, residual, own)))
+                    second = seeded(
+                        rng, users, second_seeds, *((0, 0, own) if is_deterministic else (seed, residual, own))
+                    )
                     first = seeded(rng, users, first_seeds, seed, residual, own, -shift)
-                    options = {"deterministic_second": is_deterministic, "equal_spread": first_seeds == 1}
                     for number, alternative in enumerate(("two-sided", "less")):
-                        p = compare_seeds(first, second, alternative=alternative, **options).p
+                        p = compare_seeds(
+                            first,
+                            second,
+                            alternative=alternative,
+                            deterministic_second=is_deterministic,
+                            equal_spread=first_seeds == 1,
+                        ).p
                         found[number] += p is not None and p <= LEVEL
                 cells.append(" / ".join(percent(share / count) for share in found))
             rows.append([name, *cells])
@@ -194,12 +202,21 @@ def movielens(count: int) -> Iterator[str]:
 
 MovieLens-100K, ratings of 4 and above, a fifth of each user's held out. RecBole's BPR (10 epochs), RecBole's MultiVAE
 (15 epochs) and LensKit's implicit ALS, fitted by omnibench with the seeds that are named; their values per user are kept
-in `benchmarks/statistics/movielens_seeds.npz`, which `benchmarks/statistics/fits.py` made. Disjoint seeds of the same
+in `benchmarks/statistics/movielens_seeds.npz`, which `benchmarks/statistics/seeded_fits.py` made. Disjoint seeds of the same
 algorithm are compared, {count} times at random, so that every difference is a false alarm, in percent at 5 %; the last
 column is how often a loss of 5 % is found with five seeds each.
 """
     yield table(
-        ["", "mean ± over seeds", "1 and 1, `t`", "1 and 1, `bootstrap`", "3 and 3", "5 and 5", "1 and 5, a loss", "power"],
+        [
+            "",
+            "mean ± over seeds",
+            "1 and 1, `t`",
+            "1 and 1, `bootstrap`",
+            "3 and 3",
+            "5 and 5",
+            "1 and 5, a loss",
+            "power",
+        ],
         rows,
     )
     yield """

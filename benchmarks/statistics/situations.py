@@ -34,7 +34,9 @@ def _log_normal(sigma: float) -> Draw:
 SITUATIONS: Mapping[str, Draw] = {
     "HR: 1 or -1": lambda rng, n: rng.choice([-1.0, 1.0], n),
     "NDCG of a single hit": lambda rng, n: rng.choice(_DISCOUNTS, n) - rng.choice(_DISCOUNTS, n),
-    "Precision@10: tenths": lambda rng, n: (rng.binomial(10, 0.2, n) - rng.binomial(10, 0.2, n)) / 10,
+    "Precision@10: tenths": lambda rng, n: ((rng.binomial(10, 0.2, n) - rng.binomial(10, 0.2, n)) / 10).astype(
+        np.float64
+    ),
     "normal": lambda rng, n: rng.normal(0, 0.1, n),
     "exponential": lambda rng, n: 0.05 * (rng.exponential(size=n) - 1),
     "gains of 30 % of the users": _mixed(0.3),

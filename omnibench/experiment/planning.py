@@ -72,7 +72,9 @@ def experiments(
     first_circumstances = [
         (
             configuration,
-            Circumstances(versions(configuration.runner), seeds[0], device(configuration), salt, threads(configuration)),
+            Circumstances(
+                versions(configuration.runner), seeds[0], device(configuration), salt, threads(configuration)
+            ),
         )
         for configuration in configurations
     ]

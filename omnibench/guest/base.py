@@ -33,7 +33,9 @@ from .whole_numbers import received, sendable
 class Note(Protocol):
     """Records what a user should know of a model."""
 
-    def __call__(self, text: str, users: Sequence[int] | folds.Ints = (), items: Sequence[int] | folds.Ints = ()) -> None:
+    def __call__(
+        self, text: str, users: Sequence[int] | folds.Ints = (), items: Sequence[int] | folds.Ints = ()
+    ) -> None:
         """Record a text, in which ``{users}`` and ``{items}`` stand for those with these codes."""
 
 
@@ -59,7 +61,7 @@ class Task:
     threads: int = 1
     k: int = 0
     report: Callable[..., None] = field(default=lambda **_: None)
-    note: Note = field(default=lambda text, users=(), items=(): None)
+    note: Note = field(default=lambda *_, **__: None)
 
 
 class Adapter(Protocol):
@@ -202,9 +204,14 @@ def _cuda() -> Any:
     return cuda if cuda is not None and cuda.is_initialized() else None
 
 
+def _policy(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what may be recommended: by default what a user has not seen."""
+    return dict(request.get("candidates", {"policy": "unseen"}))
+
+
 def _fold(request: Mapping[str, Any]) -> folds.Fold:
     """Return the fold of a request; an adapter gets the parts that the model is to be fitted on, whatever they are."""
-    policy = request.get("candidates", {"policy": "unseen"})
+    policy = _policy(request)
     allowed = {name: bool(policy.get(name)) for name in ("repeats", "unknown")}
     return folds.Fold(request["dataset"], request["fold"], request.get("refit", ""), **allowed)
 
@@ -264,7 +271,7 @@ class Session:
             self._model = (request["fit_key"], self.adapter.load(Path(request["model"]), task, fold))
         model = self._model[1]
         outputs = request.get("outputs", ["ratings" if fold.explicit else "lists"])
-        predictions = [self._lists(model, task, fold, policy)] if "lists" in outputs else []
+        predictions = [self._lists(model, task, fold, _policy(request))] if "lists" in outputs else []
         if "ratings" in outputs:
             predictions.append(self._ratings(model, task, fold))
         folds.save_array(request["output"], *predictions)

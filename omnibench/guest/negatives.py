@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .folds import Fold, Ints, Part
+from .folds import Fold, Ints, Part, rows_of
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ def samplable(fold: Fold, *, against_items: bool = False) -> Samplable:
     while True:
         train, validation = (_select(part, keep_user[part.user] & keep_item[part.item]) for part in parts)
         user, item = (
-            np.concatenate([getattr(train, name), getattr(validation, name)]).astype(np.int64) for name in ("user", "item")
+            np.concatenate([getattr(train, name), getattr(validation, name)]).astype(np.int64)
+            for name in ("user", "item")
         )
         full_users = _with_all(train.user, train.item, len(np.unique(item)))
         full_items = _with_all(train.item, train.user, len(np.unique(user))) if against_items else full_users[:0]
@@ -66,5 +67,4 @@ def _with_all(owner: Ints, member: Ints, size: int) -> npt.NDArray[np.int64]:
 def _select(part: Part, keep: npt.NDArray[np.bool_]) -> Part:
     if keep.all():
         return part
-    rating, timestamp = (None if column is None else column[keep] for column in (part.rating, part.timestamp))
-    return Part(part.user[keep], part.item[keep], rating, timestamp)
+    return rows_of(part, keep)

@@ -399,7 +399,8 @@ def test_whole_numbers_beyond_64_bits_become_texts_in_parquet(
     for name, first in (("users", 2**62), ("items", 2**64)):
         own_ids = json.loads((lists[0] / f"{name}.json").read_text(encoding="utf-8"))
         (shifted / f"{name}.json").write_text(json.dumps([first + code for code in range(len(own_ids))]))
-    frame = pd.read_parquet(phases.export_predictions(shifted, predictions, tmp_path))
+    (file,) = phases.export_predictions(shifted, predictions, tmp_path)
+    frame = pd.read_parquet(file)
     assert frame["user"].dtype == "int64"
     assert frame["user"].min() >= 2**62
     assert frame["item"].map(int).min() >= 2**64

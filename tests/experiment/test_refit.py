@@ -59,7 +59,7 @@ def plan_of(*algorithms: Any, **options: Any) -> ExperimentPlan:
 
 
 def made(plan: ExperimentPlan, *datasets: RecSysDataSet, refit: str | None = None) -> list[Experiment]:
-    return experiments(datasets or WITH, plan, [NDCG(10)], versions=lambda _: "1", seed=42, refit=refit)
+    return experiments(datasets or WITH, plan, [NDCG(10)], versions=lambda _: "1", seeds=[42], refit=refit)
 
 
 def parts_of(found: list[Experiment]) -> dict[str, str]:
@@ -70,7 +70,7 @@ def told(*plans: ExperimentPlan, dataset: RecSysDataSet = WITH, refit: str | Non
     """What a run says of benchmarks with these plans."""
     use = ValidationUse()
     for plan in plans:
-        experiments(dataset, plan, [NDCG(10)], versions=lambda _: "1", seed=1, refit=refit, validation=use)
+        experiments(dataset, plan, [NDCG(10)], versions=lambda _: "1", seeds=[1], refit=refit, validation=use)
     return use.sentences()
 
 
@@ -242,7 +242,7 @@ def test_catalogues_of_registered_frameworks_are_understood(
     if refits:
         assert made(plan_of("Mine.A", refit=BOTH))[0].refit == BOTH
     else:
-        with pytest.raises(PlanError, match="Mine.A cannot be fitted on train"):
+        with pytest.raises(PlanError, match=r"Mine\.A cannot be fitted on train"):
             plan_of("Mine.A", refit=BOTH)
 
 
@@ -254,5 +254,5 @@ def test_a_catalogue_that_says_nothing_intelligible_is_refused(
     """The error has an example."""
     (tmp_path / "some_adapter.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(PlanError, match="say what it does with the validation part, e.g. 'early stopping'"):
+    with pytest.raises(PlanError, match=r"say what it does with the validation part, e\.g\. 'early stopping'"):
         register_runner(RunnerInfo("Mine", "pytest", "some_adapter", 1, algorithms={"A": {"validation": wrong}}))

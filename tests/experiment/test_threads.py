@@ -130,7 +130,7 @@ def planned_of(
         plan,
         [NDCG(10)],
         versions=lambda _: "1",
-        seed=42,
+        seeds=[42],
         threads=partial(keyed_threads, choice=choice),
         recorded=RecordedKeys(threads_of=threads_of),
     )

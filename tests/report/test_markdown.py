@@ -74,7 +74,9 @@ def test_a_table_has_means_deviations_and_marks(monkeypatch: pytest.MonkeyPatch)
     assert {plain(name): [plain(cell).replace("†", "") for cell in cells] for name, *cells in rows} == expected
     marks = {plain(row[0]): ["b" * ("<strong>" in cell) + "t" * ("†" in cell) for cell in row[1:]] for row in rows}
     assert list(marks.values()) == [["b", ""], ["t", "b"], ["", ""]]
-    assert "†: not significantly worse than the best: paired bootstrap test over 10 users, Holm-corrected" in plain(page)
+    assert "†: not significantly worse than the best: paired bootstrap test over 10 users, Holm-corrected" in plain(
+        page
+    )
     assert plain(page).count(NASTY) == len(VALUES)
     assert "<script>" not in page
 

@@ -236,9 +236,7 @@ def test_the_adapter_predicts_as_the_frameworks_own_pipeline(
 
 @pytest.mark.guests
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_every_exception_of_the_page_is_needed(
-    framework: str, comparisons: Callable[[str], list[Comparison]]
-) -> None:
+def test_every_exception_of_the_page_is_needed(framework: str, comparisons: Callable[[str], list[Comparison]]) -> None:
     """Without any one of its exceptions, an algorithm's lists differ from the framework's own, or that fails."""
     needless = {comparison.name: comparison.needless for comparison in comparisons(framework) if comparison.needless}
     assert not needless, "docs/algorithms.md names exceptions that are none"

@@ -10,6 +10,7 @@ import pytest
 from omnibench.results import Result
 from omnibench.runners import randomness
 from omnibench.runners.randomness import SeedSpread
+from omnibench.runners.registry import runners
 from omnibench.tables.conditional import conditional_note
 from omnibench.tables.layout import Layout, tables
 
@@ -76,7 +77,9 @@ def test_the_table_says_it_below_its_marks_alone() -> None:
     (untested,) = tables(results, Layout(width=60))
     assert not any("seeds" in note for note in untested.notes)
     (tested,) = tables(results, Layout(width=60), lambda _: {("shop-1", "HR@10"): []})
-    position = tested.notes.index("~ not significantly worse than the best (paired bootstrap test, Holm-corrected, 0.05)")
+    position = tested.notes.index(
+        "~ not significantly worse than the best (paired bootstrap test, Holm-corrected, 0.05)"
+    )
     assert tested.notes[position + 1 : position + 3] == [
         "  of these fitted models; other seeds may differ (std of",
         "  NDCG@10 on MovieLens-100K: Lib.Random5 5 %)",
@@ -89,7 +92,7 @@ def test_the_catalogue_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not randomness.is_deterministic("Popular")
     assert randomness.is_deterministic("Popular", stated=True)
     assert not randomness.is_deterministic("RecBole.NoSuch")
-    (runner,) = (runner for runner in randomness.runners() if runner.name == "RecBole")
+    (runner,) = (runner for runner in runners() if runner.name == "RecBole")
     described = {
         **runner.catalogue["algorithms"]["BPR"],
         "deterministic": True,

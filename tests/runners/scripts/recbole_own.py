@@ -26,6 +26,7 @@ from recbole.utils.case_study import full_sort_topk
 
 CHANGES = {"seeded before ranking", "test part unknown to the model", "operations not counted"}
 
+
 def configuration(model: str, settings: dict[str, object]) -> Config:
     """Return RecBole's configuration of a model, with its defaults but for where the data lies."""
     here = {"data_path": ".", "benchmark_filename": ["train", "valid", "test"], "gpu_id": "", "show_progress": False}

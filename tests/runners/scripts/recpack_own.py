@@ -41,7 +41,7 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
     if "validation part unused but for choosing epochs" in job.changes:
         full = train
     algorithm_class = getattr(recpack.algorithms, job.algorithm)
-    np.random.seed(seed)  # what RecPack draws from beside the generators that it has a seed for
+    np.random.seed(seed)  # noqa: NPY002 - what RecPack draws from beside the generators that it has a seed for
     torch.manual_seed(seed)
     model = algorithm_class(**job.settings, **({"seed": seed} if "seed" in defaults(job.algorithm) else {}))
     if isinstance(model, TorchMLAlgorithm):

@@ -1,6 +1,6 @@
 """Fit three stochastic algorithms with many seeds on MovieLens-100K, and keep their values per user.
 
-``python benchmarks/statistics/fits.py --seeds 20`` takes minutes on a quiet machine; what is done is not fitted again.
+``python benchmarks/statistics/seeded_fits.py --seeds 20`` takes minutes on a quiet machine; what is done is not fitted again.
 ``levels.py`` draws from what it writes. Metrics per user contain none of the data's ratings.
 """
 
@@ -19,8 +19,8 @@ from omnibench import (
     ExperimentPlan,
     LensKit,
     MakeImplicit,
-    RecBole,
     Recall,
+    RecBole,
     UserHoldout,
     load_dataset,
     open_store,
@@ -61,7 +61,7 @@ def keep(store: str) -> None:
             seeds.append(pd.read_parquet(path).set_index("user")[label].sort_index())
         kept[f"{name}, {label}"] = pd.concat(seeds, axis=1, verify_integrity=False).to_numpy(np.float32).T
         print(f"{name} on {dataset}: {len(seeds)} seeds, {label} {kept[f'{name}, {label}'].mean():.4f}")
-    np.savez_compressed(ASSET, **kept)
+    np.savez_compressed(ASSET, allow_pickle=False, **kept)
 
 
 def main() -> None:
