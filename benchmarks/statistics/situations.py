@@ -14,7 +14,7 @@ import numpy.typing as npt
 Values = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Values]
 
-_DISCOUNTS = np.r_[0.0, 1 / np.log2(np.arange(2.0, 12.0))]
+_DISCOUNTS: Values = np.r_[0.0, 1 / np.log2(np.arange(2.0, 12.0))]
 
 
 def _mixed(share: float) -> Draw:
