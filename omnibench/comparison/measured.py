@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from omnibench.errors import StatisticsError, StoreError, nearest
 from omnibench.metrics.labels import alternatives
+from omnibench.results import Result
 from omnibench.statistics.samples import Sample
 from omnibench.store.item_names import seed_of, seedless_key
 from omnibench.store.item_records import result_of
 from omnibench.store.per_user import read_per_user
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.tables.names import DisplayNames, recorded_names
+from omnibench.tables.seeds import distinct
 
 if TYPE_CHECKING:
     import numpy as np
@@ -156,6 +158,7 @@ class Measured:
                     labels.setdefault(label, {}).setdefault(item["algorithm"], {})[item["fold"]] = evaluation
         names_by_group = _seed_groups(self.items.values())
         self._members = {name: group for group in names_by_group for name in group}
+        self._unmoved: dict[tuple[str, ...], bool] = {}
         # Two, because all configurations are compared with the same one, which is then read once.
         self._fold_values = lru_cache(maxsize=2)(self._read_fold_values)
 
@@ -184,8 +187,24 @@ class Measured:
         """
         label = self.names.configuration(members[0])
         if len(members) > 1:
+            if self.is_unmoved(members[0]):
+                return f"{label} (deterministic)"
             return f"{label} ({len(members)} seeds)"
         return f"{label} (seed {self._seeds[members[0]]})" if len(self.members(members[0])) > 1 else label
+
+    def is_unmoved(self, name: str) -> bool:
+        """Whether a configuration has several seeds, and all of them have made equal predictions."""
+        members = self.members(name)
+        if members not in self._unmoved:
+            rows: dict[str, list[Result]] = {}
+            for item in self.items.values():
+                if item["algorithm"] in members:
+                    rows.setdefault(item["dataset"], []).append(result_of(item))
+            self._unmoved[members] = len(members) > 1 and all(
+                len({row.seed for row in of_dataset}) == 1 or len(distinct(of_dataset)) < len(of_dataset)
+                for of_dataset in rows.values()
+            )
+        return self._unmoved[members]
 
     def is_deterministic(self, members: Sequence[str]) -> bool:
         """Whether a configuration is known to make the same model whatever the seed.
