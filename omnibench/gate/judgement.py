@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from omnibench.comparison.measured import paired_user_means
+from omnibench.comparison.user_values import paired_user_means
 from omnibench.errors import BaselineError, OmnibenchError, nearest
 from omnibench.gate.baseline import Baseline
 from omnibench.gate.entries import Dataset, Entry, JudgedSource, Score, ValuesByFold
