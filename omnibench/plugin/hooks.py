@@ -220,7 +220,7 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, Any] | None:
     if message.status == CACHED:
         return (CACHED, "c", (CACHED.upper(), {"cyan": True}))
     if message.taken_over:
-        return ("as another seed", "=", (f"AS seed_{message.result.as_seed}", {"cyan": True}))
+        return ("equal", "=", (f"AS seed_{message.result.as_seed}", {"cyan": True}))
     return None
 
 
