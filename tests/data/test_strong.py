@@ -133,7 +133,7 @@ def plan_of(*algorithms: Any) -> ExperimentPlan:
 
 
 def checked(dataset: Any, plan: ExperimentPlan) -> int:
-    return len(experiments(dataset, plan, (NDCG(10),), versions=lambda _: "1", seeds=[42)])
+    return len(experiments(dataset, plan, (NDCG(10),), versions=lambda _: "1", seeds=[42]))
 
 
 def test_algorithms_that_cannot_fold_in_are_refused_before_anything_runs() -> None:

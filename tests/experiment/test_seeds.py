@@ -126,7 +126,10 @@ def test_one_seed_is_as_it_always_was() -> None:
 
 def test_names_end_in_the_seed() -> None:
     """Behind the fold where there are folds, and every name is of its own."""
-    assert [experiment.label for experiment in planned(Drawn, seeds=[5, 6])] == ["tiny/Drawn/seed_5", "tiny/Drawn/seed_6"]
+    assert [experiment.label for experiment in planned(Drawn, seeds=[5, 6])] == [
+        "tiny/Drawn/seed_5",
+        "tiny/Drawn/seed_6",
+    ]
     folded = planned(Drawn, seeds=[5, 6], folds=True)
     assert [experiment.label.partition("/")[2] for experiment in folded] == [
         f"Drawn/fold_{fold}/seed_{seed}" for fold in (0, 1) for seed in (5, 6)

@@ -126,7 +126,7 @@ def test_what_two_seeds_made_alike_is_not_fitted_again(
     cached.stdout.fnmatch_lines(["  deterministic: seeds made equal predictions, which count once (Silent)"])
 
 
-def test_seeds_are_added_to_what_one_seed_has_left(project: Project, seeded: Callable[..., pytest.RunResult]) -> None:
+def test_seeds_are_added_to_what_one_seed_has_left(seeded: Callable[..., pytest.RunResult]) -> None:
     """The first seed keeps its key, so it is cached, and is then called by its seed; without seeds it is as before."""
     assert counts(seeded("Drawn", "")) == {"passed": 2}
     assert not re.search(r"Seed|seed_\d", "".join(seeded("Drawn", "").stdout.lines))
