@@ -184,7 +184,7 @@ def _standing_lines(
 
 def _variances(store: Measured, dataset: str, label: str, names: Iterable[str]) -> dict[str, dict[str, float]]:
     """Return what users, folds and seeds contribute to the variance of configurations with several seeds."""
-    several = [name for name in names if len(store.members(name)) > 1]
+    several = [name for name in names if len(store.members(name)) > 1 and not store.is_unmoved(name)]
     variances = {name: variances_of(store, dataset, label, name) for name in several}
     return {name: components for name, components in variances.items() if components}
 

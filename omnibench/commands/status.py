@@ -13,7 +13,7 @@ from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, say
 from omnibench.store.facts import fact_lines
-from omnibench.store.item_names import call_text
+from omnibench.store.item_names import asks_once, call_text
 from omnibench.store.plans import STEADY_DATA
 from omnibench.store.queries import open_store
 from omnibench.store.schema import MAX_ATTEMPTS, START, Phase, Status
@@ -109,7 +109,7 @@ def _prospect(items: dict[str, dict[str, Any]], remaining: frozenset[str]) -> It
 
 def _equal_seeds(items: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Yield which items stand for several seeds, and which were not fitted because the seed changes nothing."""
-    once = [item for item in items.values() if item.get("seeds", 1) > 1 and item.get("seed") is None]
+    once = [item for item in items.values() if asks_once(item)]
     alike = [item for item in items.values() if item["status"] == Status.DONE and item.get("as_seed") is not None]
     if once:
         yield f"deterministic: fitted once, for several seeds: {_counted(once)}"

@@ -6,16 +6,18 @@ import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
-from omnibench.errors import StatisticsError, StoreError, nearest
+from omnibench.comparison.user_values import FoldValues, paired_seed_means, user_values_of, values_of_seeds
+from omnibench.errors import StatisticsError, nearest
 from omnibench.metrics.labels import alternatives
+from omnibench.results import Result
 from omnibench.statistics.samples import Sample
-from omnibench.store.item_names import seed_of, seedless_key
+from omnibench.store.item_names import asks_once, seed_of, seedless_key
 from omnibench.store.item_records import result_of
-from omnibench.store.per_user import read_per_user
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.tables.names import DisplayNames, recorded_names
+from omnibench.tables.seeds import distinct
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,9 +27,6 @@ else:
 
 FoldNumber = int | None
 """The number of a fold, or None for a single split."""
-
-UserCodes: TypeAlias = "npt.NDArray[np.int32]"
-"""User codes, ascending; shape (n,)."""
 
 
 class PairedSample(NamedTuple):
@@ -65,56 +64,6 @@ class SeedSample(NamedTuple):
     def paired(self) -> PairedSample:
         """The sample of two configurations with one seed each."""
         return PairedSample(self.first[0], self.second[0], self.units, self.test_to_train)
-
-
-class FoldValues(NamedTuple):
-    """A metric's values of one fold's users, with every seed of a configuration.
-
-    Attributes:
-        users: The codes of the users of whom all seeds have a value, ascending; shape (n,).
-        values: Finite, float64, shape (seeds, n).
-    """
-
-    users: UserCodes
-    values: npt.NDArray[np.float64]
-
-
-class UserValues(NamedTuple):
-    """A metric's values of one fold's users.
-
-    Attributes:
-        users: Their codes, ascending; shape (n,).
-        values: Finite, float64, shape (n,).
-    """
-
-    users: UserCodes
-    values: Sample
-
-
-def has_user_values(evaluation: Record) -> bool:
-    """Whether an evaluation has values per user; store formats 1 and 2 did not record where they are in the file."""
-    return bool(evaluation.get("per_user")) and evaluation.get("place", True) is not None
-
-
-def user_values_of(evaluation: Record, root: Path) -> UserValues | None:
-    """Return a metric's values of the users for whom it is defined.
-
-    Args:
-        evaluation: An evaluation's record.
-        root: The store's directory.
-
-    Returns:
-        None for a metric that has no values per user.
-
-    Raises:
-        StatisticsError: A file is missing, or is not what was recorded.
-    """
-    if not has_user_values(evaluation):
-        return None
-    try:
-        return UserValues(*read_per_user(root, evaluation))
-    except StoreError as error:
-        raise StatisticsError(f"{evaluation['item']}: {error}") from error
 
 
 class Measured:
@@ -156,6 +105,7 @@ class Measured:
                     labels.setdefault(label, {}).setdefault(item["algorithm"], {})[item["fold"]] = evaluation
         names_by_group = _seed_groups(self.items.values())
         self._members = {name: group for group in names_by_group for name in group}
+        self._unmoved: dict[tuple[str, ...], bool] = {}
         # Two, because all configurations are compared with the same one, which is then read once.
         self._fold_values = lru_cache(maxsize=2)(self._read_fold_values)
 
@@ -183,9 +133,30 @@ class Measured:
             members: Its names, one for each seed that is looked at.
         """
         label = self.names.configuration(members[0])
+        if members[0] in self._fitted_once or (len(members) > 1 and self.is_unmoved(members[0])):
+            return f"{label} (deterministic)"
         if len(members) > 1:
             return f"{label} ({len(members)} seeds)"
         return f"{label} (seed {self._seeds[members[0]]})" if len(self.members(members[0])) > 1 else label
+
+    @cached_property
+    def _fitted_once(self) -> frozenset[str]:
+        """The configurations that are fitted with one seed although several are asked for, because that is enough."""
+        return frozenset(item["algorithm"] for item in self.items.values() if asks_once(item))
+
+    def is_unmoved(self, name: str) -> bool:
+        """Whether a configuration has several seeds, and all of them have made equal predictions."""
+        members = self.members(name)
+        if members not in self._unmoved:
+            rows: dict[str, list[Result]] = {}
+            for item in self.items.values():
+                if item["algorithm"] in members:
+                    rows.setdefault(item["dataset"], []).append(result_of(item))
+            self._unmoved[members] = len(members) > 1 and all(
+                len({row.seed for row in of_dataset}) == 1 or len(distinct(of_dataset)) < len(of_dataset)
+                for of_dataset in rows.values()
+            )
+        return self._unmoved[members]
 
     def is_deterministic(self, members: Sequence[str]) -> bool:
         """Whether a configuration is known to make the same model whatever the seed.
@@ -322,7 +293,7 @@ class Measured:
             of_seeds = [user_values for user_values in read if user_values is not None]
             if len(of_seeds) < len(read):
                 return None
-            values.append(_fold_values(of_seeds))
+            values.append(values_of_seeds(of_seeds))
         return values
 
     def _test_to_train(self, dataset: str, folds: Sequence[FoldNumber]) -> float:
@@ -357,65 +328,3 @@ def _seed_groups(items: Iterable[Record]) -> list[tuple[str, ...]]:
     for name, item in examples.items():
         groups.setdefault(seedless_key(item) or name, []).append((seed_of(item) or 0, name))
     return [tuple(name for _, name in sorted(group)) for group in groups.values()]
-
-
-def _fold_values(of_seeds: Sequence[UserValues]) -> FoldValues:
-    """Return the values of those users of whom every seed has one."""
-    users = of_seeds[0].users
-    if all(seed.users is users or np.array_equal(seed.users, users) for seed in of_seeds[1:]):
-        return FoldValues(users, np.array([seed.values for seed in of_seeds]))
-    for seed in of_seeds[1:]:
-        users = np.intersect1d(users, seed.users, assume_unique=True)
-    return FoldValues(users, np.array([seed.values[np.searchsorted(seed.users, users)] for seed in of_seeds]))
-
-
-def paired_user_means(dataset: str, first: Sequence[UserValues], second: Sequence[UserValues]) -> tuple[Sample, Sample]:
-    """Average the values of each user over folds, of two sides with one seed each; see ``paired_seed_means``.
-
-    Returns:
-        The means of each side, in the order of the users' codes; both of shape (n,).
-    """
-    sides = [[FoldValues(fold.users, fold.values[None]) for fold in folds] for folds in (first, second)]
-    first_means, second_means = paired_seed_means(dataset, *sides)
-    return first_means[0], second_means[0]
-
-
-def paired_seed_means(
-    dataset: str, first: Sequence[FoldValues], second: Sequence[FoldValues]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Average the values of each user over the folds in which both sides define one.
-
-    Args:
-        dataset: Its name, for messages.
-        first: The first side's values, by fold; of at least one fold.
-        second: The second side's values, of the same folds.
-
-    Returns:
-        The means of each side, in the order of the users' codes; both of shape (seeds, n).
-
-    Raises:
-        StatisticsError: There is no user of whom both are defined.
-    """
-    folds = [_common_users(*sides) for sides in zip(first, second, strict=True)]
-    users, first_values, second_values = (np.concatenate(column, axis=-1) for column in zip(*folds, strict=True))
-    if len(users) == 0:
-        raise StatisticsError(f"on {dataset}, there is no user of whom both values are defined.")
-    if len(folds) == 1:
-        return first_values, second_values
-    counts = np.bincount(users)
-    present = counts > 0
-    first_means, second_means = (
-        np.array([np.bincount(users, of_seed)[present] for of_seed in values]) / counts[present]
-        for values in (first_values, second_values)
-    )
-    return first_means, second_means
-
-
-def _common_users(
-    first: FoldValues, second: FoldValues
-) -> tuple[UserCodes, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the users of both sides with their values on each."""
-    if first.users is second.users or np.array_equal(first.users, second.users):
-        return first.users, first.values, second.values
-    users, in_first, in_second = np.intersect1d(first.users, second.users, assume_unique=True, return_indices=True)
-    return users, first.values[:, in_first], second.values[:, in_second]

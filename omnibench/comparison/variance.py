@@ -30,7 +30,8 @@ class Spread:
         deviation: The sample standard deviation over folds and seeds; None of one value.
         seeds: The seeds.
         variances: The variance of a user's value by what contributes to it, one of ``COMPONENTS``, in the metric's unit
-            squared; without those of which nothing can be said. Empty for a metric without values per user.
+            squared; without those of which nothing can be said. Empty for a metric without values per user, and where
+            the seeds changed nothing.
     """
 
     mean: float
@@ -104,7 +105,7 @@ def _spreads_of(measurements: Measured, dataset: str, name: str, rows: Sequence[
         values = [row.metrics[label] for row in counted if label in row.metrics]
         deviation = statistics.stdev(values) if len(values) > 1 else None
         variances: dict[str, float] = {}
-        if _is_measured(measurements, dataset, label):
+        if len(counted) == len(rows) and _is_measured(measurements, dataset, label):
             try:
                 variances = variances_of(measurements, dataset, label, name)
             except StatisticsError:  # the mean and the deviation hold all the same

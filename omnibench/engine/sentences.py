@@ -49,8 +49,8 @@ def ended_line(name: str, outcome: Outcome, tally: Tally) -> str:
     times = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in outcome.seconds.items())
     reason = f": {str(outcome.error).splitlines()[0]}" if outcome.error is not None else ""
     as_seed = outcome.result.as_seed
-    taken_over = "" if as_seed is None else f", as seed_{as_seed}"
-    return f"[{tally.total - tally.pending}/{tally.total}] {outcome.status} {name} ({times}){taken_over}{reason}"
+    alike = "" if as_seed is None else f", as seed_{as_seed}"
+    return f"[{tally.total - tally.pending}/{tally.total}] {outcome.status} {name} ({times}){alike}{reason}"
 
 
 def stop_sentence(reason: str, outcomes: Mapping[int, Outcome], planned: Sequence[Experiment]) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench import __version__
-from omnibench.comparison.measured import UserValues
+from omnibench.comparison.user_values import UserValues
 from omnibench.errors import BaselineError
 from omnibench.gate.arrow import number_array, number_column, repeated_text
 from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from omnibench.comparison.measured import UserValues, has_user_values, test_to_train, user_values_of
+from omnibench.comparison.measured import test_to_train
+from omnibench.comparison.user_values import UserValues, has_user_values, user_values_of
 from omnibench.errors import BaselineError
 from omnibench.experiment.circumstances import USUAL_THREADS
 from omnibench.keys import canonical, digest

@@ -211,13 +211,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 def pytest_report_teststatus(report: Any) -> tuple[str, str, Any] | None:
-    """Show cached items as ``c`` and count them by that name."""
+    """Show cached items as ``c``, those that another seed stands for as ``=``, and count both by a name of their own."""
     message = ItemMessage.carried(report)
     if message is None or not report.passed:
         return None
     from omnibench.engine.run import CACHED
 
-    return (CACHED, "c", (CACHED.upper(), {"cyan": True})) if message.status == CACHED else None
+    if message.status == CACHED:
+        return (CACHED, "c", (CACHED.upper(), {"cyan": True}))
+    if message.taken_over:
+        return ("equal", "=", (f"AS seed_{message.result.as_seed}", {"cyan": True}))
+    return None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

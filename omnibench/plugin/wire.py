@@ -108,6 +108,11 @@ class ItemMessage(NamedTuple):
             "lower_is_better": list(self.lower_is_better),
         }
 
+    @property
+    def taken_over(self) -> bool:
+        """Whether the item was not fitted, because another seed has made equal predictions."""
+        return self.result.as_seed is not None and "Fit" not in self.seconds and "Predict" in self.seconds
+
     @classmethod
     def carried(cls, report: Any) -> ItemMessage | None:
         """Return the message that a report carries, or None, as of items that are no benchmarks."""

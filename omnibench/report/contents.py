@@ -15,6 +15,7 @@ from omnibench.markup import one_line
 from omnibench.results import Result
 from omnibench.store.item_names import title_of
 from omnibench.store.schema import Record, RecordLookup, RecordType
+from omnibench.tables.seeds import with_seeds_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ def contents_of(
         undirected: The columns of which it is unknown whether larger values are better.
         root: The store's directory, for what prepared datasets say of themselves.
     """
-    all_results = list(results)
+    all_results = with_seeds_together(results)
     facts = {result.fit_key: _facts(lookup, result.fit_key) for result in all_results if result.fit_key}
     keys = {result.dataset: facts[result.fit_key].dataset_key for result in all_results if result.fit_key}
     datasets = {name: lookup(RecordType.DATA.key(key)) for name, key in keys.items()}

@@ -9,7 +9,7 @@ from omnibench.code import SEED_NAMES
 from omnibench.data.words import source_words, step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
-from omnibench.store.item_names import title_of
+from omnibench.store.item_names import asks_once, title_of
 from omnibench.store.item_records import result_of
 from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType, configuration_in
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
@@ -142,7 +142,7 @@ def seeds_words(item: Record, predict: Record) -> str:
         predict: The record of its predictions, or an empty one.
     """
     seeds, alike = item.get("seeds", 1), item.get("as_seed")
-    if seeds > 1 and item.get("seed") is None:
+    if asks_once(item):
         return f"deterministic: fitted once for {seeds} seeds"
     if "as_seed" in predict:
         return f"as seed_{predict['as_seed']}: not fitted, because two seeds have made equal predictions"

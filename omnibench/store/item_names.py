@@ -46,6 +46,11 @@ def seed_of(record: Record) -> int | None:
     return None if seed is None else int(seed)
 
 
+def asks_once(record: Record) -> bool:
+    """Whether an item is fitted once for several seeds, because its configuration is known to be deterministic."""
+    return record.get("seeds", 1) > 1 and record.get("seed") is None
+
+
 def seedless_key(record: Record) -> str:
     """Return what identifies a configuration without its seed, or an empty text where that is not recorded."""
     identity = record.get("identity")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from omnibench.errors import PhaseError
 from omnibench.results import Result
 from omnibench.store.builders import ItemLabels, Origin
-from omnibench.store.item_names import seedless_key
+from omnibench.store.item_names import asks_once, seedless_key
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, Phase, Record, Status, configuration_in
 
 
@@ -217,7 +217,7 @@ def result_of(item: Record) -> Result:
         item["parameters"],
         configuration.get("seed"),
         item.get("module", ""),
-        item.get("deterministic", False) or (seeds > 1 and item.get("seed") is None),
+        item.get("deterministic", False) or asks_once(item),
         seedless_key(item),
         seeds,
         item.get("as_seed"),

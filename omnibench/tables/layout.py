@@ -178,7 +178,9 @@ class MarkedResults:
         return ONCE if self.is_seedless(name) else str(len(seeds_of(self.means.algorithms[name])))
 
     def described(self, name: str) -> str:
-        """Return what people call an algorithm, with the number of its seeds where it has several."""
+        """Return what people call an algorithm, with the number of its seeds where it has several, or that one is enough."""
+        if self.is_seedless(name):
+            return f"{self.label(name)} (deterministic)"
         count = len(seeds_of(self.means.algorithms[name]))
         return f"{self.label(name)} ({count} seeds)" if count > 1 else self.label(name)
 

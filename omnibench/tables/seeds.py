@@ -29,6 +29,25 @@ def seed_groups(results: Iterable[Result]) -> dict[str, str]:
     return {name: min(names)[1] for names in names_by_key.values() if len(names) > 1 for _, name in sorted(names)}
 
 
+def with_seeds_together(results: Iterable[Result]) -> list[Result]:
+    """Return results in their order, but those of a configuration with several seeds together, by seed.
+
+    Args:
+        results: The results that are shown together.
+    """
+    all_results = list(results)
+    groups = seed_groups(all_results)
+    if not groups:
+        return all_results
+    by_configuration: dict[tuple[str, str], list[Result]] = {}
+    for result in all_results:
+        by_configuration.setdefault((result.dataset, groups.get(result.algorithm, result.algorithm)), []).append(result)
+    for key, rows in by_configuration.items():
+        if key[1] in groups:
+            rows.sort(key=lambda result: result.seed or 0)
+    return [row for rows in by_configuration.values() for row in rows]
+
+
 def distinct(rows: Sequence[Result]) -> list[Result]:
     """Return the results of a configuration without those of seeds that changed nothing.
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from support.gated import SHOP, Measurements
 
-from omnibench.comparison.measured import UserValues
+from omnibench.comparison.user_values import UserValues
 from omnibench.errors import BaselineError
 from omnibench.gate import baseline
 from omnibench.gate.baseline import Baseline, write

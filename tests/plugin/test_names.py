@@ -181,8 +181,10 @@ def test_datasets_of_one_name_are_told_apart_by_their_steps() -> None:
         raw.named("")
 
 
-def test_seeds_are_shown_where_they_differ(project: Project) -> None:
-    """The same configurations with two seeds are told apart in the table, in CSV and by compare, and count once there."""
+def test_bench_functions_of_other_seeds_are_seeds_of_a_configuration(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their rows stand below one name, with their seeds, in CSV, too; commands say the seed, and they count once."""
     project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([0, 1])})')
     bench = Path(project.pytester.path / "bench_tiny.py")
     bench.write_text(
@@ -191,18 +193,15 @@ def test_seeds_are_shown_where_they_differ(project: Project) -> None:
         + "@benchmark(data, plan, Evaluator(NDCG([5, 10]), HR(10)))\ndef bench_other_seed(result): ...\n"
     )
     text = project.run("-p", "no:randomly", "--omnirec-export=results.csv").stdout.str()
-    labels = [
-        "Popular(noise=0,seed=42)",
-        "Popular(noise=1,seed=42)",
-        "Popular(noise=0,seed=7)",
-        "Popular(noise=1,seed=7)",
-    ]
-    assert re.findall(r"^ (Popular\S+)", text, re.MULTILINE) == labels
+    assert re.findall(r"^ (Popular\S+)", text, re.MULTILINE) == ["Popular(noise=0)", "Popular(noise=1)"]
+    assert re.findall(r"^ .* (7|42|mean|std) +\*?0\.", text, re.MULTILINE) == ["7", "42", "7", "42", "mean", "std"] * 2
     rows = pd.read_csv(project.pytester.path / "results.csv")
     assert set(zip(rows["label"], rows["seed"], strict=True)) == {
-        (label, 7 if "seed=7" in label else 42) for label in labels
+        (f"Popular(noise={noise})", seed) for noise in (0, 1) for seed in (7, 42)
     }
+    monkeypatch.chdir(project.pytester.path)
+    assert main(["status", "--all"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"tiny/Popular(noise=1)/fold_{fold}/seed_{seed} " in said for fold in (0, 1) for seed in (7, 42))
     standing = compare_with_best(project.pytester.path / "checkpoints", "tiny", "NDCG@10")
-    reasons = [comparison.reason for comparison in standing.comparisons.values()]
-    assert reasons.count("another seed of this configuration stands for it") == 2
-    assert len([p for p in standing.adjusted.values() if p is not None]) == 1
+    assert len(standing.comparisons) == len([p for p in standing.adjusted.values() if p is not None]) == 1

@@ -87,6 +87,12 @@ ML = SMALL["dataset"]
         ("ItemKNN(K=100, shrink=5)", [SHRUNK, OTHER_SEED]),
         ("ItemKNN( shrink = 5,K=100 )", [SHRUNK, OTHER_SEED]),
         ("ItemKNN(shrink=5,seed=7)", [OTHER_SEED]),
+        ("ItemKNN(shrink=5)/seed_7", [OTHER_SEED]),
+        ("ItemKNN/seed_7", [OTHER_SEED]),
+        ("ML-100K/ItemKNN/fold_0/seed_42", [SMALL, SHRUNK]),
+        (f"{OTHER_SEED['item']}/seed_7", [OTHER_SEED]),
+        ("*/fold_0/seed_7", [OTHER_SEED]),
+        ("*ItemKNN*/seed_7", [OTHER_SEED]),
         ("ItemKNN(K=100,+1)", [SMALL, SMALL_1, SHRUNK, OTHER_SEED]),
         ("MultiVAE(hidden=[64, 32])", [NEURAL]),
         ("MultiVAE(hidden=(64,32))", [NEURAL]),
@@ -186,7 +192,12 @@ def test_a_configuration_is_chosen_whatever_names_its_items() -> None:
     assert select_configuration(SMALL["fit_key"][:8], ALL) == ((SMALL["algorithm"],), {ML})
     with pytest.raises(StoreError) as raised:
         select_configuration("ML-100K/ItemKNN", ALL)
-    assert "may be any of 3 configurations; give one of their names:\n  RecPack.ItemKNN-" in str(raised.value)
+    assert "may be any of 2 configurations; give one of their names:\n  RecPack.ItemKNN-" in str(raised.value)
+    both_seeds = ((OTHER_SEED["algorithm"], SHRUNK["algorithm"]), {ML})  # the lowest seed first
+    assert select_configuration("ItemKNN(shrink=5)", ALL) == both_seeds
+    assert select_configuration(SHRUNK["algorithm"], ALL) == both_seeds
+    for text in ("ItemKNN(shrink=5)/seed_7", "ItemKNN(shrink=5)/fold_0/seed_7", "ItemKNN(shrink=5,seed=7)"):
+        assert select_configuration(text, ALL) == ((OTHER_SEED["algorithm"],), {ML})
     with pytest.raises(StoreError, match="'EASY': there is no such configuration; did you mean 'EASE'"):
         select_configuration("EASY", ALL)
 

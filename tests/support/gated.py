@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from omnibench.comparison.measured import UserValues
+from omnibench.comparison.user_values import UserValues
 from omnibench.gate.baseline import Baseline, write
 from omnibench.gate.entries import Dataset, Entry, Score, ValuesByFold
 from omnibench.gate.judgement import Judge

@@ -1,0 +1,137 @@
+"""A metric's values of users, with one seed or several, and their means over folds on the users of both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from omnibench.errors import StatisticsError, StoreError
+from omnibench.statistics.samples import Sample
+from omnibench.store.per_user import read_per_user
+from omnibench.store.schema import Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from omnibench.lazy import np, npt
+
+UserCodes: TypeAlias = "npt.NDArray[np.int32]"
+"""User codes, ascending; shape (n,)."""
+
+
+class FoldValues(NamedTuple):
+    """A metric's values of one fold's users, with every seed of a configuration.
+
+    Attributes:
+        users: The codes of the users of whom all seeds have a value, ascending; shape (n,).
+        values: Finite, float64, shape (seeds, n).
+    """
+
+    users: UserCodes
+    values: npt.NDArray[np.float64]
+
+
+class UserValues(NamedTuple):
+    """A metric's values of one fold's users.
+
+    Attributes:
+        users: Their codes, ascending; shape (n,).
+        values: Finite, float64, shape (n,).
+    """
+
+    users: UserCodes
+    values: Sample
+
+
+def has_user_values(evaluation: Record) -> bool:
+    """Whether an evaluation has values per user; store formats 1 and 2 did not record where they are in the file."""
+    return bool(evaluation.get("per_user")) and evaluation.get("place", True) is not None
+
+
+def user_values_of(evaluation: Record, root: Path) -> UserValues | None:
+    """Return a metric's values of the users for whom it is defined.
+
+    Args:
+        evaluation: An evaluation's record.
+        root: The store's directory.
+
+    Returns:
+        None for a metric that has no values per user.
+
+    Raises:
+        StatisticsError: A file is missing, or is not what was recorded.
+    """
+    if not has_user_values(evaluation):
+        return None
+    try:
+        return UserValues(*read_per_user(root, evaluation))
+    except StoreError as error:
+        raise StatisticsError(f"{evaluation['item']}: {error}") from error
+
+
+def values_of_seeds(of_seeds: Sequence[UserValues]) -> FoldValues:
+    """Return a fold's values of those users of whom every seed has one.
+
+    Args:
+        of_seeds: The values of each seed.
+    """
+    users = of_seeds[0].users
+    if all(seed.users is users or np.array_equal(seed.users, users) for seed in of_seeds[1:]):
+        return FoldValues(users, np.array([seed.values for seed in of_seeds]))
+    for seed in of_seeds[1:]:
+        users = np.intersect1d(users, seed.users, assume_unique=True)
+    return FoldValues(users, np.array([seed.values[np.searchsorted(seed.users, users)] for seed in of_seeds]))
+
+
+def paired_user_means(dataset: str, first: Sequence[UserValues], second: Sequence[UserValues]) -> tuple[Sample, Sample]:
+    """Average the values of each user over folds, of two sides with one seed each; see ``paired_seed_means``.
+
+    Returns:
+        The means of each side, in the order of the users' codes; both of shape (n,).
+    """
+    sides = [[FoldValues(fold.users, fold.values[None]) for fold in folds] for folds in (first, second)]
+    first_means, second_means = paired_seed_means(dataset, *sides)
+    return first_means[0], second_means[0]
+
+
+def paired_seed_means(
+    dataset: str, first: Sequence[FoldValues], second: Sequence[FoldValues]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Average the values of each user over the folds in which both sides define one.
+
+    Args:
+        dataset: Its name, for messages.
+        first: The first side's values, by fold; of at least one fold.
+        second: The second side's values, of the same folds.
+
+    Returns:
+        The means of each side, in the order of the users' codes; both of shape (seeds, n).
+
+    Raises:
+        StatisticsError: There is no user of whom both are defined.
+    """
+    folds = [_common_users(*sides) for sides in zip(first, second, strict=True)]
+    users, first_values, second_values = (np.concatenate(column, axis=-1) for column in zip(*folds, strict=True))
+    if len(users) == 0:
+        raise StatisticsError(f"on {dataset}, there is no user of whom both values are defined.")
+    if len(folds) == 1:
+        return first_values, second_values
+    counts = np.bincount(users)
+    present = counts > 0
+    first_means, second_means = (
+        np.array([np.bincount(users, of_seed)[present] for of_seed in values]) / counts[present]
+        for values in (first_values, second_values)
+    )
+    return first_means, second_means
+
+
+def _common_users(
+    first: FoldValues, second: FoldValues
+) -> tuple[UserCodes, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the users of both sides with their values on each."""
+    if first.users is second.users or np.array_equal(first.users, second.users):
+        return first.users, first.values, second.values
+    users, in_first, in_second = np.intersect1d(first.users, second.users, assume_unique=True, return_indices=True)
+    return users, first.values[:, in_first], second.values[:, in_second]
