@@ -50,9 +50,7 @@ def write(root: Path, validated: str, *, rated: bool) -> Path:
     rng = np.random.default_rng(11)
     part = np.full((USERS, ITEMS), -1)
     for user in range(USERS - 1):
-        own, other, far = (
-            (user + step) % KINDS * ITEMS_OF_KIND + rng.permutation(ITEMS_OF_KIND) for step in range(3)
-        )
+        own, other, far = ((user + step) % KINDS * ITEMS_OF_KIND + rng.permutation(ITEMS_OF_KIND) for step in range(3))
         part[user, own[:8]] = part[user, other[0]] = 0
         if user < TESTED:
             part[user, own[8:10]] = 2
