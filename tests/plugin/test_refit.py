@@ -106,7 +106,8 @@ def test_both_ways_stand_beside_each_other(benches: Project) -> None:
         selected = benches.run("-k", expression, "-v")
         selected.stdout.fnmatch_lines([f"{file}.py::*", "*1 cached*"])
     text = _command(benches, "compare", "Popular(refit=train)", "Popular(refit=train+validation)", "--metric", "NDCG@5")
-    assert "refit=train+validation" in text
+    assert "Fitted on train+validation: Popular(refit=train+validation); the others on training alone." in text
+    assert "Fitted on" not in _command(benches, "compare", "Popular(refit=train)", "Popular(refit=train)")
 
 
 @pytest.mark.guests
