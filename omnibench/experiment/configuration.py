@@ -13,7 +13,6 @@ from omnibench.keys import canonical, sha256
 from omnibench.runners.machine import device_class
 from omnibench.runners.registry import NO_USE, RunnerInfo, algorithm_info, may_refit, use_of_validation
 
-
 _STOP_EARLY = "stop_early"
 """RecPack's hyperparameter with which an algorithm needs validation data, whatever its catalogue says."""
 

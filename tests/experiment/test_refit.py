@@ -187,6 +187,13 @@ def test_an_unused_validation_part_is_told() -> None:
     assert "validation_users=0 leaves" in told(plan_of(RecPack.EASE), dataset=strangers)[0]
 
 
+def test_a_refit_that_adds_nothing_is_told() -> None:
+    """Where the split has no validation part the numbers are those of always, which who asks for a refit may not expect."""
+    (sentence,) = told(plan_of(RecPack.EASE), dataset=WITHOUT, refit=BOTH)
+    assert sentence == "refit='train+validation' adds nothing on without: there is no validation part"
+    assert told(plan_of(RecPack.EASE), dataset=WITHOUT, refit="train") == []
+
+
 @pytest.mark.parametrize("algorithm", [RecBole.BPR, RecPack.BPRMF, Judging])
 def test_one_algorithm_that_uses_it_is_enough(algorithm: Any) -> None:
     """Also in another benchmark of the run on the same dataset."""
@@ -242,7 +249,7 @@ def test_catalogues_of_registered_frameworks_are_understood(
     if refits:
         assert made(plan_of("Mine.A", refit=BOTH))[0].refit == BOTH
     else:
-        with pytest.raises(PlanError, match="Mine.A cannot be fitted on train"):
+        with pytest.raises(PlanError, match=r"Mine\.A cannot be fitted on train"):
             plan_of("Mine.A", refit=BOTH)
 
 
@@ -254,5 +261,5 @@ def test_a_catalogue_that_says_nothing_intelligible_is_refused(
     """The error has an example."""
     (tmp_path / "some_adapter.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(PlanError, match="say what it does with the validation part, e.g. 'early stopping'"):
+    with pytest.raises(PlanError, match=r"say what it does with the validation part, e\.g\. 'early stopping'"):
         register_runner(RunnerInfo("Mine", "pytest", "some_adapter", 1, algorithms={"A": {"validation": wrong}}))

@@ -52,7 +52,7 @@ ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9), st.integers(1, 5
 
 
 @given(ROWS, ROWS, st.booleans(), st.booleans())
-def test_joined_parts_have_all_rows_in_order(first: Any, second: Any, rated: bool, timed: bool) -> None:  # noqa: FBT001
+def test_joined_parts_have_all_rows_in_order(first: Any, second: Any, rated: bool, timed: bool) -> None:
     """Nothing is lost or doubled; by user and time; of equal ones those of the first part come first."""
     parts = [part_of(rows, rated=rated, timed=timed) for rows in (first, second)]
     together = joined(parts)

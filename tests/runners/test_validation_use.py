@@ -58,15 +58,15 @@ def write(root: Path, validated: str, *, rated: bool) -> Path:
             part[user, own[8:11] if validated == "alike" else far[:3]] = 1
     if validated == "unlike":
         part[60, ITEMS - 1] = part[USERS - 1, 3] = part[USERS - 1, ITEMS - 1] = 1
-    user, item = np.nonzero(part >= 0)
-    columns: dict[str, Any] = {"user": user.astype(np.int32), "item": item.astype(np.int32)}
+    users, items = np.nonzero(part >= 0)
+    columns: dict[str, Any] = {"user": users.astype(np.int32), "item": items.astype(np.int32)}
     if rated:
-        columns["rating"] = rng.integers(1, 6, size=(USERS, ITEMS))[user, item].astype(np.float32)
+        columns["rating"] = rng.integers(1, 6, size=(USERS, ITEMS))[users, items].astype(np.float32)
     (root / "fold_0").mkdir(parents=True)
     for name, column in columns.items():
         np.save(root / f"{name}.npy", column)
     for number, name in enumerate(("train", "validation", "test")):
-        np.save(root / "fold_0" / f"{name}.npy", np.flatnonzero(part[user, item] == number))
+        np.save(root / "fold_0" / f"{name}.npy", np.flatnonzero(part[users, items] == number))
     feedback = "explicit" if rated else "implicit"
     manifest = {"users": USERS, "items": ITEMS, "feedback": feedback, "columns": list(columns)}
     (root / "manifest.json").write_text(json.dumps(manifest))
@@ -111,7 +111,8 @@ def check(framework: str, algorithms: tuple[str, ...], directory: Path, python: 
     """Compare the catalogue's word with what the lists (or ratings) do when the validation part is another one."""
     catalogue = get_runner(framework).catalogue["algorithms"]
     changed = {
-        name: not np.array_equal(*both) for name, both in answers(framework, algorithms, directory, python).items()
+        name: not np.array_equal(first, second)
+        for name, (first, second) in answers(framework, algorithms, directory, python).items()
     }
     assert changed == {name: use_of_validation(catalogue[name]) != NO_USE for name in algorithms}
 
