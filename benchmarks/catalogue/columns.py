@@ -47,7 +47,9 @@ def columns(found: list[dict[str, Any]], whole: dict[str, Any], name: str) -> di
 def is_known(found: list[dict[str, Any]], whole: dict[str, Any], name: str) -> bool:
     """Whether other numbers of threads were tried on all of the data, or have made a difference."""
     runs = [run for part in found for run in part.get(name, {}).values() if "sha256" in run.get(REFERENCE, {})]
-    differs = any(run.get(label, run[REFERENCE]).get("sha256") != run[REFERENCE]["sha256"] for run in runs for label in THREADS)
+    differs = any(
+        run.get(label, run[REFERENCE]).get("sha256") != run[REFERENCE]["sha256"] for run in runs for label in THREADS
+    )
     on_whole = whole.get(name, {}).values()
     return differs or (bool(on_whole) and all("sha256" in run.get(label, {}) for run in on_whole for label in THREADS))
 
