@@ -134,16 +134,21 @@ def digests(directory: Path) -> dict[str, str]:
 @pytest.mark.guests
 @pytest.mark.usefixtures("_frameworks")
 def test_one_and_two_workers_predict_the_same(project: Project) -> None:
-    """EASE and LightGCN differ in every score with two threads; with -n 1 and -n 2 they do not, under the same keys."""
+    """EASE and LightGCN differ in scores with two threads; with -n 1 and -n 2 they do not, under the same keys."""
     project.pytester.makepyfile(bench_threads=FRAMEWORKS)
-    predicted = []
-    for workers in ("1", "2"):
-        directory = f"checkpoints-{workers}"
-        result = project.run_process("bench_threads.py", "-n", workers, "--omnirec-checkpoint-dir", directory)
+    predicted = {}
+    for choice in ("-n1", "-n2", "--omnirec-threads=2"):
+        directory = f"checkpoints{choice}"
+        result = project.run_process("bench_threads.py", choice, "--omnirec-checkpoint-dir", directory)
         result.assert_outcomes(passed=2)
-        predicted.append(digests(project.pytester.path / directory))
-    assert len(predicted[0]) == 2
-    assert predicted[0] == predicted[1]
+        predicted[choice] = digests(project.pytester.path / directory)
+    assert len(predicted["-n1"]) == 2
+    assert predicted["-n1"] == predicted["-n2"]
+    assert not predicted["-n1"].keys() & predicted["--omnirec-threads=2"].keys(), "these have other keys"
+    if available_cores() > 1:
+        assert set(predicted["-n1"].values()).isdisjoint(predicted["--omnirec-threads=2"].values()), (
+            "else it shows nothing"
+        )
 
 
 WITHOUT_THREADS = """
