@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,17 @@ What the frameworks say of their algorithms (`omnibench envs algorithms` has the
 of them:
 
 - **seed**: *no effect* where the same lists and scores came of two seeds, to the last bit. Elsewhere another seed makes
-  other lists. Where it was measured, the spread is the standard deviation of NDCG@10 over seeds, in percent of its mean.
+  other lists. Where that was measured, the spread is the standard deviation of NDCG@10 over seeds, in percent of its mean.
 - **threads**: *1* where numbers depend on how many threads compute. Such an algorithm computes with one, on every machine,
   and its key says so ([Threads](running.md#threads)). *any* where 1, 2 and 4 threads made the same lists and scores, to
   the last bit.
 - **validation**: what it does with the validation part of a split.
 
 The two first were found by `benchmarks/catalogue/repeatability.py`, which fits every algorithm on MovieLens-100K, all of it
-and 250 of its users, in the locked versions, on the CPU, with two epochs where it learns by epochs. What could not be shown
-within minutes counts as if it did depend (`FISM`, `NAIS`, `ConvNCF`, `NNCF` and `DGCF` of RecBole). `pytest -m slow
-tests/test_repeatability.py` measures again, and fails where an answer has changed. The spread is that of
-`benchmarks/catalogue/seed_spread.py`.
+and 250 of its users, in the locked versions, on the CPU, with two epochs where it learns by epochs. All of the data is
+needed because libraries leave small matrices to a single thread. What could not be shown within minutes counts as if it did
+depend: {unknown}. `pytest -m slow tests/test_repeatability.py` measures again, and fails where an answer has changed. The
+spread is that of `benchmarks/catalogue/seed_spread.py`.
 """
 
 TAIL = """\
@@ -41,14 +42,15 @@ def page() -> str:
     """Return the text of docs/catalogue.md."""
     from omnibench.runners.registry import runners
 
-    parts = [HEAD]
-    for runner in runners():
-        if runner.measured_file is None:
-            continue
+    measured = {runner: json.loads(runner.measured_file.read_text()) for runner in runners() if runner.measured_file}
+    unknown = [f"`{runner.name}.{name}`" for runner, found in measured.items() for name in found["unknown"]]
+    parts = [HEAD.replace("{unknown}", ", ".join(unknown) or "nothing")]
+    for runner in measured:
         parts.append(f"## {runner.name} {runner.catalogue['version']}\n")
         parts.append("| algorithm | does | seed | threads | validation |\n|---|---|---|---|---|")
         parts += [row(name, facts) for name, facts in runner.catalogue["algorithms"].items()]
         parts.append("")
+        parts += spreads(runner.catalogue["algorithms"])
     return "\n".join([*parts, TAIL])
 
 
@@ -57,6 +59,17 @@ def row(name: str, facts: Mapping[str, Any]) -> str:
     abilities = " and ".join(word for word, offered in (("ranks", "ranking"), ("rates", "ratings")) if facts[offered])
     threads = "1" if facts["threads"] else "any"
     return f"| `{name}` | {abilities} | {seed(facts)} | {threads} | {validation(facts)} |"
+
+
+def spreads(algorithms: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the paragraph that says of which fits the spreads are."""
+    measured: dict[str, list[str]] = {}
+    for name, facts in algorithms.items():
+        for spread in facts.get("seed_spread", {}).values():
+            measured.setdefault(f"{spread['seeds']} seeds, {spread['data']}", []).append(f"`{name}`")
+    if not measured:
+        return []
+    return ["The spreads are those of:\n", *(f"- {', '.join(names)}: {fits}" for fits, names in measured.items()), ""]
 
 
 def seed(facts: Mapping[str, Any]) -> str:

@@ -110,7 +110,7 @@ def of(
 ) -> Experiment:
     """The first experiment of an algorithm on a recipe, with everything fixed that a machine could decide.
 
-    The store has an item of the fit key ``recorded``, and no other.
+    The store has an item of the fit key ``recorded``, which one thread computed, and no other.
     """
     plan = ExperimentPlan("pinned")
     plan.add_algorithm(algorithm, parameters or {})  # type: ignore[arg-type]
@@ -122,7 +122,10 @@ def of(
         versions=lambda _: "2026.1",
         seeds=[42],
         candidates=candidates,
-        recorded=RecordedKeys(first_item=lambda keys: recorded if recorded in keys else None),
+        recorded=RecordedKeys(
+            first_item=lambda keys: recorded if recorded in keys else None,
+            threads_of=lambda keys: {recorded: 1} if recorded in keys else {},
+        ),
     )[0]
 
 
@@ -139,7 +142,7 @@ def experiments_of_every_sort() -> dict[str, Experiment]:
     return {
         "LensKit": of("folds", LensKit.ItemKNNScorer, {"max_nbrs": 20}),
         "RecBole": of("folds", RecBole.BPR, {"epochs": 3, "learning_rate": 1e-3}),
-        "RecPack": of("last", RecPack.EASE, {"l2": 500.0}),
+        "RecPack": of("last", RecPack.EASE, {"l2": 500.0}, recorded=EXPERIMENTS["RecPack"][0]),
         "ratings": of("explicit", LensKit.BiasScorer),
         "own": of("time", Newest, recorded=EXPERIMENTS["own"][0]),
         "sampled": of("folds", RecPack.ItemKNN, {"K": 100}, sampled),
@@ -165,6 +168,24 @@ def test_own_classes_with_docstrings_have_two_keys() -> None:
     assert keys_of(of("time", Newest), HR(10)) == OWN_WITHOUT_DOCSTRINGS
     earlier = EXPERIMENTS["own"]
     assert keys_of(of("time", Newest, recorded=earlier[0]), HR(10)) == earlier
+
+
+EASE_BEFORE = (
+    "f1a4e3181d5c26d6d947643844584629cfb7c5d4627f1833ced59fdc40ac059f",
+    "980c4667df21493212f0db5268ec0c25cf1fdec7b787896c546aee10369c5f93",
+    "fc09d7829dfd9cffecd5b3f1b0a02862c2eb987bd4ff2783622aa0f51ab57c11",
+)
+EASE = (
+    "b86a5ddbbd3a5ec28a6b43c394a93603b8857eff9894f4aac1658bc5cd884256",
+    "3023aa69518daf043e39a817d84c307a705698e088251cafc17ea7b855630394",
+    "58de7f938ac5a3928b0e7a21edd13a87d7d20642bdf8f6804ca00d1cc286a672",
+)
+
+
+def test_what_depends_on_threads_has_two_keys() -> None:
+    """Its key names them by now, and what the first release has recorded with one thread is found."""
+    assert keys_of(of("folds", LensKit.EASEScorer), HR(10)) == EASE
+    assert keys_of(of("folds", LensKit.EASEScorer, recorded=EASE_BEFORE[0]), HR(10)) == EASE_BEFORE
 
 
 @pytest.mark.parametrize(("name", "keys"), EXPERIMENTS.items())

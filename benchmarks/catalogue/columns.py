@@ -1,9 +1,8 @@
 """Write ``omnibench/runners/measured`` from what ``repeatability.py`` and ``seed_spread.py`` have found.
 
-``python benchmarks/catalogue/columns.py --raw sample.json full.json --spread spread.json`` takes an algorithm for
-deterministic where two seeds made the same predictions in every file, to the last bit, and for independent of threads where 1,
-2 and 4 did so in every file, the whole of MovieLens-100K among them (``--whole`` names that file). Where anything is not known
-the careful answer stands: it depends.
+``python benchmarks/catalogue/columns.py --raw sample.json --whole all.json --spread spread.json`` takes an algorithm for
+deterministic where two seeds made the same predictions, to the last bit, of some users and of all of MovieLens-100K, and for
+independent of threads where 1, 2 and 4 did so. Where anything is not known the careful answer stands: it depends.
 """
 
 from __future__ import annotations
@@ -19,6 +18,11 @@ REFERENCE, SEED = "reference", "seed"
 THREADS = ("2 threads", "4 threads")
 SAME = {"again": REFERENCE, "2 threads again": "2 threads"}
 """What has the seed and the threads of an earlier run."""
+
+
+def joined(paths: list[Path]) -> dict[str, Any]:
+    """What stands in several files of the same users; of an algorithm that is in two, what the later has."""
+    return {name: runs for path in paths for name, runs in json.loads(path.read_text()).items()}
 
 
 def equal(runs: list[dict[str, Any]], *labels: str) -> bool:
@@ -40,27 +44,39 @@ def columns(found: list[dict[str, Any]], whole: dict[str, Any], name: str) -> di
     }
 
 
+def is_known(found: list[dict[str, Any]], whole: dict[str, Any], name: str) -> bool:
+    """Whether other numbers of threads were tried on all of the data, or have made a difference."""
+    runs = [run for part in found for run in part.get(name, {}).values() if "sha256" in run.get(REFERENCE, {})]
+    differs = any(
+        run.get(label, run[REFERENCE]).get("sha256") != run[REFERENCE]["sha256"] for run in runs for label in THREADS
+    )
+    on_whole = whole.get(name, {}).values()
+    return differs or (bool(on_whole) and all("sha256" in run.get(label, {}) for run in on_whole for label in THREADS))
+
+
 def measured(runner: RunnerInfo, found: list[dict[str, Any]], whole: dict[str, Any], spread: dict[str, Any]) -> Any:
     """What stands in a framework's file."""
-    algorithms = {}
+    algorithms, unknown = {}, []
     for name in runner.catalogue["algorithms"]:
         full_name = f"{runner.name}.{name}"
         stated = columns(found, whole, full_name)
         if not stated["deterministic"] and full_name in spread:
             stated["seed_spread"] = spread[full_name]
         algorithms[name] = stated
-    return {"version": runner.catalogue["version"], "algorithms": algorithms}
+        if not is_known(found, whole, full_name):
+            unknown.append(name)
+    return {"version": runner.catalogue["version"], "unknown": unknown, "algorithms": algorithms}
 
 
 def main() -> None:
     """Read, write, and print what was not repeatable."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--raw", type=Path, nargs="+", required=True)
-    parser.add_argument("--whole", type=Path, required=True, help="the file of --users all")
+    parser.add_argument("--whole", type=Path, nargs="+", required=True, help="the files of --users all")
     parser.add_argument("--spread", type=Path)
     given = parser.parse_args()
-    whole = json.loads(given.whole.read_text())
-    found = [*(json.loads(path.read_text()) for path in given.raw), whole]
+    whole = joined(given.whole)
+    found = [joined(given.raw), whole]
     spread = json.loads(given.spread.read_text()) if given.spread else {}
     for runner in runners():
         assert runner.measured_file is not None

@@ -79,21 +79,27 @@ def answers(runner: RunnerInfo, chosen: Sequence[Any], threads: int, seed: int, 
     while chosen:
         with tempfile.TemporaryDirectory() as work:
             command = [str(python), str(FITS), str(GUEST_FOLDER), runner.adapter, str(threads), str(seed), str(limit)]
-            done = subprocess.run(
-                command, input=json.dumps(chosen), stdout=subprocess.PIPE, text=True, cwd=work, env=environment, check=False,
-                stderr=subprocess.DEVNULL,
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=work, env=environment
             )  # fmt: skip
-        lines = [json.loads(line) for line in done.stdout.splitlines()]
-        yield from lines
-        chosen = chosen[len(lines) :]
+            with process:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                process.stdin.write(json.dumps(chosen))
+                process.stdin.close()
+                n_answers = 0
+                for line in process.stdout:
+                    n_answers += 1
+                    yield json.loads(line)
+        chosen = chosen[n_answers:]
         if chosen:
             name, _, data = chosen[0]
-            yield {"algorithm": name, "dataset": Path(data).name, "error": f"died with {done.returncode}"}
+            yield {"algorithm": name, "dataset": Path(data).name, "error": f"died with {process.returncode}"}
             chosen = chosen[1:]
 
 
 def main() -> None:
-    """Measure, and write what was found after each process."""
+    """Measure, and write what was found after each fit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", default="all", help="how many users, or all")
     parser.add_argument("--limit", type=int, default=120, help="seconds of a fit and its predictions")
@@ -124,7 +130,7 @@ def main() -> None:
                     key = f"{framework}.{answer.pop('algorithm')}"
                     found.setdefault(key, {}).setdefault(answer.pop("dataset"), {})[label] = answer
                     print(key, label, answer, file=sys.stderr, flush=True)
-                given.raw.write_text(json.dumps(found, indent=1) + "\n")
+                    given.raw.write_text(json.dumps(found, indent=1) + "\n")
                 failed = {
                     key for key, sets in found.items() if any("error" in runs.get(label, {}) for runs in sets.values())
                 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from support.projects import Project
 
 from omnibench import open_store
 from omnibench.experiment import threads as threads_module
+from omnibench.paths import cache_directory
 from omnibench.plugin import session
 from omnibench.runners.machine import available_cores
 
@@ -75,6 +77,8 @@ def test_a_class_says_how_many_threads_it_computes_with(announcing: Project, att
     announcing.pytester.makepyfile(bench_threads=ANNOUNCING.format(attribute=attribute))
     announcing.run("bench_threads.py").assert_outcomes(passed=1)
     assert threads_of(announcing) == [threads]
+    announcing.run("bench_threads.py", "--omnirec-threads=4")
+    assert threads_of(announcing) == ([threads, 4] if threads == 2 else [threads]), "any number is any number"
 
 
 @pytest.mark.guests
@@ -113,6 +117,14 @@ def bench_threads(result):
 """
 
 
+@pytest.fixture
+def _frameworks(monkeypatch: pytest.MonkeyPatch, environment_python: Callable[[str], Path]) -> None:
+    """The environments of the user are those of processes that tests start, whose home is another."""
+    for framework in ("LensKit", "RecBole"):
+        environment_python(framework)
+    monkeypatch.setenv("OMNIBENCH_CACHE_DIR", str(cache_directory()))
+
+
 def digests(directory: Path) -> dict[str, str]:
     """The sha256 of every algorithm's predictions, by its name, which ends in digits of its key."""
     files = sorted(directory.glob("MovieLens100K-*/*/predictions.json"))
@@ -120,17 +132,23 @@ def digests(directory: Path) -> dict[str, str]:
 
 
 @pytest.mark.guests
+@pytest.mark.usefixtures("_frameworks")
 def test_one_and_two_workers_predict_the_same(project: Project) -> None:
-    """EASE and LightGCN differ in every score with two threads; with -n 1 and -n 2 they do not, under the same keys."""
+    """EASE and LightGCN differ in scores with two threads; with -n 1 and -n 2 they do not, under the same keys."""
     project.pytester.makepyfile(bench_threads=FRAMEWORKS)
-    predicted = []
-    for workers in ("1", "2"):
-        directory = f"checkpoints-{workers}"
-        result = project.run_process("bench_threads.py", "-n", workers, "--omnirec-checkpoint-dir", directory)
+    predicted = {}
+    for choice in ("-n1", "-n2", "--omnirec-threads=2"):
+        directory = f"checkpoints{choice}"
+        result = project.run_process("bench_threads.py", choice, "--omnirec-checkpoint-dir", directory)
         result.assert_outcomes(passed=2)
-        predicted.append(digests(project.pytester.path / directory))
-    assert len(predicted[0]) == 2
-    assert predicted[0] == predicted[1]
+        predicted[choice] = digests(project.pytester.path / directory)
+    assert len(predicted["-n1"]) == 2
+    assert predicted["-n1"] == predicted["-n2"]
+    assert not predicted["-n1"].keys() & predicted["--omnirec-threads=2"].keys(), "these have other keys"
+    if available_cores() > 1:
+        assert set(predicted["-n1"].values()).isdisjoint(predicted["--omnirec-threads=2"].values()), (
+            "else it shows nothing"
+        )
 
 
 WITHOUT_THREADS = """
@@ -141,20 +159,27 @@ session.keyed_threads = lambda *_: 0
 
 
 @pytest.mark.guests
+@pytest.mark.usefixtures("_frameworks")
 def test_what_an_earlier_release_computed_with_one_thread_is_served(project: Project) -> None:
     """Its key names no threads, its records do; what was computed with two is computed anew."""
     project.bench("plan.add_algorithm(LensKit.EASEScorer)")
     project.pytester.makeconftest(WITHOUT_THREADS)  # the key of earlier releases
     project.run_process().assert_outcomes(passed=2)
-    (before,) = [path.name for path in (project.pytester.path / "checkpoints").glob("tiny-*/*")]
+    store = project.pytester.path / "checkpoints"
+    before = names_in(store)
     (project.pytester.path / "conftest.py").unlink()
     project.run_process().stdout.fnmatch_lines(["*2 cached*"])
-    store = project.pytester.path / "checkpoints"
     with_other_threads(store)
     result = project.run_process("--omnirec-plan", "-v")
     result.stdout.fnmatch_lines(["*would run 2 items (2 from Fit)*"])
     project.run_process().assert_outcomes(passed=2)
-    assert len([path for path in store.glob("tiny-*/*") if path.name != before]) == 1
+    assert len(before) == 1
+    assert len(names_in(store) - before) == 1
+
+
+def names_in(directory: Path) -> set[str]:
+    """The names of the configurations that a store has, which end in digits of their keys."""
+    return {str(record["algorithm"]) for record in open_store(directory).items().values()}
 
 
 def with_other_threads(directory: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -37,6 +38,43 @@ def test_what_differed_between_threads_is_known() -> None:
         "RecPack": ["NMF", "RecVAE"],
     }
     assert all(algorithm_info(runner, name)["threads"] for runner in FRAMEWORKS for name in found[runner.name])
+
+
+def columns(sample: dict[str, dict[str, str]], whole: dict[str, dict[str, str]]) -> dict[str, bool]:
+    """What benchmarks/catalogue/columns.py makes of an algorithm's predictions, of some users and of all."""
+    path = Path(__file__).parent.parent.parent / "benchmarks" / "catalogue" / "columns.py"
+    spec = importlib.util.spec_from_file_location("catalogue_columns", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    parts = [{"A": {"ranking": part}} if part else {} for part in (sample, whole)]
+    stated: dict[str, bool] = module.columns(parts, parts[1], "A")
+    return stated
+
+
+ONE, OTHER, LATE = {"sha256": "1"}, {"sha256": "2"}, {"error": "TimeoutError: took more than 90 s"}
+
+
+def test_only_what_was_shown_on_all_of_the_data_is_independent_of_threads() -> None:
+    """What was not measured, took too long, or differed anywhere depends."""
+    equal = {"reference": ONE, "seed": ONE, "2 threads": ONE, "4 threads": ONE}
+    independent, dependent = {"deterministic": True, "threads": False}, {"deterministic": True, "threads": True}
+    assert columns(equal, equal) == independent
+    assert columns(equal, {}) == dependent
+    assert columns(equal, {"reference": LATE}) == dependent
+    assert columns(equal, equal | {"4 threads": OTHER}) == dependent
+    assert columns(equal, equal | {"4 threads": LATE}) == dependent
+    assert columns(equal | {"2 threads": OTHER}, equal) == dependent
+    assert columns({}, {}) == columns({"reference": LATE}, {}) == {"deterministic": False, "threads": True}
+
+
+def test_only_what_two_seeds_made_alike_wherever_it_was_fitted_is_deterministic() -> None:
+    """Of some users and of all; a seed that is not there is not alike."""
+    equal = {"reference": ONE, "seed": ONE, "2 threads": ONE, "4 threads": ONE}
+    stochastic = {"deterministic": False, "threads": False}
+    assert columns(equal | {"seed": OTHER}, equal) == columns(equal, equal | {"seed": OTHER}) == stochastic
+    assert columns(equal, {label: run for label, run in equal.items() if label != "seed"}) == stochastic
 
 
 def test_a_registered_framework_says_it_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
