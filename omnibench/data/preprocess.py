@@ -76,7 +76,7 @@ class MakeImplicit(Preprocessing):
         return implicit
 
 
-def _lowest_kept(threshold: int | float, rating: npt.NDArray[np.float32]) -> np.float32:
+def _lowest_kept(threshold: float, rating: npt.NDArray[np.float32]) -> np.float32:
     """Return the rating that a threshold means, in the precision of ratings.
 
     A fraction is taken of the decimal numbers that people write: of 0.1 to 0.3, half is 0.2 and keeps 0.2, which in binary

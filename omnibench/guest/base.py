@@ -189,11 +189,20 @@ def _cuda() -> Any:
 
 
 class Session:
-    """The state of a guest: its adapter, and the last fitted model, so that Predict need not reload it."""
+    """The state of a guest: its adapter, and the last fitted model, so that Predict need not reload it.
 
-    def __init__(self, adapter: ScoringAdapter | ListingAdapter, send: Callable[[dict[str, Any]], None]) -> None:
+    Args:
+        adapter: The adapter.
+        send: Sends a message to the host.
+        is_ours: Whether the adapter comes with omnibench. Others that recommend nothing to anybody are mistaken.
+    """
+
+    def __init__(
+        self, adapter: ScoringAdapter | ListingAdapter, send: Callable[[dict[str, Any]], None], *, is_ours: bool = True
+    ) -> None:
         self.adapter = adapter
         self.send = send
+        self.is_ours = is_ours
         self._model: tuple[str, Any] | None = None
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -251,6 +260,12 @@ class Session:
                 predictions = folds.cut_lists(fold, lists, request["k"], is_candidate)
             else:
                 predictions = folds.recommend(fold, self.adapter.score(model, task, fold), request["k"], is_candidate)
+                if not self.is_ours and folds.is_silent(fold, predictions, is_candidate):
+                    raise ValueError(
+                        f"{task.algorithm} recommended nothing to any of the {len(fold.users)} users that it was asked for; "
+                        "NaN and -inf stand for items without a score, and users and items are numbers from 0 in "
+                        "fold.users' order."
+                    )
         folds.save_array(request["output"], predictions)
         return {"rows": len(predictions)}
 
@@ -276,7 +291,7 @@ def serve(channel: Any, adapter_module: str) -> None:
         return
     gc.freeze()  # what the framework is made of stays: looking through it before every fit takes longer than some fits
     channel.send({"ok": True, "pid": os.getpid()})
-    session = Session(adapter, lambda message: channel.send(sendable(message)))
+    session = Session(adapter, lambda message: channel.send(sendable(message)), is_ours=is_ours)
     for request in channel:
         answer = session.answer(received(request))
         try:
