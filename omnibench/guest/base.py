@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from . import candidates, folds
 from .whole_numbers import received, sendable
@@ -260,14 +261,23 @@ class Session:
                 predictions = folds.cut_lists(fold, lists, request["k"], is_candidate)
             else:
                 predictions = folds.recommend(fold, self.adapter.score(model, task, fold), request["k"], is_candidate)
-                if not self.is_ours and folds.is_silent(fold, predictions, is_candidate):
-                    raise ValueError(
-                        f"{task.algorithm} recommended nothing to any of the {len(fold.users)} users that it was asked for; "
-                        "NaN and -inf stand for items without a score, and users and items are numbers from 0 in "
-                        "fold.users' order."
-                    )
+                self._refuse_silence(task, fold, predictions, is_candidate)
         folds.save_array(request["output"], predictions)
         return {"rows": len(predictions)}
+
+    def _refuse_silence(
+        self,
+        task: Task,
+        fold: folds.Fold,
+        rows: npt.NDArray[np.void],
+        is_candidate: Callable[[int], npt.NDArray[np.bool_]] | None,
+    ) -> None:
+        """Refuse that an adapter of the user's has no score for anybody; ours know what their frameworks leave out."""
+        if not self.is_ours and folds.is_silent(fold, rows, is_candidate):
+            raise ValueError(
+                f"{task.algorithm} recommended nothing to any of the {len(fold.users)} users that it was asked for; NaN and -inf "
+                "stand for items without a score, and users and items are numbers from 0 in fold.users' order."
+            )
 
 
 def serve(channel: Any, adapter_module: str) -> None:
