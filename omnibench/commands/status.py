@@ -56,7 +56,9 @@ def status(arguments: argparse.Namespace) -> int:
         say(f"  worker {worker['id']}: process {worker['pid']} on {worker['host']}, since {worker['started']}, {beat}")
         say(f"    {worker['completed']} items completed; {activity}")
     for label, source in unsteady.items():
-        say(f"  {label} of {source} has another content in every process, so its last run was refused. {STEADY_DATA}")
+        say(
+            f"  the data {label} of {source} differs from process to process, so its last run was refused. {STEADY_DATA}"
+        )
     return int(bool(unsteady))
 
 

@@ -30,8 +30,8 @@ class Apply(Preprocessing):
     Repeated pairs that it makes are up to a ``Deduplicate`` after it, else the last one counts, with a warning.
 
     Its key covers the function's source and what that uses of the project, the versions of the distributions that it
-    imports, and the files that its attribute ``depends_on`` names; docstrings do not count. What it draws at random
-    should come from an argument ``seed`` or ``random_state``, which it is given.
+    imports, the methods of its parameters' classes, and the files that its attribute ``depends_on`` names; docstrings do
+    not count. What it draws at random should come from an argument ``seed`` or ``random_state``, which it is given.
 
     Guarantees: the same function with the same parameters gets the same frame, and seed, in every process.
 
@@ -78,6 +78,10 @@ class Apply(Preprocessing):
     @property
     def identity(self) -> list[object]:
         return ["Apply", self.version, {"function": self.name, "code": self.code, "parameters": self.parameters}]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {} if self.code.startswith("version ") else self.parameters
 
     def __repr__(self) -> str:
         return f"Apply({', '.join([self.name, *(f'{name}={value!r}' for name, value in self.parameters.items())])})"

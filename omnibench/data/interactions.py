@@ -27,6 +27,9 @@ COLUMNS = ("user", "item", "rating", "timestamp")
 _EXACT_RATINGS = 2**24
 """Up to this, 32-bit floats hold every whole number."""
 
+_EXACT_COUNTS = 2**53
+"""Up to this, 64-bit floats hold every whole number."""
+
 _MOST_CODES = 2**31 - 1
 """Of users, and of items: codes are 32-bit integers."""
 
@@ -156,7 +159,7 @@ def coded_columns(columns: dict[str, Any], source: str) -> tuple[Interactions, n
     if "rating" in columns:
         numbers = _numbers(columns["rating"], "rating", source, float(np.finfo(np.float32).max))
         rating = numbers.astype(np.float32)
-        _warn_of_lost_digits(numbers, rating, source)
+        warn_of_lost_digits(numbers, source)
     if "timestamp" not in columns:
         return Interactions(user, item, rating, None, user_ids, item_ids), None
     timestamp, exact = _seconds(columns["timestamp"], source)
@@ -193,16 +196,18 @@ def warn_of_repeats(name: str, repeats: int) -> None:
         )
 
 
-def _warn_of_lost_digits(numbers: npt.NDArray[np.float64], rating: npt.NDArray[np.float32], source: str) -> None:
+def warn_of_lost_digits(numbers: npt.NDArray[np.float64], source: str) -> None:
     """Warn of ratings whose last digits 32 bits do not hold: above 2**24 not even all whole numbers."""
     if len(numbers) == 0 or float(np.abs(numbers).max()) <= _EXACT_RATINGS:
         return
-    lost = np.flatnonzero((np.abs(numbers) > _EXACT_RATINGS) & (rating != numbers))
+    rating = numbers.astype(np.float32)
+    size = np.abs(numbers)  # beyond the second limit, a 64-bit float is no exact count either
+    lost = np.flatnonzero((size > _EXACT_RATINGS) & (size <= _EXACT_COUNTS) & (rating != numbers))
     if len(lost):
         first = int(lost[0])
         warnings.warn(
             f"{source}: {len(lost)} ratings above {_EXACT_RATINGS:,} lose their last digits, because ratings are kept as 32-bit "
-            f"floats: {numbers[first]:,.0f} in row {first} becomes {float(rating[first]):,.0f}. Where that matters, divide "
+            f"floats: the first is {numbers[first]:,.0f}, which becomes {float(rating[first]):,.0f}. Where that matters, divide "
             "them, or give their ranks or logarithms; moments belong into the column timestamp.",
             UserWarning,
             stacklevel=3,

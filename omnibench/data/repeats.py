@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from omnibench.data.interactions import Interactions
+from omnibench.data.interactions import Interactions, warn_of_lost_digits
 from omnibench.data.order import repeats
 from omnibench.data.step import Preprocessing
 from omnibench.errors import DataError
@@ -68,9 +68,10 @@ class Deduplicate(Preprocessing):
             ends[pair[best]] = best  # the last one written stays
             return interactions.take(np.sort(order[ends]))
         # bincount adds one after the other, so that a sum is the same on every machine.
-        sums = np.bincount(pair, weights=rating)
+        sums = np.bincount(pair, weights=rating).astype(np.float64, copy=False)
         if np.abs(sums).max() > np.finfo(np.float32).max:
             raise DataError("Deduplicate('sum'): a sum of ratings is too large for a 32-bit float; scale the ratings.")
+        warn_of_lost_digits(sums, "Deduplicate('sum')")
         summed = interactions.rating.copy()
         summed[order[ends]] = sums
         return replace(interactions, rating=summed).take(np.sort(order[ends]))

@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from omnibench.code import code_of
 from omnibench.data.interactions import Interactions
-from omnibench.errors import DataError, PlanError
+from omnibench.data.own_code import codes_within, own_code
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,26 +103,17 @@ class Step:
 
     @property
     def keyed_identity(self) -> list[object]:
-        """The identity, and of a user's class what identifies its code.
+        """The identity, and of a user's class what identifies its code; of its arguments' classes with methods, too.
 
         Raises:
             DataError: The source of a user's class cannot be read.
         """
-        return [*self.identity, *_own_code(type(self))]
+        return [*self.identity, *own_code(type(self)), *codes_within(self.arguments)]
 
-
-def _own_code(step: type[Step]) -> list[str]:
-    """Return what identifies the code of a user's class of steps; nothing for ours, and where it has its own version.
-
-    Raises:
-        DataError: The class's source cannot be read.
-    """
-    if step.__module__.partition(".")[0] == "omnibench" or "version" in vars(step):
-        return []
-    try:
-        return [code_of(step)]
-    except PlanError as error:
-        raise DataError(str(error)) from error
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The values that the step was made with and whose classes' code matters: another step, or rules with methods."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True)

@@ -217,11 +217,20 @@ def _fold(request: Mapping[str, Any]) -> folds.Fold:
 
 
 class Session:
-    """The state of a guest: its adapter, and the last fitted model, so that Predict need not reload it."""
+    """The state of a guest: its adapter, and the last fitted model, so that Predict need not reload it.
 
-    def __init__(self, adapter: Adapter, send: Callable[[dict[str, Any]], None]) -> None:
+    Args:
+        adapter: The adapter.
+        send: Sends a message to the host.
+        is_ours: Whether the adapter comes with omnibench. Others that recommend nothing to anybody are mistaken.
+    """
+
+    def __init__(
+        self, adapter: Adapter, send: Callable[[dict[str, Any]], None], *, is_ours: bool = True
+    ) -> None:
         self.adapter = adapter
         self.send = send
+        self.is_ours = is_ours
         self._model: tuple[str, Any] | None = None
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -292,9 +301,25 @@ class Session:
         if hasattr(adapter, "lists"):
             return folds.cut_lists(fold, adapter.lists(model, task, fold), k, is_candidate)
         if hasattr(adapter, "score"):
-            return folds.recommend(fold, adapter.score(model, task, fold), k, is_candidate)
+            rows = folds.recommend(fold, adapter.score(model, task, fold), k, is_candidate)
+            self._refuse_silence(task, fold, rows, is_candidate)
+            return rows
         rated = lists_by_rating(lambda pairs: adapter.rate(model, task, pairs), fold)
         return folds.cut_lists(fold, rated, k, is_candidate)
+
+    def _refuse_silence(
+        self,
+        task: Task,
+        fold: folds.Fold,
+        rows: npt.NDArray[np.void],
+        is_candidate: Callable[[int], npt.NDArray[np.bool_]] | None,
+    ) -> None:
+        """Refuse that an adapter of the user's has no score for anybody; ours know what their frameworks leave out."""
+        if not self.is_ours and folds.is_silent(fold, rows, is_candidate):
+            raise ValueError(
+                f"{task.algorithm} recommended nothing to any of the {len(fold.users)} users that it was asked for; NaN and -inf "
+                "stand for items without a score, and users and items are numbers from 0 in fold.users' order."
+            )
 
 
 def serve(channel: Any, adapter_module: str) -> None:
@@ -318,7 +343,7 @@ def serve(channel: Any, adapter_module: str) -> None:
         return
     gc.freeze()  # what the framework is made of stays: looking through it before every fit takes longer than some fits
     channel.send({"ok": True, "pid": os.getpid()})
-    session = Session(adapter, lambda message: channel.send(sendable(message)))
+    session = Session(adapter, lambda message: channel.send(sendable(message)), is_ours=is_ours)
     for request in channel:
         answer = session.answer(received(request))
         try:

@@ -342,6 +342,26 @@ def latest_rows(part: Part, n_items: int) -> npt.NDArray[np.int64]:
     return np.sort(len(pairs) - 1 - from_the_end)
 
 
+def is_silent(
+    fold: Fold, rows: npt.NDArray[np.void], candidates_of: Callable[[int], npt.NDArray[np.bool_]] | None = None
+) -> bool:
+    """Return whether all lists are empty although some user has an item that may be recommended.
+
+    Args:
+        fold: The fold.
+        rows: The rows of a recommendation file.
+        candidates_of: As for ``recommend``.
+    """
+    if len(rows) == 0 or (rows["item"] != NO_ITEM).any():
+        return False
+    for row, user in enumerate(fold.users.tolist()):
+        allowed = np.zeros((1, fold.n_items), dtype=np.float32)
+        fold.mask(fold.users[row : row + 1], allowed)
+        if ((allowed[0] == 0) & (True if candidates_of is None else candidates_of(user))).any():
+            return True
+    return False
+
+
 _LAYOUT = {"timestamp": "<i8", "user": "<i4", "item": "<i4", "rating": "<f4"}
 """The columns of a part's file, one after the other: the widest first, so that each lies at a multiple of its width."""
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibench.code import code_of
-from omnibench.errors import EvaluationError, PlanError
+from omnibench.data.own_code import codes_within
+from omnibench.errors import DataError, EvaluationError, PlanError
 from omnibench.keys import canonical
 from omnibench.metrics.base import Metric, Values, checked_name
 from omnibench.metrics.examples import hits_example, ranking_example, rating_example, trial
@@ -66,7 +67,7 @@ class HitMetric(RelevanceMetric):
         self.function = function
         self.higher_is_better = higher_is_better
         self._arguments = parameters
-        self._code = _code(function, self._name)
+        self._code = _code(function, parameters, self._name)
         _check_key(parameters, self._name)
         _check_call(function, self._name, parameters)
         self._try()
@@ -134,8 +135,8 @@ class CalculatedMetric(Metric):
         own_name = getattr(calculator, "name", None)
         self._name = checked_name(own_name if isinstance(own_name, str) else type(calculator).__name__)
         self.higher_is_better = bool(getattr(calculator, "higher_is_better", True))
-        self._code = _code(type(calculator), self._name)
         self._arguments = _attributes(calculator)
+        self._code = _code(type(calculator), self._arguments, self._name)
         _check_key(self._arguments, self._name)
         self._doubt = ""
         k = getattr(calculator, "k", getattr(calculator, "_k_list", None))
@@ -221,10 +222,11 @@ def _result(answer: Any) -> Any:
     return getattr(answer, "result", answer)
 
 
-def _code(definition: Any, name: str) -> str:
+def _code(definition: Any, parameters: Mapping[str, Any], name: str) -> str:
+    """Return what identifies the code of a metric, and of its parameters' classes that have methods."""
     try:
-        return code_of(definition)
-    except (PlanError, TypeError, AttributeError) as error:
+        return "; ".join([code_of(definition), *codes_within(parameters)])
+    except (PlanError, DataError, TypeError, AttributeError) as error:
         raise EvaluationError(f"{name} cannot get a key: {error}") from error
 
 

@@ -30,7 +30,7 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
     Raises:
         pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset, nothing has
             the metric to sort by, a newer omnibench has made the store, the checkpoint directory holds others' files,
-            or data has another content in every process.
+            or data differs from process to process.
     """
     session.items = [item for item in items if isinstance(item, ExperimentItem)]
     session.pending = session.items

@@ -1,4 +1,4 @@
-"""Data that is made anew with another content in every process: it is named and refused, as no result is found again.
+"""Data whose content differs from process to process: it is named and refused, as no result is found again.
 
 Keys are made of content. Where a frame is drawn without a seed, or depends on the order of a set, each of xdist's workers
 has items of its own, which the overseeing process does not know; and each run computes everything again.
@@ -56,7 +56,7 @@ def refuse_strange_items(session: BenchSession, worker: str, nodeids: Iterable[s
             other = next((name for name in datasets if name.startswith(f"{label}-")), datasets[0])
             _note_unsteady(session, [part for part in planned_of(session) if part.source == source], [label])
             raise pytest.UsageError(
-                f"{label} of {source} has another content in every process: it is {other} in this one and {dataset} in worker "
+                f"the data {label} of {source} differs from process to process: it is {other} in this one and {dataset} in worker "
                 f"{worker}. {STEADY_DATA}"
             )
         configuration = nodeid.removeprefix(f"{source}::{dataset}/").partition("/")[0]
@@ -124,8 +124,8 @@ def _refuse_what_differs_again(
     if unsteady:
         _note_unsteady(session, [earlier], unsteady)
         raise pytest.UsageError(
-            f"{', '.join(unsteady)} of {part.source} has another content in every process: one in the last run, one in this, and "
-            f"a third in a process that only made it again. {STEADY_DATA}"
+            f"the data {', '.join(unsteady)} of {part.source} differs from process to process: it had one content in the last "
+            f"run, has another in this, and a third in a process that only made it again. {STEADY_DATA}"
         )
 
 

@@ -86,12 +86,14 @@ def read_ratings(answer: Any, users: Sequence[Any], items: Sequence[Any]) -> npt
         ratings = ratings[:, 0]
     if ratings.shape != (len(users),):
         raise ValueError(f"predict() returned numbers of shape {ratings.shape}; it has to return {expected}.")
-    invalid = np.flatnonzero(~np.isfinite(ratings))
+    with np.errstate(over="ignore"):
+        stored = ratings.astype(np.float32)
+    invalid = np.flatnonzero(~np.isfinite(stored))
     if len(invalid):
         first = invalid[0]
         raise ValueError(
             f"predict() returned {ratings[first]} for user {users[first]!r} and item {items[first]!r} ({len(invalid)} of "
-            f"{len(users)} are no finite number); return a rating for every pair, e.g. the mean where nothing is known."
+            f"{len(users)} are no finite number of 32 bits); return a rating for every pair, e.g. the mean where nothing is known."
         )
     return ratings
 
@@ -273,9 +275,10 @@ def _number(user: Any, item: Any, score: Any) -> float:
     """Return a score as Python's own number."""
     score = _plain(score)
     try:
-        number: float = score if isinstance(score, int) else float(score)
-    except (TypeError, ValueError):
-        number = math.nan
+        rounded = float(score)
+    except (TypeError, ValueError, OverflowError):  # the last of whole numbers of more than 308 digits
+        rounded = math.nan
+    number: float = score if isinstance(score, int) and not math.isnan(rounded) else rounded
     if math.isnan(number) or number == math.inf:
         raise ValueError(
             f"recommend() gave user {user!r} the item {_plain(item)!r} with the score {score!r}, which is no number to "

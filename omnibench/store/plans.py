@@ -19,7 +19,7 @@ STEADY_DATA = (
     "Results are found again by the content of their data, so give a seed to what draws at random (e.g. "
     "numpy.random.default_rng(42)), sort what comes out of a set, or write the data into a file once and read that with from_file."
 )
-"""What to do about data that has another content in every process."""
+"""What to do about data that differs from process to process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Planned:
         configurations: What the user calls its configurations, by display name; without those that have no label.
         seeds: How many seeds it asks for, by the display name of each configuration of which that is more than one.
         fitted_once: The display names of those that are fitted with the first of several seeds only.
-        unsteady: What people call the datasets that had another content in every process when it was collected last.
+        unsteady: What people call the datasets that differed from process to process when it was collected last.
     """
 
     source: str

@@ -107,7 +107,7 @@ class Store:
 
     @property
     def unsteady(self) -> dict[str, str]:
-        """The datasets that had another content in every process when a run was refused last, with who declares them."""
+        """The datasets that differed from process to process when a run was refused last, with who declares them."""
         return {label: part.source for part in plan_of(self.records().items()) for label in part.unsteady}
 
     def summary(self) -> dict[str, Any]:

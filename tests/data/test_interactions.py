@@ -236,7 +236,7 @@ def test_ratings_that_32_bits_round_are_told(dtype: str) -> None:
     column: Any = pd.Series([5, 2**24 + 1, 1_700_000_001])
     column = column.astype(dtype)
     ids = pd.Series([1, 2, 3])
-    with pytest.warns(UserWarning, match=r"here: 2 ratings above 16,777,216 .* 16,777,217 in row 1 becomes 16,777,216"):
+    with pytest.warns(UserWarning, match=r"here: 2 ratings above 16,777,216 .* 16,777,217, which becomes 16,777,216"):
         from_columns({"user": ids, "item": ids, "rating": column}, "here")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -55,6 +55,86 @@ class Last(LeaveLastOut):
         return super().split(interactions, 1, position)
 '''
 
+RULES = """
+import enum
+import functools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from omnibench import Apply, UserHoldout
+from omnibench.data.split import Split
+
+
+class Inner(UserHoldout):
+    def split(self, interactions, seed, position):
+        return super().split(interactions, seed + 1, position)
+
+
+@dataclass(frozen=True)
+class Outer(Split):
+    inner: Split
+
+    def split(self, interactions, seed, position):
+        return self.inner.split(interactions, seed, position)
+
+
+@dataclass(frozen=True)
+class Rule:
+    number: int = 1
+
+    def keep(self, frame):
+        return frame.head(self.number + 2)
+
+
+class Pair(NamedTuple):
+    number: int
+
+    @functools.cached_property
+    def rows(self):
+        return self.number + 3
+
+
+class Choice(enum.Enum):
+    FEW = 1
+
+    @property
+    def rows(self):
+        return self.value + 4
+
+
+@dataclass(frozen=True)
+class Plain:
+    number: int = 1
+
+
+def clean(frame, rules):
+    return rules[0].keep(frame)
+
+
+def outer():
+    return Outer(Inner(0.3, 0.3))
+
+
+def ruled():
+    return Apply(clean, rules=[Rule()])
+
+
+def paired():
+    return Apply(clean, rules={"pair": Pair(2)})
+
+
+def chosen():
+    return Apply(clean, rules={Choice.FEW})
+
+
+def plain():
+    return Apply(clean, rules=[Plain()])
+
+
+def versioned():
+    return Apply(clean, version=1, rules=[Rule()])
+"""
+
 Import = Callable[[str], ModuleType]
 
 
@@ -82,6 +162,32 @@ def test_the_code_of_an_own_step_is_in_the_key(
     assert key(STEP.replace(*change), imported, name, *arguments) != before
     same = STEP.replace("Keep few.", "Keep some.").replace("LIMIT = 2", "LIMIT = 2  # two")
     assert key(same, imported, name, *arguments) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("outer", ("seed + 1", "seed + 2")),
+        ("ruled", ("number + 2", "number + 1")),
+        ("paired", ("number + 3", "number + 2")),
+        ("chosen", ("value + 4", "value + 3")),
+    ],
+)
+def test_the_code_of_what_a_step_is_given_is_in_the_key(name: str, change: tuple[str, str], imported: Import) -> None:
+    """A split in a split, and rules with methods, decide what comes out, though the step's source does not name them."""
+    before = key(RULES, imported, name)
+    assert key(RULES.replace(*change), imported, name) != before
+    assert key(RULES.replace("class Plain:", "class Plain:  # data"), imported, name) == before
+
+
+def test_what_is_data_alone_is_its_values(imported: Import) -> None:
+    """A dataclass without methods adds no code to the key, nor does a rule of a function with a version."""
+    for name, (old, new) in {
+        "plain": ("number: int = 1\n\n\ndef clean", "number: int = 1\n    # data\n\n\ndef clean"),
+        "versioned": ("number + 2", "number + 1"),
+    }.items():
+        assert key(RULES.replace(old, new), imported, name) == key(RULES, imported, name)
+    assert len(imported(RULES).plain().keyed_identity) == len(imported(RULES).versioned().keyed_identity) == 3
 
 
 def test_a_version_of_an_own_step_stands_for_its_code(imported: Import) -> None:

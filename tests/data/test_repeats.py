@@ -70,6 +70,13 @@ def test_a_sum_that_float32_cannot_hold_is_refused() -> None:
         _ = from_frame(frame).pipe(Deduplicate("sum")).data
 
 
+def test_a_sum_that_loses_digits_is_told() -> None:
+    """Counts that 32 bits held one by one may not be held together."""
+    frame = pd.DataFrame({"user": [1, 1], "item": [1, 1], "rating": [2**24, 1]})
+    with pytest.warns(UserWarning, match=r"Deduplicate\('sum'\): 1 ratings .* 16,777,217, which becomes 16,777,216"):
+        _ = from_frame(frame).pipe(Deduplicate("sum")).data
+
+
 def test_impossible_choices_are_refused_at_once() -> None:
     """An unknown choice, or one of ratings where there are none, is refused when it is written down."""
     with pytest.raises(DataError, match="keep is 'newest'; give one of 'first', 'last', 'highest', 'sum'"):

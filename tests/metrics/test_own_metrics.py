@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -162,6 +163,48 @@ def test_source_and_parameters_are_the_key_of_a_function() -> None:
     keys = {str(metric.identity(label)) for metric in metrics}
     assert len(keys) == 3
     assert str(HitMetric(rank_biased_precision, [5, 10], name="RBP").identity(label)) in keys
+
+
+RULED = """
+from dataclasses import dataclass
+from omnibench import Evaluator, HitMetric
+
+
+@dataclass(frozen=True)
+class Rule:
+    weight: float = 1.0
+
+    def value(self, hits):
+        return self.weight * hits.mean(axis=1)
+
+
+def ruled(hits, relevant, rule):
+    return rule.value(hits)
+
+
+class Ruled:
+    k = (5,)
+
+    def __init__(self, rule):
+        self.rule = rule
+
+    def calculate(self, predictions, test):
+        return {5: self.rule.weight}
+
+
+def identities():
+    return [HitMetric(ruled, 5, rule=Rule()).identity("ruled@5"), Evaluator(Ruled(Rule())).metrics[0].identity("Ruled@5")]
+"""
+
+
+def test_the_code_of_its_parameters_is_in_the_key(imported: Callable[[str], ModuleType]) -> None:
+    """A rule with a method decides what comes out, though no name in the metric's source leads to it."""
+    before, same, after = (
+        list(map(str, imported(text).identities()))
+        for text in (RULED, RULED.replace("mean(axis=1)", "mean(axis=1)  # all"), RULED.replace("mean", "max"))
+    )
+    assert before == same
+    assert all(old != new for old, new in zip(before, after, strict=True))
 
 
 def test_a_function_has_to_return_a_number_per_user(case: Case) -> None:

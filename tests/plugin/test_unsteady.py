@@ -1,4 +1,4 @@
-"""Data with another content in every process: named and refused, whoever makes it; new data is nobody's mistake."""
+"""Data that differs from process to process: named and refused, whoever makes it; new data is nobody's mistake."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_workers_that_draw_other_data_are_refused_by_name(project: Project, work
     result = project.run_process("-n", workers)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     said = lines_of(result)
-    assert "tiny of bench_tiny.py::bench_tiny has another content in every process: it is tiny-" in said
+    assert "the data tiny of bench_tiny.py::bench_tiny differs from process to process: it is tiny-" in said
     assert ADVICE in said
     assert "Different tests were collected" not in said
     assert "passed" not in said
@@ -52,14 +52,16 @@ def test_a_second_run_of_other_data_is_refused_by_name(
     fits = project.count_fits()
     again = project.run_process("-q")
     assert again.ret == pytest.ExitCode.USAGE_ERROR
-    assert "tiny of bench_tiny.py::bench_tiny has another content in every process: one in the last run" in lines_of(
-        again
+    assert (
+        "the data tiny of bench_tiny.py::bench_tiny differs from process to process: it had one content in the last run"
+        in lines_of(again)
     )
     assert project.count_fits() == fits
     monkeypatch.chdir(project.pytester.path)
     assert main(["status"]) == 1
-    assert "tiny of bench_tiny.py::bench_tiny has another content in every process, so its last run was refused. " in (
-        capsys.readouterr().out
+    assert (
+        "the data tiny of bench_tiny.py::bench_tiny differs from process to process, so its last run was refused. "
+        in (capsys.readouterr().out)
     )
     assert open_store("checkpoints").unsteady == {"tiny": "bench_tiny.py::bench_tiny"}
     file.write_text(file.read_text().replace("np.random.default_rng()", "np.random.default_rng(8)"))

@@ -107,6 +107,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "an item twice": ({7: ["a", "b", "a"]}, "gave user 7 the item 'a' twice"),
     "NaN": ({7: [("a", float("nan"))]}, "item 'a' with the score nan, which is no number to rank by"),
     "infinity": ({7: {"a": float("inf")}}, "with the score inf"),
+    "a number beyond float64": ({7: {"a": 10**400, "b": 1}}, "the item 'a' with the score 1000.*no number to rank by"),
+    "a moment as a score": ({7: {"a": pd.Timestamp(0)}}, r"the score Timestamp\('1970.*no number to rank by"),
     "a text as a score": ({7: [("a", "good")]}, "with the score 'good'"),
     "some scores": ({7: [("a", 1.0), "b"]}, "items with scores and items without for user 7"),
     "rising scores": (
@@ -152,6 +154,7 @@ def test_ratings_are_a_number_for_each_pair() -> None:
         ([1.0], r"numbers of shape \(1,\)"),
         (["good", "bad"], "returned .*could not convert"),
         ([1.0, float("nan")], "returned nan for user 7 and item 'b' .1 of 2 are no finite number"),
+        ([1.0, 1e39], r"returned 1e\+39 for user 7 and item 'b' .1 of 2 are no finite number of 32 bits"),
         (pd.DataFrame({"rating": [1, 2]}), r"a frame with the columns \['rating'\]"),
     ],
 )

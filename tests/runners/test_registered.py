@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from support.projects import Project
 
@@ -104,6 +105,31 @@ def test_an_adapter_of_the_project_runs_in_a_guest(project: Project) -> None:
         if "Return" in old:
             project.run_process("-n", "2")  # the longer lists of the other folds
         project.run_process("-n", "2").stdout.fnmatch_lines([outcome])
+
+
+@pytest.mark.guests
+def test_its_scores_rank_to_the_last_digit(project: Project) -> None:
+    """Lists are the same whether scores are far apart or 1e-9; an adapter that has none for anybody is refused."""
+    project.pytester.makepyfile(svd_adapter=ADAPTER, svd_scores=SCORES)
+    project.pytester.makeconftest(REGISTER)
+    project.bench('plan.add_algorithm("Scipy.SVD")', metrics="NDCG(10), MRR(10)")
+    rank = 'scores = model["users"][users] @ model["items"]\n    scores = scores.argsort(1).argsort(1)\n'
+    scores = project.pytester.path / "svd_scores.py"
+    values = []
+    for transformed in ("scores", "1 + scores * 1e-9", "1_700_000_000 + scores", "(scores + 1) * 1e300"):
+        scores.write_text(f"def scores_of(model, users):\n    {rank}    return {transformed}\n")
+        project.run_process("--omnirec-export=out.csv").assert_outcomes(passed=2)
+        values.append(pd.read_csv(project.pytester.path / "out.csv")["value"].tolist())
+    assert all(others == values[0] for others in values)
+    assert min(values[0]) > 0
+    scores.write_text(
+        'import numpy as np\ndef scores_of(model, users):\n    return model["users"][users] @ model["items"] * np.nan\n'
+    )
+    refused = project.run_process()
+    refused.assert_outcomes(failed=2)
+    refused.stdout.fnmatch_lines(
+        ["*SVD recommended nothing to any of the 30 users that it was asked for; NaN and -inf*"]
+    )
 
 
 def adapter_in(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
