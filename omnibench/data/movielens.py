@@ -55,6 +55,15 @@ class MovieLens100K:
         return ["table", CONTENT]
 
     def load(self) -> Interactions:
+        frame = self.read()
+        return from_columns({name: frame[name] for name in COLUMNS}, "MovieLens100K")
+
+    def read(self) -> pd.DataFrame:
+        """Return the ratings in the order of ``u.data``.
+
+        Raises:
+            DataError: They are not the original ones, or nowhere to be had.
+        """
         path = self.path or _find_in_recbole() or _download()
         frame = read_ratings(path)
         content = table_digest({name: frame[name] for name in COLUMNS})
@@ -63,7 +72,7 @@ class MovieLens100K:
                 f"{path} does not hold the original MovieLens-100K: {len(frame)} ratings with digest "
                 f"{content[:12]} instead of 100000 with {CONTENT[:12]}. Use from_file for a changed copy."
             )
-        return from_columns({name: frame[name] for name in COLUMNS}, "MovieLens100K")
+        return frame
 
 
 def read_ratings(path: Path) -> pd.DataFrame:
