@@ -231,7 +231,12 @@ def test_a_margin_moves_the_hypothesis(test: str) -> None:
         ([[0.1]], [0.1], {}, r"the first values have the shape \(1, 1\)"),
         ([0.1, 0.2], [0.1, float("nan")], {}, r"1 of the second values are not finite, the first is number 1 \(nan\)"),
         (["a"], [0.1], {}, "the first values are no numbers"),
-        ([0.1], [0.1], {"test": "wilcoxn"}, "there is no test 'wilcoxn'; did you mean 'wilcoxon'.; there are bootstrap, t, rand"),
+        (
+            [0.1],
+            [0.1],
+            {"test": "wilcoxn"},
+            "there is no test 'wilcoxn'; did you mean 'wilcoxon'.; there are bootstrap, t, rand",
+        ),
         ([0.1], [0.1], {"alternative": "larger"}, "there is no alternative 'larger'"),
         ([0.1], [0.1], {"alpha": 5}, "alpha is 5; give a level between 0 and 1"),
         ([0.1], [0.1], {"test_to_train": -1.0}, "test_to_train is -1.0"),
