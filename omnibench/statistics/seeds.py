@@ -138,7 +138,7 @@ def compare_seeds(
             return replace(draft, reason=f"one seed of the {which} tells nothing about other seeds; fit more of them")
     if n == 1 and units != "folds":
         return replace(draft, reason=f"too few {units} to say: one difference tells nothing about chance")
-    error, degrees = _error(differences, sides, test_to_train, pooled=equal_spread)
+    error, degrees = _error(differences, sides, test_to_train, equal_spread=equal_spread)
     if error <= noise:
         return replace(
             draft, reason="too few values to say: the seeds' means are all equal, though their values are not"
@@ -188,18 +188,20 @@ def _pooled(sides: Sequence[_Side]) -> list[_Side]:
     ]
 
 
-def _error(differences: Sample, sides: Sequence[_Side], test_to_train: float, *, pooled: bool) -> tuple[float, float]:
+def _error(
+    differences: Sample, sides: Sequence[_Side], test_to_train: float, *, equal_spread: bool
+) -> tuple[float, float]:
     """Return the standard error of the difference between the means, and its degrees of freedom.
 
     Args:
         differences: The difference of every user's means over seeds, shape (users,).
         sides: How both sides vary over seeds.
         test_to_train: As in ``compare``.
-        pooled: Whether both have the variance of all seeds together, which is one estimate then.
+        equal_spread: Whether their variances over seeds are one estimate.
     """
     n = len(differences)
     terms = [(side.variance / side.seeds, side.degrees) for side in sides if side.degrees]
-    if pooled and terms:
+    if equal_spread and terms:
         terms = [(sum(term for term, _ in terms), terms[0][1])]
     if n > 1:
         # What differs from user to user for every seed, without what the seeds' part of it would add.
