@@ -155,7 +155,7 @@ def _cells(comparison: Verdict) -> tuple[str, ...]:
         interval = f"({100 * low:+.2f} to {100 * high:+.2f})"
     p = comparison.reason if comparison.p is None else f"p {p_text(comparison.p)}"
     seeds = f", {comparison.seeds[1]} -> {comparison.seeds[0]} seeds" if comparison.seeds else ""
-    pairs = f"{comparison.pairs} {comparison.units}{seeds}" if comparison.pairs else "unchanged"
+    pairs = f"{count(comparison.pairs, comparison.units.removesuffix('s'))}{seeds}" if comparison.pairs else "unchanged"
     return f"{comparison.baseline:.4f} -> {comparison.now:.4f}", change, interval, pairs, p
 
 

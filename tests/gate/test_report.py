@@ -62,7 +62,7 @@ def test_what_is_worse_comes_first() -> None:
         "    NDCG@20  0.5000 -> 0.4975  -0.50 %  (-1.50 to +0.50)  943 users  p 0.0300",
         "undecided:",
         "  shop-aaaaaaaa/Mine-22222222 (was Mine-11111111)",
-        "    Gini@10  0.5000 -> 0.7000  +40.00 %    1 folds  too few folds to say",
+        "    Gini@10  0.5000 -> 0.7000  +40.00 %    1 fold  too few folds to say",
         "improved:",
         "  shop-aaaaaaaa/Mine-22222222 (was Mine-11111111)",
         "    Novelty@10  0.5000 -> 0.5150  +3.00 %  (+2.00 to +4.00)  943 users  p 0.0300",
