@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, TypeAlias
 
-from omnibench.comparison.measured import UserValues
+from omnibench.comparison.user_values import UserValues
 from omnibench.errors import StatisticsError
 from omnibench.gate.entries import Entry, ValuesByFold
 

@@ -225,9 +225,7 @@ class Session:
         is_ours: Whether the adapter comes with omnibench. Others that recommend nothing to anybody are mistaken.
     """
 
-    def __init__(
-        self, adapter: Adapter, send: Callable[[dict[str, Any]], None], *, is_ours: bool = True
-    ) -> None:
+    def __init__(self, adapter: Adapter, send: Callable[[dict[str, Any]], None], *, is_ours: bool = True) -> None:
         self.adapter = adapter
         self.send = send
         self.is_ours = is_ours
