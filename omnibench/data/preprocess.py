@@ -79,8 +79,8 @@ class MakeImplicit(Preprocessing):
         if rating is None:
             return interactions
         limit = _lowest_kept(self.threshold, rating)
-        kept = interactions if self.keep == "rating" else replace(interactions, rating=None)
-        implicit = kept.take(rating >= limit)
+        reduced = interactions if self.keep == "rating" else replace(interactions, rating=None)
+        implicit = reduced.take(rating >= limit)
         if len(implicit) == 0:
             raise DataError(
                 f"MakeImplicit({self.threshold!r}) leaves no interaction: no rating reaches {limit:g}. "

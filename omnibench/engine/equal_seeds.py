@@ -72,8 +72,8 @@ def alike_seed(get: RecordLookup, item: Item) -> int | None:
     if own is None:
         return None
     for seed in experiment.seeds:
-        other = get(_predict_key(item, seed)) if seed != experiment.seed else None
-        if other is not None and other["predictions"]["sha256"] == own["predictions"]["sha256"]:
+        record = get(_predict_key(item, seed)) if seed != experiment.seed else None
+        if record is not None and record["predictions"]["sha256"] == own["predictions"]["sha256"]:
             return seed
     return None
 
@@ -106,10 +106,13 @@ def equal_seed(get: RecordLookup, item: Item) -> EqualSeed | None:
         return None
     seeds = experiment.seeds[:_TRIED]
     tried = [get(_predict_key(item, seed)) for seed in seeds]
-    first, *others = tried
+    first, *further = tried
     if first is None or "as_seed" in first:
         return None
-    made = first["predictions"]["sha256"]
-    if all(other is not None and "as_seed" not in other and other["predictions"]["sha256"] == made for other in others):
+    sha256 = first["predictions"]["sha256"]
+    if all(
+        record is not None and "as_seed" not in record and record["predictions"]["sha256"] == sha256
+        for record in further
+    ):
         return EqualSeed(seeds[0], first)
     return None

@@ -165,18 +165,18 @@ def predict(
         repeats=candidates.get("repeats", False),
         unknown=candidates.get("unknown", False),
     )
-    wanted = outputs or outputs_of("explicit" if fold.explicit else "implicit")
+    required = outputs or outputs_of("explicit" if fold.explicit else "implicit")
     request = {
         "op": "predict",
         "model": str(model),
         "k": list_length,
         "output": str(output),
         "candidates": candidates,
-        "outputs": [name for name, is_wanted in wanted._asdict().items() if is_wanted],
+        "outputs": [name for name, is_required in required._asdict().items() if is_required],
     }
     answer = _ask(guest, experiment, dataset, options, **request)
     lists, ratings = read_predictions(output)
-    flaw = "" if wanted == (lists is not None, ratings is not None) else "they are not what was asked for"
+    flaw = "" if required == (lists is not None, ratings is not None) else "they are not what was asked for"
     if not flaw and lists is not None:
         flaw = _list_flaw(fold, lists, list_length, candidate_sets(fold, candidates))
     if not flaw and ratings is not None:

@@ -33,7 +33,7 @@ def outputs_of(feedback: str, metrics: Iterable[Metric] = ()) -> Outputs:
     """
     if feedback == "implicit":
         return _LISTS
-    kinds = {metric.kind for metric in metrics}
-    if "ranking" not in kinds:
+    judged = {metric.kind for metric in metrics}
+    if "ranking" not in judged:
         return _RATINGS
-    return Outputs(lists=True, ratings="rating" in kinds)
+    return Outputs(lists=True, ratings="rating" in judged)

@@ -85,8 +85,8 @@ def experiments(
         label = labels[dataset.key]
         for configuration, first in first_circumstances:
             parts = refit_of(configuration, dataset, requested)
-            others = () if configuration.deterministic else seeds[1:]
-            all_circumstances = [first._replace(refit=parts, seed=seed) for seed in (seeds[0], *others)]
+            further_seeds = () if configuration.deterministic else seeds[1:]
+            all_circumstances = [first._replace(refit=parts, seed=seed) for seed in (seeds[0], *further_seeds)]
             for fold in range(dataset.folds or 1):
                 for circumstances in all_circumstances:
                     experiment = Experiment(

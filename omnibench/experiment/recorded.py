@@ -90,13 +90,21 @@ class RecordedKeys:
             for folds in unseen
             for experiment in folds
         }
-        threads = self.threads_of([*earlier, *(other.fit_key for other in earlier.values())]) if earlier else {}
+        threads = (
+            self.threads_of([*earlier, *(earlier_experiment.fit_key for earlier_experiment in earlier.values())])
+            if earlier
+            else {}
+        )
         recorded: dict[str, Experiment] = {}
         for folds in unseen:
-            others = {experiment.fit_key: earlier[experiment.fit_key] for experiment in folds}
-            counts = {threads[other.fit_key] for other in others.values() if other.fit_key in threads}
-            if counts == {USUAL_THREADS} and not others.keys() & threads.keys():
-                recorded |= others
+            earlier_folds = {experiment.fit_key: earlier[experiment.fit_key] for experiment in folds}
+            counts = {
+                threads[earlier_experiment.fit_key]
+                for earlier_experiment in earlier_folds.values()
+                if earlier_experiment.fit_key in threads
+            }
+            if counts == {USUAL_THREADS} and not earlier_folds.keys() & threads.keys():
+                recorded |= earlier_folds
         return recorded
 
     def _is_under_other_code(self, of_class: Sequence[Experiment]) -> bool:
@@ -105,7 +113,8 @@ class RecordedKeys:
         for several in (of_class[:1], of_class[1:]):
             earlier = _under_other_code(several)
             pairs: Mapping[str, str] = {
-                experiment.fit_key: other.fit_key for experiment, other in zip(several, earlier, strict=True)
+                experiment.fit_key: earlier_experiment.fit_key
+                for experiment, earlier_experiment in zip(several, earlier, strict=True)
             }
             first = self.first_item([key for pair in pairs.items() for key in pair]) if pairs else None
             if first is not None:

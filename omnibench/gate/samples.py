@@ -109,15 +109,17 @@ def paired_rows(
     else:
         rows = np.array([[entry.scores[label].folds[fold] for fold in folds] for entry in entries], dtype=np.float64)
         units = "folds"
-    now, then = rows[: len(current.entries)], rows[len(current.entries) :]
+    current_rows, baseline_rows = rows[: len(current.entries)], rows[len(current.entries) :]
     positions = {entry.seed: position for position, entry in enumerate(baseline.entries)}
-    if len(now) == len(then) == 1:
+    if len(current_rows) == len(baseline_rows) == 1:
         positions = {current.entries[0].seed: 0}  # what is compared is one model with another, whatever their seeds
     twins = [positions.get(entry.seed) for entry in current.entries]
     for position, twin in enumerate(twins):
         if twin is not None:
-            now[position] = np.where(_equal(now[position], then[twin]), then[twin], now[position])
-    return PairedRows(now, then, twins, units)
+            current_rows[position] = np.where(
+                _equal(current_rows[position], baseline_rows[twin]), baseline_rows[twin], current_rows[position]
+            )
+    return PairedRows(current_rows, baseline_rows, twins, units)
 
 
 def without_equal_rows(rows: SeedRows) -> SeedRows:

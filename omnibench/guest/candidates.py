@@ -50,12 +50,12 @@ class _SampledCandidates:
     def __init__(self, fold: Fold, negatives: int, seed: int) -> None:
         self._fold, self._negatives, self._seed = fold, negatives, seed
         # What is drawn is the same for everybody, whatever parts a model is fitted on.
-        self._known = Fold(fold.directory, fold.number).candidates if fold.refit else fold.candidates
+        self._in_training = Fold(fold.directory, fold.number).candidates if fold.refit else fold.candidates
         self._starts = np.searchsorted(fold.test.user, np.arange(fold.n_users + 1))
 
     def of(self, user: int) -> npt.NDArray[np.bool_]:
         relevant = self._fold.test.item[self._starts[user] : self._starts[user + 1]]
-        pool = self._known.copy()
+        pool = self._in_training.copy()
         pool[self._fold.seen(user)] = False
         pool[relevant] = False
         items = np.flatnonzero(pool)

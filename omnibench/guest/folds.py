@@ -122,8 +122,8 @@ class Fold:
             return self._part("train")
         parts = [self._part("train"), self._part("validation")]
         if self.folds_in:
-            given = self._part("given")
-            parts.append(rows_of(given, np.isin(given.user, parts[1].user)))
+            histories = self._part("given")
+            parts.append(rows_of(histories, np.isin(histories.user, parts[1].user)))
         return joined(parts)
 
     @cached_property
@@ -280,16 +280,16 @@ def recommend(
         scores = np.asarray(batch)
         precision = ranking_type(scores.dtype)
         for start in range(0, len(users), _ROWS):
-            some = users[start : start + _ROWS]
+            block_users = users[start : start + _ROWS]
             masked = np.array(scores[start : start + _ROWS], dtype=precision)
-            fold.mask(some, masked)
+            fold.mask(block_users, masked)
             if candidates_of is not None:
-                for row, user in enumerate(some.tolist()):
+                for row, user in enumerate(block_users.tolist()):
                     masked[row, ~candidates_of(user)] = -np.inf
-            block = rows[n_done : n_done + len(some)]
-            block["user"] = some
+            block = rows[n_done : n_done + len(block_users)]
+            block["user"] = block_users
             block["item"], block["score"] = top_k(masked, k)
-            n_done += len(some)
+            n_done += len(block_users)
     if n_done != len(rows):
         raise ValueError(f"scores came for {n_done} users, but the fold has {len(rows)} to recommend for")
     with np.errstate(over="ignore"):

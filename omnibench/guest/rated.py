@@ -38,6 +38,6 @@ def lists_by_rating(
 
 def _with_pairs(fold: Fold, user: Ints, item: Ints) -> Fold:
     """Return the fold with other pairs to rate."""
-    asked = copy.copy(fold)
-    vars(asked)["test"] = Part(user, item, None, None)  # in the place of the property that reads the test part
-    return asked
+    paired = copy.copy(fold)
+    vars(paired)["test"] = Part(user, item, None, None)  # in the place of the property that reads the test part
+    return paired

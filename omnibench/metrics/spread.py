@@ -56,13 +56,13 @@ def mean_intervals(per_user: Values) -> Values:
     is_counted: npt.NDArray[np.bool_] = np.logical_not(np.isnan(per_user))
     counts = is_counted.sum(axis=1)
     many = counts >= FEW
-    found = np.full((len(per_user), 2), np.nan)
+    intervals = np.full((len(per_user), 2), np.nan)
     if many.any():
         chosen = slice(None) if many.all() else many  # a slice needs no memory
-        found[many] = _bootstrap_intervals(per_user[chosen], is_counted[chosen])
+        intervals[many] = _bootstrap_intervals(per_user[chosen], is_counted[chosen])
     for index in np.flatnonzero(~many & (counts > 1)):
-        found[index] = interval_of_few(per_user[index][is_counted[index]], 1 - LEVEL)
-    return found
+        intervals[index] = interval_of_few(per_user[index][is_counted[index]], 1 - LEVEL)
+    return intervals
 
 
 def _bootstrap_intervals(per_user: Values, is_counted: npt.NDArray[np.bool_]) -> Values:

@@ -137,13 +137,13 @@ class BenchSession:
 
     def first_recorded(self, fit_keys: Sequence[str]) -> str | None:
         """Return the first of some items that has a record, or None; a store that cannot be read says so later."""
-        return self._found(lambda reader: first_recorded(reader.get, fit_keys))
+        return self._from_store(lambda reader: first_recorded(reader.get, fit_keys))
 
     def recorded_threads(self, fit_keys: Sequence[str]) -> dict[str, int]:
         """Return how many threads computed the items that were fitted, by their keys; see ``survey.recorded_threads``."""
-        return self._found(lambda reader: recorded_threads(reader.get, fit_keys)) or {}
+        return self._from_store(lambda reader: recorded_threads(reader.get, fit_keys)) or {}
 
-    def _found(self, take: Callable[[Reader], Answer]) -> Answer | None:
+    def _from_store(self, take: Callable[[Reader], Answer]) -> Answer | None:
         """Read records for the keys of items, or return None where they cannot be read."""
         with suppress(StoreError, OSError):
             return read(self.directory / "store", take, untouched=self.looks_only)

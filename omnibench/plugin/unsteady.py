@@ -53,10 +53,10 @@ def refuse_strange_items(session: BenchSession, worker: str, nodeids: Iterable[s
         dataset = _dataset_of(nodeid, source)
         if dataset not in datasets:
             label = dataset.rpartition("-")[0]
-            other = next((name for name in datasets if name.startswith(f"{label}-")), datasets[0])
+            own_name = next((name for name in datasets if name.startswith(f"{label}-")), datasets[0])
             _note_unsteady(session, [part for part in planned_of(session) if part.source == source], [label])
             raise pytest.UsageError(
-                f"the data {label} of {source} differs from process to process: it is {other} in this one and {dataset} in worker "
+                f"the data {label} of {source} differs from process to process: it is {own_name} in this one and {dataset} in worker "
                 f"{worker}. {STEADY_DATA}"
             )
         configuration = nodeid.removeprefix(f"{source}::{dataset}/").partition("/")[0]
@@ -119,8 +119,8 @@ def _refuse_what_differs_again(
         f"{names} has another content than in the last run, although {part.file} is as it was; it is made once more in another "
         "process, to see whether that differs, too"
     )
-    again = _collected_again(session.config)
-    unsteady = [label for label, key in suspects.items() if again is not None and key not in again.datasets]
+    recollected = _collected_again(session.config)
+    unsteady = [label for label, key in suspects.items() if recollected is not None and key not in recollected.datasets]
     if unsteady:
         _note_unsteady(session, [earlier], unsteady)
         raise pytest.UsageError(

@@ -137,23 +137,23 @@ def _between_folds(
     """
     origin = float(np.mean([fold.mean() for fold in folds]))
     centred = [fold - origin for fold in folds]
-    other, same = [], []
+    between_users, within_users = [], []
     for second in range(len(folds)):
         for first in range(second):
-            one, another = centred[first], centred[second]
-            square, pairs = _squares(one, another), one.size * another.size
+            first_fold, second_fold = centred[first], centred[second]
+            square, pairs = _squares(first_fold, second_fold), first_fold.size * second_fold.size
             if codes is not None:
                 _, at_first, at_second = np.intersect1d(
                     codes[first], codes[second], assume_unique=True, return_indices=True
                 )
                 if len(at_first):
-                    per_user = _squares_by_user(one[:, at_first], another[:, at_second])
-                    count = len(at_first) * len(one) * len(another)
-                    same.append(per_user / count / 2)
+                    per_user = _squares_by_user(first_fold[:, at_first], second_fold[:, at_second])
+                    count = len(at_first) * len(first_fold) * len(second_fold)
+                    within_users.append(per_user / count / 2)
                     square, pairs = square - per_user, pairs - count
             if pairs:
-                other.append(square / pairs / 2)
-    return float(np.mean(other)), float(np.mean(same)) if same else None
+                between_users.append(square / pairs / 2)
+    return float(np.mean(between_users)), float(np.mean(within_users)) if within_users else None
 
 
 def _squares(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:

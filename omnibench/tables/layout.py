@@ -139,17 +139,17 @@ class MarkedResults:
     @property
     def results(self) -> list[Result]:
         """The results of the algorithms that are shown, with every seed."""
-        return [row for name in self.names for row in self.means.every[name]]
+        return [row for name in self.names for row in self.means.all_rows[name]]
 
     @property
     def every_result(self) -> list[Result]:
         """The same, with those of seeds that changed nothing."""
-        return [row for name in self.names for row in self.means.every[name]]
+        return [row for name in self.names for row in self.means.all_rows[name]]
 
     @property
     def comparable(self) -> list[Result]:
         """The results of the algorithms that are shown, without the metrics in which an algorithm is not compared."""
-        return [_restricted(row, name, self.compared) for name in self.names for row in self.means.every[name]]
+        return [_restricted(row, name, self.compared) for name in self.names for row in self.means.all_rows[name]]
 
     @property
     def partial(self) -> bool:
@@ -171,7 +171,7 @@ class MarkedResults:
     def is_seedless(self, name: str) -> bool:
         """Whether an algorithm is known, or was found, to make the same of every seed."""
         counted = self.means.algorithms[name]
-        return is_fitted_once(counted) or len(counted) < len(self.means.every[name])
+        return is_fitted_once(counted) or len(counted) < len(self.means.all_rows[name])
 
     def seeds(self, name: str) -> str:
         """Return how many seeds an algorithm has, or ``once`` where one is enough."""
@@ -187,10 +187,11 @@ class MarkedResults:
     @property
     def seed_notes(self) -> list[str]:
         """Which of the algorithms that are shown were not fitted with every seed, a line each reason."""
-        counted, every = (
-            {self.label(name): rows[name] for name in self.names} for rows in (self.means.algorithms, self.means.every)
+        counted, all_rows = (
+            {self.label(name): rows[name] for name in self.names}
+            for rows in (self.means.algorithms, self.means.all_rows)
         )
-        return seed_notes(counted, every)
+        return seed_notes(counted, all_rows)
 
     def unsaid(self, name: str) -> tuple[str, ...]:
         """Return the hyperparameters of an algorithm that its label does not say."""
@@ -310,36 +311,36 @@ def fitting(columns: Iterable[AnyColumn], needed: Callable[[AnyColumn], float], 
 
 def _fold_rows(marked: MarkedResults, name: str) -> list[list[Cell]]:
     means, labels = marked.means, marked.means.labels
-    places = _places(marked, name)
-    if len(places) == 1:  # nothing is averaged, so the fold's values are what is compared
+    leading_cells = _leading_cells(marked, name)
+    if len(leading_cells) == 1:  # nothing is averaged, so the fold's values are what is compared
         (row,) = means.algorithms[name]
         values = [_value(row.metrics.get(label), marked.mark(name, label)) for label in labels]
-        return [[Cell(marked.label(name)), *places[0], *values]]
+        return [[Cell(marked.label(name)), *leading_cells[0], *values]]
     rows = [
         [
             Cell(marked.label(name) if number == 0 else ""),
-            *places[number],
+            *leading_cells[number],
             *(_value(row.metrics.get(label)) for label in labels),
         ]
         for number, row in enumerate(means.algorithms[name])
     ]
     mean = [_value(means.mean(name, label), marked.mark(name, label)) for label in labels]
     spread = [_value(means.spread(name, label)) for label in labels]
-    blank = [Cell("")] * len(places[0])  # instead of the algorithm and all but the last of these cells
+    blank = [Cell("")] * len(leading_cells[0])  # instead of the algorithm and all but the last of these cells
     return [*rows, [*blank, Cell("mean"), *mean], [*blank, Cell("std"), *spread]]
 
 
-def _places(marked: MarkedResults, name: str) -> list[list[Cell]]:
+def _leading_cells(marked: MarkedResults, name: str) -> list[list[Cell]]:
     """Return the cells of an algorithm's rows that say the fold, once for all of its seeds, and the seed."""
     means = marked.means
     rows, previous = means.algorithms[name], None
-    places = []
+    leading_cells = []
     for row in rows:
         fold = Cell("" if previous is not None and previous.fold == row.fold else str(row.fold))
         seed = Cell(ONCE if marked.is_seedless(name) else str(row.seed))
-        places.append([*([fold] if means.folded else []), *([seed] if means.seeded else [])])
+        leading_cells.append([*([fold] if means.folded else []), *([seed] if means.seeded else [])])
         previous = row
-    return places
+    return leading_cells
 
 
 def _mean_row(marked: MarkedResults, name: str) -> list[Cell]:

@@ -76,14 +76,14 @@ def fitted_on(labels: Mapping[str, str]) -> str:
         Such as ``fitted on train+validation: RecPack.EASE; the others on training alone``.
     """
     refitted = [label for label, refit in labels.items() if refit]
-    others = [label for label, refit in labels.items() if not refit]
+    remaining = [label for label, refit in labels.items() if not refit]
     if not refitted:
         return ""
     parts = " or ".join(dict.fromkeys(filter(None, labels.values())))
-    if not others:
+    if not remaining:
         return f"fitted on {parts}"
-    if len(others) < len(refitted):
-        return f"fitted on {parts}, except for {_listed(others)}: on training alone"
+    if len(remaining) < len(refitted):
+        return f"fitted on {parts}, except for {_listed(remaining)}: on training alone"
     return f"fitted on {parts}: {_listed(refitted)}; the others on training alone"
 
 

@@ -29,13 +29,13 @@ class Means:
     """
 
     def __init__(self, algorithms: Mapping[str, list[Result]], lower_is_better: Collection[str] = ()) -> None:
-        self.every = {name: sorted(rows, key=_fold_and_seed) for name, rows in algorithms.items()}
-        self.algorithms = {name: distinct(rows) for name, rows in self.every.items()}
+        self.all_rows = {name: sorted(rows, key=_fold_and_seed) for name, rows in algorithms.items()}
+        self.algorithms = {name: distinct(rows) for name, rows in self.all_rows.items()}
         label_counts = Counter(label for rows in self.algorithms.values() for row in rows for label in row.metrics)
         self.labels = list(label_counts)
         # In the usual case every algorithm has every fold, and ``compared`` need not look at each.
         self._same_folds = len({tuple(row.fold for row in rows) for rows in self.algorithms.values()}) == 1
-        self.seeded = any(len(rows) > 1 and len(seeds_of(rows)) > 1 for rows in self.every.values())
+        self.seeded = any(len(rows) > 1 and len(seeds_of(rows)) > 1 for rows in self.all_rows.values())
         total = sum(map(len, self.algorithms.values()))
         self._complete_labels = {label for label, occurrences in label_counts.items() if occurrences == total}
         self._lower_is_better = lower_is_better

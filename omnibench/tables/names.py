@@ -58,10 +58,10 @@ def display_names(results: Iterable[Result], style: str = LABELS) -> DisplayName
     datasets = {name: label if texts.count(label.casefold()) == 1 else name for name, label in dataset_labels.items()}
     by_name = {result.algorithm: result for result in examples.values()}
     groups = seed_groups(by_name.values())
-    shown = {name: result for name, result in by_name.items() if groups.get(name, name) == name}
-    planned = {name: result.label for name, result in shown.items()}
+    visible = {name: result for name, result in by_name.items() if groups.get(name, name) == name}
+    planned = {name: result.label for name, result in visible.items()}
     is_unique = all(planned.values()) and len({label.casefold() for label in planned.values()}) == len(planned)
-    names = planned if is_unique else labels(_configured(result) for result in shown.values())
+    names = planned if is_unique else labels(_configured(result) for result in visible.values())
     if not groups:
         return DisplayNames(datasets, names)
     seeds = {name: by_name[name].seed or 0 for name in groups}

@@ -83,15 +83,15 @@ def is_fitted_once(rows: Sequence[Result]) -> bool:
     return any(row.deterministic and row.seeds > 1 for row in rows)
 
 
-def seed_notes(counted: Mapping[str, Sequence[Result]], every: Mapping[str, Sequence[Result]]) -> list[str]:
+def seed_notes(counted: Mapping[str, Sequence[Result]], all_rows: Mapping[str, Sequence[Result]]) -> list[str]:
     """Return which configurations were not fitted with every seed, a line each reason.
 
     Args:
         counted: By label, the results that count.
-        every: By label, all results.
+        all_rows: By label, all results.
     """
     once = [label for label, rows in counted.items() if is_fitted_once(rows)]
-    equal = [label for label, rows in every.items() if len(counted[label]) < len(rows)]
+    equal = [label for label, rows in all_rows.items() if len(counted[label]) < len(rows)]
     notes = [f"deterministic: fitted once ({', '.join(once)})"] if once else []
     if equal:
         notes.append(f"deterministic: seeds made equal predictions, which count once ({', '.join(equal)})")
