@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,13 @@ of them:
 
 The two first were found by `benchmarks/catalogue/repeatability.py`, which fits every algorithm on MovieLens-100K, all of it
 and 250 of its users, in the locked versions, on the CPU, with two epochs where it learns by epochs. All of the data is
-needed because libraries leave small matrices to a single thread. What could not be shown within minutes counts as if it did
-depend: {unknown}. `pytest -m slow tests/test_repeatability.py` measures again, and fails where an answer has changed. The
-spread is that of `benchmarks/catalogue/seed_spread.py`.
+needed because libraries leave small matrices to a single thread. What could not be shown within the time that each fit was
+given counts as if it did depend:
+
+{unknown}
+
+`pytest -m slow tests/test_repeatability.py` measures again, and fails where an answer has changed. The spread is that of
+`benchmarks/catalogue/seed_spread.py`.
 """
 
 TAIL = """\
@@ -44,7 +49,7 @@ def page() -> str:
 
     measured = {runner: json.loads(runner.measured_file.read_text()) for runner in runners() if runner.measured_file}
     unknown = [f"`{runner.name}.{name}`" for runner, found in measured.items() for name in found["unknown"]]
-    parts = [HEAD.replace("{unknown}", ", ".join(unknown) or "nothing")]
+    parts = [HEAD.replace("{unknown}", textwrap.fill(", ".join(unknown) or "(none)", 120) + ".")]
     for runner in measured:
         parts.append(f"## {runner.name} {runner.catalogue['version']}\n")
         parts.append("| algorithm | does | seed | threads | validation |\n|---|---|---|---|---|")

@@ -1,8 +1,8 @@
 """Write ``omnibench/runners/measured`` from what ``repeatability.py`` and ``seed_spread.py`` have found.
 
 ``python benchmarks/catalogue/columns.py --raw sample.json --whole all.json --spread spread.json`` takes an algorithm for
-deterministic where two seeds made the same predictions, to the last bit, of some users and of all of MovieLens-100K, and for
-independent of threads where 1, 2 and 4 did so. Where anything is not known the careful answer stands: it depends.
+deterministic where two seeds made the same predictions, to the last bit, wherever both were tried, and for independent of
+threads where 1, 2 and 4 made them, of some users and of all of MovieLens-100K. Where anything is not known the careful answer stands: it depends.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ def columns(found: list[dict[str, Any]], whole: dict[str, Any], name: str) -> di
     """The columns of an algorithm."""
     runs = [run for part in found for run in part.get(name, {}).values() if "error" not in run.get(REFERENCE, {})]
     on_whole = list(whole.get(name, {}).values())
+    seeded = [run for run in runs if SEED in run]
     return {
-        "deterministic": equal(runs, SEED),
+        "deterministic": equal(seeded, SEED),
         "threads": not (equal(runs, *THREADS) and equal(on_whole, *THREADS)),
     }
 
@@ -48,7 +49,9 @@ def is_known(found: list[dict[str, Any]], whole: dict[str, Any], name: str) -> b
     """Whether other numbers of threads were tried on all of the data, or have made a difference."""
     runs = [run for part in found for run in part.get(name, {}).values() if "sha256" in run.get(REFERENCE, {})]
     differs = any(
-        run.get(label, run[REFERENCE]).get("sha256") != run[REFERENCE]["sha256"] for run in runs for label in THREADS
+        "sha256" in run.get(label, {}) and run[label]["sha256"] != run[REFERENCE]["sha256"]
+        for run in runs
+        for label in THREADS
     )
     on_whole = whole.get(name, {}).values()
     return differs or (bool(on_whole) and all("sha256" in run.get(label, {}) for run in on_whole for label in THREADS))
