@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -43,28 +43,39 @@ def refuse_strange_items(session: BenchSession, worker: str, nodeids: Iterable[s
         pytest.UsageError: It has benchmark items that this process does not have; it names what they are made of.
     """
     expected = {item.nodeid for item in session.items}
-    for nodeid in nodeids:
-        if nodeid in expected:
-            continue
-        source = next((source for source in session.planned if nodeid.startswith(f"{source}::")), None)
-        if source is None:
-            continue  # no benchmark; xdist says itself what is wrong
+    strange = [(nodeid, _source_of(nodeid, session)) for nodeid in nodeids if nodeid not in expected]
+    benchmarks = [(nodeid, source) for nodeid, source in strange if source is not None]
+    redrawn: dict[tuple[str, str], str] = {}
+    for nodeid, source in benchmarks:
         datasets = list(dict.fromkeys(_dataset_of(item.nodeid, source) for item in session.planned[source]))
         dataset = _dataset_of(nodeid, source)
         if dataset not in datasets:
             label = dataset.rpartition("-")[0]
             own_name = next((name for name in datasets if name.startswith(f"{label}-")), datasets[0])
-            _note_unsteady(session, [part for part in planned_of(session) if part.source == source], [label])
-            raise pytest.UsageError(
-                f"the data {label} of {source} differs from process to process: it is {own_name} in this one and {dataset} in worker "
-                f"{worker}. {STEADY_DATA}"
-            )
-        configuration = nodeid.removeprefix(f"{source}::{dataset}/").partition("/")[0]
+            redrawn[label, source] = f"{own_name} in this one and {dataset} in worker {worker}"
+    if redrawn:
+        for part in planned_of(session):
+            _note_unsteady(session, part, [label for label, source in redrawn if source == part.source])
+        raise pytest.UsageError(
+            f"the data {_listed(redrawn)} differs from process to process: it is {', '.join(redrawn.values())}. {STEADY_DATA}"
+        )
+    for nodeid, source in benchmarks:  # the others are no benchmarks; xdist says itself what is wrong
+        configuration = nodeid.removeprefix(f"{source}::{_dataset_of(nodeid, source)}/").partition("/")[0]
         raise pytest.UsageError(
             f"{configuration} of {source} exists only in worker {worker}: a hyperparameter, a class's code "
             "or the seed differs from process to process, so that its results could not be found again. Give a seed to what "
             "draws at random, and sort what comes out of a set."
         )
+
+
+def _source_of(nodeid: str, session: BenchSession) -> str | None:
+    """Return the benchmark that an item belongs to, if any does."""
+    return next((source for source in session.planned if nodeid.startswith(f"{source}::")), None)
+
+
+def _listed(datasets: Iterable[tuple[str, str]]) -> str:
+    """Name datasets by their labels and who declares them."""
+    return ", ".join(f"{label} of {source}" for label, source in datasets)
 
 
 def _dataset_of(nodeid: str, source: str) -> str:
@@ -90,18 +101,20 @@ def refuse_redrawn_data(session: BenchSession) -> None:
         recorded = read(session.directory / "store", lambda reader: list(reader.records(RecordType.PLAN.prefix)))
         noted = {record["source"]: str(record["noted"]) for _, record in recorded}
         earlier = {part.source: part for part in plan_of(recorded)}
-        for part in planned_of(session):
-            labels = differing_labels(earlier.get(part.source), part)
-            suspects = dict(_suspects(session, part, labels, noted)) if labels else {}
-            if suspects:
-                _refuse_what_differs_again(session, part, earlier[part.source], suspects)
+        suspects = {
+            (label, part.source): key
+            for part in planned_of(session)
+            for label, key in _suspects(session, part, differing_labels(earlier.get(part.source), part), noted)
+        }
+        if suspects:
+            _refuse_what_differs_again(session, earlier, suspects)
 
 
 def _suspects(
     session: BenchSession, part: Planned, labels: Sequence[str], noted: dict[str, str]
 ) -> Iterator[tuple[str, str]]:
     """Yield labels and keys of data that is in memory and made by a file that is older than the recorded plan."""
-    items = session.planned[part.source]
+    items = session.planned[part.source] if labels else []
     if items and items[0].path.stat().st_mtime > datetime.fromisoformat(noted[part.source]).timestamp():
         return
     for item in items:
@@ -112,20 +125,27 @@ def _suspects(
 
 
 def _refuse_what_differs_again(
-    session: BenchSession, part: Planned, earlier: Planned, suspects: dict[str, str]
+    session: BenchSession, earlier: Mapping[str, Planned], suspects: Mapping[tuple[str, str], str]
 ) -> None:
-    names = ", ".join(suspects)
+    """Make suspicious data once more, and refuse what has a third content.
+
+    Args:
+        session: The benchmarks.
+        earlier: The plan of the last run, by source.
+        suspects: The keys of the data by label and source.
+    """
     session.notify(
-        f"{names} has another content than in the last run, although {part.file} is as it was; it is made once more in another "
-        "process, to see whether that differs, too"
+        f"{_listed(suspects)} has another content than in the last run, although the file is as it was; it is made once more in "
+        "another process, to see whether that differs, too"
     )
     recollected = _collected_again(session.config)
-    unsteady = [label for label, key in suspects.items() if recollected is not None and key not in recollected.datasets]
+    unsteady = [names for names, key in suspects.items() if recollected is not None and key not in recollected.datasets]
     if unsteady:
-        _note_unsteady(session, [earlier], unsteady)
+        for source in dict.fromkeys(source for _, source in unsteady):
+            _note_unsteady(session, earlier[source], [label for label, file in unsteady if file == source])
         raise pytest.UsageError(
-            f"the data {', '.join(unsteady)} of {part.source} differs from process to process: it had one content in the last "
-            f"run, has another in this, and a third in a process that only made it again. {STEADY_DATA}"
+            f"the data {_listed(unsteady)} differs from process to process: it had one content in the last run, has another in "
+            f"this, and a third in a process that only made it again. {STEADY_DATA}"
         )
 
 
@@ -151,7 +171,7 @@ def _collected_again(config: pytest.Config) -> Collected | None:
     return None if collected.trouble else collected
 
 
-def _note_unsteady(session: BenchSession, parts: Iterable[Planned], labels: Sequence[str]) -> None:
+def _note_unsteady(session: BenchSession, part: Planned, labels: Sequence[str]) -> None:
     """Let the store remember it, so that ``omnibench status`` says it as well."""
-    if not session.looks_only and session.policy.resume != "never":
-        session.remember({part.key: replace(part, unsteady=tuple(labels)).record for part in parts})
+    if labels and not session.looks_only and session.policy.resume != "never":
+        session.remember({part.key: replace(part, unsteady=tuple(labels)).record})

@@ -70,6 +70,28 @@ def test_a_second_run_of_other_data_is_refused_by_name(
     assert open_store("checkpoints").unsteady == {}
 
 
+TWO = """
+
+@benchmark(from_frame(frame.head(900), "part").pipe(MakeImplicit(2), UserHoldout(0, 0.2)), plan, Evaluator(NDCG(5)))
+def bench_part(result): ...
+"""
+
+
+def test_all_data_that_differs_is_named_at_once(project: Project) -> None:
+    """Whoever has mended one is not told of the next one only then: by workers, and by a second run."""
+    project.bench()
+    file = project.pytester.path / "bench_tiny.py"
+    file.write_text(file.read_text().replace("np.random.default_rng(7)", "np.random.default_rng()") + TWO)
+    os.utime(file, (time.time() - 60,) * 2)
+    for arguments in (("-n", "1"), ()):
+        result = project.run_process(*arguments)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        named = "the data tiny of bench_tiny.py::bench_tiny, part of bench_tiny.py::bench_part differs from process"
+        assert named in lines_of(result)
+        sources = {"tiny": "bench_tiny.py::bench_tiny", "part": "bench_tiny.py::bench_part"}
+        assert open_store(project.pytester.path / "checkpoints").unsteady == sources
+
+
 def test_new_data_is_computed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data that another process makes alike is no mistake, however often it changes between runs."""
     draw_anew(project, "np.random.default_rng(int(__import__('os').environ['TODAY']))")
