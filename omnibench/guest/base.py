@@ -30,7 +30,9 @@ from . import candidates, folds
 class Note(Protocol):
     """Records what a user should know of a model."""
 
-    def __call__(self, text: str, users: Sequence[int] | folds.Ints = (), items: Sequence[int] | folds.Ints = ()) -> None:
+    def __call__(
+        self, text: str, users: Sequence[int] | folds.Ints = (), items: Sequence[int] | folds.Ints = ()
+    ) -> None:
         """Record a text, in which ``{users}`` and ``{items}`` stand for those with these codes."""
 
 
@@ -56,7 +58,7 @@ class Task:
     threads: int = 1
     k: int = 0
     report: Callable[..., None] = field(default=lambda **_: None)
-    note: Note = field(default=lambda text, users=(), items=(): None)
+    note: Note = field(default=lambda text, users=(), items=(): None)  # noqa: ARG005
 
 
 class Adapter(Protocol):

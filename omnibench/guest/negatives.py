@@ -43,7 +43,8 @@ def samplable(fold: Fold, *, against_items: bool = False) -> Samplable:
     while True:
         train, validation = (_select(part, keep_user[part.user] & keep_item[part.item]) for part in parts)
         user, item = (
-            np.concatenate([getattr(train, name), getattr(validation, name)]).astype(np.int64) for name in ("user", "item")
+            np.concatenate([getattr(train, name), getattr(validation, name)]).astype(np.int64)
+            for name in ("user", "item")
         )
         full_users = _with_all(train.user, train.item, len(np.unique(item)))
         full_items = _with_all(train.item, train.user, len(np.unique(user))) if against_items else full_users[:0]

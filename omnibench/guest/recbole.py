@@ -222,7 +222,9 @@ def _parts(task: Task, fold: folds.Fold) -> tuple[folds.Part, folds.Part]:
             f"algorithm that draws none, e.g. RecBole.EASE or RecBole.ItemKNN."
         )
     if len(remaining.users):
-        task.note("left out of training, because no negative sample can be drawn: {users}, with every item", remaining.users)
+        task.note(
+            "left out of training, because no negative sample can be drawn: {users}, with every item", remaining.users
+        )
     if len(remaining.items):
         task.note("left out of training, because no user can be drawn against it: {items}", items=remaining.items)
     return remaining.train, remaining.validation

@@ -105,7 +105,9 @@ def test_every_algorithm_runs_and_the_sated_get_empty_lists(
     ranking = [name for name in offered if offered[name]["ranking"] and (which == "all" or name in FEW[framework])]
     words: list[object] = []
     for name in ranking:
-        parameters = {parameter: value for parameter, value in SHORT.items() if parameter in offered[name]["parameters"]}
+        parameters = {
+            parameter: value for parameter, value in SHORT.items() if parameter in offered[name]["parameters"]
+        }
         words += [name, json.dumps(parameters), tmp_path / f"{name}.npy"]
     run(
         *(environment_python(framework), "adapter_run.py", GUEST, framework.lower(), fold.directory, 0, 42, 5, *words),

@@ -30,7 +30,7 @@ def defaults(name: str) -> dict[str, object]:
 
 
 def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
-    """Return the top-20 lists, shape (users, 20)."""
+    """Return the top-20 lists with scores, shape (users, 20)."""
     assert CHANGES.issuperset(job.changes), job.changes
     shape = (files.n_users, files.n_items)
     both = pd.concat([files.train, files.validation], ignore_index=True)
@@ -41,7 +41,7 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
     if "validation part unused but for choosing epochs" in job.changes:
         full = train
     algorithm_class = getattr(recpack.algorithms, job.algorithm)
-    np.random.seed(seed)  # what RecPack draws from beside the generators that it has a seed for
+    np.random.seed(seed)  # noqa: NPY002  RecPack draws from it, too
     torch.manual_seed(seed)
     model = algorithm_class(**job.settings, **({"seed": seed} if "seed" in defaults(job.algorithm) else {}))
     if isinstance(model, TorchMLAlgorithm):
@@ -54,7 +54,8 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
     lists = []
     for user in files.users.tolist():
         row = predicted[user]
-        lists.append(files.cut(user, row.indices[np.argsort(-row.data)].tolist(), 20))
+        best_first = np.argsort(-row.data)
+        lists.append(files.cut(user, row.indices[best_first].tolist(), row.data[best_first].tolist(), 20))
     return np.array(lists)
 
 
