@@ -67,5 +67,6 @@ def _with_all(owner: Ints, member: Ints, size: int) -> npt.NDArray[np.int64]:
 def _select(part: Part, keep: npt.NDArray[np.bool_]) -> Part:
     if keep.all():
         return part
-    rating, timestamp = (None if column is None else column[keep] for column in (part.rating, part.timestamp))
+    rating = None if part.rating is None else part.rating[keep]
+    timestamp = None if part.timestamp is None else part.timestamp[keep]
     return Part(part.user[keep], part.item[keep], rating, timestamp)

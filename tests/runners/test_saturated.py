@@ -109,10 +109,8 @@ def test_every_algorithm_runs_and_the_sated_get_empty_lists(
             parameter: value for parameter, value in SHORT.items() if parameter in offered[name]["parameters"]
         }
         words += [name, json.dumps(parameters), tmp_path / f"{name}.npy"]
-    run(
-        *(environment_python(framework), "adapter_run.py", GUEST, framework.lower(), fold.directory, 0, 42, 5, *words),
-        cwd=tmp_path,
-    )
+    arguments = (GUEST, framework.lower(), fold.directory, 0, 42, 5, *words)
+    run(environment_python(framework), "adapter_run.py", *arguments, cwd=tmp_path)
     for name in ranking:
         rows = np.load(tmp_path / f"{name}.npy")
         assert rows["user"].tolist() == list(range(USERS)), name
