@@ -3,7 +3,7 @@
 Rows of other packages stand in ``bench_packages.py``.
 
 Not part of the main job: ``tox run -e ground-truth``, or ``pytest benchmarks/ground_truth``. RecBole's BPR takes minutes,
-``-k "not BPR"`` leaves it out; the rest takes seconds. A row fails when a number is outside of its tolerance.
+``-k "not RecBole.BPR"`` leaves it out; the rest takes a minute or two. A row fails when a number is outside of its tolerance.
 """
 
 from __future__ import annotations

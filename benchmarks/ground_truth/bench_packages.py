@@ -6,7 +6,6 @@ A package that is not installed is skipped, with the command that installs it. S
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +40,8 @@ MOVIELENS = load_dataset("MovieLens100K")
 CROSS_VALIDATED = MOVIELENS.pipe(RandomCrossValidation(5))
 
 
-def _needs(module: str, distribution: str) -> Any:
+def _needs(module: str, distribution: str) -> pytest.MarkDecorator:
+    """Return a mark that skips what needs a package that is not installed."""
     return pytest.mark.skipif(find_spec(module) is None, reason=f"pip install {distribution}")
 
 
@@ -79,7 +79,7 @@ class SlopeOne:
 
     def predict(self, users: list[int], items: list[int]) -> Matrix:
         """Predict ratings; the mean of all for whom or what is unknown."""
-        row, column = self.users.get_indexer(users), self.items.get_indexer(items)
+        row, column = self.users.get_indexer(pd.Index(users)), self.items.get_indexer(pd.Index(items))
         sums = np.einsum("ij,ij->i", self.deviations[column], self.rated[row])
         counts = np.einsum("ij,ij->i", self.is_comparable[column], self.rated[row])
         predicted = self.means[row] + sums / np.maximum(counts, 1)

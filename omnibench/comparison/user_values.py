@@ -85,17 +85,6 @@ def values_of_seeds(of_seeds: Sequence[UserValues]) -> FoldValues:
     return FoldValues(users, np.array([seed.values[np.searchsorted(seed.users, users)] for seed in of_seeds]))
 
 
-def paired_user_means(dataset: str, first: Sequence[UserValues], second: Sequence[UserValues]) -> tuple[Sample, Sample]:
-    """Average the values of each user over folds, of two sides with one seed each; see ``paired_seed_means``.
-
-    Returns:
-        The means of each side, in the order of the users' codes; both of shape (n,).
-    """
-    sides = [[FoldValues(fold.users, fold.values[None]) for fold in folds] for folds in (first, second)]
-    first_means, second_means = paired_seed_means(dataset, *sides)
-    return first_means[0], second_means[0]
-
-
 def paired_seed_means(
     dataset: str, first: Sequence[FoldValues], second: Sequence[FoldValues]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

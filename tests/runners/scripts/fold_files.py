@@ -51,7 +51,8 @@ class FoldFiles:
         }
         self._known = set(self.train["item"])
 
-    def cut(self, user: int, ranking: list[int], k: int) -> list[int]:
-        """Drop what the user has in train or validation and what train does not know; pad with -1 to k."""
-        allowed = [item for item in ranking if item in self._known and item not in self._seen[user]]
-        return (allowed + [-1] * k)[:k]
+    def cut(self, user: int, items: list[int], scores: list[float], k: int) -> np.ndarray:
+        """Drop what the user has in train or validation and what train does not know; pad with -1 and NaN to k."""
+        ranking = zip(items, scores, strict=True)
+        allowed = [pair for pair in ranking if pair[0] in self._known and pair[0] not in self._seen[user]]
+        return np.array((allowed + [(-1, np.nan)] * k)[:k], dtype=[("item", "<i4"), ("score", "<f8")])

@@ -29,7 +29,7 @@ def scorer_class(name: str) -> type:
 
 
 def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
-    """Return the top-20 lists, shape (users, 20); of data with ratings, the ratings of the test part."""
+    """Return the top-20 lists with scores, shape (users, 20); of data with ratings, the ratings of the test part."""
     assert not job.changes, job.changes
     scorer = scorer_class(job.algorithm)(**job.settings)
     train = from_interactions_df(files.train.rename(columns={"user": "user_id", "item": "item_id"}))
@@ -44,8 +44,8 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
     pipeline = topn_pipeline(scorer)
     pipeline.train(train, options)
     lists = recommend(pipeline, files.users.tolist(), n=files.n_items, n_jobs=1)
-    ranked = {key.user_id: items.ids().tolist() for key, items in lists.items()}
-    return np.array([files.cut(user, ranked[user], 20) for user in files.users.tolist()])
+    ranked = {key.user_id: (items.ids().tolist(), items.scores().tolist()) for key, items in lists.items()}
+    return np.array([files.cut(user, *ranked[user], 20) for user in files.users.tolist()])
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ USERS_AT_ONCE, FEW_USERS = 256, 4
 
 
 def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
-    """Return the top-20 lists, shape (users, 20)."""
+    """Return the top-20 lists with scores, shape (users, 20)."""
     assert CHANGES.issuperset(job.changes), job.changes
     test = files.test
     if "test part unknown to the model" in job.changes:
@@ -77,8 +77,9 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
         some = slice(start, start + at_once)
         scores, ranked = full_sort_topk(numbers[some], model, held_out, k=data.item_num, device=config["device"])
         for user, row_scores, row in zip(users[some], scores, ranked, strict=True):
-            tokens = data.id2token(data.iid_field, row[row_scores > -np.inf].numpy())
-            lists.append(files.cut(user, [int(token) for token in tokens], 20))
+            is_ranked = row_scores > -np.inf
+            tokens = data.id2token(data.iid_field, row[is_ranked].numpy())
+            lists.append(files.cut(user, [int(token) for token in tokens], row_scores[is_ranked].tolist(), 20))
     return np.array(lists)
 
 

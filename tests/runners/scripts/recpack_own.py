@@ -30,7 +30,7 @@ def defaults(name: str) -> dict[str, object]:
 
 
 def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
-    """Return the top-20 lists, shape (users, 20)."""
+    """Return the top-20 lists with scores, shape (users, 20)."""
     assert CHANGES.issuperset(job.changes), job.changes
     shape = (files.n_users, files.n_items)
     both = pd.concat([files.train, files.validation], ignore_index=True)
@@ -54,7 +54,8 @@ def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
     lists = []
     for user in files.users.tolist():
         row = predicted[user]
-        lists.append(files.cut(user, row.indices[np.argsort(-row.data)].tolist(), 20))
+        best_first = np.argsort(-row.data)
+        lists.append(files.cut(user, row.indices[best_first].tolist(), row.data[best_first].tolist(), 20))
     return np.array(lists)
 
 
