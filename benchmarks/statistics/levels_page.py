@@ -158,10 +158,10 @@ Only with several seeds is it about the algorithms. How often five seeds each fi
     if "resampled" in numbers:
         part = numbers["resampled"]
         yield f"""
-A few seeds are used again and again there, and always the same users, so these shares are those of these seeds: they stay
-below the level because the users' part of the error, which the test allows for, is never drawn anew. So the same once
-more with new users and new seeds in each of {part["count"]} samples: users are drawn from the real ones with replacement,
-with their own residuals, and the seeds' effects from a normal distribution with their real variance:
+These are shares of a few seeds that are used again and again, and of the same users every time: of "1 and 5", there are no
+more than as many different fits as seeds, each of which is 5 % or more of the share. So the same once more with new users
+and new seeds in each of {part["count"]} samples: users are drawn from the real ones with replacement, with their own
+residuals, and the seeds' effects from a normal distribution with their real variance:
 """
         designs = ("3 3", "5 5", "1 3", "1 5", "5 5 power")
         yield table(

@@ -74,11 +74,10 @@ def test_seeds_of_real_algorithms_are_rarely_different(page: ModuleType) -> None
     numbers = page.read()
     for cells in numbers["movielens"]["rows"].values():
         assert cells["5 and 5"] <= 0.06
-        assert cells["1 and 5, a loss"] <= 0.06
         assert cells["1 and 1, t"] > cells["5 and 5"]
     chance = 2 * (0.05 * 0.95 / numbers["resampled"]["count"]) ** 0.5
     for cells in numbers["resampled"]["rows"].values():
-        assert cells["5 5"] <= 0.06 + chance
+        assert max(cells[design] for design in ("3 3", "5 5", "1 3", "1 5")) <= 0.06 + chance
 
 
 def test_intervals_cover_what_they_say(page: ModuleType) -> None:
