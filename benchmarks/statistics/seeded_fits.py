@@ -61,7 +61,7 @@ def keep(store: str) -> None:
             seeds.append(pd.read_parquet(path).set_index("user")[label].sort_index())
         kept[f"{name}, {label}"] = pd.concat(seeds, axis=1, verify_integrity=False).to_numpy(np.float32).T
         print(f"{name} on {dataset}: {len(seeds)} seeds, {label} {kept[f'{name}, {label}'].mean():.4f}")
-    np.savez_compressed(ASSET, allow_pickle=False, **kept)
+    np.savez_compressed(ASSET, **kept)  # type: ignore[arg-type] # allow_pickle is no name of an array
 
 
 def main() -> None:

@@ -33,10 +33,8 @@ def _log_normal(sigma: float) -> Draw:
 
 SITUATIONS: Mapping[str, Draw] = {
     "HR: 1 or -1": lambda rng, n: rng.choice([-1.0, 1.0], n),
-    "NDCG of a single hit": lambda rng, n: rng.choice(_DISCOUNTS, n) - rng.choice(_DISCOUNTS, n),
-    "Precision@10: tenths": lambda rng, n: ((rng.binomial(10, 0.2, n) - rng.binomial(10, 0.2, n)) / 10).astype(
-        np.float64
-    ),
+    "NDCG of a single hit": lambda rng, n: _DISCOUNTS[rng.integers(0, 11, n)] - _DISCOUNTS[rng.integers(0, 11, n)],
+    "Precision@10: tenths": lambda rng, n: (rng.binomial(10, 0.2, n) - rng.binomial(10, 0.2, n)) / 10.0,
     "normal": lambda rng, n: rng.normal(0, 0.1, n),
     "exponential": lambda rng, n: 0.05 * (rng.exponential(size=n) - 1),
     "gains of 30 % of the users": _mixed(0.3),
@@ -69,3 +67,39 @@ def samples(
         lowest, highest = np.maximum(0, -differences), np.minimum(1, 1 - differences)
         second = lowest + rng.random(users) * (highest - lowest)
         yield second + differences, second
+
+
+SEED_SITUATIONS: Mapping[str, tuple[float, float, float]] = {
+    "seeds do nothing but noise": (0.0, 0.1, 0.0),
+    "seeds .002, users .05": (0.002, 0.1, 0.05),
+    "seeds .01": (0.01, 0.1, 0.0),
+    "seeds .01, users .1": (0.01, 0.1, 0.1),
+}
+"""Standard deviations of what a seed does to everybody, of what it does to a single user, and of what lasts of an algorithm
+for a user."""
+
+
+def seeded(
+    rng: np.random.Generator, users: Values, seeds: int, seed: float, residual: float, own: float, shift: float = 0.0
+) -> Values:
+    """Return the values of an algorithm that was fitted with several seeds, shape (seeds, users)."""
+    lasting = users + rng.normal(0, own, len(users)) + shift
+    spread = rng.normal(0, seed, (seeds, 1)) if seed else np.zeros((seeds, 1))
+    return lasting + spread + rng.normal(0, residual, (seeds, len(users)))
+
+
+DISTRIBUTIONS: Mapping[str, tuple[Callable[[np.random.Generator, tuple[int, int]], Values], float]] = {
+    "HR of 20 %": (lambda rng, shape: (rng.random(shape) < 0.2).astype(float), 0.2),
+    "HR of 50 %": (lambda rng, shape: (rng.random(shape) < 0.5).astype(float), 0.5),
+    "HR of 90 %": (lambda rng, shape: (rng.random(shape) < 0.9).astype(float), 0.9),
+    "NDCG: Beta(1, 3)": (lambda rng, shape: rng.beta(1, 3, shape), 0.25),
+    "NDCG, 60 % without a hit": (lambda rng, shape: np.where(rng.random(shape) < 0.6, 0, rng.beta(2, 3, shape)), 0.16),
+    "MRR, 29 % without a hit": (
+        lambda rng, shape: np.r_[0, 0, 0, 0, 1 / np.arange(1, 11)][rng.integers(0, 14, shape)],
+        float((1 / np.arange(1, 11)).sum() / 14),
+    ),
+    "Precision@10: tenths": (lambda rng, shape: rng.binomial(10, 0.1, shape) / 10, 0.1),
+    "Novelty: normal": (lambda rng, shape: rng.normal(10, 1, shape), 10.0),
+    "errors: exponential": (lambda rng, shape: rng.exponential(size=shape), 1.0),
+}
+"""Values per user and their mean."""

@@ -19,7 +19,7 @@ from omnibench.errors import StatisticsError
 from omnibench.statistics.checks import check_choice, check_overlap, check_pairs
 from omnibench.statistics.randomisation import RESAMPLES, sign_flip_p
 from omnibench.statistics.samples import Sample, checked_sample, noise_of
-from omnibench.statistics.skewed import FEWEST, differing, is_certain, skewed_mean
+from omnibench.statistics.skewed import differing, is_certain, is_shape_known, skewed_mean
 from omnibench.statistics.student import interval_of_t, p_of_t, ratio
 
 if TYPE_CHECKING:
@@ -89,10 +89,11 @@ def compare(
     Args:
         first: Values of the first configuration, shape (n,).
         second: Values of the second one, of the same users in the same order, shape (n,).
-        test: ``bootstrap`` of Hall's transformed t (see ``skewed.skewed_mean``; where fewer than 30 users differ, the
-            randomisation of signs, which then has to be borne out by ``skewed.is_certain``; over folds it is ``t``,
-            because there are too few of them), ``t`` (Student, "The probable error of a mean", Biometrika 6, 1908; where all differences are equal, there
-            is no error to be estimated, and p is what their signs tell, if that is anything), ``randomisation`` of the
+        test: ``bootstrap`` of Hall's transformed t (see ``skewed.skewed_mean``; where fewer than 20 users differ, or
+            fewer than 28 and all of them in one direction, the randomisation of signs, which then has to be borne out by
+            ``skewed.is_certain``; over folds it is ``t``, because there are too few of them), ``t`` (Student, "The
+            probable error of a mean", Biometrika 6, 1908; where all differences are equal, there is no error to be
+            estimated, and p is what their signs tell, if that is anything), ``randomisation`` of the
             signs of the differences (Fisher, "The Design of Experiments", 1935, section 21; see
             ``randomisation.sign_flip_p``), or ``wilcoxon`` (signed ranks; the ranks of zero differences are split
             evenly among both signs, as in Demšar, "Statistical comparisons of classifiers over multiple data sets",
@@ -187,10 +188,10 @@ def _bootstrap(
         seed: See there.
     """
     differences = samples[0] - samples[1]
-    users = differing(differences)
-    if users >= FEWEST:
-        mean = skewed_mean(differences, users, alternative, null, alpha)
+    if is_shape_known(differences):
+        mean = skewed_mean(differences, alternative, null, alpha)
         return mean.p, mean.interval, ""
+    users = differing(differences)
     p = _p_of_few(differences, users, alternative, null, resamples, seed)
     if p > alpha or is_certain(differences, _largest(*samples), null, alternative, alpha):
         return p, interval, ""

@@ -17,7 +17,7 @@ from omnibench.errors import StatisticsError
 from omnibench.statistics.checks import check_choice, check_overlap, check_pairs
 from omnibench.statistics.paired import ALTERNATIVES, Comparison, check_alpha, compare
 from omnibench.statistics.samples import Sample, checked_seed_samples, noise_of
-from omnibench.statistics.skewed import FEWEST, restored, transformed
+from omnibench.statistics.skewed import restored, transformed
 from omnibench.statistics.student import interval_of_t, p_of_t
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 else:
     from omnibench.lazy import np, npt
+
+_FEWEST = 30
+"""How many users it takes for their skewness to be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ def compare_seeds(
         )
     deviation = float(differences.std(ddof=1)) if n > 1 else 0.0
     # What users contribute to the skewness of the mean; it vanishes where seeds contribute most of the variance.
-    skewness = float(((differences - mean) ** 3).mean()) / n**2 / error**3 if n >= FEWEST else 0.0
+    skewness = float(((differences - mean) ** 3).mean()) / n**2 / error**3 if n >= _FEWEST else 0.0
     low, high = interval_of_t(0.0, 1.0, degrees, alpha)
     return replace(
         draft,

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 else:
     from omnibench.lazy import np, npt
 
-FEWEST = 30
+FEWEST = 20
 """How many users have to differ for their skewness to be known; see ``docs/levels.md``."""
 
+_ONE_SIDED = 28
+"""How many users have to differ where all of them lose, or all gain: where a tenth of the population gains, and much, 28
+who differ contain nobody of that tenth in 5 % of all samples."""
 _REPLICATES = 1999
 _TAIL = 20
 """Which of the replicates, counted from either end, is the last whose quantile is taken as it is."""
@@ -34,7 +37,9 @@ _PLAIN = 200
 _CLEAR = 0.25, 1e-8
 """Between these p the bootstrap is asked; beyond them it would change nothing that anybody concludes."""
 _DEGREES_PER_USER = 0.4
-"""Degrees of freedom per differing user: the bootstrap of a small sample is too narrow, for it knows these users only."""
+"""Degrees of freedom per differing user whose differences are normal: the bootstrap of a small sample is too narrow, for
+it knows these users only."""
+_NORMAL_KURTOSIS = 3.0
 _MATTERS = 0.1
 """The share of a standard deviation by which a user's difference has to be off the median for the user to differ."""
 _SEED = 20101
@@ -62,19 +67,33 @@ def differing(differences: Sample) -> int:
     return int(np.count_nonzero(np.abs(differences - np.median(differences)) > threshold)) if threshold else 0
 
 
-def skewed_mean(differences: Sample, users: int, alternative: str, null: float, alpha: float) -> SkewedMean:
+def is_shape_known(differences: Sample) -> bool:
+    """Whether enough users differ, and in both directions or very many, for the bootstrap to know their skewness.
+
+    Args:
+        differences: Shape (n,).
+    """
+    users = differing(differences)
+    if users < FEWEST or users >= _ONE_SIDED:
+        return users >= FEWEST
+    moves = differences - np.median(differences)
+    threshold = _MATTERS * float(differences.std())
+    return float(moves.max()) > threshold and float(moves.min()) < -threshold
+
+
+def skewed_mean(differences: Sample, alternative: str, null: float, alpha: float) -> SkewedMean:
     """Test the mean of differences by the bootstrap of Hall's transformed t.
 
     The transformation: Hall, "On the removal of skewness by transformation", Journal of the Royal Statistical Society B
     54, 1992. Its bootstrap draws how often each difference occurs from a Poisson distribution (Hanley and MacGibbon,
     "Creating non-parametric bootstrap samples using Poisson frequencies", Computer Methods and Programs in Biomedicine
     83, 2006). Quantiles are widened to those of t, as Hesterberg does ("What teachers should know about the bootstrap",
-    The American Statistician 69, 2015, section 3.4), with degrees of freedom that simulations call for. Beyond the
-    outermost replicates, the normal distribution goes on whose quantile the outermost ones have.
+    The American Statistician 69, 2015, section 3.4), with degrees of freedom that simulations call for: fewer where the
+    differences have a larger kurtosis, for a variance is less certain then (Box, "Non-normality and tests on variances",
+    Biometrika 40, 1953). Beyond the outermost replicates, the normal distribution goes on whose quantile the outermost ones have.
 
     Args:
-        differences: Shape (n,); some of them differ.
-        users: How many of them differ, as ``differing`` counts them.
+        differences: Shape (n,); enough of them differ for ``is_shape_known``.
         alternative: ``two-sided``, ``greater`` or ``less``.
         null: The mean under the null hypothesis.
         alpha: One less the interval's coverage.
@@ -83,11 +102,14 @@ def skewed_mean(differences: Sample, users: int, alternative: str, null: float, 
 
     n, mean = len(differences), float(differences.mean())
     centred = differences - mean
-    variance = float((centred * centred).sum()) / n
+    squares = centred * centred
+    users = differing(differences)
+    variance = float(squares.sum()) / n
     error = math.sqrt(variance / (n - 1))
-    skewness = float((centred * centred * centred).sum()) / n / variance**1.5 / math.sqrt(n)
+    skewness = float((squares * centred).sum()) / n / variance**1.5 / math.sqrt(n)
+    kurtosis = float((squares * squares).sum()) / variance**2 * users / n**2  # of those who differ
     statistic = float(transformed((mean - null) / error, skewness))
-    degrees = _DEGREES_PER_USER * users
+    degrees = _DEGREES_PER_USER * users * math.sqrt(_NORMAL_KURTOSIS / max(1.0, kurtosis))
     plain = p_of_t(statistic, degrees, "two-sided")
     ascending = None
     if plain < _CLEAR[0] and (plain > _CLEAR[1] or users < _PLAIN):

@@ -105,9 +105,10 @@ def rejected(comparisons: list[Comparison]) -> float:
     [
         ((5, 5), {}),
         ((3, 3), {}),
-        ((5, 2), {}),
+        ((5, 4), {}),
         ((5, 1), {"deterministic_second": True}),
         ((1, 5), {"equal_spread": True}),
+        ((1, 3), {"equal_spread": True}),
     ],
 )
 @pytest.mark.parametrize("seed", [0.0, 0.01, 0.03])
@@ -121,7 +122,6 @@ def test_equal_algorithms_differ_rarely(seeds: tuple[int, int], options: dict[st
         second = users[None, :] if options.get("deterministic_second") else fitted(rng, users, seeds[1], seed=seed)
         comparisons.append(compare_seeds(first, second, **options))
     assert rejected(comparisons) <= 0.06 + 0.017
-    assert rejected([compare(first[0], second[0], "t")]) in (0, 1)
 
 
 def test_a_test_of_two_models_is_no_test_of_two_algorithms() -> None:
