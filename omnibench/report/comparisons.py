@@ -69,7 +69,8 @@ def pairs(comparisons: Iterable[Comparison]) -> str:
         if comparison.pairs:
             corrected = comparison.units == "folds" and comparison.test == "t"
             note = " (t corrected for overlapping training sets)" if corrected else ""
-            texts.append(f"{comparison.pairs} {comparison.units}{note}")
+            units = comparison.units.removesuffix("s") if comparison.pairs == 1 else comparison.units
+            texts.append(f"{comparison.pairs} {units}{note}")
     return ", ".join(dict.fromkeys(texts))
 
 

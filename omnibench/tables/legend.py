@@ -57,9 +57,11 @@ def indented(text: str, width: int | None) -> list[str]:
     """
     if width is None:
         return [f"  {text}"] if text else []
-    return textwrap.wrap(
-        text, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    kept = text.replace(" %", "\N{NO-BREAK SPACE}%")  # a number and its sign stay together
+    lines = textwrap.wrap(
+        kept, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 _MOST_NAMES = 8
