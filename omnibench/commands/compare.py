@@ -40,6 +40,7 @@ from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import Comparison, check_alpha
 from omnibench.store.item_records import result_of
 from omnibench.tables.conditional import conditional_note
+from omnibench.tables.legend import fitted_on
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -69,8 +70,18 @@ def compare(arguments: argparse.Namespace) -> int:
         if arguments.configurations
         else _compare_all(store, datasets, arguments)
     )
+    report["lines"] += _fitted_on(store, datasets, arguments.configurations)
     print(json.dumps(_plain(report["json"]), indent=1) if arguments.json else "\n".join(report["lines"]))  # noqa: T201
     return 0
+
+
+def _fitted_on(store: Measured, datasets: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """Return the sentence about models that are not fitted on training alone, if there are such among those compared."""
+    named = [find_configuration(text, store, datasets).configuration for text in texts]
+    items = [item for item in store.items.values() if item["dataset"] in datasets]
+    compared = {item["algorithm"]: item for item in items if not named or item["algorithm"] in named}
+    sentence = fitted_on({store.names.configuration(name): result_of(item).refit for name, item in compared.items()})
+    return [f"{sentence[0].upper()}{sentence[1:]}."] if sentence else []
 
 
 def _labels(store: Measured, dataset: str, arguments: argparse.Namespace) -> list[str]:

@@ -93,23 +93,28 @@ class ValidationUse:
         names: The datasets' names, likewise.
         sizes: By what argument the split of a dataset has a validation part, likewise.
         left: The algorithms that are fitted on training alone although the benchmark asks for both parts, and why.
+        without: The names of datasets without a validation part although the benchmark asks for both parts.
     """
 
     unused: dict[str, bool] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
+    without: list[str] = field(default_factory=list)
 
     def note(self, datasets: Iterable[RecSysDataSet], configurations: Sequence[Configuration], requested: str) -> None:
         """Note what the configurations of a benchmark do with the validation parts of its datasets."""
-        with_validation = [each for each in datasets if each.split is not None and each.split.validates]
+        divided = [(each, each.split) for each in datasets if each.split is not None]
+        with_validation = [(each, split) for each, split in divided if split.validates]
         # Of all configurations of an algorithm one is enough: there may be thousands.
         examples = {(each.name, each.module, each.refit, each.stops_early): each for each in configurations}.values()
-        for dataset in with_validation:
+        for dataset, split in with_validation:
             is_unused = all(each.use_of_validation == NO_USE and not (each.refit or requested) for each in examples)
             self.unused[dataset.key] = self.unused.get(dataset.key, True) and is_unused
             self.names[dataset.key] = dataset.name
-            self.sizes[dataset.key] = dataset.split.validation_argument if dataset.split is not None else ""
+            self.sizes[dataset.key] = split.validation_argument
+        if requested == TRAIN_AND_VALIDATION:
+            self.without += [each.name for each, split in divided if split.validates is False]
         if requested == TRAIN_AND_VALIDATION and with_validation:
             self.left |= {
                 each.name: each.use_of_validation for each in examples if not each.may_refit and each.refit != TRAIN
@@ -118,7 +123,7 @@ class ValidationUse:
     def sentences(self) -> list[str]:
         """Return what is worth telling once in a run, a sentence each."""
         unused = [key for key, is_unused in self.unused.items() if is_unused]
-        told = []
+        sentences = []
         if unused:
             names = ", ".join(dict.fromkeys(self.names[key] for key in unused))
             arguments = dict.fromkeys(self.sizes[key] for key in unused if self.sizes[key])
@@ -127,10 +132,13 @@ class ValidationUse:
                 *([f"{none} leaves it in training"] if none else []),
                 f'refit="{TRAIN_AND_VALIDATION}" fits on both',
             ]
-            told.append(
+            sentences.append(
                 f'no algorithm uses the validation part of {names}; {", ".join(ways)}, refit="{TRAIN}" keeps it so'
             )
         if self.left:
             listed = ", ".join(f"{name} ({use})" for name, use in self.left.items())
-            told.append(f"on training alone, although refit={TRAIN_AND_VALIDATION!r}: {listed}")
-        return told
+            sentences.append(f"on training alone, although refit={TRAIN_AND_VALIDATION!r}: {listed}")
+        if self.without:
+            names = ", ".join(dict.fromkeys(self.without))
+            sentences.append(f"refit={TRAIN_AND_VALIDATION!r} adds nothing on {names}: there is no validation part")
+        return sentences

@@ -187,6 +187,13 @@ def test_an_unused_validation_part_is_told() -> None:
     assert "validation_users=0 leaves" in told(plan_of(RecPack.EASE), dataset=strangers)[0]
 
 
+def test_a_refit_that_adds_nothing_is_told() -> None:
+    """Where the split has no validation part the numbers are those of always, which who asks for a refit may not expect."""
+    (sentence,) = told(plan_of(RecPack.EASE), dataset=WITHOUT, refit=BOTH)
+    assert sentence == "refit='train+validation' adds nothing on without: there is no validation part"
+    assert told(plan_of(RecPack.EASE), dataset=WITHOUT, refit="train") == []
+
+
 @pytest.mark.parametrize("algorithm", [RecBole.BPR, RecPack.BPRMF, Judging])
 def test_one_algorithm_that_uses_it_is_enough(algorithm: Any) -> None:
     """Also in another benchmark of the run on the same dataset."""

@@ -134,3 +134,13 @@ def test_several_splits_that_changed_are_unclear() -> None:
     third = replace(OTHER_CUT, display_name="shop-cccccccc", key="c" * 64, tests=("w" * 64,))
     matched = match(entries({"dataset": OTHER_CUT}, {"dataset": third}), entries({}))
     assert matched.ambiguities == ["shop-bbbbbbbb, shop-cccccccc may be any of the baseline's shop-aaaaaaaa"]
+
+
+def test_what_is_fitted_on_other_parts_is_told_apart() -> None:
+    """Beside each other each goes with its like; alone it goes with the other, which its label tells."""
+    alone, both = entries({"code": "2"}, {"code": "2", "refit": "train+validation"})
+    was_both, was_alone = entries({"code": "1", "refit": "train+validation"}, {"code": "1"})
+    paired = match([alone, both], [was_both, was_alone]).pairs
+    assert {(str(now), str(then)) for now, then in paired} == {(str(each), str(each)) for each in (alone, both)}
+    ((now, then),) = match([alone], [was_both]).pairs
+    assert (str(now), str(then)) == ("shop/Mine", "shop/Mine(refit=train+validation)")
