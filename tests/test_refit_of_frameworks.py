@@ -60,7 +60,7 @@ def test_a_refit_is_recpacks_published_way(
     tmp_path: Path,
     environment_python: Callable[[str], Path],
 ) -> None:
-    """Every list has the best scores that RecPack gives when it is fitted as its own pipeline fits."""
+    """Its own pipeline's NDCG@10, and lists with the best scores that RecPack gives when it is fitted so."""
     root, results = finished
     (dataset,) = root.glob("datasets/MovieLens100K-*")
     experiment = (algorithm, json.dumps(ALGORITHMS[algorithm]))
@@ -82,6 +82,10 @@ def test_a_refit_is_recpacks_published_way(
         for frame in frames
     ]
     assert len(frames[0].groupby("user")) == len(row_of)
+    (published,) = own[f"{algorithm} NDCG@10"].ravel().tolist()
+    (name,) = (name for name, is_equal in zip(names, equal, strict=True) if is_equal)
+    ndcg = results[(results["algorithm"] == name) & (results["metric"] == "NDCG")]["value"]
+    assert ndcg.tolist() == pytest.approx([published], abs=1e-6)
     assert sum(equal) == 1  # of EASE there is the other one as well, which is fitted on training alone
     assert len(frames) == (2 if algorithm == "EASE" else 1)
 

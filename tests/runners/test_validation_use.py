@@ -27,6 +27,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "RecPack.BPRMF": {"max_epochs": 20, "learning_rate": 0.1},
     "RecPack.RecVAE": {"max_epochs": 6},
     "RecPack.MultVAE": {"max_epochs": 6},
+    "RecBole.DGCF": {"train_batch_size": 128},  # with one batch it samples as many items as there are users
 }
 """What makes algorithms fit small data, and quickly."""
 
@@ -77,7 +78,7 @@ def parameters_of(framework: str, algorithm: str, described: dict[str, Any]) -> 
     """Return hyperparameters with which an algorithm fits small data."""
     chosen = PARAMETERS.get(f"{framework}.{algorithm}", {})
     if framework == "RecBole" and use_of_validation(described) != NO_USE:
-        return {"epochs": 15, "stopping_step": 3}
+        return {"epochs": 15, "stopping_step": 3, **chosen}
     if not chosen and "max_epochs" in described["parameters"]:
         return {"max_epochs": 5}
     return {"epochs": 5} if not chosen and "epochs" in described["parameters"] else chosen
