@@ -23,7 +23,9 @@ of them:
 - **threads**: *1* where numbers depend on how many threads compute. Such an algorithm computes with one, on every machine,
   and its key says so ([Threads](running.md#threads)). *any* where 1, 2 and 4 threads made the same lists and scores, to
   the last bit.
-- **validation**: what it does with the validation part of a split.
+- **validation**: what it does with the [validation part](algorithms.md#validation-data) of a split. Where that is *nothing*,
+  `refit="train+validation"` fits it on both parts. `tests/runners/test_validation_use.py` compares what each makes of two
+  validation parts, and fails where it is otherwise.
 
 The two first were found by `benchmarks/catalogue/repeatability.py`, which fits every algorithm on MovieLens-100K, all of it
 and 250 of its users, in the locked versions, on the CPU, with two epochs where it learns by epochs. All of the data is

@@ -78,9 +78,13 @@ def compare(arguments: argparse.Namespace) -> int:
 def _fitted_on(store: Measured, datasets: Sequence[str], texts: Sequence[str]) -> list[str]:
     """Return the sentence about models that are not fitted on training alone, if there are such among those compared."""
     named = [find_configuration(text, store, datasets).configuration for text in texts]
-    items = [item for item in store.items.values() if item["dataset"] in datasets]
-    compared = {item["algorithm"]: item for item in items if not named or item["algorithm"] in named}
-    sentence = fitted_on({store.names.configuration(name): result_of(item).refit for name, item in compared.items()})
+    examples = {item["algorithm"]: item for item in store.items.values() if item["dataset"] in datasets}
+    refits = {
+        store.described(store.members(name)): result_of(item).refit
+        for name, item in examples.items()
+        if not named or name in named
+    }
+    sentence = fitted_on(refits)
     return [f"{sentence[0].upper()}{sentence[1:]}."] if sentence else []
 
 

@@ -114,7 +114,9 @@ def fitted_once(experiments: Iterable[Experiment]) -> frozenset[str]:
 def _with_several_seeds(experiments: Iterable[Experiment]) -> Collection[Experiment]:
     """Return an experiment of every configuration and seed of which several seeds are asked for."""
     several = (experiment for experiment in experiments if experiment.seeds)
-    return {(id(experiment.configuration), experiment.seed): experiment for experiment in several}.values()
+    return {
+        (id(experiment.configuration), experiment.seed, experiment.refit): experiment for experiment in several
+    }.values()
 
 
 @contextmanager

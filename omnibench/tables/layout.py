@@ -388,7 +388,6 @@ def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
         notes.append(f"{TIED} not significantly worse than the best ({test}, Holm-corrected, 0.05)")
         notes += indented(conditional_note(marked.every_result, hint=True), layout.width)
     notes += [f"  {note}" for note in marked.seed_notes]
-    if marked.fitted_on:
-        notes.append(f"  {marked.fitted_on}")
+    notes += indented(marked.fitted_on, layout.width)
     rows = [LegendRow(marked.label(name), marked.family(name), marked.unsaid(name)) for name in marked.names]
     return notes + legend_lines(rows, layout.width)

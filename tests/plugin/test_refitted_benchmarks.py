@@ -148,3 +148,20 @@ def test_what_cannot_be_refitted_is_refused_before_anything_runs(benches: Projec
     result = benches.run()
     result.stdout.fnmatch_lines(["*no algorithm of the plan can be fitted so. Judging: its fit takes the validation*"])
     assert not (benches.pytester.path / "checkpoints").exists()
+
+
+@pytest.mark.guests
+def test_seeds_are_named_on_every_dataset(benches: Project) -> None:
+    """Also where a configuration is refitted on one dataset of a benchmark, and has nothing to add on another."""
+    benches.pytester.makepyfile(
+        bench_seeds="from tiny_data import *\n"
+        'none = from_frame(frame, "none").pipe(UserHoldout(0, 0.2))\n'
+        "@benchmark([data, none], plan_of(Popular), Evaluator(NDCG(5)), seeds=2" + REFIT + ")\n"
+        "def bench_seeds(result): ...\n"
+    )
+    benches.run().assert_outcomes(passed=4)
+    status = _command(benches, "status", "--all")
+    for dataset in ("tiny/Popular(refit=train+validation)", "none/Popular"):
+        assert [f"{dataset}/seed_{seed}" in status for seed in (42, 43)] == [True, True]
+    compared = _command(benches, "compare", "--dataset", "tiny")
+    assert "Fitted on train+validation." in compared
