@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from support.reporting import VALUES, contents, joined
 
+from omnibench import compare
 from omnibench.report import sections
+from omnibench.report.comparisons import pairs
 from omnibench.report.sections import Choices, report_of
 from omnibench.results import Result
 
@@ -44,3 +46,9 @@ def test_a_configuration_that_lacks_a_fold_is_compared_with_nobody(monkeypatch: 
     }
     assert PARTIAL not in ranked["NDCG@10"]
     assert PARTIAL in ranked["RMSE"]
+
+
+def test_a_single_pair_is_singular() -> None:
+    """A metric without values per user has one fold after a holdout."""
+    single, several = compare([0.1], [0.2], units="folds"), compare([0.1, 0.2, 0.4], [0.2, 0.1, 0.1])
+    assert pairs([single, several]) == "1 fold (t corrected for overlapping training sets), 3 users"
