@@ -46,7 +46,8 @@ from omnibench import (
     UserCoverage,
 )
 from omnibench.engine.evaluation import evaluate
-from omnibench.guest.folds import recommendation_dtype, save_columns
+from omnibench.guest.folds import recommendation_dtype
+from omnibench.guest.parts import save_columns
 from omnibench.metrics.hits import Truth, mark_hits
 from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.spread import mean_intervals, standard_errors

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from omnibench.guest.folds import Part
+    from omnibench.guest.parts import Part
 else:
     from omnibench.lazy import np, npt
 

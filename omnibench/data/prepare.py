@@ -3,7 +3,7 @@
 A prepared dataset is a directory: ``user.npy item.npy [rating.npy] [timestamp.npy]`` (canonical rows),
 ``indptr.npy`` (first row of each user), ``users.json items.json`` (the user's ids by code), ``fold_k/``
 with ``train.npy validation.npy test.npy`` (and ``given.npy`` where the split folds in; the parts' own columns, see
-``guest.folds.save_columns``) and ``manifest.json``. The manifest is what ``guest.folds.Fold`` reads, in the guests and
+``guest.parts.save_columns``) and ``manifest.json``. The manifest is what ``guest.folds.Fold`` reads, in the guests and
 here.
 """
 
@@ -20,7 +20,8 @@ from omnibench.data.cold import cold_counts
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.interactions import Interactions
 from omnibench.data.parts import Parts, fold_in_rows
-from omnibench.guest.folds import save_array, save_columns
+from omnibench.guest.folds import save_array
+from omnibench.guest.parts import save_columns
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from omnibench.data.prepare import read_ids
 from omnibench.engine.frames import frame_for, frame_of_test
 from omnibench.engine.items import Columns
-from omnibench.guest.folds import Fold, Part, latest_rows
+from omnibench.guest.folds import Fold
+from omnibench.guest.parts import Part, latest_rows
 from omnibench.guest.predictions import Predictions, read_predictions
 from omnibench.metrics.base import Values
 from omnibench.metrics.hits import Hits, Truth, mark_hits

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import candidates, folds
+from . import candidates, folds, parts
 from .rated import lists_by_rating
 from .whole_numbers import received, sendable
 
@@ -34,7 +34,7 @@ class Note(Protocol):
     """Records what a user should know of a model."""
 
     def __call__(
-        self, text: str, users: Sequence[int] | folds.Ints = (), items: Sequence[int] | folds.Ints = ()
+        self, text: str, users: Sequence[int] | parts.Ints = (), items: Sequence[int] | parts.Ints = ()
     ) -> None:
         """Record a text, in which ``{users}`` and ``{items}`` stand for those with these codes."""
 
@@ -92,14 +92,14 @@ class Adapter(Protocol):
 class ScoringAdapter(Adapter, Protocol):
     """The adapter of a framework that scores all items."""
 
-    def score(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Scores]]:
+    def score(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, folds.Scores]]:
         """Yield (users, scores of all items) in batches, over ``fold.users`` in order; scores rank in their own precision."""
 
 
 class ListingAdapter(Adapter, Protocol):
     """The adapter of what gives lists, in an order of their own."""
 
-    def lists(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, list[folds.RankedList]]]:
+    def lists(self, model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[folds.RankedList]]]:
         """Yield (users, a list for each) in batches, over ``fold.users`` in order."""
 
 

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .folds import Fold, Ints
+from .folds import Fold
+from .parts import Ints
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 

@@ -8,8 +8,7 @@ int32 codes over the whole prepared dataset, so a code means the same in every p
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,61 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from . import TRAIN_AND_VALIDATION
+from .parts import Ints, Part, columns_in, joined, latest_rows, rows_of
 
-Ints = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 """Scores in the precision that the framework computes them in, which decides the order."""
 
 NO_ITEM = -1
 """Pads the tail of a list that is shorter than k."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """The interactions of one part (train, validation or test) of a fold, one entry per row.
-
-    Attributes:
-        user: int32 user codes, ascending.
-        item: int32 item codes.
-        rating: float32 ratings, or None when the dataset is implicit.
-        timestamp: int64 seconds (ascending within a user), or None when the dataset has none.
-    """
-
-    user: Ints
-    item: Ints
-    rating: Floats | None
-    timestamp: npt.NDArray[np.int64] | None
-
-    def __len__(self) -> int:
-        return len(self.user)
-
-
-def rows_of(part: Part, rows: Any) -> Part:
-    """Return some rows of a part.
-
-    Args:
-        part: The part.
-        rows: What selects them: a slice, a mask of shape (rows,), or row numbers.
-    """
-    rating = None if part.rating is None else part.rating[rows]
-    timestamp = None if part.timestamp is None else part.timestamp[rows]
-    return Part(part.user[rows], part.item[rows], rating, timestamp)
-
-
-def joined(parts: Sequence[Part]) -> Part:
-    """Return all rows of several parts of a fold, by user and time; rows of one user and time as the parts stand.
-
-    Args:
-        parts: The parts, which have the same columns.
-    """
-    user, item = (np.concatenate(column) for column in zip(*((part.user, part.item) for part in parts), strict=True))
-    ratings = [part.rating for part in parts if part.rating is not None]
-    timestamps = [part.timestamp for part in parts if part.timestamp is not None]
-    rating = np.concatenate(ratings) if ratings else None
-    timestamp = np.concatenate(timestamps) if timestamps else None
-    order = np.argsort(user, kind="stable") if timestamp is None else np.lexsort((timestamp, user))
-    return rows_of(Part(user, item, rating, timestamp), order)
 
 
 class Fold:
@@ -105,7 +56,7 @@ class Fold:
 
     def _part(self, name: str) -> Part:
         file = np.load(self.directory / f"fold_{self.number}" / f"{name}.npy", mmap_mode="c")
-        column = _columns_in(file, self._columns) if file.ndim > 1 else self._columns_at(file)
+        column = columns_in(file, self._columns) if file.ndim > 1 else self._columns_at(file)
         return Part(column["user"], column["item"], column.get("rating"), column.get("timestamp"))
 
     def _columns_at(self, rows: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
@@ -335,13 +286,6 @@ def cut_lists(
     return rows
 
 
-def latest_rows(part: Part, n_items: int) -> npt.NDArray[np.int64]:
-    """Return the row of each (user, item) pair of a part, the last one of those that are repeated; ascending."""
-    pairs = part.user.astype(np.int64) * n_items + part.item
-    from_the_end = np.unique(pairs[::-1], return_index=True)[1]
-    return np.sort(len(pairs) - 1 - from_the_end)
-
-
 def is_silent(
     fold: Fold, rows: npt.NDArray[np.void], candidates_of: Callable[[int], npt.NDArray[np.bool_]] | None = None
 ) -> bool:
@@ -360,48 +304,6 @@ def is_silent(
         if ((allowed[0] == 0) & (True if candidates_of is None else candidates_of(user))).any():
             return True
     return False
-
-
-_LAYOUT = {"timestamp": "<i8", "user": "<i4", "item": "<i4", "rating": "<f4"}
-"""The columns of a part's file, one after the other: the widest first, so that each lies at a multiple of its width."""
-
-_WORD = 4
-
-
-def _columns_in(file: npt.NDArray[np.int32], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
-    """Return views of the columns that ``save_columns`` wrote.
-
-    Args:
-        file: int32 words, shape (words of a row, rows).
-        names: The names of the columns.
-    """
-    columns, start = {}, 0
-    for name, dtype in _LAYOUT.items():
-        if name in names:
-            words = np.dtype(dtype).itemsize // _WORD
-            columns[name] = np.asarray(file[start : start + words]).reshape(-1).view(dtype)
-            start += words
-    return columns
-
-
-def save_columns(path: str | Path, columns: Mapping[str, npt.NDArray[Any]], rows: npt.NDArray[np.integer[Any]]) -> None:
-    """Write rows of columns into one ``.npy`` file, column after column.
-
-    Args:
-        path: The file.
-        columns: user, item, and rating and timestamp where there are.
-        rows: The row numbers.
-
-    Raises:
-        OSError: It cannot be written to its end.
-    """
-    words = sum(np.dtype(_LAYOUT[name]).itemsize for name in columns) // _WORD
-    header = {"descr": "<i4", "fortran_order": False, "shape": (words, len(rows))}
-    with open(path, "wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for name, dtype in _LAYOUT.items():
-            if name in columns:
-                file.write(columns[name].take(rows).astype(dtype, copy=False).data)
 
 
 class _WriteOnlyFile:

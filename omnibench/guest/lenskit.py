@@ -31,7 +31,7 @@ from lenskit.funksvd import FunkSVDScorer
 from lenskit.knn import EASEScorer, ItemKNNScorer, SLIMScorer, UserKNNScorer
 from lenskit.training import TrainingOptions, UsesTrainer
 
-from . import folds
+from . import folds, parts
 from .base import Task
 
 BATCH = 256
@@ -68,7 +68,7 @@ class Model:
     train: Dataset
     histories: Dataset
 
-    def ask(self, scorer: Any, user: int, items: ItemList) -> folds.Floats:
+    def ask(self, scorer: Any, user: int, items: ItemList) -> parts.Floats:
         """Score items for a user as a LensKit pipeline would, with the user's history."""
         if isinstance(scorer, PopScorer):  # the only one that takes no query
             scored = scorer(items=items)
@@ -163,10 +163,10 @@ def _histories(fold: folds.Fold, train: Dataset) -> Dataset:
         return train
     history, is_known = fold.history, fold.candidates[fold.history.item]
     rating = None if history.rating is None else history.rating[is_known]
-    return _dataset(folds.Part(history.user[is_known], history.item[is_known], rating, None))
+    return _dataset(parts.Part(history.user[is_known], history.item[is_known], rating, None))
 
 
-def _dataset(part: folds.Part) -> Dataset:
+def _dataset(part: parts.Part) -> Dataset:
     """Convert a part to LensKit's dataset; of a repeated pair the latest rating counts."""
     columns: dict[str, Any] = {"user_id": part.user, "item_id": part.item}
     if part.rating is not None:
@@ -214,7 +214,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     return Model(scorer, fallback, train, _histories(fold, train))
 
 
-def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Floats]]:
+def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, parts.Floats]]:
     """Yield the scores of all training items for batches of users; NaN where the scorer has none."""
     vocabulary = model.train.items
     items, codes = ItemList.from_vocabulary(vocabulary), vocabulary.ids()
@@ -226,7 +226,7 @@ def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.In
         yield users, scores
 
 
-def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:
+def rate(model: Model, task: Task, fold: folds.Fold) -> parts.Floats:
     """Rate the test pairs; the bias model rates what the scorer cannot, as in a LensKit pipeline."""
     if type(model.scorer) not in RATING + RATING_AND_RANKING:
         raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .folds import Fold, Ints, Part, rows_of
+from .folds import Fold
+from .parts import Ints, Part, rows_of
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from .folds import Fold, Ints, Part, RankedList
+from .folds import Fold, RankedList
+from .parts import Ints, Part
 
 PAIRS = 1 << 20
 """How many ratings are predicted at once."""

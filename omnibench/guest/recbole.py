@@ -33,7 +33,7 @@ from recbole.sampler import Sampler
 from recbole.utils import get_model, get_trainer, init_seed
 from recbole.utils.logger import RemoveColorFilter
 
-from . import folds
+from . import folds, parts
 from .base import Task
 from .negatives import samplable
 
@@ -131,8 +131,8 @@ class Model:
     """
 
     network: Any
-    users: folds.Ints
-    items: folds.Ints
+    users: parts.Ints
+    items: parts.Ints
     user_field: str
     item_field: str
 
@@ -214,7 +214,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     return Model(network, users, items, dataset.uid_field, dataset.iid_field), effective
 
 
-def _parts(task: Task, fold: folds.Fold) -> tuple[folds.Part, folds.Part]:
+def _parts(task: Task, fold: folds.Fold) -> tuple[parts.Part, parts.Part]:
     """Return training and validation, without whom negative sampling has to leave out."""
     if not _draws_negatives({**_defaults(task.algorithm), **task.parameters}):
         return fold.train, fold.validation
@@ -241,12 +241,12 @@ def _draws_negatives(settings: dict[str, Any]) -> bool:
     return arguments not in (None, "None")
 
 
-def _once(part: folds.Part, fold: folds.Fold) -> folds.Part:
+def _once(part: parts.Part, fold: folds.Fold) -> parts.Part:
     """Return a part with the latest of repeated interactions only: RecBole takes its parts for sets of pairs."""
-    return folds.rows_of(part, folds.latest_rows(part, fold.n_items)) if fold.keeps_repeats else part
+    return parts.rows_of(part, parts.latest_rows(part, fold.n_items)) if fold.keeps_repeats else part
 
 
-def _write_atomic_files(folder: Path, train: folds.Part, validation: folds.Part) -> None:
+def _write_atomic_files(folder: Path, train: parts.Part, validation: parts.Part) -> None:
     """Write the training and the validation part as RecBole's atomic files, with the codes as tokens."""
     folder.mkdir()
     for name, part in (("train", train), ("validation", validation)):
@@ -343,7 +343,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     return model
 
 
-def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Scores]]:
+def score(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, folds.Scores]]:
     """Yield the scores of all items that RecBole knows for batches of users; NaN for the other items."""
     init_seed(task.seed % 2**32, True)  # Random, ADMMSLIM and the diffusion models draw while they score
     model.network.eval()
@@ -376,6 +376,6 @@ def _full_sort(model: Model, numbers: torch.Tensor) -> torch.Tensor:
     return torch.as_tensor(scores).reshape(len(users), width)
 
 
-def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:
+def rate(model: Model, task: Task, fold: folds.Fold) -> parts.Floats:
     """Raise ValueError: RecBole's general recommenders predict no ratings."""
     raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")

@@ -21,7 +21,7 @@ from recpack.algorithms.base import TorchMLAlgorithm
 from recpack.matrix import InteractionMatrix
 from scipy.sparse import csr_matrix
 
-from . import folds
+from . import folds, parts
 from .base import Task
 
 BATCH = 1000
@@ -118,7 +118,7 @@ def _seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _matrix(fold: folds.Fold, part: folds.Part, users: folds.Ints | None = None) -> csr_matrix:
+def _matrix(fold: folds.Fold, part: parts.Part, users: parts.Ints | None = None) -> csr_matrix:
     """Return a part, or some users' rows of it, as a binary matrix of shape (n_users, n_items)."""
     keep = slice(None) if users is None else np.isin(part.user, users)
     user, item = part.user[keep], part.item[keep]
@@ -173,7 +173,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Any:
     return model
 
 
-def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, folds.Scores]]:
+def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, folds.Scores]]:
     """Yield RecPack's predictions from the users' histories; NaN where a sparse prediction has no entry."""
     _seed(task.seed)
     if isinstance(model, recpack.algorithms.Random):
@@ -189,6 +189,6 @@ def score(model: Any, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints
         yield users, scores
 
 
-def rate(model: Any, task: Task, fold: folds.Fold) -> folds.Floats:
+def rate(model: Any, task: Task, fold: folds.Fold) -> parts.Floats:
     """Raise ValueError: RecPack predicts no ratings."""
     raise ValueError(f"{task.algorithm} ranks items but predicts no ratings. Add MakeImplicit to the dataset.")

@@ -16,7 +16,7 @@ import pandas as pd
 from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.data.interactions import decode, frame_of
 from omnibench.data.prepare import read_ids
-from omnibench.guest import folds
+from omnibench.guest import folds, parts
 from omnibench.guest.base import Task
 from omnibench.guest.generators import seed_everything
 from omnibench.guest.rated import lists_by_rating
@@ -102,7 +102,7 @@ def load(path: Path, task: Task, fold: folds.Fold) -> Model:
     return Model(instance, read_ids(fold.directory, "users"), read_ids(fold.directory, "items"))
 
 
-def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, list[folds.RankedList]]]:
+def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[folds.RankedList]]]:
     """Ask for lists so long that k items are left when those that the user has seen are removed.
 
     A class that predicts ratings and has no lists of its own recommends what it rates highest.
@@ -131,14 +131,14 @@ def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.In
         )
 
 
-def _history(model: Model, fold: folds.Fold, users: folds.Ints) -> pd.DataFrame:
+def _history(model: Model, fold: folds.Fold, users: parts.Ints) -> pd.DataFrame:
     """Return the histories of some users, whose codes ascend, as a frame."""
     history = fold.history
     rows = slice(*np.searchsorted(history.user, [users[0], users[-1] + 1]))
     is_requested = np.isin(history.user[rows], users)
     rating = None if history.rating is None else history.rating[rows][is_requested]
     timestamp = None if history.timestamp is None else history.timestamp[rows][is_requested]
-    part = folds.Part(history.user[rows][is_requested], history.item[rows][is_requested], rating, timestamp)
+    part = parts.Part(history.user[rows][is_requested], history.item[rows][is_requested], rating, timestamp)
     return frame_of(part, model.user_ids, model.item_ids)
 
 

@@ -22,7 +22,8 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.ids import encode
 from omnibench.data.prepare import prepare, read_ids
 from omnibench.errors import DataError
-from omnibench.guest.folds import Fold, Part
+from omnibench.guest.folds import Fold
+from omnibench.guest.parts import Part
 
 
 def frame_of(user_ids: list[Hashable], items: int = 9) -> pd.DataFrame:

@@ -18,7 +18,8 @@ from omnibench.data.parts import Split
 from omnibench.data.prepare import prepare
 from omnibench.guest import TRAIN_AND_VALIDATION
 from omnibench.guest.candidates import candidate_sets
-from omnibench.guest.folds import Fold, Part, joined, rows_of
+from omnibench.guest.folds import Fold
+from omnibench.guest.parts import Part, joined, rows_of
 
 
 def part_of(rows: list[tuple[int, int, float, int]], *, rated: bool, timed: bool) -> Part:

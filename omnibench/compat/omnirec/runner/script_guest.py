@@ -22,7 +22,7 @@ from omnibench.compat.omnirec.runner.registry import content_of
 from omnibench.compat.omnirec_runner.runner import Runner
 from omnibench.data.interactions import decode, frame_of
 from omnibench.data.prepare import read_ids
-from omnibench.guest import folds
+from omnibench.guest import folds, parts
 from omnibench.guest.base import Task
 from omnibench.runners.answers import read_recommendations
 
@@ -164,7 +164,7 @@ def _require(predictions: pd.DataFrame, *columns: str) -> None:
         raise ValueError(f"predict() returned {list(predictions.columns)}, without {missing}")
 
 
-def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[folds.Ints, list[folds.RankedList]]]:
+def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.Ints, list[folds.RankedList]]]:
     """Ask for all predictions; their ranks decide the order, and their scores must not contradict them.
 
     Raises:
@@ -198,7 +198,7 @@ def _refuse_strangers(answered: pd.Series[Any], user_ids: set[Any]) -> None:
         )
 
 
-def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:
+def rate(model: Model, task: Task, fold: folds.Fold) -> parts.Floats:
     """Ask for all predictions, and look up those of the test pairs.
 
     Raises:
@@ -207,7 +207,7 @@ def rate(model: Model, task: Task, fold: folds.Fold) -> folds.Floats:
     predictions = _predictions(model, task)
     _require(predictions, "user", "item", "rating")
     ids = read_ids(fold.directory, "users"), read_ids(fold.directory, "items")
-    test = frame_of(folds.Part(fold.test.user, fold.test.item, None, None), *ids)
+    test = frame_of(parts.Part(fold.test.user, fold.test.item, None, None), *ids)
     rated = predictions[["user", "item", "rating"]].drop_duplicates(["user", "item"], keep="last")
     ratings = test.merge(rated, on=["user", "item"], how="left")["rating"].to_numpy(dtype=np.float32)
     if np.isnan(ratings).any():
