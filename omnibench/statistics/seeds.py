@@ -71,7 +71,9 @@ def compare_seeds(
     plus what users add, the covariances between seeds. Unlike there, the two sides may vary unequally over seeds and
     have different numbers of them, and the number of users limits the degrees of freedom, too; these are
     Satterthwaite's (Biometrics Bulletin 2, 1946). Hall's transformation takes the skewness of users' differences out of
-    t, as in ``skewed.skewed_mean``. Where neither side varies over seeds, this is ``compare``.
+    t, as in ``skewed.skewed_mean``. Where neither side varies over seeds, this is ``compare``. Three seeds of each side are
+    enough for the test to keep its level, two are so few that it may exceed it by a percentage point or two against more
+    seeds of the other side; ``docs/levels.md`` has the levels, of real algorithms, too.
 
     Args:
         first: Values of the first algorithm, shape (seeds, users).
