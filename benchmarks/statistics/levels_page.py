@@ -66,8 +66,8 @@ def _levels(rows: Rows, count: int, _: Mapping[str, Any]) -> Iterator[str]:
 
 943 users, some of whom differ; the means in the population are equal. In the last five situations, many users lose a
 little and few gain much; the first three have ties, because they only have a few different values. In percent at a level
-of 5 %, of {count} samples ({count // 6} where fewer than 20 differ): how often the two-sided test calls the configurations different. The default,
-`bootstrap`, does so in {percent(min(some))} to {percent(max(some))} % where {ENOUGH} or more differ:
+of 5 %, of {count} samples ({count // 6} where fewer than 20 differ): how often the two-sided test calls the configurations
+different. The default, `bootstrap`, does so in {percent(min(some))} to {percent(max(some))} % where {ENOUGH} or more differ:
 """
     yield _table(rows, "{} differ", lambda cell: percent(cell["bootstrap"][0]))
     yield """
