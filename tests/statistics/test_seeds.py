@@ -115,7 +115,8 @@ def test_algorithms_without_seeds_are_compared_as_ever() -> None:
         "bootstrap",
         (1, 1),
     )
-    assert (equal.p, equal.seeds) == (pytest.approx(plain.p), (3, 5))
+    assert equal.p == pytest.approx(plain.p)
+    assert equal.seeds == (3, 5)
 
 
 def test_one_seed_needs_somebody_elses_spread() -> None:
@@ -149,7 +150,7 @@ def rejected(comparisons: list[Comparison]) -> float:
     ],
 )
 @pytest.mark.parametrize("seed", [0.0, 0.01, 0.03])
-def test_equal_algorithms_differ_rarely(seeds: tuple[int, int], options: dict[str, bool], seed: float) -> None:
+def test_equal_algorithms_differ_rarely(seeds: tuple[int, int], options: dict[str, Any], seed: float) -> None:
     """At 5 %, at most 6 % of comparisons of equal algorithms, and what the number of simulations leaves to chance."""
     rng = np.random.default_rng(4)
     comparisons = []
