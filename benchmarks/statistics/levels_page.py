@@ -119,8 +119,8 @@ seeds. "5 and 1" is against a deterministic algorithm; "1 and 5" is one fit agai
 """
     yield _table(rows, "{}", lambda cell: " / ".join(map(percent, cell)))
     yield """
-Where seeds do nothing to the mean but noise, and two or three of them are all that there is, the test is careful: a few
-seeds cannot show that the seed doesn't matter.
+Two seeds are often much alike by chance, so such a side is taken to vary at least as much as all seeds together; the test
+is careful there, and finds less.
 """
     if "seed powers" in numbers:
         powers = numbers["seed powers"]

@@ -143,7 +143,8 @@ def rejected(comparisons: list[Comparison]) -> float:
     [
         ((5, 5), {}),
         ((3, 3), {}),
-        ((5, 4), {}),
+        ((5, 2), {}),
+        ((2, 2), {}),
         ((5, 1), {"deterministic_second": True}),
         ((1, 5), {"equal_spread": True}),
         ((1, 3), {"equal_spread": True}),
