@@ -66,8 +66,8 @@ def _levels(rows: Rows, count: int, _: Mapping[str, Any]) -> Iterator[str]:
 
 943 users, some of whom differ; the means in the population are equal. In the last five situations, many users lose a
 little and few gain much; the first three have ties, because they only have a few different values. In percent at a level
-of 5 %, of {count} samples ({count // 6} where fewer than 20 differ): how often the two-sided test calls the configurations different. The default,
-`bootstrap`, does so in {percent(min(some))} to {percent(max(some))} % where {ENOUGH} or more differ:
+of 5 %, of {count} samples ({count // 6} where fewer than 20 differ): how often the two-sided test calls the configurations
+different. The default, `bootstrap`, does so in {percent(min(some))} to {percent(max(some))} % where {ENOUGH} or more differ:
 """
     yield _table(rows, "{} differ", lambda cell: percent(cell["bootstrap"][0]))
     yield """
@@ -119,8 +119,8 @@ seeds. "5 and 1" is against a deterministic algorithm; "1 and 5" is one fit agai
 """
     yield _table(rows, "{}", lambda cell: " / ".join(map(percent, cell)))
     yield """
-Where seeds do nothing to the mean but noise, and two or three of them are all that there is, the test is careful: a few
-seeds cannot show that the seed doesn't matter.
+Two seeds are often much alike by chance, so such a side is taken to vary at least as much as all seeds together; the test
+is careful there, and finds less.
 """
     if "seed powers" in numbers:
         powers = numbers["seed powers"]

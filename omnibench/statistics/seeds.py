@@ -71,7 +71,9 @@ def compare_seeds(
     plus what users add, the covariances between seeds. Unlike there, the two sides may vary unequally over seeds and
     have different numbers of them, and the number of users limits the degrees of freedom, too; these are
     Satterthwaite's (Biometrics Bulletin 2, 1946). Hall's transformation takes the skewness of users' differences out of
-    t, as in ``skewed.skewed_mean``. Where neither side varies over seeds, this is ``compare``.
+    t, as in ``skewed.skewed_mean``. Where neither side varies over seeds, this is ``compare``. Two seeds of a side
+    are often much alike by chance, so that the variance of this side is at least that of all seeds together.
+    ``docs/levels.md`` has the levels, of real algorithms, too.
 
     Args:
         first: Values of the first algorithm, shape (seeds, users).
@@ -134,8 +136,7 @@ def compare_seeds(
         units,
         seeds=numbers,
     )
-    if equal_spread:
-        sides = _pooled(sides)
+    sides = _pooled(sides) if equal_spread else _of_two(sides)
     for side, which in zip(sides, ("first", "second"), strict=True):
         if side.degrees is None:
             return replace(draft, reason=f"one seed of the {which} tells nothing about other seeds; fit more of them")
@@ -188,6 +189,14 @@ def _pooled(sides: Sequence[_Side]) -> list[_Side]:
     return [
         side if side.degrees == 0 else replace(side, variance=variance, residual=residual, degrees=degrees)
         for side in sides
+    ]
+
+
+def _of_two(sides: Sequence[_Side]) -> list[_Side]:
+    """Give a side of two seeds at least the variance of all seeds together: two are often much alike by chance."""
+    return [
+        replace(side, variance=max(side.variance, pooled.variance)) if side.degrees == 1 else side
+        for side, pooled in zip(sides, _pooled(sides), strict=True)
     ]
 
 
