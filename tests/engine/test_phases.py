@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -120,7 +121,7 @@ def test_a_fit_asks_for_all_that_the_model_depends_on(tmp_path: Path) -> None:
     (tmp_path / "model.pkl").touch()
     guest, single = Guest(file="model.pkl", version=""), experiment(k=np.int64(3))
     answer = phases.fit(guest, single, tmp_path / "data", tmp_path, PhaseOptions(track=("rss", "gpu")))
-    assert answer == {"file": "model.pkl", "version": "", "threads": 3}
+    assert answer == {"file": "model.pkl", "version": "", "threads": 3, "notes": []}
     (request,) = guest.requests
     locator = json.loads(request.pop("algorithm"))
     assert (locator["module"], locator["name"]) == ("support.newest", "Newest")
@@ -150,6 +151,17 @@ def test_options_reach_the_guest(tmp_path: Path) -> None:
     options = PhaseOptions(timeout=4.5, while_waiting=checked, on_progress=heard)
     phases.fit(guest, experiment(), tmp_path, tmp_path, options)
     assert guest.waits == [(heard, checked, 4.5)]
+
+
+def test_what_a_guest_notes_of_its_model_is_said_with_the_users_own_ids(tmp_path: Path) -> None:
+    """Codes become ids, of which the first five are named; the note is warned of once, and kept."""
+    (tmp_path / "model.pkl").touch()
+    (tmp_path / "users.json").write_text(json.dumps([f"u{code}" for code in range(9)]), encoding="utf-8")
+    notes = [{"text": "left out: {users}", "users": list(range(1, 8)), "items": []}]
+    sentence = "left out: users 'u1', 'u2', 'u3', 'u4', 'u5' and 2 more"
+    with pytest.warns(UserWarning, match=re.escape(sentence)):
+        answer = phases.fit(Guest(file="model.pkl", notes=notes), experiment(), tmp_path, tmp_path)
+    assert answer["notes"] == [sentence]
 
 
 def test_a_model_that_was_not_written_fails_fit(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def _same_list(mine: np.void, theirs: npt.NDArray[Any]) -> bool:
     items, scores = (theirs[name][theirs["item"] >= 0] for name in ("item", "score"))
     if len(np.unique(items)) < len(items) or [score.get(item) for item in items.tolist()] != best:
         return False
-    return np.allclose(best, scores, rtol=1e-5, atol=1e-7)
+    return np.allclose(best, scores, rtol=1e-4, atol=1e-6)  # batches of other sizes round otherwise
 
 
 def _differing_settings(work: Path, algorithm: str, given: dict[str, Any]) -> dict[str, Any]:
