@@ -2,7 +2,7 @@
 
 Fits each algorithm with several seeds on one holdout of MovieLens-100K (ratings of 4 and more, a fifth for the test), and
 writes the standard deviation over seeds of the mean over users, and that relative to the mean over seeds. With ``--directory``
-an interrupted measurement goes on; that of ``benchmarks/statistics/fits.py`` has the fits of three algorithms already.
+an interrupted measurement goes on; that of ``benchmarks/statistics/seeded_fits.py`` has the fits of three algorithms already.
 ``columns.py`` puts it into the catalogue.
 """
 
