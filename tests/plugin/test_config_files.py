@@ -22,6 +22,7 @@ ENTRIES: dict[Option, list[tuple[str, str]]] = {
     options.TIMEOUT: [("90", "90"), ('"1h"', "1h")],
     options.ENVIRONMENTS: [('["LensKit=current", "RecBole=isolated"]', "LensKit=current,RecBole=isolated")],
     options.DEVICE: [('"cpu"', "cpu")],
+    options.THREADS: [("4", "4"), ('"all"', "all")],
     options.TMP_DIR: [('"scratch"', "scratch")],
     options.READONLY: [("true", "yes"), ("false", "no"), ("1", "1"), ('"on"', "on")],
     options.ALLOW_NETWORK_FS: [("true", "yes"), ("false", "no"), ("0", "0")],
