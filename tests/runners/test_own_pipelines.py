@@ -19,7 +19,7 @@ from support.guest_scripts import GUEST, SCRIPTS, run
 import omnibench
 from omnibench.data.prepare import prepare
 from omnibench.guest.folds import RATING_DTYPE, Fold
-from omnibench.runners.registry import get_runner
+from omnibench.runners.registry import NO_USE, get_runner, use_of_validation
 
 SEED = 42
 FRAMEWORKS = ("LensKit", "RecPack", "RecBole")
@@ -115,7 +115,7 @@ def _given(framework: str, algorithm: str, *, is_small: bool) -> dict[str, Any]:
     if is_small and algorithm in ON_SMALL_DATA:
         return ON_SMALL_DATA[algorithm]
     info = get_runner(framework).catalogue["algorithms"][algorithm]
-    if not info["validation"] or algorithm in AT_DEFAULT_EPOCHS[framework]:
+    if use_of_validation(info) == NO_USE or algorithm in AT_DEFAULT_EPOCHS[framework]:
         return {}
     return {name: EPOCHS for name in ("epochs", "max_epochs") if name in info["parameters"]}
 

@@ -38,8 +38,8 @@ def main(dataset: str, fold: str, algorithm: str, seed: str, output: str) -> Non
     pipeline = topn_pipeline(SCORERS[algorithm]())
     pipeline.train(train, TrainingOptions(rng=int(seed), device="cpu"))
     lists = recommend(pipeline, files.users.tolist(), n=files.n_items, n_jobs=1)
-    ranked = {key.user_id: items.ids().tolist() for key, items in lists.items()}
-    np.save(output, np.array([files.cut(user, ranked[user], 20) for user in files.users.tolist()]))
+    ranked = {key.user_id: (items.ids().tolist(), items.scores().tolist()) for key, items in lists.items()}
+    np.save(output, np.array([files.cut(user, *ranked[user], 20)["item"] for user in files.users.tolist()]))
 
 
 if __name__ == "__main__":
