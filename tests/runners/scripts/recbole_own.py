@@ -24,7 +24,12 @@ from recbole.model.abstract_recommender import AbstractRecommender
 from recbole.utils import get_flops, get_model, get_trainer, init_seed
 from recbole.utils.case_study import full_sort_topk
 
-CHANGES = {"seeded before ranking", "test part unknown to the model", "operations not counted"}
+CHANGES = {
+    "seeded before ranking",
+    "test part unknown to the model",
+    "validation part unknown to the model",
+    "operations not counted",
+}
 
 
 def configuration(model: str, settings: dict[str, object]) -> Config:
@@ -45,13 +50,15 @@ USERS_AT_ONCE, FEW_USERS = 256, 4
 def main(files: FoldFiles, seed: int, job: Job) -> np.ndarray:
     """Return the top-20 lists with scores, shape (users, 20)."""
     assert CHANGES.issuperset(job.changes), job.changes
-    test = files.test
+    test, validation = files.test, files.validation
+    if "validation part unknown to the model" in job.changes:
+        validation = files.train
     if "test part unknown to the model" in job.changes:
-        known_users = set(files.train["user"]) | set(files.validation["user"])
-        known_items = set(files.train["item"]) | set(files.validation["item"])
+        known_users = set(files.train["user"]) | set(validation["user"])
+        known_items = set(files.train["item"]) | set(validation["item"])
         test = test[test["user"].isin(known_users) & test["item"].isin(known_items)]
     Path("own").mkdir(exist_ok=True)
-    for name, part in (("train", files.train), ("valid", files.validation), ("test", test)):
+    for name, part in (("train", files.train), ("valid", validation), ("test", test)):
         columns = part[["user", "item"]].rename(columns={"user": "user_id:token", "item": "item_id:token"})
         columns.to_csv(f"own/own.{name}.inter", sep="\t", index=False)
 
