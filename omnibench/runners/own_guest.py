@@ -20,7 +20,8 @@ from omnibench.guest import folds, parts
 from omnibench.guest.base import Task
 from omnibench.guest.generators import seed_everything
 from omnibench.guest.rated import lists_by_rating
-from omnibench.runners.answers import EXPECTED, read_ratings, read_recommendations
+from omnibench.runners.answer_frames import EXPECTED
+from omnibench.runners.answers import read_ratings, read_recommendations
 from omnibench.runners.own_calls import TRAIN, explaining_missing_columns, progress_report, unpicklable
 from omnibench.runners.own_class import find
 
