@@ -122,7 +122,7 @@ def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.In
         k = min(fold.n_items, task.k + int(masked[users].max()))
         own_ids = decode(users, model.user_ids).tolist()
         optional = {HISTORY: _history(model, fold, users)} if takes_history else {}
-        answer = read_recommendations(model.instance.recommend(own_ids, k, **optional), own_ids, codes)
+        answer = read_recommendations(model.instance.recommend(own_ids.copy(), k, **optional), own_ids, codes)
         n_answered += sum(len(items) > 0 for items, _ in answer)
         yield users, answer
     if n_answered == 0 and len(fold.users):
