@@ -39,7 +39,7 @@ from omnibench.statistics.best import Standing
 from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import Comparison, check_alpha
 from omnibench.store.item_records import result_of
-from omnibench.tables.conditional import conditional_note
+from omnibench.tables.conditional import algorithm_of, conditional_note, conditional_sentence
 from omnibench.tables.legend import fitted_on
 
 
@@ -277,9 +277,13 @@ def _condition(store: Measured, datasets: Sequence[str], *members: Sequence[str]
         datasets: The datasets that are looked at.
         *members: The names, of all seeds, of each configuration that is compared; all by default.
     """
-    names = {name for group in members for name in group}
-    items = (item for item in store.items.values() if item["dataset"] in datasets)
-    return conditional_note(result_of(item) for item in items if not names or item["algorithm"] in names)
+    results = [result_of(item) for item in store.items.values() if item["dataset"] in datasets]
+    if not members:
+        return conditional_note(results)
+    # Two seeds of a configuration may be compared with each other; each of them is one model.
+    groups = ([result for result in results if result.algorithm in names] for names in members)
+    single = (rows[0] for rows in groups if rows and len({row.seed for row in rows}) == 1)
+    return conditional_sentence((algorithm_of(result), result.deterministic) for result in single)
 
 
 def _sentence(condition: str) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from omnibench.comparison.current import current_items, names_of
@@ -147,8 +147,14 @@ def compare_members(
         null: See ``compare``.
     """
     sample = measurements.seed_sample(dataset, metric, first, second)
-    if len(sample.first) == len(sample.second) == 1:
-        return compare_paired(sample.paired, test, alpha, alternative, null)
+    if all(len(values) == 1 or (values == values[0]).all() for values in (sample.first, sample.second)):
+        # Equal models count once, so that one model of each is compared: one seed alone may be asked for.
+        comparison = compare_paired(sample.paired, test, alpha, alternative, null)
+        sides = (first, sample.first), (second, sample.second)
+        holds_for_seeds = all(len(values) > 1 or measurements.is_deterministic(names) for names, values in sides)
+        if not holds_for_seeds or len(sample.first) == len(sample.second) == 1:
+            return comparison
+        return replace(comparison, seeds=(len(sample.first), len(sample.second)))
     from omnibench.statistics.seeds import compare_seeds  # few stores have several seeds
 
     return compare_seeds(

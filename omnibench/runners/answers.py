@@ -7,35 +7,23 @@ expected, what came, and what to return instead.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from omnibench.guest.folds import RankedList
+from omnibench.runners.answer_frames import EXPECTED, Scored, list_of_rows, lists_of_frame, number_of, plain, typed
 
-EXPECTED = (
-    "{user: [item, ...]} with the best item first, such lists in the order of the users, or a frame with the columns "
-    "user and item (and score or rank); an item may be an (item, score) pair"
-)
 _FEW_SCORES = 3
 """Fewer different scores than these rise by chance too often to conclude anything from it."""
 
 
-class _Scored(NamedTuple):
-    """A user's items in the order that they came in, their scores if they have any, and whether the order means something."""
-
-    items: list[Any]
-    scores: list[Any] | None = None
-    is_list: bool = False
-
-
-_NOTHING = _Scored([])
+_NOTHING = Scored([])
 
 
 def read_recommendations(answer: Any, users: Sequence[Any], codes: Mapping[Any, int]) -> list[RankedList]:
@@ -75,6 +63,12 @@ def read_ratings(answer: Any, users: Sequence[Any], items: Sequence[Any]) -> npt
     expected = f"a number for each of the {len(users)} pairs, in their order"
     if answer is None or isinstance(answer, pd.DataFrame | Mapping | str):
         raise ValueError(f"predict() returned {_described(answer)}; it has to return {expected}.")
+    if isinstance(answer, pd.Series) and _is_shuffled(answer):
+        raise ValueError(
+            "predict() returned a Series whose index has the numbers of the pairs in another order than its values, which "
+            f"contradict each other; it has to return {expected}: series.sort_index() puts them in the order of the index, "
+            "series.to_numpy() says that they are in order."
+        )
     try:
         ratings = np.asarray(answer, dtype=np.float64)
     except Exception as error:  # also what PyTorch raises for a tensor with a gradient, or on a GPU
@@ -98,15 +92,34 @@ def read_ratings(answer: Any, users: Sequence[Any], items: Sequence[Any]) -> npt
     return ratings
 
 
-def _by_user(answer: Any, users: Sequence[Any], codes: Mapping[Any, int]) -> dict[Any, _Scored]:
+def _is_shuffled(series: pd.Series) -> bool:
+    """Whether the index holds the numbers from 0 on, but not in that order."""
+    index = series.index
+    if not pd.api.types.is_integer_dtype(index.dtype):
+        return False
+    numbers = index.to_numpy()
+    return not np.array_equal(numbers, np.arange(len(numbers))) and np.array_equal(
+        np.sort(numbers), np.arange(len(numbers))
+    )
+
+
+def _by_user(answer: Any, users: Sequence[Any], codes: Mapping[Any, int]) -> dict[Any, Scored]:
     """Return what each user's list holds; users without one are left out."""
     if isinstance(answer, pd.DataFrame):
-        lists: Mapping[Any, Any] = _by_user_of_frame(answer)
+        lists: Mapping[Any, Any] = lists_of_frame(answer)
         _check_users(lists, users)
         return dict(lists)
     if isinstance(answer, Mapping):
         _check_users(answer, users)
         pairs = list(answer.items())
+    elif isinstance(answer, pd.Series) and not _is_numbered(answer):  # as of groupby("user")["item"].apply(list)
+        _check_users(answer.index, users)
+        if not answer.index.is_unique:
+            repeated = plain(answer.index[answer.index.duplicated()][0])
+            raise ValueError(
+                f"recommend() returned a Series with user {repeated!r} twice in its index; give them one list."
+            )
+        pairs = [(plain(user), entry) for user, entry in answer.items()]
     elif _is_sequence(answer):
         entries = list(answer)
         if len(entries) != len(users):
@@ -116,31 +129,41 @@ def _by_user(answer: Any, users: Sequence[Any], codes: Mapping[Any, int]) -> dic
         pairs = list(zip(users, entries, strict=True))
     else:
         raise ValueError(f"recommend() returned {_described(answer)}; it has to return {EXPECTED}.")
-    read: dict[int, _Scored] = {}
+    read: dict[int, Scored] = {}
     for user, entry in pairs:
-        if id(entry) not in read or isinstance(entry, Iterator):  # an iterator is empty the second time, as for anybody
+        if id(entry) not in read:
             read[id(entry)] = _read(user, entry, codes)
+        elif isinstance(entry, Iterator):
+            raise ValueError(
+                f"recommend() returned the same {type(entry).__name__} for several users, which is empty after the first of "
+                f"them, so user {user!r} would get nothing; return list(...) of it."
+            )
     return {user: read[id(entry)] for user, entry in pairs}
+
+
+def _is_numbered(series: pd.Series) -> bool:
+    """Whether a series has the index that pandas gives to what has none."""
+    return isinstance(series.index, pd.RangeIndex) and series.index.name is None and series.index.start == 0
 
 
 def _check_users(answered: Iterable[Any], users: Sequence[Any]) -> None:
     requested = set(users)
-    strangers = [user for user in answered if _plain(user) not in requested]
+    strangers = [user for user in answered if plain(user) not in requested]
     if strangers:
         raise ValueError(
-            f"recommend() answered for user {_typed(strangers[0])}, who was not asked for; it was asked for "
-            f"{len(users)} users such as {_typed(users[0])}. Return a list for each of the users that it gets, under the "
+            f"recommend() answered for user {typed(strangers[0])}, who was not asked for; it was asked for "
+            f"{len(users)} users such as {typed(users[0])}. Return a list for each of the users that it gets, under the "
             "very ids."
         )
 
 
-def _read(user: Any, entry: Any, codes: Mapping[Any, int]) -> _Scored:
+def _read(user: Any, entry: Any, codes: Mapping[Any, int]) -> Scored:
     """Return a user's list in the order that it came in."""
     if isinstance(entry, pd.DataFrame):
-        return _of_rows(user, entry)
+        return list_of_rows(user, entry)
     if isinstance(entry, pd.Series):
         if entry.index.name == "item":
-            return _Scored(entry.index.tolist(), entry.tolist())
+            return Scored(entry.index.tolist(), entry.tolist())
         if entry.name != "item":
             raise ValueError(
                 f"recommend() returned a Series for user {user!r}, which may hold items or scores; return "
@@ -148,7 +171,7 @@ def _read(user: Any, entry: Any, codes: Mapping[Any, int]) -> _Scored:
                 "index."
             )
     if isinstance(entry, Mapping):
-        return _Scored(list(entry), list(entry.values()))
+        return Scored(list(entry), list(entry.values()))
     if not _is_sequence(entry):
         raise ValueError(
             f"recommend() returned {_described(entry)} for user {user!r}; it has to return {EXPECTED}. No "
@@ -157,13 +180,13 @@ def _read(user: Any, entry: Any, codes: Mapping[Any, int]) -> _Scored:
     entries = list(entry)
     is_pair = [isinstance(candidate, _COMPOUND) and _is_pair(candidate, codes) for candidate in entries]
     if not any(is_pair):
-        return _Scored(entries)
+        return Scored(entries)
     if not all(is_pair):
         raise ValueError(
             f"recommend() returned items with scores and items without for user {user!r}: {_shortened(entries)}; give "
             "all of them a score, or none."
         )
-    return _Scored([pair[0] for pair in entries], [pair[1] for pair in entries], is_list=True)
+    return Scored([pair[0] for pair in entries], [pair[1] for pair in entries], is_list=True)
 
 
 _COMPOUND = (tuple, list, np.ndarray)
@@ -182,56 +205,12 @@ def _is_item(value: Any, codes: Mapping[Any, int]) -> bool:
         return False
 
 
-def _by_user_of_frame(frame: pd.DataFrame) -> dict[Any, _Scored]:
-    if "user" not in frame.columns:
-        hint = " (it is the index; add .reset_index())" if "user" in frame.index.names else ""
-        raise ValueError(
-            f"recommend() returned a frame without the column user{hint}; it has {list(frame.columns)}. It has to return "
-            f"{EXPECTED}."
-        )
-    return {_plain(user): _of_rows(user, rows) for user, rows in frame.groupby("user", sort=False, dropna=False)}
-
-
-def _of_rows(user: Any, rows: pd.DataFrame) -> _Scored:
-    """Return a user's list from the rows of a frame: in the order of its ranks, else of its rows."""
-    if "item" not in rows.columns:
-        raise ValueError(
-            f"recommend() returned a frame without the column item; it has {list(rows.columns)}. It has to return "
-            f"{EXPECTED}."
-        )
-    if "rank" not in rows.columns:
-        return _Scored(rows["item"].tolist(), rows["score"].tolist() if "score" in rows.columns else None)
-    if rows["rank"].isna().any():
-        raise ValueError(f"recommend() gave user {user!r} an item without a rank; give every row one, from 1 on.")
-    if not pd.api.types.is_any_real_numeric_dtype(rows["rank"].dtype):  # as texts, "10" stands before "2"
-        try:
-            rows = rows.assign(rank=pd.to_numeric(rows["rank"].astype(object)))
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"recommend() gave user {user!r} ranks that are no numbers, such as {_typed(rows['rank'].iloc[0])}; give "
-                "every row one, from 1 on."
-            ) from error
-    ordered = rows.sort_values("rank", kind="stable")
-    items = ordered["item"].tolist()
-    if "score" not in ordered.columns:
-        return _Scored(items)
-    scores = [_number(user, item, score) for item, score in zip(items, ordered["score"].tolist(), strict=True)]
-    for number, (score, following) in enumerate(pairwise(scores)):
-        if following > score:
-            raise ValueError(
-                f"recommend() contradicts itself for user {user!r}: by rank item {items[number]!r} stands before "
-                f"{items[number + 1]!r}, by score ({score!r} and {following!r}) behind it. Leave out one of the columns, "
-                "or negate scores where less is better."
-            )
-    return _Scored(items, scores)
-
-
-def _ranked(user: Any, entries: _Scored, codes: Mapping[Any, int]) -> RankedList:
+def _ranked(user: Any, entries: Scored, codes: Mapping[Any, int]) -> RankedList:
     """Return a user's list as codes, best first, with the scores that it came with or else falling ones."""
     items = np.array(_codes(user, entries.items, codes), dtype=np.int32)
     if len(np.unique(items)) < len(items):
         repeated = next(item for n, item in enumerate(entries.items) if items[n] in items[:n])
-        raise ValueError(f"recommend() gave user {user!r} the item {_plain(repeated)!r} twice; give it once.")
+        raise ValueError(f"recommend() gave user {user!r} the item {plain(repeated)!r} twice; give it once.")
     if entries.scores is None:
         return items, 0.0 - np.arange(len(items), dtype=np.float64)
     order, scores = _order(user, entries.items, entries.scores)
@@ -254,44 +233,28 @@ def _order(
         values = np.array(scores, dtype=np.float64)
         if not np.isnan(values).any() and not np.isposinf(values).any():
             return np.argsort(-values, kind="stable"), values
-    numbers = [_number(user, item, score) for item, score in zip(items, scores, strict=True)]
+    numbers = [number_of(user, item, score) for item, score in zip(items, scores, strict=True)]
     # Python's numbers are compared exactly, also integers that float64 cannot tell apart.
     order = sorted(range(len(numbers)), key=lambda index: -numbers[index])
     return np.array(order, dtype=np.intp), np.array([float(number) for number in numbers], dtype=np.float64)
 
 
 def _code(user: Any, item: Any, codes: Mapping[Any, int]) -> int:
-    item = _plain(item)
+    item = plain(item)
     if not _is_item(item, codes):
         example = next(iter(codes), None)
         raise ValueError(
-            f"recommend() gave user {user!r} the item {_typed(item)}, which is not in the dataset; its items are such "
-            f"as {_typed(example)}."
+            f"recommend() gave user {user!r} the item {typed(item)}, which is not in the dataset; its items are such "
+            f"as {typed(example)}."
         )
     return codes[item]
 
 
-def _number(user: Any, item: Any, score: Any) -> float:
-    """Return a score as Python's own number."""
-    score = _plain(score)
-    try:
-        rounded = float(score)
-    except (TypeError, ValueError, OverflowError):  # the last of whole numbers of more than 308 digits
-        rounded = math.nan
-    number: float = score if isinstance(score, int) and not math.isnan(rounded) else rounded
-    if math.isnan(number) or number == math.inf:
-        raise ValueError(
-            f"recommend() gave user {user!r} the item {_plain(item)!r} with the score {score!r}, which is no number to "
-            "rank by; give a finite number, or leave the item out (-inf leaves it out, too)."
-        )
-    return number
-
-
-def _check_direction(by_user: Mapping[Any, _Scored]) -> None:
+def _check_direction(by_user: Mapping[Any, Scored]) -> None:
     """Refuse lists that all have their best item last: they contradict themselves, and which half is meant is a guess."""
     rising = None
     for user, entries in by_user.items():
-        scores = [_plain(score) for score in entries.scores or ()] if entries.is_list else []
+        scores = [plain(score) for score in entries.scores or ()] if entries.is_list else []
         if not all(isinstance(score, int | float) for score in scores) or len(set(scores)) <= 1:
             continue
         if any(following < score for score, following in pairwise(scores)):
@@ -314,15 +277,6 @@ def _is_sequence(value: Any) -> bool:
         and not isinstance(value, str | bytes | AbstractSet)
         and getattr(value, "ndim", 1) != 0
     )
-
-
-def _plain(value: Any) -> Any:
-    """Return Python's own value of a scalar of numpy, PyTorch or the like."""
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
-
-
-def _typed(value: Any) -> str:
-    return f"{value!r} ({type(value).__name__})"
 
 
 def _shortened(values: Sequence[Any]) -> str:

@@ -20,7 +20,8 @@ from omnibench.guest import folds, parts
 from omnibench.guest.base import Task
 from omnibench.guest.generators import seed_everything
 from omnibench.guest.rated import lists_by_rating
-from omnibench.runners.answers import EXPECTED, read_ratings, read_recommendations
+from omnibench.runners.answer_frames import EXPECTED
+from omnibench.runners.answers import read_ratings, read_recommendations
 from omnibench.runners.own_calls import TRAIN, explaining_missing_columns, progress_report, unpicklable
 from omnibench.runners.own_class import find
 
@@ -121,7 +122,7 @@ def lists(model: Model, task: Task, fold: folds.Fold) -> Iterator[tuple[parts.In
         k = min(fold.n_items, task.k + int(masked[users].max()))
         own_ids = decode(users, model.user_ids).tolist()
         optional = {HISTORY: _history(model, fold, users)} if takes_history else {}
-        answer = read_recommendations(model.instance.recommend(own_ids, k, **optional), own_ids, codes)
+        answer = read_recommendations(model.instance.recommend(own_ids.copy(), k, **optional), own_ids, codes)
         n_answered += sum(len(items) > 0 for items, _ in answer)
         yield users, answer
     if n_answered == 0 and len(fold.users):

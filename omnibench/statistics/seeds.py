@@ -27,7 +27,9 @@ else:
     from omnibench.lazy import np, npt
 
 _FEWEST = 30
-"""How many users it takes for their skewness to be known."""
+"""How many users have to differ for their skewness to be known."""
+_FEWEST_OF_MANY = 60
+"""The same where most users do not differ, so that skewness comes from the few that do, and varies with their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def compare_seeds(
     plus what users add, the covariances between seeds. Unlike there, the two sides may vary unequally over seeds and
     have different numbers of them, and the number of users limits the degrees of freedom, too; these are
     Satterthwaite's (Biometrics Bulletin 2, 1946). Hall's transformation takes the skewness of users' differences out of
-    t, as in ``skewed.skewed_mean``. Where neither side varies over seeds, this is ``compare``. Two seeds of a side
+    t, as in ``skewed.skewed_mean``, where enough users differ; those without a difference add no degrees of freedom. Where neither side varies over seeds, this is ``compare``. Two seeds of a side
     are often much alike by chance, so that the variance of this side is at least that of all seeds together.
     ``docs/levels.md`` has the levels, of real algorithms, too.
 
@@ -148,8 +150,10 @@ def compare_seeds(
             draft, reason="too few values to say: the seeds' means are all equal, though their values are not"
         )
     deviation = float(differences.std(ddof=1)) if n > 1 else 0.0
+    n_differing = int(np.count_nonzero(differences))
+    fewest = _FEWEST if 2 * n_differing > n else _FEWEST_OF_MANY
     # What users contribute to the skewness of the mean; it vanishes where seeds contribute most of the variance.
-    skewness = float(((differences - mean) ** 3).mean()) / n**2 / error**3 if n >= _FEWEST else 0.0
+    skewness = float(((differences - mean) ** 3).mean()) / n**2 / error**3 if n_differing >= fewest else 0.0
     low, high = interval_of_t(0.0, 1.0, degrees, alpha)
     return replace(
         draft,
@@ -218,7 +222,9 @@ def _error(
     if n > 1:
         # What differs from user to user for every seed, without what the seeds' part of it would add.
         lasting = float(differences.var(ddof=1)) - sum(side.residual / side.seeds for side in sides)
-        terms.append((max(0.0, lasting) * (1 / n + test_to_train), n - 1))
+        # Users without a difference tell nothing about its size, so they add no degrees of freedom.
+        n_differing = int(np.count_nonzero(differences))
+        terms.append((max(0.0, lasting) * (1 / n + test_to_train), max(1, n_differing - 1)))
     variance = sum(term for term, _ in terms)
     if not variance:
         return 0.0, 1.0

@@ -384,7 +384,7 @@ def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
     if marked.partial and len(marked.names) > 1:
         notes.append("  an algorithm that lacks a fold which others have is not compared with them")
     if marked.tied:
-        test = "seeds as a random factor" if marked.means.seeded else "paired bootstrap test"
+        test = "seeds as a random factor" if "seeds" in over else "paired bootstrap test"
         notes.append(f"{TIED} not significantly worse than the best ({test}, Holm-corrected, 0.05)")
         notes += indented(conditional_note(marked.every_result, hint=True), layout.width)
     notes += [f"  {note}" for note in marked.seed_notes]

@@ -172,7 +172,15 @@ def test_commands_select_a_seed(
         re.findall(r"\w+ \([^)]*\)", compared)
     )
     assert "where the variance of a user's value comes from" in compared
-    assert said("compare", "Drawn/seed_42", "Drawn/seed_44").startswith("Drawn (seed 42) minus Drawn (seed 44)")
+    for first, second in (("Drawn/seed_42", "Drawn/seed_44"), ("Drawn/seed_42", "Silent"), ("Silent", "Drawn/seed_44")):
+        pair = said("compare", first, second, "--metric", "NDCG@10", "--test", "randomisation")
+        assert "seed 4" in pair.splitlines()[0]
+        assert "significant" in pair or "is better" in pair  # there is a verdict, of one model of each
+        assert "of these fitted models; other seeds may differ" in pair
+        assert "With several seeds" not in pair
+    settled = said("compare", "Settled", "Silent")
+    assert "of these fitted models" not in settled
+    assert "one seed of the first tells nothing" in said("compare", "Drawn/seed_42", "Drawn")
     standing = json.loads(said("compare", "--metric", "NDCG@10", "--json"))
     (first,) = standing if isinstance(standing, list) else standing["standings"]
     assert sorted(len(members) for members in first["members"].values()) == [1, 3, 3]

@@ -34,6 +34,13 @@ FORMS: dict[str, Any] = {
     "a frame with ranks": pd.DataFrame({"user": [7, 7, 9], "item": ["a", "b", "c"], "rank": [2, 1, 1]}),
     "ranks as texts": pd.DataFrame({"user": [7, 7, 9], "item": ["a", "b", "c"], "rank": ["10", "9", "1"]}),
     "both": pd.DataFrame({"user": [7, 7], "item": ["a", "b"], "rank": [2, 1], "score": [0.5, 0.5], "genre": ""}),
+    "scores decide between equal ranks": pd.DataFrame(
+        {"user": 7, "item": ["a", "b", "c"], "rank": [1, 1, 3], "score": [0.1, 0.2, 0.0]}
+    ),
+    "a series of lists by user": pd.Series([["c"], ["b", "a"]], index=[9, 7]),
+    "a series of lists in order": pd.Series([["b", "a"], ["c"]]),
+    "a frame with predictions in order": pd.DataFrame({"user": 7, "item": ["b", "a"], "prediction": [2.0, 1.0]}),
+    "users as categories": pd.DataFrame({"user": pd.Categorical([7, 7], categories=[7, 8, 9]), "item": ["b", "a"]}),
     "frames by user": {7: pd.DataFrame({"item": ["a", "b"], "score": [0.0, 1.0]}), 9: ["c"]},
 }
 
@@ -125,6 +132,17 @@ REFUSED: dict[str, tuple[Any, str]] = {
         pd.DataFrame({"user": 7, "item": ["a", "b"], "rank": ["first", "second"]}),
         r"gave user 7 ranks that are no numbers, such as 'first' \(str\)",
     ),
+    "an iterator for two users": (dict.fromkeys(USERS, iter(["a"])), "same list_iterator for several users"),
+    "a user twice": (pd.Series([["a"], ["b"]], index=[7, 7]), "user 7 twice in its index"),
+    "strangers in a series": (pd.Series([["a"], ["b"]], index=["7", "9"]), r"answered for user '7' \(str\)"),
+    "a column twice": (
+        pd.DataFrame([[7, "a", 1, 2]], columns=["user", "item", "score", "score"]),
+        "several columns score; leave all but one",
+    ),
+    "predictions against rows": (
+        pd.DataFrame({"user": 7, "item": ["a", "b"], "prediction": [0.1, 0.2]}),
+        "rows of user 7 do not fall by 'prediction'. Name that column score",
+    ),
     "rank against score": (
         pd.DataFrame({"user": 7, "item": ["a", "b"], "rank": [1, 2], "score": [0.1, 0.2]}),
         r"contradicts itself for user 7: by rank item 'a' stands before 'b', by score \(0.1 and 0.2\) behind it",
@@ -155,6 +173,7 @@ def test_ratings_are_a_number_for_each_pair() -> None:
         (["good", "bad"], "returned .*could not convert"),
         ([1.0, float("nan")], "returned nan for user 7 and item 'b' .1 of 2 are no finite number"),
         ([1.0, 1e39], r"returned 1e\+39 for user 7 and item 'b' .1 of 2 are no finite number of 32 bits"),
+        (pd.Series([1.0, 2.0], index=[1, 0]), r"a Series whose index has the numbers of the pairs in another order"),
         (pd.DataFrame({"rating": [1, 2]}), r"a frame with the columns \['rating'\]"),
     ],
 )

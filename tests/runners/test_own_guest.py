@@ -111,6 +111,16 @@ class Close(Whatever):
         return [[(item, 1 - n * 1e-9) for n, item in enumerate(items)] for _ in users]
 
 
+class Consuming(Whatever):
+    """Empties the list of users that it gets."""
+
+    def recommend(self, users: list[Any], k: int) -> Any:
+        lists = []
+        while users:
+            lists.append([(users.pop(), f"i{k:02}")[1]])
+        return lists
+
+
 @pytest.fixture(scope="module")
 def fold(tmp_path_factory: pytest.TempPathFactory) -> Fold:
     """Twenty users and thirty items with text ids, and a validation part."""
@@ -190,6 +200,13 @@ def test_a_missing_column_is_explained(fold: Fold) -> None:
         fitted(Ratings, fold)
     with pytest.raises(KeyError, match="'genre'"):
         fitted(Dictionary, fold)
+
+
+def test_a_class_may_consume_the_users_that_it_gets(fold: Fold) -> None:
+    """The list is its own: what is asked for stays known."""
+    model, _ = own.fit(task(Consuming), fold)
+    answers = [answer for _, answer in own.lists(model, task(Consuming), fold)]
+    assert [len(answer) for answer in answers] == [20]
 
 
 def test_nobody_answered_is_an_error(fold: Fold) -> None:

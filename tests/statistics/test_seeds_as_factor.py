@@ -163,6 +163,21 @@ def test_equal_algorithms_differ_rarely(seeds: tuple[int, int], options: dict[st
     assert rejected(comparisons) <= 0.06 + 0.017
 
 
+@pytest.mark.parametrize("n", [100, 300, 1300])
+def test_few_users_with_a_difference_are_no_proof(n: int) -> None:
+    """Where a few users in a hundred have any value, neither their skewness nor all others make a test too sure."""
+    random = np.random.default_rng(n)
+    alarms = 0
+    for _ in range(600):
+        found = random.random(n) < 0.03
+        first, second = (
+            found * (random.random((5, n)) < 0.5) * random.choice([0.3, 0.6, 1.0], (5, n)) for _ in range(2)
+        )
+        p = compare_seeds(first, second).p
+        alarms += p is not None and p < 0.05
+    assert alarms / 600 < 0.07
+
+
 def test_a_test_of_two_models_is_no_test_of_two_algorithms() -> None:
     """Where seeds matter, the test of one fit each calls the same algorithm different most of the time."""
     rng = np.random.default_rng(5)
