@@ -31,7 +31,8 @@ class Apply(Preprocessing):
 
     Its key covers the function's source and what that uses of the project, the versions of the distributions that it
     imports, the methods of its parameters' classes, and the files that its attribute ``depends_on`` names; docstrings do
-    not count. What it draws at random should come from an argument ``seed`` or ``random_state``, which it is given.
+    not count. What it draws at random should come from an argument ``seed`` or ``random_state``, which it is given; the
+    global generators of Python and numpy are seeded as well.
 
     Guarantees: the same function with the same parameters gets the same frame, and seed, in every process.
 

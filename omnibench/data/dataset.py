@@ -13,7 +13,7 @@ from omnibench.data.interactions import Interactions, warn_of_repeats
 from omnibench.data.parts import Parts, Split, fold_in_rows
 from omnibench.data.preprocess import MakeImplicit
 from omnibench.data.repeats import Deduplicate, KeepRepeats
-from omnibench.data.step import Preprocessing, Step
+from omnibench.data.step import Preprocessing, Step, seeded_generators
 from omnibench.errors import DataError, OmnibenchError
 from omnibench.keys import digest, display, overlong_label
 from omnibench.markup import heading_and_list, one_line
@@ -263,7 +263,8 @@ class RecSysDataSet:
         rows = self._without_repeats(rows.canonical(), self.steps)
         for position, step in enumerate(self.steps):
             if isinstance(step, Preprocessing):
-                rows = step.apply(rows, self.seed, position)
+                with seeded_generators(self.seed, position):
+                    rows = step.apply(rows, self.seed, position)
             if isinstance(step, Apply):
                 rows = self._without_repeats(rows.canonical(), self.steps[position:])
         return rows.canonical()
@@ -287,7 +288,9 @@ class RecSysDataSet:
                 f"{self.name} is raw data without a split, so there is nothing to test on. End its recipe with a "
                 "split, e.g. .pipe(UserHoldout(validation_size=0.1, test_size=0.2))."
             )
-        return self.split.split(interactions, self.seed, len(self.steps) - 1)
+        position = len(self.steps) - 1
+        with seeded_generators(self.seed, position):
+            return self.split.split(interactions, self.seed, position)
 
     @property
     def data(self) -> RawData | SplitData | FoldedData:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -27,6 +30,26 @@ def random_keys(n: int, *entropy: int) -> npt.NDArray[np.uint64]:
         entropy: Seed, step position, fold: what makes the stream its own.
     """
     return np.random.PCG64(np.random.SeedSequence(entropy)).random_raw(n)
+
+
+@contextmanager
+def seeded_generators(*entropy: int) -> Iterator[None]:
+    """Seed the global generators of Python and numpy while a step is at work, and put back what they were.
+
+    A user's step that draws from them (``frame.sample(frac=0.5)``) would make other data under the same key elsewhere.
+
+    Args:
+        entropy: Seed and step position.
+    """
+    of_python, of_numpy = random.getstate(), np.random.get_state()
+    seed = int(random_keys(1, *entropy)[0]) >> 32
+    random.seed(seed)
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)
 
 
 def plain(value: Any) -> Any:

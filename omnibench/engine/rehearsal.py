@@ -14,8 +14,8 @@ from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dt
 from omnibench.guest.predictions import Predictions
 from omnibench.metrics.base import Metric
 from omnibench.metrics.own import CalculatedMetric
-from omnibench.metrics.ranking import RankingMetric
-from omnibench.metrics.relevance import EVERYTHING
+from omnibench.metrics.ranking import NDCG, RankingMetric
+from omnibench.metrics.relevance import EVERYTHING, gains_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +88,7 @@ def rehearse(dataset: Path, fold_number: int, list_length: int, columns: Columns
 
 
 def check_relevance(fold: Fold, metrics: Iterable[Metric]) -> None:
-    """Refuse metrics for which nothing in the test part is relevant.
+    """Refuse metrics for which nothing in the test part is relevant, or ratings are no gains.
 
     Raises:
         EvaluationError: There is such a metric.
@@ -103,6 +103,8 @@ def check_relevance(fold: Fold, metrics: Iterable[Metric]) -> None:
                 f"{metric.stem}: nothing in the test part is relevant, where ratings go from {ratings.min():g} to "
                 f"{ratings.max():g}; give a lower threshold, or leave it out."
             )
+        if isinstance(metric, NDCG) and metric.gains is not None:
+            gains_of(ratings.max(keepdims=True), metric.gains)
 
 
 def _ratings(fold: Fold, is_theirs: npt.NDArray[np.bool_]) -> npt.NDArray[np.void]:

@@ -18,6 +18,8 @@ Gains: TypeAlias = Literal["rating", "exponential"]
 """How a rating becomes a gain: as it is, or as 2**rating - 1."""
 
 GAINS = ("rating", "exponential")
+_LARGEST_EXPONENT = 900
+"""The highest rating of which a sum of exponential gains is a float64, whose largest is 2**1024."""
 
 
 class Relevance(NamedTuple):
@@ -81,6 +83,15 @@ def checked_gains(gains: Any, name: str) -> Gains | None:
 
 
 def gains_of(rating: npt.NDArray[np.float32], gains: Gains) -> Values:
-    """Return the gain of each rating above 0, both of shape (m,)."""
+    """Return the gain of each rating above 0, both of shape (m,).
+
+    Raises:
+        EvaluationError: A rating is too large an exponent, as counts of plays may be.
+    """
     exact = rating.astype(np.float64)
+    if gains == "exponential" and len(exact) and exact.max() > _LARGEST_EXPONENT:
+        raise EvaluationError(
+            f"gains='exponential' is 2**rating - 1, which no float holds for ratings up to {exact.max():g}; give "
+            "gains='rating', or scale the ratings in a step of yours."
+        )
     return exact if gains == "rating" else np.exp2(exact) - 1

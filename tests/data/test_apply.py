@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from omnibench import Apply, Deduplicate, MakeImplicit, RawData, UserHoldout, from_frame
+from omnibench import Apply, Deduplicate, MakeImplicit, RawData, UserHoldout, from_frame, set_random_state
+from omnibench.data.interactions import Interactions
+from omnibench.data.parts import Parts
 from omnibench.errors import DataError, KeyValueError
 
 FRAME = pd.DataFrame(
@@ -101,6 +105,35 @@ def test_repeats_that_a_function_makes_are_dropped_and_said() -> None:
     with pytest.warns(UserWarning, match=r"Mine has 2 repeated \(user, item\) pairs"):
         assert data_of(swapped)["rating"].tolist() == [5.0, 1.0]
     assert data_of(swapped, Deduplicate("first"))["rating"].tolist() == [3.0, 4.0]
+
+
+def drawn(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sample(4).assign(rating=[random.random() for _ in range(4)])
+
+
+class DrawnSplit(UserHoldout):
+    """A split that draws its own seed."""
+
+    def split(self, interactions: Interactions, seed: int, position: int) -> Sequence[Parts]:
+        return super().split(interactions, random.randrange(2**32) + int(np.random.rand() * 2**30), position)  # noqa: NPY002
+
+
+def test_global_generators_are_seeded_for_a_step() -> None:
+    """What a function or split draws from them depends on the dataset's seed and its position, not on the process."""
+    first = data_of(Apply(drawn))
+    np.random.seed(1)  # noqa: NPY002 - what a user's step may use
+    random.seed(1)
+    expected = np.random.RandomState(1).rand(2).tolist(), random.Random(1).random()
+    assert data_of(Apply(drawn)).equals(first)
+    assert (np.random.rand(2).tolist(), random.random()) == expected  # noqa: NPY002 - the user's own state is as it was
+    many = pd.DataFrame(
+        {"user": [number // 20 for number in range(200)], "item": [number % 20 for number in range(200)]}
+    )
+    splits = [from_frame(many).pipe(DrawnSplit(0, 0.2)).data for _ in range(2)]
+    assert splits[0].test.equals(splits[1].test)
+    set_random_state(43)
+    assert not data_of(Apply(drawn)).equals(first)
+    set_random_state()
 
 
 def test_a_function_that_draws_is_given_a_seed() -> None:

@@ -187,6 +187,12 @@ def test_lists_and_ratings_are_those_of_either_alone(bench: Project) -> None:
             "HR(10), relevant=40",
             "*HR?relevant=40?: nothing in the test part is relevant*from 2 to 5*",
         ),
+        (
+            'from_frame(frame.assign(rating=1000 * frame["rating"])).pipe(MakeImplicit(1, keep="rating"), UserHoldout())',
+            "Popular",
+            "NDCG(10, gains='exponential')",
+            "*no float holds for ratings up to 5000; give gains='rating'*",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(
