@@ -95,13 +95,13 @@ class Reader:
 
     def present(self, keys: Sequence[str]) -> set[str]:
         """Return those of some keys that have a record, which is not read, so that it may be damaged."""
-        found: set[str] = set()
+        recorded: set[str] = set()
         for start in range(0, len(keys), _MOST_KEYS):
             block = keys[start : start + _MOST_KEYS]
             marks = ", ".join("?" * len(block))
             query = f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({marks})"  # noqa: S608 - of question marks
-            found.update(key for (key,) in self._connection.execute(query, block))
-        return found
+            recorded.update(key for (key,) in self._connection.execute(query, block))
+        return recorded
 
     def costs(self) -> Iterator[tuple[str | None, str | None, str, float | None, int | None]]:
         """Yield dataset, algorithm and phase with the mean of its seconds and its largest memory in bytes.

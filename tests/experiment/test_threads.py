@@ -12,6 +12,7 @@ import pytest
 from omnibench import ExperimentPlan, LensKit, MakeImplicit, RecBole, UserCrossValidation, from_frame
 from omnibench.errors import PlanError
 from omnibench.experiment import threads as threads_module
+from omnibench.experiment.circumstances import ALL, FIXED
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.planning import experiments
