@@ -10,15 +10,13 @@ from dataclasses import asdict
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, note_left_out
+from omnibench.comparison.choices import find_configuration, find_dataset, with_named
 from omnibench.comparison.configurations import (
     DatasetRanking,
     compare_members,
     compare_with_best,
-    find_configuration,
-    find_dataset,
     measured,
     rank_configurations,
-    with_named,
 )
 from omnibench.comparison.measured import Measured
 from omnibench.comparison.variance import Variances, variances_of
