@@ -123,7 +123,7 @@ def of(
         seeds=[42],
         candidates=candidates,
         recorded=RecordedKeys(
-            first_item=lambda keys: recorded if recorded in keys else None,
+            present=lambda keys: {f"item/{recorded}"} & {*keys},
             threads_of=lambda keys: {recorded: 1} if recorded in keys else {},
         ),
     )[0]

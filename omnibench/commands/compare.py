@@ -10,23 +10,21 @@ from dataclasses import asdict
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, note_left_out
+from omnibench.comparison.choices import find_configuration, find_dataset, with_named
 from omnibench.comparison.configurations import (
     DatasetRanking,
     compare_members,
     compare_with_best,
-    find_configuration,
-    find_dataset,
     measured,
     rank_configurations,
-    with_named,
 )
 from omnibench.comparison.measured import Measured
-from omnibench.comparison.variance import variances_of
+from omnibench.comparison.variance import Variances, variances_of
 from omnibench.errors import StatisticsError
 from omnibench.metrics.directions import direction
 from omnibench.metrics.labels import alternatives
 from omnibench.report.comparisons import (
-    SEEDS_TEST,
+    TESTS,
     VARIANCE_HEADS,
     cells,
     heads,
@@ -37,7 +35,7 @@ from omnibench.report.comparisons import (
 )
 from omnibench.statistics.best import Standing
 from omnibench.statistics.holm import holm
-from omnibench.statistics.paired import Comparison, check_alpha
+from omnibench.statistics.paired import SEEDS_TEST, Comparison, check_alpha
 from omnibench.store.item_records import result_of
 from omnibench.tables.conditional import algorithm_of, conditional_note, conditional_sentence
 from omnibench.tables.legend import fitted_on
@@ -197,14 +195,14 @@ def _standing_lines(
     return [f"{title}: {pairing}", *_aligned(rows)]
 
 
-def _variances(store: Measured, dataset: str, label: str, names: Iterable[str]) -> dict[str, dict[str, float]]:
+def _variances(store: Measured, dataset: str, label: str, names: Iterable[str]) -> dict[str, Variances]:
     """Return what users, folds and seeds contribute to the variance of configurations with several seeds."""
     several = [name for name in names if len(store.members(name)) > 1 and not store.is_unmoved(name)]
     variances = {name: variances_of(store, dataset, label, name) for name in several}
     return {name: components for name, components in variances.items() if components}
 
 
-def _variance_lines(store: Measured, variances: Mapping[str, Mapping[str, float]]) -> list[str]:
+def _variance_lines(store: Measured, variances: Mapping[str, Variances]) -> list[str]:
     if not variances:
         return []
     rows = [["", *VARIANCE_HEADS]]
@@ -265,8 +263,7 @@ def _legend(test: str, comparisons: int | None = None) -> str:
     family = "the comparisons of a metric"
     if comparisons is not None:
         family = f"{comparisons} comparison{'' if comparisons == 1 else 's'}"
-    name = "Wilcoxon" if test == "wilcoxon" else test
-    return f"Paired {name} test; p (Holm) is corrected over {family}; intervals and d_z (Cohen's) are of single comparisons."
+    return f"Paired {TESTS[test]}; p (Holm) is corrected over {family}; intervals and d_z (Cohen's) are of single comparisons."
 
 
 def _condition(store: Measured, datasets: Sequence[str], *members: Sequence[str]) -> str:
@@ -288,7 +285,7 @@ def _condition(store: Measured, datasets: Sequence[str], *members: Sequence[str]
 
 def _sentence(condition: str) -> list[str]:
     """Return a condition as a line; none where there is no condition."""
-    return [f"All of it is {condition}; with seeds=5, tests include them."] if condition else []
+    return [f"The tests speak {condition}. With seeds=5 they speak of other seeds, too."] if condition else []
 
 
 def _seed_legend(comparisons: Iterable[Comparison]) -> list[str]:

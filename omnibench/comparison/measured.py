@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,12 +12,14 @@ from omnibench.comparison.user_values import FoldValues, paired_seed_means, user
 from omnibench.errors import StatisticsError, nearest
 from omnibench.metrics.labels import alternatives
 from omnibench.results import Result
+from omnibench.runners.randomness import is_deterministic
 from omnibench.statistics.samples import Sample
 from omnibench.store.item_names import asks_once, seed_of, seedless_key
 from omnibench.store.item_records import result_of
 from omnibench.store.schema import Record, RecordType, Status
+from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import DisplayNames, recorded_names
-from omnibench.tables.seeds import distinct
+from omnibench.tables.seeds import distinct, with_seeds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,7 +105,7 @@ class Measured:
                 evaluation = records.get(RecordType.EVAL.key(metric["key"]))
                 if evaluation is not None:
                     labels.setdefault(label, {}).setdefault(item["algorithm"], {})[item["fold"]] = evaluation
-        names_by_group = _seed_groups(self.items.values())
+        names_by_group = _seed_groups(self._examples)
         self._members = {name: group for group in names_by_group for name in group}
         self._unmoved: dict[tuple[str, ...], bool] = {}
         # Two, because all configurations are compared with the same one, which is then read once.
@@ -122,10 +124,6 @@ class Measured:
         """Return the names of a configuration with each of its seeds, the lowest seed's first."""
         return self._members.get(name, (name,))
 
-    def seeds(self, name: str) -> list[int]:
-        """Return the seeds that a configuration was measured with, ascending."""
-        return sorted({seed for member in self.members(name) if (seed := self._seeds.get(member)) is not None})
-
     def described(self, members: Sequence[str]) -> str:
         """Return what people call a configuration, with the number of its seeds where it has several.
 
@@ -134,10 +132,10 @@ class Measured:
         """
         label = self.names.configuration(members[0])
         if members[0] in self._fitted_once or (len(members) > 1 and self.is_unmoved(members[0])):
-            return f"{label} (deterministic)"
+            return with_seeds(label, 0)
         if len(members) > 1:
-            return f"{label} ({len(members)} seeds)"
-        return f"{label} (seed {self._seeds[members[0]]})" if len(self.members(members[0])) > 1 else label
+            return with_seeds(label, len(members))
+        return f"{label} (seed {seed_of(self._examples[members[0]])})" if len(self.members(members[0])) > 1 else label
 
     @cached_property
     def _fitted_once(self) -> frozenset[str]:
@@ -164,15 +162,13 @@ class Measured:
         Args:
             members: Its names, one for each seed.
         """
-        from omnibench.runners.randomness import is_deterministic  # only where there are several seeds
-
-        examples = [item for item in self.items.values() if item["algorithm"] == members[0]]
-        results = [result_of(item) for item in examples[:1]]
-        return any(is_deterministic(result.configuration.partition("(")[0], result.deterministic) for result in results)
+        example = result_of(self._examples[members[0]])
+        return is_deterministic(algorithm_of(example), example.deterministic)
 
     @cached_property
-    def _seeds(self) -> dict[str, int | None]:
-        return {item["algorithm"]: seed_of(item) for item in self.items.values()}
+    def _examples(self) -> dict[str, Record]:
+        """An item of every configuration."""
+        return {item["algorithm"]: item for item in self.items.values()}
 
     @property
     def datasets(self) -> list[str]:
@@ -321,9 +317,12 @@ def test_to_train(dataset: Path, folds: Sequence[int]) -> float:
         ) from error
 
 
-def _seed_groups(items: Iterable[Record]) -> list[tuple[str, ...]]:
-    """Return the configurations that differ by the seed alone together, each group by its seeds."""
-    examples = {item["algorithm"]: item for item in items}
+def _seed_groups(examples: Mapping[str, Record]) -> list[tuple[str, ...]]:
+    """Return the configurations that differ by the seed alone together, each group by its seeds.
+
+    Args:
+        examples: An item of every configuration, by the configuration's name.
+    """
     groups: dict[str, list[tuple[int, str]]] = {}
     for name, item in examples.items():
         groups.setdefault(seedless_key(item) or name, []).append((seed_of(item) or 0, name))

@@ -102,25 +102,38 @@ def paired_seed_means(
         StatisticsError: There is no user of whom both are defined.
     """
     folds = [_common_users(*sides) for sides in zip(first, second, strict=True)]
-    users, first_values, second_values = (np.concatenate(column, axis=-1) for column in zip(*folds, strict=True))
+    means = means_over_folds(dataset, folds)
+    return means[: len(first[0].values)], means[len(first[0].values) :]
+
+
+def means_over_folds(dataset: str, folds: Sequence[FoldValues]) -> npt.NDArray[np.float64]:
+    """Average the values of each user over the folds in which all seeds define one.
+
+    Args:
+        dataset: Its name, for messages.
+        folds: The values by fold; of at least one fold.
+
+    Returns:
+        The means, in the order of the users' codes; shape (seeds, n).
+
+    Raises:
+        StatisticsError: There is no user of whom all are defined.
+    """
+    users = np.concatenate([fold.users for fold in folds])
     if len(users) == 0:
         raise StatisticsError(f"on {dataset}, there is no user of whom both values are defined.")
     if len(folds) == 1:
-        return first_values, second_values
+        return folds[0].values
     counts = np.bincount(users)
     present = counts > 0
-    first_means, second_means = (
-        np.array([np.bincount(users, of_seed)[present] for of_seed in values]) / counts[present]
-        for values in (first_values, second_values)
-    )
-    return first_means, second_means
+    values = np.concatenate([fold.values for fold in folds], axis=1)
+    means: npt.NDArray[np.float64] = np.array([np.bincount(users, of_seed)[present] for of_seed in values])
+    return means / counts[present]
 
 
-def _common_users(
-    first: FoldValues, second: FoldValues
-) -> tuple[UserCodes, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the users of both sides with their values on each."""
+def _common_users(first: FoldValues, second: FoldValues) -> FoldValues:
+    """Return the values of the users of both sides, the first side's seeds before the second one's."""
     if first.users is second.users or np.array_equal(first.users, second.users):
-        return first.users, first.values, second.values
+        return FoldValues(first.users, np.concatenate([first.values, second.values]))
     users, in_first, in_second = np.intersect1d(first.users, second.users, assume_unique=True, return_indices=True)
-    return users, first.values[:, in_first], second.values[:, in_second]
+    return FoldValues(users, np.concatenate([first.values[:, in_first], second.values[:, in_second]]))

@@ -1,10 +1,9 @@
-"""How much a configuration's values vary over folds and seeds, and what users, folds and seeds contribute to that."""
+"""What users, folds and seeds contribute to the variance of a configuration's values."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,32 +20,12 @@ COMPONENTS = ("user", "fold", "seed", "residual")
 """The parts of the variance of a user's value; what is left is the residual."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """How a metric of a configuration with several seeds varies.
-
-    Attributes:
-        mean: The mean over folds and seeds.
-        deviation: The sample standard deviation over folds and seeds; None of one value.
-        seeds: The seeds.
-        variances: The variance of a user's value by what contributes to it, one of ``COMPONENTS``, in the metric's unit
-            squared; without those of which nothing can be said. Empty for a metric without values per user, and where
-            the seeds changed nothing.
-    """
-
-    mean: float
-    deviation: float | None
-    seeds: tuple[int, ...]
-    variances: Mapping[str, float]
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """The share of each component in the variance, from 0 to 1; empty where nothing varies."""
-        total = sum(self.variances.values())
-        return {name: variance / total for name, variance in self.variances.items()} if total else {}
+Variances = Mapping[str, float]
+"""The variance of a user's value by what contributes to it, one of ``COMPONENTS``, in the metric's unit squared; without those
+of which nothing can be said."""
 
 
-def variances_of(measurements: Measured, dataset: str, label: str, name: str) -> dict[str, float]:
+def variances_of(measurements: Measured, dataset: str, label: str, name: str) -> Variances:
     """Return the variances of a user's value by what contributes to them; see ``statistics.components``.
 
     Args:
@@ -70,8 +49,10 @@ def variances_of(measurements: Measured, dataset: str, label: str, name: str) ->
     return {component: variance for component, variance in variances.items() if variance is not None}
 
 
-def spreads(lookup: RecordLookup, root: Path, results: Iterable[Result]) -> dict[tuple[str, str], dict[str, Spread]]:
-    """Return how the metrics of those configurations vary that have several seeds.
+def seed_variances(
+    lookup: RecordLookup, root: Path, results: Iterable[Result]
+) -> dict[tuple[str, str], dict[str, Variances]]:
+    """Return what contributes to the variance of a user's value, of the configurations that have several seeds.
 
     Args:
         lookup: From a record's key to the record, or None.
@@ -79,7 +60,8 @@ def spreads(lookup: RecordLookup, root: Path, results: Iterable[Result]) -> dict
         results: All results.
 
     Returns:
-        By dataset and configuration (the name of that with the lowest seed), and by label.
+        By dataset and configuration (the name of that with the lowest seed), and by label; without metrics that users have no
+        values of, and without configurations in which the seeds changed nothing.
     """
     all_results = list(results)
     groups = seed_groups(all_results)
@@ -87,31 +69,26 @@ def spreads(lookup: RecordLookup, root: Path, results: Iterable[Result]) -> dict
     for result in all_results:
         if result.algorithm in groups:
             rows.setdefault((result.dataset, groups[result.algorithm]), []).append(result)
-    several = {name: of_name for name, of_name in rows.items() if len(seeds_of(of_name)) > 1}
+    several = {
+        name: of_name
+        for name, of_name in rows.items()
+        if len(seeds_of(of_name)) > 1 and len(distinct(of_name)) == len(of_name)
+    }
     if not several:
         return {}
-    records = _records(lookup, [result for of_name in several.values() for result in of_name])
-    measurements = Measured(root, records)
+    measurements = Measured(root, _records(lookup, [result for of_name in several.values() for result in of_name]))
     return {
-        (dataset, name): _spreads_of(measurements, dataset, name, of_name)
-        for (dataset, name), of_name in several.items()
+        (dataset, name): _by_label(measurements, dataset, name, of_name) for (dataset, name), of_name in several.items()
     }
 
 
-def _spreads_of(measurements: Measured, dataset: str, name: str, rows: Sequence[Result]) -> dict[str, Spread]:
-    counted = distinct(rows)
-    spreads_by_label: dict[str, Spread] = {}
+def _by_label(measurements: Measured, dataset: str, name: str, rows: Sequence[Result]) -> dict[str, Variances]:
+    variances: dict[str, Variances] = {}
     for label in dict.fromkeys(label for row in rows for label in row.metrics):
-        values = [row.metrics[label] for row in counted if label in row.metrics]
-        deviation = statistics.stdev(values) if len(values) > 1 else None
-        variances: dict[str, float] = {}
-        if len(counted) == len(rows) and _is_measured(measurements, dataset, label):
-            try:
-                variances = variances_of(measurements, dataset, label, name)
-            except StatisticsError:  # the mean and the deviation hold all the same
-                variances = {}
-        spreads_by_label[label] = Spread(statistics.fmean(values), deviation, tuple(seeds_of(rows)), variances)
-    return spreads_by_label
+        if _is_measured(measurements, dataset, label):
+            with suppress(StatisticsError):  # a file is missing; whoever tests says so
+                variances[label] = variances_of(measurements, dataset, label, name)
+    return {label: components for label, components in variances.items() if components}
 
 
 def _is_measured(measurements: Measured, dataset: str, label: str) -> bool:

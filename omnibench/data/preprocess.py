@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import math
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from omnibench.data.interactions import Interactions
@@ -97,6 +96,8 @@ def _lowest_kept(threshold: float, rating: npt.NDArray[np.float32]) -> np.float3
     """
     if is_int(threshold) or len(rating) == 0:
         return np.float32(threshold)
+    from fractions import Fraction  # which runs that find everything done save
+
     lowest, highest = (Fraction(str(bound)) for bound in (rating.min(), rating.max()))
     return np.float32(float(lowest + Fraction(str(threshold)) * (highest - lowest)))
 

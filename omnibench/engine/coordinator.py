@@ -19,7 +19,7 @@ from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_out
 from omnibench.engine.sentences import Volume, ended_line, stop_sentence
 from omnibench.engine.stopping import StoppedError, stopped_for_good
 from omnibench.engine.summary import show_tables
-from omnibench.engine.survey import count, first_recorded, is_begun, look_up_all, recorded_threads
+from omnibench.engine.survey import count, is_begun, look_up_all, recorded_threads
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError
 from omnibench.experiment.evaluator import Evaluator
@@ -111,7 +111,7 @@ class Coordinator(ItemCoordinator):
                     candidates=evaluator.candidates,
                     recorded=RecordedKeys(
                         self.store.root,
-                        lambda keys: self.store.read(lambda reader: first_recorded(reader.get, keys)),
+                        lambda keys: self.store.read(lambda reader: reader.present(keys)),
                         lambda keys: self.store.read(lambda reader: recorded_threads(reader.get, keys)),
                     ),
                     refit=refit,

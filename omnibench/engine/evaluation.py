@@ -40,7 +40,7 @@ class Evaluation:
         per_user: One row per label, in the order of ``values``; NaN for users who do not count, and all along the row
             of a metric that no single user has. float64, shape (labels, n).
         stderr: Standard error by label, for metrics that are means over users.
-        interval: Bootstrap interval (95 %) by label, likewise.
+        interval: 95 % interval by label, likewise; see ``metrics.spread.mean_intervals``.
         counted: How many users count, by label, for means over fewer users than there are.
     """
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from omnibench.errors import OmnibenchError, nearest
-from omnibench.experiment.threads import ALL, FIXED
+from omnibench.experiment.circumstances import ALL, FIXED
 from omnibench.store.schema import KEEP_MODELS, MAX_ATTEMPTS, VERIFY
 
 RESUME = ("auto", "fresh", "require", "never")

@@ -111,16 +111,6 @@ def _done_text(tests: Sequence[str] | None, item: Item) -> DoneText | None:
     return DoneText.of(item.predicted, tests[experiment.fold], identities)
 
 
-def first_recorded(get: RecordLookup, fit_keys: Iterable[str]) -> str | None:
-    """Return the first of some items that has a record, or None.
-
-    Args:
-        get: From a record's key to the record, or None.
-        fit_keys: The keys of the items.
-    """
-    return next((key for key in fit_keys if get(RecordType.ITEM.key(key)) is not None), None)
-
-
 def recorded_threads(get: RecordLookup, fit_keys: Iterable[str]) -> dict[str, int]:
     """Return how many threads computed the items that were fitted, by their keys.
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+FIXED, ALL = "fixed", "all"
+"""The choices of threads beside a number: what is the same on every machine, and all cores."""
+
 USUAL_THREADS = 1
 """The number of threads where it is fixed: that of a run with a worker for each core, and every machine has it."""
 

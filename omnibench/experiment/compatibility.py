@@ -36,10 +36,10 @@ def check_dataset(dataset: RecSysDataSet, metrics: Sequence[Metric], candidates:
         raise EvaluationError("the evaluator has no metric; give some, e.g. Evaluator(NDCG([10, 20]), HR(10)).")
     for metric in metrics:
         if metric.kind == "rating" and dataset.feedback == "implicit":
-            addition = " beside interactions that are ranked" if dataset.has_ratings else ""
+            kept = ", also with the ratings that it keeps" if dataset.has_ratings else ""
             raise EvaluationError(
-                f"{metric.name} judges predicted ratings, but {dataset.name} is implicit and has "
-                f"{'ratings only' + addition if addition else 'none'}. Leave out MakeImplicit, or use ranking metrics such as NDCG."
+                f"{metric.name} judges predicted ratings, but {dataset.name} is implicit{kept}: its interactions are ranked. Leave "
+                "out MakeImplicit, or use ranking metrics such as NDCG."
             )
         if metric.judged_by and not dataset.has_ratings:
             raise EvaluationError(

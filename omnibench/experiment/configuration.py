@@ -105,17 +105,16 @@ class Configuration:
             runner, parameters = self.runner, self.canonical_parameters
 
             def text_with(adapter: int | str, code: str | None, *, seeded: bool = True) -> str:
-                adapter = self._adapter(adapter)
                 enclosing = _enclosing_text(self.algorithm, runner.name, adapter, code, circumstances, seeded=seeded)
                 return parameters.join(enclosing)
 
-            code = self.own.code if self.own else None
-            text = text_with(runner.adapter_identity, code)
-            stable_text = text_with(runner.adapter_version, f"module {self.own.module}" if self.own else None)
+            adapter, code = self._adapter(runner.adapter_identity), self.own.code if self.own else None
+            text = text_with(adapter, code)
+            stable_code = f"module {self.own.module}" if self.own else None
+            stable_text = text_with(self._adapter(runner.adapter_version), stable_code)
             key = sha256(text)
             node_key = key if stable_text == text else sha256(stable_text)
-            seedless_key = sha256(text_with(runner.adapter_identity, code, seeded=False))
-            keyed = Keyed(text, key, node_key, seedless_key)
+            keyed = Keyed(text, key, node_key, sha256(text_with(adapter, code, seeded=False)))
             self._keyed[circumstances] = keyed
         return keyed
 
@@ -169,7 +168,7 @@ class Configuration:
         """Whether it computes on a GPU when it may."""
         return self.own.gpu if self.own else bool(algorithm_info(self.runner, self.algorithm).get("gpu"))
 
-    @property
+    @functools.cached_property
     def deterministic(self) -> bool:
         """Whether it is known to make the same model whatever the seed: by the catalogue, or by what a class says."""
         return bool(self._stated_determinism)

@@ -186,24 +186,25 @@ class Experiment:
 
     def result(self, metrics: Mapping[str, float], as_seed: int | None = None) -> Result:
         """Return metrics of this experiment as a result, with another seed where that has made equal predictions."""
+        configuration, circumstances = self.configuration, self.circumstances
         return Result(
             self.dataset_name,
             self.algorithm_name,
-            str(self.configuration),
+            str(configuration),
             None if self.dataset.folds is None else self.fold,
             metrics,
             self.fit_key,
             self.dataset_label or self.dataset.name,
-            self.configuration.label,
-            self.configuration.user_label,
-            self.configuration.plain_parameters,
-            self.seed,
-            self.configuration.module,
-            self.configuration.deterministic,
+            configuration.label,
+            configuration.user_label,
+            configuration.plain_parameters,
+            circumstances.seed,
+            configuration.module,
+            configuration.deterministic,
             self.seedless_key,
-            len(self.seeds) or 1,
-            as_seed,
-            self.refit,
+            seeds=len(self.seeds) or 1,
+            as_seed=as_seed,
+            refit=circumstances.refit,
         )
 
 

@@ -68,7 +68,7 @@ class OwnAlgorithm:
         """Return the description of a class.
 
         Raises:
-            PlanError: It lacks a method, or another process could not import it.
+            PlanError: It lacks a method, says something of itself that cannot be, or another process could not import it.
         """
         from omnibench.code.identity import identify, source_file, warn_of_unfollowed  # not every plan has such classes
 
@@ -116,7 +116,7 @@ class OwnAlgorithm:
             source=identity.source,
             scalars=scalar_arguments(_signature(algorithm) or []),
             deterministic=_stated(algorithm, "deterministic"),
-            uses_ratings=bool(getattr(algorithm, "uses_ratings", False)),
+            uses_ratings=bool(_stated(algorithm, "uses_ratings")),
             validates=takes(algorithm, VALIDATION),
             threads=_threads(algorithm),
         )
@@ -140,17 +140,30 @@ class OwnAlgorithm:
 
 
 def _stated(algorithm: type, name: str) -> bool | None:
-    """Return what a class says by an attribute; a method of that name says nothing."""
+    """Return what a class says by an attribute; an instance's or a method of that name says nothing.
+
+    Raises:
+        PlanError: It is neither true nor false.
+    """
     value = getattr(algorithm, name, None)
-    return value if isinstance(value, bool) else None
+    if value is None or isinstance(value, bool):
+        return value
+    if _is_of_instances(value):
+        return None
+    raise PlanError(f"{algorithm.__qualname__}.{name} is {value!r}; give True or False, or leave it out.")
+
+
+def _is_of_instances(value: Any) -> bool:
+    """Whether a class's attribute is a method, or a property or slot that only instances have a value of."""
+    return callable(value) or hasattr(type(value), "__get__")
 
 
 def _threads(algorithm: type) -> int | None:
-    """Return what a class says of its threads; an instance's or a method's ``threads`` is none of our business."""
+    """Return what a class says of its threads; an instance's or a method's ``threads`` says nothing."""
     stated = getattr(algorithm, "threads", None)
     if stated == "any":
         return ANY_NUMBER
-    if stated is None or callable(stated) or hasattr(type(stated), "__get__"):
+    if stated is None or _is_of_instances(stated):
         return None
     if type(stated) is not int or stated < 1:
         raise PlanError(

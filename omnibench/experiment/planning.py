@@ -86,7 +86,8 @@ def experiments(
         for configuration, first in first_circumstances:
             parts = refit_of(configuration, dataset, requested)
             further_seeds = () if configuration.deterministic else seeds[1:]
-            all_circumstances = [first._replace(refit=parts, seed=seed) for seed in (seeds[0], *further_seeds)]
+            lowest = first._replace(refit=parts) if parts else first
+            all_circumstances = [lowest, *(lowest._replace(seed=seed) for seed in further_seeds)]
             for fold in range(dataset.folds or 1):
                 for circumstances in all_circumstances:
                     experiment = Experiment(

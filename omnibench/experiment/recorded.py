@@ -8,7 +8,7 @@ depend on it were computed with the number that is fixed now, they keep theirs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from omnibench.experiment.circumstances import USUAL_THREADS
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.experiment import Experiment
 from omnibench.keys import display
+from omnibench.store.schema import RecordType
 
 
-def _none_recorded(fit_keys: Sequence[str]) -> str | None:  # noqa: ARG001 - of a store without items
-    return None
+def _none_present(keys: Sequence[str]) -> Collection[str]:  # noqa: ARG001 - of a store without records
+    return ()
 
 
 def _no_threads(fit_keys: Sequence[str]) -> Mapping[str, int]:  # noqa: ARG001 - as above
@@ -33,13 +34,13 @@ class RecordedKeys:
 
     Attributes:
         directory: The store's directory.
-        first_item: Returns the first of some fit keys of which the store has an item, or None.
+        present: Returns those of some records' keys that the store has.
         threads_of: Returns of those of some fit keys of which the store has a fit how many threads computed it; 0 where
             that is not known, or where Fit and Predict had different ones.
     """
 
     directory: Path | None = None
-    first_item: Callable[[Sequence[str]], str | None] = _none_recorded
+    present: Callable[[Sequence[str]], Collection[str]] = _none_present
     threads_of: Callable[[Sequence[str]], Mapping[str, int]] = _no_threads
 
     def dataset(self, dataset: RecSysDataSet) -> RecSysDataSet:
@@ -83,42 +84,36 @@ class RecordedKeys:
         for experiment in planned:
             if experiment.circumstances.threads == USUAL_THREADS and experiment.configuration.own is None:
                 groups.setdefault((experiment.dataset.key, experiment.configuration_key), []).append(experiment)
-        present = self.threads_of([folds[0].fit_key for folds in groups.values()]) if groups else {}
-        unseen = [folds for folds in groups.values() if folds[0].fit_key not in present]
-        earlier = {
+        # Of what is done, which may be thousands, the first fold's key is looked for, and no record is read.
+        first_keys = [RecordType.FIT.key(folds[0].fit_key) for folds in groups.values()]
+        present = self.present(first_keys) if groups else ()
+        absent = [folds for key, folds in zip(first_keys, groups.values(), strict=True) if key not in present]
+        without = {
             experiment.fit_key: replace(experiment, circumstances=experiment.circumstances._replace(threads=0))
-            for folds in unseen
+            for folds in absent
             for experiment in folds
         }
-        threads = (
-            self.threads_of([*earlier, *(earlier_experiment.fit_key for earlier_experiment in earlier.values())])
-            if earlier
-            else {}
-        )
+        threads = self.threads_of([*without, *(earlier.fit_key for earlier in without.values())]) if without else {}
         recorded: dict[str, Experiment] = {}
-        for folds in unseen:
-            earlier_folds = {experiment.fit_key: earlier[experiment.fit_key] for experiment in folds}
-            counts = {
-                threads[earlier_experiment.fit_key]
-                for earlier_experiment in earlier_folds.values()
-                if earlier_experiment.fit_key in threads
-            }
-            if counts == {USUAL_THREADS} and not earlier_folds.keys() & threads.keys():
-                recorded |= earlier_folds
+        for folds in absent:
+            keys = [experiment.fit_key for experiment in folds]
+            counts = {threads.get(without[key].fit_key) for key in keys} - {None}
+            if counts == {USUAL_THREADS} and not any(key in threads for key in keys):
+                recorded |= {key: without[key] for key in keys}
         return recorded
 
     def _is_under_other_code(self, of_class: Sequence[Experiment]) -> bool:
         """Whether the first item that the store has of a class is under the other digest of its code."""
         # The first tells of a class whose results are all there, so that thousands of keys need not be made twice.
         for several in (of_class[:1], of_class[1:]):
-            earlier = _under_other_code(several)
-            pairs: Mapping[str, str] = {
-                experiment.fit_key: earlier_experiment.fit_key
-                for experiment, earlier_experiment in zip(several, earlier, strict=True)
-            }
-            first = self.first_item([key for pair in pairs.items() for key in pair]) if pairs else None
-            if first is not None:
-                return first in pairs.values()
+            pairs = [
+                (RecordType.ITEM.key(experiment.fit_key), RecordType.ITEM.key(earlier.fit_key))
+                for experiment, earlier in zip(several, _under_other_code(several), strict=True)
+            ]
+            present = self.present([key for pair in pairs for key in pair]) if pairs else ()
+            for key, earlier_key in pairs:
+                if key in present or earlier_key in present:
+                    return key not in present
         return False
 
 

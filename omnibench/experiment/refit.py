@@ -68,14 +68,14 @@ def check_refit(configurations: Sequence[Configuration], requested: str) -> None
 
     Args:
         configurations: Those of its plan.
-        requested: What it asks for.
+        requested: What it asks for; see ``checked_refit``.
 
     Raises:
-        PlanError: No configuration can be fitted so.
+        PlanError: No configuration can be fitted so, or one that its plan wants so cannot.
     """
     for configuration in configurations:
         check_may_refit(configuration)
-    if checked_refit(requested) == TRAIN_AND_VALIDATION and not any(each.may_refit for each in configurations):
+    if requested == TRAIN_AND_VALIDATION and not any(each.may_refit for each in configurations):
         reasons = {configuration.name: _reason(configuration) for configuration in configurations}
         listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         raise PlanError(

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from omnibench.experiment.circumstances import USUAL_THREADS
+from omnibench.experiment.circumstances import ALL, FIXED, USUAL_THREADS
 from omnibench.runners.machine import available_cores
 
 if TYPE_CHECKING:  # every pytest session imports this module
     from omnibench.experiment.configuration import Configuration
-
-FIXED, ALL = "fixed", "all"
-"""The choices beside a number: what is the same on every machine, and all cores."""
 
 
 def keyed_threads(configuration: Configuration, choice: int | str = FIXED) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, VERDICTS, WORSE, Gate, Verdict, count
-from omnibench.report.comparisons import p_text
-from omnibench.report.sections import TESTS
+from omnibench.report.comparisons import TESTS, p_text
+from omnibench.statistics.paired import SEEDS_TEST
+from omnibench.tables.legend import wrapped
 
 _COMPARISON_LIMIT = 20
 """How many comparisons with the same verdict are shown when nobody asked for all."""
@@ -18,7 +18,7 @@ _FAILURE_LIMIT = 3
 """How many items that failed are named when nobody asked for all."""
 
 
-_TESTS = {"seeds": "over users and seeds"} | {name: f"paired {title}" for name, title in TESTS.items()}
+_TESTS = {SEEDS_TEST: "over users and seeds"} | {name: f"paired {title}" for name, title in TESTS.items()}
 """What the tests are called."""
 
 
@@ -44,15 +44,15 @@ def lines(gate: Gate, width: int = 80, *, verbosity: int = 0) -> Iterator[Line]:
             everything.
     """
     if gate.basis:
-        yield from (Line(text) for text in _wrapped(gate.basis, width))
+        yield from (Line(text) for text in wrapped(gate.basis, width, following="    "))
     verdicts = {0: (TOLERATED, UNDECIDED, IMPROVED), -1: ()}.get(min(verbosity, 0), ())
     yield from _section("worse", gate.those(WORSE), width, verbosity, "red")
     if gate.failed:
-        yield from (Line(text, "red") for text in _wrapped(_failures(gate.failed, verbosity), width))
+        yield from (Line(text, "red") for text in wrapped(_failures(gate.failed, verbosity), width, following="    "))
     for problem in gate.problems:
-        yield from (Line(text, "red") for text in _wrapped(problem, width))
+        yield from (Line(text, "red") for text in wrapped(problem, width, following="    "))
     for sentence in gate.missing:
-        yield from (Line(text, "" if gate.missing_ok else "red") for text in _wrapped(sentence, width))
+        yield from (Line(text, "" if gate.missing_ok else "red") for text in wrapped(sentence, width, following="    "))
     titles = {
         TOLERATED: f"worse, but not significantly by more than the {100 * gate.tolerance:.4g} % that are accepted",
         UNDECIDED: "undecided",
@@ -64,7 +64,7 @@ def lines(gate: Gate, width: int = 80, *, verbosity: int = 0) -> Iterator[Line]:
         colour = "green" if verdict == IMPROVED else ""
         yield from _section(titles[verdict], gate.those(verdict), width, verbosity, colour)
     for remark in _remarks(gate, verbosity):
-        yield from (Line(text) for text in _wrapped(remark, width))
+        yield from (Line(text) for text in wrapped(remark, width, following="    "))
     result = Line("gate passed", "green") if gate.passed else Line("gate failed", "red")
     yield Line(f"{result.text} (baseline {gate.age})", result.colour)
 
@@ -92,9 +92,7 @@ def _counts(gate: Gate) -> str:
     head = count(len(gate.verdicts), "comparison") + (f": {listed}" if listed else "")
     if not gate.tested:
         return head
-    tests = dict.fromkeys(
-        _TESTS.get(verdict.test, f"paired {verdict.test} test") for verdict in gate.verdicts if verdict.test
-    )
+    tests = dict.fromkeys(_TESTS[verdict.test] for verdict in gate.verdicts if verdict.test)
     named = f" ({', '.join(tests)})" if tests else ""
     return f"{head}; p is one-sided{named}, Holm-corrected over the {gate.tested} in which anything differs"
 
@@ -111,7 +109,9 @@ def _section(title: str, comparisons: Sequence[Verdict], width: int, verbosity: 
     labels = [group[0].label for group in groups.values()]
     for group in groups.values():
         is_unique = labels.count(group[0].label) == 1
-        yield from (Line(text) for text in _wrapped(f"  {_heading(group[0], is_unique=is_unique)}", width))
+        yield from (
+            Line(text) for text in wrapped(f"  {_heading(group[0], is_unique=is_unique)}", width, following="    ")
+        )
         yield from (Line(text) for text in _rows(group, width))
     if len(largest) < len(comparisons):
         yield Line(f"  ... and {len(comparisons) - len(largest)} more, with smaller changes; `-v` shows all")
@@ -157,9 +157,3 @@ def _cells(comparison: Verdict) -> tuple[str, ...]:
     seeds = f", {comparison.seeds[1]} -> {comparison.seeds[0]} seeds" if comparison.seeds else ""
     pairs = f"{count(comparison.pairs, comparison.units.removesuffix('s'))}{seeds}" if comparison.pairs else "unchanged"
     return f"{comparison.baseline:.4f} -> {comparison.now:.4f}", change, interval, pairs, p
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    kept = text.replace(" %", "\N{NO-BREAK SPACE}%")  # a number and its sign stay together
-    lines = textwrap.wrap(kept, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING, TypeAlias
 
-from omnibench.comparison.user_values import UserValues
-from omnibench.errors import StatisticsError
+from omnibench.comparison.user_values import means_over_folds, values_of_seeds
 from omnibench.gate.entries import Entry, ValuesByFold
 
 if TYPE_CHECKING:
@@ -104,7 +102,8 @@ def paired_rows(
     entries = [*current.entries, *baseline.entries]
     measured = [values_by_fold for side in values for values_by_fold in side]
     if all(column in values_by_fold for values_by_fold in measured for column in columns):
-        rows = _user_means([[values_by_fold[column] for column in columns] for values_by_fold in measured], dataset)
+        by_fold = [values_of_seeds([values_by_fold[column] for values_by_fold in measured]) for column in columns]
+        rows = means_over_folds(dataset, by_fold)
         units = "users"
     else:
         rows = np.array([[entry.scores[label].folds[fold] for fold in folds] for entry in entries], dtype=np.float64)
@@ -130,34 +129,3 @@ def without_equal_rows(rows: SeedRows) -> SeedRows:
 def _equal(first: SeedRows, second: SeedRows) -> npt.NDArray[np.bool_]:
     """Return where values are equal but for rounding."""
     return np.isclose(first, second, rtol=_ROUNDING, atol=1e-12)
-
-
-def _user_means(measured: Sequence[Sequence[UserValues]], dataset: str) -> SeedRows:
-    """Average the values of each user over the folds in which all define one.
-
-    Args:
-        measured: The values of each seed by fold, of the same folds.
-        dataset: The dataset's name, for messages.
-
-    Returns:
-        The means, in the order of the users' codes; shape (seeds, users).
-    """
-    folds = [_common_users(fold) for fold in zip(*measured, strict=True)]
-    users = np.concatenate([codes for codes, _ in folds])
-    values = np.concatenate([columns for _, columns in folds], axis=1)
-    if len(users) == 0:
-        raise StatisticsError(f"on {dataset}, there is no user of whom both values are defined.")
-    if len(folds) == 1:
-        return values
-    counts = np.bincount(users)
-    present = counts > 0
-    return np.stack([np.bincount(users, row)[present] for row in values]) / counts[present]
-
-
-def _common_users(measured: Sequence[UserValues]) -> tuple[npt.NDArray[np.int32], SeedRows]:
-    """Return the users whom all have, ascending, and their values; shapes (users,) and (seeds, users)."""
-    first = measured[0].users
-    if all(column.users is first or np.array_equal(column.users, first) for column in measured):
-        return first, np.stack([column.values for column in measured])
-    users = reduce(lambda left, right: np.intersect1d(left, right, assume_unique=True), (m.users for m in measured))
-    return users, np.stack([column.values[np.searchsorted(column.users, users)] for column in measured])

@@ -154,7 +154,7 @@ class BenchFunction(pytest.Class):
             salt=session.policy.salt,
             threads=session.threads_of,
             candidates=evaluator.candidates,
-            recorded=RecordedKeys(session.directory, session.first_recorded, session.recorded_threads),
+            recorded=RecordedKeys(session.directory, session.present, session.recorded_threads),
             refit=self.declaration.refit,
             validation=session.validation,
         )

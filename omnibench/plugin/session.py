@@ -17,7 +17,7 @@ from omnibench.engine.items import Item
 from omnibench.engine.policy import DEVICES
 from omnibench.engine.run import CACHED, Outcome, new_run_id, throwaway_workspace
 from omnibench.engine.stopping import StoppedError, Stopping
-from omnibench.engine.survey import State, first_recorded, look_up_all, recorded_threads
+from omnibench.engine.survey import State, look_up_all, recorded_threads
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.experiment.refit import ValidationUse
 from omnibench.experiment.threads import keyed_threads
@@ -135,9 +135,9 @@ class BenchSession:
             self.notify(f"{len(damaged)} records are damaged, the first is {damaged[0]}; they are made anew")
         return states
 
-    def first_recorded(self, fit_keys: Sequence[str]) -> str | None:
-        """Return the first of some items that has a record, or None; a store that cannot be read says so later."""
-        return self._from_store(lambda reader: first_recorded(reader.get, fit_keys))
+    def present(self, keys: Sequence[str]) -> set[str]:
+        """Return those of some keys that have a record; a store that cannot be read says so later."""
+        return self._from_store(lambda reader: reader.present(keys)) or set()
 
     def recorded_threads(self, fit_keys: Sequence[str]) -> dict[str, int]:
         """Return how many threads computed the items that were fitted, by their keys; see ``survey.recorded_threads``."""

@@ -45,13 +45,17 @@ def refuse_strange_items(session: BenchSession, worker: str, nodeids: Iterable[s
     expected = {item.nodeid for item in session.items}
     strange = [(nodeid, _source_of(nodeid, session)) for nodeid in nodeids if nodeid not in expected]
     benchmarks = [(nodeid, source) for nodeid, source in strange if source is not None]
+    # Once for each benchmark: there may be thousands of items.
+    datasets = {
+        source: dict.fromkeys(_dataset_of(item.nodeid, source) for item in session.planned[source])
+        for source in dict.fromkeys(source for _, source in benchmarks)
+    }
     redrawn: dict[tuple[str, str], str] = {}
     for nodeid, source in benchmarks:
-        datasets = list(dict.fromkeys(_dataset_of(item.nodeid, source) for item in session.planned[source]))
-        dataset = _dataset_of(nodeid, source)
-        if dataset not in datasets:
+        dataset, own_datasets = _dataset_of(nodeid, source), datasets[source]
+        if dataset not in own_datasets:
             label = dataset.rpartition("-")[0]
-            own_name = next((name for name in datasets if name.startswith(f"{label}-")), datasets[0])
+            own_name = next((name for name in own_datasets if name.startswith(f"{label}-")), next(iter(own_datasets)))
             redrawn[label, source] = f"{own_name} in this one and {dataset} in worker {worker}"
     if redrawn:
         for part in planned_of(session):
@@ -59,7 +63,8 @@ def refuse_strange_items(session: BenchSession, worker: str, nodeids: Iterable[s
         raise pytest.UsageError(
             f"the data {_listed(redrawn)} differs from process to process: it is {', '.join(redrawn.values())}. {STEADY_DATA}"
         )
-    for nodeid, source in benchmarks:  # the others are no benchmarks; xdist says itself what is wrong
+    if benchmarks:  # the others are no benchmarks; xdist says itself what is wrong
+        nodeid, source = benchmarks[0]
         configuration = nodeid.removeprefix(f"{source}::{_dataset_of(nodeid, source)}/").partition("/")[0]
         raise pytest.UsageError(
             f"{configuration} of {source} exists only in worker {worker}: a hyperparameter, a class's code "

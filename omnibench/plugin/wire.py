@@ -21,7 +21,7 @@ _DIGITS = 16
 
 _RESULT = (
     *("dataset", "algorithm", "configuration", "fold", "fit_key"),
-    *("dataset_label", "label", "user_label", "parameters", "seed", "module", "deterministic"),
+    *("dataset_label", "label", "user_label", "seed", "module", "deterministic"),
     *("seedless_key", "seeds", "as_seed", "refit"),
 )
 """The members of a result that travel as they are."""
@@ -122,6 +122,6 @@ class ItemMessage(NamedTuple):
         from omnibench.guest.whole_numbers import received
         from omnibench.results import Result
 
-        members = {name: received(fields[name]) for name in _RESULT}
-        result = Result(**members, metrics=dict(fields["metrics"]))
+        members = {name: fields[name] for name in _RESULT}
+        result = Result(**members, parameters=received(fields["parameters"]), metrics=dict(fields["metrics"]))
         return cls(fields["status"], result, fields["seconds"], fields["replayed"], tuple(fields["lower_is_better"]))

@@ -17,8 +17,13 @@ def heads(alpha: float) -> list[str]:
     return ["difference", f"{percent(alpha)} interval", "d_z", "p", "p (Holm)", ""]
 
 
-SEEDS_TEST = "seeds"
-"""The test of configurations with several seeds; see ``statistics.seeds``."""
+TESTS = {
+    "bootstrap": "bootstrap test",
+    "t": "t test",
+    "randomisation": "randomisation test",
+    "wilcoxon": "Wilcoxon test",
+}
+"""What the paired tests are called."""
 
 VARIANCE_HEADS = ("users", "folds", "seeds", "rest", "std of seeds")
 """The headings of the columns that ``variance_cells`` fills."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omnibench.comparison.variance import Spread, spreads
+from omnibench.comparison.variance import Variances, seed_variances
 from omnibench.data.cold import read_cold
 from omnibench.data.words import step_words
 from omnibench.keys import recorded_text, sha256
@@ -115,8 +115,8 @@ class Contents:
         missing: The items that have no results.
         facts: The facts about each item, by its fit key.
         dataset_summaries: The size and the making of each dataset, by its name.
-        spreads: How the metrics of configurations with several seeds vary, by dataset and configuration; see
-            ``comparison.variance``.
+        variances: What contributes to the variance of a user's value, of configurations with several seeds, by dataset and
+            configuration, and by label; see ``comparison.variance``.
     """
 
     results: list[Result]
@@ -125,7 +125,7 @@ class Contents:
     missing: list[MissingItem]
     facts: Mapping[str, ItemFacts]
     dataset_summaries: Mapping[str, DatasetSummary]
-    spreads: Mapping[tuple[str, str], Mapping[str, Spread]] = field(default_factory=dict)
+    variances: Mapping[tuple[str, str], Mapping[str, Variances]] = field(default_factory=dict)
 
     def facts_of(self, result: Result) -> ItemFacts:
         """Return the facts about the item of a result."""
@@ -168,8 +168,8 @@ def contents_of(
     keys = {result.dataset: facts[result.fit_key].dataset_key for result in all_results if result.fit_key}
     datasets = {name: lookup(RecordType.DATA.key(key)) for name, key in keys.items()}
     summaries = {name: _dataset_summary(record, root) for name, record in datasets.items() if record is not None}
-    seed_spreads = {} if root is None else spreads(lookup, root, all_results)
-    return Contents(all_results, lower_is_better, undirected, list(missing), facts, summaries, seed_spreads)
+    variances = {} if root is None else seed_variances(lookup, root, all_results)
+    return Contents(all_results, lower_is_better, undirected, list(missing), facts, summaries, variances)
 
 
 def missing_of(item: Record) -> MissingItem:

@@ -12,13 +12,14 @@ from omnibench.comparison.current import Current, current_items, names_of
 from omnibench.errors import ExportError, StatisticsError, StoreError
 from omnibench.metrics.directions import direction
 from omnibench.metrics.labels import alternatives, unmeasured
+from omnibench.report.comparisons import TESTS
 from omnibench.report.contents import Contents, contents_of, missing_of
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import csv, nested, parquet
 from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
-from omnibench.report.sections import DEFAULT_LIMIT, TESTS, Choices, report_of
+from omnibench.report.sections import DEFAULT_LIMIT, Choices, report_of
 from omnibench.statistics.paired import DEFAULT_TEST, check_alpha
 from omnibench.store.item_records import result_of
 from omnibench.store.queries import Store, open_store

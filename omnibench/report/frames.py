@@ -150,8 +150,7 @@ def _summary(contents: Contents, configuration: _WithSeeds, label: str) -> dict[
     values = [row.metrics[label] for row in configuration.counted if label in row.metrics]
     mean = _finite(math.fsum(values) / len(values)) if values and all(map(math.isfinite, values)) else None
     deviation = _finite(statistics.stdev(values)) if mean is not None and len(values) > 1 else None
-    spread = contents.spreads.get((configuration.rows[0].dataset, configuration.name), {}).get(label)
-    variances = spread.variances if spread else {}
+    variances = contents.variances.get((configuration.rows[0].dataset, configuration.name), {}).get(label, {})
     parts = {f"{component}_variance": _finite(variances.get(component)) for component in COMPONENTS}
     return {"mean": mean, "std": deviation, **parts}
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from omnibench.comparison.configurations import DatasetRanking
 from omnibench.comparison.standings import rankings, standings
-from omnibench.comparison.variance import Spread
+from omnibench.comparison.variance import Variances
 from omnibench.data.cold import cold_sentence
 from omnibench.errors import OmnibenchError
 from omnibench.metrics.labels import notes_of
-from omnibench.report.comparisons import SEEDS_TEST, VARIANCE_HEADS, pairs, variance_cells
+from omnibench.report.comparisons import TESTS, VARIANCE_HEADS, pairs, variance_cells
 from omnibench.report.contents import Contents, MissingItem
 from omnibench.statistics.best import Standing
-from omnibench.statistics.paired import DEFAULT_TEST
+from omnibench.statistics.paired import DEFAULT_TEST, SEEDS_TEST
 from omnibench.tables.conditional import conditional_note
 from omnibench.tables.layout import Layout, MarkedResults, marked_results
 from omnibench.tables.seeds import seeds_of
@@ -29,13 +29,6 @@ DEFAULT_LIMIT = 100
 
 MAX_LISTED = 20
 """How many missing items, or gaps, documents list before they cut the list short."""
-
-TESTS = {
-    "bootstrap": "bootstrap test",
-    "t": "t test",
-    "randomisation": "randomisation test",
-    "wilcoxon": "Wilcoxon test",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +61,7 @@ class Section:
         gaps: Which means are over fewer folds than there are, a sentence each.
         notes: Sentences that explain the table, except for the look of the marks, which depends on the format.
         tested: What the mark of a tie means, or nothing where nothing is tested.
-        spreads: By configuration with several seeds and by column, how its values vary.
+        variances: By configuration with several seeds and by column, what contributes to the variance of a user's value.
     """
 
     marked: MarkedResults
@@ -77,16 +70,15 @@ class Section:
     gaps: list[str]
     notes: list[str]
     tested: str
-    spreads: Mapping[str, Mapping[str, Spread]] = field(default_factory=dict)
+    variances: Mapping[str, Mapping[str, Variances]] = field(default_factory=dict)
 
     @property
     def variance_rows(self) -> list[list[str]]:
         """Rows that say where the variance of a user's value comes from: configuration, metric, shares."""
         return [
-            [self.marked.label(name), label, *variance_cells(spread.variances)]
-            for name, by_label in self.spreads.items()
-            for label, spread in by_label.items()
-            if spread.variances
+            [self.marked.label(name), label, *variance_cells(variances)]
+            for name, by_label in self.variances.items()
+            for label, variances in by_label.items()
         ]
 
     @property
@@ -193,7 +185,7 @@ def _section(
         list(_gaps(marked, folds)),
         list(_notes(marked, standings_by_label, contents, choices)),
         _tested(decided, marked, choices) if decided else "",
-        {name: spread for name in marked.names if (spread := contents.spreads.get((marked.dataset, name)))},
+        {name: by_label for name in marked.names if (by_label := contents.variances.get((marked.dataset, name)))},
     )
 
 
@@ -215,7 +207,7 @@ def _tested(decided: Mapping[str, Standing], marked: MarkedResults, choices: Cho
         " (with several seeds these are a random factor)" if any(each.test == SEEDS_TEST for each in compared) else ""
     )
     test = f"paired {TESTS[choices.test]}{seeded} over {samples}"
-    condition = conditional_note(marked.every_result)
+    condition = conditional_note(marked.results)
     return (
         f"not significantly worse than the best: {test}, Holm-corrected in each column, alpha = {choices.alpha:g}"
         f"{f'; {condition}' if condition else ''}"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from omnibench.errors import StatisticsError
 from omnibench.statistics.checks import check_choice, check_overlap, check_pairs
@@ -30,6 +30,9 @@ else:
 
 DEFAULT_TEST = "bootstrap"
 TESTS = (DEFAULT_TEST, "t", "randomisation", "wilcoxon")
+SEEDS_TEST = "seeds"
+"""The test of ``compare_seeds``, which nobody chooses: it takes the place of the others where there are several seeds."""
+
 ALTERNATIVES = ("two-sided", "greater", "less")
 
 
@@ -148,9 +151,8 @@ def compare(
             if not varies:
                 p = max(p, _smallest_p(n, alternative))
         else:
-            p, interval, reason = _bootstrap(
-                (sample, reference), interval, alternative, null, alpha, units, resamples, seed
-            )
+            question = _Question(alternative, null, alpha, units, resamples, seed)
+            p, interval, reason = _bootstrap((sample, reference), interval, question)
     return Comparison(
         float(sample.mean()),
         float(reference.mean()),
@@ -165,34 +167,34 @@ def compare(
     )
 
 
+class _Question(NamedTuple):
+    """The question of a test, by the arguments of ``compare``."""
+
+    alternative: str
+    null: float
+    alpha: float
+    units: str
+    resamples: int
+    seed: int
+
+
 def _bootstrap(
-    samples: tuple[Sample, Sample],
-    interval: tuple[float, float] | None,
-    alternative: str,
-    null: float,
-    alpha: float,
-    units: str,
-    resamples: int,
-    seed: int,
+    samples: tuple[Sample, Sample], interval: tuple[float, float] | None, question: _Question
 ) -> tuple[float | None, tuple[float, float] | None, str]:
     """Return the p, the interval and the reason why there are none.
 
     Args:
         samples: The first and the second one's values.
         interval: Student's interval, for a few differing users.
-        alternative: As in ``compare``, as all others.
-        null: See there.
-        alpha: See there.
-        units: See there.
-        resamples: See there.
-        seed: See there.
+        question: The question.
     """
     differences = samples[0] - samples[1]
+    alternative, null, alpha, units, *_ = question
     if is_shape_known(differences):
         mean = skewed_mean(differences, alternative, null, alpha)
         return mean.p, mean.interval, ""
     users = differing(differences)
-    p = _p_of_few(differences, users, alternative, null, resamples, seed)
+    p = _p_of_few(differences, users, question)
     if p > alpha or is_certain(differences, _largest(*samples), null, alternative, alpha):
         return p, interval, ""
     reason = (
@@ -201,13 +203,13 @@ def _bootstrap(
     return None, None, f"too few {units} to say: {reason}"
 
 
-def _p_of_few(differences: Sample, users: int, alternative: str, null: float, resamples: int, seed: int) -> float:
+def _p_of_few(differences: Sample, users: int, question: _Question) -> float:
     """Return the p of a few differing users, which holds where their differences are symmetrical."""
-    if null == 0:
-        return sign_flip_p(differences, alternative, resamples, seed)
+    if question.null == 0:
+        return sign_flip_p(differences, question.alternative, question.resamples, question.seed)
     # Those who do not differ all lie off the null hypothesis; their signs would have to change together.
     error = float(differences.std(ddof=1)) / math.sqrt(len(differences))
-    return p_of_t(ratio(float(differences.mean()) - null, error), max(1, users - 1), alternative)
+    return p_of_t(ratio(float(differences.mean()) - question.null, error), max(1, users - 1), question.alternative)
 
 
 def _largest(first: Sample, second: Sample) -> float:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from omnibench.errors import StatisticsError
 from omnibench.statistics.checks import check_choice, check_overlap, check_pairs
-from omnibench.statistics.paired import ALTERNATIVES, Comparison, check_alpha, compare
+from omnibench.statistics.paired import ALTERNATIVES, SEEDS_TEST, Comparison, check_alpha, compare
 from omnibench.statistics.samples import Sample, checked_seed_samples, noise_of
 from omnibench.statistics.skewed import restored, transformed
 from omnibench.statistics.student import interval_of_t, p_of_t
@@ -133,7 +133,7 @@ def compare_seeds(
         None,
         None,
         None,
-        "seeds",
+        SEEDS_TEST,
         n,
         units,
         seeds=numbers,

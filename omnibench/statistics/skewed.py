@@ -42,6 +42,8 @@ it knows these users only."""
 _NORMAL_KURTOSIS = 3.0
 _MATTERS = 0.1
 """The share of a standard deviation by which a user's difference has to be off the median for the user to differ."""
+_ONE_THREAD = 1 << 18
+"""Multiplications up to which OpenBLAS computes with one thread: to wake the others takes ten times as long as the work."""
 _SEED = 20101
 
 
@@ -188,7 +190,7 @@ def _replicates(differences: Sample, mean: float) -> Sample | None:
     scale = float(np.abs(moving).max())
     moving = moving / scale
     powers = np.stack([np.ones(len(moving)), moving, moving**2, moving**3], axis=1).astype(np.float32)
-    sums = (_counts()[:, : len(moving)] @ powers).astype(np.float64).T
+    sums = _sums(powers).astype(np.float64).T
     sizes = sums[0] + np.random.default_rng(_SEED).poisson(n - len(moving), _REPLICATES)
     first, second, third = sums[1:] / sizes
     variances = second - first * first
@@ -199,6 +201,17 @@ def _replicates(differences: Sample, mean: float) -> Sample | None:
     skewness = (third - 3 * first * second + 2 * first**3) / variances**1.5 / np.sqrt(sizes)
     replicates: Sample = np.where(varies, transformed(t, skewness), np.copysign(np.inf, offsets))
     return np.sort(replicates)
+
+
+def _sums(powers: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the sums over the users whom each replicate draws, shape (replicates, powers).
+
+    Args:
+        powers: The powers of each user's difference, shape (users, powers).
+    """
+    counts, rows = _counts()[:, : len(powers)], max(1, _ONE_THREAD // powers.size)
+    blocks = [counts[start : start + rows] @ powers for start in range(0, _REPLICATES, rows)]
+    return np.concatenate(blocks)
 
 
 @lru_cache(maxsize=1)

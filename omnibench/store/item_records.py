@@ -201,7 +201,7 @@ def outdated_item(previous: Record) -> Record:
 
 def result_of(item: Record) -> Result:
     """Return the result that an item's record holds; without metrics while none are recorded."""
-    name, seeds = item["algorithm"].rpartition("-")[0], item.get("seeds", 1)
+    name = item["algorithm"].rpartition("-")[0]
     parameters = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
     configuration = configuration_in(item)
     return Result(
@@ -219,9 +219,9 @@ def result_of(item: Record) -> Result:
         item.get("module", ""),
         item.get("deterministic", False) or asks_once(item),
         seedless_key(item),
-        seeds,
-        item.get("as_seed"),
-        configuration.get("refit", ""),
+        seeds=item.get("seeds", 1),
+        as_seed=item.get("as_seed"),
+        refit=configuration.get("refit", ""),
     )
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,9 @@ from omnibench.store.sealing import DamagedRecordError, checked, unseal, unseale
 _RAW = 1
 """diskcache's mode of a value that stands in the table as it is."""
 
+
+_MOST_KEYS = 500
+"""Keys that one query asks for; older versions of sqlite take no more than 999 variables."""
 
 _RANGES = " OR ".join(
     "key BETWEEN '{}' AND '{}'".format(*record_type.bounds)
@@ -89,6 +92,16 @@ class Reader:
         query = "SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
         row = self._connection.execute(query, (key,)).fetchone()
         return None if row is None else self._sound(key, *row)
+
+    def present(self, keys: Sequence[str]) -> set[str]:
+        """Return those of some keys that have a record, which is not read, so that it may be damaged."""
+        recorded: set[str] = set()
+        for start in range(0, len(keys), _MOST_KEYS):
+            block = keys[start : start + _MOST_KEYS]
+            marks = ", ".join("?" * len(block))
+            query = f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({marks})"  # noqa: S608 - of question marks
+            recorded.update(key for (key,) in self._connection.execute(query, block))
+        return recorded
 
     def costs(self) -> Iterator[tuple[str | None, str | None, str, float | None, int | None]]:
         """Yield dataset, algorithm and phase with the mean of its seconds and its largest memory in bytes.

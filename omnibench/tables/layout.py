@@ -12,7 +12,7 @@ from omnibench.tables.conditional import conditional_note
 from omnibench.tables.legend import LegendRow, fitted_on, indented, legend_lines
 from omnibench.tables.means import DECIMALS, Means
 from omnibench.tables.names import DisplayNames, display_names, unsaid_parameters
-from omnibench.tables.seeds import ONCE, is_fitted_once, seed_groups, seed_notes, seeds_of
+from omnibench.tables.seeds import ONCE, is_fitted_once, seed_groups, seed_notes, seeds_of, with_seeds
 
 FOLDS = "folds"
 
@@ -138,12 +138,7 @@ class MarkedResults:
 
     @property
     def results(self) -> list[Result]:
-        """The results of the algorithms that are shown, with every seed."""
-        return [row for name in self.names for row in self.means.all_rows[name]]
-
-    @property
-    def every_result(self) -> list[Result]:
-        """The same, with those of seeds that changed nothing."""
+        """The results of the algorithms that are shown, also those of seeds that changed nothing."""
         return [row for name in self.names for row in self.means.all_rows[name]]
 
     @property
@@ -175,14 +170,14 @@ class MarkedResults:
 
     def seeds(self, name: str) -> str:
         """Return how many seeds an algorithm has, or ``once`` where one is enough."""
-        return ONCE if self.is_seedless(name) else str(len(seeds_of(self.means.algorithms[name])))
+        return ONCE if self.is_seedless(name) else str(self._number_of_seeds(name))
 
     def described(self, name: str) -> str:
         """Return what people call an algorithm, with the number of its seeds where it has several, or that one is enough."""
-        if self.is_seedless(name):
-            return f"{self.label(name)} (deterministic)"
-        count = len(seeds_of(self.means.algorithms[name]))
-        return f"{self.label(name)} ({count} seeds)" if count > 1 else self.label(name)
+        return with_seeds(self.label(name), 0 if self.is_seedless(name) else self._number_of_seeds(name))
+
+    def _number_of_seeds(self, name: str) -> int:
+        return len(seeds_of(self.means.algorithms[name])) or 1  # of results that do not say it
 
     @property
     def seed_notes(self) -> list[str]:
@@ -386,7 +381,7 @@ def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
     if marked.tied:
         test = "seeds as a random factor" if "seeds" in over else "paired bootstrap test"
         notes.append(f"{TIED} not significantly worse than the best ({test}, Holm-corrected, 0.05)")
-        notes += indented(conditional_note(marked.every_result, hint=True), layout.width)
+        notes += indented(conditional_note(marked.results, hint=True), layout.width)
     notes += [f"  {note}" for note in marked.seed_notes]
     notes += indented(marked.fitted_on, layout.width)
     rows = [LegendRow(marked.label(name), marked.family(name), marked.unsaid(name)) for name in marked.names]

@@ -57,9 +57,25 @@ def indented(text: str, width: int | None) -> list[str]:
     """
     if width is None:
         return [f"  {text}"] if text else []
-    kept = text.replace(" %", "\N{NO-BREAK SPACE}%")  # a number and its sign stay together
+    return wrapped(text, width, first="  ", following="  ")
+
+
+def wrapped(text: str, width: int, *, first: str = "", following: str = "") -> list[str]:
+    """Return a text as lines, in which a number and its percent sign stay together.
+
+    Args:
+        text: The text.
+        width: Characters per line.
+        first: What the first line begins with.
+        following: What the others begin with.
+    """
     lines = textwrap.wrap(
-        kept, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        text.replace(" %", "\N{NO-BREAK SPACE}%"),
+        width,
+        initial_indent=first,
+        subsequent_indent=following,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 

@@ -22,7 +22,7 @@ class Means:
         lower_is_better: The columns where the smallest value is the best.
 
     Attributes:
-        every: These results, by fold and seed.
+        all_rows: These results, by fold and seed.
         algorithms: Those that count: seeds that changed nothing count once.
         labels: The metrics' labels, in the order in which they come.
         seeded: Whether an algorithm has several seeds.
@@ -35,7 +35,8 @@ class Means:
         self.labels = list(label_counts)
         # In the usual case every algorithm has every fold, and ``compared`` need not look at each.
         self._same_folds = len({tuple(row.fold for row in rows) for rows in self.algorithms.values()}) == 1
-        self.seeded = any(len(rows) > 1 and len(seeds_of(rows)) > 1 for rows in self.all_rows.values())
+        several = len({row.seed for rows in algorithms.values() for row in rows}) > 1  # the usual case is that of one
+        self.seeded = several and any(len(seeds_of(rows)) > 1 for rows in self.all_rows.values())
         total = sum(map(len, self.algorithms.values()))
         self._complete_labels = {label for label, occurrences in label_counts.items() if occurrences == total}
         self._lower_is_better = lower_is_better

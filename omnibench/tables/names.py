@@ -74,7 +74,8 @@ def recorded_names(items: Iterable[Record]) -> DisplayNames:
     Args:
         items: The records of items that are shown together.
     """
-    return display_names(result_of(item) for item in items)
+    examples = {(item["dataset"], item["algorithm"]): item for item in items}  # there may be thousands of others
+    return display_names(map(result_of, examples.values()))
 
 
 def _configured(result: Result) -> Configured:

@@ -83,6 +83,18 @@ def is_fitted_once(rows: Sequence[Result]) -> bool:
     return any(row.deterministic and row.seeds > 1 for row in rows)
 
 
+def with_seeds(label: str, count: int) -> str:
+    """Return what people call a configuration, with the number of its seeds where it has several.
+
+    Args:
+        label: What they call it without.
+        count: How many seeds there are; 0 where all make the same model.
+    """
+    if not count:
+        return f"{label} (deterministic)"
+    return f"{label} ({count} seeds)" if count > 1 else label
+
+
 def seed_notes(counted: Mapping[str, Sequence[Result]], all_rows: Mapping[str, Sequence[Result]]) -> list[str]:
     """Return which configurations were not fitted with every seed, a line each reason.
 

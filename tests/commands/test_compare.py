@@ -56,7 +56,9 @@ def test_two_configurations_are_told_apart(compare: Command, measured_store: Pat
         assert (row[4], row[6]) == tuple(f"{end:+.4f}" for end in one.interval)
     assert "the first is better" in lines[4]
     assert lines[-2].startswith("Paired bootstrap test; p (Holm) is corrected over 6 comparisons;")
-    assert lines[-1] == "All of it is of these fitted models; other seeds may differ; with seeds=5, tests include them."
+    assert lines[-1] == (
+        "The tests speak of these fitted models; other seeds may differ. With seeds=5 they speak of other seeds, too."
+    )
 
 
 def test_two_configurations_for_programs(compare: Command, measured_store: Path, pair: tuple[str, str]) -> None:

@@ -152,3 +152,12 @@ def test_keys_without_the_seed_tell_configurations_apart() -> None:
     """Configurations with other hyperparameters or of other classes share nothing."""
     keys = {experiment.seedless_key for experiment in planned(Settled, Drawn, Silent, seeds=[5, 6])}
     assert len(keys) == 3
+
+
+@pytest.mark.parametrize("name", ["deterministic", "uses_ratings"])
+@pytest.mark.parametrize("stated", [1, "yes", 0.0])
+def test_what_a_class_says_of_itself_is_true_or_false(name: str, stated: object) -> None:
+    """Anything else is an error that names the class and says what to give, instead of being passed over."""
+    wrong = type("Wrong", (Settled,), {name: stated, "__module__": __name__, "__qualname__": "Settled"})
+    with pytest.raises(PlanError, match=rf"Settled\.{name} is .*; give True or False, or leave it out"):
+        planned(wrong)

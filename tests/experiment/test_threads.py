@@ -12,11 +12,12 @@ import pytest
 from omnibench import ExperimentPlan, LensKit, MakeImplicit, RecBole, UserCrossValidation, from_frame
 from omnibench.errors import PlanError
 from omnibench.experiment import threads as threads_module
+from omnibench.experiment.circumstances import ALL, FIXED
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.planning import experiments
 from omnibench.experiment.recorded import RecordedKeys
-from omnibench.experiment.threads import ALL, FIXED, keyed_threads
+from omnibench.experiment.threads import keyed_threads
 from omnibench.metrics import NDCG
 
 
@@ -122,6 +123,9 @@ def planned_of(
     plan = ExperimentPlan("threads")
     plan.add_algorithm(algorithm)  # type: ignore[arg-type]
 
+    def present(keys: Sequence[str]) -> set[str]:
+        return {f"fit/{key}" for key in recorded or {}} & {*keys}
+
     def threads_of(keys: Sequence[str]) -> dict[str, int]:
         return {key: count for key, count in (recorded or {}).items() if key in keys}
 
@@ -132,7 +136,7 @@ def planned_of(
         versions=lambda _: "1",
         seeds=[42],
         threads=partial(keyed_threads, choice=choice),
-        recorded=RecordedKeys(threads_of=threads_of),
+        recorded=RecordedKeys(present=present, threads_of=threads_of),
     )
 
 

@@ -162,8 +162,18 @@ def test_lists_and_ratings_are_those_of_either_alone(bench: Project) -> None:
 @pytest.mark.parametrize(
     ("data", "algorithm", "metrics", "says"),
     [
-        (PLAIN, "Popular", "RMSE()", "*RMSE judges predicted ratings, but tiny is implicit and has none.*"),
-        (RATED, "Means", "RMSE()", "*RMSE judges predicted ratings, but tiny is implicit and has ratings only beside*"),
+        (
+            PLAIN,
+            "Popular",
+            "RMSE()",
+            "*RMSE judges predicted ratings, but tiny is implicit: its interactions are ranked*",
+        ),
+        (
+            RATED,
+            "Means",
+            "RMSE()",
+            "*RMSE judges predicted ratings, but tiny is implicit, also with the ratings that it keeps*",
+        ),
         (
             PLAIN,
             "Popular",
