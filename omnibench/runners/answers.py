@@ -70,7 +70,7 @@ def read_ratings(answer: Any, users: Sequence[Any], items: Sequence[Any]) -> npt
             "series.to_numpy() says that they are in order."
         )
     if isinstance(answer, np.ma.MaskedArray):  # what is masked is no rating, whatever lies beneath
-        answer = answer.astype(np.float64).filled(np.nan)
+        answer = np.ma.filled(np.ma.asarray(answer, dtype=np.float64), np.nan)
     if np.iscomplexobj(answer):  # numpy would leave the imaginary part out
         raise ValueError(f"predict() returned complex numbers; it has to return {expected}.")
     try:
