@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -129,7 +129,7 @@ def _compare_two(store: Measured, datasets: Sequence[str], arguments: argparse.N
         "lines": [
             *lines,
             "",
-            _legend(arguments.test, len(p_values)),
+            _legend(arguments.test, comparisons.values(), len(p_values)),
             *_seed_legend(comparisons.values()),
             *_sentence(condition),
         ],
@@ -169,7 +169,7 @@ def _compare_all(store: Measured, datasets: Sequence[str], arguments: argparse.N
             standings.append({"dataset": dataset, "metric": label, **_standing_plain(means, standing), **plain})
             tested += standing.comparisons.values()
     condition = _condition(store, datasets)
-    lines += [_legend(arguments.test), *_seed_legend(tested), *_sentence(condition)]
+    lines += [_legend(arguments.test, tested), *_seed_legend(tested), *_sentence(condition)]
     rankings: list[dict[str, Any]] = []
     if len(datasets) > 1:
         for label in dict.fromkeys(label for dataset in datasets for label in _labels(store, dataset, arguments)):
@@ -259,11 +259,14 @@ def _verdict(comparison: Comparison, adjusted: float | None, alpha: float, *, hi
     return "the first is better" if (comparison.difference > 0) == higher else "the second is better"
 
 
-def _legend(test: str, comparisons: int | None = None) -> str:
+def _legend(test: str, tested: Collection[Comparison], comparisons: int | None = None) -> str:
     family = "the comparisons of a metric"
     if comparisons is not None:
         family = f"{comparisons} comparison{'' if comparisons == 1 else 's'}"
-    return f"Paired {TESTS[test]}; p (Holm) is corrected over {family}; intervals and d_z (Cohen's) are of single comparisons."
+    name = f"Paired {TESTS[test]}"
+    if tested and all(comparison.test == SEEDS_TEST for comparison in tested):
+        name = "Test over users and seeds"
+    return f"{name}; p (Holm) is corrected over {family}; intervals and d_z (Cohen's) are of single comparisons."
 
 
 def _condition(store: Measured, datasets: Sequence[str], *members: Sequence[str]) -> str:

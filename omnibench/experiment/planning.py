@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from omnibench.code import SEED_NAMES
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import DataError, PlanError
 from omnibench.experiment.candidates import UNSEEN, Candidates
@@ -79,6 +80,8 @@ def experiments(
         for configuration in configurations
     ]
     several = tuple(seeds) if len(seeds) > 1 else ()
+    if several:
+        _check_seeds_of_plan(configurations)
     by_fit_key: dict[str, Experiment] = {}
     labels = dataset_labels(all_datasets)
     for dataset in all_datasets:
@@ -95,6 +98,21 @@ def experiments(
                     )
                     by_fit_key.setdefault(experiment.fit_key, experiment)
     return _with_clear_names(recorded.experiments(list(by_fit_key.values())))
+
+
+def _check_seeds_of_plan(configurations: Iterable[Configuration]) -> None:
+    """Refuse several seeds of what has a seed in the plan: its models would be equal, and taken for deterministic.
+
+    Raises:
+        PlanError: A configuration has a seed as a hyperparameter, and isn't known to be deterministic.
+    """
+    for configuration in configurations:
+        name = next((name for name in SEED_NAMES if name in configuration.parameters), None)
+        if name is not None and not configuration.deterministic:
+            raise PlanError(
+                f"{configuration.label} has its {name} in the plan, so that several seeds would make the same model of it; "
+                f"leave {name} out of the plan, and seeds= sets it, or leave seeds= out."
+            )
 
 
 def _checked_datasets(

@@ -69,6 +69,10 @@ def read_ratings(answer: Any, users: Sequence[Any], items: Sequence[Any]) -> npt
             f"contradict each other; it has to return {expected}: series.sort_index() puts them in the order of the index, "
             "series.to_numpy() says that they are in order."
         )
+    if isinstance(answer, np.ma.MaskedArray):  # what is masked is no rating, whatever lies beneath
+        answer = np.ma.filled(np.ma.asarray(answer, dtype=np.float64), np.nan)
+    if np.iscomplexobj(answer):  # numpy would leave the imaginary part out
+        raise ValueError(f"predict() returned complex numbers; it has to return {expected}.")
     try:
         ratings = np.asarray(answer, dtype=np.float64)
     except Exception as error:  # also what PyTorch raises for a tensor with a gradient, or on a GPU

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench import NDCG, Evaluator, ExperimentPlan, UserCrossValidation, UserHoldout, from_frame, run_omnirec
+from omnibench import NDCG, Evaluator, ExperimentPlan, Grid, UserCrossValidation, UserHoldout, from_frame, run_omnirec
 from omnibench.errors import PlanError
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.planning import experiments
@@ -33,6 +33,20 @@ class Drawn(Settled):
     """Says that the seed matters."""
 
     deterministic = False
+
+
+class Seeded(Drawn):
+    """Takes its seed under one name."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+
+class Stated(Drawn):
+    """Takes its seed under the other name."""
+
+    def __init__(self, random_state: int) -> None:
+        self.seed = random_state
 
 
 class Silent(Settled):
@@ -146,6 +160,20 @@ def test_what_is_deterministic_is_planned_once() -> None:
     ]
     known = {experiment.configuration.name: experiment.configuration.determinism_known for experiment in others}
     assert known == {"Drawn": True, "Silent": False}
+
+
+@pytest.mark.parametrize("name", ["seed", "random_state"])
+def test_a_seed_in_the_plan_is_no_other_seed(name: str) -> None:
+    """Several seeds would make one model, which would be taken for deterministic; with one seed it is as ever."""
+    plan = ExperimentPlan("seeds")
+    plan.add_algorithm(Seeded if name == "seed" else Stated, {name: Grid([1, 2])})
+    data = from_frame(interactions(), "tiny").pipe(UserHoldout(0, 0.3))
+    asked = {"metrics": [NDCG(5)], "versions": lambda _: ""}
+    assert len(experiments(data, plan, seeds=[42], **asked)) == 2
+    with pytest.raises(
+        PlanError, match=rf"\({name}=1\) has its {name} in the plan.*leave {name} out of the plan, and seeds= sets"
+    ):
+        experiments(data, plan, seeds=[1, 2, 3], **asked)
 
 
 def test_keys_without_the_seed_tell_configurations_apart() -> None:

@@ -181,6 +181,7 @@ def test_commands_select_a_seed(
     settled = said("compare", "Settled", "Silent")
     assert "of these fitted models" not in settled
     assert "one seed of the first tells nothing" in said("compare", "Drawn/seed_42", "Drawn")
+    assert "\nTest over users and seeds; p (Holm) is corrected over 2" in said("compare", "Drawn", "Silent")
     standing = json.loads(said("compare", "--metric", "NDCG@10", "--json"))
     (first,) = standing if isinstance(standing, list) else standing["standings"]
     assert sorted(len(members) for members in first["members"].values()) == [1, 3, 3]

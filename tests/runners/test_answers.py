@@ -174,6 +174,8 @@ def test_ratings_are_a_number_for_each_pair() -> None:
         ([1.0, float("nan")], "returned nan for user 7 and item 'b' .1 of 2 are no finite number"),
         ([1.0, 1e39], r"returned 1e\+39 for user 7 and item 'b' .1 of 2 are no finite number of 32 bits"),
         (pd.Series([1.0, 2.0], index=[1, 0]), r"a Series whose index has the numbers of the pairs in another order"),
+        (np.array([1, 2j]), "returned complex numbers"),
+        (np.ma.masked_array([1.0, 2.0], mask=[False, True]), "returned nan for user 7 and item 'b'"),
         (pd.DataFrame({"rating": [1, 2]}), r"a frame with the columns \['rating'\]"),
     ],
 )
