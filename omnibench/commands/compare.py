@@ -39,7 +39,7 @@ from omnibench.statistics.best import Standing
 from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import Comparison, check_alpha
 from omnibench.store.item_records import result_of
-from omnibench.tables.conditional import conditional_note
+from omnibench.tables.conditional import algorithm_of, conditional_note, conditional_sentence
 from omnibench.tables.legend import fitted_on
 
 
@@ -277,9 +277,12 @@ def _condition(store: Measured, datasets: Sequence[str], *members: Sequence[str]
         datasets: The datasets that are looked at.
         *members: The names, of all seeds, of each configuration that is compared; all by default.
     """
-    names = {name for group in members for name in group}
     items = (item for item in store.items.values() if item["dataset"] in datasets)
-    return conditional_note(result_of(item) for item in items if not names or item["algorithm"] in names)
+    if not members:
+        return conditional_note(map(result_of, items))
+    single = {group[0] for group in members if len(group) == 1}  # two of them may be seeds of the same algorithm
+    results = [result_of(item) for item in items if item["algorithm"] in single]
+    return conditional_sentence((algorithm_of(result), result.deterministic) for result in results)
 
 
 def _sentence(condition: str) -> list[str]:

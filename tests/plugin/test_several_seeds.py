@@ -172,7 +172,9 @@ def test_commands_select_a_seed(
         re.findall(r"\w+ \([^)]*\)", compared)
     )
     assert "where the variance of a user's value comes from" in compared
-    assert said("compare", "Drawn/seed_42", "Drawn/seed_44").startswith("Drawn (seed 42) minus Drawn (seed 44)")
+    two_models = said("compare", "Drawn/seed_42", "Drawn/seed_44")
+    assert two_models.startswith("Drawn (seed 42) minus Drawn (seed 44)")
+    assert "All of it is of these fitted models; other seeds may differ" in two_models
     standing = json.loads(said("compare", "--metric", "NDCG@10", "--json"))
     (first,) = standing if isinstance(standing, list) else standing["standings"]
     assert sorted(len(members) for members in first["members"].values()) == [1, 3, 3]
