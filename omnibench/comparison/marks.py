@@ -21,7 +21,7 @@ from omnibench.results import Result
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import Record, RecordType
 
-_VERSION = 4
+_VERSION = 5
 """To be raised when the same values lead to other marks, so that recorded ones are not used any more."""
 
 
