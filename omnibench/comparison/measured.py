@@ -91,16 +91,18 @@ class Measured:
         self._evaluations: dict[str, dict[str, dict[str, dict[FoldNumber, Record]]]] = {}
         self._data_keys: dict[str, str | None] = {}
         self.items: dict[str, Record] = {}
-        for key, item in records.items():
-            if (
-                not RecordType.ITEM.has(key)
-                or item["status"] != Status.DONE
-                or (items is not None and item["item"] not in items)
-            ):
-                continue
-            self.items[item["item"]] = item
-            self._data_keys[item["dataset"]] = item.get("data_key")  # store format 1 has none
-            labels = self._evaluations.setdefault(item["dataset"], {})
+        done = [
+            item
+            for key, item in records.items()
+            if RecordType.ITEM.has(key) and item["status"] == Status.DONE and (items is None or item["item"] in items)
+        ]
+        # A dataset that was renamed keeps the results that it has under its earlier name; store format 1 has no keys.
+        latest_name = {item.get("data_key") or item["dataset"]: item["dataset"] for item in done}
+        for item in done:
+            name = latest_name[item.get("data_key") or item["dataset"]]
+            self.items[item["item"]] = item if name == item["dataset"] else {**item, "dataset": name}
+            labels = self._evaluations[item["dataset"]] = self._evaluations.setdefault(name, {})
+            self._data_keys[item["dataset"]] = self._data_keys[name] = item.get("data_key")
             for label, metric in item["metrics"].items():
                 evaluation = records.get(RecordType.EVAL.key(metric["key"]))
                 if evaluation is not None:
@@ -172,8 +174,8 @@ class Measured:
 
     @property
     def datasets(self) -> list[str]:
-        """The datasets' names, sorted."""
-        return sorted(self._evaluations)
+        """The datasets' names, sorted; of a renamed one the latest."""
+        return sorted({item["dataset"] for item in self.items.values()})
 
     def labels(self, dataset: str) -> list[str]:
         """Return the labels of the metrics that were measured on a dataset, e.g. ``["NDCG@10", "HR@10"]``."""

@@ -10,6 +10,7 @@ import linecache
 import re
 import sys
 from collections.abc import Iterable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -78,7 +79,8 @@ def _module(name: str, file: str) -> ModuleType:
         spec = None
     if spec is not None and spec.origin is not None and Path(spec.origin).resolve() == Path(file):
         return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(private_name, file)
+    # The loader is named, since a script's name may end with anything.
+    spec = importlib.util.spec_from_file_location(private_name, file, loader=SourceFileLoader(private_name, file))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

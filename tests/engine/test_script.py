@@ -165,6 +165,23 @@ def test_a_script_without_a_guard_runs_once(project: Project) -> None:
     assert project.count_fits("begin-") == 4
 
 
+def test_a_script_may_have_any_name(project: Project) -> None:
+    """A class in an executable file without `.py` is imported by the process that fits it."""
+    (project.pytester.path / "mybench").write_text(
+        "from own_algorithms import Popular\n"
+        "from bench_tiny import *\n"
+        "class Mine(Popular): pass\n"
+        'if __name__ == "__main__":\n'
+        '    plan = ExperimentPlan("named")\n'
+        "    plan.add_algorithm(Mine)\n"
+        '    print("ended with", len(run_omnirec(data, plan, Evaluator(NDCG(10))).results))\n'
+    )
+    project.bench()
+    with started(project, program=["-u", "mybench"]) as run:
+        wait_until(lambda: run.poll() is not None, 60)
+    assert "ended with 2" in output_of(project)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -139,6 +139,21 @@ def test_a_dataset_is_called_as_it_was_named(project: Project) -> None:
     assert store.select("my shop / 2024 [all]/Popular") == store.completed
 
 
+def test_what_was_done_before_a_dataset_was_renamed_is_compared(project: Project) -> None:
+    """Results under the earlier name are of the same data, so they are paired with the new ones."""
+    project.bench(plan="plan.add_algorithm(Popular)")
+    project.run("-q")
+    project.bench(
+        plan='plan.add_algorithm(Popular); plan.add_algorithm(Slow, {"seconds": 0.0}); data = data.named("new")'
+    )
+    text = project.run().stdout.str()
+    assert re.search(r"2 passed, 2 cached|2 cached", text), "only what is new was computed"
+    standing = compare_with_best(project.pytester.path / "checkpoints", "new", "NDCG@10")
+    (comparison,) = standing.comparisons.values()
+    assert comparison.pairs > 2
+    assert comparison.units == "users"
+
+
 def test_classes_of_one_name_are_told_apart_by_their_modules(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
