@@ -133,6 +133,7 @@ def test_a_fit_asks_for_all_that_the_model_depends_on(tmp_path: Path) -> None:
         "threads": 3,
         "dataset": str(tmp_path / "data"),
         "fold": 0,
+        "refit": "",
         "fit_key": single.fit_key,
         "track": ["rss", "gpu"],
         "output": str(tmp_path),
