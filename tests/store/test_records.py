@@ -310,3 +310,6 @@ def test_thousands_of_keys_are_looked_for_together(records: Records, directory: 
     present = read(directory, lambda reader: reader.present(looked_for))
     assert present == {f"item/{number}" for number in range(0, 1200, 2)}
     assert read(directory, lambda reader: reader.present([])) == set()
+    numbers = read(directory, lambda reader: reader.members(looked_for, "number"))
+    assert numbers == {f"item/{number}": number for number in range(2, 1200, 2)}, "without what is no JSON any more"
+    assert read(directory, lambda reader: reader.members(["item/2"], "name")) == {"item/2": None}
