@@ -112,7 +112,7 @@ class Coordinator(ItemCoordinator):
                     recorded=RecordedKeys(
                         self.store.root,
                         lambda keys: self.store.read(lambda reader: reader.present(keys)),
-                        lambda keys: self.store.read(lambda reader: recorded_threads(reader.get, keys)),
+                        lambda keys: self.store.read(lambda reader: recorded_threads(reader, keys)),
                     ),
                     refit=refit,
                     validation=validation,

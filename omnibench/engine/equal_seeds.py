@@ -85,8 +85,9 @@ def _predict_key(item: Item, seed: int) -> str:
 
 def may_take_over(experiment: Experiment) -> bool:
     """Whether an item may take over predictions: with a later seed, and nothing is known of whether the seed matters."""
-    later = experiment.seed not in experiment.seeds[:_TRIED]
-    return bool(experiment.seeds) and later and not experiment.configuration.determinism_known
+    if not experiment.seeds or experiment.configuration.determinism_known:
+        return False
+    return experiment.seed not in experiment.seeds[:_TRIED]
 
 
 def urgency(experiment: Experiment, seconds: float) -> float:

@@ -111,23 +111,26 @@ def _done_text(tests: Sequence[str] | None, item: Item) -> DoneText | None:
     return DoneText.of(item.predicted, tests[experiment.fold], identities)
 
 
-def recorded_threads(get: RecordLookup, fit_keys: Iterable[str]) -> dict[str, int]:
+def recorded_threads(reader: Reader, fit_keys: Sequence[str]) -> dict[str, int]:
     """Return how many threads computed the items that were fitted, by their keys.
 
     The number is 0 where it is not recorded, or where Fit and Predict had different ones.
 
     Args:
-        get: From a record's key to the record, or None.
+        reader: The records, of which only these members are read: there may be thousands of items.
         fit_keys: The keys of items.
     """
+    fits = reader.members([RecordType.FIT.key(key) for key in fit_keys], "threads")
+    predict_keys = reader.members([RecordType.ITEM.key(key) for key in fit_keys], "predict_key")
+    predicts = reader.members([RecordType.PREDICT.key(str(key)) for key in predict_keys.values()], "threads")
     threads = {}
     for key in fit_keys:
-        fit = get(RecordType.FIT.key(key))
-        if fit is not None:
-            item = get(RecordType.ITEM.key(key)) or {}
-            predict = get(RecordType.PREDICT.key(str(item.get("predict_key")))) or fit
-            count = fit.get("threads")
-            threads[key] = count if count and predict.get("threads") == count else 0
+        fit_key, predict_key = RecordType.FIT.key(key), predict_keys.get(RecordType.ITEM.key(key))
+        if fit_key in fits:
+            count = fits[fit_key]
+            threads[key] = (
+                count if count and predicts.get(RecordType.PREDICT.key(str(predict_key)), count) == count else 0
+            )
     return threads
 
 

@@ -141,7 +141,7 @@ class BenchSession:
 
     def recorded_threads(self, fit_keys: Sequence[str]) -> dict[str, int]:
         """Return how many threads computed the items that were fitted, by their keys; see ``survey.recorded_threads``."""
-        return self._from_store(lambda reader: recorded_threads(reader.get, fit_keys)) or {}
+        return self._from_store(lambda reader: recorded_threads(reader, fit_keys)) or {}
 
     def _from_store(self, take: Callable[[Reader], Answer]) -> Answer | None:
         """Read records for the keys of items, or return None where they cannot be read."""

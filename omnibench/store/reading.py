@@ -95,13 +95,21 @@ class Reader:
 
     def present(self, keys: Sequence[str]) -> set[str]:
         """Return those of some keys that have a record, which is not read, so that it may be damaged."""
-        recorded: set[str] = set()
+        return {key for (key,) in self._rows_of(keys, "SELECT key FROM Cache WHERE raw = 1")}
+
+    def members(self, keys: Sequence[str], member: str) -> dict[str, Any]:
+        """Return one member of each record that some keys have, None where it has no such member.
+
+        Whether a record is damaged is not looked at; one that is no JSON any more is left out.
+        """
+        query = f"SELECT key, json_extract(value, '$.{member}') FROM Cache WHERE raw = 1 AND json_valid(value)"  # noqa: S608 - a name of ours
+        return dict(self._rows_of(keys, query))
+
+    def _rows_of(self, keys: Sequence[str], query: str) -> Iterator[tuple[Any, ...]]:
+        """Yield what a query returns of the records with some keys."""
         for start in range(0, len(keys), _MOST_KEYS):
             block = keys[start : start + _MOST_KEYS]
-            marks = ", ".join("?" * len(block))
-            query = f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({marks})"  # noqa: S608 - of question marks
-            recorded.update(key for (key,) in self._connection.execute(query, block))
-        return recorded
+            yield from self._connection.execute(f"{query} AND key IN ({', '.join('?' * len(block))})", block)
 
     def costs(self) -> Iterator[tuple[str | None, str | None, str, float | None, int | None]]:
         """Yield dataset, algorithm and phase with the mean of its seconds and its largest memory in bytes.

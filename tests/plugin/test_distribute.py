@@ -54,11 +54,7 @@ class Run:
         """One of LensKit's algorithms."""
         configuration = SimpleNamespace(name=f"LensKit.A{number}", runner=SimpleNamespace(name="LensKit"))
         experiment = SimpleNamespace(
-            configuration=configuration,
-            dataset_name="D-1",
-            algorithm_name=f"LensKit.A{number}-f",
-            seed=42,
-            seeds=(),
+            configuration=configuration, dataset_name="D-1", algorithm_name=f"LensKit.A{number}-f", seeds=()
         )
         return SimpleNamespace(nodeid=f"item-{number}", experiment=experiment)
 

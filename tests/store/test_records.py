@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from omnibench.errors import StoreError
 from omnibench.store.damage import DamagedStoreError
-from omnibench.store.reading import read_all
+from omnibench.store.reading import read, read_all
 from omnibench.store.records import Records
 from omnibench.store.sealing import seal, unseal
 
@@ -299,3 +299,17 @@ def test_a_place_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"cannot be opened .*--omnirec-checkpoint-dir"):
         Records(tmp_path / "file" / "store")
     assert (tmp_path / "file").read_text() == ""
+
+
+def test_thousands_of_keys_are_looked_for_together(records: Records, directory: Path) -> None:
+    """Of any number of keys those that have a record are returned, also where the record is damaged."""
+    records.commit({f"item/{number}": {"number": number} for number in range(0, 1200, 2)})
+    with database(directory) as connection:
+        connection.execute("UPDATE Cache SET value = 'torn' WHERE key = 'item/0'")
+    looked_for = [f"item/{number}" for number in range(1200)]
+    present = read(directory, lambda reader: reader.present(looked_for))
+    assert present == {f"item/{number}" for number in range(0, 1200, 2)}
+    assert read(directory, lambda reader: reader.present([])) == set()
+    numbers = read(directory, lambda reader: reader.members(looked_for, "number"))
+    assert numbers == {f"item/{number}": number for number in range(2, 1200, 2)}, "without what is no JSON any more"
+    assert read(directory, lambda reader: reader.members(["item/2"], "name")) == {"item/2": None}
