@@ -114,6 +114,7 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
             "configuration_key": configuration["key"],
             "parameters": canonical(configuration["parameters"]),
             "seed": configuration["seed"],
+            "refit": configuration["refit"],
             "framework": configuration["framework"],
             "framework_version": configuration["framework_version"],
             "fold": fold["fold"],
