@@ -168,7 +168,7 @@ def test_a_seed_in_the_plan_is_no_other_seed(name: str) -> None:
     plan = ExperimentPlan("seeds")
     plan.add_algorithm(Seeded if name == "seed" else Stated, {name: Grid([1, 2])})
     data = from_frame(interactions(), "tiny").pipe(UserHoldout(0, 0.3))
-    asked = {"metrics": [NDCG(5)], "versions": lambda _: ""}
+    asked: dict[str, Any] = {"metrics": [NDCG(5)], "versions": lambda _: ""}
     assert len(experiments(data, plan, seeds=[42], **asked)) == 2
     with pytest.raises(
         PlanError, match=rf"\({name}=1\) has its {name} in the plan.*leave {name} out of the plan, and seeds= sets"
