@@ -114,13 +114,14 @@ def _seeds(rows: Rows, count: int, numbers: Mapping[str, Any]) -> Iterator[str]:
 300 users, two algorithms of equal means in the population of users and seeds; a value is the user's, plus what lasts of
 the algorithm for this user (standard deviation "users"), plus what a seed does to everybody ("seeds"), plus noise (.1).
 How often `compare_seeds` finds a difference two-sided / a loss one-sided, in percent of {count} samples, by the numbers of
-seeds. "5 and 1" is against a deterministic algorithm; "1 and 5" is one fit against five of a baseline, with
+seeds. "2 and 1" to "5 and 1" are against a deterministic algorithm; "1 and 5" is one fit against five of a baseline, with
 `equal_spread=True`, as the gate compares them.
 """
     yield _table(rows, "{}", lambda cell: " / ".join(map(percent, cell)))
     yield """
-Two seeds are often much alike by chance, so such a side is taken to vary at least as much as all seeds together; the test
-is careful there, and finds less.
+Two seeds are often much alike by chance, so such a side is taken to vary at least as much as all seeds together; and
+against a deterministic algorithm two or three seeds count for one and three degrees of freedom at most. The test is careful
+there, and finds less: five seeds are worth their time.
 """
     if "seed powers" in numbers:
         powers = numbers["seed powers"]

@@ -145,6 +145,8 @@ def rejected(comparisons: list[Comparison]) -> float:
         ((3, 3), {}),
         ((5, 2), {}),
         ((2, 2), {}),
+        ((2, 1), {"deterministic_second": True}),
+        ((3, 1), {"deterministic_second": True}),
         ((5, 1), {"deterministic_second": True}),
         ((1, 5), {"equal_spread": True}),
         ((1, 3), {"equal_spread": True}),
