@@ -34,7 +34,7 @@ given counts as if it did depend:
 
 {unknown}
 
-`pytest -m slow tests/test_repeatability.py` measures again, and fails where an answer has changed. The spread is that of
+`pytest -m catalogue tests/test_repeatability.py` measures again, and fails where an answer has changed. The spread is that of
 `benchmarks/catalogue/seed_spread.py`.
 """
 

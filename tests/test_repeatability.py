@@ -73,7 +73,7 @@ def check(runner: RunnerInfo, found: dict[str, list[dict[str, str]]]) -> None:
 
 @pytest.mark.guests
 def test_some_of_the_catalogue_holds(measuring: ModuleType, tmp_path: Path) -> None:
-    """One algorithm that depends on threads and one that does not, one on the seed; a sample of the slow test."""
+    """One algorithm that depends on threads and one that does not, one on the seed; a sample of the test below."""
     runner, names = get_runner("LensKit"), ["EASEScorer", "ImplicitMFScorer", "PopScorer"]
     found = predicted(measuring, runner, names, "250", ["reference", "seed", "2 threads"], tmp_path)
     assert found.keys() == set(names)
@@ -82,7 +82,7 @@ def test_some_of_the_catalogue_holds(measuring: ModuleType, tmp_path: Path) -> N
     check(runner, found)
 
 
-@pytest.mark.slow
+@pytest.mark.catalogue
 @pytest.mark.guests
 @pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole"])
 def test_the_catalogue_holds(framework: str, measuring: ModuleType, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ SAMPLE = {
     "RecPack": ("Popularity", "ItemKNN", "EASE", "SVD", "BPRMF"),
     "RecBole": ("Pop", "ItemKNN", "EASE", "Random", "BPR", "MacridVAE"),
 }
-"""What is compared on each change, on a small data set; ``-m slow`` compares all on real data."""
+"""What is compared on each change, on a small data set; ``-m catalogue`` compares all on real data."""
 
 EPOCHS = 2
 AT_DEFAULT_EPOCHS = {
@@ -66,7 +66,7 @@ class Directory:
         return [name for name in offered if offered[name][task] and (not self.is_small or name in SAMPLE[framework])]
 
 
-@pytest.fixture(scope="module", params=["small", pytest.param("MovieLens100K", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["small", pytest.param("MovieLens100K", marks=pytest.mark.catalogue)])
 def directories(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Directory]:
     """Publish data with and without ratings: a small set, or 200 users of MovieLens-100K."""
     is_small = request.param == "small"

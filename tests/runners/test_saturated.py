@@ -95,7 +95,7 @@ FEW = {"LensKit": ["FlexMFImplicitScorer"], "RecPack": ["BPRMF"], "RecBole": ["P
 
 
 @pytest.mark.guests
-@pytest.mark.parametrize("which", ["few", pytest.param("all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("which", ["few", pytest.param("all", marks=pytest.mark.catalogue)])
 @pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole"])
 def test_every_algorithm_runs_and_the_sated_get_empty_lists(
     framework: str, which: str, fold: Fold, tmp_path: Path, environment_python: Callable[[str], Path]

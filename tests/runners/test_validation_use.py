@@ -126,7 +126,7 @@ def test_lists_depend_on_validation_only_where_the_catalogue_says_so(
     check(framework, SAMPLE[framework], tmp_path, environment_python(framework))
 
 
-@pytest.mark.slow
+@pytest.mark.catalogue
 @pytest.mark.parametrize("framework", SAMPLE)
 def test_so_it_is_with_every_algorithm(
     framework: str, tmp_path: Path, environment_python: Callable[[str], Path]
