@@ -89,7 +89,7 @@ TRAINING = (
 )
 """The settings of RecBole's ``overall.yaml`` that change how a model is trained or its best epoch chosen."""
 
-REVISIONS = {"Pop": 1, "SLIMElastic": 1, "ADMMSLIM": 1, "NCEPLRec": 1}
+REVISIONS = {"Pop": 1, "ItemKNN": 1, "SLIMElastic": 1, "ADMMSLIM": 1, "NCEPLRec": 1}
 """Raised when the results of one algorithm change; part of its keys. Pop 1: with RecBole's negative samples in its batches;
 the others: without users and items that are in validation only."""
 

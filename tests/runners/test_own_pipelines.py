@@ -38,8 +38,9 @@ AT_DEFAULT_EPOCHS = {
 }
 """Algorithms that train for as long as is their default within a minute; the others train for two epochs on both sides."""
 
-ON_SMALL_DATA = {"Pop": {"train_batch_size": 64}}
-"""What both ways get on the small data set: in the few batches of the default size nearly every item is in each."""
+ON_SMALL_DATA = {"RecBole.Pop": {"train_batch_size": 64}, "RecBole.ItemKNN": {"k": 5}}
+"""What both ways get on the small data set: in the few batches of the default size nearly every item is in each, and among
+100 neighbours are all that have anything in common."""
 
 PROBES = {"RecPack.*": "RecPack.ItemKNN", "RecBole.*": "RecBole.BPR"}
 """The algorithm that shows whether an exception for all of a framework is needed."""
@@ -112,8 +113,8 @@ class Comparison:
 
 def _given(framework: str, algorithm: str, *, is_small: bool) -> dict[str, Any]:
     """Return the settings that both ways get, so that training takes less than a minute and is not trivial."""
-    if is_small and algorithm in ON_SMALL_DATA:
-        return ON_SMALL_DATA[algorithm]
+    if is_small and f"{framework}.{algorithm}" in ON_SMALL_DATA:
+        return ON_SMALL_DATA[f"{framework}.{algorithm}"]
     info = get_runner(framework).catalogue["algorithms"][algorithm]
     if use_of_validation(info) == NO_USE or algorithm in AT_DEFAULT_EPOCHS[framework]:
         return {}
