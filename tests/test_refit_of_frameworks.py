@@ -90,6 +90,7 @@ def test_a_refit_is_recpacks_published_way(
     assert len(frames) == (2 if algorithm == "EASE" else 1)
 
 
+@pytest.mark.slow
 def test_frameworks_agree_when_they_are_refitted(finished: tuple[Path, pd.DataFrame]) -> None:
     """EASE of three frameworks gives the same NDCG, higher than that of training alone, and no coverage above 1."""
     results = finished[1]
