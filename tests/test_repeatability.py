@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from support.file_modules import module_of
 
 from omnibench.data.prepare import prepare
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner
@@ -22,12 +22,7 @@ LIMIT = 60
 @pytest.fixture(scope="module")
 def measuring() -> ModuleType:
     """The script by which the catalogue was measured."""
-    spec = importlib.util.spec_from_file_location("repeatability", BENCHMARKS / "repeatability.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(BENCHMARKS / "repeatability.py")
 
 
 def predicted(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
+
+from support.file_modules import module_of
 
 from omnibench.runners.registry import runners
 
@@ -12,11 +13,7 @@ DOCS = Path(__file__).parent.parent.parent / "docs"
 
 def test_the_page_is_not_stale_and_has_every_algorithm() -> None:
     """Whoever changes a catalogue, or measures again, writes the page anew."""
-    spec = importlib.util.spec_from_file_location("write_catalogue_page", DOCS / "catalogue.py")
-    assert spec is not None
-    assert spec.loader is not None
-    generator = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generator)
+    generator = module_of(DOCS / "catalogue.py")
     written = (DOCS / "catalogue.md").read_text(encoding="utf-8")
     assert written == generator.page(), "docs/catalogue.md is stale; run `python docs/catalogue.py`"
     for runner in runners():

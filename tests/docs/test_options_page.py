@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support.file_modules import module_of
 
 from omnibench.plugin.options import OPTIONS
 
@@ -16,12 +16,7 @@ DOCS = Path(__file__).parent.parent.parent / "docs"
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
     """The script that writes the page."""
-    spec = importlib.util.spec_from_file_location("generate_options", DOCS / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(DOCS / "generate.py")
 
 
 def test_the_page_is_not_stale(generator: ModuleType) -> None:

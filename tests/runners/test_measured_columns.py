@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
+from support.file_modules import module_of
 
 from omnibench.runners.registry import RunnerInfo, algorithm_info, register_runner, runners
 
@@ -43,13 +43,8 @@ def test_what_differed_between_threads_is_known() -> None:
 def columns(sample: dict[str, dict[str, str]], whole: dict[str, dict[str, str]]) -> dict[str, bool]:
     """What benchmarks/catalogue/columns.py makes of an algorithm's predictions, of some users and of all."""
     path = Path(__file__).parent.parent.parent / "benchmarks" / "catalogue" / "columns.py"
-    spec = importlib.util.spec_from_file_location("catalogue_columns", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     parts = [{"A": {"ranking": part}} if part else {} for part in (sample, whole)]
-    stated: dict[str, bool] = module.columns(parts, parts[1], "A")
+    stated: dict[str, bool] = module_of(path).columns(parts, parts[1], "A")
     return stated
 
 
