@@ -122,6 +122,12 @@ def full_value_text(value: Any) -> str:
     return _UNSAFE.sub("_", str(getattr(value, "value", value)))
 
 
+def first_few(names: Sequence[str], limit: int) -> str:
+    """Return the first names of a sequence for a sentence, and how many more there are, e.g. ``a, b and 3 more``."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return f"{', '.join(names[:limit])}{more}"
+
+
 def pieces(text: str) -> Iterator[str]:
     """Yield what stands between the commas of a text, except for those inside of brackets or quotation marks."""
     depth, start, quote = 0, 0, ""

@@ -21,6 +21,7 @@ from omnibench.engine.survey import State, count, look_up
 from omnibench.engine.workbench import Workbench, out_of_use, refuse_guests
 from omnibench.errors import DataError, PhaseError, StoreError
 from omnibench.experiment.experiment import Experiment
+from omnibench.naming import first_few
 from omnibench.notebooks import in_notebook
 from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
@@ -242,9 +243,8 @@ class ItemCoordinator:
         except OSError as error:
             raise out_of_use(self.store.root, error) from error
         if done.busy:
-            busy_names = ", ".join(names[key] for key in done.busy[:3])
-            more = f" and {len(done.busy) - 3} more" if len(done.busy) > 3 else ""  # noqa: PLR2004 - a few
-            self._notify(f"{busy_names}{more}: computed by another process right now, so not reset")
+            busy_names = first_few([names[key] for key in done.busy], 3)
+            self._notify(f"{busy_names}: computed by another process right now, so not reset")
         return done
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, VERDICTS, WORSE, Gate, Verdict, count
+from omnibench.naming import first_few
 from omnibench.report.comparisons import TESTS, p_text
 from omnibench.statistics.paired import SEEDS_TEST
 from omnibench.tables.legend import wrapped
@@ -81,9 +82,8 @@ def _remarks(gate: Gate, verbosity: int) -> Iterator[str]:
 
 
 def _failures(names: Sequence[str], verbosity: int) -> str:
-    first_names = names if verbosity > 0 else names[:_FAILURE_LIMIT]
-    more = f" and {len(names) - len(first_names)} more" if len(first_names) < len(names) else ""
-    return f"{count(len(names), 'item')} failed, so nothing passes: {', '.join(first_names)}{more}"
+    listed = first_few(names, len(names) if verbosity > 0 else _FAILURE_LIMIT)
+    return f"{count(len(names), 'item')} failed, so nothing passes: {listed}"
 
 
 def _counts(gate: Gate) -> str:

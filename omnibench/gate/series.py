@@ -8,6 +8,7 @@ from typing import Any
 
 from omnibench.gate.entries import Dataset, Entry
 from omnibench.gate.verdicts import count
+from omnibench.naming import first_few
 from omnibench.runners.randomness import is_deterministic
 from omnibench.tables.conditional import conditional_sentence
 
@@ -154,5 +155,4 @@ def condition(judged: Iterable[Series]) -> str:
 
 def named(series: Sequence[Series]) -> str:
     """Return the labels of the first few of some series, and how many more there are."""
-    names = ", ".join(each.label for each in series[:_MOST_NAMED])
-    return f"{names} and {len(series) - _MOST_NAMED} more" if len(series) > _MOST_NAMED else names
+    return first_few([each.label for each in series], _MOST_NAMED)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from omnibench.comparison.variance import COMPONENTS
 from omnibench.report.contents import Contents, Uncertainty
 from omnibench.results import Result
+from omnibench.tables.conditional import algorithm_of
 from omnibench.tables.names import DisplayNames, display_names
 from omnibench.tables.seeds import distinct, seed_groups, seeds_of
 
@@ -88,7 +89,7 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 result.dataset,
                 names.dataset(result.dataset),
                 facts.dataset_key,
-                _algorithm(result),
+                algorithm_of(result),
                 result.algorithm,
                 names.configuration(result.algorithm),
                 facts.configuration_key,
@@ -204,7 +205,7 @@ def _configuration(
     facts = contents.facts_of(rows[0])
     summary = {label: _summary(contents, with_seeds, label) for label in _labels(rows)}
     return {
-        "algorithm": _algorithm(rows[0]),
+        "algorithm": algorithm_of(rows[0]),
         "name": rows[0].algorithm,
         "label": names.configuration(rows[0].algorithm),
         "key": facts.configuration_key,
@@ -249,10 +250,6 @@ def _fold(contents: Contents, result: Result) -> dict[str, Any]:
 def _finite(value: float | None) -> float | None:
     """Return a value, or None where it is no number that every reader of a file knows."""
     return value if value is not None and math.isfinite(value) else None
-
-
-def _algorithm(result: Result) -> str:
-    return result.configuration.partition("(")[0]
 
 
 def _grouped(results: Iterable[Result], key_of: Callable[[Result], str]) -> list[list[Result]]:

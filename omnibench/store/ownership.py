@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from omnibench.errors import StoreError
+from omnibench.naming import first_few
 from omnibench.paths import overlong_name
 
 _MADE_FIRST = frozenset({"leases", "tmp", "store", "STORE.json", "STORE.json.new"})
@@ -42,9 +43,7 @@ def refuse_foreign(root: Path) -> None:
         return
     if not names or _is_store(root) or _is_half_made(root, names):
         return
-    listed = ", ".join(names[:_MOST_NAMES]) + (
-        f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    )
+    listed = first_few(names, _MOST_NAMES)
     if is_omnirec(root):
         raise StoreError(
             f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench, so nothing is written there. {_WAY_OUT}; "
