@@ -1,14 +1,14 @@
 """Fits of many algorithms in one process of a framework's environment, each told by the sha256 of its predictions.
 
 ``python fits.py GUEST_DIRECTORY MODULE THREADS SEED LIMIT`` reads ``[[algorithm, parameters, dataset], ...]`` as JSON from
-stdin and prints a line of JSON for each. ``repeatability.py`` runs it; the number of threads is in the environment, too.
+stdin and prints a line of JSON for each. ``repeatability.py`` runs it; the number of threads is in the environment, too,
+and so is the path of ``guest_package``, by which the tests of the frameworks open omnibench's adapters as well.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import json
 import signal
 import sys
@@ -19,18 +19,6 @@ from typing import Any
 
 LENGTH = 20
 """Recommendations per user."""
-
-
-def open_session(directory: str, module: str) -> Any:
-    """Import omnibench's guest package from its directory, and return a session with the framework's adapter."""
-    path = f"{directory}/__init__.py"
-    spec = importlib.util.spec_from_file_location("guest", path, submodule_search_locations=[directory])
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules["guest"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules["guest"])
-    base: Any = importlib.import_module("guest.base")
-    return base.Session(importlib.import_module(f"guest.{module}"), lambda _: None)
 
 
 def use_threads(threads: int) -> None:
@@ -62,7 +50,8 @@ def main(directory: str, module: str, threads: str, seed: str, limit: str) -> No
     signal.signal(signal.SIGALRM, end)
     out = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 - stays open
     sys.stdout = sys.stderr  # frameworks print
-    session = open_session(directory, module)
+    guest_package: Any = importlib.import_module("guest_package")
+    session = guest_package.open_session(directory, module)
     use_threads(int(threads))
     for algorithm, parameters, dataset in json.load(sys.stdin):
         request = {

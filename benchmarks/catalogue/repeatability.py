@@ -26,6 +26,8 @@ from omnibench.runners.gateway import thread_variables
 from omnibench.runners.registry import GUEST_FOLDER, RunnerInfo, algorithm_info, get_runner
 
 FITS = Path(__file__).with_name("fits.py")
+SCRIPTS = Path(__file__).parents[2] / "tests" / "runners" / "scripts"
+"""Where ``guest_package`` lies, which opens an adapter where omnibench is not installed."""
 
 PASSES = {
     "reference": (1, 7),
@@ -72,6 +74,7 @@ def answers(runner: RunnerInfo, chosen: Sequence[Any], threads: int, seed: int, 
         **os.environ,
         **thread_variables(threads),
         "PYTHONHASHSEED": "0",
+        "PYTHONPATH": str(SCRIPTS),
         "CUDA_VISIBLE_DEVICES": "",
         **PATIENCE,
     }
