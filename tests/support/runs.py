@@ -67,6 +67,9 @@ def started(
         )
     try:
         yield process
+    except BaseException:
+        print(output_of(project, output))  # else nobody learns what the run did instead
+        raise
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
