@@ -1,10 +1,14 @@
 """Requests to stop: the first signal lets the phase in progress finish within a grace period, the second ends it.
 
 Signals are those that mean "stop": SIGINT (Ctrl-C) and SIGTERM (``kill``, Slurm, systemd, a container's end).
+
+A phase looks at the grace period itself while it waits for a guest. What does not, because it hangs in Python code of the
+user's or in a worker, is ended as by a second signal, a few seconds after the grace period.
 """
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import signal
 import threading
@@ -16,6 +20,11 @@ from typing import Any, Self
 from omnibench.notebooks import is_interactive
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_ENDING_SECONDS = 5.0
+"""So long after the grace period, what should have ended by itself is ended: guests need a moment, records are written."""
+
+_LOOK_SECONDS = 0.1
 
 
 class StoppedError(KeyboardInterrupt):
@@ -60,7 +69,7 @@ class Stopping:
         insistent: Whether a second signal ends the phase at once. A worker is not: it hears a signal from its
             terminal and from its controller, and the controller's second one is a SIGKILL.
         on_first_signal: Called at the first signal, also while no phase is in progress.
-        on_second_signal: Called at a second one, before it ends the phase.
+        on_second_signal: Called at a second one, before it ends the phase; also when the phase is ended for being late.
 
     Attributes:
         on_first_signal: Called at the first signal.
@@ -84,14 +93,18 @@ class Stopping:
         self.on_first_signal = on_first_signal
         self.on_second_signal = on_second_signal
         self._deadline = 0.0
+        """The end of the grace period; 0 while there is none, and when it was ended."""
         self._in_phase = ""
         self._depth = 0
+        self._is_late = False
+        self._leaving = threading.Lock()
         self._earlier_handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         self._depth += 1
         if self._depth == 1:
             self.reason = ""  # what was stopped earlier may run again
+            self._is_late = False
             if threading.current_thread() is threading.main_thread():
                 for number in _SIGNALS:
                     self._earlier_handlers[number] = signal.signal(number, self._on_signal)
@@ -101,12 +114,16 @@ class Stopping:
         self._depth -= 1
         if self._depth:
             return
+        with self._leaving:  # behind it, nobody sends a signal that these handlers have to hear
+            self._deadline = 0.0
         for number, handler in self._earlier_handlers.items():
             if handler is not None:  # None: it was set outside of Python, and cannot be put back
                 signal.signal(number, handler)
         self._earlier_handlers.clear()
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
+        if self._is_late and not self._depth:
+            return  # it ended by itself at the last moment
         first = not self.reason
         if first:
             self.reason = signal.Signals(number).name
@@ -115,15 +132,29 @@ class Stopping:
         if not self._insistent:
             return
         if first and self._in_phase:
-            self._notify(
-                f"{self.reason}: stopping; {self._in_phase} has {self.grace:g} s to finish what it is at. "
-                "Once more (Ctrl-C) stops at once."
-            )
+            _thread.start_new_thread(self._end_late, ())  # threading's own start takes locks that this thread may hold
+            with contextlib.suppress(RuntimeError):  # the signal came while this very thread was writing
+                self._notify(
+                    f"{self.reason}: stopping; {self._in_phase} has {self.grace:g} s to finish what it is at. "
+                    "Once more (Ctrl-C) stops at once."
+                )
             return
         if not first:
             self.hurry()
             self.on_second_signal()
         raise StoppedError(f"stopped by {self.reason}")
+
+    def _end_late(self) -> None:
+        """Send a second signal when the grace period has long been over and the phase still goes on."""
+        while True:
+            time.sleep(_LOOK_SECONDS)
+            with self._leaving:
+                if not (self._deadline and self._in_phase):
+                    return
+                if time.monotonic() >= self._deadline + _ENDING_SECONDS:
+                    self._is_late = True
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+                    return
 
     @contextlib.contextmanager
     def phases(self, item: str) -> Iterator[None]:

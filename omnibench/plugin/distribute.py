@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import ExitStack
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
+from omnibench.plugin.unfinished import Unfinished, ended_sentence, stop_soon
 from omnibench.plugin.wire import RunMessage, digest
 
 if TYPE_CHECKING:  # a distributed run without benchmarks does not pay for it
@@ -33,8 +35,12 @@ class Distribution:
         self._collected = 0
         self._remaining: int | None = None  # None: leave everything to xdist
         self._nodes: list[Any] = []
+        self._ready_nodes: list[Any] = []
+        self._finished_nodes: list[Any] = []
         self._while_running = ExitStack()
+        self._live = ExitStack()
         self._estimates: Estimates | None = None
+        self._unfinished = Unfinished((), ())
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -53,6 +59,7 @@ class Distribution:
             self._remaining = 0
         else:
             self._start_run(session)
+            self._expect_reports(session)
         if self._remaining == 0:  # xdist's display of workers cannot show none
             config.pluginmanager.unregister(name="terminaldistreporter")
         elif self._remaining is not None and all(spec == "popen" for spec in config.option.tx):
@@ -99,6 +106,19 @@ class Distribution:
             self._estimates = estimates_of(benchmarks)
         benchmarks.build_environments()
 
+    def _expect_reports(self, session: pytest.Session) -> None:
+        """Have the run fail when workers leave out items, although pytest has seen them collected."""
+        done = {item.nodeid for item in self._done}
+        left = [item.nodeid for item in session.items if item.nodeid not in done]
+        benchmarks = existing_session(self.config)
+        of_benchmarks = {item.nodeid for item in benchmarks.items} if benchmarks is not None else set()
+        self._unfinished = Unfinished(
+            (nodeid for nodeid in left if nodeid in of_benchmarks),
+            (nodeid for nodeid in left if nodeid not in of_benchmarks),
+        )
+        if left:
+            self.config.pluginmanager.register(self._unfinished, "omnibench-unfinished")
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_xdist_setupnodes(self, specs: list[Any]) -> None:
         """Start no worker when there is nothing to compute."""
@@ -113,8 +133,15 @@ class Distribution:
             self._message.send(node.workerinput)
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Note that a worker has run its last item; its process lives until all have."""
+        self._finished_nodes.append(node)
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
         """Refuse benchmarks of which this process knows nothing, before they are computed and never shown."""
+        self._ready_nodes.append(node)
+        self._unfinished.collected(ids)
         benchmarks = existing_session(self.config)
         if self._remaining is not None and benchmarks is not None:
             from omnibench.plugin.unsteady import refuse_strange_items
@@ -137,10 +164,10 @@ class Distribution:
 
             assert self._estimates is not None, "they were read when this run began"
             stopping = benchmarks.stopping
-            stopping.on_first_signal, stopping.on_second_signal = self._ask_workers_to_stop, self._kill_workers
+            stopping.on_first_signal, stopping.on_second_signal = self._ask_workers_to_stop, self._end_workers
             self._while_running.enter_context(stopping)
             self._while_running.enter_context(stopping.phases("every worker"))
-            self._while_running.enter_context(live_display(benchmarks, self._estimates))
+            self._live.enter_context(live_display(benchmarks, self._estimates))
         return None
 
     def _report_done(self, session: pytest.Session) -> None:
@@ -157,24 +184,48 @@ class Distribution:
             reporter._tw.line()  # noqa: SLF001 - or xdist writes on behind the letters
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        """Leave signals to others again."""
-        self._while_running.close()
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Wait for the workers' ends, which a first signal does not cut short; then leave signals to others again."""
+        self._live.close()
+        with self._while_running:
+            nodes = getattr(self.config.pluginmanager.get_plugin("dsession"), "nodemanager", None)
+            if nodes is not None and existing_session(self.config) is not None:
+                nodes.teardown_nodes()
+        benchmarks = existing_session(self.config)
+        if benchmarks is not None and benchmarks.stopping.reason and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
 
     def _ask_workers_to_stop(self) -> None:
-        """Hand the signal on as it came: a worker says which it was, and hears a Ctrl-C from its terminal as well."""
+        """Hand the signal on as it came: a worker says which it was, and hears a Ctrl-C from its terminal as well.
+
+        A worker that has collected nothing yet would die of it, and another would start in its place.
+        """
         benchmarks = existing_session(self.config)
         assert benchmarks is not None, "its signals are handled"
-        self._signal_workers(signal.Signals[benchmarks.stopping.reason])
+        self._signal_workers(self._ready_nodes, signal.Signals[benchmarks.stopping.reason])
+        stop_soon(self.config, f"asked to stop by {benchmarks.stopping.reason}")
 
-    def _kill_workers(self) -> None:
-        self._signal_workers(signal.SIGKILL)
+    def _end_workers(self) -> None:
+        """Kill the workers that are left, and say which and what they were at."""
+        benchmarks = existing_session(self.config)
+        assert benchmarks is not None, "its signals are handled"
+        ended = [node for node in self._signal_workers(self._nodes, signal.SIGKILL) if node not in self._finished_nodes]
+        if ended:
+            labels = {item.nodeid: item.experiment.label for item in benchmarks.items}
+            begun = [labels.get(nodeid, nodeid) for nodeid in self._unfinished.begun]
+            with suppress(RuntimeError):  # the signal came while this very thread was writing
+                benchmarks.notify(ended_sentence([node.gateway.id for node in ended], begun))
 
-    def _signal_workers(self, number: int) -> None:
-        for node in self._nodes:
+    @staticmethod
+    def _signal_workers(nodes: Iterable[Any], number: int) -> list[Any]:
+        """Send a signal to those workers that live; return them."""
+        living = []
+        for node in nodes:
             process = getattr(getattr(node.gateway, "_io", None), "popen", None)
             if process is not None and process.poll() is None:
                 os.kill(process.pid, number)
+                living.append(node)
+        return living
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
