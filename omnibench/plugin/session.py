@@ -306,7 +306,8 @@ class BenchSession:
         for item in self.items:
             if item.nodeid == nodeid and not self.readonly:
                 try:
-                    self.coordinator.note_death(item.experiment, message)
+                    evaluator = item.evaluator
+                    self.coordinator.note_death(item.experiment, message, evaluator.columns, evaluator.list_length)
                 except (StoreError, OSError) as error:
                     self.notify(f"{item.experiment.label}: its failure could not be recorded: {error}")
 

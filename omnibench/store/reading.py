@@ -16,6 +16,7 @@ from omnibench.store.damage import DamagedStoreError, is_damage
 from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
 from omnibench.store.schema import Phase, Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, checked, unseal, unsealed
+from omnibench.store.stops import settled
 
 _RAW = 1
 """diskcache's mode of a value that stands in the table as it is."""
@@ -124,7 +125,7 @@ class Reader:
     def _sound(self, key: str, mode: int, value: bytes) -> Record | None:
         try:
             text = text_of(mode, value)
-            return unseal(key, text) if self.version >= SEALED_SINCE else unsealed(key, text)
+            return settled(key, unseal(key, text) if self.version >= SEALED_SINCE else unsealed(key, text))
         except DamagedRecordError:
             self._on_damage(key)
             return None

@@ -31,6 +31,7 @@ from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_
 from omnibench.store.reading import read_all, text_of
 from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
+from omnibench.store.stops import settled
 from omnibench.store.views import create_views
 
 _SETTINGS = {
@@ -150,7 +151,7 @@ class Records:
         if row is None:
             return None
         try:
-            return unseal(key, text_of(*row))
+            return settled(key, unseal(key, text_of(*row)))
         except DamagedRecordError as error:
             self._set_aside(key, error)
             return None

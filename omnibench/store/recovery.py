@@ -17,6 +17,7 @@ from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
 from omnibench.store.reading import read_all
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
+from omnibench.store.stops import settled
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
                 missing[key] = record
             else:
                 lost += 1
-    for key, record in missing.items():
+    for key, found in missing.items():
+        record = settled(key, found)
         if RecordType.ITEM.has(key) and record["status"] == Status.DONE:
             needed = {RecordType.FIT.key(record["fit_key"]), RecordType.PREDICT.key(record["predict_key"])}
             needed |= {RecordType.EVAL.key(metric["key"]) for metric in record["metrics"].values()}
