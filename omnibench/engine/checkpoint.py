@@ -18,7 +18,14 @@ from omnibench.errors import PhaseError
 from omnibench.keys import DISPLAY_DIGITS, digest
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
-from omnibench.store.item_records import done_item, failed_item, interrupted_item, item_metric, outdated_item, unmeasured_item
+from omnibench.store.item_records import (
+    done_item,
+    failed_item,
+    interrupted_item,
+    item_metric,
+    outdated_item,
+    unmeasured_item,
+)
 from omnibench.store.leases import Lease
 from omnibench.store.models import remove_file, without_model
 from omnibench.store.per_user import write_per_user

@@ -136,7 +136,8 @@ def _standing(record_type: RecordType, status: str, condition: str = "") -> str:
         f"CASE WHEN position >= 0 THEN {interrupted} ELSE status END AS status, "
         f"CASE WHEN status = {_text(Status.DONE)} THEN {_text(Phase.DONE)} "
         f"WHEN position IS NULL THEN phase ELSE CASE position {names} END END AS phase, "
-        f"generation, failures, deaths, error, finished, run, worker, fit_key, parameters FROM ({records})"
+        f"generation, failures, deaths, CASE WHEN status <> {_text(Status.DONE)} THEN error END AS error, "
+        f"finished, run, worker, fit_key, parameters FROM ({records})"
     )
 
 
