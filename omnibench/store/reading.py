@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from omnibench.errors import StoreError
 from omnibench.store.damage import DamagedStoreError, is_damage
 from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
+from omnibench.store.revision import revision_of
 from omnibench.store.schema import Phase, Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, checked, unseal, unsealed
 from omnibench.store.stops import settled
@@ -63,6 +64,11 @@ class Reader:
         self._connection = connection
         self._on_damage = on_damage
         self.version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+
+    @property
+    def revision(self) -> str:
+        """The revision of the records; empty where nobody counts it yet."""
+        return revision_of(self._connection)
 
     def texts(self, prefix: str = "") -> Iterator[tuple[str, int, bytes]]:
         """Yield key, mode and value as they stand, of every record whose key begins with a prefix."""

@@ -29,6 +29,7 @@ from omnibench.store.damage import (
 )
 from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_database
 from omnibench.store.reading import read_all, text_of
+from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
 from omnibench.store.stops import settled
@@ -98,6 +99,7 @@ class Records:
             check_content(self._connection)
             self._note_format(version)
             create_views(self._connection)
+            count_revisions(self._connection)
         except (DamagedStoreError, NewerStoreError):
             raise
         except Exception as error:
