@@ -73,7 +73,7 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
     recorded = read_all(records.directory)
     missing: dict[str, Record] = {}
     lost = 0
-    for directory in _manifest_directories(root):
+    for directory in manifest_directories(root):
         for key, record in manifests.read(directory).items():
             if key in recorded:
                 continue
@@ -94,7 +94,7 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
     return Rebuilt(len(missing), len(items), lost)
 
 
-def _manifest_directories(root: Path) -> Iterator[Path]:
+def manifest_directories(root: Path) -> Iterator[Path]:
     """Yield every directory of datasets and items that has a manifest (and lies in the store)."""
     paths = {path for depth in (".", "*/*", "*/*/fold_*") for path in root.glob(f"{depth}/{manifests.NAME}")}
     for manifest in sorted(paths):
