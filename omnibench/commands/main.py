@@ -21,6 +21,7 @@ FAMILIES = {
     "diff": ("diff",),
     "logs": ("logs",),
     "upkeep": ("reset", "rebuild", "gc"),
+    "verify": ("verify",),
     "deletion": ("delete", "prune"),
     "importing": ("import-omnirec",),
     "compare": ("compare",),

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_parser, say
+from omnibench.commands.parsing import ITEM, add_parser, counted, say
 from omnibench.store.facts import fact_lines
 from omnibench.store.item_names import asks_once, call_text
 from omnibench.store.plans import STEADY_DATA
 from omnibench.store.queries import open_store
 from omnibench.store.schema import MAX_ATTEMPTS, START, Phase, Status
 from omnibench.store.sizes import Sizes, size_text, sizes_text
+from omnibench.store.stops import STOPPED
 from omnibench.tables.names import recorded_names
 
 _MOST_ALGORITHMS = 5
@@ -43,6 +44,8 @@ def status(arguments: argparse.Namespace) -> int:
         if item["status"] != Status.DONE or arguments.all:
             size = _size(item, sizes) if arguments.all else ""
             say(f"  {item['status']:11}  {item['fit_key'][:8]}  {names.recorded_item(item)}{_remark(item)}{size}")
+    for line in _lacking(items):
+        say(f"  {line}")
     for line in _equal_seeds(items):
         say(f"  {line}")
     for line in _prospect(items, frozenset(store.remaining)):
@@ -107,6 +110,19 @@ def _prospect(items: dict[str, dict[str, Any]], remaining: frozenset[str]) -> It
             f"{forgotten} unfinished {noun} {verb} not in the last plan (e.g. of earlier versions of a class), so no run computes "
             "them; `omnibench prune --plan benchmarks` removes what your bench files do not name"
         )
+
+
+def _lacking(items: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield what done items lack because a later attempt at it failed."""
+    by_failure: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for name, item in items.items():
+        failure = item.get(STOPPED) if item["status"] == Status.DONE else None
+        if failure and failure["error"]:
+            reason = (failure["phase"], failure["error"]["message"].splitlines()[0], tuple(failure["metrics"] or ()))
+            by_failure.setdefault(reason, []).append(name)
+    for (phase, message, metrics), names in by_failure.items():
+        lack = f"without {', '.join(metrics)}" if metrics else "without what was asked for later"
+        yield f"{counted(len(names), 'done item')} {lack}, which failed ({phase}: {message}); what was recorded before holds"
 
 
 def _equal_seeds(items: dict[str, dict[str, Any]]) -> Iterator[str]:

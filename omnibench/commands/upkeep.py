@@ -13,6 +13,7 @@ from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
 from omnibench.store import gc, leases, recovery
 from omnibench.store.checkpoints import PRESENCE
+from omnibench.store.exports import refresh_copies
 from omnibench.store.ownership import no_store, refuse_foreign
 from omnibench.store.queries import open_store
 from omnibench.store.schema import RESETS
@@ -53,7 +54,15 @@ def rebuild(arguments: argparse.Namespace) -> int:
             records.checkpoint()
         finally:
             records.close()
+    _refresh(root)
     return 0
+
+
+def _refresh(root: Path) -> None:
+    """Bring progress.json and results.json up to date, which would go on telling of what is not so any more."""
+    trouble = refresh_copies(root, say)
+    if trouble:
+        say(trouble)
 
 
 def collect(arguments: argparse.Namespace) -> int:
@@ -66,6 +75,8 @@ def collect(arguments: argparse.Namespace) -> int:
         datasets=arguments.datasets,
         aside_older_than=None if arguments.damaged is None else seconds(arguments.damaged),
     )
+    if not arguments.dry_run:
+        _refresh(Path(arguments.store))
     for path in garbage.files:
         say(f"  {path}")
     say(f"{'would remove' if arguments.dry_run else 'removed'} {garbage}")

@@ -103,8 +103,11 @@ class Attempt:
         return self.checkpoints.previous.get("as_seed") if self.experiment.seeds else None
 
     def note_death(self, message: str) -> None:
-        """Record that the process of an earlier attempt died."""
+        """Record that the process of an earlier attempt died, unless it had brought the item to its end before."""
         self._report_failure(message)
+        if self.checkpoints.is_done:  # e.g. the body of its bench function has killed the process
+            self.progress.log(logging.WARNING, "was done when its process died, and stays so")
+            return
         died_in = self.checkpoints.interrupted_in
         self.checkpoints.claim()
         self.checkpoints.save_failure(PhaseError(died_in, message, died=True), {})

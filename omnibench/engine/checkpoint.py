@@ -13,11 +13,19 @@ from omnibench.engine.evaluation import Evaluation, evaluation_facts
 from omnibench.engine.items import Columns, Item
 from omnibench.engine.progress import PhaseMeter
 from omnibench.engine.records import labels_of
+from omnibench.engine.survey import look_up, missing_metrics
 from omnibench.errors import PhaseError
 from omnibench.keys import DISPLAY_DIGITS, digest
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
-from omnibench.store.item_records import done_item, failed_item, interrupted_item, item_metric, outdated_item
+from omnibench.store.item_records import (
+    done_item,
+    failed_item,
+    interrupted_item,
+    item_metric,
+    outdated_item,
+    unmeasured_item,
+)
 from omnibench.store.leases import Lease
 from omnibench.store.models import remove_file, without_model
 from omnibench.store.per_user import write_per_user
@@ -79,6 +87,11 @@ class ItemCheckpoints:
     def previous(self) -> Record:
         """The item's record as earlier attempts left it."""
         return self.store.records.get(self.item.record_key) or {}
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every metric that the attempt was to compute is recorded."""
+        return look_up(self.store.records.get, self.item).is_done
 
     @property
     def is_fitted(self) -> bool:
@@ -152,8 +165,11 @@ class ItemCheckpoints:
         predictions = self.store.publish(partial, self._directory / name)
         record = predict_record(self._labels, self._origin, answer, predictions, as_seed=as_seed)
         records = {self.item.predict_record_key: record}
-        previous = self.previous
-        if previous.get("predicted"):
+        previous, earlier = self.previous, self.store.records.get(self.item.predict_record_key)
+        replaced = earlier is not None and earlier["predictions"]["sha256"] != predictions["sha256"]
+        if replaced and previous.get("predict_key") == self.item.predict_key:  # e.g. the earlier file was damaged
+            records[self.item.record_key] = unmeasured_item(previous)
+        elif previous.get("predicted"):
             records[self.item.record_key] = outdated_item(previous)
         self.store.commit(self._lease, records)
         return self.store.root / predictions["path"]
@@ -237,27 +253,33 @@ class ItemCheckpoints:
         return {name: metric for name, metric in metrics.items() if get(RecordType.EVAL.key(metric["key"]))}
 
     def save_failure(self, error: PhaseError, costs: Mapping[str, Any]) -> None:
-        """Record that the attempt failed, and what the phase has cost in which it did."""
-        predict_key = self.item.predict_key
+        """Record that the attempt failed, and what the phase has cost in which it did; what is done stays done."""
         record = failed_item(
-            self._labels, self._origin, self.previous, predict_key=predict_key, error=error, costs=costs
+            self._labels,
+            self._origin,
+            self.previous,
+            predict_key=self.item.predict_key,
+            error=error,
+            costs=costs,
+            missing=missing_metrics(self.store.records.get, self.item),
         )
         self.store.commit(self._lease, {self.item.record_key: record})
 
     def save_interruption(self, phase: Phase, costs: Mapping[str, Any], error: PhaseError | None = None) -> None:
-        """Record that the attempt was given up.
+        """Record that the attempt was given up, unless the item is done: it may be stopped right behind its last commit.
 
         Args:
             phase: The phase that it was in.
             costs: What that phase has cost until then.
             error: The trouble of the store or the machine; None when the run was asked to stop.
         """
-        predict_key = self.item.predict_key
+        if self.is_done:
+            return
         record = interrupted_item(
             self._labels,
             self._origin,
             self.previous,
-            predict_key=predict_key,
+            predict_key=self.item.predict_key,
             phase=phase.value,
             costs=costs,
             error=error,

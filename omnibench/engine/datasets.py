@@ -11,7 +11,7 @@ from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.guest.base import Meter
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import data_record
-from omnibench.store.schema import Phase, RecordType
+from omnibench.store.schema import DROPPED, Phase, RecordType
 
 
 class PreparedDatasets:
@@ -54,7 +54,8 @@ class PreparedDatasets:
         key = RecordType.DATA.key(dataset.key)
         with self.store.lease(f"data-{dataset.key}") as lease:
             record = self.store.records.get(key)
-            if record is not None and all([self.store.usable(file) for file in record["files"]]):  # noqa: C419 - look at every file, so that each damaged one is set aside
+            is_whole = record is not None and not record.get(DROPPED)  # else a file of it was damaged and set aside
+            if record is not None and is_whole and all([self.store.usable(file) for file in record["files"]]):  # noqa: C419 - look at every file, so that each damaged one is set aside
                 return self.store.root / str(record["directory"])
             meter = Meter(("rss",))
             directory = self.store.claim(self.store.root / "datasets", dataset.name, dataset.key)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from omnibench.engine.attempt import Attempt
-from omnibench.engine.items import Item
+from omnibench.engine.items import Columns, Item
 from omnibench.engine.live import ClosableScreen
 from omnibench.engine.policy import Policy
 from omnibench.engine.records import opening_records
@@ -222,18 +222,20 @@ class ItemCoordinator:
         if current != later and self.guests.is_alive(*current):
             self.guests.warm_if_room(*later)
 
-    def note_death(self, experiment: Experiment, message: str) -> None:
-        """Record that the process which computed an item died; it could not do so itself.
+    def note_death(self, experiment: Experiment, message: str, columns: Columns = (), list_length: int = 0) -> None:
+        """Record that the process which computed an item died; it could not do so itself. An item that is done stays so.
 
         Args:
             experiment: The item's experiment.
             message: The reason, as far as it is known.
+            columns: The metrics and labels that were to be measured.
+            list_length: Recommendations per user.
 
         Raises:
             StoreError: The store cannot be written, or somebody computes the item again already.
         """
         with self.store.lease(experiment.fit_key, _refuse_to_wait) as lease:
-            Attempt(self.workbench, Item(experiment, (), 0), lease).note_death(message)
+            Attempt(self.workbench, Item(experiment, columns, list_length), lease).note_death(message)
 
     def reset(self, items: Iterable[Experiment], what: str = "all", *, keep: bool = False) -> Reset:
         """Have items computed anew by the next run; see ``store.generations.reset``."""

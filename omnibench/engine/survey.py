@@ -10,6 +10,7 @@ from omnibench.engine.items import Item
 from omnibench.store.item_records import DoneText, alike_seed_in
 from omnibench.store.reading import Reader
 from omnibench.store.schema import Phase, RecordLookup, RecordType, Status, status_of
+from omnibench.store.stops import failure_of
 
 
 class State(NamedTuple):
@@ -42,17 +43,41 @@ def look_up(get: RecordLookup, item: Item) -> State:
         get: From a record's key to the record, or None: a snapshot's or the store's.
         item: The item.
     """
-    eval_keys = item.eval_keys(get)
-    if eval_keys is not None:
-        records = {label: get(RecordType.EVAL.key(key)) for label, key in eval_keys.items()}
-        if all(record is not None for record in records.values()):
-            values = {label: record["value"] for label, record in records.items() if record}
-            as_seed = (get(item.record_key) or {}).get("as_seed") if item.experiment.seeds else None
+    record, eval_keys = get(item.record_key), item.eval_keys(get)
+    evaluations = {label: get(RecordType.EVAL.key(key)) for label, key in (eval_keys or {}).items()}
+    is_done = record is not None and record["status"] == Status.DONE
+    if record is not None and is_done and eval_keys is not None:
+        values = {label: evaluation["value"] for label, evaluation in evaluations.items() if evaluation is not None}
+        names = item.qualified_labels
+        # The item's own record is what exports, gates and people go by: what it lacks is not done.
+        recorded = [value is None or names[label] in record["metrics"] for label, value in values.items()]
+        if len(values) == len(evaluations) and all(recorded):
+            as_seed = record.get("as_seed") if item.experiment.seeds else None
             return State(item.qualified_values(values | item.costs(get)), recorded=True, as_seed=as_seed)
-    record = get(item.record_key)
-    if record is not None and status_of(record, ()).status is Status.FAILED:
+    if record is None:
+        return State()
+    if is_done:
+        failure = failure_of(record, missing_metrics(get, item))
+        if failure is not None and failure["error"]:
+            return State(error=failure["error"], deaths=failure["deaths"], recorded=True)
+    elif status_of(record, ()).status is Status.FAILED:
         return State(error=record["error"], deaths=record.get("deaths", 0), recorded=True)
-    return State(recorded=record is not None)
+    return State(recorded=True)
+
+
+def missing_metrics(get: RecordLookup, item: Item) -> dict[str, str]:
+    """Return the identities of those of an item's metrics that are not recorded, by what records call them.
+
+    Args:
+        get: From a record's key to the record, or None.
+        item: The item.
+    """
+    keys, names = item.eval_keys(get) or {}, item.qualified_labels
+    return {
+        names[label]: metric.canonical_identity(label)
+        for metric, label in item.columns
+        if label not in keys or get(RecordType.EVAL.key(keys[label])) is None
+    }
 
 
 def look_up_all(reader: Reader, items: Sequence[Item]) -> list[State]:

@@ -92,11 +92,13 @@ def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result])
     """Yield the items of a run that have no results, with what is recorded of them."""
     from omnibench.report.contents import MissingItem, missing_of
     from omnibench.store.schema import RecordType, Status
+    from omnibench.store.stops import failed_later
 
     with_results = {result.fit_key for result in results}
     for experiment in {item.experiment.fit_key: item.experiment for item in items}.values():
         if experiment.fit_key not in with_results:
             record = reader.get(RecordType.ITEM.key(experiment.fit_key))
+            record = failed_later(record) if record is not None else None
             unknown = record is None or record["status"] == Status.DONE
             yield (
                 MissingItem(experiment.name, "not run", label=experiment.label)

@@ -22,6 +22,7 @@ from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.experiment.refit import ValidationUse
 from omnibench.experiment.threads import keyed_threads
 from omnibench.plugin import garbage
+from omnibench.plugin.copies import refresh_stale_copies
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import ENVIRONMENTS, PLAN, READONLY, TMP_DIR
 from omnibench.plugin.settings import checkpoint_dir, policy
@@ -306,7 +307,8 @@ class BenchSession:
         for item in self.items:
             if item.nodeid == nodeid and not self.readonly:
                 try:
-                    self.coordinator.note_death(item.experiment, message)
+                    evaluator = item.evaluator
+                    self.coordinator.note_death(item.experiment, message, evaluator.columns, evaluator.list_length)
                 except (StoreError, OSError) as error:
                     self.notify(f"{item.experiment.label}: its failure could not be recorded: {error}")
 
@@ -321,6 +323,8 @@ class BenchSession:
         if self._coordinator is not None:
             self._coordinator.close()
             self._coordinator = None
+        elif self.begun and not idle:
+            refresh_stale_copies(self.directory, self.notify)
         if self._throwaway is not None:
             self._throwaway.remove()
 

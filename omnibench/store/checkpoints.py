@@ -14,6 +14,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.store import artifacts, leases, manifests, recovery
+from omnibench.store.copies import encoded
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.formats import refuse_newer
@@ -294,8 +295,7 @@ class CheckpointStore:
     def replace_text(self, name: str, text: str) -> None:
         """Replace a readable export at the root atomically."""
         with self.temporary() as scratch:
-            # What a guest printed may hold half a character; backslashes are how JSON writes such things.
-            (scratch / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+            (scratch / name).write_bytes(encoded(text))
             (scratch / name).replace(self.root / name)
 
     def close(self) -> None:

@@ -7,12 +7,14 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.metrics.labels import split_label
 from omnibench.store.checkpoints import CheckpointStore
+from omnibench.store.copies import are_current, with_header
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.states import RecordSource, Sighting, item_states, sightings
@@ -22,6 +24,9 @@ _PATIENCE = 60.0
 
 _FEW_ITEMS = 100
 """Up to so many items an export takes milliseconds, and is due whenever there is something new to say."""
+
+_MOST_TRIES = 3
+"""How often copies are written at the end of a run, while other processes write theirs."""
 
 _writing = threading.Lock()
 """Held while records are read and written out: what is read later must not be overwritten by what was read before."""
@@ -59,9 +64,13 @@ class Exports:
             return ""
         try:
             with self._timed():
-                items, rows = self.store.read(lambda reader: (self._progress(reader), results(reader)))
-                self.store.replace_text("progress.json", _mapping("items", items))
-                self.store.replace_text("results.json", _listing("results", rows))
+                for _ in range(_MOST_TRIES if immediately else 1):
+                    revision, texts = self.store.read(self._texts)
+                    for name, text in texts.items():
+                        self.store.replace_text(name, text)
+                    # Another process may have read before, and written behind this one.
+                    if not immediately or are_current(self.store.root, revision):
+                        break
         except (OSError, StoreError) as error:
             return f"progress.json and results.json could not be written: {error}"
         return ""
@@ -69,8 +78,16 @@ class Exports:
     def refresh_progress(self) -> None:
         """Write only progress.json while items are computed; errors are ignored, and nothing is repaired."""
         with suppress(OSError, StoreError), self._timed():
-            items = read(self.store.root / "store", self._progress)
-            self.store.replace_text("progress.json", _mapping("items", items))
+            self.store.replace_text("progress.json", read(self.store.root / "store", self._progress_text))
+
+    def _texts(self, reader: Reader) -> tuple[str, dict[str, str]]:
+        """Return the revision of the records and the texts of their copies, by name."""
+        revision = reader.revision
+        rows = with_header(revision, _listing("results", results(reader)))
+        return revision, {"progress.json": self._progress_text(reader), "results.json": rows}
+
+    def _progress_text(self, reader: Reader) -> str:
+        return with_header(reader.revision, _mapping("items", self._progress(reader)))
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -91,6 +108,25 @@ class Exports:
         items = progress(reader, seen, holder_of)
         self._items = len(items)
         return items
+
+
+def refresh_copies(root: Path, notify: Callable[[str], None] = lambda _: None) -> str:
+    """Bring the copies of a store up to date that no run has open, unless they are.
+
+    Args:
+        root: The store's directory.
+        notify: Called with a sentence when the store had to be repaired or waited for.
+
+    Returns:
+        Why that was not possible, or nothing.
+    """
+    try:
+        if are_current(root, read(root / "store", lambda reader: reader.revision)):
+            return ""
+        with closing(CheckpointStore(root, allow_network_fs=True, notify=notify)) as store:
+            return Exports(store).refresh(immediately=True)
+    except (OSError, StoreError) as error:
+        return f"progress.json and results.json could not be written: {error}"
 
 
 def progress(

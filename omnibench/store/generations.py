@@ -25,6 +25,7 @@ from omnibench.store.schema import (
     status_of,
     timestamp,
 )
+from omnibench.store.stops import has_failure, without_failure
 
 _TYPES_FROM = {
     Phase.FIT: (RecordType.FIT, RecordType.PREDICT, RecordType.EVAL),
@@ -90,9 +91,9 @@ def _concerns(records: Mapping[str, Record], scope: str) -> bool:
     if scope in _TYPES_FROM:
         return any(RecordType.of(key) in _TYPES_FROM[Phase(scope)] for key in records) or status is Status.FAILED
     if scope == "failed":
-        return status is Status.FAILED
+        return status is Status.FAILED or has_failure(item)
     if scope == "incomplete":
-        return status in (Status.FAILED, Status.INTERRUPTED)
+        return status in (Status.FAILED, Status.INTERRUPTED) or has_failure(item)
     return status is not Status.PENDING or any(RecordType.EVAL.has(key) for key in records)
 
 
@@ -106,6 +107,10 @@ def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, 
         records = recorded.get(fit_key, {})
         item_key = RecordType.ITEM.key(fit_key)
         item = records.get(item_key, {})
+        if scope in ("failed", "incomplete") and item.get("status") == Status.DONE:
+            if has_failure(item):  # of metrics that were asked for later: all that it has stays
+                new_records[item_key] = without_failure(item)
+            continue
         generation = item.get("generation", 0)
         for key, record in records.items():
             if RecordType.of(key) in types:

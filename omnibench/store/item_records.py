@@ -16,6 +16,7 @@ from omnibench.results import Result
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.item_names import asks_once, seedless_key
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, Phase, Record, Status, configuration_in
+from omnibench.store.stops import STOPPED, failure_left, with_attempt, with_failure
 
 
 def pending_item(labels: Record, generation: int = 0) -> Record:
@@ -102,6 +103,7 @@ def done_item(
         **origin.members(Phase.DONE.value),
         # Before the status: behind it only the metrics are objects, see `DoneText`.
         **({"attempts": attempts} if (attempts := previous.get("attempts")) else {}),
+        **({STOPPED: failure} if (failure := failure_left(previous, metrics)) else {}),
         **({} if as_seed is None else {"as_seed": as_seed}),
         "status": Status.DONE.value,
         "metrics": dict(metrics),
@@ -125,8 +127,9 @@ def failed_item(
     predict_key: str,
     error: PhaseError,
     costs: Mapping[str, Any],
+    missing: Mapping[str, str] | None = None,
 ) -> Record:
-    """Return the record of an item whose attempt has failed.
+    """Return the record of an item whose attempt has failed; one that was done stays done, without the missing metrics.
 
     Args:
         labels: The item.
@@ -135,7 +138,12 @@ def failed_item(
         predict_key: The key that its predictions would have.
         error: The error, with its phase.
         costs: What that phase has cost; see ``stopped_attempt``.
+        missing: The identities of the metrics that were to be computed, by label.
     """
+    if previous.get("status") == Status.DONE:
+        attempt = stopped_attempt(Status.FAILED, origin, error.phase, costs)
+        failure = {"phase": error.phase, "error": _error_members(error)}
+        return with_failure(_attempted(previous, attempt), failure, missing or {}, died=error.died)
     counts = {
         "failures": previous.get("failures", 0) + 1,
         "deaths": previous.get("deaths", 0) + 1 if error.died else 0,
@@ -153,7 +161,7 @@ def interrupted_item(
     costs: Mapping[str, Any],
     error: PhaseError | None = None,
 ) -> Record:
-    """Return the record of an item whose attempt was stopped from outside: a signal, a full disk.
+    """Return the record of an item whose attempt was stopped from outside: a signal, a full disk; if done, it stays so.
 
     Args:
         labels: The item.
@@ -164,6 +172,8 @@ def interrupted_item(
         costs: What that phase has cost; see ``stopped_attempt``.
         error: The trouble of the store or the machine; None for a signal.
     """
+    if previous.get("status") == Status.DONE:
+        return _attempted(previous, stopped_attempt(Status.INTERRUPTED, origin, phase, costs))
     counts = {"failures": previous.get("failures", 0), "deaths": previous.get("deaths", 0)}
     return _stopped_item(labels, origin, previous, Status.INTERRUPTED, phase, predict_key, error, counts, costs)
 
@@ -179,24 +189,43 @@ def _stopped_item(
     counts: Mapping[str, int],
     costs: Mapping[str, Any],
 ) -> Record:
-    attempts = [*previous.get("attempts", []), stopped_attempt(status, origin, phase, costs)]
+    attempts = _attempts(previous, stopped_attempt(status, origin, phase, costs))
     return {
         **labels.item_members,
         **origin.members(phase),
         "status": status.value,
         "metrics": previous.get("metrics", {}),
-        "error": error and {"phase": error.phase, "message": error.message, "details": error.details},
+        "error": error and _error_members(error),
         "exported": previous.get("exported", 0),
         "generation": previous.get("generation", 0),
         "predict_key": predict_key,
         **counts,
-        "attempts": attempts[-_MOST_ATTEMPTS:],
+        "attempts": attempts,
     }
+
+
+def _attempted(item: Record, attempt: Record) -> Record:
+    """Return the record of a done item of which a later attempt came to nothing."""
+    return with_attempt(item, _attempts(item, attempt))
+
+
+def _attempts(previous: Record, attempt: Record) -> list[Record]:
+    return [*previous.get("attempts", []), attempt][-_MOST_ATTEMPTS:]
+
+
+def _error_members(error: PhaseError) -> dict[str, str]:
+    return {"phase": error.phase, "message": error.message, "details": error.details}
 
 
 def outdated_item(previous: Record) -> Record:
     """Return the record of an item that has new predictions, but metrics of earlier ones."""
     return {**previous, "predicted": None}
+
+
+def unmeasured_item(previous: Record) -> Record:
+    """Return the record of an item whose metrics are of predictions that are not there any more."""
+    interrupted: Record = {"status": Status.INTERRUPTED.value, "phase": Phase.EVAL.value, "metrics": {}, "predicted": None}
+    return {**previous, **interrupted}
 
 
 def result_of(item: Record) -> Result:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from omnibench.errors import StoreError
 from omnibench.store.artifacts import refuse_outside
 from omnibench.store.schema import Record
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
@@ -50,6 +51,21 @@ def append(directory: Path, root: Path, records: Mapping[str, Record], forget: I
 def _write_all(descriptor: int, content: bytes) -> None:
     while content:
         content = content[os.write(descriptor, content) :]
+
+
+def lines(root: Path, directory: str) -> frozenset[str]:
+    """Return the lines of a directory's manifest as they stand, sound or not; none where it cannot be read.
+
+    Args:
+        root: The store's directory.
+        directory: The directory, relative to it.
+    """
+    path = root / directory / NAME
+    try:
+        refuse_outside(path, root)
+        return frozenset(path.read_text(encoding="utf-8", errors="replace").split("\n"))
+    except (OSError, StoreError):
+        return frozenset()
 
 
 def read(directory: Path) -> dict[str, Record]:

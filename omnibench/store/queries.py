@@ -11,6 +11,7 @@ from omnibench.store import CheckpointStore, logbook, views
 from omnibench.store.contrast import Contrast, contrast
 from omnibench.store.deletion import remove_datasets
 from omnibench.store.divergence import Divergence, diverge
+from omnibench.store.exports import Exports
 from omnibench.store.facts import FactSource, explanation, provenance_of
 from omnibench.store.formats import refuse_newer
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
@@ -296,7 +297,9 @@ class Store:
         names = list(recorded) if items is None else select_all(items, recorded)
         store = CheckpointStore(self.root)
         try:
-            return reset(store, [recorded[name]["fit_key"] for name in names], what)
+            outcome = reset(store, [recorded[name]["fit_key"] for name in names], what)
+            Exports(store).refresh(immediately=True)
+            return outcome
         finally:
             store.close()
 

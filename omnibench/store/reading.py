@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omnibench.errors import StoreError
-from omnibench.store.damage import DamagedStoreError, is_damage
+from omnibench.store.damage import DamagedStoreError, check_content, is_damage
 from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
+from omnibench.store.revision import revision_of
 from omnibench.store.schema import Phase, Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, checked, unseal, unsealed
+from omnibench.store.stops import settled
 
 _RAW = 1
 """diskcache's mode of a value that stands in the table as it is."""
@@ -63,6 +65,19 @@ class Reader:
         self._on_damage = on_damage
         self.version: int = connection.execute("PRAGMA user_version").fetchone()[0]
 
+    def check(self) -> None:
+        """Read the whole database and check it.
+
+        Raises:
+            DamagedStoreError: Something in it is broken.
+        """
+        check_content(self._connection)
+
+    @property
+    def revision(self) -> str:
+        """The revision of the records; empty where nobody counts it yet."""
+        return revision_of(self._connection)
+
     def texts(self, prefix: str = "") -> Iterator[tuple[str, int, bytes]]:
         """Yield key, mode and value as they stand, of every record whose key begins with a prefix."""
         # As bytes: one text that is no UTF-8 any more would be an error of the whole query.
@@ -86,6 +101,15 @@ class Reader:
             record = self._sound(key, mode, value)
             if record is not None:
                 yield key, record
+
+    def text(self, key: str) -> str:
+        """Return the text of a record that is there, as it stands.
+
+        Raises:
+            DamagedRecordError: It is no text.
+        """
+        query = "SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
+        return text_of(*self._connection.execute(query, (key,)).fetchone())
 
     def get(self, key: str) -> Record | None:
         """Return a sound record, or None."""
@@ -124,7 +148,7 @@ class Reader:
     def _sound(self, key: str, mode: int, value: bytes) -> Record | None:
         try:
             text = text_of(mode, value)
-            return unseal(key, text) if self.version >= SEALED_SINCE else unsealed(key, text)
+            return settled(key, unseal(key, text) if self.version >= SEALED_SINCE else unsealed(key, text))
         except DamagedRecordError:
             self._on_damage(key)
             return None

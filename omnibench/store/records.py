@@ -29,8 +29,10 @@ from omnibench.store.damage import (
 )
 from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_database
 from omnibench.store.reading import read_all, text_of
+from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
+from omnibench.store.stops import settled
 from omnibench.store.views import create_views
 
 _SETTINGS = {
@@ -97,6 +99,7 @@ class Records:
             check_content(self._connection)
             self._note_format(version)
             create_views(self._connection)
+            count_revisions(self._connection)
         except (DamagedStoreError, NewerStoreError):
             raise
         except Exception as error:
@@ -150,7 +153,7 @@ class Records:
         if row is None:
             return None
         try:
-            return unseal(key, text_of(*row))
+            return settled(key, unseal(key, text_of(*row)))
         except DamagedRecordError as error:
             self._set_aside(key, error)
             return None

@@ -17,6 +17,7 @@ from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
 from omnibench.store.reading import read_all
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
+from omnibench.store.stops import settled
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
     recorded = read_all(records.directory)
     missing: dict[str, Record] = {}
     lost = 0
-    for directory in _manifest_directories(root):
+    for directory in manifest_directories(root):
         for key, record in manifests.read(directory).items():
             if key in recorded:
                 continue
@@ -80,7 +81,8 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
                 missing[key] = record
             else:
                 lost += 1
-    for key, record in missing.items():
+    for key, found in missing.items():
+        record = settled(key, found)
         if RecordType.ITEM.has(key) and record["status"] == Status.DONE:
             needed = {RecordType.FIT.key(record["fit_key"]), RecordType.PREDICT.key(record["predict_key"])}
             needed |= {RecordType.EVAL.key(metric["key"]) for metric in record["metrics"].values()}
@@ -92,7 +94,7 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
     return Rebuilt(len(missing), len(items), lost)
 
 
-def _manifest_directories(root: Path) -> Iterator[Path]:
+def manifest_directories(root: Path) -> Iterator[Path]:
     """Yield every directory of datasets and items that has a manifest (and lies in the store)."""
     paths = {path for depth in (".", "*/*", "*/*/fold_*") for path in root.glob(f"{depth}/{manifests.NAME}")}
     for manifest in sorted(paths):

@@ -66,7 +66,7 @@ def _items() -> str:
     Whether somebody computes an item right now takes a look at its lease; until then such an item counts as
     interrupted.
     """
-    status = "json_extract(record.value, '$.status')"
+    status = _item_status()
     own = f"'{RecordType.ITEM.prefix}' || substr(key, {len(RecordType.FIT.prefix) + 1})"
     keys = f"SELECT key FROM Cache WHERE {_within(RecordType.ITEM)}"  # noqa: S608 - of constants
     orphans = f"SELECT key FROM Cache WHERE {_within(RecordType.FIT)} AND {own} NOT IN ({keys})"  # noqa: S608 - likewise
@@ -74,6 +74,14 @@ def _items() -> str:
         f"{_standing(RecordType.ITEM, status)} UNION ALL "
         f"{_standing(RecordType.FIT, _text(Status.PENDING), f' AND key IN ({orphans})')}"  # items whose own record is damaged
     )
+
+
+def _item_status() -> str:
+    """Return SQL for an item's recorded status: it is done when it has metrics, as ``stops.settled`` reads it."""
+    status, done = "json_extract(record.value, '$.status')", _text(Status.DONE)
+    stopped = f"{status} IN ({_text(Status.FAILED)}, {_text(Status.INTERRUPTED)})"
+    has_metrics = "coalesce(json_extract(record.value, '$.metrics'), '{}') <> '{}'"
+    return f"CASE WHEN {stopped} AND {has_metrics} THEN {done} ELSE {status} END"
 
 
 def _text(value: str) -> str:
@@ -126,8 +134,10 @@ def _standing(record_type: RecordType, status: str, condition: str = "") -> str:
     return (
         "SELECT item, dataset, algorithm, fold, "  # noqa: S608 - of constants
         f"CASE WHEN position >= 0 THEN {interrupted} ELSE status END AS status, "
-        f"CASE WHEN position IS NULL THEN phase ELSE CASE position {names} END END AS phase, "
-        f"generation, failures, deaths, error, finished, run, worker, fit_key, parameters FROM ({records})"
+        f"CASE WHEN status = {_text(Status.DONE)} THEN {_text(Phase.DONE)} "
+        f"WHEN position IS NULL THEN phase ELSE CASE position {names} END END AS phase, "
+        f"generation, failures, deaths, CASE WHEN status <> {_text(Status.DONE)} THEN error END AS error, "
+        f"finished, run, worker, fit_key, parameters FROM ({records})"
     )
 
 
@@ -147,7 +157,7 @@ def _attempts() -> str:
 
 
 def _metrics() -> str:
-    is_done = f" AND json_extract(record.value, '$.status') = '{Status.DONE.value}'"
+    is_done = f" AND {_item_status()} = {_text(Status.DONE)}"
     return _member_rows(
         "metrics", "metric", "metric.key AS metric, json_extract(metric.value, '$.value') AS value", is_done
     )

@@ -479,12 +479,13 @@ def test_deaths_that_others_notice_are_counted(coordinator: Coordinator, item: I
 
 
 def test_a_death_is_noted_in_the_phase_that_was_interrupted(coordinator: Coordinator, item: Item) -> None:
-    """The attempt still said that before its process ended; metrics of before are kept."""
+    """The attempt still said that before its process ended."""
     perform(coordinator, item)
     done = record(coordinator, item.record_key)
-    coordinator.store.records.commit({item.record_key: {**done, "status": "interrupted", "phase": "Predict"}})
+    interrupted = {**done, "status": "interrupted", "phase": "Predict", "metrics": {}}
+    coordinator.store.records.commit({item.record_key: interrupted})
     failed = note_death(coordinator, item)
-    assert (failed["phase"], failed["error"]["phase"], failed["metrics"]) == ("Predict", "Predict", done["metrics"])
+    assert (failed["phase"], failed["error"]["phase"], failed["metrics"]) == ("Predict", "Predict", {})
 
 
 def test_a_death_is_noted_in_the_phase_behind_a_finished_fit(coordinator: Coordinator, item: Item) -> None:

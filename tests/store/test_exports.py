@@ -86,12 +86,11 @@ def test_a_refresh_writes_both_files_from_the_records(store: CheckpointStore) ->
     with store.lease("a") as lease:
         store.commit(lease, RECORDS)
     Exports(store).refresh(immediately=True)
-    assert json.loads((store.root / "progress.json").read_text(encoding="utf-8")) == {
-        "items": progress(RecordsInMemory(RECORDS), {})
-    }
-    assert json.loads((store.root / "results.json").read_text(encoding="utf-8")) == {
-        "results": results(RecordsInMemory(RECORDS))
-    }
+    items = json.loads((store.root / "progress.json").read_text(encoding="utf-8"))
+    rows = json.loads((store.root / "results.json").read_text(encoding="utf-8"))
+    assert items["items"] == progress(RecordsInMemory(RECORDS), {})
+    assert rows["results"] == results(RecordsInMemory(RECORDS))
+    assert items["revision"] == rows["revision"] == store.read(lambda reader: reader.revision)
 
 
 def test_files_are_not_rewritten_for_every_item(store: CheckpointStore) -> None:

@@ -19,6 +19,7 @@ from omnibench.store.item_records import (
     interrupted_item,
     item_metric,
     outdated_item,
+    unmeasured_item,
     pending_item,
 )
 from omnibench.store.schema import Record, RecordType
@@ -186,16 +187,34 @@ def test_a_wrong_number_is_never_read(
 
 
 @given(metric_records, lookalikes)
+def test_what_is_done_stays_done(metrics: Record, parameters: Any) -> None:
+    """A later attempt that fails or is interrupted leaves an item done, with its metrics where the search finds them."""
+    labels = labelled(parameters, [parameters])
+    before = done(metrics, labels=labels)
+    error = PhaseError("Eval", '"status": "done", "metrics": {', '"predicted": ')
+    missing = {'"status": "done", "metrics": {': '"as_seed": 7, "status": '}
+    failed = failed_item(labels, ORIGIN, before, predict_key="p", error=error, costs=COSTS, missing=missing)
+    interrupted = interrupted_item(labels, ORIGIN, failed, predict_key="p", phase="Eval", costs={}, error=error)
+    for record in (failed, interrupted):
+        assert (record["status"], record["metrics"]) == ("done", metrics)
+        assert understood(record, metrics) == understood(before, metrics)
+    assert [attempt["status"] for attempt in interrupted["attempts"]] == ["failed", "interrupted"]
+    assert interrupted["stopped"]["error"]["message"] == error.message
+
+
+@given(metric_records, lookalikes)
 def test_only_what_is_done_has_metrics(metrics: Record, parameters: Any) -> None:
     """An item that is planned, failed, was interrupted or has new predictions says nothing, whatever it repeats."""
     labels = labelled(parameters, [parameters])
     before = done(metrics, labels=labels)
     error = PhaseError("Eval", '"status": "done", "metrics": {', '"predicted": ')
+    planned = pending_item(labels.item_members)
     stopped = [
-        pending_item(labels.item_members),
-        failed_item(labels, ORIGIN, before, predict_key="p", error=error, costs=COSTS),
-        interrupted_item(labels, ORIGIN, before, predict_key="p", phase="Eval", costs={}, error=error),
+        planned,
+        failed_item(labels, ORIGIN, planned, predict_key="p", error=error, costs=COSTS),
+        interrupted_item(labels, ORIGIN, planned, predict_key="p", phase="Eval", costs={}, error=error),
         outdated_item(before),
+        unmeasured_item(before),
     ]
     for record in stopped:
         assert understood(record, metrics) is None

@@ -1,0 +1,152 @@
+"""``omnibench verify``: whether everything of a store is what was recorded, and repairing what is not."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from omnibench.commands.parsing import ITEM, add_parser, counted, say
+from omnibench.engine.readable import stale_copies, write_copies_again
+from omnibench.store.checkpoints import CheckpointStore
+from omnibench.store.damage import DamagedStoreError
+from omnibench.store.item_names import title_of
+from omnibench.store.queries import Store, open_store
+from omnibench.store.repair import REMEDIES, repair
+from omnibench.store.sizes import size_text
+from omnibench.store.verification import Damage, Part, Verification, database_damage, snapshot_of
+from omnibench.store.verification import verify as verify_records
+
+_MOST_PASSES = 4
+"""How often a store is looked at while it is repaired: what was set aside shows what was made of it."""
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Check records, files, manifests, datasets and readable copies of a store; --repair has what is damaged made anew."""
+    store = open_store(arguments.store)
+    fit_keys, titles = _chosen(store, arguments.items)
+    verification = _look(store.root, fit_keys)
+    damages = left = verification.damages
+    repaired: list[Damage] = []
+    if arguments.repair and damages:
+        repaired, left = _repaired(store.root, fit_keys, damages)
+    if arguments.json:
+        listed = [{"part": damage.part, "name": damage.name, "trouble": damage.trouble} for damage in damages]
+        counts = {"items": verification.items, "records": verification.records, "files": verification.files}
+        say(json.dumps({**counts, "bytes": verification.size, "damages": listed, "left": len(left)}, indent=1))
+        return int(bool(left))
+    for damage in repaired or damages:
+        title = titles.get(damage.fit_key)
+        owner = f" ({title})" if title and damage.part is not Part.ITEM else ""
+        remedy = f": {REMEDIES[damage.part]}" if damage in repaired and damage not in left else ""
+        say(f"  {damage.part:15}  {damage.name}{owner} {damage.trouble}{remedy}")
+    busy = sum(damage in repaired for damage in left)
+    say(f"{store.root}: {_counts(verification)}: {_verdict(damages, left, busy, repairing=arguments.repair)}")
+    return int(bool(left))
+
+
+def _chosen(store: Store, texts: Sequence[str]) -> tuple[set[str] | None, dict[str, str]]:
+    """Return the keys of the items to look at (None: all), and what people call all items, by their keys."""
+    try:
+        items = store.items()
+    except DamagedStoreError:
+        if texts:
+            raise
+        return None, {}
+    titles = {record["fit_key"]: title_of(record) for record in items.values()}
+    return ({items[name]["fit_key"] for name in store.select(*texts)} if texts else None), titles
+
+
+def _look(root: Path, fit_keys: Collection[str] | None) -> Verification:
+    """Look at everything once, and show how far that is on a terminal."""
+    progress = _Progress()
+    try:
+        snapshot = snapshot_of(root)
+    except DamagedStoreError as error:
+        return Verification(damages=[database_damage(root, error)])
+    verification = verify_records(root, snapshot, fit_keys, progress.of("bytes", size_text))
+    copies = stale_copies(root, snapshot.records, fit_keys, progress.of("readable copies", str))
+    verification.damages += copies
+    progress.end()
+    return verification
+
+
+def _repaired(root: Path, fit_keys: Collection[str] | None, damages: list[Damage]) -> tuple[list[Damage], list[Damage]]:
+    """Repair a store; return all damages that were met, and those that are left."""
+    met: list[Damage] = []
+    for _ in range(_MOST_PASSES):
+        if not damages:
+            break
+        met += [damage for damage in damages if damage not in met]
+        with warnings.catch_warnings(), closing(CheckpointStore(root, allow_network_fs=True, notify=say)) as store:
+            warnings.simplefilter("ignore")  # about what is listed below
+            copies = [damage for damage in damages if damage.part is Part.COPY and damage.fit_key]
+            busy = [*repair(store, damages), *write_copies_again(store, copies)]
+        damages = _look(root, fit_keys).damages
+        if damages and all(damage in busy for damage in damages):
+            break
+    return met, damages
+
+
+def _counts(verification: Verification) -> str:
+    files = f"{counted(verification.files, 'file')} ({size_text(verification.size)})"
+    return f"{counted(verification.items, 'item')}, {counted(verification.records, 'record')}, {files}"
+
+
+def _verdict(damages: Sequence[Damage], left: Sequence[Damage], busy: int, *, repairing: bool) -> str:
+    if not damages:
+        return "all as recorded"
+    if not repairing:
+        return (
+            f"{len(damages)} damaged; `omnibench verify --repair` moves that aside, and the next run computes it again"
+        )
+    if not left:
+        return f"{len(damages)} damaged and repaired; the next run computes what is missing now"
+    reason = "; some items are being computed right now, so try again when they are done" if busy else ""
+    return f"{len(left)} of {len(damages)} damaged and not repaired{reason}"
+
+
+class _Progress:
+    """Says on a terminal how far a look is; nowhere else."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+        self._is_shown = sys.stderr.isatty()
+
+    def of(self, noun: str, text: Callable[[int], str]) -> Callable[[int, int], None]:
+        """Return a function that takes how much was looked at, and how much there is."""
+
+        def show(done: int, total: int) -> None:
+            share = f"{100 * done // max(total, 1)} %"
+            if self._is_shown and share not in self._shown:
+                self._write(f"verifying: {share} of {text(total)}{'' if noun == 'bytes' else f' {noun}'}")
+
+        return show
+
+    def _write(self, line: str) -> None:
+        sys.stderr.write(f"\r{line:{len(self._shown)}}")
+        sys.stderr.flush()
+        self._shown = line
+
+    def end(self) -> None:
+        """Remove the line."""
+        if self._shown:
+            sys.stderr.write(f"\r{'':{len(self._shown)}}\r")
+            sys.stderr.flush()
+
+
+def add_parsers(commands: Any) -> None:
+    """Declare the command to argparse."""
+    parser = add_parser(commands, "verify", verify)
+    parser.add_argument("items", metavar="ITEM", nargs="*", help=f"{ITEM} (default: the whole store)")
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="move aside what is damaged, so that the next run computes exactly that, and write readable copies again",
+    )
+    parser.add_argument("--json", action="store_true", help="for programs: what was looked at and what is damaged")

@@ -1,0 +1,129 @@
+"""The readable copies of predictions: whether each says what its predictions do, and writing one again.
+
+No record names them, so each is compared with what would be written now.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+
+from omnibench.engine import phases
+from omnibench.store.artifacts import resolve
+from omnibench.store.checkpoints import CheckpointStore
+from omnibench.store.leases import free_leases, is_held
+from omnibench.store.schema import DROPPED, EXPORTED_PREDICTIONS, Record, RecordType
+from omnibench.store.verification import Damage, Part, trouble_of
+
+
+def stale_copies(
+    root: Path,
+    records: Mapping[str, Record],
+    fit_keys: Collection[str] | None = None,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+) -> Iterator[Damage]:
+    """Yield the readable copies that are missing or say something else than the predictions of their items.
+
+    Items whose predictions or dataset are damaged are left out, and so are those that somebody computes right now.
+
+    Args:
+        root: The store's directory.
+        records: All of its records.
+        fit_keys: The items to look at; all by default.
+        on_progress: Called with the items that were looked at and those that are to be.
+    """
+    predictions = _predictions_of(records, fit_keys)
+    for number, (fit_key, of_item) in enumerate(predictions.items(), 1):
+        on_progress(number, len(predictions))
+        dataset = _dataset_of(root, records, of_item[0])
+        sound = [record for record in of_item if not trouble_of(record["predictions"], root)]
+        if dataset is None or len(sound) < len(of_item) or is_held(root / "leases" / f"{fit_key}.lock"):
+            continue
+        directory = root / str(of_item[0]["directory"])
+        copies = [directory / name for name in EXPORTED_PREDICTIONS if (directory / name).is_file()]
+        keys = tuple(RecordType.FIT.key(fit_key) for _ in of_item[:1])
+        if not copies:
+            name = (directory / EXPORTED_PREDICTIONS[0]).relative_to(root).as_posix()
+            yield Damage(Part.COPY, name, "is missing", keys, fit_key)
+        elif not any(_is_copied(root, dataset, record, copies) for record in sound):
+            name = copies[0].relative_to(root).as_posix()
+            yield Damage(Part.COPY, name, "says something else than the predictions", keys, fit_key)
+
+
+def write_copies_again(store: CheckpointStore, damages: Collection[Damage]) -> list[Damage]:
+    """Write the readable copies of predictions again.
+
+    Args:
+        store: The store.
+        damages: What ``stale_copies`` has said.
+
+    Returns:
+        Those of items that somebody computes right now, which were left alone.
+
+    Raises:
+        StoreError: The store cannot be written.
+    """
+    busy: list[str] = []
+    records = store.snapshot()
+    for damage in damages:
+        with free_leases(store.lease, [damage.fit_key], busy) as leases, store.temporary() as scratch:
+            for record in _predictions_of(records, [damage.fit_key])[damage.fit_key][:1] if leases else ():
+                dataset, predictions = (
+                    _dataset_of(store.root, records, record),
+                    resolve(record["predictions"], store.root),
+                )
+                if dataset is not None and predictions is not None:
+                    for copy in phases.export_predictions(dataset, predictions, scratch):
+                        store.publish(copy, store.root / str(record["directory"]) / copy.name)
+    return [damage for damage in damages if damage.fit_key in busy]
+
+
+def _predictions_of(records: Mapping[str, Record], fit_keys: Collection[str] | None) -> dict[str, list[Record]]:
+    """Return the records of predictions by item, those of the longest lists first: these are what is copied."""
+    by_item: dict[str, list[Record]] = {}
+    for key, record in records.items():
+        if RecordType.PREDICT.has(key) and record.get("directory") and (not fit_keys or record["fit_key"] in fit_keys):
+            by_item.setdefault(record["fit_key"], []).append(record)
+    return {
+        key: sorted(of_item, key=lambda record: -int(record["predictions"]["size"])) for key, of_item in by_item.items()
+    }
+
+
+def _dataset_of(root: Path, records: Mapping[str, Record], predict: Record) -> Path | None:
+    """Return the directory of the dataset of predictions, or None where it is not whole."""
+    directory = f"datasets/{predict['dataset']}"
+    data = next(
+        (record for key, record in records.items() if RecordType.DATA.has(key) and record["directory"] == directory),
+        None,
+    )
+    if data is None or data.get(DROPPED) or any(not (root / file["path"]).is_file() for file in data["files"]):
+        return None
+    return root / directory
+
+
+def _is_copied(root: Path, dataset: Path, predict: Record, copies: Collection[Path]) -> bool:
+    """Whether copies are those of some predictions."""
+    path = resolve(predict["predictions"], root)
+    if path is None:
+        return False
+    with tempfile.TemporaryDirectory() as scratch:
+        expected = phases.export_predictions(dataset, path, Path(scratch))
+        return {copy.name for copy in copies} >= {file.name for file in expected} and all(
+            _says_the_same(file, copy) for file in expected for copy in copies if copy.name == file.name
+        )
+
+
+def _says_the_same(expected: Path, copy: Path) -> bool:
+    """Whether two files hold the same columns, whichever versions of libraries wrote them."""
+    if expected.read_bytes() == copy.read_bytes():
+        return True
+    try:
+        if copy.suffix == ".json":
+            return bool(json.loads(expected.read_bytes()) == json.loads(copy.read_bytes()))
+        import pyarrow.parquet as pq
+
+        return bool(pq.read_table(expected).equals(pq.read_table(copy)))
+    except (OSError, ValueError):  # pyarrow's errors are of these
+        return False

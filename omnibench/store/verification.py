@@ -1,0 +1,296 @@
+"""Whether everything of a store is what was recorded: its records, the files that they name, manifests, readable copies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from omnibench.store import artifacts, manifests
+from omnibench.store.copies import NAMES, is_current
+from omnibench.store.damage import DamagedStoreError
+from omnibench.store.formats import SEALED_SINCE
+from omnibench.store.reading import Reader, read, text_of
+from omnibench.store.schema import Artifact, Record, RecordType, Status, artifacts_of
+from omnibench.store.sealing import DamagedRecordError, unseal
+from omnibench.store.states import is_alive
+
+
+class Part(StrEnum):
+    """A part of a store that can be damaged; each is repaired in a way of its own."""
+
+    DATABASE = "database"
+    RECORD = "record"
+    ITEM = "item"
+    MODEL = "model"
+    PREDICTIONS = "predictions"
+    PER_USER = "values per user"
+    DATASET = "dataset"
+    EARLIER = "earlier generation"
+    MANIFEST = "manifest"
+    COPY = "readable copy"
+
+
+PART_OF = {
+    RecordType.FIT: Part.MODEL,
+    RecordType.PREDICT: Part.PREDICTIONS,
+    RecordType.EVAL: Part.PER_USER,
+    RecordType.DATA: Part.DATASET,
+    RecordType.OLD: Part.EARLIER,
+}
+"""What the files are that records of a type name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something that is not as it was recorded.
+
+    Attributes:
+        part: The part of the store.
+        name: The path relative to the store, the key of a record, or the name of an item.
+        trouble: What is wrong with it, e.g. ``is missing``.
+        keys: The keys of the records that are concerned.
+        fit_key: The item that it belongs to; empty where it belongs to none.
+        artifact: The file as its records describe it, where it is one.
+    """
+
+    part: Part
+    name: str
+    trouble: str
+    keys: tuple[str, ...] = ()
+    fit_key: str = ""
+    artifact: Artifact | None = None
+
+
+@dataclass
+class Verification:
+    """What was looked at, and what is damaged.
+
+    Attributes:
+        items: The number of items.
+        records: The number of records.
+        files: The number of files that records name.
+        size: The bytes of these files.
+        damages: What is damaged.
+    """
+
+    items: int = 0
+    records: int = 0
+    files: int = 0
+    size: int = 0
+    damages: list[Damage] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The records of a store as of one moment.
+
+    Attributes:
+        records: The sound ones, by key.
+        damaged: The keys of the others.
+        lacking: By directory, the records that its manifest does not repeat.
+        revision: Their revision.
+    """
+
+    records: dict[str, Record]
+    damaged: list[str]
+    lacking: dict[str, dict[str, Record]]
+    revision: str
+
+
+def snapshot_of(root: Path) -> Snapshot:
+    """Read all records of a store and compare them with the manifests.
+
+    Raises:
+        DamagedStoreError: The database is damaged.
+        StoreError: It cannot be read.
+    """
+    damaged: list[str] = []
+
+    def take(reader: Reader) -> Snapshot:
+        damaged.clear()
+        reader.check()
+        records = dict(reader.records())
+        lacking = lacking_in_manifests(root, reader)
+        return Snapshot(records, list(damaged), lacking, reader.revision)
+
+    return read(root / "store", take, damaged.append)
+
+
+def lacking_in_manifests(root: Path, reader: Reader) -> dict[str, dict[str, Record]]:
+    """Return the records that the manifests beside their files do not repeat, by directory; of old formats none."""
+    if reader.version < SEALED_SINCE:
+        return {}
+    expected: dict[str, dict[str, int]] = {}
+    for key, mode, value in reader.texts():
+        with suppress(DamagedRecordError):  # which is damage of its own
+            text = text_of(mode, value)
+            directory = unseal(key, text).get("directory")
+            if directory and not RecordType.OLD.has(key):
+                expected.setdefault(directory, {})[key] = hash(f"{key}\t{text}")  # the texts of all would be too many
+    lacking: dict[str, dict[str, Record]] = {}
+    for directory, by_key in expected.items():
+        repeated = {hash(line) for line in manifests.lines(root, directory)}
+        keys = [key for key, line in by_key.items() if line not in repeated]
+        if keys:
+            lacking[directory] = {key: unseal(key, reader.text(key)) for key in keys}
+    return lacking
+
+
+def verify(
+    root: Path,
+    snapshot: Snapshot,
+    fit_keys: Collection[str] | None = None,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+) -> Verification:
+    """Compare the records of a store with each other, with the files that they name, and with their copies.
+
+    Args:
+        root: The store's directory.
+        snapshot: Its records.
+        fit_keys: The items to look at; all, and what belongs to none, by default.
+        on_progress: Called with the bytes that were read and those that are to be read.
+
+    Raises:
+        StoreError: The records cannot be read.
+    """
+    records = _chosen(snapshot.records, fit_keys)
+    verification = Verification(sum(map(RecordType.ITEM.has, records)), len(records))
+    damages = verification.damages
+    for key in snapshot.damaged:
+        if fit_keys is None or key in _expected_keys(records, fit_keys):
+            damages.append(Damage(Part.RECORD, key, "differs from its checksum", (key,)))
+    damages += _incomplete_items(records, snapshot)
+    files = _files(records)
+    verification.files, total = len(files), sum(artifact["size"] for artifact, _ in files)
+    for artifact, keys in files:
+        trouble = trouble_of(artifact, root)
+        if trouble and not _has_changed(root, keys[0], artifact):
+            part = PART_OF[RecordType(keys[0].partition("/")[0])]
+            fit_key = str(records[keys[0]].get("fit_key", ""))
+            damages.append(Damage(part, artifact["path"], trouble, keys, fit_key, artifact))
+        verification.size += artifact["size"]
+        on_progress(verification.size, total)
+    damages += _manifests(snapshot.lacking, records)
+    if fit_keys is None:
+        damages += _stale_copies(root, snapshot)
+    return verification
+
+
+def _chosen(records: dict[str, Record], fit_keys: Collection[str] | None) -> dict[str, Record]:
+    """Return the records of items and of their datasets; all where no item is named."""
+    if fit_keys is None:
+        return records
+    own = {key: record for key, record in records.items() if record.get("fit_key") in fit_keys}
+    datasets = {RecordType.DATA.key(record["data_key"]) for record in own.values() if record.get("data_key")}
+    return own | {key: records[key] for key in datasets if key in records}
+
+
+def _expected_keys(records: Mapping[str, Record], fit_keys: Collection[str]) -> set[str]:
+    """Return the keys that records of items have, as far as the sound ones tell."""
+    keys = {record_type.key(fit_key) for fit_key in fit_keys for record_type in (RecordType.ITEM, RecordType.FIT)}
+    for key, item in records.items():
+        if RecordType.ITEM.has(key):
+            keys |= {RecordType.EVAL.key(metric["key"]) for metric in item["metrics"].values()}
+            keys |= {
+                RecordType.PREDICT.key(item.get("predict_key") or ""),
+                RecordType.DATA.key(item.get("data_key") or ""),
+            }
+    return keys
+
+
+def _incomplete_items(records: Mapping[str, Record], snapshot: Snapshot) -> Iterator[Damage]:
+    """Yield the done items whose predictions or evaluations have no record."""
+    for key, item in records.items():
+        if not RecordType.ITEM.has(key) or item["status"] != Status.DONE:
+            continue
+        needed = {RecordType.EVAL.key(metric["key"]): label for label, metric in item["metrics"].items()}
+        if item.get("predict_key"):  # store format 1 has none
+            needed[RecordType.PREDICT.key(item["predict_key"])] = "its predictions"
+        missing = [name for name in needed if name not in snapshot.records and name not in snapshot.damaged]
+        if missing:
+            names = ", ".join(needed[name] for name in missing)
+            trouble = f"is done, but there is no record of {names}"
+            yield Damage(Part.ITEM, item["item"], trouble, (key, *missing), item["fit_key"])
+
+
+def _files(records: Mapping[str, Record]) -> list[tuple[Artifact, tuple[str, ...]]]:
+    """Return every file that records name, once, with their keys."""
+    files: dict[tuple[str, str], tuple[Artifact, tuple[str, ...]]] = {}
+    for key, record in records.items():
+        for artifact in artifacts_of(record):
+            identity = (artifact["path"], artifact["sha256"])
+            _, keys = files.get(identity, (artifact, ()))
+            files[identity] = artifact, (*keys, key)
+    return list(files.values())
+
+
+def trouble_of(artifact: Artifact, root: Path) -> str:
+    """Return what is wrong with a file, or nothing."""
+    path = artifacts.resolve(artifact, root)
+    if path is None:
+        return "leads out of the store"
+    try:
+        size = path.stat().st_size
+        if size != artifact["size"]:
+            return f"has {size:,} bytes instead of {artifact['size']:,}"
+        return "" if artifacts.sha256_of(path) == artifact["sha256"] else "differs from its record"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def _has_changed(root: Path, key: str, artifact: Artifact) -> bool:
+    """Whether a run has replaced a file and its record since the records were read."""
+    record = read(root / "store", lambda reader: reader.get(key))
+    return record is None or all(named["sha256"] != artifact["sha256"] for named in artifacts_of(record))
+
+
+def _manifests(lacking: Mapping[str, Mapping[str, Record]], records: Mapping[str, Record]) -> Iterator[Damage]:
+    for directory, by_key in lacking.items():
+        keys = tuple(key for key in by_key if key in records)
+        if keys:
+            path = f"{directory}/{manifests.NAME}"
+            count = f"{len(keys)} record{'' if len(keys) == 1 else 's'}"
+            yield Damage(Part.MANIFEST, path, f"does not repeat {count}", keys, str(by_key[keys[0]].get("fit_key", "")))
+
+
+def _stale_copies(root: Path, snapshot: Snapshot) -> Iterator[Damage]:
+    """Yield the readable copies at the root that are damaged, or behind the records while nobody is at work."""
+    workers = (record for key, record in snapshot.records.items() if RecordType.WORKER.has(key))
+    if any(is_alive(root, worker) for worker in workers):
+        return  # it writes them when it has the time
+    for name in NAMES:
+        file = root / name
+        if not file.exists():
+            if any(map(RecordType.ITEM.has, snapshot.records)):
+                yield Damage(Part.COPY, name, "is missing")
+        elif not (is_current(file, snapshot.revision) if snapshot.revision else _is_json(file)):
+            yield Damage(Part.COPY, name, "is damaged, or behind the records")
+
+
+def _is_json(file: Path) -> bool:
+    """Whether a copy of an earlier version, which has no checksum, can be read."""
+    try:
+        json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def database_damage(root: Path, error: DamagedStoreError) -> Damage:
+    """Return the damage of a database that cannot be read."""
+    return Damage(Part.DATABASE, (root / "store" / "cache.db").relative_to(root).as_posix(), f"is damaged ({error})")
+
+
+def of_items(damages: Iterable[Damage]) -> dict[str, list[Damage]]:
+    """Return damages by the item that they belong to; those of none are left out."""
+    by_item: dict[str, list[Damage]] = {}
+    for damage in damages:
+        if damage.fit_key:
+            by_item.setdefault(damage.fit_key, []).append(damage)
+    return by_item
