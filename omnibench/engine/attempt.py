@@ -124,7 +124,7 @@ class Attempt:
         """Try the user's own metrics before the first Fit, so that a mistake in one is not found after the night."""
         if not self.checkpoints.is_fitted:
             item, fold = self.item, self.experiment.fold
-            with phase_errors(Phase.EVAL.value):
+            with phase_errors(Phase.EVAL.value, self.workbench.store.root, self.workbench.elsewhere):
                 self.workbench.rehearsals.check(dataset, fold, item.list_length, item.columns)
 
     def _fit(self, dataset: Path) -> Path:

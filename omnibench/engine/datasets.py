@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.prepare import prepare
-from omnibench.errors import OmnibenchError, PhaseError, StoreError
+from omnibench.engine.failures import classified
+from omnibench.errors import PhaseError, StoreError
 from omnibench.guest.base import Meter
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import data_record
@@ -19,10 +20,12 @@ class PreparedDatasets:
 
     Args:
         store: The store in which they are published and recorded.
+        elsewhere: Directories that are written to beside the store's: for temporary files, and the user's cache.
     """
 
-    def __init__(self, store: CheckpointStore) -> None:
+    def __init__(self, store: CheckpointStore, elsewhere: Sequence[Path] = ()) -> None:
         self.store = store
+        self._elsewhere = elsewhere
         self._directories: dict[str, Path | PhaseError] = {}
 
     def is_located(self, dataset: RecSysDataSet) -> bool:
@@ -34,17 +37,18 @@ class PreparedDatasets:
 
         Raises:
             PhaseError: The recipe is impossible; remembered, so that every item of the dataset says it at once.
+            StoreError: The store cannot be used, or a disk (a DiskError).
         """
         if dataset.key not in self._directories:
             try:
                 self._directories[dataset.key] = self._prepare(dataset)
             except StoreError:
                 raise
-            except OmnibenchError as error:
-                self._directories[dataset.key] = PhaseError(Phase.PREPARE.value, str(error))
             except Exception as error:  # a loader of the user's may raise anything
-                message = f"{type(error).__name__}: {error}"
-                self._directories[dataset.key] = PhaseError(Phase.PREPARE.value, message, traceback.format_exc())
+                failure = classified(error, Phase.PREPARE.value, self.store.root, self._elsewhere)
+                if isinstance(failure, StoreError):  # the next item tries again: there may be room by then
+                    raise failure from error
+                self._directories[dataset.key] = failure
         directory = self._directories[dataset.key]
         if isinstance(directory, PhaseError):
             raise PhaseError(directory.phase, directory.message, directory.details)

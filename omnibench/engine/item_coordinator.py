@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from omnibench.engine.attempt import Attempt
+from omnibench.engine.failures import out_of_use
 from omnibench.engine.items import Item
 from omnibench.engine.live import ClosableScreen
 from omnibench.engine.policy import Policy
@@ -18,7 +19,7 @@ from omnibench.engine.records import opening_records
 from omnibench.engine.run import CACHED, Outcome, new_run_id, recorded_outcome
 from omnibench.engine.stopping import Stopping
 from omnibench.engine.survey import State, count, look_up
-from omnibench.engine.workbench import Workbench, out_of_use, refuse_guests
+from omnibench.engine.workbench import Workbench, refuse_guests
 from omnibench.errors import DataError, PhaseError, StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.naming import first_few
