@@ -13,6 +13,10 @@ class DataError(OmnibenchError):
     """A dataset cannot be read, or a step cannot be applied to it."""
 
 
+class ChangedDataError(DataError):
+    """A source has changed since its key was made: no failure of the items that were to be computed from it."""
+
+
 class PlanError(OmnibenchError):
     """A plan names something that does not exist, or is empty."""
 

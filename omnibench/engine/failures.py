@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from omnibench.errors import DiskError, GuestError, OmnibenchError, PhaseError, StoreError
+from omnibench.errors import ChangedDataError, DiskError, GuestError, OmnibenchError, PhaseError, StoreError
 from omnibench.guest.disk import ERRNOS, advice, disk_errno, explain, probe
 
-_SHARED_MEMORY = Path("/dev/shm")
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, not used
 _NO_PAGE = "SIGBUS"
 """The signal that ends a process which writes into memory that is a file, and the file finds no room."""
 
@@ -47,7 +47,7 @@ def classified(error: Exception, phase: str, root: Path, elsewhere: Sequence[Pat
         root: The store's directory.
         elsewhere: Other directories that are written to.
     """
-    directories = [root, *elsewhere]
+    directories = [*_met_at(error), root, *elsewhere]
     number = _guest_errno(error, directories) if isinstance(error, GuestError) else disk_errno(error, directories)
     if number is not None:
         reason = (error.disk if isinstance(error, GuestError) else "") or explain(number, directories)
@@ -59,9 +59,19 @@ def classified(error: Exception, phase: str, root: Path, elsewhere: Sequence[Pat
         return PhaseError(phase, str(error), error.details, died=error.died, costs=error.costs)
     if isinstance(error, OSError) and _is_stores(error, root):
         return out_of_use(root, error)
+    if isinstance(error, ChangedDataError):
+        return StoreError(f"{phase} was given up: {error}")
     if isinstance(error, OmnibenchError):
         return PhaseError(phase, str(error))
     return PhaseError(phase, f"{type(error).__name__}: {error}", traceback.format_exc())
+
+
+def _met_at(error: BaseException) -> list[Path]:
+    """Return the directory of the file that an error names, or the nearest one above it that is there."""
+    path = getattr(error, "filename", None)
+    if not isinstance(path, str):
+        return []
+    return [directory for directory in Path(path).absolute().parents if directory.is_dir()][:1]
 
 
 def _guest_errno(error: GuestError, directories: Sequence[Path]) -> int | None:

@@ -32,6 +32,7 @@ from omnibench.store.builders import ended_run
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import Lease
 from omnibench.store.schema import RecordType, Status
+from omnibench.store.watching import ChangedInputError
 from omnibench.store.workers import Worker
 
 
@@ -198,7 +199,13 @@ class ItemCoordinator:
             attempt = Attempt(workbench, item, lease)
             workbench.current = experiment.name
             try:
-                metrics = attempt.run()
+                try:
+                    metrics = attempt.run()
+                except ChangedInputError as error:
+                    self._notify(f"{experiment.label}: {error}. It is computed again")
+                    attempt.forget_inputs()
+                    attempt = Attempt(workbench, item, lease)
+                    metrics = attempt.run()
             except PhaseError as error:
                 return Outcome(Status.FAILED, experiment.result({}), attempt.progress.seconds, error)
             finally:

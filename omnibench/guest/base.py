@@ -141,9 +141,7 @@ def send_prints_to(out: str, err: str) -> None:
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
 
 
-def describe_error(
-    error: BaseException, directories: Sequence[Path] = (), *, writing: bool = False
-) -> dict[str, Any]:
+def describe_error(error: BaseException, directories: Sequence[Path] = (), *, writing: bool = False) -> dict[str, Any]:
     """Describe any exception as plain data that can be sent.
 
     Args:

@@ -5,6 +5,7 @@ Used in guests and by the host, so it imports nothing beyond the standard librar
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -102,10 +103,8 @@ def probe(directory: Path) -> int | None:
     except OSError as error:
         return error.errno if error.errno in ERRNOS else None
     finally:
-        try:
+        with contextlib.suppress(OSError):  # it could not be made
             path.unlink()
-        except OSError:  # it could not be made
-            pass
     return None
 
 
@@ -126,7 +125,8 @@ def explain(number: int, directories: Iterable[Path]) -> str:
         if limit == resource.RLIM_INFINITY:
             return "a file has become larger than its file system allows"
         return f"no file may have more than {limit:,} bytes (ulimit -f)"
-    concerned = _concerned(number, directories)
+    candidates = [directory for directory in directories if directory.is_dir()]
+    concerned = _concerned(number, candidates) or candidates[:1]  # it may be over by now
     if not concerned:
         return f"a disk has refused to be written ({os.strerror(number)})"
     if number in (errno.ENOSPC, errno.EDQUOT):
@@ -160,6 +160,12 @@ def _shortage(number: int, directory: Path) -> str:
         return f"no inode is left for another file on the file system {directory} (all {status.f_files:,} are in use)"
     free, size = (blocks * status.f_frsize / 2**20 for blocks in (status.f_bavail, status.f_blocks))
     return f"there is too little room on the file system {directory} ({free:,.1f} of {size:,.1f} MiB are free)"
+
+
+def shortage(directory: Path) -> str:
+    """Return what is wrong with the disk of a directory right now, as ``"; "`` and a clause, or nothing."""
+    number = probe(directory) if directory.is_dir() else None
+    return "" if number is None else f"; {explain(number, [directory])}"
 
 
 def advice(number: int) -> str:
