@@ -13,6 +13,10 @@ class DataError(OmnibenchError):
     """A dataset cannot be read, or a step cannot be applied to it."""
 
 
+class ChangedDataError(DataError):
+    """A source has changed since its key was made: no failure of the items that were to be computed from it."""
+
+
 class PlanError(OmnibenchError):
     """A plan names something that does not exist, or is empty."""
 
@@ -41,6 +45,10 @@ class StoreError(OmnibenchError):
     """The checkpoint store cannot be used in its present state."""
 
 
+class DiskError(StoreError):
+    """A disk has no room, or cannot be written or read: neither the store nor an item is to blame."""
+
+
 class GuestEnvironmentError(OmnibenchError):
     """A framework's environment cannot be built or used."""
 
@@ -52,7 +60,8 @@ class GuestError(OmnibenchError):
         message: What happened, in one sentence.
         details: The guest's traceback, or the last lines of its stderr.
         died: Whether the guest's process ended, so that trying again may help, and may kill it again.
-        errno: The number of the operating system's error that caused it, if one did.
+        errno: The number of the disk's error that caused it, if one did; see ``guest.disk``.
+        disk: What the guest found wrong with which disk.
         costs: What the request has cost until then, as far as that is known; see ``guest.base.Meter``.
     """
 
@@ -63,12 +72,14 @@ class GuestError(OmnibenchError):
         *,
         died: bool = False,
         errno: int | None = None,
+        disk: str = "",
         costs: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.details = details
         self.died = died
         self.errno = errno
+        self.disk = disk
         self.costs = costs
 
 

@@ -14,7 +14,7 @@ from omnibench.data.content import Content, content_of, remembered_content
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.digests import file_digest, table_digest
 from omnibench.data.interactions import COLUMNS, Interactions, from_columns
-from omnibench.errors import DataError, nearest
+from omnibench.errors import ChangedDataError, DataError, nearest
 from omnibench.paths import absolute_paths, overlong_name
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class FileSource:
         except (OSError, ValueError) as error:  # what pandas and pyarrow raise for broken content are ValueErrors
             raise DataError(f"{self.path} cannot be read as .{self.file_format}: {error}") from error
         if file_digest(self.path) != self.fingerprint[-1]:
-            raise DataError(
+            raise ChangedDataError(
                 f"{self.path} has changed since this run read its key; its results would be recorded for the old "
                 "content. Run again."
             )

@@ -56,10 +56,9 @@ class Attempt:
         try:
             self.progress.enter(Phase.PREPARE)
             dataset = self._prepare()
+            self.checkpoints.watch(self.workbench.datasets.files(self.experiment.dataset, self.experiment.fold))
             with self.workbench.stopping.phases(self.experiment.label), self._guests_ended_on_request():
-                self._rehearse(dataset)
-                self.checkpoints.claim()
-                metrics = self._evaluate(dataset, self._predict(dataset))
+                metrics = self._compute(dataset)
             self.progress.log(
                 logging.INFO, f"is done: {', '.join(f'{label} {metrics[label]:.4f}' for label in metrics)}"
             )
@@ -86,6 +85,21 @@ class Attempt:
             return metrics
         finally:
             self.progress.leave()
+
+    def _compute(self, dataset: Path) -> dict[str, float]:
+        try:
+            self._rehearse(dataset)
+            self.checkpoints.claim()
+            return self._evaluate(dataset, self._predict(dataset))
+        except PhaseError:
+            self.checkpoints.check_inputs()  # a guest may stumble over a damaged file: that is not the item's failure
+            raise
+
+    def forget_inputs(self) -> None:
+        """Have the next attempt look at all files again, in a fresh guest: this one may have read what was damaged."""
+        self.workbench.guests.discard(*self.progress.runner)
+        self.workbench.datasets.forget(self.experiment.dataset)
+        self.workbench.rehearsals.forget()
 
     @contextmanager
     def _guests_ended_on_request(self) -> Iterator[None]:
@@ -127,12 +141,12 @@ class Attempt:
         """Try the user's own metrics before the first Fit, so that a mistake in one is not found after the night."""
         if not self.checkpoints.is_fitted:
             item, fold = self.item, self.experiment.fold
-            with phase_errors(Phase.EVAL.value):
+            with phase_errors(Phase.EVAL.value, self.workbench.store.root, self.workbench.elsewhere):
                 self.workbench.rehearsals.check(dataset, fold, item.list_length, item.columns)
 
     def _fit(self, dataset: Path) -> Path:
         """Fit, and return the model's file."""
-        with self.progress.timed(Phase.FIT) as meter, self.workbench.store.temporary() as scratch:
+        with self.workbench.store.temporary() as scratch, self.progress.timed(Phase.FIT) as meter:
             answer = phases.fit(self.progress.guest(Phase.FIT), self.experiment, dataset, scratch, self._options)
             return self.checkpoints.save_model(meter.answered(answer), scratch)
 
@@ -149,7 +163,7 @@ class Attempt:
         if taken_over is not None:
             return taken_over
         model, list_length = model or self._fit(dataset), self.item.list_length
-        with self.progress.timed(Phase.PREDICT) as meter, self.workbench.store.temporary() as scratch:
+        with self.workbench.store.temporary() as scratch, self.progress.timed(Phase.PREDICT) as meter:
             guest, partial = self.progress.guest(Phase.PREDICT), scratch / "predictions.npy"
             answer = phases.predict(
                 guest,
@@ -170,7 +184,7 @@ class Attempt:
         equal = equal_seed(self.workbench.store.records.get, self.item)
         if equal is None:
             return None
-        with self.progress.timed(Phase.PREDICT) as meter, self.workbench.store.temporary() as scratch:
+        with self.workbench.store.temporary() as scratch, self.progress.timed(Phase.PREDICT) as meter:
             partial = scratch / "predictions.npy"
             if not equal.copy(self.workbench.store.root, partial):
                 return None
@@ -188,7 +202,7 @@ class Attempt:
         """Return the wanted metrics, evaluating those that are missing, and record that the item is done."""
         recorded = self.checkpoints.evaluations()
         timed, scratches = self.progress.timed(Phase.EVAL), self.workbench.store.temporary()
-        with self.workbench.evaluating, timed as meter, scratches as scratch:
+        with self.workbench.evaluating, scratches as scratch, timed as meter:
             missing = recorded.missing
             fold, refit = self.experiment.fold, self.experiment.refit
             evaluation = evaluate(dataset, fold, predictions, missing, refit) if missing else None

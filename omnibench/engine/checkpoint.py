@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,7 @@ from omnibench.store.item_records import (
 from omnibench.store.leases import Lease
 from omnibench.store.models import remove_file, without_model
 from omnibench.store.per_user import write_per_user
-from omnibench.store.schema import DROPPED, Phase, Record, RecordType, Status, status_of
+from omnibench.store.schema import DROPPED, Artifact, Phase, Record, RecordType, Status, status_of
 from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
 
@@ -66,6 +66,7 @@ class ItemCheckpoints:
         self.item = item
         self._lease = lease
         self._worker = worker
+        self._inputs = store.inputs()
         self._base: Path | None = None
         self._directory = store.root
 
@@ -123,7 +124,24 @@ class ItemCheckpoints:
 
     def _usable(self, key: str, role: str) -> Path | None:
         record = self.store.records.get(key)
-        return None if record is None or record.get(DROPPED) else self.store.usable(record[role])
+        if record is None or record.get(DROPPED):
+            return None
+        path = self.store.usable(record[role])
+        if path is not None:
+            self.watch([record[role]])
+        return path
+
+    def watch(self, artifacts: Iterable[Artifact]) -> None:
+        """Watch files that this attempt computes from; see ``watching.Inputs``."""
+        self._inputs.add(artifacts)
+
+    def check_inputs(self) -> None:
+        """Refuse to record what was computed from files that have changed meanwhile.
+
+        Raises:
+            ChangedInputError: There is such a file.
+        """
+        self._inputs.check()
 
     def save_model(self, answer: Mapping[str, Any], scratch: Path) -> Path:
         """Publish and record a fitted model.
@@ -135,7 +153,9 @@ class ItemCheckpoints:
         Returns:
             The model's file.
         """
+        self.check_inputs()
         model = self.store.publish(scratch / answer["file"], self._directory / answer["file"])
+        self.watch([model])
         record = fit_record(self._labels, self._origin, answer, model)
         self.store.commit(self._lease, {self.item.fit_record_key: record})
         return self.store.root / model["path"]
@@ -162,7 +182,9 @@ class ItemCheckpoints:
             The predictions' file.
         """
         name = f"predictions-{self.item.predict_key[:DISPLAY_DIGITS]}.npy"
+        self.check_inputs()
         predictions = self.store.publish(partial, self._directory / name)
+        self.watch([predictions])
         record = predict_record(self._labels, self._origin, answer, predictions, as_seed=as_seed)
         records = {self.item.predict_record_key: record}
         previous, earlier = self.previous, self.store.records.get(self.item.predict_record_key)
@@ -208,6 +230,7 @@ class ItemCheckpoints:
         Returns:
             The values that are defined, by label.
         """
+        self.check_inputs()
         keys, names, values = recorded.keys, self.item.qualified_labels, dict(recorded.values)
         records: dict[str, Record] = {}
         if evaluation is not None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import traceback
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.prepare import prepare
-from omnibench.errors import OmnibenchError, PhaseError, StoreError
+from omnibench.engine.failures import out_of_use, phase_errors
+from omnibench.errors import PhaseError
 from omnibench.guest.base import Meter
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import data_record
-from omnibench.store.schema import DROPPED, Phase, RecordType
+from omnibench.store.schema import DROPPED, Artifact, Phase, RecordType
+
+_OF_FOLD = re.compile(r"/fold_\d+/[^/]+$")
+"""The path of a file that belongs to a single fold."""
 
 
 class PreparedDatasets:
@@ -19,11 +24,15 @@ class PreparedDatasets:
 
     Args:
         store: The store in which they are published and recorded.
+        elsewhere: Directories that are written to beside the store's: for temporary files, and the user's cache.
     """
 
-    def __init__(self, store: CheckpointStore) -> None:
+    def __init__(self, store: CheckpointStore, elsewhere: Sequence[Path] = ()) -> None:
         self.store = store
+        self._elsewhere = elsewhere
         self._directories: dict[str, Path | PhaseError] = {}
+        self._files: dict[str, list[Artifact]] = {}
+        self._suspect: set[str] = set()
 
     def is_located(self, dataset: RecSysDataSet) -> bool:
         """Whether this process knows already where a dataset is."""
@@ -34,17 +43,15 @@ class PreparedDatasets:
 
         Raises:
             PhaseError: The recipe is impossible; remembered, so that every item of the dataset says it at once.
+            StoreError: The store cannot be used, or a disk (a DiskError).
         """
         if dataset.key not in self._directories:
             try:
                 self._directories[dataset.key] = self._prepare(dataset)
-            except StoreError:
-                raise
-            except OmnibenchError as error:
-                self._directories[dataset.key] = PhaseError(Phase.PREPARE.value, str(error))
-            except Exception as error:  # a loader of the user's may raise anything
-                message = f"{type(error).__name__}: {error}"
-                self._directories[dataset.key] = PhaseError(Phase.PREPARE.value, message, traceback.format_exc())
+            except PhaseError as error:
+                self._directories[dataset.key] = error
+            except OSError as error:
+                raise out_of_use(self.store.root, error) from error
         directory = self._directories[dataset.key]
         if isinstance(directory, PhaseError):
             raise PhaseError(directory.phase, directory.message, directory.details)
@@ -55,7 +62,10 @@ class PreparedDatasets:
         with self.store.lease(f"data-{dataset.key}") as lease:
             record = self.store.records.get(key)
             is_whole = record is not None and not record.get(DROPPED)  # else a file of it was damaged and set aside
-            if record is not None and is_whole and all([self.store.usable(file) for file in record["files"]]):  # noqa: C419 - look at every file, so that each damaged one is set aside
+            verify = "full" if dataset.key in self._suspect else self.store.verify
+            if record is not None and is_whole and all([self.store.usable(file, verify) for file in record["files"]]):  # noqa: C419 - look at every file, so that each damaged one is set aside
+                self._suspect.discard(dataset.key)
+                self._files[dataset.key] = record["files"]
                 return self.store.root / str(record["directory"])
             meter = Meter(("rss",))
             directory = self.store.claim(self.store.root / "datasets", dataset.name, dataset.key)
@@ -63,8 +73,20 @@ class PreparedDatasets:
                 partial = scratch / "dataset"
                 partial.mkdir(mode=0o700)
                 (partial / ".key").write_text(dataset.key, encoding="utf-8")
-                manifest = prepare(dataset, partial)
+                with phase_errors(Phase.PREPARE.value, self.store.root, self._elsewhere):
+                    manifest = prepare(dataset, partial)
                 files = self.store.publish_directory(partial, directory)
             record = data_record(manifest, meter.read(), directory.relative_to(self.store.root).as_posix(), files)
             self.store.commit(lease, {key: record})
+            self._files[dataset.key] = files
             return directory
+
+    def files(self, dataset: RecSysDataSet, fold: int) -> list[Artifact]:
+        """Return the files of a dataset that has been gotten, except those of other folds."""
+        own = f"/fold_{fold}/"
+        return [file for file in self._files[dataset.key] if own in file["path"] or not _OF_FOLD.search(file["path"])]
+
+    def forget(self, dataset: RecSysDataSet) -> None:
+        """Read a dataset's files again, in full, when it is needed next."""
+        self._directories.pop(dataset.key, None)
+        self._suspect.add(dataset.key)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from omnibench.engine.attempt import Attempt
+from omnibench.engine.failures import out_of_use
 from omnibench.engine.items import Columns, Item
 from omnibench.engine.live import ClosableScreen
 from omnibench.engine.policy import Policy
@@ -18,7 +19,7 @@ from omnibench.engine.records import opening_records
 from omnibench.engine.run import CACHED, Outcome, new_run_id, recorded_outcome
 from omnibench.engine.stopping import Stopping
 from omnibench.engine.survey import State, count, look_up
-from omnibench.engine.workbench import Workbench, out_of_use, refuse_guests
+from omnibench.engine.workbench import Workbench, refuse_guests
 from omnibench.errors import DataError, PhaseError, StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.naming import first_few
@@ -31,6 +32,7 @@ from omnibench.store.builders import ended_run
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import Lease
 from omnibench.store.schema import RecordType, Status
+from omnibench.store.watching import ChangedInputError
 from omnibench.store.workers import Worker
 
 
@@ -197,7 +199,13 @@ class ItemCoordinator:
             attempt = Attempt(workbench, item, lease)
             workbench.current = experiment.name
             try:
-                metrics = attempt.run()
+                try:
+                    metrics = attempt.run()
+                except ChangedInputError as error:
+                    self._notify(f"{experiment.label}: {error}. It is computed again")
+                    attempt.forget_inputs()
+                    attempt = Attempt(workbench, item, lease)
+                    metrics = attempt.run()
             except PhaseError as error:
                 return Outcome(Status.FAILED, experiment.result({}), attempt.progress.seconds, error)
             finally:

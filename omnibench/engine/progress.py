@@ -124,7 +124,10 @@ class Progress:
         meter = self._meter
         meter.start()
         try:
-            with phase_errors(phase.value), self._discarding_dead_guests():
+            with (
+                phase_errors(phase.value, self._workbench.store.root, self._workbench.elsewhere),
+                self._discarding_dead_guests(),
+            ):
                 yield meter
             self.seconds[phase.value] = (meter.costs or meter.read())["seconds"]
         except PhaseError as error:

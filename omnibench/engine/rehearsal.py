@@ -32,6 +32,10 @@ class Rehearsals:
     def __init__(self) -> None:
         self._outcomes: dict[tuple[int, Path], tuple[Columns, Exception | None]] = {}
 
+    def forget(self) -> None:
+        """Rehearse anew whatever is checked next."""
+        self._outcomes.clear()
+
     def check(self, dataset: Path, fold_number: int, list_length: int, columns: Columns) -> None:
         """Rehearse the metrics unless that was done; the arguments and errors are those of ``rehearse``."""
         key = id(columns), dataset  # all items of a benchmark share their columns, which are kept here

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
+import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterable
@@ -18,6 +19,7 @@ from omnibench.engine.rehearsal import Rehearsals
 from omnibench.engine.run import throwaway_workspace
 from omnibench.engine.stopping import Stopping
 from omnibench.errors import OmnibenchError, StoreError
+from omnibench.paths import cache_directory
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import GUEST_MARK
 from omnibench.runners.machine import dealt_gpu
@@ -47,6 +49,7 @@ class Workbench:
     Attributes:
         store: The store in which everything is published and recorded.
         guests: The guest processes.
+        elsewhere: The directories that are written to beside the store's.
         datasets: The prepared datasets.
         rehearsals: The trials of users' own metrics.
         worker: This process, as the store knows it.
@@ -88,7 +91,8 @@ class Workbench:
             allow_network_fs=policy.allow_network_fs,
             notify=notify,
         )
-        self.datasets = PreparedDatasets(self.store)
+        self.elsewhere = written_elsewhere(tmp_dir)
+        self.datasets = PreparedDatasets(self.store, self.elsewhere)
         self.rehearsals = Rehearsals()
         self._exports = Exports(self.store)
         self._predict_keys: dict[str, frozenset[str]] = {}
@@ -101,7 +105,7 @@ class Workbench:
         self.worker = Worker(self.store, run_id, worker)
         self.guests = GuestPool(environments, self._scratch, threads, self._log, notify, dealt_gpu(worker))
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
-        self._finalizer = weakref.finalize(self, _end, self.guests, self.worker, self.store, directory)
+        self._finalizer = weakref.finalize(self, _end, self.guests, self.worker, self.store, directory, notify)
 
     def expect(self, items: Iterable[Item]) -> None:
         """Note which items of the run need several predictions of one model: it is not dropped before the last.
@@ -133,7 +137,7 @@ class Workbench:
         twin.worker = Worker(self.store, self._run_id, worker)
         gpu = dealt_gpu(worker)
         twin.guests = GuestPool(self._environments, self._scratch, threads, twin._log, self._notify, gpu)  # noqa: SLF001 - its own class
-        twin._finalizer = weakref.finalize(twin, _end, twin.guests, twin.worker, None, None)  # noqa: SLF001 - as above
+        twin._finalizer = weakref.finalize(twin, _end, twin.guests, twin.worker, None, None, self._notify)  # noqa: SLF001 - as above
         return twin
 
     def leave(self) -> None:
@@ -174,9 +178,9 @@ class Workbench:
         self.export(immediately=True)
         try:
             record_end()
-            self._finalizer()
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             self._notify(str(error))
+        self._finalizer()
         self._report_lost()
 
     def _report_lost(self) -> None:
@@ -201,12 +205,12 @@ class Workbench:
         self.worker.log.add_lines(level, f"guest.std{stream}", lines, self.current or None)
 
 
-def out_of_use(root: Path, error: OSError) -> StoreError:
-    """Return the error that says that a checkpoint directory cannot be used any more."""
-    return StoreError(
-        f"the checkpoints in {root} cannot be used ({error}). What was recorded is safe; make room or make "
-        "it writable, and run again."
-    )
+def written_elsewhere(tmp_dir: str | os.PathLike[str] | None) -> tuple[Path, ...]:
+    """Return the directories that a run writes to beside its store: for temporary files, and the user's cache."""
+    directories = [] if tmp_dir is None else [Path(tmp_dir).expanduser().absolute()]
+    with suppress(OSError):  # none can be written, which is not the first thing to say
+        directories.append(Path(tempfile.gettempdir()))
+    return (*directories, cache_directory())
 
 
 def refuse_guests() -> None:
@@ -222,8 +226,17 @@ def refuse_guests() -> None:
         )
 
 
-def _end(guests: GuestPool, worker: Worker, store: CheckpointStore | None, directory: Workspace | None) -> None:
-    """Leave neither processes nor temporary files behind; without a store, others go on using it."""
+def _end(
+    guests: GuestPool,
+    worker: Worker,
+    store: CheckpointStore | None,
+    directory: Workspace | None,
+    notify: Callable[[str], None],
+) -> None:
+    """Leave neither processes nor temporary files behind; without a store, others go on using it.
+
+    Trouble with the store is a line for the user, at the interpreter's end as well, where an error would be a traceback.
+    """
     try:
         guests.close()
     finally:
@@ -231,6 +244,8 @@ def _end(guests: GuestPool, worker: Worker, store: CheckpointStore | None, direc
             worker.end()
             if store is not None:
                 store.close()
+        except (StoreError, OSError) as error:
+            notify(f"{error} What was recorded is safe.")
         finally:
             if directory is not None:
                 directory.remove()

@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 import traceback
 import tracemalloc
@@ -25,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import candidates, folds, parts
+from . import candidates, disk, folds, parts
 from .rated import lists_by_rating
 from .whole_numbers import received, sendable
 
@@ -140,8 +141,14 @@ def send_prints_to(out: str, err: str) -> None:
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
 
 
-def describe_error(error: BaseException) -> dict[str, Any]:
-    """Describe any exception as plain data that can be sent."""
+def describe_error(error: BaseException, directories: Sequence[Path] = (), *, writing: bool = False) -> dict[str, Any]:
+    """Describe any exception as plain data that can be sent.
+
+    Args:
+        error: The exception.
+        directories: Where it may have been writing, beside the working directory and that of temporary files.
+        writing: Whether it was raised by writing a file.
+    """
     try:
         message = f"{type(error).__name__}: {error}"
         trace = "".join(traceback.format_exception(error))
@@ -151,8 +158,18 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     return {
         "error": message.encode("utf-8", "backslashreplace").decode(),
         "traceback": trace.encode("utf-8", "backslashreplace").decode(),
-        "errno": error.errno if isinstance(error, OSError) and isinstance(error.errno, int) else None,
+        **_describe_disk(error, directories, writing=writing),
     }
+
+
+def _describe_disk(error: BaseException, directories: Sequence[Path], *, writing: bool) -> dict[str, Any]:
+    """Return the number of the disk's error behind an exception, and what is wrong with which disk, at this moment."""
+    try:
+        written = [*directories, Path(tempfile.gettempdir()), Path.cwd()]
+    except OSError:  # no directory for temporary files can be written
+        written = [*directories]
+    number = disk.disk_errno(error, written, writing=writing)
+    return {"errno": number, "disk": "" if number is None else disk.explain(number, written)}
 
 
 class Meter:
@@ -230,15 +247,19 @@ class Session:
         self.send = send
         self.is_ours = is_ours
         self._model: tuple[str, Any] | None = None
+        self._writes = False
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer a request; a failure is returned as data, with its traceback."""
         meter = Meter(request.get("track", ("rss",)))
+        self._writes = False
         try:
             result = getattr(self, "do_" + request["op"])(request)
             return {"ok": True, **meter.read(), **result}
         except BaseException as error:  # a framework may raise SystemExit: that is its failure, not the guest's end
-            return {"ok": False, **describe_error(error), **meter.read()}
+            output = Path(request.get("output", os.curdir))
+            directories = [output if output.is_dir() else output.parent]
+            return {"ok": False, **describe_error(error, directories, writing=self._writes), **meter.read()}
         finally:
             meter.stop()
             sys.stdout.flush()
@@ -266,6 +287,7 @@ class Session:
             notes.append({"text": text, "users": np.asarray(users).tolist(), "items": np.asarray(items).tolist()})
 
         model, effective = self.adapter.fit(replace(task, note=note), fold)
+        self._writes = True
         path = self.adapter.save(model, Path(request["output"]))
         self._model = (request["fit_key"], model)
         return {"file": path.name, "effective": effective, "version": self.adapter.version(), "notes": notes}
@@ -281,6 +303,7 @@ class Session:
         predictions = [self._lists(model, task, fold, _policy(request))] if "lists" in outputs else []
         if "ratings" in outputs:
             predictions.append(self._ratings(model, task, fold))
+        self._writes = True
         folds.save_array(request["output"], *predictions)
         return {"rows": len(predictions[0])}
 

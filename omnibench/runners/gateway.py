@@ -145,7 +145,8 @@ class Guest:
         if not answer["ok"]:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
-            raise GuestError(answer["error"], details, errno=answer.get("errno"), costs=answer)
+            disk = {"errno": answer.get("errno"), "disk": answer.get("disk", "")}
+            raise GuestError(answer["error"], details, **disk, costs=answer)
         return answer
 
     def _receive(

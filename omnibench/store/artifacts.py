@@ -84,11 +84,19 @@ def publish(partial: Path, final: Path, root: Path) -> Artifact:
     refuse_outside(final, root)
     with partial.open("rb") as file:
         os.fsync(file.fileno())
+        written = _written(os.fstat(file.fileno()))
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     make_directories(final.parent, root)
     partial.replace(final)
     sync_directory(final.parent)
+    if _written(final.stat()) != written:
+        raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
     return describe(final, root, sha256)
+
+
+def _written(status: os.stat_result) -> tuple[int, int, int]:
+    """Return what writing to a file changes, and renaming it does not."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def describe(path: Path, root: Path, sha256: str) -> Artifact:

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from pathlib import Path
 
 from omnibench.errors import StoreError
+from omnibench.guest.disk import shortage
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.store import artifacts, leases, manifests, recovery
 from omnibench.store.copies import encoded
@@ -23,6 +24,7 @@ from omnibench.store.ownership import refuse_foreign
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
 from omnibench.store.schema import Artifact, Record, RecordType
+from omnibench.store.watching import Inputs, Stamp, stamp_of
 
 PRESENCE = "leases/store.lock"
 """The lock of everybody who uses a store: shared among runs, exclusive for commands such as ``omnibench gc``."""
@@ -56,6 +58,7 @@ class CheckpointStore:
         self.verify = verify
         self._notify = notify
         self._elsewhere: list[Workspace] = []
+        self._stamps: dict[str, Stamp | None] = {}
         if not allow_network_fs:
             refuse_networked(self.root)
         refuse_newer(self.root)
@@ -69,8 +72,8 @@ class CheckpointStore:
                 self.records = self._open_records()
             except OSError as error:
                 raise StoreError(
-                    f"the checkpoint directory {str(self.root)!r} cannot be written ({error.strerror or error}). "
-                    "Choose another with --omnirec-checkpoint-dir, or make it writable."
+                    f"the checkpoint directory {str(self.root)!r} cannot be written ({error.strerror or error}"
+                    f"{shortage(self.root)}). Choose another with --omnirec-checkpoint-dir, or make it writable."
                 ) from error
             self._opened = opened.pop_all()
 
@@ -246,10 +249,21 @@ class CheckpointStore:
                     owner.hardlink_to(scratch / "key")  # fails when the name exists: the first one wins
         return owner.read_text(encoding="utf-8", errors="replace")
 
-    def usable(self, artifact: Artifact) -> Path | None:
-        """Return an artifact's path when it is what its record says; else set it aside, say so, return None."""
-        if artifacts.is_intact(artifact, self.root, self.verify):
-            return self.root / artifact["path"]
+    def inputs(self) -> Inputs:
+        """Return the means to watch files that an item is computed from."""
+        return Inputs(self.root, self._stamps)
+
+    def usable(self, artifact: Artifact, verify: str = "") -> Path | None:
+        """Return an artifact's path when it is what its record says; else set it aside, say so, return None.
+
+        Args:
+            artifact: The artifact.
+            verify: How closely it is looked at; as this store does by default.
+        """
+        path = self.root / artifact["path"]
+        self._stamps[artifact["path"]] = stamp_of(path)  # before it is read: what changes later is noticed
+        if artifacts.is_intact(artifact, self.root, verify or self.verify):
+            return path
         aside = artifacts.set_aside(artifact, self.root)
         damage = f"differs from its record and was set aside as {aside.name}" if aside else "is missing"
         warnings.warn(f"{artifact['path']} {damage}; it is computed again.", UserWarning, stacklevel=3)
@@ -257,7 +271,9 @@ class CheckpointStore:
 
     def publish(self, partial: Path, final: Path) -> Artifact:
         """Move a finished file into place durably; see ``artifacts.publish``."""
-        return artifacts.publish(partial, final, self.root)
+        artifact = artifacts.publish(partial, final, self.root)
+        self._stamps[artifact["path"]] = stamp_of(final)
+        return artifact
 
     def publish_directory(self, partial: Path, final: Path) -> list[Artifact]:
         """Move a finished directory into place durably and describe every file in it.
@@ -282,7 +298,9 @@ class CheckpointStore:
                 final.replace(scratch / "replaced")
             partial.replace(final)
             artifacts.sync_directory(final.parent)
-        return [artifacts.describe(final / name, self.root, sha256) for name, sha256 in sums.items()]
+        described = [artifacts.describe(final / name, self.root, sha256) for name, sha256 in sums.items()]
+        self._stamps |= {artifact["path"]: stamp_of(self.root / artifact["path"]) for artifact in described}
+        return described
 
     def append_log(self, stream: str, lines: bytes) -> None:
         """Append whole lines to ``out.log`` or ``err.log``; concurrent writers do not tear each other's lines."""

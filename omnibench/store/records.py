@@ -19,6 +19,7 @@ from typing import Any
 import diskcache
 
 from omnibench.errors import StoreError
+from omnibench.guest.disk import shortage
 from omnibench.store.damage import (
     DamagedStoreError,
     ReplacedStoreError,
@@ -108,7 +109,8 @@ class Records:
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_READONLY:
                 check_header(directory / "cache.db")
             raise StoreError(
-                f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}). "
+                f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}"
+                f"{shortage(directory)}). "
                 "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
             ) from error
         self._file = self._database_file()
@@ -280,7 +282,9 @@ class Records:
                 f"the checkpoint records in {self.directory} are damaged ({error}). Run again: they will be set aside "
                 "and rebuilt from the manifests beside the files."
             )
-        return StoreError(f"the checkpoint records in {self.directory} cannot be {verb} ({error}).")
+        return StoreError(
+            f"the checkpoint records in {self.directory} cannot be {verb} ({error}{shortage(self.directory)})."
+        )
 
     def _check_file(self) -> None:
         """Raise when the database was removed or replaced while it was open: what is written to it would be lost."""

@@ -448,7 +448,7 @@ def test_a_store_that_cannot_be_used_ends_the_run(coordinator: Coordinator, scri
     directory = coordinator.store.root / item.experiment.dataset_name / item.experiment.algorithm_name
     coordinator.reset([item.experiment])
     (directory / "generation_1").write_text("a file where a directory has to be")
-    with pytest.raises(StoreError, match=r"cannot be used .*make room or make it writable, and run again") as caught:
+    with pytest.raises(StoreError, match=r"cannot be used .*make them readable and writable, and run again") as caught:
         coordinator.run_item(item)
     assert isinstance(caught.value.__cause__, OSError)
     assert coordinator.workbench.current == ""

@@ -107,7 +107,7 @@ class InProcessGuest:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
         if not answer["ok"]:
-            raise GuestError(answer["error"], answer["traceback"])
+            raise GuestError(answer["error"], answer["traceback"], errno=answer["errno"], disk=answer["disk"])
         return answer
 
 
