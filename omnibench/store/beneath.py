@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from omnibench.errors import StoreError
@@ -48,7 +48,9 @@ def relative_path(path: Path, root: Path) -> PurePosixPath:
     """
     if path.is_relative_to(root) and ".." not in path.parts:
         return PurePosixPath(path.relative_to(root).as_posix())
-    raise LinkedFileError(f"{str(path)!r} is outside of the checkpoint directory {str(root)!r}; nothing is written there")
+    raise LinkedFileError(
+        f"{str(path)!r} is outside of the checkpoint directory {str(root)!r}; nothing is written there"
+    )
 
 
 def _refusal(path: Path) -> LinkedFileError:
@@ -153,7 +155,7 @@ def open_file(root: Path, relative: str | os.PathLike[str], flags: int = os.O_RD
             raise
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _refusal(root / relative)
+            raise _refusal(root / relative)  # noqa: TRY301 - the descriptor is to be closed all the same
         if flags & os.O_TRUNC:
             os.ftruncate(descriptor, 0)
     except BaseException:
@@ -186,10 +188,8 @@ def write_new(root: Path, relative: str | os.PathLike[str], content: bytes) -> P
     """
     *parents, name = _parts(relative)
     with opened_directory(root, PurePosixPath(*parents)) as parent:
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=parent)
-        except FileNotFoundError:
-            pass
     with os.fdopen(open_file(root, relative, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(content)
     return root / relative

@@ -8,17 +8,29 @@ Members that no form names are left alone: another omnibench may have written th
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
+from omnibench.store.checks import (
+    Check,
+    depth,
+    either,
+    is_cost,
+    is_count,
+    is_moment,
+    is_name,
+    is_natural,
+    is_nothing,
+    is_number,
+    list_of,
+    mapping_of,
+    matching,
+    object_of,
+    of_type,
+    shown,
+)
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.sealing import DamagedRecordError, unseal, unsealed
-
-Check = Callable[[Any], bool]
-"""Whether a value is of a form."""
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 """Keys of items and datasets, and digests of files: sha256 as hex digits."""
@@ -46,10 +58,6 @@ LIFELINE = re.compile(r"tmp/work\.\d+\.[0-9a-f]{8}/\.lock")
 
 MOST_NESTED = 60
 """Levels of lists and objects in a record; ours have about ten."""
-
-_LARGEST = 2**63
-_SHOWN = 60
-"""Characters of a value that an error shows."""
 
 
 def record_of(key: str, text: str, *, sealed: bool = True) -> Record:
@@ -84,15 +92,15 @@ def flaw(key: str, record: Record, text: str) -> str:
         text: Its JSON.
     """
     brackets = text.count("{") + text.count("[")
-    if brackets > MOST_NESTED and depth(record) > MOST_NESTED:  # looked at only where it can be
+    if brackets > MOST_NESTED and depth(record, MOST_NESTED) > MOST_NESTED:  # looked at only where it can be
         return f"it is nested more than {MOST_NESTED} levels deep"
     record_type = RecordType.of(key)
     if record_type is RecordType.OLD:
         generation, _, inner = RecordType.OLD.identity(key).partition("/")
         if not generation.isdecimal() or RecordType.of(inner) in (RecordType.OLD, None):
-            return f"its key {_shown(key)} is that of no earlier generation"
+            return f"its key {shown(key)} is that of no earlier generation"
         if type(record.get("kept")) is not bool:
-            return f"its kept is {_shown(record.get('kept'))}"
+            return f"its kept is {shown(record.get('kept'))}"
         key, record_type = inner, RecordType.of(inner)
     required, members = _FORMS[record_type]
     for name in required:
@@ -100,120 +108,28 @@ def flaw(key: str, record: Record, text: str) -> str:
             return f"it has no {name}"
     for name, is_sound in members:
         if name in record and not is_sound(record[name]):
-            return f"its {name} is {_shown(record[name])}"
+            return f"its {name} is {shown(record[name])}"
     if record_type in _KEYED and record_type.identity(key) != record["fit_key"]:
-        return f"its fit_key {_shown(record['fit_key'])} is not that of its key"
+        return f"its fit_key {shown(record['fit_key'])} is not that of its key"
     return ""
 
 
-def depth(value: Any, most: int = MOST_NESTED) -> int:
-    """Return how many levels of lists and objects a value of JSON has, counted no further than just behind ``most``."""
-    levels, layer = 0, [value]
-    while layer and levels <= most:
-        layer = [
-            inner
-            for outer in layer
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        levels += 1
-    return levels - 1
-
-
-def _shown(value: Any) -> str:
-    text = ascii(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
-
-
-def _of(*types: type) -> Check:
-    allowed = frozenset(types)
-    return lambda value: type(value) in allowed
-
-
-def _text(pattern: re.Pattern[str]) -> Check:
-    return lambda value: type(value) is str and pattern.fullmatch(value) is not None
-
-
-def _either(*checks: Check) -> Check:
-    return lambda value: any(is_sound(value) for is_sound in checks)
-
-
-def _listed(is_sound: Check) -> Check:
-    return lambda value: type(value) is list and all(map(is_sound, value))
-
-
-def _mapped(is_sound: Check) -> Check:
-    return lambda value: type(value) is dict and all(map(is_sound, value.values()))
-
-
-def _object(members: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
-    further = optional or {}
-
-    def check(value: Any) -> bool:
-        return (
-            type(value) is dict
-            and all(name in value and is_sound(value[name]) for name, is_sound in members.items())
-            and all(is_sound(value[name]) for name, is_sound in further.items() if name in value)
-        )
-
-    return check
-
-
-def is_name(value: Any) -> bool:
-    """Whether a value is a name: a text that can be written everywhere."""
-    return type(value) is str and (value.isascii() or value.encode(errors="replace").decode() == value)
-
-
-def is_count(value: Any) -> bool:
-    """Whether a value is a whole number of a plausible size."""
-    return type(value) is int and -_LARGEST < value < _LARGEST
-
-
-def is_natural(value: Any) -> bool:
-    """Whether a value is a whole number that is not negative."""
-    return type(value) is int and 0 <= value < _LARGEST
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a number of a plausible size, not NaN."""
-    return (type(value) is float and not math.isnan(value)) or is_count(value)
-
-
-def is_cost(value: Any) -> bool:
-    """Whether a value is what something can cost, None where nobody has measured it."""
-    return value is None or (type(value) in (int, float) and 0 <= value < _LARGEST)
-
-
-def is_moment(value: Any) -> bool:
-    """Whether a value is a time as records keep it; see ``schema.timestamp``."""
-    try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
-        return False
-
-
-def _nothing(value: Any) -> bool:
-    return value is None
-
-
-_key = _text(DIGEST)
-_optional_name = _either(_nothing, is_name)
-_optional_moment = _either(_nothing, is_moment)
-_plain = _of(dict)
-_natural_or_none = _either(_nothing, is_natural)
+_key = matching(DIGEST)
+_optional_name = either(is_nothing, is_name)
+_optional_moment = either(is_nothing, is_moment)
+_plain = of_type(dict)
+_natural_or_none = either(is_nothing, is_natural)
 
 
 def _is_artifact(pattern: re.Pattern[str]) -> Check:
-    return _object(
-        {"path": _text(pattern), "size": is_natural, "sha256": _key}, {"stat": _listed(_of(int))}
-    )
+    return object_of({"path": matching(pattern), "size": is_natural, "sha256": _key}, {"stat": list_of(of_type(int))})
 
 
 _item_file, _data_file = _is_artifact(ITEM_FILE), _is_artifact(DATA_FILE)
 
-_is_configuration = _object(
+is_configuration = object_of(
     {"runner": is_name, "algorithm": is_name, "parameters": _plain},
-    {"seed": _either(_nothing, is_count), "refit": is_name, "version": _optional_name, "code": _optional_name},
+    {"seed": either(is_nothing, is_count), "refit": is_name, "version": _optional_name, "code": _optional_name},
 )
 
 
@@ -222,14 +138,14 @@ def _is_tagged(value: Any, check: Check) -> bool:
     return type(value) is list and len(value) == 2 and type(value[0]) is str and check(value[1])  # noqa: PLR2004
 
 
-_identity_members = _object(
+_identity_members = object_of(
     {
         "data": _key,
         "fold": _natural_or_none,
-        "configuration": lambda value: _is_tagged(value, _is_configuration),
+        "configuration": lambda value: _is_tagged(value, is_configuration),
     }
 )
-_recipe_members = _object({"source": _of(list), "steps": _of(list), "seed": _either(_nothing, is_count)})
+_recipe_members = object_of({"source": of_type(list), "steps": of_type(list), "seed": either(is_nothing, is_count)})
 
 
 def _is_identity(value: Any) -> bool:
@@ -244,29 +160,29 @@ def _is_recipe(value: Any) -> bool:
 
     try:
         return isinstance(step_words(value[1]["steps"]) + source_words(value[1]["source"]), str)
-    except Exception:  # noqa: BLE001 - whatever it is that cannot be told
+    except Exception:
         return False
 
 
 _costs: dict[str, Check] = dict.fromkeys(
     ("seconds", "cpu_seconds", "peak_rss", "gpu_peak", "python_peak", "start_seconds"), is_cost
 )
-_attempt = _object(
-    {"phase": is_name, "status": _of(str)},
+_attempt = object_of(
+    {"phase": is_name, "status": of_type(str)},
     {**_costs, "finished": _optional_moment, "run": _optional_name, "worker": _optional_name},
 )
-_error = _object({"phase": is_name, "message": _of(str), "details": _of(str)})
-_metric = _object({"value": is_number, "key": is_name}, {"metric": is_name})
-_place = _object({"user": _listed(is_natural), "value": _listed(is_natural)})
-_git = _object({"commit": is_name, "dirty": _of(bool)})
+_error = object_of({"phase": is_name, "message": of_type(str), "details": of_type(str)})
+_metric = object_of({"value": is_number, "key": is_name}, {"metric": is_name})
+_place = object_of({"user": list_of(is_natural), "value": list_of(is_natural)})
+_git = object_of({"commit": is_name, "dirty": of_type(bool)})
 
 _MEMBERS: dict[str, Check] = {
     "fit_key": _key,
-    "directory": _either(_nothing, _text(ITEM_DIRECTORY)),
-    "model": _either(_nothing, _item_file),
-    "predictions": _either(_nothing, _item_file),
-    "per_user": _either(_nothing, _item_file),
-    "files": _listed(_data_file),
+    "directory": either(is_nothing, matching(ITEM_DIRECTORY)),
+    "model": either(is_nothing, _item_file),
+    "predictions": either(is_nothing, _item_file),
+    "per_user": either(is_nothing, _item_file),
+    "files": list_of(_data_file),
     "data_key": _key,
     "dropped": _optional_moment,
 }
@@ -290,18 +206,18 @@ _OF_ITEMS: dict[str, Check] = {
 }
 _OF_FIT: dict[str, Check] = {
     "version": is_name,
-    "effective": _either(_nothing, _plain),
-    "notes": _listed(_of(str)),
+    "effective": either(is_nothing, _plain),
+    "notes": list_of(of_type(str)),
 }
 _OF_PREDICT: dict[str, Check] = {"rows": is_natural, "as_seed": is_count}
 _OF_EVAL: dict[str, Check] = {
     "label": is_name,
-    "value": _either(_nothing, is_number),
-    "stderr": _either(_nothing, is_number),
-    "interval": lambda value: value is None or (_listed(is_number)(value) and len(value) == 2),  # noqa: PLR2004
+    "value": either(is_nothing, is_number),
+    "stderr": either(is_nothing, is_number),
+    "interval": lambda value: value is None or (list_of(is_number)(value) and len(value) == 2),  # noqa: PLR2004
     "users": _natural_or_none,
     "counted": _natural_or_none,
-    "place": _either(_nothing, _place),
+    "place": either(is_nothing, _place),
     "row": is_natural,
     "batch": is_name,
 }
@@ -310,12 +226,12 @@ _OF_ITEM: dict[str, Check] = {
     **dict.fromkeys(("user_label", "dataset_label", "module", "node", "predict_key", "test"), is_name),
     **dict.fromkeys(("generation", "failures", "deaths", "exported", "seeds"), is_natural),
     "status": lambda value: type(value) is str and value in _STATUSES,
-    "metrics": _mapped(_metric),
-    "error": _either(_nothing, _error),
-    "attempts": _listed(_attempt),
-    "as_seed": _either(_nothing, is_count),
-    "seed": _either(_nothing, is_count),
-    "deterministic": _of(bool),
+    "metrics": mapping_of(_metric),
+    "error": either(is_nothing, _error),
+    "attempts": list_of(_attempt),
+    "as_seed": either(is_nothing, is_count),
+    "seed": either(is_nothing, is_count),
+    "deterministic": of_type(bool),
     "predicted": _optional_name,
 }
 _OF_DATA: dict[str, Check] = {
@@ -323,8 +239,8 @@ _OF_DATA: dict[str, Check] = {
     **_costs,
     "name": is_name,
     "identity": _is_recipe,
-    "directory": _text(DATA_DIRECTORY),
-    "test": lambda value: _listed(is_name)(value) and bool(value),
+    "directory": matching(DATA_DIRECTORY),
+    "test": lambda value: list_of(is_name)(value) and bool(value),
     **dict.fromkeys(("users", "items", "interactions"), is_natural),
     "finished": _optional_moment,
 }
@@ -337,9 +253,9 @@ _OF_RUN: dict[str, Check] = {
     "policy": _plain,
     **dict.fromkeys(("host", "user", "platform", "cwd"), _optional_name),
     "cores": _natural_or_none,
-    "command": _either(_nothing, _listed(_of(str))),
-    "versions": _mapped(is_name),
-    "git": _either(_nothing, _git),
+    "command": either(is_nothing, list_of(of_type(str))),
+    "versions": mapping_of(is_name),
+    "git": either(is_nothing, _git),
 }
 _OF_WORKER: dict[str, Check] = {
     **_MEMBERS,
@@ -347,32 +263,32 @@ _OF_WORKER: dict[str, Check] = {
     "pid": is_natural,
     **dict.fromkeys(("started", "heartbeat"), is_moment),
     **dict.fromkeys(("item", "phase"), _optional_name),
-    "progress": _either(_nothing, _plain),
+    "progress": either(is_nothing, _plain),
     "completed": is_natural,
     "ended": _optional_moment,
-    "lock": _text(LIFELINE),
+    "lock": matching(LIFELINE),
 }
 _OF_PLAN: dict[str, Check] = {
     **_MEMBERS,
     **dict.fromkeys(("source", "root"), lambda value: is_name(value) and "\0" not in value),
-    "columns": _mapped(_of(bool)),
-    "items": _listed(is_name),
-    **dict.fromkeys(("datasets", "configurations"), _mapped(is_name)),
-    "seeds": _mapped(is_natural),
-    **dict.fromkeys(("fitted_once", "unsteady"), _listed(is_name)),
+    "columns": mapping_of(of_type(bool)),
+    "items": list_of(is_name),
+    **dict.fromkeys(("datasets", "configurations"), mapping_of(is_name)),
+    "seeds": mapping_of(is_natural),
+    **dict.fromkeys(("fitted_once", "unsteady"), list_of(is_name)),
     "noted": is_moment,
 }
 _OF_MARKS: dict[str, Check] = {
     **_MEMBERS,
     "of": is_name,
-    "not_worse": _either(_nothing, _listed(is_name)),
+    "not_worse": either(is_nothing, list_of(is_name)),
 }
 
 _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], ...]]] = {
     record_type: (required, tuple(members.items()))
     for record_type, required, members in (
-        (RecordType.FIT, (*_LABELS, "model"), {**_OF_ITEMS, **_OF_FIT}),
-        (RecordType.PREDICT, (*_LABELS, "predictions"), {**_OF_ITEMS, **_OF_PREDICT}),
+        (RecordType.FIT, _LABELS, {**_OF_ITEMS, **_OF_FIT}),
+        (RecordType.PREDICT, _LABELS, {**_OF_ITEMS, **_OF_PREDICT}),
         (RecordType.EVAL, _LABELS, {**_OF_ITEMS, **_OF_EVAL}),
         (RecordType.ITEM, (*_LABELS, "status"), {**_OF_ITEMS, **_OF_ITEM}),
         (RecordType.DATA, ("name", "directory", "files"), _OF_DATA),

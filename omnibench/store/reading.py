@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omnibench.errors import StoreError
-from omnibench.store.damage import DamagedStoreError, is_damage
 from omnibench.store.beneath import refuse_links
+from omnibench.store.damage import DamagedStoreError, is_damage
 from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
 from omnibench.store.forms import record_of
 from omnibench.store.schema import Phase, Record, RecordType

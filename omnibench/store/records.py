@@ -299,4 +299,3 @@ class Records:
     def close(self) -> None:
         """Close this thread's connection to the database."""
         self._cache.close()
-

@@ -18,6 +18,8 @@ from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore
 from omnibench.store.formats import FORMAT
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 KEY = "a3f8e2c1" + "0" * 56
 CLASHING = "a3f8e2c1" + "1" * 56
 

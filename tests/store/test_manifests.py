@@ -18,6 +18,8 @@ from omnibench.store import CheckpointStore
 from omnibench.store.manifests import NAME, append, read
 from omnibench.store.sealing import seal
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
