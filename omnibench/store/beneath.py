@@ -187,9 +187,8 @@ def write_new(root: Path, relative: str | os.PathLike[str], content: bytes) -> P
         OSError: It cannot be written.
     """
     *parents, name = _parts(relative)
-    with opened_directory(root, PurePosixPath(*parents)) as parent:
-        with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=parent)
+    with opened_directory(root, PurePosixPath(*parents)) as parent, suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=parent)
     with os.fdopen(open_file(root, relative, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(content)
     return root / relative
