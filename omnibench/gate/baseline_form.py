@@ -15,6 +15,7 @@ from omnibench.store.checks import (
     Check,
     depth,
     either,
+    is_count,
     is_moment,
     is_name,
     is_natural,
@@ -25,11 +26,15 @@ from omnibench.store.checks import (
     of_type,
     shown,
 )
-from omnibench.store.forms import MOST_NESTED, is_configuration
+from omnibench.store.forms import MOST_NESTED
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_configuration = object_of(
+    {"parameters": of_type(dict)},
+    {"seed": either(is_nothing, is_count), "runner": is_name, "refit": of_type(str, type(None))},
+)
 _git = object_of({"commit": is_name, "dirty": of_type(bool)})
 _dataset: dict[str, Check] = {"name": is_name, "shown": is_name, "key": is_name, "test": list_of(is_name)}
 _score: dict[str, Check] = {
@@ -42,7 +47,7 @@ _entry: dict[str, Check] = {
     "dataset": is_natural,
     "algorithm": is_name,
     "shown": is_name,
-    "configuration": is_configuration,
+    "configuration": _configuration,
     "scores": of_type(dict),
     "finished": lambda value: value == "" or is_moment(value),
     "row_group": either(is_nothing, is_natural),

@@ -127,7 +127,7 @@ def _is_artifact(pattern: re.Pattern[str]) -> Check:
 
 _item_file, _data_file = _is_artifact(ITEM_FILE), _is_artifact(DATA_FILE)
 
-is_configuration = object_of(
+_is_configuration = object_of(
     {"runner": is_name, "algorithm": is_name, "parameters": _plain},
     {"seed": either(is_nothing, is_count), "refit": is_name, "version": _optional_name, "code": _optional_name},
 )
@@ -142,7 +142,7 @@ _identity_members = object_of(
     {
         "data": _key,
         "fold": _natural_or_none,
-        "configuration": lambda value: _is_tagged(value, is_configuration),
+        "configuration": lambda value: _is_tagged(value, _is_configuration),
     }
 )
 _recipe_members = object_of({"source": of_type(list), "steps": of_type(list), "seed": either(is_nothing, is_count)})
