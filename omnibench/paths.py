@@ -57,6 +57,14 @@ def overlong_name(path: str | Path) -> str:
     return ""
 
 
+def dangling(path: str | Path) -> str:
+    """Return which link on the way to a path leads nowhere, in words for a message; nothing when there is none."""
+    for step in (Path(path), *Path(path).parents):
+        if os.path.islink(step) and not os.path.exists(step):
+            return f"{str(step)!r} is a link to {os.readlink(step)!r}, which does not exist"
+    return ""
+
+
 def _conftest_directories() -> Iterator[Path]:
     """Yield the directory of each ``conftest.py`` whose code is running, the innermost first."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - pytest imports these files without a hook

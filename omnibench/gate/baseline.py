@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench import __version__
 from omnibench.comparison.user_values import UserValues
 from omnibench.errors import BaselineError
+from omnibench.gate import baseline_form
 from omnibench.gate.arrow import number_array, number_column, repeated_text
 from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold
 from omnibench.gate.series import summary
@@ -44,6 +45,10 @@ _METADATA_KEY, _DIGEST_KEY = b"omnibench", b"omnibench.sha256"
 _DIGEST_PLACEHOLDER = b"0" * 64
 _LFS_POINTER = b"version https://git-lfs"
 _REWRITE_HINT = "write it anew: `omnibench baseline FILE`, or a run of pytest with --omnirec-baseline=FILE"
+
+
+class _NewerBaselineError(BaselineError):
+    """A baseline is of a newer format than this omnibench reads."""
 
 
 class Baseline:
@@ -89,6 +94,8 @@ class Baseline:
             )
             for index, fields in enumerate(metadata["entries"])
         ]
+        if len({entry.key for entry in self.entries}) < len(self.entries):
+            raise self._other_form("two of its entries are of one dataset and configuration")
 
     def __repr__(self) -> str:
         return f"<Baseline {self.path}: {summary(self.entries)}, {self.age}>"
@@ -104,16 +111,35 @@ class Baseline:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        return pq.ParquetFile(pa.BufferReader(self._content))
+        try:
+            return pq.ParquetFile(pa.BufferReader(self._content))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise self._other_form(f"Parquet's own metadata cannot be read ({error})") from error
+
+    def _other_form(self, trouble: str) -> BaselineError:
+        """Return the error about a file that is whole, and not what omnibench writes."""
+        return BaselineError(
+            f"{str(self.path)!r} is no baseline that omnibench has written: {trouble}. Name another file, or {_REWRITE_HINT}."
+        )
 
     def _parsed_metadata(self) -> dict[str, Any]:
-        metadata: dict[str, Any] = json.loads(self._file.metadata.metadata[_METADATA_KEY])
+        try:
+            return self._checked_metadata()
+        except _NewerBaselineError:
+            raise
+        except BaselineError as error:
+            raise self._other_form(str(error)) from error
+
+    def _checked_metadata(self) -> dict[str, Any]:
+        metadata = baseline_form.parsed((self._file.metadata.metadata or {}).get(_METADATA_KEY, b"null"))
         if metadata["format"] > FORMAT:
-            raise BaselineError(
+            raise _NewerBaselineError(
                 f"the baseline {str(self.path)!r} has the format {metadata['format']} of omnibench "
                 f"{metadata.get('omnibench', '(unknown)')}; omnibench {__version__} reads formats up to {FORMAT}. Upgrade "
                 f"omnibench, or {_REWRITE_HINT}."
             )
+        baseline_form.check(metadata, self._file.metadata.num_row_groups)
+        baseline_form.check_columns(self._file.schema_arrow, metadata["entries"])
         return metadata
 
     def values(self, entry: Entry) -> ValuesByFold:
@@ -121,10 +147,14 @@ class Baseline:
         row_group = self._row_groups[entry.index]
         if row_group is None:
             return {}
-        table = self._file.read_row_group(row_group).combine_chunks()
+        table = self._row_group(row_group)
         if not table.num_rows:
             return {}
         folds, users = number_column(table, "fold", "<i2"), number_column(table, "user", "<i4")
+        if table.column("fold").null_count or table.column("user").null_count:
+            raise self._other_form(f"its row group {row_group} lacks folds or users")
+        if not ((positions := folds.astype(np.int64) << 32 | users)[:-1] < positions[1:]).all() or users.min() < 0:
+            raise self._other_form(f"its row group {row_group} has a user twice, or users in no order")
         values_by_fold = {}
         for label, score in entry.scores.items():
             if not score.per_user:
@@ -135,6 +165,15 @@ class Baseline:
                 in_fold = defined & (folds == fold)
                 values_by_fold[label, fold] = UserValues(users[in_fold], column[in_fold])
         return values_by_fold
+
+    def _row_group(self, number: int) -> pa.Table:
+        """Return a row group, each column in one piece."""
+        import pyarrow as pa
+
+        try:
+            return self._file.read_row_group(number).combine_chunks()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise self._other_form(f"its row group {number} cannot be read ({error})") from error
 
 
 def write(

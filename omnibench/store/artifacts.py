@@ -10,7 +10,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from omnibench.errors import StoreError
+from omnibench.store.beneath import LinkedFileError, has_link, open_file, opened_directory, refuse_links, relative_path
 from omnibench.store.schema import Artifact
 
 
@@ -87,7 +87,8 @@ def publish(partial: Path, final: Path, root: Path) -> Artifact:
         written = _written(os.fstat(file.fileno()))
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     make_directories(final.parent, root)
-    partial.replace(final)
+    with opened_directory(root, relative_path(final.parent, root)) as parent:
+        os.replace(partial, final.name, dst_dir_fd=parent)
     sync_directory(final.parent)
     if _written(final.stat()) != written:
         raise StoreError(f"{final} was written to while it was published; nothing but omnibench may write there.")
@@ -101,7 +102,7 @@ def _written(status: os.stat_result) -> tuple[int, int, int]:
 
 def describe(path: Path, root: Path, sha256: str) -> Artifact:
     """Describe a file that stands where its readers look."""
-    status = path.stat()
+    status = path.lstat()
     described = {"path": path.relative_to(root).as_posix(), "size": status.st_size, "sha256": sha256}
     return {**described, "stat": _stat(status)}  # type: ignore[typeddict-item]  # mypy does not see the keys
 
@@ -112,15 +113,17 @@ def _stat(status: os.stat_result) -> list[int]:
 
 
 def refuse_outside(path: Path, root: Path) -> None:
-    """Raise StoreError when a path leads out of the store, by ``..`` or over a link."""
-    if ".." in path.parts or not path.parent.resolve().is_relative_to(root.resolve()):
-        raise StoreError(
-            f"{str(path)!r} is outside of the checkpoint directory {str(root)!r}; nothing is written there"
-        )
+    """Raise StoreError when a path leads out of the store, or its directory is reached through a link."""
+    refuse_links(root, relative_path(path, root).parent)
 
 
 def make_directories(directory: Path, root: Path) -> None:
-    """Create a directory below the root, with durable names and for the user's eyes only."""
+    """Create a directory below the root, with durable names and for the user's eyes only.
+
+    Raises:
+        StoreError: It would lie outside of the root, or be reached through a link.
+    """
+    refuse_links(root, relative_path(directory, root))
     missing = []
     while directory != root and not directory.exists():
         missing.append(directory)
@@ -131,9 +134,11 @@ def make_directories(directory: Path, root: Path) -> None:
 
 
 def resolve(artifact: Artifact, root: Path) -> Path | None:
-    """Return the artifact's path, or None when the record points out of the store."""
-    path = (root / artifact["path"]).resolve()
-    return path if path.is_relative_to(root.resolve()) else None
+    """Return the artifact's path, or None when that leads out of the store, or is a link or reached through one."""
+    try:
+        return None if has_link(root, artifact["path"]) else root / artifact["path"]
+    except LinkedFileError:
+        return None
 
 
 def is_intact(artifact: Artifact, root: Path, verify: str = "full") -> bool:
@@ -145,17 +150,15 @@ def is_intact(artifact: Artifact, root: Path, verify: str = "full") -> bool:
         verify: ``full`` compares size and sha256; ``stat`` trusts a file whose inode and times are those of the
             moment when it was recorded, and looks at the others in full; ``off`` compares the size alone.
     """
-    path = resolve(artifact, root)
-    if path is None:
-        return False
     try:
-        status = path.stat()
-        if status.st_size != artifact["size"]:
-            return False
-        if verify == "off" or (verify == "stat" and artifact.get("stat") == _stat(status)):
-            return True
-        return sha256_of(path) == artifact["sha256"]
-    except OSError:
+        with os.fdopen(open_file(root, artifact["path"]), "rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_size != artifact["size"]:
+                return False
+            if verify == "off" or (verify == "stat" and artifact.get("stat") == _stat(status)):
+                return True
+            return hashlib.file_digest(file, "sha256").hexdigest() == artifact["sha256"]
+    except (OSError, LinkedFileError):
         return False
 
 

@@ -16,6 +16,7 @@ from omnibench.guest.disk import shortage
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.store import artifacts, leases, manifests, recovery
 from omnibench.store.copies import encoded
+from omnibench.store.beneath import OF_ALL, open_file, read_bytes, refuse_links, relative_path
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.formats import refuse_newer
@@ -28,6 +29,12 @@ from omnibench.store.watching import Inputs, Stamp, stamp_of
 
 PRESENCE = "leases/store.lock"
 """The lock of everybody who uses a store: shared among runs, exclusive for commands such as ``omnibench gc``."""
+
+_LOCKABLE = re.compile(r"[\w-]{1,80}")
+"""What the name of a lock file may be made of: a key, or ``data-`` and a key."""
+
+_LONGEST_KEY = 1000
+"""Bytes of a file that says whose a directory is; ours have 64."""
 
 _LONGEST_STEM = 150
 """Bytes of a name that go into a directory name; file systems allow 255 in all."""
@@ -63,6 +70,7 @@ class CheckpointStore:
             refuse_networked(self.root)
         refuse_newer(self.root)
         refuse_foreign(self.root)
+        refuse_links(self.root, *OF_ALL)
         with ExitStack() as opened:
             try:
                 self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -127,6 +135,8 @@ class CheckpointStore:
         return leases.is_held(self._lock_file(key))
 
     def _lock_file(self, key: str) -> Path:
+        if not _LOCKABLE.fullmatch(key):
+            raise StoreError(f"{key!r} is no key, so there is no lock for it")
         return self.root / "leases" / f"{key}.lock"
 
     @contextmanager
@@ -242,12 +252,12 @@ class CheckpointStore:
     def _owner(self, directory: Path, key: str) -> str:
         """Return the key of the owner of a directory; one that nobody owns is given this key."""
         owner = directory / ".key"
-        if not owner.exists():
+        if not os.path.lexists(owner):
             with self.temporary() as scratch:
                 (scratch / "key").write_text(key, encoding="utf-8")
                 with suppress(FileExistsError):
                     owner.hardlink_to(scratch / "key")  # fails when the name exists: the first one wins
-        return owner.read_text(encoding="utf-8", errors="replace")
+        return read_bytes(self.root, relative_path(owner, self.root), _LONGEST_KEY).decode(errors="replace")
 
     def inputs(self) -> Inputs:
         """Return the means to watch files that an item is computed from."""
@@ -264,8 +274,11 @@ class CheckpointStore:
         self._stamps[artifact["path"]] = stamp_of(path)  # before it is read: what changes later is noticed
         if artifacts.is_intact(artifact, self.root, verify or self.verify):
             return path
-        aside = artifacts.set_aside(artifact, self.root)
-        damage = f"differs from its record and was set aside as {aside.name}" if aside else "is missing"
+        if artifacts.resolve(artifact, self.root) is None:
+            damage = "is a link or reached through one, which is not followed"
+        else:
+            aside = artifacts.set_aside(artifact, self.root)
+            damage = f"differs from its record and was set aside as {aside.name}" if aside else "is missing"
         warnings.warn(f"{artifact['path']} {damage}; it is computed again.", UserWarning, stacklevel=3)
         return None
 
@@ -294,7 +307,7 @@ class CheckpointStore:
         with self.temporary() as scratch:
             if any(final.glob("**/*.damaged-*")):  # somebody was told that they can look at it
                 final.rename(artifacts.aside_name(final))
-            elif final.exists():
+            elif os.path.lexists(final):
                 final.replace(scratch / "replaced")
             partial.replace(final)
             artifacts.sync_directory(final.parent)
@@ -304,7 +317,7 @@ class CheckpointStore:
 
     def append_log(self, stream: str, lines: bytes) -> None:
         """Append whole lines to ``out.log`` or ``err.log``; concurrent writers do not tear each other's lines."""
-        descriptor = os.open(self.root / f"{stream}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = open_file(self.root, f"{stream}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             os.write(descriptor, lines)
         finally:

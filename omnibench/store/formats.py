@@ -11,6 +11,7 @@ from pathlib import Path
 
 from omnibench import __version__
 from omnibench.errors import StoreError
+from omnibench.store.beneath import LinkedFileError, read_bytes
 
 SEALED_SINCE = 2
 """The store format (SQLite's ``user_version``) since which every record has a checksum."""
@@ -20,6 +21,9 @@ FORMAT = SEALED_SINCE
 
 MARKER = "STORE.json"
 """The file that notes the format, beside the database, which notes it as well."""
+
+_LARGEST_MARKER = 4096
+"""Bytes of the marker that are read; ours has about 13."""
 
 _LARGEST_PLAUSIBLE = 999
 """A database that notes a larger format is damaged: no omnibench wrote that."""
@@ -78,6 +82,6 @@ def refuse_format(root: Path, store_format: int) -> None:
 def marked_format(root: Path) -> int | None:
     """Return the format that a store's marker notes, or None where it is missing or damaged."""
     try:
-        return int(json.loads((root / MARKER).read_text(encoding="utf-8"))["format"])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return int(json.loads(read_bytes(root, MARKER, _LARGEST_MARKER))["format"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, LinkedFileError):
         return None

@@ -306,6 +306,7 @@ class DoneText(NamedTuple):
         begin = text.rfind(_DONE)
         if begin < 0 or not text.startswith(self.origin, len(text) - len(self.origin) - _TOKEN_DIGITS - len('"}')):
             return None
+        begin += len(_DONE)  # a metric may be called "metrics"
         values = {}
         for label, prefix, suffix in self.metrics:
             start = text.find(prefix, begin)
@@ -317,7 +318,10 @@ class DoneText(NamedTuple):
             value = text[start + len(prefix) : end]
             if value == "null":
                 return None
-            values[label] = float(value)
+            try:
+                values[label] = float(value)
+            except ValueError:  # no text that `done_item` has made
+                return None
         return values
 
 

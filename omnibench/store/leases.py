@@ -13,10 +13,17 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from omnibench.errors import StoreError
+from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
 
 _POLL_SECONDS = 0.05
+
+_MOST_BYTES = 4096
+"""Of a lock file that are read; ours have about 130."""
+
+_LONGEST_HOST = 255
 
 
 class Lease:
@@ -41,8 +48,8 @@ class Lease:
             StoreError: Somebody removed the file and took the lease again.
         """
         try:
-            token = json.loads(self.path.read_text(encoding="utf-8"))["token"]
-        except (OSError, ValueError, KeyError, TypeError):
+            token = _holder_in(self.path)["token"]
+        except (OSError, ValueError, KeyError, TypeError, StoreError):
             token = None
         if token != self.token:
             raise StoreError(f"the lease {self.path.name} was lost to another process; its result is not published")
@@ -121,8 +128,9 @@ def exclusive_use(path: Path) -> Iterator[None]:
 def _locked(
     path: Path, operation: int, on_wait: Callable[[str], None], while_waiting: Callable[[], None] = lambda: None
 ) -> Iterator[int]:
+    refuse_links(path.parent.parent, path.parent.name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _opened(path, os.O_RDWR | os.O_CREAT)
     try:
         tries = 0
         while True:
@@ -153,8 +161,8 @@ def _locked_directory(directory: Path) -> Iterator[None]:
 def is_held(path: Path) -> str | None:
     """Return who holds a lease right now, or None when nobody does."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+        descriptor = _opened(path, os.O_RDONLY)
+    except (OSError, LinkedFileError):
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: whoever else asks is no holder
@@ -166,11 +174,21 @@ def is_held(path: Path) -> str | None:
         os.close(descriptor)
 
 
+def _opened(path: Path, flags: int) -> int:
+    """Open a lock file, which is no link, and whose directory is none."""
+    return open_file(path.parent.parent, f"{path.parent.name}/{path.name}", flags)
+
+
+def _holder_in(path: Path) -> Any:
+    """Return what a lock file says of who holds it."""
+    return json.loads(read_bytes(path.parent.parent, f"{path.parent.name}/{path.name}", _MOST_BYTES))
+
+
 def _holder(path: Path) -> str:
     try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
-        return f"process {holder['pid']} on {holder['host']}"
-    except (OSError, ValueError, KeyError, TypeError):
+        holder = _holder_in(path)
+        return f"process {int(holder['pid'])} on {str(holder['host'])[:_LONGEST_HOST]}"
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, StoreError):
         return "another process"
 
 

@@ -18,10 +18,13 @@ from typing import Any, NamedTuple
 
 from omnibench.errors import StoreError
 from omnibench.store.artifacts import aside_name
+from omnibench.store.beneath import LinkedFileError, has_link, refuse_links
 
 NAME = "logs.db"
 NOTICE = "omnibench.notice"
 """The logger of a worker's notices to the people who watch the run."""
+
+_FILES = tuple(f"{NAME}{ending}" for ending in ("", "-wal", "-shm", "-journal"))
 
 _MOST_LINES = 2000
 """Lines of a guest's output that are kept per item here; out.log and err.log have them all."""
@@ -49,7 +52,7 @@ class LogEntry(NamedTuple):
 def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[LogEntry]:
     """Return the entries of a logger in a run that follow an entry; none when the logbook cannot be read."""
     path = directory / NAME
-    if not path.exists():
+    if not path.exists() or any(has_link(directory, name) for name in _FILES):
         return []
     query = "SELECT id, worker, message FROM logs WHERE id > ? AND run = ? AND logger = ? ORDER BY id"
     try:
@@ -99,6 +102,7 @@ def _matching(items: Sequence[str] | None, min_level: int) -> tuple[int, str | N
 
 def _ask(directory: Path, query: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
     path = directory / NAME
+    refuse_links(directory, *_FILES)
     if not path.exists():
         return []
     try:
@@ -178,8 +182,11 @@ class LogBook:
                     self._write(entries)
                     return
             self.lost += len(entries)
+        except LinkedFileError:  # somebody has put a link there while the store was open
+            self.lost += len(entries)
 
     def _write(self, entries: list[_Row]) -> None:
+        refuse_links(self.path.parent, *_FILES)  # SQLite opens them by path
         with contextlib.closing(sqlite3.connect(self.path, timeout=10)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")

@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from omnibench.errors import StoreError
-from omnibench.store.artifacts import refuse_outside
+from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, relative_path
+from omnibench.store.forms import record_of
 from omnibench.store.schema import Record
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
 
@@ -39,8 +39,7 @@ def append(directory: Path, root: Path, records: Mapping[str, Record], forget: I
     lines += [f"{key}\t{seal(key, record)}" for key, record in records.items()]
     if not lines or not directory.is_dir():
         return
-    refuse_outside(directory / NAME, root)
-    descriptor = os.open(directory / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = open_file(root, relative_path(directory, root) / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         # The first newline ends a line that a crash has torn.
         _write_all(descriptor, ("\n" + "\n".join(lines) + "\n").encode())
@@ -60,32 +59,29 @@ def lines(root: Path, directory: str) -> frozenset[str]:
         root: The store's directory.
         directory: The directory, relative to it.
     """
-    path = root / directory / NAME
     try:
-        refuse_outside(path, root)
-        return frozenset(path.read_text(encoding="utf-8", errors="replace").split("\n"))
-    except (OSError, StoreError):
+        return frozenset(read_bytes(root, f"{directory}/{NAME}").decode(errors="replace").split("\n"))
+    except (OSError, LinkedFileError):
         return frozenset()
 
 
 def read(directory: Path) -> dict[str, Record]:
-    """Return the records that a directory's manifest holds, by key."""
+    """Return the records that a directory's manifest holds, by key; a link in its place is not followed."""
     records: dict[str, Record] = {}
     try:
-        text = (directory / NAME).read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = read_bytes(directory, NAME).decode(errors="replace")
+    except (OSError, LinkedFileError):
         return records
     for line in text.split("\n"):
         key, tab, sealed = line.partition("\t")
         if not tab:
             continue
         try:
-            record = unseal(key, sealed)
-        except DamagedRecordError:
+            if key == _FORGET:
+                for gone in map(str, unseal(key, sealed)["keys"]):
+                    records.pop(gone, None)
+            else:
+                records[key] = record_of(key, sealed)
+        except (DamagedRecordError, KeyError, TypeError):  # of one line; the others count all the same
             continue
-        if key == _FORGET:
-            for gone in record["keys"]:
-                records.pop(gone, None)
-        else:
-            records[key] = record
     return records

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.naming import first_few
-from omnibench.paths import overlong_name
+from omnibench.paths import dangling, overlong_name
+from omnibench.store.beneath import LinkedFileError, read_bytes
 
 _MADE_FIRST = frozenset({"leases", "tmp", "store", "STORE.json", "STORE.json.new"})
 """What a store has whose making was cut off before it could be recognized."""
@@ -34,9 +35,8 @@ def refuse_foreign(root: Path) -> None:
         raise StoreError(f"{overlong}, so no checkpoint directory can be called so. {_WAY_OUT}.")
     obstacle = next((path for path in (root, *root.parents) if os.path.lexists(path)), root)
     if os.path.lexists(obstacle) and not obstacle.is_dir():
-        raise StoreError(
-            f"{str(root)!r} cannot be a checkpoint directory, because {str(obstacle)!r} is no directory. {_WAY_OUT}."
-        )
+        obstruction = dangling(obstacle) or f"{str(obstacle)!r} is no directory"
+        raise StoreError(f"{str(root)!r} cannot be a checkpoint directory, because {obstruction}. {_WAY_OUT}.")
     try:
         names = sorted(name for name in os.listdir(root) if not name.startswith(".") and name not in _OF_THE_SYSTEM)
     except OSError:  # there is none, or whoever opens it says why it cannot be read
@@ -72,9 +72,8 @@ def no_store(root: Path) -> StoreError:
 def is_omnirec(root: Path) -> bool:
     """Whether a directory looks like the checkpoints of OmniRec: its progress is in one file, by jobs."""
     try:
-        with (root / "progress.json").open("rb") as file:
-            return b'"jobs"' in file.read(4096) and not _is_store(root)
-    except OSError:
+        return b'"jobs"' in read_bytes(root, "progress.json", 4096) and not _is_store(root)
+    except (OSError, LinkedFileError):
         return False
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.store import CheckpointStore, logbook, views
+from omnibench.store.beneath import OF_ALL, refuse_links
 from omnibench.store.contrast import Contrast, contrast
 from omnibench.store.deletion import remove_datasets
 from omnibench.store.divergence import Divergence, diverge
@@ -57,6 +58,7 @@ class Store:
         refuse_newer(self.root)
         if not os.path.exists(self.root / "store" / "cache.db"):  # unlike Path's, it says no to a name that is too long
             raise no_store(self.root)
+        refuse_links(self.root, *OF_ALL)
 
     def __repr__(self) -> str:
         counts = self.summary()

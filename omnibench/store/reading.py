@@ -12,16 +12,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omnibench.errors import StoreError
+from omnibench.store.beneath import refuse_links
 from omnibench.store.damage import DamagedStoreError, check_content, is_damage
 from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
+from omnibench.store.forms import record_of
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Phase, Record, RecordType
-from omnibench.store.sealing import DamagedRecordError, checked, unseal, unsealed
+from omnibench.store.sealing import DamagedRecordError, checked
 from omnibench.store.stops import settled
 
 _RAW = 1
 """diskcache's mode of a value that stands in the table as it is."""
 
+
+DATABASE = ("cache.db", "cache.db-wal", "cache.db-shm", "cache.db-journal")
+"""The files of the database, which SQLite opens by path: none of them may be a link."""
 
 _MOST_KEYS = 500
 """Keys that one query asks for; older versions of sqlite take no more than 999 variables."""
@@ -148,7 +153,7 @@ class Reader:
     def _sound(self, key: str, mode: int, value: bytes) -> Record | None:
         try:
             text = text_of(mode, value)
-            return settled(key, unseal(key, text) if self.version >= SEALED_SINCE else unsealed(key, text))
+            return settled(key, record_of(key, text, sealed=self.version >= SEALED_SINCE))
         except DamagedRecordError:
             self._on_damage(key)
             return None
@@ -178,6 +183,7 @@ def read(
         StoreError: The database cannot be read.
     """
     refuse_newer(directory.parent)
+    refuse_links(directory.parent, *(f"{directory.name}/{name}" for name in DATABASE))
     database = directory / "cache.db"
     if not database.exists():
         return take(_empty(on_damage))

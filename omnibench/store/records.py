@@ -20,6 +20,7 @@ import diskcache
 
 from omnibench.errors import StoreError
 from omnibench.guest.disk import shortage
+from omnibench.store.beneath import open_file, refuse_links
 from omnibench.store.damage import (
     DamagedStoreError,
     ReplacedStoreError,
@@ -29,10 +30,11 @@ from omnibench.store.damage import (
     primary_code,
 )
 from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_database
-from omnibench.store.reading import read_all, text_of
+from omnibench.store.forms import record_of
+from omnibench.store.reading import DATABASE, read_all, text_of
 from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, timestamp
-from omnibench.store.sealing import DamagedRecordError, seal, unseal
+from omnibench.store.sealing import DamagedRecordError, seal
 from omnibench.store.stops import settled
 from omnibench.store.views import create_views
 
@@ -94,6 +96,7 @@ class Records:
 
     def __init__(self, directory: Path, version: int = SEALED_SINCE) -> None:
         self.directory = directory
+        refuse_links(directory.parent, *(f"{directory.name}/{name}" for name in DATABASE))  # SQLite opens them by path
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._cache = diskcache.Cache(str(directory), timeout=30, disk=TextDisk, **_SETTINGS)
@@ -155,7 +158,7 @@ class Records:
         if row is None:
             return None
         try:
-            return settled(key, unseal(key, text_of(*row)))
+            return settled(key, record_of(key, text_of(*row)))
         except DamagedRecordError as error:
             self._set_aside(key, error)
             return None
@@ -257,19 +260,20 @@ class Records:
 
     def _set_aside(self, key: str, error: DamagedRecordError) -> None:
         """Take a damaged record out, keeping its text for whoever wants to look at it."""
-        aside = self.directory.with_name("damaged-records.jsonl")
+        root, aside = self.directory.parent, "damaged-records.jsonl"
         try:
             with self._transaction() as connection:
                 query = "SELECT CAST(value AS BLOB) FROM Cache WHERE key = ?"
                 row = connection.execute(query, (key,)).fetchone()
                 content = row[0].decode(errors="backslashreplace") if row and row[0] is not None else None
-                with open(aside, "a", encoding="utf-8", opener=_private) as file:
+                descriptor = open_file(root, aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+                with os.fdopen(descriptor, "a", encoding="utf-8") as file:
                     file.write(seal(key, {"key": key, "found": content, "time": timestamp()}) + "\n")
                 connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
         except sqlite3.Error as trouble:
             raise self._trouble("written", trouble) from trouble
         warnings.warn(
-            f"the record {key} is damaged ({error}); it was set aside in {aside.name} and is made anew.",
+            f"the record {key} is damaged ({error}); it was set aside in {aside} and is made anew.",
             UserWarning,
             stacklevel=3,
         )
@@ -302,7 +306,3 @@ class Records:
     def close(self) -> None:
         """Close this thread's connection to the database."""
         self._cache.close()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

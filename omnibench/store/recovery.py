@@ -12,6 +12,7 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.store import artifacts, manifests
+from omnibench.store.beneath import OF_ALL, has_link, refuse_links, write_new
 from omnibench.store.damage import DamagedStoreError, is_damage, set_database_aside
 from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
 from omnibench.store.reading import read_all
@@ -49,6 +50,7 @@ def open_records(root: Path) -> tuple[Records, list[str]]:
         StoreError: They are locked, read-only, out of room, or of a newer format.
     """
     repairs: list[str] = []
+    refuse_links(root, *OF_ALL)  # for whoever comes without a ``CheckpointStore``
     try:
         repairs += _check_format(root)
         return Records(root / "store"), repairs
@@ -98,7 +100,7 @@ def manifest_directories(root: Path) -> Iterator[Path]:
     """Yield every directory of datasets and items that has a manifest (and lies in the store)."""
     paths = {path for depth in (".", "*/*", "*/*/fold_*") for path in root.glob(f"{depth}/{manifests.NAME}")}
     for manifest in sorted(paths):
-        if manifest.resolve().is_relative_to(root.resolve()):
+        if not has_link(root, manifest.relative_to(root)):
             yield manifest.parent
 
 
@@ -124,8 +126,7 @@ def _check_format(root: Path) -> list[str]:
 
 
 def _write_marker(marker: Path) -> None:
-    partial = marker.with_name(f"{marker.name}.new")
-    partial.write_text(json.dumps({"format": FORMAT}), encoding="utf-8")
+    partial = write_new(marker.parent, f"{marker.name}.new", json.dumps({"format": FORMAT}).encode())
     artifacts.publish(partial, marker, marker.parent)
 
 
@@ -146,6 +147,7 @@ def _connected(root: Path) -> sqlite3.Connection:
 def _migrate(root: Path, old_format: int) -> str:
     """Bring records of format 1 to format 2 in one transaction, after a backup; return a sentence about it."""
     backup = root / f"store.format-{old_format}.db"
+    refuse_links(root, backup.name)
     if not backup.exists():  # else a migration was cut off: what is there now may be half new
         partial = backup.with_name(f"{backup.name}.new")
         partial.unlink(missing_ok=True)

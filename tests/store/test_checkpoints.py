@@ -18,6 +18,8 @@ from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore
 from omnibench.store.formats import FORMAT
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 KEY = "a3f8e2c1" + "0" * 56
 CLASHING = "a3f8e2c1" + "1" * 56
 
@@ -188,7 +190,7 @@ def test_no_directory_is_claimed_outside_of_the_store(store: CheckpointStore) ->
     """No directory outside of the store is claimed, neither by dots nor over a link."""
     (store.root / "link").symlink_to(store.root.parent)
     for parent in (store.root / "..", store.root / "link", store.root.parent):
-        with pytest.raises(StoreError, match="outside of the checkpoint directory"):
+        with pytest.raises(StoreError, match=r"outside of the checkpoint directory|is a link"):
             store.claim(parent, "D", KEY)
 
 

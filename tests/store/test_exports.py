@@ -14,6 +14,8 @@ from omnibench.store.exports import Exports, progress, results
 from omnibench.store.item_records import pending_item
 from omnibench.store.states import RecordsInMemory, Sighting
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[CheckpointStore]:

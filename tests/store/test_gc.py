@@ -20,6 +20,8 @@ from omnibench.store.generations import reset
 from omnibench.store.reading import read_all
 from omnibench.store.schema import artifacts_of
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:

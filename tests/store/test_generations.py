@@ -20,6 +20,8 @@ from omnibench.store import CheckpointStore, generations, manifests
 from omnibench.store.generations import Reset, reset
 from omnibench.store.schema import RESETS, Record
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 LEFT_BEHIND = {
     "done": ("fit", "predict", "eval", "item"),
     "failed": ("fit", "item"),

@@ -25,6 +25,8 @@ from omnibench.store.item_records import (
 from omnibench.store.schema import Record, RecordType
 from omnibench.store.sealing import checked, seal
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 COSTS = {"seconds": 1.5, "peak_rss": 2**20, "start_seconds": 8.0, "threads": 2}
 KEY = "k" * 64
 PREDICTED = '["unseen",20]'

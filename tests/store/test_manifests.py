@@ -18,6 +18,8 @@ from omnibench.store import CheckpointStore
 from omnibench.store.manifests import NAME, append, read
 from omnibench.store.sealing import seal
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -146,7 +148,7 @@ def test_a_manifest_that_is_a_link_is_refused(directory: Path, root: Path, tmp_p
     """Somebody's file elsewhere does not get our lines."""
     (tmp_path / "theirs").write_text("theirs")
     (directory / NAME).symlink_to(tmp_path / "theirs")
-    with pytest.raises(OSError, match="symbolic links"):
+    with pytest.raises(StoreError, match=r"is a link to .*theirs"):
         append(directory, root, {"fit/a": {}})
     assert (tmp_path / "theirs").read_text() == "theirs"
 
@@ -158,10 +160,10 @@ def test_a_directory_that_leads_out_of_the_store_is_refused(root: Path, tmp_path
     (root / "leases" / "store.lock").touch()  # or the directory is somebody else's
     (root / "link").symlink_to(tmp_path / "outside")
     for place in (root / "link", root / ".." / "outside"):
-        with pytest.raises(StoreError, match="outside of the checkpoint directory"):
+        with pytest.raises(StoreError, match=r"outside of the checkpoint directory|is a link"):
             append(place, root, {"fit/a": {}})
     store = CheckpointStore(root)
-    with store.lease("a") as lease, pytest.raises(StoreError, match="outside of the checkpoint directory"):
+    with store.lease("a") as lease, pytest.raises(StoreError, match=r"outside of the checkpoint directory|is a link"):
         store.commit(lease, {"fit/a": {"directory": "link"}})
     assert store.snapshot() == {}
     store.close()

@@ -26,6 +26,8 @@ from omnibench.store.reading import read, read_all
 from omnibench.store.records import Records
 from omnibench.store.sealing import seal, unseal
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:

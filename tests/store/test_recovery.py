@@ -30,6 +30,8 @@ from omnibench.store.records import Records
 from omnibench.store.recovery import rebuild
 from omnibench.store.schema import Record, artifacts_of
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 DATA = sha256(b"data").hexdigest()
 
 

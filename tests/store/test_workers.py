@@ -21,6 +21,8 @@ from omnibench.store import CheckpointStore, workers
 from omnibench.store.queries import Store
 from omnibench.store.workers import Worker
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 WORKER = """
 import sys
 from omnibench.store import CheckpointStore

@@ -1,0 +1,194 @@
+"""Files beneath a store's directory: opened component by component, and never through a link.
+
+A store may come from anybody, and a link in it may lead anywhere: to a file that a run would write into, or to one that
+it would take for its own. So no link in a store is followed, also none that stays inside. The directory itself may be
+one, and so may its parents: that is the user's own choice.
+
+What is opened by path all the same, by SQLite above all, is looked at first with ``refuse_links``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from omnibench.errors import StoreError
+
+_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+OF_ALL = (
+    *("STORE.json", "leases", "leases/opening.lock", "leases/store.lock", "tmp", "datasets", "records.jsonl"),
+    *("store", *(f"store/cache.db{ending}" for ending in ("", "-wal", "-shm", "-journal"))),
+    *(f"logs.db{ending}" for ending in ("", "-wal", "-shm", "-journal")),
+    *("out.log", "err.log", "progress.json", "results.json", "damaged-records.jsonl"),
+)
+"""What every store may have beside the directories of its datasets and items. Part of it is opened by path: by SQLite."""
+
+_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # who opens a pipe would wait for its other end
+
+
+class LinkedFileError(StoreError):
+    """A name in a store is a link, or no file of the expected type, so it is not touched."""
+
+
+def _parts(relative: str | os.PathLike[str]) -> tuple[str, ...]:
+    path = PurePosixPath(relative)
+    if path.is_absolute() or ".." in path.parts or "\0" in str(path):
+        raise LinkedFileError(f"{str(path)!r} leads out of the checkpoint directory; nothing is read or written there")
+    return path.parts
+
+
+def relative_path(path: Path, root: Path) -> PurePosixPath:
+    """Return a path relative to a store's directory.
+
+    Raises:
+        LinkedFileError: It does not lie beneath it.
+    """
+    if path.is_relative_to(root) and ".." not in path.parts:
+        return PurePosixPath(path.relative_to(root).as_posix())
+    raise LinkedFileError(
+        f"{str(path)!r} is outside of the checkpoint directory {str(root)!r}; nothing is written there"
+    )
+
+
+def _refusal(path: Path) -> LinkedFileError:
+    try:
+        target = f" to {os.readlink(path)!r}"
+    except OSError:
+        target = ""
+    if not target:
+        return LinkedFileError(f"{str(path)!r} is no regular file or directory, so it is not touched; remove it.")
+    return LinkedFileError(
+        f"{str(path)!r} is a link{target}. Links inside of a checkpoint directory are not followed, so nothing is read or "
+        "written there. Replace it by what it leads to; to keep checkpoints on another disk, make the whole directory a "
+        "link, or choose one there with --omnirec-checkpoint-dir."
+    )
+
+
+def has_link(root: Path, relative: str | os.PathLike[str]) -> bool:
+    """Whether a path beneath a store's directory, or a directory on its way, is a link."""
+    path = root
+    for part in _parts(relative):
+        path /= part
+        try:
+            if stat.S_ISLNK(os.lstat(path).st_mode):
+                return True
+        except OSError:
+            return False
+    return False
+
+
+def refuse_links(root: Path, *names: str | os.PathLike[str]) -> None:
+    """Refuse a store in which one of some files or directories is a link, or neither; those that are missing are not.
+
+    Args:
+        root: The store's directory.
+        names: Their paths, relative to it.
+
+    Raises:
+        LinkedFileError: One of them is a link, or reached through one.
+    """
+    for name in names:
+        path = root
+        for part in _parts(name):
+            path /= part
+            try:
+                mode = os.lstat(path).st_mode
+            except OSError:
+                break
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise _refusal(path)
+
+
+@contextmanager
+def opened_directory(root: Path, relative: str | os.PathLike[str]) -> Iterator[int]:
+    """Open a directory beneath a store's, and close it again.
+
+    Args:
+        root: The store's directory, which may be a link.
+        relative: The path of a directory, relative to it.
+
+    Raises:
+        LinkedFileError: It, or a directory on its way, is a link.
+        OSError: It is not there.
+    """
+    descriptor = os.open(root, _DIRECTORY)
+    path = root
+    try:
+        for part in _parts(relative):
+            path /= part
+            try:
+                inner = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+            except OSError as error:
+                if os.path.islink(path):
+                    raise _refusal(path) from error
+                raise
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def open_file(root: Path, relative: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+    """Open a regular file beneath a store's directory, and return its descriptor.
+
+    Args:
+        root: The store's directory, which may be a link.
+        relative: The file's path, relative to it.
+        flags: As for ``os.open``.
+        mode: The permissions of a file that is created.
+
+    Raises:
+        LinkedFileError: It is a link or no regular file, or a directory on its way is a link.
+        OSError: It cannot be opened.
+    """
+    *parents, name = _parts(relative)
+    with opened_directory(root, PurePosixPath(*parents)) as parent:
+        try:
+            descriptor = os.open(name, (flags & ~os.O_TRUNC) | _SAFE, mode, dir_fd=parent)
+        except OSError as error:
+            if _is_odd(parent, name):
+                raise _refusal(root / relative) from error
+            raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _refusal(root / relative)  # noqa: TRY301 - the descriptor is to be closed all the same
+        if flags & os.O_TRUNC:
+            os.ftruncate(descriptor, 0)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _is_odd(parent: int, name: str) -> bool:
+    """Whether a name is there and neither a file nor a directory."""
+    try:
+        mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def read_bytes(root: Path, relative: str | os.PathLike[str], most: int = -1) -> bytes:
+    """Return the content of a file beneath a store's directory, or its first bytes; see ``open_file``."""
+    with os.fdopen(open_file(root, relative), "rb") as file:
+        return file.read(most)
+
+
+def write_new(root: Path, relative: str | os.PathLike[str], content: bytes) -> Path:
+    """Write a file beneath a store's directory that takes the place of whatever has its name; return its path.
+
+    Raises:
+        LinkedFileError: A directory on its way is a link.
+        OSError: It cannot be written.
+    """
+    *parents, name = _parts(relative)
+    with opened_directory(root, PurePosixPath(*parents)) as parent, suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=parent)
+    with os.fdopen(open_file(root, relative, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+        file.write(content)
+    return root / relative

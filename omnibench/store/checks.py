@@ -1,0 +1,114 @@
+"""Checks of what was read as JSON: whether a value has a form, so that whoever uses it need not ask."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+Check = Callable[[Any], bool]
+"""Whether a value is of a form."""
+
+_LARGEST = 2**63
+_SHOWN = 60
+"""Characters of a value that an error shows."""
+
+
+def depth(value: Any, most: int) -> int:
+    """Return how many levels of lists and objects a value of JSON has, counted no further than just behind ``most``."""
+    levels, layer = 0, [value]
+    while layer and levels <= most:
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        levels += 1
+    return levels - 1
+
+
+def shown(value: Any) -> str:
+    """Return a value as an error shows it: in ASCII, and cut at a length."""
+    text = ascii(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def of_type(*types: type) -> Check:
+    """Check that a value is of one of some types, and of no subclass: True is no number."""
+    allowed = frozenset(types)
+    return lambda value: type(value) in allowed
+
+
+def matching(pattern: re.Pattern[str]) -> Check:
+    """Check that a value is a text that a pattern fits from end to end."""
+    return lambda value: type(value) is str and pattern.fullmatch(value) is not None
+
+
+def either(*checks: Check) -> Check:
+    """Check that a value is of one of several forms."""
+    return lambda value: any(is_sound(value) for is_sound in checks)
+
+
+def list_of(is_sound: Check) -> Check:
+    """Check that a value is a list whose elements are of a form."""
+    return lambda value: type(value) is list and all(map(is_sound, value))
+
+
+def mapping_of(is_sound: Check) -> Check:
+    """Check that a value is an object whose members are of a form, whatever their names."""
+    return lambda value: type(value) is dict and all(map(is_sound, value.values()))
+
+
+def object_of(members: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
+    """Check that a value is an object with some members, and perhaps others; what else it has is not looked at."""
+    further = optional or {}
+
+    def check(value: Any) -> bool:
+        return (
+            type(value) is dict
+            and all(name in value and is_sound(value[name]) for name, is_sound in members.items())
+            and all(is_sound(value[name]) for name, is_sound in further.items() if name in value)
+        )
+
+    return check
+
+
+def is_name(value: Any) -> bool:
+    """Whether a value is a name: a text that can be written everywhere."""
+    return type(value) is str and (value.isascii() or value.encode(errors="replace").decode() == value)
+
+
+def is_count(value: Any) -> bool:
+    """Whether a value is a whole number of a plausible size."""
+    return type(value) is int and -_LARGEST < value < _LARGEST
+
+
+def is_natural(value: Any) -> bool:
+    """Whether a value is a whole number that is not negative."""
+    return type(value) is int and 0 <= value < _LARGEST
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number of a plausible size, not NaN."""
+    return (type(value) is float and not math.isnan(value)) or is_count(value)
+
+
+def is_cost(value: Any) -> bool:
+    """Whether a value is what something can cost, None where nobody has measured it."""
+    return value is None or (type(value) in (int, float) and 0 <= value < _LARGEST)
+
+
+def is_moment(value: Any) -> bool:
+    """Whether a value is a time as records keep it; see ``schema.timestamp``."""
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def is_nothing(value: Any) -> bool:
+    """Whether a value is null."""
+    return value is None

@@ -1,0 +1,306 @@
+"""The forms of records: which members they have, of which types, and which names of files they may give.
+
+A checksum only says that a record is as somebody wrote it. A store may come from anybody, so whatever is read of it
+passes here once, before any of it is used: nothing behind this looks again whether a key is a key, whether a path stays
+in the store, or whether a number is one. What is not of its form counts as damaged: it is left out, and made anew.
+Members that no form names are left alone: another omnibench may have written them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from omnibench.store.checks import (
+    Check,
+    depth,
+    either,
+    is_cost,
+    is_count,
+    is_moment,
+    is_name,
+    is_natural,
+    is_nothing,
+    is_number,
+    list_of,
+    mapping_of,
+    matching,
+    object_of,
+    of_type,
+    shown,
+)
+from omnibench.store.schema import Record, RecordType, Status
+from omnibench.store.sealing import DamagedRecordError, unseal, unsealed
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+"""Keys of items and datasets, and digests of files: sha256 as hex digits."""
+
+_OWNED = r"[\w.+-]+-[0-9a-f]{8,64}"
+"""The name of a directory that belongs to a key; see ``CheckpointStore.claim``."""
+
+_FILE = r"(?!\.\.?(?:/|\Z))[^/\x00]+"
+"""A name of a file or a directory; ``.`` and ``..`` are none."""
+
+ITEM_DIRECTORY = re.compile(rf"{_OWNED}/{_OWNED}(?:/fold_\d{{1,9}})?")
+"""The directory of an item, relative to the store's."""
+
+DATA_DIRECTORY = re.compile(rf"datasets/{_OWNED}")
+"""The directory of a prepared dataset, relative to the store's."""
+
+ITEM_FILE = re.compile(rf"{_OWNED}/{_OWNED}(?:/fold_\d{{1,9}})?(?:/generation_\d{{1,9}})?/{_FILE}")
+"""A file of an item, relative to the store's directory."""
+
+DATA_FILE = re.compile(rf"datasets/{_OWNED}(?:/{_FILE})+")
+"""A file of a prepared dataset, relative to the store's directory."""
+
+LIFELINE = re.compile(r"tmp/work\.\d+\.[0-9a-f]{8}/\.lock")
+"""The lock that a worker holds for as long as it lives, relative to the store's directory."""
+
+MOST_NESTED = 60
+"""Levels of lists and objects in a record; ours have about ten."""
+
+
+def record_of(key: str, text: str, *, sealed: bool = True) -> Record:
+    """Return the record that a text holds, once its checksum and its form have been looked at.
+
+    Args:
+        key: The record's key.
+        text: Its text.
+        sealed: Whether it has to have a checksum, as all have but those of store format 1.
+
+    Raises:
+        DamagedRecordError: It has changed, belongs to another key, or is not of the form of its type.
+    """
+    try:
+        record = unseal(key, text) if sealed else unsealed(key, text)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DamagedRecordError):
+            raise
+        raise DamagedRecordError(f"it cannot be read ({error})") from error  # numbers of 5,000 digits, 10,000 brackets
+    trouble = flaw(key, record, text)
+    if trouble:
+        raise DamagedRecordError(trouble)
+    return record
+
+
+def flaw(key: str, record: Record, text: str) -> str:
+    """Return what a record has that its type cannot have; empty where it is of its form.
+
+    Args:
+        key: The record's key.
+        record: The record.
+        text: Its JSON.
+    """
+    brackets = text.count("{") + text.count("[")
+    if brackets > MOST_NESTED and depth(record, MOST_NESTED) > MOST_NESTED:  # looked at only where it can be
+        return f"it is nested more than {MOST_NESTED} levels deep"
+    record_type = RecordType.of(key)
+    if record_type is RecordType.OLD:
+        generation, _, inner = RecordType.OLD.identity(key).partition("/")
+        if not generation.isdecimal() or RecordType.of(inner) in (RecordType.OLD, None):
+            return f"its key {shown(key)} is that of no earlier generation"
+        if type(record.get("kept")) is not bool:
+            return f"its kept is {shown(record.get('kept'))}"
+        key, record_type = inner, RecordType.of(inner)
+    required, members = _FORMS[record_type]
+    for name in required:
+        if name not in record:
+            return f"it has no {name}"
+    for name, is_sound in members:
+        if name in record and not is_sound(record[name]):
+            return f"its {name} is {shown(record[name])}"
+    if record_type in _KEYED and record_type.identity(key) != record["fit_key"]:
+        return f"its fit_key {shown(record['fit_key'])} is not that of its key"
+    return ""
+
+
+_key = matching(DIGEST)
+_optional_name = either(is_nothing, is_name)
+_optional_moment = either(is_nothing, is_moment)
+_plain = of_type(dict)
+_natural_or_none = either(is_nothing, is_natural)
+
+
+def _is_artifact(pattern: re.Pattern[str]) -> Check:
+    return object_of({"path": matching(pattern), "size": is_natural, "sha256": _key}, {"stat": list_of(of_type(int))})
+
+
+_item_file, _data_file = _is_artifact(ITEM_FILE), _is_artifact(DATA_FILE)
+
+_is_configuration = object_of(
+    {"runner": is_name, "algorithm": is_name, "parameters": _plain},
+    {"seed": either(is_nothing, is_count), "refit": is_name, "version": _optional_name, "code": _optional_name},
+)
+
+
+def _is_tagged(value: Any, check: Check) -> bool:
+    """Whether a value is a form's name with its members, as identities are made of."""
+    return type(value) is list and len(value) == 2 and type(value[0]) is str and check(value[1])  # noqa: PLR2004
+
+
+_identity_members = object_of(
+    {
+        "data": _key,
+        "fold": _natural_or_none,
+        "configuration": lambda value: _is_tagged(value, _is_configuration),
+    }
+)
+_recipe_members = object_of({"source": of_type(list), "steps": of_type(list), "seed": either(is_nothing, is_count)})
+
+
+def _is_identity(value: Any) -> bool:
+    return value is None or _is_tagged(value, _identity_members)
+
+
+def _is_recipe(value: Any) -> bool:
+    """Whether a value is the recipe of a dataset, of which people can be told."""
+    if not _is_tagged(value, _recipe_members):
+        return False
+    from omnibench.data.words import source_words, step_words  # few records have one, and few sessions read them
+
+    try:
+        return isinstance(step_words(value[1]["steps"]) + source_words(value[1]["source"]), str)
+    except Exception:
+        return False
+
+
+_costs: dict[str, Check] = dict.fromkeys(
+    ("seconds", "cpu_seconds", "peak_rss", "gpu_peak", "python_peak", "start_seconds"), is_cost
+)
+_attempt = object_of(
+    {"phase": is_name, "status": of_type(str)},
+    {**_costs, "finished": _optional_moment, "run": _optional_name, "worker": _optional_name},
+)
+_error = object_of({"phase": is_name, "message": of_type(str), "details": of_type(str)})
+_metric = object_of({"value": is_number, "key": is_name}, {"metric": is_name})
+_place = object_of({"user": list_of(is_natural), "value": list_of(is_natural)})
+_git = object_of({"commit": is_name, "dirty": of_type(bool)})
+
+_MEMBERS: dict[str, Check] = {
+    "fit_key": _key,
+    "directory": either(is_nothing, matching(ITEM_DIRECTORY)),
+    "model": either(is_nothing, _item_file),
+    "predictions": either(is_nothing, _item_file),
+    "per_user": either(is_nothing, _item_file),
+    "files": list_of(_data_file),
+    "data_key": _key,
+    "dropped": _optional_moment,
+}
+"""What any record may have that leads to files, whatever its type."""
+
+_LABELS = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold")
+_OF_ITEMS: dict[str, Check] = {
+    **_MEMBERS,
+    **_costs,
+    "item": is_name,
+    "dataset": is_name,
+    "algorithm": is_name,
+    "parameters": _plain,
+    "fold": _natural_or_none,
+    "identity": _is_identity,
+    "phase": _optional_name,
+    "finished": _optional_moment,
+    "run": _optional_name,
+    "worker": _optional_name,
+    "threads": _natural_or_none,
+}
+_OF_FIT: dict[str, Check] = {
+    "version": is_name,
+    "effective": either(is_nothing, _plain),
+    "notes": list_of(of_type(str)),
+}
+_OF_PREDICT: dict[str, Check] = {"rows": is_natural, "as_seed": is_count}
+_OF_EVAL: dict[str, Check] = {
+    "label": is_name,
+    "value": either(is_nothing, is_number),
+    "stderr": either(is_nothing, is_number),
+    "interval": lambda value: value is None or (list_of(is_number)(value) and len(value) == 2),  # noqa: PLR2004
+    "users": _natural_or_none,
+    "counted": _natural_or_none,
+    "place": either(is_nothing, _place),
+    "row": is_natural,
+    "batch": is_name,
+}
+_STATUSES = frozenset(status.value for status in Status if status is not Status.RUNNING)
+_OF_ITEM: dict[str, Check] = {
+    **dict.fromkeys(("user_label", "dataset_label", "module", "node", "predict_key", "test"), is_name),
+    **dict.fromkeys(("generation", "failures", "deaths", "exported", "seeds"), is_natural),
+    "status": lambda value: type(value) is str and value in _STATUSES,
+    "metrics": mapping_of(_metric),
+    "error": either(is_nothing, _error),
+    "attempts": list_of(_attempt),
+    "as_seed": either(is_nothing, is_count),
+    "seed": either(is_nothing, is_count),
+    "deterministic": of_type(bool),
+    "predicted": _optional_name,
+}
+_OF_DATA: dict[str, Check] = {
+    **_MEMBERS,
+    **_costs,
+    "name": is_name,
+    "identity": _is_recipe,
+    "directory": matching(DATA_DIRECTORY),
+    "test": lambda value: list_of(is_name)(value) and bool(value),
+    **dict.fromkeys(("users", "items", "interactions"), is_natural),
+    "finished": _optional_moment,
+}
+_OF_RUN: dict[str, Check] = {
+    **_MEMBERS,
+    "id": is_name,
+    "started": is_moment,
+    "ended": _optional_moment,
+    **dict.fromkeys(("items", "pending"), is_count),
+    "policy": _plain,
+    **dict.fromkeys(("host", "user", "platform", "cwd"), _optional_name),
+    "cores": _natural_or_none,
+    "command": either(is_nothing, list_of(of_type(str))),
+    "versions": mapping_of(is_name),
+    "git": either(is_nothing, _git),
+}
+_OF_WORKER: dict[str, Check] = {
+    **_MEMBERS,
+    **dict.fromkeys(("id", "run", "host"), is_name),
+    "pid": is_natural,
+    **dict.fromkeys(("started", "heartbeat"), is_moment),
+    **dict.fromkeys(("item", "phase"), _optional_name),
+    "progress": either(is_nothing, _plain),
+    "completed": is_natural,
+    "ended": _optional_moment,
+    "lock": matching(LIFELINE),
+}
+_OF_PLAN: dict[str, Check] = {
+    **_MEMBERS,
+    **dict.fromkeys(("source", "root"), lambda value: is_name(value) and "\0" not in value),
+    "columns": mapping_of(of_type(bool)),
+    "items": list_of(is_name),
+    **dict.fromkeys(("datasets", "configurations"), mapping_of(is_name)),
+    "seeds": mapping_of(is_natural),
+    **dict.fromkeys(("fitted_once", "unsteady"), list_of(is_name)),
+    "noted": is_moment,
+}
+_OF_MARKS: dict[str, Check] = {
+    **_MEMBERS,
+    "of": is_name,
+    "not_worse": either(is_nothing, list_of(is_name)),
+}
+
+_FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], ...]]] = {
+    record_type: (required, tuple(members.items()))
+    for record_type, required, members in (
+        (RecordType.FIT, _LABELS, {**_OF_ITEMS, **_OF_FIT}),
+        (RecordType.PREDICT, _LABELS, {**_OF_ITEMS, **_OF_PREDICT}),
+        (RecordType.EVAL, _LABELS, {**_OF_ITEMS, **_OF_EVAL}),
+        (RecordType.ITEM, (*_LABELS, "status"), {**_OF_ITEMS, **_OF_ITEM}),
+        (RecordType.DATA, ("name", "directory", "files"), _OF_DATA),
+        (RecordType.RECIPE, ("name", "identity"), _OF_DATA),
+        (RecordType.RUN, (), _OF_RUN),
+        (RecordType.WORKER, ("id", "started", "lock", "ended", "item", "phase"), _OF_WORKER),
+        (RecordType.PLAN, ("source", "root", "columns", "items"), _OF_PLAN),
+        (RecordType.MARKS, ("of", "not_worse"), _OF_MARKS),
+        (None, (), _MEMBERS),
+    )
+}
+"""By type, the members that every record of it has, and the form of those that it may have."""
+
+_KEYED = (RecordType.FIT, RecordType.ITEM)
+"""The types whose key is that of their item."""
