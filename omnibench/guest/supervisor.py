@@ -63,8 +63,13 @@ def supervise(parent: int) -> None:
         _end_like(status)
 
 
-def descendants(root: int) -> list[int]:
-    """Return all processes below a process, as /proc knows them right now; none where there is no /proc."""
+def descendants(root: int, *, unguarded: bool = False) -> list[int]:
+    """Return all processes below a process, as /proc knows them right now; none where there is no /proc.
+
+    Args:
+        root: The process.
+        unguarded: Without supervisors and what is below them, which ends by itself.
+    """
     children: dict[int, list[int]] = {}
     try:
         names = os.listdir("/proc")
@@ -74,9 +79,12 @@ def descendants(root: int) -> list[int]:
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:
-                    fields = file.read().rpartition(b")")[2].split()
+                    program, _, numbers = file.read().rpartition(b")")
             except OSError:  # it has ended
                 continue
+            if unguarded and program.endswith(b"(" + _NAME):
+                continue
+            fields = numbers.split()
             children.setdefault(int(fields[1]), []).append(int(name))
     pids: list[int] = []
     waiting = [root]
@@ -87,9 +95,9 @@ def descendants(root: int) -> list[int]:
     return pids
 
 
-def end_descendants(root: int) -> None:
-    """Kill every process below a process."""
-    for pid in descendants(root):
+def end_all(pids: list[int]) -> None:
+    """Kill processes that may have ended."""
+    for pid in pids:
         with contextlib.suppress(OSError):  # it has ended, or has become somebody else's
             os.kill(pid, signal.SIGKILL)
 
@@ -115,7 +123,7 @@ def _watch(guest: int) -> int:
         status = last if status is None else status
         if not remaining or time.monotonic() > deadline:
             return int(signal.SIGKILL) if status is None else status
-        end_descendants(os.getpid())
+        end_all(descendants(os.getpid()))
         signal.sigtimedwait({signal.SIGCHLD}, 0.05)
 
 

@@ -168,13 +168,21 @@ class Distribution:
         self._signal_workers(signal.Signals[benchmarks.stopping.reason])
 
     def _kill_workers(self) -> None:
+        """End the workers, and what own metrics have started in them; guests and theirs are ended by their supervisors."""
+        from omnibench.guest.supervisor import descendants, end_all
+
+        started = [pid for worker in self._workers() for pid in descendants(worker, unguarded=True)]
         self._signal_workers(signal.SIGKILL)
+        end_all(started)
 
     def _signal_workers(self, number: int) -> None:
-        for node in self._nodes:
-            process = getattr(getattr(node.gateway, "_io", None), "popen", None)
-            if process is not None and process.poll() is None:
-                os.kill(process.pid, number)
+        for worker in self._workers():
+            os.kill(worker, number)
+
+    def _workers(self) -> list[int]:
+        """Return the workers that live on this machine."""
+        processes = [getattr(getattr(node.gateway, "_io", None), "popen", None) for node in self._nodes]
+        return [process.pid for process in processes if process is not None and process.poll() is None]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:

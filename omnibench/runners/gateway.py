@@ -280,7 +280,7 @@ class Guest:
                 self._process.terminate()  # its supervisor, which ends everything before itself
                 self._process.wait(timeout=_ENDING_SECONDS)
                 return
-        supervisor.end_descendants(self._process.pid)
+        supervisor.end_all(supervisor.descendants(self._process.pid))
         with contextlib.suppress(OSError):
             os.killpg(self.pid, signal.SIGKILL)  # a guest leads its own group
         with contextlib.suppress(OSError):
