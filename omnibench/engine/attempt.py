@@ -42,7 +42,9 @@ class Attempt:
         self.checkpoints = ItemCheckpoints(workbench.store, item, lease, workbench.worker)
         self.progress = Progress(workbench, item.experiment)
         policy, stopping = workbench.policy, workbench.stopping
-        self._options = PhaseOptions(policy.track, policy.timeout, stopping.expired, workbench.worker.progress)
+        self._options = PhaseOptions(
+            policy.track, policy.timeout, stopping.expired, workbench.worker.progress, workbench.worker.note_silence
+        )
 
     def run(self) -> dict[str, float]:
         """Go through the phases and return the wanted metrics by qualified label.

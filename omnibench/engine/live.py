@@ -215,7 +215,7 @@ class LiveView(ABC):
 
     def _line(self, worker: Record) -> str:
         name = worker["id"].split(".")[1]
-        progress = progress_text(worker.get("progress") or {})
+        progress = progress_text(worker.get("progress") or {}) + silence_text(worker.get("silence") or {})
         elapsed = clock(time.monotonic() - self._since[worker["id"]][1])
         item = self._tally.labels.get(worker["item"], worker["item"])
         return f"  {name}: {worker['phase']}{progress}, {elapsed}: {item}"  # a narrow terminal cuts the end
@@ -235,6 +235,13 @@ def progress_text(progress: dict[str, Any]) -> str:
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in remaining.items()
     ]
     return "".join(f", {word}" for word in words)
+
+
+def silence_text(silence: Mapping[str, Any]) -> str:
+    """Return for how long a guest has given no sign of life, e.g. ``, no answer for 40 s (its process is stopped)``."""
+    if not silence:
+        return ""
+    return f", no answer for {silence['seconds']} s" + (" (its process is stopped)" if silence["stopped"] else "")
 
 
 def estimates_in(directory: Path, *, untouched: bool = False) -> Estimates:

@@ -46,6 +46,7 @@ class Guest(Protocol):
         on_progress: Callable[[dict[str, Any]], None] | None = None,
         while_waiting: Callable[[], None] = ...,
         timeout: float | None = None,
+        on_silence: Callable[[float, bool], None] = ...,
     ) -> dict[str, Any]:
         """Return the answer to a request; see ``runners.gateway.Guest.ask``."""
 
@@ -59,12 +60,15 @@ class PhaseOptions:
         timeout: Seconds after which a phase that still runs fails, or None.
         while_waiting: Called about once a second while a guest works; raising gives up.
         on_progress: Called with what a framework reports of its progress.
+        on_silence: Called about once a second with the seconds since the guest's last sign of life, 0 while there are
+            few, and whether it is stopped.
     """
 
     track: Sequence[str] = ("rss",)
     timeout: float | None = None
     while_waiting: Callable[[], None] = lambda: None
     on_progress: Callable[[dict[str, Any]], None] = lambda _: None
+    on_silence: Callable[[float, bool], None] = lambda *_: None
 
 
 def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOptions, **request: Any) -> dict[str, Any]:
@@ -86,6 +90,7 @@ def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOpti
         on_progress=options.on_progress,
         while_waiting=options.while_waiting,
         timeout=options.timeout,
+        on_silence=options.on_silence,
     )
     return {**answer, "threads": guest.threads}
 

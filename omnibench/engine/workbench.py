@@ -76,6 +76,7 @@ class Workbench:
         worker: str,
         stopping: Stopping,
     ) -> None:
+        self._pid = os.getpid()
         self.policy = policy
         self.stopping = stopping
         self.evaluating = threading.Lock()
@@ -105,7 +106,9 @@ class Workbench:
         self.worker = Worker(self.store, run_id, worker)
         self.guests = GuestPool(environments, self._scratch, threads, self._log, notify, dealt_gpu(worker))
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
-        self._finalizer = weakref.finalize(self, _end, self.guests, self.worker, self.store, directory, notify)
+        self._finalizer = weakref.finalize(
+            self, _end, os.getpid(), self.guests, self.worker, self.store, directory, notify
+        )
 
     def expect(self, items: Iterable[Item]) -> None:
         """Note which items of the run need several predictions of one model: it is not dropped before the last.
@@ -137,7 +140,9 @@ class Workbench:
         twin.worker = Worker(self.store, self._run_id, worker)
         gpu = dealt_gpu(worker)
         twin.guests = GuestPool(self._environments, self._scratch, threads, twin._log, self._notify, gpu)  # noqa: SLF001 - its own class
-        twin._finalizer = weakref.finalize(twin, _end, twin.guests, twin.worker, None, None, self._notify)  # noqa: SLF001 - as above
+        twin._finalizer = weakref.finalize(  # noqa: SLF001 - its own class
+            twin, _end, os.getpid(), twin.guests, twin.worker, None, None, self._notify
+        )
         return twin
 
     def leave(self) -> None:
@@ -172,7 +177,7 @@ class Workbench:
         Args:
             record_end: Called before the records are closed.
         """
-        if not self._finalizer.alive:
+        if not self._finalizer.alive or os.getpid() != self._pid:
             return
         self.guests.close()
         self.export(immediately=True)
@@ -227,6 +232,7 @@ def refuse_guests() -> None:
 
 
 def _end(
+    pid: int,
     guests: GuestPool,
     worker: Worker,
     store: CheckpointStore | None,
@@ -237,6 +243,8 @@ def _end(
 
     Trouble with the store is a line for the user, at the interpreter's end as well, where an error would be a traceback.
     """
+    if os.getpid() != pid:  # a forked child ends as a Python program does: all of this is its parent's
+        return
     try:
         guests.close()
     finally:

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import candidates, disk, folds, parts
+from . import candidates, disk, folds, forks, parts
 from .rated import lists_by_rating
 from .whole_numbers import received, sendable
 
@@ -113,6 +113,8 @@ def end_with_parent() -> None:
 
 def belong_to(parent: int) -> None:
     """Lead a process group of its own (so that it can be ended as a whole), and end with the host."""
+    if os.getsid(0) == os.getpid():  # its supervisor has seen to that
+        return
     os.setsid()
     end_with_parent()
     if os.getppid() != parent:  # it died before the request could take effect
@@ -353,6 +355,7 @@ def serve(channel: Any, adapter_module: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the host decides
     setup = channel.receive()
     belong_to(setup["parent"])
+    forks.withhold_gateway(channel.gateway)
     send_prints_to(setup["out"], setup["err"])
     os.chdir(setup["work"])
     sys.path += [folder for folder in setup.get("path", ()) if folder not in sys.path]

@@ -206,10 +206,17 @@ class Distribution:
         stop_soon(self.config, f"asked to stop by {benchmarks.stopping.reason}")
 
     def _end_workers(self) -> None:
-        """Kill the workers that are left, and say which and what they were at."""
+        """Kill the workers that are left and what own metrics have started in them, and say what they were at.
+
+        Guests, and what they have started, are ended by their supervisors.
+        """
+        from omnibench.guest.supervisor import descendants, end_all
+
         benchmarks = existing_session(self.config)
         assert benchmarks is not None, "its signals are handled"
+        started = [pid for pid in self._living(self._nodes).values() for pid in descendants(pid, unguarded=True)]
         ended = [node for node in self._signal_workers(self._nodes, signal.SIGKILL) if node not in self._finished_nodes]
+        end_all(started)
         if ended:
             labels = {item.nodeid: item.experiment.label for item in benchmarks.items}
             begun = [labels.get(nodeid, nodeid) for nodeid in self._unfinished.begun]
@@ -217,15 +224,17 @@ class Distribution:
                 benchmarks.notify(ended_sentence([node.gateway.id for node in ended], begun))
 
     @staticmethod
-    def _signal_workers(nodes: Iterable[Any], number: int) -> list[Any]:
+    def _living(nodes: Iterable[Any]) -> dict[Any, int]:
+        """Return the process numbers of those workers that live, by worker."""
+        processes = {node: getattr(getattr(node.gateway, "_io", None), "popen", None) for node in nodes}
+        return {node: popen.pid for node, popen in processes.items() if popen is not None and popen.poll() is None}
+
+    def _signal_workers(self, nodes: Iterable[Any], number: int) -> list[Any]:
         """Send a signal to those workers that live; return them."""
-        living = []
-        for node in nodes:
-            process = getattr(getattr(node.gateway, "_io", None), "popen", None)
-            if process is not None and process.poll() is None:
-                os.kill(process.pid, number)
-                living.append(node)
-        return living
+        living = self._living(nodes)
+        for pid in living.values():
+            os.kill(pid, number)
+        return list(living)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:

@@ -83,8 +83,13 @@ class BenchSession:
             self.policy.grace, self.notify, insistent=not self.is_worker, on_first_signal=self._stop_soon
         )
         if self.is_worker:
+            from omnibench.guest import forks
             from omnibench.guest.base import end_with_parent
 
+            # Its controller learns by the end of its pipe that it has died, which what it has forked must not keep open.
+            for plugin in config.pluginmanager.get_plugins():
+                if type(plugin).__name__ == "WorkerInteractor":  # which xdist registers without a name
+                    forks.withhold_gateway(plugin.channel.gateway)
             end_with_parent()  # a worker whose controller was killed would go on with its item, and its guests with it
             self.stopping.__enter__()  # until the process ends
         self.environments = Environments.parse(ENVIRONMENTS.value(config))

@@ -1,7 +1,8 @@
 """The host's side of a guest: start it, send it requests, notice its death, keep what it prints.
 
-A guest is an execnet gateway over pipes: no port is opened, and it dies with its host. Its stdout and
-stderr come through named pipes, so that the last words of a guest that crashed are not lost.
+A guest is an execnet gateway over pipes: no port is opened, and it dies with its host, with all that it has started (see
+``guest.supervisor``). Its stdout and stderr come through named pipes, so that the last words of a guest that crashed
+are not lost.
 """
 
 from __future__ import annotations
@@ -21,16 +22,30 @@ from typing import Any, Self, cast
 import execnet
 
 from omnibench.errors import GuestError
+from omnibench.guest import forks, supervisor
 from omnibench.guest.whole_numbers import received, sendable
 from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.silence import Silence
 from omnibench.variables import foreign_variables, misleading_variables
 
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
 _POLL_SECONDS = 1.0
+_ENDING_SECONDS = supervisor.PATIENCE + 2.0
 GUEST_MARK = "OMNIBENCH_GUEST"
 """The environment variable that marks a process as a guest."""
 _CHUNK = 65536
+
+_SUPERVISED = """
+import sys
+sys.argv[1:] = []
+supervisor = {}
+exec(open(%r, encoding="utf-8").read(), supervisor)
+supervisor["supervise"](%d)
+del supervisor
+exec(eval(sys.stdin.readline()))
+"""
+"""What a guest's interpreter begins with: its supervisor parts from it, and then follows what execnet would have it do."""
 
 _BOOTSTRAP = """
 import importlib.util, sys
@@ -72,6 +87,7 @@ class Guest:
     ) -> None:
         self.runner = runner
         self.threads = threads
+        self._host = os.getpid()
         self._log = log
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
         self._peak = 0
@@ -85,15 +101,19 @@ class Guest:
         command = ["env", *(word for name in foreign for word in ("-u", name))]
         command += [f"{name}={value}" for name, value in variables.items()]
         command += ["PYTHONHASHSEED=0", f"{GUEST_MARK}=1", str(python)]
+        supervised = "; ".join(_SUPERVISED.strip().splitlines()) % (supervisor.__file__, os.getpid())
         self._group = execnet.Group()
-        self._gateway = self._group.makegateway(f"popen//python={shlex.join(command)}")
+        self._gateway = self._group.makegateway(f"popen//python={shlex.join([*command, '-u', '-c', supervised])}")
+        forks.withhold_gateway(self._gateway)
         self._process: Any = cast(Any, self._gateway._io).popen  # noqa: SLF001 - execnet keeps its process to itself
+        self._pid: int = self._process.pid
         self._channel = self._gateway.remote_exec(_BOOTSTRAP)
         self._channel.send((str(GUEST_PACKAGE), runner.adapter))
         pipes = {stream: str(scratch / f"{stream}.pipe") for stream in ("out", "err")}
         try:
             self._channel.send({"parent": os.getpid(), "work": str(work), "path": runner.adapter_path, **pipes})
             hello = self._receive()
+            self._pid = hello.get("pid", self._pid)
             if not hello["ok"]:
                 raise GuestError(f"{runner.name} does not start: {hello['error']}", hello["traceback"])  # noqa: TRY301 - closed below
         except BaseException:
@@ -109,7 +129,7 @@ class Guest:
     @property
     def pid(self) -> int:
         """The guest's process id."""
-        return int(self._process.pid)
+        return self._pid
 
     @property
     def alive(self) -> bool:
@@ -122,6 +142,7 @@ class Guest:
         on_progress: Callable[[dict[str, Any]], None] | None = None,
         while_waiting: Callable[[], None] = lambda: None,
         timeout: float | None = None,
+        on_silence: Callable[[float, bool], None] = lambda *_: None,
     ) -> dict[str, Any]:
         """Send a request and wait for its answer.
 
@@ -131,17 +152,23 @@ class Guest:
             while_waiting: Called about once a second; raising gives up (and leaves the guest in the middle of
                 something: close it).
             timeout: Seconds after which the guest is killed, or None.
+            on_silence: Called about once a second with the seconds since the guest's last sign of life, and whether it
+                is stopped; see ``Silence``.
 
         Raises:
             GuestError: The framework raised, or the guest died.
         """
+        if os.getpid() != self._host:
+            raise GuestError(
+                f"the {self.runner.name} process {self.pid} answers process {self._host}, not its children"
+            )
         self._errors.clear()
         self._peak = _memory_of(self.pid, "VmRSS")  # the guest, too, forgets the peak of earlier requests
         try:
             self._channel.send(sendable(dict(request)))
         except OSError as error:
             raise GuestError(self._describe_end(), self._last_words(), died=True) from error
-        answer = self._receive(on_progress, while_waiting, timeout)
+        answer = self._receive(on_progress, while_waiting, timeout, on_silence)
         if not answer["ok"]:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
@@ -154,8 +181,10 @@ class Guest:
         on_progress: Callable[[dict[str, Any]], None] | None = None,
         while_waiting: Callable[[], None] = lambda: None,
         timeout: float | None = None,
+        on_silence: Callable[[float, bool], None] = lambda *_: None,
     ) -> dict[str, Any]:
         deadline = None if timeout is None else time.monotonic() + timeout
+        silence, ended = Silence(self.pid), False
         while True:
             if deadline is not None and time.monotonic() > deadline:
                 self.kill()
@@ -165,7 +194,13 @@ class Guest:
             try:
                 message = received(self._channel.receive(timeout=_POLL_SECONDS))
             except self._channel.TimeoutError:
+                if ended:  # whoever has a copy of its pipe may keep that open for ever
+                    raise GuestError(
+                        self._describe_end(), self._last_words().lstrip(), died=True, costs=self._seen_costs
+                    ) from None
+                ended = self._process.poll() is not None  # what it has written may still be on its way
                 self._peak = max(self._peak, _memory_of(self.pid, "VmHWM"))
+                on_silence(silence.seconds(), silence.is_stopped)
                 continue
             except EOFError as error:  # its text is execnet's, about the pipe
                 details = self._last_words().lstrip()
@@ -173,6 +208,7 @@ class Guest:
             except self._channel.RemoteError as error:
                 details = f"{error}\n{self._last_words()}"
                 raise GuestError(self._describe_end(), details, died=True, costs=self._seen_costs) from error
+            silence.end()
             if "progress" not in message:
                 return dict(message)
             if on_progress is not None:
@@ -214,6 +250,7 @@ class Guest:
 
     def _read(self, descriptor: int, stream: str) -> None:
         with os.fdopen(descriptor, "rb", buffering=0) as pipe:
+            forks.withhold_file(pipe)
             for lines in _whole_lines(pipe, self._ended):
                 if stream == "err":
                     self._errors.extend(lines.decode(errors="replace").splitlines())
@@ -226,6 +263,8 @@ class Guest:
 
     def close(self) -> None:
         """End the guest, gently when it listens and by SIGKILL when it does not."""
+        if os.getpid() != self._host:
+            return
         with contextlib.suppress(OSError):
             self._channel.close()
         self.kill()
@@ -234,14 +273,21 @@ class Guest:
             reader.join(timeout=2)
 
     def kill(self) -> None:
-        """End the guest's process, and what it has started, by SIGKILL."""
-        if self._process.poll() is None:
-            with contextlib.suppress(OSError):
-                os.killpg(self.pid, signal.SIGKILL)  # a guest leads its own group: what it started ends with it
-            with contextlib.suppress(OSError):
-                self._process.kill()
-            with contextlib.suppress(Exception):
-                self._process.wait(timeout=5)  # until it is reaped it would still seem to be alive
+        """End the guest's process, and whatever it has started."""
+        if os.getpid() != self._host or self._process.poll() is not None:
+            return
+        with contextlib.suppress(Exception):  # until it is reaped it would still seem to be alive
+            if sys.platform == "linux":
+                self._process.terminate()  # its supervisor, which ends everything before itself
+                self._process.wait(timeout=_ENDING_SECONDS)
+                return
+        supervisor.end_all(supervisor.descendants(self._process.pid))
+        with contextlib.suppress(OSError):
+            os.killpg(self.pid, signal.SIGKILL)  # a guest leads its own group
+        with contextlib.suppress(OSError):
+            self._process.kill()
+        with contextlib.suppress(Exception):
+            self._process.wait(timeout=5)
 
 
 def _whole_lines(pipe: Any, ended: Callable[[], bool]) -> Iterator[bytes]:

@@ -1,29 +1,37 @@
-"""One publisher per key: a lease is an flock, so it ends with its process and needs no clock."""
+"""One publisher per key: a lease is an flock, so it ends with its process and needs no clock.
+
+A lock outlives its process where somebody else has a copy of its descriptor. Children that Python forks have none (see
+``guest.forks``); those of foreign code may. So a lock file says which process holds it, and one whose holder is dead
+for certain counts as free: who wants it puts a new file in its place. ``fcntl`` locks, which no child inherits, are
+no way out: a process loses them as soon as it closes the file anywhere, which reading it in another thread does.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-import platform
 import re
 import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from omnibench.errors import StoreError
+from omnibench.guest import forks
 from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
+from omnibench.store.holders import described, is_dead, this_process
 
 _POLL_SECONDS = 0.05
+_LOOKS_AT_THE_DEAD = 20
+"""So many times in a row a lock has to be found in the name of one dead process before it counts as left behind: who has
+just got it may not have written its own name yet."""
 
 _MOST_BYTES = 4096
 """Of a lock file that are read; ours have about 130."""
-
-_LONGEST_HOST = 255
 
 
 class Lease:
@@ -33,20 +41,22 @@ class Lease:
         token: The fencing token, unique to this lease; it goes into every record published under it.
     """
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, token: str) -> None:
         self.path = path
-        self.token = uuid.uuid4().hex
-        self._descriptor = descriptor
-        holder = {"token": self.token, "pid": os.getpid(), "host": platform.node()}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        self.token = token
+        self._pid = os.getpid()
 
     def check(self) -> None:
-        """Raise unless the lock file still names this lease.
+        """Raise unless the lock file still names this lease, and this process has taken it.
 
         Raises:
-            StoreError: Somebody removed the file and took the lease again.
+            StoreError: Somebody removed the file and took the lease again; or this is a forked child of the holder.
         """
+        if os.getpid() != self._pid:
+            raise StoreError(
+                f"process {os.getpid()} was forked from process {self._pid} while that computed an item, and publishes "
+                "nothing of it. A child that you fork has to end by os._exit()."
+            )
         try:
             token = _holder_in(self.path)["token"]
         except (OSError, ValueError, KeyError, TypeError, StoreError):
@@ -66,8 +76,9 @@ def lease(
         on_wait: Called once with the holder's description when the lease is taken; raising gives up.
         while_waiting: Called again and again; raising gives up.
     """
-    with _locked(path, fcntl.LOCK_EX, on_wait, while_waiting) as descriptor:
-        yield Lease(path, descriptor)
+    token = uuid.uuid4().hex
+    with _locked(path, fcntl.LOCK_EX, on_wait, while_waiting, token):
+        yield Lease(path, token)
 
 
 @contextmanager
@@ -126,40 +137,108 @@ def exclusive_use(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(
-    path: Path, operation: int, on_wait: Callable[[str], None], while_waiting: Callable[[], None] = lambda: None
-) -> Iterator[int]:
+    path: Path,
+    operation: int,
+    on_wait: Callable[[str], None],
+    while_waiting: Callable[[], None] = lambda: None,
+    token: str = "",
+) -> Iterator[None]:
+    """Hold a lock; with a token, the file says so, with the process that holds it."""
     refuse_links(path.parent.parent, path.parent.name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = _opened(path, os.O_RDWR | os.O_CREAT)
-    try:
-        tries = 0
-        while True:
+    is_told = False
+
+    def tell(holder: str) -> None:
+        nonlocal is_told
+        if not is_told:
+            is_told = True
+            on_wait(holder)
+
+    while True:
+        descriptor = _opened(path, os.O_RDWR | os.O_CREAT)
+        try:
+            if not _await(path, descriptor, operation, tell, while_waiting, token):
+                continue
+            if token:
+                _write_holder(descriptor, token)
+            if not _is_at(path, descriptor) and token:  # somebody has put another file in its place meanwhile
+                continue
+            pid = os.getpid()
             try:
-                fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                tries += 1
-                if tries == 2:  # noqa: PLR2004 - at the first it may be somebody who only asks (`is_held`)
-                    on_wait(_holder(path))
-                while_waiting()
-                time.sleep(_POLL_SECONDS)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+                yield
+            finally:
+                if token and os.getpid() == pid:
+                    with suppress(OSError):
+                        os.ftruncate(descriptor, 0)  # or its next holder had the name of this one for a moment
+            return
+        finally:
+            forks.close(descriptor)
+
+
+def _await(
+    path: Path,
+    descriptor: int,
+    operation: int,
+    on_wait: Callable[[str], None],
+    while_waiting: Callable[[], None],
+    token: str,
+) -> bool:
+    """Wait until a file is locked; return whether it is, or is not the one to lock any more."""
+    tries, left_behind = 0, 0
+    while True:
+        try:
+            fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tries += 1
+        else:
+            return True
+        left_behind = left_behind + 1 if token and _is_left_behind(path) else 0
+        if left_behind > _LOOKS_AT_THE_DEAD:
+            _replace(path)
+            return False
+        if tries > 1 and not left_behind:  # at the first it may be somebody who only asks (`is_held`)
+            on_wait(_holder(path))
+        while_waiting()
+        time.sleep(_POLL_SECONDS)
+        if token and tries > 1 and not _is_at(path, descriptor) and path.exists():
+            return False
+
+
+def _replace(path: Path) -> None:
+    """Put an empty file in the place of a lock file that a dead process has left locked, unless somebody else has done so."""
+    with _locked_directory(path.parent):
+        if _is_left_behind(path):
+            fresh = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
+            forks.close(_opened(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+            fresh.replace(path)
+
+
+def _opened(path: Path, flags: int) -> int:
+    """Open a lock file, which is no link, so that forked children do not inherit it; ``forks.close`` closes it."""
+    with forks.undivided():
+        return forks.withhold(open_file(path.parent.parent, f"{path.parent.name}/{path.name}", flags))
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether an open file is the one that lies at a path."""
+    try:
+        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 @contextmanager
 def _locked_directory(directory: Path) -> Iterator[None]:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = _opened(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(descriptor)
+        forks.close(descriptor)
 
 
 def is_held(path: Path) -> str | None:
-    """Return who holds a lease right now, or None when nobody does."""
+    """Return who holds a lease right now, or None when nobody does who lives."""
     try:
         descriptor = _opened(path, os.O_RDONLY)
     except (OSError, LinkedFileError):
@@ -167,29 +246,33 @@ def is_held(path: Path) -> str | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: whoever else asks is no holder
     except BlockingIOError:
-        return _holder(path)
+        return None if _is_left_behind(path) else _holder(path)
     else:
         return None
     finally:
-        os.close(descriptor)
+        forks.close(descriptor)
 
 
-def _opened(path: Path, flags: int) -> int:
-    """Open a lock file, which is no link, and whose directory is none."""
-    return open_file(path.parent.parent, f"{path.parent.name}/{path.name}", flags)
+def _write_holder(descriptor: int, token: str) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps({"token": token, **this_process()}).encode(), 0)
 
 
 def _holder_in(path: Path) -> Any:
-    """Return what a lock file says of who holds it."""
-    return json.loads(read_bytes(path.parent.parent, f"{path.parent.name}/{path.name}", _MOST_BYTES))
+    """Return what a lock file says of who holds it; None where it says nothing that can be read."""
+    try:
+        return json.loads(read_bytes(path.parent.parent, f"{path.parent.name}/{path.name}", _MOST_BYTES))
+    except (OSError, ValueError, RecursionError, LinkedFileError):
+        return None
+
+
+def _is_left_behind(path: Path) -> bool:
+    """Whether a lock file that is locked names a process that is dead for certain."""
+    return is_dead(_holder_in(path))
 
 
 def _holder(path: Path) -> str:
-    try:
-        holder = _holder_in(path)
-        return f"process {int(holder['pid'])} on {str(holder['host'])[:_LONGEST_HOST]}"
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, StoreError):
-        return "another process"
+    return described(_holder_in(path))
 
 
 class Workspace:
@@ -207,12 +290,14 @@ class Workspace:
 
     def __init__(self, parent: Path) -> None:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = f"{os.getpid()}.{uuid.uuid4().hex[:8]}"
+        self._pid = os.getpid()
+        name = f"{self._pid}.{uuid.uuid4().hex[:8]}"
         self.directory = parent / f"{self._PREFIX}{name}"
         with _locked_directory(parent):  # whoever holds it sees no half-made ones
             self.directory.mkdir(mode=0o700)
-            self._descriptor = os.open(self.directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = _opened(self.directory / ".lock", os.O_RDWR | os.O_CREAT)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _write_holder(self._descriptor, "")
             for directory in parent.glob(f"{self._PREFIX}*"):
                 is_other_workspace = directory != self.directory and self._NAME.fullmatch(directory.name)
                 if is_other_workspace and is_held(directory / ".lock") is None:
@@ -224,8 +309,8 @@ class Workspace:
         return self.directory / ".lock"
 
     def remove(self) -> None:
-        """Remove the directory and all that is in it; calling it again does nothing."""
-        if self._descriptor >= 0:
+        """Remove the directory and all that is in it; calling it again does nothing, nor does a forked child."""
+        if self._descriptor >= 0 and os.getpid() == self._pid:
             shutil.rmtree(self.directory, ignore_errors=True)
-            os.close(self._descriptor)
+            forks.close(self._descriptor)
             self._descriptor = -1

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from omnibench.errors import StoreError
+from omnibench.guest import forks
 from omnibench.store.artifacts import aside_name
 from omnibench.store.beneath import LinkedFileError, has_link, refuse_links
 
@@ -191,7 +192,8 @@ class LogBook:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(_TABLE)
-            with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            with forks.undivided(), connection:  # see there
                 connection.executemany(
                     "INSERT INTO logs (time, run, worker, item, level, level_name, logger, message) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

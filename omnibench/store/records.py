@@ -19,6 +19,7 @@ from typing import Any
 import diskcache
 
 from omnibench.errors import StoreError
+from omnibench.guest import forks
 from omnibench.guest.disk import shortage
 from omnibench.store.beneath import open_file, refuse_links
 from omnibench.store.damage import (
@@ -96,6 +97,7 @@ class Records:
 
     def __init__(self, directory: Path, version: int = SEALED_SINCE) -> None:
         self.directory = directory
+        self._pid = os.getpid()
         refuse_links(directory.parent, *(f"{directory.name}/{name}" for name in DATABASE))  # SQLite opens them by path
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -127,7 +129,16 @@ class Records:
 
     @property
     def _connection(self) -> sqlite3.Connection:
-        """This thread's connection: diskcache has one per thread, and offers it nowhere else."""
+        """This thread's connection: diskcache has one per thread, and offers it nowhere else.
+
+        Raises:
+            StoreError: This is a forked child: SQLite's connections belong to the process that has opened them.
+        """
+        if os.getpid() != self._pid:
+            raise StoreError(
+                f"the checkpoint records in {self.directory} were opened by process {self._pid}, from which process "
+                f"{os.getpid()} was forked; a child that you fork has to end by os._exit(), without using them."
+            )
         connection: sqlite3.Connection = self._cache._con  # noqa: SLF001 - as above
         return connection
 
@@ -209,16 +220,17 @@ class Records:
                     or time.monotonic() > deadline
                 ):
                     raise
-        try:
-            self._cache._txn_id = threading.get_ident()  # noqa: SLF001 - so that its `set` joins this transaction
-            yield connection
-            self._cache._txn_id = None  # noqa: SLF001 - as above
-            connection.execute("COMMIT")
-        except BaseException:
-            self._cache._txn_id = None  # noqa: SLF001 - as above
-            with suppress(sqlite3.Error):  # a full disk may have rolled it back already
-                connection.execute("ROLLBACK")
-            raise
+        with forks.undivided():  # a forked child would roll its copy back, in the memory that SQLite's processes share
+            try:
+                self._cache._txn_id = threading.get_ident()  # noqa: SLF001 - so that its `set` joins this transaction
+                yield connection
+                self._cache._txn_id = None  # noqa: SLF001 - as above
+                connection.execute("COMMIT")
+            except BaseException:
+                self._cache._txn_id = None  # noqa: SLF001 - as above
+                with suppress(sqlite3.Error):  # a full disk may have rolled it back already
+                    connection.execute("ROLLBACK")
+                raise
 
     def add(self, records: Mapping[str, Record]) -> None:
         """Write those records that are not there yet, in one transaction; see ``commit``."""
@@ -304,5 +316,6 @@ class Records:
         return status.st_dev, status.st_ino
 
     def close(self) -> None:
-        """Close this thread's connection to the database."""
-        self._cache.close()
+        """Close this thread's connection to the database; a forked child has none."""
+        if os.getpid() == self._pid:
+            self._cache.close()

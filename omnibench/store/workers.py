@@ -21,6 +21,8 @@ HEARTBEAT_SECONDS = 5.0
 _FLUSH_SECONDS = 0.5
 _PAUSE_SECONDS = 0.02
 """Seconds between two writes of the state, so that a series of short phases does not keep the records busy."""
+_SILENCE_STEP = 5
+"""Seconds in which a guest's silence is counted, so that it costs as few writes as the heartbeat."""
 _EXPORT_SHARE = 0.02
 """The share of the time that may go into progress.json, beside the exports that items cause when they end."""
 
@@ -51,6 +53,7 @@ class Worker:
             "item": None,
             "phase": None,
             "progress": None,
+            "silence": None,
             "completed": 0,
             "ended": None,
             "lock": store.lifeline,
@@ -65,7 +68,7 @@ class Worker:
     def note_phase(self, item: str | None, phase: str | None = None) -> None:
         """Note the item and the phase that this worker computes now; None when it is idle."""
         with self._lock:
-            self._facts |= {"item": item, "phase": phase, "progress": None}
+            self._facts |= {"item": item, "phase": phase, "progress": None, "silence": None}
             self._elsewhere = item is not None
         self._wake.set()
 
@@ -74,6 +77,20 @@ class Worker:
         with self._lock:
             self._facts["progress"] = values
             self._moved = True
+
+    def note_silence(self, seconds: float, is_stopped: bool = False) -> None:
+        """Note for how long the guest has given no sign of life.
+
+        Args:
+            seconds: 0 while it gives some.
+            is_stopped: Whether its process is stopped.
+        """
+        rounded = int(seconds) // _SILENCE_STEP * _SILENCE_STEP
+        silence = {"seconds": rounded, "stopped": is_stopped} if seconds else None
+        if silence != self._facts["silence"]:
+            with self._lock:
+                self._facts["silence"] = silence
+                self._moved = True
 
     def note(self, line: str) -> None:
         """Log a line for whoever watches the run."""
@@ -99,7 +116,7 @@ class Worker:
             if self._wake.wait(_FLUSH_SECONDS):
                 time.sleep(_PAUSE_SECONDS)
         with self._lock:
-            self._facts |= {"item": None, "phase": None, "progress": None, "ended": timestamp()}
+            self._facts |= {"item": None, "phase": None, "progress": None, "silence": None, "ended": timestamp()}
         self._write()
         self.log.flush()
         self.store.records.close()  # this thread's own connection

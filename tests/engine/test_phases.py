@@ -52,10 +52,11 @@ class Guest:
         on_progress: Callable[[dict[str, Any]], None] | None = None,
         while_waiting: Callable[[], None] = lambda: None,
         timeout: float | None = None,
+        on_silence: Callable[[float, bool], None] = lambda *_: None,
     ) -> dict[str, Any]:
         """Keep the request, and write the predictions."""
         self.requests.append(dict(request))
-        self.waits.append((on_progress, while_waiting, timeout))
+        self.waits.append((on_progress, while_waiting, timeout, on_silence))
         if self.predictions is not None:
             np.save(request["output"], self.predictions)
         return self.answer
@@ -141,17 +142,19 @@ def test_a_fit_asks_for_all_that_the_model_depends_on(tmp_path: Path) -> None:
 
 
 def test_options_reach_the_guest(tmp_path: Path) -> None:
-    """The time limit, what is called while waiting, and what hears of progress."""
+    """The time limit, what is called while waiting, and what hears of progress and of silence."""
 
     def heard(progress: dict[str, Any]) -> None: ...
 
     def checked() -> None: ...
 
+    def missed(seconds: float, is_stopped: bool) -> None: ...
+
     (tmp_path / "model.pkl").touch()
     guest = Guest(file="model.pkl")
-    options = PhaseOptions(timeout=4.5, while_waiting=checked, on_progress=heard)
+    options = PhaseOptions(timeout=4.5, while_waiting=checked, on_progress=heard, on_silence=missed)
     phases.fit(guest, experiment(), tmp_path, tmp_path, options)
-    assert guest.waits == [(heard, checked, 4.5)]
+    assert guest.waits == [(heard, checked, 4.5, missed)]
 
 
 def test_what_a_guest_notes_of_its_model_is_said_with_the_users_own_ids(tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ import pytest
 
 from support.projects import Project
 
+GUARD = "omnibench-guard"
+"""What the supervisor of a guest is called."""
+
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for a condition; fail when it does not come true."""
@@ -37,12 +40,24 @@ def processes_with(text: str) -> list[int]:
 
 
 def guests_of(project: Project) -> list[int]:
-    """The guests of a project's runs."""
+    """The guests of a project's runs, without their supervisors and what they have started themselves."""
     return [
         pid
         for pid in processes_with(str(project.fits))
         if b"OMNIBENCH_GUEST=1" in Path(f"/proc/{pid}/environ").read_bytes()
+        and os.getsid(pid) == pid  # what a guest's daemons leave behind has the same parent
+        and name_of(parent_of(pid)) == GUARD
     ]
+
+
+def parent_of(pid: int) -> int:
+    """The parent of a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def name_of(pid: int) -> str:
+    """What a process is called in lists of processes."""
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def nobody_left(project: Project) -> bool:

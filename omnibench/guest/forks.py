@@ -1,0 +1,108 @@
+"""Forked children hold nothing of ours: no lock of a store and no pipe between a worker and its guest.
+
+A fork copies every descriptor, whether it closes on exec or not, and a lock (``flock``) lives as long as any copy of its
+descriptor: the children of a pool would keep a dead worker's leases, and keep both ends of a pipe open. In a child, our
+descriptors are therefore replaced by ``/dev/null`` before any of its code runs. They are not closed: their numbers would
+be given to other files, which whoever believes to own the numbers would close.
+
+Descriptors of SQLite stay: its locks (``fcntl``) belong to a process and are not inherited, and SQLite that finds its files
+gone beneath it may take itself for the last user and remove the log. A fork waits for the end of a transaction instead,
+so that a child has no half of one to roll back; see ``undivided``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+
+class OpenFile(Protocol):
+    """A file object that knows its descriptor."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+
+
+_undivided = threading.RLock()
+"""Held by whoever must not be cut in two by a fork of another thread; a fork holds it itself."""
+_descriptors: set[int] = set()
+_files: weakref.WeakSet[OpenFile] = weakref.WeakSet()
+
+
+@contextmanager
+def undivided() -> Iterator[None]:
+    """Let forks of other threads wait meanwhile."""
+    with _undivided:
+        yield
+
+
+def withhold(descriptor: int) -> int:
+    """Withhold a descriptor from forked children, until it is closed by ``close``.
+
+    Args:
+        descriptor: A descriptor that was opened within ``undivided``, so that no child has it already.
+
+    Returns:
+        The descriptor.
+    """
+    _descriptors.add(descriptor)
+    return descriptor
+
+
+def close(descriptor: int) -> None:
+    """Close a descriptor that was withheld."""
+    with undivided():
+        _descriptors.discard(descriptor)
+        os.close(descriptor)
+
+
+def withhold_file(file: OpenFile) -> None:
+    """Withhold the descriptor of a file object from forked children, for as long as the object is open."""
+    with undivided():
+        _files.add(file)
+
+
+def withhold_gateway(gateway: Any) -> None:
+    """Withhold both pipes of an execnet gateway from forked children: their end tells that this process has ended."""
+    for name in ("infile", "outfile"):
+        withhold_file(getattr(gateway._io, name))
+
+
+def _before() -> None:
+    _undivided.acquire()
+
+
+def _in_parent() -> None:
+    _undivided.release()
+
+
+def _in_child() -> None:
+    _undivided.release()  # the only thread that is left is the one that holds it
+    descriptors = [*_descriptors, *(file.fileno() for file in _files if not file.closed)]
+    _descriptors.clear()
+    _files.clear()
+    if not descriptors:
+        return
+    try:
+        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:  # there are too many open files
+        nothing = -1
+    for descriptor in descriptors:
+        if nothing >= 0:
+            os.dup2(nothing, descriptor, inheritable=False)
+        else:
+            os.close(descriptor)
+    if nothing >= 0:
+        os.close(nothing)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

@@ -1,0 +1,161 @@
+"""Processes that own classes and metrics start: they hold nothing of a run that is dead, and none outlives it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from faults.families import FAMILIES
+from support.projects import Project
+from support.runs import guests_of, nobody_left, output_of, processes_with, started, wait_until
+
+from omnibench import open_store
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+
+WAITING = "from families import *\nplan.add_algorithm(Family, {'then': 'wait'})"
+METRICS = "NDCG([5, 10]), Forking()"
+
+
+@pytest.fixture
+def family_project(project: Project) -> Project:
+    """A project whose algorithms and metrics start processes."""
+    project.pytester.makepyfile(families=FAMILIES)
+    return project
+
+
+def kill_all(project: Project) -> None:
+    """Leave none of the test's own processes behind."""
+    for pid in processes_with(str(project.fits)):
+        if pid != os.getpid():
+            os.kill(pid, signal.SIGKILL)
+
+
+def first_worker(process: int) -> int:
+    """A worker of xdist that a controller has started."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return int(children[0])
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "distributed"]
+)
+def test_kill_9_of_a_run_ends_what_its_guests_have_started(
+    family_project: Project, arguments: tuple[str, ...]
+) -> None:
+    """Pools, programs, daemons and sessions of their own: nobody is left, however the run ended."""
+    family_project.bench(plan=WAITING)
+    with started(family_project, *arguments) as run:
+        wait_until(lambda: family_project.count_fits("begin-") >= 1)
+        assert len(processes_with(str(family_project.fits))) > 6
+        run.kill()
+        wait_until(lambda: nobody_left(family_project), 15)
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_of_a_distributed_run_leaves_nobody(family_project: Project) -> None:
+    """Workers are killed, and with them what their guests have started."""
+    family_project.bench(plan=WAITING)
+    with started(family_project, "-n", "2", "--omnirec-grace=1h") as run:
+        wait_until(lambda: family_project.count_fits("begin-") >= 2)
+        run.send_signal(signal.SIGINT)
+        wait_until(lambda: "SIGINT: stopping" in output_of(family_project))
+        run.send_signal(signal.SIGINT)
+        wait_until(lambda: run.poll() is not None, 30)
+        wait_until(lambda: nobody_left(family_project), 15)
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_ends_what_own_metrics_have_started(family_project: Project) -> None:
+    """A metric is computed in a worker, and so is what it starts the worker's."""
+    family_project.bench(plan="from families import *\nplan.add_algorithm(Popular)", metrics=METRICS)
+    (family_project.fits / "fork").touch()
+    with started(family_project, "-n", "2", "--omnirec-grace=1h") as run:
+        wait_until(lambda: family_project.count_fits("metric-") >= 1)
+        run.send_signal(signal.SIGINT)
+        wait_until(lambda: "SIGINT: stopping" in output_of(family_project))
+        run.send_signal(signal.SIGINT)
+        wait_until(lambda: run.poll() is not None, 30)
+        wait_until(lambda: nobody_left(family_project), 15)
+
+
+def test_an_item_of_a_dead_run_is_free_whoever_its_metric_has_forked(family_project: Project) -> None:
+    """The children of a killed run live on and hold neither the item nor the store: the next run computes, gc collects."""
+    family_project.bench(plan="from families import *\nplan.add_algorithm(Popular)", metrics=METRICS)
+    (family_project.fits / "fork").touch()
+    with started(family_project, "-k", "fold_0") as run:
+        wait_until(lambda: family_project.count_fits("metric-") >= 1)
+        run.kill()
+        run.wait()
+    try:
+        assert not nobody_left(family_project), "the test is about what is left"
+        store = open_store(family_project.pytester.path / "checkpoints")
+        assert {item["status"] for item in store.items().values()} <= {"interrupted", "pending"}
+        assert not store.workers(active=True)
+        (family_project.fits / "fork").unlink()
+        again = family_project.run("-k", "fold_0")
+        again.assert_outcomes(passed=1)
+        again.stdout.no_fnmatch_line("*waiting for*")
+    finally:
+        kill_all(family_project)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_beside_its_pool_does_not_hang_the_run(family_project: Project) -> None:
+    """Children of a dead worker do not keep its pipe to the controller open: the item fails, others are computed."""
+    plan = "from families import *\nplan.add_algorithm(Popular)"
+    family_project.bench(plan=plan, metrics="NDCG([5, 10]), Pooling()")
+    pooling = FAMILIES.replace("            start_below_python()\n            mark", "            mark")
+    family_project.pytester.makepyfile(families=pooling.replace("class Forking", "class Pooling"))
+    (family_project.fits / "fork").touch()
+    with started(family_project, "-n", "1") as run:
+        wait_until(lambda: family_project.count_fits("metric-") >= 1)
+        (family_project.fits / "fork").unlink()
+        os.kill(first_worker(run.pid), signal.SIGKILL)
+        assert run.wait(timeout=60) == 1
+    kill_all(family_project)
+    assert "crashed" in output_of(family_project)
+
+
+def test_the_death_of_a_guest_with_children_is_seen_at_once(family_project: Project) -> None:
+    """The item fails with the signal's name, and its family is gone: the others are computed."""
+    plan = "from families import *\nplan.add_algorithm(Family, {'then': 'die'})\nplan.add_algorithm(Popular)"
+    family_project.bench(plan=plan)
+    with started(family_project, "-k", "fold_0", "--omnirec-max-attempts=1") as run:
+        assert run.wait(timeout=60) == 1
+        wait_until(lambda: nobody_left(family_project), 15)
+    assert "was killed by SIGKILL" in output_of(family_project)
+    assert "1 failed, 1 passed" in output_of(family_project)
+
+
+def test_a_stopped_guest_is_ended_by_the_time_limit_with_its_family(family_project: Project) -> None:
+    """SIGSTOP does not suspend --omnirec-timeout, and nobody is left stopped."""
+    family_project.bench(plan="from families import *\nplan.add_algorithm(Family, {'then': 'stop'})")
+    with started(family_project, "-k", "fold_0", "--omnirec-timeout=2s") as run:
+        assert run.wait(timeout=60) == 1
+        wait_until(lambda: nobody_left(family_project), 15)
+    assert "took more than 2 s (--omnirec-timeout)" in output_of(family_project)
+
+
+@pytest.mark.slow
+def test_a_stopped_guest_is_said_to_be_silent(family_project: Project) -> None:
+    """Whoever watches sees in the worker's record for how long its guest has not answered, and that it is stopped."""
+    family_project.bench(plan=WAITING)
+    with started(family_project, "-k", "fold_0") as run:
+        wait_until(lambda: family_project.count_fits("begin-") >= 1)
+        (guest,) = guests_of(family_project)
+        os.kill(guest, signal.SIGSTOP)
+        root = family_project.pytester.path / "checkpoints"
+
+        def silence() -> dict[str, object]:
+            workers = [record for key, record in open_store(root).records().items() if key.startswith("worker/")]
+            return workers[0].get("silence") or {} if workers else {}
+
+        wait_until(lambda: bool(silence().get("stopped")), 40)
+        assert silence()["seconds"] in range(10, 60, 5)
+        os.kill(guest, signal.SIGCONT)
+        run.kill()
+    wait_until(lambda: nobody_left(family_project), 15)
