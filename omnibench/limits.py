@@ -70,7 +70,9 @@ def resource_of(error: BaseException | str) -> Resource | None:
     """
     text = error if isinstance(error, str) else ""
     current = None if isinstance(error, str) else error
-    while current is not None:
+    met: set[int] = set()
+    while current is not None and id(current) not in met:  # an error may be its own cause
+        met.add(id(current))
         if isinstance(current, MemoryError):
             return "memory"
         if isinstance(current, OSError) and current.errno in _ERRNOS:

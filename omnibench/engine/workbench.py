@@ -87,6 +87,7 @@ class Workbench:
             verify=policy.verify,
             allow_network_fs=policy.allow_network_fs,
             notify=notify,
+            while_waiting=stopping.expired,
         )
         self.datasets = PreparedDatasets(self.store)
         self.rehearsals = Rehearsals()
@@ -171,6 +172,7 @@ class Workbench:
         if not self._finalizer.alive:
             return
         self.guests.close()
+        self.store.waiting.hurry()
         self.export(immediately=True)
         try:
             record_end()

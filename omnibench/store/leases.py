@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from omnibench.errors import StoreError
+from omnibench.store import holders
 
 _POLL_SECONDS = 0.05
 
@@ -169,9 +170,11 @@ def is_held(path: Path) -> str | None:
 def _holder(path: Path) -> str:
     try:
         holder = json.loads(path.read_text(encoding="utf-8"))
-        return f"process {holder['pid']} on {holder['host']}"
+        description = f"process {holder['pid']} on {holder['host']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        description = "another process"
+    advice = next((locker.advice for locker in holders.lockers(path) if locker.advice), "")
+    return f"{description} ({advice})" if advice else description
 
 
 class Workspace:
