@@ -91,6 +91,7 @@ class Workbench:
             verify=policy.verify,
             allow_network_fs=policy.allow_network_fs,
             notify=notify,
+            while_waiting=stopping.expired,
         )
         self.elsewhere = written_elsewhere(tmp_dir)
         self.datasets = PreparedDatasets(self.store, self.elsewhere)
@@ -180,6 +181,7 @@ class Workbench:
         if not self._finalizer.alive or os.getpid() != self._pid:
             return
         self.guests.close()
+        self.store.waiting.hurry()
         self.export(immediately=True)
         try:
             record_end()

@@ -18,6 +18,7 @@ from omnibench.plugin.plan import note_plan
 from omnibench.plugin.session import BenchSession
 from omnibench.store.formats import NewerStoreError
 from omnibench.store.ownership import refuse_foreign
+from omnibench.store.waiting import LockedStoreError
 
 
 def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
@@ -44,6 +45,8 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         states = session.look_at_records(session.items)
     except NewerStoreError as error:
         raise pytest.UsageError(str(error)) from error
+    except LockedStoreError as error:
+        session.give_up(error)
     except (StoreError, OSError) as error:
         session.notify(f"the checkpoints cannot be read: {error}")  # and each item will say so
         return
@@ -131,5 +134,7 @@ def _note_run(session: BenchSession, states: Sequence[State]) -> None:
     items = [item.experiment for item in session.items]
     try:
         session.coordinator.begin(items, states, session.config.rootpath)
+    except LockedStoreError as error:
+        session.give_up(error)
     except (StoreError, OSError) as error:
         session.notify(f"the checkpoints cannot be written: {error}")  # and each item will say so

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -34,12 +34,16 @@ from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.leases import Workspace
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.schema import Record, Status
+from omnibench.store.waiting import LockedStoreError
 
 if TYPE_CHECKING:  # half a second of imports, which a cached run saves
     from omnibench.engine.coordinator import Coordinator
     from omnibench.experiment.configuration import Configuration
     from omnibench.runners.registry import RunnerInfo
 
+
+_BRIEFLY = 2.0
+"""Seconds that what a later run could also find out may wait for others' writes."""
 
 _LOOKAHEAD = 10
 """So many items ahead a framework that they need is worth starting."""
@@ -101,6 +105,7 @@ class BenchSession:
         self.planned: dict[str, list[ExperimentItem]] = {}
         self.validation = ValidationUse()
         self._positions: dict[int, int] = {}
+        self._gave_up = False
 
     def device_of(self, configuration: Configuration) -> str:
         """Return the device class of a configuration: a plugin's choice, else the options'.
@@ -172,11 +177,11 @@ class BenchSession:
                 raise
             return self.coordinator.store.read(take)
 
-    def _stop_soon(self) -> None:
+    def _stop_soon(self, reason: str = "") -> None:
         """On a worker, begin no further item; a KeyboardInterrupt there would have xdist start another worker."""
         session = self.config.pluginmanager.get_plugin("session")
         if self.is_worker and isinstance(session, pytest.Session):
-            session.shouldstop = f"asked to stop by {self.stopping.reason}"
+            session.shouldstop = reason or f"asked to stop by {self.stopping.reason}"
 
     @property
     def coordinator(self) -> Coordinator:
@@ -264,6 +269,21 @@ class BenchSession:
             if self.is_worker:
                 pytest.skip(f"{stopped}; the next run goes on with it")
             raise
+        except LockedStoreError as error:
+            self.give_up(error)
+
+    def give_up(self, error: StoreError) -> NoReturn:
+        """End the run: what keeps one item from being computed, and is none's failure, would keep the next one as well.
+
+        Args:
+            error: The reason.
+        """
+        self._gave_up = True
+        self.stopping.ask("locked records")
+        if self.is_worker:  # the overseeing process ends the run when it hears of this
+            self._stop_soon(str(error))
+            pytest.skip(f"{error}")
+        pytest.exit(str(error), pytest.ExitCode.INTERRUPTED)
 
     def _start_next_guests(self, item: ExperimentItem) -> None:
         """Start the next framework's guest early, unless workers leave no core idle or costs are measured."""
@@ -298,12 +318,13 @@ class BenchSession:
 
     def _commit(self, records: dict[str, Record], forgotten: Sequence[str]) -> None:
         if self._coordinator is not None:
-            self._coordinator.store.records.commit(records, forgotten)
+            self._coordinator.store.records.commit(records, forgotten, patience=_BRIEFLY)
             return
         from omnibench.store import CheckpointStore
 
         # A coordinator would bring the exports up to date, of which nothing has changed.
-        store = CheckpointStore(self.directory, allow_network_fs=self.policy.allow_network_fs, notify=self.notify)
+        allowed = self.policy.allow_network_fs
+        store = CheckpointStore(self.directory, allow_network_fs=allowed, notify=self.notify, patience=_BRIEFLY)
         with closing(store):
             store.records.commit(records, forgotten)
 
@@ -319,7 +340,7 @@ class BenchSession:
 
     def close(self) -> None:
         """End the guests and close the store; on the overseeing process, bring the exports up to date."""
-        idle = self.looks_only or self.is_worker or not self.begun
+        idle = self.looks_only or self.is_worker or not self.begun or self._gave_up
         if self._coordinator is None and self.pending and not idle:
             try:
                 _ = self.coordinator

@@ -25,6 +25,7 @@ from omnibench.store.ownership import refuse_foreign
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
 from omnibench.store.schema import Artifact, Record, RecordType
+from omnibench.store.waiting import LockWait, TellLate
 from omnibench.store.watching import Inputs, Stamp, stamp_of
 
 PRESENCE = "leases/store.lock"
@@ -48,6 +49,8 @@ class CheckpointStore:
         verify: How closely files are looked at before they are used again; see ``artifacts.is_intact``.
         allow_network_fs: Whether it may lie on NFS, SMB and the like.
         notify: Called with a sentence when the store had to be repaired, migrated or waited for.
+        while_waiting: Called again and again while other processes keep the records locked; raising gives up.
+        patience: Seconds that this may take; see ``waiting.LockWait``.
 
     Raises:
         StoreError: It cannot be written, a newer omnibench made it, or it holds others' files.
@@ -60,10 +63,13 @@ class CheckpointStore:
         verify: str = "full",
         allow_network_fs: bool = False,
         notify: Callable[[str], None] = lambda _: None,
+        while_waiting: Callable[[], None] = lambda: None,
+        patience: float | None = None,
     ) -> None:
         self.root = Path(os.path.abspath(Path(root).expanduser()))  # without `..`, which paths in records may not have
         self.verify = verify
         self._notify = notify
+        self.waiting = LockWait(notify, while_waiting, patience)
         self._elsewhere: list[Workspace] = []
         self._stamps: dict[str, Stamp | None] = {}
         if not allow_network_fs:
@@ -89,8 +95,11 @@ class CheckpointStore:
         self._notify(f"waiting for `omnibench gc` or the like to be done with {self.root}")
 
     def _open_records(self) -> Records:
-        with leases.lease(self.root / "leases" / "opening.lock"):
-            records, repairs = recovery.open_records(self.root)
+        tell_late = TellLate(
+            lambda holder: self._notify(f"waiting for {holder}, which opens the records in {self.root}")
+        )
+        with leases.lease(self.root / "leases" / "opening.lock", tell_late.note, tell_late.look):
+            records, repairs = recovery.open_records(self.root, self.waiting)
         for sentence in repairs:
             self._notify(sentence)
         return records

@@ -1,83 +1,147 @@
-"""Which process holds something, so that others can tell whether it is still there: a number alone does not tell.
+"""Who holds a lock on a file: the processes that the kernel names, with their command, their user and their state.
 
-Numbers are given to new processes, containers have their own, and machines are started again. A process is therefore named by
-its number, the moment of its start, the machine's boot and the namespaces that both are counted in.
+Only Linux tells, and only of processes of this container (of all of them outside of one).
 """
 
 from __future__ import annotations
 
-import functools
 import os
-import platform
-from collections.abc import Mapping
-from typing import Any
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
-_STATE, _START = 0, 19
-"""Positions in /proc/PID/stat, behind the name of the program."""
-_LONGEST_HOST = 255
-_GONE = ("Z", "X", "x")
-"""The states of processes that have ended, and that nobody has asked for yet."""
+LOCKS = Path("/proc/locks")
+_PROCESSES = Path("/proc")
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
+_LONGEST_COMMAND = 60
+_MOST_WORDS = 4
 
+_LINE = re.compile(
+    r"^\d+: (?P<type>POSIX|OFDLCK|FLOCK)\s+\S+\s+(?P<mode>READ|WRITE)\s+(?P<pid>-?\d+)\s+"
+    r"(?P<major>[0-9a-f]+):(?P<minor>[0-9a-f]+):(?P<inode>\d+)\s+(?P<start>\d+)\s+(?P<end>\d+|EOF)",
+    re.MULTILINE,
+)
 
-def this_process() -> dict[str, Any]:
-    """Return what tells this process from every other: plain data."""
-    return _described(os.getpid())
-
-
-@functools.lru_cache(maxsize=2)
-def _described(pid: int) -> dict[str, Any]:
-    """Describe this process; a forked child, whose number is another, describes itself."""
-    start = _look(pid)[1]
-    return {"pid": pid, "host": platform.node(), **({"start": start, **_machine()} if start else {})}
-
-
-def _machine() -> dict[str, str]:
-    """Return what has to be equal for two processes to count numbers and moments alike; nothing where it is not known."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            boot = file.read().strip()
-        spaces = [
-            os.readlink(f"/proc/self/ns/{name}") for name in ("pid", "time") if os.path.lexists(f"/proc/self/ns/{name}")
-        ]
-    except OSError:
-        return {}
-    return {"boot": boot, "namespaces": " ".join(spaces)}
+# Offsets of SQLite's file formats: in the shared memory file of a database with a log, and in one without.
+_LOG_WRITE_LOCKS = range(120, 123)
+"""Writing, checkpointing, recovering."""
+_PENDING, _AFTER_SHARED = 0x40000000, 0x40000200
 
 
-def _look(pid: int) -> tuple[str, str]:
-    """Return the state and the moment of the start of a process, or nothing where /proc does not tell."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return fields[_STATE], fields[_START]
-    except (OSError, IndexError):
-        return "", ""
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that holds a lock.
 
-
-def is_dead(holder: Any) -> bool:
-    """Whether a process has ended for certain; one of which that cannot be known here may live.
-
-    Args:
-        holder: What ``this_process`` returned there; anything else is nobody of whom anything is known.
+    Attributes:
+        pid: Its number.
+        command: The beginning of its command line; empty where nobody tells.
+        user: The name of its user, or the number; empty where nobody tells.
+        stopped: Whether it does not run: ``stopped`` (Ctrl-Z, SIGSTOP), ``frozen`` (``docker pause``), or nothing.
     """
-    if not isinstance(holder, Mapping) or not isinstance(pid := holder.get("pid"), int) or pid <= 0:
-        return False
-    own = this_process()
-    if not holder.get("start") or any(holder.get(name) != own.get(name) for name in ("boot", "namespaces")):
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):  # it is somebody else's
-        pass
-    state, start = _look(pid)
-    return state in _GONE or (bool(start) and start != holder["start"])
+
+    pid: int
+    command: str = ""
+    user: str = ""
+    stopped: str = ""
+
+    @property
+    def advice(self) -> str:
+        """What lets it go on, where it does not run; else nothing."""
+        if self.stopped == "stopped":
+            return f"it is stopped: `kill -CONT {self.pid}` lets it go on, `kill -9 {self.pid}` ends it"
+        return "its container is paused: `docker unpause` or the like lets it go on" if self.stopped else ""
+
+    def __str__(self) -> str:
+        facts = ", ".join(filter(None, [self.command, self.user and f"of user {self.user}"]))
+        described = "; ".join(filter(None, [facts, self.advice]))
+        return f"process {self.pid}" + (f" ({described})" if described else "")
 
 
-def described(holder: Any) -> str:
-    """Return a process in words, e.g. ``process 4711 on host``."""
+def writers(database: Path) -> list[Holder]:
+    """Return the processes, this one too, that hold the lock which keeps others from writing to an SQLite database."""
+    shared_memory = database.with_name(f"{database.name}-shm")
+    pids = [pid for pid, start, _ in _write_locks(shared_memory) if start in _LOG_WRITE_LOCKS]
+    pids += [pid for pid, start, _ in _write_locks(database) if _PENDING <= start < _AFTER_SHARED]
+    return [holder_of(pid) for pid in dict.fromkeys(pids) if pid > 0]
+
+
+def lockers(path: Path) -> list[Holder]:
+    """Return the processes that hold an ``flock`` on a file."""
+    pids = [pid for pid, _, lock_type in _locks(path) if lock_type == "FLOCK"]
+    return [holder_of(pid) for pid in dict.fromkeys(pids) if pid > 0]
+
+
+def holder_of(pid: int) -> Holder:
+    """Describe a process, as far as this one may know."""
+    directory = _PROCESSES / str(pid)
+    command = user = state = ""
+    with suppress(OSError):
+        command = _short((directory / "cmdline").read_bytes())
+    with suppress(OSError):
+        user = _user_name((directory / "status").stat().st_uid)
+    with suppress(OSError):
+        state = (directory / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    return Holder(pid, command, user, "stopped" if state in ("T", "t") else "frozen" if _is_frozen(directory) else "")
+
+
+def _write_locks(path: Path) -> Iterator[tuple[int, int, str]]:
+    return (lock for lock in _locks(path, mode="WRITE") if lock[2] != "FLOCK")
+
+
+def _locks(path: Path, mode: str = "") -> Iterator[tuple[int, int, str]]:
+    """Yield process, first byte and type of each lock on a file."""
     try:
-        return f"process {int(holder['pid'])} on {str(holder['host'])[:_LONGEST_HOST]}"
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return "another process"
+        status, text = path.stat(), LOCKS.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return
+    locks = [match for match in _LINE.finditer(text) if int(match["inode"]) == status.st_ino]
+    # btrfs and overlays tell the kernel's table another device than stat; then the inode has to do.
+    device = (os.major(status.st_dev), os.minor(status.st_dev))
+    same_device = [match for match in locks if (int(match["major"], 16), int(match["minor"], 16)) == device]
+    for match in same_device or locks:
+        if not mode or match["mode"] == mode:
+            yield int(match["pid"]), int(match["start"]), match["type"]
+
+
+def _short(command_line: bytes) -> str:
+    """Return the beginning of a command line: what it is, and not what it may have been told in confidence."""
+    words = [word.decode(errors="replace") for word in command_line.rstrip(b"\0").split(b"\0")]
+    shown = [Path(words[0]).name]
+    for word in words[1:_MOST_WORDS]:
+        if "=" in word or "://" in word or "\n" in word:
+            break
+        shown.append(word)
+    text = " ".join(part if part.isprintable() else repr(part) for part in map(shlex.quote, shown) if part != "''")
+    return text if len(text) <= _LONGEST_COMMAND else f"{text[: _LONGEST_COMMAND - 3]}..."
+
+
+def _user_name(number: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def _is_frozen(directory: Path) -> bool:
+    """Whether a process's control group is frozen, as by ``docker pause`` (versions 1 and 2)."""
+    try:
+        lines = (directory / "cgroup").read_text().splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        inner = path.lstrip("/")
+        files = {
+            "freezer": [_CONTROL_GROUPS / "freezer" / inner / "freezer.state"],
+            "": [_CONTROL_GROUPS / inner / "cgroup.events", _CONTROL_GROUPS / "unified" / inner / "cgroup.events"],
+        }.get(controllers, [])
+        for file in files:
+            with suppress(OSError):
+                if re.search(r"^(frozen 1|FROZEN)$", file.read_text(), re.MULTILINE):
+                    return True
+    return False

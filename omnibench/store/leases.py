@@ -22,8 +22,9 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.guest import forks
+from omnibench.store import holders
 from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
-from omnibench.store.holders import described, is_dead, this_process
+from omnibench.store.processes import described, is_dead, this_process
 
 _POLL_SECONDS = 0.05
 _LOOKS_AT_THE_DEAD = 20
@@ -272,7 +273,9 @@ def _is_left_behind(path: Path) -> bool:
 
 
 def _holder(path: Path) -> str:
-    return described(_holder_in(path))
+    description = described(_holder_in(path))
+    advice = next((locker.advice for locker in holders.lockers(path) if locker.advice), "")
+    return f"{description} ({advice})" if advice else description
 
 
 class Workspace:

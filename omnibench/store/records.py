@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal
 from omnibench.store.stops import settled
 from omnibench.store.views import create_views
+from omnibench.store.waiting import LockedStoreError, LockWait, is_locked
 
 _SETTINGS = {
     "eviction_policy": "none",
@@ -51,8 +51,8 @@ _SETTINGS = {
 _DURABILITY_SETTINGS = ("eviction_policy", "cull_limit", "size_limit", "disk_min_file_size", "sqlite_synchronous")
 """What a committed record's life depends on."""
 
-_PATIENCE_SECONDS = 60.0
-"""How long a write waits for the writes of others."""
+_LOOK_SECONDS = 1
+"""How long SQLite waits for a lock by itself: in there it hears no Ctrl-C, so the rest of the waiting is ours."""
 
 
 class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is untyped
@@ -88,31 +88,31 @@ class Records:
     Args:
         directory: The diskcache directory.
         version: The format to note in the database when it notes none or an older one.
+        waiting: How to wait while other processes write.
 
     Raises:
+        LockedStoreError: Another process has kept it locked for too long.
         NewerStoreError: A newer omnibench has made it.
         DamagedStoreError: The database is damaged.
         StoreError: The database cannot be opened with the settings that keep records.
     """
 
-    def __init__(self, directory: Path, version: int = SEALED_SINCE) -> None:
+    def __init__(self, directory: Path, version: int = SEALED_SINCE, waiting: LockWait | None = None) -> None:
         self.directory = directory
         self._pid = os.getpid()
+        self._database = directory / "cache.db"
+        self._waiting = waiting or LockWait()
         refuse_links(directory.parent, *(f"{directory.name}/{name}" for name in DATABASE))  # SQLite opens them by path
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._cache = diskcache.Cache(str(directory), timeout=30, disk=TextDisk, **_SETTINGS)
-            check_content(self._connection)
-            self._note_format(version)
-            create_views(self._connection)
-            count_revisions(self._connection)
-        except (DamagedStoreError, NewerStoreError):
+            self._waiting.until_free(self._database, lambda: self._open(version))
+        except (DamagedStoreError, NewerStoreError, LockedStoreError):
             raise
         except Exception as error:
             if is_damage(error):
                 raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_READONLY:
-                check_header(directory / "cache.db")
+                check_header(self._database)
             raise StoreError(
                 f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}"
                 f"{shortage(directory)}). "
@@ -126,6 +126,19 @@ class Records:
                     f"the checkpoint records in {directory} were opened elsewhere with {name}="
                     f"{getattr(self._cache, name)!r}, which may drop results. Close that program and try again."
                 )
+
+    def _open(self, version: int) -> None:
+        """Open the database, unless another process writes: diskcache would wait for it for a minute, in silence."""
+        if self._database.exists():
+            uri = f"{self._database.absolute().as_uri()}?mode=rw"
+            with closing(sqlite3.connect(uri, uri=True, timeout=_LOOK_SECONDS, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+        self._cache = diskcache.Cache(str(self.directory), timeout=_LOOK_SECONDS, disk=TextDisk, **_SETTINGS)
+        check_content(self._connection)
+        self._note_format(version)
+        create_views(self._connection)
+        count_revisions(self._connection)
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -163,7 +176,9 @@ class Records:
         try:
             # As bytes: a text that is no UTF-8 any more would be an error of the whole query.
             query = "SELECT mode, CAST(value AS BLOB) FROM Cache WHERE key = ? AND raw = 1"
-            row = self._connection.execute(query, (key,)).fetchone()
+            row = self._waiting.until_free(self._database, lambda: self._connection.execute(query, (key,)).fetchone())
+        except LockedStoreError:
+            raise
         except Exception as error:
             raise self._trouble("read", error) from error
         if row is None:
@@ -179,7 +194,12 @@ class Records:
         return read_all(self.directory)
 
     def commit(
-        self, records: Mapping[str, Record], delete: Iterable[str] = (), check: Callable[[], None] = lambda: None
+        self,
+        records: Mapping[str, Record],
+        delete: Iterable[str] = (),
+        check: Callable[[], None] = lambda: None,
+        *,
+        patience: float | None = None,
     ) -> None:
         """Write and delete records in one transaction that is on disk when this returns.
 
@@ -187,14 +207,16 @@ class Records:
             records: By key.
             delete: Keys to forget.
             check: Called inside the transaction; raising abandons it.
+            patience: Seconds to wait for other processes' writes, if not as long as all others wait.
 
         Raises:
+            LockedStoreError: Another process has kept the database locked for too long.
             DamagedStoreError: The database is damaged.
             StoreError: The database was removed or replaced while it was in use, or cannot be written.
         """
         texts = {key: seal(key, record) for key, record in records.items()}
         try:
-            with self._transaction() as connection:
+            with self._transaction(patience) as connection:
                 check()
                 self._check_file()
                 for key in (*delete, *texts):
@@ -206,20 +228,10 @@ class Records:
             raise self._trouble("written", error) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
         """Open a write transaction; diskcache's own would try again for ever, whatever the error is, or hide it."""
         connection = self._connection
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                break
-            except sqlite3.OperationalError as error:
-                if (
-                    primary_code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-                    or time.monotonic() > deadline
-                ):
-                    raise
+        self._waiting.until_free(self._database, lambda: connection.execute("BEGIN IMMEDIATE"), patience)
         with forks.undivided():  # a forked child would roll its copy back, in the memory that SQLite's processes share
             try:
                 self._cache._txn_id = threading.get_ident()  # noqa: SLF001 - so that its `set` joins this transaction
@@ -254,21 +266,26 @@ class Records:
             except sqlite3.Error as error:
                 raise self._trouble("written", error) from error
             self._relaxed.set = True
-        self.commit(records)
+        self.commit(records, patience=0.0)
 
     def checkpoint(self) -> None:
-        """Bring everything from the write-ahead log into the database file, unless somebody else is using it.
+        """Bring what is in the write-ahead log into the database file, as far as nobody else needs it there.
 
-        SQLite does so by itself when the last connection closes, but says nothing when that fails.
+        Nobody is waited for: a reader with an open transaction, e.g. a notebook, may keep it for hours, and who waits
+        for readers keeps all writers waiting. SQLite brings the rest when the last connection closes.
 
         Raises:
             StoreError: It failed; what was committed is safe in the log.
         """
+        connection = self._connection
         try:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as error:
-            if primary_code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            if not is_locked(error):
                 raise self._trouble("brought up to date", error) from error
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {1000 * _LOOK_SECONDS}")
 
     def _set_aside(self, key: str, error: DamagedRecordError) -> None:
         """Take a damaged record out, keeping its text for whoever wants to look at it."""
@@ -310,7 +327,7 @@ class Records:
     def _database_file(self) -> tuple[int, int] | None:
         """Return what identifies the file that the database is in now, or None when it is gone."""
         try:
-            status = (self.directory / "cache.db").stat()
+            status = self._database.stat()
         except OSError:
             return None
         return status.st_dev, status.st_ino

@@ -19,6 +19,7 @@ from omnibench.store.reading import read_all
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
 from omnibench.store.stops import settled
+from omnibench.store.waiting import LockWait
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,12 @@ class Rebuilt:
         return f"{self.records} records of {self.items} items were rebuilt from the manifests{lost}"
 
 
-def open_records(root: Path) -> tuple[Records, list[str]]:
+def open_records(root: Path, waiting: LockWait | None = None) -> tuple[Records, list[str]]:
     """Open a store's records whatever state they are in; call it under the store's opening lock.
+
+    Args:
+        root: The checkpoint directory.
+        waiting: How to wait while other processes write to them.
 
     Returns:
         The records, and sentences about what had to be done.
@@ -53,7 +58,7 @@ def open_records(root: Path) -> tuple[Records, list[str]]:
     refuse_links(root, *OF_ALL)  # for whoever comes without a ``CheckpointStore``
     try:
         repairs += _check_format(root)
-        return Records(root / "store"), repairs
+        return Records(root / "store", waiting=waiting), repairs
     except (DamagedStoreError, sqlite3.DatabaseError) as error:
         if not is_damage(error):
             raise StoreError(f"the checkpoint records in {root / 'store'} cannot be opened ({error}).") from error

@@ -1,0 +1,294 @@
+"""Limits of a process, its user and its container: which of them an error comes from, and how it is raised.
+
+`Cannot allocate memory`, `Too many open files` and `can't start new thread` tell that there is a limit; a user has to
+know which, for there are several of each: ulimit's, the control group's (Docker, Slurm, systemd), the kernel's.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
+_MEBIBYTE = 2**20
+_TIGHT = 0.8
+"""The share of a limit from which on it is named; below it, only where it is the tightest."""
+
+Resource = Literal["files", "processes", "memory"]
+
+_ERRNOS: dict[int, Resource] = {
+    errno.EMFILE: "files",
+    errno.ENFILE: "files",
+    errno.EAGAIN: "processes",
+    errno.ENOMEM: "memory",
+}
+_PHRASES: tuple[tuple[str, Resource], ...] = (
+    ("too many open files", "files"),
+    ("can't start new thread", "processes"),
+    ("resource temporarily unavailable", "processes"),
+    ("pthread_create", "processes"),
+    ("cannot allocate memory", "memory"),
+    ("can't allocate memory", "memory"),
+    ("unable to allocate", "memory"),
+    ("bad_alloc", "memory"),
+    ("memoryerror", "memory"),
+    ("out of memory", "memory"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit that is set.
+
+    Attributes:
+        maximum: How much of it there may be.
+        amount: How much there is now.
+        text: A sentence without its full stop: the limit, its value, its name, and how it is raised.
+    """
+
+    maximum: int
+    amount: int
+    text: str
+
+    @property
+    def share(self) -> float:
+        """How much of it is taken, from 0 to 1."""
+        return self.amount / max(self.maximum, 1)
+
+
+def resource_of(error: BaseException | str) -> Resource | None:
+    """Return of which resource there was too little, or None where an error is of no such kind.
+
+    Args:
+        error: The error (those that have caused it count as well), or a text, e.g. the last line of a traceback.
+    """
+    text = error if isinstance(error, str) else ""
+    current = None if isinstance(error, str) else error
+    met: set[int] = set()
+    while current is not None and id(current) not in met:  # an error may be its own cause
+        met.add(id(current))
+        if isinstance(current, MemoryError):
+            return "memory"
+        if isinstance(current, OSError) and current.errno in _ERRNOS:
+            return _ERRNOS[current.errno]
+        text += f"{current}\n"
+        current = current.__cause__ or current.__context__
+    folded = text.casefold()
+    if "unable to open database file" in folded:  # how SQLite says that it got no descriptor; it has other reasons, too
+        return "files" if any(limit.share > _TIGHT for limit in _file_limits(os.getpid())) else None
+    return next((resource_name for phrase, resource_name in _PHRASES if phrase in folded), None)
+
+
+def reached_limit(error: BaseException | str, pid: int | None = None) -> str:
+    """Return which limit an error comes from, its value and how to raise it; nothing where it comes from none.
+
+    Args:
+        error: As in ``resource_of``.
+        pid: The process that met it, if it still lives; by default this one, whose limits its children have as well.
+
+    Returns:
+        Sentences such as ``this process may have 64 files open (RLIMIT_NOFILE), and has 64: raise it by ...``.
+    """
+    resource_name = resource_of(error)
+    if resource_name is None:
+        return ""
+    process = os.getpid() if pid is None or not os.path.exists(f"/proc/{pid}") else pid
+    limits = sorted(_limits(resource_name, process), key=lambda limit: -limit.share)
+    tight = [limit for limit in limits if limit.share > _TIGHT] or limits[:1]
+    return "; ".join(limit.text for limit in tight)
+
+
+def with_limit(error: BaseException, pid: int | None = None) -> str:
+    """Return the text of an error, with the limit that it comes from, if it does."""
+    limit = reached_limit(error, pid)
+    return f"{error} ({limit})" if limit else str(error)
+
+
+def oom_kills() -> int:
+    """Return how many processes the kernel has ended in this process's control group for want of memory."""
+    return max((_number(_flat(group, _OOM_FILES), r"^oom_kill (\d+)") for group in _groups("memory")), default=0)
+
+
+def memory_limits() -> str:
+    """Return the memory limits of this process's control groups, as sentences; nothing where there is none."""
+    return "; ".join(limit.text for limit in _group_limits("memory"))
+
+
+def _limits(resource_name: Resource, pid: int) -> Iterator[Limit]:
+    if resource_name == "files":
+        yield from _file_limits(pid)
+    if resource_name == "processes":
+        yield from _user_limits(pid)
+        yield from _group_limits("pids")
+        # A thread's stack is address space: with too little of it, threads cannot be started either.
+        yield from _address_limits(pid)
+        machine = _number(_text(Path("/proc/sys/kernel/threads-max")), r"(\d+)")
+        if machine:
+            threads = _number(_text(Path("/proc/loadavg")), r"/(\d+)")
+            yield Limit(
+                machine,
+                threads,
+                f"this machine may run {machine} threads (kernel.threads-max), and runs {threads}: raise it with "
+                f"`sysctl kernel.threads-max={2 * machine}`",
+            )
+    if resource_name == "memory":
+        yield from _address_limits(pid)
+        yield from _group_limits("memory")
+
+
+def _ulimit(name: str, pid: int) -> tuple[int, int] | None:
+    """Return a limit of a process that is set, with the highest that it may be raised to; else None."""
+    number = getattr(resource, name, None)
+    if number is None:
+        return None
+    try:
+        soft, hard = resource.prlimit(pid, number) if hasattr(resource, "prlimit") else resource.getrlimit(number)
+    except (OSError, ValueError):
+        soft, hard = resource.getrlimit(number)
+    return None if soft == resource.RLIM_INFINITY else (soft, hard)
+
+
+def _raise(option: str, soft: int, hard: int, unit: int = 1) -> str:
+    """Say how a limit of ``ulimit`` is raised."""
+    if hard == resource.RLIM_INFINITY:
+        return f"raise it with `ulimit {option} unlimited` in the shell before the run"
+    if hard > soft:
+        return f"raise it with `ulimit {option} {hard // unit}` in the shell before the run"
+    return f"only an administrator or the batch system can raise it (`ulimit -H {option}` says the same)"
+
+
+def _file_limits(pid: int) -> Iterator[Limit]:
+    limit = _ulimit("RLIMIT_NOFILE", pid)
+    if limit is None:
+        return
+    soft, hard = limit
+    try:
+        amount = len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError as error:  # to list them takes one as well
+        amount = soft if error.errno == errno.EMFILE else 0
+    yield Limit(
+        soft,
+        amount,
+        f"a process may have {soft} files open at once (RLIMIT_NOFILE), and has {amount}: {_raise('-n', soft, hard)}",
+    )
+
+
+def _user_limits(pid: int) -> Iterator[Limit]:
+    limit = _ulimit("RLIMIT_NPROC", pid)
+    if limit is None or os.geteuid() == 0:  # which Linux does not apply to root
+        return
+    soft, hard = limit
+    amount = _threads_of_user()
+    yield Limit(
+        soft,
+        amount,
+        f"a user may have {soft} processes and threads (RLIMIT_NPROC), and has {amount}: {_raise('-u', soft, hard)}, or run "
+        "with fewer workers (-n)",
+    )
+
+
+def _threads_of_user() -> int:
+    """Return how many threads the processes of this user have."""
+    amount = 0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        text = _text(status)
+        if _number(text, r"^Uid:\s+(\d+)") == os.getuid():
+            amount += _number(text, r"^Threads:\s+(\d+)")
+    return amount
+
+
+def _address_limits(pid: int) -> Iterator[Limit]:
+    status = _text(Path(f"/proc/{pid}/status"))
+    for name, option, member, noun in (
+        ("RLIMIT_AS", "-v", "VmPeak", "address space"),
+        ("RLIMIT_DATA", "-d", "VmData", "data"),
+    ):
+        limit = _ulimit(name, pid)
+        if limit is not None:
+            soft, hard = limit
+            amount = _number(status, rf"^{member}:\s+(\d+)") * 1024
+            yield Limit(
+                soft,
+                amount,
+                f"a process may have {_mebibytes(soft)} of {noun} ({name}), and {'had' if member == 'VmPeak' else 'has'} "
+                f"{_mebibytes(amount)}: {_raise(option, soft, hard, 1024)}",
+            )
+
+
+_OOM_FILES = ("memory.events", "memory.oom_control")
+_GROUP_FILES = {
+    "memory": (("memory.max", "memory.limit_in_bytes"), ("memory.current", "memory.usage_in_bytes")),
+    "pids": (("pids.max",), ("pids.current",)),
+}
+_NO_LIMIT = 2**60
+"""What version 1 of control groups has for no limit is near 2**63."""
+
+
+def _group_limits(controller: Literal["memory", "pids"]) -> Iterator[Limit]:
+    """Yield the limits of this process's control group and of those that it lies in, the tightest first."""
+    maximum_files, amount_files = _GROUP_FILES[controller]
+    limits = []
+    for group in _groups(controller):
+        maximum = _number(_flat(group, maximum_files), r"^(\d+)")
+        if not 0 < maximum < _NO_LIMIT:
+            continue
+        amount = _number(_flat(group, amount_files), r"^(\d+)")
+        name = "/" + group.relative_to(CONTROL_GROUPS).as_posix().removeprefix(".")
+        if controller == "memory":
+            text = (
+                f"the control group {name} may use {_mebibytes(maximum)} of memory ({maximum_files[0]}), and uses "
+                f"{_mebibytes(amount)}: give the job or container more (`sbatch --mem`, `docker run --memory`), or run "
+                "with fewer workers (-n)"
+            )
+        else:
+            text = (
+                f"the control group {name} may have {maximum} processes and threads (pids.max), and has {amount}: give "
+                "the container or service more (`docker run --pids-limit`, systemd's TasksMax), or run with fewer workers (-n)"
+            )
+        limits.append(Limit(maximum, amount, text))
+    yield from sorted(limits, key=lambda limit: limit.maximum)[:1]
+
+
+def _groups(controller: str) -> list[Path]:
+    """Return the directories of this process's control group for a resource, and of those above it (versions 1 and 2)."""
+    groups: list[Path] = []
+    for line in _text(Path("/proc/self/cgroup")).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            roots = [CONTROL_GROUPS / controllers, CONTROL_GROUPS / controller]
+        elif not controllers:
+            roots = [CONTROL_GROUPS, CONTROL_GROUPS / "unified"]
+        else:
+            continue
+        for root in roots:
+            group = root / path.lstrip("/")
+            # A container may see its own group as the root, and the path from outside.
+            groups += [above for above in (group, *group.parents) if above.is_relative_to(root) and above.is_dir()]
+    return list(dict.fromkeys(groups))
+
+
+def _flat(group: Path, names: tuple[str, ...]) -> str:
+    """Return the content of the first of some files that a control group has."""
+    return next((text for name in names if (text := _text(group / name))), "")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _number(text: str, pattern: str) -> int:
+    match = re.search(pattern, text, re.MULTILINE)
+    return int(match[1]) if match else 0
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / _MEBIBYTE:,.0f} MiB"
