@@ -75,8 +75,10 @@ class GuestError(OmnibenchError):
         disk: str = "",
         costs: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(message)
-        self.details = details
+        from omnibench.masking import masked  # every pytest session imports this module, and few have an error
+
+        super().__init__(masked(message))
+        self.details = masked(details)
         self.died = died
         self.errno = errno
         self.disk = disk
@@ -103,10 +105,12 @@ class PhaseError(OmnibenchError):
         died: bool = False,
         costs: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(f"{phase} failed: {message}")
+        from omnibench.masking import masked  # as above
+
         self.phase = phase
-        self.message = message
-        self.details = details
+        self.message = masked(message)  # before anybody keeps it: records, logs, reports, a terminal that CI records
+        self.details = masked(details)
+        super().__init__(f"{phase} failed: {self.message}")
         self.died = died
         self.costs = costs
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibench import __version__
+from omnibench.masking import masked_arguments
 
 _DISTRIBUTIONS = ("numpy", "pandas", "pyarrow", "diskcache", "pytest", "pytest-xdist", "execnet")
 
@@ -34,7 +35,7 @@ def provenance(directory: Path) -> dict[str, Any]:
         "pid": os.getpid(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "command": sys.argv,
+        "command": masked_arguments(sys.argv),
         "cwd": str(directory),
         "versions": versions,
         "git": git_of(directory),

@@ -17,6 +17,7 @@ from omnibench.experiment.outputs import Outputs, outputs_of
 from omnibench.guest.candidates import CandidateSets, candidate_sets
 from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.guest.predictions import read_predictions
+from omnibench.masking import masked
 from omnibench.naming import first_few
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _with_ids(note: Mapping[str, Any], dataset: Path) -> str:
         ids = read_ids(dataset, f"{noun}s") if codes else []
         named = first_few([repr(ids[code]) for code in codes], _MOST_IDS)
         words[f"{noun}s"] = f"{noun}{'s' if len(codes) > 1 else ''} {named}"
-    return str(note["text"]).format(**words)
+    return masked(str(note["text"]).format(**words))
 
 
 def predict(

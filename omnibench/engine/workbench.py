@@ -19,6 +19,7 @@ from omnibench.engine.rehearsal import Rehearsals
 from omnibench.engine.run import throwaway_workspace
 from omnibench.engine.stopping import Stopping
 from omnibench.errors import OmnibenchError, StoreError
+from omnibench.masking import masked
 from omnibench.paths import cache_directory
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import GUEST_MARK
@@ -197,7 +198,7 @@ class Workbench:
     def print_error(self, item: str, text: str) -> None:
         """Write why an item failed to ``err.log``, beside what its guest has printed."""
         with suppress(OSError):  # the item's record has it, too
-            self._print("err", f"{text}\n".encode(errors="backslashreplace"), item)
+            self._print("err", f"{masked(text)}\n".encode(errors="backslashreplace"), item)
 
     def _print(self, stream: str, lines: bytes, item: str) -> None:
         prefix = f"[{item}] ".encode() if item else b""

@@ -12,6 +12,7 @@ from omnibench.errors import PlanError, nearest
 from omnibench.experiment.grid import Grid, canonical_value
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
+from omnibench.masking import UNMASKED, secret_variable
 from omnibench.naming import one_line_label
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
 
@@ -181,8 +182,23 @@ def _refuse_objects(value: Any, parameter: str) -> None:
     elif isinstance(value, list | tuple):
         for element in value:
             _refuse_objects(element, parameter)
+    elif isinstance(value, str):
+        _refuse_secret(value, parameter)
     elif not (value is None or isinstance(value, bool | int | float | str) or hasattr(value, "dtype")):
         raise PlanError(
             f"{parameter} is or has {value!r} of type {type(value).__name__}; give plain values: numbers, texts, booleans, "
             "None, and lists or dictionaries of them."
         )
+
+
+def _refuse_secret(value: str, parameter: str) -> None:
+    """Refuse a secret as a value: hyperparameters stand in keys, records, tables and exports, and are never masked."""
+    variable = secret_variable(value)
+    if variable is None:
+        return
+    source = f"the value of ${variable}" if variable else "what looks like an access token"
+    unless = f"; if it is none, put {variable} into {UNMASKED}" if variable else ""
+    raise PlanError(
+        f"{parameter} is {source}, and hyperparameters are written into checkpoints, tables and exports. Have the class "
+        f"read it from the environment instead{unless}."
+    )

@@ -202,8 +202,12 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Let the reports of benchmark items carry their messages."""
+    """Let the reports of benchmark items carry their messages, and no secrets."""
     report: Any = yield
+    if (report.sections or report.longrepr is not None) and existing_session(item.config) is not None:
+        from omnibench.plugin.reports import mask_report  # most have nothing to mask
+
+        mask_report(report, item)
     message = getattr(item, "message", None)  # others' items may have one of their own
     if isinstance(message, ItemMessage) and report.when == "call":
         message.attach(report)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omnibench.errors import GuestEnvironmentError, nearest
+from omnibench.masking import masked, masked_arguments
 from omnibench.packages import has_own_index, uv_options, uv_variables, where_from
 from omnibench.paths import cache_directory
 from omnibench.runners.registry import CURRENT, ISOLATED, RunnerInfo, runners
@@ -173,7 +174,7 @@ class Environment:
         if process.returncode != 0:
             raise GuestEnvironmentError(
                 f"uv could not build the environment of {self.runner.name} (exit status {process.returncode}). Its "
-                f"last words:\n{_tail(output)}\nThe command was: uv {' '.join(arguments)}\n{_advice()}"
+                f"last words:\n{masked(_tail(output))}\nThe command was: uv {' '.join(masked_arguments(arguments))}\n{_advice()}"
             )
 
     def remove(self) -> None:

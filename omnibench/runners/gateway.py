@@ -24,6 +24,7 @@ import execnet
 from omnibench.errors import GuestError
 from omnibench.guest import forks, supervisor
 from omnibench.guest.whole_numbers import received, sendable
+from omnibench.masking import masked_bytes, safe_cut
 from omnibench.runners.registry import RunnerInfo
 from omnibench.runners.silence import Silence
 from omnibench.variables import foreign_variables, misleading_variables
@@ -251,7 +252,7 @@ class Guest:
     def _read(self, descriptor: int, stream: str) -> None:
         with os.fdopen(descriptor, "rb", buffering=0) as pipe:
             forks.withhold_file(pipe)
-            for lines in _whole_lines(pipe, self._ended):
+            for lines in map(masked_bytes, _whole_lines(pipe, self._ended)):  # before anybody keeps them
                 if stream == "err":
                     self._errors.extend(lines.decode(errors="replace").splitlines())
                 with contextlib.suppress(OSError):  # a full disk must not stop the guest
@@ -305,8 +306,9 @@ def _whole_lines(pipe: Any, ended: Callable[[], bool]) -> Iterator[bytes]:
             if newline:
                 yield complete + newline
             if len(pending) > _CHUNK:
-                yield pending + b"\n"
-                pending = b""
+                cut = safe_cut(pending)
+                yield pending[:cut] + b"\n"
+                pending = pending[cut:]
         elif chunk == b"" and (written or ended()):
             if ended():
                 break

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from omnibench.errors import StoreError
 from omnibench.guest import forks
+from omnibench.masking import masked
 from omnibench.store.artifacts import aside_name
 from omnibench.store.beneath import LinkedFileError, has_link, refuse_links
 
@@ -136,7 +137,7 @@ class LogBook:
         self._writing = threading.Lock()
 
     def add(self, level: int, logger: str, message: str, item: str | None = None) -> None:
-        """Add an entry.
+        """Add an entry; secrets in its text are masked.
 
         Args:
             level: As in ``logging``.
@@ -144,6 +145,9 @@ class LogBook:
             message: Its text.
             item: The item that it is about.
         """
+        self._add(level, logger, masked(message), item)
+
+    def _add(self, level: int, logger: str, message: str, item: str | None) -> None:
         moment = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1000):03d}Z"
         text = message.encode("utf-8", "backslashreplace").decode()
@@ -152,11 +156,11 @@ class LogBook:
             self._entries.append(entry)
 
     def add_lines(self, level: int, logger: str, lines: bytes, item: str | None) -> None:
-        """Add the lines that a guest printed, up to a number of lines per item."""
+        """Add the lines that a guest printed, in which secrets are masked already, up to a number of lines per item."""
         for line in lines.decode("utf-8", "replace").splitlines():
             self._lines[item] += 1
             if self._lines[item] < _MOST_LINES:
-                self.add(level, logger, line, item)
+                self._add(level, logger, line, item)
             elif self._lines[item] == _MOST_LINES:
                 self.add(level, logger, "... more of this item's lines are in out.log and err.log only", item)
 

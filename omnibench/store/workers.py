@@ -12,6 +12,7 @@ import uuid
 from typing import Any
 
 from omnibench.errors import StoreError
+from omnibench.masking import masked_data
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.logbook import NAME, NOTICE, LogBook
@@ -75,7 +76,7 @@ class Worker:
     def progress(self, values: dict[str, Any]) -> None:
         """Note how far the phase is, e.g. ``{"epoch": 3, "epochs": 20}``; written twice a second at most."""
         with self._lock:
-            self._facts["progress"] = values
+            self._facts["progress"] = masked_data(values)
             self._moved = True
 
     def note_silence(self, seconds: float, is_stopped: bool = False) -> None:
