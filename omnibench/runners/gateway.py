@@ -92,7 +92,8 @@ class Guest:
         self._channel.send((str(GUEST_PACKAGE), runner.adapter))
         pipes = {stream: str(scratch / f"{stream}.pipe") for stream in ("out", "err")}
         try:
-            self._channel.send({"parent": os.getpid(), "work": str(work), "path": runner.adapter_path, **pipes})
+            setup = {"parent": os.getpid(), "work": str(work), "path": runner.adapter_path, **pipes}
+            self._channel.send(sendable(setup))
             hello = self._receive()
             if not hello["ok"]:
                 raise GuestError(f"{runner.name} does not start: {hello['error']}", hello["traceback"])  # noqa: TRY301 - closed below

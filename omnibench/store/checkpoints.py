@@ -13,6 +13,7 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
+from omnibench.paths import expanded
 from omnibench.store import artifacts, leases, manifests, recovery
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
@@ -51,7 +52,7 @@ class CheckpointStore:
         allow_network_fs: bool = False,
         notify: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.root = Path(os.path.abspath(Path(root).expanduser()))  # without `..`, which paths in records may not have
+        self.root = Path(os.path.abspath(expanded(root)))  # without `..`, which paths in records may not have
         self.verify = verify
         self._notify = notify
         self._elsewhere: list[Workspace] = []
@@ -151,7 +152,7 @@ class CheckpointStore:
             except OSError as error:
                 raise StoreError(f"the checkpoint directory {str(self.root)!r} cannot be written ({error}).") from error
             return directory
-        parent = Path(os.path.abspath(Path(elsewhere).expanduser()))
+        parent = Path(os.path.abspath(expanded(elsewhere)))
         try:
             self._elsewhere.append(Workspace(parent))
         except OSError as error:

@@ -76,6 +76,18 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is untyped
         """Remove no file: records have none, and a damaged row may name any."""
 
 
+class _Literal(str):
+    """A path in which diskcache expands nothing: it looks for a ``$``, and then takes ``$NAME`` for a variable."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self
+
+    def __contains__(self, text: object) -> bool:
+        return text != "$" and isinstance(text, str) and super().__contains__(text)
+
+
 class Records:
     """The records of one store. Open it once per process.
 
@@ -93,7 +105,7 @@ class Records:
         self.directory = directory
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._cache = diskcache.Cache(str(directory), timeout=30, disk=TextDisk, **_SETTINGS)
+            self._cache = diskcache.Cache(_Literal(directory), timeout=30, disk=TextDisk, **_SETTINGS)
             check_content(self._connection)
             self._note_format(version)
             create_views(self._connection)
