@@ -21,7 +21,7 @@ def cache_directory() -> Path:
     """Return ``OMNIBENCH_CACHE_DIR``, or omnibench's folder in the user's cache directory."""
     override = os.environ.get("OMNIBENCH_CACHE_DIR")
     if override:
-        return Path(override).expanduser().absolute()
+        return expanded(override)
     import platformdirs
 
     return platformdirs.user_cache_path("omnibench")
@@ -43,9 +43,20 @@ def absolute_paths(path: str | Path) -> list[Path]:
     A relative one is looked for beside the bench file that is being imported, or beside the ``conftest.py`` that asks
     for it, and then in the working directory.
     """
-    expanded = Path(path).expanduser()
     bases = [*_importing[-1:], *_conftest_directories()][:1]
-    return list(dict.fromkeys((base / expanded).absolute() for base in [*bases, Path.cwd()]))
+    return list(dict.fromkeys(expanded(path, base) for base in [*bases, Path.cwd()]))
+
+
+def expanded(path: str | os.PathLike[str], base: Path | None = None) -> Path:
+    """Return a path as an absolute one, whose leading ``~`` or ``~user`` is a home directory: no shell may have seen it.
+
+    Where there is no such user, and in ``./~``, that is a name like any other, and so is ``$NAME`` anywhere.
+
+    Args:
+        path: The path, as somebody has written it.
+        base: Where a relative one begins; the working directory by default.
+    """
+    return Path(os.path.join(base or os.getcwd(), os.path.expanduser(path)))
 
 
 def overlong_name(path: str | Path) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from omnibench.commands.parsing import say
+from omnibench.paths import expanded
 
 _SHELLS = ("bash", "zsh", "fish")
 _ITEM = "ITEM"
@@ -73,7 +73,7 @@ def _item_names(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[
         return sorted(names) or sorted(key for key in keys if key.startswith(prefix))
 
     try:
-        return read(Path(parsed_args.store) / "store", matching, untouched=True)
+        return read(expanded(parsed_args.store) / "store", matching, untouched=True)
     except (OmnibenchError, OSError):
         return []
 

@@ -14,6 +14,7 @@ from omnibench import __version__
 from omnibench.commands import completion
 from omnibench.commands.parsing import explain
 from omnibench.errors import OmnibenchError
+from omnibench.paths import expanded
 from omnibench.store.formats import refuse_newer
 
 FAMILIES = {
@@ -63,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(words)
     try:
         if hasattr(parsed, "store"):  # whatever the command does with it
-            refuse_newer(Path(parsed.store).expanduser())
+            if "~" in parsed.store:
+                parsed.store = str(expanded(parsed.store))
+            refuse_newer(Path(parsed.store))
         exit_status: int = parsed.run(parsed)
     except OmnibenchError as error:
         print(f"omnibench: {error}", file=sys.stderr)  # noqa: T201

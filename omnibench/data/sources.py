@@ -110,7 +110,8 @@ def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     # Without pandas' metadata, which would make an index of a column that was one.
-    frame: pd.DataFrame = pq.read_table(path, columns=columns).to_pandas(ignore_metadata=True)
+    with path.open("rb") as file:  # pyarrow opens no name that is not UTF-8
+        frame: pd.DataFrame = pq.read_table(file, columns=columns).to_pandas(ignore_metadata=True)
     return frame
 
 
@@ -222,7 +223,8 @@ def _header(path: Path, file_format: str) -> list[str]:
     if file_format == "parquet":
         import pyarrow.parquet as pq
 
-        return list(pq.read_schema(path).names)
+        with path.open("rb") as parquet:
+            return list(pq.read_schema(parquet).names)
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file, delimiter="," if file_format == "csv" else "\t")
         return next((row for row in rows if row), [])  # like pandas, past empty lines

@@ -26,7 +26,7 @@ from omnibench.gate import baseline_form
 from omnibench.gate.arrow import number_array, number_column, repeated_text
 from omnibench.gate.entries import Dataset, Entry, EntrySource, Score, ValuesByFold
 from omnibench.gate.series import summary
-from omnibench.paths import overlong_name
+from omnibench.paths import expanded, overlong_name
 from omnibench.store.artifacts import replace_file
 from omnibench.store.schema import timestamp
 
@@ -69,7 +69,7 @@ class Baseline:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.abspath(Path(path).expanduser()))
+        self.path = Path(os.path.abspath(expanded(path)))
         self._content = _verified(self.path, _read(self.path))
         metadata = self._parsed_metadata()
         self.written: str = metadata["written"]
@@ -193,7 +193,7 @@ def write(
     """
     if not entries:
         raise BaselineError("nothing is done, so there is nothing to compare with later; run the benchmarks first.")
-    final = Path(os.path.realpath(Path(path).expanduser()))
+    final = Path(os.path.realpath(expanded(path)))
     refuse_other_files(final)
     content = _with_digest(_parquet(source, entries, git))
     try:

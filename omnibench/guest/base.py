@@ -353,7 +353,7 @@ def serve(channel: Any, adapter_module: str) -> None:
         adapter_module: The name of the adapter's module beside this one, or the full name of one that is elsewhere.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the host decides
-    setup = channel.receive()
+    setup = received(channel.receive())
     belong_to(setup["parent"])
     forks.withhold_gateway(channel.gateway)
     send_prints_to(setup["out"], setup["err"])

@@ -1,4 +1,7 @@
-"""Whole numbers on their way through execnet, which cannot carry those below -2**31; all others arrive as they are."""
+"""Whole numbers and texts on their way through execnet, which carries neither those below -2**31 nor half characters.
+
+The names of files that are not UTF-8 have such halves.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Any
 
 _LOWEST = -(2**31)
 _TAG = "omnibench: a whole number"
+_TEXT_TAG = "omnibench: a text"
 
 
 def sendable(data: Any) -> Any:
@@ -16,6 +20,8 @@ def sendable(data: Any) -> Any:
     """
     if type(data) is int:
         return data if data >= _LOWEST else {_TAG: str(data)}
+    if type(data) is str:
+        return data if data.isascii() or _is_utf8(data) else {_TEXT_TAG: data.encode("utf-8", "surrogatepass")}
     if isinstance(data, dict):
         return {key: sendable(value) for key, value in data.items()}
     if type(data) in (list, tuple):
@@ -28,7 +34,17 @@ def received(data: Any) -> Any:
     if isinstance(data, dict):
         if _TAG in data:
             return int(data[_TAG])
+        if _TEXT_TAG in data:
+            return bytes(data[_TEXT_TAG]).decode("utf-8", "surrogatepass")
         return {key: received(value) for key, value in data.items()}
     if type(data) in (list, tuple):
         return type(data)(map(received, data))
     return data
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

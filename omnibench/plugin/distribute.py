@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from omnibench.plugin.sent_paths import sendable_path
 from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
 from omnibench.plugin.unfinished import Unfinished, ended_sentence, stop_soon
 from omnibench.plugin.wire import RunMessage, digest
@@ -129,6 +130,7 @@ class Distribution:
     def pytest_configure_node(self, node: Any) -> None:
         """Send the run and its finished items to a worker, also to one that replaces another."""
         self._nodes.append(node)
+        node.workerinput["mainargv"] = [sendable_path(word) for word in node.workerinput.get("mainargv", ())]
         if self._message is not None:
             self._message.send(node.workerinput)
 

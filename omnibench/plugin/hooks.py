@@ -84,7 +84,9 @@ def pytest_configure(config: pytest.Config) -> None:
     distributed = getattr(config.option, "dist", "no") != "no" and getattr(config.option, "tx", None)
     if distributed and not config.option.collectonly:  # xdist, too, collects in this process when only asked to
         from omnibench.plugin.distribute import Distribution
+        from omnibench.plugin.sent_paths import make_sendable
 
+        make_sendable(config)
         # Of those that start last, pytest calls the first registered first: pytest's terminal, we, then xdist.
         xdist_session = manager.unregister(name="dsession") if manager.has_plugin("dsession") else None
         manager.register(Distribution(config), "omnibench-distribution")

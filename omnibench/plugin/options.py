@@ -16,6 +16,8 @@ import pytest
 from omnibench.engine.policy import DEVICES
 from omnibench.engine.policy import FAILED as FAILED_CHOICES
 from omnibench.engine.policy import RESUME as RESUME_CHOICES
+from omnibench.paths import expanded
+from omnibench.plugin.sent_paths import received_path
 from omnibench.store.schema import KEEP_MODELS as KEEP_MODELS_CHOICES
 from omnibench.store.schema import RESETS
 from omnibench.store.schema import VERIFY as VERIFY_CHOICES
@@ -70,10 +72,15 @@ class Option(NamedTuple):
         Raises:
             pytest.UsageError: It is none of the choices.
         """
-        value = config.getoption(self.name) or self._preset(config) or self.default
+        value = self.typed(config) or self._preset(config) or self.default
         if self.choices and value not in self.choices and value != self.default:
             raise pytest.UsageError(f"{self.flag} is {value!r}; choose from {', '.join(self.choices)}.")
         return str(value)
+
+    def typed(self, config: pytest.Config) -> Any:
+        """Return what stands on the command line, or None."""
+        value = config.getoption(self.name)
+        return value and received_path(value)
 
     def _preset(self, config: pytest.Config) -> str:
         """Return the value that counts when the command line has none: the environment's, else the ini file's."""
@@ -113,10 +120,10 @@ class Option(NamedTuple):
         """
         text = self._preset(config)
         try:
-            paths: list[str] = config.getoption(self.name) or shlex.split(text)
+            paths = self.typed(config) or shlex.split(text)
         except ValueError as error:
             raise pytest.UsageError(f"{self.preset_name} is {text!r}, which cannot be split ({error}).") from error
-        return [str(self.base(config) / Path(path).expanduser()) for path in paths]
+        return [str(expanded(path, self.base(config))) for path in paths]
 
     @property
     def preset_name(self) -> str:

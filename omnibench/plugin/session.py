@@ -25,7 +25,7 @@ from omnibench.plugin import garbage
 from omnibench.plugin.copies import refresh_stale_copies
 from omnibench.plugin.items import ExperimentItem
 from omnibench.plugin.options import ENVIRONMENTS, PLAN, READONLY, TMP_DIR
-from omnibench.plugin.settings import checkpoint_dir, policy
+from omnibench.plugin.settings import checkpoint_dir, path_of, policy
 from omnibench.plugin.wire import RunMessage
 from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
@@ -196,7 +196,7 @@ class BenchSession:
             workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
             self._coordinator = Coordinator(
                 self.directory,
-                TMP_DIR.value(self.config) or None,
+                path_of(TMP_DIR, self.config) if TMP_DIR.value(self.config) else None,
                 # `never` and `fresh` are the overseeing process's business, once.
                 policy=replace(self.policy, resume="auto"),
                 environments=self.environments,

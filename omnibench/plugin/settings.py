@@ -10,7 +10,7 @@ import pytest
 
 from omnibench.engine.policy import Policy, seconds, share, tracked
 from omnibench.errors import OmnibenchError
-from omnibench.paths import overlong_name
+from omnibench.paths import expanded, overlong_name
 from omnibench.plugin.options import (
     ALLOW_NETWORK_FS,
     BASELINE,
@@ -131,7 +131,7 @@ def checkpoint_dir(config: pytest.Config) -> Path:
 
 def path_of(option: Option, config: pytest.Config) -> Path:
     """Return the path that an option names."""
-    return Path(os.path.abspath(option.base(config) / Path(option.value(config)).expanduser()))
+    return Path(os.path.abspath(expanded(option.value(config), option.base(config))))
 
 
 def command_for(item: pytest.Item) -> str:
@@ -143,6 +143,6 @@ def command_for(item: pytest.Item) -> str:
     lookup = {"-c": config.option.inifilename, "--rootdir": config.option.rootdir}
     arguments = [word for flag, value in lookup.items() if value for word in (flag, str(value))]
     decisive = [option for option in OPTIONS if option.in_item_command]
-    arguments += [f"{option.flag}={value}" for option in decisive if (value := config.getoption(option.name))]
+    arguments += [f"{option.flag}={value}" for option in decisive if (value := option.typed(config))]
     file = os.path.relpath(item.path, config.invocation_params.dir)
     return shlex.join(["pytest", *arguments, f"{file}::{item.nodeid.partition('::')[2]}"])

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:  # every pytest session imports this module, and few have results
     from omnibench.results import Result
 
+from omnibench.plugin.sent_paths import received_path, sendable_path
+
 _INPUT = "omnibench"
 """The entry in xdist's ``workerinput``."""
 
@@ -42,7 +44,11 @@ class RunMessage(NamedTuple):
 
     def send(self, workerinput: dict[str, Any]) -> None:
         """Put the message among what xdist tells a worker."""
-        workerinput[_INPUT] = {"run_id": self.run_id, "directory": self.directory, "done": "".join(self.done)}
+        workerinput[_INPUT] = {
+            "run_id": self.run_id,
+            "directory": sendable_path(self.directory),
+            "done": "".join(self.done),
+        }
 
     @classmethod
     def received(cls, config: Any) -> RunMessage | None:
@@ -52,7 +58,7 @@ class RunMessage(NamedTuple):
             return None
         digests = fields["done"]
         done = frozenset(digests[start : start + _DIGITS] for start in range(0, len(digests), _DIGITS))
-        return cls(fields["run_id"], fields["directory"], done)
+        return cls(fields["run_id"], received_path(fields["directory"]), done)
 
 
 def digest(nodeid: str) -> str:

@@ -112,7 +112,8 @@ class Guest:
         self._channel.send((str(GUEST_PACKAGE), runner.adapter))
         pipes = {stream: str(scratch / f"{stream}.pipe") for stream in ("out", "err")}
         try:
-            self._channel.send({"parent": os.getpid(), "work": str(work), "path": runner.adapter_path, **pipes})
+            setup = {"parent": os.getpid(), "work": str(work), "path": runner.adapter_path, **pipes}
+            self._channel.send(sendable(setup))
             hello = self._receive()
             self._pid = hello.get("pid", self._pid)
             if not hello["ok"]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.guest.disk import shortage
 from omnibench.keys import DISPLAY_DIGITS
+from omnibench.paths import expanded
 from omnibench.store import artifacts, leases, manifests, recovery
 from omnibench.store.copies import encoded
 from omnibench.store.beneath import OF_ALL, open_file, read_bytes, refuse_links, relative_path
@@ -66,7 +67,7 @@ class CheckpointStore:
         while_waiting: Callable[[], None] = lambda: None,
         patience: float | None = None,
     ) -> None:
-        self.root = Path(os.path.abspath(Path(root).expanduser()))  # without `..`, which paths in records may not have
+        self.root = Path(os.path.abspath(expanded(root)))  # without `..`, which paths in records may not have
         self.verify = verify
         self._notify = notify
         self.waiting = LockWait(notify, while_waiting, patience)
@@ -174,7 +175,7 @@ class CheckpointStore:
             except OSError as error:
                 raise StoreError(f"the checkpoint directory {str(self.root)!r} cannot be written ({error}).") from error
             return directory
-        parent = Path(os.path.abspath(Path(elsewhere).expanduser()))
+        parent = Path(os.path.abspath(expanded(elsewhere)))
         try:
             self._elsewhere.append(Workspace(parent))
         except OSError as error:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from omnibench.paths import expanded
 from omnibench.store import CheckpointStore, logbook, views
 from omnibench.store.beneath import OF_ALL, refuse_links
 from omnibench.store.contrast import Contrast, contrast
@@ -54,7 +55,7 @@ class Store:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.root = Path(os.path.abspath(Path(path).expanduser()))
+        self.root = Path(os.path.abspath(expanded(path)))
         refuse_newer(self.root)
         if not os.path.exists(self.root / "store" / "cache.db"):  # unlike Path's, it says no to a name that is too long
             raise no_store(self.root)

@@ -82,6 +82,18 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is untyped
         """Remove no file: records have none, and a damaged row may name any."""
 
 
+class _Literal(str):
+    """A path in which diskcache expands nothing: it looks for a ``$``, and then takes ``$NAME`` for a variable."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self
+
+    def __contains__(self, text: object) -> bool:
+        return text != "$" and isinstance(text, str) and super().__contains__(text)
+
+
 class Records:
     """The records of one store. Open it once per process.
 
@@ -134,7 +146,7 @@ class Records:
             with closing(sqlite3.connect(uri, uri=True, timeout=_LOOK_SECONDS, isolation_level=None)) as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")
-        self._cache = diskcache.Cache(str(self.directory), timeout=_LOOK_SECONDS, disk=TextDisk, **_SETTINGS)
+        self._cache = diskcache.Cache(_Literal(self.directory), timeout=_LOOK_SECONDS, disk=TextDisk, **_SETTINGS)
         check_content(self._connection)
         self._note_format(version)
         create_views(self._connection)

@@ -1,0 +1,65 @@
+"""Names of files that are not UTF-8, on the way to xdist's workers: execnet sends no text that has half a character."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import pytest
+
+_MARK = "omnibench-bytes:"
+"""What a text begins with that stands for the bytes of a name."""
+
+_FLAG = "--omnirec-"
+
+
+def sendable_path(value: str) -> str:
+    """Return a text in a form that execnet sends; see ``received_path``."""
+    return value if _is_utf8(value) else _MARK + os.fsencode(value).hex()
+
+
+def received_path(value: Any) -> Any:
+    """Return what ``sendable_path`` was called with; a list of texts for a list of them."""
+    if isinstance(value, str) and value.startswith(_MARK):
+        return os.fsdecode(bytes.fromhex(value.removeprefix(_MARK)))
+    return [received_path(element) for element in value] if isinstance(value, list) else value
+
+
+def make_sendable(config: pytest.Config) -> None:
+    """Put our arguments into a form that xdist can send to its workers, and refuse others that it cannot.
+
+    Raises:
+        pytest.UsageError: A path that is not ours is not UTF-8.
+    """
+    invocation = config.invocation_params
+    arguments = [str(argument) for argument in invocation.args]
+    texts = [*arguments, str(config.rootpath), str(invocation.dir), *sys.path]
+    if all(map(_is_utf8, texts)):
+        return
+    flags = ["", *arguments]
+    sent = [_sent(argument, flag) for argument, flag in zip(arguments, flags, strict=False)]
+    for text in [*sent, *texts[len(arguments) :]]:
+        if not _is_utf8(text):
+            raise pytest.UsageError(
+                f"{text!r} is not UTF-8, and pytest-xdist cannot tell its workers of it. Run without -n, or rename it."
+            )
+    config.invocation_params = pytest.Config.InvocationParams(
+        args=tuple(sent), plugins=invocation.plugins, dir=invocation.dir
+    )
+
+
+def _sent(argument: str, flag: str) -> str:
+    """Return an argument as workers get it, whose predecessor may be the option that it is the value of."""
+    name, equals, value = argument.partition("=")
+    if name.startswith(_FLAG) and equals:
+        return f"{name}={sendable_path(value)}"
+    return sendable_path(argument) if flag.startswith(_FLAG) and "=" not in flag else argument
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
