@@ -10,6 +10,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
+from omnibench.errors import StoreError
 from omnibench.store.beneath import LinkedFileError, has_link, open_file, opened_directory, refuse_links, relative_path
 from omnibench.store.schema import Artifact
 

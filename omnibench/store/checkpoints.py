@@ -16,8 +16,8 @@ from omnibench.guest.disk import shortage
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.paths import expanded
 from omnibench.store import artifacts, leases, manifests, recovery
-from omnibench.store.copies import encoded
 from omnibench.store.beneath import OF_ALL, open_file, read_bytes, refuse_links, relative_path
+from omnibench.store.copies import encoded
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.formats import refuse_newer

@@ -134,10 +134,55 @@ def odd_values(project: Path) -> list[Any]:
     for _ in range(400):
         nested = [nested]
     return [
-        *(None, True, False, -1, 0, 3, 2**63, 10**400, 1e308, float("nan"), float("inf"), "", ".", "..", "/", "x", "a/b"),
-        *("a" * 64, "A" * 64, "a" * 63, "x" * 300, "\0", "a\0b", "\ud800", "é", "a\nb", "*", "{}", "%s", "-1", "2026-02-30"),
-        *("../../uv", "../uv", "../secrets.json", "../", "../datasets/decoy-aaaaaaaa", str(project), f"{project}/uv.lock"),
-        *("../decoy-aaaaaaaa/other-bbbbbbbb", "../decoy-aaaaaaaa/other-bbbbbbbb/model.pkl", f"{project}/decoy-aaaaaaaa"),
+        *(
+            None,
+            True,
+            False,
+            -1,
+            0,
+            3,
+            2**63,
+            10**400,
+            1e308,
+            float("nan"),
+            float("inf"),
+            "",
+            ".",
+            "..",
+            "/",
+            "x",
+            "a/b",
+        ),
+        *(
+            "a" * 64,
+            "A" * 64,
+            "a" * 63,
+            "x" * 300,
+            "\0",
+            "a\0b",
+            "\ud800",
+            "é",
+            "a\nb",
+            "*",
+            "{}",
+            "%s",
+            "-1",
+            "2026-02-30",
+        ),
+        *(
+            "../../uv",
+            "../uv",
+            "../secrets.json",
+            "../",
+            "../datasets/decoy-aaaaaaaa",
+            str(project),
+            f"{project}/uv.lock",
+        ),
+        *(
+            "../decoy-aaaaaaaa/other-bbbbbbbb",
+            "../decoy-aaaaaaaa/other-bbbbbbbb/model.pkl",
+            f"{project}/decoy-aaaaaaaa",
+        ),
         *("store", "leases", "tmp", "datasets", "STORE.json", "store/cache.db", "leases/store.lock", "opening"),
         *([], {}, [[]], [None], {"": None}, {"path": "../secrets.json"}, nested, ["fit/1"], ["fit/1", {}]),
         {"path": "../secrets.json", "size": 19, "sha256": hashlib.sha256(b'{"token": "theirs"}').hexdigest()},
@@ -168,7 +213,9 @@ class Stranger:
             key = self._random.choice(sorted(records))
             record = self._changed(records[key])
             if self._random.random() < 0.2:
-                key = f"{key.partition('/')[0]}/{self._random.choice(['../../uv', 'x', 'a' * 64, '', str(self.project)])}"
+                key = (
+                    f"{key.partition('/')[0]}/{self._random.choice(['../../uv', 'x', 'a' * 64, '', str(self.project)])}"
+                )
             elif self._random.random() < 0.1:
                 key = f"old/{self._random.choice(['0', '1', 'x', '../..'])}/{key}"
             self.said.append(f"{key[:60]}: {self.said.pop() if self.said else ''}")
@@ -211,7 +258,8 @@ def _write(root: Path, key: str, record: Json, manifest: str) -> None:
         connection.execute("DELETE FROM Cache WHERE key = ?", (key.encode(errors="replace").decode(),))
         columns = "key, raw, store_time, access_time, access_count, size, mode, value"
         connection.execute(
-            f"INSERT INTO Cache ({columns}) VALUES (?, 1, 0, 0, 0, 0, 1, ?)", (key.encode(errors="replace").decode(), text)
+            f"INSERT INTO Cache ({columns}) VALUES (?, 1, 0, 0, 0, 0, 1, ?)",
+            (key.encode(errors="replace").decode(), text),
         )
     with contextlib.suppress(OSError), (root / manifest / "records.jsonl").open("ab") as file:
         file.write(f"\n{key}\t{text}\n".encode(errors="replace"))
@@ -232,7 +280,9 @@ class HostileStores:
         ended = run(plant.Errand(self._clean, directory / "work"), directory / "log")
         assert ended.outcome is not None, ended.error
         self._baseline = directory / "out-baseline.parquet"
-        assert run(partial(_commands, [["baseline", str(self._baseline), "--store", str(self._clean)]]), directory / "log")
+        assert run(
+            partial(_commands, [["baseline", str(self._baseline), "--store", str(self._clean)]]), directory / "log"
+        )
         self.items = [experiment.name for experiment in plant.items()][:2]
 
     def fresh(self) -> None:

@@ -43,9 +43,7 @@ def first_worker(process: int) -> int:
 @pytest.mark.parametrize(
     "arguments", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "distributed"]
 )
-def test_kill_9_of_a_run_ends_what_its_guests_have_started(
-    family_project: Project, arguments: tuple[str, ...]
-) -> None:
+def test_kill_9_of_a_run_ends_what_its_guests_have_started(family_project: Project, arguments: tuple[str, ...]) -> None:
     """Pools, programs, daemons and sessions of their own: nobody is left, however the run ended."""
     family_project.bench(plan=WAITING)
     with started(family_project, *arguments) as run:
