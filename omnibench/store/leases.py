@@ -230,7 +230,8 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 @contextmanager
 def _locked_directory(directory: Path) -> Iterator[None]:
-    descriptor = _opened(directory, os.O_RDONLY)
+    with forks.undivided():
+        descriptor = forks.withhold(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
