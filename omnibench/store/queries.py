@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.store import CheckpointStore, logbook, views
+from omnibench.store.changes import told_as_store_errors
 from omnibench.store.contrast import Contrast, contrast
 from omnibench.store.deletion import remove_datasets
 from omnibench.store.divergence import Divergence, diverge
@@ -296,7 +297,8 @@ class Store:
         names = list(recorded) if items is None else select_all(items, recorded)
         store = CheckpointStore(self.root)
         try:
-            return reset(store, [recorded[name]["fit_key"] for name in names], what)
+            with told_as_store_errors(self.root, "reset"):
+                return reset(store, [recorded[name]["fit_key"] for name in names], what)
         finally:
             store.close()
 
@@ -317,7 +319,8 @@ class Store:
         recorded = self.items()
         fit_keys = [recorded[name]["fit_key"] for name in select_all(items, recorded)]
         remove = remove_models if models else remove_items
-        return remove(self.root, fit_keys, dry_run=dry_run)
+        with told_as_store_errors(self.root, "removed"):
+            return remove(self.root, fit_keys, dry_run=dry_run)
 
     def remove_datasets(self, needed: Collection[str] = (), *, dry_run: bool = False) -> tuple[list[str], int]:
         """Remove the prepared datasets that no item is of.
@@ -332,7 +335,8 @@ class Store:
         Raises:
             StoreError: Somebody is using the store.
         """
-        return remove_datasets(self.root, lambda key: key in needed, dry_run=dry_run)
+        with told_as_store_errors(self.root, "removed"):
+            return remove_datasets(self.root, lambda key: key in needed, dry_run=dry_run)
 
     def sizes(self) -> Sizes:
         """Return what the store's files take on disk: of models, predictions, values per user, datasets; and by item."""
