@@ -29,8 +29,8 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
 
     Raises:
         pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset or it cannot be
-            done, nothing has the metric to sort by, a newer omnibench has made the store, the checkpoint directory holds others' files,
-            or data differs from process to process.
+            done, nothing has the metric to sort by, a newer omnibench has made the store, the checkpoint directory holds
+            others' files, or data differs from process to process.
     """
     session.items = [item for item in items if isinstance(item, ExperimentItem)]
     session.pending = session.items
