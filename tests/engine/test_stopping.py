@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -231,14 +232,24 @@ def test_what_hangs_is_ended_a_little_after_the_grace_period(told: list[str], mo
     assert len(told) == 1
 
 
-def test_a_phase_that_ends_in_time_is_not_raised_in(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor what comes behind it: no signal is sent after the phase, or after the handlers were put back."""
-    monkeypatch.setattr(stopping_module, "_ENDING_SECONDS", 0.3)
+def test_what_swallows_the_first_signal_is_ended_by_the_next(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body is raised in at once; one that goes on all the same is raised in again after the grace period."""
+    monkeypatch.setattr(stopping_module, "_ENDING_SECONDS", 0.0)
+
+    def swallow() -> None:
+        with Stopping(0.0, told.append):
+            with suppress(StoppedError):
+                send(INT)
+            threading.Event().wait(60)
+
+    with pytest.raises(StoppedError):
+        swallow()
+
+
+def test_what_ends_in_time_is_not_raised_in(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor what comes behind it: no signal is sent after the handlers were put back."""
+    monkeypatch.setattr(stopping_module, "_ENDING_SECONDS", 0.1)
     before = handlers()
-    with Stopping(0.0, told.append) as stopping:
-        with stopping.phases("D/A"):
-            send(TERM)
-        threading.Event().wait(0.5)
     with Stopping(0.0, told.append) as stopping, stopping.phases("D/A"):
         send(TERM)
     threading.Event().wait(0.5)
