@@ -15,7 +15,7 @@ from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
 from omnibench.engine.items import Item
 from omnibench.engine.live import Tally, estimates_in
 from omnibench.engine.parallel import checked_workers, compute_side_by_side, longest_first, number_of_workers
-from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_outcome, require_begun
+from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_outcome, require_begun, require_reset
 from omnibench.engine.sentences import Volume, ended_line, stop_sentence
 from omnibench.engine.stopping import StoppedError, stopped_for_good
 from omnibench.engine.summary import show_tables
@@ -141,10 +141,10 @@ class Coordinator(ItemCoordinator):
         if self.policy.resume == "require":
             snapshot = self.store.snapshot()
             require_begun(is_begun(snapshot.get, item) for item in items)
-        if self.policy.resume == "fresh":
-            self.reset(planned, keep=True)
+        busy = self.reset(planned, keep=True).busy if self.policy.resume == "fresh" else ()
         self.workbench.expect(items)
         states = self.store.read(lambda reader: look_up_all(reader, items))
+        require_reset(zip(planned, states, strict=True), busy)
         if volume is not Volume.QUIET:
             self._notify(f"{count(states)} ({self.store.root})")
         pending = [item.experiment for item, state in zip(items, states, strict=True) if not state.is_done]

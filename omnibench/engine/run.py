@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from omnibench.engine.survey import State
 from omnibench.errors import OmnibenchError, PhaseError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
+from omnibench.naming import first_few
 from omnibench.results import Result
 from omnibench.store.leases import Workspace
 from omnibench.store.schema import Status
@@ -95,6 +96,25 @@ def new_run_id() -> str:
 def throwaway_workspace() -> Workspace:
     """Return a temporary directory for a store; if its process dies, the next such process removes it."""
     return Workspace(Path(tempfile.gettempdir()) / f"omnibench-{os.getuid()}")
+
+
+def require_reset(states: Iterable[tuple[Experiment, State]], busy: Collection[str]) -> None:
+    """Refuse to serve numbers that were to be computed anew; those of an item that is not done will be new.
+
+    Args:
+        states: The experiments of a run with the states of their items, after a reset.
+        busy: The fit keys of items that could not be reset, because another process holds them.
+
+    Raises:
+        OmnibenchError: Some of them are done.
+    """
+    labels = [experiment.label for experiment, state in states if state.is_done and experiment.fit_key in busy]
+    if labels:
+        raise OmnibenchError(
+            f"{first_few(labels, 3)} could not be reset, because another process works on {'it' if len(labels) == 1 else 'them'} "
+            "right now; the old numbers would have been taken for new ones, so nothing ran. Wait for that process to end "
+            "(`omnibench status` shows it), and run again."
+        )
 
 
 def require_begun(begun: Iterable[bool]) -> None:

@@ -3,7 +3,8 @@
 Signals are those that mean "stop": SIGINT (Ctrl-C) and SIGTERM (``kill``, Slurm, systemd, a container's end).
 
 A phase looks at the grace period itself while it waits for a guest. What does not, because it hangs in Python code of the
-user's or in a worker, is ended as by a second signal, a few seconds after the grace period.
+user's that may have swallowed the first signal, or in a worker, is ended as by a second signal, a few seconds after the
+grace period.
 """
 
 from __future__ import annotations
@@ -131,8 +132,9 @@ class Stopping:
             self.on_first_signal()
         if not self._insistent:
             return
-        if first and self._in_phase:
+        if first:
             _thread.start_new_thread(self._end_late, ())  # threading's own start takes locks that this thread may hold
+        if first and self._in_phase:
             with contextlib.suppress(RuntimeError):  # the signal came while this very thread was writing
                 self._notify(
                     f"{self.reason}: stopping; {self._in_phase} has {self.grace:g} s to finish what it is at. "
@@ -145,11 +147,11 @@ class Stopping:
         raise StoppedError(f"stopped by {self.reason}")
 
     def _end_late(self) -> None:
-        """Send a second signal when the grace period has long been over and the phase still goes on."""
+        """Send a second signal when the grace period has long been over and this is still entered: something hangs."""
         while True:
             time.sleep(_LOOK_SECONDS)
             with self._leaving:
-                if not (self._deadline and self._in_phase):
+                if not self._deadline:
                     return
                 if time.monotonic() >= self._deadline + _ENDING_SECONDS:
                     self._is_late = True

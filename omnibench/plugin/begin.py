@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import pytest
 
 from omnibench.engine.items import Item
-from omnibench.engine.run import require_begun
+from omnibench.engine.run import require_begun, require_reset
 from omnibench.engine.survey import State, count, is_begun
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.metrics.labels import alternatives
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.options import PLAN, RESET, SORT, YES
+from omnibench.plugin.options import PLAN, RESET, RESUME, SORT, YES
 from omnibench.plugin.plan import note_plan
 from omnibench.plugin.session import BenchSession
 from omnibench.store.formats import NewerStoreError
@@ -29,9 +29,9 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         items: The selected items, of benchmarks and others; without benchmarks nothing happens.
 
     Raises:
-        pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset, nothing has
-            the metric to sort by, a newer omnibench has made the store, the checkpoint directory holds others' files,
-            or data differs from process to process.
+        pytest.UsageError: There is nothing to resume although there has to be, the user says no to a reset or it cannot be
+            done, nothing has the metric to sort by, a newer omnibench has made the store, the checkpoint directory holds
+            others' files, or data differs from process to process.
     """
     session.items = [item for item in items if isinstance(item, ExperimentItem)]
     session.pending = session.items
@@ -41,7 +41,7 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
     _check_directory(session)
     try:
         _check_resume(session)
-        reset = _reset(session)
+        reset, busy = _reset(session)
         states = session.look_at_records(session.items)
     except NewerStoreError as error:
         raise pytest.UsageError(str(error)) from error
@@ -50,6 +50,10 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
     except (StoreError, OSError) as error:
         session.notify(f"the checkpoints cannot be read: {error}")  # and each item will say so
         return
+    try:
+        require_reset(zip((item.experiment for item in session.items), states, strict=True), busy)
+    except OmnibenchError as error:
+        raise pytest.UsageError(str(error)) from error
     session.begun = True
     for item, state in zip(session.items, states, strict=True):
         item.state = state
@@ -98,19 +102,32 @@ def _check_resume(session: BenchSession) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
-def _reset(session: BenchSession) -> str:
-    """Reset the items that the options ask for; return what the first line of the run says about it."""
+def _reset(session: BenchSession) -> tuple[str, frozenset[str]]:
+    """Reset the items that the options ask for.
+
+    Returns:
+        What the first line of the run says about it, and the keys of items that another process works on.
+    """
+    try:
+        return _reset_items(session)
+    except NewerStoreError:
+        raise
+    except (StoreError, OSError) as error:  # or the run would serve the numbers that nobody wants any more
+        option = RESET if session.policy.resume != "fresh" else RESUME
+        raise pytest.UsageError(f"{option.flag} could not be done, so nothing ran: {error}") from error
+
+
+def _reset_items(session: BenchSession) -> tuple[str, frozenset[str]]:
     extent = RESET.value(session.config)
     items = [item.experiment for item in session.items]
     if session.policy.resume == "fresh":
-        session.coordinator.reset(items, keep=True)
-        return " in a fresh generation"
+        return " in a fresh generation", frozenset(session.coordinator.reset(items, keep=True).busy)
     if not extent:
-        return ""
+        return "", frozenset()
     if extent == RESET.bare and not YES.is_on(session.config) and not _agreed(session, len(items)):
         raise pytest.UsageError("nothing was reset, and nothing ran.")
     reset = session.coordinator.reset(items, extent)
-    return f" after the reset of {len(reset.items)}"
+    return f" after the reset of {len(reset.items)}", frozenset(reset.busy)
 
 
 def _agreed(session: BenchSession, items: int) -> bool:

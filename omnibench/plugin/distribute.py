@@ -189,11 +189,13 @@ class Distribution:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Wait for the workers' ends, which a first signal does not cut short; then leave signals to others again."""
         self._live.close()
+        benchmarks = existing_session(self.config)
         with self._while_running:
             nodes = getattr(self.config.pluginmanager.get_plugin("dsession"), "nodemanager", None)
-            if nodes is not None and existing_session(self.config) is not None:
+            if nodes is not None and benchmarks is not None:
+                if benchmarks.stopping.reason:
+                    benchmarks.stopping.hurry()  # xdist has a limit of its own for what follows
                 nodes.teardown_nodes()
-        benchmarks = existing_session(self.config)
         if benchmarks is not None and benchmarks.stopping.reason and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
 

@@ -8,7 +8,6 @@ nobody uses the store.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.store import leases, manifests, recovery
 from omnibench.store.artifacts import sync_directory
+from omnibench.store.changes import portions, remove_trees
 from omnibench.store.checkpoints import PRESENCE, CheckpointStore
 from omnibench.store.leases import free_leases
 from omnibench.store.schema import Record, RecordType
@@ -28,9 +28,6 @@ EXPORTED = re.compile(r"predictions\.(?:json|parquet)")
 
 ASIDE = re.compile(r".+\.damaged-\d{8}T\d{6}-[0-9a-f]{8}")
 """Names of what was set aside as damaged."""
-
-_BATCH = 100
-"""Items per transaction; each holds a file descriptor for its lease meanwhile."""
 
 
 @dataclass
@@ -61,8 +58,8 @@ def delete(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = Fals
     """
     deleted = Deleted()
     fit_keys = list(dict.fromkeys(items))
-    for start in range(0, len(fit_keys), _BATCH):
-        with free_leases(store.lease, fit_keys[start : start + _BATCH], deleted.busy) as leased:
+    for portion in portions(fit_keys):
+        with free_leases(store.lease, portion, deleted.busy) as leased:
             # Only under the leases is it certain what there is.
             removed = {key: record for key, record in store.snapshot().items() if record.get("fit_key") in leased}
             deleted.items += dict.fromkeys(record["fit_key"] for record in removed.values())
@@ -198,8 +195,7 @@ def remove_datasets(
             if removed and not dry_run:
                 forget_datasets(root, removed)
                 records.commit({}, removed)
-                for directory in directories:
-                    shutil.rmtree(root / directory, ignore_errors=True)
+                remove_trees(root / directory for directory in directories)
         finally:
             records.checkpoint()
             records.close()

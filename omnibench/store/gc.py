@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from omnibench.store import leases, manifests, recovery
 from omnibench.store.artifacts import sync_directory
+from omnibench.store.changes import remove_trees, told_as_store_errors
 from omnibench.store.checkpoints import PRESENCE
 from omnibench.store.deletion import (
     ASIDE,
@@ -74,7 +74,8 @@ def collect(
     with leases.exclusive_use(root / PRESENCE):
         records, _ = recovery.open_records(root)
         try:
-            return _collect(root, records, dry_run, kept, planned, datasets, aside_older_than)
+            with told_as_store_errors(root, "removed"):
+                return _collect(root, records, dry_run, kept, planned, datasets, aside_older_than)
         finally:
             records.checkpoint()
             records.close()
@@ -135,11 +136,13 @@ def _remove(root: Path, records: Records, removed_records: dict[str, Record], fi
         keys = [key for key, record in removed_records.items() if record.get("directory") == directory]
         manifests.append(root / directory, root, {}, keys)
     records.commit({}, removed_records)
-    for path in files:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-            sync_directory(path.parent)
-    remove_files(root, [path for path in files if not path.is_dir()])
+    directories = [path for path in files if path.is_dir()]
+    remove_files(root, [path for path in files if path not in directories])
+    try:
+        remove_trees(directories)
+    finally:
+        for parent in {path.parent for path in directories}:
+            sync_directory(parent)
     remove_empty(root)
 
 
@@ -189,5 +192,6 @@ def _set_aside_before(root: Path, older_than: float | None) -> Iterator[Path]:
         return
     for path in sorted(root.rglob("*.damaged-*")):
         inside = any(ASIDE.fullmatch(parent.name) for parent in path.parents)
-        if ASIDE.fullmatch(path.name) and not inside and time.time() - path.lstat().st_mtime >= older_than:
+        is_aside = ASIDE.fullmatch(path.name) and not inside and not path.is_symlink()
+        if is_aside and time.time() - path.lstat().st_mtime >= older_than:
             yield path

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from omnibench.errors import OmnibenchError, nearest
+from omnibench.store.changes import portions
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.item_records import pending_item
 from omnibench.store.leases import Lease, free_leases
@@ -33,8 +34,6 @@ _TYPES_FROM = {
     Phase.EVAL: (RecordType.EVAL,),
 }
 """The types of the records that go when an item is reset from a phase on."""
-_BATCH = 100
-"""Items per transaction; each holds a file descriptor for its lease meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,8 @@ def reset(store: CheckpointStore, items: Iterable[str], what: str = "all", *, ke
     fit_keys = [key for key in dict.fromkeys(items) if _concerns(recorded.get(key, {}), what)]
     done: list[str] = []
     busy: list[str] = []
-    for start in range(0, len(fit_keys), _BATCH):
-        with free_leases(store.lease, fit_keys[start : start + _BATCH], busy) as leases:
+    for portion in portions(fit_keys):
+        with free_leases(store.lease, portion, busy) as leases:
             _put_aside(store, leases, what, keep=keep)
             done += leases
     return Reset(tuple(done), tuple(busy))

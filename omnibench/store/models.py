@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from omnibench.metrics.directions import direction
 from omnibench.store import artifacts
+from omnibench.store.changes import portions
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.leases import free_leases
 from omnibench.store.schema import (
@@ -34,9 +35,6 @@ SMALL = 1_000_000
 
 BYTES_PER_SECOND = 1_000_000
 """Bytes that a second of fitting is worth to ``auto``: it keeps a model that takes longer than this to make again."""
-
-_BATCH = 100
-"""Items per transaction; each holds a file descriptor for its lease meanwhile."""
 
 
 def is_spare(fit: Record, keep: str) -> bool:
@@ -98,8 +96,8 @@ def drop_models(store: CheckpointStore, items: Iterable[str], *, dry_run: bool =
     dropped = DroppedModels()
     snapshot = store.snapshot()
     fit_keys = [key for key in dict.fromkeys(items) if _model_of(key, snapshot)]
-    for start in range(0, len(fit_keys), _BATCH):
-        with free_leases(store.lease, fit_keys[start : start + _BATCH], dropped.busy) as leases:
+    for portion in portions(fit_keys):
+        with free_leases(store.lease, portion, dropped.busy) as leases:
             records = store.snapshot()  # only under the leases is it certain what there is
             recorded = phase_keys(records.items())
             changed: dict[str, Record] = {}
@@ -117,7 +115,9 @@ def drop_models(store: CheckpointStore, items: Iterable[str], *, dry_run: bool =
             if changed and not dry_run:
                 store.commit(list(leases.values()), changed)
                 for record in changed.values():
-                    remove_file(store, record["model"])
+                    path = artifacts.resolve(record["model"], store.root)
+                    if path is not None:  # a failure is told, unlike where an item's own model goes
+                        path.unlink(missing_ok=True)
     return dropped
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.paths import expanded
 from omnibench.store import CheckpointStore, logbook, views
 from omnibench.store.beneath import OF_ALL, refuse_links
+from omnibench.store.changes import told_as_store_errors
 from omnibench.store.contrast import Contrast, contrast
 from omnibench.store.deletion import remove_datasets
 from omnibench.store.divergence import Divergence, diverge
@@ -300,9 +301,10 @@ class Store:
         names = list(recorded) if items is None else select_all(items, recorded)
         store = CheckpointStore(self.root)
         try:
-            outcome = reset(store, [recorded[name]["fit_key"] for name in names], what)
-            Exports(store).refresh(immediately=True)
-            return outcome
+            with told_as_store_errors(self.root, "reset"):
+                outcome = reset(store, [recorded[name]["fit_key"] for name in names], what)
+                Exports(store).refresh(immediately=True)
+                return outcome
         finally:
             store.close()
 
@@ -323,7 +325,8 @@ class Store:
         recorded = self.items()
         fit_keys = [recorded[name]["fit_key"] for name in select_all(items, recorded)]
         remove = remove_models if models else remove_items
-        return remove(self.root, fit_keys, dry_run=dry_run)
+        with told_as_store_errors(self.root, "removed"):
+            return remove(self.root, fit_keys, dry_run=dry_run)
 
     def remove_datasets(self, needed: Collection[str] = (), *, dry_run: bool = False) -> tuple[list[str], int]:
         """Remove the prepared datasets that no item is of.
@@ -338,7 +341,8 @@ class Store:
         Raises:
             StoreError: Somebody is using the store.
         """
-        return remove_datasets(self.root, lambda key: key in needed, dry_run=dry_run)
+        with told_as_store_errors(self.root, "removed"):
+            return remove_datasets(self.root, lambda key: key in needed, dry_run=dry_run)
 
     def sizes(self) -> Sizes:
         """Return what the store's files take on disk: of models, predictions, values per user, datasets; and by item."""

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
+from omnibench.engine import stopping as stopping_module
 from omnibench.engine.stopping import StoppedError, Stopping
 
 INT, TERM = signal.SIGINT, signal.SIGTERM
@@ -195,6 +197,7 @@ def test_a_signal_wakes_who_waits() -> None:
     """In a process of its own: a long wait between phases ends at once, with the exit status of a Ctrl-C."""
     code = """
 import time
+from omnibench.engine import stopping as stopping_module
 from omnibench.engine.stopping import Stopping
 with Stopping(60, print):
     print("waits", flush=True)
@@ -209,3 +212,53 @@ with Stopping(60, print):
         _, errors = one.communicate(timeout=30)
     assert errors.endswith("StoppedError: stopped by SIGTERM\n")
     assert one.returncode == 1 or -one.returncode == INT
+
+
+def test_what_hangs_is_ended_a_little_after_the_grace_period(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phase that never looks at the grace period is raised in, once, after whoever oversees it has been called."""
+    monkeypatch.setattr(stopping_module, "_ENDING_SECONDS", 0.0)
+    ended: list[str] = []
+
+    def hang() -> None:
+        with Stopping(0.0, told.append, on_second_signal=lambda: ended.append("workers")) as stopping:
+            with stopping.phases("D/A"):
+                send(INT)
+                threading.Event().wait(60)
+            pytest.fail("it went on")
+
+    with pytest.raises(StoppedError, match="stopped by SIGINT"):
+        hang()
+    assert ended == ["workers"]
+    assert len(told) == 1
+
+
+def test_what_swallows_the_first_signal_is_ended_by_the_next(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body is raised in at once; one that goes on all the same is raised in again after the grace period."""
+    monkeypatch.setattr(stopping_module, "_ENDING_SECONDS", 0.0)
+
+    def swallow() -> None:
+        with Stopping(0.0, told.append):
+            with suppress(StoppedError):
+                send(INT)
+            threading.Event().wait(60)
+
+    with pytest.raises(StoppedError):
+        swallow()
+
+
+def test_what_ends_in_time_is_not_raised_in(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor what comes behind it: no signal is sent after the handlers were put back."""
+    monkeypatch.setattr(stopping_module, "_ENDING_SECONDS", 0.1)
+    before = handlers()
+    with Stopping(0.0, told.append) as stopping, stopping.phases("D/A"):
+        send(TERM)
+    threading.Event().wait(0.5)
+    assert handlers() == before
+
+
+def test_a_worker_is_left_to_its_controller(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A KeyboardInterrupt in a worker would have xdist start another; so nothing is raised there by itself."""
+    monkeypatch.setattr(stopping_module, "_ENDING_SECONDS", 0.0)
+    with Stopping(0.0, told.append, insistent=False) as stopping, stopping.phases("D/A"):
+        send(TERM)
+        threading.Event().wait(0.3)

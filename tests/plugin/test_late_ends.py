@@ -65,7 +65,7 @@ def stopped(project: Project, *arguments: str, once: str = "hangs", printed: str
     return output_of(project)
 
 
-@pytest.mark.parametrize("distribution", ["load", "loadgroup"])
+@pytest.mark.parametrize("distribution", ["load", pytest.param("loadgroup", marks=pytest.mark.slow)])
 def test_a_body_that_hangs_is_ended_with_its_worker(hanging: Project, distribution: str) -> None:
     """One signal is enough; one line says what was ended, the table shows what has passed, the next run goes on."""
     hanging.bench(body="import own_waiting; result.fold == 1 and own_waiting.wait('hangs')")
@@ -83,6 +83,7 @@ def test_a_body_that_hangs_is_ended_with_its_worker(hanging: Project, distributi
     assert again.parse_summary_nouns(again.stdout.lines) == {"cached": 2}
 
 
+@pytest.mark.slow
 def test_other_tests_that_hang_are_ended_too(hanging: Project) -> None:
     """A test that is no benchmark is ended with its worker; one that has nothing to do does not hold up the end."""
     hanging.bench()
@@ -92,7 +93,7 @@ def test_other_tests_that_hang_are_ended_too(hanging: Project) -> None:
     assert "bench_tiny" in output
 
 
-@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_a_metric_that_hangs_is_an_interruption(hanging: Project, workers: str) -> None:
     """Code of the user's own that runs in our process is ended a little after the grace period, and its item goes on later."""
     hanging.pytester.makepyfile(own_hanging=HUNG_METRIC)
@@ -103,6 +104,7 @@ def test_a_metric_that_hangs_is_an_interruption(hanging: Project, workers: str) 
     hanging.run("-k", "fold_0").assert_outcomes(passed=1, deselected=1)
 
 
+@pytest.mark.slow
 def test_workers_that_are_still_starting_are_not_replaced(hanging: Project) -> None:
     """A signal while workers collect ends the run: none starts in the place of another, and nothing is begun."""
     hanging.bench()
@@ -115,6 +117,7 @@ def test_workers_that_are_still_starting_are_not_replaced(hanging: Project) -> N
     assert hanging.count_fits() == 0
 
 
+@pytest.mark.slow
 def test_a_signal_while_workers_end_leaves_the_table(hanging: Project) -> None:
     """The first signal counts as such until the last worker is gone: the table follows, and the exit status is 2."""
     hanging.bench()

@@ -136,7 +136,7 @@ def test_reset_of_everything_asks_on_a_terminal(project: Project, answer: str, o
 
 
 def test_reset_leaves_alone_what_another_run_computes(project: Project) -> None:
-    """It says so, and resets the others."""
+    """It says so, resets the others, and ends the run: the old numbers of that one are not taken for new ones."""
     project.bench(plan=TWO)
     project.first_run().assert_outcomes(passed=4)
     store = CheckpointStore(checkpoints(project))
@@ -144,8 +144,29 @@ def test_reset_leaves_alone_what_another_run_computes(project: Project) -> None:
     with store.lease(busy["fit_key"]):
         result = project.run("--omnirec-reset")
     store.close()
-    assert counts(result) == {"passed": 3, "cached": 1}
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stdout.fnmatch_lines([f"*{busy['item']}: computed by another process right now, so not reset*"])
+    result.stderr.fnmatch_lines(
+        ["*tiny/Popular(noise=*)/fold_* could not be reset*so nothing ran. Wait for that process*"]
+    )
+    assert counts(project.run()) == {"passed": 3, "cached": 1}
+
+
+@pytest.mark.parametrize("option", ["--omnirec-reset", "--omnirec-reset=Eval", "--omnirec-resume=fresh"])
+def test_a_reset_that_cannot_be_done_ends_the_run(project: Project, option: str) -> None:
+    """The old numbers are not served as if they were new; another user's lock file, too, is one that cannot be opened."""
+    project.first_run().assert_outcomes(passed=2)
+    for record in open_store(checkpoints(project)).items().values():
+        lock = checkpoints(project) / "leases" / f"{record['fit_key']}.lock"
+        lock.unlink()
+        lock.mkdir()
+    for workers in ("0", "2"):
+        result = project.run(option, "-n", workers)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(
+            [f"*{option.partition('=')[0]} could not be done, so nothing ran: *Is a directory*"]
+        )
+    assert counts(project.run()) == {"cached": 2}
 
 
 def test_plan_tells_what_would_run_and_from_where(project: Project) -> None:

@@ -102,6 +102,7 @@ def test_workers_that_die_before_collecting_fail_the_run(project: Project) -> No
     assert not (project.pytester.path / "baseline.json").exists()
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_while_it_collects_fails_the_run(project: Project) -> None:
     """Also when another has collected all, and waits for something to do."""
     project.bench()
@@ -113,6 +114,7 @@ def test_a_worker_that_dies_while_it_collects_fails_the_run(project: Project) ->
     result.stdout.fnmatch_lines(["*2 of 2 items not run, no worker has reported them*"])
 
 
+@pytest.mark.slow
 def test_items_behind_one_that_kills_its_worker_are_named(project: Project) -> None:
     """Where no worker may take its place, what that one has left is not run, and said to be so."""
     project.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([0, 1])})', body="import os; os._exit(1)")

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnibench.errors import OmnibenchError
-from omnibench.store import CheckpointStore, generations, manifests
+from omnibench.store import CheckpointStore, changes, generations, manifests
 from omnibench.store.generations import Reset, reset
 from omnibench.store.schema import RESETS, Record
 
@@ -219,7 +219,7 @@ def test_items_that_somebody_computes_are_left_alone_and_named(store: Checkpoint
 
 def test_more_items_than_leases_can_be_held_at_once(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """More items than leases can be held are reset batch by batch, and no file stays open."""
-    monkeypatch.setattr(generations, "_BATCH", 2)
+    monkeypatch.setattr(changes, "MOST_ITEMS", 2)
     keys = tuple("abcde")
     for key in keys:
         record(store, key, "done")
