@@ -224,7 +224,12 @@ def outdated_item(previous: Record) -> Record:
 
 def unmeasured_item(previous: Record) -> Record:
     """Return the record of an item whose metrics are of predictions that are not there any more."""
-    interrupted: Record = {"status": Status.INTERRUPTED.value, "phase": Phase.EVAL.value, "metrics": {}, "predicted": None}
+    interrupted: Record = {
+        "status": Status.INTERRUPTED.value,
+        "phase": Phase.EVAL.value,
+        "metrics": {},
+        "predicted": None,
+    }
     return {**previous, **interrupted}
 
 

@@ -19,8 +19,8 @@ from omnibench.store.item_records import (
     interrupted_item,
     item_metric,
     outdated_item,
-    unmeasured_item,
     pending_item,
+    unmeasured_item,
 )
 from omnibench.store.schema import Record, RecordType
 from omnibench.store.sealing import checked, seal
