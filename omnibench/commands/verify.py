@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, counted, say
-from omnibench.engine.readable import stale_copies, write_copies_again
 from omnibench.store.advice import repair_command
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.damage import DamagedStoreError
@@ -69,6 +68,8 @@ def _chosen(store: Store, texts: Sequence[str]) -> tuple[set[str] | None, dict[s
 
 def _look(root: Path, fit_keys: Collection[str] | None, skipped: list[str]) -> Verification:
     """Look at everything once, and show how far that is on a terminal; add the items whose copies were not compared."""
+    from omnibench.engine.readable import stale_copies  # imports numpy, which the command's help and completion save
+
     skipped.clear()
     progress = _Progress()
     try:
@@ -86,6 +87,8 @@ def _repaired(
     root: Path, fit_keys: Collection[str] | None, damages: list[Damage], skipped: list[str]
 ) -> tuple[list[Damage], list[Damage]]:
     """Repair a store; return all damages that were met, and those that are left."""
+    from omnibench.engine.readable import write_copies_again  # as above
+
     met: list[Damage] = []
     for _ in range(_MOST_PASSES):
         if not damages:
