@@ -7,11 +7,13 @@ import json
 import math
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, counted, say
+from omnibench.store.advice import repair_command
 from omnibench.store.facts import fact_lines
 from omnibench.store.item_names import asks_once, call_text
 from omnibench.store.plans import STEADY_DATA
@@ -168,8 +170,11 @@ def show(arguments: argparse.Namespace) -> int:
     store = open_store(arguments.store)
     item = store.find(arguments.item)
     provenance, facts = store.provenance(arguments.item), store.describe(arguments.item)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is damaged is said below
+        paths = store.files(arguments.item)
     if arguments.json:
-        files = [str(path) for path in store.files(arguments.item)]
+        files = [str(path) for path in paths]
         say(json.dumps({"record": item, "facts": facts, "provenance": provenance, "files": files}))
         return 0
     say(f"{facts['title']}: {item['status']}{_remark(item)}")
@@ -183,8 +188,12 @@ def show(arguments: argparse.Namespace) -> int:
         _show_phase(phase, facts["algorithm"]["name"].partition(".")[0])
     for line in (item["error"]["details"] if item.get("error") else "").strip().splitlines():
         say(f"  | {line}".rstrip())
-    for path in store.files(arguments.item):
-        say(f"  {path}")
+    damages = {damage.name: damage.trouble for damage in store.verify(arguments.item)}
+    for path in paths:
+        trouble = damages.get(path.relative_to(store.root).as_posix())
+        say(f"  {path}{f'  ({trouble})' if trouble else ''}")
+    if damages:
+        say(f"  damaged: `{repair_command(store.root, [arguments.item])}`, and the next run computes it again")
     if provenance["dropped"]:
         say(
             f"  its model was dropped {provenance['dropped']} to save space; longer lists or other candidates fit it again"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, counted, say
-from omnibench.engine.readable import stale_copies, write_copies_again
+from omnibench.store.advice import repair_command
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.item_names import title_of
@@ -30,11 +30,12 @@ def verify(arguments: argparse.Namespace) -> int:
     """Check records, files, manifests, datasets and readable copies of a store; --repair has what is damaged made anew."""
     store = open_store(arguments.store)
     fit_keys, titles = _chosen(store, arguments.items)
-    verification = _look(store.root, fit_keys)
+    skipped: list[str] = []
+    verification = _look(store.root, fit_keys, skipped)
     damages = left = verification.damages
     repaired: list[Damage] = []
     if arguments.repair and damages:
-        repaired, left = _repaired(store.root, fit_keys, damages)
+        repaired, left = _repaired(store.root, fit_keys, damages, skipped)
     if arguments.json:
         listed = [{"part": damage.part, "name": damage.name, "trouble": damage.trouble} for damage in damages]
         counts = {"items": verification.items, "records": verification.records, "files": verification.files}
@@ -46,7 +47,10 @@ def verify(arguments: argparse.Namespace) -> int:
         remedy = f": {REMEDIES[damage.part]}" if damage in repaired and damage not in left else ""
         say(f"  {damage.part:15}  {damage.name}{owner} {damage.trouble}{remedy}")
     busy = sum(damage in repaired for damage in left)
-    say(f"{store.root}: {_counts(verification)}: {_verdict(damages, left, busy, repairing=arguments.repair)}")
+    command = repair_command(store.root, arguments.items)
+    say(f"{store.root}: {_counts(verification)}: {_verdict(damages, left, busy, command, repairing=arguments.repair)}")
+    if skipped and not left:
+        say(f"  the readable copies of {counted(len(skipped), 'item')} were not compared: their datasets are not there")
     return int(bool(left))
 
 
@@ -62,22 +66,29 @@ def _chosen(store: Store, texts: Sequence[str]) -> tuple[set[str] | None, dict[s
     return ({items[name]["fit_key"] for name in store.select(*texts)} if texts else None), titles
 
 
-def _look(root: Path, fit_keys: Collection[str] | None) -> Verification:
-    """Look at everything once, and show how far that is on a terminal."""
+def _look(root: Path, fit_keys: Collection[str] | None, skipped: list[str]) -> Verification:
+    """Look at everything once, and show how far that is on a terminal; add the items whose copies were not compared."""
+    from omnibench.engine.readable import stale_copies  # imports numpy, which the command's help and completion save
+
+    skipped.clear()
     progress = _Progress()
     try:
         snapshot = snapshot_of(root)
     except DamagedStoreError as error:
         return Verification(damages=[database_damage(root, error)])
     verification = verify_records(root, snapshot, fit_keys, progress.of("bytes", size_text))
-    copies = stale_copies(root, snapshot.records, fit_keys, progress.of("readable copies", str))
+    copies = stale_copies(root, snapshot.records, fit_keys, progress.of("readable copies", str), skipped)
     verification.damages += copies
     progress.end()
     return verification
 
 
-def _repaired(root: Path, fit_keys: Collection[str] | None, damages: list[Damage]) -> tuple[list[Damage], list[Damage]]:
+def _repaired(
+    root: Path, fit_keys: Collection[str] | None, damages: list[Damage], skipped: list[str]
+) -> tuple[list[Damage], list[Damage]]:
     """Repair a store; return all damages that were met, and those that are left."""
+    from omnibench.engine.readable import write_copies_again  # as above
+
     met: list[Damage] = []
     for _ in range(_MOST_PASSES):
         if not damages:
@@ -87,7 +98,7 @@ def _repaired(root: Path, fit_keys: Collection[str] | None, damages: list[Damage
             warnings.simplefilter("ignore")  # about what is listed below
             copies = [damage for damage in damages if damage.part is Part.COPY and damage.fit_key]
             busy = [*repair(store, damages), *write_copies_again(store, copies)]
-        damages = _look(root, fit_keys).damages
+        damages = _look(root, fit_keys, skipped).damages
         if damages and all(damage in busy for damage in damages):
             break
     return met, damages
@@ -98,15 +109,15 @@ def _counts(verification: Verification) -> str:
     return f"{counted(verification.items, 'item')}, {counted(verification.records, 'record')}, {files}"
 
 
-def _verdict(damages: Sequence[Damage], left: Sequence[Damage], busy: int, *, repairing: bool) -> str:
+def _verdict(damages: Sequence[Damage], left: Sequence[Damage], busy: int, command: str, *, repairing: bool) -> str:
     if not damages:
         return "all as recorded"
     if not repairing:
         return (
-            f"{len(damages)} damaged; `omnibench verify --repair` moves that aside, and the next run computes it again"
+            f"{len(damages)} damaged; `{command}` moves that aside or writes it again, and a run makes what is missing"
         )
     if not left:
-        return f"{len(damages)} damaged and repaired; the next run computes what is missing now"
+        return f"{len(damages)} damaged and repaired; a run makes what is missing now"
     reason = "; some items are being computed right now, so try again when they are done" if busy else ""
     return f"{len(left)} of {len(damages)} damaged and not repaired{reason}"
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omnibench.comparison.measured import Measured
-from omnibench.errors import StatisticsError
+from omnibench.errors import StatisticsError, StoreError
 from omnibench.results import Result
 from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.tables.seeds import distinct, seed_groups, seeds_of
@@ -50,7 +49,7 @@ def variances_of(measurements: Measured, dataset: str, label: str, name: str) ->
 
 
 def seed_variances(
-    lookup: RecordLookup, root: Path, results: Iterable[Result]
+    lookup: RecordLookup, root: Path, results: Iterable[Result], notify: Callable[[str], None] = lambda _: None
 ) -> dict[tuple[str, str], dict[str, Variances]]:
     """Return what contributes to the variance of a user's value, of the configurations that have several seeds.
 
@@ -58,6 +57,7 @@ def seed_variances(
         lookup: From a record's key to the record, or None.
         root: The store's directory, which has the values per user; where it lacks them, the variance is not split.
         results: All results.
+        notify: Called with a sentence where a file is missing or damaged.
 
     Returns:
         By dataset and configuration (the name of that with the lowest seed), and by label; without metrics that users have no
@@ -78,16 +78,22 @@ def seed_variances(
         return {}
     measurements = Measured(root, _records(lookup, [result for of_name in several.values() for result in of_name]))
     return {
-        (dataset, name): _by_label(measurements, dataset, name, of_name) for (dataset, name), of_name in several.items()
+        (dataset, name): _by_label(measurements, dataset, name, of_name, notify)
+        for (dataset, name), of_name in several.items()
     }
 
 
-def _by_label(measurements: Measured, dataset: str, name: str, rows: Sequence[Result]) -> dict[str, Variances]:
+def _by_label(
+    measurements: Measured, dataset: str, name: str, rows: Sequence[Result], notify: Callable[[str], None]
+) -> dict[str, Variances]:
     variances: dict[str, Variances] = {}
     for label in dict.fromkeys(label for row in rows for label in row.metrics):
         if _is_measured(measurements, dataset, label):
-            with suppress(StatisticsError):  # a file is missing; whoever tests says so
+            try:
                 variances[label] = variances_of(measurements, dataset, label, name)
+            except StatisticsError as error:
+                if isinstance(error.__cause__, StoreError):  # a file is missing or damaged
+                    notify(f"the variance of {label} is not split: {error}")
     return {label: components for label, components in variances.items() if components}
 
 

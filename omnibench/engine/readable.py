@@ -23,6 +23,7 @@ def stale_copies(
     records: Mapping[str, Record],
     fit_keys: Collection[str] | None = None,
     on_progress: Callable[[int, int], None] = lambda *_: None,
+    skipped: list[str] | None = None,
 ) -> Iterator[Damage]:
     """Yield the readable copies that are missing or say something else than the predictions of their items.
 
@@ -33,12 +34,15 @@ def stale_copies(
         records: All of its records.
         fit_keys: The items to look at; all by default.
         on_progress: Called with the items that were looked at and those that are to be.
+        skipped: Gets the keys of the items whose datasets are not there, so that nothing can be compared.
     """
-    predictions = _predictions_of(records, fit_keys)
+    predictions, datasets = _predictions_of(records, fit_keys), _datasets_of(root, records)
     for number, (fit_key, of_item) in enumerate(predictions.items(), 1):
         on_progress(number, len(predictions))
-        dataset = _dataset_of(root, records, of_item[0])
+        dataset = datasets.get(of_item[0]["dataset"])
         sound = [record for record in of_item if not trouble_of(record["predictions"], root)]
+        if dataset is None and skipped is not None:
+            skipped.append(fit_key)
         if dataset is None or len(sound) < len(of_item) or is_held(root / "leases" / f"{fit_key}.lock"):
             continue
         directory = root / str(of_item[0]["directory"])
@@ -67,13 +71,11 @@ def write_copies_again(store: CheckpointStore, damages: Collection[Damage]) -> l
     """
     busy: list[str] = []
     records = store.snapshot()
+    predictions_of, datasets = _predictions_of(records, None), _datasets_of(store.root, records)
     for damage in damages:
         with free_leases(store.lease, [damage.fit_key], busy) as leases, store.temporary() as scratch:
-            for record in _predictions_of(records, [damage.fit_key])[damage.fit_key][:1] if leases else ():
-                dataset, predictions = (
-                    _dataset_of(store.root, records, record),
-                    resolve(record["predictions"], store.root),
-                )
+            for record in predictions_of.get(damage.fit_key, [])[:1] if leases else ():
+                dataset, predictions = datasets.get(record["dataset"]), resolve(record["predictions"], store.root)
                 if dataset is not None and predictions is not None:
                     for copy in phases.export_predictions(dataset, predictions, scratch):
                         store.publish(copy, store.root / str(record["directory"]) / copy.name)
@@ -91,16 +93,15 @@ def _predictions_of(records: Mapping[str, Record], fit_keys: Collection[str] | N
     }
 
 
-def _dataset_of(root: Path, records: Mapping[str, Record], predict: Record) -> Path | None:
-    """Return the directory of the dataset of predictions, or None where it is not whole."""
-    directory = f"datasets/{predict['dataset']}"
-    data = next(
-        (record for key, record in records.items() if RecordType.DATA.has(key) and record["directory"] == directory),
-        None,
+def _datasets_of(root: Path, records: Mapping[str, Record]) -> dict[str, Path]:
+    """Return the directories of the prepared datasets that are whole, by name."""
+    data = (record for key, record in records.items() if RecordType.DATA.has(key) and not record.get(DROPPED))
+    directories = (
+        root / record["directory"]
+        for record in data
+        if all((root / file["path"]).is_file() for file in record["files"])
     )
-    if data is None or data.get(DROPPED) or any(not (root / file["path"]).is_file() for file in data["files"]):
-        return None
-    return root / directory
+    return {directory.name: directory for directory in directories}
 
 
 def _is_copied(root: Path, dataset: Path, predict: Record, copies: Collection[Path]) -> bool:

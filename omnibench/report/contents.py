@@ -117,6 +117,7 @@ class Contents:
         dataset_summaries: The size and the making of each dataset, by its name.
         variances: What contributes to the variance of a user's value, of configurations with several seeds, by dataset and
             configuration, and by label; see ``comparison.variance``.
+        trouble: What could not be read, a sentence each.
     """
 
     results: list[Result]
@@ -126,6 +127,7 @@ class Contents:
     facts: Mapping[str, ItemFacts]
     dataset_summaries: Mapping[str, DatasetSummary]
     variances: Mapping[tuple[str, str], Mapping[str, Variances]] = field(default_factory=dict)
+    trouble: tuple[str, ...] = ()
 
     def facts_of(self, result: Result) -> ItemFacts:
         """Return the facts about the item of a result."""
@@ -168,8 +170,11 @@ def contents_of(
     keys = {result.dataset: facts[result.fit_key].dataset_key for result in all_results if result.fit_key}
     datasets = {name: lookup(RecordType.DATA.key(key)) for name, key in keys.items()}
     summaries = {name: _dataset_summary(record, root) for name, record in datasets.items() if record is not None}
-    variances = {} if root is None else seed_variances(lookup, root, all_results)
-    return Contents(all_results, lower_is_better, undirected, list(missing), facts, summaries, variances)
+    trouble: list[str] = []
+    variances = {} if root is None else seed_variances(lookup, root, all_results, trouble.append)
+    return Contents(
+        all_results, lower_is_better, undirected, list(missing), facts, summaries, variances, tuple(trouble)
+    )
 
 
 def missing_of(item: Record) -> MissingItem:

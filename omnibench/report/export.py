@@ -120,7 +120,7 @@ def write_files(files: Iterable[Path], contents: Contents, root: Path, choices: 
         else:
             report = report or report_of(contents, root, choices)
             replace(file, _DOCUMENT_WRITERS[suffix](report))
-    return report.trouble if report else []
+    return [*contents.trouble, *(report.trouble if report else [])]
 
 
 def _contents(

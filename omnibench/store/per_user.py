@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from omnibench.errors import StoreError
 from omnibench.metrics.base import Values
+from omnibench.store.advice import repair_command
 from omnibench.store.artifacts import resolve
 
 if TYPE_CHECKING:
@@ -97,14 +98,20 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
     label, artifact = record.get("label"), record.get("per_user")
     if not artifact or ("place" in record and record["place"] is None):
         raise StoreError(f"{label} has no values per user; ask for a metric that is a mean over users.")
-    path = resolve(artifact, root)
+    path, repair = resolve(artifact, root), repair_command(root, [record["item"]] if record.get("item") else [])
     if path is None:
         raise StoreError(f"the record of {label} names {artifact['path']!r}, which is outside of the store.")
     try:
         status = path.stat()
         content = _content(path, artifact["sha256"], (status.st_ino, status.st_size, status.st_mtime_ns))
     except OSError as error:
-        raise StoreError(f"the values per user of {label} cannot be read ({error}); evaluate again.") from error
+        raise StoreError(
+            f"the values per user of {label} cannot be read ({error}); `{repair}`, and the next run evaluates again."
+        ) from error
+    if content is None:
+        raise StoreError(
+            f"{path} differs from its record; `{repair}` moves it aside, and the next run evaluates again."
+        )
     if "place" not in record:
         return _read_matrix(content, root, record)
     users = _column(content, "<i4", record["users"], record["place"]["user"])
@@ -128,11 +135,10 @@ def _column(content: bytes, dtype: str, rows: int, begins: Sequence[int]) -> Any
 
 
 @lru_cache(maxsize=8)
-def _content(path: Path, sha256: str, stamp: tuple[int, int, int]) -> bytes:  # noqa: ARG001 - who writes to a file changes it
+def _content(path: Path, sha256: str, stamp: tuple[int, int, int]) -> bytes | None:  # noqa: ARG001 - who writes to a file changes it
+    """Return the content of a file, or None where it differs from its record."""
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise StoreError(f"{path} differs from its record; `omnibench reset ITEM --what Eval` has it made anew.")
-    return content
+    return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
 
 def _read_matrix(content: bytes, root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.paths import expanded
 from omnibench.store import CheckpointStore, logbook, views
+from omnibench.store.advice import repair_command
 from omnibench.store.beneath import OF_ALL, refuse_links
 from omnibench.store.changes import told_as_store_errors
 from omnibench.store.contrast import Contrast, contrast
@@ -28,6 +30,7 @@ from omnibench.store.removal import Removed, remove_items, remove_models
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select_all, select_one
 from omnibench.store.sizes import Sizes, sizes_of
+from omnibench.store.verification import Damage, snapshot_of, verify
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,8 +229,26 @@ class Store:
         return select_all(items, self.items())
 
     def files(self, item: str) -> list[Path]:
-        """Return an item's files: model, predictions, per-user metrics; and the readable copy of the predictions."""
+        """Return an item's files: model, predictions, per-user metrics; and the readable copy of the predictions.
+
+        A warning says which of them are missing or damaged.
+        """
+        for damage in self.verify(item):
+            warnings.warn(f"{damage.name} {damage.trouble}; `{repair_command(self.root, [item])}`", stacklevel=2)
         return files_of_item(self.root, self.records(), self.find(item)["fit_key"])
+
+    def verify(self, *items: str) -> list[Damage]:
+        """Return what is not as it was recorded: records, files, manifests, copies; `omnibench verify --repair` repairs it.
+
+        Args:
+            items: Texts that stand for one or several items each, as for ``select``; the whole store by default.
+
+        Raises:
+            StoreError: There is no such item, or the records cannot be read.
+        """
+        recorded = self.items()
+        fit_keys = {recorded[name]["fit_key"] for name in select_all(items, recorded)} if items else None
+        return verify(self.root, snapshot_of(self.root), fit_keys).damages
 
     def item_of(self, path: str | os.PathLike[str]) -> str:
         """Return the name of the item that made a file.

@@ -221,7 +221,7 @@ def test_a_damaged_file_is_no_number(own: Path) -> None:
     (damaged,) = (own / dataset_name / first / "fold_1").glob("per_user-*.parquet")
     content = damaged.read_bytes()
     damaged.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(StatisticsError, match=r"per_user-.* differs from its record; `omnibench reset"):
+    with pytest.raises(StatisticsError, match=r"per_user-.* differs from its record; `omnibench verify "):
         compare_configurations(own, first, second, "HR@3", dataset="crossed")
     damaged.write_bytes(content)
     compare_configurations(own, first, second, "HR@3", dataset="crossed")

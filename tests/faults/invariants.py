@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from faults.children import Ended
 from faults.plant import as_text, wrong_numbers
+from omnibench import open_store
 from omnibench.errors import OmnibenchError
 from omnibench.store.artifacts import sha256_of
 from omnibench.store.reading import read_all
@@ -138,6 +139,20 @@ def broken_end(root: Path, ended: Ended, reference: Mapping[str, Any]) -> list[s
     if left:
         violations.append(f"I4 left under tmp: {left}")
     return violations
+
+
+def broken_agreement(root: Path) -> list[str]:
+    """Return what is damaged, or contradicts itself, in a store whose last run came to its end undisturbed."""
+    store = open_store(root)
+    violations = [f"I7 {damage.name} {damage.trouble}" for damage in store.verify()]
+    done = set(store.completed)
+    exported_items = json.loads((root / "progress.json").read_text(encoding="utf-8"))["items"]
+    answers = {
+        "results": set(store.results()["item"]),
+        "sql": set(store.sql("SELECT item FROM items WHERE status = 'done'")["item"]),
+        "progress.json": {name for name, item in exported_items.items() if item["status"] == "done"},
+    }
+    return violations + [f"I7 {name} has {found ^ done}" for name, found in answers.items() if found != done]
 
 
 def broken_failure(ended: Ended, reference: Mapping[str, Any]) -> list[str]:

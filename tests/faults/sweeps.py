@@ -164,6 +164,7 @@ class Sweep:
         resumed = run(self.errand(resumed=True), self._directory / "log")
         violations += invariants.broken_end(self.root, resumed, self.reference)
         violations += invariants.broken_store(self.root, self.before, self.finished, set())
+        violations += invariants.broken_agreement(self.root)
         second = plant.executed(self._directory / "work")[len(first) :]
         return violations + invariants.broken_work(first, second, self.alone, done, spare)
 

@@ -55,6 +55,7 @@ def _round(directory: Path, seed: int) -> tuple[list[str], int]:
             violations += invariants.broken_failure(ended, expected)
     violations += [f"I1 damaged: {path}" for path in invariants.damaged_artifacts(root, invariants.records_of(root))]
     violations += invariants.broken_end(root, run(errand, directory / "log"), expected)
+    violations += invariants.broken_agreement(root)
     executed = plant.executed(work)
     if len(executed) > 2 * len(plant.items()) + ends:
         violations.append(f"I3 {len(executed)} executions of {2 * len(plant.items())} phases with {ends} runs ended")

@@ -38,7 +38,8 @@ def revision(store: CheckpointStore) -> str:
 def test_what_the_copies_are_made_of_is_counted(store: CheckpointStore) -> None:
     """Items, fits and predictions, written, replaced or removed, by whomever; runs, workers and plans are not."""
     revisions = [revision(store)]
-    for records in (item("A"), item("A"), {"fit/a": {}}, {"predict/a": {}}):
+    changes: list[dict[str, Record]] = [item("A"), item("A"), {"fit/a": {}}, {"predict/a": {}}]
+    for records in changes:
         store.records.commit(records)
         revisions.append(revision(store))
     store.records.commit({}, ["item/A"])
