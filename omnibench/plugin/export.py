@@ -86,8 +86,11 @@ class Export:
         """Name the files below the tables, or what went wrong."""
         for problem in self._problems:
             terminalreporter.write_line(f"omnibench: {problem}", red=True)
-        if not self._problems and self._is_written:  # else pytest's own files failed before
-            terminalreporter.write_line(f"Exported: {', '.join(map(str, self._files))}")
+        files = ", ".join(map(str, self._files))
+        if self._is_written:
+            terminalreporter.write_line(f"Exported: {files}")
+        elif not self._problems:  # the end of the run was cut short, e.g. by a file of pytest's own
+            terminalreporter.write_line(f"omnibench: not exported: {files}; `omnibench export` writes them", red=True)
 
 
 def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result]) -> Iterator[MissingItem]:

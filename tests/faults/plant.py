@@ -27,6 +27,7 @@ from omnibench.data.preprocess import CorePruning, MakeImplicit
 from omnibench.data.sources import from_frame
 from omnibench.data.split import UserCrossValidation
 from omnibench.engine.coordinator import Coordinator
+from omnibench.engine.policy import Policy
 from omnibench.engine.run import ItemsFailedError
 from omnibench.errors import GuestError
 from omnibench.experiment.algorithms import LensKit
@@ -182,6 +183,7 @@ class Errand:
         metrics: What is to be measured.
         reset: Items (by number) that are reset first.
         pause: Seconds that each Fit takes longer.
+        failed: What is done about recorded failures.
     """
 
     root: Path
@@ -189,6 +191,7 @@ class Errand:
     metrics: Sequence[Metric] = METRICS
     reset: tuple[int, ...] = ()
     pause: float = 0.0
+    failed: str = "retry"
 
     def __call__(self) -> dict[str, Any]:
         """Run it; what it finds and says is plain data.
@@ -203,7 +206,13 @@ class Errand:
             warnings.catch_warnings(record=True) as warned,
             # Only the first item and the end: by the clock, a slow run would have more operations than a quick one.
             mock.patch.object(Exports, "due", property(lambda exports: not exports._next)),
-            Coordinator(self.root, environments="current", threads=1, notify=messages.append) as coordinator,
+            Coordinator(
+                self.root,
+                policy=Policy(failed=self.failed),
+                environments="current",
+                threads=1,
+                notify=messages.append,
+            ) as coordinator,
         ):
             warnings.simplefilter("always")
             guests: Any = InProcessGuests(Work(self.work), self.pause)
