@@ -170,6 +170,13 @@ def full_disk(free: int, disk: Path) -> Callable[[], None]:
     return leave_free(disk, free).unlink
 
 
+def tiny_disk(size: int, disk: Path) -> Callable[[], None]:
+    """A file system of a size, until it is larger."""
+    enter_namespace()
+    mount_small(disk, size)
+    return partial(mount_small, disk, 64 * 2**20, again=True)
+
+
 def few_inodes(inodes: int, disk: Path) -> Callable[[], None]:
     """A file system that takes few files, until it takes more."""
     enter_namespace()

@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -116,7 +116,8 @@ class InProcessGuests:
     """Stands in for ``pool.GuestPool``."""
 
     def __init__(self, work: Work, pause: float = 0.0) -> None:
-        self._guest = InProcessGuest(work, pause)
+        self._make = partial(InProcessGuest, work, pause)
+        self._guest = self._make()
 
     def warm(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """It is there."""
@@ -130,7 +131,8 @@ class InProcessGuests:
         return True
 
     def discard(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
-        """Keep it: it is this process."""
+        """Forget what it knows; the process is this one."""
+        self._guest = self._make()
 
     def close(self) -> None:
         """Keep it: it is this process."""

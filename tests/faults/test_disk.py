@@ -50,7 +50,7 @@ def test_a_full_disk(directory: Path) -> None:
 @mounts
 def test_no_inode_is_left(directory: Path) -> None:
     """A file system that takes no more files is no item's failure either."""
-    _sizes(directory, disks.few_inodes, range(15, 140, 30)).check()
+    _sizes(directory, disks.few_inodes, range(15, 140, 60)).check()
 
 
 @mounts
