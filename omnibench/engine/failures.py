@@ -50,7 +50,9 @@ def classified(error: Exception, phase: str, root: Path, elsewhere: Sequence[Pat
     directories = [root, *elsewhere]
     number = _guest_errno(error, directories) if isinstance(error, GuestError) else disk_errno(error, directories)
     if number is not None:
-        reason = (error.disk if isinstance(error, GuestError) else "") or explain(number, [*_met_at(error), *directories])
+        reason = (error.disk if isinstance(error, GuestError) else "") or explain(
+            number, [*_met_at(error), *directories]
+        )
         return DiskError(
             f"{phase} was given up because {reason}: {error}. What was recorded is safe, and this does not count as "
             f"the item's failure; {advice(number)}, and run again."

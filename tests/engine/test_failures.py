@@ -35,7 +35,11 @@ ERRORS: dict[str, tuple[Exception, type[Exception], str]] = {
         "Fit failed: OSError",
     ),
     "the store fails": (StoreError("it is gone"), StoreError, "it is gone"),
-    "the disk fails": (OSError(errno.EIO, "broken"), DiskError, "has failed .*broken.*; see to the disk, and run again"),
+    "the disk fails": (
+        OSError(errno.EIO, "broken"),
+        DiskError,
+        "has failed .*broken.*; see to the disk, and run again",
+    ),
     "there is no room": (OSError(errno.ENOSPC, "full"), DiskError, "too little room on the file system .* make room"),
     "the quota is used up": (OSError(errno.EDQUOT, "quota"), DiskError, "quota is used up .* make room, and run again"),
     "a library says that there is no room": (RuntimeError("database or disk is full"), DiskError, "too little room"),

@@ -193,7 +193,9 @@ def cut_off(directory: Path, errand: plant.Errand | plant.RealErrand, cut: Cut, 
     violations += invariants.broken_end(errand.root, resumed, reference)
     if isinstance(errand, plant.Errand):
         keys = {str(record["fit_key"]) for record in _items(errand.root) if record["item"] in names}
-        again = [f"I3 {operation} again of {key[:8]}" for operation, key in _executed(errand)[len(work) :] if key in keys]
+        again = [
+            f"I3 {operation} again of {key[:8]}" for operation, key in _executed(errand)[len(work) :] if key in keys
+        ]
         violations += again
     disk.unmount()
     return {"violations": violations, "told": len(names)}

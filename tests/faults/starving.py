@@ -12,7 +12,7 @@ from typing import Any
 from omnibench.store.queries import open_store
 from omnibench.store.schema import Status
 
-BENCHMARKS = '''
+BENCHMARKS = """
 import numpy as np
 import pandas as pd
 
@@ -32,22 +32,22 @@ class Popular:
 
 
 plan = ExperimentPlan("starving")
-'''
+"""
 """The beginning of a bench file."""
 
-OWN = 'plan.add_algorithm(Popular)\n'
+OWN = "plan.add_algorithm(Popular)\n"
 LARGE = """
-plan.add_algorithm(LensKit.BiasedMFScorer, {"embedding_size": 500, "epochs": 1})
+plan.add_algorithm(LensKit.ImplicitMFScorer, {"embedding_size": 500, "epochs": 1})
 plan.add_algorithm(RecPack.BPRMF, {"num_components": 1200, "max_epochs": 1})
 plan.add_algorithm(RecBole.BPR, {"embedding_size": 1200, "epochs": 1})
 """
 """Algorithms of the frameworks with models of some megabytes."""
 
-_END = '''
+_END = """
 
 @benchmark(data, plan, Evaluator(NDCG(10)))
 def bench(result): ...
-'''
+"""
 
 
 def starved(directory: Path, plan: str, trouble: Callable[[Path], Callable[[], None]]) -> dict[str, Any]:
