@@ -14,6 +14,7 @@ from omnibench import __version__
 from omnibench.commands import completion
 from omnibench.commands.parsing import explain
 from omnibench.errors import OmnibenchError
+from omnibench.guest import disk
 from omnibench.paths import expanded
 from omnibench.store.formats import refuse_newer
 
@@ -68,10 +69,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 parsed.store = str(expanded(parsed.store))
             refuse_newer(Path(parsed.store))
         exit_status: int = parsed.run(parsed)
+        sys.stdout.flush()  # what cannot be written is said here, and not by the interpreter at its end
     except OmnibenchError as error:
         print(f"omnibench: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except BrokenPipeError:  # somebody's `| head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        print(f"omnibench: {_reason(error)}", file=sys.stderr)  # noqa: T201
+        _drop_output()
+        return 2
     return exit_status
+
+
+def _drop_output() -> None:
+    """Let what is still to be written to stdout vanish: the interpreter would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _reason(error: OSError) -> str:
+    """Return what the operating system has refused, and what to do about it."""
+    text = error.strerror or str(error)
+    if error.errno not in disk.ERRNOS:
+        return f"{text}: {error.filename!r}" if error.filename else text
+    directory = Path(os.fsdecode(error.filename)).absolute().parent if error.filename else None
+    concerned = f"{error.filename!r}" if error.filename else "the output of this command, or a file that it makes,"
+    reason = f" ({disk.explain(error.errno, [directory])})" if directory else ""
+    return f"{concerned} cannot be written: {text}{reason}; {disk.advice(error.errno)}, and run it again."

@@ -37,6 +37,7 @@ class Export:
         self.config = config
         self._summary = summary
         self._problems: list[str] = []
+        self._is_written = False
         try:
             self._files = check_files(Path(file) for file in EXPORT.paths(config))
         except ExportError as error:
@@ -52,6 +53,7 @@ class Export:
             return
         try:
             self._problems += self._write(benchmarks)
+            self._is_written = True
         except (OmnibenchError, OSError) as error:
             self._problems.append(str(error))
             if session.exitstatus == pytest.ExitCode.OK:
@@ -84,8 +86,11 @@ class Export:
         """Name the files below the tables, or what went wrong."""
         for problem in self._problems:
             terminalreporter.write_line(f"omnibench: {problem}", red=True)
-        if not self._problems:
-            terminalreporter.write_line(f"Exported: {', '.join(map(str, self._files))}")
+        files = ", ".join(map(str, self._files))
+        if self._is_written:
+            terminalreporter.write_line(f"Exported: {files}")
+        elif not self._problems:  # the end of the run was cut short, e.g. by a file of pytest's own
+            terminalreporter.write_line(f"omnibench: not exported: {files}; `omnibench export` writes them", red=True)
 
 
 def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result]) -> Iterator[MissingItem]:

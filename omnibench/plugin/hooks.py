@@ -242,6 +242,24 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
         return None
 
 
+@pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_sessionfinish")
+def pytest_sessionfinish_without_files(session: pytest.Session) -> Generator[None, object, object]:
+    """Show the tables of a run all the same when pytest cannot write a file of its own, such as ``--junitxml``."""
+    try:
+        return (yield)
+    except OSError as error:
+        benchmarks = existing_session(session.config)
+        if benchmarks is None or not benchmarks.items:
+            raise
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        name = f" {str(error.filename)!r}" if error.filename else ""
+        benchmarks.notify(
+            f"a file that pytest writes at its end{name}, such as that of --junitxml, could not be written "
+            f"({error.strerror or error}); what was computed is recorded"
+        )
+        return None
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the guests and close the store."""
     benchmarks = existing_session(config)

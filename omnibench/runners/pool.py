@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omnibench.errors import GuestEnvironmentError
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest, thread_variables
 from omnibench.runners.machine import available_memory, total_memory
@@ -135,7 +137,8 @@ class GuestPool:
         try:
             # A framework may litter its working directory; a user's class expects to be where the user is.
             work = directory if runner.distribution else Path.cwd()
-            return Guest(runner, python, directory, work, threads, variables, self._log), directory
+            with _explaining_interpreter(runner, python):
+                return Guest(runner, python, directory, work, threads, variables, self._log), directory
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
             raise
@@ -167,6 +170,30 @@ class GuestPool:
         guest, directory = entry
         guest.close()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _explaining_interpreter(runner: RunnerInfo, python: Path) -> Iterator[None]:
+    """Say which interpreter does not run, where execnet speaks of its pipe.
+
+    Raises:
+        GuestEnvironmentError: The interpreter ended before it had listened, or cannot be executed.
+    """
+    try:
+        yield
+    except (OSError, EOFError) as error:
+        broken = isinstance(error, EOFError | BrokenPipeError | FileNotFoundError | PermissionError)
+        if not broken and getattr(error, "errno", None) is not None:  # no room, no more processes, ...
+            raise
+        is_ours = runner.has_environment and python != Path(sys.executable)
+        advice = (
+            f"`omnibench envs remove {runner.name}` removes its environment, and the next run builds it anew"
+            if is_ours
+            else f"check whether `{python} -c 0` works"
+        )
+        raise GuestEnvironmentError(
+            f"the interpreter of {runner.name}, {python}, does not run ({type(error).__name__}: {error}); {advice}."
+        ) from error
 
 
 def _memory_is_short(needed_bytes: int) -> bool:

@@ -6,16 +6,20 @@ What mounts does so in a mount (and user) namespace of its own, in a child that 
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import resource
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from faults import invariants, plant
 from faults.children import Ended, run
+from omnibench.engine.coordinator import Coordinator
+from omnibench.engine.survey import State
 from omnibench.metrics.base import Metric
 
 _NEW_NAMESPACE, _NEW_USER = 0x00020000, 0x10000000
@@ -42,9 +46,10 @@ def enter_namespace() -> None:
     _call("mount", b"none", b"/", None, _REC | _PRIVATE, None)
 
 
-def mount_small(directory: Path, size: int = MANY) -> None:
-    """Mount an empty file system of a size."""
-    _call("mount", b"none", os.fsencode(directory), b"tmpfs", 0, f"size={size}".encode())
+def mount_small(directory: Path, size: int = MANY, inodes: int = 10_000, *, again: bool = False) -> None:
+    """Mount an empty file system of a size, or give one that is mounted that size."""
+    options = f"size={size},nr_inodes={inodes}".encode()
+    _call("mount", b"none", os.fsencode(directory), b"tmpfs", _REMOUNT if again else 0, options)
 
 
 def bind(directory: Path) -> None:
@@ -122,9 +127,11 @@ def starved(
     errand = plant.Errand(disk / "store", directory / "work", metrics)
     first = run(errand, log)
     violations = invariants.broken_failure(first, reference)
+    failed = {} if first.outcome is None else first.outcome["failed"]
+    violations += [f"I7 told as the failure of {name}: {message}" for name, message in failed.items()]
     violations += _unreadable(disk / "store")
     relieve()
-    violations += invariants.broken_end(disk / "store", run(errand, log), reference)
+    violations += invariants.broken_end(disk / "store", run(replace(errand, failed="skip"), log), reference)
     return {
         "violations": violations,
         "came": str(first)[:300],
@@ -161,6 +168,33 @@ def full_disk(free: int, disk: Path) -> Callable[[], None]:
     enter_namespace()
     mount_small(disk)
     return leave_free(disk, free).unlink
+
+
+def tiny_disk(size: int, disk: Path) -> Callable[[], None]:
+    """A file system of a size, until it is larger."""
+    enter_namespace()
+    mount_small(disk, size)
+    return partial(mount_small, disk, 64 * 2**20, again=True)
+
+
+def few_inodes(inodes: int, disk: Path) -> Callable[[], None]:
+    """A file system that takes few files, until it takes more."""
+    enter_namespace()
+    mount_small(disk, inodes=inodes)
+    return partial(mount_small, disk, again=True)
+
+
+def closed_when_full(directory: Path) -> dict[str, Any]:
+    """Fill the disk of a coordinator that has run, and close it; return what it says, and whether all of it is closed."""
+    enter_namespace()
+    mount_small(directory)
+    lines: list[str] = []
+    coordinator = Coordinator(directory / "store", environments="current", threads=1, notify=lines.append)
+    coordinator.begin(plant.items(), [State()] * len(plant.items()))
+    leave_free(directory, 0)
+    coordinator.worker.log.add(logging.INFO, "omnibench", "lost")
+    coordinator.close()
+    return {"lines": lines, "closed": not coordinator.workbench._finalizer.alive}
 
 
 def limited(size: int, _: Path) -> Callable[[], None]:

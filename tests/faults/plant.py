@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,6 +27,7 @@ from omnibench.data.preprocess import CorePruning, MakeImplicit
 from omnibench.data.sources import from_frame
 from omnibench.data.split import UserCrossValidation
 from omnibench.engine.coordinator import Coordinator
+from omnibench.engine.policy import Policy
 from omnibench.engine.run import ItemsFailedError
 from omnibench.errors import GuestError
 from omnibench.experiment.algorithms import LensKit
@@ -115,7 +116,8 @@ class InProcessGuests:
     """Stands in for ``pool.GuestPool``."""
 
     def __init__(self, work: Work, pause: float = 0.0) -> None:
-        self._guest = InProcessGuest(work, pause)
+        self._make = partial(InProcessGuest, work, pause)
+        self._guest = self._make()
 
     def warm(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """It is there."""
@@ -129,7 +131,8 @@ class InProcessGuests:
         return True
 
     def discard(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
-        """Keep it: it is this process."""
+        """Forget what it knows; the process is this one."""
+        self._guest = self._make()
 
     def close(self) -> None:
         """Keep it: it is this process."""
@@ -182,6 +185,7 @@ class Errand:
         metrics: What is to be measured.
         reset: Items (by number) that are reset first.
         pause: Seconds that each Fit takes longer.
+        failed: What is done about recorded failures.
     """
 
     root: Path
@@ -189,6 +193,7 @@ class Errand:
     metrics: Sequence[Metric] = METRICS
     reset: tuple[int, ...] = ()
     pause: float = 0.0
+    failed: str = "retry"
 
     def __call__(self) -> dict[str, Any]:
         """Run it; what it finds and says is plain data.
@@ -203,7 +208,13 @@ class Errand:
             warnings.catch_warnings(record=True) as warned,
             # Only the first item and the end: by the clock, a slow run would have more operations than a quick one.
             mock.patch.object(Exports, "due", property(lambda exports: not exports._next)),
-            Coordinator(self.root, environments="current", threads=1, notify=messages.append) as coordinator,
+            Coordinator(
+                self.root,
+                policy=Policy(failed=self.failed),
+                environments="current",
+                threads=1,
+                notify=messages.append,
+            ) as coordinator,
         ):
             warnings.simplefilter("always")
             guests: Any = InProcessGuests(Work(self.work), self.pause)

@@ -48,6 +48,22 @@ def test_a_full_disk(directory: Path) -> None:
 
 
 @mounts
+def test_no_inode_is_left(directory: Path) -> None:
+    """A file system that takes no more files is no item's failure either."""
+    _sizes(directory, disks.few_inodes, range(15, 140, 60)).check()
+
+
+@mounts
+def test_the_end_of_a_run_on_a_full_disk(directory: Path) -> None:
+    """Each thing that cannot be written is a line; nothing is left to the interpreter's end, which shows tracebacks."""
+    outcome = disks.ended_of(run(partial(disks.closed_when_full, directory), directory / "log"))
+    assert outcome["closed"]
+    assert len(outcome["lines"]) in range(2, 5)
+    assert all("\n" not in line for line in outcome["lines"])
+    assert any("What was recorded is safe" in line for line in outcome["lines"])
+
+
+@mounts
 def test_a_finished_store_on_a_disk_that_is_full_by_now(directory: Path) -> None:
     """Its records can still be read, and nothing is lost by the attempt to write."""
     outcome = disks.ended_of(run(partial(disks.filled, directory / "inside", _reference(directory)), directory / "log"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench.errors import GuestError
+from omnibench.errors import GuestEnvironmentError, GuestError
 from omnibench.runners import pool
 from omnibench.runners.environments import Environments
 from omnibench.runners.pool import GUEST_MEGABYTES, MOST_GUESTS, GuestPool
@@ -233,3 +234,30 @@ def test_short_memory_ends_guests_that_wait(
     monkeypatch.setattr(pool, "available_memory", lambda: 0)
     assert guests.get(RECPACK).alive, "one is started all the same when there is no other to end"
     assert [guest.alive for guest in started] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(errno.EPIPE, "Broken pipe"), EOFError(), OSError("cannot send")])
+def test_an_interpreter_that_does_not_run_is_named(
+    guests: GuestPool, started: list[FakeGuest], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Whatever execnet makes of it: it speaks of its pipe, and people look at disks."""
+    monkeypatch.setattr(Environments, "python", lambda *_: Path("/broken/bin/python"))
+    monkeypatch.setattr(FakeGuest, "failing", staticmethod(lambda: error))
+    with pytest.raises(
+        GuestEnvironmentError, match=r"LensKit, /broken/bin/python, does not run .*`omnibench envs remove"
+    ):
+        guests.get(LENSKIT)
+    monkeypatch.setattr(Environments, "python", lambda *_: Path(sys.executable))
+    with pytest.raises(GuestEnvironmentError, match="check whether `.* -c 0` works"):
+        guests.get(OWN)
+
+
+def test_a_disk_without_room_for_a_guest_is_the_disks_trouble(
+    guests: GuestPool, started: list[FakeGuest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pipes find no room where the run works: that is passed on as it is."""
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(FakeGuest, "failing", staticmethod(lambda: full))
+    with pytest.raises(OSError, match="No space left") as caught:
+        guests.get(LENSKIT)
+    assert caught.value is full
