@@ -102,6 +102,25 @@ def refuse_links(root: Path, *names: str | os.PathLike[str]) -> None:
                 raise _refusal(path)
 
 
+def tree(root: Path, relative: str | os.PathLike[str]) -> Path:
+    """Return the path of a directory beneath a store's, in which no file is a link; for those who read it by path.
+
+    Args:
+        root: The store's directory.
+        relative: The directory's path, relative to it; it need not be there.
+
+    Raises:
+        LinkedFileError: It, a directory on its way, or something in it is a link.
+    """
+    refuse_links(root, relative)
+    for directory, directories, names in os.walk(root / relative):
+        for name in (*directories, *names):
+            path = Path(directory, name)
+            if not (path.is_dir() or path.is_file()) or path.is_symlink():
+                raise _refusal(path)
+    return root / relative
+
+
 @contextmanager
 def opened_directory(root: Path, relative: str | os.PathLike[str]) -> Iterator[int]:
     """Open a directory beneath a store's, and close it again.
