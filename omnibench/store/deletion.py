@@ -16,6 +16,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.store import leases, manifests, recovery
 from omnibench.store.artifacts import sync_directory
+from omnibench.store.beneath import found, has_link, relative_path
 from omnibench.store.checkpoints import PRESENCE, CheckpointStore
 from omnibench.store.leases import free_leases
 from omnibench.store.schema import Record, RecordType
@@ -82,7 +83,7 @@ def files_of(root: Path, directory: Path) -> Iterator[Path]:
         root: The store's directory.
         directory: The item's directory, in which earlier generations have theirs.
     """
-    if directory.is_symlink() or not directory.is_dir() or not directory.resolve().is_relative_to(root.resolve()):
+    if has_link(root, relative_path(directory, root)) or not directory.is_dir():
         return
     for folder in [*sorted(directory.glob("generation_*")), directory]:
         if folder.is_symlink() or not folder.is_dir():
@@ -130,14 +131,14 @@ def remove_empty(root: Path) -> None:
     Call it only while nobody else uses the store.
     """
     for pattern in ("*-*/*-*/fold_*/generation_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*"):
-        for directory in root.glob(pattern):
+        for directory in found(root, pattern):
             parents = list(directory.parents)
             claimed = any((parent / ".key").is_file() for parent in parents[: parents.index(root)])
-            if claimed and directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir()):
+            if claimed and directory.is_dir() and not any(directory.iterdir()):
                 directory.rmdir()
     for pattern in ("*-*/*-*", "*-*"):
-        for directory in root.glob(pattern):
-            if directory.is_symlink() or not directory.is_dir() or not (directory / ".key").is_file():
+        for directory in found(root, pattern):
+            if not directory.is_dir() or not (directory / ".key").is_file():
                 continue
             if [path.name for path in directory.iterdir()] == [".key"]:
                 (directory / ".key").unlink()
@@ -199,7 +200,8 @@ def remove_datasets(
                 forget_datasets(root, removed)
                 records.commit({}, removed)
                 for directory in directories:
-                    shutil.rmtree(root / directory, ignore_errors=True)
+                    if not has_link(root, directory):
+                        shutil.rmtree(root / directory, ignore_errors=True)
         finally:
             records.checkpoint()
             records.close()
