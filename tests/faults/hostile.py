@@ -355,12 +355,12 @@ class HostileStores:
         violations += self.judged(partial(_run, plant.Errand(self.root, self._directory / "work", plant.ONE_MORE)))
         return "; ".join(stranger.said), violations
 
-    def link(self, place: str, target: str) -> tuple[str, list[str]]:
+    def link(self, place: str, target: str, commands: Sequence[Sequence[str]] = COMMANDS) -> tuple[str, list[str]]:
         """Put a link into the place of a file of the store, and let everybody use it; return which, and what is wrong."""
         found = _places(self._clean, place)
         wrong: list[str] = []
         for errand in (
-            partial(_commands, self.lines()),
+            partial(_commands, self.lines(commands)),
             partial(_run, plant.Errand(self.root, self._directory / "work", plant.LONGER, reset=(0,)), may_fail=True),
         ):
             self.fresh()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -31,14 +33,21 @@ def measurements(shift: float = 0.0) -> Measurements:
     return made
 
 
+@cache
+def written() -> tuple[bytes, list[pa.Table]]:
+    """Return the metadata and the row groups of a baseline that omnibench has written."""
+    with TemporaryDirectory() as directory:
+        measurements().baseline(Path(directory))
+        file = pq.ParquetFile(Path(directory) / "baseline.parquet")
+        return file.metadata.metadata[_METADATA_KEY], [file.read_row_group(n) for n in range(file.num_row_groups)]
+
+
 def craft(path: Path, change: Callable[[Metadata], Any], rewrite: Callable[[pa.Table], pa.Table]) -> None:
     """Write a baseline with other metadata and other rows; its digest is right."""
-    made = measurements()
-    made.baseline(path.parent)
-    file = pq.ParquetFile(path.parent / "baseline.parquet")
-    metadata = json.loads(file.metadata.metadata[_METADATA_KEY])
+    whole, row_groups = written()
+    metadata = json.loads(whole)
     replaced = change(metadata)
-    tables = [rewrite(file.read_row_group(number)) for number in range(file.num_row_groups)]
+    tables = [rewrite(table) for table in row_groups]
     sink = io.BytesIO()
     with pq.ParquetWriter(sink, tables[0].schema) as writer:
         for table in tables:
