@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.errors import StoreError
+from omnibench.paths import dangling
 from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
+
+DIRECTORY = "leases"
+"""The directory of a store's locks. It is no link, as nothing in a store is."""
 
 _POLL_SECONDS = 0.05
 
@@ -128,8 +132,13 @@ def exclusive_use(path: Path) -> Iterator[None]:
 def _locked(
     path: Path, operation: int, on_wait: Callable[[str], None], while_waiting: Callable[[], None] = lambda: None
 ) -> Iterator[int]:
-    refuse_links(path.parent.parent, path.parent.name)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    base, name = _base_of(path)
+    refuse_links(base, Path(name).parent)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError as error:
+        obstruction = dangling(path.parent) or f"{str(path.parent)!r} is no directory"
+        raise StoreError(f"{obstruction}; make that directory, or remove what is in its place.") from error
     descriptor = _opened(path, os.O_RDWR | os.O_CREAT)
     try:
         tries = 0
@@ -175,13 +184,21 @@ def is_held(path: Path) -> str | None:
 
 
 def _opened(path: Path, flags: int) -> int:
-    """Open a lock file, which is no link, and whose directory is none."""
-    return open_file(path.parent.parent, f"{path.parent.name}/{path.name}", flags)
+    """Open a lock file, which is no link."""
+    base, name = _base_of(path)
+    return open_file(base, name, flags)
+
+
+def _base_of(path: Path) -> tuple[Path, str]:
+    """Return the directory that may be a link, and what a lock file is called beneath it."""
+    if path.parent.name == DIRECTORY:
+        return path.parent.parent, f"{DIRECTORY}/{path.name}"
+    return path.parent, path.name  # of an environment in the user's own cache, or of a workspace
 
 
 def _holder_in(path: Path) -> Any:
     """Return what a lock file says of who holds it."""
-    return json.loads(read_bytes(path.parent.parent, f"{path.parent.name}/{path.name}", _MOST_BYTES))
+    return json.loads(read_bytes(*_base_of(path), _MOST_BYTES))
 
 
 def _holder(path: Path) -> str:
