@@ -14,6 +14,7 @@ from omnibench.metrics.labels import alternatives
 from omnibench.results import Result
 from omnibench.runners.randomness import is_deterministic
 from omnibench.statistics.samples import Sample
+from omnibench.store.beneath import tree
 from omnibench.store.item_names import asks_once, seed_of, seedless_key
 from omnibench.store.item_records import result_of
 from omnibench.store.schema import Record, RecordType, Status
@@ -299,7 +300,7 @@ class Measured:
         record = None if data_key is None else self._records.get(RecordType.DATA.key(data_key))
         if record is None:
             raise StatisticsError(f"{dataset} is not recorded as prepared; run its benchmark again.")
-        return test_to_train(self._root / record["directory"], [fold or 0 for fold in folds])
+        return test_to_train(tree(self._root, record["directory"]), [fold or 0 for fold in folds])
 
 
 def test_to_train(dataset: Path, folds: Sequence[int]) -> float:

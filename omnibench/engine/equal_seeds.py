@@ -7,6 +7,7 @@ the same, in whatever order they were computed, so that they count once.
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 from omnibench.engine.items import Item
 from omnibench.experiment.experiment import Experiment
 from omnibench.store.artifacts import sha256_of
+from omnibench.store.beneath import LinkedFileError, open_file
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, Artifact, Record, RecordLookup, RecordType
 
 _TRIED = 2
@@ -52,9 +54,10 @@ class EqualSeed(NamedTuple):
             target: The file to write.
         """
         try:
-            shutil.copyfile(root / self.predictions["path"], target)
+            with os.fdopen(open_file(root, self.predictions["path"]), "rb") as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
             return sha256_of(target) == self.predictions["sha256"]
-        except OSError:
+        except (OSError, LinkedFileError):
             return False
 
 

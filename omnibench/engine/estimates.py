@@ -91,7 +91,7 @@ def estimates_from(reader: Reader) -> Estimates:
     phases: dict[tuple[str, str], dict[str, float]] = {}
     try:
         for dataset, algorithm, phase, seconds, peak in reader.costs():
-            if dataset is None or algorithm is None or seconds is None:
+            if seconds is None:
                 continue
             phases.setdefault((dataset, algorithm), {})[phase] = seconds
             if peak:  # or nobody has measured it

@@ -15,6 +15,7 @@ from omnibench.errors import OmnibenchError, StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.notebooks import display, in_notebook
 from omnibench.results import Result
+from omnibench.store.beneath import tree
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import Record, RecordType
 from omnibench.tables.layout import Layout, NotWorse, ResultTable, tables
@@ -65,7 +66,9 @@ def cold_sentences(
     def take(reader: Reader) -> list[str]:
         records = {key: reader.get(RecordType.DATA.key(key)) for key in names}
         sentences = {
-            key: cold_sentence(read_cold(root / record["directory"]), folds[key], unknown_ranked=unknown_ranked[key])
+            key: cold_sentence(
+                read_cold(tree(root, record["directory"])), folds[key], unknown_ranked=unknown_ranked[key]
+            )
             for key, record in records.items()
             if record is not None
         }

@@ -153,9 +153,8 @@ def recorded_threads(reader: Reader, fit_keys: Sequence[str]) -> dict[str, int]:
         fit_key, predict_key = RecordType.FIT.key(key), predict_keys.get(RecordType.ITEM.key(key))
         if fit_key in fits:
             count = fits[fit_key]
-            threads[key] = (
-                count if count and predicts.get(RecordType.PREDICT.key(str(predict_key)), count) == count else 0
-            )
+            alike = predicts.get(RecordType.PREDICT.key(str(predict_key)), count) == count
+            threads[key] = count if isinstance(count, int) and alike else 0
     return threads
 
 

@@ -149,7 +149,7 @@ class Baseline:
             return {}
         table = self._row_group(row_group)
         if not table.num_rows:
-            return {}
+            raise self._other_form(f"its row group {row_group} has no rows")
         folds, users = number_column(table, "fold", "<i2"), number_column(table, "user", "<i4")
         if table.column("fold").null_count or table.column("user").null_count:
             raise self._other_form(f"its row group {row_group} lacks folds or users")
@@ -163,6 +163,8 @@ class Baseline:
             defined = ~np.isnan(column)
             for fold in score.folds:
                 in_fold = defined & (folds == fold)
+                if not in_fold.any():
+                    raise self._other_form(f"its row group {row_group} has no values of {label} in fold {fold}")
                 values_by_fold[label, fold] = UserValues(users[in_fold], column[in_fold])
         return values_by_fold
 

@@ -15,6 +15,7 @@ from omnibench.experiment.circumstances import USUAL_THREADS
 from omnibench.keys import canonical, digest
 from omnibench.metrics.directions import direction
 from omnibench.naming import value_text
+from omnibench.store.beneath import tree
 from omnibench.store.schema import Record, RecordLookup, RecordType, Status, configuration_in
 
 MetricDirections: TypeAlias = Mapping[str, Mapping[str, bool]]
@@ -303,7 +304,7 @@ class Measurements:
 
     def test_to_train(self, entry: Entry, folds: Sequence[int]) -> float:
         """Return test rows divided by training rows; see ``JudgedSource``."""
-        return test_to_train(self._root / self._data[entry.dataset.key]["directory"], folds)
+        return test_to_train(tree(self._root, self._data[entry.dataset.key]["directory"]), folds)
 
 
 def newest(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:

@@ -13,6 +13,7 @@ from omnibench.data.words import step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.markup import one_line
 from omnibench.results import Result
+from omnibench.store.beneath import tree
 from omnibench.store.item_names import title_of
 from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.tables.seeds import with_seeds_together
@@ -225,4 +226,4 @@ def _dataset_summary(data: Record, root: Path | None) -> DatasetSummary:
     sizes = ", ".join(f"{data[noun]:,} {noun}" for noun in ("users", "items", "interactions"))
     steps = step_words(data["identity"][1]["steps"])
     text = one_line(f"{sizes}, after {steps}" if steps else sizes)
-    return DatasetSummary(text, len(data["test"]), None if root is None else read_cold(root / data["directory"]))
+    return DatasetSummary(text, len(data["test"]), None if root is None else read_cold(tree(root, data["directory"])))

@@ -9,6 +9,7 @@ What is opened by path all the same, by SQLite above all, is looked at first wit
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import stat
 from collections.abc import Iterator
@@ -100,6 +101,46 @@ def refuse_links(root: Path, *names: str | os.PathLike[str]) -> None:
                 break
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 raise _refusal(path)
+
+
+def found(root: Path, pattern: str) -> list[Path]:
+    """Return what fits a pattern beneath a store's directory, sorted; unlike ``Path.glob``, without following links.
+
+    Args:
+        root: The store's directory.
+        pattern: Patterns of names, by slashes, e.g. ``*-*/*-*/fold_*``.
+    """
+    paths = [root]
+    for part in pattern.split("/"):
+        inner: list[Path] = []
+        for path in paths:
+            with suppress(NotADirectoryError, FileNotFoundError), os.scandir(path) as entries:
+                inner += [path / entry.name for entry in entries if _fits(entry, part)]
+        paths = inner
+    return sorted(paths)
+
+
+def _fits(entry: os.DirEntry[str], pattern: str) -> bool:
+    return fnmatch.fnmatchcase(entry.name, pattern) and not entry.is_symlink()
+
+
+def tree(root: Path, relative: str | os.PathLike[str]) -> Path:
+    """Return the path of a directory beneath a store's, in which no file is a link; for those who read it by path.
+
+    Args:
+        root: The store's directory.
+        relative: The directory's path, relative to it; it need not be there.
+
+    Raises:
+        LinkedFileError: It, a directory on its way, or something in it is a link.
+    """
+    refuse_links(root, relative)
+    for directory, directories, names in os.walk(root / relative):
+        for name in (*directories, *names):
+            path = Path(directory, name)
+            if not (path.is_dir() or path.is_file()) or path.is_symlink():
+                raise _refusal(path)
+    return root / relative
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.guest.disk import shortage
 from omnibench.keys import DISPLAY_DIGITS
-from omnibench.paths import expanded
+from omnibench.paths import dangling, expanded
 from omnibench.store import artifacts, leases, manifests, recovery
 from omnibench.store.beneath import OF_ALL, open_file, read_bytes, refuse_links, relative_path
 from omnibench.store.copies import encoded
@@ -179,8 +179,9 @@ class CheckpointStore:
         try:
             self._elsewhere.append(Workspace(parent))
         except OSError as error:
+            reason = dangling(parent) or error.strerror or error
             raise StoreError(
-                f"the directory {str(parent)!r} for temporary files cannot be written ({error.strerror or error})."
+                f"the directory {str(parent)!r} for temporary files cannot be written ({reason})."
             ) from error
         return self._elsewhere[-1].directory
 

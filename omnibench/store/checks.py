@@ -17,9 +17,9 @@ _SHOWN = 60
 
 
 def depth(value: Any, most: int) -> int:
-    """Return how many levels of lists and objects a value of JSON has, counted no further than just behind ``most``."""
+    """Return how many levels of lists and objects with something in them a value has, counted no further than just behind ``most``."""
     levels, layer = 0, [value]
-    while layer and levels <= most:
+    while layer and levels <= most + 1:
         layer = [
             inner
             for outer in layer

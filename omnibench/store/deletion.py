@@ -15,6 +15,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.store import leases, manifests, recovery
 from omnibench.store.artifacts import sync_directory
+from omnibench.store.beneath import found, has_link, relative_path
 from omnibench.store.changes import portions, remove_trees
 from omnibench.store.checkpoints import PRESENCE, CheckpointStore
 from omnibench.store.leases import free_leases
@@ -79,7 +80,7 @@ def files_of(root: Path, directory: Path) -> Iterator[Path]:
         root: The store's directory.
         directory: The item's directory, in which earlier generations have theirs.
     """
-    if directory.is_symlink() or not directory.is_dir() or not directory.resolve().is_relative_to(root.resolve()):
+    if has_link(root, relative_path(directory, root)) or not directory.is_dir():
         return
     for folder in [*sorted(directory.glob("generation_*")), directory]:
         if folder.is_symlink() or not folder.is_dir():
@@ -127,14 +128,14 @@ def remove_empty(root: Path) -> None:
     Call it only while nobody else uses the store.
     """
     for pattern in ("*-*/*-*/fold_*/generation_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*"):
-        for directory in root.glob(pattern):
+        for directory in found(root, pattern):
             parents = list(directory.parents)
             claimed = any((parent / ".key").is_file() for parent in parents[: parents.index(root)])
-            if claimed and directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir()):
+            if claimed and directory.is_dir() and not any(directory.iterdir()):
                 directory.rmdir()
     for pattern in ("*-*/*-*", "*-*"):
-        for directory in root.glob(pattern):
-            if directory.is_symlink() or not directory.is_dir() or not (directory / ".key").is_file():
+        for directory in found(root, pattern):
+            if not directory.is_dir() or not (directory / ".key").is_file():
                 continue
             if [path.name for path in directory.iterdir()] == [".key"]:
                 (directory / ".key").unlink()
@@ -195,7 +196,7 @@ def remove_datasets(
             if removed and not dry_run:
                 forget_datasets(root, removed)
                 records.commit({}, removed)
-                remove_trees(root / directory for directory in directories)
+                remove_trees(root / directory for directory in directories if not has_link(root, directory))
         finally:
             records.checkpoint()
             records.close()

@@ -41,13 +41,16 @@ _OWNED = r"[\w.+-]+-[0-9a-f]{8,64}"
 _FILE = r"(?!\.\.?(?:/|\Z))[^/\x00]+"
 """A name of a file or a directory; ``.`` and ``..`` are none."""
 
+_ARTIFACT = r"(?:model|predictions|per_user)[\w.+-]*"
+"""The name of a file of an item that a record names."""
+
 ITEM_DIRECTORY = re.compile(rf"{_OWNED}/{_OWNED}(?:/fold_\d{{1,9}})?")
 """The directory of an item, relative to the store's."""
 
 DATA_DIRECTORY = re.compile(rf"datasets/{_OWNED}")
 """The directory of a prepared dataset, relative to the store's."""
 
-ITEM_FILE = re.compile(rf"{_OWNED}/{_OWNED}(?:/fold_\d{{1,9}})?(?:/generation_\d{{1,9}})?/{_FILE}")
+ITEM_FILE = re.compile(rf"{_OWNED}/{_OWNED}(?:/fold_\d{{1,9}})?(?:/generation_\d{{1,9}})?/{_ARTIFACT}")
 """A file of an item, relative to the store's directory."""
 
 DATA_FILE = re.compile(rf"datasets/{_OWNED}(?:/{_FILE})+")
@@ -294,7 +297,7 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
         (RecordType.DATA, ("name", "directory", "files"), _OF_DATA),
         (RecordType.RECIPE, ("name", "identity"), _OF_DATA),
         (RecordType.RUN, (), _OF_RUN),
-        (RecordType.WORKER, ("id", "started", "lock", "ended", "item", "phase"), _OF_WORKER),
+        (RecordType.WORKER, ("id", "started", "heartbeat", "lock", "ended", "item", "phase"), _OF_WORKER),
         (RecordType.PLAN, ("source", "root", "columns", "items"), _OF_PLAN),
         (RecordType.MARKS, ("of", "not_worse"), _OF_MARKS),
         (None, (), _MEMBERS),

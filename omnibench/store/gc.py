@@ -10,6 +10,7 @@ from pathlib import Path
 
 from omnibench.store import leases, manifests, recovery
 from omnibench.store.artifacts import sync_directory
+from omnibench.store.beneath import found
 from omnibench.store.changes import remove_trees, told_as_store_errors
 from omnibench.store.checkpoints import PRESENCE
 from omnibench.store.deletion import (
@@ -111,10 +112,17 @@ def _collect(
         *_set_aside_before(root, aside_older_than),
     ]:
         garbage.files.append(path)
-        garbage.size += sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
+        garbage.size += sum(file.stat().st_size for file in _files_in(path))
     if not dry_run:
         _remove(root, records, removed_records, garbage.files)
     return garbage
+
+
+def _files_in(path: Path) -> Iterator[Path]:
+    """Yield a file, or the files in a directory; no links."""
+    for file in (path, *(() if path.is_symlink() else path.rglob("*"))):
+        if file.is_file() and not file.is_symlink():
+            yield file
 
 
 def _never_begun(root: Path, records: dict[str, Record]) -> dict[str, Record]:
@@ -136,7 +144,7 @@ def _remove(root: Path, records: Records, removed_records: dict[str, Record], fi
         keys = [key for key, record in removed_records.items() if record.get("directory") == directory]
         manifests.append(root / directory, root, {}, keys)
     records.commit({}, removed_records)
-    directories = [path for path in files if path.is_dir()]
+    directories = [path for path in files if path.is_dir() and not path.is_symlink()]
     remove_files(root, [path for path in files if path not in directories])
     try:
         remove_trees(directories)
@@ -152,8 +160,8 @@ def _unnamed_files(root: Path, named_paths: set[str], directories: set[str]) -> 
     Where an item was deleted, and a kill has left some of its files, these are all of them.
     """
     for pattern in _ITEM_DIRECTORIES:
-        for directory in sorted(root.glob(pattern)):
-            if directory.is_symlink() or not directory.is_dir() or not _is_ours(directory, root):
+        for directory in found(root, pattern):
+            if not directory.is_dir() or not _is_ours(directory, root):
                 continue
             abandoned = abandoned_files(root, directory, directories)
             yield from abandoned
@@ -181,8 +189,8 @@ def _is_ours(directory: Path, root: Path) -> bool:
 
 
 def _unnamed_datasets(root: Path, homes: set[str]) -> Iterator[Path]:
-    for directory in sorted((root / "datasets").glob("*-*")):
-        is_dataset = not directory.is_symlink() and (directory / ".key").is_file() and _is_ours(directory, root)
+    for directory in found(root, "datasets/*-*"):
+        is_dataset = (directory / ".key").is_file() and _is_ours(directory, root)
         if is_dataset and directory.relative_to(root).as_posix() not in homes and not ASIDE.fullmatch(directory.name):
             yield directory
 

@@ -22,9 +22,13 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.guest import forks
+from omnibench.paths import dangling
 from omnibench.store import holders
 from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
 from omnibench.store.processes import described, is_dead, this_process
+
+DIRECTORY = "leases"
+"""The directory of a store's locks. It is no link, as nothing in a store is."""
 
 _POLL_SECONDS = 0.05
 _LOOKS_AT_THE_DEAD = 20
@@ -145,8 +149,13 @@ def _locked(
     token: str = "",
 ) -> Iterator[None]:
     """Hold a lock; with a token, the file says so, with the process that holds it."""
-    refuse_links(path.parent.parent, path.parent.name)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    base, name = _base_of(path)
+    refuse_links(base, Path(name).parent)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError as error:
+        obstruction = dangling(path.parent) or f"{str(path.parent)!r} is no directory"
+        raise StoreError(f"{obstruction}; make that directory, or remove what is in its place.") from error
     is_told = False
 
     def tell(holder: str) -> None:
@@ -217,7 +226,7 @@ def _replace(path: Path) -> None:
 def _opened(path: Path, flags: int) -> int:
     """Open a lock file, which is no link, so that forked children do not inherit it; ``forks.close`` closes it."""
     with forks.undivided():
-        return forks.withhold(open_file(path.parent.parent, f"{path.parent.name}/{path.name}", flags))
+        return forks.withhold(open_file(*_base_of(path), flags))
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
@@ -255,6 +264,13 @@ def is_held(path: Path) -> str | None:
         forks.close(descriptor)
 
 
+def _base_of(path: Path) -> tuple[Path, str]:
+    """Return the directory that may be a link, and what a lock file is called beneath it."""
+    if path.parent.name == DIRECTORY:
+        return path.parent.parent, f"{DIRECTORY}/{path.name}"
+    return path.parent, path.name  # of an environment in the user's own cache, or of a workspace
+
+
 def _write_holder(descriptor: int, token: str) -> None:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps({"token": token, **this_process()}).encode(), 0)
@@ -263,7 +279,7 @@ def _write_holder(descriptor: int, token: str) -> None:
 def _holder_in(path: Path) -> Any:
     """Return what a lock file says of who holds it; None where it says nothing that can be read."""
     try:
-        return json.loads(read_bytes(path.parent.parent, f"{path.parent.name}/{path.name}", _MOST_BYTES))
+        return json.loads(read_bytes(*_base_of(path), _MOST_BYTES))
     except (OSError, ValueError, RecursionError, LinkedFileError):
         return None
 

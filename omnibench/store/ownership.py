@@ -8,7 +8,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.naming import first_few
 from omnibench.paths import dangling, overlong_name
-from omnibench.store.beneath import LinkedFileError, read_bytes
+from omnibench.store.beneath import LinkedFileError, found, read_bytes
 
 _MADE_FIRST = frozenset({"leases", "tmp", "store", "STORE.json", "STORE.json.new"})
 """What a store has whose making was cut off before it could be recognized."""
@@ -84,4 +84,4 @@ def _is_store(root: Path) -> bool:
 
 def _is_half_made(root: Path, names: list[str]) -> bool:
     """Whether there is nothing but what a store begins with: a kill may have come before the first file."""
-    return _MADE_FIRST.issuperset(names) and "store" not in names and not any((root / "leases").glob("*"))
+    return _MADE_FIRST.issuperset(names) and "store" not in names and not found(root, "leases/*")

@@ -8,6 +8,7 @@ that.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from omnibench.errors import StoreError
 from omnibench.metrics.base import Values
 from omnibench.store.advice import repair_command
-from omnibench.store.artifacts import resolve
+from omnibench.store.beneath import read_bytes, tree
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,19 +99,18 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
     label, artifact = record.get("label"), record.get("per_user")
     if not artifact or ("place" in record and record["place"] is None):
         raise StoreError(f"{label} has no values per user; ask for a metric that is a mean over users.")
-    path, repair = resolve(artifact, root), repair_command(root, [record["item"]] if record.get("item") else [])
-    if path is None:
-        raise StoreError(f"the record of {label} names {artifact['path']!r}, which is outside of the store.")
+    repair = repair_command(root, [record["item"]] if record.get("item") else [])
     try:
-        status = path.stat()
-        content = _content(path, artifact["sha256"], (status.st_ino, status.st_size, status.st_mtime_ns))
+        status = os.lstat(root / artifact["path"])
+        stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
+        content = _content(root, artifact["path"], artifact["sha256"], stamp)
     except OSError as error:
         raise StoreError(
             f"the values per user of {label} cannot be read ({error}); `{repair}`, and the next run evaluates again."
         ) from error
     if content is None:
         raise StoreError(
-            f"{path} differs from its record; `{repair}` moves it aside, and the next run evaluates again."
+            f"{root / artifact['path']} differs from its record; `{repair}` moves it aside, and the next run evaluates again."
         )
     if "place" not in record:
         return _read_matrix(content, root, record)
@@ -135,9 +135,9 @@ def _column(content: bytes, dtype: str, rows: int, begins: Sequence[int]) -> Any
 
 
 @lru_cache(maxsize=8)
-def _content(path: Path, sha256: str, stamp: tuple[int, int, int]) -> bytes | None:  # noqa: ARG001 - who writes to a file changes it
+def _content(root: Path, path: str, sha256: str, stamp: tuple[int, int, int]) -> bytes | None:  # noqa: ARG001 - who writes to a file changes it
     """Return the content of a file, or None where it differs from its record."""
-    content = path.read_bytes()
+    content = read_bytes(root, path)
     return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
 
@@ -148,5 +148,5 @@ def _read_matrix(content: bytes, root: Path, record: Mapping[str, Any]) -> tuple
     from omnibench.guest.folds import Fold
 
     values = np.load(io.BytesIO(content), allow_pickle=False)[record["row"]]
-    users = np.unique(Fold(root / "datasets" / record["dataset"], record["fold"] or 0).test.user).astype(np.int32)
+    users = np.unique(Fold(tree(root, f"datasets/{record['dataset']}"), record["fold"] or 0).test.user).astype(np.int32)
     return users, values

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from omnibench.errors import StoreError
 from omnibench.store.beneath import refuse_links
+from omnibench.store.checks import is_cost, is_name, is_natural
 from omnibench.store.damage import DamagedStoreError, check_content, is_damage
 from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
 from omnibench.store.forms import record_of
@@ -129,10 +130,12 @@ class Reader:
     def members(self, keys: Sequence[str], member: str) -> dict[str, Any]:
         """Return one member of each record that some keys have, None where it has no such member.
 
-        Whether a record is damaged is not looked at; one that is no JSON any more is left out.
+        Whether a record is damaged is not looked at; one that is no JSON any more is left out, and so is what is neither
+        a name nor a count.
         """
         query = f"SELECT key, json_extract(value, '$.{member}') FROM Cache WHERE raw = 1 AND json_valid(value)"  # noqa: S608 - a name of ours
-        return dict(self._rows_of(keys, query))
+        rows = self._rows_of(keys, query)
+        return {key: value for key, value in rows if value is None or is_name(value) or is_natural(value)}
 
     def _rows_of(self, keys: Sequence[str], query: str) -> Iterator[tuple[Any, ...]]:
         """Yield what a query returns of the records with some keys."""
@@ -140,15 +143,17 @@ class Reader:
             block = keys[start : start + _MOST_KEYS]
             yield from self._connection.execute(f"{query} AND key IN ({', '.join('?' * len(block))})", block)
 
-    def costs(self) -> Iterator[tuple[str | None, str | None, str, float | None, int | None]]:
+    def costs(self) -> Iterator[tuple[str, str, str, float | None, int | None]]:
         """Yield dataset, algorithm and phase with the mean of its seconds and its largest memory in bytes.
 
-        For estimates only: whether a record is damaged is not looked at.
+        For estimates only: whether a record is damaged is not looked at, only what is used of it.
 
         Raises:
             sqlite3.Error: The records cannot be read so.
         """
-        yield from self._connection.execute(_COSTS)
+        for dataset, algorithm, phase, seconds, peak in self._connection.execute(_COSTS):
+            if is_cost(seconds) and is_cost(peak) and isinstance(dataset, str) and isinstance(algorithm, str):
+                yield dataset, algorithm, phase, seconds, peak
 
     def _sound(self, key: str, mode: int, value: bytes) -> Record | None:
         try:

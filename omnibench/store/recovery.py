@@ -12,7 +12,7 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.store import artifacts, manifests
-from omnibench.store.beneath import OF_ALL, has_link, refuse_links, write_new
+from omnibench.store.beneath import OF_ALL, found, refuse_links, write_new
 from omnibench.store.damage import DamagedStoreError, is_damage, set_database_aside
 from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
 from omnibench.store.reading import read_all
@@ -103,10 +103,10 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
 
 def manifest_directories(root: Path) -> Iterator[Path]:
     """Yield every directory of datasets and items that has a manifest (and lies in the store)."""
-    paths = {path for depth in (".", "*/*", "*/*/fold_*") for path in root.glob(f"{depth}/{manifests.NAME}")}
-    for manifest in sorted(paths):
-        if not has_link(root, manifest.relative_to(root)):
-            yield manifest.parent
+    for manifest in sorted(
+        path for depth in ("", "*/*/", "*/*/fold_*/") for path in found(root, depth + manifests.NAME)
+    ):
+        yield manifest.parent
 
 
 def _check_format(root: Path) -> list[str]:

@@ -501,6 +501,8 @@ def test_a_death_is_noted_in_the_phase_behind_a_finished_fit(coordinator: Coordi
 
 def test_a_death_is_noted_in_the_phase_that_its_worker_was_seen_in(coordinator: Coordinator, item: Item) -> None:
     """What a dead process has last said of itself counts, whatever it has recorded."""
-    worker = {"item": item.experiment.name, "phase": "Eval", "ended": None, "lock": "tmp/nobody/.lock"}
+    moment = "2026-01-01T00:00:00Z"
+    worker = {"item": item.experiment.name, "phase": "Eval", "ended": None, "lock": "tmp/work.1.00000000/.lock"}
+    worker |= {"id": "dead", "started": moment, "heartbeat": moment}
     coordinator.store.records.commit({RecordType.WORKER.key("dead"): worker})
     assert note_death(coordinator, item)["phase"] == "Eval"

@@ -117,7 +117,10 @@ class Judge:
             text = text.removeprefix("file://").partition("?")[0]
         if "/" not in text and text not in ("", ".", ".."):
             return  # below a directory that is open already
-        real = os.path.realpath(text)
+        # What is removed or renamed is the name itself, whatever it leads to.
+        names_only = event in ("os.remove", "os.rename", "os.rmdir")
+        real = os.path.join(os.path.realpath(os.path.dirname(text)), os.path.basename(text))
+        real = real if names_only else os.path.realpath(text)
         if writes and not _below(real, self._writable):
             self.touched.append(f"{event} writes {text}")
         elif _below(real, [self._guarded]) and real != self._guarded and not _below(real, self._own):
@@ -265,6 +268,40 @@ def _write(root: Path, key: str, record: Json, manifest: str) -> None:
         file.write(f"\n{key}\t{text}\n".encode(errors="replace"))
 
 
+LINKED = (
+    *("STORE.json", "STORE.json.new", "leases", "leases/opening.lock", "leases/store.lock", "leases/{key}.lock", "tmp"),
+    *("store", "store/cache.db", "store/cache.db-wal", "store/cache.db-shm", "store/cache.db-journal", "logs.db"),
+    *("logs.db-wal", "logs.db-shm", "out.log", "err.log", "progress.json", "results.json", "damaged-records.jsonl"),
+    *(
+        "records.jsonl",
+        "datasets",
+        "{data}",
+        "{data}/records.jsonl",
+        "{data}/manifest.json",
+        "{data}/.key",
+        "{data}/fold_0",
+    ),
+    *("{data}/fold_0/test.npy", "{dataset}", "{dataset}/.key", "{algorithm}", "{algorithm}/.key", "{item}"),
+    *(
+        "{item}/records.jsonl",
+        "{item}/model.pkl",
+        "{item}/predictions.json",
+        "{item}/predictions.npy",
+        "{item}/per_user",
+    ),
+    *("{item}/generation_1", "new-aaaaaaaa"),
+)
+"""Files and directories of a store in whose place a stranger may put a link."""
+
+TARGETS: dict[str, str] = {
+    "a file": "../uv.lock",
+    "a directory": "../decoy-aaaaaaaa",
+    "nothing": "../nowhere",
+    "itself": "{name}",
+}
+"""What a link may lead to."""
+
+
 class HostileStores:
     """A finished store in a project, copies of which are changed by strangers.
 
@@ -318,6 +355,28 @@ class HostileStores:
         violations += self.judged(partial(_run, plant.Errand(self.root, self._directory / "work", plant.ONE_MORE)))
         return "; ".join(stranger.said), violations
 
+    def link(self, place: str, target: str, commands: Sequence[Sequence[str]] = COMMANDS) -> tuple[str, list[str]]:
+        """Put a link into the place of a file of the store, and let everybody use it; return which, and what is wrong."""
+        found = _places(self._clean, place)
+        wrong: list[str] = []
+        for errand in (
+            partial(_commands, self.lines(commands)),
+            partial(_run, plant.Errand(self.root, self._directory / "work", plant.LONGER, reset=(0,)), may_fail=True),
+        ):
+            self.fresh()
+            path = self.root / found
+            if path.is_dir():
+                shutil.rmtree(path)
+            path.unlink(missing_ok=True)
+            path.parent.mkdir(exist_ok=True)
+            if target == "a pipe":
+                os.mkfifo(path)
+            else:
+                outside = self.project / TARGETS[target].removeprefix("../")
+                path.symlink_to(path if target == "itself" else outside)
+            wrong += self.judged(errand)
+        return found, wrong
+
     def judged(self, action: Callable[[], Json]) -> list[str]:
         """Run an action in a child under the judge; return what it did wrong."""
         writable = [self.out, self._directory / "work", self._directory / "log"]
@@ -326,7 +385,7 @@ class HostileStores:
 
     def _faults(self, ended: Ended) -> list[str]:
         if ended.outcome is None:
-            return [f"it ended with {ended}: {ended.error.get('details', '')[-1500:]}"]
+            return [f"it ended with {ended}: {ended.error.get('details', '')[-4000:]}"]
         return list(ended.outcome["wrong"])
 
     def _changes(self) -> Iterator[str]:
@@ -347,6 +406,19 @@ class HostileStores:
         return tally
 
 
+def _places(root: Path, place: str) -> str:
+    """Return what a name such as ``{item}/model.pkl`` stands for in a store, relative to it."""
+    item = min(path.parent for path in root.glob("*/*/fold_0/model.*")).relative_to(root)
+    key = (root / item.parent / ".key").read_text()
+    data = min(root.glob("datasets/*/")).relative_to(root)
+    words = {"item": item, "algorithm": item.parent, "dataset": item.parent.parent, "data": data, "key": key}
+    text = place.format(**words)
+    directory, _, name = text.rpartition("/")
+    stem, dot, ending = name.rpartition(".")
+    matches = sorted((root / directory).glob(f"{stem or name}*{dot}{ending if stem else ''}")) if directory else []
+    return matches[0].relative_to(root).as_posix() if matches else text
+
+
 def _watched(action: Callable[[], Json], root: Path, writable: Sequence[Path], guarded: Path) -> Json:
     judge = Judge(root, writable, guarded)
     outcome = action()
@@ -365,16 +437,16 @@ def _commands(lines: Sequence[Sequence[str]]) -> Json:
         except SystemExit:
             wrong.append(f"{line}: {output.getvalue()[-300:]}")
         except Exception:
-            wrong.append(f"{' '.join(line[:2])}: {traceback.format_exc()[-1500:]}")
+            wrong.append(f"{' '.join(line[:2])}: {traceback.format_exc()[-4000:]}")
     return {"wrong": wrong}
 
 
-def _run(errand: plant.Errand) -> Json:
+def _run(errand: plant.Errand, *, may_fail: bool = False) -> Json:
     """Run the plan; an error has to be omnibench's own, and no item may fail by one that is not."""
     try:
         outcome = errand()
     except OmnibenchError:
         return {"wrong": []}
     except Exception:
-        return {"wrong": [f"a run: {traceback.format_exc()[-1500:]}"]}
-    return {"wrong": [f"a run: {failure}" for failure in outcome["failed"].values()]}
+        return {"wrong": [f"a run: {traceback.format_exc()[-4000:]}"]}
+    return {"wrong": [] if may_fail else [f"a run: {failure}" for failure in outcome["failed"].values()]}

@@ -138,8 +138,10 @@ class Points:
     def _os_open(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(path: Any, flags: int, *arguments: Any, **options: Any) -> Any:
             changes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-            if changes and self.concerns(path) and self.reached("os.open", path):
-                self.strike(path)
+            parent = options.get("dir_fd")  # the store opens its files below descriptors of their directories
+            location = path if parent is None else f"{self._path_of(parent)}/{path}"
+            if changes and self.concerns(location) and self.reached("os.open", location):
+                self.strike(location)
             return real(path, flags, *arguments, **options)
 
         return call

@@ -1,0 +1,75 @@
+"""Stores from strangers: no traceback, no failed item, and nothing outside of the store is written or even read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from faults.children import run
+from faults.hostile import COMMANDS, LINKED, TARGETS, HostileStores, Judge
+from faults.sweeps import Tally
+
+_FEW = tuple(command for command in COMMANDS if command[0] in ("status", "reset", "rebuild", "gc"))
+_STRANGERS = 400
+
+
+def test_a_sample_of_strangers(directory: Path) -> None:
+    """Records with random fields, sealed rightly: the commands that write, and a run, cope or say what is wrong."""
+    tally = HostileStores(directory / "hostile").over((6, 13), _FEW)
+    assert tally.tried == 2
+    tally.check()
+
+
+def test_a_sample_of_links(directory: Path) -> None:
+    """Links in the places of files that are written: refused with the reason, or replaced, and never followed."""
+    stores = HostileStores(directory / "hostile")
+    tally = Tally("links in stores")
+    for place, target in (("leases/opening.lock", "a file"), ("STORE.json.new", "a file"), ("{item}", "a directory")):
+        found, violations = stores.link(place, target, _FEW)
+        tally.take(f"{found} leads to {target}", violations)
+    tally.check()
+
+
+def test_the_judge_hears_of_every_way_out(directory: Path) -> None:
+    """Reading and writing beside the store, over a link too, is noticed; what happens in the store is not."""
+    (directory / "checkpoints").mkdir()
+    (directory / "theirs").write_text("theirs")
+    (directory / "checkpoints" / "link").symlink_to(directory / "theirs")
+
+    def trespass() -> dict[str, list[str]]:
+        judge = Judge(directory / "checkpoints", [directory / "log"], directory)
+        (directory / "checkpoints" / "own").write_text("own")
+        (directory / "theirs").read_text()
+        with (directory / "checkpoints" / "link").open("a"):
+            pass
+        os.mkdir(directory / "new")
+        return {"touched": judge.touched}
+
+    outcome = run(trespass, directory / "log").outcome
+    assert outcome is not None
+    assert [touched.partition(" ")[0] for touched in outcome["touched"]] == ["open", "open", "os.mkdir"]
+
+
+@pytest.mark.faults
+def test_many_strangers(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command, and a run, over the stores of some hundred strangers."""
+    tally = HostileStores(directory / "hostile").over(range(_STRANGERS))
+    with capsys.disabled():
+        print(f"\nhostile records, {tally}")
+    tally.check()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("target", [*TARGETS, "a pipe"])
+def test_links_all_over(directory: Path, target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A link, or a pipe, in the place of every file and directory that a store has."""
+    stores = HostileStores(directory / "hostile")
+    tally = Tally("links in stores")
+    for place in LINKED:
+        found, violations = stores.link(place, target)
+        tally.take(f"{found} leads to {target}", violations)
+    with capsys.disabled():
+        print(f"\n{target}: {tally}")
+    tally.check()

@@ -1,0 +1,201 @@
+"""The forms of records: what commands and runs may rely on, whoever has written a store."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnibench.store import forms
+from omnibench.store.checks import depth
+from omnibench.store.forms import record_of
+from omnibench.store.schema import RecordType, artifacts_of
+from omnibench.store.sealing import DamagedRecordError, seal
+
+KEY, DATA = "a" * 64, "d" * 64
+DIRECTORY = "tiny-dddddddd/Popular-aaaaaaaa/fold_0"
+FILE = {"path": f"{DIRECTORY}/model.pkl", "size": 7, "sha256": "e" * 64}
+LABELS = {
+    "item": DIRECTORY,
+    "fit_key": KEY,
+    "dataset": "tiny-dddddddd",
+    "algorithm": "Popular-aaaaaaaa",
+    "parameters": {"k": 3},
+    "fold": 0,
+    "directory": DIRECTORY,
+}
+MOMENT = "2026-01-01T00:00:00Z"
+RECORDS: dict[str, dict[str, Any]] = {
+    f"fit/{KEY}": {**LABELS, "model": FILE, "seconds": 0.5, "finished": MOMENT},
+    "predict/p": {**LABELS, "predictions": {**FILE, "path": f"{DIRECTORY}/generation_2/predictions-01234567.npy"}},
+    "eval/e": {**LABELS, "per_user": FILE, "label": "NDCG@10", "value": 0.25, "interval": [0.2, 0.3]},
+    f"item/{KEY}": {**LABELS, "status": "done", "metrics": {"NDCG@10": {"value": 0.25, "key": "e"}}, "error": None},
+    f"old/0/item/{KEY}": {**LABELS, "status": "done", "metrics": {}, "kept": False, "reset": MOMENT},
+    f"data/{DATA}": {
+        "name": "tiny",
+        "directory": "datasets/tiny-dddddddd",
+        "files": [{**FILE, "path": "datasets/tiny-dddddddd/fold_0/test.npy"}],
+    },
+    "worker/w": {
+        "id": "w",
+        "item": None,
+        "phase": None,
+        "started": MOMENT,
+        "heartbeat": MOMENT,
+        "ended": None,
+        "lock": "tmp/work.17.0123abcd/.lock",
+    },
+    "plan/b.py::b": {"source": "b.py::b", "root": "/home", "columns": {"NDCG@10": True}, "items": [KEY]},
+}
+
+
+def read(key: str, record: dict[str, Any]) -> dict[str, Any]:
+    return record_of(key, seal(key, record))
+
+
+@pytest.mark.parametrize("key", RECORDS)
+def test_what_omnibench_writes_is_of_its_form(key: str) -> None:
+    """Records of every type are read as they are."""
+    assert read(key, RECORDS[key]) == RECORDS[key]
+
+
+def test_what_is_new_is_left_alone() -> None:
+    """Members and types of a later omnibench, which no form names, are no damage."""
+    assert read("note/x", {"later": [{"a": None}]}) == {"later": [{"a": None}]}
+    key = f"fit/{KEY}"
+    assert read(key, {**RECORDS[key], "later": {"a": 1}})["later"] == {"a": 1}
+
+
+OUTWARD = (
+    "../x",
+    "/x",
+    "..",
+    ".",
+    "",
+    "a/../../x",
+    f"{DIRECTORY}/../../../x",
+    "store/cache.db",
+    "leases/store.lock",
+    "\0",
+)
+
+
+@pytest.mark.parametrize("value", [*OUTWARD, None, 3, [], {}, "A" * 64, "a" * 63, f"{KEY}\n"])
+@pytest.mark.parametrize("key", [key for key, record in RECORDS.items() if "fit_key" in record])
+def test_a_key_has_64_digits(key: str, value: Any) -> None:
+    """It is the name of a lock file: anything else could be the name of any file."""
+    with pytest.raises(DamagedRecordError, match="its fit_key"):
+        read(key, {**RECORDS[key], "fit_key": value})
+
+
+@pytest.mark.parametrize(
+    "value", [*OUTWARD, 3, [], {}, "tmp/x-aaaaaaaa", "datasets", "datasets/x", f"{DIRECTORY}/", "a/b"]
+)
+@pytest.mark.parametrize("key", [f"item/{KEY}", "eval/e", f"data/{DATA}", f"old/0/item/{KEY}", "note/x"])
+def test_a_directory_is_one_of_the_store(key: str, value: Any) -> None:
+    """Of items or of datasets, each where its own are, in records of any type."""
+    record = RECORDS.get(key, {"fit_key": KEY})
+    with pytest.raises(DamagedRecordError, match="its directory"):
+        read(key, {**record, "directory": value})
+
+
+@pytest.mark.parametrize("path", [*OUTWARD, None, 3, DIRECTORY, f"{DIRECTORY}/a/b", "datasets/x-aaaaaaaa/model.pkl"])
+@pytest.mark.parametrize(
+    ("key", "role"), [(f"fit/{KEY}", "model"), ("predict/p", "predictions"), ("eval/e", "per_user")]
+)
+def test_a_file_lies_in_the_directory_of_an_item(key: str, role: str, path: Any) -> None:
+    """Else a record could have any file read, renamed as damaged, or removed as spare."""
+    with pytest.raises(DamagedRecordError, match=f"its {role} is"):
+        read(key, {**RECORDS[key], role: {**FILE, "path": path}})
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        *(("seconds", value) for value in ("1", [], -1, math.nan, 10**400, True)),
+        *(("finished", value) for value in ("today", "2026-02-30T00:00:00Z", "2026-01-01", 3)),
+        *(("identity", value) for value in ([], ["fit/1"], ["fit/1", {}], "x", {"a": 1})),
+        *(("fold", value) for value in (-1, "0", 1.0, True, [])),
+        *(("item", value) for value in (None, 3, [], "half \ud800")),
+        *(("parameters", value) for value in (None, [], "k=3")),
+    ],
+)
+def test_members_have_their_types(member: str, value: Any) -> None:
+    """Numbers are numbers of a plausible size, times are times, names can be printed."""
+    key = f"fit/{KEY}"
+    with pytest.raises(DamagedRecordError, match=f"its {member} is "):
+        read(key, {**RECORDS[key], member: value})
+
+
+@pytest.mark.parametrize("member", ["item", "fit_key", "dataset", "algorithm", "parameters", "fold", "status"])
+def test_members_that_everybody_asks_for_are_there(member: str) -> None:
+    """An item without them is none."""
+    key = f"item/{KEY}"
+    with pytest.raises(DamagedRecordError, match=f"it has no {member}"):
+        read(key, {name: value for name, value in RECORDS[key].items() if name != member})
+
+
+def test_an_items_key_is_that_of_its_record() -> None:
+    """Else a reset of one item would touch another."""
+    with pytest.raises(DamagedRecordError, match="is not that of its key"):
+        read(f"item/{'b' * 64}", RECORDS[f"item/{KEY}"])
+
+
+def test_texts_that_python_cannot_read_are_damaged() -> None:
+    """Brackets without an end, and numbers of 5,000 digits, are no errors of Python's."""
+    key = f"fit/{KEY}"
+    for text in ("[" * 100_000 + "]" * 100_000, "9" * 5000):
+        sealed = seal(key, {"a": 0})
+        body = sealed.replace('{"a": 0', '{"a": ' + text)
+        with pytest.raises(DamagedRecordError):
+            record_of(key, body)
+        with pytest.raises(DamagedRecordError):
+            record_of(key, f'{{"a": {text}}}', sealed=False)
+    nested: Any = 0
+    for _ in range(forms.MOST_NESTED + 1):
+        nested = [nested]
+    with pytest.raises(DamagedRecordError, match="nested"):
+        read(key, {**RECORDS[key], "parameters": {"k": nested}})
+    assert depth({"a": [[0], []]}, 9) == 3
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=9)
+    | st.sampled_from(("../x", "/etc/passwd", "store", KEY, DIRECTORY, MOMENT, "done", f"{DIRECTORY}/../x")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(("path", "size", "value", "")), inner),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(sorted(RECORDS)), st.data())
+def test_what_is_read_gives_no_name_that_leads_out(key: str, data: st.DataObject) -> None:
+    """Whatever members a record has: it is damaged, or every name that it gives to files is of its form."""
+    members = data.draw(st.dictionaries(st.sampled_from(sorted({*RECORDS[key], "files", "model"})), values, max_size=4))
+    try:
+        record = read(key, {**RECORDS[key], **members})
+    except DamagedRecordError:
+        return
+    json.dumps(record)
+    paths = [artifact["path"] for artifact in artifacts_of(record)]
+    paths += [record[member] for member in ("directory", "lock") if record.get(member)]
+    if "fit_key" in record:
+        assert len(record["fit_key"]) == 64
+    for path in map(PurePosixPath, paths):
+        assert not path.is_absolute()
+        assert ".." not in path.parts
+        assert path.parts[0] not in ("store", "leases", "STORE.json")
+
+
+@pytest.mark.parametrize("record_type", RecordType)
+def test_every_type_has_a_form(record_type: RecordType) -> None:
+    """A new type of records without one would be read unseen."""
+    assert record_type is RecordType.OLD or record_type in forms._FORMS
