@@ -41,6 +41,10 @@ class StoreError(OmnibenchError):
     """The checkpoint store cannot be used in its present state."""
 
 
+class LimitError(StoreError):
+    """The machine gives no more threads, processes or memory: no item has failed, and the run ends."""
+
+
 class GuestEnvironmentError(OmnibenchError):
     """A framework's environment cannot be built or used."""
 

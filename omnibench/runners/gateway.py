@@ -25,6 +25,7 @@ from omnibench.errors import GuestError
 from omnibench.guest import forks, supervisor
 from omnibench.guest.whole_numbers import received, sendable
 from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.shortage import is_shortage, limits_text
 from omnibench.runners.silence import Silence
 from omnibench.variables import foreign_variables, misleading_variables
 
@@ -172,7 +173,8 @@ class Guest:
         if not answer["ok"]:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
-            raise GuestError(answer["error"], details, errno=answer.get("errno"), costs=answer)
+            limits = limits_text() if is_shortage(answer["error"]) else ""
+            raise GuestError(f"{answer['error']}{limits}", details, errno=answer.get("errno"), costs=answer)
         return answer
 
     def _receive(
