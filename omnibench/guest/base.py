@@ -368,8 +368,11 @@ def serve(channel: Any, adapter_module: str) -> None:
     gc.freeze()  # what the framework is made of stays: looking through it before every fit takes longer than some fits
     channel.send({"ok": True, "pid": os.getpid()})
     session = Session(adapter, lambda message: channel.send(sendable(message)), is_ours=is_ours)
+    own_pid = os.getpid()
     for request in channel:
         answer = session.answer(received(request))
+        if os.getpid() != own_pid:  # a child that an algorithm has forked, and that went the way of its parent
+            os._exit(0 if answer["ok"] else 1)
         try:
             channel.send(sendable(answer))
         except Exception as error:  # execnet cannot carry what the adapter returned

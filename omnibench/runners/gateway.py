@@ -24,6 +24,7 @@ import execnet
 from omnibench.errors import GuestError
 from omnibench.guest import forks, supervisor
 from omnibench.guest.whole_numbers import received, sendable
+from omnibench.limits import reached_limit
 from omnibench.masking import masked_bytes, safe_cut
 from omnibench.runners.registry import RunnerInfo
 from omnibench.runners.silence import Silence
@@ -175,7 +176,8 @@ class Guest:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
             disk = {"errno": answer.get("errno"), "disk": answer.get("disk", "")}
-            raise GuestError(answer["error"], details, **disk, costs=answer)
+            limit = reached_limit(answer["error"], self._process.pid)
+            raise GuestError(f"{answer['error']} ({limit})" if limit else answer["error"], details, **disk, costs=answer)
         return answer
 
     def _receive(

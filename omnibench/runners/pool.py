@@ -16,6 +16,7 @@ from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest, thread_variables
 from omnibench.runners.machine import available_memory, total_memory
 from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.shortage import shortage_told
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -81,7 +82,8 @@ class GuestPool:
             from concurrent.futures import ThreadPoolExecutor
 
             self._starter = ThreadPoolExecutor(1, thread_name_prefix="omnibench-guests")
-        self._starting[key] = self._starter.submit(self._start, runner, device, key[-1])
+        with shortage_told(f"the start of {runner.name}"):
+            self._starting[key] = self._starter.submit(self._start, runner, device, key[-1])
 
     def warm_if_room(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
         """Begin to start a guest for later, if it needs no other guest to end and no environment to be built."""
@@ -96,6 +98,7 @@ class GuestPool:
 
         Raises:
             GuestEnvironmentError, GuestError: It does not start.
+            LimitError: The machine gives no thread or process for it.
         """
         key = self._key(runner, device, threads)
         self._finish_starting(key)
@@ -137,7 +140,7 @@ class GuestPool:
         try:
             # A framework may litter its working directory; a user's class expects to be where the user is.
             work = directory if runner.distribution else Path.cwd()
-            with _explaining_interpreter(runner, python):
+            with shortage_told(f"the start of {runner.name}"), _explaining_interpreter(runner, python):
                 return Guest(runner, python, directory, work, threads, variables, self._log), directory
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)

@@ -60,7 +60,7 @@ def is_dead(holder: Any) -> bool:
     Args:
         holder: What ``this_process`` returned there; anything else is nobody of whom anything is known.
     """
-    if not isinstance(holder, Mapping) or not isinstance(pid := holder.get("pid"), int) or pid <= 0:
+    if not isinstance(holder, Mapping) or type(pid := holder.get("pid")) is not int or pid <= 0:
         return False
     own = this_process()
     if not holder.get("start") or any(holder.get(name) != own.get(name) for name in ("boot", "namespaces")):

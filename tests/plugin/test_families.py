@@ -40,9 +40,8 @@ def first_worker(process: int) -> int:
     return int(children[0])
 
 
-@pytest.mark.parametrize(
-    "arguments", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "distributed"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["alone", "distributed"])
 def test_kill_9_of_a_run_ends_what_its_guests_have_started(family_project: Project, arguments: tuple[str, ...]) -> None:
     """Pools, programs, daemons and sessions of their own: nobody is left, however the run ended."""
     family_project.bench(plan=WAITING)
@@ -118,6 +117,7 @@ def test_a_worker_that_dies_beside_its_pool_does_not_hang_the_run(family_project
     assert "crashed" in output_of(family_project)
 
 
+@pytest.mark.slow
 def test_the_death_of_a_guest_with_children_is_seen_at_once(family_project: Project) -> None:
     """The item fails with the signal's name, and its family is gone: the others are computed."""
     plan = "from families import *\nplan.add_algorithm(Family, {'then': 'die'})\nplan.add_algorithm(Popular)"
@@ -129,6 +129,7 @@ def test_the_death_of_a_guest_with_children_is_seen_at_once(family_project: Proj
     assert "1 failed, 1 passed" in output_of(family_project)
 
 
+@pytest.mark.slow
 def test_a_stopped_guest_is_ended_by_the_time_limit_with_its_family(family_project: Project) -> None:
     """SIGSTOP does not suspend --omnirec-timeout, and nobody is left stopped."""
     family_project.bench(plan="from families import *\nplan.add_algorithm(Family, {'then': 'stop'})")

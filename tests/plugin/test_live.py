@@ -150,6 +150,21 @@ def test_progress_text() -> None:
     assert progress_text({"stage": "factors", "iteration": 7, "left": None}) == ", stage factors, iteration 7"
 
 
+def test_silence_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever watches sees for how long a guest has given no sign of life, and whether that is because it is stopped."""
+    run = Run(tmp_path / "store", monkeypatch, terminal=True)
+    (run.store.root / "alive").touch()
+    with lease(run.store.root / "alive"):
+        for name, silence in (("gw0", {"seconds": 40, "stopped": False}), ("gw1", {"seconds": 15, "stopped": True})):
+            run.worker(name, "tiny/A", "alive", silence=silence, progress={"epoch": 3})
+        run.live._look()
+        assert [re.sub(r"\d+s:", "Ns:", line) for line in run.shown[-1][1:]] == [
+            "  gw0: Fit, epoch 3, no answer for 40 s, Ns: tiny/A",
+            "  gw1: Fit, epoch 3, no answer for 15 s (its process is stopped), Ns: tiny/A",
+        ]
+    run.store.close()
+
+
 class Run:
     """A store with workers in it, and a Live that looks at them without a thread."""
 

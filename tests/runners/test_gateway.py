@@ -15,11 +15,15 @@ import pytest
 from support.markers import starts_guests
 
 from omnibench.errors import GuestError
+from omnibench.guest.supervisor import descendants
+from omnibench.runners import silence
 from omnibench.runners.gateway import Guest, thread_variables
 from omnibench.runners.registry import RunnerInfo, get_runner
 
+only_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a guest has no supervisor")
+
 CLASSES = """
-import os, signal, sys, time
+import ctypes, os, signal, sys, time
 
 class Talks:
     def fit(self, train):
@@ -39,6 +43,33 @@ class Leaves:
 
 class Variables:
     def fit(self, train): print(sorted(name for name in os.environ if name.startswith(("PYTHON", "PYTEST"))))
+    def recommend(self, users, k): ...
+
+class Forks:
+    def __init__(self, signal=0): self.signal = signal
+    def fit(self, train):
+        for new_session in (False, True):
+            child = os.fork()
+            if child == 0:
+                if new_session:
+                    os.setsid()
+                    if os.fork() != 0: os._exit(0)
+                print("child", os.getpid(), flush=True)
+                time.sleep(600)
+            if new_session:
+                os.waitpid(child, 0)
+        if ctypes.PyDLL(None).fork() == 0:
+            time.sleep(600)
+        time.sleep(0.5)
+        if self.signal:
+            os.kill(os.getpid(), self.signal)
+            time.sleep(60)
+    def recommend(self, users, k): ...
+
+class Returns:
+    def fit(self, train):
+        if os.fork() == 0: sys.exit("a child that nobody waits for")
+        os.wait()
     def recommend(self, users, k): ...
 
 class Ends:
@@ -67,7 +98,13 @@ class Host:
         """Keep what the guest prints."""
         self.printed[stream] += lines
 
-    def fit(self, name: str, **parameters: object) -> dict[str, object]:
+    def fit(
+        self,
+        name: str,
+        timeout: float | None = None,
+        silences: list[tuple[float, bool]] | None = None,
+        **parameters: object,
+    ) -> dict[str, object]:
         """Ask the guest to fit a class on a tiny prepared dataset."""
         import json
 
@@ -96,7 +133,9 @@ class Host:
                 "fold": 0,
                 "fit_key": "k",
                 "output": str(output),
-            }
+            },
+            timeout=timeout,
+            on_silence=lambda *silence: None if silences is None else silences.append(silence),
         )
 
 
@@ -133,6 +172,79 @@ def test_death_is_named_by_its_signal(host: Host, number: signal.Signals) -> Non
         host.fit("Ends", signal=int(number))
     assert "last words" in caught.value.details
     assert not host.guest.alive
+
+
+def family_of(host: Host) -> list[int]:
+    """What a guest and its supervisor have below them."""
+    return descendants(host.guest._process.pid)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@only_linux
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_the_death_of_a_guest_with_children_is_no_secret(host: Host, number: signal.Signals) -> None:
+    """Children that keep its pipes open, in whatever session, end with it: nothing is waited for."""
+    with pytest.raises(GuestError, match=f"was killed by {number.name}"):
+        host.fit("Forks", signal=int(number))
+    children = [int(line.split()[1]) for line in host.printed["out"].decode().splitlines()]
+    assert len(children) == 2
+    assert not any(map(lives, children))
+
+
+@only_linux
+def test_closing_a_guest_ends_what_it_has_started(host: Host) -> None:
+    """Forked below Python or by it, in a session of its own or not."""
+    host.fit("Forks")
+    family = family_of(host)
+    assert len(family) == 4
+    host.guest.close()
+    assert not any(map(lives, family))
+
+
+@only_linux
+def test_the_time_limit_ends_a_stopped_guest(host: Host) -> None:
+    """SIGSTOP suspends no time limit, and nobody is left stopped."""
+    with pytest.raises(GuestError, match=r"took more than 1 s \(--omnirec-timeout\)"):
+        host.fit("Forks", timeout=1, signal=int(signal.SIGSTOP))
+    assert not host.guest.alive
+    assert not lives(host.guest.pid)
+
+
+@only_linux
+def test_a_guest_whose_supervisor_was_killed_ends(host: Host) -> None:
+    """Nobody can supervise any more, so nothing is computed any more."""
+    supervisor = host.guest._process.pid
+    assert supervisor != host.guest.pid
+    os.kill(supervisor, signal.SIGKILL)
+    with pytest.raises(GuestError, match="was killed by SIGKILL"):
+        host.fit("Talks")
+    host.guest.close()
+    assert not lives(host.guest.pid)
+
+
+def test_a_child_that_goes_the_way_of_its_parent_disturbs_nothing(host: Host) -> None:
+    """A class forks and forgets os._exit(): the child's answer reaches nobody, the parent's counts."""
+    assert host.fit("Returns")["file"] == "model.pkl"
+    assert host.fit("Talks")["file"] == "model.pkl"
+
+
+@only_linux
+def test_silence_is_measured(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest that neither says nor does anything is called silent, with whether it is stopped; who works is not."""
+    monkeypatch.setattr(silence, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(silence, "_LOOK_SECONDS", 0.5)
+    waited: list[tuple[float, bool]] = []
+    with pytest.raises(GuestError, match="took more than 3 s"):
+        host.fit("Ends", timeout=3, silences=waited, signal=int(signal.SIGSTOP))
+    assert waited[-1][0] >= 0.5
+    assert waited[-1][1]
 
 
 def test_a_process_that_leaves_says_nothing_of_pipes(host: Host) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -153,6 +153,92 @@ def test_programs_that_the_holder_starts_do_not_inherit_the_lease(path: Path) ->
         assert is_held(path) is None
     finally:
         child.communicate()
+
+
+FORKING_HOLDER = """
+import ctypes, os, sys, time
+from pathlib import Path
+from omnibench.store.leases import Workspace, lease
+workspace = Workspace(Path(sys.argv[1]).parent.parent / "tmp")
+with lease(Path(sys.argv[1])):
+    if (ctypes.PyDLL(None).fork() if sys.argv[2] == "below" else os.fork()) == 0:
+        os.write(1, b"child\\n")
+        time.sleep(600)
+    os.write(1, b"held\\n")
+    time.sleep(600)
+"""
+
+
+@contextmanager
+def forking_holder(path: Path, how: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process holds the lease, and has a child that lives on until the end."""
+    command = [sys.executable, "-c", FORKING_HOLDER, str(path), how]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as holder:
+        try:
+            assert holder.stdout is not None
+            assert sorted([holder.stdout.readline(), holder.stdout.readline()]) == ["child\n", "held\n"]
+            yield holder
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(holder.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", ["by Python", "below"])
+def test_children_of_a_dead_holder_hold_nothing(path: Path, how: str) -> None:
+    """A child has no lock of its parent's, or one that counts for nothing: the lease is free, and so is the workspace."""
+    with forking_holder(path, how) as holder:
+        assert is_held(path) == f"process {holder.pid} on {os.uname().nodename}"
+        holder.kill()
+        holder.wait()
+        assert is_held(path) is None
+        waited: list[str] = []
+        with lease(path, waited.append) as held:
+            held.check()
+            assert is_held(path) == f"process {os.getpid()} on {os.uname().nodename}"
+        assert waited == [], "nobody who lives was waited for"
+        assert is_held(path) is None
+        workspace = Workspace(path.parent.parent / "tmp")
+        assert len(list(workspace.directory.parent.iterdir())) == 1
+        workspace.remove()
+
+
+def test_only_one_of_many_takes_over_what_is_left_behind(path: Path) -> None:
+    """Whoever waits for a lock that a dead process has left locked gets it one after the other."""
+    with forking_holder(path, "below") as holder:
+        holder.kill()
+        holder.wait()
+        inside, most = [0], [0]
+
+        def take() -> None:
+            with lease(path) as held:
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                held.check()
+                inside[0] -= 1
+
+        takers = [threading.Thread(target=take) for _ in range(4)]
+        for taker in takers:
+            taker.start()
+        for taker in takers:
+            taker.join(30)
+        assert not any(taker.is_alive() for taker in takers)
+        assert most == [1]
+
+
+def test_a_forked_child_publishes_nothing(path: Path) -> None:
+    """It has its parent's memory, and with it a lease, but neither holds it nor frees it."""
+    with lease(path) as held:
+        child = os.fork()
+        if child == 0:
+            try:
+                held.check()
+            except StoreError as error:
+                os._exit(7 if "was forked from process" in str(error) else 1)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 7
+        held.check()
+        assert is_held(path) is not None
 
 
 def test_a_workspace_is_gone_afterwards(tmp_path: Path) -> None:

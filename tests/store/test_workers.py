@@ -227,3 +227,23 @@ def test_notes_of_one_thread_leave_the_others_durable(store: CheckpointStore) ->
     with closing(sqlite3.connect(store.root / "store" / "cache.db")) as connection:
         settings = dict(connection.execute("SELECT key, value FROM Settings").fetchall())
     assert settings["sqlite_synchronous"] == 2
+
+
+def test_silence_of_a_guest_is_recorded_in_steps(store: CheckpointStore) -> None:
+    """Counted in fives, so that it costs few writes; gone with the phase, or when the guest is heard again."""
+    key = "worker/{}".format
+    with working(store) as worker:
+
+        def recorded(expected: object) -> bool:
+            record = store.records.get(key(worker.id)) or {}
+            return bool(record.get("silence") == expected)
+
+        worker.note_phase("D/A", "Fit")
+        worker.note_silence(13.7, True)
+        until(lambda: recorded({"seconds": 10, "stopped": True}))
+        worker.note_silence(0.0)
+        until(lambda: recorded(None))
+        worker.note_silence(20.0)
+        until(lambda: recorded({"seconds": 20, "stopped": False}))
+        worker.note_phase("D/A", "Predict")
+        until(lambda: recorded(None))
