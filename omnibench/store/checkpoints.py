@@ -13,7 +13,7 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
-from omnibench.store import artifacts, leases, manifests, recovery
+from omnibench.store import artifacts, leases, manifests, recovery, selftest
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.formats import refuse_newer
@@ -37,7 +37,7 @@ class CheckpointStore:
     Args:
         root: The directory; made when it is missing.
         verify: How closely files are looked at before they are used again; see ``artifacts.is_intact``.
-        allow_network_fs: Whether it may lie on NFS, SMB and the like.
+        allow_network_fs: Whether it may lie on NFS, SMB and the like, or where locks do not work.
         notify: Called with a sentence when the store had to be repaired, migrated or waited for.
         while_waiting: Called again and again while other processes keep the records locked; raising gives up.
         patience: Seconds that this may take; see ``waiting.LockWait``.
@@ -71,6 +71,8 @@ class CheckpointStore:
                 opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
+                with self.temporary() as scratch:
+                    selftest.check_once(self.root, scratch, notify, insisted=allow_network_fs)
                 self.records = self._open_records()
             except OSError as error:
                 raise StoreError(

@@ -6,9 +6,10 @@ import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.markers import starts_guests
+from support.projects import Project
 
 from faults import invariants, plant
 from faults.children import run
@@ -16,21 +17,19 @@ from faults.transactions import holding
 from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, holders, waiting
 from omnibench.store.waiting import LockedStoreError
-from support.markers import starts_guests
-from support.projects import Project
 
 linux = pytest.mark.skipif(not holders.LOCKS.exists(), reason="only Linux tells who holds a lock")
 
 
 @pytest.fixture
-def finished(directory: Path) -> dict[str, Any]:
-    """Finish a store; return what came out."""
+def finished(directory: Path) -> None:
+    """Finish a store."""
     ended = run(plant.Errand(directory / "store", directory / "work"), directory / "log")
     assert ended.outcome is not None
-    return ended.outcome
 
 
-def test_an_end_does_not_wait_for_a_reader(directory: Path, finished: dict[str, Any]) -> None:
+@pytest.mark.usefixtures("finished")
+def test_an_end_does_not_wait_for_a_reader(directory: Path) -> None:
     """A notebook has an open transaction: a run that computes more ends all the same, and others can write meanwhile."""
     with holding(directory / "store", "read"):
         store = CheckpointStore(directory / "store")
@@ -47,13 +46,16 @@ def test_an_end_does_not_wait_for_a_reader(directory: Path, finished: dict[str, 
 
 
 @linux
+@pytest.mark.usefixtures("finished")
 @pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
 def test_who_keeps_the_records_locked_is_named_and_no_item_failed(
-    directory: Path, finished: dict[str, Any], *, stopped: bool, monkeypatch: pytest.MonkeyPatch
+    directory: Path, *, stopped: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run ends with the process that holds the lock; when that has ended, the next run does what was left."""
     monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 1.0)
-    reference = run(plant.Errand(directory / "other", directory / "uncounted", plant.ONE_MORE), directory / "log").outcome
+    reference = run(
+        plant.Errand(directory / "other", directory / "uncounted", plant.ONE_MORE), directory / "log"
+    ).outcome
     assert reference is not None
     with holding(directory / "store", "write", stopped=stopped) as holder:
         refused = run(plant.Errand(directory / "store", directory / "work", plant.ONE_MORE), directory / "log")
@@ -67,7 +69,8 @@ def test_who_keeps_the_records_locked_is_named_and_no_item_failed(
 
 
 @linux
-def test_a_long_wait_is_told_and_its_end(directory: Path, finished: dict[str, Any]) -> None:
+@pytest.mark.usefixtures("finished")
+def test_a_long_wait_is_told_and_its_end(directory: Path) -> None:
     """Whom the process waits for is said after a while, once for all of its threads; a commit goes through then."""
     messages: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -80,7 +83,9 @@ def test_a_long_wait_is_told_and_its_end(directory: Path, finished: dict[str, An
 
         store = CheckpointStore(directory / "store", notify=note)
         with holding(directory / "store", "write") as holder:
-            threads = [threading.Thread(target=store.records.commit, args=({f"fit/{number}": {}},)) for number in (1, 2)]
+            threads = [
+                threading.Thread(target=store.records.commit, args=({f"fit/{number}": {}},)) for number in (1, 2)
+            ]
             for thread in threads:
                 thread.start()
             assert told.wait(30)
@@ -94,7 +99,8 @@ def test_a_long_wait_is_told_and_its_end(directory: Path, finished: dict[str, An
     assert len(messages) == 2
 
 
-def test_who_waits_can_give_up(directory: Path, finished: dict[str, Any]) -> None:
+@pytest.mark.usefixtures("finished")
+def test_who_waits_can_give_up(directory: Path) -> None:
     """A Ctrl-C is heard while others write: whoever is asked to stop waits no longer."""
 
     def stop() -> None:
