@@ -13,7 +13,7 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
-from omnibench.store import artifacts, leases, manifests, recovery, selftest
+from omnibench.store import artifacts, leases, manifests, recovery, selftest, text_logs
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.formats import refuse_newer
@@ -296,11 +296,7 @@ class CheckpointStore:
 
     def append_log(self, stream: str, lines: bytes) -> None:
         """Append whole lines to ``out.log`` or ``err.log``; concurrent writers do not tear each other's lines."""
-        descriptor = os.open(self.root / f"{stream}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(descriptor, lines)
-        finally:
-            os.close(descriptor)
+        text_logs.append(self.root / f"{stream}.log", lines)
 
     def replace_text(self, name: str, text: str) -> None:
         """Replace a readable export at the root atomically."""
