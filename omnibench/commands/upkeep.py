@@ -66,7 +66,7 @@ def _refresh(root: Path) -> None:
 
 
 def collect(arguments: argparse.Namespace) -> int:
-    """Remove what no record names any more: earlier generations that were reset, and left-over files."""
+    """Remove what no record names any more: earlier generations that were reset, left-over files, old records of runs."""
     garbage = gc.collect(
         Path(arguments.store),
         dry_run=arguments.dry_run,
@@ -74,6 +74,7 @@ def collect(arguments: argparse.Namespace) -> int:
         planned=arguments.planned,
         datasets=arguments.datasets,
         aside_older_than=None if arguments.damaged is None else seconds(arguments.damaged),
+        history_older_than=seconds(arguments.history),
     )
     if not arguments.dry_run:
         _refresh(Path(arguments.store))
@@ -93,6 +94,13 @@ def add_parsers(commands: Any) -> None:
     parsers["gc"].add_argument("--kept", action="store_true", help="also what --omnirec-resume=fresh has put aside")
     parsers["gc"].add_argument("--planned", action="store_true", help="also items that were planned and never begun")
     parsers["gc"].add_argument("--datasets", action="store_true", help="also prepared datasets that no item is of")
+    parsers["gc"].add_argument(
+        "--history",
+        metavar="AGE",
+        default="7d",
+        help="records of runs and workers that no result refers to, and log entries of runs without a record, go when they "
+        "are this old (default: 7d)",
+    )
     parsers["gc"].add_argument(
         "--damaged", metavar="AGE", help="also what was set aside as damaged this long ago, e.g. 30d (0s: all of it)"
     )

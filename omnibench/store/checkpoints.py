@@ -15,7 +15,7 @@ from omnibench.errors import StoreError
 from omnibench.guest.disk import shortage
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.paths import dangling, expanded
-from omnibench.store import artifacts, leases, manifests, recovery
+from omnibench.store import artifacts, leases, manifests, recovery, selftest, text_logs
 from omnibench.store.beneath import OF_ALL, open_file, read_bytes, refuse_links, relative_path
 from omnibench.store.copies import encoded
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
@@ -48,7 +48,7 @@ class CheckpointStore:
     Args:
         root: The directory; made when it is missing.
         verify: How closely files are looked at before they are used again; see ``artifacts.is_intact``.
-        allow_network_fs: Whether it may lie on NFS, SMB and the like.
+        allow_network_fs: Whether it may lie on NFS, SMB and the like, or where locks do not work.
         notify: Called with a sentence when the store had to be repaired, migrated or waited for.
         while_waiting: Called again and again while other processes keep the records locked; raising gives up.
         patience: Seconds that this may take; see ``waiting.LockWait``.
@@ -84,6 +84,8 @@ class CheckpointStore:
                 opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
+                with self.temporary() as scratch:
+                    selftest.check_once(self.root, scratch, notify, insisted=allow_network_fs)
                 self.records = self._open_records()
             except OSError as error:
                 raise StoreError(
@@ -328,11 +330,7 @@ class CheckpointStore:
 
     def append_log(self, stream: str, lines: bytes) -> None:
         """Append whole lines to ``out.log`` or ``err.log``; concurrent writers do not tear each other's lines."""
-        descriptor = open_file(self.root, f"{stream}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        try:
-            os.write(descriptor, lines)
-        finally:
-            os.close(descriptor)
+        text_logs.append(self.root, f"{stream}.log", lines)
 
     def replace_text(self, name: str, text: str) -> None:
         """Replace a readable export at the root atomically."""

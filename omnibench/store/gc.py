@@ -22,6 +22,7 @@ from omnibench.store.deletion import (
     remove_files,
     unused_datasets,
 )
+from omnibench.store.history import History, outdated_records, remove_history
 from omnibench.store.ownership import no_store
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
@@ -38,14 +39,20 @@ class Collected:
         records: Keys of records of generations that were reset, and of items that were planned and never begun.
         files: Files and directories that nothing names.
         size: Their bytes.
+        history: What runs have left beside their results.
     """
 
     records: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     size: int = 0
+    history: History = field(default_factory=History)
 
     def __str__(self) -> str:
-        return f"{len(self.records)} records and {len(self.files)} files ({self.size / 1e6:.1f} MB)"
+        parts = [
+            f"{len(self.records)} records and {len(self.files)} files ({self.size / 1e6:.1f} MB)",
+            str(self.history),
+        ]
+        return ", and ".join(filter(None, parts))
 
 
 def collect(
@@ -56,6 +63,7 @@ def collect(
     planned: bool = False,
     datasets: bool = False,
     aside_older_than: float | None = None,
+    history_older_than: float | None = None,
 ) -> Collected:
     """Remove records and files that are of no use any more.
 
@@ -66,6 +74,8 @@ def collect(
         planned: Also the records of items that were planned and never begun.
         datasets: Also prepared datasets that no item is of.
         aside_older_than: Also what was set aside as damaged this many seconds ago or longer.
+        history_older_than: Also records of runs and workers that no result refers to and log entries of other runs, if
+            they are so many seconds old; lock files; and lines of manifests that do not count any more.
 
     Raises:
         StoreError: Somebody is using the store, or it is none.
@@ -76,7 +86,7 @@ def collect(
         records, _ = recovery.open_records(root)
         try:
             with told_as_store_errors(root, "removed"):
-                return _collect(root, records, dry_run, kept, planned, datasets, aside_older_than)
+                return _collect(root, records, dry_run, kept, planned, datasets, aside_older_than, history_older_than)
         finally:
             records.checkpoint()
             records.close()
@@ -90,6 +100,7 @@ def _collect(
     planned: bool,
     datasets: bool,
     aside_older_than: float | None,
+    history_older_than: float | None,
 ) -> Collected:
     recorded = records.all()
     garbage = Collected()
@@ -101,6 +112,9 @@ def _collect(
     if datasets:
         remaining = {key: record for key, record in recorded.items() if key not in removed_records}
         removed_records |= unused_datasets(remaining, lambda _: False)
+    if history_older_than is not None:
+        remaining = {key: record for key, record in recorded.items() if key not in removed_records}
+        removed_records |= outdated_records(remaining, history_older_than)
     garbage.records = sorted(removed_records)
     kept_records = {key: record for key, record in recorded.items() if key not in removed_records}
     named_paths = {artifact["path"] for record in kept_records.values() for artifact in artifacts_of(record)}
@@ -115,6 +129,8 @@ def _collect(
         garbage.size += sum(file.stat().st_size for file in _files_in(path))
     if not dry_run:
         _remove(root, records, removed_records, garbage.files)
+    if history_older_than is not None:
+        garbage.history = remove_history(root, kept_records, history_older_than, dry_run=dry_run)
     return garbage
 
 
@@ -138,6 +154,7 @@ def _never_begun(root: Path, records: dict[str, Record]) -> dict[str, Record]:
 def _remove(root: Path, records: Records, removed_records: dict[str, Record], files: list[Path]) -> None:
     # Records first: a kill in between leaves files that nobody names, never a record of files that are gone.
     forget_datasets(root, {key: record for key, record in removed_records.items() if RecordType.RECIPE.has(key)})
+    manifests.append(root, root, {}, [key for key in removed_records if RecordType.RUN.has(key)])
     for directory in sorted(
         {str(record["directory"]) for record in removed_records.values() if record.get("directory")}
     ):

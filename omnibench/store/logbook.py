@@ -31,6 +31,12 @@ _FILES = tuple(f"{NAME}{ending}" for ending in ("", "-wal", "-shm", "-journal"))
 _MOST_LINES = 2000
 """Lines of a guest's output that are kept per item here; out.log and err.log have them all."""
 
+_WAIT_SECONDS = 2
+"""How long one attempt to write waits for others; a run's end waits no longer."""
+
+_MOST_KEPT = 20_000
+"""Entries that are kept while another process locks the log."""
+
 _TABLE = """
 CREATE TABLE IF NOT EXISTS logs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -186,13 +192,24 @@ class LogBook:
                         self.path.with_name(self.path.name + left).unlink(missing_ok=True)
                     self._write(entries)
                     return
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and len(entries) < _MOST_KEPT:
+                with self._lock:
+                    self._entries[:0] = entries  # for the next time: whoever locks the log is not waited for
+                return
             self.lost += len(entries)
         except LinkedFileError:  # somebody has put a link there while the store was open
             self.lost += len(entries)
 
+    def finish(self) -> None:
+        """Write what has gathered for the last time; what cannot be written then is lost."""
+        self.flush()
+        with self._lock:
+            self.lost += len(self._entries)
+            self._entries = []
+
     def _write(self, entries: list[_Row]) -> None:
         refuse_links(self.path.parent, *_FILES)  # SQLite opens them by path
-        with contextlib.closing(sqlite3.connect(self.path, timeout=10)) as connection:
+        with contextlib.closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(_TABLE)

@@ -12,7 +12,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, relative_path
+from omnibench.store.artifacts import sync_directory
+from omnibench.store.beneath import LinkedFileError, has_link, open_file, read_bytes, relative_path
 from omnibench.store.forms import record_of
 from omnibench.store.schema import Record
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
@@ -45,6 +46,45 @@ def append(directory: Path, root: Path, records: Mapping[str, Record], forget: I
         _write_all(descriptor, ("\n" + "\n".join(lines) + "\n").encode())
     finally:
         os.close(descriptor)
+
+
+def compact(directory: Path, root: Path, *, dry_run: bool = False) -> int:
+    """Write a manifest anew without the lines that do not count any more: those of earlier states, and torn ones.
+
+    To be called only while nobody else uses the store.
+
+    Args:
+        directory: Where the manifest is.
+        root: The store's directory.
+        dry_run: Only tell what it would save.
+
+    Returns:
+        The bytes that this saves.
+
+    Raises:
+        OSError: It cannot be written; the old one is still there.
+        StoreError: The directory leads out of the store.
+    """
+    path = directory / NAME
+    relative = relative_path(path, root)
+    if has_link(root, relative) or not path.is_file():
+        return 0
+    lines = [f"{key}\t{seal(key, record)}\n" for key, record in read(directory).items()]
+    content = "".join(lines).encode()
+    saved = path.stat().st_size - len(content)
+    if saved <= len(lines) + 1:  # only the empty lines between them
+        return 0
+    if not dry_run:
+        partial = path.with_name(f"{NAME}.new")
+        descriptor = open_file(root, relative.with_name(partial.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        try:
+            _write_all(descriptor, content)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        partial.replace(path)
+        sync_directory(directory)
+    return saved
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -142,10 +142,11 @@ class Records:
     def _open(self, version: int) -> None:
         """Open the database, unless another process writes: diskcache would wait for it for a minute, in silence."""
         if self._database.exists():
-            uri = f"{self._database.absolute().as_uri()}?mode=rw"
+            # Only who uses it already may be writing; and opened to be written, a damaged one would lose its log.
+            in_use = self._database.with_name("cache.db-shm").exists()
+            uri = f"{self._database.absolute().as_uri()}?mode={'rw' if in_use else 'ro'}"
             with closing(sqlite3.connect(uri, uri=True, timeout=_LOOK_SECONDS, isolation_level=None)) as connection:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute("ROLLBACK")
+                connection.execute("BEGIN IMMEDIATE" if in_use else "SELECT 1 FROM sqlite_master").fetchall()
         self._cache = diskcache.Cache(_Literal(self.directory), timeout=_LOOK_SECONDS, disk=TextDisk, **_SETTINGS)
         check_content(self._connection)
         self._note_format(version)

@@ -119,7 +119,7 @@ class Worker:
         with self._lock:
             self._facts |= {"item": None, "phase": None, "progress": None, "silence": None, "ended": timestamp()}
         self._write()
-        self.log.flush()
+        self.log.finish()
         self.store.records.close()  # this thread's own connection
 
     def _write(self) -> None:

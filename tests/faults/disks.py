@@ -52,6 +52,12 @@ def mount_small(directory: Path, size: int = MANY, inodes: int = 10_000, *, agai
     _call("mount", b"none", os.fsencode(directory), b"tmpfs", _REMOUNT if again else 0, options)
 
 
+def mount_overlay(lower: Path, upper: Path, work: Path, merged: Path) -> None:
+    """Mount an overlay, as containers have it: what is written to ``merged`` lands in ``upper``."""
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    _call("mount", b"none", os.fsencode(merged), b"overlay", 0, os.fsencode(options))
+
+
 def bind(directory: Path) -> None:
     """Mount a directory over itself, so that it can be made read-only."""
     _call("mount", os.fsencode(directory), os.fsencode(directory), None, _BIND, None)

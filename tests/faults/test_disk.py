@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from faults import disks, plant
+from faults import disks, invariants, plant
 from faults.children import run
 from faults.sweeps import Tally
 from omnibench.metrics.base import Metric
@@ -106,3 +106,36 @@ def test_a_disk_that_has_become_readonly(directory: Path, metrics: tuple[Metric,
     outcome = disks.ended_of(ended)
     assert not outcome["violations"]
     assert "StoreError" in outcome["came"] or outcome["complete"]
+
+
+@mounts
+@pytest.mark.parametrize("layer", ["new", "in the image"])
+def test_a_store_in_a_container(layer: str, directory: Path) -> None:
+    """On an overlay a run is like any other, also of a store that came with the image; the images's stays as it is."""
+    image = directory / "image" if layer == "in the image" else directory / "empty"
+    (directory / "empty").mkdir()
+    reference = run(plant.Errand(directory / "image" / "store", directory / "uncounted"), directory / "log").outcome
+    assert reference is not None
+
+    def contained() -> dict[str, Any]:
+        disks.enter_namespace()
+        disks.mount_small(directory / "empty")
+        for name in ("upper", "work", "merged", "lower"):
+            (directory / "empty" / name).mkdir()
+        lower = image if layer == "in the image" else directory / "empty" / "lower"
+        merged = directory / "empty" / "merged"
+        disks.mount_overlay(lower, directory / "empty" / "upper", directory / "empty" / "work", merged)
+        errand = plant.Errand(merged / "store", directory / "work")
+        ended = run(errand, directory / "log")
+        return {"violations": invariants.broken_end(merged / "store", ended, reference), "error": ended.error}
+
+    outcome = disks.ended_of(run(contained, directory / "log"))
+    assert not outcome["violations"], outcome["error"]
+    assert (
+        invariants.broken_end(
+            directory / "image" / "store",
+            run(plant.Errand(directory / "image" / "store", directory / "uncounted"), directory / "log"),
+            reference,
+        )
+        == []
+    )

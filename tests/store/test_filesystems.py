@@ -103,7 +103,26 @@ def test_an_operating_system_that_does_not_tell_is_nothing(tmp_path: Path) -> No
     refuse_networked(tmp_path, tmp_path / "missing")
 
 
-@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(
+            "nfs",
+            "nfs4",
+            "cifs",
+            "smb3",
+            "fuse.sshfs",
+            "9p",
+            "drvfs",
+            "lustre",
+            "beegfs",
+            "gpfs",
+            "ceph",
+            "fuse.glusterfs",
+        ),
+        *("fuse.s3fs", "fuse.gcsfuse", "fuse.rclone", "vboxsf", "fuse.vmhgfs-fuse", "fuse.grpcfuse"),
+    ],
+)
 def test_a_network_file_system_is_refused(kind: str, tmp_path: Path) -> None:
     """The error names the directory and the kind, and says both ways out."""
     mounts = mounted(tmp_path, ("/", "ext4"), ("/net", kind))
@@ -117,6 +136,23 @@ def test_a_network_file_system_is_refused(kind: str, tmp_path: Path) -> None:
 def test_a_local_disk_under_a_network_root_is_accepted(kind: str, tmp_path: Path) -> None:
     """Diskless machines have an NFS root and a disk of their own."""
     refuse_networked(Path("/local/checkpoints"), mounted(tmp_path, ("/", "nfs4"), ("/local", kind)))
+
+
+def test_an_overlay_is_what_takes_what_is_written(tmp_path: Path) -> None:
+    """Where its upper layer can be seen, that counts; inside of a container it cannot, and an overlay is sound."""
+    (tmp_path / "upper").mkdir()
+    lines = [
+        "20 1 8:1 / / rw - ext4 /dev/sda1 rw",
+        f"21 20 8:2 / {tmp_path.resolve() / 'upper'} rw - {{}} source rw",
+        f"22 20 0:40 / /merged rw - overlay overlay rw,lowerdir=/l,upperdir={tmp_path.resolve() / 'upper'},workdir=/w",
+        "23 20 0:41 / /elsewhere rw - overlay overlay rw,lowerdir=/l,upperdir=/not/to/be/seen,workdir=/w",
+    ]
+    (tmp_path / "mountinfo").write_text("\n".join(lines).format("9p"))
+    assert file_system_of(Path("/merged/checkpoints"), tmp_path / "mountinfo") == "9p"
+    with pytest.raises(StoreError, match="9p"):
+        refuse_networked(Path("/merged/checkpoints"), tmp_path / "mountinfo")
+    assert file_system_of(Path("/elsewhere/checkpoints"), tmp_path / "mountinfo") == "overlay"
+    refuse_networked(Path("/elsewhere/checkpoints"), tmp_path / "mountinfo")
 
 
 def test_a_store_on_a_network_file_system_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

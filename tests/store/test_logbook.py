@@ -189,3 +189,22 @@ assert book.lost == 0
     assert book.lost == 0
     for name in ("a", "b", "c", "worker"):
         assert [m for w, m in entries(path, "worker, message") if w == name] == [str(number) for number in range(20)]
+
+
+def test_entries_wait_while_another_process_locks_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are written when the log is free again; those that are left at the end are counted."""
+    monkeypatch.setattr(logbook, "_WAIT_SECONDS", 0.01)
+    log = LogBook(tmp_path / logbook.NAME, "run", "worker")
+    log.add(logging.INFO, "omnibench", "first")
+    log.flush()
+    with closing(sqlite3.connect(tmp_path / logbook.NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        log.add(logging.INFO, "omnibench", "second")
+        log.flush()
+        other.execute("ROLLBACK")
+        log.flush()
+        other.execute("BEGIN IMMEDIATE")
+        log.add(logging.INFO, "omnibench", "third")
+        log.finish()
+    assert log.lost == 1
+    assert [entry.message for entry in logbook.entries(tmp_path, "run", "omnibench")] == ["first", "second"]

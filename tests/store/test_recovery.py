@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import json
 import random
 import shutil
@@ -15,7 +14,6 @@ from collections.abc import Callable
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import diskcache
@@ -278,17 +276,13 @@ def test_only_damage_is_damage(root: Path) -> None:
             read_all(root / "store")
 
 
-def test_a_locked_database_is_not_set_aside(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_database_is_not_set_aside(root: Path) -> None:
     """Whoever has it for himself has a sound one: that is an error with a reason, after a while."""
-    connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda *given, **named: connect(*given, **{**named, "timeout": 0.05}))
-    hasty = SimpleNamespace(time=itertools.count(step=30).__next__, sleep=lambda _: None)
-    monkeypatch.setattr(diskcache.core, "time", hasty)  # it tries for a minute
-    with closing(connect(root / "store" / "cache.db", isolation_level=None)) as other:
+    with closing(sqlite3.connect(root / "store" / "cache.db", isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreError, match="locked") as refused:
-            CheckpointStore(root)
+            CheckpointStore(root, patience=0.1)
         assert not isinstance(refused.value, DamagedStoreError)
     assert list(root.glob("*.damaged-*")) == []
     assert len(read_all(root / "store")) == 12

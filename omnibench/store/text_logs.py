@@ -1,0 +1,44 @@
+"""out.log and err.log: what frameworks print, over all runs, of which the last part is kept."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from omnibench.store.beneath import open_file
+
+MOST_BYTES = 50_000_000
+"""From this size on a log becomes ``out.log.1``, in the place of the part before, and a new one begins."""
+
+
+def append(root: Path, name: str, lines: bytes) -> None:
+    """Append whole lines to a log; those of several processes do not tear each other.
+
+    Args:
+        root: The store's directory.
+        name: The log, e.g. ``out.log``.
+        lines: The lines, with their ends.
+
+    Raises:
+        OSError: They cannot be written.
+        LinkedFileError: The log is a link.
+    """
+    descriptor = open_file(root, name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(descriptor, lines)
+        if os.fstat(descriptor).st_size >= MOST_BYTES:
+            _begin_anew(root / name, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _begin_anew(path: Path, descriptor: int) -> None:
+    """Rename a log that is full, once, however many processes find it so."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:  # somebody is doing it
+        return
+    status, current = os.fstat(descriptor), os.stat(path, follow_symlinks=False)
+    if (status.st_dev, status.st_ino) == (current.st_dev, current.st_ino):
+        path.replace(path.with_name(f"{path.name}.1"))

@@ -1,0 +1,79 @@
+"""The self-test of a file system: it passes where things work, says what does not, and happens once per device."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omnibench.errors import StoreError
+from omnibench.store import CheckpointStore, selftest
+from omnibench.store.selftest import flaws_of
+
+
+def test_the_disk_of_the_tests_passes(tmp_path: Path) -> None:
+    """Locks, shared memory, renaming, links and syncs, with a second process."""
+    assert list(flaws_of(tmp_path, with_process=True)) == []
+
+
+def test_locks_that_do_not_exclude_are_found_by_the_second_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes no lock at all keeps nobody from taking it."""
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    monkeypatch.setattr(fcntl, "lockf", lambda *_: None)
+    assert list(flaws_of(tmp_path, with_process=True)) == [
+        "locks (flock) do not exclude",
+        "locks (flock) of two processes do not exclude each other",
+        "locks (fcntl) of two processes do not exclude each other",
+    ]
+
+
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no hard links, as FAT."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+def test_what_does_not_work_is_refused_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names directory, file system and flaw; who insists is told of it, and nothing else happens."""
+    without_links(monkeypatch)
+    with pytest.raises(StoreError) as refused:
+        CheckpointStore(tmp_path / "checkpoints")
+    for part in ("hard link) (Operation not permitted)", "--omnirec-checkpoint-dir", "--omnirec-allow-network-fs"):
+        assert part in str(refused.value)
+    messages: list[str] = []
+    CheckpointStore(tmp_path / "checkpoints", allow_network_fs=True, notify=messages.append).close()
+    (message,) = messages
+    assert message.endswith("at your own risk")
+
+
+def test_an_unknown_file_system_is_warned_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first opening says so; later ones only where the directory has come to another device."""
+    monkeypatch.setattr(selftest, "file_system_of", lambda _: "fuse.unheard-of")
+    messages: list[str] = []
+    for _ in range(2):
+        CheckpointStore(tmp_path / "checkpoints", notify=messages.append).close()
+    (message,) = messages
+    assert "(fuse.unheard-of) that is not known" in message
+    passed = tmp_path / "checkpoints" / "leases" / "file-system.json"
+    passed.write_text(json.dumps({"device": -1}))
+    CheckpointStore(tmp_path / "checkpoints", notify=messages.append).close()
+    assert messages == [message, message]
+    assert json.loads(passed.read_text())["device"] == tmp_path.stat().st_dev
+
+
+def test_a_sound_file_system_is_tried_without_a_word(tmp_path: Path) -> None:
+    """Nothing is said of the test, and nothing of it is left but its result."""
+    messages: list[str] = []
+    CheckpointStore(tmp_path / "checkpoints", notify=messages.append).close()
+    assert messages == []
+    assert list((tmp_path / "checkpoints" / "tmp").iterdir()) == []
