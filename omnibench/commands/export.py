@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, note_left_out
+from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, complain, note_left_out, say
 from omnibench.report.export import export_results
 from omnibench.report.files import SUFFIXES
 from omnibench.report.sections import DEFAULT_LIMIT
@@ -30,9 +29,9 @@ def export(arguments: argparse.Namespace) -> int:
         notify=note_left_out,
     )
     for problem in problems:
-        print(f"omnibench: {problem}", file=sys.stderr)  # noqa: T201
+        complain(problem)
     for file in dict.fromkeys(arguments.files):
-        print(f"{file}: {Path(file).stat().st_size:,} bytes")  # noqa: T201
+        say(f"{file}: {Path(file).stat().st_size:,} bytes")
     return int(bool(problems))
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 
 from omnibench import __version__
 from omnibench.commands import completion
-from omnibench.commands.parsing import explain
+from omnibench.commands.parsing import complain, explain
 from omnibench.errors import OmnibenchError
 from omnibench.store.formats import refuse_newer
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             refuse_newer(Path(parsed.store).expanduser())
         exit_status: int = parsed.run(parsed)
     except OmnibenchError as error:
-        print(f"omnibench: {error}", file=sys.stderr)  # noqa: T201
+        complain(str(error))
         return 2
     except BrokenPipeError:  # somebody's `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from omnibench.errors import ExportError, OmnibenchError
+from omnibench.plugin.lines import write_line
 from omnibench.plugin.options import EXPORT, SORT, TABLE
 from omnibench.plugin.state import existing_session
 from omnibench.plugin.summary import Summary
@@ -83,9 +84,9 @@ class Export:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Name the files below the tables, or what went wrong."""
         for problem in self._problems:
-            terminalreporter.write_line(f"omnibench: {problem}", red=True)
+            write_line(terminalreporter, f"omnibench: {problem}", red=True)
         if not self._problems:
-            terminalreporter.write_line(f"Exported: {', '.join(map(str, self._files))}")
+            write_line(terminalreporter, f"Exported: {', '.join(map(str, self._files))}")
 
 
 def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result]) -> Iterator[MissingItem]:

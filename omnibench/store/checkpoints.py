@@ -22,6 +22,7 @@ from omnibench.store.ownership import refuse_foreign
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
 from omnibench.store.schema import Artifact, Record, RecordType
+from omnibench.terminal import terminal_line
 
 PRESENCE = "leases/store.lock"
 """The lock of everybody who uses a store: shared among runs, exclusive for commands such as ``omnibench gc``."""
@@ -251,7 +252,7 @@ class CheckpointStore:
             return self.root / artifact["path"]
         aside = artifacts.set_aside(artifact, self.root)
         damage = f"differs from its record and was set aside as {aside.name}" if aside else "is missing"
-        warnings.warn(f"{artifact['path']} {damage}; it is computed again.", UserWarning, stacklevel=3)
+        warnings.warn(f"{terminal_line(artifact['path'])} {damage}; it is computed again.", UserWarning, stacklevel=3)
         return None
 
     def publish(self, partial: Path, final: Path) -> Artifact:

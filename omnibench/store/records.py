@@ -32,6 +32,7 @@ from omnibench.store.reading import read_all, text_of
 from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
 from omnibench.store.views import create_views
+from omnibench.terminal import terminal_line
 
 _SETTINGS = {
     "eviction_policy": "none",
@@ -264,7 +265,7 @@ class Records:
         except sqlite3.Error as trouble:
             raise self._trouble("written", trouble) from trouble
         warnings.warn(
-            f"the record {key} is damaged ({error}); it was set aside in {aside.name} and is made anew.",
+            f"the record {terminal_line(key)} is damaged ({error}); it was set aside in {aside.name} and is made anew.",
             UserWarning,
             stacklevel=3,
         )
