@@ -26,6 +26,7 @@ def export(arguments: argparse.Namespace) -> int:
         test=arguments.test,
         better=arguments.better,
         all_items=arguments.all,
+        paths=arguments.paths,
         notify=note_left_out,
     )
     for problem in problems:
@@ -62,6 +63,11 @@ def add_parsers(commands: Any) -> None:
     )
     add_test(parser)
     add_all(parser)
+    parser.add_argument(
+        "--paths",
+        action="store_true",
+        help="keep directories and the names of users and hosts in the reasons of missing items (default: leave them out)",
+    )
     parser.add_argument(
         "--better", choices=["higher", "lower"], help="which values are better of metrics not omnibench's own"
     )

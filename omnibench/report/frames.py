@@ -165,8 +165,9 @@ def csv(contents: Contents) -> bytes:
     A text that a spreadsheet would compute begins with an apostrophe, which spreadsheets hide; numbers are numbers.
     """
     rows = frame(contents)
-    for column in rows.select_dtypes("string"):
-        rows[column] = rows[column].map(_uncomputed, na_action="ignore")
+    for column, column_type in _TYPES.items():
+        if column_type == "string":
+            rows[column] = rows[column].map(_uncomputed, na_action="ignore")
     text: str = rows.to_csv(index=False, lineterminator="\n")
     return text.encode(errors="backslashreplace")
 
