@@ -102,6 +102,11 @@ def number_text(value: str) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < _EXACT else repr(number)
 
 
+def parameter_text(name: str) -> str:
+    """Return a hyperparameter's name as labels show it; what takes any keyword may have names that no code could write."""
+    return name if name.isidentifier() else _UNSAFE.sub("_", name)
+
+
 def value_text(value: Any) -> str:
     """Return a hyperparameter's value as labels show it, e.g. ``0.01``, ``cosine`` or ``(64,32)``."""
     if type(value) in _PLAIN_TYPES:
@@ -186,7 +191,7 @@ def node_name(label: str, name: str, key: str, digits: int = DISPLAY_DIGITS) -> 
 
 def _called(base: str, parameters: Mapping[str, Any], differing: Sequence[str]) -> str:
     names = [name for name in differing if name in parameters]
-    words = [f"{name}={value_text(parameters[name])}" for name in names[:MOST_PARAMETERS]]
+    words = [f"{parameter_text(name)}={value_text(parameters[name])}" for name in names[:MOST_PARAMETERS]]
     if len(names) > MOST_PARAMETERS:
         words.append(f"+{len(names) - MOST_PARAMETERS}")
     return f"{base}({','.join(words)})" if words else base
@@ -194,7 +199,7 @@ def _called(base: str, parameters: Mapping[str, Any], differing: Sequence[str]) 
 
 def _with(text: str, circumstances: Mapping[str, Any], differing: Sequence[str]) -> str:
     """Return a label with what else tells its configuration apart."""
-    words = [f"{name}={value_text(circumstances[name])}" for name in differing if name in circumstances]
+    words = [f"{parameter_text(name)}={value_text(circumstances[name])}" for name in differing if name in circumstances]
     if not words:
         return text
     return f"{text[:-1]},{','.join(words)})" if text.endswith(")") else f"{text}({','.join(words)})"

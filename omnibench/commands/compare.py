@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, note_left_out
+from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, note_left_out, say, say_text
 from omnibench.comparison.choices import find_configuration, find_dataset, with_named
 from omnibench.comparison.configurations import (
     DatasetRanking,
@@ -69,7 +69,11 @@ def compare(arguments: argparse.Namespace) -> int:
         else _compare_all(store, datasets, arguments)
     )
     report["lines"] += _fitted_on(store, datasets, arguments.configurations)
-    print(json.dumps(_plain(report["json"]), indent=1) if arguments.json else "\n".join(report["lines"]))  # noqa: T201
+    if arguments.json:
+        say_text(json.dumps(_plain(report["json"]), indent=1))
+    else:
+        for line in report["lines"]:
+            say(line)
     return 0
 
 

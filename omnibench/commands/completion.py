@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from omnibench.commands.parsing import say
+from omnibench.commands.parsing import say_text
 from omnibench.paths import expanded
 
 _SHELLS = ("bash", "zsh", "fish")
@@ -23,7 +23,7 @@ def completion(arguments: argparse.Namespace) -> int:
     """Print what makes a shell complete omnibench's commands, options and items: eval "$(omnibench completion bash)"."""
     from argcomplete.shell_integration import shellcode
 
-    say(shellcode(["omnibench"], shell=arguments.shell))
+    say_text(shellcode(["omnibench"], shell=arguments.shell))
     return 0
 
 
@@ -68,7 +68,7 @@ def _item_names(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[
 
     def matching(reader: Any) -> list[str]:
         items = [record for _, record in reader.records(RecordType.ITEM.prefix)]
-        names = [str(item["item"]) for item in items if item["item"].startswith(prefix)]
+        names = [str(item["item"]) for item in items if item["item"].startswith(prefix) and item["item"].isprintable()]
         keys = [item["fit_key"][:DISPLAY_DIGITS] for item in items] if prefix else []
         return sorted(names) or sorted(key for key in keys if key.startswith(prefix))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import explain, say
+from omnibench.commands.parsing import explain, say, say_text
 from omnibench.runners.environments import Environment, environment_of
 from omnibench.runners.gateway import Guest
 from omnibench.runners.registry import NO_USE, get_runner, runners, use_of_validation
@@ -33,7 +33,7 @@ def envs_list(names: Sequence[str]) -> int:
 def envs_build(names: Sequence[str]) -> int:
     """Build the environments that are missing."""
     for environment in _selected(names):
-        say(f"{environment.runner.name}: {environment.ensure(say)}")
+        say(f"{environment.runner.name}: {environment.ensure(say_text)}")
     return 0
 
 
@@ -85,7 +85,7 @@ def envs_catalogue(names: Sequence[str]) -> int:
             ) as guest,
         ):
             answer = guest.ask({"op": "catalogue"})
-        say(json.dumps({name: answer[name] for name in ("version", "algorithms")}, indent=2))
+        say_text(json.dumps({name: answer[name] for name in ("version", "algorithms")}, indent=2))
     return 0
 
 

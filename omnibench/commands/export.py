@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, note_left_out
+from omnibench.commands.parsing import ITEM, add_all, add_parser, add_test, complain, note_left_out, say
 from omnibench.report.export import export_results
 from omnibench.report.files import SUFFIXES
 from omnibench.report.sections import DEFAULT_LIMIT
@@ -27,12 +26,13 @@ def export(arguments: argparse.Namespace) -> int:
         test=arguments.test,
         better=arguments.better,
         all_items=arguments.all,
+        paths=arguments.paths,
         notify=note_left_out,
     )
     for problem in problems:
-        print(f"omnibench: {problem}", file=sys.stderr)  # noqa: T201
+        complain(problem)
     for file in dict.fromkeys(arguments.files):
-        print(f"{file}: {Path(file).stat().st_size:,} bytes")  # noqa: T201
+        say(f"{file}: {Path(file).stat().st_size:,} bytes")
     return int(bool(problems))
 
 
@@ -63,6 +63,11 @@ def add_parsers(commands: Any) -> None:
     )
     add_test(parser)
     add_all(parser)
+    parser.add_argument(
+        "--paths",
+        action="store_true",
+        help="keep directories and the names of users and hosts in the reasons of missing items (default: leave them out)",
+    )
     parser.add_argument(
         "--better", choices=["higher", "lower"], help="which values are better of metrics not omnibench's own"
     )

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import add_all, add_parser
+from omnibench.commands.parsing import add_all, add_parser, say, say_text
 from omnibench.engine.policy import share
 from omnibench.gate.baseline import write
 from omnibench.gate.report import lines
@@ -22,13 +22,13 @@ def baseline(arguments: argparse.Namespace) -> int:
     judged = judged_store(arguments.store, all_items=arguments.all)
     written = write(arguments.file, judged.source, judged.entries, git_of(Path.cwd()))
     size = written.path.stat().st_size
-    print(f"{written.path}: {summary(written.entries)}, {size / 1024:.0f} KiB")  # noqa: T201
+    say(f"{written.path}: {summary(written.entries)}, {size / 1024:.0f} KiB")
     notice = spread_notice(written.entries)
     if notice:
-        print(f"  {notice}")  # noqa: T201
+        say(f"  {notice}")
     reason = "for the last plan has it not" if judged.plan else "for another version was finished later"
     for name, finished in judged.left_out.items():
-        print(f"  left out, {reason}: {name} ({finished})")  # noqa: T201
+        say(f"  left out, {reason}: {name} ({finished})")
     return 0
 
 
@@ -44,11 +44,11 @@ def gate(arguments: argparse.Namespace) -> int:
         all_items=arguments.all,
     )
     if arguments.json:
-        print(json.dumps(verdict.to_dict(), indent=1))  # noqa: T201
+        say_text(json.dumps(verdict.to_dict(), indent=1))
     else:
         width = shutil.get_terminal_size().columns
         for line in lines(verdict, width, verbosity=arguments.verbose - arguments.quiet):
-            print(line.text)  # noqa: T201
+            say(line.text)
     return int(not verdict.passed)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from omnibench.commands.parsing import ITEM, add_parser, say
 from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
+from omnibench.terminal import terminal_text
 
 _TAIL = 200
 """How many entries are shown when nobody says how many."""
@@ -78,8 +79,11 @@ def _show(entries: Iterable[dict[str, Any]], store: Store, *, as_json: bool) -> 
     for entry in entries:
         last = int(entry["id"])
         about = f" {titles.of(entry['item'])}" if entry["item"] and not as_json else ""
-        line = f"{last} {entry['time']} {entry['level_name']} {entry['logger']}{about}: {entry['message']}"
+        first, *following = terminal_text(entry["message"]).split("\n")
+        line = f"{last} {entry['time']} {entry['level_name']} {entry['logger']}{about}: {first}"
         say(json.dumps(entry) if as_json else line)
+        for text in () if as_json else following:
+            say(f"    {text}")  # which shows that it is no entry of its own
     return last
 
 

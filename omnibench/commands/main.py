@@ -12,7 +12,7 @@ from types import ModuleType
 
 from omnibench import __version__
 from omnibench.commands import completion
-from omnibench.commands.parsing import explain
+from omnibench.commands.parsing import complain, explain
 from omnibench.errors import OmnibenchError
 from omnibench.guest import disk
 from omnibench.paths import expanded
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         exit_status: int = parsed.run(parsed)
         sys.stdout.flush()  # what cannot be written is said here, and not by the interpreter at its end
     except OmnibenchError as error:
-        print(f"omnibench: {error}", file=sys.stderr)  # noqa: T201
+        complain(str(error))
         return 2
     except BrokenPipeError:  # somebody's `| head` has read enough
         _drop_output()

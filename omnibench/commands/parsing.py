@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from omnibench.statistics.paired import DEFAULT_TEST, TESTS
+from omnibench.terminal import terminal_line, terminal_text
 
 ITEM = (
     "a label such as RecPack.ItemKNN(K=100), an algorithm, dataset/algorithm, the beginning of a key, a full name, a "
@@ -18,8 +19,18 @@ ITEM = (
 
 
 def say(line: str = "") -> None:
-    """Print a line at once, also into a pipe."""
-    print(line, flush=True)  # noqa: T201 - this is the command's output
+    """Print one line at once, also into a pipe; what a terminal would obey in it is spelled out."""
+    say_text(terminal_line(line))
+
+
+def say_text(text: str) -> None:
+    """Print a text of several lines, as ``say`` does a line; names in it may not bring line ends of their own."""
+    print(terminal_text(text), flush=True)  # noqa: T201 - this is the command's output
+
+
+def complain(sentence: str) -> None:
+    """Print a sentence to stderr, so that the command's output stays what it is."""
+    print(f"omnibench: {terminal_text(sentence)}", file=sys.stderr)  # noqa: T201
 
 
 def counted(count: int, noun: str) -> str:
@@ -73,7 +84,7 @@ def add_all(parser: argparse.ArgumentParser) -> None:
 def note_left_out(sentence: str) -> None:
     """Print what a command has left out, to stderr, so that its output stays what it is."""
     if sentence:
-        print(f"omnibench: {sentence}; --all has them too", file=sys.stderr)  # noqa: T201
+        complain(f"{sentence}; --all has them too")
 
 
 def add_test(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_parser, counted, say
+from omnibench.commands.parsing import ITEM, add_parser, counted, say, say_text
 from omnibench.store.advice import repair_command
 from omnibench.store.facts import fact_lines
 from omnibench.store.item_names import asks_once, call_text
@@ -34,7 +34,7 @@ def status(arguments: argparse.Namespace) -> int:
     sizes, unsteady = store.sizes(), store.unsteady
     if arguments.json:
         statuses = {name: item["status"] for name, item in items.items()}
-        say(json.dumps({**counts, "bytes": sizes.parts, "items": statuses, "unsteady": unsteady}, indent=1))
+        say_text(json.dumps({**counts, "bytes": sizes.parts, "items": statuses, "unsteady": unsteady}, indent=1))
         return int(bool(unsteady))
     took = f"; {counts['elapsed']:.0f} s computed in all" if counts["elapsed"] else ""
     tally = {word.value: counts["completed" if word is Status.DONE else word.value] for word in Status}
@@ -54,7 +54,13 @@ def status(arguments: argparse.Namespace) -> int:
         say(f"  {line}")
     for worker in store.workers(active=not arguments.all):
         current = names.recorded_item(items[worker["item"]]) if worker["item"] in items else worker["item"]
-        activity = f"{current} ({worker['phase']})" if worker["item"] else "idle" if worker["alive"] else "ended"
+        activity = (
+            f"{current} ({worker['phase'] or 'between phases'})"
+            if worker["item"]
+            else "idle"
+            if worker["alive"]
+            else "ended"
+        )
         if worker["item"] and not worker["alive"]:
             activity = f"killed while it computed {activity}"
         beat = f"heartbeat {_ago(worker['heartbeat'])}"
@@ -82,7 +88,8 @@ def _remark(item: dict[str, Any]) -> str:
         return f"  (as seed_{item['as_seed']})"
     if item["status"] == Status.FAILED:
         deaths = f", its process died {_times(item['deaths'])}" if item.get("deaths") else ""
-        return f"  ({item['error']['phase']}: {item['error']['message'].splitlines()[0]}{deaths})"
+        message = item["error"]["message"].partition("\n")[0]
+        return f"  ({item['error']['phase']}: {message}{deaths})"
     return f"  (in {item['phase']})" if item["status"] == Status.INTERRUPTED else ""
 
 
@@ -158,10 +165,11 @@ def why(arguments: argparse.Namespace) -> int:
     store = open_store(arguments.store)
     if arguments.other is not None:
         contrast = store.contrast(arguments.item, arguments.other)
-        say(json.dumps(contrast.as_json()) if arguments.json else "\n".join(contrast.lines()))
+        for line in [json.dumps(contrast.as_json())] if arguments.json else contrast.lines():
+            say(line)
     else:
         facts = {"why": store.why(arguments.item), **store.describe(arguments.item)} if arguments.json else {}
-        say(json.dumps(facts) if arguments.json else store.why(arguments.item))
+        say_text(json.dumps(facts) if arguments.json else store.why(arguments.item))
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import Self
 
 from omnibench.engine.live import ClosableScreen, LiveView, Tally
 from omnibench.notebooks import display, in_notebook
+from omnibench.terminal import terminal_line, terminal_text
 
 
 class PlainScreen:
@@ -53,13 +54,13 @@ class TerminalScreen:
         """Replace the block."""
         from rich.text import Text
 
-        self._live.update(Text("\n".join(lines), no_wrap=True, overflow="crop"), refresh=True)
+        self._live.update(Text("\n".join(map(terminal_line, lines)), no_wrap=True, overflow="crop"), refresh=True)
 
     def say(self, line: str) -> None:
         """Write a line above the block."""
         from rich.text import Text
 
-        self._console.print(Text(line), soft_wrap=True)
+        self._console.print(Text(terminal_text(line)), soft_wrap=True)
 
     def close(self) -> None:
         """Take the block away."""
@@ -91,7 +92,7 @@ class NotebookScreen:
 
     def say(self, line: str) -> None:
         """Print a line."""
-        print(line, flush=True)  # noqa: T201 - into the cell's output
+        print(terminal_text(line), flush=True)  # noqa: T201 - into the cell's output
 
     def close(self) -> None:
         """Take the block away."""

@@ -34,11 +34,12 @@ from omnibench.store.leases import Lease
 from omnibench.store.schema import RecordType, Status
 from omnibench.store.watching import ChangedInputError
 from omnibench.store.workers import Worker
+from omnibench.terminal import terminal_text
 
 
 def print_to_stderr(line: str) -> None:
     """Print a line where a script's user sees it, apart from its results; a notebook shows stderr as an alarm."""
-    print(line, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
+    print(terminal_text(line), file=sys.stdout if in_notebook() else sys.stderr, flush=True)
 
 
 class ItemCoordinator:

@@ -19,6 +19,7 @@ from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recom
 from omnibench.guest.predictions import read_predictions
 from omnibench.masking import masked
 from omnibench.naming import first_few
+from omnibench.terminal import terminal_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,7 +122,7 @@ def fit(
         raise GuestError(f"{experiment.configuration.name} {flaw}", costs=answer)
     notes = [_with_ids(note, dataset) for note in answer.get("notes", ())]
     for note in notes:
-        warnings.warn(f"{experiment.label}: {note}", UserWarning, stacklevel=1)
+        warnings.warn(terminal_text(f"{experiment.label}: {note}"), UserWarning, stacklevel=1)
     return {**answer, "notes": notes}
 
 

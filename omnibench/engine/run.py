@@ -19,6 +19,7 @@ from omnibench.naming import first_few
 from omnibench.results import Result
 from omnibench.store.leases import Workspace
 from omnibench.store.schema import Status
+from omnibench.terminal import terminal_line, terminal_text
 
 CACHED, SKIPPED = "cached", "skipped"
 """How an item ends when nothing is computed, beside ``schema.Status``."""
@@ -79,9 +80,10 @@ class ItemsFailedError(OmnibenchError):
     """
 
     def __init__(self, evaluator: Evaluator, failures: Mapping[str, PhaseError], total: int) -> None:
-        first, error = next(iter(failures.items()))
+        first, error = next((terminal_line(name), error) for name, error in failures.items())
+        details = terminal_text(f"{error}\n{error.details}")
         super().__init__(
-            f"{len(failures)} of {total} items failed, the first is {first}: {error}\n{error.details}\n"
+            f"{len(failures)} of {total} items failed, the first is {first}: {details}\n"
             "The others are done; the next run tries the failed ones again."
         )
         self.evaluator = evaluator

@@ -21,6 +21,7 @@ from omnibench.store.schema import Record, RecordType
 from omnibench.tables.layout import Layout, NotWorse, ResultTable, tables
 from omnibench.tables.names import DisplayNames, display_names
 from omnibench.tables.terminal import render
+from omnibench.terminal import terminal_text
 
 MOST_ALGORITHMS = 100
 """Default number of algorithms of a dataset that are shown; if there are more, their folds are not shown."""
@@ -134,7 +135,7 @@ def show_tables(
     for table in tables(results, layout, marked):
         _show(table)
     for sentence in cold_sentences(directory, planned, display_names(results)):
-        print(sentence, flush=True)  # noqa: T201 - a script's results
+        print(terminal_text(sentence), flush=True)  # noqa: T201 - a script's results
 
 
 def _remember(commit: Callable[[dict[str, Record]], None], records: Mapping[str, Record]) -> None:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from omnibench.errors import ExportError, OmnibenchError
+from omnibench.plugin.lines import write_line
 from omnibench.plugin.options import EXPORT, SORT, TABLE
 from omnibench.plugin.state import existing_session
 from omnibench.plugin.summary import Summary
 from omnibench.report.files import check_files
 
 if TYPE_CHECKING:  # an ini file may ask for files in every run, also in those without benchmarks
+    from collections.abc import Callable
+
     from omnibench.plugin.items import ExperimentItem
     from omnibench.plugin.session import BenchSession
     from omnibench.report.contents import Contents, MissingItem
@@ -62,35 +65,39 @@ class Export:
     def _write(self, session: BenchSession) -> list[str]:
         from omnibench.report.contents import contents_of
         from omnibench.report.export import write_files
+        from omnibench.report.impersonal import hider
         from omnibench.report.sections import DEFAULT_LIMIT, Choices
         from omnibench.store.reading import read
+        from omnibench.store.schema import RecordType
 
         results = self._summary.results
 
-        def take(reader: Reader) -> Contents:
-            return contents_of(
+        def take(reader: Reader) -> tuple[Contents, Callable[[str], str]]:
+            contents = contents_of(
                 reader.get,
                 results,
                 _missing(reader, session.items, results),
                 self._summary.lower_is_better(),
                 root=session.directory,
             )
+            runs = (record for _, record in reader.records(RecordType.RUN.prefix))
+            return contents, hider(runs, session.directory)
 
-        contents = read(session.directory / "store", take, untouched=session.looks_only)
+        contents, hide = read(session.directory / "store", take, untouched=session.looks_only)
         most = None if TABLE.value(self.config) in ("mean", "folds") else DEFAULT_LIMIT
         choices = Choices(SORT.value(self.config), most, show_all=f"{TABLE.flag}=mean")
-        return write_files(self._files, contents, session.directory, choices)
+        return write_files(self._files, contents, session.directory, choices, hide)
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Name the files below the tables, or what went wrong."""
         for problem in self._problems:
-            terminalreporter.write_line(f"omnibench: {problem}", red=True)
+            write_line(terminalreporter, f"omnibench: {problem}", red=True)
         files = ", ".join(map(str, self._files))
         if self._is_written:
-            terminalreporter.write_line(f"Exported: {files}")
+            write_line(terminalreporter, f"Exported: {files}")
         elif not self._problems:  # the end of the run was cut short, e.g. by a file of pytest's own
-            terminalreporter.write_line(f"omnibench: not exported: {files}; `omnibench export` writes them", red=True)
+            write_line(terminalreporter, f"omnibench: not exported: {files}; `omnibench export` writes them", red=True)
 
 
 def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result]) -> Iterator[MissingItem]:

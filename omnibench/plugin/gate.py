@@ -9,6 +9,7 @@ import pytest
 
 from omnibench.errors import OmnibenchError
 from omnibench.plugin.items import ExperimentItem
+from omnibench.plugin.lines import write_line
 from omnibench.plugin.options import BASELINE, GATE, GATE_ALPHA, GATE_METRICS, GATE_MISSING, GATE_TOLERANCE, PLAN
 from omnibench.plugin.plan import CollectedFiles, columns_of
 from omnibench.plugin.settings import path_of, share_of
@@ -16,6 +17,7 @@ from omnibench.plugin.state import existing_session
 from omnibench.plugin.wire import ItemMessage
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import Record, RecordType, Status
+from omnibench.terminal import terminal_line
 
 if TYPE_CHECKING:  # half a second of imports, which a run without benchmarks saves
     from omnibench.gate.entries import Measurements
@@ -150,10 +152,10 @@ class RegressionGate:
 
             width = terminalreporter._tw.fullwidth  # noqa: SLF001 - pytest offers the width nowhere else
             for line in lines(self._gate, width, verbosity=verbosity):
-                terminalreporter.write_line(line.text, **_markup(line.colour))
+                write_line(terminalreporter, terminal_line(line.text), **_markup(line.colour))
         for sentence, colour in self._sentences:
             if colour or verbosity >= 0:
-                terminalreporter.write_line(f"omnibench: {sentence}", **_markup(colour))
+                write_line(terminalreporter, f"omnibench: {sentence}", **_markup(colour))
 
 
 def measurements(session: BenchSession) -> Measurements:

@@ -25,6 +25,7 @@ from omnibench.plugin.options import FAILED
 from omnibench.plugin.settings import command_for
 from omnibench.plugin.wire import ItemMessage
 from omnibench.results import Result
+from omnibench.terminal import terminal_line
 
 _PROPERTY = "omnibench."
 """What the names of our JUnit properties begin with."""
@@ -119,7 +120,8 @@ class ExperimentItem(pytest.Item):
             f"{_PROPERTY}configuration": result.configuration,
             f"{_PROPERTY}seed": result.seed,
             **{f"{_PROPERTY}seconds.{phase}": round(seconds, 3) for phase, seconds in outcome.seconds.items()},
-            **result.metrics,
+            # pytest escapes the values of properties, not their names.
+            **{terminal_line(label): value for label, value in result.metrics.items()},
         }
         # Not added to those of an earlier attempt of a rerun.
         self.user_properties[:] = [pair for pair in self.user_properties if pair[0] not in properties]

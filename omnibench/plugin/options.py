@@ -110,7 +110,8 @@ class Option(NamedTuple):
             types = "true or false"
         elif self.listed or self.repeated:
             types = "a text or a list of texts"
-        raise pytest.UsageError(f"{self.name} is {value!r} in {config.inipath}; write {types}.")
+        file = f" in {config.inipath}" if config.inipath else ""
+        raise pytest.UsageError(f"{self.name} is {value!r}{file}; write {types}.")
 
     def paths(self, config: pytest.Config) -> list[str]:
         """Return the values of a repeated option as paths, relative ones from where ``base`` says.

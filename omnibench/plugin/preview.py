@@ -8,6 +8,7 @@ from collections import Counter
 from omnibench.engine.items import Item
 from omnibench.engine.outlook import outlook
 from omnibench.keys import canonical
+from omnibench.plugin.lines import write_line
 from omnibench.plugin.session import BenchSession
 from omnibench.store.artifacts import is_intact
 from omnibench.store.schema import COMPUTED, Phase, Record, artifacts_of
@@ -27,11 +28,11 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
     for item in session.pending:
         expected = outlook(snapshot.get, Item.of(item.experiment, item.evaluator), is_there)
         phases[expected.phase] += 1
-        reporter.write_line(f"  from {expected.phase:7}  {item.experiment.label}  ({expected.reason})")
+        write_line(reporter, f"  from {expected.phase:7}  {item.experiment.label}  ({expected.reason})")
         if session.config.option.verbose > 0 and expected.phase == Phase.FIT:
             dataset = item.experiment.dataset
             recipes = {dataset.key: json.loads(canonical(dataset.identity))}
             explanation = explain(item.experiment.recorded_identity, item.experiment.fit_key, snapshot, recipes)
-            reporter.write_line("      " + explanation.replace("\n", "\n      "))
+            write_line(reporter, "      " + explanation.replace("\n", "\n      "))
     counts = ", ".join(f"{phases[phase]} from {phase}" for phase in COMPUTED if phases[phase])
-    reporter.write_line(f"omnibench: would run {phases.total()} items ({counts or 'nothing'}); nothing was run")
+    write_line(reporter, f"omnibench: would run {phases.total()} items ({counts or 'nothing'}); nothing was run")

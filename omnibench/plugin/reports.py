@@ -1,4 +1,4 @@
-"""What pytest's reports of benchmark items say and hold of captured output, without secrets: JUnit files keep it."""
+"""What pytest's reports of benchmark items say: no secrets, which JUnit files would keep, and nothing that a terminal obeys."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ import pytest
 
 from omnibench.masking import masked
 from omnibench.plugin.items import ExperimentItem, Refused
+from omnibench.terminal import terminal_text
 
 
 def mask_report(report: Any, item: pytest.Item) -> None:
-    """Mask the secrets in what a benchmark item's report says of a failure, and in the output captured beside it."""
+    """Mask the secrets in a benchmark item's report and in the output captured beside it, and spell escapes out.
+
+    Args:
+        report: The report.
+        item: The item that it is about; those of others are left alone.
+    """
     if not isinstance(item, ExperimentItem | Refused):
         return
     if report.sections:
         report.sections[:] = [(title, masked(text)) for title, text in report.sections]
     if report.longrepr is not None:
-        report.longrepr = _masked(report.longrepr)
+        report.longrepr = _harmless(report.longrepr)
 
 
-def _masked(part: Any) -> Any:
-    """Return a part of a report with secrets masked: a text, or one of pytest's objects, which is changed."""
+def _harmless(part: Any) -> Any:
+    """Return a part of what a report says of a failure: a text, or one of pytest's objects, which is changed."""
     if isinstance(part, str):
-        return masked(part)
+        return terminal_text(masked(part))
     if isinstance(part, list):
-        return [_masked(element) for element in part]
+        return [_harmless(element) for element in part]
     if isinstance(part, tuple):
-        return tuple(_masked(element) for element in part)
+        return tuple(_harmless(element) for element in part)
     if type(part).__module__.startswith("_pytest."):  # e.g. an ExceptionChainRepr, of entries, of lines
         for name, value in vars(part).items():
-            object.__setattr__(part, name, _masked(value))
+            object.__setattr__(part, name, _harmless(value))
     return part

@@ -9,6 +9,8 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
+from omnibench.terminal import terminal_line, terminal_text
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -57,7 +59,7 @@ class Screen:
         """Replace the block's lines."""
         with self._lock:
             self._wipe()
-            self._lines = lines
+            self._lines = [terminal_line(line) for line in lines]
             self._file.flush()  # not everybody who writes does, and the cursor has to be where it is thought to be
             self._draw()
 
@@ -66,7 +68,7 @@ class Screen:
         with self._lock:
             self._wipe()
             self._file.flush()
-            self._terminal.write(("\n" if self._line else "") + line + "\n")
+            self._terminal.write(("\n" if self._line else "") + terminal_text(line) + "\n")
             self._terminal.flush()
             self._line = self._writer._current_line = ""  # noqa: SLF001 - what pytest writes next begins a line
             self._draw()

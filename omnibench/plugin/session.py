@@ -24,6 +24,7 @@ from omnibench.experiment.threads import keyed_threads
 from omnibench.plugin import garbage
 from omnibench.plugin.copies import refresh_stale_copies
 from omnibench.plugin.items import ExperimentItem
+from omnibench.plugin.lines import write_line
 from omnibench.plugin.options import ENVIRONMENTS, PLAN, READONLY, TMP_DIR
 from omnibench.plugin.settings import checkpoint_dir, path_of, policy
 from omnibench.plugin.wire import RunMessage
@@ -230,7 +231,7 @@ class BenchSession:
             reporter = self.config.pluginmanager.get_plugin("terminalreporter")
             if reporter is not None and not self.is_worker:  # a worker's writes to nowhere
                 reporter.ensure_newline()
-                reporter.write_line(f"omnibench: {line}")
+                write_line(reporter, f"omnibench: {line}")
                 reporter.flush()  # who reads a pipe or a file wants to know it now
             else:
                 print(f"omnibench: {line}", file=sys.stderr, flush=True)  # noqa: T201 - a worker has no terminal

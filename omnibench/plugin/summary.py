@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from omnibench.plugin.lines import write_line
 from omnibench.plugin.options import NAMES, RESUME, SORT, TABLE, TRACK
 from omnibench.plugin.settings import checkpoint_dir
 from omnibench.plugin.state import existing_session
@@ -57,7 +58,7 @@ class Summary:
         if self.config.getoption("verbose", 0) > 0 and phases:
             reporter.ensure_newline()
             for phase, seconds in phases.items():
-                reporter.write_line(f"    {phase:8} {seconds:9.3f} s")
+                write_line(reporter, f"    {phase:8} {seconds:9.3f} s")
 
     def add_cached(self, items: list[BenchItem]) -> None:
         """Add items that were done before, and of which there are no reports."""
@@ -116,16 +117,17 @@ class Summary:
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup, encoding=encoding))
         for sentence in (*self._without_column(results), *self._cold(results)):
-            terminalreporter.write_line(sentence)
+            write_line(terminalreporter, sentence)
         for label in self._ambiguous():
-            terminalreporter.write_line(
+            write_line(
+                terminalreporter,
                 f"{label} is not one metric: benchmarks of a dataset measure it in different ways, and of each result "
-                "the last is shown. Give one of them another name."
+                "the last is shown. Give one of them another name.",
             )
         for wrong in self._wrong_columns:
-            terminalreporter.write_line(f"A column is missing: pytest_omnibench_columns {wrong}.")
+            write_line(terminalreporter, f"A column is missing: pytest_omnibench_columns {wrong}.")
         if RESUME.value(self.config) != "never":
-            terminalreporter.write_line(f"Results and predictions: {checkpoint_dir(self.config)}")
+            write_line(terminalreporter, f"Results and predictions: {checkpoint_dir(self.config)}")
 
     def lower_is_better(self) -> set[str]:
         """Return the columns where the smallest value is the best."""
@@ -141,7 +143,7 @@ class Summary:
         from omnibench.engine.summary import not_worse_or_notice
 
         def notify(sentence: str) -> None:
-            reporter.write_line(f"omnibench: {sentence}")
+            write_line(reporter, f"omnibench: {sentence}")
 
         return not_worse_or_notice(session.directory, results, lower, session.remember, notify)
 

@@ -12,6 +12,7 @@ from omnibench.data.cold import read_cold
 from omnibench.data.words import step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.markup import one_line
+from omnibench.masking import masked
 from omnibench.results import Result
 from omnibench.store.beneath import tree
 from omnibench.store.item_names import title_of
@@ -182,7 +183,7 @@ def missing_of(item: Record) -> MissingItem:
     """Return the status of an item without results, and why it has none, from its record."""
     error = item.get("error")
     reason = f"{error['phase']} failed: {error['message']}" if error else ""
-    return MissingItem(item["item"], item["status"], one_line(reason), title_of(item))
+    return MissingItem(item["item"], item["status"], one_line(masked(reason)), title_of(item))
 
 
 def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:

@@ -16,6 +16,7 @@ from omnibench.report.comparisons import TESTS
 from omnibench.report.contents import Contents, contents_of, missing_of
 from omnibench.report.files import check_files, replace
 from omnibench.report.frames import csv, nested, parquet
+from omnibench.report.impersonal import hider, without_reasons_of
 from omnibench.report.latex import latex
 from omnibench.report.markdown import markdown
 from omnibench.report.page.html import html
@@ -23,7 +24,7 @@ from omnibench.report.sections import DEFAULT_LIMIT, Choices, report_of
 from omnibench.statistics.paired import DEFAULT_TEST, check_alpha
 from omnibench.store.item_records import result_of
 from omnibench.store.queries import Store, open_store
-from omnibench.store.schema import Record, Status
+from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select, select_datasets
 
 _DATA_WRITERS = {".csv": csv, ".parquet": parquet, ".json": nested}
@@ -42,6 +43,7 @@ def export_results(
     test: str = DEFAULT_TEST,
     better: str | None = None,
     all_items: bool = False,
+    paths: bool = False,
     notify: Callable[[str], None] | None = None,
 ) -> list[str]:
     """Write the results of a store into files; the ending of a file decides its format.
@@ -65,6 +67,7 @@ def export_results(
         better: ``higher`` or ``lower``: which values are better of metrics that are not omnibench's own.
         all_items: Also what is not in the last plan, and earlier versions of own classes; without it they are there
             only where ``datasets`` or ``algorithms`` name them and nothing else.
+        paths: Whether the reasons of missing items keep directories and the names of users and hosts.
         notify: Called with the sentence about what was left out, if anything was; a warning by default.
 
     Returns:
@@ -90,14 +93,18 @@ def export_results(
         raise ExportError(f"there is no {sort!r} to sort by; {alternatives(sort, contents.labels)}")
     if current is not None and current.left_out:
         (notify or _warn)(current.notice())
-    return write_files(checked, contents, opened.root, Choices(sort, top, alpha, test, "--top"))
+    runs = (record for key, record in records.items() if RecordType.RUN.has(key))
+    hide = str if paths else hider(runs, opened.root)
+    return write_files(checked, contents, opened.root, Choices(sort, top, alpha, test, "--top"), hide)
 
 
 def _warn(sentence: str) -> None:
     warnings.warn(f"{sentence}; all_items=True takes them too", UserWarning, stacklevel=3)
 
 
-def write_files(files: Iterable[Path], contents: Contents, root: Path, choices: Choices) -> list[str]:
+def write_files(
+    files: Iterable[Path], contents: Contents, root: Path, choices: Choices, hide: Callable[[str], str]
+) -> list[str]:
     """Write results into files that ``check_files`` has returned, each whole or not at all.
 
     Args:
@@ -105,6 +112,7 @@ def write_files(files: Iterable[Path], contents: Contents, root: Path, choices: 
         contents: The results.
         root: The store that has the values per user.
         choices: The choices of the user.
+        hide: Takes directories, users and hosts out of a text; see ``impersonal.hider``.
 
     Returns:
         What could not be tested, a sentence each.
@@ -112,15 +120,18 @@ def write_files(files: Iterable[Path], contents: Contents, root: Path, choices: 
     Raises:
         ExportError: A file could not be written; those before it were.
     """
-    report = None
+    contents, report = without_reasons_of(contents, hide), None
+    trouble: list[str] = []
     for file in files:
         suffix = file.suffix.lower()
         if suffix in _DATA_WRITERS:
             replace(file, _DATA_WRITERS[suffix](contents))
         else:
-            report = report or report_of(contents, root, choices)
+            if report is None:
+                report = report_of(contents, root, choices)
+                trouble, report.trouble[:] = [*report.trouble], map(hide, report.trouble)
             replace(file, _DOCUMENT_WRITERS[suffix](report))
-    return [*contents.trouble, *(report.trouble if report else [])]
+    return [*contents.trouble, *trouble]
 
 
 def _contents(

@@ -42,7 +42,7 @@ def _checked(file: Path) -> Path:
         scratch.unlink()
     except OSError as error:
         raise ExportError(
-            f"nothing can be written in {str(path.parent)!r} ({error.strerror}); name a file elsewhere."
+            f"nothing can be written in {str(path.parent)!r} ({error.strerror or error}); name a file elsewhere."
         ) from error
     return path
 
@@ -56,4 +56,4 @@ def replace(file: Path, content: bytes) -> None:
     try:
         replace_file(file, content)
     except OSError as error:
-        raise ExportError(f"{str(file)!r} could not be written ({error.strerror}).") from error
+        raise ExportError(f"{str(file)!r} could not be written ({error.strerror or error}).") from error

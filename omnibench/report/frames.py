@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FORMAT = "omnibench.results/1"
 """The format that the JSON file names; its number changes when readers have to change."""
 
+_FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What spreadsheets take for the beginning of a formula, or leave out before one; the last four are the wide forms."""
+
 _TYPES = {
     "dataset": "string",
     "dataset_label": "string",
@@ -157,9 +160,20 @@ def _summary(contents: Contents, configuration: _WithSeeds, label: str) -> dict[
 
 
 def csv(contents: Contents) -> bytes:
-    """Return the rows as CSV; floats have as many digits as it takes to read back the same ones."""
-    text: str = frame(contents).to_csv(index=False, lineterminator="\n")
-    return text.encode()
+    """Return the rows as CSV; floats have as many digits as it takes to read back the same ones.
+
+    A text that a spreadsheet would compute begins with an apostrophe, which spreadsheets hide; numbers are numbers.
+    """
+    rows = frame(contents)
+    for column, column_type in _TYPES.items():
+        if column_type == "string":
+            rows[column] = rows[column].map(_uncomputed, na_action="ignore")
+    text: str = rows.to_csv(index=False, lineterminator="\n")
+    return text.encode(errors="backslashreplace")
+
+
+def _uncomputed(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA_BEGINNINGS) else text
 
 
 def parquet(contents: Contents) -> bytes:

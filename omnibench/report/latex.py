@@ -151,13 +151,18 @@ def _table(
         r"    \toprule",
         f"    {' & '.join(head)} \\\\",
         r"    \midrule",
-        *(f"    {' & '.join(cells)} \\\\" for cells in rows),
+        *(f"    {_row_beginning(cells)}{' & '.join(cells)} \\\\" for cells in rows),
         r"    \bottomrule",
         r"  \end{tabular}",
         *([r"  \par\medskip\raggedright\footnotesize", *(f"  {line}\\par" for line in legend)] if legend else []),
         r"\end{table}",
     ]
     return "\n".join(lines)
+
+
+def _row_beginning(cells: Sequence[str]) -> str:
+    r"""Return what keeps the end of the row before from taking a row's beginning for its own argument, as in ``\\ [2ex]``."""
+    return "{}" if cells[0].startswith(("[", "*")) else ""
 
 
 def _anchors(sections: Sequence[Section]) -> list[str]:

@@ -26,6 +26,7 @@ from omnibench.store.ownership import refuse_foreign
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
 from omnibench.store.schema import Artifact, Record, RecordType
+from omnibench.terminal import terminal_line
 from omnibench.store.waiting import LockWait, TellLate
 from omnibench.store.watching import Inputs, Stamp, stamp_of
 
@@ -292,7 +293,7 @@ class CheckpointStore:
         else:
             aside = artifacts.set_aside(artifact, self.root)
             damage = f"differs from its record and was set aside as {aside.name}" if aside else "is missing"
-        warnings.warn(f"{artifact['path']} {damage}; it is computed again.", UserWarning, stacklevel=3)
+        warnings.warn(f"{terminal_line(artifact['path'])} {damage}; it is computed again.", UserWarning, stacklevel=3)
         return None
 
     def publish(self, partial: Path, final: Path) -> Artifact:

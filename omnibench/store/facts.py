@@ -13,6 +13,7 @@ from omnibench.store.item_names import asks_once, title_of
 from omnibench.store.item_records import result_of
 from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType, configuration_in
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
+from omnibench.terminal import terminal_line
 
 _MADE_OF = ("salt", "seed", "version", "adapter", "device", "threads", "refit", "code")
 """What is part of a configuration's key beside its algorithm and hyperparameters."""
@@ -215,13 +216,14 @@ def explanation(item: Record, records: Mapping[str, Record]) -> str:
         item: Its record, with its status as of now.
         records: All records of its store.
     """
-    lines = [f"{title_of(item)} is {item['status']} ({item['item']})."]
+    lines = [f"{title_of(item)} is {item['status']} ({terminal_line(item['item'])})."]
     if item.get("error"):
-        lines.append(f"Last time {item['error']['phase']} failed: {item['error']['message']}")
+        message = item["error"]["message"].replace("\n", "\n  | ")
+        lines.append(f"Last time {item['error']['phase']} failed: {message}")
     predict = records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
     if RecordType.FIT.key(item["fit_key"]) in records or "as_seed" in predict:
         facts = FactSource(records).facts_of(item)
-        lines += [f"  {line}" for line in (*fact_lines(facts), *origin_lines(facts))]
+        lines += [f"  {terminal_line(line)}" for line in (*fact_lines(facts), *origin_lines(facts))]
     elif "identity" in item:
         lines.append("No model is recorded under its key.")
         lines.append(explain(item["identity"], item["fit_key"], records))

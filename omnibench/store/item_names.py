@@ -10,6 +10,7 @@ from omnibench.keys import recorded_text, sha256
 from omnibench.naming import full_value_text, number_text, plain_label
 from omnibench.store.schema import Record, configuration_in
 from omnibench.store.written_names import hash_of, is_digits, literal, node_parts, stem_of, written_names
+from omnibench.terminal import terminal_line
 
 _CIRCUMSTANCES = ("seed", "version", "device", "threads", "salt", "module", "refit")
 """What labels may show beside hyperparameters; the identity of an item says it."""
@@ -26,12 +27,13 @@ def call_text(record: Record) -> str:
     if refit:
         values.setdefault("refit", refit)
     arguments = ",".join(f"{key}={full_value_text(value)}" for key, value in values.items())
-    return f"{name}({arguments})" if arguments else name
+    return terminal_line(f"{name}({arguments})" if arguments else name)
 
 
 def title_of(record: Record) -> str:
     """Return what people call an item, e.g. ``MovieLens100K/RecPack.ItemKNN(K=100)/fold_0``."""
-    return f"{record.get('dataset_label') or stem_of(record['dataset'])}/{call_text(record)}{last_parts(record)}"
+    dataset = terminal_line(record.get("dataset_label") or stem_of(record["dataset"]))
+    return f"{dataset}/{call_text(record)}{last_parts(record)}"
 
 
 def last_parts(record: Record) -> str:

@@ -37,6 +37,7 @@ from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal
 from omnibench.store.stops import settled
 from omnibench.store.views import create_views
+from omnibench.terminal import terminal_line
 from omnibench.store.waiting import LockedStoreError, LockWait, is_locked
 
 _SETTINGS = {
@@ -315,7 +316,7 @@ class Records:
         except sqlite3.Error as trouble:
             raise self._trouble("written", trouble) from trouble
         warnings.warn(
-            f"the record {key} is damaged ({error}); it was set aside in {aside} and is made anew.",
+            f"the record {terminal_line(key)} is damaged ({error}); it was set aside in {aside} and is made anew.",
             UserWarning,
             stacklevel=3,
         )

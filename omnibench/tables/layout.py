@@ -13,6 +13,7 @@ from omnibench.tables.legend import LegendRow, fitted_on, indented, legend_lines
 from omnibench.tables.means import DECIMALS, Means
 from omnibench.tables.names import DisplayNames, display_names, unsaid_parameters
 from omnibench.tables.seeds import ONCE, is_fitted_once, seed_groups, seed_notes, seeds_of, with_seeds
+from omnibench.terminal import terminal_line
 
 FOLDS = "folds"
 
@@ -261,9 +262,11 @@ def _tables_of(marked: MarkedResults, layout: Layout) -> list[ResultTable]:
     else:
         header = ["Algorithm", *(["Seeds"] if means.seeded else [])]
         sections = [[_mean_row(marked, name) for name in marked.names]]
-    whole = ResultTable(f"{marked.title}: Evaluation Results", [*header, *marked.means.labels], sections)
+    whole = ResultTable(
+        f"{marked.title}: Evaluation Results", [*header, *map(terminal_line, marked.means.labels)], sections
+    )
     parts = _cut(whole, len(header), layout.width)
-    parts[-1].notes += _notes(marked, layout)
+    parts[-1].notes += map(terminal_line, _notes(marked, layout))
     return parts
 
 

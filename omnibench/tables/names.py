@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from omnibench.naming import HASHES, LABELS, Configured, labels, pieces, value_text
+from omnibench.naming import HASHES, LABELS, Configured, labels, parameter_text, pieces, value_text
 from omnibench.results import Result
 from omnibench.store.item_names import last_parts
 from omnibench.store.item_records import result_of
 from omnibench.store.schema import Record
 from omnibench.tables.seeds import seed_groups
+from omnibench.terminal import terminal_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,11 @@ class DisplayNames:
 
     def dataset(self, name: str) -> str:
         """Return what people read instead of a dataset's display name."""
-        return self.datasets.get(name, name)
+        return terminal_line(self.datasets.get(name, name))
 
     def configuration(self, name: str) -> str:
         """Return what people read instead of a configuration's display name."""
-        return self.configurations.get(name, name)
+        return terminal_line(self.configurations.get(name, name))
 
     def recorded_item(self, item: Record) -> str:
         """Return what people read instead of the name in an item's record."""
@@ -100,7 +101,7 @@ def unsaid_parameters(result: Result, label: str) -> tuple[str, ...]:
     _, bracket, text = label.removeprefix(own_name).partition("(")  # the user's own label may have brackets, too
     assignments = list(pieces(text.removesuffix(")"))) if bracket else []
     return tuple(
-        f"{name}={value!r}"
+        f"{parameter_text(name)}={value!r}"
         for name, value in result.parameters.items()
-        if f"{name}={value_text(value)}" not in assignments
+        if f"{parameter_text(name)}={value_text(value)}" not in assignments
     )

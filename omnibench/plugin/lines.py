@@ -1,0 +1,18 @@
+"""Lines of ours in pytest's output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omnibench.terminal import terminal_text
+
+
+def write_line(reporter: Any, text: str, **markup: bool) -> None:
+    """Write a line with pytest's terminal reporter; what a terminal would obey in it is spelled out.
+
+    Args:
+        reporter: The reporter.
+        text: The line; its line ends are kept.
+        **markup: What pytest's terminal writer takes, e.g. ``red=True``.
+    """
+    reporter.write_line(terminal_text(text), **markup)
