@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 import uuid
@@ -15,6 +14,7 @@ from omnibench.engine.survey import State
 from omnibench.errors import OmnibenchError, PhaseError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
+from omnibench.owners import is_swappable
 from omnibench.results import Result
 from omnibench.store.leases import Workspace
 from omnibench.store.schema import Status
@@ -93,8 +93,18 @@ def new_run_id() -> str:
 
 
 def throwaway_workspace() -> Workspace:
-    """Return a temporary directory for a store; if its process dies, the next such process removes it."""
-    return Workspace(Path(tempfile.gettempdir()) / f"omnibench-{os.getuid()}")
+    """Return a temporary directory for a store; if its process dies, the next such process removes it.
+
+    Raises:
+        OmnibenchError: Anybody could put another directory in its place.
+    """
+    parent = Path(tempfile.gettempdir())
+    if is_swappable(parent):
+        raise OmnibenchError(
+            f"everybody can replace what is in {str(parent)!r}, as it has no sticky bit, so no models are kept there, not even "
+            f"for a moment. Set TMPDIR to a directory of yours, or have the administrator say `chmod +t {parent}`."
+        )
+    return Workspace(parent, "omnibench-")
 
 
 def require_begun(begun: Iterable[bool]) -> None:

@@ -86,6 +86,7 @@ class Workbench:
             directory.directory / "checkpoints" if directory else checkpoint_dir,
             verify=policy.verify,
             allow_network_fs=policy.allow_network_fs,
+            shared=policy.shared,
             notify=notify,
         )
         self.datasets = PreparedDatasets(self.store)

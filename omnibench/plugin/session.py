@@ -73,7 +73,7 @@ class BenchSession:
         self._worker: str = getattr(config, "workerinput", {}).get("workerid", "main")
         self._throwaway: Workspace | None = None
         if self.policy.resume == "never" and not self.is_worker:
-            self._throwaway = throwaway_workspace()
+            self._throwaway = _throwaway_workspace()
         if message is not None:
             self.directory = Path(message.directory)
         else:
@@ -297,7 +297,12 @@ class BenchSession:
         from omnibench.store import CheckpointStore
 
         # A coordinator would bring the exports up to date, of which nothing has changed.
-        store = CheckpointStore(self.directory, allow_network_fs=self.policy.allow_network_fs, notify=self.notify)
+        store = CheckpointStore(
+            self.directory,
+            allow_network_fs=self.policy.allow_network_fs,
+            shared=self.policy.shared,
+            notify=self.notify,
+        )
         with closing(store):
             store.records.commit(records, forgotten)
 
@@ -323,6 +328,13 @@ class BenchSession:
             self._coordinator = None
         if self._throwaway is not None:
             self._throwaway.remove()
+
+
+def _throwaway_workspace() -> Workspace:
+    try:
+        return throwaway_workspace()
+    except OmnibenchError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def prints_are_shown(config: pytest.Config) -> bool:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from omnibench.errors import StoreError
+from omnibench.store.permissions import make_directory
 from omnibench.store.schema import Artifact
 
 
@@ -112,13 +113,13 @@ def refuse_outside(path: Path, root: Path) -> None:
 
 
 def make_directories(directory: Path, root: Path) -> None:
-    """Create a directory below the root, with durable names and for the user's eyes only."""
+    """Create a directory below the root, with durable names for whom the store is for."""
     missing = []
     while directory != root and not directory.exists():
         missing.append(directory)
         directory = directory.parent
     for absent in reversed(missing):
-        absent.mkdir(mode=0o700, exist_ok=True)
+        make_directory(absent)
         sync_directory(absent.parent)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
+from omnibench.owners import user_name
 from omnibench.paths import expanded
 from omnibench.store import artifacts, leases, manifests, recovery
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
@@ -20,9 +21,12 @@ from omnibench.store.filesystems import refuse_networked
 from omnibench.store.formats import refuse_newer
 from omnibench.store.leases import Lease, Workspace
 from omnibench.store.ownership import refuse_foreign
+from omnibench.store.permissions import file_mode, is_own_work, is_shared, open_to_group, private_opener, sharing
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
 from omnibench.store.schema import Artifact, Record, RecordType
+from omnibench.store.sharing import make_root
+from omnibench.store.strangers import cannot_be_written, refuse_strangers
 
 PRESENCE = "leases/store.lock"
 """The lock of everybody who uses a store: shared among runs, exclusive for commands such as ``omnibench gc``."""
@@ -38,10 +42,11 @@ class CheckpointStore:
         root: The directory; made when it is missing.
         verify: How closely files are looked at before they are used again; see ``artifacts.is_intact``.
         allow_network_fs: Whether it may lie on NFS, SMB and the like.
+        shared: Whether a group shares it; one of ``schema.SHARED``, by default what ``OMNIREC_SHARED`` says.
         notify: Called with a sentence when the store had to be repaired, migrated or waited for.
 
     Raises:
-        StoreError: It cannot be written, a newer omnibench made it, or it holds others' files.
+        StoreError: It cannot be written, a newer omnibench made it, or it holds others' files, or is another user's.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class CheckpointStore:
         *,
         verify: str = "full",
         allow_network_fs: bool = False,
+        shared: str | None = None,
         notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.root = Path(os.path.abspath(expanded(root)))  # without `..`, which paths in records may not have
@@ -58,20 +64,17 @@ class CheckpointStore:
         self._elsewhere: list[Workspace] = []
         if not allow_network_fs:
             refuse_networked(self.root)
+        self._shared = sharing(shared)
+        refuse_strangers(self.root, self._shared)
         refuse_newer(self.root)
         refuse_foreign(self.root)
         with ExitStack() as opened:
-            try:
-                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with cannot_be_written(self.root):
+                make_root(self.root, shared=self._shared != "no", notify=notify)
                 opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
                 self.records = self._open_records()
-            except OSError as error:
-                raise StoreError(
-                    f"the checkpoint directory {str(self.root)!r} cannot be written ({error.strerror or error}). "
-                    "Choose another with --omnirec-checkpoint-dir, or make it writable."
-                ) from error
             self._opened = opened.pop_all()
 
     def _tell_waiting(self, _: str) -> None:
@@ -255,6 +258,22 @@ class CheckpointStore:
         warnings.warn(f"{artifact['path']} {damage}; it is computed again.", UserWarning, stacklevel=3)
         return None
 
+    def loadable(self, model: Path) -> bool:
+        """Whether a model may be loaded, which runs what is in it: it is this user's, or was asked for.
+
+        Args:
+            model: The model's file; one that may not is told of in a warning.
+        """
+        if self._shared == "models" or is_own_work(model, shared=is_shared(self.root)):
+            return True
+        warnings.warn(
+            f"{model.relative_to(self.root)} belongs to {user_name(model.stat().st_uid)}, and loading a model runs what is in it: "
+            "it is fitted again. --omnirec-shared=models loads it.",
+            UserWarning,
+            stacklevel=3,
+        )
+        return False
+
     def publish(self, partial: Path, final: Path) -> Artifact:
         """Move a finished file into place durably; see ``artifacts.publish``."""
         return artifacts.publish(partial, final, self.root)
@@ -275,6 +294,9 @@ class CheckpointStore:
             if file.is_file()
         }
         artifacts.make_directories(final.parent, self.root)
+        if is_shared(self.root):
+            for path in (partial, *partial.rglob("*")):
+                open_to_group(path)
         with self.temporary() as scratch:
             if any(final.glob("**/*.damaged-*")):  # somebody was told that they can look at it
                 final.rename(artifacts.aside_name(final))
@@ -286,7 +308,7 @@ class CheckpointStore:
 
     def append_log(self, stream: str, lines: bytes) -> None:
         """Append whole lines to ``out.log`` or ``err.log``; concurrent writers do not tear each other's lines."""
-        descriptor = os.open(self.root / f"{stream}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = os.open(self.root / f"{stream}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode(self.root))
         try:
             os.write(descriptor, lines)
         finally:
@@ -296,7 +318,10 @@ class CheckpointStore:
         """Replace a readable export at the root atomically."""
         with self.temporary() as scratch:
             # What a guest printed may hold half a character; backslashes are how JSON writes such things.
-            (scratch / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+            with open(
+                scratch / name, "w", encoding="utf-8", errors="backslashreplace", opener=private_opener(self.root)
+            ) as file:
+                file.write(text)
             (scratch / name).replace(self.root / name)
 
     def close(self) -> None:

@@ -8,6 +8,8 @@ import os
 import platform
 import re
 import shutil
+import stat
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -15,8 +17,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from omnibench.errors import StoreError
+from omnibench.store.permissions import file_mode, is_shared, make_directory
+from omnibench.store.strangers import cannot_be_written, refuse_strangers
 
 _POLL_SECONDS = 0.05
+
+_OWNER_AND_NONCE = r"\d+\.[0-9a-z_]{8}"
+"""The end of a workspace's name: the process, and what makes the name free."""
 
 
 class Lease:
@@ -106,6 +113,7 @@ def exclusive_use(path: Path) -> Iterator[None]:
     Raises:
         StoreError: Somebody is using it.
     """
+    refuse_strangers(path.parent.parent)
 
     def refuse(_: str) -> None:
         raise StoreError(
@@ -113,7 +121,7 @@ def exclusive_use(path: Path) -> Iterator[None]:
             "to end, or end it; `omnibench status` shows who that is."
         )
 
-    with _locked(path, fcntl.LOCK_EX, refuse):
+    with cannot_be_written(path.parent.parent), _locked(path, fcntl.LOCK_EX, refuse):
         yield
 
 
@@ -121,8 +129,8 @@ def exclusive_use(path: Path) -> Iterator[None]:
 def _locked(
     path: Path, operation: int, on_wait: Callable[[str], None], while_waiting: Callable[[], None] = lambda: None
 ) -> Iterator[int]:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    make_directory(path.parent)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, file_mode(path.parent))
     try:
         tries = 0
         while True:
@@ -136,16 +144,6 @@ def _locked(
                 while_waiting()
                 time.sleep(_POLL_SECONDS)
         yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _locked_directory(directory: Path) -> Iterator[None]:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
     finally:
         os.close(descriptor)
 
@@ -174,6 +172,17 @@ def _holder(path: Path) -> str:
         return "another process"
 
 
+def _is_left_over(workspace: Path) -> bool:
+    """Whether a workspace is this user's, and its process is dead. One without a lock is just being made."""
+    try:
+        status = workspace.lstat()
+        return (
+            status.st_uid == os.geteuid() and (workspace / ".lock").is_file() and is_held(workspace / ".lock") is None
+        )
+    except OSError:
+        return False
+
+
 class Workspace:
     """A directory that is its process's own, and that others may remove when the process is dead.
 
@@ -182,23 +191,25 @@ class Workspace:
 
     Args:
         parent: The directory to make it in; made when it is missing.
+        prefix: What its name begins with.
     """
 
-    _PREFIX = "work."
-    _NAME = re.compile(r"work\.\d+\.[0-9a-f]{8}")
-
-    def __init__(self, parent: Path) -> None:
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = f"{os.getpid()}.{uuid.uuid4().hex[:8]}"
-        self.directory = parent / f"{self._PREFIX}{name}"
-        with _locked_directory(parent):  # whoever holds it sees no half-made ones
-            self.directory.mkdir(mode=0o700)
-            self._descriptor = os.open(self.directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for directory in parent.glob(f"{self._PREFIX}*"):
-                is_other_workspace = directory != self.directory and self._NAME.fullmatch(directory.name)
-                if is_other_workspace and is_held(directory / ".lock") is None:
-                    shutil.rmtree(directory, ignore_errors=True)
+    def __init__(self, parent: Path, prefix: str = "work.") -> None:
+        make_directory(parent)
+        self.directory = Path(
+            tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}.", dir=parent)
+        )  # 0700, and its name is free
+        if is_shared(parent):  # others see who lives
+            self.directory.chmod(stat.S_IMODE(self.directory.stat().st_mode) | stat.S_IRGRP | stat.S_IXGRP)
+        new = self.directory / ".lock.new"
+        mode = 0o600 | file_mode(self.directory) & stat.S_IRGRP
+        self._descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        new.rename(self.lock)  # so that nobody sees a lock that is not held yet
+        name = re.compile(re.escape(prefix) + _OWNER_AND_NONCE)
+        for directory in parent.glob(f"{prefix}*"):
+            if directory != self.directory and name.fullmatch(directory.name) and _is_left_over(directory):
+                shutil.rmtree(directory, ignore_errors=True)
 
     @property
     def lock(self) -> Path:

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 from omnibench.errors import StoreError
 from omnibench.store.artifacts import aside_name
+from omnibench.store.permissions import create
+from omnibench.store.reading import readable
 
 NAME = "logs.db"
 NOTICE = "omnibench.notice"
@@ -102,10 +104,10 @@ def _ask(directory: Path, query: str, parameters: tuple[Any, ...]) -> list[dict[
     if not path.exists():
         return []
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+        with readable(path) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(query, parameters)]
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         if "no such table" in str(error):  # somebody is making it right now
             return []
         raise StoreError(f"{path} cannot be read ({error}).") from error
@@ -168,7 +170,7 @@ class LogBook:
             return
         try:
             self._write(entries)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 with contextlib.suppress(OSError, sqlite3.Error):
@@ -180,6 +182,7 @@ class LogBook:
             self.lost += len(entries)
 
     def _write(self, entries: list[_Row]) -> None:
+        create(self.path)
         with contextlib.closing(sqlite3.connect(self.path, timeout=10)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from omnibench.store.artifacts import refuse_outside
+from omnibench.store.permissions import file_mode
 from omnibench.store.schema import Record
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
 
@@ -39,7 +40,7 @@ def append(directory: Path, root: Path, records: Mapping[str, Record], forget: I
     if not lines or not directory.is_dir():
         return
     refuse_outside(directory / NAME, root)
-    descriptor = os.open(directory / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(directory / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, file_mode(directory))
     try:
         # The first newline ends a line that a crash has torn.
         _write_all(descriptor, ("\n" + "\n".join(lines) + "\n").encode())

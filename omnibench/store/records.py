@@ -6,7 +6,6 @@ checksums, and pickle. Settings live in the database itself, so they are checked
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
@@ -28,6 +27,7 @@ from omnibench.store.damage import (
     primary_code,
 )
 from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_database
+from omnibench.store.permissions import is_shared, make_directory, open_to_group, private_opener
 from omnibench.store.reading import read_all, text_of
 from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
@@ -104,7 +104,7 @@ class Records:
     def __init__(self, directory: Path, version: int = SEALED_SINCE) -> None:
         self.directory = directory
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(directory)
             self._cache = diskcache.Cache(_Literal(directory), timeout=30, disk=TextDisk, **_SETTINGS)
             check_content(self._connection)
             self._note_format(version)
@@ -120,6 +120,9 @@ class Records:
                 f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}). "
                 "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
             ) from error
+        if is_shared(directory):  # SQLite lets nobody else write
+            for file in directory.glob("cache.db*"):
+                open_to_group(file)
         self._file = self._database_file()
         self._relaxed = threading.local()
         for name in _DURABILITY_SETTINGS:
@@ -270,7 +273,7 @@ class Records:
                 query = "SELECT CAST(value AS BLOB) FROM Cache WHERE key = ?"
                 row = connection.execute(query, (key,)).fetchone()
                 content = row[0].decode(errors="backslashreplace") if row and row[0] is not None else None
-                with open(aside, "a", encoding="utf-8", opener=_private) as file:
+                with open(aside, "a", encoding="utf-8", opener=private_opener(aside.parent)) as file:
                     file.write(seal(key, {"key": key, "found": content, "time": timestamp()}) + "\n")
                 connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
         except sqlite3.Error as trouble:
@@ -307,7 +310,3 @@ class Records:
     def close(self) -> None:
         """Close this thread's connection to the database."""
         self._cache.close()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
