@@ -54,6 +54,7 @@ class GuestError(OmnibenchError):
         died: Whether the guest's process ended, so that trying again may help, and may kill it again.
         errno: The number of the operating system's error that caused it, if one did.
         costs: What the request has cost until then, as far as that is known; see ``guest.base.Meter``.
+        unusable: Whether its process could not even begin, because something is missing in its environment.
     """
 
     def __init__(
@@ -64,10 +65,12 @@ class GuestError(OmnibenchError):
         died: bool = False,
         errno: int | None = None,
         costs: Mapping[str, object] | None = None,
+        unusable: bool = False,
     ) -> None:
         super().__init__(message)
         self.details = details
         self.died = died
+        self.unusable = unusable
         self.errno = errno
         self.costs = costs
 

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from omnibench.errors import GuestError, OmnibenchError, PhaseError, StoreError
+from omnibench.errors import GuestEnvironmentError, GuestError, OmnibenchError, PhaseError, StoreError
 
 _MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 """What an operating system says when it has no room or a broken disk: no failure of the algorithm that met it."""
@@ -23,6 +23,7 @@ def phase_errors(phase: str) -> Iterator[None]:
     Raises:
         PhaseError: The phase failed.
         StoreError, OSError: The store or the machine did, also where only the guest noticed.
+        GuestEnvironmentError: The framework's environment did.
     """
     try:
         yield
@@ -30,7 +31,7 @@ def phase_errors(phase: str) -> Iterator[None]:
         if error.errno in _MACHINE_ERRORS:
             raise OSError(error.errno, f"{phase}: {error}") from error
         raise PhaseError(phase, str(error), error.details, died=error.died, costs=error.costs) from error
-    except (StoreError, OSError):
+    except (StoreError, OSError, GuestEnvironmentError):
         raise
     except OmnibenchError as error:
         raise PhaseError(phase, str(error)) from error

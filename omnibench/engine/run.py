@@ -33,6 +33,7 @@ class Outcome:
         seconds: Wall time of each phase that ran now, and of waiting for a process to start; see ``Progress.seconds``.
         error: Why it failed, or failed last time when it is skipped.
         replayed: Whether the failure is an earlier run's, and nothing was tried now.
+        blocked: Whether the framework's environment cannot be used: that is recorded as no failure of the item's.
     """
 
     status: str
@@ -40,6 +41,7 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
     error: PhaseError | None = None
     replayed: bool = False
+    blocked: bool = False
 
 
 def recorded_outcome(experiment: Experiment, state: State, policy: Policy) -> Outcome | None:

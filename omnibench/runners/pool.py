@@ -10,10 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omnibench.errors import GuestError
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest, thread_variables
 from omnibench.runners.machine import available_memory, total_memory
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.registry import ISOLATED, RunnerInfo
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -136,8 +137,10 @@ class GuestPool:
             # A framework may litter its working directory; a user's class expects to be where the user is.
             work = directory if runner.distribution else Path.cwd()
             return Guest(runner, python, directory, work, threads, variables, self._log), directory
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(directory, ignore_errors=True)
+            if isinstance(error, GuestError) and error.unusable and self._environments.of(runner) == ISOLATED:
+                raise self._environments.refused(runner, error) from error
             raise
 
     def is_alive(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> bool:
