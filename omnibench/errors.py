@@ -67,6 +67,7 @@ class GuestError(OmnibenchError):
         errno: The number of the disk's error that caused it, if one did; see ``guest.disk``.
         disk: What the guest found wrong with which disk.
         costs: What the request has cost until then, as far as that is known; see ``guest.base.Meter``.
+        unusable: Whether its process could not even begin, because something is missing in its environment.
     """
 
     def __init__(
@@ -78,12 +79,14 @@ class GuestError(OmnibenchError):
         errno: int | None = None,
         disk: str = "",
         costs: Mapping[str, object] | None = None,
+        unusable: bool = False,
     ) -> None:
         from omnibench.masking import masked  # every pytest session imports this module, and few have an error
 
         super().__init__(masked(message))
         self.details = masked(details)
         self.died = died
+        self.unusable = unusable
         self.errno = errno
         self.disk = disk
         self.costs = costs

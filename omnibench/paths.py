@@ -9,6 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from omnibench.errors import OmnibenchError
+from omnibench.owners import who_can_write
+
 MOST_BYTES = 255
 """Of the name of a file or directory, on the file systems that people have."""
 
@@ -18,13 +21,33 @@ _importing: list[Path] = []
 
 
 def cache_directory() -> Path:
-    """Return ``OMNIBENCH_CACHE_DIR``, or omnibench's folder in the user's cache directory."""
+    """Return ``OMNIBENCH_CACHE_DIR``, or omnibench's folder in the user's cache directory.
+
+    Raises:
+        OmnibenchError: Other users can write into it.
+    """
     override = os.environ.get("OMNIBENCH_CACHE_DIR")
     if override:
-        return expanded(override)
+        return _trusted(expanded(override))
     import platformdirs
 
-    return platformdirs.user_cache_path("omnibench")
+    return _trusted(platformdirs.user_cache_path("omnibench"))
+
+
+_trusted_caches: set[Path] = set()
+
+
+def _trusted(cache: Path) -> Path:
+    """Refuse a cache that other users can write: it has programs that are run, and numbers that are believed."""
+    if cache not in _trusted_caches:
+        for directory in (cache, cache / "envs"):
+            if writers := who_can_write(directory):
+                raise OmnibenchError(
+                    f"the cache directory {str(directory)!r} {writers}, and programs are run from there. Set OMNIBENCH_CACHE_DIR to "
+                    "a directory of yours."
+                )
+        _trusted_caches.add(cache)
+    return cache
 
 
 @contextmanager

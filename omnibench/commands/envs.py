@@ -47,7 +47,7 @@ def envs_remove(names: Sequence[str]) -> int:
 
 
 def envs_verify(names: Sequence[str]) -> int:
-    """Compare what is installed with the lock; the exit status is 1 when anything differs."""
+    """Compare what is installed with the lock, and every file with its sha256; the exit status is 1 when anything differs."""
     differs = False
     for environment in _selected(names):
         if not environment.is_built:
@@ -56,6 +56,9 @@ def envs_verify(names: Sequence[str]) -> int:
         differences = environment.verify()
         differs = differs or bool(differences)
         say(f"{environment.runner.name}: {'; '.join(differences) or 'as locked'}")
+        if differences:
+            name = environment.runner.name
+            say(f"{'':8} `omnibench envs remove {name}` and `omnibench envs build {name}` make it anew")
     return int(differs)
 
 

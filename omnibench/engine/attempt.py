@@ -16,7 +16,7 @@ from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
 from omnibench.engine.progress import Progress
 from omnibench.engine.workbench import Workbench
-from omnibench.errors import PhaseError, StoreError
+from omnibench.errors import GuestEnvironmentError, PhaseError, StoreError
 from omnibench.store.leases import Lease
 from omnibench.store.models import is_spare
 from omnibench.store.schema import Phase, Record
@@ -52,6 +52,7 @@ class Attempt:
         Raises:
             PhaseError: A phase failed; that is recorded.
             StoreError, OSError: The store itself failed; what was recorded before is safe.
+            GuestEnvironmentError: The framework's environment cannot be used; no failure of the item's.
             KeyboardInterrupt: The run was asked to stop; that is recorded.
         """
         self.progress.log(logging.INFO, "begins")
@@ -68,7 +69,7 @@ class Attempt:
             self._report_failure(f"{error}\n{error.details}".rstrip())
             self.checkpoints.save_failure(error, self.progress.stopped_costs(error))
             raise
-        except (StoreError, OSError) as error:
+        except (StoreError, OSError, GuestEnvironmentError) as error:
             self.progress.log(logging.ERROR, f"was given up in {self.progress.phase}: {error}")
             with suppress(StoreError, OSError):
                 reason = PhaseError(self.progress.phase.value, str(error))

@@ -29,6 +29,7 @@ from omnibench.store.item_records import (
 from omnibench.store.leases import Lease
 from omnibench.store.models import remove_file, without_model
 from omnibench.store.per_user import write_per_user
+from omnibench.store.permissions import keep_to_oneself
 from omnibench.store.schema import DROPPED, Artifact, Phase, Record, RecordType, Status, status_of
 from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
@@ -115,8 +116,9 @@ class ItemCheckpoints:
         return phase or Phase.FIT.value
 
     def model(self) -> Path | None:
-        """Return the model's file, or None unless it is recorded and intact."""
-        return self._usable(self.item.fit_record_key, "model")
+        """Return the model's file, or None unless it is recorded, intact, and not to be feared."""
+        model = self._usable(self.item.fit_record_key, "model")
+        return model if model is not None and self.store.loadable(model) else None
 
     def predictions(self) -> Path | None:
         """Return the predictions' file, or None unless it is recorded and intact."""
@@ -154,6 +156,7 @@ class ItemCheckpoints:
             The model's file.
         """
         self.check_inputs()
+        keep_to_oneself(scratch / answer["file"])  # in a shared store others might change what is loaded here
         model = self.store.publish(scratch / answer["file"], self._directory / answer["file"])
         self.watch([model])
         record = fit_record(self._labels, self._origin, answer, model)

@@ -232,5 +232,5 @@ def _failures(items: Sequence[Item], outcomes: Mapping[int, Outcome]) -> dict[st
     return {
         items[number].experiment.name: outcome.error
         for number, outcome in sorted(outcomes.items())
-        if outcome.status == Status.FAILED and outcome.error is not None
+        if (outcome.status == Status.FAILED or outcome.blocked) and outcome.error is not None
     }

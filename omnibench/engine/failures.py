@@ -7,7 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from omnibench.errors import ChangedDataError, DiskError, GuestError, OmnibenchError, PhaseError, StoreError
+from omnibench.errors import (
+    ChangedDataError,
+    DiskError,
+    GuestEnvironmentError,
+    GuestError,
+    OmnibenchError,
+    PhaseError,
+    StoreError,
+)
 from omnibench.guest.disk import ERRNOS, advice, disk_errno, explain, probe
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, not used
@@ -27,10 +35,11 @@ def phase_errors(phase: str, root: Path, elsewhere: Sequence[Path] = ()) -> Iter
     Raises:
         PhaseError: The phase failed.
         StoreError: The store or the machine did, also where only the guest noticed; a DiskError for a disk.
+        GuestEnvironmentError: The framework's environment did.
     """
     try:
         yield
-    except StoreError:
+    except (StoreError, GuestEnvironmentError):
         raise
     except Exception as error:
         raise classified(error, phase, root, elsewhere) from error

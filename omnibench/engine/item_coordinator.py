@@ -16,11 +16,11 @@ from omnibench.engine.items import Columns, Item
 from omnibench.engine.live import ClosableScreen
 from omnibench.engine.policy import Policy
 from omnibench.engine.records import opening_records
-from omnibench.engine.run import CACHED, Outcome, new_run_id, recorded_outcome
+from omnibench.engine.run import CACHED, SKIPPED, Outcome, new_run_id, recorded_outcome
 from omnibench.engine.stopping import Stopping
 from omnibench.engine.survey import State, count, look_up
 from omnibench.engine.workbench import Workbench, refuse_guests
-from omnibench.errors import DataError, PhaseError, StoreError
+from omnibench.errors import DataError, GuestEnvironmentError, PhaseError, StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.naming import first_few
 from omnibench.notebooks import in_notebook
@@ -187,7 +187,7 @@ class ItemCoordinator:
         """
         try:
             recorded = recorded_outcome(item.experiment, look_up(self.store.records.get, item), self.policy)
-            return recorded or self._attempt(item, workbench or self.workbench)
+            return recorded or self._blocked(item, SKIPPED) or self._attempt(item, workbench or self.workbench)
         except OSError as error:
             raise out_of_use(self.store.root, error) from error
 
@@ -209,10 +209,27 @@ class ItemCoordinator:
                     metrics = attempt.run()
             except PhaseError as error:
                 return Outcome(Status.FAILED, experiment.result({}), attempt.progress.seconds, error)
+            except GuestEnvironmentError:
+                blocked = self._blocked(item, Status.FAILED)
+                if blocked is None:
+                    raise
+                return blocked
             finally:
                 workbench.current = ""
                 workbench.export()
             return Outcome(Status.DONE, experiment.result(metrics, attempt.as_seed), attempt.progress.seconds)
+
+    def _blocked(self, item: Item, status: str) -> Outcome | None:
+        """Return the outcome of an item whose framework's environment cannot be used, or None.
+
+        The first one fails, to say so; the others are skipped.
+        """
+        runner = item.experiment.configuration.runner
+        refusal = self.environments.refusal(runner)
+        if refusal is None:
+            return None
+        error = PhaseError(f"Starting {runner.name}", str(refusal))
+        return Outcome(status, item.experiment.result({}), error=error, blocked=True)
 
     def _lease(self, experiment: Experiment) -> AbstractContextManager[Lease]:
         def waits(holder: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from omnibench.errors import OmnibenchError, nearest
 from omnibench.experiment.circumstances import ALL, FIXED
-from omnibench.store.schema import KEEP_MODELS, MAX_ATTEMPTS, VERIFY
+from omnibench.store.schema import KEEP_MODELS, MAX_ATTEMPTS, SHARED, VERIFY
 
 RESUME = ("auto", "fresh", "require", "never")
 FAILED = ("retry", "skip", "replay")
@@ -40,6 +40,8 @@ class Policy:
             a class says), ``all`` for as many as there are cores, or a number, then for everything. All but the usual
             number is part of the key.
         allow_network_fs: Whether the store may lie on NFS, SMB and the like.
+        shared: Whether the store is a group's: ``no``, ``yes``, or ``models`` to load also the models of its other members,
+            which runs what is in them; nothing for what the environment variable ``OMNIREC_SHARED`` says, else ``no``.
         keep_models: Which models are kept of items that are done: ``auto`` (small ones, and those that took longer to
             fit than a second per megabyte), ``all``, ``best`` (of each dataset and algorithm those of the best
             configuration), or ``none``. Without its model an item stays done; longer lists or other candidates fit it
@@ -60,6 +62,7 @@ class Policy:
     device: str = "auto"
     allow_network_fs: bool = False
     keep_models: str = "auto"
+    shared: str = ""
     threads: int | str = FIXED
 
     def __post_init__(self) -> None:
@@ -69,6 +72,7 @@ class Policy:
             ("verify", VERIFY),
             ("device", DEVICES),
             ("keep_models", KEEP_MODELS),
+            ("shared", ("", *SHARED)),
         ):
             _check_choice(name, getattr(self, name), choices)
         for measure in self.track:

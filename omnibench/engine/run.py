@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 import uuid
@@ -16,8 +15,9 @@ from omnibench.errors import OmnibenchError, PhaseError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
 from omnibench.naming import first_few
+from omnibench.owners import is_swappable
 from omnibench.results import Result
-from omnibench.store.leases import Workspace
+from omnibench.store.workspaces import Workspace
 from omnibench.store.schema import Status
 from omnibench.terminal import terminal_line, terminal_text
 
@@ -35,6 +35,7 @@ class Outcome:
         seconds: Wall time of each phase that ran now, and of waiting for a process to start; see ``Progress.seconds``.
         error: Why it failed, or failed last time when it is skipped.
         replayed: Whether the failure is an earlier run's, and nothing was tried now.
+        blocked: Whether the framework's environment cannot be used: that is recorded as no failure of the item's.
     """
 
     status: str
@@ -42,6 +43,7 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
     error: PhaseError | None = None
     replayed: bool = False
+    blocked: bool = False
 
 
 def recorded_outcome(experiment: Experiment, state: State, policy: Policy) -> Outcome | None:
@@ -96,8 +98,18 @@ def new_run_id() -> str:
 
 
 def throwaway_workspace() -> Workspace:
-    """Return a temporary directory for a store; if its process dies, the next such process removes it."""
-    return Workspace(Path(tempfile.gettempdir()) / f"omnibench-{os.getuid()}")
+    """Return a temporary directory for a store; if its process dies, the next such process removes it.
+
+    Raises:
+        OmnibenchError: Anybody could put another directory in its place.
+    """
+    parent = Path(tempfile.gettempdir())
+    if is_swappable(parent):
+        raise OmnibenchError(
+            f"everybody can replace what is in {str(parent)!r}, as it has no sticky bit, so no models are kept there, not even "
+            f"for a moment. Set TMPDIR to a directory of yours, or have the administrator say `chmod +t {parent}`."
+        )
+    return Workspace(parent, "omnibench-")
 
 
 def require_reset(states: Iterable[tuple[Experiment, State]], busy: Collection[str]) -> None:

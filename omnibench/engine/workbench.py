@@ -27,7 +27,7 @@ from omnibench.runners.machine import dealt_gpu
 from omnibench.runners.pool import GuestPool
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
-from omnibench.store.leases import Workspace
+from omnibench.store.workspaces import Workspace
 from omnibench.store.models import BestModels
 from omnibench.store.schema import RecordType
 from omnibench.store.workers import Worker
@@ -91,6 +91,7 @@ class Workbench:
             directory.directory / "checkpoints" if directory else checkpoint_dir,
             verify=policy.verify,
             allow_network_fs=policy.allow_network_fs,
+            shared=policy.shared,
             notify=notify,
             while_waiting=stopping.expired,
         )

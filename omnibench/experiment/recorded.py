@@ -8,6 +8,7 @@ depend on it were computed with the number that is fixed now, they keep theirs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,7 +46,7 @@ class RecordedKeys:
 
     def dataset(self, dataset: RecSysDataSet) -> RecSysDataSet:
         """Return a dataset under the key that it has in the store, where that has it under an earlier one only."""
-        if self.directory is None or not self.directory.is_dir() or self._has(dataset):
+        if self.directory is None or not os.path.isdir(self.directory) or self._has(dataset):
             return dataset  # whose other key need not be made, for which all rows are read
         recorded = dataset.as_recorded()
         return recorded if recorded.key != dataset.key and self._has(recorded) else dataset
@@ -54,7 +55,8 @@ class RecordedKeys:
         """Whether the store has prepared a dataset, or has items of it."""
         assert self.directory is not None, "the caller has looked"
         name = display(dataset.name, dataset.key)
-        return (self.directory / "datasets" / name).is_dir() or (self.directory / name).is_dir()
+        # Unlike Path's, it says no where nobody may look.
+        return any(os.path.isdir(parent / name) for parent in (self.directory / "datasets", self.directory))
 
     def experiments(self, planned: Sequence[Experiment]) -> list[Experiment]:
         """Return experiments under the keys that the store has results of.

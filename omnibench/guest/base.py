@@ -363,7 +363,7 @@ def serve(channel: Any, adapter_module: str) -> None:
     try:
         adapter = importlib.import_module(f"{__package__}.{adapter_module}" if is_ours else adapter_module)
     except BaseException as error:
-        channel.send({"ok": False, **describe_error(error)})
+        channel.send({"ok": False, "missing": isinstance(error, ImportError | OSError), **describe_error(error)})
         return
     gc.freeze()  # what the framework is made of stays: looking through it before every fit takes longer than some fits
     channel.send({"ok": True, "pid": os.getpid()})

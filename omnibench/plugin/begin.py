@@ -18,6 +18,9 @@ from omnibench.plugin.plan import note_plan
 from omnibench.plugin.session import BenchSession
 from omnibench.store.formats import NewerStoreError
 from omnibench.store.ownership import refuse_foreign
+from omnibench.store.permissions import sharing
+from omnibench.store.sharing import make_root
+from omnibench.store.strangers import refuse_strangers, refuse_unreadable
 from omnibench.store.waiting import LockedStoreError
 
 
@@ -87,9 +90,16 @@ def _check_sort(session: BenchSession) -> None:
 
 def _check_directory(session: BenchSession) -> None:
     try:
+        if not session.looks_only:
+            refuse_strangers(session.directory, session.policy.shared)
+        refuse_unreadable(session.directory)
         refuse_foreign(session.directory)
+        if not session.looks_only and sharing(session.policy.shared) != "no" and session.directory.exists():
+            make_root(session.directory, shared=True, notify=session.notify)
     except StoreError as error:
         raise pytest.UsageError(str(error)) from error
+    except OSError as error:
+        session.notify(f"the checkpoints cannot be shared: {error}")
 
 
 def _check_resume(session: BenchSession) -> None:

@@ -98,6 +98,8 @@ class ExperimentItem(pytest.Item):
         """
         outcome = self.driver.run(self)
         self.tell(outcome)
+        if outcome.status == SKIPPED and outcome.blocked:
+            pytest.skip(f"{outcome.error}")
         if outcome.status == SKIPPED:
             pytest.skip(f"failed in an earlier run ({outcome.error}); {FAILED.flag}=retry runs it again")
         if outcome.error is not None:

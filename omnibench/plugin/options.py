@@ -20,6 +20,7 @@ from omnibench.paths import expanded
 from omnibench.plugin.sent_paths import received_path
 from omnibench.store.schema import KEEP_MODELS as KEEP_MODELS_CHOICES
 from omnibench.store.schema import RESETS
+from omnibench.store.schema import SHARED as SHARED_CHOICES
 from omnibench.store.schema import VERIFY as VERIFY_CHOICES
 
 _TRUE = ("1", "yes", "true", "on")
@@ -96,7 +97,7 @@ class Option(NamedTuple):
         """
         if isinstance(value, str):
             return value
-        if isinstance(value, bool) and self.switch:
+        if isinstance(value, bool) and (self.switch or "yes" in self.choices):
             return "yes" if value else "no"
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
@@ -250,6 +251,16 @@ READONLY = Option("--omnirec-readonly", "Serve what is recorded, skip what is no
 ALLOW_NETWORK_FS = Option(
     "--omnirec-allow-network-fs", "Keep checkpoints on NFS, SMB and the like all the same.", "no", switch=True
 )
+SHARED = Option(
+    "--omnirec-shared",
+    "Whether a group shares the store: yes (the bare option) makes files that the group may write, as far as the umask allows, "
+    "and uses a store of another user; what other members fitted is fitted again where a model is needed. models: loads their "
+    "models, too, which runs what is in them. no (default): another user's store is refused.",
+    "no",
+    SHARED_CHOICES,
+    bare="yes",
+    metavar="HOW",
+)
 TABLE = Option(
     "--omnirec-table",
     "What the table at the end shows: folds (each, with mean and standard deviation), mean, or none. By default folds, "
@@ -329,6 +340,7 @@ OPTIONS = (
     KEEP_MODELS,
     READONLY,
     ALLOW_NETWORK_FS,
+    SHARED,
     TABLE,
     SORT,
     NAMES,
@@ -353,13 +365,15 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def with_whole_reset(arguments: list[str]) -> list[str]:
-    """Return command line arguments in which ``--omnirec-reset`` does not take a path that follows for its value.
+    """Return command line arguments in which ``--omnirec-reset`` and the like do not take a path that follows for a value.
 
     Without this, ``pytest --omnirec-reset benchmarks`` would reset something called benchmarks.
     """
     completed = list(arguments)
+    optional = {option.flag: option for option in (RESET, SHARED)}
     for position, argument in enumerate(arguments):
         follower = arguments[position + 1] if position + 1 < len(arguments) else ""
-        if argument == RESET.flag and follower not in RESET.choices:
-            completed[position] = f"{RESET.flag}={RESET.bare}"
+        option = optional.get(argument)
+        if option is not None and follower not in option.choices:
+            completed[position] = f"{option.flag}={option.bare}"
     return completed

@@ -32,7 +32,7 @@ from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.formats import SEALED_SINCE
-from omnibench.store.leases import Workspace
+from omnibench.store.workspaces import Workspace
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.schema import Record, Status
 from omnibench.store.waiting import LockedStoreError
@@ -79,7 +79,7 @@ class BenchSession:
         self._worker: str = getattr(config, "workerinput", {}).get("workerid", "main")
         self._throwaway: Workspace | None = None
         if self.policy.resume == "never" and not self.is_worker:
-            self._throwaway = throwaway_workspace()
+            self._throwaway = _throwaway_workspace()
         if message is not None:
             self.directory = Path(message.directory)
         else:
@@ -324,8 +324,13 @@ class BenchSession:
         from omnibench.store import CheckpointStore
 
         # A coordinator would bring the exports up to date, of which nothing has changed.
-        allowed = self.policy.allow_network_fs
-        store = CheckpointStore(self.directory, allow_network_fs=allowed, notify=self.notify, patience=_BRIEFLY)
+        store = CheckpointStore(
+            self.directory,
+            allow_network_fs=self.policy.allow_network_fs,
+            shared=self.policy.shared,
+            notify=self.notify,
+            patience=_BRIEFLY,
+        )
         with closing(store):
             store.records.commit(records, forgotten)
 
@@ -354,6 +359,13 @@ class BenchSession:
             refresh_stale_copies(self.directory, self.notify)
         if self._throwaway is not None:
             self._throwaway.remove()
+
+
+def _throwaway_workspace() -> Workspace:
+    try:
+        return throwaway_workspace()
+    except OmnibenchError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def prints_are_shown(config: pytest.Config) -> bool:

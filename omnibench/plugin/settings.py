@@ -30,6 +30,7 @@ from omnibench.plugin.options import (
     RESET,
     RESUME,
     SALT,
+    SHARED,
     THREADS,
     TIMEOUT,
     TMP_DIR,
@@ -58,6 +59,7 @@ def policy(config: pytest.Config) -> Policy:
             device=DEVICE.value(config),
             allow_network_fs=ALLOW_NETWORK_FS.is_on(config),
             keep_models=KEEP_MODELS.value(config),
+            shared=SHARED.value(config),
             threads=int(threads) if (threads := THREADS.value(config)).isdecimal() else threads,
         )
     except OmnibenchError as error:

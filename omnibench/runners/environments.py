@@ -21,6 +21,7 @@ from omnibench.errors import GuestEnvironmentError, nearest
 from omnibench.masking import masked, masked_arguments
 from omnibench.packages import has_own_index, uv_options, uv_variables, where_from
 from omnibench.paths import cache_directory
+from omnibench.runners.installed import differences
 from omnibench.runners.registry import CURRENT, ISOLATED, RunnerInfo, runners
 from omnibench.store.leases import lease
 
@@ -183,28 +184,18 @@ class Environment:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def verify(self) -> list[str]:
-        """Return the differences from the lock: packages that are missing, or of another version."""
-        import uv
+        """Return the differences from the lock: packages that are missing or of another version, and files that are not theirs."""
+        pins = dict(line.split("==", 1) for line in _lock_lines(self.runner) if "==" in line)
+        return differences(self.directory, pins)
 
-        freeze = subprocess.run(
-            [uv.find_uv_bin(), "pip", "freeze", "--python", str(self.python)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=uv_variables(),
+    @property
+    def mending(self) -> str:
+        """The commands that show what is wrong with it, and make it anew."""
+        name = self.runner.name
+        return (
+            f"`omnibench envs verify {name}` says what is missing or has changed in {self.directory}; "
+            f"`omnibench envs remove {name}` and `omnibench envs build {name}` make it anew"
         )
-        if freeze.returncode != 0:
-            return [f"its interpreter does not run: {_tail(freeze.stderr)}"]
-        installed = dict(line.split("==", 1) for line in freeze.stdout.splitlines() if "==" in line)
-        differences = []
-        for line in filter(None, _lock_lines(self.runner)):
-            name, _, version = line.partition("==")
-            installed_version = installed.get(name)
-            if installed_version is None:
-                differences.append(f"{name} {version} is missing")
-            elif installed_version.split("+")[0] != version:  # 2.13.0+cpu is 2.13.0 for a backend
-                differences.append(f"{name} is {installed_version} instead of {version}")
-        return differences
 
 
 def environment_of(runner: RunnerInfo) -> Environment:
@@ -269,6 +260,17 @@ class Environments:
             except GuestEnvironmentError as error:
                 self._refused[runner.name] = error  # trying again for every item would take all night
         raise self._refused[runner.name]
+
+    def refused(self, runner: RunnerInfo, error: Exception) -> GuestEnvironmentError:
+        """Return the error of a framework whose environment has turned out to be broken; every later use raises it at once."""
+        self._refused[runner.name] = GuestEnvironmentError(
+            f"the environment of {runner.name} is broken ({error}). {environment_of(runner).mending}."
+        )
+        return self._refused[runner.name]
+
+    def refusal(self, runner: RunnerInfo) -> GuestEnvironmentError | None:
+        """Return why the environment of a framework cannot be used, as far as that was tried."""
+        return self._refused.get(runner.name)
 
 
 def torch_backend() -> str:

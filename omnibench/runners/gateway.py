@@ -115,13 +115,30 @@ class Guest:
         try:
             setup = {"parent": os.getpid(), "work": str(work), "path": runner.adapter_path, **pipes}
             self._channel.send(sendable(setup))
-            hello = self._receive()
-            self._pid = hello.get("pid", self._pid)
-            if not hello["ok"]:
-                raise GuestError(f"{runner.name} does not start: {hello['error']}", hello["traceback"])  # noqa: TRY301 - closed below
+            self._begin()
         except BaseException:
             self.close()
             raise
+
+    def _begin(self) -> None:
+        """Wait until the guest has imported what it needs.
+
+        Raises:
+            GuestError: It cannot.
+        """
+        try:
+            hello = self._receive()
+        except GuestError as error:
+            ended = (self._process.poll() or 0) > 0  # an interpreter that does not run; a signal is somebody else's
+            if not ended:
+                raise
+            raise GuestError(str(error), error.details, died=True, unusable=True) from error
+        self._pid = hello.get("pid", self._pid)
+        if not hello["ok"]:
+            unusable = self.runner.adapter_file is None and hello.get("missing", False)
+            raise GuestError(
+                f"{self.runner.name} does not start: {hello['error']}", hello["traceback"], unusable=unusable
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -209,9 +226,11 @@ class Guest:
             except EOFError as error:  # its text is execnet's, about the pipe
                 details = self._last_words().lstrip()
                 raise GuestError(self._describe_end(), details, died=True, costs=self._seen_costs) from error
-            except self._channel.RemoteError as error:
+            except self._channel.RemoteError as error:  # what it runs has raised; its process need not end
                 details = f"{error}\n{self._last_words()}"
-                raise GuestError(self._describe_end(), details, died=True, costs=self._seen_costs) from error
+                reason = str(error).strip().rpartition("\n")[2]
+                message = f"the {self.runner.name} process {self.pid} cannot go on: {reason}"
+                raise GuestError(message, details, died=True, costs=self._seen_costs, unusable=True) from error
             silence.end()
             if "progress" not in message:
                 return dict(message)

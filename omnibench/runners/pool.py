@@ -11,11 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omnibench.errors import GuestEnvironmentError
+from omnibench.errors import GuestEnvironmentError, GuestError
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest, thread_variables
 from omnibench.runners.machine import available_memory, total_memory
-from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.registry import ISOLATED, RunnerInfo
 from omnibench.runners.shortage import shortage_told
 
 if TYPE_CHECKING:
@@ -142,8 +142,10 @@ class GuestPool:
             work = directory if runner.distribution else Path.cwd()
             with shortage_told(f"the start of {runner.name}"), _explaining_interpreter(runner, python):
                 return Guest(runner, python, directory, work, threads, variables, self._log), directory
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(directory, ignore_errors=True)
+            if isinstance(error, GuestError) and error.unusable and self._environments.of(runner) == ISOLATED:
+                raise self._environments.refused(runner, error) from error
             raise
 
     def is_alive(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.store.beneath import LinkedFileError, has_link, open_file, opened_directory, refuse_links, relative_path
+from omnibench.store.permissions import make_directory
 from omnibench.store.schema import Artifact
 
 
@@ -119,7 +120,7 @@ def refuse_outside(path: Path, root: Path) -> None:
 
 
 def make_directories(directory: Path, root: Path) -> None:
-    """Create a directory below the root, with durable names and for the user's eyes only.
+    """Create a directory below the root, with durable names for whom the store is for.
 
     Raises:
         StoreError: It would lie outside of the root, or be reached through a link.
@@ -130,7 +131,7 @@ def make_directories(directory: Path, root: Path) -> None:
         missing.append(directory)
         directory = directory.parent
     for absent in reversed(missing):
-        absent.mkdir(mode=0o700, exist_ok=True)
+        make_directory(absent)
         sync_directory(absent.parent)
 
 

@@ -12,23 +12,27 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from pathlib import Path
 
 from omnibench.errors import StoreError
-from omnibench.guest.disk import shortage
 from omnibench.keys import DISPLAY_DIGITS
+from omnibench.owners import user_name
 from omnibench.paths import dangling, expanded
 from omnibench.store import artifacts, leases, manifests, recovery, selftest, text_logs
-from omnibench.store.beneath import OF_ALL, open_file, read_bytes, refuse_links, relative_path
+from omnibench.store.beneath import OF_ALL, read_bytes, refuse_links, relative_path
 from omnibench.store.copies import encoded
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.formats import refuse_newer
-from omnibench.store.leases import Lease, Workspace
+from omnibench.store.leases import Lease
 from omnibench.store.ownership import refuse_foreign
+from omnibench.store.permissions import file_mode, is_own_work, is_shared, open_to_group, private_opener, sharing
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
 from omnibench.store.schema import Artifact, Record, RecordType
-from omnibench.terminal import terminal_line
+from omnibench.store.sharing import make_root
+from omnibench.store.strangers import cannot_be_written, refuse_strangers
 from omnibench.store.waiting import LockWait, TellLate
 from omnibench.store.watching import Inputs, Stamp, stamp_of
+from omnibench.store.workspaces import Workspace
+from omnibench.terminal import terminal_line
 
 PRESENCE = "leases/store.lock"
 """The lock of everybody who uses a store: shared among runs, exclusive for commands such as ``omnibench gc``."""
@@ -50,12 +54,13 @@ class CheckpointStore:
         root: The directory; made when it is missing.
         verify: How closely files are looked at before they are used again; see ``artifacts.is_intact``.
         allow_network_fs: Whether it may lie on NFS, SMB and the like, or where locks do not work.
+        shared: Whether a group shares it; one of ``schema.SHARED``, by default what ``OMNIREC_SHARED`` says.
         notify: Called with a sentence when the store had to be repaired, migrated or waited for.
         while_waiting: Called again and again while other processes keep the records locked; raising gives up.
         patience: Seconds that this may take; see ``waiting.LockWait``.
 
     Raises:
-        StoreError: It cannot be written, a newer omnibench made it, or it holds others' files.
+        StoreError: It cannot be written, a newer omnibench made it, or it holds others' files, or is another user's.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class CheckpointStore:
         *,
         verify: str = "full",
         allow_network_fs: bool = False,
+        shared: str | None = None,
         notify: Callable[[str], None] = lambda _: None,
         while_waiting: Callable[[], None] = lambda: None,
         patience: float | None = None,
@@ -76,23 +82,20 @@ class CheckpointStore:
         self._stamps: dict[str, Stamp | None] = {}
         if not allow_network_fs:
             refuse_networked(self.root)
+        self._shared = sharing(shared)
+        refuse_strangers(self.root, self._shared)
         refuse_newer(self.root)
         refuse_foreign(self.root)
         refuse_links(self.root, *OF_ALL)
         with ExitStack() as opened:
-            try:
-                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with cannot_be_written(self.root):
+                make_root(self.root, shared=self._shared != "no", notify=notify)
                 opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
                 with self.temporary() as scratch:
                     selftest.check_once(self.root, scratch, notify, insisted=allow_network_fs)
                 self.records = self._open_records()
-            except OSError as error:
-                raise StoreError(
-                    f"the checkpoint directory {str(self.root)!r} cannot be written ({error.strerror or error}"
-                    f"{shortage(self.root)}). Choose another with --omnirec-checkpoint-dir, or make it writable."
-                ) from error
             self._opened = opened.pop_all()
 
     def _tell_waiting(self, _: str) -> None:
@@ -296,6 +299,22 @@ class CheckpointStore:
         warnings.warn(f"{terminal_line(artifact['path'])} {damage}; it is computed again.", UserWarning, stacklevel=3)
         return None
 
+    def loadable(self, model: Path) -> bool:
+        """Whether a model may be loaded, which runs what is in it: it is this user's, or was asked for.
+
+        Args:
+            model: The model's file; one that may not is told of in a warning.
+        """
+        if self._shared == "models" or is_own_work(model, shared=is_shared(self.root)):
+            return True
+        warnings.warn(
+            f"{model.relative_to(self.root)} belongs to {user_name(model.stat().st_uid)}, and loading a model runs what is in it: "
+            "it is fitted again. --omnirec-shared=models loads it.",
+            UserWarning,
+            stacklevel=3,
+        )
+        return False
+
     def publish(self, partial: Path, final: Path) -> Artifact:
         """Move a finished file into place durably; see ``artifacts.publish``."""
         artifact = artifacts.publish(partial, final, self.root)
@@ -318,6 +337,9 @@ class CheckpointStore:
             if file.is_file()
         }
         artifacts.make_directories(final.parent, self.root)
+        if is_shared(self.root):
+            for path in (partial, *partial.rglob("*")):
+                open_to_group(path)
         with self.temporary() as scratch:
             if any(final.glob("**/*.damaged-*")):  # somebody was told that they can look at it
                 final.rename(artifacts.aside_name(final))
@@ -336,7 +358,8 @@ class CheckpointStore:
     def replace_text(self, name: str, text: str) -> None:
         """Replace a readable export at the root atomically."""
         with self.temporary() as scratch:
-            (scratch / name).write_bytes(encoded(text))
+            with open(scratch / name, "wb", opener=private_opener(self.root)) as file:
+                file.write(encoded(text))
             (scratch / name).replace(self.root / name)
 
     def close(self) -> None:

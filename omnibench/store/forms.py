@@ -56,7 +56,7 @@ ITEM_FILE = re.compile(rf"{_OWNED}/{_OWNED}(?:/fold_\d{{1,9}})?(?:/generation_\d
 DATA_FILE = re.compile(rf"datasets/{_OWNED}(?:/{_FILE})+")
 """A file of a prepared dataset, relative to the store's directory."""
 
-LIFELINE = re.compile(r"tmp/work\.\d+\.[0-9a-f]{8}/\.lock")
+LIFELINE = re.compile(r"tmp/work\.\d+\.[0-9a-z_]{8}/\.lock")
 """The lock that a worker holds for as long as it lives, relative to the store's directory."""
 
 MOST_NESTED = 60

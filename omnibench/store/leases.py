@@ -13,6 +13,8 @@ import json
 import os
 import re
 import shutil
+import stat
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +27,9 @@ from omnibench.guest import forks
 from omnibench.paths import dangling
 from omnibench.store import holders
 from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
+from omnibench.store.permissions import file_mode, is_shared, make_directory
 from omnibench.store.processes import described, is_dead, this_process
+from omnibench.store.strangers import cannot_be_written, refuse_strangers
 
 DIRECTORY = "leases"
 """The directory of a store's locks. It is no link, as nothing in a store is."""
@@ -37,6 +41,7 @@ just got it may not have written its own name yet."""
 
 _MOST_BYTES = 4096
 """Of a lock file that are read; ours have about 130."""
+
 
 
 class Lease:
@@ -129,6 +134,7 @@ def exclusive_use(path: Path) -> Iterator[None]:
     Raises:
         StoreError: Somebody is using it.
     """
+    refuse_strangers(path.parent.parent)
 
     def refuse(_: str) -> None:
         raise StoreError(
@@ -136,7 +142,7 @@ def exclusive_use(path: Path) -> Iterator[None]:
             "to end, or end it; `omnibench status` shows who that is."
         )
 
-    with _locked(path, fcntl.LOCK_EX, refuse):
+    with cannot_be_written(path.parent.parent), _locked(path, fcntl.LOCK_EX, refuse):
         yield
 
 
@@ -152,7 +158,7 @@ def _locked(
     base, name = _base_of(path)
     refuse_links(base, Path(name).parent)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(path.parent)
     except FileExistsError as error:
         obstruction = dangling(path.parent) or f"{str(path.parent)!r} is no directory"
         raise StoreError(f"{obstruction}; make that directory, or remove what is in its place.") from error
@@ -165,12 +171,12 @@ def _locked(
             on_wait(holder)
 
     while True:
-        descriptor = _opened(path, os.O_RDWR | os.O_CREAT)
+        descriptor = opened(path, os.O_RDWR | os.O_CREAT)
         try:
             if not _await(path, descriptor, operation, tell, while_waiting, token):
                 continue
             if token:
-                _write_holder(descriptor, token)
+                write_holder(descriptor, token)
             if not _is_at(path, descriptor) and token:  # somebody has put another file in its place meanwhile
                 continue
             pid = os.getpid()
@@ -219,14 +225,20 @@ def _replace(path: Path) -> None:
     with _locked_directory(path.parent):
         if _is_left_behind(path):
             fresh = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
-            forks.close(_opened(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+            forks.close(opened(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL))
             fresh.replace(path)
 
 
-def _opened(path: Path, flags: int) -> int:
-    """Open a lock file, which is no link, so that forked children do not inherit it; ``forks.close`` closes it."""
+def opened(path: Path, flags: int, mode: int | None = None) -> int:
+    """Open a lock file, which is no link, so that forked children do not inherit it; ``forks.close`` closes it.
+
+    Args:
+        path: The lock file.
+        flags: As for ``os.open``.
+        mode: The permissions of a new one; by default those of every file of its store.
+    """
     with forks.undivided():
-        return forks.withhold(open_file(*_base_of(path), flags))
+        return forks.withhold(open_file(*_base_of(path), flags, file_mode(path.parent) if mode is None else mode))
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
@@ -251,7 +263,7 @@ def _locked_directory(directory: Path) -> Iterator[None]:
 def is_held(path: Path) -> str | None:
     """Return who holds a lease right now, or None when nobody does who lives."""
     try:
-        descriptor = _opened(path, os.O_RDONLY)
+        descriptor = opened(path, os.O_RDONLY)
     except (OSError, LinkedFileError):
         return None
     try:
@@ -271,7 +283,8 @@ def _base_of(path: Path) -> tuple[Path, str]:
     return path.parent, path.name  # of an environment in the user's own cache, or of a workspace
 
 
-def _write_holder(descriptor: int, token: str) -> None:
+def write_holder(descriptor: int, token: str) -> None:
+    """Write into a lock file which process holds it, and by which token."""
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps({"token": token, **this_process()}).encode(), 0)
 
@@ -293,44 +306,3 @@ def _holder(path: Path) -> str:
     description = described(_holder_in(path))
     advice = next((locker.advice for locker in holders.lockers(path) if locker.advice), "")
     return f"{description} ({advice})" if advice else description
-
-
-class Workspace:
-    """A directory that is its process's own, and that others may remove when the process is dead.
-
-    Process numbers do not tell who is dead (containers have their own), so the directory holds a lock file
-    that is held for life.
-
-    Args:
-        parent: The directory to make it in; made when it is missing.
-    """
-
-    _PREFIX = "work."
-    _NAME = re.compile(r"work\.\d+\.[0-9a-f]{8}")
-
-    def __init__(self, parent: Path) -> None:
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._pid = os.getpid()
-        name = f"{self._pid}.{uuid.uuid4().hex[:8]}"
-        self.directory = parent / f"{self._PREFIX}{name}"
-        with _locked_directory(parent):  # whoever holds it sees no half-made ones
-            self.directory.mkdir(mode=0o700)
-            self._descriptor = _opened(self.directory / ".lock", os.O_RDWR | os.O_CREAT)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _write_holder(self._descriptor, "")
-            for directory in parent.glob(f"{self._PREFIX}*"):
-                is_other_workspace = directory != self.directory and self._NAME.fullmatch(directory.name)
-                if is_other_workspace and is_held(directory / ".lock") is None:
-                    shutil.rmtree(directory, ignore_errors=True)
-
-    @property
-    def lock(self) -> Path:
-        """Its lock file."""
-        return self.directory / ".lock"
-
-    def remove(self) -> None:
-        """Remove the directory and all that is in it; calling it again does nothing, nor does a forked child."""
-        if self._descriptor >= 0 and os.getpid() == self._pid:
-            shutil.rmtree(self.directory, ignore_errors=True)
-            forks.close(self._descriptor)
-            self._descriptor = -1

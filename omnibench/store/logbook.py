@@ -21,6 +21,8 @@ from omnibench.guest import forks
 from omnibench.masking import masked
 from omnibench.store.artifacts import aside_name
 from omnibench.store.beneath import LinkedFileError, has_link, refuse_links
+from omnibench.store.permissions import create
+from omnibench.store.reading import readable
 
 NAME = "logs.db"
 NOTICE = "omnibench.notice"
@@ -114,10 +116,10 @@ def _ask(directory: Path, query: str, parameters: tuple[Any, ...]) -> list[dict[
     if not path.exists():
         return []
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+        with readable(path) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(query, parameters)]
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         if "no such table" in str(error):  # somebody is making it right now
             return []
         raise StoreError(f"{path} cannot be read ({error}).") from error
@@ -183,7 +185,7 @@ class LogBook:
             return
         try:
             self._write(entries)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 with contextlib.suppress(OSError, sqlite3.Error):
@@ -209,6 +211,7 @@ class LogBook:
 
     def _write(self, entries: list[_Row]) -> None:
         refuse_links(self.path.parent, *_FILES)  # SQLite opens them by path
+        create(self.path)
         with contextlib.closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")

@@ -9,6 +9,7 @@ from omnibench.errors import StoreError
 from omnibench.naming import first_few
 from omnibench.paths import dangling, overlong_name
 from omnibench.store.beneath import LinkedFileError, found, read_bytes
+from omnibench.store.strangers import cannot_be_read
 
 _MADE_FIRST = frozenset({"leases", "tmp", "store", "STORE.json", "STORE.json.new"})
 """What a store has whose making was cut off before it could be recognized."""
@@ -61,6 +62,9 @@ def no_store(root: Path) -> StoreError:
     Args:
         root: The directory.
     """
+    unreadable = cannot_be_read(root)
+    if unreadable is not None:
+        return unreadable
     if is_omnirec(root):
         return StoreError(
             f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench; `omnibench import-omnirec {root} --store NEW` says "

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from omnibench.store.revision import revision_of
 from omnibench.store.schema import Phase, Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, checked
 from omnibench.store.stops import settled
+from omnibench.store.strangers import cannot_be_read
 
 _RAW = 1
 """diskcache's mode of a value that stands in the table as it is."""
@@ -190,6 +191,9 @@ def read(
     refuse_newer(directory.parent)
     refuse_links(directory.parent, *(f"{directory.name}/{name}" for name in DATABASE))
     database = directory / "cache.db"
+    unreadable = cannot_be_read(directory.parent)
+    if unreadable is not None:
+        raise unreadable
     if not database.exists():
         return take(_empty(on_damage))
 
@@ -216,13 +220,43 @@ def read(
             return _select_with_repair(database, select, lambda: take(_empty(on_damage)), error)
     # On a read-only file system even a reader cannot have its -shm, and `immutable` would overlook the -wal.
     try:
-        with tempfile.TemporaryDirectory() as scratch:
-            for file in directory.glob("cache.db*"):
-                if file.name in ("cache.db", "cache.db-wal"):
-                    shutil.copyfile(file, Path(scratch) / file.name)
-            return select(Path(scratch) / "cache.db", "mode=rw")
+        with _copied(database) as copy:
+            return select(copy, "mode=rw")
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
+
+
+@contextmanager
+def readable(database: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database to read it; of one with a log that lies where nothing can be written, a copy.
+
+    Args:
+        database: The file.
+
+    Raises:
+        sqlite3.Error, OSError: It cannot be read.
+    """
+    uri = f"{database.absolute().as_uri()}?mode=ro"
+    with ExitStack() as stack:
+        connection = stack.enter_context(closing(sqlite3.connect(uri, uri=True, timeout=30)))
+        try:
+            connection.execute("SELECT name FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            if os.access(database.parent, os.W_OK):
+                raise
+            copy = stack.enter_context(_copied(database))
+            connection = stack.enter_context(closing(sqlite3.connect(copy)))
+        yield connection
+
+
+@contextmanager
+def _copied(database: Path) -> Iterator[Path]:
+    """Copy a database with its log: a reader cannot have the log's shared memory where nothing can be written."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in (database.name, f"{database.name}-wal"):
+            if (database.parent / name).exists():
+                shutil.copyfile(database.parent / name, Path(scratch) / name)
+        yield Path(scratch) / database.name
 
 
 def _empty(on_damage: Callable[[str], None]) -> Reader:

@@ -31,6 +31,7 @@ from omnibench.store.damage import (
 )
 from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_database
 from omnibench.store.forms import record_of
+from omnibench.store.permissions import file_mode, is_shared, make_directory, open_to_group
 from omnibench.store.reading import DATABASE, read_all, text_of
 from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, timestamp
@@ -117,7 +118,7 @@ class Records:
         self._waiting = waiting or LockWait()
         refuse_links(directory.parent, *(f"{directory.name}/{name}" for name in DATABASE))  # SQLite opens them by path
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(directory)
             self._waiting.until_free(self._database, lambda: self._open(version))
         except (DamagedStoreError, NewerStoreError, LockedStoreError):
             raise
@@ -131,6 +132,9 @@ class Records:
                 f"{shortage(directory)}). "
                 "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
             ) from error
+        if is_shared(directory):  # SQLite lets nobody else write
+            for file in directory.glob("cache.db*"):
+                open_to_group(file)
         self._file = self._database_file()
         self._relaxed = threading.local()
         for name in _DURABILITY_SETTINGS:
@@ -309,7 +313,7 @@ class Records:
                 query = "SELECT CAST(value AS BLOB) FROM Cache WHERE key = ?"
                 row = connection.execute(query, (key,)).fetchone()
                 content = row[0].decode(errors="backslashreplace") if row and row[0] is not None else None
-                descriptor = open_file(root, aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+                descriptor = open_file(root, aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode(root))
                 with os.fdopen(descriptor, "a", encoding="utf-8") as file:
                     file.write(seal(key, {"key": key, "found": content, "time": timestamp()}) + "\n")
                 connection.execute("DELETE FROM Cache WHERE key = ?", (key,))

@@ -155,6 +155,9 @@ RESETS = ("all", "failed", "incomplete", Phase.FIT.value, Phase.PREDICT.value, P
 """What can be reset: items whatever their state, those that failed, those that are not done; or from a phase on."""
 
 
+SHARED = ("no", "yes", "models")
+"""Whether a store is a group's: no, yes, or yes and the models of its other members are loaded, which runs what is in them."""
+
 KEEP_MODELS = ("auto", "all", "best", "none")
 """Which models of done items are kept: what is worth its space, all, the best of each dataset and algorithm, or none."""
 

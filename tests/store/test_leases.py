@@ -15,7 +15,8 @@ import pytest
 
 from omnibench.errors import StoreError
 from omnibench.store import holders
-from omnibench.store.leases import Workspace, is_held, lease
+from omnibench.store.leases import is_held, lease
+from omnibench.store.workspaces import Workspace
 
 HOLDER = """
 import sys
@@ -162,7 +163,8 @@ def test_programs_that_the_holder_starts_do_not_inherit_the_lease(path: Path) ->
 FORKING_HOLDER = """
 import ctypes, os, sys, time
 from pathlib import Path
-from omnibench.store.leases import Workspace, lease
+from omnibench.store.leases import lease
+from omnibench.store.workspaces import Workspace
 workspace = Workspace(Path(sys.argv[1]).parent.parent / "tmp")
 with lease(Path(sys.argv[1])):
     if (ctypes.PyDLL(None).fork() if sys.argv[2] == "below" else os.fork()) == 0:
@@ -260,7 +262,7 @@ def test_workspaces_of_dead_processes_are_removed_and_others_are_not(tmp_path: P
     code = """
 import os, signal, sys
 from pathlib import Path
-from omnibench.store.leases import Workspace
+from omnibench.store.workspaces import Workspace
 workspace = Workspace(Path(sys.argv[1]))
 (workspace.directory / "model").write_bytes(b"x" * 1000)
 if sys.argv[2] == "die":

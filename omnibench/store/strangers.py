@@ -1,0 +1,149 @@
+"""Stores of other users of the machine: they can be looked at; to write into one, one has to say that it is shared."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from omnibench.errors import StoreError
+from omnibench.guest.disk import shortage
+from omnibench.owners import group_name, user_name, who_can_write
+from omnibench.store.permissions import sharing, umask
+
+
+def refuse_strangers(root: Path, shared: str | None = None) -> None:
+    """Refuse to write into a store of another user, or to load models from it, unless a group shares it.
+
+    Root is nobody special: what it wrote, the owner could not, and what it loaded would run as root.
+
+    Args:
+        root: The checkpoint directory, which need not exist.
+        shared: How it is shared; see ``permissions.sharing``.
+
+    Raises:
+        StoreError: It is another user's, and nobody has said that it is shared; or everybody can write into it.
+    """
+    try:
+        status = root.stat()
+    except OSError:  # there is none, or whoever opens it says why that is impossible
+        return
+    if status.st_uid == os.geteuid():
+        return
+    owner = user_name(status.st_uid)
+    if status.st_mode & stat.S_IWOTH:
+        raise StoreError(
+            f"the checkpoint directory {str(root)!r} {who_can_write(root)}: anybody could put a model there that your process "
+            f"would load. Choose another directory (--omnirec-checkpoint-dir), or have its owner say `chmod o-w {root}`."
+        )
+    if sharing(shared) == "no":
+        raise StoreError(
+            f"the checkpoint directory {str(root)!r} belongs to {owner}, and you are {user_name(os.geteuid())}: nothing is "
+            "written there. To look at it, use --omnirec-readonly, or `omnibench status` and the like. To compute, choose "
+            "another directory (--omnirec-checkpoint-dir)"
+            + _as_owner(status.st_uid)
+            + ", or, if you share it with its "
+            "owner, say so: --omnirec-shared, or OMNIREC_SHARED=yes for commands and scripts."
+        )
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise StoreError(
+            f"the checkpoint directory {str(root)!r} belongs to {owner}, and {user_name(os.geteuid())} may not write into it. "
+            f"It is for its group {group_name(status.st_gid)}, as far as its owner lets it: have the owner run once with "
+            "`umask 002` and --omnirec-shared, be a member of that group, or use --omnirec-readonly."
+        )
+
+
+def _as_owner(uid: int) -> str:
+    name, has_name, _ = user_name(uid).partition(" (uid")
+    return f", become its owner (sudo -u {name} ...)" if os.geteuid() == 0 and has_name else ""
+
+
+@contextmanager
+def cannot_be_written(root: Path) -> Iterator[None]:
+    """Explain the operating system's errors while a store is opened.
+
+    Args:
+        root: The checkpoint directory.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"the checkpoint directory {str(root)!r} cannot be written ({error.strerror or error}{_file_of(error, root)}"
+            f"{shortage(root)}). "
+            "Choose another with --omnirec-checkpoint-dir, or make it writable."
+        ) from error
+
+
+def _file_of(error: OSError, root: Path) -> str:
+    """Name the file that an error is about and whose it is, where it is another user's."""
+    try:
+        file = Path(os.fsdecode(error.filename))
+        uid = file.stat().st_uid
+        name = file.relative_to(root)
+    except (OSError, TypeError, ValueError):
+        return ""
+    return "" if uid == os.geteuid() else f": {name} belongs to {user_name(uid)}"
+
+
+def refuse_unreadable(root: Path) -> None:
+    """Refuse a store whose records may not be read.
+
+    Args:
+        root: The checkpoint directory, which need not exist.
+
+    Raises:
+        StoreError: They may not.
+    """
+    unreadable = cannot_be_read(root)
+    if unreadable is not None:
+        raise unreadable
+
+
+def cannot_be_read(root: Path) -> StoreError | None:
+    """Return the error for who may not look into a directory, or None for who may.
+
+    Args:
+        root: The checkpoint directory.
+    """
+    try:
+        status = (root / "store" / "cache.db").stat()
+    except PermissionError:
+        owner = _owner_of(root)
+    except OSError:
+        return None
+    else:
+        if os.access(root / "store" / "cache.db", os.R_OK):
+            return None
+        owner = user_name(status.st_uid)
+    return StoreError(
+        f"the checkpoints in {str(root)!r} cannot be read by {user_name(os.geteuid())}; they belong to {owner}. Have the "
+        f"owner let you read them (`chmod -R g+rX {root}` for the group), or take a copy."
+    )
+
+
+def _owner_of(path: Path) -> str:
+    try:
+        return user_name(path.stat().st_uid)
+    except OSError:
+        return "another user"
+
+
+def umask_note(root: Path) -> str:
+    """Say that the umask keeps the group from what a shared store is for, or return nothing.
+
+    Args:
+        root: The checkpoint directory.
+    """
+    mask = umask()
+    if not mask & 0o070:
+        return ""
+    return (
+        f"{root} is to be shared, and your umask {mask:04o} keeps its group from "
+        f"{'reading' if mask & 0o040 else 'writing'} what you make there; say `umask 002` before you start"
+    )
