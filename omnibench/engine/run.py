@@ -17,8 +17,8 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.naming import first_few
 from omnibench.owners import is_swappable
 from omnibench.results import Result
-from omnibench.store.workspaces import Workspace
 from omnibench.store.schema import Status
+from omnibench.store.workspaces import Workspace
 from omnibench.terminal import terminal_line, terminal_text
 
 CACHED, SKIPPED = "cached", "skipped"

@@ -27,10 +27,10 @@ from omnibench.runners.machine import dealt_gpu
 from omnibench.runners.pool import GuestPool
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
-from omnibench.store.workspaces import Workspace
 from omnibench.store.models import BestModels
 from omnibench.store.schema import RecordType
 from omnibench.store.workers import Worker
+from omnibench.store.workspaces import Workspace
 
 
 class Workbench:

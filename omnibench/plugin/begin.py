@@ -57,14 +57,7 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         require_reset(zip((item.experiment for item in session.items), states, strict=True), busy)
     except OmnibenchError as error:
         raise pytest.UsageError(str(error)) from error
-    session.begun = True
-    for item, state in zip(session.items, states, strict=True):
-        item.state = state
-    session.pending = [item for item in session.items if not item.is_done]
-    if session.config.getoption("verbose", 0) >= 0:
-        session.notify(f"{count(states)}{reset} ({session.directory})")
-        for sentence in session.validation.sentences():
-            session.notify(sentence)
+    _note_states(session, states, reset)
     if PLAN.is_on(session.config):
         from omnibench.plugin.preview import show_plan  # imports that other runs save
 
@@ -76,6 +69,18 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         refuse_redrawn_data(session)
         _note_run(session, states)
     note_plan(session)
+
+
+def _note_states(session: BenchSession, states: Sequence[State], reset: str) -> None:
+    """Note the states of the items, and print how many of each there are."""
+    session.begun = True
+    for item, state in zip(session.items, states, strict=True):
+        item.state = state
+    session.pending = [item for item in session.items if not item.is_done]
+    if session.config.getoption("verbose", 0) >= 0:
+        session.notify(f"{count(states)}{reset} ({session.directory})")
+        for sentence in session.validation.sentences():
+            session.notify(sentence)
 
 
 def _check_sort(session: BenchSession) -> None:

@@ -32,10 +32,10 @@ from omnibench.runners.environments import Environments
 from omnibench.runners.machine import available_cores
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.formats import SEALED_SINCE
-from omnibench.store.workspaces import Workspace
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.schema import Record, Status
 from omnibench.store.waiting import LockedStoreError
+from omnibench.store.workspaces import Workspace
 
 if TYPE_CHECKING:  # half a second of imports, which a cached run saves
     from omnibench.engine.coordinator import Coordinator

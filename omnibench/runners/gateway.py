@@ -194,7 +194,9 @@ class Guest:
             details = f"{answer['traceback']}{self._last_words()}{peak}"
             disk = {"errno": answer.get("errno"), "disk": answer.get("disk", "")}
             limit = reached_limit(answer["error"], self._process.pid)
-            raise GuestError(f"{answer['error']} ({limit})" if limit else answer["error"], details, **disk, costs=answer)
+            raise GuestError(
+                f"{answer['error']} ({limit})" if limit else answer["error"], details, **disk, costs=answer
+            )
         return answer
 
     def _receive(

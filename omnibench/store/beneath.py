@@ -103,7 +103,7 @@ def refuse_links(root: Path, *names: str | os.PathLike[str]) -> None:
                 raise _refusal(path)
 
 
-def found(root: Path, pattern: str) -> list[Path]:
+def paths_like(root: Path, pattern: str) -> list[Path]:
     """Return what fits a pattern beneath a store's directory, sorted; unlike ``Path.glob``, without following links.
 
     Args:

@@ -23,7 +23,7 @@ from omnibench.store.filesystems import refuse_networked
 from omnibench.store.formats import refuse_newer
 from omnibench.store.leases import Lease
 from omnibench.store.ownership import refuse_foreign
-from omnibench.store.permissions import file_mode, is_own_work, is_shared, open_to_group, private_opener, sharing
+from omnibench.store.permissions import is_own_work, is_shared, open_to_group, private_opener, sharing
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
 from omnibench.store.schema import Artifact, Record, RecordType

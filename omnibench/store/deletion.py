@@ -15,7 +15,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.store import leases, manifests, recovery
 from omnibench.store.artifacts import sync_directory
-from omnibench.store.beneath import found, has_link, relative_path
+from omnibench.store.beneath import has_link, paths_like, relative_path
 from omnibench.store.changes import portions, remove_trees
 from omnibench.store.checkpoints import PRESENCE, CheckpointStore
 from omnibench.store.leases import free_leases
@@ -128,13 +128,13 @@ def remove_empty(root: Path) -> None:
     Call it only while nobody else uses the store.
     """
     for pattern in ("*-*/*-*/fold_*/generation_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*"):
-        for directory in found(root, pattern):
+        for directory in paths_like(root, pattern):
             parents = list(directory.parents)
             claimed = any((parent / ".key").is_file() for parent in parents[: parents.index(root)])
             if claimed and directory.is_dir() and not any(directory.iterdir()):
                 directory.rmdir()
     for pattern in ("*-*/*-*", "*-*"):
-        for directory in found(root, pattern):
+        for directory in paths_like(root, pattern):
             if not directory.is_dir() or not (directory / ".key").is_file():
                 continue
             if [path.name for path in directory.iterdir()] == [".key"]:

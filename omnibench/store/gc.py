@@ -10,7 +10,7 @@ from pathlib import Path
 
 from omnibench.store import leases, manifests, recovery
 from omnibench.store.artifacts import sync_directory
-from omnibench.store.beneath import found
+from omnibench.store.beneath import paths_like
 from omnibench.store.changes import remove_trees, told_as_store_errors
 from omnibench.store.checkpoints import PRESENCE
 from omnibench.store.deletion import (
@@ -177,7 +177,7 @@ def _unnamed_files(root: Path, named_paths: set[str], directories: set[str]) -> 
     Where an item was deleted, and a kill has left some of its files, these are all of them.
     """
     for pattern in _ITEM_DIRECTORIES:
-        for directory in found(root, pattern):
+        for directory in paths_like(root, pattern):
             if not directory.is_dir() or not _is_ours(directory, root):
                 continue
             abandoned = abandoned_files(root, directory, directories)
@@ -206,7 +206,7 @@ def _is_ours(directory: Path, root: Path) -> bool:
 
 
 def _unnamed_datasets(root: Path, homes: set[str]) -> Iterator[Path]:
-    for directory in found(root, "datasets/*-*"):
+    for directory in paths_like(root, "datasets/*-*"):
         is_dataset = (directory / ".key").is_file() and _is_ours(directory, root)
         if is_dataset and directory.relative_to(root).as_posix() not in homes and not ASIDE.fullmatch(directory.name):
             yield directory

@@ -11,10 +11,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
-import shutil
-import stat
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +23,7 @@ from omnibench.guest import forks
 from omnibench.paths import dangling
 from omnibench.store import holders
 from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
-from omnibench.store.permissions import file_mode, is_shared, make_directory
+from omnibench.store.permissions import file_mode, make_directory
 from omnibench.store.processes import described, is_dead, this_process
 from omnibench.store.strangers import cannot_be_written, refuse_strangers
 
@@ -41,7 +37,6 @@ just got it may not have written its own name yet."""
 
 _MOST_BYTES = 4096
 """Of a lock file that are read; ours have about 130."""
-
 
 
 class Lease:

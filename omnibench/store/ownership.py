@@ -8,7 +8,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.naming import first_few
 from omnibench.paths import dangling, overlong_name
-from omnibench.store.beneath import LinkedFileError, found, read_bytes
+from omnibench.store.beneath import LinkedFileError, paths_like, read_bytes
 from omnibench.store.strangers import cannot_be_read
 
 _MADE_FIRST = frozenset({"leases", "tmp", "store", "STORE.json", "STORE.json.new"})
@@ -88,4 +88,4 @@ def _is_store(root: Path) -> bool:
 
 def _is_half_made(root: Path, names: list[str]) -> bool:
     """Whether there is nothing but what a store begins with: a kill may have come before the first file."""
-    return _MADE_FIRST.issuperset(names) and "store" not in names and not found(root, "leases/*")
+    return _MADE_FIRST.issuperset(names) and "store" not in names and not paths_like(root, "leases/*")

@@ -38,8 +38,8 @@ from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal
 from omnibench.store.stops import settled
 from omnibench.store.views import create_views
-from omnibench.terminal import terminal_line
 from omnibench.store.waiting import LockedStoreError, LockWait, is_locked
+from omnibench.terminal import terminal_line
 
 _SETTINGS = {
     "eviction_policy": "none",

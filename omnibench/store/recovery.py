@@ -12,7 +12,7 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.store import artifacts, manifests
-from omnibench.store.beneath import OF_ALL, found, refuse_links, write_new
+from omnibench.store.beneath import OF_ALL, paths_like, refuse_links, write_new
 from omnibench.store.damage import DamagedStoreError, is_damage, set_database_aside
 from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
 from omnibench.store.reading import read_all
@@ -88,8 +88,8 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
                 missing[key] = record
             else:
                 lost += 1
-    for key, found in missing.items():
-        record = settled(key, found)
+    for key, original in missing.items():
+        record = settled(key, original)
         if RecordType.ITEM.has(key) and record["status"] == Status.DONE:
             needed = {RecordType.FIT.key(record["fit_key"]), RecordType.PREDICT.key(record["predict_key"])}
             needed |= {RecordType.EVAL.key(metric["key"]) for metric in record["metrics"].values()}
@@ -104,7 +104,7 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
 def manifest_directories(root: Path) -> Iterator[Path]:
     """Yield every directory of datasets and items that has a manifest (and lies in the store)."""
     for manifest in sorted(
-        path for depth in ("", "*/*/", "*/*/fold_*/") for path in found(root, depth + manifests.NAME)
+        path for depth in ("", "*/*/", "*/*/fold_*/") for path in paths_like(root, depth + manifests.NAME)
     ):
         yield manifest.parent
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import stat
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from omnibench.guest import forks

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from faults import disks
 from faults.children import run
+
 from omnibench.guest import disk
 
 mounts = pytest.mark.skipif(bool(disks.why_not()), reason=disks.why_not() or "never")
