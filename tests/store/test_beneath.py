@@ -1,4 +1,4 @@
-"""Files beneath a store's directory: found where they are, and never through a link."""
+"""Files beneath a store's directory: paths_like where they are, and never through a link."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, beneath
 from omnibench.store.beneath import (
     LinkedFileError,
-    found,
+    paths_like,
     has_link,
     open_file,
     read_bytes,
@@ -47,7 +47,7 @@ def test_a_file_is_opened_where_it_is(root: Path) -> None:
     assert not has_link(root, "a/b/file")
     refuse_links(root, "a/b/file", "a", "nowhere/at/all")
     assert tree(root, "a") == root / "a"
-    assert found(root, "a/*/f*") == [root / "a/b/file"]
+    assert paths_like(root, "a/*/f*") == [root / "a/b/file"]
 
 
 def outward(root: Path) -> str:
@@ -87,7 +87,7 @@ def test_no_link_is_followed(lay: Callable[[Path], str], root: Path) -> None:
         refuse_links(root, path)
     assert (root.parent / "theirs").read_bytes() == b"theirs"
     assert not (root / "a" / "nowhere").exists()
-    assert found(root, path) == []
+    assert paths_like(root, path) == []
 
 
 def test_a_new_file_takes_the_place_of_a_link(root: Path) -> None:
