@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import re
 import signal
 import sys
+import time
 
 import pytest
 from support.projects import Project
@@ -138,3 +140,31 @@ def test_a_signal_while_workers_end_leaves_the_table(hanging: Project) -> None:
         assert run.wait(timeout=30) == 2
     assert re.search(r"Popular .*0\.\d", output_of(hanging)), output_of(hanging)
     assert statuses(hanging) == ["done", "done"]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(12))
+def test_one_signal_at_any_moment_ends_a_run(hanging: Project, seed: int) -> None:
+    """While workers start, collect, compute, hang or end: exit status 2, nobody is left, and the next run goes on."""
+    moment = random.Random(seed)
+    hanging.bench(
+        plan='plan.add_algorithm(Popular, {"noise": Grid([0, 1])})',
+        body="import own_waiting; result.fold == 1 and own_waiting.wait('hangs')",
+    )
+    distribution = moment.choice(["load", "loadgroup", "worksteal", "loadscope"])
+    with started(hanging, "-n", "2", f"--dist={distribution}", "--omnirec-grace=0.5s") as run:
+        wait_until(
+            lambda: "pending" in output_of(hanging)
+        )  # before, this process alone is there, and its exit is pytest's
+        time.sleep(moment.uniform(0, 8))
+        run.send_signal(moment.choice([signal.SIGINT, signal.SIGTERM]))
+        wait_until(lambda: run.poll() is not None, 60)
+        assert run.returncode in (2, -signal.SIGTERM)  # the latter before there are workers
+        assert (run.returncode == 2) or "workers [" not in output_of(hanging)
+        wait_until(lambda: nobody_left(hanging), 20)
+    assert "INTERNALERROR" not in output_of(hanging)
+    assert "crashed while running" not in output_of(hanging)
+    (hanging.pytester.path / "gate").touch()
+    again = hanging.run()
+    assert again.ret == 0
+    assert statuses(hanging) == ["done"] * 4
