@@ -113,10 +113,8 @@ def failure_of(item: Record, missing: Mapping[str, str]) -> Record | None:
 
 def _with(item: Record, name: str, member: Any) -> Record:
     """Return a record with a member in front of those that are searched for in its text."""
-    members = {other: value for other, value in item.items() if other != name}
-    front = {}
-    for other in list(members):
-        if other in _BEHIND:
-            break
-        front[other] = members.pop(other)
-    return {**front, name: member, **members}
+    names = [old_name for old_name in item if old_name != name]
+    position = next((number for number, old_name in enumerate(names) if old_name in _BEHIND), len(names))
+    order = [*names[:position], name, *names[position:]]
+    members = {**item, name: member}
+    return {member_name: members[member_name] for member_name in order}
