@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omnibench.errors import StoreError
+from omnibench.store.advice import repair_command
 from omnibench.store.damage import DamagedStoreError, check_content, is_damage
 from omnibench.store.formats import SEALED_SINCE, refuse_newer, refuse_newer_database
 from omnibench.store.revision import revision_of
@@ -200,7 +201,7 @@ def read(
         if "no such table" in str(error):  # somebody is creating it right now
             return take(_empty(on_damage))
         if is_damage(error):
-            raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
+            raise _damaged(directory, error) from error
         if os.access(directory, os.W_OK):
             return _select_with_repair(database, select, lambda: take(_empty(on_damage)), error)
     # On a read-only file system even a reader cannot have its -shm, and `immutable` would overlook the -wal.
@@ -212,6 +213,13 @@ def read(
             return select(Path(scratch) / "cache.db", "mode=rw")
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
+
+
+def _damaged(directory: Path, error: Exception) -> DamagedStoreError:
+    return DamagedStoreError(
+        f"the checkpoint records in {directory} are damaged ({error}); the next run sets them aside and rebuilds them, as does "
+        f"`{repair_command(directory.parent)}`"
+    )
 
 
 def _empty(on_damage: Callable[[str], None]) -> Reader:
@@ -231,7 +239,7 @@ def _select_with_repair(
         if "no such table" in str(again):
             return empty()
         if is_damage(again):
-            raise DamagedStoreError(f"the checkpoint records in {database.parent} are damaged ({again})") from again
+            raise _damaged(database.parent, again) from again
         log = database.with_name("cache.db-wal")
         if not log.exists() or log.stat().st_size == 0:  # a full disk has no room for a reader's shared memory
             try:

@@ -16,6 +16,8 @@ STOPPED = "stopped"
 """The member of a done item's record about a later attempt that failed: its phase and error, how often in a row it and its
 process did, and by label the identities of the metrics that it was to compute (None: not known)."""
 
+_GIVEN_UP = frozenset({Status.FAILED.value, Status.INTERRUPTED.value})
+
 _BEHIND = ("as_seed", "status")
 """Members that stand behind attempts and failures in a record: ``DoneText`` finds the metrics behind them."""
 
@@ -27,9 +29,7 @@ def settled(key: str, record: Record) -> Record:
         key: The record's key.
         record: The record as it stands in the store.
     """
-    if not RecordType.ITEM.has(key) or not record.get("metrics"):
-        return record
-    if record.get("status") not in (Status.FAILED, Status.INTERRUPTED):
+    if record.get("status") not in _GIVEN_UP or not record.get("metrics") or not RecordType.ITEM.has(key):
         return record
     failure = {
         "phase": record.get("phase"),
