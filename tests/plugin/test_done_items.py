@@ -12,7 +12,7 @@ from omnibench import open_store
 
 @pytest.mark.slow
 def test_a_body_that_kills_its_worker_fails_the_test_and_not_the_item(project: Project) -> None:
-    """xdist reports the death as a failure; the item was recorded before, and stays done for everybody."""
+    """The death is reported as a failure of the test; the item was recorded before, and stays done for everybody."""
     project.bench(body='__import__("os")._exit(9) if result.fold == 0 else None')
     result = project.run_process("-n", "2")
     assert result.parseoutcomes() == {"failed": 1, "passed": 1}
