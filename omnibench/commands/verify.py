@@ -75,7 +75,7 @@ def _look(root: Path, fit_keys: Collection[str] | None, skipped: list[str]) -> V
     try:
         snapshot = snapshot_of(root)
     except DamagedStoreError as error:
-        return Verification(damages=[database_damage(root, error)])
+        return Verification(damages=[database_damage(error)])
     verification = verify_records(root, snapshot, fit_keys, progress.of("bytes", size_text))
     copies = stale_copies(root, snapshot.records, fit_keys, progress.of("readable copies", str), skipped)
     verification.damages += copies

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omnibench.errors import StoreError
+from omnibench.store.advice import repair_command
 from omnibench.store.beneath import refuse_links
 from omnibench.store.checks import is_cost, is_name, is_natural
 from omnibench.store.damage import DamagedStoreError, check_content, is_damage
@@ -215,7 +216,7 @@ def read(
         if "no such table" in str(error):  # somebody is creating it right now
             return take(_empty(on_damage))
         if is_damage(error):
-            raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
+            raise _damaged(directory, error) from error
         if os.access(directory, os.W_OK):
             return _select_with_repair(database, select, lambda: take(_empty(on_damage)), error)
     # On a read-only file system even a reader cannot have its -shm, and `immutable` would overlook the -wal.
@@ -259,6 +260,13 @@ def _copied(database: Path) -> Iterator[Path]:
         yield Path(scratch) / database.name
 
 
+def _damaged(directory: Path, error: Exception) -> DamagedStoreError:
+    return DamagedStoreError(
+        f"the checkpoint records in {directory} are damaged ({error}); the next run sets them aside and rebuilds them, as does "
+        f"`{repair_command(directory.parent)}`"
+    )
+
+
 def _empty(on_damage: Callable[[str], None]) -> Reader:
     """Return a reader of no records."""
     connection = sqlite3.connect(":memory:")
@@ -276,7 +284,7 @@ def _select_with_repair(
         if "no such table" in str(again):
             return empty()
         if is_damage(again):
-            raise DamagedStoreError(f"the checkpoint records in {database.parent} are damaged ({again})") from again
+            raise _damaged(database.parent, again) from again
         log = database.with_name("cache.db-wal")
         if not log.exists() or log.stat().st_size == 0:  # a full disk has no room for a reader's shared memory
             try:

@@ -88,8 +88,8 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
                 missing[key] = record
             else:
                 lost += 1
-    for key, original in missing.items():
-        record = settled(key, original)
+    for key, manifest_record in missing.items():
+        record = settled(key, manifest_record)
         if RecordType.ITEM.has(key) and record["status"] == Status.DONE:
             needed = {RecordType.FIT.key(record["fit_key"]), RecordType.PREDICT.key(record["predict_key"])}
             needed |= {RecordType.EVAL.key(metric["key"]) for metric in record["metrics"].values()}

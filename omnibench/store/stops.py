@@ -16,6 +16,8 @@ STOPPED = "stopped"
 """The member of a done item's record about a later attempt that failed: its phase and error, how often in a row it and its
 process did, and by label the identities of the metrics that it was to compute (None: not known)."""
 
+_GIVEN_UP = frozenset({Status.FAILED.value, Status.INTERRUPTED.value})
+
 _BEHIND = ("as_seed", "status")
 """Members that stand behind attempts and failures in a record: ``DoneText`` finds the metrics behind them."""
 
@@ -27,9 +29,7 @@ def settled(key: str, record: Record) -> Record:
         key: The record's key.
         record: The record as it stands in the store.
     """
-    if not RecordType.ITEM.has(key) or not record.get("metrics"):
-        return record
-    if record.get("status") not in (Status.FAILED, Status.INTERRUPTED):
+    if record.get("status") not in _GIVEN_UP or not record.get("metrics") or not RecordType.ITEM.has(key):
         return record
     failure = {
         "phase": record.get("phase"),
@@ -113,10 +113,8 @@ def failure_of(item: Record, missing: Mapping[str, str]) -> Record | None:
 
 def _with(item: Record, name: str, member: Any) -> Record:
     """Return a record with a member in front of those that are searched for in its text."""
-    members = {other: value for other, value in item.items() if other != name}
-    front = {}
-    for other in list(members):
-        if other in _BEHIND:
-            break
-        front[other] = members.pop(other)
-    return {**front, name: member, **members}
+    names = [old_name for old_name in item if old_name != name]
+    position = next((number for number, old_name in enumerate(names) if old_name in _BEHIND), len(names))
+    order = [*names[:position], name, *names[position:]]
+    members = {**item, name: member}
+    return {member_name: members[member_name] for member_name in order}

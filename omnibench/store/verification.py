@@ -282,9 +282,10 @@ def _is_json(file: Path) -> bool:
     return True
 
 
-def database_damage(root: Path, error: DamagedStoreError) -> Damage:
+def database_damage(error: DamagedStoreError) -> Damage:
     """Return the damage of a database that cannot be read."""
-    return Damage(Part.DATABASE, (root / "store" / "cache.db").relative_to(root).as_posix(), f"is damaged ({error})")
+    reason = " ".join(str(error).split())  # SQLite's has several lines
+    return Damage(Part.DATABASE, "store/cache.db", f"is damaged ({reason})")
 
 
 def of_items(damages: Iterable[Damage]) -> dict[str, list[Damage]]:
