@@ -14,7 +14,7 @@ from omnibench import __version__
 from omnibench.commands import completion
 from omnibench.commands.parsing import explain
 from omnibench.errors import OmnibenchError
-from omnibench.guest.disk import ERRNOS, advice, explain
+from omnibench.guest import disk
 from omnibench.store.formats import refuse_newer
 
 FAMILIES = {
@@ -87,9 +87,9 @@ def _drop_output() -> None:
 def _reason(error: OSError) -> str:
     """Return what the operating system has refused, and what to do about it."""
     text = error.strerror or str(error)
-    if error.errno not in ERRNOS:
+    if error.errno not in disk.ERRNOS:
         return f"{text}: {error.filename!r}" if error.filename else text
     directory = Path(os.fsdecode(error.filename)).absolute().parent if error.filename else None
     concerned = f"{error.filename!r}" if error.filename else "the output of this command, or a file that it makes,"
-    reason = f" ({explain(error.errno, [directory])})" if directory else ""
-    return f"{concerned} cannot be written: {text}{reason}; {advice(error.errno)}, and run it again."
+    reason = f" ({disk.explain(error.errno, [directory])})" if directory else ""
+    return f"{concerned} cannot be written: {text}{reason}; {disk.advice(error.errno)}, and run it again."

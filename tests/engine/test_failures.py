@@ -68,7 +68,7 @@ def test_what_ends_a_run_is_no_failure(tmp_path: Path) -> None:
 
 def test_the_same_error_is_the_stores_where_its_code_or_its_files_are_concerned(tmp_path: Path) -> None:
     """A file that is missing is the item's failure where an item's code wanted it, and the store's where the store did."""
-    with pytest.raises(StoreError, match="cannot be used .*readable and writable"), phase_errors("Fit", tmp_path):
+    with pytest.raises(StoreError, match=r"cannot be used .*readable and writable"), phase_errors("Fit", tmp_path):
         sync_directory(tmp_path.with_name("gone"))
     with pytest.raises(StoreError, match="cannot be used"), phase_errors("Fit", tmp_path):
         os.stat(tmp_path / "manifest.json")
