@@ -28,14 +28,14 @@ class ChangedInputError(StoreError):
     def __init__(self, artifacts: Iterable[Artifact]) -> None:
         self.artifacts = list(artifacts)
         paths = [artifact["path"] for artifact in self.artifacts]
-        others = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        further = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         super().__init__(
-            f"{paths[0]}{others} changed while it was in use, so what was computed from it is not recorded. Nothing but "
+            f"{paths[0]}{further} changed while it was in use, so what was computed from it is not recorded. Nothing but "
             "omnibench may write there; if nobody did, see to the disk"
         )
 
 
-def stamp_of(path: Path) -> Stamp | None:
+def stamp_of(path: str | Path) -> Stamp | None:
     """Return what changes whenever somebody writes to a file or puts another in its place; None when it is gone."""
     try:
         status = os.stat(path)
@@ -61,7 +61,7 @@ class Inputs:
         """Watch files that were found intact, or made, by this process."""
         for artifact in artifacts:
             path = artifact["path"]
-            self._watched[path] = artifact, self._stamps.get(path) or stamp_of(self._root / path)
+            self._watched[path] = artifact, self._stamps.get(path) or stamp_of(f"{self._root}/{path}")
 
     def check(self) -> None:
         """Raise when a file has changed; to be called before a result is recorded.
@@ -74,7 +74,7 @@ class Inputs:
         """
         changed = []
         for path, (artifact, stamp) in self._watched.items():
-            current = stamp_of(self._root / path)
+            current = stamp_of(f"{self._root}/{path}")
             if current == stamp:
                 continue
             if stamp is not None and current is not None and current[:3] == stamp[:3]:

@@ -452,7 +452,7 @@ def test_a_store_without_room_is_no_failure_of_the_item(coordinator: Coordinator
     reset = coordinator.reset([item.experiment])
     assert reset.items == (item.experiment.fit_key,)
     (directory / "generation_1").write_text("a file where a directory has to be")
-    with pytest.raises(OSError, match="generation_1"):
+    with pytest.raises(StoreError, match="generation_1"):
         perform(coordinator, item)
     interrupted = record(coordinator, item.record_key)
     assert (interrupted["status"], interrupted["phase"], interrupted["failures"]) == ("interrupted", "Fit", 0)

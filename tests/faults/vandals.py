@@ -9,7 +9,7 @@ from unittest import mock
 
 from faults import plant
 from faults.damage import cut, flip
-from omnibench.engine import attempt
+from omnibench.engine.evaluation import evaluate
 
 FILES = (
     "datasets/tiny-*/fold_0/train.npy",
@@ -66,7 +66,7 @@ class Vandal:
 
         with (
             mock.patch.object(plant.InProcessGuest, "ask", watched(plant.InProcessGuest.ask)),
-            mock.patch.object(attempt, "evaluate", watched(attempt.evaluate)),
+            mock.patch("omnibench.engine.attempt.evaluate", watched(evaluate)),
         ):
             return {**self.errand(), "damaged": damaged}
 

@@ -47,7 +47,7 @@ def test_a_class_that_finds_no_room_has_not_failed(project: Project, monkeypatch
     project.run("--omnirec-failed=skip").assert_outcomes(passed=2)
 
 
-def test_a_metric_that_lacks_a_file_has_failed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_metric_that_lacks_a_file_has_failed(project: Project) -> None:
     """The user's metric is named with its traceback, and nobody is asked to make room in the checkpoint directory."""
     metric = """
 class Weighted:

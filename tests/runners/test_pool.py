@@ -238,7 +238,7 @@ def test_short_memory_ends_guests_that_wait(
 
 @pytest.mark.parametrize("error", [BrokenPipeError(errno.EPIPE, "Broken pipe"), EOFError(), OSError("cannot send")])
 def test_an_interpreter_that_does_not_run_is_named(
-    guests: GuestPool, started: list[FakeGuest], monkeypatch: pytest.MonkeyPatch, error: Exception
+    guests: GuestPool, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """Whatever execnet makes of it: it speaks of its pipe, and people look at disks."""
     monkeypatch.setattr(Environments, "python", lambda *_: Path("/broken/bin/python"))
@@ -248,12 +248,12 @@ def test_an_interpreter_that_does_not_run_is_named(
     ):
         guests.get(LENSKIT)
     monkeypatch.setattr(Environments, "python", lambda *_: Path(sys.executable))
-    with pytest.raises(GuestEnvironmentError, match="check whether `.* -c 0` works"):
+    with pytest.raises(GuestEnvironmentError, match=r"check whether `.* -c 0` works"):
         guests.get(OWN)
 
 
 def test_a_disk_without_room_for_a_guest_is_the_disks_trouble(
-    guests: GuestPool, started: list[FakeGuest], monkeypatch: pytest.MonkeyPatch
+    guests: GuestPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its pipes find no room where the run works: that is passed on as it is."""
     full = OSError(errno.ENOSPC, "No space left on device")
