@@ -22,7 +22,7 @@ from omnibench.engine.omnirec_files import Splits, check_folds, check_lists, dis
 from omnibench.errors import DataError, OmnibenchError
 from omnibench.experiment.imported import training_digest
 from omnibench.store.beneath import has_link
-from omnibench.store.checks import either, is_natural, is_nothing, object_of, of_type, shown
+from omnibench.store.checks import is_natural, object_of, of_type, optional, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,7 +176,7 @@ def _as_configurations(
 
 
 _is_job = object_of(
-    {"next_phase": is_natural}, {"next_fold": either(is_nothing, is_natural), "config": of_type(dict, type(None))}
+    {"next_phase": is_natural}, {"next_fold": optional(is_natural), "config": of_type(dict, type(None))}
 )
 
 
