@@ -14,13 +14,15 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data.given import GivenParts, dataset_of_parts
 from omnibench.engine.omnirec_files import Splits, check_folds, check_lists, disagreements, held_out, read_lists
 from omnibench.errors import DataError, OmnibenchError
 from omnibench.experiment.imported import training_digest
+from omnibench.store.beneath import has_link
+from omnibench.store.checks import is_natural, object_of, of_type, optional, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,13 +175,20 @@ def _as_configurations(
     ]
 
 
+_is_job = object_of(
+    {"next_phase": is_natural}, {"next_fold": optional(is_natural), "config": of_type(dict, type(None))}
+)
+
+
 def _jobs(root: Path) -> Iterator[_Job]:
     try:
         jobs = json.loads((root / "progress.json").read_text(encoding="utf-8"))["jobs"]
         for key, job in jobs.items():
             dataset, _, configuration = key.partition("|")
+            if not _is_job(job) or "\0" in key:
+                raise ValueError(f"the job {key!r} is {shown(job)}")  # noqa: TRY301 - told as what cannot be read at all
             yield _Job(dataset, configuration, int(job["next_phase"]), job.get("next_fold"), job.get("config") or {})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise OmnibenchError(
             f"{str(root)!r} holds no checkpoints of OmniRec that can be read (progress.json: {error!r}); give the directory that "
             "was its checkpoint_dir."
@@ -196,7 +205,7 @@ def _recorded(root: Path) -> list[dict[str, Any]]:
             for row in rows
             if row["name"] in _RANKING and row["k"] and "algorithm" in row
         ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return []
 
 
@@ -229,9 +238,12 @@ def _folds(job: _Job, root: Path) -> list[int | None]:
     Raises:
         DataError: Predict has not ended in all of them.
     """
-    directory = root / job.dataset / job.configuration
-    if not directory.resolve().is_relative_to(root.resolve()):
+    relative = PurePath(job.dataset, job.configuration)
+    if relative.is_absolute() or ".." in relative.parts:
         raise DataError("its name leads out of the checkpoint directory.")
+    if has_link(root, relative):
+        raise DataError("its directory is a link, or reached through one, which leads out of the checkpoint directory.")
+    directory = root / relative
     if job.next_fold is None:
         if job.next_phase < _EVAL:
             raise DataError("it has no complete predictions: Predict had not ended.")
@@ -255,6 +267,8 @@ def _checked(
     """
     directory = root / job.dataset / job.configuration
     paths = [(directory if fold is None else directory / f"fold_{fold}") / "predictions.json" for fold in folds]
+    if any(has_link(root, path.relative_to(root)) for path in paths):
+        raise DataError("its predictions.json is a link, or reached through one, which is not followed.")
     contents = [read_lists(path) for path in paths]
     files = {hashlib.sha256(content).hexdigest(): path for path, (content, _) in zip(paths, contents, strict=True)}
     predictions = {

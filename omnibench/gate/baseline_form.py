@@ -14,16 +14,15 @@ from omnibench.errors import BaselineError
 from omnibench.store.checks import (
     Check,
     depth,
-    either,
     is_count,
     is_moment,
     is_name,
     is_natural,
-    is_nothing,
     is_number,
     list_of,
     object_of,
     of_type,
+    optional,
     shown,
 )
 from omnibench.store.forms import MOST_NESTED
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
 _configuration = object_of(
     {"parameters": of_type(dict)},
-    {"seed": either(is_nothing, is_count), "runner": is_name, "refit": of_type(str, type(None))},
+    {"seed": optional(is_count), "runner": is_name, "refit": of_type(str, type(None))},
 )
 _git = object_of({"commit": is_name, "dirty": of_type(bool)})
 _dataset: dict[str, Check] = {"name": is_name, "shown": is_name, "key": is_name, "test": list_of(is_name)}
@@ -50,7 +49,7 @@ _entry: dict[str, Check] = {
     "configuration": _configuration,
     "scores": of_type(dict),
     "finished": lambda value: value == "" or is_moment(value),
-    "row_group": either(is_nothing, is_natural),
+    "row_group": optional(is_natural),
 }
 _later: dict[str, Check] = {"sources": list_of(is_name), "deterministic": of_type(bool)}
 """What the first baselines lack."""
@@ -89,7 +88,7 @@ def check(metadata: Mapping[str, Any], row_groups: int) -> None:
     heads: dict[str, Check] = {
         "omnibench": is_name,
         "written": is_moment,
-        "git": either(is_nothing, _git),
+        "git": optional(_git),
         "datasets": of_type(list),
         "entries": of_type(list),
     }

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 Check = Callable[[Any], bool]
@@ -44,12 +45,13 @@ def of_type(*types: type) -> Check:
 
 def matching(pattern: re.Pattern[str]) -> Check:
     """Check that a value is a text that a pattern fits from end to end."""
-    return lambda value: type(value) is str and pattern.fullmatch(value) is not None
+    fits = lru_cache(maxsize=4096)(pattern.fullmatch)  # the records of an item name the same files
+    return lambda value: type(value) is str and fits(value) is not None
 
 
-def either(*checks: Check) -> Check:
-    """Check that a value is of one of several forms."""
-    return lambda value: any(is_sound(value) for is_sound in checks)
+def optional(is_sound: Check) -> Check:
+    """Check that a value is null or of a form."""
+    return lambda value: value is None or is_sound(value)
 
 
 def list_of(is_sound: Check) -> Check:
@@ -62,16 +64,17 @@ def mapping_of(is_sound: Check) -> Check:
     return lambda value: type(value) is dict and all(map(is_sound, value.values()))
 
 
-def object_of(members: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
+def object_of(members: Mapping[str, Check], further: Mapping[str, Check] | None = None) -> Check:
     """Check that a value is an object with some members, and perhaps others; what else it has is not looked at."""
-    further = optional or {}
+    required, possible = tuple(members.items()), tuple((further or {}).items())
 
     def check(value: Any) -> bool:
-        return (
-            type(value) is dict
-            and all(name in value and is_sound(value[name]) for name, is_sound in members.items())
-            and all(is_sound(value[name]) for name, is_sound in further.items() if name in value)
-        )
+        if type(value) is not dict:
+            return False
+        for name, is_sound in required:
+            if name not in value or not is_sound(value[name]):
+                return False
+        return all(is_sound(value[name]) for name, is_sound in possible if name in value) if possible else True
 
     return check
 
@@ -103,12 +106,12 @@ def is_cost(value: Any) -> bool:
 
 def is_moment(value: Any) -> bool:
     """Whether a value is a time as records keep it; see ``schema.timestamp``."""
+    return type(value) is str and _is_time(value)
+
+
+@lru_cache(maxsize=4096)
+def _is_time(value: str) -> bool:
     try:
         return datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
+    except ValueError:
         return False
-
-
-def is_nothing(value: Any) -> bool:
-    """Whether a value is null."""
-    return value is None

@@ -14,19 +14,18 @@ from typing import Any
 from omnibench.store.checks import (
     Check,
     depth,
-    either,
     is_cost,
     is_count,
     is_moment,
     is_name,
     is_natural,
-    is_nothing,
     is_number,
     list_of,
     mapping_of,
     matching,
     object_of,
     of_type,
+    optional,
     shown,
 )
 from omnibench.store.schema import Record, RecordType, Status
@@ -118,10 +117,10 @@ def flaw(key: str, record: Record, text: str) -> str:
 
 
 _key = matching(DIGEST)
-_optional_name = either(is_nothing, is_name)
-_optional_moment = either(is_nothing, is_moment)
+_optional_name = optional(is_name)
+_optional_moment = optional(is_moment)
 _plain = of_type(dict)
-_natural_or_none = either(is_nothing, is_natural)
+_natural_or_none = optional(is_natural)
 
 
 def _is_artifact(pattern: re.Pattern[str]) -> Check:
@@ -132,7 +131,7 @@ _item_file, _data_file = _is_artifact(ITEM_FILE), _is_artifact(DATA_FILE)
 
 _is_configuration = object_of(
     {"runner": is_name, "algorithm": is_name, "parameters": _plain},
-    {"seed": either(is_nothing, is_count), "refit": is_name, "version": _optional_name, "code": _optional_name},
+    {"seed": optional(is_count), "refit": is_name, "version": _optional_name, "code": _optional_name},
 )
 
 
@@ -148,7 +147,7 @@ _identity_members = object_of(
         "configuration": lambda value: _is_tagged(value, _is_configuration),
     }
 )
-_recipe_members = object_of({"source": of_type(list), "steps": of_type(list), "seed": either(is_nothing, is_count)})
+_recipe_members = object_of({"source": of_type(list), "steps": of_type(list), "seed": optional(is_count)})
 
 
 def _is_identity(value: Any) -> bool:
@@ -181,10 +180,10 @@ _git = object_of({"commit": is_name, "dirty": of_type(bool)})
 
 _MEMBERS: dict[str, Check] = {
     "fit_key": _key,
-    "directory": either(is_nothing, matching(ITEM_DIRECTORY)),
-    "model": either(is_nothing, _item_file),
-    "predictions": either(is_nothing, _item_file),
-    "per_user": either(is_nothing, _item_file),
+    "directory": optional(matching(ITEM_DIRECTORY)),
+    "model": optional(_item_file),
+    "predictions": optional(_item_file),
+    "per_user": optional(_item_file),
     "files": list_of(_data_file),
     "data_key": _key,
     "dropped": _optional_moment,
@@ -209,18 +208,18 @@ _OF_ITEMS: dict[str, Check] = {
 }
 _OF_FIT: dict[str, Check] = {
     "version": is_name,
-    "effective": either(is_nothing, _plain),
+    "effective": optional(_plain),
     "notes": list_of(of_type(str)),
 }
 _OF_PREDICT: dict[str, Check] = {"rows": is_natural, "as_seed": is_count}
 _OF_EVAL: dict[str, Check] = {
     "label": is_name,
-    "value": either(is_nothing, is_number),
-    "stderr": either(is_nothing, is_number),
+    "value": optional(is_number),
+    "stderr": optional(is_number),
     "interval": lambda value: value is None or (list_of(is_number)(value) and len(value) == 2),  # noqa: PLR2004
     "users": _natural_or_none,
     "counted": _natural_or_none,
-    "place": either(is_nothing, _place),
+    "place": optional(_place),
     "row": is_natural,
     "batch": is_name,
 }
@@ -230,10 +229,10 @@ _OF_ITEM: dict[str, Check] = {
     **dict.fromkeys(("generation", "failures", "deaths", "exported", "seeds"), is_natural),
     "status": lambda value: type(value) is str and value in _STATUSES,
     "metrics": mapping_of(_metric),
-    "error": either(is_nothing, _error),
+    "error": optional(_error),
     "attempts": list_of(_attempt),
-    "as_seed": either(is_nothing, is_count),
-    "seed": either(is_nothing, is_count),
+    "as_seed": optional(is_count),
+    "seed": optional(is_count),
     "deterministic": of_type(bool),
     "predicted": _optional_name,
 }
@@ -256,9 +255,9 @@ _OF_RUN: dict[str, Check] = {
     "policy": _plain,
     **dict.fromkeys(("host", "user", "platform", "cwd"), _optional_name),
     "cores": _natural_or_none,
-    "command": either(is_nothing, list_of(of_type(str))),
+    "command": optional(list_of(of_type(str))),
     "versions": mapping_of(is_name),
-    "git": either(is_nothing, _git),
+    "git": optional(_git),
 }
 _OF_WORKER: dict[str, Check] = {
     **_MEMBERS,
@@ -266,7 +265,7 @@ _OF_WORKER: dict[str, Check] = {
     "pid": is_natural,
     **dict.fromkeys(("started", "heartbeat"), is_moment),
     **dict.fromkeys(("item", "phase"), _optional_name),
-    "progress": either(is_nothing, _plain),
+    "progress": optional(_plain),
     "completed": is_natural,
     "ended": _optional_moment,
     "lock": matching(LIFELINE),
@@ -284,7 +283,7 @@ _OF_PLAN: dict[str, Check] = {
 _OF_MARKS: dict[str, Check] = {
     **_MEMBERS,
     "of": is_name,
-    "not_worse": either(is_nothing, list_of(is_name)),
+    "not_worse": optional(list_of(is_name)),
 }
 
 _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], ...]]] = {

@@ -94,7 +94,7 @@ def test_a_path_out_of_the_store_is_refused(tmp_path: Path) -> None:
     _, _, records = written(tmp_path, 50)
     record = records["NDCG@1"]
     record["per_user"]["path"] = "../per_user-00000000.parquet"
-    with pytest.raises(StoreError, match="outside of the store"):
+    with pytest.raises(StoreError, match="leads out of the checkpoint directory"):
         read_per_user(tmp_path / "store", record)
 
 
