@@ -212,7 +212,9 @@ class Records:
                     or time.monotonic() > deadline
                 ):
                     raise
-        with forks.undivided():  # a forked child would roll its copy back, in the memory that SQLite's processes share
+        with (
+            forks.whole_transaction()
+        ):  # a forked child would roll its copy back, in the memory that SQLite's processes share
             try:
                 self._cache._txn_id = threading.get_ident()  # noqa: SLF001 - so that its `set` joins this transaction
                 yield connection
