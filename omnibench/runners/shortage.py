@@ -49,13 +49,13 @@ def shortage_told(activity: str) -> Iterator[None]:
 def limits_text() -> str:
     """Return the limits that threads and processes meet here, as the continuation of a sentence; nothing without any."""
     limits = []
-    for name, option, what in (
+    for name, option, noun in (
         ("RLIMIT_AS", "-v", "{} MiB of address space, of which each thread needs some for its stack"),
         ("RLIMIT_NPROC", "-u", "{} processes and threads of this user"),
     ):
         soft = resource.getrlimit(getattr(resource, name))[0]
         if soft != resource.RLIM_INFINITY and not (name == "RLIMIT_NPROC" and os.geteuid() == 0):  # root is exempt
-            limits.append(f"{what.format(soft // 2**20 if name == 'RLIMIT_AS' else soft)} (`ulimit {option}`)")
+            limits.append(f"{noun.format(soft // 2**20 if name == 'RLIMIT_AS' else soft)} (`ulimit {option}`)")
     for path in (Path("/sys/fs/cgroup/pids.max"), Path("/sys/fs/cgroup/pids/pids.max")):
         try:
             most = path.read_text(encoding="ascii").strip()

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
 ]
 
-_ROUNDS = int(os.environ.get("ROUNDS", "20"))
+_ROUNDS = 20
 _PLAN = (
     "from families import *\nplan.add_algorithm(Family, {'then': 'go on', 'seconds': 1.0})\nplan.add_algorithm(Popular)"
 )
