@@ -12,7 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -212,10 +212,9 @@ class Records:
                     or time.monotonic() > deadline
                 ):
                     raise
-        with (
-            forks.whole_transaction()
-        ):  # a forked child would roll its copy back, in the memory that SQLite's processes share
-            try:
+        with ExitStack() as whole:
+            try:  # a forked child would roll its copy back, in the memory that SQLite's processes share
+                whole.enter_context(forks.whole_transaction())
                 self._cache._txn_id = threading.get_ident()  # noqa: SLF001 - so that its `set` joins this transaction
                 yield connection
                 self._cache._txn_id = None  # noqa: SLF001 - as above
