@@ -7,7 +7,7 @@ be given to other files, which whoever believes to own the numbers would close.
 
 Descriptors of SQLite stay: its locks (``fcntl``) belong to a process and are not inherited, and SQLite that finds its files
 gone beneath it may take itself for the last user and remove the log. A fork waits for the end of a transaction instead,
-so that a child has no half of one to roll back; see ``undivided``.
+so that a child has no half of one to roll back; see ``whole_transaction``.
 """
 
 from __future__ import annotations
@@ -31,16 +31,25 @@ class OpenFile(Protocol):
         """Return the descriptor."""
 
 
-_undivided = threading.RLock()
-"""Held by whoever must not be cut in two by a fork of another thread; a fork holds it itself."""
+_transaction = threading.RLock()
+"""Held by a transaction, in which locks may be waited for and files opened; a fork holds it before the other one."""
+_opening = threading.RLock()
+"""Held while a file is opened or closed; nothing is waited for meanwhile."""
 _descriptors: set[int] = set()
 _files: weakref.WeakSet[OpenFile] = weakref.WeakSet()
 
 
 @contextmanager
 def undivided() -> Iterator[None]:
-    """Let forks of other threads wait meanwhile."""
-    with _undivided:
+    """Let forks of other threads wait while a file is opened and withheld; only for what waits for nobody."""
+    with _opening:
+        yield
+
+
+@contextmanager
+def whole_transaction() -> Iterator[None]:
+    """Let forks of other threads wait for the end of a transaction that has begun."""
+    with _transaction:
         yield
 
 
@@ -77,15 +86,17 @@ def withhold_gateway(gateway: Any) -> None:
 
 
 def _before() -> None:
-    _undivided.acquire()
+    _transaction.acquire()
+    _opening.acquire()
 
 
 def _in_parent() -> None:
-    _undivided.release()
+    _opening.release()
+    _transaction.release()
 
 
 def _in_child() -> None:
-    _undivided.release()  # the only thread that is left is the one that holds it
+    _in_parent()  # the only thread that is left is the one that holds them
     descriptors = [*_descriptors, *(file.fileno() for file in _files if not file.closed)]
     _descriptors.clear()
     _files.clear()

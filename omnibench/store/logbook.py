@@ -217,7 +217,7 @@ class LogBook:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(_TABLE)
             connection.execute("BEGIN IMMEDIATE")
-            with forks.undivided(), connection:  # see there
+            with forks.whole_transaction(), connection:  # see there
                 connection.executemany(
                     "INSERT INTO logs (time, run, worker, item, level, level_name, logger, message) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

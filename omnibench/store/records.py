@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -250,8 +250,9 @@ class Records:
         """Open a write transaction; diskcache's own would try again for ever, whatever the error is, or hide it."""
         connection = self._connection
         self._waiting.until_free(self._database, lambda: connection.execute("BEGIN IMMEDIATE"), patience)
-        with forks.undivided():  # a forked child would roll its copy back, in the memory that SQLite's processes share
-            try:
+        with ExitStack() as whole:
+            try:  # a forked child would roll its copy back, in the memory that SQLite's processes share
+                whole.enter_context(forks.whole_transaction())
                 self._cache._txn_id = threading.get_ident()  # noqa: SLF001 - so that its `set` joins this transaction
                 yield connection
                 self._cache._txn_id = None  # noqa: SLF001 - as above

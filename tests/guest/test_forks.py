@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+import pytest
 
 from omnibench.guest import forks
 
@@ -53,16 +56,17 @@ def test_what_is_withheld_is_nothing_in_a_child(tmp_path: Path) -> None:
     os.close(theirs)
 
 
-def test_a_fork_waits_for_what_is_undivided() -> None:
-    """Another thread's transaction is not cut in two; a fork inside of one's own is possible."""
+@pytest.mark.parametrize("whole", [forks.undivided, forks.whole_transaction])
+def test_a_fork_waits_for_what_must_be_whole(whole: Callable[[], AbstractContextManager[None]]) -> None:
+    """Another thread's transaction, or opening of a file, is not cut in two; a fork inside of one's own is possible."""
     order: list[str] = []
     held, forked = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with forks.undivided():
+        with whole():
             held.set()
             forked.wait(0.3)
-            order.append("undivided")
+            order.append("whole")
 
     holder = threading.Thread(target=hold)
     holder.start()
@@ -71,6 +75,6 @@ def test_a_fork_waits_for_what_is_undivided() -> None:
     order.append("forked")
     forked.set()
     holder.join()
-    assert order == ["undivided", "forked"]
-    with forks.undivided():
+    assert order == ["whole", "forked"]
+    with whole():
         assert in_child(lambda: in_child(lambda: True))

@@ -80,7 +80,7 @@ def test_a_second_ctrl_c_ends_what_own_metrics_have_started(family_project: Proj
 
 
 def test_an_item_of_a_dead_run_is_free_whoever_its_metric_has_forked(family_project: Project) -> None:
-    """The children of a killed run live on and hold neither the item nor the store: the next run computes, gc collects."""
+    """The children of a killed run live on and hold no item: the next run computes it, and nobody seems to."""
     family_project.bench(plan="from families import *\nplan.add_algorithm(Popular)", metrics=METRICS)
     (family_project.fits / "fork").touch()
     with started(family_project, "-k", "fold_0") as run:

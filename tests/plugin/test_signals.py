@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 from support.projects import Project
-from support.runs import guests_of, nobody_left, output_of, started, wait_until
+from support.runs import guests_of, nobody_left, output_of, parent_of, started, wait_until
 
 from omnibench import open_store
 
@@ -221,8 +219,8 @@ def test_sudden_death_is_the_items_failure(project: Project, victim: str) -> Non
     with started(project, "-n", "1") as run:
         wait_until(lambda: project.count_fits("begin-") == 1)
         (guest,) = guests_of(project)
-        parent = int(re.findall(r"PPid:\s+(\d+)", Path(f"/proc/{guest}/status").read_text())[0])
-        os.kill(guest if victim == "guest" else parent, signal.SIGKILL)
+        worker = parent_of(parent_of(guest))  # a guest's parent is its supervisor
+        os.kill(guest if victim == "guest" else worker, signal.SIGKILL)
         wait_until(lambda: run.poll() is not None)
         assert run.returncode == 1
     assert "1 failed, 3 passed" in output_of(project)
