@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from omnibench.errors import StoreError
+
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _MEBIBYTE = 2**20
 _TIGHT = 0.8
@@ -102,6 +104,24 @@ def reached_limit(error: BaseException | str, pid: int | None = None) -> str:
     limits = sorted(_limits(resource_name, process), key=lambda limit: -limit.share)
     tight = [limit for limit in limits if limit.share > _TIGHT] or limits[:1]
     return "; ".join(limit.text for limit in tight)
+
+
+class LimitReachedError(StoreError):
+    """This process, its user or its container may have no more files, processes or threads: no item's failure."""
+
+
+def limit_error(error: BaseException) -> LimitReachedError | None:
+    """Return the error to raise in the place of one that tells of too many files, processes or threads; else None.
+
+    Want of memory is not among them: what needs too much of it, e.g. a metric, needs as much in the next run.
+
+    Args:
+        error: What was raised.
+    """
+    if resource_of(error) not in ("files", "processes"):
+        return None
+    limit = reached_limit(error) or "no limit is known that this comes from"
+    return LimitReachedError(f"{error}: {limit}. What was recorded is safe; raise the limit and run again.")
 
 
 def with_limit(error: BaseException, pid: int | None = None) -> str:

@@ -9,6 +9,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.prepare import prepare
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.guest.base import Meter
+from omnibench.limits import limit_error, with_limit
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import data_record
 from omnibench.store.schema import Phase, RecordType
@@ -43,7 +44,9 @@ class PreparedDatasets:
             except OmnibenchError as error:
                 self._directories[dataset.key] = PhaseError(Phase.PREPARE.value, str(error))
             except Exception as error:  # a loader of the user's may raise anything
-                message = f"{type(error).__name__}: {error}"
+                if limit := limit_error(error):
+                    raise limit from error
+                message = f"{type(error).__name__}: {with_limit(error)}"
                 self._directories[dataset.key] = PhaseError(Phase.PREPARE.value, message, traceback.format_exc())
         directory = self._directories[dataset.key]
         if isinstance(directory, PhaseError):

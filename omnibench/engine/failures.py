@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from omnibench.errors import GuestError, OmnibenchError, PhaseError, StoreError
+from omnibench.limits import limit_error, with_limit
 
 _MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 """What an operating system says when it has no room or a broken disk: no failure of the algorithm that met it."""
@@ -30,9 +31,15 @@ def phase_errors(phase: str) -> Iterator[None]:
         if error.errno in _MACHINE_ERRORS:
             raise OSError(error.errno, f"{phase}: {error}") from error
         raise PhaseError(phase, str(error), error.details, died=error.died, costs=error.costs) from error
-    except (StoreError, OSError):
+    except StoreError:
+        raise
+    except OSError as error:
+        if limit := limit_error(error):
+            raise limit from error
         raise
     except OmnibenchError as error:
         raise PhaseError(phase, str(error)) from error
     except Exception as error:
-        raise PhaseError(phase, f"{type(error).__name__}: {error}", traceback.format_exc()) from error
+        if limit := limit_error(error):
+            raise limit from error
+        raise PhaseError(phase, f"{type(error).__name__}: {with_limit(error)}", traceback.format_exc()) from error

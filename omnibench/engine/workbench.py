@@ -18,6 +18,7 @@ from omnibench.engine.rehearsal import Rehearsals
 from omnibench.engine.run import throwaway_workspace
 from omnibench.engine.stopping import Stopping
 from omnibench.errors import OmnibenchError, StoreError
+from omnibench.limits import limit_error
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import GUEST_MARK
 from omnibench.runners.machine import dealt_gpu
@@ -205,7 +206,7 @@ class Workbench:
 
 def out_of_use(root: Path, error: OSError) -> StoreError:
     """Return the error that says that a checkpoint directory cannot be used any more."""
-    return StoreError(
+    return limit_error(error) or StoreError(
         f"the checkpoints in {root} cannot be used ({error}). What was recorded is safe; make room or make "
         "it writable, and run again."
     )

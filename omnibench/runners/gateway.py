@@ -20,6 +20,7 @@ from typing import Any, Self, cast
 
 import execnet
 
+from omnibench import limits
 from omnibench.errors import GuestError
 from omnibench.guest.whole_numbers import received, sendable
 from omnibench.runners.registry import RunnerInfo
@@ -75,6 +76,7 @@ class Guest:
         self._log = log
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
         self._peak = 0
+        self._oom_kills = limits.oom_kills()
         self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
         # A class of the user's own is the user's code in the user's environment, and gets what it would get anywhere.
         foreign = (
@@ -191,6 +193,8 @@ class Guest:
             ending = "stopped answering"
         elif status < 0:
             ending = f"was killed by {signal.Signals(-status).name}"
+            if -status == signal.SIGKILL and limits.oom_kills() > self._oom_kills:
+                ending += f" for want of memory ({limits.memory_limits() or 'of the machine'})"
         else:
             ending = f"ended with exit status {status}"
         peak = f"; its peak memory was at least {self._peak / 2**20:.0f} MiB" if self._peak else ""

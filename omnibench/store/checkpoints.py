@@ -13,6 +13,7 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
+from omnibench.limits import limit_error
 from omnibench.store import artifacts, leases, manifests, recovery, selftest, text_logs
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
@@ -75,7 +76,7 @@ class CheckpointStore:
                     selftest.check_once(self.root, scratch, notify, insisted=allow_network_fs)
                 self.records = self._open_records()
             except OSError as error:
-                raise StoreError(
+                raise limit_error(error) or StoreError(
                     f"the checkpoint directory {str(self.root)!r} cannot be written ({error.strerror or error}). "
                     "Choose another with --omnirec-checkpoint-dir, or make it writable."
                 ) from error

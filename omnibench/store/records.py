@@ -18,6 +18,7 @@ from typing import Any
 import diskcache
 
 from omnibench.errors import StoreError
+from omnibench.limits import limit_error
 from omnibench.store.damage import (
     DamagedStoreError,
     ReplacedStoreError,
@@ -105,7 +106,7 @@ class Records:
                 raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_READONLY:
                 check_header(self._database)
-            raise StoreError(
+            raise limit_error(error) or StoreError(
                 f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}). "
                 "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
             ) from error
@@ -295,7 +296,9 @@ class Records:
                 f"the checkpoint records in {self.directory} are damaged ({error}). Run again: they will be set aside "
                 "and rebuilt from the manifests beside the files."
             )
-        return StoreError(f"the checkpoint records in {self.directory} cannot be {verb} ({error}).")
+        return limit_error(error) or StoreError(
+            f"the checkpoint records in {self.directory} cannot be {verb} ({error})."
+        )
 
     def _check_file(self) -> None:
         """Raise when the database was removed or replaced while it was open: what is written to it would be lost."""
