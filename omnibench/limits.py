@@ -124,7 +124,7 @@ def limit_error(error: BaseException) -> LimitReachedError | None:
     return LimitReachedError(f"{error}: {limit}. What was recorded is safe; raise the limit and run again.")
 
 
-def with_limit(error: BaseException, pid: int | None = None) -> str:
+def with_limit(error: BaseException | str, pid: int | None = None) -> str:
     """Return the text of an error, with the limit that it comes from, if it does."""
     limit = reached_limit(error, pid)
     return f"{error} ({limit})" if limit else str(error)
@@ -255,14 +255,15 @@ def _group_limits(controller: Literal["memory", "pids"]) -> Iterator[Limit]:
     maximum_files, amount_files = _GROUP_FILES[controller]
     limits = []
     for group in _groups(controller):
-        maximum = _number(_flat(group, maximum_files), r"^(\d+)")
+        file = next((name for name in maximum_files if (group / name).exists()), "")
+        maximum = _number(_text(group / file), r"^(\d+)") if file else 0
         if not 0 < maximum < _NO_LIMIT:
             continue
         amount = _number(_flat(group, amount_files), r"^(\d+)")
         name = "/" + group.relative_to(CONTROL_GROUPS).as_posix().removeprefix(".")
         if controller == "memory":
             text = (
-                f"the control group {name} may use {_mebibytes(maximum)} of memory ({maximum_files[0]}), and uses "
+                f"the control group {name} may use {_mebibytes(maximum)} of memory ({file}), and uses "
                 f"{_mebibytes(amount)}: give the job or container more (`sbatch --mem`, `docker run --memory`), or run "
                 "with fewer workers (-n)"
             )

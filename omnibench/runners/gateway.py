@@ -147,7 +147,9 @@ class Guest:
         if not answer["ok"]:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
-            raise GuestError(answer["error"], details, errno=answer.get("errno"), costs=answer)
+            raise GuestError(
+                limits.with_limit(answer["error"], self.pid), details, errno=answer.get("errno"), costs=answer
+            )
         return answer
 
     def _receive(

@@ -8,6 +8,7 @@ import pytest
 
 from omnibench.engine.failures import phase_errors
 from omnibench.errors import DataError, GuestError, PhaseError, StoreError
+from omnibench.limits import LimitReachedError
 
 ERRORS: dict[str, tuple[Exception, type[Exception], str]] = {
     "the framework raises": (GuestError("no memory", "traceback"), PhaseError, "Fit failed: no memory"),
@@ -16,6 +17,9 @@ ERRORS: dict[str, tuple[Exception, type[Exception], str]] = {
     "omnibench refuses": (DataError("no test part"), PhaseError, "Fit failed: no test part"),
     "the user's code raises": (ValueError("one"), PhaseError, "Fit failed: ValueError: one"),
     "the store fails": (StoreError("it is gone"), StoreError, "it is gone"),
+    "too few files": (OSError(errno.EMFILE, "Too many open files"), LimitReachedError, "RLIMIT_NOFILE"),
+    "too few threads": (RuntimeError("can't start new thread"), LimitReachedError, "can't start new thread: "),
+    "too little memory": (MemoryError("no room"), PhaseError, "Fit failed: MemoryError: no room"),
     "the disk fails": (OSError(errno.EIO, "broken"), OSError, "broken"),
 }
 
