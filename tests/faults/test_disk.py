@@ -62,7 +62,7 @@ def test_files_that_may_not_grow(directory: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells how many files are open")
 def test_too_few_open_files(directory: Path) -> None:
     """A limit on open files, at which no item counts as failed."""
-    _sizes(directory, disks.few_files, range(4, 40, 7)).check()
+    _sizes(directory, disks.few_files, range(4, 41, 12)).check()
 
 
 @pytest.mark.faults
