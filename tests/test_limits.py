@@ -97,8 +97,8 @@ def test_control_groups(version: int, tmp_path: Path, monkeypatch: pytest.Monkey
     (pids / "job" / "pids.max").write_text("100\n")
     (pids / "job" / "pids.current").write_text("100\n")
     lines = "4:memory:/job\n3:pids:/job\n" if version == 1 else "0::/job\n"
-    text = limits._text
-    monkeypatch.setattr(limits, "_text", lambda path: lines if path == Path("/proc/self/cgroup") else text(path))
+    content = limits._text
+    monkeypatch.setattr(limits, "_text", lambda path: lines if path == Path("/proc/self/cgroup") else content(path))
     monkeypatch.setattr(limits, "CONTROL_GROUPS", tmp_path)
     assert limits.oom_kills() == 3
     assert "may use 1,024 MiB of memory (memory." in limits.memory_limits()
