@@ -122,15 +122,24 @@ class Records:
     def _open(self, version: int) -> None:
         """Open the database, unless another process writes: diskcache would wait for it for a minute, in silence."""
         if self._database.exists():
-            # Only who uses it already may be writing; and opened to be written, a damaged one would lose its log.
-            in_use = self._database.with_name("cache.db-shm").exists()
-            uri = f"{self._database.absolute().as_uri()}?mode={'rw' if in_use else 'ro'}"
-            with closing(sqlite3.connect(uri, uri=True, timeout=_LOOK_SECONDS, isolation_level=None)) as connection:
-                connection.execute("BEGIN IMMEDIATE" if in_use else "SELECT 1 FROM sqlite_master").fetchall()
+            # Read first: opened to be written, a damaged one would lose its log. Only who uses it already may be writing.
+            try:
+                self._probe("ro", "SELECT 1 FROM sqlite_master")
+            except sqlite3.Error as error:
+                if is_locked(error) or is_damage(error):
+                    raise  # else it is what only a writer can mend, e.g. a transaction that a kill has left half done
+            if self._database.with_name("cache.db-shm").exists():
+                self._probe("rw", "BEGIN IMMEDIATE")
         self._cache = diskcache.Cache(str(self.directory), timeout=_LOOK_SECONDS, disk=TextDisk, **_SETTINGS)
         check_content(self._connection)
         self._note_format(version)
         create_views(self._connection)
+
+    def _probe(self, mode: str, statement: str) -> None:
+        """Try a statement over a connection of its own, which takes back whatever it begins."""
+        uri = f"{self._database.absolute().as_uri()}?mode={mode}"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_LOOK_SECONDS, isolation_level=None)) as connection:
+            connection.execute(statement).fetchall()
 
     @property
     def _connection(self) -> sqlite3.Connection:
