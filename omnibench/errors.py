@@ -49,10 +49,6 @@ class DiskError(StoreError):
     """A disk has no room, or cannot be written or read: neither the store nor an item is to blame."""
 
 
-class LimitError(StoreError):
-    """The machine gives no more threads, processes or memory: no item has failed, and the run ends."""
-
-
 class GuestEnvironmentError(OmnibenchError):
     """A framework's environment cannot be built or used."""
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from omnibench.errors import StoreError
+
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _MEBIBYTE = 2**20
 _TIGHT = 0.8
@@ -104,7 +106,25 @@ def reached_limit(error: BaseException | str, pid: int | None = None) -> str:
     return "; ".join(limit.text for limit in tight)
 
 
-def with_limit(error: BaseException, pid: int | None = None) -> str:
+class LimitReachedError(StoreError):
+    """This process, its user or its container may have no more files, processes or threads: no item's failure."""
+
+
+def limit_error(error: BaseException) -> LimitReachedError | None:
+    """Return the error to raise in the place of one that tells of too many files, processes or threads; else None.
+
+    Want of memory is not among them: what needs too much of it, e.g. a metric, needs as much in the next run.
+
+    Args:
+        error: What was raised.
+    """
+    if resource_of(error) not in ("files", "processes"):
+        return None
+    limit = reached_limit(error) or "no limit is known that this comes from"
+    return LimitReachedError(f"{error}: {limit}. What was recorded is safe; raise the limit and run again.")
+
+
+def with_limit(error: BaseException | str, pid: int | None = None) -> str:
     """Return the text of an error, with the limit that it comes from, if it does."""
     limit = reached_limit(error, pid)
     return f"{error} ({limit})" if limit else str(error)
@@ -235,14 +255,15 @@ def _group_limits(controller: Literal["memory", "pids"]) -> Iterator[Limit]:
     maximum_files, amount_files = _GROUP_FILES[controller]
     limits = []
     for group in _groups(controller):
-        maximum = _number(_flat(group, maximum_files), r"^(\d+)")
+        file = next((name for name in maximum_files if (group / name).exists()), "")
+        maximum = _number(_text(group / file), r"^(\d+)") if file else 0
         if not 0 < maximum < _NO_LIMIT:
             continue
         amount = _number(_flat(group, amount_files), r"^(\d+)")
         name = "/" + group.relative_to(CONTROL_GROUPS).as_posix().removeprefix(".")
         if controller == "memory":
             text = (
-                f"the control group {name} may use {_mebibytes(maximum)} of memory ({maximum_files[0]}), and uses "
+                f"the control group {name} may use {_mebibytes(maximum)} of memory ({file}), and uses "
                 f"{_mebibytes(amount)}: give the job or container more (`sbatch --mem`, `docker run --memory`), or run "
                 "with fewer workers (-n)"
             )

@@ -17,6 +17,7 @@ from omnibench.errors import (
     StoreError,
 )
 from omnibench.guest.disk import ERRNOS, advice, disk_errno, explain, probe
+from omnibench.limits import limit_error, with_limit
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, not used
 _NO_PAGE = "SIGBUS"
@@ -46,7 +47,7 @@ def phase_errors(phase: str, root: Path, elsewhere: Sequence[Path] = ()) -> Iter
 
 
 def classified(error: Exception, phase: str, root: Path, elsewhere: Sequence[Path] = ()) -> PhaseError | StoreError:
-    """Return a phase's error as what it is: the item's failure, or trouble of a disk or of the store.
+    """Return a phase's error as what it is: the item's failure, or trouble of a disk, of a limit or of the store.
 
     Whose it is depends on where it was raised and on what the disks say at that moment; see ``guest.disk``.
 
@@ -68,13 +69,15 @@ def classified(error: Exception, phase: str, root: Path, elsewhere: Sequence[Pat
         )
     if isinstance(error, GuestError):
         return PhaseError(phase, str(error), error.details, died=error.died, costs=error.costs)
+    if limit := limit_error(error):
+        return limit
     if isinstance(error, OSError) and _is_stores(error, root):
         return out_of_use(root, error)
     if isinstance(error, ChangedDataError):
         return StoreError(f"{phase} was given up: {error}")
     if isinstance(error, OmnibenchError):
         return PhaseError(phase, str(error))
-    return PhaseError(phase, f"{type(error).__name__}: {error}", traceback.format_exc())
+    return PhaseError(phase, f"{type(error).__name__}: {with_limit(error)}", traceback.format_exc())
 
 
 def _met_at(error: BaseException) -> list[Path]:
@@ -105,6 +108,8 @@ def _is_stores(error: OSError, root: Path) -> bool:
 
 def out_of_use(root: Path, error: OSError) -> StoreError:
     """Return the error that says that a checkpoint directory cannot be used any more."""
+    if limit := limit_error(error):
+        return limit
     number = disk_errno(error, [root])
     if number is None:
         reason, step = f"the checkpoints in {root} cannot be used", "make them readable and writable"

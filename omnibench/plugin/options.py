@@ -249,7 +249,10 @@ KEEP_MODELS = Option(
 )
 READONLY = Option("--omnirec-readonly", "Serve what is recorded, skip what is not, write nothing.", "no", switch=True)
 ALLOW_NETWORK_FS = Option(
-    "--omnirec-allow-network-fs", "Keep checkpoints on NFS, SMB and the like all the same.", "no", switch=True
+    "--omnirec-allow-network-fs",
+    "Keep checkpoints on NFS, SMB, a cluster's file system and the like all the same, or where locks do not work.",
+    "no",
+    switch=True,
 )
 SHARED = Option(
     "--omnirec-shared",

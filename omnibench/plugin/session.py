@@ -21,6 +21,7 @@ from omnibench.engine.survey import State, look_up_all, recorded_threads
 from omnibench.errors import OmnibenchError, PhaseError, StoreError
 from omnibench.experiment.refit import ValidationUse
 from omnibench.experiment.threads import keyed_threads
+from omnibench.limits import limit_error
 from omnibench.plugin import garbage
 from omnibench.plugin.copies import refresh_stale_copies
 from omnibench.plugin.items import ExperimentItem
@@ -195,18 +196,23 @@ class BenchSession:
             from omnibench.engine.coordinator import Coordinator  # see above
 
             workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-            self._coordinator = Coordinator(
-                self.directory,
-                path_of(TMP_DIR, self.config) if TMP_DIR.value(self.config) else None,
-                # `never` and `fresh` are the overseeing process's business, once.
-                policy=replace(self.policy, resume="auto"),
-                environments=self.environments,
-                threads=max(1, available_cores() // workers),
-                notify=self.notify,
-                run_id=self.run_id,
-                worker=self._worker,
-                stopping=self.stopping,
-            )
+            try:
+                self._coordinator = Coordinator(
+                    self.directory,
+                    path_of(TMP_DIR, self.config) if TMP_DIR.value(self.config) else None,
+                    # `never` and `fresh` are the overseeing process's business, once.
+                    policy=replace(self.policy, resume="auto"),
+                    environments=self.environments,
+                    threads=max(1, available_cores() // workers),
+                    notify=self.notify,
+                    run_id=self.run_id,
+                    worker=self._worker,
+                    stopping=self.stopping,
+                )
+            except (OSError, RuntimeError) as error:  # the latter where no thread can be started
+                if limit := limit_error(error):
+                    raise limit from error
+                raise
             collected = self.config.pluginmanager.get_plugin("session")
             items = collected.items if isinstance(collected, pytest.Session) else []
             self._coordinator.workbench.expect(

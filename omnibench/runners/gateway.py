@@ -21,10 +21,10 @@ from typing import Any, Self, cast
 
 import execnet
 
+from omnibench import limits
 from omnibench.errors import GuestError
 from omnibench.guest import forks, supervisor
 from omnibench.guest.whole_numbers import received, sendable
-from omnibench.limits import reached_limit
 from omnibench.masking import masked_bytes, safe_cut
 from omnibench.runners.registry import RunnerInfo
 from omnibench.runners.silence import Silence
@@ -93,6 +93,7 @@ class Guest:
         self._log = log
         self._errors: deque[str] = deque(maxlen=_TAIL_LINES)
         self._peak = 0
+        self._oom_kills = limits.oom_kills()
         self._readers = [self._reader(scratch, stream) for stream in ("out", "err")]
         # A class of the user's own is the user's code in the user's environment, and gets what it would get anywhere.
         foreign = (
@@ -193,9 +194,8 @@ class Guest:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
             disk = {"errno": answer.get("errno"), "disk": answer.get("disk", "")}
-            limit = reached_limit(answer["error"], self._process.pid)
             raise GuestError(
-                f"{answer['error']} ({limit})" if limit else answer["error"], details, **disk, costs=answer
+                limits.with_limit(answer["error"], self.pid), details, **disk, costs=answer
             )
         return answer
 
@@ -253,6 +253,8 @@ class Guest:
             ending = "stopped answering"
         elif status < 0:
             ending = f"was killed by {signal.Signals(-status).name}"
+            if -status == signal.SIGKILL and limits.oom_kills() > self._oom_kills:
+                ending += f" for want of memory ({limits.memory_limits() or 'of the machine'})"
         else:
             ending = f"ended with exit status {status}"
         peak = f"; its peak memory was at least {self._peak / 2**20:.0f} MiB" if self._peak else ""

@@ -98,7 +98,7 @@ class GuestPool:
 
         Raises:
             GuestEnvironmentError, GuestError: It does not start.
-            LimitError: The machine gives no thread or process for it.
+            LimitReachedError: The machine gives no thread or process for it.
         """
         key = self._key(runner, device, threads)
         self._finish_starting(key)

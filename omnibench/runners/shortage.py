@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from omnibench.errors import LimitError
-from omnibench.limits import reached_limit, resource_of
+from omnibench.limits import LimitReachedError, reached_limit, resource_of
 
 
 def is_shortage(error: BaseException | str) -> bool:
@@ -23,7 +22,7 @@ def shortage_told(activity: str) -> Iterator[None]:
         activity: What needs the thread or the process, as the beginning of a sentence.
 
     Raises:
-        LimitError: There was none to be had.
+        LimitReachedError: There was none to be had.
     """
     try:
         yield
@@ -31,7 +30,7 @@ def shortage_told(activity: str) -> Iterator[None]:
         if not is_shortage(error):
             raise
         limit = reached_limit(error)
-        raise LimitError(
+        raise LimitReachedError(
             f"{activity} needs a thread, a process or memory that this machine does not give to process {os.getpid()} "
             f"({type(error).__name__}: {error}){f'; {limit}' if limit else ''}. What was recorded is safe, and no item "
             "counts as failed: raise the limit or run with fewer workers (-n), and run again."

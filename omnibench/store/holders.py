@@ -109,12 +109,14 @@ def _locks(path: Path, mode: str = "") -> Iterator[tuple[int, int, str]]:
 def _short(command_line: bytes) -> str:
     """Return the beginning of a command line: what it is, and not what it may have been told in confidence."""
     words = [word.decode(errors="replace") for word in command_line.rstrip(b"\0").split(b"\0")]
-    shown = [Path(words[0]).name]
+    visible_words = [Path(words[0]).name]
     for word in words[1:_MOST_WORDS]:
         if "=" in word or "://" in word or "\n" in word:
             break
-        shown.append(word)
-    text = " ".join(part if part.isprintable() else repr(part) for part in map(shlex.quote, shown) if part != "''")
+        visible_words.append(word)
+    text = " ".join(
+        part if part.isprintable() else repr(part) for part in map(shlex.quote, visible_words) if part != "''"
+    )
     return text if len(text) <= _LONGEST_COMMAND else f"{text[: _LONGEST_COMMAND - 3]}..."
 
 

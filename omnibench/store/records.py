@@ -20,6 +20,7 @@ import diskcache
 from omnibench.errors import StoreError
 from omnibench.guest import forks
 from omnibench.guest.disk import shortage
+from omnibench.limits import limit_error
 from omnibench.store.beneath import open_file, refuse_links
 from omnibench.store.damage import (
     DamagedStoreError,
@@ -127,7 +128,7 @@ class Records:
                 raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_READONLY:
                 check_header(self._database)
-            raise StoreError(
+            raise limit_error(error) or StoreError(
                 f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}"
                 f"{shortage(directory)}). "
                 "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
@@ -147,16 +148,25 @@ class Records:
     def _open(self, version: int) -> None:
         """Open the database, unless another process writes: diskcache would wait for it for a minute, in silence."""
         if self._database.exists():
-            # Only who uses it already may be writing; and opened to be written, a damaged one would lose its log.
-            in_use = self._database.with_name("cache.db-shm").exists()
-            uri = f"{self._database.absolute().as_uri()}?mode={'rw' if in_use else 'ro'}"
-            with closing(sqlite3.connect(uri, uri=True, timeout=_LOOK_SECONDS, isolation_level=None)) as connection:
-                connection.execute("BEGIN IMMEDIATE" if in_use else "SELECT 1 FROM sqlite_master").fetchall()
+            # Read first: opened to be written, a damaged one would lose its log. Only who uses it already may be writing.
+            try:
+                self._probe("ro", "SELECT 1 FROM sqlite_master")
+            except sqlite3.Error as error:
+                if is_locked(error) or is_damage(error):
+                    raise  # else it is what only a writer can mend, e.g. a transaction that a kill has left half done
+            if self._database.with_name("cache.db-shm").exists():
+                self._probe("rw", "BEGIN IMMEDIATE")
         self._cache = diskcache.Cache(_Literal(self.directory), timeout=_LOOK_SECONDS, disk=TextDisk, **_SETTINGS)
         check_content(self._connection)
         self._note_format(version)
         create_views(self._connection)
         count_revisions(self._connection)
+
+    def _probe(self, mode: str, statement: str) -> None:
+        """Try a statement over a connection of its own, which takes back whatever it begins."""
+        uri = f"{self._database.absolute().as_uri()}?mode={mode}"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_LOOK_SECONDS, isolation_level=None)) as connection:
+            connection.execute(statement).fetchall()
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -334,7 +344,7 @@ class Records:
                 f"the checkpoint records in {self.directory} are damaged ({error}). Run again: they will be set aside "
                 "and rebuilt from the manifests beside the files."
             )
-        return StoreError(
+        return limit_error(error) or StoreError(
             f"the checkpoint records in {self.directory} cannot be {verb} ({error}{shortage(self.directory)})."
         )
 

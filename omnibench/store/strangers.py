@@ -10,6 +10,7 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.guest.disk import shortage
+from omnibench.limits import limit_error
 from omnibench.owners import group_name, user_name, who_can_write
 from omnibench.store.permissions import sharing, umask
 
@@ -73,7 +74,7 @@ def cannot_be_written(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(
+        raise limit_error(error) or StoreError(
             f"the checkpoint directory {str(root)!r} cannot be written ({error.strerror or error}{_file_of(error, root)}"
             f"{shortage(root)}). "
             "Choose another with --omnirec-checkpoint-dir, or make it writable."

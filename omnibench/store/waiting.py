@@ -42,9 +42,9 @@ def is_locked(error: Exception) -> bool:
 def described_writers(database: Path) -> str:
     """Return who keeps others from writing to a database, as far as that can be known, with what to do about it."""
     writing = holders.writers(database)
-    others = [str(holder) for holder in writing if holder.pid != os.getpid()]
-    if others:
-        return " and ".join(others)
+    other_writers = [str(holder) for holder in writing if holder.pid != os.getpid()]
+    if other_writers:
+        return " and ".join(other_writers)
     if writing:
         return f"this process itself ({os.getpid()}, in another thread)"
     return f"another process (`lsof {database}` may know which; in another container, only there)"

@@ -10,6 +10,7 @@ import pytest
 
 from omnibench.engine.failures import out_of_use, phase_errors
 from omnibench.errors import ChangedDataError, DataError, DiskError, GuestError, PhaseError, StoreError
+from omnibench.limits import LimitReachedError
 from omnibench.store.artifacts import sync_directory
 
 ERRORS: dict[str, tuple[Exception, type[Exception], str]] = {
@@ -43,6 +44,9 @@ ERRORS: dict[str, tuple[Exception, type[Exception], str]] = {
     "there is no room": (OSError(errno.ENOSPC, "full"), DiskError, "too little room on the file system .* make room"),
     "the quota is used up": (OSError(errno.EDQUOT, "quota"), DiskError, "quota is used up .* make room, and run again"),
     "a library says that there is no room": (RuntimeError("database or disk is full"), DiskError, "too little room"),
+    "too few files": (OSError(errno.EMFILE, "Too many open files"), LimitReachedError, "RLIMIT_NOFILE"),
+    "too few threads": (RuntimeError("can't start new thread"), LimitReachedError, "can't start new thread: "),
+    "too little memory": (MemoryError("no room"), PhaseError, "Fit failed: MemoryError: no room"),
 }
 
 

@@ -209,6 +209,13 @@ def limited(size: int, _: Path) -> Callable[[], None]:
     return partial(limit_files, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
 
 
+def few_files(number: int, _: Path) -> Callable[[], None]:
+    """A limit on the number of open files, beyond those that are open anyway, until it is lifted."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + number, hard))
+    return partial(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def readonly(disk: Path) -> Callable[[], None]:
     """A directory that cannot be written, until it is."""
     enter_namespace()

@@ -75,6 +75,12 @@ def test_files_that_may_not_grow(directory: Path) -> None:
     _sizes(directory, disks.limited, range(1_000, 1_300_000, 300_000)).check()
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells how many files are open")
+def test_too_few_open_files(directory: Path) -> None:
+    """A limit on open files, at which no item counts as failed."""
+    _sizes(directory, disks.few_files, range(4, 41, 12)).check()
+
+
 @pytest.mark.faults
 @mounts
 def test_a_full_disk_at_every_size(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

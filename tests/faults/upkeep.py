@@ -51,7 +51,10 @@ class Collect:
 
     def __call__(self) -> dict[str, Any]:
         """Do it."""
-        return {"told": [str(collect(self.root, kept=True, planned=True, aside_older_than=0.0))], "failed": {}}
+        return {
+            "told": [str(collect(self.root, kept=True, planned=True, aside_older_than=0.0, history_older_than=0.0))],
+            "failed": {},
+        }
 
 
 @dataclass(frozen=True)

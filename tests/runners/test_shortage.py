@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from omnibench.errors import LimitError, StoreError
+from omnibench.errors import StoreError
+from omnibench.limits import LimitReachedError
 from omnibench.runners.shortage import is_shortage, shortage_told
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a thread's stack counts as address space")
@@ -17,7 +18,7 @@ SCRIPT = """
 import resource, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from omnibench.errors import LimitError
+from omnibench.limits import LimitReachedError
 from omnibench.runners.environments import Environments
 from omnibench.runners.pool import GuestPool
 from omnibench.runners.registry import get_runner
@@ -28,7 +29,7 @@ hard = resource.getrlimit(resource.RLIMIT_AS)[1]
 resource.setrlimit(resource.RLIMIT_AS, (size + 2**20, hard))
 try:
     pool.get(get_runner("Own"))
-except LimitError as error:
+except LimitReachedError as error:
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     print(error)
 """
@@ -46,10 +47,10 @@ def test_a_guest_that_gets_no_thread_names_the_limit(tmp_path: object) -> None:
 
 def test_other_errors_are_what_they_are() -> None:
     """Only a shortage is told as one; it ends the run as trouble of the store does."""
-    assert issubclass(LimitError, StoreError)
+    assert issubclass(LimitReachedError, StoreError)
     assert is_shortage("RuntimeError: can't start new thread")
     assert not is_shortage(OSError(errno.ENOENT, "no such file"))
     with pytest.raises(RuntimeError, match="another"), shortage_told("this"):
         raise RuntimeError("another")
-    with pytest.raises(LimitError, match=r"this needs .*Resource temporarily unavailable"), shortage_told("this"):
+    with pytest.raises(LimitReachedError, match=r"this needs .*Resource temporarily unavailable"), shortage_told("this"):
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
