@@ -97,7 +97,8 @@ class PhaseError(OmnibenchError):
         from omnibench.masking import masked  # as above
 
         self.phase = phase
-        self.message = masked(message)  # before anybody keeps it: records, logs, reports, a terminal that CI records
+        # Before anybody keeps it: records, logs, reports, a terminal that CI records. An exception may have no words.
+        self.message = masked(message).rstrip().removesuffix(":")
         self.details = masked(details)
         super().__init__(f"{phase} failed: {self.message}")
         self.died = died
