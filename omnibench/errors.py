@@ -67,8 +67,8 @@ class GuestError(OmnibenchError):
     ) -> None:
         from omnibench.masking import masked  # every pytest session imports this module, and few have an error
 
-        super().__init__(masked(message))
-        self.details = masked(details)
+        super().__init__(masked(str(message)))
+        self.details = masked(details or "")
         self.died = died
         self.errno = errno
         self.costs = costs
@@ -98,8 +98,8 @@ class PhaseError(OmnibenchError):
 
         self.phase = phase
         # Before anybody keeps it: records, logs, reports, a terminal that CI records. An exception may have no words.
-        self.message = masked(message).rstrip().removesuffix(":")
-        self.details = masked(details)
+        self.message = masked(str(message)).rstrip().removesuffix(":")
+        self.details = masked(details or "")
         super().__init__(f"{phase} failed: {self.message}")
         self.died = died
         self.costs = costs
