@@ -152,3 +152,15 @@ def test_secrets_are_masked_by_workers_and_scripts(leaky: Project) -> None:
     assert "items failed" in done.stderr
     shutil.rmtree(directory / "__pycache__", ignore_errors=True)
     assert found(directory, MARK) == []
+
+
+def test_a_bench_file_that_cannot_be_imported_shows_no_secret(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a bench file raises while it is collected is masked, too, on the terminal and in the JUnit file."""
+    monkeypatch.setenv("SHOP_TOKEN", ENVIRONMENT["SHOP_TOKEN"])
+    project.pytester.makepyfile(bench_tiny='import os\nraise RuntimeError("no login as " + os.environ["SHOP_TOKEN"])')
+    result = project.run("--junitxml=junit.xml")
+    result.stdout.fnmatch_lines(["*no login as [*][*][*]*"])
+    assert MARK not in result.stdout.str()
+    assert MARK not in (project.pytester.path / "junit.xml").read_text(encoding="utf-8")
