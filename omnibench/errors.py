@@ -79,8 +79,8 @@ class GuestError(OmnibenchError):
     ) -> None:
         from omnibench.masking import masked  # every pytest session imports this module, and few have an error
 
-        super().__init__(masked(message))
-        self.details = masked(details)
+        super().__init__(masked(str(message)))
+        self.details = masked(details or "")
         self.died = died
         self.unusable = unusable
         self.errno = errno
@@ -111,8 +111,9 @@ class PhaseError(OmnibenchError):
         from omnibench.masking import masked  # as above
 
         self.phase = phase
-        self.message = masked(message)  # before anybody keeps it: records, logs, reports, a terminal that CI records
-        self.details = masked(details)
+        # Before anybody keeps it: records, logs, reports, a terminal that CI records. An exception may have no words.
+        self.message = masked(str(message)).rstrip().removesuffix(":")
+        self.details = masked(details or "")
         super().__init__(f"{phase} failed: {self.message}")
         self.died = died
         self.costs = costs

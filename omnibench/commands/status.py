@@ -63,9 +63,10 @@ def status(arguments: argparse.Namespace) -> int:
         )
         if worker["item"] and not worker["alive"]:
             activity = f"killed while it computed {activity}"
-        beat = f"heartbeat {_ago(worker['heartbeat'])}"
-        say(f"  worker {worker['id']}: process {worker['pid']} on {worker['host']}, since {worker['started']}, {beat}")
-        say(f"    {worker['completed']} items completed; {activity}")
+        beat = f"heartbeat {_ago(worker['heartbeat'])}" if worker["heartbeat"] else "no heartbeat"
+        host, since = worker["host"] or "an unknown host", worker["started"] or "an unknown time"
+        say(f"  worker {worker['id']}: process {worker['pid'] or 'unknown'} on {host}, since {since}, {beat}")
+        say(f"    {worker['completed'] or 0} items completed; {activity}")
     for label, source in unsteady.items():
         say(
             f"  the data {label} of {source} differs from process to process, so its last run was refused. {STEADY_DATA}"
@@ -88,8 +89,9 @@ def _remark(item: dict[str, Any]) -> str:
         return f"  (as seed_{item['as_seed']})"
     if item["status"] == Status.FAILED:
         deaths = f", its process died {_times(item['deaths'])}" if item.get("deaths") else ""
-        message = item["error"]["message"].partition("\n")[0]
-        return f"  ({item['error']['phase']}: {message}{deaths})"
+        error = item["error"] or {}
+        parts = (error.get("phase"), (error.get("message") or "no reason is recorded").partition("\n")[0])
+        return f"  ({': '.join(filter(None, parts))}{deaths})"
     return f"  (in {item['phase']})" if item["status"] == Status.INTERRUPTED else ""
 
 
@@ -212,21 +214,23 @@ def show(arguments: argparse.Namespace) -> int:
     if run:
         git = f", git {run['git']['commit'][:12]}{' (changed)' if run['git']['dirty'] else ''}" if run["git"] else ""
         versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-        say(f"  run {run['id']} by {run['user']} on {run['host']}{git}; {versions}")
+        user, host = run["user"] or "an unknown user", run["host"] or "an unknown host"
+        say(f"  run {run['id']} by {user} on {host}{git}; {versions}")
     return 0
 
 
 def _show_phase(phase: dict[str, Any], framework: str) -> None:
     """Print what a phase has cost, and below it how long its framework's process took to start."""
+    finished = phase["finished"] if isinstance(phase["finished"], str) else "at an unknown time"
     if phase["phase"] == Phase.PREDICT and phase["status"] == Status.DONE and math.isnan(phase["seconds"] or math.nan):
-        say(f"  {phase['phase']:16} taken over from another seed  {phase['finished']}")
+        say(f"  {phase['phase']:16} taken over from another seed  {finished}")
         return
     wall, cpu = (_number(phase[name], "{:.3f} s") for name in ("seconds", "cpu_seconds"))
     peak = _number(phase["peak_rss"], "{:.0f} MiB", 2**20)
     ending = "" if phase["status"] == Status.DONE else f"  {phase['status']}"
     if phase["start_seconds"] and not math.isnan(phase["start_seconds"]):
         say(f"  {START:16} {phase['start_seconds']:.3f} s until the process of {framework} ran")
-    say(f"  {phase['phase']:16} {wall} wall, {cpu} CPU, peak {peak}  {phase['finished']}{ending}")
+    say(f"  {phase['phase']:16} {wall} wall, {cpu} CPU, peak {peak}  {finished}{ending}")
 
 
 def _number(value: Any, template: str, unit: float = 1.0) -> str:

@@ -78,7 +78,7 @@ class NotebookScreen:
 
     @property
     def _bundle(self) -> dict[str, str]:
-        text = "\n".join(self._lines)
+        text = "\n".join(map(terminal_line, self._lines))
         return {
             "text/plain": text,
             "text/html": f"<pre style='white-space:pre'>{html.escape(text)}</pre>" if text else "",

@@ -63,7 +63,8 @@ def _last_attempt(record: Record) -> str:
     """Say how the last attempt ended when it failed or was interrupted, of an item's record."""
     status, phase = status_of(record or None, ())
     if status is Status.FAILED:
-        return f"it failed in {phase}: {(record.get('error') or {}).get('message', '')}"
+        message = (record.get("error") or {}).get("message")
+        return f"it failed{f' in {phase}' if phase else ''}{f': {message}' if message else ''}"
     return f"it was interrupted in {phase}" if status is Status.INTERRUPTED else ""
 
 

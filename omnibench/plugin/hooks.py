@@ -120,7 +120,12 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, o
         seed = sys.modules["omnibench.seed"]
         seed.set_random_state(collector.config.stash.get(_random_state_key, seed.DEFAULT_RANDOM_STATE))
     with relative_to(collector.path):
-        return (yield)
+        report: Any = yield
+    if report.longrepr is not None and "omnibench.plugin.collect" in sys.modules:
+        from omnibench.plugin.reports import mask_report
+
+        mask_report(report, collector)
+    return report
 
 
 @pytest.hookimpl(tryfirst=True)

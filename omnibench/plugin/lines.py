@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from omnibench.terminal import terminal_text
-
 
 def write_line(reporter: Any, text: str, **markup: bool) -> None:
     """Write a line with pytest's terminal reporter; what a terminal would obey in it is spelled out.
@@ -15,4 +13,6 @@ def write_line(reporter: Any, text: str, **markup: bool) -> None:
         text: The line; its line ends are kept.
         **markup: What pytest's terminal writer takes, e.g. ``red=True``.
     """
+    from omnibench.terminal import terminal_text  # every pytest session imports this module
+
     reporter.write_line(terminal_text(text), **markup)

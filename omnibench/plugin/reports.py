@@ -7,18 +7,19 @@ from typing import Any
 import pytest
 
 from omnibench.masking import masked
+from omnibench.plugin.collect import BenchModule
 from omnibench.plugin.items import ExperimentItem, Refused
 from omnibench.terminal import terminal_text
 
 
-def mask_report(report: Any, item: pytest.Item) -> None:
-    """Mask the secrets in a benchmark item's report and in the output captured beside it, and spell escapes out.
+def mask_report(report: Any, node: pytest.Item | pytest.Collector) -> None:
+    """Mask secrets in the report of a benchmark item or a bench file, and in what was captured; spell escapes out.
 
     Args:
         report: The report.
-        item: The item that it is about; those of others are left alone.
+        node: What it is about; reports of other tests are left alone.
     """
-    if not isinstance(item, ExperimentItem | Refused):
+    if not isinstance(node, ExperimentItem | Refused | BenchModule):
         return
     if report.sections:
         report.sections[:] = [(title, masked(text)) for title, text in report.sections]

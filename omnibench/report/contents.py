@@ -16,6 +16,7 @@ from omnibench.masking import masked
 from omnibench.results import Result
 from omnibench.store.beneath import tree
 from omnibench.store.item_names import title_of
+from omnibench.store.item_records import failure_text
 from omnibench.store.schema import Record, RecordLookup, RecordType
 from omnibench.tables.seeds import with_seeds_together
 
@@ -182,7 +183,7 @@ def contents_of(
 def missing_of(item: Record) -> MissingItem:
     """Return the status of an item without results, and why it has none, from its record."""
     error = item.get("error")
-    reason = f"{error['phase']} failed: {error['message']}" if error else ""
+    reason = failure_text(error) if error else ""
     return MissingItem(item["item"], item["status"], one_line(masked(reason)), title_of(item))
 
 

@@ -10,7 +10,7 @@ from omnibench.data.words import source_words, step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
 from omnibench.store.item_names import asks_once, title_of
-from omnibench.store.item_records import result_of
+from omnibench.store.item_records import failure_text, result_of
 from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType, configuration_in
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 from omnibench.terminal import terminal_line
@@ -181,7 +181,7 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if defaults:
         more = f" and {len(defaults) - _MOST_DEFAULTS} more" if len(defaults) > _MOST_DEFAULTS else ""
         yield f"by default       {', '.join(defaults[:_MOST_DEFAULTS])}{more}"
-    for note in algorithm["notes"]:
+    for note in algorithm["notes"] or ():
         yield f"note             {note}"
     if facts["fold"] is not None:
         yield f"fold             {facts['fold']}"
@@ -199,7 +199,7 @@ def origin_lines(facts: Mapping[str, Any]) -> Iterator[str]:
         count = circumstances.get("threads")
         threads = "" if count is None else f", {count} thread{'' if count == 1 else 's'}"
         origin = (site, _git_words(circumstances["git"]), versions)
-        origins.setdefault(origin, []).append(f"{name} at {phase['finished']}{threads}")
+        origins.setdefault(origin, []).append(f"{name} at {phase['finished'] or 'an unknown time'}{threads}")
     for (site, git, versions), phases in origins.items():
         yield f"computed         {site}: {'; '.join(phases)}"
         yield from (f"                 {line}" for line in (git, versions) if line)
@@ -218,8 +218,8 @@ def explanation(item: Record, records: Mapping[str, Record]) -> str:
     """
     lines = [f"{title_of(item)} is {item['status']} ({terminal_line(item['item'])})."]
     if item.get("error"):
-        message = item["error"]["message"].replace("\n", "\n  | ")
-        lines.append(f"Last time {item['error']['phase']} failed: {message}")
+        reason = failure_text(item["error"]).replace("\n", "\n  | ")
+        lines.append(f"Last time {reason}")
     predict = records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
     if RecordType.FIT.key(item["fit_key"]) in records or "as_seed" in predict:
         facts = FactSource(records).facts_of(item)

@@ -217,6 +217,16 @@ def _error_members(error: PhaseError) -> dict[str, str]:
     return {"phase": error.phase, "message": error.message, "details": error.details}
 
 
+def failure_text(error: Mapping[str, Any] | None) -> str:
+    """Return why an item failed, from its record's ``error``, e.g. ``Fit failed: RuntimeError``.
+
+    Args:
+        error: ``{phase, message, details}``; what earlier releases and other hands have recorded may lack any of it.
+    """
+    phase, message = (error or {}).get("phase") or "it", (error or {}).get("message")
+    return f"{phase} failed: {message}" if message else f"{phase} failed, and no reason is recorded"
+
+
 def outdated_item(previous: Record) -> Record:
     """Return the record of an item that has new predictions, but metrics of earlier ones."""
     return {**previous, "predicted": None}

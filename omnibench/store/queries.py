@@ -22,6 +22,7 @@ from omnibench.store.formats import refuse_newer
 from omnibench.store.frames import PHASE_COLUMNS, RESULT_COLUMNS, phase_rows, result_rows
 from omnibench.store.generations import Reset, reset
 from omnibench.store.item_files import files_of_item, item_of_file
+from omnibench.store.item_records import failure_text
 from omnibench.store.overview import items_of, remaining_of, summary_of, with_states, workers_of
 from omnibench.store.ownership import no_store
 from omnibench.store.plans import plan_of, with_planned_labels
@@ -96,7 +97,7 @@ class Store:
     def failed(self) -> dict[str, str]:
         """The items whose last attempt failed, with their errors."""
         errors = {name: record["error"] for name, record in self._with_status(Status.FAILED).items()}
-        return {name: f"{error['phase']} failed: {error['message']}" for name, error in errors.items()}
+        return {name: failure_text(error) for name, error in errors.items()}
 
     @property
     def interrupted(self) -> list[str]:

@@ -64,11 +64,11 @@ def rich_table(table: ResultTable) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    # As a Text, because a dataset's name may hold brackets, and never wrapped, because people search for it.
+    # As Texts, because names may hold brackets, which rich takes for markup; and never wrapped, because people search for it.
     title = Text(table.title, style="italic")
     rendered = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, min_width=title.cell_len)
     for number, name in enumerate(table.header):
-        rendered.add_column(name, justify="right" if number else "left", no_wrap=True)
+        rendered.add_column(Text(name), justify="right" if number else "left", no_wrap=True)
     for section in table.sections:
         for number, cells in enumerate(section, start=1):
             texts = [Text(str(cell), style=_STYLES[cell.mark][1] if cell.mark else "") for cell in cells]

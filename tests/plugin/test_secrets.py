@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from support.leaks import found
 from support.markers import starts_guests
 from support.projects import Project
+
+from omnibench.commands.main import main
 
 MARK = "planted"
 """A part of every secret that is planted."""
@@ -86,6 +89,17 @@ BODY = """
         print(text)
     assert False, " ".join(json.loads(os.environ["ALL_TEXTS"]))
 """
+SCRIPT = """
+from omnibench import *
+from bench_tiny import data
+from leaky import *
+
+plan = ExperimentPlan("script")
+for algorithm in (Printing, Raising, Dying):
+    plan.add_algorithm(algorithm)
+if __name__ == "__main__":
+    run_omnirec(data, plan, Evaluator(NDCG(5)))
+"""
 CONFTEST = 'def pytest_addoption(parser):\n    parser.addoption("--token")\n    parser.addini("hf_token", "")\n'
 ARGUMENTS = ("--token", "planted8", "-o", "hf_token=planted9", "-o", "index=https://user:planted10@example.org")
 
@@ -107,14 +121,7 @@ def leaky(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def exported(directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a directory."""
-    return subprocess.run(
-        [sys.executable, "-m", "omnibench", *command], cwd=directory, capture_output=True, text=True, check=False
-    )
-
-
-def test_secrets_are_masked_in_every_file(leaky: Project) -> None:
+def test_secrets_are_masked_in_every_file(leaky: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is printed, raised or typed: no file that a run, an export or a baseline writes holds a secret."""
     files = ("r.html", "r.md", "r.tex", "r.csv", "r.json", "r.parquet")
     exports = [f"--omnirec-export={file}" for file in files]
@@ -123,9 +130,37 @@ def test_secrets_are_masked_in_every_file(leaky: Project) -> None:
     assert "cannot log in with ***, ***" in result.stdout.str()
     assert MARK not in result.stdout.str() + result.stderr.str()
     directory = leaky.pytester.path
+    monkeypatch.chdir(directory)
     for command in (("export", *(f"x-{file}" for file in files)), ("baseline", "baseline.parquet"), ("rebuild",)):
-        exported(directory, *command)
+        assert main(command) == 0
     for stream in ("out", "err"):
         assert "***" in (directory / "checkpoints" / f"{stream}.log").read_text()
     assert {path.name for path in directory.glob("*.*")} >= {*files, "x-r.html", "junit.xml"}
     assert found(directory, MARK) == []
+
+
+@pytest.mark.slow
+def test_secrets_are_masked_by_workers_and_scripts(leaky: Project) -> None:
+    """Workers of a distributed run and scripts write no secret either, nor do they print one."""
+    directory = leaky.pytester.path
+    leaky.run_process(*ARGUMENTS, "-n2", "--junitxml=junit.xml", "-rA").assert_outcomes(failed=6)
+    leaky.pytester.makepyfile(script=SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(directory)}
+    command = [sys.executable, "script.py", "--token", "planted8"]
+    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+    assert MARK not in done.stdout + done.stderr
+    assert "items failed" in done.stderr
+    shutil.rmtree(directory / "__pycache__", ignore_errors=True)
+    assert found(directory, MARK) == []
+
+
+def test_a_bench_file_that_cannot_be_imported_shows_no_secret(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a bench file raises while it is collected is masked, too, on the terminal and in the JUnit file."""
+    monkeypatch.setenv("SHOP_TOKEN", ENVIRONMENT["SHOP_TOKEN"])
+    project.pytester.makepyfile(bench_tiny='import os\nraise RuntimeError("no login as " + os.environ["SHOP_TOKEN"])')
+    result = project.run("--junitxml=junit.xml")
+    result.stdout.fnmatch_lines(["*no login as [*][*][*]*"])
+    assert MARK not in result.stdout.str()
+    assert MARK not in (project.pytester.path / "junit.xml").read_text(encoding="utf-8")
