@@ -104,7 +104,9 @@ def test_what_cannot_be_told_to_workers(project: Project, monkeypatch: pytest.Mo
     monkeypatch.chdir(root)
     refused = ran("-n2")
     assert refused.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "is not UTF-8, and pytest-xdist cannot tell its workers of it. Run without -n, or rename it." in refused.stderr
+    assert (
+        "is not UTF-8, and pytest-xdist cannot tell its workers of it. Run without -n, or rename it." in refused.stderr
+    )
     assert ran().returncode == 0
     assert results_in(root / "checkpoints") == 6
 
