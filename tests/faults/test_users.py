@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,19 +18,24 @@ pytestmark = pytest.mark.faults
 
 
 @pytest.fixture
-def bench(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project that everybody can read, and its copy with longer lists."""
-    directory = tmp_path / "project"
+def bench(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project that everybody can read, and its copy with longer lists; pytest keeps its own directories to its user."""
+    top = Path(tempfile.mkdtemp(prefix="users-"))
+    top.chmod(0o755)
+    directory = top / "project"
     shutil.copytree(project.pytester.path, directory, ignore=shutil.ignore_patterns("fits"))
+    directory.chmod(0o755)
     text = (directory / "bench_tiny.py").read_text()
-    (directory / "bench_longer.py").write_text(text.replace("NDCG([5, 10])", "NDCG([5, 20])"))
+    (directory / "bench_longer.py").write_text(text.replace("NDCG([5, 10])", "NDCG([5, 30])"))
     monkeypatch.chdir(directory)
-    return directory
+    monkeypatch.delenv("COUNT_FITS_IN")  # which only pytest's user can write
+    yield directory
+    shutil.rmtree(top)
 
 
-def test_a_group_shares_a_store(bench: Path, tmp_path: Path) -> None:
+def test_a_group_shares_a_store(bench: Path) -> None:
     """One computes, the other goes on with it, resets, collects; who is in no group sees nothing; all of it sound."""
-    ann, ben, eve = users(tmp_path, (GROUP,), (GROUP,), ())
+    ann, ben, eve = users(bench.parent, (GROUP,), (GROUP,), ())
     lab = bench / "lab"
     lab.mkdir()
     os.chown(lab, ann.uid, GROUP)
@@ -55,10 +62,10 @@ def test_a_group_shares_a_store(bench: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("resume", [[], ["-n2"]])
-def test_nothing_that_others_have_planted_is_used(bench: Path, tmp_path: Path, resume: list[str]) -> None:
+def test_nothing_that_others_have_planted_is_used(bench: Path, resume: list[str]) -> None:
     """Whatever an attacker makes first in the temporary directory, the victim's run does not touch it."""
-    eve, ann = users(tmp_path, (), ())
-    common = tmp_path / "common"
+    eve, ann = users(bench.parent, (), ())
+    common = bench.parent / "common"
     common.mkdir()
     common.chmod(0o1777)
     for name in (f"omnibench-{ann.uid}", f"omnibench-{ann.uid}/checkpoints"):
@@ -71,9 +78,9 @@ def test_nothing_that_others_have_planted_is_used(bench: Path, tmp_path: Path, r
     assert [path.name for path in common.glob("omnibench-*")] == [f"omnibench-{ann.uid}"]
 
 
-def test_stores_and_caches_of_others(bench: Path, tmp_path: Path) -> None:
+def test_stores_and_caches_of_others(bench: Path) -> None:
     """Refused with whose they are; a readable one can be looked at, and is as it was afterwards."""
-    ann, ben = users(tmp_path, (), ())
+    ann, ben = users(bench.parent, (), ())
     (bench / "work").mkdir()
     os.chown(bench / "work", ann.uid, ann.uid)
     assert ann.run("pytest", "-q", "bench_tiny.py", "--omnirec-checkpoint-dir=work/store").returncode == 0

@@ -44,11 +44,11 @@ def test_models_of_others_are_fitted_again(project: Project, monkeypatch: pytest
     assert project.run().ret == 0
     be_another_user(monkeypatch)
     assert project.run("--omnirec-shared").ret == 0
-    project.bench(metrics="NDCG(20)")
+    project.bench(metrics="NDCG(30)")
     longer = project.run()
     longer.stdout.fnmatch_lines(["*and loading a model runs what is in it: it is fitted again.*", "*2 passed*"])
     assert project.count_fits() == 4
-    project.bench(metrics="NDCG(30)")
+    project.bench(metrics="NDCG(40)")
     assert project.run("--omnirec-shared=models").ret == 0
     assert project.count_fits() == 4
 
