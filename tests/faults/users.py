@@ -39,7 +39,12 @@ class User:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("OMNI", "XDG", "PYTEST"))
         }
-        environment |= {"HOME": str(self.home), "PYTHONDONTWRITEBYTECODE": "1", **(variables or {})}
+        environment |= {
+            "HOME": str(self.home),
+            "TMPDIR": str(self.home),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **(variables or {}),
+        }
         return subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False, umask=umask, env=environment
         )
