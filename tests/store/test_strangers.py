@@ -64,7 +64,7 @@ def test_another_users_store_is_read_and_not_written(root: Path, stranger: int) 
     assert modes_in(root) == before
 
 
-@pytest.mark.usefixtures("stranger")
+@pytest.mark.usefixtures("root", "stranger")
 def test_who_says_that_it_is_shared_writes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By argument or by the environment; a word that says nothing is refused."""
     refuse_strangers(root, "yes")
@@ -76,7 +76,7 @@ def test_who_says_that_it_is_shared_writes(root: Path, monkeypatch: pytest.Monke
         refuse_strangers(root)
 
 
-@pytest.mark.usefixtures("stranger")
+@pytest.mark.usefixtures("root", "stranger")
 def test_what_everybody_can_write_is_nobodys(root: Path) -> None:
     """Not even shared: anybody could put a model there. Its owner may use it, and is told."""
     root.chmod(0o777)
