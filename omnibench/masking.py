@@ -190,15 +190,15 @@ def safe_cut(pending: bytes) -> int:
 def _spans(text: str) -> list[tuple[int, int]]:
     """Return where secrets begin and end in a text, in order, none of them within another."""
     folded = text.lower()
-    found: list[tuple[int, int]] = []
+    matches: list[tuple[int, int]] = []
     for hints, pattern in _RULES:
         if any(hint in folded for hint in hints):
-            found += [match.span(match.lastgroup or 0) for match in pattern.finditer(text)]
+            matches += [match.span(match.lastgroup or 0) for match in pattern.finditer(text)]
     environment = _of_environment(_secrets())
     if environment is not None:
-        found += [match.span() for match in environment.finditer(text)]
+        matches += [match.span() for match in environment.finditer(text)]
     spans: list[tuple[int, int]] = []
-    for start, end in sorted(found):
+    for start, end in sorted(matches):
         if spans and start < spans[-1][1]:
             spans[-1] = spans[-1][0], max(end, spans[-1][1])
         else:
@@ -247,8 +247,8 @@ def _is_secret(variable: str) -> bool:
 @lru_cache(maxsize=8)
 def _found_in(candidates: tuple[tuple[str, str], ...], unmasked: str) -> dict[str, tuple[str, ...]]:
     plain = {name.strip().casefold() for name in unmasked.split(",")}
-    found = {name: tuple(_secrets_of(name, value)) for name, value in candidates if name.casefold() not in plain}
-    return {name: values for name, values in found.items() if values}
+    secrets = {name: tuple(_secrets_of(name, value)) for name, value in candidates if name.casefold() not in plain}
+    return {name: values for name, values in secrets.items() if values}
 
 
 def _secrets_of(name: str, value: str) -> Iterator[str]:

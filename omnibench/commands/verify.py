@@ -126,7 +126,7 @@ class _Progress:
     """Says on a terminal how far a look is; nowhere else."""
 
     def __init__(self) -> None:
-        self._shown = ""
+        self._line = ""
         self._is_shown = sys.stderr.isatty()
 
     def of(self, noun: str, text: Callable[[int], str]) -> Callable[[int, int], None]:
@@ -134,20 +134,20 @@ class _Progress:
 
         def show(done: int, total: int) -> None:
             share = f"{100 * done // max(total, 1)} %"
-            if self._is_shown and share not in self._shown:
+            if self._is_shown and share not in self._line:
                 self._write(f"verifying: {share} of {text(total)}{'' if noun == 'bytes' else f' {noun}'}")
 
         return show
 
     def _write(self, line: str) -> None:
-        sys.stderr.write(f"\r{line:{len(self._shown)}}")
+        sys.stderr.write(f"\r{line:{len(self._line)}}")
         sys.stderr.flush()
-        self._shown = line
+        self._line = line
 
     def end(self) -> None:
         """Remove the line."""
-        if self._shown:
-            sys.stderr.write(f"\r{'':{len(self._shown)}}\r")
+        if self._line:
+            sys.stderr.write(f"\r{'':{len(self._line)}}\r")
             sys.stderr.flush()
 
 

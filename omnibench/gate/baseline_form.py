@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from omnibench.errors import BaselineError
 from omnibench.store.checks import (
     Check,
+    abridged,
     depth,
     is_count,
     is_moment,
@@ -23,7 +24,6 @@ from omnibench.store.checks import (
     object_of,
     of_type,
     optional,
-    shown,
 )
 from omnibench.store.forms import MOST_NESTED
 
@@ -35,7 +35,7 @@ _configuration = object_of(
     {"seed": optional(is_count), "runner": is_name, "refit": of_type(str, type(None))},
 )
 _git = object_of({"commit": is_name, "dirty": of_type(bool)})
-_dataset: dict[str, Check] = {"name": is_name, "shown": is_name, "key": is_name, "test": list_of(is_name)}
+_dataset: dict[str, Check] = {"name": is_name, "abridged": is_name, "key": is_name, "test": list_of(is_name)}
 _score: dict[str, Check] = {
     "metric": is_name,
     "higher_is_better": of_type(bool, type(None)),
@@ -45,7 +45,7 @@ _score: dict[str, Check] = {
 _entry: dict[str, Check] = {
     "dataset": is_natural,
     "algorithm": is_name,
-    "shown": is_name,
+    "abridged": is_name,
     "configuration": _configuration,
     "scores": of_type(dict),
     "finished": lambda value: value == "" or is_moment(value),
@@ -106,7 +106,7 @@ def check(metadata: Mapping[str, Any], row_groups: int) -> None:
             raise BaselineError(f"{name} has the row group {row_group}, which is another's or not there")
         used |= set() if row_group is None else {row_group}
         for label, score in entry["scores"].items():
-            _check_score(score, f"{name}, {shown(label)},", has_rows=row_group is not None)
+            _check_score(score, f"{name}, {abridged(label)},", has_rows=row_group is not None)
 
 
 def check_columns(schema: pa.Schema, entries: list[dict[str, Any]]) -> None:
@@ -126,24 +126,26 @@ def check_columns(schema: pa.Schema, entries: list[dict[str, Any]]) -> None:
     for name, arrow_type in columns.items() if labels else ():
         positions = schema.get_all_field_indices(name)
         if len(positions) != 1:
-            raise BaselineError(f"it has {len(positions)} columns {shown(name)}, and needs one")
+            raise BaselineError(f"it has {len(positions)} columns {abridged(name)}, and needs one")
         if schema.field(positions[0]).type != arrow_type:
-            raise BaselineError(f"its column {shown(name)} is of {schema.field(positions[0]).type}, not {arrow_type}")
+            raise BaselineError(
+                f"its column {abridged(name)} is of {schema.field(positions[0]).type}, not {arrow_type}"
+            )
 
 
 def _check_members(
     value: Any, members: Mapping[str, Check], name: str, optional: Mapping[str, Check] | None = None
 ) -> None:
     if not isinstance(value, dict):
-        raise BaselineError(f"{name} is {shown(value)}")
+        raise BaselineError(f"{name} is {abridged(value)}")
     for member, is_sound in members.items():
         if member not in value:
             raise BaselineError(f"{name} has no {member}")
         if not is_sound(value[member]):
-            raise BaselineError(f"the {member} of {name} is {shown(value[member])}")
+            raise BaselineError(f"the {member} of {name} is {abridged(value[member])}")
     for member, is_sound in (optional or {}).items():
         if member in value and not is_sound(value[member]):
-            raise BaselineError(f"the {member} of {name} is {shown(value[member])}")
+            raise BaselineError(f"the {member} of {name} is {abridged(value[member])}")
 
 
 def _check_score(score: Any, name: str, *, has_rows: bool) -> None:
@@ -152,9 +154,9 @@ def _check_score(score: Any, name: str, *, has_rows: bool) -> None:
         raise BaselineError(f"{name} has values per user, and no rows")
     for fold, value in score["folds"].items():
         if not (fold.isascii() and fold.isdecimal() and len(fold) < 5 and str(int(fold)) == fold):  # noqa: PLR2004 - int16
-            raise BaselineError(f"{name} has a fold {shown(fold)}")
+            raise BaselineError(f"{name} has a fold {abridged(fold)}")
         if not is_number(value):
-            raise BaselineError(f"{name} has the value {shown(value)} in fold {fold}")
+            raise BaselineError(f"{name} has the value {abridged(value)} in fold {fold}")
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

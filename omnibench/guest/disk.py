@@ -131,8 +131,8 @@ def explain(number: int, directories: Iterable[Path]) -> str:
         return f"a disk has refused to be written ({os.strerror(number)})"
     if number in (errno.ENOSPC, errno.EDQUOT):
         return " and ".join(_shortage(number, _mount_point(directory)) for directory in concerned)
-    places = " and ".join(map(str, concerned))
-    return f"{places} is read-only" if number == errno.EROFS else f"the disk of {places} has failed (see dmesg)"
+    paths = " and ".join(map(str, concerned))
+    return f"{paths} is read-only" if number == errno.EROFS else f"the disk of {paths} has failed (see dmesg)"
 
 
 def _concerned(number: int, directories: Iterable[Path]) -> list[Path]:

@@ -20,13 +20,13 @@ class Unfinished:
 
     Args:
         benchmarks: The node ids of the benchmark items that are to be computed.
-        others: Those of the other items, which count once a worker has collected them: a plugin may leave some out there.
+        other_tests: Those of the other items, which count once a worker has collected them: a plugin may leave some out there.
     """
 
-    def __init__(self, benchmarks: Iterable[str], others: Iterable[str]) -> None:
+    def __init__(self, benchmarks: Iterable[str], other_tests: Iterable[str]) -> None:
         self._left = dict.fromkeys(benchmarks)
-        self._others = dict.fromkeys(others)
-        self._total = len(self._left) + len(self._others)
+        self._other_tests = dict.fromkeys(other_tests)
+        self._total = len(self._left) + len(self._other_tests)
         self._begun: dict[str, None] = {}
         self._has_collected = False
 
@@ -44,9 +44,9 @@ class Unfinished:
         if not self._has_collected:
             self._has_collected = True
             of_worker = {self._known_as(nodeid) for nodeid in nodeids}
-            absent = [nodeid for nodeid in self._others if nodeid not in of_worker]
+            absent = [nodeid for nodeid in self._other_tests if nodeid not in of_worker]
             for nodeid in absent:
-                del self._others[nodeid]
+                del self._other_tests[nodeid]
             self._total -= len(absent)
 
     @pytest.hookimpl(tryfirst=True)
@@ -65,7 +65,7 @@ class Unfinished:
         if (report.passed or report.failed or report.skipped) and (report.when in ("call", "???") or not report.passed):
             nodeid = self._known_as(report.nodeid)
             self._left.pop(nodeid, None)
-            self._others.pop(nodeid, None)
+            self._other_tests.pop(nodeid, None)
             if report.when == "???":  # its worker has died
                 self._begun.pop(report.nodeid, None)
 
@@ -77,7 +77,7 @@ class Unfinished:
             pytest.Session.Failed: There are such items.
         """
         ended = yield
-        left = [*self._left, *self._others]
+        left = [*self._left, *self._other_tests]
         if left and not session.shouldstop and not session.shouldfail:
             session.shouldfail = (
                 f"{len(left)} of {self._total} items not run, no worker has reported them: {first_few(left, 3)}; what workers "
@@ -88,7 +88,7 @@ class Unfinished:
 
     def _known_as(self, nodeid: str) -> str:
         """Return the node id that this process knows; with ``--dist=loadgroup`` xdist adds ``@group``."""
-        if nodeid in self._left or nodeid in self._others:
+        if nodeid in self._left or nodeid in self._other_tests:
             return nodeid
         return nodeid.rpartition("@")[0] or nodeid
 

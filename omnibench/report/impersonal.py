@@ -39,8 +39,10 @@ def hider(runs: Iterable[Record], root: Path) -> Callable[[str], str]:
         hosts.add(str(run.get("host") or ""))
         directories.add(str(run.get("cwd") or ""))
     hosts |= {host.partition(".")[0] for host in hosts}
-    known = "|".join(re.escape(name) for name in sorted(directories, key=len, reverse=True) if name.count("/") > 1)
-    within = re.compile(rf"(?:{known})(?=/|\b)") if known else None
+    alternatives = "|".join(
+        re.escape(name) for name in sorted(directories, key=len, reverse=True) if name.count("/") > 1
+    )
+    within = re.compile(rf"(?:{alternatives})(?=/|\b)") if alternatives else None
     words = [(pattern, noun) for names, noun in ((users, "user"), (hosts, "host")) if (pattern := _words(names))]
 
     def hide(text: str) -> str:

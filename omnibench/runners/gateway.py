@@ -194,9 +194,7 @@ class Guest:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
             disk = {"errno": answer.get("errno"), "disk": answer.get("disk", "")}
-            raise GuestError(
-                limits.with_limit(answer["error"], self.pid), details, **disk, costs=answer
-            )
+            raise GuestError(limits.with_limit(answer["error"], self.pid), details, **disk, costs=answer)
         return answer
 
     def _receive(

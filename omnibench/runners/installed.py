@@ -55,8 +55,8 @@ def differences(directory: Path, pins: Mapping[str, str]) -> list[str]:
         for state, names in (("missing", checked.missing), ("changed", checked.changed)):
             if names:
                 verb = f"is {state}" if len(names) == 1 else f"are {state}"
-                some = first_few(names, _MOST_NAMES)
-                sentences.append(f"{checked.title}: {len(names)} of {checked.files} files {verb} ({some})")
+                listed = first_few(names, _MOST_NAMES)
+                sentences.append(f"{checked.title}: {len(names)} of {checked.files} files {verb} ({listed})")
     strange = sorted(name for site in sites for name in _importable(site) if name not in owned)
     if strange:
         sentences.append(f"{len(strange)} more files are there, of no package ({first_few(strange, _MOST_NAMES)})")

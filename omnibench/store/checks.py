@@ -13,7 +13,7 @@ Check = Callable[[Any], bool]
 """Whether a value is of a form."""
 
 _LARGEST = 2**63
-_SHOWN = 60
+_LONGEST_TEXT = 60
 """Characters of a value that an error shows."""
 
 
@@ -31,10 +31,10 @@ def depth(value: Any, most: int) -> int:
     return levels - 1
 
 
-def shown(value: Any) -> str:
+def abridged(value: Any) -> str:
     """Return a value as an error shows it: in ASCII, and cut at a length."""
     text = ascii(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 3]}..."
 
 
 def of_type(*types: type) -> Check:

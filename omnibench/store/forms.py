@@ -13,6 +13,7 @@ from typing import Any
 
 from omnibench.store.checks import (
     Check,
+    abridged,
     depth,
     is_cost,
     is_count,
@@ -26,7 +27,6 @@ from omnibench.store.checks import (
     object_of,
     of_type,
     optional,
-    shown,
 )
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.sealing import DamagedRecordError, unseal, unsealed
@@ -100,9 +100,9 @@ def flaw(key: str, record: Record, text: str) -> str:
     if record_type is RecordType.OLD:
         generation, _, inner = RecordType.OLD.identity(key).partition("/")
         if not generation.isdecimal() or RecordType.of(inner) in (RecordType.OLD, None):
-            return f"its key {shown(key)} is that of no earlier generation"
+            return f"its key {abridged(key)} is that of no earlier generation"
         if type(record.get("kept")) is not bool:
-            return f"its kept is {shown(record.get('kept'))}"
+            return f"its kept is {abridged(record.get('kept'))}"
         key, record_type = inner, RecordType.of(inner)
     required, members = _FORMS[record_type]
     for name in required:
@@ -110,9 +110,9 @@ def flaw(key: str, record: Record, text: str) -> str:
             return f"it has no {name}"
     for name, is_sound in members:
         if name in record and not is_sound(record[name]):
-            return f"its {name} is {shown(record[name])}"
+            return f"its {name} is {abridged(record[name])}"
     if record_type in _KEYED and record_type.identity(key) != record["fit_key"]:
-        return f"its fit_key {shown(record['fit_key'])} is not that of its key"
+        return f"its fit_key {abridged(record['fit_key'])} is not that of its key"
     return ""
 
 
@@ -175,7 +175,7 @@ _attempt = object_of(
 )
 _error = object_of({"phase": is_name, "message": of_type(str), "details": of_type(str)})
 _metric = object_of({"value": is_number, "key": is_name}, {"metric": is_name})
-_place = object_of({"user": list_of(is_natural), "value": list_of(is_natural)})
+_columns = object_of({"user": list_of(is_natural), "value": list_of(is_natural)})
 _git = object_of({"commit": is_name, "dirty": of_type(bool)})
 
 _MEMBERS: dict[str, Check] = {
@@ -219,7 +219,7 @@ _OF_EVAL: dict[str, Check] = {
     "interval": lambda value: value is None or (list_of(is_number)(value) and len(value) == 2),  # noqa: PLR2004
     "users": _natural_or_none,
     "counted": _natural_or_none,
-    "place": optional(_place),
+    "place": optional(_columns),
     "row": is_natural,
     "batch": is_name,
 }

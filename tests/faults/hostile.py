@@ -93,7 +93,9 @@ class Judge:
     """
 
     def __init__(self, root: Path, writable: Sequence[Path], guarded: Path) -> None:
-        self._writable = [os.path.realpath(path) for path in (root, *writable, tempfile.gettempdir(), "/dev", "/proc")]
+        self._writable = [
+            os.path.realpath(path) for path in (*map(str, (root, *writable)), tempfile.gettempdir(), "/dev", "/proc")
+        ]
         self._guarded = os.path.realpath(guarded)
         self._own = [os.path.realpath(path) for path in (root, *writable)]
         self.touched: list[str] = []
@@ -256,7 +258,7 @@ def _copied(value: Any) -> Any:
 
 
 def _write(root: Path, key: str, record: Json, manifest: str) -> None:
-    text = seal(key, {name: value for name, value in record.items() if isinstance(name, str)})
+    text = seal(key, record)
     with closing(sqlite3.connect(root / "store" / "cache.db", isolation_level=None)) as connection:
         connection.execute("DELETE FROM Cache WHERE key = ?", (key.encode(errors="replace").decode(),))
         columns = "key, raw, store_time, access_time, access_count, size, mode, value"
@@ -317,9 +319,10 @@ class HostileStores:
         ended = run(plant.Errand(self._clean, directory / "work"), directory / "log")
         assert ended.outcome is not None, ended.error
         self._baseline = directory / "out-baseline.parquet"
-        assert run(
+        written = run(
             partial(_commands, [["baseline", str(self._baseline), "--store", str(self._clean)]]), directory / "log"
         )
+        assert written.outcome is not None, written.error
         self.items = [experiment.name for experiment in plant.items()][:2]
 
     def fresh(self) -> None:

@@ -138,6 +138,17 @@ def paths_in(call: Call) -> list[str]:
     return [quoted or plain for quoted, plain in _PATHS.findall(call.text)]
 
 
+def renamed(call: Call) -> tuple[str, str]:
+    """Return the old and the new path of a renaming, also of one below descriptors of directories."""
+    directory, paths = "", []
+    for quoted, plain in _PATHS.findall(call.text):
+        if plain:
+            directory = plain
+        else:
+            paths.append(os.path.join(directory, quoted))
+    return paths[0], paths[1]
+
+
 def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
     """Say how the publication of an artifact was out of order, or nothing.
 
@@ -146,9 +157,9 @@ def broken_order(log: Sequence[Call], artifact: str, root: str) -> str:
     """
     final = f"{root}/{artifact}"
     moves: list[tuple[int, str, str]] = [
-        (position, paths_in(call)[0], paths_in(call)[1])
+        (position, *renamed(call))
         for position, call in enumerate(log)
-        if call.name.startswith("rename") and (final + "/").startswith(paths_in(call)[1] + "/")
+        if call.name.startswith("rename") and (final + "/").startswith(renamed(call)[1] + "/")
     ]
     if not moves:
         return f"{artifact} was never renamed into place"

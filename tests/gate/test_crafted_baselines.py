@@ -28,7 +28,10 @@ def measurements(shift: float = 0.0) -> Measurements:
     random = np.random.default_rng(4)
     made = Measurements()
     for number in range(2):
-        values = {"NDCG@10": [random.random(9) + shift, random.random(7) + shift], "Gini@10": [0.5 + shift, 0.25]}
+        values: dict[str, list[Any]] = {
+            "NDCG@10": [random.random(9) + shift, random.random(7) + shift],
+            "Gini@10": [0.5 + shift, 0.25],
+        }
         made.add("Mine", values, parameters={"k": number}, runner="Own", version="")
     return made
 

@@ -52,5 +52,8 @@ def test_other_errors_are_what_they_are() -> None:
     assert not is_shortage(OSError(errno.ENOENT, "no such file"))
     with pytest.raises(RuntimeError, match="another"), shortage_told("this"):
         raise RuntimeError("another")
-    with pytest.raises(LimitReachedError, match=r"this needs .*Resource temporarily unavailable"), shortage_told("this"):
+    with (
+        pytest.raises(LimitReachedError, match=r"this needs .*Resource temporarily unavailable"),
+        shortage_told("this"),
+    ):
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")

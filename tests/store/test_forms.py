@@ -114,16 +114,19 @@ def test_a_file_lies_in_the_directory_of_an_item(key: str, role: str, path: Any)
         read(key, {**RECORDS[key], role: {**FILE, "path": path}})
 
 
+_WRONG: dict[str, tuple[Any, ...]] = {
+    "seconds": ("1", [], -1, math.nan, 10**400, True),
+    "finished": ("today", "2026-02-30T00:00:00Z", "2026-01-01", 3),
+    "identity": ([], ["fit/1"], ["fit/1", {}], "x", {"a": 1}),
+    "fold": (-1, "0", 1.0, True, []),
+    "item": (None, 3, [], "half \ud800"),
+    "parameters": (None, [], "k=3"),
+}
+
+
 @pytest.mark.parametrize(
     ("member", "value"),
-    [
-        *(("seconds", value) for value in ("1", [], -1, math.nan, 10**400, True)),
-        *(("finished", value) for value in ("today", "2026-02-30T00:00:00Z", "2026-01-01", 3)),
-        *(("identity", value) for value in ([], ["fit/1"], ["fit/1", {}], "x", {"a": 1})),
-        *(("fold", value) for value in (-1, "0", 1.0, True, [])),
-        *(("item", value) for value in (None, 3, [], "half \ud800")),
-        *(("parameters", value) for value in (None, [], "k=3")),
-    ],
+    [(member, value) for member, values in _WRONG.items() for value in values],
 )
 def test_members_have_their_types(member: str, value: Any) -> None:
     """Numbers are numbers of a plausible size, times are times, names can be printed."""

@@ -121,7 +121,7 @@ def test_out_log_begins_anew_when_it_is_large(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(text_logs, "MOST_BYTES", 100)
     path = tmp_path / "out.log"
     for number in range(50):
-        text_logs.append(path, f"line {number:03}\n".encode())
+        text_logs.append(tmp_path, path.name, f"line {number:03}\n".encode())
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out.log", "out.log.1"]
     text = (tmp_path / "out.log.1").read_text() + path.read_text()
     assert text == "".join(f"line {number:03}\n" for number in range(50 - len(text.splitlines()), 50))

@@ -15,10 +15,10 @@ from omnibench.engine.run import throwaway_workspace
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.paths import cache_directory
 from omnibench.store import CheckpointStore, gc, leases, permissions
-from omnibench.store.leases import Workspace
 from omnibench.store.logbook import LogBook
 from omnibench.store.queries import open_store
 from omnibench.store.strangers import refuse_strangers
+from omnibench.store.workspaces import Workspace
 
 
 @pytest.fixture
