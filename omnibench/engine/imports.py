@@ -22,7 +22,7 @@ from omnibench.engine.omnirec_files import Splits, check_folds, check_lists, dis
 from omnibench.errors import DataError, OmnibenchError
 from omnibench.experiment.imported import training_digest
 from omnibench.store.beneath import has_link
-from omnibench.store.checks import is_natural, object_of, of_type, optional, shown
+from omnibench.store.checks import abridged, is_natural, object_of, of_type, optional
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,7 +186,7 @@ def _jobs(root: Path) -> Iterator[_Job]:
         for key, job in jobs.items():
             dataset, _, configuration = key.partition("|")
             if not _is_job(job) or "\0" in key:
-                raise ValueError(f"the job {key!r} is {shown(job)}")  # noqa: TRY301 - told as what cannot be read at all
+                raise ValueError(f"the job {key!r} is {abridged(job)}")  # noqa: TRY301 - told as what cannot be read at all
             yield _Job(dataset, configuration, int(job["next_phase"]), job.get("next_fold"), job.get("config") or {})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise OmnibenchError(
