@@ -8,6 +8,7 @@ import re
 import shutil
 import stat
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 from omnibench.guest import forks
