@@ -23,7 +23,7 @@ from omnibench.guest import forks
 from omnibench.paths import dangling
 from omnibench.store import holders
 from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
-from omnibench.store.permissions import file_mode, make_directory
+from omnibench.store.permissions import make_directory
 from omnibench.store.processes import described, is_dead, this_process
 from omnibench.store.strangers import cannot_be_written, refuse_strangers
 
@@ -230,10 +230,10 @@ def opened(path: Path, flags: int, mode: int | None = None) -> int:
     Args:
         path: The lock file.
         flags: As for ``os.open``.
-        mode: The permissions of a new one; by default those of every file of its store.
+        mode: The permissions of a new one; see ``open_file``.
     """
     with forks.undivided():
-        return forks.withhold(open_file(*_base_of(path), flags, file_mode(path.parent) if mode is None else mode))
+        return forks.withhold(open_file(*_base_of(path), flags, mode))
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

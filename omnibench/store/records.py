@@ -32,7 +32,7 @@ from omnibench.store.damage import (
 )
 from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_database
 from omnibench.store.forms import record_of
-from omnibench.store.permissions import file_mode, is_shared, make_directory, open_to_group
+from omnibench.store.permissions import is_shared, make_directory, open_to_group
 from omnibench.store.reading import DATABASE, read_all, text_of
 from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, timestamp
@@ -324,7 +324,7 @@ class Records:
                 query = "SELECT CAST(value AS BLOB) FROM Cache WHERE key = ?"
                 row = connection.execute(query, (key,)).fetchone()
                 content = row[0].decode(errors="backslashreplace") if row and row[0] is not None else None
-                descriptor = open_file(root, aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode(root))
+                descriptor = open_file(root, aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
                 with os.fdopen(descriptor, "a", encoding="utf-8") as file:
                     file.write(seal(key, {"key": key, "found": content, "time": timestamp()}) + "\n")
                 connection.execute("DELETE FROM Cache WHERE key = ?", (key,))

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 from omnibench.store.beneath import open_file
-from omnibench.store.permissions import file_mode
 
 MOST_BYTES = 50_000_000
 """From this size on a log becomes ``out.log.1``, in the place of the part before, and a new one begins."""
@@ -25,7 +24,7 @@ def append(root: Path, name: str, lines: bytes) -> None:
         OSError: They cannot be written.
         LinkedFileError: The log is a link.
     """
-    descriptor = open_file(root, name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode(root))
+    descriptor = open_file(root, name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         os.write(descriptor, lines)
         if os.fstat(descriptor).st_size >= MOST_BYTES:

@@ -120,7 +120,8 @@ def test_a_shared_store_is_open_to_its_group(tmp_path: Path, umask: int, directo
                 modes = modes_in(store.root)
     finally:
         os.umask(before)
-    assert modes["results.json"] == modes["leases/item.lock"] == modes["store/cache.db"] == file
+    names = ("STORE.json", "results.json", "leases/item.lock", "store/cache.db")
+    assert [modes[name] for name in names] == [file] * len(names)
     assert modes["tmp"][1:] == directory[1:]
     assert bool(sentences) == (umask != 0o002)
 
