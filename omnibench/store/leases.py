@@ -77,7 +77,7 @@ def lease(
     """Hold the lease of a key, waiting for whoever has it.
 
     Args:
-        path: The key's lock file. It stays there for good: removing lock files is what makes them race.
+        path: The key's lock file. It stays there: only who has the store for ``exclusive_use`` may remove lock files.
         on_wait: Called once with the holder's description when the lease is taken; raising gives up.
         while_waiting: Called again and again; raising gives up.
     """
@@ -137,8 +137,10 @@ def exclusive_use(path: Path) -> Iterator[None]:
             "to end, or end it; `omnibench status` shows who that is."
         )
 
-    with cannot_be_written(path.parent.parent), _locked(path, fcntl.LOCK_EX, refuse):
-        yield
+    with ExitStack() as held:
+        with cannot_be_written(path.parent.parent):
+            held.enter_context(_locked(path, fcntl.LOCK_EX, refuse))
+        yield  # what is refused from here on says itself what it was
 
 
 @contextmanager

@@ -85,6 +85,16 @@ def test_what_is_refused_is_an_error_of_the_store(root: Path, change: str) -> No
         CHANGES[change](opened)
 
 
+def test_what_is_refused_to_who_uses_a_store_alone_is_no_trouble_with_its_lock(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason is that of the change, not that the store cannot be opened, and so is the advice."""
+    (root / "datasets" / "D-eeeeeeee").mkdir(parents=True)
+    monkeypatch.setattr("omnibench.store.deletion.unused_datasets", lambda *_: refuse(root / "datasets"))
+    with pytest.raises(StoreError, match=r"not everything in .* could be removed \(.*Device or resource busy.*once more"):
+        Store(root).remove_datasets()
+
+
 def test_directories_go_as_far_as_possible_and_what_stays_is_said(tmp_path: Path) -> None:
     """One that cannot be removed does not keep the others; what is gone already is nothing to say."""
     for name in ("a", "b"):
