@@ -292,7 +292,7 @@ class CheckpointStore:
         if artifacts.is_intact(artifact, self.root, verify or self.verify):
             return path
         if artifacts.resolve(artifact, self.root) is None:
-            damage = "is a link or reached through one, which is not followed"
+            damage = artifacts.UNRESOLVED
         else:
             aside = artifacts.set_aside(artifact, self.root)
             damage = f"differs from its record and was set aside as {aside.name}" if aside else "is missing"

@@ -91,7 +91,9 @@ def test_what_is_refused_to_who_uses_a_store_alone_is_no_trouble_with_its_lock(
     """The reason is that of the change, not that the store cannot be opened, and so is the advice."""
     (root / "datasets" / "D-eeeeeeee").mkdir(parents=True)
     monkeypatch.setattr("omnibench.store.deletion.unused_datasets", lambda *_: refuse(root / "datasets"))
-    with pytest.raises(StoreError, match=r"not everything in .* could be removed \(.*Device or resource busy.*once more"):
+    with pytest.raises(
+        StoreError, match=r"not everything in .* could be removed \(.*Device or resource busy.*once more"
+    ):
         Store(root).remove_datasets()
 
 
