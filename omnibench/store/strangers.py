@@ -11,7 +11,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.guest.disk import shortage
 from omnibench.limits import limit_error
-from omnibench.owners import group_name, user_name, who_can_write
+from omnibench.owners import group_name, login_name, user_name, who_can_write
 from omnibench.store.permissions import sharing, umask
 
 
@@ -57,8 +57,8 @@ def refuse_strangers(root: Path, shared: str | None = None) -> None:
 
 
 def _as_owner(uid: int) -> str:
-    name, has_name, _ = user_name(uid).partition(" (uid")
-    return f", become its owner (sudo -u {name} ...)" if os.geteuid() == 0 and has_name else ""
+    name = login_name(uid)
+    return f", become its owner (sudo -u {name} ...)" if os.geteuid() == 0 and name else ""
 
 
 @contextmanager

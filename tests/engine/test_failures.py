@@ -9,8 +9,15 @@ from pathlib import Path
 import pytest
 
 from omnibench.engine.failures import out_of_use, phase_errors
-from omnibench.errors import ChangedDataError, DataError, DiskError, GuestError, PhaseError, StoreError
-from omnibench.limits import LimitReachedError
+from omnibench.errors import (
+    ChangedDataError,
+    DataError,
+    DiskError,
+    GuestError,
+    LimitReachedError,
+    PhaseError,
+    StoreError,
+)
 from omnibench.store.artifacts import sync_directory
 
 ERRORS: dict[str, tuple[Exception, type[Exception], str]] = {
