@@ -85,7 +85,8 @@ def resource_of(error: BaseException | str) -> Resource | None:
         current = current.__cause__ or current.__context__
     folded = text.casefold()
     if "unable to open database file" in folded:  # how SQLite says that it got no descriptor; it has other reasons, too
-        return "files" if any(limit.share > _TIGHT for limit in _file_limits(os.getpid())) else None
+        limit = file_limit()
+        return "files" if limit is not None and limit.share > _TIGHT else None
     return next((resource_name for phrase, resource_name in _PHRASES if phrase in folded), None)
 
 
@@ -165,7 +166,8 @@ def memory_limits() -> str:
 
 def _limits(resource_name: Resource, pid: int) -> Iterator[Limit]:
     if resource_name == "files":
-        yield from _file_limits(pid)
+        limit = file_limit(pid)
+        yield from () if limit is None else (limit,)
     if resource_name == "processes":
         yield from _user_limits(pid)
         yield from _group_limits("pids")
@@ -205,16 +207,22 @@ def _raise(option: str, soft: int, hard: int, unit: int = 1) -> str:
     return f"only an administrator or the batch system can raise it (`ulimit -H {option}` says the same)"
 
 
-def _file_limits(pid: int) -> Iterator[Limit]:
+def file_limit(pid: int | None = None) -> Limit | None:
+    """Return how many files a process may have open, and has; None where there is no limit.
+
+    Args:
+        pid: The process; by default this one.
+    """
+    pid = os.getpid() if pid is None else pid
     limit = _ulimit("RLIMIT_NOFILE", pid)
     if limit is None:
-        return
+        return None
     soft, hard = limit
     try:
-        amount = len(os.listdir(f"/proc/{pid}/fd"))
+        amount = len(os.listdir(f"/proc/{pid}/fd" if os.path.isdir("/proc/self") else "/dev/fd"))
     except OSError as error:  # to list them takes one as well
         amount = soft if error.errno == errno.EMFILE else 0
-    yield Limit(
+    return Limit(
         soft,
         amount,
         f"a process may have {soft} files open at once (RLIMIT_NOFILE), and has {amount}: {_raise('-n', soft, hard)}",

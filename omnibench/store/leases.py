@@ -25,7 +25,8 @@ from omnibench.store import holders
 from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
 from omnibench.store.permissions import make_directory
 from omnibench.store.processes import described, is_dead, this_process
-from omnibench.store.strangers import cannot_be_written, refuse_strangers
+from omnibench.store.refusals import cannot_be_written
+from omnibench.store.strangers import refuse_strangers
 
 DIRECTORY = "leases"
 """The directory of a store's locks. It is no link, as nothing in a store is."""

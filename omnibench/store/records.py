@@ -19,7 +19,7 @@ import diskcache
 
 from omnibench.errors import StoreError
 from omnibench.guest import forks
-from omnibench.guest.disk import shortage
+from omnibench.guest.disk import current_trouble
 from omnibench.limits import limit_error
 from omnibench.store.beneath import open_file, refuse_links
 from omnibench.store.damage import (
@@ -130,7 +130,7 @@ class Records:
                 check_header(self._database)
             raise limit_error(error) or StoreError(
                 f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}"
-                f"{shortage(directory)}). "
+                f"{current_trouble(directory)}). "
                 "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
             ) from error
         if is_shared(directory):  # SQLite lets nobody else write
@@ -345,7 +345,8 @@ class Records:
                 "and rebuilt from the manifests beside the files."
             )
         return limit_error(error) or StoreError(
-            f"the checkpoint records in {self.directory} cannot be {verb} ({error}{shortage(self.directory)})."
+            f"the checkpoint records in {self.directory} cannot be {verb} ({error}{current_trouble(self.directory)}). What was "
+            "recorded is safe; mend that, and run again."
         )
 
     def _check_file(self) -> None:
