@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import time
 import uuid
@@ -248,15 +249,32 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 
 @contextmanager
-def locked_directory(directory: Path) -> Iterator[None]:
-    """Hold a directory's own lock, while what is in it is made, replaced or removed."""
+def locked_directory(directory: Path, patience: float = math.inf) -> Iterator[bool]:
+    """Hold a directory's own lock, while what is in it is made, replaced or removed; yield whether it is held.
+
+    Args:
+        directory: The directory.
+        patience: Seconds to wait for others, who may be strangers that hold it for ever.
+    """
     with forks.undivided():
         descriptor = forks.withhold(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield _is_free_in_time(descriptor, time.monotonic() + patience)
     finally:
         forks.close(descriptor)
+
+
+def _is_free_in_time(descriptor: int, deadline: float) -> bool:
+    """Lock a file that others may hold, up to a moment; return whether it is locked."""
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+        else:
+            return True
 
 
 def is_held(path: Path) -> str | None:
