@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from omnibench.store.beneath import open_file
@@ -39,6 +40,6 @@ def _begin_anew(path: Path, descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:  # somebody is doing it
         return
-    status, current = os.fstat(descriptor), os.stat(path, follow_symlinks=False)
-    if (status.st_dev, status.st_ino) == (current.st_dev, current.st_ino):
-        path.replace(path.with_name(f"{path.name}.1"))
+    with suppress(FileNotFoundError):  # somebody has done it, and nobody has begun another yet
+        if os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False)):
+            path.replace(path.with_name(f"{path.name}.1"))
