@@ -49,6 +49,10 @@ class DiskError(StoreError):
     """A disk has no room, or cannot be written or read: neither the store nor an item is to blame."""
 
 
+class LimitReachedError(StoreError):
+    """This process, its user or its container may have no more files, processes, threads or memory: no item's failure."""
+
+
 class GuestEnvironmentError(OmnibenchError):
     """A framework's environment cannot be built or used."""
 

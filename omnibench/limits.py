@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from omnibench.errors import StoreError
+from omnibench import proc
+from omnibench.errors import LimitReachedError
+from omnibench.proc import groups_of, number_in, text_of
 
-CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _MEBIBYTE = 2**20
 _TIGHT = 0.8
 """The share of a limit from which on it is named; below it, only where it is the tightest."""
@@ -30,6 +31,7 @@ _ERRNOS: dict[int, Resource] = {
     errno.EAGAIN: "processes",
     errno.ENOMEM: "memory",
 }
+_NOUNS: dict[Resource, str] = {"files": "open files", "processes": "processes or threads", "memory": "memory"}
 _PHRASES: tuple[tuple[str, Resource], ...] = (
     ("too many open files", "files"),
     ("can't start new thread", "processes"),
@@ -83,7 +85,8 @@ def resource_of(error: BaseException | str) -> Resource | None:
         current = current.__cause__ or current.__context__
     folded = text.casefold()
     if "unable to open database file" in folded:  # how SQLite says that it got no descriptor; it has other reasons, too
-        return "files" if any(limit.share > _TIGHT for limit in _file_limits(os.getpid())) else None
+        limit = file_limit()
+        return "files" if limit is not None and limit.share > _TIGHT else None
     return next((resource_name for phrase, resource_name in _PHRASES if phrase in folded), None)
 
 
@@ -106,22 +109,41 @@ def reached_limit(error: BaseException | str, pid: int | None = None) -> str:
     return "; ".join(limit.text for limit in tight)
 
 
-class LimitReachedError(StoreError):
-    """This process, its user or its container may have no more files, processes or threads: no item's failure."""
-
-
-def limit_error(error: BaseException) -> LimitReachedError | None:
+def limit_error(error: BaseException, activity: str = "", *, memory: bool = False) -> LimitReachedError | None:
     """Return the error to raise in the place of one that tells of too many files, processes or threads; else None.
-
-    Want of memory is not among them: what needs too much of it, e.g. a metric, needs as much in the next run.
 
     Args:
         error: What was raised.
+        activity: What met the limit, as the beginning of a sentence.
+        memory: Whether want of memory counts, too. What an item computes needs as much of it in the next run, so that
+            this is the item's failure; the start of a process is nobody's.
     """
-    if resource_of(error) not in ("files", "processes"):
+    resource_name = resource_of(error)
+    if resource_name is None or (resource_name == "memory" and not memory):
         return None
+    head = f"{activity} needs more {_NOUNS[resource_name]} than there may be: " if activity else ""
     limit = reached_limit(error) or "no limit is known that this comes from"
-    return LimitReachedError(f"{error}: {limit}. What was recorded is safe; raise the limit and run again.")
+    return LimitReachedError(
+        f"{head}{error}: {limit}. What was recorded is safe, and no item counts as failed; raise the limit and run again."
+    )
+
+
+@contextmanager
+def limits_told(activity: str) -> Iterator[None]:
+    """Raise an error that comes from a limit, also from that of memory, as what it is; see ``limit_error``.
+
+    Args:
+        activity: What meets the limit, as the beginning of a sentence.
+
+    Raises:
+        LimitReachedError: There are too many files, processes or threads, or there is too little memory.
+    """
+    try:
+        yield
+    except (RuntimeError, OSError, MemoryError) as error:
+        if limit := limit_error(error, activity, memory=True):
+            raise limit from error
+        raise
 
 
 def with_limit(error: BaseException | str, pid: int | None = None) -> str:
@@ -132,7 +154,9 @@ def with_limit(error: BaseException | str, pid: int | None = None) -> str:
 
 def oom_kills() -> int:
     """Return how many processes the kernel has ended in this process's control group for want of memory."""
-    return max((_number(_flat(group, _OOM_FILES), r"^oom_kill (\d+)") for group in _groups("memory")), default=0)
+    return max(
+        (number_in(_flat(group, _OOM_FILES), r"^oom_kill (\d+)") for group in groups_of(None, "memory")), default=0
+    )
 
 
 def memory_limits() -> str:
@@ -142,15 +166,15 @@ def memory_limits() -> str:
 
 def _limits(resource_name: Resource, pid: int) -> Iterator[Limit]:
     if resource_name == "files":
-        yield from _file_limits(pid)
+        limit = file_limit(pid)
+        yield from () if limit is None else (limit,)
     if resource_name == "processes":
         yield from _user_limits(pid)
         yield from _group_limits("pids")
-        # A thread's stack is address space: with too little of it, threads cannot be started either.
-        yield from _address_limits(pid)
-        machine = _number(_text(Path("/proc/sys/kernel/threads-max")), r"(\d+)")
+        yield from _address_limits(pid, ", of which each thread needs some for its stack")
+        machine = number_in(text_of(Path("/proc/sys/kernel/threads-max")), r"(\d+)")
         if machine:
-            threads = _number(_text(Path("/proc/loadavg")), r"/(\d+)")
+            threads = number_in(text_of(Path("/proc/loadavg")), r"/(\d+)")
             yield Limit(
                 machine,
                 threads,
@@ -183,16 +207,22 @@ def _raise(option: str, soft: int, hard: int, unit: int = 1) -> str:
     return f"only an administrator or the batch system can raise it (`ulimit -H {option}` says the same)"
 
 
-def _file_limits(pid: int) -> Iterator[Limit]:
+def file_limit(pid: int | None = None) -> Limit | None:
+    """Return how many files a process may have open, and has; None where there is no limit.
+
+    Args:
+        pid: The process; by default this one.
+    """
+    pid = os.getpid() if pid is None else pid
     limit = _ulimit("RLIMIT_NOFILE", pid)
     if limit is None:
-        return
+        return None
     soft, hard = limit
     try:
-        amount = len(os.listdir(f"/proc/{pid}/fd"))
+        amount = len(os.listdir(f"/proc/{pid}/fd" if os.path.isdir("/proc/self") else "/dev/fd"))
     except OSError as error:  # to list them takes one as well
         amount = soft if error.errno == errno.EMFILE else 0
-    yield Limit(
+    return Limit(
         soft,
         amount,
         f"a process may have {soft} files open at once (RLIMIT_NOFILE), and has {amount}: {_raise('-n', soft, hard)}",
@@ -217,14 +247,14 @@ def _threads_of_user() -> int:
     """Return how many threads the processes of this user have."""
     amount = 0
     for status in Path("/proc").glob("[0-9]*/status"):
-        text = _text(status)
-        if _number(text, r"^Uid:\s+(\d+)") == os.getuid():
-            amount += _number(text, r"^Threads:\s+(\d+)")
+        text = text_of(status)
+        if number_in(text, r"^Uid:\s+(\d+)") == os.getuid():
+            amount += number_in(text, r"^Threads:\s+(\d+)")
     return amount
 
 
-def _address_limits(pid: int) -> Iterator[Limit]:
-    status = _text(Path(f"/proc/{pid}/status"))
+def _address_limits(pid: int, remark: str = "") -> Iterator[Limit]:
+    status = text_of(Path(f"/proc/{pid}/status"))
     for name, option, member, noun in (
         ("RLIMIT_AS", "-v", "VmPeak", "address space"),
         ("RLIMIT_DATA", "-d", "VmData", "data"),
@@ -232,11 +262,11 @@ def _address_limits(pid: int) -> Iterator[Limit]:
         limit = _ulimit(name, pid)
         if limit is not None:
             soft, hard = limit
-            amount = _number(status, rf"^{member}:\s+(\d+)") * 1024
+            amount = number_in(status, rf"^{member}:\s+(\d+)") * 1024
             yield Limit(
                 soft,
                 amount,
-                f"a process may have {_mebibytes(soft)} of {noun} ({name}), and {'had' if member == 'VmPeak' else 'has'} "
+                f"a process may have {_mebibytes(soft)} of {noun} ({name}){remark}, and {'had' if member == 'VmPeak' else 'has'} "
                 f"{_mebibytes(amount)}: {_raise(option, soft, hard, 1024)}",
             )
 
@@ -254,13 +284,13 @@ def _group_limits(controller: Literal["memory", "pids"]) -> Iterator[Limit]:
     """Yield the limits of this process's control group and of those that it lies in, the tightest first."""
     maximum_files, amount_files = _GROUP_FILES[controller]
     limits = []
-    for group in _groups(controller):
+    for group in groups_of(None, controller):
         file = next((name for name in maximum_files if (group / name).exists()), "")
-        maximum = _number(_text(group / file), r"^(\d+)") if file else 0
+        maximum = number_in(text_of(group / file), r"^(\d+)") if file else 0
         if not 0 < maximum < _NO_LIMIT:
             continue
-        amount = _number(_flat(group, amount_files), r"^(\d+)")
-        name = "/" + group.relative_to(CONTROL_GROUPS).as_posix().removeprefix(".")
+        amount = number_in(_flat(group, amount_files), r"^(\d+)")
+        name = "/" + group.relative_to(proc.CONTROL_GROUPS).as_posix().removeprefix(".")
         if controller == "memory":
             text = (
                 f"the control group {name} may use {_mebibytes(maximum)} of memory ({file}), and uses "
@@ -276,39 +306,9 @@ def _group_limits(controller: Literal["memory", "pids"]) -> Iterator[Limit]:
     yield from sorted(limits, key=lambda limit: limit.maximum)[:1]
 
 
-def _groups(controller: str) -> list[Path]:
-    """Return the directories of this process's control group for a resource, and of those above it (versions 1 and 2)."""
-    groups: list[Path] = []
-    for line in _text(Path("/proc/self/cgroup")).splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controller in controllers.split(","):
-            roots = [CONTROL_GROUPS / controllers, CONTROL_GROUPS / controller]
-        elif not controllers:
-            roots = [CONTROL_GROUPS, CONTROL_GROUPS / "unified"]
-        else:
-            continue
-        for root in roots:
-            group = root / path.lstrip("/")
-            # A container may see its own group as the root, and the path from outside.
-            groups += [above for above in (group, *group.parents) if above.is_relative_to(root) and above.is_dir()]
-    return list(dict.fromkeys(groups))
-
-
 def _flat(group: Path, names: tuple[str, ...]) -> str:
     """Return the content of the first of some files that a control group has."""
-    return next((text for name in names if (text := _text(group / name))), "")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-def _number(text: str, pattern: str) -> int:
-    match = re.search(pattern, text, re.MULTILINE)
-    return int(match[1]) if match else 0
+    return next((text for name in names if (text := text_of(group / name))), "")
 
 
 def _mebibytes(size: int) -> str:

@@ -10,14 +10,20 @@ ROOT = 0
 """The user who may do everything anyway."""
 
 
-def user_name(uid: int) -> str:
-    """Return a user's name with the number, e.g. ``ann (uid 1000)``."""
+def login_name(uid: int) -> str:
+    """Return a user's name, or nothing: a container's user may have none."""
     import pwd  # there is none on some systems, and few ask
 
     try:
-        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
-    except KeyError:  # a container's user may have no name
-        return f"uid {uid}"
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
+
+
+def user_name(uid: int) -> str:
+    """Return a user's name with the number, e.g. ``ann (uid 1000)``."""
+    name = login_name(uid)
+    return f"{name} (uid {uid})" if name else f"uid {uid}"
 
 
 def group_name(gid: int) -> str:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from faults.children import run
 
-from omnibench import limits
-from omnibench.limits import LimitReachedError, limit_error, reached_limit, resource_of, with_limit
+from omnibench import limits, proc
+from omnibench.errors import LimitReachedError, StoreError
+from omnibench.limits import limit_error, limits_told, reached_limit, resource_of, with_limit
 
 linux = pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="only Linux tells how much there is")
 
@@ -97,9 +98,10 @@ def test_control_groups(version: int, tmp_path: Path, monkeypatch: pytest.Monkey
     (pids / "job" / "pids.max").write_text("100\n")
     (pids / "job" / "pids.current").write_text("100\n")
     lines = "4:memory:/job\n3:pids:/job\n" if version == 1 else "0::/job\n"
-    content = limits._text
-    monkeypatch.setattr(limits, "_text", lambda path: lines if path == Path("/proc/self/cgroup") else content(path))
-    monkeypatch.setattr(limits, "CONTROL_GROUPS", tmp_path)
+    (tmp_path / "proc" / "self").mkdir(parents=True)
+    (tmp_path / "proc" / "self" / "cgroup").write_text(lines)
+    monkeypatch.setattr(proc, "PROCESSES", tmp_path / "proc")
+    monkeypatch.setattr(proc, "CONTROL_GROUPS", tmp_path)
     assert limits.oom_kills() == 3
     assert "may use 1,024 MiB of memory (memory." in limits.memory_limits()
     assert "may have 100 processes and threads (pids.max), and has 100" in reached_limit("can't start new thread")
@@ -139,3 +141,18 @@ def test_too_little_memory_is_the_items_matter() -> None:
     assert limit_error(MemoryError()) is None
     assert limit_error(ValueError("no")) is None
     assert isinstance(limit_error(RuntimeError("can't start new thread")), LimitReachedError)
+
+
+def test_the_start_of_a_process_is_no_items_matter() -> None:
+    """Neither is memory then; other errors are what they are. It ends the run as trouble of the store does."""
+    assert issubclass(LimitReachedError, StoreError)
+    with pytest.raises(RuntimeError, match="another"), limits_told("this"):
+        raise RuntimeError("another")
+    for error, noun in ((BlockingIOError(errno.EAGAIN, "no"), "processes or threads"), (MemoryError("no"), "memory")):
+        with (
+            pytest.raises(
+                LimitReachedError, match=f"^this needs more {noun} than there may be: .*no: .*no item counts"
+            ),
+            limits_told("this"),
+        ):
+            raise error

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import explain, say, say_text
+from omnibench.commands.parsing import complain, explain, say, say_text
 from omnibench.runners.environments import Environment, environment_of
 from omnibench.runners.gateway import Guest
 from omnibench.runners.registry import NO_USE, get_runner, runners, use_of_validation
@@ -80,7 +79,7 @@ def envs_algorithms(names: Sequence[str]) -> int:
 def envs_catalogue(names: Sequence[str]) -> int:
     """Ask each framework itself for its algorithms; print the JSON that runners/catalogue keeps."""
     for environment in _selected(names):
-        python = environment.ensure(lambda line: print(line, file=sys.stderr))  # noqa: T201
+        python = environment.ensure(complain)
         with (
             tempfile.TemporaryDirectory() as scratch,
             Guest(

@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return 0
     except OSError as error:
-        print(f"omnibench: {_reason(error)}", file=sys.stderr)  # noqa: T201
+        complain(_reason(error))
         _drop_output()
         return 2
     return exit_status

@@ -129,7 +129,7 @@ def _lacking(items: dict[str, dict[str, Any]]) -> Iterator[str]:
     for name, item in items.items():
         failure = item.get(STOPPED) if item["status"] == Status.DONE else None
         if failure and failure["error"]:
-            reason = (failure["phase"], failure["error"]["message"].splitlines()[0], tuple(failure["metrics"] or ()))
+            reason = (failure["phase"], failure["error"]["message"].partition("\n")[0], tuple(failure["metrics"] or ()))
             by_failure.setdefault(reason, []).append(name)
     for (phase, message, metrics), names in by_failure.items():
         lack = f"without {', '.join(metrics)}" if metrics else "without what was asked for later"

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.prepare import prepare
-from omnibench.engine.failures import out_of_use, phase_errors
+from omnibench.engine.failures import phase_errors
 from omnibench.errors import PhaseError
 from omnibench.guest.base import Meter
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import data_record
+from omnibench.store.refusals import out_of_use
 from omnibench.store.schema import DROPPED, Artifact, Phase, RecordType
 
 _OF_FOLD = re.compile(r"/fold_\d+/[^/]+$")

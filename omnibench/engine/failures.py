@@ -18,6 +18,7 @@ from omnibench.errors import (
 )
 from omnibench.guest.disk import ERRNOS, advice, disk_errno, explain, probe
 from omnibench.limits import limit_error, with_limit
+from omnibench.store.refusals import out_of_use
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, not used
 _NO_PAGE = "SIGBUS"
@@ -104,17 +105,3 @@ def _is_stores(error: OSError, root: Path) -> bool:
     modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
     ours = [module for module in modules if module.startswith("omnibench.")]
     return bool(ours) and ours[-1].startswith("omnibench.store")
-
-
-def out_of_use(root: Path, error: OSError) -> StoreError:
-    """Return the error that says that a checkpoint directory cannot be used any more."""
-    if limit := limit_error(error):
-        return limit
-    number = disk_errno(error, [root])
-    if number is None:
-        reason, step = f"the checkpoints in {root} cannot be used", "make them readable and writable"
-        return StoreError(f"{reason} ({error}). What was recorded is safe; {step}, and run again.")
-    return DiskError(
-        f"the checkpoints in {root} cannot be used because {explain(number, [root])} ({error}). What was recorded is "
-        f"safe; {advice(number)}, and run again."
-    )

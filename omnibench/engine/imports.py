@@ -242,7 +242,7 @@ def _folds(job: _Job, root: Path) -> list[int | None]:
     if relative.is_absolute() or ".." in relative.parts:
         raise DataError("its name leads out of the checkpoint directory.")
     if has_link(root, relative):
-        raise DataError("its directory is a link, or reached through one, which leads out of the checkpoint directory.")
+        raise DataError("its directory is a link, or reached through one, which is not followed.")
     directory = root / relative
     if job.next_fold is None:
         if job.next_phase < _EVAL:

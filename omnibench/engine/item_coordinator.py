@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Self
 
 from omnibench.engine.attempt import Attempt
-from omnibench.engine.failures import out_of_use
 from omnibench.engine.items import Columns, Item
 from omnibench.engine.live import ClosableScreen
 from omnibench.engine.policy import Policy
@@ -31,6 +30,7 @@ from omnibench.store import CheckpointStore
 from omnibench.store.builders import ended_run
 from omnibench.store.generations import Reset, reset
 from omnibench.store.leases import Lease
+from omnibench.store.refusals import out_of_use
 from omnibench.store.schema import RecordType, Status
 from omnibench.store.watching import ChangedInputError
 from omnibench.store.workers import Worker

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from omnibench.engine import phases
 from omnibench.store.artifacts import resolve
+from omnibench.store.beneath import has_link
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.leases import free_leases, is_held
 from omnibench.store.schema import DROPPED, EXPORTED_PREDICTIONS, Record, RecordType
@@ -46,10 +47,11 @@ def stale_copies(
         if dataset is None or len(sound) < len(of_item) or is_held(root / "leases" / f"{fit_key}.lock"):
             continue
         directory = root / str(of_item[0]["directory"])
-        copies = [directory / name for name in EXPORTED_PREDICTIONS if (directory / name).is_file()]
+        paths = [directory / name for name in EXPORTED_PREDICTIONS]
+        copies = [path for path in paths if path.is_file() and not has_link(root, path.relative_to(root))]
         keys = tuple(RecordType.FIT.key(fit_key) for _ in of_item[:1])
         if not copies:
-            name = (directory / EXPORTED_PREDICTIONS[0]).relative_to(root).as_posix()
+            name = paths[0].relative_to(root).as_posix()
             yield Damage(Part.COPY, name, "is missing", keys, fit_key)
         elif not any(_is_copied(root, dataset, record, copies) for record in sound):
             name = copies[0].relative_to(root).as_posix()
@@ -99,7 +101,7 @@ def _datasets_of(root: Path, records: Mapping[str, Record]) -> dict[str, Path]:
     directories = (
         root / record["directory"]
         for record in data
-        if all((root / file["path"]).is_file() for file in record["files"])
+        if all((path := resolve(file, root)) is not None and path.is_file() for file in record["files"])
     )
     return {directory.name: directory for directory in directories}
 

@@ -20,7 +20,7 @@ from omnibench.engine.run import throwaway_workspace
 from omnibench.engine.stopping import Stopping
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.masking import masked
-from omnibench.paths import cache_directory
+from omnibench.paths import cache_directory, expanded
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import GUEST_MARK
 from omnibench.runners.machine import dealt_gpu
@@ -216,7 +216,7 @@ class Workbench:
 
 def written_elsewhere(tmp_dir: str | os.PathLike[str] | None) -> tuple[Path, ...]:
     """Return the directories that a run writes to beside its store: for temporary files, and the user's cache."""
-    directories = [] if tmp_dir is None else [Path(tmp_dir).expanduser().absolute()]
+    directories = [] if tmp_dir is None else [expanded(tmp_dir)]
     with suppress(OSError):  # none can be written, which is not the first thing to say
         directories.append(Path(tempfile.gettempdir()))
     return (*directories, cache_directory())

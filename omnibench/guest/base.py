@@ -27,8 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import candidates, disk, folds, forks, parts
+from .messages import received, sendable
 from .rated import lists_by_rating
-from .whole_numbers import received, sendable
 
 
 class Note(Protocol):

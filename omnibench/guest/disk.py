@@ -162,7 +162,7 @@ def _shortage(number: int, directory: Path) -> str:
     return f"there is too little room on the file system {directory} ({free:,.1f} of {size:,.1f} MiB are free)"
 
 
-def shortage(directory: Path) -> str:
+def current_trouble(directory: Path) -> str:
     """Return what is wrong with the disk of a directory right now, as ``"; "`` and a clause, or nothing."""
     number = probe(directory) if directory.is_dir() else None
     return "" if number is None else f"; {explain(number, [directory])}"

@@ -16,7 +16,9 @@ _FLAG = "--omnirec-"
 
 def sendable_path(value: str) -> str:
     """Return a text in a form that execnet sends; see ``received_path``."""
-    return value if _is_utf8(value) else _MARK + os.fsencode(value).hex()
+    from omnibench.guest.messages import is_utf8  # every pytest session imports this module, and few send anything
+
+    return value if is_utf8(value) else _MARK + os.fsencode(value).hex()
 
 
 def received_path(value: Any) -> Any:
@@ -32,15 +34,17 @@ def make_sendable(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: A path that is not ours is not UTF-8.
     """
+    from omnibench.guest.messages import is_utf8  # as above
+
     invocation = config.invocation_params
     arguments = [str(argument) for argument in invocation.args]
     texts = [*arguments, str(config.rootpath), str(invocation.dir), *sys.path]
-    if all(map(_is_utf8, texts)):
+    if all(map(is_utf8, texts)):
         return
     flags = ["", *arguments]
     sent = [_sent(argument, flag) for argument, flag in zip(arguments, flags, strict=False)]
     for text in [*sent, *texts[len(arguments) :]]:
-        if not _is_utf8(text):
+        if not is_utf8(text):
             raise pytest.UsageError(
                 f"{text!r} is not UTF-8, and pytest-xdist cannot tell its workers of it. Run without -n, or rename it."
             )
@@ -55,11 +59,3 @@ def _sent(argument: str, flag: str) -> str:
     if name.startswith(_FLAG) and equals:
         return f"{name}={sendable_path(value)}"
     return sendable_path(argument) if flag.startswith(_FLAG) and "=" not in flag else argument
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

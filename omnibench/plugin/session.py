@@ -240,7 +240,9 @@ class BenchSession:
                 write_line(reporter, f"omnibench: {line}")
                 reporter.flush()  # who reads a pipe or a file wants to know it now
             else:
-                print(f"omnibench: {line}", file=sys.stderr, flush=True)  # noqa: T201 - a worker has no terminal
+                from omnibench.terminal import terminal_text  # as in plugin.lines
+
+                print(terminal_text(f"omnibench: {line}"), file=sys.stderr, flush=True)  # noqa: T201 - a worker has no terminal
 
     def build_environments(self) -> None:
         """Begin to build the environments that pending items need; an item whose environment fails says so itself."""

@@ -87,7 +87,7 @@ class ItemMessage(NamedTuple):
 
     def attach(self, report: Any) -> None:
         """Let a report carry the message."""
-        from omnibench.guest.whole_numbers import sendable
+        from omnibench.guest.messages import sendable
 
         result = self.result
         report.omnibench = {
@@ -125,7 +125,7 @@ class ItemMessage(NamedTuple):
         fields = getattr(report, "omnibench", None)
         if fields is None:
             return None
-        from omnibench.guest.whole_numbers import received
+        from omnibench.guest.messages import received
         from omnibench.results import Result
 
         members = {name: fields[name] for name in _RESULT}

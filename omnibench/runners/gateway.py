@@ -24,7 +24,7 @@ import execnet
 from omnibench import limits
 from omnibench.errors import GuestError
 from omnibench.guest import forks, supervisor
-from omnibench.guest.whole_numbers import received, sendable
+from omnibench.guest.messages import received, sendable
 from omnibench.masking import masked_bytes, safe_cut
 from omnibench.runners.registry import RunnerInfo
 from omnibench.runners.silence import Silence

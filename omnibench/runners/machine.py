@@ -11,8 +11,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from omnibench.errors import OmnibenchError
+from omnibench.proc import groups_of
 
-_CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _MEMORY = Path("/proc/meminfo")
 
 
@@ -45,14 +45,8 @@ def _available_to_machine() -> int | None:
 
 def _available_to_container() -> int | None:
     """Return the bytes left under the tightest limit of this process's control groups, or None without a limit."""
-    try:
-        match = re.search(r"^0::/(.*)$", Path("/proc/self/cgroup").read_text(encoding="utf-8"), re.MULTILINE)
-    except OSError:
-        return None
-    group = _CONTROL_GROUPS / (match[1] if match else "")
-    # A limit may stand anywhere above, e.g. at a Slurm job's group. A container may see its own as the root.
-    groups = [ancestor for ancestor in (group, *group.parents) if ancestor.is_relative_to(_CONTROL_GROUPS)]
-    return min((amount for ancestor in groups if (amount := _available_to_group(ancestor)) is not None), default=None)
+    amounts = map(_available_to_group, groups_of(None, "memory"))
+    return min((amount for amount in amounts if amount is not None), default=None)
 
 
 def _available_to_group(group: Path) -> int | None:

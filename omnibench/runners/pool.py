@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omnibench.errors import GuestEnvironmentError, GuestError
+from omnibench.limits import limits_told
 from omnibench.runners.environments import Environments
 from omnibench.runners.gateway import Guest, thread_variables
 from omnibench.runners.machine import available_memory, total_memory
 from omnibench.runners.registry import ISOLATED, RunnerInfo
-from omnibench.runners.shortage import shortage_told
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -82,7 +82,7 @@ class GuestPool:
             from concurrent.futures import ThreadPoolExecutor
 
             self._starter = ThreadPoolExecutor(1, thread_name_prefix="omnibench-guests")
-        with shortage_told(f"the start of {runner.name}"):
+        with limits_told(f"the start of {runner.name}"):
             self._starting[key] = self._starter.submit(self._start, runner, device, key[-1])
 
     def warm_if_room(self, runner: RunnerInfo, device: str = "cpu", threads: int = 0) -> None:
@@ -98,7 +98,7 @@ class GuestPool:
 
         Raises:
             GuestEnvironmentError, GuestError: It does not start.
-            LimitReachedError: The machine gives no thread or process for it.
+            LimitReachedError: The machine gives no file, thread, process or memory for it.
         """
         key = self._key(runner, device, threads)
         self._finish_starting(key)
@@ -140,7 +140,7 @@ class GuestPool:
         try:
             # A framework may litter its working directory; a user's class expects to be where the user is.
             work = directory if runner.distribution else Path.cwd()
-            with shortage_told(f"the start of {runner.name}"), _explaining_interpreter(runner, python):
+            with limits_told(f"the start of {runner.name}"), _explaining_interpreter(runner, python):
                 return Guest(runner, python, directory, work, threads, variables, self._log), directory
         except BaseException as error:
             shutil.rmtree(directory, ignore_errors=True)

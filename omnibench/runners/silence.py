@@ -6,6 +6,7 @@ import os
 import time
 
 from omnibench.guest.supervisor import descendants
+from omnibench.proc import stat_of
 
 SILENT_SECONDS = 10.0
 """After so many seconds without a message and without work a guest is called silent."""
@@ -14,7 +15,7 @@ _LOOK_SECONDS = 5.0
 _BUSY_SECONDS = 0.05
 """Whoever has used a processor for less than this between two looks only waits."""
 _STATE, _TIMES = 0, slice(11, 15)
-"""Positions in /proc/PID/stat, behind the name of the program: the state, and the times of a process and its children."""
+"""Positions in what ``stat_of`` returns: the state, and the times of a process and its children."""
 _STOPPED = "T"
 
 
@@ -58,9 +59,5 @@ class Silence:
 
 def _look_at(pid: int) -> tuple[str, float]:
     """Return the state of a process, and for how many seconds it has used processors."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return fields[_STATE], sum(map(int, fields[_TIMES])) / os.sysconf("SC_CLK_TCK")
-    except (OSError, IndexError):
-        return "", 0.0
+    fields = stat_of(pid)
+    return (fields[_STATE], sum(map(int, fields[_TIMES])) / os.sysconf("SC_CLK_TCK")) if fields else ("", 0.0)

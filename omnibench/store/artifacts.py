@@ -15,6 +15,9 @@ from omnibench.store.beneath import LinkedFileError, has_link, open_file, opened
 from omnibench.store.permissions import make_directory
 from omnibench.store.schema import Artifact
 
+UNRESOLVED = "is a link or reached through one, which is not followed"
+"""What is wrong with an artifact whose path ``resolve`` does not return; no record of ours has one that leads out."""
+
 
 def sync_directory(directory: Path) -> None:
     """Make the names in a directory durable."""

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from omnibench.errors import StoreError
+from omnibench.store.permissions import file_mode
 
 _DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 OF_ALL = (
@@ -173,20 +174,22 @@ def opened_directory(root: Path, relative: str | os.PathLike[str]) -> Iterator[i
         os.close(descriptor)
 
 
-def open_file(root: Path, relative: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+def open_file(root: Path, relative: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int | None = None) -> int:
     """Open a regular file beneath a store's directory, and return its descriptor.
 
     Args:
         root: The store's directory, which may be a link.
         relative: The file's path, relative to it.
         flags: As for ``os.open``.
-        mode: The permissions of a file that is created.
+        mode: The permissions of a file that is created; by default for whom its directory is for.
 
     Raises:
         LinkedFileError: It is a link or no regular file, or a directory on its way is a link.
         OSError: It cannot be opened.
     """
     *parents, name = _parts(relative)
+    if mode is None:
+        mode = file_mode(root.joinpath(*parents)) if flags & os.O_CREAT else 0
     with opened_directory(root, PurePosixPath(*parents)) as parent:
         try:
             descriptor = os.open(name, (flags & ~os.O_TRUNC) | _SAFE, mode, dir_fd=parent)
@@ -220,14 +223,8 @@ def read_bytes(root: Path, relative: str | os.PathLike[str], most: int = -1) -> 
         return file.read(most)
 
 
-def write_new(root: Path, relative: str | os.PathLike[str], content: bytes, mode: int = 0o600) -> Path:
+def write_new(root: Path, relative: str | os.PathLike[str], content: bytes) -> Path:
     """Write a file beneath a store's directory that takes the place of whatever has its name; return its path.
-
-    Args:
-        root: The store's directory, which may be a link.
-        relative: The file's path, relative to it.
-        content: What is written.
-        mode: Its permissions.
 
     Raises:
         LinkedFileError: A directory on its way is a link.
@@ -236,6 +233,6 @@ def write_new(root: Path, relative: str | os.PathLike[str], content: bytes, mode
     *parents, name = _parts(relative)
     with opened_directory(root, PurePosixPath(*parents)) as parent, suppress(FileNotFoundError):
         os.unlink(name, dir_fd=parent)
-    with os.fdopen(open_file(root, relative, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+    with os.fdopen(open_file(root, relative, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(content)
     return root / relative

@@ -1,15 +1,13 @@
-"""Changing many items of a store at once: in portions that a process has file descriptors for, and never in silence."""
+"""Changing many items of a store at once: in portions that a process has file descriptors for, and as far as possible."""
 
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
-from omnibench.errors import StoreError
+from omnibench.limits import file_limit
 
 MOST_ITEMS = 100
 """Items per transaction; each holds a file descriptor for its lease meanwhile."""
@@ -32,10 +30,8 @@ def portions(fit_keys: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _items_at_once() -> int:
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit == resource.RLIM_INFINITY:
-        return MOST_ITEMS
-    return max(1, min(MOST_ITEMS, limit - len(os.listdir("/dev/fd")) - _SPARE_DESCRIPTORS))
+    limit = file_limit()
+    return MOST_ITEMS if limit is None else max(1, min(MOST_ITEMS, limit.maximum - limit.amount - _SPARE_DESCRIPTORS))
 
 
 def remove_trees(directories: Iterable[Path]) -> None:
@@ -54,23 +50,3 @@ def remove_trees(directories: Iterable[Path]) -> None:
             left.append(directory)
     for directory in left:
         shutil.rmtree(directory)
-
-
-@contextmanager
-def told_as_store_errors(root: Path, change: str) -> Iterator[None]:
-    """Tell what the operating system refuses while a store is changed as an error of the store.
-
-    Args:
-        root: The store's directory.
-        change: What is done, e.g. ``reset``.
-
-    Raises:
-        StoreError: Something was refused.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"not everything in {root} could be {change} ({error}). Mend that, and do it once more; what no record names any "
-            "more is removed by `omnibench gc`."
-        ) from error

@@ -16,19 +16,20 @@ from omnibench.keys import DISPLAY_DIGITS
 from omnibench.owners import user_name
 from omnibench.paths import dangling, expanded
 from omnibench.store import artifacts, leases, manifests, recovery, selftest, text_logs
-from omnibench.store.beneath import OF_ALL, read_bytes, refuse_links, relative_path
+from omnibench.store.beneath import OF_ALL, open_file, read_bytes, refuse_links, relative_path
 from omnibench.store.copies import encoded
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
 from omnibench.store.formats import refuse_newer
 from omnibench.store.leases import Lease
 from omnibench.store.ownership import refuse_foreign
-from omnibench.store.permissions import is_own_work, is_shared, open_to_group, private_opener, sharing
+from omnibench.store.permissions import file_mode, is_own_work, is_shared, open_to_group, sharing
 from omnibench.store.reading import Answer, Reader, read
 from omnibench.store.records import Records
+from omnibench.store.refusals import cannot_be_written
 from omnibench.store.schema import Artifact, Record, RecordType
 from omnibench.store.sharing import make_root
-from omnibench.store.strangers import cannot_be_written, refuse_strangers
+from omnibench.store.strangers import refuse_strangers
 from omnibench.store.waiting import LockWait, TellLate
 from omnibench.store.watching import Inputs, Stamp, stamp_of
 from omnibench.store.workspaces import Workspace
@@ -176,10 +177,8 @@ class CheckpointStore:
         """
         if elsewhere is None:
             directory = self._workspace.directory / f"guests-{uuid.uuid4().hex[:8]}"
-            try:
+            with cannot_be_written(self.root):
                 directory.mkdir(mode=0o700)
-            except OSError as error:
-                raise StoreError(f"the checkpoint directory {str(self.root)!r} cannot be written ({error}).") from error
             return directory
         parent = Path(os.path.abspath(expanded(elsewhere)))
         try:
@@ -187,7 +186,8 @@ class CheckpointStore:
         except OSError as error:
             reason = dangling(parent) or error.strerror or error
             raise StoreError(
-                f"the directory {str(parent)!r} for temporary files cannot be written ({reason})."
+                f"the directory {str(parent)!r} for temporary files cannot be written ({reason}); name another with "
+                "--omnirec-tmp-dir, or make it writable."
             ) from error
         return self._elsewhere[-1].directory
 
@@ -292,7 +292,7 @@ class CheckpointStore:
         if artifacts.is_intact(artifact, self.root, verify or self.verify):
             return path
         if artifacts.resolve(artifact, self.root) is None:
-            damage = "is a link or reached through one, which is not followed"
+            damage = artifacts.UNRESOLVED
         else:
             aside = artifacts.set_aside(artifact, self.root)
             damage = f"differs from its record and was set aside as {aside.name}" if aside else "is missing"
@@ -358,7 +358,8 @@ class CheckpointStore:
     def replace_text(self, name: str, text: str) -> None:
         """Replace a readable export at the root atomically."""
         with self.temporary() as scratch:
-            with open(scratch / name, "wb", opener=private_opener(self.root)) as file:
+            descriptor = open_file(scratch, name, os.O_WRONLY | os.O_CREAT, file_mode(self.root))
+            with os.fdopen(descriptor, "wb") as file:
                 file.write(encoded(text))
             (scratch / name).replace(self.root / name)
 

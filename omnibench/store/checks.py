@@ -9,6 +9,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from omnibench.guest.messages import is_utf8
+
 Check = Callable[[Any], bool]
 """Whether a value is of a form."""
 
@@ -81,7 +83,7 @@ def object_of(members: Mapping[str, Check], further: Mapping[str, Check] | None 
 
 def is_name(value: Any) -> bool:
     """Whether a value is a name: a text that can be written everywhere."""
-    return type(value) is str and (value.isascii() or value.encode(errors="replace").decode() == value)
+    return type(value) is str and is_utf8(value)
 
 
 def is_count(value: Any) -> bool:

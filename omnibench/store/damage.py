@@ -81,7 +81,8 @@ def check_content(connection: sqlite3.Connection) -> None:
     """
     ((verdict,),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
     if verdict != "ok":
-        raise DamagedStoreError(f"the checkpoint records are damaged ({verdict})")
+        reason = " ".join(str(verdict).split())  # SQLite's has several lines
+        raise DamagedStoreError(f"the checkpoint records are damaged ({reason})")
     connection.execute(
         "SELECT key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value "
         "FROM Cache LIMIT 1"

@@ -30,6 +30,7 @@ from omnibench.store.checks import (
 )
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.sealing import DamagedRecordError, unseal, unsealed
+from omnibench.store.stops import STOPPED
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 """Keys of items and datasets, and digests of files: sha256 as hex digits."""
@@ -175,6 +176,11 @@ _attempt = object_of(
 )
 _error = object_of({"phase": is_name, "message": of_type(str), "details": of_type(str)})
 _metric = object_of({"value": is_number, "key": is_name}, {"metric": is_name})
+_failure = object_of(
+    {"phase": _optional_name, "error": optional(_error), "failures": is_natural, "deaths": is_natural},
+    {"metrics": optional(mapping_of(is_name))},
+)
+_silence = object_of({"seconds": is_natural, "stopped": of_type(bool)})
 _columns = object_of({"user": list_of(is_natural), "value": list_of(is_natural)})
 _git = object_of({"commit": is_name, "dirty": of_type(bool)})
 
@@ -230,6 +236,7 @@ _OF_ITEM: dict[str, Check] = {
     "status": lambda value: type(value) is str and value in _STATUSES,
     "metrics": mapping_of(_metric),
     "error": optional(_error),
+    STOPPED: optional(_failure),
     "attempts": list_of(_attempt),
     "as_seed": optional(is_count),
     "seed": optional(is_count),
@@ -266,6 +273,7 @@ _OF_WORKER: dict[str, Check] = {
     **dict.fromkeys(("started", "heartbeat"), is_moment),
     **dict.fromkeys(("item", "phase"), _optional_name),
     "progress": optional(_plain),
+    "silence": optional(_silence),
     "completed": is_natural,
     "ended": _optional_moment,
     "lock": matching(LIFELINE),

@@ -11,7 +11,7 @@ from pathlib import Path
 from omnibench.store import leases, manifests, recovery
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import paths_like
-from omnibench.store.changes import remove_trees, told_as_store_errors
+from omnibench.store.changes import remove_trees
 from omnibench.store.checkpoints import PRESENCE
 from omnibench.store.deletion import (
     ASIDE,
@@ -25,6 +25,7 @@ from omnibench.store.deletion import (
 from omnibench.store.history import History, outdated_records, remove_history
 from omnibench.store.ownership import no_store
 from omnibench.store.records import Records
+from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
 from omnibench.store.states import RecordsInMemory, item_states, sightings
 

@@ -13,9 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from omnibench.masking import masked_arguments
+from omnibench.owners import login_name
+from omnibench.proc import PROCESSES, groups_of, stat_of, text_of
+
 LOCKS = Path("/proc/locks")
-_PROCESSES = Path("/proc")
-_CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _LONGEST_COMMAND = 60
 _MOST_WORDS = 4
 
@@ -76,15 +78,15 @@ def lockers(path: Path) -> list[Holder]:
 
 def holder_of(pid: int) -> Holder:
     """Describe a process, as far as this one may know."""
-    directory = _PROCESSES / str(pid)
-    command = user = state = ""
+    directory = PROCESSES / str(pid)
+    command = user = ""
     with suppress(OSError):
         command = _short((directory / "cmdline").read_bytes())
     with suppress(OSError):
-        user = _user_name((directory / "status").stat().st_uid)
-    with suppress(OSError):
-        state = (directory / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-    return Holder(pid, command, user, "stopped" if state in ("T", "t") else "frozen" if _is_frozen(directory) else "")
+        uid = (directory / "status").stat().st_uid
+        user = login_name(uid) or str(uid)
+    state = stat_of(pid)[:1]
+    return Holder(pid, command, user, "stopped" if state in (["T"], ["t"]) else "frozen" if _is_frozen(pid) else "")
 
 
 def _write_locks(path: Path) -> Iterator[tuple[int, int, str]]:
@@ -108,7 +110,7 @@ def _locks(path: Path, mode: str = "") -> Iterator[tuple[int, int, str]]:
 
 def _short(command_line: bytes) -> str:
     """Return the beginning of a command line: what it is, and not what it may have been told in confidence."""
-    words = [word.decode(errors="replace") for word in command_line.rstrip(b"\0").split(b"\0")]
+    words = masked_arguments(word.decode(errors="replace") for word in command_line.rstrip(b"\0").split(b"\0"))
     visible_words = [Path(words[0]).name]
     for word in words[1:_MOST_WORDS]:
         if "=" in word or "://" in word or "\n" in word:
@@ -120,30 +122,9 @@ def _short(command_line: bytes) -> str:
     return text if len(text) <= _LONGEST_COMMAND else f"{text[: _LONGEST_COMMAND - 3]}..."
 
 
-def _user_name(number: int) -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
-
-
-def _is_frozen(directory: Path) -> bool:
-    """Whether a process's control group is frozen, as by ``docker pause`` (versions 1 and 2)."""
-    try:
-        lines = (directory / "cgroup").read_text().splitlines()
-    except OSError:
-        return False
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        inner = path.lstrip("/")
-        files = {
-            "freezer": [_CONTROL_GROUPS / "freezer" / inner / "freezer.state"],
-            "": [_CONTROL_GROUPS / inner / "cgroup.events", _CONTROL_GROUPS / "unified" / inner / "cgroup.events"],
-        }.get(controllers, [])
-        for file in files:
-            with suppress(OSError):
-                if re.search(r"^(frozen 1|FROZEN)$", file.read_text(), re.MULTILINE):
-                    return True
-    return False
+def _is_frozen(pid: int) -> bool:
+    """Whether a process's control group, or one that it lies in, is frozen, as by ``docker pause`` (versions 1 and 2)."""
+    texts = (
+        text_of(group / name) for group in groups_of(pid, "freezer") for name in ("cgroup.events", "freezer.state")
+    )
+    return any(re.search(r"^(frozen 1|FROZEN)$", text, re.MULTILINE) for text in texts)

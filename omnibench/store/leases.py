@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import time
 import uuid
@@ -23,9 +24,10 @@ from omnibench.guest import forks
 from omnibench.paths import dangling
 from omnibench.store import holders
 from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
-from omnibench.store.permissions import file_mode, make_directory
+from omnibench.store.permissions import make_directory
 from omnibench.store.processes import described, is_dead, this_process
-from omnibench.store.strangers import cannot_be_written, refuse_strangers
+from omnibench.store.refusals import cannot_be_written
+from omnibench.store.strangers import refuse_strangers
 
 DIRECTORY = "leases"
 """The directory of a store's locks. It is no link, as nothing in a store is."""
@@ -77,7 +79,7 @@ def lease(
     """Hold the lease of a key, waiting for whoever has it.
 
     Args:
-        path: The key's lock file. It stays there for good: removing lock files is what makes them race.
+        path: The key's lock file. It stays there: only who has the store for ``exclusive_use`` may remove lock files.
         on_wait: Called once with the holder's description when the lease is taken; raising gives up.
         while_waiting: Called again and again; raising gives up.
     """
@@ -137,8 +139,10 @@ def exclusive_use(path: Path) -> Iterator[None]:
             "to end, or end it; `omnibench status` shows who that is."
         )
 
-    with cannot_be_written(path.parent.parent), _locked(path, fcntl.LOCK_EX, refuse):
-        yield
+    with ExitStack() as held:
+        with cannot_be_written(path.parent.parent):
+            held.enter_context(_locked(path, fcntl.LOCK_EX, refuse))
+        yield  # what is refused from here on says itself what it was
 
 
 @contextmanager
@@ -230,10 +234,10 @@ def opened(path: Path, flags: int, mode: int | None = None) -> int:
     Args:
         path: The lock file.
         flags: As for ``os.open``.
-        mode: The permissions of a new one; by default those of every file of its store.
+        mode: The permissions of a new one; see ``open_file``.
     """
     with forks.undivided():
-        return forks.withhold(open_file(*_base_of(path), flags, file_mode(path.parent) if mode is None else mode))
+        return forks.withhold(open_file(*_base_of(path), flags, mode))
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
@@ -245,15 +249,32 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 
 @contextmanager
-def locked_directory(directory: Path) -> Iterator[None]:
-    """Hold a directory's own lock, while what is in it is made, replaced or removed."""
+def locked_directory(directory: Path, patience: float = math.inf) -> Iterator[bool]:
+    """Hold a directory's own lock, while what is in it is made, replaced or removed; yield whether it is held.
+
+    Args:
+        directory: The directory.
+        patience: Seconds to wait for others, who may be strangers that hold it for ever.
+    """
     with forks.undivided():
         descriptor = forks.withhold(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield _is_free_in_time(descriptor, time.monotonic() + patience)
     finally:
         forks.close(descriptor)
+
+
+def _is_free_in_time(descriptor: int, deadline: float) -> bool:
+    """Lock a file that others may hold, up to a moment; return whether it is locked."""
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+        else:
+            return True
 
 
 def is_held(path: Path) -> str | None:

@@ -122,7 +122,9 @@ def _ask(directory: Path, query: str, parameters: tuple[Any, ...]) -> list[dict[
     except (sqlite3.Error, OSError) as error:
         if "no such table" in str(error):  # somebody is making it right now
             return []
-        raise StoreError(f"{path} cannot be read ({error}).") from error
+        raise StoreError(
+            f"{path} cannot be read ({error}). No result depends on it: move it aside, and the next run begins another."
+        ) from error
 
 
 class LogBook:

@@ -15,7 +15,6 @@ from pathlib import Path
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import LinkedFileError, has_link, open_file, read_bytes, relative_path
 from omnibench.store.forms import record_of
-from omnibench.store.permissions import file_mode
 from omnibench.store.schema import Record
 from omnibench.store.sealing import DamagedRecordError, seal, unseal
 
@@ -41,8 +40,8 @@ def append(directory: Path, root: Path, records: Mapping[str, Record], forget: I
     lines += [f"{key}\t{seal(key, record)}" for key, record in records.items()]
     if not lines or not directory.is_dir():
         return
-    path, mode = relative_path(directory, root) / NAME, file_mode(directory)
-    descriptor = open_file(root, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
+    path = relative_path(directory, root) / NAME
+    descriptor = open_file(root, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         # The first newline ends a line that a crash has torn.
         _write_all(descriptor, ("\n" + "\n".join(lines) + "\n").encode())
@@ -78,9 +77,7 @@ def compact(directory: Path, root: Path, *, dry_run: bool = False) -> int:
         return 0
     if not dry_run:
         partial = path.with_name(f"{NAME}.new")
-        descriptor = open_file(
-            root, relative.with_name(partial.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, file_mode(directory)
-        )
+        descriptor = open_file(root, relative.with_name(partial.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
             _write_all(descriptor, content)
             os.fsync(descriptor)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -72,11 +71,6 @@ def make_directory(directory: Path, *, shared: bool | None = None, sticky: bool 
 def file_mode(directory: Path) -> int:
     """Return the mode of a new file in a directory of a store; the umask is taken from it when it is made."""
     return 0o660 if is_shared(directory) else 0o600
-
-
-def private_opener(directory: Path) -> Callable[[str, int], int]:
-    """Return an opener for ``open`` with which a new file is for whom a directory of a store is for."""
-    return lambda path, flags: os.open(path, flags | os.O_CLOEXEC, file_mode(directory))
 
 
 def create(file: Path) -> None:

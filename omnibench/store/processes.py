@@ -12,8 +12,10 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
+from omnibench.proc import stat_of
+
 _STATE, _START = 0, 19
-"""Positions in /proc/PID/stat, behind the name of the program."""
+"""Positions in what ``stat_of`` returns."""
 _LONGEST_HOST = 255
 _GONE = ("Z", "X", "x")
 """The states of processes that have ended, and that nobody has asked for yet."""
@@ -46,12 +48,8 @@ def _machine() -> dict[str, str]:
 
 def _look(pid: int) -> tuple[str, str]:
     """Return the state and the moment of the start of a process, or nothing where /proc does not tell."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return fields[_STATE], fields[_START]
-    except (OSError, IndexError):
-        return "", ""
+    fields = stat_of(pid)
+    return (fields[_STATE], fields[_START]) if fields else ("", "")
 
 
 def is_dead(holder: Any) -> bool:

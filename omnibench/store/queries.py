@@ -12,7 +12,6 @@ from omnibench.paths import expanded
 from omnibench.store import CheckpointStore, logbook, views
 from omnibench.store.advice import repair_command
 from omnibench.store.beneath import OF_ALL, refuse_links
-from omnibench.store.changes import told_as_store_errors
 from omnibench.store.contrast import Contrast, contrast
 from omnibench.store.deletion import remove_datasets
 from omnibench.store.divergence import Divergence, diverge
@@ -27,6 +26,7 @@ from omnibench.store.overview import items_of, remaining_of, summary_of, with_st
 from omnibench.store.ownership import no_store
 from omnibench.store.plans import plan_of, with_planned_labels
 from omnibench.store.reading import read_all
+from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.removal import Removed, remove_items, remove_models
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select_all, select_one

@@ -224,7 +224,7 @@ def read(
         with _copied(database) as copy:
             return select(copy, "mode=rw")
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"the checkpoint records in {directory} cannot be read ({error}).") from error
+        raise _unreadable(directory, error) from error
 
 
 @contextmanager
@@ -267,6 +267,13 @@ def _damaged(directory: Path, error: Exception) -> DamagedStoreError:
     )
 
 
+def _unreadable(directory: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"the checkpoint records in {directory} cannot be read ({error}). Mend that, or copy all of "
+        f"{directory.parent} to another disk and look at the copy."
+    )
+
+
 def _empty(on_damage: Callable[[str], None]) -> Reader:
     """Return a reader of no records."""
     connection = sqlite3.connect(":memory:")
@@ -292,7 +299,7 @@ def _select_with_repair(
             except sqlite3.Error as last:
                 if "no such table" in str(last):  # nor was there any to create one
                     return empty()
-        raise StoreError(f"the checkpoint records in {database.parent} cannot be read ({error}).") from again
+        raise _unreadable(database.parent, error) from again
 
 
 def read_all(

@@ -19,7 +19,7 @@ import diskcache
 
 from omnibench.errors import StoreError
 from omnibench.guest import forks
-from omnibench.guest.disk import shortage
+from omnibench.guest.disk import current_trouble
 from omnibench.limits import limit_error
 from omnibench.store.beneath import open_file, refuse_links
 from omnibench.store.damage import (
@@ -32,7 +32,7 @@ from omnibench.store.damage import (
 )
 from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_database
 from omnibench.store.forms import record_of
-from omnibench.store.permissions import file_mode, is_shared, make_directory, open_to_group
+from omnibench.store.permissions import is_shared, make_directory, open_to_group
 from omnibench.store.reading import DATABASE, read_all, text_of
 from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, timestamp
@@ -130,7 +130,7 @@ class Records:
                 check_header(self._database)
             raise limit_error(error) or StoreError(
                 f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}"
-                f"{shortage(directory)}). "
+                f"{current_trouble(directory)}). "
                 "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
             ) from error
         if is_shared(directory):  # SQLite lets nobody else write
@@ -324,7 +324,7 @@ class Records:
                 query = "SELECT CAST(value AS BLOB) FROM Cache WHERE key = ?"
                 row = connection.execute(query, (key,)).fetchone()
                 content = row[0].decode(errors="backslashreplace") if row and row[0] is not None else None
-                descriptor = open_file(root, aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode(root))
+                descriptor = open_file(root, aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
                 with os.fdopen(descriptor, "a", encoding="utf-8") as file:
                     file.write(seal(key, {"key": key, "found": content, "time": timestamp()}) + "\n")
                 connection.execute("DELETE FROM Cache WHERE key = ?", (key,))
@@ -345,7 +345,8 @@ class Records:
                 "and rebuilt from the manifests beside the files."
             )
         return limit_error(error) or StoreError(
-            f"the checkpoint records in {self.directory} cannot be {verb} ({error}{shortage(self.directory)})."
+            f"the checkpoint records in {self.directory} cannot be {verb} ({error}{current_trouble(self.directory)}). What was "
+            "recorded is safe; mend that, and run again."
         )
 
     def _check_file(self) -> None:

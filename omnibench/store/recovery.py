@@ -12,10 +12,9 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.store import artifacts, manifests
-from omnibench.store.beneath import OF_ALL, paths_like, refuse_links, write_new
+from omnibench.store.beneath import OF_ALL, paths_like, read_bytes, refuse_links, write_new
 from omnibench.store.damage import DamagedStoreError, is_damage, set_database_aside
 from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
-from omnibench.store.permissions import file_mode
 from omnibench.store.reading import read_all
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
@@ -119,7 +118,7 @@ def _check_format(root: Path) -> list[str]:
     store_format = _noted_format(root) if marked is None else marked
     refuse_format(root, store_format)
     if marked is None and marker.exists():
-        marker.read_bytes()  # which raises where the file is sound, and cannot be read
+        read_bytes(root, MARKER)  # which raises where the file is sound, and cannot be read
         aside = marker.replace(artifacts.aside_name(marker))
         repairs.append(
             f"{marker} was damaged; it was set aside as {aside.name} and written anew (format {store_format})."
@@ -132,9 +131,7 @@ def _check_format(root: Path) -> list[str]:
 
 
 def _write_marker(marker: Path) -> None:
-    partial = write_new(
-        marker.parent, f"{marker.name}.new", json.dumps({"format": FORMAT}).encode(), file_mode(marker.parent)
-    )
+    partial = write_new(marker.parent, f"{marker.name}.new", json.dumps({"format": FORMAT}).encode())
     artifacts.publish(partial, marker, marker.parent)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.owners import group_name
 from omnibench.store.permissions import RECORDS, is_shared, keep_to_oneself, make_directory, open_to_group, umask
-from omnibench.store.strangers import umask_note
 
 _noted: set[Path] = set()
 """The stores of which this process has said what the umask keeps their groups from."""
@@ -46,7 +45,7 @@ def make_root(root: Path, *, shared: bool, notify: Callable[[str], None]) -> Non
             "directory (--omnirec-checkpoint-dir)."
         )
     make_directory(root / "tmp", shared=True, sticky=True)
-    note = umask_note(root)
+    note = _umask_note(root)
     if note and root not in _noted:
         _noted.add(root)
         notify(note)
@@ -71,3 +70,14 @@ def _share(root: Path, notify: Callable[[str], None]) -> None:
         if path.name.startswith("model."):
             keep_to_oneself(path)
     notify(f"{root} is shared with its group {group_name(group)}")
+
+
+def _umask_note(root: Path) -> str:
+    """Say that the umask keeps the group from what a shared store is for, or return nothing."""
+    mask = umask()
+    if not mask & 0o070:
+        return ""
+    return (
+        f"{root} is to be shared, and your umask {mask:04o} keeps its group from "
+        f"{'reading' if mask & 0o040 else 'writing'} what you make there; say `umask 002` before you start"
+    )

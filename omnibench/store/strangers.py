@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from omnibench.errors import StoreError
-from omnibench.guest.disk import shortage
-from omnibench.limits import limit_error
-from omnibench.owners import group_name, user_name, who_can_write
-from omnibench.store.permissions import sharing, umask
+from omnibench.owners import group_name, login_name, user_name, who_can_write
+from omnibench.store.permissions import sharing
 
 
 def refuse_strangers(root: Path, shared: str | None = None) -> None:
@@ -57,39 +53,8 @@ def refuse_strangers(root: Path, shared: str | None = None) -> None:
 
 
 def _as_owner(uid: int) -> str:
-    name, has_name, _ = user_name(uid).partition(" (uid")
-    return f", become its owner (sudo -u {name} ...)" if os.geteuid() == 0 and has_name else ""
-
-
-@contextmanager
-def cannot_be_written(root: Path) -> Iterator[None]:
-    """Explain the operating system's errors while a store is opened.
-
-    Args:
-        root: The checkpoint directory.
-
-    Raises:
-        StoreError: It cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise limit_error(error) or StoreError(
-            f"the checkpoint directory {str(root)!r} cannot be written ({error.strerror or error}{_file_of(error, root)}"
-            f"{shortage(root)}). "
-            "Choose another with --omnirec-checkpoint-dir, or make it writable."
-        ) from error
-
-
-def _file_of(error: OSError, root: Path) -> str:
-    """Name the file that an error is about and whose it is, where it is another user's."""
-    try:
-        file = Path(os.fsdecode(error.filename))
-        uid = file.stat().st_uid
-        name = file.relative_to(root)
-    except (OSError, TypeError, ValueError):
-        return ""
-    return "" if uid == os.geteuid() else f": {name} belongs to {user_name(uid)}"
+    name = login_name(uid)
+    return f", become its owner (sudo -u {name} ...)" if os.geteuid() == 0 and name else ""
 
 
 def refuse_unreadable(root: Path) -> None:
@@ -133,18 +98,3 @@ def _owner_of(path: Path) -> str:
         return user_name(path.stat().st_uid)
     except OSError:
         return "another user"
-
-
-def umask_note(root: Path) -> str:
-    """Say that the umask keeps the group from what a shared store is for, or return nothing.
-
-    Args:
-        root: The checkpoint directory.
-    """
-    mask = umask()
-    if not mask & 0o070:
-        return ""
-    return (
-        f"{root} is to be shared, and your umask {mask:04o} keeps its group from "
-        f"{'reading' if mask & 0o040 else 'writing'} what you make there; say `umask 002` before you start"
-    )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from omnibench.store.beneath import open_file
-from omnibench.store.permissions import file_mode
 
 MOST_BYTES = 50_000_000
 """From this size on a log becomes ``out.log.1``, in the place of the part before, and a new one begins."""
@@ -25,7 +25,7 @@ def append(root: Path, name: str, lines: bytes) -> None:
         OSError: They cannot be written.
         LinkedFileError: The log is a link.
     """
-    descriptor = open_file(root, name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode(root))
+    descriptor = open_file(root, name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         os.write(descriptor, lines)
         if os.fstat(descriptor).st_size >= MOST_BYTES:
@@ -40,6 +40,6 @@ def _begin_anew(path: Path, descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:  # somebody is doing it
         return
-    status, current = os.fstat(descriptor), os.stat(path, follow_symlinks=False)
-    if (status.st_dev, status.st_ino) == (current.st_dev, current.st_ino):
-        path.replace(path.with_name(f"{path.name}.1"))
+    with suppress(FileNotFoundError):  # somebody has done it, and nobody has begun another yet
+        if os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False)):
+            path.replace(path.with_name(f"{path.name}.1"))

@@ -232,7 +232,7 @@ def trouble_of(artifact: Artifact, root: Path) -> str:
     """Return what is wrong with a file, or nothing."""
     path = artifacts.resolve(artifact, root)
     if path is None:
-        return "leads out of the store"
+        return artifacts.UNRESOLVED
     try:
         size = path.stat().st_size
         if size != artifact["size"]:
@@ -284,8 +284,7 @@ def _is_json(file: Path) -> bool:
 
 def database_damage(error: DamagedStoreError) -> Damage:
     """Return the damage of a database that cannot be read."""
-    reason = " ".join(str(error).split())  # SQLite's has several lines
-    return Damage(Part.DATABASE, "store/cache.db", f"is damaged ({reason})")
+    return Damage(Part.DATABASE, "store/cache.db", f"is damaged ({error})")
 
 
 def of_items(damages: Iterable[Damage]) -> dict[str, list[Damage]]:

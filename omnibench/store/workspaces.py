@@ -18,6 +18,9 @@ from omnibench.store.permissions import file_mode, is_shared, make_directory
 _OWNER_AND_NONCE = r"\d+\.[0-9a-z_]{8}"
 """The end of a workspace's name: the process, and what makes the name free."""
 
+_PATIENCE_SECONDS = 5.0
+"""How long the parent's lock is waited for: others of ours hold it for milliseconds, a member of the group for ever."""
+
 
 def _is_left_over(workspace: Path, *, without_lock: bool) -> bool:
     """Whether a workspace is this user's, and its process is dead.
@@ -52,7 +55,7 @@ class Workspace:
         name = re.compile(re.escape(prefix) + _OWNER_AND_NONCE)
         # Whoever holds the directory sees no half-made ones; the system's own could be held by a stranger for ever.
         is_private = not parent.stat().st_mode & stat.S_IWOTH
-        with locked_directory(parent) if is_private else nullcontext():
+        with locked_directory(parent, _PATIENCE_SECONDS) if is_private else nullcontext(False) as is_alone:
             self.directory = Path(
                 tempfile.mkdtemp(prefix=f"{prefix}{self._pid}.", dir=parent)
             )  # 0700, its name is free
@@ -63,7 +66,7 @@ class Workspace:
                 raise
             for directory in parent.glob(f"{prefix}*"):
                 is_another = directory != self.directory and name.fullmatch(directory.name)
-                if is_another and _is_left_over(directory, without_lock=is_private):
+                if is_another and _is_left_over(directory, without_lock=is_alone):
                     shutil.rmtree(directory, ignore_errors=True)
 
     def _hold(self, *, shared: bool) -> int:

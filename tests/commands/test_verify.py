@@ -73,6 +73,16 @@ def lost(pattern: str) -> Damage:
     return lambda root: only(root, pattern).unlink()
 
 
+def linked(pattern: str) -> Damage:
+    """A file has become a link to its like elsewhere, which anybody may change."""
+
+    def damage(root: Path) -> None:
+        path = only(root, pattern)
+        path.symlink_to(path.rename(root.parent / f"elsewhere{path.suffix}"))
+
+    return damage
+
+
 def record(record_type: RecordType) -> Damage:
     """A bit of a record is another: of the item whose files the others damage."""
 
@@ -114,6 +124,11 @@ DAMAGES: dict[str, tuple[Damage, str, list[str]]] = {
     "lost predictions": (lost(f"tiny*/{ITEM}/predictions-*.npy"), "predictions", ["predict"]),
     "values per user": (changed(f"tiny*/{ITEM}/per_user-*.parquet"), "values per user", NONE),
     "lost values per user": (lost(f"tiny*/{ITEM}/per_user-*.parquet"), "values per user", NONE),
+    "linked predictions": (linked(f"tiny*/{ITEM}/predictions-*.npy"), "predictions", ["predict"]),
+    "linked values per user": (linked(f"tiny*/{ITEM}/per_user-*.parquet"), "values per user", NONE),
+    "linked model": (linked(f"tiny*/{ITEM}/model.*"), "model", NONE),
+    "linked part of a dataset": (linked("datasets/*/item.npy"), "dataset", NONE),
+    "linked readable predictions": (linked(f"tiny*/{ITEM}/predictions.json"), "readable copy", NONE),
     "model": (changed(f"tiny*/{ITEM}/model.*"), "model", NONE),
     "dataset": (changed("datasets/*/fold_0/train.npy"), "dataset", NONE),
     "lost part of a dataset": (lost("datasets/*/item.npy"), "dataset", NONE),
@@ -144,7 +159,7 @@ def test_a_sound_store_is_said_to_be_so(root: Path, omnibench: Command) -> None:
 
 
 SAMPLE = {
-    *("predictions", "lost values per user", "manifest", "readable predictions", "results.json"),
+    *("predictions", "lost values per user", "manifest", "linked readable predictions", "results.json"),
     *("record of predictions and their manifest", "database"),
 }
 """What the everyday suite tries; the others are a sweep of faults."""

@@ -8,10 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from omnibench.engine.failures import out_of_use, phase_errors
-from omnibench.errors import ChangedDataError, DataError, DiskError, GuestError, PhaseError, StoreError
-from omnibench.limits import LimitReachedError
+from omnibench.engine.failures import phase_errors
+from omnibench.errors import (
+    ChangedDataError,
+    DataError,
+    DiskError,
+    GuestError,
+    LimitReachedError,
+    PhaseError,
+    StoreError,
+)
 from omnibench.store.artifacts import sync_directory
+from omnibench.store.refusals import out_of_use
 
 ERRORS: dict[str, tuple[Exception, type[Exception], str]] = {
     "the framework raises": (GuestError("no memory", "traceback"), PhaseError, "Fit failed: no memory"),

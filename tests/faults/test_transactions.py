@@ -86,7 +86,7 @@ def test_a_long_wait_is_told_and_its_end(directory: Path) -> None:
         store = CheckpointStore(directory / "store", notify=note)
         with holding(directory / "store", "write") as holder:
             threads = [
-                threading.Thread(target=store.records.commit, args=({f"fit/{number}": {}},)) for number in (1, 2)
+                threading.Thread(target=store.records.commit, args=({f"note/{number}": {}},)) for number in (1, 2)
             ]
             for thread in threads:
                 thread.start()
@@ -94,7 +94,7 @@ def test_a_long_wait_is_told_and_its_end(directory: Path) -> None:
             assert store.snapshot()  # which nobody has to wait for
         for thread in threads:
             thread.join(30)
-        assert {"fit/1", "fit/2"} <= set(store.snapshot())
+        assert {"note/1", "note/2"} <= set(store.snapshot())
         store.close()
     assert messages[0].startswith(f"waiting for process {holder.pid} (python")
     assert messages[1].startswith("the records are free again after ")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omnibench import proc
 from omnibench.errors import OmnibenchError
 from omnibench.runners import machine
 from omnibench.runners.machine import (
@@ -67,7 +68,7 @@ def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with 64 GB free whose control groups are in a directory."""
     (tmp_path / "meminfo").write_text(f"MemTotal: {128 * 2**20} kB\nMemAvailable:   {64 * 2**20} kB\nBuffers: 1 kB\n")
     monkeypatch.setattr(machine, "_MEMORY", tmp_path / "meminfo")
-    monkeypatch.setattr(machine, "_CONTROL_GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(proc, "CONTROL_GROUPS", tmp_path / "cgroup")
     return tmp_path / "cgroup"
 
 
@@ -92,12 +93,9 @@ def test_the_limit_of_a_container_counts(control: Path) -> None:
 
 def test_the_tightest_limit_above_counts(control: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job's limit stands above the group that its processes are in, e.g. with Slurm or systemd."""
-    real = Path.read_text
-
-    def read(self: Path, *arguments: str, **more: str) -> str:
-        return "0::/job/step/task\n" if str(self) == "/proc/self/cgroup" else real(self, *arguments, **more)
-
-    monkeypatch.setattr(Path, "read_text", read)
+    (control.parent / "self").mkdir()
+    (control.parent / "self" / "cgroup").write_text("0::/job/step/task\n")
+    monkeypatch.setattr(proc, "PROCESSES", control.parent)
     group(control / "job/step/task", None)
     group(control / "job/step", 30 * GIGABYTE, 10 * GIGABYTE)
     group(control / "job", 16 * GIGABYTE, 13 * GIGABYTE)

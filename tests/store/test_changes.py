@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 from collections.abc import Callable
@@ -10,13 +11,14 @@ from pathlib import Path
 import pytest
 from support.stored import compute
 
-from omnibench.errors import StoreError
+from omnibench.errors import LimitReachedError, StoreError
 from omnibench.store import CheckpointStore, gc
 from omnibench.store.changes import MOST_ITEMS, portions, remove_trees
 from omnibench.store.deletion import delete
 from omnibench.store.generations import Reset, reset
 from omnibench.store.models import drop_models
 from omnibench.store.queries import Store
+from omnibench.store.refusals import told_as_store_errors
 
 NAMES = "abcdef"
 
@@ -85,6 +87,18 @@ def test_what_is_refused_is_an_error_of_the_store(root: Path, change: str) -> No
         CHANGES[change](opened)
 
 
+def test_what_is_refused_to_who_uses_a_store_alone_is_no_trouble_with_its_lock(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason is that of the change, not that the store cannot be opened, and so is the advice."""
+    (root / "datasets" / "D-eeeeeeee").mkdir(parents=True)
+    monkeypatch.setattr("omnibench.store.deletion.unused_datasets", lambda *_: refuse(root / "datasets"))
+    with pytest.raises(
+        StoreError, match=r"not everything in .* could be removed \(.*Device or resource busy.*once more"
+    ):
+        Store(root).remove_datasets()
+
+
 def test_directories_go_as_far_as_possible_and_what_stays_is_said(tmp_path: Path) -> None:
     """One that cannot be removed does not keep the others; what is gone already is nothing to say."""
     for name in ("a", "b"):
@@ -108,3 +122,17 @@ def refuse(path: Path, *, ignore_errors: bool = False) -> None:
     """As where a file system is mounted inside, which tests may not do."""
     if not ignore_errors:
         raise OSError(16, os.strerror(16), str(path))
+
+
+def test_a_full_disk_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what is wrong with it, as where a store is opened; too few descriptors are a limit, with its value."""
+    monkeypatch.setattr("omnibench.store.refusals.current_trouble", lambda _: "; there is too little room on /")
+    with (
+        pytest.raises(
+            StoreError, match=r"could be reset \(.*No space left.*; there is too little room on /\)\. Mend that"
+        ),
+        told_as_store_errors(root, "reset"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(LimitReachedError, match="RLIMIT_NOFILE"), told_as_store_errors(root, "reset"):
+        raise OSError(errno.EMFILE, "Too many open files")

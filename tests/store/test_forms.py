@@ -135,6 +135,26 @@ def test_members_have_their_types(member: str, value: Any) -> None:
         read(key, {**RECORDS[key], member: value})
 
 
+_FAILURE = {"phase": "Eval", "error": None, "failures": 1, "deaths": 0, "metrics": {"HR@5": "HR/1"}}
+
+
+@pytest.mark.parametrize(
+    ("key", "member", "sound", "wrong"),
+    [
+        (f"item/{KEY}", "stopped", _FAILURE, "x"),
+        (f"item/{KEY}", "stopped", {**_FAILURE, "metrics": None}, {"phase": "Eval"}),
+        (f"item/{KEY}", "stopped", {**_FAILURE, "phase": None}, {**_FAILURE, "metrics": ["HR@5"]}),
+        ("worker/w", "silence", None, "long"),
+        ("worker/w", "silence", {"seconds": 40, "stopped": True}, {"seconds": "40", "stopped": True}),
+    ],
+)
+def test_what_came_later_has_its_form_too(key: str, member: str, sound: Any, wrong: Any) -> None:
+    """The failure of a done item, and the silence of a worker's guest: summaries and the live view look inside."""
+    assert read(key, {**RECORDS[key], member: sound})[member] == sound
+    with pytest.raises(DamagedRecordError, match=f"its {member} is "):
+        read(key, {**RECORDS[key], member: wrong})
+
+
 @pytest.mark.parametrize("member", ["item", "fit_key", "dataset", "algorithm", "parameters", "fold", "status"])
 def test_members_that_everybody_asks_for_are_there(member: str) -> None:
     """An item without them is none."""

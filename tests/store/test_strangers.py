@@ -14,7 +14,7 @@ from omnibench import owners
 from omnibench.engine.run import throwaway_workspace
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.paths import cache_directory
-from omnibench.store import CheckpointStore, gc, leases, permissions
+from omnibench.store import CheckpointStore, gc, leases, permissions, workspaces
 from omnibench.store.logbook import LogBook
 from omnibench.store.queries import open_store
 from omnibench.store.strangers import refuse_strangers
@@ -120,7 +120,8 @@ def test_a_shared_store_is_open_to_its_group(tmp_path: Path, umask: int, directo
                 modes = modes_in(store.root)
     finally:
         os.umask(before)
-    assert modes["results.json"] == modes["leases/item.lock"] == modes["store/cache.db"] == file
+    names = ("STORE.json", "results.json", "leases/item.lock", "store/cache.db")
+    assert [modes[name] for name in names] == [file] * len(names)
     assert modes["tmp"][1:] == directory[1:]
     assert bool(sentences) == (umask != 0o002)
 
@@ -204,16 +205,24 @@ def test_temporary_directories_without_a_sticky_bit(tmp_path: Path, monkeypatch:
     throwaway_workspace().remove()
 
 
-def test_nobody_waits_for_a_lock_on_the_parent(tmp_path: Path) -> None:
-    """Another user may hold one on /tmp for ever."""
+@pytest.mark.parametrize("mode", [0o700, 0o1777])
+def test_nobody_waits_for_a_lock_on_the_parent(mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user may hold one on /tmp for ever, and a member of the group one on a store's; half-made ones stay then."""
     import fcntl
 
+    monkeypatch.setattr(workspaces, "_PATIENCE_SECONDS", 0.1)
+    half_made = tmp_path / "work.1.0123abcd"
+    half_made.mkdir()
+    tmp_path.chmod(mode)
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         Workspace(tmp_path).remove()
+        assert half_made.exists()
     finally:
         os.close(descriptor)
+    Workspace(tmp_path).remove()
+    assert half_made.exists() == (mode == 0o1777), "nobody else can be making it"
 
 
 def test_caches_of_others_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

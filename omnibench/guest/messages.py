@@ -1,4 +1,4 @@
-"""Whole numbers and texts on their way through execnet, which carries neither those below -2**31 nor half characters.
+"""What execnet does not carry by itself: whole numbers below -2**31, and texts with half characters.
 
 The names of files that are not UTF-8 have such halves.
 """
@@ -21,7 +21,7 @@ def sendable(data: Any) -> Any:
     if type(data) is int:
         return data if data >= _LOWEST else {_TAG: str(data)}
     if type(data) is str:
-        return data if data.isascii() or _is_utf8(data) else {_TEXT_TAG: data.encode("utf-8", "surrogatepass")}
+        return data if is_utf8(data) else {_TEXT_TAG: data.encode("utf-8", "surrogatepass")}
     if isinstance(data, dict):
         return {key: sendable(value) for key, value in data.items()}
     if type(data) in (list, tuple):
@@ -42,9 +42,9 @@ def received(data: Any) -> Any:
     return data
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether a text can be encoded: the names of files may have half characters, which stand for bytes."""
     try:
-        text.encode()
+        return text.isascii() or bool(text.encode())
     except UnicodeEncodeError:
         return False
-    return True

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.projects import Project
 
-from omnibench.guest.whole_numbers import received, sendable
+from omnibench.guest.messages import received, sendable
 
 WHOLE = st.integers() | st.sampled_from([-(2**31) - 1, -(2**31), 2**31, 2**53 + 1, -(2**63), 2**64, -(10**30)])
 SCALARS = st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False) | st.text() | st.binary()
@@ -37,7 +37,7 @@ def test_plain_data_arrives_as_it_was_sent(data: Any) -> None:
 
 
 def test_execnet_alone_does_not_carry_them() -> None:
-    """When this fails, whole_numbers is of no use any more."""
+    """When this fails, their tag is of no use any more."""
     with pytest.raises(Exception, match="format requires"):
         execnet.dumps(-(2**31) - 1)
 
