@@ -9,10 +9,11 @@ import pytest
 
 from faults.children import run
 from faults.hostile import COMMANDS, LINKED, TARGETS, HostileStores, Judge
+from faults.sessions import METRICS, HostileSessions
 from faults.sweeps import Tally
 
 _FEW = tuple(command for command in COMMANDS if command[0] in ("status", "reset", "rebuild", "gc"))
-_STRANGERS = 400
+_STRANGERS, _SESSIONS = 400, 40
 
 
 def test_a_sample_of_strangers(directory: Path) -> None:
@@ -29,6 +30,17 @@ def test_a_sample_of_links(directory: Path) -> None:
     for place, target in (("leases/opening.lock", "a file"), ("STORE.json.new", "a file"), ("{item}", "a directory")):
         found, violations = stores.link(place, target, _FEW)
         tally.take(f"{found} leads to {target}", violations)
+    tally.check()
+
+
+@pytest.mark.guests
+@pytest.mark.inner
+def test_a_sample_of_sessions(directory: Path) -> None:
+    """A real run of pytest, from the records alone and with guests: nothing fails but what is refused in a sentence."""
+    sessions = HostileSessions(directory / "hostile")
+    tally = Tally("sessions over hostile stores")
+    for seed, metrics in ((0, "cached"), (4, "longer lists")):
+        tally.take(*sessions.point(seed, metrics))
     tally.check()
 
 
@@ -58,6 +70,21 @@ def test_many_strangers(directory: Path, capsys: pytest.CaptureFixture[str]) -> 
     tally = HostileStores(directory / "hostile").over(range(_STRANGERS))
     with capsys.disabled():
         print(f"\nhostile records, {tally}")
+    tally.check()
+
+
+@pytest.mark.faults
+@pytest.mark.guests
+@pytest.mark.inner
+@pytest.mark.parametrize("metrics", METRICS)
+def test_many_sessions(directory: Path, metrics: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Real runs of pytest over the stores of some dozen strangers."""
+    sessions = HostileSessions(directory / "hostile")
+    tally = Tally("sessions over hostile stores")
+    for seed in range(_SESSIONS):
+        tally.take(*sessions.point(seed, metrics))
+    with capsys.disabled():
+        print(f"\n{metrics}: {tally}")
     tally.check()
 
 
