@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+SCRATCH = "OMNIBENCH_GUEST_SCRATCH"
+"""The environment variable that tells a guest its directory for temporary files, which goes with it however it ends."""
+
 _OF_THE_INTERPRETER = ("PYTHONHOME", "VIRTUAL_ENV")
 """Variables that would have an interpreter take another environment for its own."""
 

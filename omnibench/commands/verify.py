@@ -17,7 +17,7 @@ from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
-from omnibench.store.repair import REMEDIES, repair
+from omnibench.store.repair import remedy, repair
 from omnibench.store.sizes import size_text
 from omnibench.store.verification import Damage, Part, Verification, database_damage, snapshot_of
 from omnibench.store.verification import verify as verify_records
@@ -44,13 +44,16 @@ def verify(arguments: argparse.Namespace) -> int:
     for damage in repaired or damages:
         title = titles.get(damage.fit_key)
         owner = f" ({title})" if title and damage.part is not Part.ITEM else ""
-        remedy = f": {REMEDIES[damage.part]}" if damage in repaired and damage not in left else ""
-        say(f"  {damage.part:15}  {damage.name}{owner} {damage.trouble}{remedy}")
+        outcome = f": {remedy(damage)}" if damage in repaired and damage not in left else ""
+        say(f"  {damage.part:15}  {damage.name}{owner} {damage.trouble}{outcome}")
     busy = sum(damage in repaired for damage in left)
     command = repair_command(store.root, arguments.items)
     say(f"{store.root}: {_counts(verification)}: {_verdict(damages, left, busy, command, repairing=arguments.repair)}")
     if skipped and not left:
-        say(f"  the readable copies of {counted(len(skipped), 'item')} were not compared: their datasets are not there")
+        copies = f"readable predictions of {counted(len(skipped), 'item')}"
+        say(
+            f"  the {copies} were not compared: that takes the dataset, which is not there until a run prepares it again"
+        )
     return int(bool(left))
 
 

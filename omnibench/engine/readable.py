@@ -16,7 +16,7 @@ from omnibench.store.beneath import has_link
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.leases import free_leases, is_held
 from omnibench.store.schema import DROPPED, EXPORTED_PREDICTIONS, Record, RecordType
-from omnibench.store.verification import Damage, Part, trouble_of
+from omnibench.store.verification import MISSING, Damage, Part, trouble_of
 
 
 def stale_copies(
@@ -52,7 +52,7 @@ def stale_copies(
         keys = tuple(RecordType.FIT.key(fit_key) for _ in of_item[:1])
         if not copies:
             name = paths[0].relative_to(root).as_posix()
-            yield Damage(Part.COPY, name, "is missing", keys, fit_key)
+            yield Damage(Part.COPY, name, MISSING, keys, fit_key)
         elif not any(_is_copied(root, dataset, record, copies) for record in sound):
             name = copies[0].relative_to(root).as_posix()
             yield Damage(Part.COPY, name, "says something else than the predictions", keys, fit_key)

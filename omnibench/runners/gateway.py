@@ -28,7 +28,7 @@ from omnibench.guest.messages import received, sendable
 from omnibench.masking import masked_bytes, safe_cut
 from omnibench.runners.registry import RunnerInfo
 from omnibench.runners.silence import Silence
-from omnibench.variables import foreign_variables, misleading_variables
+from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
 
 GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _TAIL_LINES = 20
@@ -103,7 +103,7 @@ class Guest:
         )
         command = ["env", *(word for name in foreign for word in ("-u", name))]
         command += [f"{name}={value}" for name, value in variables.items()]
-        command += ["PYTHONHASHSEED=0", f"{GUEST_MARK}=1", str(python)]
+        command += ["PYTHONHASHSEED=0", f"{GUEST_MARK}=1", f"{SCRATCH}={scratch}", str(python)]
         supervised = "; ".join(_SUPERVISED.strip().splitlines()) % (supervisor.__file__, os.getpid())
         self._group = execnet.Group()
         self._gateway = self._group.makegateway(f"popen//python={shlex.join([*command, '-u', '-c', supervised])}")

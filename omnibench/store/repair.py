@@ -19,21 +19,29 @@ from omnibench.store.item_records import unmeasured_item
 from omnibench.store.leases import Lease, free_leases
 from omnibench.store.models import without_model
 from omnibench.store.schema import DROPPED, Phase, Record, RecordType, Status, artifacts_of, timestamp
-from omnibench.store.verification import Damage, Part, lacking_in_manifests, of_items, trouble_of
+from omnibench.store.verification import MISSING, Damage, Part, lacking_in_manifests, of_items, trouble_of
 
-REMEDIES = {
+_ASIDE = "set aside; "
+_REMEDIES = {
     Part.DATABASE: "set aside, and rebuilt from the manifests",
-    Part.RECORD: "set aside; put back from its manifest, or else made again by the next run",
+    Part.RECORD: f"{_ASIDE}put back from its manifest, or else made again by the next run",
     Part.ITEM: "the next run makes what it lacks",
-    Part.MODEL: "set aside; fitted again only where other predictions need it",
-    Part.PREDICTIONS: "set aside; the next run predicts again",
-    Part.PER_USER: "set aside; the next run evaluates again",
-    Part.DATASET: "set aside; prepared again when a run needs it",
-    Part.EARLIER: "set aside; nothing needs it",
+    Part.MODEL: f"{_ASIDE}fitted again only where other predictions need it",
+    Part.PREDICTIONS: f"{_ASIDE}the next run predicts again",
+    Part.PER_USER: f"{_ASIDE}the next run evaluates again",
+    Part.DATASET: f"{_ASIDE}prepared again when a run needs it",
+    Part.EARLIER: f"{_ASIDE}nothing needs it",
     Part.MANIFEST: "completed from the records",
     Part.COPY: "written again",
 }
 """What is done about each part."""
+
+
+def remedy(damage: Damage) -> str:
+    """Return what is done about a damage; a file that is not there cannot be set aside."""
+    text = _REMEDIES[damage.part]
+    return text.removeprefix(_ASIDE) if damage.trouble == MISSING else text
+
 
 _MARKED = {Part.MODEL, Part.PREDICTIONS, Part.PER_USER, Part.EARLIER, Part.ITEM}
 

@@ -43,6 +43,9 @@ PART_OF = {
 }
 """What the files are that records of a type name."""
 
+MISSING = "is missing"
+"""The trouble of a file that is not there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Damage:
@@ -51,7 +54,7 @@ class Damage:
     Attributes:
         part: The part of the store.
         name: The path relative to the store, the key of a record, or the name of an item.
-        trouble: What is wrong with it, e.g. ``is missing``.
+        trouble: What is wrong with it, e.g. ``MISSING``.
         keys: The keys of the records that are concerned.
         fit_key: The item that it belongs to; empty where it belongs to none.
         artifact: The file as its records describe it, where it is one.
@@ -239,7 +242,7 @@ def trouble_of(artifact: Artifact, root: Path) -> str:
             return f"has {size:,} bytes instead of {artifact['size']:,}"
         return "" if artifacts.sha256_of(path) == artifact["sha256"] else "differs from its record"
     except FileNotFoundError:
-        return "is missing"
+        return MISSING
     except OSError as error:
         return f"cannot be read ({error.strerror})"
 
@@ -268,7 +271,7 @@ def _stale_copies(root: Path, snapshot: Snapshot) -> Iterator[Damage]:
         file = root / name
         if not file.exists():
             if any(map(RecordType.ITEM.has, snapshot.records)):
-                yield Damage(Part.COPY, name, "is missing")
+                yield Damage(Part.COPY, name, MISSING)
         elif not (is_current(file, snapshot.revision) if snapshot.revision else _is_json(file)):
             yield Damage(Part.COPY, name, "is damaged, or behind the records")
 

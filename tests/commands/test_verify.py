@@ -184,6 +184,7 @@ def test_what_is_damaged_is_found_repaired_and_computed_again(
     assert omnibench("verify", ends=1) == said, "looking has changed something"
     said = omnibench("verify", "--repair")
     assert "repaired" in said
+    assert "is missing: set aside" not in said
     assert "all as recorded" in omnibench("verify")
     work = root.parent / "again"
     assert plant.as_text(plant.Errand(root, work)()) == plant.as_text(reference)
@@ -197,7 +198,7 @@ def test_a_dataset_that_was_set_aside_is_prepared_when_it_is_needed(root: Path, 
     change(only(root, "datasets/*/fold_0/test.npy"))
     assert "prepared again when a run needs it" in omnibench("verify", "--repair")
     plant.Errand(root, root.parent / "cached")()
-    assert "the readable copies of 4 items were not compared" in omnibench("verify")
+    assert "the readable predictions of 4 items were not compared" in omnibench("verify")
     assert not list(root.glob("datasets/*/fold_0/test.npy"))
     work = root.parent / "again"
     plant.Errand(root, work, metrics=plant.ONE_MORE)()

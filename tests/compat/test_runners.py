@@ -97,6 +97,18 @@ def test_a_script_ranks_by_its_ranks_and_keeps_its_files(script: Path, capfd: py
 
 
 @pytest.mark.guests
+def test_nothing_of_the_data_stays_behind(script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest is killed at the end of a run; its copies of the folds are removed all the same."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    plan = moved.ExperimentPlan()
+    plan.add_algorithm("Mine.Popular")
+    moved.Coordinator("there").run(implicit(), config=plan, evaluator=moved.Evaluator(moved.NDCG(5)))
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert list((tmp_path / "there").rglob("train.csv")) == []
+
+
+@pytest.mark.guests
 def test_a_script_predicts_ratings(script: Path) -> None:
     """On explicit data, RMSE is of the ratings that predict returns: here of the mean of training."""
     dataset = moved.RandomHoldout(10, 60).process(data())

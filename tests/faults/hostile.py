@@ -28,6 +28,7 @@ from typing import Any
 from faults import plant
 from faults.children import Ended, run
 from faults.sweeps import Tally
+from faults.tracing import calls, traced
 from omnibench.commands.main import main
 from omnibench.errors import OmnibenchError
 from omnibench.store.reading import read_all
@@ -385,6 +386,22 @@ class HostileStores:
         writable = [self.out, self._directory / "work", self._directory / "log"]
         ended = run(partial(_watched, action, self.root, writable, self.project), self._directory / "log")
         return [*self._faults(ended), *self._changes()]
+
+    def traced(self, commands: Sequence[Sequence[str]]) -> list[str]:
+        """Let commands use the store as it is, with the kernel as the judge: what is opened outside, by its real path."""
+        trace = self._directory / "trace"
+        options = ["-e", "trace=open,openat,creat"]
+        ended = traced(partial(_commands, self.lines(commands)), self._directory / "log", trace, options)
+        within = [str(self.root), str(self.out), str(self._directory / "work"), str(self._directory / "log")]
+        touched = []
+        for call in calls(trace):
+            flags, _, path = call.text.rpartition(" = ")
+            path = path.partition("<")[2].rpartition(">")[0]
+            writes = any(flag in flags for flag in ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"))
+            outside = writes and not path.startswith("/dev/null") if path else False
+            if (outside or _below(path, [str(self.project)])) and not _below(path, within):
+                touched.append(f"{call.name} {path}{' to write' if writes else ''}")
+        return [*self._faults(ended), *touched, *self._changes()]
 
     def _faults(self, ended: Ended) -> list[str]:
         if ended.outcome is None:

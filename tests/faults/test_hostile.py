@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from faults.children import run
-from faults.hostile import COMMANDS, LINKED, TARGETS, HostileStores, Judge
+from faults.hostile import COMMANDS, LINKED, TARGETS, HostileStores, Judge, Stranger
+from faults.sessions import METRICS, HostileSessions
 from faults.sweeps import Tally
+from faults.tracing import why_not
 
 _FEW = tuple(command for command in COMMANDS if command[0] in ("status", "reset", "rebuild", "gc"))
-_STRANGERS = 400
+_STRANGERS, _SESSIONS, _STRANGERS_AT_ONCE = 400, 40, 10
 
 
 def test_a_sample_of_strangers(directory: Path) -> None:
@@ -29,6 +31,35 @@ def test_a_sample_of_links(directory: Path) -> None:
     for place, target in (("leases/opening.lock", "a file"), ("STORE.json.new", "a file"), ("{item}", "a directory")):
         found, violations = stores.link(place, target, _FEW)
         tally.take(f"{found} leads to {target}", violations)
+    tally.check()
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not() or "never")
+def test_the_kernel_as_the_judge(directory: Path) -> None:
+    """What is opened below Python too, by SQLite and by descriptors of directories, stays in the store."""
+    stores = HostileStores(directory / "hostile")
+    tally = Tally("commands over hostile stores, by their system calls")
+    stores.fresh()
+    for seed in range(_STRANGERS_AT_ONCE):
+        Stranger(seed, stores.project).change(stores.root)
+    tally.take("strangers", stores.traced(_FEW))
+    stores.fresh()
+    (stores.root / "damaged-records.jsonl").symlink_to(stores.project / "uv.lock")
+    tally.take("a link", stores.traced(_FEW))
+    tally.check()
+    stores.fresh()
+    seen = stores.traced([("export", str(stores.project / "export.csv"))])
+    assert any("export.csv" in violation for violation in seen), "the judge is awake"
+
+
+@pytest.mark.guests
+@pytest.mark.inner
+def test_a_sample_of_sessions(directory: Path) -> None:
+    """A real run of pytest, from the records alone and with guests: nothing fails but what is refused in a sentence."""
+    sessions = HostileSessions(directory / "hostile")
+    tally = Tally("sessions over hostile stores")
+    for seed, metrics in ((0, "cached"), (4, "longer lists")):
+        tally.take(*sessions.point(seed, metrics))
     tally.check()
 
 
@@ -58,6 +89,21 @@ def test_many_strangers(directory: Path, capsys: pytest.CaptureFixture[str]) -> 
     tally = HostileStores(directory / "hostile").over(range(_STRANGERS))
     with capsys.disabled():
         print(f"\nhostile records, {tally}")
+    tally.check()
+
+
+@pytest.mark.faults
+@pytest.mark.guests
+@pytest.mark.inner
+@pytest.mark.parametrize("metrics", METRICS)
+def test_many_sessions(directory: Path, metrics: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Real runs of pytest over the stores of some dozen strangers."""
+    sessions = HostileSessions(directory / "hostile")
+    tally = Tally("sessions over hostile stores")
+    for seed in range(_SESSIONS):
+        tally.take(*sessions.point(seed, metrics))
+    with capsys.disabled():
+        print(f"\n{metrics}: {tally}")
     tally.check()
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.gated import Measurements
+from support.projects import Project
 
 from omnibench.commands.main import main
 from omnibench.errors import OmnibenchError
@@ -41,13 +42,23 @@ def written() -> tuple[bytes, list[pa.Table]]:
     """Return the metadata and the row groups of a baseline that omnibench has written."""
     with TemporaryDirectory() as directory:
         measurements().baseline(Path(directory))
-        file = pq.ParquetFile(Path(directory) / "baseline.parquet")
-        return file.metadata.metadata[_METADATA_KEY], [file.read_row_group(n) for n in range(file.num_row_groups)]
+        return content_of(Path(directory) / "baseline.parquet")
 
 
-def craft(path: Path, change: Callable[[Metadata], Any], rewrite: Callable[[pa.Table], pa.Table]) -> None:
+def content_of(path: Path) -> tuple[bytes, list[pa.Table]]:
+    """Return the metadata and the row groups of a baseline."""
+    file = pq.ParquetFile(path)
+    return file.metadata.metadata[_METADATA_KEY], [file.read_row_group(n) for n in range(file.num_row_groups)]
+
+
+def craft(
+    path: Path,
+    change: Callable[[Metadata], Any],
+    rewrite: Callable[[pa.Table], pa.Table],
+    source: tuple[bytes, list[pa.Table]] | None = None,
+) -> None:
     """Write a baseline with other metadata and other rows; its digest is right."""
-    whole, row_groups = written()
+    whole, row_groups = source or written()
     metadata = json.loads(whole)
     replaced = change(metadata)
     tables = [rewrite(table) for table in row_groups]
@@ -236,3 +247,33 @@ def test_the_command_ends_with_the_status_of_an_error(tmp_path: Path, capsys: py
     assert output.out == ""
     assert output.err.count("\n") == 1
     assert "has the value nan in fold 0" in output.err
+
+
+_FEW = 2
+"""Files of each sort that the everyday suite tries with pytest itself."""
+
+
+@pytest.mark.parametrize("most", [_FEW, pytest.param(None, marks=pytest.mark.slow)], ids=["few", "all"])
+def test_a_run_of_pytest_refuses_them_in_one_line(project: Project, most: int | None) -> None:
+    """Before anything runs where the file is opened, else as a problem of the gate; never as an INTERNALERROR."""
+    assert project.first_run().ret == 0
+    directory = project.pytester.path
+    assert project.run("--omnirec-baseline=own.parquet").ret == 0
+    for name, change in list(METADATA.items())[-len(METADATA) if most is None else -most :]:
+        craft(directory / "crafted.parquet", change, lambda table: table)
+        refused = project.run("-q", "--omnirec-gate=crafted.parquet")
+        assert refused.ret == pytest.ExitCode.USAGE_ERROR, name
+        assert [line[:7] for line in refused.errlines if line] == ["ERROR: "], (name, refused.errlines)
+        assert "INTERNALERROR" not in refused.stdout.str()
+    own = content_of(directory / "own.parquet")
+    for name, rewrite in list(ROWS.items())[-len(ROWS) if most is None else -most :]:
+        # Rows are read where something differs only.
+        craft(directory / "crafted.parquet", at(*SCORE, "folds", "0", value=0.5), rewrite, own)
+        failed = project.run("-q", "--omnirec-gate=crafted.parquet")
+        assert failed.ret in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.TESTS_FAILED), name
+        failed_output = " ".join((failed.stdout.str() + failed.stderr.str()).split())
+        assert "crafted.parquet' is no baseline that omnibench has written" in failed_output, name
+        assert "INTERNALERROR" not in failed_output, name
+        assert "Traceback" not in failed_output, name
+    craft(directory / "crafted.parquet", lambda _: None, lambda table: table, own)
+    assert project.run("-q", "--omnirec-gate=crafted.parquet").ret == 0

@@ -61,6 +61,18 @@ def test_a_bare_option_does_not_take_the_path_that_follows(project: Project) -> 
     wrong.stderr.fnmatch_lines(["*--omnirec-shared is 'everybody'; choose from no, yes, models."])
 
 
+def test_a_group_can_read_every_file(project: Project) -> None:
+    """As far as the umask says: a marker of the format that only its writer can read locks all others out."""
+    before = os.umask(0o002)
+    try:
+        assert project.run("--omnirec-shared").ret == 0
+    finally:
+        os.umask(before)
+    files = [path for path in (project.pytester.path / "checkpoints").rglob("*") if path.is_file()]
+    assert [path.name for path in files if not path.stat().st_mode & stat.S_IRGRP] == []
+    assert {"STORE.json", "cache.db", "manifest.json"} <= {path.name for path in files}
+
+
 def test_a_cached_run_opens_the_store_to_the_group(project: Project) -> None:
     """Also where there is nothing to compute: others wait for it."""
     assert project.first_run().ret == 0

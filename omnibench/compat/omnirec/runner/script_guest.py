@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
+import os
 import pickle
 import random
 import shutil
@@ -25,6 +26,7 @@ from omnibench.data.prepare import read_ids
 from omnibench.guest import folds, parts
 from omnibench.guest.base import Task
 from omnibench.runners.answers import read_recommendations
+from omnibench.variables import SCRATCH
 
 
 @dataclass
@@ -69,7 +71,8 @@ def _model(task: Task, fold: folds.Fold) -> Model:
     runner_class, algorithm = _runner_class(json.loads(task.algorithm))
     random.seed(task.seed)
     np.random.seed(task.seed)  # noqa: NPY002 - what a script uses
-    directory = tempfile.TemporaryDirectory(prefix="omnibench-runner-")
+    # A guest ends by a signal, so nothing of its own is sure to remove what it has put elsewhere.
+    directory = tempfile.TemporaryDirectory(prefix="omnibench-runner-", dir=os.environ.get(SCRATCH))
     folder = Path(directory.name)
     ids = read_ids(fold.directory, "users"), read_ids(fold.directory, "items")
     for name, part in {"train": fold.train, "val": fold.validation, "test": fold.test}.items():
