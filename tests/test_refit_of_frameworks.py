@@ -53,6 +53,7 @@ def lists_of(root: Path, directory: str) -> pd.DataFrame:
     return pd.DataFrame(json.loads(path.read_text()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_refit_is_recpacks_published_way(
     algorithm: str,

@@ -66,6 +66,7 @@ def check(runner: RunnerInfo, found: dict[str, list[dict[str, str]]]) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 def test_some_of_the_catalogue_holds(measuring: ModuleType, tmp_path: Path) -> None:
     """One algorithm that depends on threads and one that does not, one on the seed; a sample of the test below."""

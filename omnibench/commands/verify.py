@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_parser, counted, say
+from omnibench.commands.parsing import ITEM, add_parser, counted, say, say_text
 from omnibench.store.advice import repair_command
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.damage import DamagedStoreError
@@ -39,7 +39,7 @@ def verify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         listed = [{"part": damage.part, "name": damage.name, "trouble": damage.trouble} for damage in damages]
         counts = {"items": verification.items, "records": verification.records, "files": verification.files}
-        say(json.dumps({**counts, "bytes": verification.size, "damages": listed, "left": len(left)}, indent=1))
+        say_text(json.dumps({**counts, "bytes": verification.size, "damages": listed, "left": len(left)}, indent=1))
         return int(bool(left))
     for damage in repaired or damages:
         title = titles.get(damage.fit_key)

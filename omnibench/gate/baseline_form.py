@@ -35,7 +35,7 @@ _configuration = object_of(
     {"seed": optional(is_count), "runner": is_name, "refit": of_type(str, type(None))},
 )
 _git = object_of({"commit": is_name, "dirty": of_type(bool)})
-_dataset: dict[str, Check] = {"name": is_name, "abridged": is_name, "key": is_name, "test": list_of(is_name)}
+_dataset: dict[str, Check] = {"name": is_name, "shown": is_name, "key": is_name, "test": list_of(is_name)}
 _score: dict[str, Check] = {
     "metric": is_name,
     "higher_is_better": of_type(bool, type(None)),
@@ -45,7 +45,7 @@ _score: dict[str, Check] = {
 _entry: dict[str, Check] = {
     "dataset": is_natural,
     "algorithm": is_name,
-    "abridged": is_name,
+    "shown": is_name,
     "configuration": _configuration,
     "scores": of_type(dict),
     "finished": lambda value: value == "" or is_moment(value),

@@ -95,8 +95,9 @@ class Option(NamedTuple):
         Raises:
             pytest.UsageError: The option takes no value of this type.
         """
-        if isinstance(value, str):
-            return value
+        if isinstance(value, str):  # in TOML that is read as an ini file, also of true and false
+            words = {"true": "yes", "false": "no"} if "yes" in self.choices else {}
+            return words.get(value.lower(), value)
         if isinstance(value, bool) and (self.switch or "yes" in self.choices):
             return "yes" if value else "no"
         if isinstance(value, int | float) and not isinstance(value, bool):

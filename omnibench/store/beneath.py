@@ -220,8 +220,14 @@ def read_bytes(root: Path, relative: str | os.PathLike[str], most: int = -1) -> 
         return file.read(most)
 
 
-def write_new(root: Path, relative: str | os.PathLike[str], content: bytes) -> Path:
+def write_new(root: Path, relative: str | os.PathLike[str], content: bytes, mode: int = 0o600) -> Path:
     """Write a file beneath a store's directory that takes the place of whatever has its name; return its path.
+
+    Args:
+        root: The store's directory, which may be a link.
+        relative: The file's path, relative to it.
+        content: What is written.
+        mode: Its permissions.
 
     Raises:
         LinkedFileError: A directory on its way is a link.
@@ -230,6 +236,6 @@ def write_new(root: Path, relative: str | os.PathLike[str], content: bytes) -> P
     *parents, name = _parts(relative)
     with opened_directory(root, PurePosixPath(*parents)) as parent, suppress(FileNotFoundError):
         os.unlink(name, dir_fd=parent)
-    with os.fdopen(open_file(root, relative, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+    with os.fdopen(open_file(root, relative, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)
     return root / relative

@@ -217,7 +217,7 @@ def _await(
 
 def _replace(path: Path) -> None:
     """Put an empty file in the place of a lock file that a dead process has left locked, unless somebody else has done so."""
-    with _locked_directory(path.parent):
+    with locked_directory(path.parent):
         if _is_left_behind(path):
             fresh = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
             forks.close(opened(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL))
@@ -245,7 +245,8 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 
 @contextmanager
-def _locked_directory(directory: Path) -> Iterator[None]:
+def locked_directory(directory: Path) -> Iterator[None]:
+    """Hold a directory's own lock, while what is in it is made, replaced or removed."""
     with forks.undivided():
         descriptor = forks.withhold(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
     try:

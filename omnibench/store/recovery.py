@@ -15,6 +15,7 @@ from omnibench.store import artifacts, manifests
 from omnibench.store.beneath import OF_ALL, paths_like, refuse_links, write_new
 from omnibench.store.damage import DamagedStoreError, is_damage, set_database_aside
 from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
+from omnibench.store.permissions import file_mode
 from omnibench.store.reading import read_all
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
@@ -131,7 +132,9 @@ def _check_format(root: Path) -> list[str]:
 
 
 def _write_marker(marker: Path) -> None:
-    partial = write_new(marker.parent, f"{marker.name}.new", json.dumps({"format": FORMAT}).encode())
+    partial = write_new(
+        marker.parent, f"{marker.name}.new", json.dumps({"format": FORMAT}).encode(), file_mode(marker.parent)
+    )
     artifacts.publish(partial, marker, marker.parent)
 
 

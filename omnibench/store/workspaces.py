@@ -8,23 +8,29 @@ import re
 import shutil
 import stat
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 from omnibench.guest import forks
-from omnibench.store.leases import is_held, opened, write_holder
+from omnibench.store.leases import is_held, locked_directory, opened, write_holder
 from omnibench.store.permissions import file_mode, is_shared, make_directory
 
 _OWNER_AND_NONCE = r"\d+\.[0-9a-z_]{8}"
 """The end of a workspace's name: the process, and what makes the name free."""
 
 
-def _is_left_over(workspace: Path) -> bool:
-    """Whether a workspace is this user's, and its process is dead. One without a lock is just being made."""
+def _is_left_over(workspace: Path, *, without_lock: bool) -> bool:
+    """Whether a workspace is this user's, and its process is dead.
+
+    Args:
+        workspace: The directory.
+        without_lock: Whether one without a lock is, too; else it may just be being made.
+    """
+    lock = workspace / ".lock"
     try:
-        status = workspace.lstat()
-        return (
-            status.st_uid == os.geteuid() and (workspace / ".lock").is_file() and is_held(workspace / ".lock") is None
-        )
+        if workspace.lstat().st_uid != os.geteuid():
+            return False
+        return is_held(lock) is None if lock.is_file() else without_lock
     except OSError:
         return False
 
@@ -43,21 +49,37 @@ class Workspace:
     def __init__(self, parent: Path, prefix: str = "work.") -> None:
         make_directory(parent)
         self._pid = os.getpid()
-        self.directory = Path(
-            tempfile.mkdtemp(prefix=f"{prefix}{self._pid}.", dir=parent)
-        )  # 0700, and its name is free
-        if is_shared(parent):  # others see who lives
+        name = re.compile(re.escape(prefix) + _OWNER_AND_NONCE)
+        # Whoever holds the directory sees no half-made ones; the system's own could be held by a stranger for ever.
+        is_private = not parent.stat().st_mode & stat.S_IWOTH
+        with locked_directory(parent) if is_private else nullcontext():
+            self.directory = Path(
+                tempfile.mkdtemp(prefix=f"{prefix}{self._pid}.", dir=parent)
+            )  # 0700, its name is free
+            try:
+                self._descriptor = self._hold(shared=is_shared(parent))
+            except BaseException:
+                shutil.rmtree(self.directory, ignore_errors=True)
+                raise
+            for directory in parent.glob(f"{prefix}*"):
+                is_another = directory != self.directory and name.fullmatch(directory.name)
+                if is_another and _is_left_over(directory, without_lock=is_private):
+                    shutil.rmtree(directory, ignore_errors=True)
+
+    def _hold(self, *, shared: bool) -> int:
+        """Hold the lock for life; return its descriptor."""
+        if shared:  # others see who lives
             self.directory.chmod(stat.S_IMODE(self.directory.stat().st_mode) | stat.S_IRGRP | stat.S_IXGRP)
         new = self.directory / ".lock.new"
-        mode = 0o600 | file_mode(self.directory) & stat.S_IRGRP
-        self._descriptor = opened(new, os.O_RDWR | os.O_CREAT, mode)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        write_holder(self._descriptor, "")
-        new.rename(self.lock)  # so that nobody sees a lock that is not held yet
-        name = re.compile(re.escape(prefix) + _OWNER_AND_NONCE)
-        for directory in parent.glob(f"{prefix}*"):
-            if directory != self.directory and name.fullmatch(directory.name) and _is_left_over(directory):
-                shutil.rmtree(directory, ignore_errors=True)
+        descriptor = opened(new, os.O_RDWR | os.O_CREAT, 0o600 | file_mode(self.directory) & stat.S_IRGRP)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            write_holder(descriptor, "")
+            new.rename(self.lock)  # so that nobody sees a lock that is not held yet
+        except BaseException:
+            forks.close(descriptor)
+            raise
+        return descriptor
 
     @property
     def lock(self) -> Path:

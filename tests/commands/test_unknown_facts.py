@@ -16,6 +16,8 @@ from omnibench.errors import PhaseError
 from omnibench.store.item_records import failure_text
 from omnibench.store.records import Records
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 FAILED = {"status": "failed", "phase": "Fit", "metrics": {}, "failures": 1}
 ITEMS: dict[str, dict[str, Any]] = {
     "interrupted nowhere": {"status": "interrupted", "phase": None, "predict_key": ""},

@@ -276,6 +276,7 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self._screen.display)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_script_on_a_terminal(project: Project, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
     """The block shows counts, times, and what each worker does; when the run is over, the tables stand in its place."""

@@ -25,6 +25,7 @@ def _starve(directory: Path, plan: str, trouble: Callable[[Path], Callable[[], N
     return outcome
 
 
+@pytest.mark.slow
 def test_a_disk_without_room_for_the_data(directory: Path) -> None:
     """While a dataset is prepared, the disk is full: every item says so, and none is recorded as failed."""
     outcome = _starve(directory, starving.OWN, partial(disks.tiny_disk, 280_000))

@@ -19,6 +19,8 @@ from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, holders, waiting
 from omnibench.store.waiting import LockedStoreError
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 linux = pytest.mark.skipif(not holders.LOCKS.exists(), reason="only Linux tells who holds a lock")
 
 

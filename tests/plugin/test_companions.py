@@ -31,6 +31,7 @@ def counts(result: pytest.RunResult) -> dict[str, int]:
     return result.parse_summary_nouns(result.stdout.lines)
 
 
+@pytest.mark.slow
 def test_randomly_shuffles_items_and_changes_none(with_plugin: Project) -> None:
     """Another order, alone and on two workers, computes each item once; what was done in one order is cached in another."""
     with_plugin.bench(plan='plan.add_algorithm(Popular, {"noise": Grid([0, 1, 2])})')
@@ -117,6 +118,7 @@ def test_reruns_of_a_crashed_worker(with_plugin: Project) -> None:
     assert with_plugin.count_fits() == 2
 
 
+@pytest.mark.slow
 def test_coverage_of_bodies(with_plugin: Project) -> None:
     """Lines of bodies count, computed on workers or cached; the items are the same as without."""
     with_plugin.bench(body='assert result["NDCG@10"] >= 0\n    covered = result["HR@10"]')

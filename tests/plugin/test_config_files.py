@@ -26,6 +26,7 @@ ENTRIES: dict[Option, list[tuple[str, str]]] = {
     options.TMP_DIR: [('"scratch"', "scratch")],
     options.READONLY: [("true", "yes"), ("false", "no"), ("1", "1"), ('"on"', "on")],
     options.ALLOW_NETWORK_FS: [("true", "yes"), ("false", "no"), ("0", "0")],
+    options.SHARED: [("true", "yes"), ("false", "no"), ('"models"', "models")],
     options.TABLE: [('"mean"', "mean")],
     options.NAMES: [('"hash"', "hash")],
     options.SORT: [('"HR@10"', "HR@10")],

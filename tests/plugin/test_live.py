@@ -31,6 +31,8 @@ from omnibench.plugin.wire import ItemMessage
 from omnibench.store import CheckpointStore
 from omnibench.store.leases import lease
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 
 def some_experiments() -> list[Experiment]:
     """Eight items: an algorithm with one fold's configuration, and one with three."""

@@ -22,6 +22,7 @@ def runs(project: Project) -> int:
     return len(re.findall("# waiting for changes #", output_of(project)))
 
 
+@pytest.mark.slow
 def test_once_per_change(project: Project) -> None:
     """A run computes, and waits; a change of the bench file is one more run, with everything cached."""
     project.bench()

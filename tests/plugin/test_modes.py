@@ -241,7 +241,7 @@ def test_readonly_mount_serves_hits(project: Project) -> None:
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"no mounts here: {done.stderr}")
     assert "1 failed, 1 cached" in done.stdout
-    assert "cannot be written (Read-only file system)" in done.stdout
+    assert "cannot be written (Read-only file system" in done.stdout
 
 
 def test_contradictory_options_are_refused(project: Project) -> None:

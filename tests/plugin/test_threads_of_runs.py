@@ -131,6 +131,7 @@ def digests(directory: Path) -> dict[str, str]:
     return {file.parent.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 @pytest.mark.usefixtures("_frameworks")
 def test_one_and_two_workers_predict_the_same(project: Project) -> None:
@@ -158,6 +159,7 @@ session.keyed_threads = lambda *_: 0
 """
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 @pytest.mark.usefixtures("_frameworks")
 def test_what_an_earlier_release_computed_with_one_thread_is_served(project: Project) -> None:

@@ -43,6 +43,7 @@ def test_workers_that_draw_other_data_are_refused_by_name(project: Project, work
     assert project.count_fits() == 0
 
 
+@pytest.mark.slow
 def test_a_second_run_of_other_data_is_refused_by_name(
     project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +93,7 @@ def test_all_data_that_differs_is_named_at_once(project: Project) -> None:
         assert open_store(project.pytester.path / "checkpoints").unsteady == sources
 
 
+@pytest.mark.slow
 def test_new_data_is_computed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data that another process makes alike is no mistake, however often it changes between runs."""
     draw_anew(project, "np.random.default_rng(int(__import__('os').environ['TODAY']))")

@@ -55,7 +55,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             [*RUN.values(), str(directory / "x.npy"), "/home/annabelle/x", platform.node(), getpass.getuser()]
         )
         error = {"phase": "Fit", "message": f"it broke: {words}", "details": words}
-        records.commit({**changed, key: {**item, "status": "failed", "phase": "Fit", "error": error}})
+        records.commit({**changed, key: {**item, "status": "failed", "phase": "Fit", "metrics": {}, "error": error}})
     (tmp_path / "public").mkdir()
     monkeypatch.chdir(tmp_path / "public")
     return directory

@@ -245,6 +245,7 @@ def test_the_adapter_predicts_as_the_frameworks_own_pipeline(
     assert not flaws, "mend the adapter, or name the difference in docs/algorithms.md"
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_every_exception_of_the_page_is_needed(framework: str, comparisons: Callable[[str], list[Comparison]]) -> None:

@@ -92,6 +92,7 @@ def by_rating(
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", list(RATED))
 def test_what_learns_from_ratings_ranks_as_lenskits_own_pipeline_does(
     algorithm: str, folds: dict[str, Path], by_rating: Callable[[], tuple[Path, Path]]

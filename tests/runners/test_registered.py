@@ -107,6 +107,7 @@ def test_an_adapter_of_the_project_runs_in_a_guest(project: Project) -> None:
         project.run_process("-n", "2").stdout.fnmatch_lines([outcome])
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 def test_its_scores_rank_to_the_last_digit(project: Project) -> None:
     """Lists are the same whether scores are far apart or 1e-9; an adapter that has none for anybody is refused."""

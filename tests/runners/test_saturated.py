@@ -94,6 +94,7 @@ def test_nobody_is_left_out_of_ordinary_data(tmp_path: Path) -> None:
 FEW = {"LensKit": ["FlexMFImplicitScorer"], "RecPack": ["BPRMF"], "RecBole": ["Pop", "EASE", "BPR", "LINE", "MultiVAE"]}
 
 
+@pytest.mark.slow
 @pytest.mark.guests
 @pytest.mark.parametrize("which", ["few", pytest.param("all", marks=pytest.mark.catalogue)])
 @pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole"])

@@ -41,7 +41,7 @@ def test_a_guest_that_gets_no_thread_names_the_limit(tmp_path: object) -> None:
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert process.stdout.startswith("the start of Own needs a thread, a process or memory"), process.stderr
-    assert "of address space, of which each thread needs some for its stack (`ulimit -v`)" in process.stdout
+    assert "of address space (RLIMIT_AS)" in process.stdout
     assert "no item counts as failed" in process.stdout
 
 

@@ -118,6 +118,7 @@ def check(framework: str, algorithms: tuple[str, ...], directory: Path, python: 
     assert changed == {name: use_of_validation(catalogue[name]) != NO_USE for name in algorithms}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", SAMPLE)
 def test_lists_depend_on_validation_only_where_the_catalogue_says_so(
     framework: str, tmp_path: Path, environment_python: Callable[[str], Path]

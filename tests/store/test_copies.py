@@ -17,6 +17,8 @@ from omnibench.store.item_records import pending_item
 from omnibench.store.recovery import recover
 from omnibench.store.schema import Record
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 LABELS = {"fit_key": "key", "dataset": "D-1", "algorithm": "A", "parameters": {}, "fold": 0}
 
 

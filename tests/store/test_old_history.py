@@ -16,6 +16,8 @@ from omnibench.store import CheckpointStore, logbook, manifests, text_logs
 from omnibench.store.gc import collect
 from omnibench.store.reading import read_all
 
+pytestmark = pytest.mark.usefixtures("made_up_records")
+
 OLD, NEW = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 
 
@@ -136,9 +138,9 @@ from pathlib import Path
 from omnibench.store import text_logs
 text_logs.MOST_BYTES = 3000
 for number in range(300):
-    text_logs.append(Path(sys.argv[1]), b"x" * 99 + b"\\n")
+    text_logs.append(Path(sys.argv[1]), "out.log", b"x" * 99 + b"\\n")
 """
-    command = [sys.executable, "-c", code, str(tmp_path / "out.log")]
+    command = [sys.executable, "-c", code, str(tmp_path)]
     writers = [subprocess.Popen(command) for _ in range(3)]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     assert (tmp_path / "out.log.1").stat().st_size >= 3000

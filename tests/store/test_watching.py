@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,13 +85,13 @@ def test_a_file_that_is_written_to_while_it_is_published_is_refused(
     """Its digest would be that of another content."""
     partial = tmp_path / "partial"
     partial.write_bytes(b"12345")
-    replace = Path.replace
+    replace = os.replace
 
-    def vandalised(path: Path, target: Path) -> Path:
+    def vandalised(path: Path, name: str, **options: Any) -> None:
         path.write_bytes(b"other")
         os.utime(path, (0, 0))
-        return replace(path, target)
+        replace(path, name, **options)
 
-    monkeypatch.setattr(Path, "replace", vandalised)
+    monkeypatch.setattr(os, "replace", vandalised)
     with pytest.raises(StoreError, match="was written to while it was published"):
         publish(partial, tmp_path / "final", tmp_path)
