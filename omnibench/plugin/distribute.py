@@ -21,6 +21,7 @@ from omnibench.plugin.sent_paths import sendable_path
 from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
 from omnibench.plugin.unfinished import Unfinished, ended_sentence, stop_soon
 from omnibench.plugin.wire import RunMessage, digest
+from omnibench.plugin.worker_ends import living, tear_down
 
 if TYPE_CHECKING:  # a distributed run without benchmarks does not pay for it
     from omnibench.engine.estimates import Estimates
@@ -195,9 +196,19 @@ class Distribution:
             if nodes is not None and benchmarks is not None:
                 if benchmarks.stopping.reason:
                     benchmarks.stopping.hurry()  # xdist has a limit of its own for what follows
-                nodes.teardown_nodes()
+                tear_down(nodes, self._nodes, benchmarks.notify)
         if benchmarks is not None and benchmarks.stopping.reason and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Name the limit that an error in the midst of pytest comes from, e.g. of threads when xdist starts a worker."""
+        benchmarks = existing_session(self.config)
+        if benchmarks is not None:
+            from omnibench.limits import limit_error
+
+            limit = limit_error(excinfo.value)
+            if limit is not None:
+                benchmarks.notify(str(limit))
 
     def _ask_workers_to_stop(self) -> None:
         """Hand the signal on as it came: a worker says which it was, and hears a Ctrl-C from its terminal as well.
@@ -218,7 +229,7 @@ class Distribution:
 
         benchmarks = existing_session(self.config)
         assert benchmarks is not None, "its signals are handled"
-        started = [pid for pid in self._living(self._nodes).values() for pid in descendants(pid, unguarded=True)]
+        started = [pid for worker in living(self._nodes).values() for pid in descendants(worker.pid, unguarded=True)]
         ended = [node for node in self._signal_workers(self._nodes, signal.SIGKILL) if node not in self._finished_nodes]
         end_all(started)
         if ended:
@@ -227,18 +238,12 @@ class Distribution:
             with suppress(RuntimeError):  # the signal came while this very thread was writing
                 benchmarks.notify(ended_sentence([node.gateway.id for node in ended], begun))
 
-    @staticmethod
-    def _living(nodes: Iterable[Any]) -> dict[Any, int]:
-        """Return the process numbers of those workers that live, by worker."""
-        processes = {node: getattr(getattr(node.gateway, "_io", None), "popen", None) for node in nodes}
-        return {node: popen.pid for node, popen in processes.items() if popen is not None and popen.poll() is None}
-
     def _signal_workers(self, nodes: Iterable[Any], number: int) -> list[Any]:
         """Send a signal to those workers that live; return them."""
-        living = self._living(nodes)
-        for pid in living.values():
-            os.kill(pid, number)
-        return list(living)
+        processes = living(nodes)
+        for process in processes.values():
+            os.kill(process.pid, number)
+        return list(processes)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:

@@ -30,7 +30,7 @@ from omnibench.store.refusals import cannot_be_written
 from omnibench.store.schema import Artifact, Record, RecordType
 from omnibench.store.sharing import make_root
 from omnibench.store.strangers import refuse_strangers
-from omnibench.store.waiting import LockWait, TellLate
+from omnibench.store.waiting import LockWait, TellLate, on_stderr
 from omnibench.store.watching import Inputs, Stamp, stamp_of
 from omnibench.store.workspaces import Workspace
 from omnibench.terminal import terminal_line
@@ -56,7 +56,7 @@ class CheckpointStore:
         verify: How closely files are looked at before they are used again; see ``artifacts.is_intact``.
         allow_network_fs: Whether it may lie on NFS, SMB and the like, or where locks do not work.
         shared: Whether a group shares it; one of ``schema.SHARED``, by default what ``OMNIREC_SHARED`` says.
-        notify: Called with a sentence when the store had to be repaired, migrated or waited for.
+        notify: Called with a sentence when the store had to be repaired, migrated or waited for; by default it goes to stderr.
         while_waiting: Called again and again while other processes keep the records locked; raising gives up.
         patience: Seconds that this may take; see ``waiting.LockWait``.
 
@@ -71,14 +71,14 @@ class CheckpointStore:
         verify: str = "full",
         allow_network_fs: bool = False,
         shared: str | None = None,
-        notify: Callable[[str], None] = lambda _: None,
+        notify: Callable[[str], None] | None = None,
         while_waiting: Callable[[], None] = lambda: None,
         patience: float | None = None,
     ) -> None:
         self.root = Path(os.path.abspath(expanded(root)))  # without `..`, which paths in records may not have
         self.verify = verify
-        self._notify = notify
-        self.waiting = LockWait(notify, while_waiting, patience)
+        self._notify = notify or on_stderr
+        self.waiting = LockWait(self._notify, while_waiting, patience)
         self._elsewhere: list[Workspace] = []
         self._stamps: dict[str, Stamp | None] = {}
         if not allow_network_fs:
@@ -90,12 +90,12 @@ class CheckpointStore:
         refuse_links(self.root, *OF_ALL)
         with ExitStack() as opened:
             with cannot_be_written(self.root):
-                make_root(self.root, shared=self._shared != "no", notify=notify)
+                make_root(self.root, shared=self._shared != "no", notify=self._notify)
                 opened.enter_context(leases.shared_use(self.root / PRESENCE, self._tell_waiting))
                 self._workspace = Workspace(self.root / "tmp")
                 opened.callback(self._workspace.remove)
                 with self.temporary() as scratch:
-                    selftest.check_once(self.root, scratch, notify, insisted=allow_network_fs)
+                    selftest.check_once(self.root, scratch, self._notify, insisted=allow_network_fs)
                 self.records = self._open_records()
             self._opened = opened.pop_all()
 

@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from omnibench.errors import StoreError
+from omnibench.guest import disk
 from omnibench.store.filesystems import SOUND, file_system_of
 
 _SIZE = 4096
@@ -46,7 +47,7 @@ def check_once(root: Path, scratch: Path, notify: Callable[[str], None], *, insi
     Args:
         root: The checkpoint directory.
         scratch: An empty directory in it.
-        notify: Called with a sentence where the file system is not known to be sound.
+        notify: Called with a sentence where the file system is not known to be sound, or has small blocks.
         insisted: Whether a store is wanted there all the same.
 
     Raises:
@@ -75,6 +76,13 @@ def check_once(root: Path, scratch: Path, notify: Callable[[str], None], *, insi
             f"the checkpoint directory {str(root)!r} lies on a file system ({file_system}) that is not known to keep what "
             "SQLite relies on; locks, shared memory and syncs were tried and work. Let only this machine use it"
         )
+    block = os.statvfs(root).f_frsize
+    if block < mmap.PAGESIZE:
+        notify(
+            f"the file system of the checkpoint directory {str(root)!r} has blocks of {block} bytes, less than a page of "
+            f"memory ({mmap.PAGESIZE}): where it gets full, the system ends processes that use it by SIGBUS, before they can "
+            "say so. Nothing that was recorded is lost; keep room on it"
+        )
     (scratch / "passed").write_text(json.dumps({"device": device, "file_system": file_system}), encoding="utf-8")
     (scratch / "passed").replace(passed)
 
@@ -97,6 +105,8 @@ def flaws_of(directory: Path, *, with_process: bool) -> Iterator[str]:
         try:
             works = check(directory)
         except OSError as error:
+            if error.errno in disk.ERRNOS:  # which says nothing of the file system
+                raise
             yield f"{sentence} ({error.strerror or error})"
         else:
             if not works:
@@ -115,7 +125,9 @@ def _opened_twice(directory: Path) -> Iterator[tuple[int, int]]:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             stack.callback(os.close, descriptor)
             descriptors.append(descriptor)
-        os.ftruncate(descriptors[0], _SIZE)
+        os.pwrite(
+            descriptors[0], bytes(_SIZE), 0
+        )  # into a hole, mapped memory could not be written on a full disk: SIGBUS
         yield descriptors[0], descriptors[1]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -50,18 +51,25 @@ def described_writers(database: Path) -> str:
     return f"another process (`lsof {database}` may know which; in another container, only there)"
 
 
+def on_stderr(sentence: str) -> None:
+    """Tell somebody who has called a command or a script; a run has other ways."""
+    sys.stderr.write(f"omnibench: {sentence}\n")
+    sys.stderr.flush()
+
+
 class LockWait:
     """How one process waits for the lock of the records, in all of its threads.
 
     Args:
-        notify: Called with a sentence when it takes long, and when it is over.
+        notify: Called with a sentence when it takes long, and when it is over; by default it goes to stderr, for commands
+            and scripts would seem to hang.
         while_waiting: Called again and again while somebody waits; raising gives up.
         patience: Seconds after which to give up; ``PATIENCE_SECONDS`` by default.
     """
 
     def __init__(
         self,
-        notify: Callable[[str], None] = lambda _: None,
+        notify: Callable[[str], None] = on_stderr,
         while_waiting: Callable[[], None] = lambda: None,
         patience: float | None = None,
     ) -> None:
@@ -122,7 +130,7 @@ class LockWait:
             self._told_since = began
         self._notify(
             f"waiting for {described_writers(database)}, which has kept the records in {database.parent} locked for "
-            f"{time.monotonic() - began:.0f} s; the run goes on when they are free (after {_duration(self._patience)} it "
+            f"{time.monotonic() - began:.0f} s; this goes on when they are free (after {_duration(self._patience)} it "
             "ends, with nothing lost)"
         )
 

@@ -14,6 +14,7 @@ from support.projects import Project
 from faults import invariants, plant
 from faults.children import run
 from faults.transactions import holding
+from omnibench.commands.main import main
 from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, holders, waiting
 from omnibench.store.waiting import LockedStoreError
@@ -71,7 +72,7 @@ def test_who_keeps_the_records_locked_is_named_and_no_item_failed(
 
 
 @linux
-@pytest.mark.usefixtures("finished")
+@pytest.mark.usefixtures("finished", "made_up_records")
 def test_a_long_wait_is_told_and_its_end(directory: Path) -> None:
     """Whom the process waits for is said after a while, once for all of its threads; a commit goes through then."""
     messages: list[str] = []
@@ -116,6 +117,22 @@ def test_who_waits_can_give_up(directory: Path) -> None:
         with pytest.raises(StoreError, match="are locked"):
             store.records.commit({"fit/x": {}}, patience=0.0)
         store.close()
+
+
+@linux
+@pytest.mark.usefixtures("finished")
+@pytest.mark.parametrize("command", [("reset", "--yes"), ("delete", "*", "--yes"), ("gc",), ("rebuild",)])
+def test_a_command_that_waits_says_for_whom(
+    directory: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It does not seem to hang, and ends with the holder and exit status 2."""
+    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(waiting, "TOLD_AFTER_SECONDS", 0.0)
+    with holding(directory / "store", "write") as holder:
+        assert main([*command, "--store", str(directory / "store")]) == 2
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[0].startswith(f"omnibench: waiting for process {holder.pid} (python")
+    assert f"are locked: process {holder.pid}" in lines[-1]
 
 
 @linux

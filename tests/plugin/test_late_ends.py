@@ -142,6 +142,35 @@ def test_a_signal_while_workers_end_leaves_the_table(hanging: Project) -> None:
     assert statuses(hanging) == ["done", "done"]
 
 
+def test_workers_end_where_there_is_no_thread_to_wait_with(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are waited for one by one; the limit is named, the table shown, and the exit status that of the items."""
+    execnet = pytest.importorskip("execnet.multi")
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(execnet, "safe_terminate", refuse)
+        run = project.run("-n", "1")
+    run.assert_outcomes(passed=2)
+    assert run.ret == 0
+    run.stdout.fnmatch_lines(["*waited for one by one: can't start new thread: *", "*Popular *"])
+    assert nobody_left(project)
+
+
+def test_workers_that_find_no_thread_to_start_with(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pytest's traceback is followed by the limit that it comes from."""
+    manager = pytest.importorskip("xdist.workermanage")
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(manager.NodeManager, "setup_node", refuse)
+    run = project.run("-n", "1")
+    run.stdout.fnmatch_lines(["*can't start new thread: *What was recorded is safe; raise the limit and run again."])
+    assert run.ret == pytest.ExitCode.INTERNAL_ERROR
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(12))
 def test_one_signal_at_any_moment_ends_a_run(hanging: Project, seed: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import mmap
 import os
 from pathlib import Path
 from typing import Any
@@ -77,3 +78,31 @@ def test_a_sound_file_system_is_tried_without_a_word(tmp_path: Path) -> None:
     CheckpointStore(tmp_path / "checkpoints", notify=messages.append).close()
     assert messages == []
     assert list((tmp_path / "checkpoints" / "tmp").iterdir()) == []
+
+
+def test_a_full_disk_says_nothing_of_its_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no reason to keep checkpoints elsewhere, and is told as what it is."""
+
+    def full(_: Path) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(selftest, "_syncs", full)
+    with pytest.raises(OSError, match="No space left"):
+        list(flaws_of(tmp_path, with_process=False))
+
+
+def test_memory_is_tried_in_a_file_without_holes(tmp_path: Path) -> None:
+    """On a full disk, writing to a mapped hole would end the process."""
+    with selftest._opened_twice(tmp_path) as (file, _):
+        os.fsync(file)
+        assert os.fstat(file).st_blocks > 0
+
+
+def test_small_blocks_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite maps a file of which it writes one byte a page: on a full file system with smaller blocks it gets SIGBUS."""
+    monkeypatch.setattr(mmap, "PAGESIZE", 2 * os.statvfs(tmp_path).f_frsize)
+    messages: list[str] = []
+    CheckpointStore(tmp_path, notify=messages.append).close()
+    CheckpointStore(tmp_path, notify=messages.append).close()
+    (message,) = messages
+    assert "where it gets full, the system ends processes that use it by SIGBUS" in message
