@@ -16,7 +16,7 @@ _ACTIVE = re.compile(
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # within a word it means nothing
     r"|(?<!\w)[@#]"  # somebody's name, or an issue's number
     r"|:(?=//)|(?<=\bwww)\."  # an address, which would be a link
-    r"|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]"  # a list, or a line below a heading
+    r"|^[-+=]|(?<=^\d)[.)](?=\s|$)|(?<=^\d\d)[.)](?=\s|$)"  # a list, or a line below a heading
     r"|&(?=#?\w+;)|:(?=[\w+-]+:)"  # an entity, an emoji
 )
 

@@ -40,11 +40,11 @@ class History:
 
     def __str__(self) -> str:
         parts = [
-            f"{number} {noun}"
-            for number, noun in (
-                (self.entries, "log entries"),
-                (self.locks, "lock files"),
-                (self.manifests, "manifests' old lines"),
+            f"{number} {singular if number == 1 else plural}"
+            for number, singular, plural in (
+                (self.entries, "log entry", "log entries"),
+                (self.locks, "lock file", "lock files"),
+                (self.manifests, "manifest with old lines", "manifests with old lines"),
             )
             if number
         ]
