@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from omnibench.errors import StoreError
+from omnibench.guest import disk
 from omnibench.guest.disk import shortage
 from omnibench.limits import limit_error
 from omnibench.owners import group_name, user_name, who_can_write
@@ -74,10 +75,11 @@ def cannot_be_written(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        advice = disk.advice(error.errno) if error.errno in disk.ERRNOS else "make it writable"
         raise limit_error(error) or StoreError(
             f"the checkpoint directory {str(root)!r} cannot be written ({error.strerror or error}{_file_of(error, root)}"
             f"{shortage(root)}). "
-            "Choose another with --omnirec-checkpoint-dir, or make it writable."
+            f"Choose another with --omnirec-checkpoint-dir, or {advice}."
         ) from error
 
 
