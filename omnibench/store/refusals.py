@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from omnibench.errors import DiskError, StoreError
-from omnibench.guest.disk import advice, current_trouble, disk_errno, explain
+from omnibench.guest.disk import ERRNOS, advice, current_trouble, disk_errno, explain
 from omnibench.limits import limit_error
 from omnibench.owners import user_name
 
@@ -26,9 +26,10 @@ def cannot_be_written(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        step = advice(error.errno) if error.errno in ERRNOS else "make it writable"
         raise limit_error(error) or StoreError(
             f"the checkpoint directory {str(root)!r} cannot be written ({error.strerror or error}{_file_of(error, root)}"
-            f"{current_trouble(root)}). Choose another with --omnirec-checkpoint-dir, or make it writable."
+            f"{current_trouble(root)}). Choose another with --omnirec-checkpoint-dir, or {step}."
         ) from error
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from omnibench.errors import StoreError
 from omnibench.store import CheckpointStore, selftest
+from omnibench.store.refusals import cannot_be_written
 from omnibench.store.selftest import flaws_of
 
 
@@ -106,3 +107,11 @@ def test_small_blocks_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     CheckpointStore(tmp_path, notify=messages.append).close()
     (message,) = messages
     assert "where it gets full, the system ends processes that use it by SIGBUS" in message
+
+
+def test_who_finds_no_room_is_advised_to_make_some(tmp_path: Path) -> None:
+    """A full disk cannot be made writable by any permission."""
+    with pytest.raises(StoreError, match=r"--omnirec-checkpoint-dir, or make room\.$"), cannot_be_written(tmp_path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(StoreError, match=r"or make it writable\.$"), cannot_be_written(tmp_path):
+        raise OSError(errno.EACCES, "Permission denied")
