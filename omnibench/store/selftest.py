@@ -125,9 +125,9 @@ def _opened_twice(directory: Path) -> Iterator[tuple[int, int]]:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             stack.callback(os.close, descriptor)
             descriptors.append(descriptor)
-        os.pwrite(
-            descriptors[0], bytes(_SIZE), 0
-        )  # into a hole, mapped memory could not be written on a full disk: SIGBUS
+        size = 0
+        while size < _SIZE:  # into a hole, mapped memory could not be written on a full disk: SIGBUS
+            size += os.pwrite(descriptors[0], bytes(_SIZE - size), size)  # a limit on file sizes cuts it short at first
         yield descriptors[0], descriptors[1]
 
 

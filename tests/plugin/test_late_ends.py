@@ -167,7 +167,7 @@ def test_workers_that_find_no_thread_to_start_with(project: Project, monkeypatch
 
     monkeypatch.setattr(manager.NodeManager, "setup_node", refuse)
     run = project.run("-n", "1")
-    run.stdout.fnmatch_lines(["*can't start new thread: *What was recorded is safe; raise the limit and run again."])
+    run.stdout.fnmatch_lines(["*can't start new thread: *What was recorded is safe, *raise the limit and run again."])
     assert run.ret == pytest.ExitCode.INTERNAL_ERROR
 
 
