@@ -21,6 +21,7 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.guest import forks
+from omnibench.limits import limit_error
 from omnibench.paths import dangling
 from omnibench.store import holders
 from omnibench.store.beneath import LinkedFileError, open_file, read_bytes, refuse_links
@@ -57,7 +58,8 @@ class Lease:
         """Raise unless the lock file still names this lease, and this process has taken it.
 
         Raises:
-            StoreError: Somebody removed the file and took the lease again; or this is a forked child of the holder.
+            StoreError: Somebody removed the file and took the lease again; or this is a forked child of the holder; or
+                too many files are open to look.
         """
         if os.getpid() != self._pid:
             raise StoreError(
@@ -65,8 +67,10 @@ class Lease:
                 "nothing of it. A child that you fork has to end by os._exit()."
             )
         try:
-            token = _holder_in(self.path)["token"]
-        except (OSError, ValueError, KeyError, TypeError, StoreError):
+            token = json.loads(read_bytes(*_base_of(self.path), _MOST_BYTES))["token"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, StoreError) as error:
+            if limit := limit_error(error):  # with too few open files nobody can look
+                raise limit from error
             token = None
         if token != self.token:
             raise StoreError(f"the lease {self.path.name} was lost to another process; its result is not published")

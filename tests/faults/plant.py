@@ -6,6 +6,7 @@ instead of one of their own, so that a run takes some hundredths of a second.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -36,6 +37,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.planning import experiments
 from omnibench.guest.base import Session
+from omnibench.limits import resource_of
 from omnibench.metrics import HR, MRR, NDCG
 from omnibench.metrics.base import Metric
 from omnibench.runners import own_guest as own
@@ -107,6 +109,8 @@ class InProcessGuest:
             self._work.note("end", request["op"], request["fit_key"])
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
+        if not answer["ok"] and resource_of(answer["error"]) == "files":  # a real guest has a limit of its own
+            raise OSError(errno.EMFILE, answer["error"])
         if not answer["ok"]:
             raise GuestError(answer["error"], answer["traceback"], errno=answer["errno"], disk=answer["disk"])
         return answer
