@@ -34,7 +34,7 @@ def test_a_disk_without_room_for_the_data(directory: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [2_500_000, 5_000_000, 9_000_000])
+@pytest.mark.parametrize("size", [2_500_000, 5_000_000, 7_000_000])
 def test_a_disk_without_room_for_the_models_of_frameworks(
     directory: Path, size: int, environment_python: Callable[[str], Path]
 ) -> None:
@@ -43,7 +43,8 @@ def test_a_disk_without_room_for_the_models_of_frameworks(
         environment_python(framework)
     outcome = _starve(directory, starving.LARGE, partial(disks.tiny_disk, size))
     assert not outcome["complete"]
-    assert any("Fit was given up because there is too little room" in reason for reason in outcome["reasons"])
+    # In which phase the room ends depends on when the records grow.
+    assert any("because there is too little room" in reason for reason in outcome["reasons"]), outcome["reasons"]
 
 
 @pytest.mark.slow
