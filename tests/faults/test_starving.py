@@ -34,7 +34,7 @@ def test_a_disk_without_room_for_the_data(directory: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [2_500_000, 5_000_000, 7_000_000])
+@pytest.mark.parametrize("size", [2_500_000, 5_000_000])
 def test_a_disk_without_room_for_the_models_of_frameworks(
     directory: Path, size: int, environment_python: Callable[[str], Path]
 ) -> None:
