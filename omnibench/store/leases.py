@@ -67,7 +67,7 @@ class Lease:
                 "nothing of it. A child that you fork has to end by os._exit()."
             )
         try:
-            token = json.loads(read_bytes(*_base_of(self.path), _MOST_BYTES))["token"]
+            token = _read_holder(self.path)["token"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError, StoreError) as error:
             if limit := limit_error(error):  # with too few open files nobody can look
                 raise limit from error
@@ -310,10 +310,14 @@ def write_holder(descriptor: int, token: str) -> None:
     os.pwrite(descriptor, json.dumps({"token": token, **this_process()}).encode(), 0)
 
 
+def _read_holder(path: Path) -> Any:
+    return json.loads(read_bytes(*_base_of(path), _MOST_BYTES))
+
+
 def _holder_in(path: Path) -> Any:
     """Return what a lock file says of who holds it; None where it says nothing that can be read."""
     try:
-        return json.loads(read_bytes(*_base_of(path), _MOST_BYTES))
+        return _read_holder(path)
     except (OSError, ValueError, RecursionError, LinkedFileError):
         return None
 
