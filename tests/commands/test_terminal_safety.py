@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from faults import plant
 
-from omnibench import Coordinator, Evaluator
 from omnibench.commands.main import main
 from omnibench.store.logbook import NAME, LogBook
 from omnibench.store.records import Records
@@ -79,10 +78,7 @@ def hostile(value: Any, payload: str, name: str = "") -> Any:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a store in which one item has failed and the others are done."""
     directory = tmp_path_factory.mktemp("hostile") / "checkpoints"
-    with Coordinator(directory, environments="current", threads=1, notify=lambda _: None) as coordinator:
-        guests: Any = plant.InProcessGuests(plant.Work(directory / "work"))
-        coordinator.workbench.guests = guests
-        coordinator.run(plant.dataset(), plant.plan(), Evaluator(*plant.METRICS))
+    plant.finished_store(directory)
     return directory
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from faults import plant
 
-from omnibench import Coordinator, Evaluator
 from omnibench.commands.main import main
 from omnibench.errors import PhaseError
 from omnibench.store.item_records import failure_text
@@ -38,10 +37,7 @@ OTHERS = {
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a store of items that are done."""
     directory = tmp_path_factory.mktemp("unknown") / "checkpoints"
-    with Coordinator(directory, environments="current", threads=1, notify=lambda _: None) as coordinator:
-        guests: Any = plant.InProcessGuests(plant.Work(directory / "work"))
-        coordinator.workbench.guests = guests
-        coordinator.run(plant.dataset(), plant.plan(), Evaluator(*plant.METRICS))
+    plant.finished_store(directory)
     return directory
 
 

@@ -6,12 +6,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from faults import plant
-
-from omnibench import Coordinator, Evaluator
 
 FULL = Path("/dev/full")
 
@@ -20,10 +17,7 @@ FULL = Path("/dev/full")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of items that are done."""
     directory = tmp_path_factory.mktemp("output") / "checkpoints"
-    with Coordinator(directory, environments="current", threads=1, notify=lambda _: None) as coordinator:
-        guests: Any = plant.InProcessGuests(plant.Work(directory / "work"))
-        coordinator.workbench.guests = guests
-        coordinator.run(plant.dataset(), plant.plan(), Evaluator(*plant.METRICS))
+    plant.finished_store(directory)
     return directory
 
 

@@ -280,3 +280,15 @@ def wrong_numbers(outcome: Mapping[str, Any], reference: Mapping[str, Any]) -> l
 def as_text(outcome: Mapping[str, Any]) -> str:
     """Return an outcome's results as one text, to be compared byte for byte."""
     return json.dumps({"table": outcome["table"], "values": outcome["values"]}, indent=1)
+
+
+def finished_store(directory: Path) -> None:
+    """Make a store of items that are done, computed in this process.
+
+    Args:
+        directory: The store, which is made.
+    """
+    with Coordinator(directory, environments="current", threads=1, notify=lambda _: None) as coordinator:
+        guests: Any = InProcessGuests(Work(directory / "work"))
+        coordinator.workbench.guests = guests
+        coordinator.run(dataset(), plan(), Evaluator(*METRICS))

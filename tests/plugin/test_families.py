@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -52,17 +53,22 @@ def test_kill_9_of_a_run_ends_what_its_guests_have_started(family_project: Proje
         wait_until(lambda: nobody_left(family_project), 15)
 
 
+def stop_at_once(project: Project, run: subprocess.Popen[bytes]) -> None:
+    """Send a run two Ctrl-C, and see that it ends and that nobody is left."""
+    run.send_signal(signal.SIGINT)
+    wait_until(lambda: "SIGINT: stopping" in output_of(project))
+    run.send_signal(signal.SIGINT)
+    wait_until(lambda: run.poll() is not None, 30)
+    wait_until(lambda: nobody_left(project), 15)
+
+
 @pytest.mark.slow
 def test_a_second_ctrl_c_of_a_distributed_run_leaves_nobody(family_project: Project) -> None:
     """Workers are killed, and with them what their guests have started."""
     family_project.bench(plan=WAITING)
     with started(family_project, "-n", "2", "--omnirec-grace=1h") as run:
         wait_until(lambda: family_project.count_fits("begin-") >= 2)
-        run.send_signal(signal.SIGINT)
-        wait_until(lambda: "SIGINT: stopping" in output_of(family_project))
-        run.send_signal(signal.SIGINT)
-        wait_until(lambda: run.poll() is not None, 30)
-        wait_until(lambda: nobody_left(family_project), 15)
+        stop_at_once(family_project, run)
 
 
 @pytest.mark.slow
@@ -72,11 +78,7 @@ def test_a_second_ctrl_c_ends_what_own_metrics_have_started(family_project: Proj
     (family_project.fits / "fork").touch()
     with started(family_project, "-n", "2", "--omnirec-grace=1h") as run:
         wait_until(lambda: family_project.count_fits("metric-") >= 1)
-        run.send_signal(signal.SIGINT)
-        wait_until(lambda: "SIGINT: stopping" in output_of(family_project))
-        run.send_signal(signal.SIGINT)
-        wait_until(lambda: run.poll() is not None, 30)
-        wait_until(lambda: nobody_left(family_project), 15)
+        stop_at_once(family_project, run)
 
 
 def test_an_item_of_a_dead_run_is_free_whoever_its_metric_has_forked(family_project: Project) -> None:
