@@ -100,6 +100,7 @@ class Judge:
         self._guarded = os.path.realpath(guarded)
         self._own = [os.path.realpath(path) for path in (root, *writable)]
         self.touched: list[str] = []
+        sys.dont_write_bytecode = True  # a module that is imported late is not written beside itself
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
