@@ -15,6 +15,8 @@ from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
 from omnibench.engine.progress import Progress
+from omnibench.engine.search import TunedSearch
+from omnibench.engine.tuned import Tuned
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import GuestEnvironmentError, PhaseError, StoreError
 from omnibench.store.leases import Lease
@@ -33,6 +35,7 @@ class Attempt:
     Attributes:
         checkpoints: The files and records of earlier attempts and of this one.
         progress: Its phase, and the seconds of each phase.
+        requested: What guests are asked for: the experiment, of a tuned one with the hyperparameters that were chosen.
     """
 
     def __init__(self, workbench: Workbench, item: Item, lease: Lease) -> None:
@@ -41,7 +44,9 @@ class Attempt:
         self.experiment = item.experiment
         self.checkpoints = ItemCheckpoints(workbench.store, item, lease, workbench.worker)
         self.progress = Progress(workbench, item.experiment)
+        self.requested = item.experiment
         policy, stopping = workbench.policy, workbench.stopping
+        self._tuned: Tuned | None = None
         self._options = PhaseOptions(
             policy.track, policy.timeout, stopping.expired, workbench.worker.progress, workbench.worker.note_silence
         )
@@ -93,6 +98,7 @@ class Attempt:
         try:
             self._rehearse(dataset)
             self.checkpoints.claim()
+            self._tune(dataset)
             return self._evaluate(dataset, self._predict(dataset))
         except PhaseError:
             self.checkpoints.check_inputs()  # a guest may stumble over a damaged file: that is not the item's failure
@@ -147,11 +153,27 @@ class Attempt:
             with phase_errors(Phase.EVAL.value, self.workbench.store.root, self.workbench.elsewhere):
                 self.workbench.rehearsals.check(dataset, fold, item.list_length, item.columns)
 
+    def _tune(self, dataset: Path) -> None:
+        """Choose the hyperparameters of a tuned item, as far as that was not done."""
+        if self.experiment.search is None:
+            return
+        with self.progress.timed(Phase.TUNE):
+            directory = self.checkpoints.directory
+            search = TunedSearch(self.workbench, self.experiment, self.progress, dataset, self._options, directory)
+            self._tuned = Tuned(self.experiment, search, search.choose())
+        self.requested = self._tuned.requested
+        self.checkpoints.chosen = self._tuned.record
+
     def _fit(self, dataset: Path) -> Path:
-        """Fit, and return the model's file."""
+        """Fit, and return the model's file; of a tuned item it may be that of the best trial."""
         with self.workbench.store.temporary() as scratch, self.progress.timed(Phase.FIT) as meter:
-            answer = phases.fit(self.progress.guest(Phase.FIT), self.experiment, dataset, scratch, self._options)
-            return self.checkpoints.save_model(meter.answered(answer), scratch)
+            answer = self._tuned.take_model(scratch) if self._tuned is not None else None
+            if answer is None:
+                answer = phases.fit(self.progress.guest(Phase.FIT), self.requested, dataset, scratch, self._options)
+            model = self.checkpoints.save_model(meter.answered(answer), scratch)
+        if self._tuned is not None:
+            self._tuned.drop_models()
+        return model
 
     def _predict(self, dataset: Path) -> Path:
         """Return the predictions' file, predicting when there is none."""
@@ -170,7 +192,7 @@ class Attempt:
             guest, partial = self.progress.guest(Phase.PREDICT), scratch / "predictions.npy"
             answer = phases.predict(
                 guest,
-                self.experiment,
+                self.requested,
                 dataset,
                 model,
                 list_length,

@@ -126,7 +126,7 @@ class Progress:
         try:
             with (
                 phase_errors(phase.value, self._workbench.store.root, self._workbench.elsewhere),
-                self._discarding_dead_guests(),
+                self.discarding_dead_guests(),
             ):
                 yield meter
             self.seconds[phase.value] = (meter.costs or meter.read())["seconds"]
@@ -138,7 +138,8 @@ class Progress:
         self.log(logging.INFO, f"{phase} took {self.seconds[phase.value]:.3f} s")
 
     @contextmanager
-    def _discarding_dead_guests(self) -> Iterator[None]:
+    def discarding_dead_guests(self) -> Iterator[None]:
+        """Forget a guest that has died, so that the next request gets another."""
         try:
             yield
         except GuestError:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from omnibench.experiment.search import Search
 
 FIXED, ALL = "fixed", "all"
 """The choices of threads beside a number: what is the same on every machine, and all cores."""
@@ -24,6 +27,7 @@ class Circumstances(NamedTuple):
         salt: A text that goes into every key, so that nothing computed without it is used.
         threads: The number of threads that a fit computes with, where its result depends on it; else 0.
         refit: The parts that the final model is fitted on, e.g. ``train+validation``; empty for the training part.
+        search: How its hyperparameters are chosen; None where the plan gives them.
     """
 
     version: str
@@ -32,9 +36,12 @@ class Circumstances(NamedTuple):
     salt: str = ""
     threads: int = 0
     refit: str = ""
+    search: Search | None = None
 
     @property
     def optional(self) -> dict[str, Any]:
         """The members that are part of a key only where they differ from their defaults, by name."""
         members: dict[str, Any] = {"refit": self.refit, "salt": self.salt, "threads": self.threads}
+        if self.search is not None:
+            members["search"] = self.search.identity
         return {name: value for name, value in members.items() if value}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from omnibench.experiment.circumstances import USUAL_THREADS, Circumstances
 from omnibench.experiment.own import ANY_NUMBER, OwnAlgorithm
+from omnibench.experiment.search import TUNED, TuningRequest
 from omnibench.keys import canonical, sha256
 from omnibench.runners.machine import device_class
 from omnibench.runners.registry import NO_USE, RunnerInfo, algorithm_info, may_refit, use_of_validation
@@ -47,6 +48,7 @@ class Configuration:
             a key.
         user_label: The label that the user chose; empty when the label is made of hyperparameters.
         refit: The parts that the plan wants it fitted on; empty where the benchmark decides. See ``experiment.refit``.
+        search: How its other hyperparameters are chosen; None where the plan gives all.
     """
 
     runner: RunnerInfo
@@ -56,11 +58,17 @@ class Configuration:
     label: str = field(default="", compare=False)
     user_label: str = field(default="", compare=False)
     refit: str = ""
+    search: TuningRequest | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
         """The full name, e.g. ``LensKit.ItemKNNScorer``; a user's own class goes by its name."""
         return self.algorithm if self.own else f"{self.runner.name}.{self.algorithm}"
+
+    @property
+    def display_algorithm(self) -> str:
+        """The full name as labels have it, which say of a tuned one that it is."""
+        return f"{self.name} ({TUNED})" if self.search is not None else self.name
 
     @property
     def module(self) -> str:
@@ -215,7 +223,26 @@ class Configuration:
         """Whether it may be fitted on training and validation together."""
         if self.own:
             return not self.own.validates
+        if self.search is not None and self.epochs_parameter:  # then its search has found how long it is to be trained
+            return True
         return not self.stops_early and may_refit(algorithm_info(self.runner, self.algorithm))
+
+    @property
+    def epochs_parameter(self) -> str:
+        """The hyperparameter that says how many epochs it is trained for; empty where there is none."""
+        return "" if self.own else str(algorithm_info(self.runner, self.algorithm).get("epochs", ""))
+
+    @property
+    def default_parameters(self) -> dict[str, Any]:
+        """The values of the hyperparameters that the plan gives none of, as far as they are known."""
+        if self.own:
+            return dict(self.own.defaults)
+        return dict(algorithm_info(self.runner, self.algorithm)["parameters"])
+
+    def chosen(self, parameters: Mapping[str, Any]) -> Configuration:
+        """Return the configuration with these hyperparameters beside its own, which nobody searches for any more."""
+        together = {**self.parameters, **parameters}
+        return replace(self, parameters=together, search=None, label="", user_label="")
 
     @property
     def offers_history(self) -> bool:
@@ -226,8 +253,10 @@ class Configuration:
 
     @functools.cached_property
     def _text(self) -> str:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
-        return f"{self.name}({arguments})"
+        arguments = [f"{name}={value!r}" for name, value in self.parameters.items()]
+        if self.search is not None:
+            return f"{self.name} ({', '.join([TUNED, *arguments])})"
+        return f"{self.name}({', '.join(arguments)})"
 
     def __str__(self) -> str:
         return self._text

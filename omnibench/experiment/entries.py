@@ -11,6 +11,7 @@ from typing import Any
 from omnibench.errors import PlanError, nearest
 from omnibench.experiment.grid import Grid, canonical_value
 from omnibench.experiment.own import OwnAlgorithm
+from omnibench.experiment.search import TuningRequest
 from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
 from omnibench.masking import UNMASKED, secret_variable
 from omnibench.naming import one_line_label
@@ -32,6 +33,7 @@ class PlanEntry:
         alternatives: Its hyperparameters, grids unexpanded; several mappings where values depend on each other.
         label: The user's label for its configurations; empty where there is none.
         refit: The parts that the plan wants it fitted on; empty where the benchmark decides.
+        search: How its other hyperparameters are chosen; None where the plan gives all.
     """
 
     name: str
@@ -41,6 +43,7 @@ class PlanEntry:
     alternatives: tuple[Mapping[str, Any], ...] = ({},)
     label: str = ""
     refit: str = ""
+    search: TuningRequest | None = None
 
     @property
     def values(self) -> list[tuple[str, Any]]:

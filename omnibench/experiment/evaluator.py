@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.errors import EvaluationError
 from omnibench.experiment.candidates import UNSEEN, Candidates
-from omnibench.experiment.experiment import DEFAULT_LIST_LENGTH
+from omnibench.experiment.outputs import DEFAULT_LIST_LENGTH
 from omnibench.markup import one_line
 from omnibench.metrics.base import DEFAULT_CONVENTION, Metric
 from omnibench.metrics.labels import split_label

@@ -12,15 +12,12 @@ from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.circumstances import USUAL_THREADS, Circumstances
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.outputs import Outputs, outputs_of
-from omnibench.keys import DISPLAY_DIGITS, canonical, display, sha256
+from omnibench.experiment.search import Search
+from omnibench.keys import DISPLAY_DIGITS, canonical, digest, display, sha256
 from omnibench.metrics.base import Metric
 from omnibench.naming import node_name
 from omnibench.results import Result
 from omnibench.runners.registry import RunnerInfo
-
-DEFAULT_LIST_LENGTH = 20
-"""Recommendations per user, unless a metric needs more."""
-
 
 @dataclass(slots=True, unsafe_hash=True)  # not frozen, which would take half of the time to make one
 class Experiment:
@@ -84,6 +81,55 @@ class Experiment:
     def refit(self) -> str:
         """The parts that the model is fitted on, ``train+validation``; empty for the training part."""
         return self.circumstances.refit
+
+    @property
+    def search(self) -> Search | None:
+        """How its hyperparameters are chosen; None where the plan gives them."""
+        return self.circumstances.search
+
+    @property
+    def search_key(self) -> str:
+        """The key of the trials that its choice is made among; empty where the plan gives the hyperparameters.
+
+        Neither the budget nor what is fitted afterwards is part of it: who wants more trials goes on with these.
+        """
+        search = self.search
+        if search is None:
+            return ""
+        configuration = self.configuration.identity(self._circumstances_of_trials(search))
+        fold = self._fold_of_trials(search)
+        return digest(
+            [
+                "search/1",
+                {"data": self.dataset.key, "fold": fold, "configuration": configuration, "search": search.proposing},
+            ]
+        )
+
+    def trial(self, parameters: Mapping[str, Any]) -> Experiment:
+        """Return the experiment that a trial of its search is: of these hyperparameters, as a plan would have it.
+
+        Args:
+            parameters: The proposed ones, beside those that the plan gives.
+        """
+        assert self.search is not None, "it is tuned"
+        return replace(
+            self,
+            configuration=self.configuration.chosen(parameters),
+            circumstances=self._circumstances_of_trials(self.search),
+            fold=self._fold_of_trials(self.search),
+            seeds=(),
+        )
+
+    def chosen(self, parameters: Mapping[str, Any]) -> Experiment:
+        """Return the experiment that is fitted and tested once its hyperparameters are chosen."""
+        circumstances = self.circumstances._replace(search=None)
+        return replace(self, configuration=self.configuration.chosen(parameters), circumstances=circumstances)
+
+    def _circumstances_of_trials(self, search: Search) -> Circumstances:
+        return self.circumstances._replace(search=None, refit="", seed=search.seed)
+
+    def _fold_of_trials(self, search: Search) -> int:
+        return self.fold if search.tuning.per_fold else 0
 
     @property
     def threads(self) -> int:

@@ -7,6 +7,10 @@ from typing import NamedTuple
 
 from omnibench.metrics.base import Metric
 
+DEFAULT_LIST_LENGTH = 20
+"""Recommendations per user, unless a metric needs more."""
+
+
 
 class Outputs(NamedTuple):
     """What a fitted model is asked for; at least one of them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class OwnAlgorithm:
         validates: Whether its ``fit`` takes the validation part.
         threads: The number of threads that it says (``threads = 4``) it computes with; 0 when it says (``threads =
             "any"``) that its numbers do not depend on that; None when it says nothing.
+        defaults: The defaults of its constructor that are plain values, by name.
     """
 
     module: str
@@ -62,6 +63,7 @@ class OwnAlgorithm:
     uses_ratings: bool = False
     validates: bool = False
     threads: int | None = None
+    defaults: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -119,6 +121,7 @@ class OwnAlgorithm:
             uses_ratings=bool(_stated(algorithm, "uses_ratings")),
             validates=takes(algorithm, VALIDATION),
             threads=_threads(algorithm),
+            defaults=_defaults(algorithm),
         )
 
     def with_other_code(self) -> OwnAlgorithm:
@@ -209,6 +212,16 @@ def _parameters(algorithm: type) -> tuple[str, ...] | None:
     if signature is None or any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature):
         return None
     return tuple(parameter.name for parameter in signature if parameter.kind in _NAMED_KINDS)
+
+
+def _defaults(algorithm: type) -> tuple[tuple[str, Any], ...]:
+    """Return the parameters whose defaults are plain values."""
+    named = [parameter for parameter in _signature(algorithm) or [] if parameter.kind in _NAMED_KINDS]
+    return tuple(
+        (parameter.name, parameter.default)
+        for parameter in named
+        if isinstance(parameter.default, bool | int | float | str | None)
+    )
 
 
 def _required(algorithm: type) -> tuple[str, ...]:

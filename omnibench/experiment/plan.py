@@ -22,8 +22,11 @@ from omnibench.experiment.entries import (
 )
 from omnibench.experiment.grid import number_of_points, points_of
 from omnibench.experiment.refit import check_may_refit, checked_refit
+from omnibench.experiment.tunable import checked_tuning, tuned_entry
+from omnibench.keys import DISPLAY_DIGITS, canonical, sha256
 from omnibench.markup import heading_and_list, one_line
 from omnibench.naming import Configured, labels
+from omnibench.tuning.budget import Tuning
 
 _MOST_SHOWN = 30
 """Configurations that a plan shows of itself."""
@@ -37,6 +40,7 @@ class ExperimentPlan:
 
     Args:
         plan_name: What to call the plan; a label.
+        tuning: The budget of what is tuned, the same for all algorithms.
 
     Example:
         >>> plan = ExperimentPlan("baselines")
@@ -45,8 +49,9 @@ class ExperimentPlan:
         2
     """
 
-    def __init__(self, plan_name: str = "Unnamed-Plan") -> None:
+    def __init__(self, plan_name: str = "Unnamed-Plan", *, tuning: Tuning | None = None) -> None:
         self.plan_name = plan_name
+        self.tuning = checked_tuning(tuning)
         self._entries: list[PlanEntry] = []
 
     def add_algorithm(
@@ -81,6 +86,34 @@ class ExperimentPlan:
         if force:
             self._entries = [earlier for earlier in self._entries if earlier.name != entry.name]
         self._entries.append(entry)
+
+    def tune(
+        self,
+        algorithm: str | type,
+        space: Mapping[str, Any] | None = None,
+        *,
+        fixed: Mapping[str, Any] | None = None,
+        tuning: Tuning | None = None,
+        label: str = "",
+    ) -> None:
+        """Add an algorithm whose hyperparameters are chosen on the validation part of each fold.
+
+        Its defaults are always the first trial. It is one row of the tables, measured on the test part once.
+
+        Args:
+            algorithm: As for ``add_algorithm``.
+            space: The search space: by name ``Choice``, ``Int``, ``Float``, ``Log``, or a constant; ``When`` for
+                hyperparameters that exist only with a value of another. By default the one that omnibench ships; see
+                ``omnibench envs spaces``.
+            fixed: Hyperparameters that all trials have.
+            tuning: Another budget than the plan's, which tables and exports say.
+            label: What tables and node ids call it instead of its name.
+
+        Raises:
+            PlanError: The algorithm, a hyperparameter or the budget does not exist, or a range is empty.
+        """
+        entry = tuned_entry(entry_of(algorithm), space, fixed or {}, tuning, self.tuning)
+        self._entries.append(replace(entry, label=checked_label(label)))
 
     def update_algorithm(self, algorithm: str | type, config: Mapping[str, Any]) -> None:
         """Change hyperparameters of an algorithm that the plan has, in all of its configurations; those not named stay.
@@ -129,13 +162,14 @@ class ExperimentPlan:
         """
         if not self._entries:
             raise PlanError(f"the plan {self.plan_name!r} is empty; add algorithms with add_algorithm.")
-        configurations: dict[tuple[str, str, str], Configuration] = {}
+        configurations: dict[tuple[str, str, str, str], Configuration] = {}
         for entry in self._entries:
             for mapping in entry.alternatives:
                 check_required(entry, mapping)
                 for point in points_of(mapping):
                     configuration = _configuration(entry, point)
-                    identity = entry.name, configuration.canonical_parameters, entry.refit
+                    searched = "" if entry.search is None else canonical(entry.search.identity)
+                    identity = entry.name, configuration.canonical_parameters, entry.refit, searched
                     first = configurations.setdefault(identity, configuration)
                     if first.user_label != configuration.user_label:
                         raise PlanError(
@@ -176,24 +210,40 @@ class ExperimentPlan:
 
 def _configuration(entry: PlanEntry, point: Mapping[str, Any]) -> Configuration:
     """Return the configuration of a point of an entry's grid."""
-    return Configuration(entry.runner, entry.algorithm, point, entry.own, user_label=entry.label, refit=entry.refit)
+    return Configuration(
+        entry.runner,
+        entry.algorithm,
+        point,
+        entry.own,
+        user_label=entry.label,
+        refit=entry.refit,
+        search=entry.search,
+    )
 
 
 def _label_words(configuration: Configuration) -> str:
     return f"once with the label {configuration.user_label!r}" if configuration.user_label else "once without a label"
 
 
-def _labelled(configurations: Mapping[tuple[str, str, str], Configuration]) -> list[Configuration]:
+def _labelled(configurations: Mapping[tuple[str, str, str, str], Configuration]) -> list[Configuration]:
     """Return configurations with the labels by which they differ."""
     parts = [
         Configured(
-            f"{algorithm}{text}{refit}",
-            configuration.name,
+            f"{algorithm}{text}{refit}{searched}",
+            configuration.display_algorithm,
             configuration.parameters,
-            {name: value for name, value in (("module", configuration.module), ("refit", refit)) if value},
+            {
+                name: value
+                for name, value in (
+                    ("module", configuration.module),
+                    ("refit", refit),
+                    ("search", sha256(searched)[:DISPLAY_DIGITS] if searched else ""),
+                )
+                if value
+            },
             configuration.user_label,
         )
-        for (algorithm, text, refit), configuration in configurations.items()
+        for (algorithm, text, refit, searched), configuration in configurations.items()
     ]
     texts = labels(parts)
     for part, configuration in zip(parts, configurations.values(), strict=True):

@@ -19,6 +19,7 @@ from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.recorded import NOTHING_RECORDED, RecordedKeys
 from omnibench.experiment.refit import ValidationUse, check_refit, checked_refit, refit_of
 from omnibench.experiment.threads import keyed_threads
+from omnibench.experiment.tuned import check_tuned, search_of
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.metrics.base import Metric
 
@@ -90,6 +91,10 @@ def experiments(
             parts = refit_of(configuration, dataset, requested)
             further_seeds = () if configuration.deterministic else seeds[1:]
             lowest = first._replace(refit=parts) if parts else first
+            if configuration.search is not None:
+                search = search_of(configuration.search, metrics, candidates, seeds[0])
+                check_tuned(dataset, configuration.name, search)
+                lowest = lowest._replace(search=search)
             all_circumstances = [lowest, *(lowest._replace(seed=seed) for seed in further_seeds)]
             for fold in range(dataset.folds or 1):
                 for circumstances in all_circumstances:

@@ -57,7 +57,8 @@ def refit_of(configuration: Configuration, dataset: RecSysDataSet, requested: st
         dataset: The dataset; one without a validation part has nothing to add.
         requested: What the benchmark asks for.
     """
-    choice = configuration.refit or requested
+    tuned = configuration.search.tuning.refit if configuration.search is not None else None
+    choice = configuration.refit or tuned or requested
     if choice != TRAIN_AND_VALIDATION or not configuration.may_refit:
         return ""
     return TRAIN_AND_VALIDATION if dataset.split is not None and dataset.split.validates is not False else ""

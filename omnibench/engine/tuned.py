@@ -1,0 +1,89 @@
+"""What a tuned item does with the outcome of its search: the configuration that is tested, and where its model comes from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omnibench.engine.search import Outcome, TunedSearch
+from omnibench.experiment.experiment import Experiment
+from omnibench.store.schema import Record
+from omnibench.store.trials import chosen_trial
+
+
+class Tuned:
+    """A tuned item whose search has come to its end.
+
+    Args:
+        experiment: The item's experiment.
+        search: Its search.
+        outcome: The outcome.
+    """
+
+    def __init__(self, experiment: Experiment, search: TunedSearch, outcome: Outcome) -> None:
+        self._experiment = experiment
+        self._search = search
+        self._outcome = outcome
+
+    @property
+    def _parameters(self) -> Mapping[str, Any]:
+        parameters: Mapping[str, Any] = self._outcome.chosen["parameters"]
+        return parameters
+
+    @cached_property
+    def requested(self) -> Experiment:
+        """The experiment with the chosen hyperparameters; fitted on both parts, it is trained as long as validation found."""
+        epochs, name = self._outcome.chosen.get("epochs"), self._experiment.configuration.epochs_parameter
+        found = {name: epochs} if self._experiment.refit and name and epochs else {}
+        return self._experiment.chosen({**self._parameters, **found})
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the item's record says of it."""
+        search = self._experiment.search
+        assert search is not None, "it is tuned"
+        return chosen_trial(
+            self._outcome.chosen,
+            self._outcome.counted,
+            parameters=self.requested.configuration.plain_parameters,
+            edges=search.space.at_edge(self._parameters),
+            budget=search.tuning.budget,
+            override=search.overrides,
+        )
+
+    def take_model(self, scratch: Path) -> dict[str, Any] | None:
+        """Link the model of the chosen trial into a directory, as if it had been fitted there; None where it has to be.
+
+        Args:
+            scratch: The directory, on the store's file system.
+
+        Returns:
+            The answer of the trial's Fit.
+        """
+        if self.requested.fit_key != self._outcome.chosen["fit_key"]:
+            return None
+        kept = self._search.records.model(self.requested)
+        if kept is None:
+            return None
+        model, fit = kept
+        try:
+            os.link(model, scratch / model.name)
+        except OSError:  # a file system without hard links
+            with suppress(FileNotFoundError):
+                shutil.copyfile(model, scratch / model.name)
+        if not (scratch / model.name).exists():
+            return None
+        return {**_answer(fit), "file": model.name}
+
+    def drop_models(self) -> None:
+        """Drop the models of all trials: the item has one of its own."""
+        self._search.records.drop_others("")
+
+
+def _answer(fit: Record) -> dict[str, Any]:
+    return {name: value for name, value in fit.items() if name not in ("model", "identity", "search", "directory")}
