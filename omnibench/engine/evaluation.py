@@ -78,7 +78,9 @@ def evaluation_facts(evaluation: Evaluation, positions: Mapping[str, list[int]])
     return facts
 
 
-def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Columns, refit: str = "") -> Evaluation:
+def evaluate(
+    dataset: Path, fold_number: int, predictions: Path, columns: Columns, refit: str = "", *, judged: str = ""
+) -> Evaluation:
     """Compute metrics of predictions against the test part.
 
     Args:
@@ -88,11 +90,13 @@ def evaluate(dataset: Path, fold_number: int, predictions: Path, columns: Column
         columns: Metrics and labels, e.g. ``[(ndcg, "NDCG@10"), (ndcg, "NDCG@20")]``.
         refit: The parts that the model was fitted on, where that is not training alone: what metrics know of training
             (popularity, the catalogue) is of these.
+        judged: ``validation`` for metrics against the validation part, in the place of the test part; the predictions
+            are those that ``phases.predict`` wrote for it.
 
     Raises:
         EvaluationError: A metric lacks something, e.g. features of a recommended item.
     """
-    fold, content = Fold(dataset, fold_number, refit), read_predictions(predictions)
+    fold, content = Fold(dataset, fold_number, refit, judged=judged), read_predictions(predictions)
     evaluation = _measured(dataset, fold, content, columns)
     evaluation.values.update(_calculated(dataset, fold, content, columns))
     values = {label: evaluation.values[label] for _, label in columns}

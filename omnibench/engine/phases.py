@@ -147,6 +147,7 @@ def predict(
     options: PhaseOptions = PhaseOptions(),
     *,
     outputs: Outputs | None = None,
+    judged: str = "",
 ) -> dict[str, Any]:
     """Write the recommendations, the predicted test ratings, or both, of a model to ``output``, and check them.
 
@@ -159,6 +160,7 @@ def predict(
         output: The ``.npy`` file to write.
         options: The options of every request.
         outputs: What is to be written; without it, what the dataset has when no metric says otherwise.
+        judged: ``validation`` for predictions that are judged by the validation part, in the place of the test part.
 
     Raises:
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.
@@ -171,6 +173,7 @@ def predict(
         experiment.refit,
         repeats=candidates.get("repeats", False),
         unknown=candidates.get("unknown", False),
+        judged=judged,
     )
     required = outputs or outputs_of("explicit" if fold.explicit else "implicit")
     request = {
@@ -180,6 +183,7 @@ def predict(
         "output": str(output),
         "candidates": candidates,
         "outputs": [name for name, is_required in required._asdict().items() if is_required],
+        **({"judged": judged} if judged else {}),
     }
     answer = _ask(guest, experiment, dataset, options, **request)
     lists, ratings = read_predictions(output)

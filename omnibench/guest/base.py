@@ -232,7 +232,8 @@ def _fold(request: Mapping[str, Any]) -> folds.Fold:
     """Return the fold of a request; an adapter gets the parts that the model is to be fitted on, whatever they are."""
     policy = _policy(request)
     allowed = {name: bool(policy.get(name)) for name in ("repeats", "unknown")}
-    return folds.Fold(request["dataset"], request["fold"], request.get("refit", ""), **allowed)
+    judged = request.get("judged", "")
+    return folds.Fold(request["dataset"], request["fold"], request.get("refit", ""), judged=judged, **allowed)
 
 
 class Session:

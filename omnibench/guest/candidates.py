@@ -23,6 +23,9 @@ class CandidateSets(Protocol):
 def candidate_sets(fold: Fold, policy: dict[str, Any]) -> CandidateSets | None:
     """Return the candidate sets of a policy, or None when all unseen items are candidates.
 
+    Sets that are given belong to the test part: it is among them. Where a fold is judged by validation, which need not
+    be among them, all unseen items are candidates.
+
     Args:
         fold: The fold to recommend for.
         policy: ``{"policy": "unseen"}``, ``{"policy": "sampled", "negatives": n, "seed": s}``, or ``{"policy":
@@ -30,7 +33,7 @@ def candidate_sets(fold: Fold, policy: dict[str, Any]) -> CandidateSets | None:
     """
     if policy["policy"] == "sampled":
         return _SampledCandidates(fold, policy["negatives"], policy["seed"])
-    if policy["policy"] == "given":
+    if policy["policy"] == "given" and not fold.judged:
         return _ListedCandidates(fold, np.load(policy["file"], allow_pickle=False))
     return None
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from . import TRAIN_AND_VALIDATION
+from . import TRAIN_AND_VALIDATION, VALIDATION
 from .parts import Ints, Part, columns_in, joined, latest_rows, rows_of
 
 Scores = npt.NDArray[np.float32] | npt.NDArray[np.float64]
@@ -36,14 +36,29 @@ class Fold:
             empty; by default they are as the split made them.
         repeats: Whether items that a user has in history or validation may be recommended.
         unknown: Whether items unknown in training may.
+        judged: ``validation`` for a fold whose test part is the validation part, as configurations are chosen by; its
+            validation part is empty, so that nothing of it is taken for seen. By default the parts are as they are.
+
+    Raises:
+        ValueError: A model that is fitted on the validation part is to be judged by it.
     """
 
     def __init__(
-        self, directory: str | Path, fold: int, refit: str = "", *, repeats: bool = False, unknown: bool = False
+        self,
+        directory: str | Path,
+        fold: int,
+        refit: str = "",
+        *,
+        repeats: bool = False,
+        unknown: bool = False,
+        judged: str = "",
     ) -> None:
+        if refit and judged:
+            raise ValueError(f"a model that is fitted on {refit} cannot be judged by {judged}")
         self.directory = Path(directory)
         self.number = fold
         self.refit = refit
+        self.judged = judged
         self.repeats = repeats
         self.unknown = unknown
         manifest = json.loads((self.directory / "manifest.json").read_text(encoding="utf-8"))
@@ -79,14 +94,15 @@ class Fold:
 
     @cached_property
     def validation(self) -> Part:
-        """The interactions for early stopping; empty when the split has no validation part, and with ``refit``."""
+        """The interactions for early stopping; empty without a validation part, with ``refit``, and with ``judged``."""
         part = self._part("validation")
-        return part if self.refit != TRAIN_AND_VALIDATION else rows_of(part, slice(0))
+        is_elsewhere = self.refit == TRAIN_AND_VALIDATION or self.judged == VALIDATION
+        return rows_of(part, slice(0)) if is_elsewhere else part
 
     @cached_property
     def test(self) -> Part:
         """The interactions that predictions are judged by. An adapter may read their pairs, never their ratings."""
-        return self._part("test")
+        return self._part(VALIDATION if self.judged == VALIDATION else "test")
 
     @cached_property
     def history(self) -> Part:
