@@ -24,6 +24,12 @@ from omnibench.store.models import is_spare
 from omnibench.store.schema import Phase, Record
 
 
+def phase_options(workbench: Workbench) -> PhaseOptions:
+    """Return the options of all requests of a process to its guests."""
+    policy, stopping, worker = workbench.policy, workbench.stopping, workbench.worker
+    return PhaseOptions(policy.track, policy.timeout, stopping.expired, worker.progress, worker.note_silence)
+
+
 class Attempt:
     """One attempt at one item.
 
@@ -45,11 +51,8 @@ class Attempt:
         self.checkpoints = ItemCheckpoints(workbench.store, item, lease, workbench.worker)
         self.progress = Progress(workbench, item.experiment)
         self.requested = item.experiment
-        policy, stopping = workbench.policy, workbench.stopping
         self._tuned: Tuned | None = None
-        self._options = PhaseOptions(
-            policy.track, policy.timeout, stopping.expired, workbench.worker.progress, workbench.worker.note_silence
-        )
+        self._options = phase_options(workbench)
 
     def run(self) -> dict[str, float]:
         """Go through the phases and return the wanted metrics by qualified label.

@@ -60,13 +60,19 @@ class ItemCheckpoints:
         item: The item.
         lease: The item's lease, held for as long as this is used.
         worker: The worker that makes the attempt.
+        search: The key of the search whose trial it is; empty where it is an item of a plan.
+
+    Attributes:
+        chosen: What the item's record says of the configuration that its search has chosen, once that is known.
     """
 
-    def __init__(self, store: CheckpointStore, item: Item, lease: Lease, worker: Worker) -> None:
+    def __init__(self, store: CheckpointStore, item: Item, lease: Lease, worker: Worker, *, search: str = "") -> None:
         self.store = store
         self.item = item
+        self.chosen: Record | None = None
         self._lease = lease
         self._worker = worker
+        self._search = search
         self._inputs = store.inputs()
         self._base: Path | None = None
         self._directory = store.root
@@ -159,7 +165,9 @@ class ItemCheckpoints:
         keep_to_oneself(scratch / answer["file"])  # in a shared store others might change what is loaded here
         model = self.store.publish(scratch / answer["file"], self._directory / answer["file"])
         self.watch([model])
-        record = fit_record(self._labels, self._origin, answer, model)
+        is_item = bool(self.previous)  # a plan may have what a search tries
+        search = "" if is_item else self._search
+        record = fit_record(self._labels, self._origin, answer, model, search=search)
         self.store.commit(self._lease, {self.item.fit_record_key: record})
         return self.store.root / model["path"]
 
@@ -264,6 +272,7 @@ class ItemCheckpoints:
             predicted=self.item.predicted,
             test=recorded.test,
             as_seed=alike_seed(self.store.records.get, self.item),
+            chosen=self.chosen,
         )
         if spare_model is not None:
             records[self.item.fit_record_key] = without_model(spare_model)
@@ -317,6 +326,10 @@ class ItemCheckpoints:
         return labels_of(self.item.experiment)
 
     @property
+    def directory(self) -> str | None:
+        """The item's directory, relative to the store's; None until it is claimed."""
+        return self._base.relative_to(self.store.root).as_posix() if self._base else None
+
+    @property
     def _origin(self) -> Origin:
-        directory = self._base.relative_to(self.store.root).as_posix() if self._base else None
-        return Origin(self._worker.log.run, self._worker.id, directory)
+        return Origin(self._worker.log.run, self._worker.id, self.directory)

@@ -14,7 +14,13 @@ from omnibench.engine.equal_seeds import urgency
 from omnibench.engine.item_coordinator import ItemCoordinator, print_to_stderr
 from omnibench.engine.items import Item
 from omnibench.engine.live import Tally, estimates_in
-from omnibench.engine.parallel import checked_workers, compute_side_by_side, longest_first, number_of_workers
+from omnibench.engine.parallel import (
+    checked_workers,
+    compute_side_by_side,
+    longest_first,
+    most_workers,
+    number_of_workers,
+)
 from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_outcome, require_begun, require_reset
 from omnibench.engine.sentences import Volume, ended_line, stop_sentence
 from omnibench.engine.stopping import StoppedError, stopped_for_good
@@ -178,7 +184,7 @@ class Coordinator(ItemCoordinator):
         estimates = estimates_in(self.store.root)
         experiments_left = {number: items[number].experiment for number in queue}
         frameworks = {experiment.configuration.runner.name for experiment in experiments_left.values()}
-        count_of_workers = number_of_workers(workers, len(queue), estimates, frameworks)
+        count_of_workers = number_of_workers(workers, most_workers(experiments_left.values()), estimates, frameworks)
         tally = Tally({str(number): item for number, item in experiments_left.items()}, len(outcomes), estimates)
         ending = threading.Lock()
 
@@ -203,6 +209,7 @@ class Coordinator(ItemCoordinator):
                 [partial(self.workbench.beside, f"gw{number}", threads) for number in range(count_of_workers)],
                 compute,
                 self._stopping,
+                partial(self.help_searches, [item.experiment for item in items]),
             )
 
     @contextmanager

@@ -14,6 +14,9 @@ from omnibench.store.reading import Reader
 _UNKNOWN_SECONDS = {"LensKit": 3.0, "RecPack": 5.0, "RecBole": 30.0, "Own": 5.0}
 """Seconds of an item when nothing like it was ever run; only good for putting longer ones first."""
 
+_TRIALS_IN_SECONDS = 20
+"""Trials of a search that is limited by seconds alone, for the order of items."""
+
 _SAME_KIND = 2
 """So many of the closest similarities are those of items of the same kind."""
 
@@ -48,6 +51,9 @@ class Estimates:
         That is the mean of the most similar items that were ever run: other folds of the configuration; the algorithm
         with other hyperparameters; on another dataset; another algorithm of the framework.
         """
+        return self._expected_of_one_fit(item) * _fits_of(item)
+
+    def _expected_of_one_fit(self, item: Experiment) -> float:
         name, framework = item.configuration.name, item.configuration.runner.name
         for similarity in _similarities(item.dataset_name, item.algorithm_name, name, framework):
             if similarity in self.seconds:
@@ -63,7 +69,7 @@ class Estimates:
         name, framework = item.configuration.name, item.configuration.runner.name
         for similarity in _similarities(item.dataset_name, item.algorithm_name, name, framework)[:_SAME_KIND]:
             if similarity in self.seconds:
-                return fmean(self.seconds[similarity])
+                return fmean(self.seconds[similarity]) * _fits_of(item)
         return None
 
     def megabytes(self, frameworks: Iterable[str]) -> float:
@@ -72,6 +78,11 @@ class Estimates:
             self.peak[name] / 2**20 if name in self.peak else GUEST_MEGABYTES.get(name, max(GUEST_MEGABYTES.values()))
             for name in frameworks
         )
+
+
+def _fits_of(item: Experiment) -> int:
+    """Return how many models an item fits: a tuned one that of each trial."""
+    return 1 if item.search is None else item.search.tuning.trials or _TRIALS_IN_SECONDS
 
 
 def _algorithm_and_framework(algorithm: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from omnibench.engine.attempt import Attempt
+from omnibench.engine.helping import help_searches
 from omnibench.engine.items import Columns, Item
 from omnibench.engine.live import ClosableScreen
 from omnibench.engine.policy import Policy
@@ -236,6 +237,15 @@ class ItemCoordinator:
             self._notify(f"{experiment.label}: waiting for {holder}, which computes it")
 
         return self.store.lease(experiment.fit_key, waits, self._stopping.check)
+
+    def help_searches(self, items: Iterable[Experiment], workbench: Workbench | None = None) -> None:
+        """Compute trials of tuned items that other workers are at, once there is nothing else to do.
+
+        Args:
+            items: All items of the run.
+            workbench: Where they are computed; the coordinator's own by default.
+        """
+        help_searches(workbench or self.workbench, list(items))
 
     def foresee(self, experiment: Experiment, following: Experiment) -> None:
         """Start the guest of a later item while an item is computed, unless both use the same guest.

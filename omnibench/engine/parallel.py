@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from omnibench.engine.estimates import Estimates
 from omnibench.engine.stopping import Stopping
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import OmnibenchError
+from omnibench.experiment.experiment import Experiment
 from omnibench.runners.machine import available_cores, available_memory
 from omnibench.runners.pool import MOST_GUESTS
 
@@ -74,12 +75,17 @@ def checked_workers(workers: int | str) -> int | str:
     return workers
 
 
+def most_workers(experiments: Iterable[Experiment]) -> int:
+    """Return how many workers could be busy at once: one for each item, and for each trial that a tuned one tries at once."""
+    return sum(1 if each.search is None else each.search.tuning.most_at_once for each in experiments)
+
+
 def number_of_workers(workers: int | str, items: int, estimates: Estimates, frameworks: Collection[str]) -> int:
     """Return how many workers to start: at most one per item, and with ``auto`` no more than cores and memory allow.
 
     Args:
         workers: A number, or ``auto``.
-        items: How many items are to be computed.
+        items: How many workers could be busy at once; see ``most_workers``.
         estimates: The memory that the frameworks' processes needed in earlier runs.
         frameworks: The frameworks that the items need.
     """
@@ -95,6 +101,7 @@ def compute_side_by_side(
     workbenches: Sequence[Callable[[], Workbench]],
     compute: Callable[[AnyItem, Workbench], None],
     stopping: Stopping,
+    idle: Callable[[Workbench], None] = lambda _: None,
 ) -> None:
     """Compute items, each by the worker that is free first.
 
@@ -103,6 +110,7 @@ def compute_side_by_side(
         workbenches: Make the workbench of each worker, in that worker's thread.
         compute: Computes an item at a workbench; called in several threads.
         stopping: The requests to stop, which reach the thread that calls this.
+        idle: Called by each worker when no item is left.
 
     Raises:
         StoppedError: The run was asked to stop.
@@ -122,6 +130,7 @@ def compute_side_by_side(
             try:
                 while (item := next_item()) is not None:
                     compute(item, workbench)
+                idle(workbench)
             finally:
                 workbench.leave()
         except BaseException as error:

@@ -67,4 +67,5 @@ def labels_of(experiment: Experiment) -> ItemLabels:
         deterministic=experiment.configuration.deterministic,
         seeds=len(experiment.seeds) or 1,
         seed=experiment.seed if experiment.names_seed else None,
+        search=experiment.search_key,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from omnibench.engine.items import Item
@@ -208,8 +209,16 @@ class SearchRecords:
         is_needed = self._search.tuning.keep_trials or get(RecordType.ITEM.key(fit_key)) is not None
         return None if fit is None or fit.get(DROPPED) or is_needed else fit
 
+    def model(self, experiment: Experiment) -> tuple[Path, Record] | None:
+        """Return the model of a trial with the record of its fit, or None unless it is there, intact, and not to be feared."""
+        fit = self._store.records.get(RecordType.FIT.key(experiment.fit_key))
+        if fit is None or fit.get(DROPPED):
+            return None
+        path = self._store.usable(fit["model"])
+        return (path, fit) if path is not None and self._store.loadable(path) else None
+
     def drop_others(self, fit_key: str) -> None:
-        """Drop the models of all finished trials but one."""
+        """Drop the models of all finished trials but one; of all where no key is given."""
         for other in {record["fit_key"] for record in self.finished.values()} - {fit_key}:
             self.drop_model(other)
 

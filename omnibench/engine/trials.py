@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +199,7 @@ class TrialAttempt:
                 self._experiment,
                 dataset,
                 scratch,
-                self._options.with_progress(heed),
+                replace(self._options, on_progress=heed),
                 judge=is_hopeless if judge is not None else None,
             )
         measured.cost(Phase.FIT, {"seconds": time.perf_counter() - began, **answer})

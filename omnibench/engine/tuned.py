@@ -12,7 +12,6 @@ from typing import Any
 
 from omnibench.engine.search import Outcome, TunedSearch
 from omnibench.experiment.experiment import Experiment
-from omnibench.store.schema import Record
 from omnibench.store.trials import chosen_trial
 
 
@@ -78,12 +77,9 @@ class Tuned:
                 shutil.copyfile(model, scratch / model.name)
         if not (scratch / model.name).exists():
             return None
-        return {**_answer(fit), "file": model.name}
+        return {**fit, "file": model.name}
 
     def drop_models(self) -> None:
         """Drop the models of all trials: the item has one of its own."""
         self._search.records.drop_others("")
 
-
-def _answer(fit: Record) -> dict[str, Any]:
-    return {name: value for name, value in fit.items() if name not in ("model", "identity", "search", "directory")}

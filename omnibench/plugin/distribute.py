@@ -68,10 +68,15 @@ class Distribution:
             config.option.tx = config.option.tx[: self._most_workers()]
 
     def _most_workers(self) -> int:
-        """Return how many workers to start: at most one per item, and with ``-n auto`` no more than fit into memory."""
+        """Return how many workers to start: at most one per item or trial, and with ``-n auto`` no more than fit into memory."""
         assert self._remaining is not None, "it was counted"
-        requested = min(len(self.config.option.tx), self._remaining)
         benchmarks, estimates = existing_session(self.config), self._estimates
+        most = self._remaining
+        if benchmarks is not None and benchmarks.pending:
+            from omnibench.engine.parallel import most_workers
+
+            most += most_workers(item.experiment for item in benchmarks.pending) - len(benchmarks.pending)
+        requested = min(len(self.config.option.tx), most)
         if not self.config.stash.get(automatic_key, False) or benchmarks is None or estimates is None:
             return requested
         from omnibench.engine.parallel import fitting_workers, megabytes_per_worker

@@ -169,7 +169,13 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Start a run whose collection succeeded; a distributed one was started before, by ``distribute``."""
     config = session.config
-    if hasattr(config, "workerinput") or config.option.collectonly or config.pluginmanager.has_plugin("dsession"):
+    if hasattr(config, "workerinput"):
+        ended = yield
+        benchmarks = existing_session(config)
+        if benchmarks is not None:
+            benchmarks.help_others(session)
+        return ended
+    if config.option.collectonly or config.pluginmanager.has_plugin("dsession"):
         return (yield)
     if session.testsfailed and not config.option.continue_on_collection_errors:
         return (yield)

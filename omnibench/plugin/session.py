@@ -281,6 +281,16 @@ class BenchSession:
         except LockedStoreError as error:
             self.give_up(error)
 
+    def help_others(self, session: pytest.Session) -> None:
+        """On a worker that has run its last item, compute trials of tuned items that other workers are at."""
+        tuned = [
+            item.experiment
+            for item in session.items
+            if isinstance(item, ExperimentItem) and item.experiment.search is not None
+        ]
+        if tuned and not (session.shouldstop or session.shouldfail or self._gave_up):
+            self.coordinator.help_searches(tuned)
+
     def give_up(self, error: StoreError) -> NoReturn:
         """End the run: what keeps one item from being computed, and is none's failure, would keep the next one as well.
 

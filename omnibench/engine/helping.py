@@ -1,0 +1,81 @@
+"""What a worker does that has run out of items: it computes trials of the searches that others are at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from omnibench.engine.attempt import phase_options
+from omnibench.engine.progress import Progress
+from omnibench.engine.search import TunedSearch
+from omnibench.engine.workbench import Workbench
+from omnibench.errors import OmnibenchError, PhaseError
+from omnibench.experiment.experiment import Experiment
+from omnibench.store.schema import Phase, RecordType, Status
+
+_LOOK_SECONDS = 0.1
+_PATIENCE_SECONDS = 2.0
+"""So long nobody has to be at any search before nobody is expected to begin one: an item ends, the next one begins."""
+
+
+def help_searches(workbench: Workbench, experiments: Sequence[Experiment]) -> None:
+    """Compute trials of tuned items that other workers are at, until there is nothing left to help with.
+
+    What goes wrong here is no item's failure: whoever is at the item meets it as well.
+
+    Args:
+        workbench: Where trials are computed.
+        experiments: All items of the run.
+    """
+    tuned = [experiment for experiment in experiments if experiment.search is not None]
+    if not tuned:
+        return
+    with suppress(OmnibenchError, OSError):
+        _help(workbench, tuned)
+
+
+def _help(workbench: Workbench, tuned: Sequence[Experiment]) -> None:
+    searches: dict[str, tuple[TunedSearch, Progress]] = {}
+    left = {experiment.fit_key: experiment for experiment in tuned}
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while left and time.monotonic() < deadline:
+        workbench.stopping.check()
+        is_busy = False
+        for fit_key, experiment in list(left.items()):
+            if _has_ended(workbench, fit_key):
+                del left[fit_key]
+                continue
+            if workbench.store.holder(fit_key) is None:
+                continue
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+            key = experiment.search_key
+            if key not in searches:
+                searches[key] = _joined(workbench, experiment)
+            search, progress = searches[key]
+            try:
+                if search.outcome() is not None:
+                    continue
+                workbench.current = experiment.name
+                progress.enter(Phase.TUNE)
+                is_busy = search.advance() or is_busy
+            except PhaseError:  # all trials have failed, as whoever is at the item will say
+                del left[fit_key]
+            finally:
+                progress.leave()
+                workbench.current = ""
+        if not is_busy:
+            time.sleep(_LOOK_SECONDS)
+
+
+def _joined(workbench: Workbench, experiment: Experiment) -> tuple[TunedSearch, Progress]:
+    progress = Progress(workbench, experiment)
+    dataset = workbench.datasets.get(experiment.dataset)
+    search = TunedSearch(workbench, experiment, progress, dataset, phase_options(workbench), None)
+    search.records.refresh(everything=True)
+    return search, progress
+
+
+def _has_ended(workbench: Workbench, fit_key: str) -> bool:
+    record = workbench.store.records.get(RecordType.ITEM.key(fit_key))
+    return record is not None and record["status"] in {Status.DONE, Status.FAILED}
