@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omnibench.store.schema import COSTS, GUEST_MEMBERS, Artifact, Phase, Record, timestamp
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, SEARCHED, Artifact, Phase, Record, timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class ItemLabels:
         deterministic: Whether the algorithm is known to make the same model whatever the seed.
         seeds: How many seeds its benchmark asks for.
         seed: The item's seed, where people read it behind the item's name.
+        search: The key of the search that chooses its configuration; empty where it is not tuned.
     """
 
     item: str
@@ -50,6 +51,7 @@ class ItemLabels:
     deterministic: bool = False
     seeds: int = 1
     seed: int | None = None
+    search: str = ""
 
     @property
     def common_members(self) -> Record:
@@ -80,6 +82,7 @@ class ItemLabels:
             **({"deterministic": True} if self.deterministic else {}),
             **({"seeds": self.seeds} if self.seeds > 1 else {}),
             **({} if self.seed is None else {"seed": self.seed}),
+            **({SEARCHED: self.search} if self.search else {}),
         }
 
 
@@ -108,7 +111,9 @@ class Origin:
         }
 
 
-def fit_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], model: Artifact) -> Record:
+def fit_record(
+    labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], model: Artifact, *, search: str = ""
+) -> Record:
     """Return the record of a fitted model.
 
     Args:
@@ -117,6 +122,7 @@ def fit_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], mo
         answer: The answer of the guest: its costs, ``start_seconds``, ``threads``, ``effective`` (all
             hyperparameters), the framework's ``version``, and ``notes``, what a user should know of the model.
         model: Its file.
+        search: The key of the search one of whose trials it is; empty where the model belongs to an item.
     """
     return {
         **labels.common_members,
@@ -125,6 +131,8 @@ def fit_record(labels: ItemLabels, origin: Origin, answer: Mapping[str, Any], mo
         "effective": answer["effective"],
         "version": answer["version"],
         **({"notes": answer["notes"]} if answer.get("notes") else {}),
+        **({"epochs": answer["epochs"]} if answer.get("epochs") is not None else {}),
+        **({SEARCHED: search} if search else {}),
         "identity": labels.identity,
         "model": model,
     }

@@ -8,7 +8,7 @@ nobody uses the store.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from omnibench.store.beneath import has_link, paths_like, relative_path
 from omnibench.store.changes import portions, remove_trees
 from omnibench.store.checkpoints import PRESENCE, CheckpointStore
 from omnibench.store.leases import free_leases
-from omnibench.store.schema import Record, RecordType
+from omnibench.store.schema import Record, RecordType, current_key
+from omnibench.store.searches import belongings, searches_in
 
 OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
 """Names of the files that records name."""
@@ -61,16 +62,43 @@ def delete(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = Fals
     fit_keys = list(dict.fromkeys(items))
     for portion in portions(fit_keys):
         with free_leases(store.lease, portion, deleted.busy) as leased:
-            # Only under the leases is it certain what there is.
-            removed = {key: record for key, record in store.snapshot().items() if record.get("fit_key") in leased}
+            recorded = store.snapshot()  # only under the leases is it certain what there is
+            removed = {key: record for key, record in recorded.items() if _is_of(key, record, leased)}
             deleted.items += dict.fromkeys(record["fit_key"] for record in removed.values())
+            removed |= _searched_for_alone(store, removed, recorded)
             directories = sorted({record["directory"] for record in removed.values() if record.get("directory")})
-            files = [file for directory in directories for file in files_of(store.root, store.root / directory)]
+            # Those of a search that other items share lie with one of them.
+            shared = {record.get("directory") for key, record in recorded.items() if key not in removed}
+            files = [
+                file
+                for directory in directories
+                for file in files_of(store.root, store.root / directory)
+                if file.name != manifests.NAME or directory not in shared
+            ]
             deleted.size += sum(file.stat().st_size for file in files)
             if removed and not dry_run:
                 store.commit(list(leased.values()), {}, removed)
                 remove_files(store.root, files)
     return deleted
+
+
+def _is_of(key: str, record: Record, fit_keys: Collection[str]) -> bool:
+    """Whether a record belongs to one of some items; a trial belongs to its search, though it is equal to an item."""
+    return record.get("fit_key") in fit_keys and not RecordType.TRIAL.has(current_key(key))
+
+
+def _searched_for_alone(
+    store: CheckpointStore, removed: Mapping[str, Record], recorded: Mapping[str, Record]
+) -> dict[str, Record]:
+    """Return the records of the searches that chose for items that go and for no others; not what somebody computes."""
+    gone, remaining = (
+        searches_in(record for key, record in recorded.items() if RecordType.ITEM.has(key) and (key in removed) is goes)
+        for goes in (True, False)
+    )
+    own = belongings(gone - remaining, recorded)
+    return {
+        key: record for key, record in own.items() if not (RecordType.FIT.has(key) and store.holder(record["fit_key"]))
+    }
 
 
 def files_of(root: Path, directory: Path) -> Iterator[Path]:

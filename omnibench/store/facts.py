@@ -12,6 +12,7 @@ from omnibench.store.frames import phase_rows
 from omnibench.store.item_names import asks_once, title_of
 from omnibench.store.item_records import failure_text, result_of
 from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType, configuration_in
+from omnibench.store.searches import fit_of
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 from omnibench.terminal import terminal_line
 
@@ -53,7 +54,7 @@ class FactSource:
             ``predictions`` (their sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is
             part of no key: host, threads, versions, git commit; ``stopped``, the attempts that came to nothing.
         """
-        fit = self._records.get(RecordType.FIT.key(item["fit_key"]), {})
+        fit = fit_of(item, self._records.get) or {}
         predict = self._records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
         identity = item.get("identity") or fit.get("identity")  # store format 1 has it in some records only
         dataset, algorithm = self._dataset(item, identity), _algorithm(item, fit)
@@ -221,7 +222,7 @@ def explanation(item: Record, records: Mapping[str, Record]) -> str:
         reason = failure_text(item["error"]).replace("\n", "\n  | ")
         lines.append(f"Last time {reason}")
     predict = records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
-    if RecordType.FIT.key(item["fit_key"]) in records or "as_seed" in predict:
+    if fit_of(item, records.get) is not None or "as_seed" in predict:
         facts = FactSource(records).facts_of(item)
         lines += [f"  {terminal_line(line)}" for line in (*fact_lines(facts), *origin_lines(facts))]
     elif "identity" in item:
@@ -237,7 +238,7 @@ def provenance_of(item: Record, records: Mapping[str, Record]) -> dict[str, Any]
         item: Its record.
         records: All records of its store.
     """
-    fit = records.get(RecordType.FIT.key(item["fit_key"]), {})
+    fit = fit_of(item, records.get) or {}
     identity = item.get("identity") or fit.get("identity")  # store format 1 has it in some records only
     text = recorded_text(identity) if identity else ""
     return {

@@ -9,6 +9,8 @@ Members that no form names are left alone: another omnibench may have written th
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 from omnibench.store.checks import (
@@ -28,7 +30,7 @@ from omnibench.store.checks import (
     of_type,
     optional,
 )
-from omnibench.store.schema import Record, RecordType, Status
+from omnibench.store.schema import SEARCHED, Record, RecordType, Status, TrialStatus, trial_identity
 from omnibench.store.sealing import DamagedRecordError, unseal, unsealed
 from omnibench.store.stops import STOPPED
 
@@ -112,8 +114,9 @@ def flaw(key: str, record: Record, text: str) -> str:
     for name, is_sound in members:
         if name in record and not is_sound(record[name]):
             return f"its {name} is {abridged(record[name])}"
-    if record_type in _KEYED and record_type.identity(key) != record["fit_key"]:
-        return f"its fit_key {abridged(record['fit_key'])} is not that of its key"
+    member, identity = _KEYED.get(record_type, ("", None))
+    if identity is not None and key.partition("/")[2] != identity(record):
+        return f"its {member} {abridged(record[member])} is not that of its key"
     return ""
 
 
@@ -199,6 +202,7 @@ _MEMBERS: dict[str, Check] = {
 _LABELS = ("item", "fit_key", "dataset", "algorithm", "parameters", "fold")
 _OF_ITEMS: dict[str, Check] = {
     **_MEMBERS,
+    SEARCHED: _key,
     **_costs,
     "item": is_name,
     "dataset": is_name,
@@ -216,6 +220,7 @@ _OF_FIT: dict[str, Check] = {
     "version": is_name,
     "effective": optional(_plain),
     "notes": list_of(of_type(str)),
+    "epochs": _natural_or_none,
 }
 _OF_PREDICT: dict[str, Check] = {"rows": is_natural, "as_seed": is_count}
 _OF_EVAL: dict[str, Check] = {
@@ -229,6 +234,29 @@ _OF_EVAL: dict[str, Check] = {
     "row": is_natural,
     "batch": is_name,
 }
+_edge = matching(re.compile("low|high"))
+_chosen = object_of(
+    {"number": is_natural, "parameters": _plain},
+    {
+        "fit_key": _key,
+        "metric": is_name,
+        "value": optional(is_number),
+        "epochs": _natural_or_none,
+        **dict.fromkeys(("trials", "pruned", "failed", "reused"), is_natural),
+        "seconds": is_cost,
+        "edges": list_of(
+            lambda value: (
+                type(value) is list
+                and len(value) == 3  # noqa: PLR2004
+                and is_name(value[0])
+                and is_number(value[1])
+                and _edge(value[2])
+            )
+        ),
+        "budget": _plain,
+        "override": of_type(bool),
+    },
+)
 _STATUSES = frozenset(status.value for status in Status if status is not Status.RUNNING)
 _OF_ITEM: dict[str, Check] = {
     **dict.fromkeys(("user_label", "dataset_label", "module", "node", "predict_key", "test"), is_name),
@@ -242,6 +270,7 @@ _OF_ITEM: dict[str, Check] = {
     "seed": optional(is_count),
     "deterministic": of_type(bool),
     "predicted": _optional_name,
+    "chosen": optional(_chosen),
 }
 _OF_DATA: dict[str, Check] = {
     **_MEMBERS,
@@ -294,6 +323,46 @@ _OF_MARKS: dict[str, Check] = {
     "not_worse": optional(list_of(is_name)),
 }
 
+_OF_SEARCHES: dict[str, Check] = {
+    **_MEMBERS,
+    SEARCHED: _key,
+    "metric": is_name,
+    **dict.fromkeys(("run", "worker"), _optional_name),
+}
+"""What the records of searches, trials and scores share."""
+
+_OF_SEARCH: dict[str, Check] = {
+    **_OF_SEARCHES,
+    **dict.fromkeys(("item", "algorithm", "dataset", "dataset_label", "label"), is_name),
+    "fold": _natural_or_none,
+    "higher_is_better": of_type(bool),
+    **dict.fromkeys(("space", "tuning"), of_type(dict, list)),
+    "fixed": _plain,
+    "per_fold": of_type(bool),
+    "begun": _optional_moment,
+}
+_TRIAL_STATUSES = frozenset(status.value for status in TrialStatus)
+_OF_VALUE: dict[str, Check] = {
+    **_OF_SEARCHES,
+    "value": optional(is_number),
+    **dict.fromkeys(("seconds", "peak_rss"), is_cost),
+    "phases": mapping_of(is_cost),
+    **dict.fromkeys(("epochs", "threads"), _natural_or_none),
+    "history": list_of(
+        lambda value: type(value) is list and len(value) == 2 and is_natural(value[0]) and optional(is_number)(value[1])  # noqa: PLR2004
+    ),
+    "finished": _optional_moment,
+}
+_OF_TRIAL: dict[str, Check] = {
+    **_OF_VALUE,
+    "number": is_natural,
+    "status": lambda value: type(value) is str and value in _TRIAL_STATUSES,
+    "parameters": _plain,
+    "pruned": optional(object_of({"epoch": is_natural}, {"value": optional(is_number), "reason": is_name})),
+    "error": optional(_error),
+    "reused": of_type(bool),
+}
+
 _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], ...]]] = {
     record_type: (required, tuple(members.items()))
     for record_type, required, members in (
@@ -303,6 +372,9 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
         (RecordType.ITEM, (*_LABELS, "status"), {**_OF_ITEMS, **_OF_ITEM}),
         (RecordType.DATA, ("name", "directory", "files"), _OF_DATA),
         (RecordType.RECIPE, ("name", "identity"), _OF_DATA),
+        (RecordType.SEARCH, (SEARCHED, "algorithm", "dataset", "fold", "metric", "space", "tuning"), _OF_SEARCH),
+        (RecordType.TRIAL, (SEARCHED, "number", "status", "parameters", "fit_key", "metric"), _OF_TRIAL),
+        (RecordType.SCORE, ("fit_key", "metric", "value"), _OF_VALUE),
         (RecordType.RUN, (), _OF_RUN),
         (RecordType.WORKER, ("id", "started", "heartbeat", "lock", "ended", "item", "phase"), _OF_WORKER),
         (RecordType.PLAN, ("source", "root", "columns", "items"), _OF_PLAN),
@@ -312,5 +384,9 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
 }
 """By type, the members that every record of it has, and the form of those that it may have."""
 
-_KEYED = (RecordType.FIT, RecordType.ITEM)
-"""The types whose key is that of their item."""
+_KEYED: dict[RecordType | None, tuple[str, Callable[[Record], Any]]] = {
+    **dict.fromkeys((RecordType.FIT, RecordType.ITEM), ("fit_key", itemgetter("fit_key"))),
+    RecordType.SEARCH: (SEARCHED, itemgetter(SEARCHED)),
+    RecordType.TRIAL: ("number", lambda record: trial_identity(record[SEARCHED], record["number"])),
+}
+"""The types whose key is made of members: the one that an error shows, and what the key consists of behind its type."""

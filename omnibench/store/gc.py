@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from omnibench.store import leases, manifests, recovery
+from omnibench.store import leases, manifests, recovery, searches
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import paths_like
 from omnibench.store.changes import remove_trees
@@ -110,6 +110,8 @@ def _collect(
         dropped = RecordType.OLD.has(key) and (kept or not record["kept"])
         if dropped or RecordType.MARKS.has(key):  # the next table finds the marks out again
             removed_records[key] = record
+    remaining = {key: record for key, record in recorded.items() if key not in removed_records}
+    removed_records |= searches.unused(remaining)
     if datasets:
         remaining = {key: record for key, record in recorded.items() if key not in removed_records}
         removed_records |= unused_datasets(remaining, lambda _: False)

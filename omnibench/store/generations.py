@@ -9,31 +9,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from omnibench.errors import OmnibenchError, nearest
 from omnibench.store.changes import portions
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.item_records import pending_item
 from omnibench.store.leases import Lease, free_leases
+from omnibench.store.models import remove_file, without_model
 from omnibench.store.schema import (
+    DROPPED,
+    PHASE_OF,
     RESETS,
+    SEARCHED,
+    Artifact,
     Phase,
     Record,
     RecordType,
     Status,
+    artifacts_of,
     finished_phases,
     old_key,
     status_of,
     timestamp,
 )
+from omnibench.store.searches import belongings, searches_in
 from omnibench.store.stops import has_failure, without_failure
 
+_FROM_FIT = (RecordType.FIT, RecordType.SCORE, RecordType.PREDICT, RecordType.EVAL)
 _TYPES_FROM = {
-    Phase.FIT: (RecordType.FIT, RecordType.PREDICT, RecordType.EVAL),
+    Phase.TUNE: _FROM_FIT,
+    Phase.FIT: _FROM_FIT,
     Phase.PREDICT: (RecordType.PREDICT, RecordType.EVAL),
     Phase.EVAL: (RecordType.EVAL,),
 }
-"""The types of the records that go when an item is reset from a phase on."""
+"""The types of the item's own records that go when it is reset from a phase on; from Tune on its search goes as well."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +74,11 @@ def reset(store: CheckpointStore, items: Iterable[str], what: str = "all", *, ke
     """
     if what not in RESETS:
         raise OmnibenchError(f"{what!r} cannot be reset{nearest(what, RESETS)}; choose from {', '.join(RESETS)}.")
-    recorded = _records_by_item(store.snapshot())
-    fit_keys = [key for key in dict.fromkeys(items) if _concerns(recorded.get(key, {}), what)]
+    snapshot = store.snapshot()
+    recorded = _records_by_item(snapshot)
+    fit_keys = [
+        key for key in dict.fromkeys(items) if _concerns(recorded.get(key, {}), what, _search_of(key, snapshot))
+    ]
     done: list[str] = []
     busy: list[str] = []
     for portion in portions(fit_keys):
@@ -78,15 +91,24 @@ def reset(store: CheckpointStore, items: Iterable[str], what: str = "all", *, ke
 def _records_by_item(snapshot: Mapping[str, Record]) -> dict[str, dict[str, Record]]:
     recorded: dict[str, dict[str, Record]] = {}
     for key, record in snapshot.items():
-        if "fit_key" in record and not RecordType.OLD.has(key):
+        if "fit_key" in record and RecordType.of(key) not in (RecordType.OLD, RecordType.TRIAL):
             recorded.setdefault(record["fit_key"], {})[key] = record
     return recorded
 
 
-def _concerns(records: Mapping[str, Record], scope: str) -> bool:
-    """Whether an item with these records has anything to reset."""
+def _search_of(fit_key: str, snapshot: Mapping[str, Record]) -> str:
+    """Return the key of the search of a tuned item that has begun; empty where there is none."""
+    search = str(snapshot.get(RecordType.ITEM.key(fit_key), {}).get(SEARCHED, ""))
+    return search if RecordType.SEARCH.key(search) in snapshot else ""
+
+
+def _concerns(records: Mapping[str, Record], scope: str, search: str) -> bool:
+    """Whether an item with these records, and perhaps a search, has anything to reset."""
     item = next((record for key, record in records.items() if RecordType.ITEM.has(key)), None)
-    status = status_of(item, finished_phases(item, records)).status
+    last_seen = Phase.TUNE.value if search else None
+    status = status_of(item, finished_phases(item, records), last_seen=last_seen).status
+    if scope == Phase.TUNE:
+        return bool(search)
     if scope in _TYPES_FROM:
         return any(RecordType.of(key) in _TYPES_FROM[Phase(scope)] for key in records) or status is Status.FAILED
     if scope == "failed":
@@ -99,7 +121,8 @@ def _concerns(records: Mapping[str, Record], scope: str) -> bool:
 def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, *, keep: bool) -> None:
     types = (*_TYPES_FROM[Phase(scope) if scope in _TYPES_FROM else Phase.FIT], RecordType.ITEM)
     # Only under the leases is it certain what there is.
-    recorded = _records_by_item(store.snapshot())
+    snapshot = store.snapshot()
+    recorded = _records_by_item(snapshot)
     new_records: dict[str, Record] = {}
     removed_records: dict[str, Record] = {}
     for fit_key in leases:
@@ -118,16 +141,66 @@ def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, 
         if item:
             new_records[item_key] = _pending(item, generation + 1)
             removed_records.pop(item_key)
-        elif records:  # interrupted before its own record was there
-            labels = next(iter(records.values()))
+        elif labels := next((record for key, record in records.items() if RecordType.of(key) in PHASE_OF), None):
+            # interrupted before its own record was there
             new_records[item_key] = _pending(labels, generation + 1)
+    reset_items = [recorded[fit_key].get(RecordType.ITEM.key(fit_key), {}) for fit_key in leases if fit_key in recorded]
+    searched = _searched(reset_items, scope, snapshot)
+    models = _put_searches_aside(store, searched, snapshot, new_records, removed_records, keep=keep)
     if new_records:
         store.commit(list(leases.values()), new_records, removed_records)
+    for model in models:
+        remove_file(store, model)
+
+
+def _searched(items: Iterable[Record], scope: str, snapshot: Mapping[str, Record]) -> dict[str, Record]:
+    """Return the records of the searches of items that go with a reset, by key.
+
+    From Fit on these are the models of trials alone, one of which is the chosen one's. Where it concerns what has failed
+    or was interrupted, an item that has stopped behind its search keeps that.
+    """
+    whole: set[str] = set()
+    models: set[str] = set()
+    for item in items:
+        if scope in ("failed", "incomplete"):
+            if item.get("status") != Status.DONE:
+                stopped_in = item.get("phase") in (None, Phase.PREPARE, Phase.TUNE)
+                (whole if stopped_in else models).update(searches_in([item]))
+        elif scope in ("all", Phase.TUNE, Phase.FIT):
+            (models if scope == Phase.FIT else whole).update(searches_in([item]))
+    fits = {key: record for key, record in belongings(models, snapshot).items() if RecordType.FIT.has(key)}
+    return fits | {key: record for key, record in belongings(whole, snapshot).items() if not RecordType.OLD.has(key)}
+
+
+def _put_searches_aside(
+    store: CheckpointStore,
+    searched: Mapping[str, Record],
+    snapshot: Mapping[str, Record],
+    new_records: dict[str, Record],
+    removed_records: dict[str, Record],
+    *,
+    keep: bool,
+) -> list[Artifact]:
+    """Put records of searches aside; return the files of models that are to be removed.
+
+    The models of their trials do not last: the next search makes them anew, at the same places.
+    """
+    models: list[Artifact] = []
+    generation = next(number for number in count() if all(old_key(number, key) not in snapshot for key in searched))
+    for key, record in searched.items():
+        if RecordType.FIT.has(key):
+            if store.holder(record["fit_key"]):
+                continue  # somebody computes it for another search or plan
+            models += artifacts_of(record)
+        aside = record if not record.get("model") or record.get(DROPPED) else without_model(record)
+        removed_records[key] = record
+        new_records[old_key(generation, key)] = {**aside, "kept": keep, "reset": timestamp()}
+    return models
 
 
 _LABELS = (
     *("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "directory", "identity", "data_key"),
-    *("user_label", "dataset_label", "module", "node"),
+    *("user_label", "dataset_label", "module", "node", SEARCHED),
 )
 
 

@@ -84,6 +84,7 @@ def done_item(
     predicted: str,
     test: str,
     as_seed: int | None = None,
+    chosen: Mapping[str, Any] | None = None,
 ) -> Record:
     """Return the record of an item whose metrics are all recorded.
 
@@ -97,6 +98,7 @@ def done_item(
         predicted: What the predictions depend on beside the model; see ``Experiment.predicted``.
         test: The sha256 of the test part.
         as_seed: Another seed that has made equal predictions, or None.
+        chosen: The configuration that a search has chosen, as ``trials.chosen_trial`` builds it; None where none did.
     """
     return {
         **labels.item_members,
@@ -104,6 +106,7 @@ def done_item(
         # Before the status: behind it only the metrics are objects, see `DoneText`.
         **({"attempts": attempts} if (attempts := previous.get("attempts")) else {}),
         **({STOPPED: failure} if (failure := failure_left(previous, metrics)) else {}),
+        **({} if chosen is None else {"chosen": dict(chosen)}),
         **({} if as_seed is None else {"as_seed": as_seed}),
         "status": Status.DONE.value,
         "metrics": dict(metrics),

@@ -18,6 +18,7 @@ from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
 from omnibench.store.reading import read_all
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
+from omnibench.store.searches import fit_keys_of
 from omnibench.store.stops import settled
 from omnibench.store.waiting import LockWait
 
@@ -91,9 +92,10 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
     for key, manifest_record in missing.items():
         record = settled(key, manifest_record)
         if RecordType.ITEM.has(key) and record["status"] == Status.DONE:
-            needed = {RecordType.FIT.key(record["fit_key"]), RecordType.PREDICT.key(record["predict_key"])}
+            needed = {RecordType.PREDICT.key(record["predict_key"])}
             needed |= {RecordType.EVAL.key(metric["key"]) for metric in record["metrics"].values()}
-            if not needed <= {*missing, *recorded}:
+            present = {*missing, *recorded}
+            if not needed <= present or present.isdisjoint(map(RecordType.FIT.key, fit_keys_of(record))):
                 missing[key] = {**record, "status": Status.INTERRUPTED.value, "metrics": {}}
     if missing:
         records.commit(missing)

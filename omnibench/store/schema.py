@@ -42,6 +42,12 @@ class RecordType(StrEnum):
     """A prepared dataset; by the dataset's key."""
     RECIPE = "recipe"
     """What a dataset that is not prepared yet is made of; by the dataset's key."""
+    SEARCH = "search"
+    """A search for the best configuration of an algorithm on a fold: its space, its budget; by its search key."""
+    TRIAL = "trial"
+    """A configuration that a search has judged on the validation part; by the search key and its number."""
+    SCORE = "score"
+    """The value of a metric on the validation part, for whoever else needs it; by its score key."""
     RUN = "run"
     """A run that had something to compute; by its id."""
     WORKER = "worker"
@@ -89,6 +95,11 @@ def old_key(generation: int, key: str) -> str:
     return RecordType.OLD.key(f"{generation}/{key}")
 
 
+def current_key(key: str) -> str:
+    """Return the key that a record had before its item was reset; a key of no earlier generation as it is."""
+    return RecordType.OLD.identity(key).partition("/")[2] if RecordType.OLD.has(key) else key
+
+
 class Status(StrEnum):
     """The status of an item."""
 
@@ -104,11 +115,26 @@ class Status(StrEnum):
     """It was planned and not begun."""
 
 
+class TrialStatus(StrEnum):
+    """The status of a trial of a search."""
+
+    PROPOSED = "proposed"
+    """Its hyperparameters are set; nobody has its value yet."""
+    DONE = "done"
+    """It has a value."""
+    FAILED = "failed"
+    """It came to nothing; the search goes on without it."""
+    PRUNED = "pruned"
+    """It was stopped before its last epoch, because it promised too little."""
+
+
 class Phase(StrEnum):
     """The phases of an item, in their order."""
 
     PREPARE = "Prepare"
     """Make the dataset's arrays, once for all of its items."""
+    TUNE = "Tune"
+    """Search for the hyperparameters that are best on the validation part; of tuned items only."""
     FIT = "Fit"
     """Train a model."""
     PREDICT = "Predict"
@@ -122,7 +148,7 @@ class Phase(StrEnum):
 COMPUTED = (Phase.FIT, Phase.PREDICT, Phase.EVAL)
 """The phases that an item goes through, each with a record of its own."""
 
-WORKED = (Phase.PREPARE, *COMPUTED)
+WORKED = (Phase.PREPARE, Phase.TUNE, *COMPUTED)
 """The phases that somebody can be in, in their order."""
 
 PHASE_OF: dict[RecordType | None, Phase] = {
@@ -151,7 +177,7 @@ EXPORTED_PREDICTIONS = ("predictions.json", "predictions.parquet", "ratings.json
 VERIFY = ("full", "stat", "off")
 """How closely files are looked at before they are used again; see ``artifacts.is_intact``."""
 
-RESETS = ("all", "failed", "incomplete", Phase.FIT.value, Phase.PREDICT.value, Phase.EVAL.value)
+RESETS = ("all", "failed", "incomplete", *(phase.value for phase in (Phase.TUNE, *COMPUTED)))
 """What can be reset: items whatever their state, those that failed, those that are not done; or from a phase on."""
 
 
@@ -230,20 +256,33 @@ def _furthest(finished: Collection[Phase], *seen: str | None) -> str:
 
 
 def phase_keys(records: Iterable[tuple[str, Record]]) -> dict[str, set[str]]:
-    """Return the keys of all fit and predict records, by the fit key of their item; not of fits without their models.
+    """Return the keys of all fit and predict records, by the fit key of their item.
+
+    Fits without their models are left out, and those of trials, which belong to no item.
 
     Args:
         records: Keys and records; those of other types are passed over.
     """
     keys: dict[str, set[str]] = {}
     for key, record in records:
-        if (RecordType.FIT.has(key) and not record.get(DROPPED)) or RecordType.PREDICT.has(key):
+        is_fitted = RecordType.FIT.has(key) and not record.get(DROPPED) and not record.get(SEARCHED)
+        if is_fitted or RecordType.PREDICT.has(key):
             keys.setdefault(record["fit_key"], set()).add(key)
     return keys
 
 
 DROPPED = "dropped"
 """The member of a fit's record that says when its model was removed to save space; the rest of the record holds."""
+
+
+SEARCHED = "search"
+"""The member that holds a search's key: in the search's trials, in the items whose configuration it chooses, and in the
+record of a fit that a trial has made and that belongs to no item."""
+
+
+def trial_identity(search: str, number: int) -> str:
+    """Return what the key of a trial consists of behind its type; these sort as the numbers do."""
+    return f"{search}/{number:06d}"
 
 
 def artifacts_of(record: Record) -> list[Artifact]:

@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from omnibench.store.leases import is_held
-from omnibench.store.schema import WORKED, ItemState, Record, RecordType, Status, finished_phases, phase_keys, status_of
+from omnibench.store.schema import (
+    SEARCHED,
+    WORKED,
+    ItemState,
+    Phase,
+    Record,
+    RecordType,
+    Status,
+    finished_phases,
+    phase_keys,
+    status_of,
+)
 
 
 class RecordSource(Protocol):
@@ -86,7 +97,7 @@ def sightings(root: Path, workers: Iterable[Record]) -> dict[str, Sighting]:
 
 def _weight(sighting: Sighting) -> tuple[bool, int]:
     """Return the order of sightings of one item: a living worker counts most, then the later phase."""
-    return sighting.alive, WORKED.index(sighting.phase) if sighting.phase in WORKED else 1
+    return sighting.alive, WORKED.index(Phase(sighting.phase) if sighting.phase in WORKED else Phase.FIT)
 
 
 def item_states(
@@ -100,14 +111,21 @@ def item_states(
         is_running: Whether somebody computes the item of a record right now, which its lease tells. Not asked of
             items that are done.
     """
+    searches = {RecordType.SEARCH.identity(key) for key, _ in records.records(RecordType.SEARCH.prefix)}
     keys = phase_keys(pair for phase in (RecordType.FIT, RecordType.PREDICT) for pair in records.records(phase.prefix))
 
     def recorded_state(item: Record | None, labelled: Record, recorded: Collection[str]) -> RecordedState:
         sighting = seen.get(labelled["item"])
+        begun = Phase.TUNE.value if labelled.get(SEARCHED) in searches else None
         running = labelled.get("status") != Status.DONE and is_running(labelled)
         return RecordedState(
             labelled,
-            status_of(item, finished_phases(item, recorded), last_seen=sighting and sighting.phase, running=running),
+            status_of(
+                item,
+                finished_phases(item, recorded),
+                last_seen=sighting.phase if sighting else begun,
+                running=running,
+            ),
         )
 
     for key, record in records.records(RecordType.ITEM.prefix):

@@ -19,6 +19,7 @@ from omnibench.store.schema import (
     DROPPED,
     GUEST_MEMBERS,
     PHASE_OF,
+    SEARCHED,
     WORKED,
     WORKER_COLUMNS,
     Phase,
@@ -50,6 +51,9 @@ def _view(record_type: RecordType, *columns: str, condition: str = "", table: st
     return f"SELECT {', '.join(columns)} FROM {table} WHERE {_SOUND} AND {_within(record_type)}{condition}"  # noqa: S608 - of constants
 
 
+_OF_TRIAL = f"json_extract(value, '$.{SEARCHED}')"
+"""SQL for the search whose trial has made a model that belongs to no item."""
+
 _LABELS = _members("item", "dataset", "algorithm", "fold")
 _PHASE_MEMBERS = (*COSTS, *GUEST_MEMBERS, "finished", "run", "worker")
 
@@ -69,7 +73,8 @@ def _items() -> str:
     status = _item_status()
     own = f"'{RecordType.ITEM.prefix}' || substr(key, {len(RecordType.FIT.prefix) + 1})"
     keys = f"SELECT key FROM Cache WHERE {_within(RecordType.ITEM)}"  # noqa: S608 - of constants
-    orphans = f"SELECT key FROM Cache WHERE {_within(RecordType.FIT)} AND {own} NOT IN ({keys})"  # noqa: S608 - likewise
+    of_items = f"CASE WHEN json_valid(value) THEN {_OF_TRIAL} END IS NULL"
+    orphans = f"SELECT key FROM Cache WHERE {_within(RecordType.FIT)} AND {of_items} AND {own} NOT IN ({keys})"  # noqa: S608 - likewise
     return (
         f"{_standing(RecordType.ITEM, status)} UNION ALL "
         f"{_standing(RecordType.FIT, _text(Status.PENDING), f' AND key IN ({orphans})')}"  # items whose own record is damaged
@@ -91,7 +96,11 @@ def _text(value: str) -> str:
 def _exists(record_type: RecordType, member: str) -> str:
     """Return the condition that there is a record of a type about what a member of ``record`` says."""
     key = f"'{record_type.prefix}' || json_extract(record.value, '$.{member}')"
-    with_file = f" AND json_extract(other.value, '$.{DROPPED}') IS NULL" if record_type is RecordType.FIT else ""
+    with_file = (
+        ""
+        if record_type is not RecordType.FIT
+        else "".join(f" AND json_extract(other.value, '$.{member}') IS NULL" for member in (DROPPED, SEARCHED))
+    )
     return f"EXISTS (SELECT 1 FROM Cache AS other WHERE other.key = {key} AND other.raw = 1{with_file})"  # noqa: S608 - of constants
 
 
@@ -116,15 +125,18 @@ def _last_seen() -> str:
     return f"CASE WHEN json_extract(record.value, '$.item') IN ({items}) THEN coalesce(({furthest}), -1) ELSE -1 END"
 
 
+def _tuned() -> str:
+    """Return the position of Tune where an item's search has begun, or -1."""
+    return f"CASE WHEN {_exists(RecordType.SEARCH, SEARCHED)} THEN {WORKED.index(Phase.TUNE)} ELSE -1 END"
+
+
 def _standing(record_type: RecordType, status: str, condition: str = "") -> str:
     """Return a SELECT of how items stand that have a record of a type, which is called ``record``."""
     pending, interrupted = _text(Status.PENDING), _text(Status.INTERRUPTED)
     stopped_in = _position("json_extract(record.value, '$.phase')")
     recorded = f"CASE {status} WHEN {interrupted} THEN {stopped_in} ELSE -1 END"
     # Where an item goes on, as a position among phases; -1 for what was never begun, nothing for what has ended.
-    position = (
-        f"CASE WHEN {status} IN ({pending}, {interrupted}) THEN max({_following()}, {_last_seen()}, {recorded}) END"
-    )
+    position = f"CASE WHEN {status} IN ({pending}, {interrupted}) THEN max({_following()}, {_last_seen()}, {_tuned()}, {recorded}) END"
     names = " ".join(f"WHEN {number} THEN {_text(phase)}" for number, phase in enumerate(WORKED))
     columns = (
         *(_LABELS, f"{status} AS status", _members("phase", "generation", "failures", "deaths")),

@@ -17,7 +17,7 @@ from omnibench.store.forms import record_of
 from omnibench.store.schema import RecordType, artifacts_of
 from omnibench.store.sealing import DamagedRecordError, seal
 
-KEY, DATA = "a" * 64, "d" * 64
+KEY, DATA, SEARCH = "a" * 64, "d" * 64, "c" * 64
 DIRECTORY = "tiny-dddddddd/Popular-aaaaaaaa/fold_0"
 FILE = {"path": f"{DIRECTORY}/model.pkl", "size": 7, "sha256": "e" * 64}
 LABELS = {
@@ -49,6 +49,48 @@ RECORDS: dict[str, dict[str, Any]] = {
         "heartbeat": MOMENT,
         "ended": None,
         "lock": "tmp/work.17.0123abcd/.lock",
+    },
+    f"search/{SEARCH}": {
+        "search": SEARCH,
+        "algorithm": "RecPack.EASE-aaaaaaaa",
+        "dataset": "tiny-dddddddd",
+        "fold": 0,
+        "data_key": DATA,
+        "metric": "NDCG@10",
+        "higher_is_better": True,
+        "space": {"l2": ["log", 1, 10000]},
+        "fixed": {},
+        "tuning": {"trials": 30},
+        "per_fold": True,
+        "begun": MOMENT,
+        "directory": DIRECTORY,
+    },
+    f"trial/{SEARCH}/000012": {
+        "search": SEARCH,
+        "number": 12,
+        "status": "pruned",
+        "parameters": {"l2": 3.5},
+        "fit_key": KEY,
+        "metric": "NDCG@10",
+        "value": None,
+        "seconds": 1.5,
+        "phases": {"Fit": 1.5},
+        "history": [[1, 0.1], [2, None]],
+        "pruned": {"epoch": 2, "value": None, "reason": "below the median"},
+        "error": None,
+        "reused": False,
+    },
+    "score/s": {"fit_key": KEY, "metric": "NDCG@10", "value": 0.25, "seconds": 1.5, "phases": {"Fit": 1.5}},
+    f"old/0/trial/{SEARCH}/000000": {
+        "search": SEARCH,
+        "number": 0,
+        "status": "done",
+        "parameters": {},
+        "fit_key": KEY,
+        "metric": "NDCG@10",
+        "value": 0.5,
+        "kept": True,
+        "reset": MOMENT,
     },
     "plan/b.py::b": {"source": "b.py::b", "root": "/home", "columns": {"NDCG@10": True}, "items": [KEY]},
 }
@@ -135,6 +177,13 @@ def test_members_have_their_types(member: str, value: Any) -> None:
         read(key, {**RECORDS[key], member: value})
 
 
+_CHOSEN = {
+    "number": 3,
+    "parameters": {"l2": 7.5},
+    "value": 0.25,
+    "edges": [["l2", 7.5, "high"]],
+    "budget": {"trials": 9},
+}
 _FAILURE = {"phase": "Eval", "error": None, "failures": 1, "deaths": 0, "metrics": {"HR@5": "HR/1"}}
 
 
@@ -144,12 +193,22 @@ _FAILURE = {"phase": "Eval", "error": None, "failures": 1, "deaths": 0, "metrics
         (f"item/{KEY}", "stopped", _FAILURE, "x"),
         (f"item/{KEY}", "stopped", {**_FAILURE, "metrics": None}, {"phase": "Eval"}),
         (f"item/{KEY}", "stopped", {**_FAILURE, "phase": None}, {**_FAILURE, "metrics": ["HR@5"]}),
+        (f"item/{KEY}", "search", SEARCH, "c"),
+        (f"item/{KEY}", "chosen", _CHOSEN, {**_CHOSEN, "number": -1}),
+        (f"item/{KEY}", "chosen", {"number": 0, "parameters": {}}, {"number": 0}),
+        (f"item/{KEY}", "chosen", {**_CHOSEN, "edges": []}, {**_CHOSEN, "edges": [["l2", 1.0, "left"]]}),
+        (f"search/{SEARCH}", "space", [1], "l2"),
+        (f"trial/{SEARCH}/000012", "status", "failed", "running"),
+        (f"trial/{SEARCH}/000012", "value", 0.5, math.nan),
+        (f"trial/{SEARCH}/000012", "history", [], [[1]]),
+        (f"trial/{SEARCH}/000012", "pruned", None, {"epoch": 1.5}),
+        ("score/s", "seconds", None, -1),
         ("worker/w", "silence", None, "long"),
         ("worker/w", "silence", {"seconds": 40, "stopped": True}, {"seconds": "40", "stopped": True}),
     ],
 )
 def test_what_came_later_has_its_form_too(key: str, member: str, sound: Any, wrong: Any) -> None:
-    """The failure of a done item, and the silence of a worker's guest: summaries and the live view look inside."""
+    """What summaries, tables and the live view look into: failures of done items, choices, trials, silent guests."""
     assert read(key, {**RECORDS[key], member: sound})[member] == sound
     with pytest.raises(DamagedRecordError, match=f"its {member} is "):
         read(key, {**RECORDS[key], member: wrong})
@@ -167,6 +226,16 @@ def test_an_items_key_is_that_of_its_record() -> None:
     """Else a reset of one item would touch another."""
     with pytest.raises(DamagedRecordError, match="is not that of its key"):
         read(f"item/{'b' * 64}", RECORDS[f"item/{KEY}"])
+
+
+def test_a_trials_key_is_that_of_its_search_and_number() -> None:
+    """Else the trial of one search would count for another, or twice."""
+    trial = RECORDS[f"trial/{SEARCH}/000012"]
+    for key in (f"trial/{SEARCH}/000013", f"trial/{SEARCH}/12", f"trial/{'b' * 64}/000012", f"trial/{SEARCH}"):
+        with pytest.raises(DamagedRecordError, match="its number 12 is not that of its key"):
+            read(key, trial)
+    with pytest.raises(DamagedRecordError, match=r"its search .* is not that of its key"):
+        read(f"search/{'b' * 64}", RECORDS[f"search/{SEARCH}"])
 
 
 def test_texts_that_python_cannot_read_are_damaged() -> None:

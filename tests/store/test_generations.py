@@ -179,7 +179,7 @@ def test_an_unknown_word_is_refused(word: str, near: str, store: CheckpointStore
     record(store, "a", "done")
     with pytest.raises(OmnibenchError, match=rf"'{word}' cannot be reset; did you mean '{near}'\?; choose from all, "):
         reset(store, ["a"], word)
-    with pytest.raises(OmnibenchError, match="'' cannot be reset; choose from all, failed, incomplete, Fit"):
+    with pytest.raises(OmnibenchError, match="'' cannot be reset; choose from all, failed, incomplete, Tune, Fit"):
         reset(store, ["a"], "")
     assert old(store) == set()
 

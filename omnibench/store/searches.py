@@ -1,0 +1,82 @@
+"""What hangs on searches: their trials, and the models and values of these that nobody else needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType, current_key
+
+
+def searches_in(items: Iterable[Record]) -> set[str]:
+    """Return the keys of the searches that choose the configurations of items."""
+    return {str(item[SEARCHED]) for item in items if item.get(SEARCHED)}
+
+
+def fit_keys_of(item: Record) -> list[str]:
+    """Return the keys that the fit of an item may be recorded under: its own, and that of the trial that was chosen."""
+    chosen = (item.get("chosen") or {}).get("fit_key")
+    return [item["fit_key"], *([chosen] if chosen else [])]
+
+
+def fit_of(item: Record, lookup: RecordLookup) -> Record | None:
+    """Return the record of the fit that an item's numbers are of, or None where there is none.
+
+    Args:
+        item: The item's record.
+        lookup: Finds records by their keys.
+    """
+    fits = (lookup(RecordType.FIT.key(fit_key)) for fit_key in fit_keys_of(item))
+    return next((fit for fit in fits if fit is not None), None)
+
+
+def belongings(searches: Collection[str], records: Mapping[str, Record]) -> dict[str, Record]:
+    """Return the records of searches and of what belongs to them alone.
+
+    That is their trials, and the models and scores of these, and what was reset of all that. What is also an item's, or
+    a trial's of another search, belongs to that as well.
+
+    Args:
+        searches: The searches' keys.
+        records: All records.
+    """
+    if not searches:
+        return {}
+    own: dict[str, Record] = {}
+    judged: set[str] = set()
+    shared: set[str] = set()
+    for key, record in records.items():
+        record_type, is_own = RecordType.of(key), record.get(SEARCHED) in searches
+        if is_own and RecordType.of(current_key(key)) in (RecordType.SEARCH, RecordType.TRIAL):
+            own[key] = record
+        if record_type in (RecordType.ITEM, RecordType.TRIAL):
+            users = judged if record_type is RecordType.TRIAL and is_own else shared
+            users.add(record["fit_key"])
+    for key, record in records.items():
+        is_model = RecordType.FIT.has(current_key(key)) and record.get(SEARCHED) in searches
+        is_score = RecordType.SCORE.has(key) and record["fit_key"] in judged
+        if (is_model or is_score) and record["fit_key"] not in shared:
+            own[key] = record
+    return own
+
+
+def unused(records: Mapping[str, Record]) -> dict[str, Record]:
+    """Return the records of searches whose items are gone, with their belongings, and scores of nobody.
+
+    Args:
+        records: All records.
+    """
+    items = [record for key, record in records.items() if RecordType.ITEM.has(key)]
+    searches = set(_searches_named(records)) - searches_in(items)
+    garbage = belongings(searches, records)
+    users = {record["fit_key"] for record in items}
+    users |= {record["fit_key"] for key, record in records.items() if RecordType.TRIAL.has(key) and key not in garbage}
+    return garbage | {
+        key: record for key, record in records.items() if RecordType.SCORE.has(key) and record["fit_key"] not in users
+    }
+
+
+def _searches_named(records: Mapping[str, Record]) -> Iterator[str]:
+    """Yield the keys of the searches that there is anything of."""
+    for key, record in records.items():
+        if RecordType.of(key) in (RecordType.SEARCH, RecordType.TRIAL, RecordType.FIT) and record.get(SEARCHED):
+            yield record[SEARCHED]
