@@ -21,6 +21,7 @@ from omnibench.errors import OmnibenchError
 from omnibench.experiment.experiment import Experiment
 from omnibench.runners.machine import available_cores, available_memory
 from omnibench.runners.pool import MOST_GUESTS
+from omnibench.tuning.budget import Tuning
 
 AUTO = "auto"
 
@@ -77,7 +78,12 @@ def checked_workers(workers: int | str) -> int | str:
 
 def most_workers(experiments: Iterable[Experiment]) -> int:
     """Return how many workers could be busy at once: one for each item, and for each trial that a tuned one tries at once."""
-    return sum(1 if each.search is None else each.search.tuning.most_at_once for each in experiments)
+    return sum(1 if each.search is None else _most_trials(each.search.tuning) for each in experiments)
+
+
+def _most_trials(tuning: Tuning) -> int:
+    """Return how many trials of a search can be computed at once."""
+    return tuning.round_size or tuning.parallel or tuning.trials or available_cores()
 
 
 def number_of_workers(workers: int | str, items: int, estimates: Estimates, frameworks: Collection[str]) -> int:

@@ -125,8 +125,11 @@ class TunedSearch:
     def advance(self) -> bool:
         """Compute the first open trial that nobody computes, or propose trials; return whether there was anything to do."""
         self.records.refresh()
-        for record in self.records.open:
+        limit = self._search.tuning.parallel
+        for busy, record in enumerate(self.records.open):  # those that others are at come first
             self._workbench.stopping.check()
+            if limit is not None and busy >= limit:
+                return False
             if self._attempt(record):
                 return True
         return self._propose()

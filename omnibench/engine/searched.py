@@ -20,6 +20,10 @@ from omnibench.store.trials import FINISHED, score_record, search_record, trial_
 from omnibench.store.workers import Worker
 
 
+_MOST_AT_ONCE = 64
+"""Trials of a search that are computed at the same time, at most: nobody looks for others' results behind so many."""
+
+
 class SearchRecords:
     """What the store has of one search.
 
@@ -84,8 +88,11 @@ class SearchRecords:
             for record in self._store.read(lambda reader: trials_of(reader, self._key)):
                 self._note(record)
             return
-        for number in list(self._open):
-            self.look_again(number)
+        unfinished = 0
+        for number in sorted(self._open):  # everybody takes the first that is free, so later ones need no look
+            unfinished = 0 if self.look_again(number) else unfinished + 1
+            if unfinished == _MOST_AT_ONCE:
+                break
         while (record := self._store.records.get(trial_key(self._key, self.proposed))) is not None:
             self._note(record)
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -185,25 +185,13 @@ class TrialAttempt:
                 measured.pruned = {"epoch": epoch, "value": value, "reason": reason}
             return bool(reason)
 
-        def heed(values: dict[str, Any]) -> None:
-            value, epoch = values.get("validation"), values.get("epoch")
-            if isinstance(value, int | float) and isinstance(epoch, int):
-                measured.history.setdefault(epoch, float(value))
-            self._options.on_progress(values)
-
-        began = time.perf_counter()
+        judged = {} if judge is None else {"judge": is_hopeless, "metric": self._epoch_metric(dataset)}
         with self._errors(Phase.FIT):
             guest = self._progress.guest(Phase.TUNE)
-            answer = phases.fit(
-                guest,
-                self._experiment,
-                dataset,
-                scratch,
-                replace(self._options, on_progress=heed),
-                judge=is_hopeless if judge is not None else None,
-            )
-        measured.cost(Phase.FIT, {"seconds": time.perf_counter() - began, **answer})
+            answer = phases.fit(guest, self._experiment, dataset, scratch, self._options, **judged)
+        measured.cost(Phase.FIT, answer)
         measured.threads, measured.epochs = answer["threads"], answer.get("epochs")
+        measured.history |= dict(answer.get("history", ()))
         return {**answer, "start_seconds": 0.0}
 
     def _judge(self, dataset: Path, model: Path, scratch: Path) -> None:

@@ -92,7 +92,7 @@ def experiments(
             further_seeds = () if configuration.deterministic else seeds[1:]
             lowest = first._replace(refit=parts) if parts else first
             if configuration.search is not None:
-                search = search_of(configuration.search, metrics, candidates, seeds[0])
+                search = search_of(configuration.search, candidates, seeds[0])
                 check_tuned(dataset, configuration.name, search)
                 lowest = lowest._replace(search=search)
             all_circumstances = [lowest, *(lowest._replace(seed=seed) for seed in further_seeds)]

@@ -108,9 +108,13 @@ class ValidationUse:
         divided = [(each, each.split) for each in datasets if each.split is not None]
         with_validation = [(each, split) for each, split in divided if split.validates]
         # Of all configurations of an algorithm one is enough: there may be thousands.
-        examples = {(each.name, each.module, each.refit, each.stops_early): each for each in configurations}.values()
+        examples = {
+            (each.name, each.module, each.refit, each.stops_early, each.search is None): each for each in configurations
+        }.values()
         for dataset, split in with_validation:
-            is_unused = all(each.use_of_validation == NO_USE and not (each.refit or requested) for each in examples)
+            is_unused = not requested and all(
+                each.use_of_validation == NO_USE and not each.refit and each.search is None for each in examples
+            )
             self.unused[dataset.key] = self.unused.get(dataset.key, True) and is_unused
             self.names[dataset.key] = dataset.name
             self.sizes[dataset.key] = split.validation_argument

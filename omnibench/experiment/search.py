@@ -75,7 +75,6 @@ class Search:
         return {
             "space": self.space.identity,
             "proposing": self.tuning.proposing,
-            "metric": self.metric.identity(self.label),
             "length": self.list_length,
             "seed": self.seed,
             **({} if self.candidates is UNSEEN else {"candidates": self.candidates.identity}),

@@ -10,7 +10,6 @@ from omnibench.errors import PlanError
 from omnibench.experiment.entries import PlanEntry, check_entry, copied
 from omnibench.experiment.search import TuningRequest
 from omnibench.tuning.budget import Tuning
-from omnibench.tuning.shipped import shipped_space
 from omnibench.tuning.space import Space
 
 _EXAMPLE = "Tuning('NDCG@10', trials=30)"
@@ -71,6 +70,8 @@ def tuned_entry(
 def _space_of(entry: PlanEntry, space: Mapping[str, Any] | Space | None) -> Space:
     if space is not None:
         return Space.of(space, entry.name)
+    from omnibench.tuning.shipped import shipped_space  # most plans bring their own
+
     shipped = None if entry.own else shipped_space(entry.name)
     if shipped is None:
         reason = "it is a class of your own" if entry.own else "nobody has published one that omnibench could ship"
