@@ -201,6 +201,7 @@ def chosen_trial(
     edges: Iterable[tuple[str, float, str]],
     budget: Mapping[str, Any],
     override: bool,
+    per_fold: bool = True,
 ) -> dict[str, Any]:
     """Return what the record of a tuned item keeps of the trial that its search has chosen; its ``chosen``.
 
@@ -211,6 +212,7 @@ def chosen_trial(
         edges: Those of them that lie at an edge of their range: name, value, ``low`` or ``high``.
         budget: The budget that the search had; see ``tuning.Tuning.budget``.
         override: Whether the user has given this algorithm another budget than the rest of the plan.
+        per_fold: Whether each fold has chosen for itself.
     """
     return {
         "number": trial["number"],
@@ -229,6 +231,7 @@ def chosen_trial(
         "edges": [[name, value, side] for name, value, side in edges],
         "budget": dict(budget),
         "override": override,
+        "per_fold": per_fold,
     }
 
 

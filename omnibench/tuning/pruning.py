@@ -1,1 +1,2 @@
-def prune(pruner, number, history, finished, higher_is_better, epochs=None): return None
+def prune(pruner, number, history, finished, higher_is_better, epochs=None):
+    return None
