@@ -104,6 +104,21 @@ def _budget(budget: Mapping[str, Any]) -> dict[str, float]:
     return {name: limit for name, limit in budget.items() if type(limit) in (int, float)}
 
 
+def shortfall_sentence(trials: int, budget: Mapping[str, Any]) -> str:
+    """Return why a search has ended with fewer trials than its budget allows; nothing where it has not.
+
+    Args:
+        trials: How many it has.
+        budget: Its ``trials`` and ``seconds``.
+    """
+    limit, seconds = budget.get("trials"), budget.get("seconds")
+    if not isinstance(limit, int) or trials >= limit:
+        return ""
+    if isinstance(seconds, int | float):
+        return f"the search was cut short: its {seconds:g} s were spent after {trials} of {limit} trials"
+    return f"the search space has no more than {trials} points, for a budget of {limit} trials"
+
+
 def edge_sentence(name: str, value: Any, side: str) -> str:
     """Return what to do about a value at the edge of its range, e.g. ``l2 = 10000 lies at the upper edge ...``."""
     edge = "lower" if side == "low" else "upper"

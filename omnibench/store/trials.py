@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count, takewhile
 from typing import Any
 
 from omnibench.store.builders import Origin
-from omnibench.store.schema import SEARCHED, Record, RecordType, TrialStatus, timestamp, trial_identity
+from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType, TrialStatus, timestamp, trial_identity
 from omnibench.store.states import RecordSource
 
 FINISHED = frozenset({TrialStatus.DONE.value, TrialStatus.FAILED.value, TrialStatus.PRUNED.value})
@@ -249,6 +250,17 @@ def trials_of(records: RecordSource, search: str) -> list[Record]:
     """
     prefix = RecordType.TRIAL.key(f"{search}/")
     return sorted((record for _, record in records.records(prefix)), key=_number)
+
+
+def trials_by_number(search: str, lookup: RecordLookup) -> list[Record]:
+    """Return what ``trials_of`` returns, where records can only be looked up: numbers have no gaps.
+
+    Args:
+        search: The search's key.
+        lookup: From a record's key to the record, or None.
+    """
+    records = (lookup(trial_key(search, number)) for number in count())
+    return list(takewhile(lambda record: record is not None, records))  # type: ignore[arg-type]
 
 
 def finished_trials(trials: Iterable[Record]) -> list[Record]:

@@ -10,7 +10,7 @@ from typing import Any
 from omnibench.naming import full_value_text
 from omnibench.store.item_names import title_of
 from omnibench.store.schema import COMPUTED, SEARCHED, Record, Status, TrialStatus, configuration_in
-from omnibench.store.search_words import SearchWords, edge_sentence, edges_of, search_words
+from omnibench.store.search_words import SearchWords, edge_sentence, edges_of, search_words, shortfall_sentence
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.trials import best_of, finished_trials, searches_of
 
@@ -166,6 +166,8 @@ class TunedItem:
             sentences.append(f"the search {verb}: {self.counts_text}")
         if self.finished and not any(trial["status"] == TrialStatus.DONE for trial in self.finished):
             sentences.append(f"no trial has a value: {self.counts_text}")
+        if self.chosen and (shortfall := shortfall_sentence(len(self.finished), self.words.budget)):
+            sentences.append(shortfall)
         if not self.per_fold:
             sentences.append(OTHER_FOLDS)
         return sentences

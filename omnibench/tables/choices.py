@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from omnibench.results import Result
-from omnibench.store.search_words import edge_sentence
+from omnibench.store.search_words import edge_sentence, shortfall_sentence
 from omnibench.store.tuned_items import OTHER_FOLDS, short_value
 
 _MOST_FOLDS = 10
@@ -105,7 +105,7 @@ def budget_text(budget: Mapping[str, Any]) -> str:
 
 
 def statements(results: Sequence[Result]) -> Iterator[str]:
-    """Yield what a reader has to know of a tuned row: values at the edge of their range, choices of another fold.
+    """Yield what a reader has to know of a tuned row: values at the edge of their range, cut short, choices of another fold.
 
     Args:
         results: Its results, which have choices.
@@ -114,6 +114,9 @@ def statements(results: Sequence[Result]) -> Iterator[str]:
     for result in results:
         for name, value, side in _chosen(result).get("edges") or ():
             folds_by_sentence.setdefault(edge_sentence(name, value, side), []).append(result)
+        shortfall = shortfall_sentence(int(_chosen(result).get("trials") or 0), _chosen(result).get("budget") or {})
+        if shortfall:
+            folds_by_sentence.setdefault(shortfall, []).append(result)
     for sentence, members in folds_by_sentence.items():
         yield f"{sentence}{_fold_words(members, results) if len(members) < len(results) else ''}"
     if any(_chosen(result).get("per_fold") is False for result in results):
