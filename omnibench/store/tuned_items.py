@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from omnibench.naming import full_value_text
 from omnibench.store.item_names import title_of
 from omnibench.store.schema import COMPUTED, SEARCHED, Record, Status, TrialStatus, configuration_in
-from omnibench.store.search_words import SearchWords, edge_sentence, edges_of, search_words, shortfall_sentence
+from omnibench.store.search_words import (
+    SearchWords,
+    edge_sentence,
+    edges_of,
+    search_words,
+    short_value,
+    shortfall_sentence,
+)
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.trials import best_of, finished_trials, searches_of
 
@@ -184,11 +190,6 @@ def parameters_text(parameters: Mapping[str, Any], search: Mapping[str, Any]) ->
     own = {name: value for name, value in parameters.items() if name not in fixed}
     values = ", ".join(f"{name}={short_value(value)}" for name, value in own.items())
     return values or "the defaults"
-
-
-def short_value(value: Any) -> str:
-    """Return the value of a hyperparameter with the digits that people read, e.g. ``512.3``."""
-    return f"{value:.4g}" if isinstance(value, float) else full_value_text(value)
 
 
 def tuned_items(records: Mapping[str, Record], items: Mapping[str, Record]) -> Iterator[TunedItem]:

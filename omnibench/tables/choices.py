@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from omnibench.results import Result
-from omnibench.store.search_words import edge_sentence, shortfall_sentence
-from omnibench.store.tuned_items import OTHER_FOLDS, short_value
+from omnibench.store.search_words import edge_sentence, short_value, shortfall_sentence
+from omnibench.store.tuned_items import OTHER_FOLDS
 
 _MOST_FOLDS = 10
 """Folds whose choices a line lists."""
@@ -118,6 +118,7 @@ def statements(results: Sequence[Result]) -> Iterator[str]:
         if shortfall:
             folds_by_sentence.setdefault(shortfall, []).append(result)
     for sentence, members in folds_by_sentence.items():
-        yield f"{sentence}{_fold_words(members, results) if len(members) < len(results) else ''}"
+        folds = _fold_words(members, results).lstrip() if len(members) < len(results) else ""
+        yield f"{folds} {sentence}".lstrip()
     if any(_chosen(result).get("per_fold") is False for result in results):
         yield OTHER_FOLDS

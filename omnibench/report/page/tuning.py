@@ -21,7 +21,8 @@ from omnibench.report.tuning import (
     value_of,
 )
 from omnibench.store.schema import Record
-from omnibench.store.tuned_items import TunedItem, parameters_text, short_value
+from omnibench.store.search_words import short_value
+from omnibench.store.tuned_items import TunedItem, parameters_text
 
 _COLOURS = 8
 """Colours of lines that the page has; further ones begin again, dashed."""
