@@ -74,6 +74,9 @@ _HOMES = {
     "statistics.paired": ("Comparison", "compare"),
     "statistics.ranks": ("Ranking", "friedman"),
     "statistics.seeds": ("compare_seeds",),
+    "tuning.budget": ("Tuning",),
+    "tuning.conditions": ("When",),
+    "tuning.distributions": ("Choice", "Float", "Int", "Log"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -95,5 +95,11 @@ from omnibench.statistics.ranks import friedman as friedman
 from omnibench.statistics.seeds import compare_seeds as compare_seeds
 from omnibench.store.queries import Store as Store
 from omnibench.store.queries import open_store as open_store
+from omnibench.tuning.budget import Tuning as Tuning
+from omnibench.tuning.conditions import When as When
+from omnibench.tuning.distributions import Choice as Choice
+from omnibench.tuning.distributions import Float as Float
+from omnibench.tuning.distributions import Int as Int
+from omnibench.tuning.distributions import Log as Log
 
 __version__: str
