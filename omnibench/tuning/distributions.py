@@ -279,9 +279,12 @@ class Float(Distribution):
         return _steps(self.low, self.high, self.step) + 1
 
     def __contains__(self, value: Any) -> bool:
-        if not is_number(value) or not self.low <= value <= self.high:
+        if not is_number(value):
             return False
-        return self.step is None or math.isclose(self.value(self.index(value)), value, rel_tol=1e-9, abs_tol=1e-12)
+        if (count := self.count) is None:
+            return bool(self.low <= value <= self.high)
+        index = self.index(value)
+        return 0 <= index < count and math.isclose(self.value(index), value, rel_tol=1e-9, abs_tol=1e-12)
 
     def own(self, value: Any) -> float:
         return float(value) if self.step is None else self.value(self.index(value))

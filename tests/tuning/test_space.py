@@ -167,6 +167,17 @@ def test_steps_are_what_they_seem() -> None:
     assert Int(1, 10, step=4).high == 9
 
 
+def test_optuna_has_as_many_steps() -> None:
+    """Ends that are rounded, as 3 * 0.1 is, do not cost a sampler the last value of a range."""
+    from omnibench.tuning.optuna_space import OptunaSpace
+
+    distribution = Float(3 * 0.1, 0.4, step=0.1)
+    assert distribution.count == 2
+    _, optunas = OptunaSpace(Space.of({"x": distribution, "y": Int(1, 2)})).recorded({"x": 0.4, "y": 1})
+    assert not optunas["x"].single()
+    assert optunas["x"].to_internal_repr(0.4) == 0.4
+
+
 def test_defaults_of_another_type_lie_in_a_range() -> None:
     """A framework's default of 1000 is a value of a real range, as the real number."""
     space = Space.of({"l2": Log(1, 1e4), "k": Int(1, 5)})
