@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,8 @@ class OptunaSpace:
     """A search space as Optuna knows it.
 
     A hyperparameter with several ranges is several parameters of Optuna's, one with a single value none. Values that
-    Optuna cannot tell apart, such as 1 and True, or has no type for, such as lists, are their canonical texts.
+    Optuna cannot tell apart, such as 1 and True, or has no type for, such as lists, are their canonical texts; those of a
+    range with steps whose ends are rounded are their positions.
 
     Args:
         space: The space.
@@ -80,10 +81,11 @@ class OptunaSpace:
         parameters: dict[str, Any] = {}
         for dimension, name, distribution in self._entries():
             if dimension.is_active(parameters):
-                value = (
-                    dimension.distribution.value(0) if distribution is None else _suggested(trial, name, distribution)
+                parameters[dimension.name] = (
+                    dimension.distribution.value(0)
+                    if distribution is None
+                    else _from_sampler(dimension, _suggested(trial, name, distribution))
                 )
-                parameters[dimension.name] = self._own(dimension, value)
         return parameters
 
     def recorded(self, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
@@ -93,24 +95,34 @@ class OptunaSpace:
         for dimension, name, distribution in self._entries():
             if distribution is not None and dimension.name in parameters and dimension.is_active(parameters):
                 value = parameters[dimension.name]
-                values[name] = canonical(value) if _as_text(dimension.distribution) else value
+                values[name] = _to_sampler(dimension.distribution, value)
                 distributions[name] = distribution
         return values, distributions
 
     def _entries(self) -> list[tuple[Dimension, str, BaseDistribution | None]]:
         return list(zip(self.space.dimensions, self._names, self._distributions, strict=True))
 
-    @staticmethod
-    def _own(dimension: Dimension, value: Any) -> Any:
-        distribution = dimension.distribution
-        if _as_text(distribution) and isinstance(distribution, Choice):
-            return next(each for each in distribution.values if canonical(each) == value or each == value)
-        if value not in distribution:
-            raise PlanError(
-                f"the sampler proposes {dimension.name} = {value!r}, which the space does not have: it is {dimension.words}. Give the "
-                "sampler and the space the same values."
-            )
-        return distribution.own(value)
+
+def _from_sampler(dimension: Dimension, value: Any) -> Any:
+    """Return what a sampler suggests as the hyperparameter's own value."""
+    distribution = dimension.distribution
+    if isinstance(distribution, Choice) and _as_text(distribution):
+        return json.loads(value)
+    if _by_position(distribution):
+        return distribution.value(value)
+    if value not in distribution:
+        raise PlanError(
+            f"the sampler proposes {dimension.name} = {value!r}, which the space does not have: it is {dimension.words}. Give the "
+            "sampler and the space the same values."
+        )
+    return distribution.own(value)
+
+
+def _to_sampler(distribution: Distribution, value: Any) -> Any:
+    """Return a hyperparameter's value as samplers have it."""
+    if _by_position(distribution):
+        return distribution.index(value)
+    return canonical(value) if _as_text(distribution) else value
 
 
 def _suggested(trial: AskedTrial, name: str, distribution: BaseDistribution) -> Any:
@@ -132,24 +144,14 @@ def _to_optuna(distribution: Distribution) -> BaseDistribution | None:
         return CategoricalDistribution(choices) if len(texts) > 1 else None
     if isinstance(distribution, Int):
         return IntDistribution(distribution.low, distribution.high, step=distribution.step)
+    if _by_position(distribution):
+        return IntDistribution(0, (distribution.count or 1) - 1)
     if isinstance(distribution, Float):
-        return _real_range(distribution)
+        return FloatDistribution(distribution.low, distribution.high, step=distribution.step)
     assert isinstance(distribution, Log)
     if distribution.is_whole:
         return IntDistribution(int(distribution.low), int(distribution.high), log=True)
     return FloatDistribution(distribution.low, distribution.high, log=True)
-
-
-def _real_range(distribution: Float) -> BaseDistribution:
-    """Return a range of real numbers as Optuna has it, with as many steps."""
-    low, high, step = distribution.low, distribution.high, distribution.step
-    if step is not None and (exact(high) - exact(low)) % exact(
-        step
-    ):  # an end is rounded: Optuna leaves out the last step
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return FloatDistribution(low, high + step / 2, step=step)
-    return FloatDistribution(low, high, step=step)
 
 
 def _as_text(distribution: Distribution) -> bool:
@@ -159,3 +161,10 @@ def _as_text(distribution: Distribution) -> bool:
     if not all(isinstance(value, _PRIMITIVES) for value in distribution.values):
         return True
     return len(set(distribution.values)) < len(distribution.values)
+
+
+def _by_position(distribution: Distribution) -> bool:
+    """Whether Optuna would leave out the last value of a range with steps, because an end of it is rounded."""
+    if not isinstance(distribution, Float) or distribution.step is None:
+        return False
+    return bool((exact(distribution.high) - exact(distribution.low)) % exact(distribution.step))

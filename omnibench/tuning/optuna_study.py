@@ -18,6 +18,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from optuna.trial import Trial as AskedTrial
 
+from omnibench.errors import PlanError
 from omnibench.keys import canonical, digest
 from omnibench.tuning.optuna_objects import seed_from
 from omnibench.tuning.optuna_space import OptunaSpace
@@ -58,7 +59,7 @@ def frozen(space: OptunaSpace, trial: Trial, parameters: Mapping[str, Any]) -> F
         parameters: Its values in the space, which are not those that were proposed where it has the defaults.
     """
     values, distributions = space.recorded(parameters)
-    state = _state(trial)
+    state = state_of(trial)
     return create_trial(
         state=state,
         value=trial.value if state == TrialState.COMPLETE else None,
@@ -68,7 +69,8 @@ def frozen(space: OptunaSpace, trial: Trial, parameters: Mapping[str, Any]) -> F
     )
 
 
-def _state(trial: Trial) -> TrialState:
+def state_of(trial: Trial) -> TrialState:
+    """Return a trial's state in Optuna, where one without a number as value has failed."""
     is_defined = trial.value is not None and not math.isnan(trial.value)
     return TrialState.FAIL if trial.state == "done" and not is_defined else _STATES[trial.state]
 
@@ -217,9 +219,20 @@ class Replay:
         """Ask for the trials of the round up to a number."""
         while self._first + len(self._points) <= number:
             is_first = self._first + len(self._points) == 0
-            asked = None if is_first or self._is_stopped else self._study.ask()
+            asked, point = (None, {} if is_first else None) if is_first or self._is_stopped else self._ask()
             self._asked.append(asked)
-            self._points.append({} if is_first else None if asked is None else self._space.ask(asked))
+            self._points.append(point)
+
+    def _ask(self) -> tuple[AskedTrial, dict[str, Any]]:
+        try:
+            asked = self._study.ask()
+            return asked, self._space.ask(asked)
+        except PlanError:
+            raise
+        except Exception as error:  # it is the user's, with arguments of theirs
+            raise PlanError(
+                f"the sampler, Optuna's {type(self._pristine).__name__}, cannot propose a trial: {type(error).__name__}: {error}"
+            ) from error
 
     def _tell(self, results: Mapping[int, Trial]) -> None:
         """Tell the study what became of the round, and go on to the next."""
@@ -246,5 +259,5 @@ class Replay:
             return
         for epoch, value in result.history:
             asked.report(value, epoch)
-        state = _state(result)
+        state = state_of(result)
         self._study.tell(asked, result.value if state == TrialState.COMPLETE else None, state)

@@ -15,7 +15,7 @@ from omnibench.tuning.trials import Trial
 
 
 def check_sampler(space: Space, tuning: Tuning, name: str) -> None:
-    """Refuse a sampler that cannot search a space.
+    """Refuse a sampler that cannot search a space; a sampler of Optuna is asked for a first trial.
 
     Args:
         space: The space.
@@ -23,8 +23,17 @@ def check_sampler(space: Space, tuning: Tuning, name: str) -> None:
         name: What the error calls the algorithm.
 
     Raises:
-        PlanError: The grid of the space has no end.
+        PlanError: The grid of the space has no end, or the sampler cannot propose a point of it.
     """
+    _check_grid(space, tuning, name)
+    if not isinstance(tuning.sampler, str | Mapping):
+        try:
+            Proposals(space, tuning, "", tuning.higher_is_better, {}).propose(1, [])
+        except PlanError as error:
+            raise PlanError(f"{name}: {error}") from error
+
+
+def _check_grid(space: Space, tuning: Tuning, name: str) -> None:
     if tuning.sampler == GRID and space.size is None:
         endless = next(dimension for dimension in space.dimensions if dimension.distribution.count is None)
         raise PlanError(
@@ -53,13 +62,13 @@ class Proposals:
         defaults: The values that the algorithm has in trial 0, with those that are fixed.
 
     Raises:
-        PlanError: The sampler cannot search the space.
+        PlanError: The grid of the space has no end.
     """
 
     def __init__(
         self, space: Space, tuning: Tuning, search_key: str, higher_is_better: bool, defaults: Mapping[str, Any]
     ) -> None:
-        check_sampler(space, tuning, "the search space")
+        _check_grid(space, tuning, "the search space")
         self._space = space
         self._tuning = tuning
         self._key = search_key
@@ -87,7 +96,7 @@ class Proposals:
             is proposed once, with the defaults as the first where they are one.
 
         Raises:
-            PlanError: A sampler of the user's proposes a value outside of the space.
+            PlanError: A sampler of the user's fails, or proposes a value outside of the space.
         """
         if number == 0:
             return {}

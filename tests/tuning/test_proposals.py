@@ -130,12 +130,12 @@ def test_every_proposal_lies_in_its_space(space: Space, sampler: str, key: str) 
         assert len({canonical(trial.parameters) for trial in trials}) == len(trials) == min(13, space.size)
 
 
-@settings(max_examples=15, deadline=None)
-@given(SPACES, st.sampled_from(["tpe", "random", "sobol"]), st.integers(1, 13), st.data())
+@settings(max_examples=10, deadline=None)
+@given(SPACES, st.sampled_from(["tpe", "random", "sobol"]), st.integers(1, 9), st.data())
 def test_proposals_are_a_pure_function(space: Space, sampler: str, number: int, data: st.DataObject) -> None:
     """Two objects agree on a trial, whatever else one of them was asked and in which order the trials stand."""
     used = proposals(space, sampler)
-    trials = searched(used, 14)
+    trials = searched(used, 10)
     if number >= len(trials):
         return
     shuffled = data.draw(st.permutations(trials))
@@ -246,6 +246,12 @@ def test_a_sampler_that_leaves_the_space_is_refused() -> None:
     source = proposals(space, optuna.samplers.GridSampler({"a": [100]}))
     with pytest.raises(PlanError, match="proposes a = 100, which the space does not have: it is 1 to 9"):
         source.propose(1, [])
+    other = Tuning("NDCG@10", trials=3, sampler=optuna.samplers.GridSampler({"b": [1]}))
+    with pytest.raises(
+        PlanError, match=r"RecPack\.EASE: the sampler, Optuna's GridSampler, cannot propose a trial: .*, a, is not"
+    ):
+        check_sampler(space, other, "RecPack.EASE")
+    check_sampler(space, Tuning("NDCG@10", trials=3, sampler=optuna.samplers.GridSampler({"a": [1]})), "RecPack.EASE")
 
 
 def test_proposals_of_another_release_are_taken_as_recorded() -> None:
