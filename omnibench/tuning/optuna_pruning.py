@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
-from optuna.trial import Trial as AskedTrial
+from optuna.trial import Trial as RunningTrial
 from optuna.trial import TrialState
 
 from omnibench.tuning.optuna_study import quiet, state_of
@@ -59,18 +59,18 @@ class RepeatedPruner:
             )
             by_number = {trial.number: trial for trial in self._earlier}
             for number in range(self._number):
-                asked, trial = study.ask(), by_number.get(number)
+                running, trial = study.ask(), by_number.get(number)
                 state = TrialState.FAIL if trial is None else state_of(trial)
                 for epoch, value in trial.history if trial is not None else ():
-                    _reported(asked, epoch, value)
+                    _reported(running, epoch, value)
                 value_of_end = trial.value if trial is not None and state == TrialState.COMPLETE else None
-                study.tell(asked, value_of_end, state)
+                study.tell(running, value_of_end, state)
             self._trial = study.ask()
         self._reported: list[tuple[int, float]] = []
         self._is_over = False
 
 
-def _reported(trial: AskedTrial, epoch: int, value: float) -> bool:
+def _reported(trial: RunningTrial, epoch: int, value: float) -> bool:
     """Report a value, and return whether the pruner ends the trial."""
     trial.report(value, epoch)
     return trial.should_prune()

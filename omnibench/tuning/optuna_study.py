@@ -16,7 +16,7 @@ import optuna
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from optuna.trial import Trial as AskedTrial
+from optuna.trial import Trial as RunningTrial
 
 from omnibench.errors import PlanError
 from omnibench.keys import canonical, digest
@@ -131,11 +131,11 @@ class TreeParzen:
             self._study = self._with_earlier()
         for attempt in range(_MOST_REPEATS):
             self._study.sampler = self._sampler(number, attempt)
-            asked = self._study.ask()
-            point = self._space.ask(asked)
+            running = self._study.ask()
+            point = self._space.ask(running)
             if self._untried.take(point):
                 return point
-            self._study.tell(asked, state=TrialState.FAIL)
+            self._study.tell(running, state=TrialState.FAIL)
         rest = in_random_order(self._space.space, digest([self._key, number]))
         return next((point for point in rest if self._untried.take(point)), None)
 
@@ -187,9 +187,9 @@ class Replay:
 
     def propose(self, number: int, first: int, earlier: Sequence[Trial]) -> dict[str, Any] | None:
         """Return the point of a trial; None where the sampler has no other. Arguments as of ``TreeParzen.propose``."""
-        told = [trial for trial in earlier if trial.number < self._first]
+        repeated = [trial for trial in earlier if trial.number < self._first]
         with quiet():
-            if self._first > first or told != self._told:
+            if self._first > first or repeated != self._repeated:
                 self._begin()
             results = {trial.number: trial for trial in earlier}
             while self._first < first:
@@ -208,8 +208,8 @@ class Replay:
             self._study = study_of(self._higher_is_better, sampler)
         setattr(self._study, "stop", self._stop)  # noqa: B010 - samplers with a last point end the loop, which is elsewhere
         self._first = 0
-        self._told: list[Trial] = []
-        self._asked: list[AskedTrial | None] = []
+        self._repeated: list[Trial] = []
+        self._running: list[RunningTrial | None] = []
         self._points: list[dict[str, Any] | None] = []
 
     def _stop(self) -> None:
@@ -219,14 +219,14 @@ class Replay:
         """Ask for the trials of the round up to a number."""
         while self._first + len(self._points) <= number:
             is_first = self._first + len(self._points) == 0
-            asked, point = (None, {} if is_first else None) if is_first or self._is_stopped else self._ask()
-            self._asked.append(asked)
+            running, point = (None, {} if is_first else None) if is_first or self._is_stopped else self._ask()
+            self._running.append(running)
             self._points.append(point)
 
-    def _ask(self) -> tuple[AskedTrial, dict[str, Any]]:
+    def _ask(self) -> tuple[RunningTrial, dict[str, Any]]:
         try:
-            asked = self._study.ask()
-            return asked, self._space.ask(asked)
+            running = self._study.ask()
+            return running, self._space.ask(running)
         except PlanError:
             raise
         except Exception as error:  # it is the user's, with arguments of theirs
@@ -236,28 +236,28 @@ class Replay:
 
     def _tell(self, results: Mapping[int, Trial]) -> None:
         """Tell the study what became of the round, and go on to the next."""
-        for number, (asked, point) in enumerate(zip(self._asked, self._points, strict=True), self._first):
+        for number, (running, point) in enumerate(zip(self._running, self._points, strict=True), self._first):
             result = results.get(number)
             if result is not None:
-                self._told.append(result)
+                self._repeated.append(result)
             if number == 0:
                 if result is not None and self._defaults is not None:
                     self._study.add_trial(frozen(self._space, result, self._defaults))
-            elif asked is not None:
-                self._tell_trial(asked, point, result)
+            elif running is not None:
+                self._tell_trial(running, point, result)
         self._first = self._round_of(self._first).stop
-        self._asked, self._points = [], []
+        self._running, self._points = [], []
 
-    def _tell_trial(self, asked: AskedTrial, point: Mapping[str, Any] | None, result: Trial | None) -> None:
+    def _tell_trial(self, running: RunningTrial, point: Mapping[str, Any] | None, result: Trial | None) -> None:
         if result is None:
-            self._study.tell(asked, state=TrialState.FAIL)
+            self._study.tell(running, state=TrialState.FAIL)
             return
         if canonical(result.parameters) != canonical(point):  # of another release of Optuna
-            self._study.tell(asked, state=TrialState.FAIL)
+            self._study.tell(running, state=TrialState.FAIL)
             if self._space.space.contains(result.parameters):
                 self._study.add_trial(frozen(self._space, result, result.parameters))
             return
         for epoch, value in result.history:
-            asked.report(value, epoch)
+            running.report(value, epoch)
         state = state_of(result)
-        self._study.tell(asked, result.value if state == TrialState.COMPLETE else None, state)
+        self._study.tell(running, result.value if state == TrialState.COMPLETE else None, state)
