@@ -66,7 +66,7 @@ class GuestError(OmnibenchError):
         died: Whether the guest's process ended, so that trying again may help, and may kill it again.
         errno: The number of the disk's error that caused it, if one did; see ``guest.disk``.
         disk: What the guest found wrong with which disk.
-        costs: What the request has cost until then, as far as that is known; see ``guest.base.Meter``.
+        costs: What the request has cost until then, as far as that is known; see ``guest.meter.Meter``.
         unusable: Whether its process could not even begin, because something is missing in its environment.
     """
 
@@ -89,6 +89,31 @@ class GuestError(OmnibenchError):
         self.unusable = unusable
         self.errno = errno
         self.disk = disk
+        self.costs = costs
+
+
+class PrunedError(OmnibenchError):
+    """A Fit was ended because the values of its epochs on validation promised too little: no failure of anything.
+
+    Args:
+        epoch: The epoch after which it was ended, counted from 1.
+        value: The value of that epoch.
+        history: The epochs that validation has judged, and the value of each; the last of them is that one.
+        costs: What the Fit has cost until then; see ``guest.meter.Meter``.
+    """
+
+    def __init__(
+        self,
+        epoch: int,
+        value: float,
+        history: Iterable[tuple[int, float]] = (),
+        *,
+        costs: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(f"pruned after epoch {epoch}, whose value on validation was {value:g}")
+        self.epoch = epoch
+        self.value = value
+        self.history = tuple(history)
         self.costs = costs
 
 
