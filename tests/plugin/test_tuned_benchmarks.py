@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from support.projects import Project
 from support.runs import started, wait_until
-from support.tuned import TUNE, chosen_in, store_of, trials_in, tuned_bench
+from support.tuned_benches import TUNE, chosen_in, store_of, trials_in, tuned_bench
 
 from omnibench import NDCG, Evaluator, ExperimentPlan, UserHoldout, from_frame, run_omnirec
 
