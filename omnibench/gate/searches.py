@@ -48,7 +48,7 @@ def _changes(now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[str]:
         else:
             yield f"{name} {_without_unit(earlier, text)} -> {text}"
     if not names and canonical(now.get("search")) != canonical(then.get("search")):
-        yield "the search is another"
+        yield "the search has changed"
 
 
 def search_words(configuration: Mapping[str, Any]) -> dict[str, str]:
@@ -102,12 +102,12 @@ def _choices(current: Series, baseline: Series) -> Iterator[str]:
         return
     has_folds = {*now, *then} != {0}
     listed = [
-        f"{_chosen_change(now[fold], then[fold])}{f' (fold {fold})' if has_folds else ''}"
+        f"{f'in fold {fold}: ' if has_folds else ''}{_chosen_change(now[fold], then[fold])}"
         for fold in different[:_MOST_FOLDS]
     ]
     more = len(different) - _MOST_FOLDS
-    rest = f" and in {more} more fold{'' if more == 1 else 's'}" if more > 0 else ""
-    yield f"chosen {', '.join(listed)}{rest}"
+    rest = f"; and in {more} more fold{'' if more == 1 else 's'}" if more > 0 else ""
+    yield f"chosen {'; '.join(listed)}{rest}"
 
 
 def _searched(series: Series) -> dict[int, dict[str, Any]]:
