@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 from omnibench.engine.attempt import phase_options
 from omnibench.engine.progress import Progress
@@ -31,8 +31,10 @@ def help_searches(workbench: Workbench, experiments: Sequence[Experiment]) -> No
     tuned = [experiment for experiment in experiments if experiment.search is not None]
     if not tuned:
         return
-    with suppress(OmnibenchError, OSError):
+    try:
         _help(workbench, tuned)
+    except (OmnibenchError, OSError) as error:
+        workbench.worker.log.add(logging.WARNING, "omnibench", f"stopped helping: {error}")
 
 
 def _help(workbench: Workbench, tuned: Sequence[Experiment]) -> None:
@@ -48,24 +50,29 @@ def _help(workbench: Workbench, tuned: Sequence[Experiment]) -> None:
                 continue
             if workbench.store.holder(fit_key) is None:
                 continue
-            deadline = time.monotonic() + _PATIENCE_SECONDS
             key = experiment.search_key
             if key not in searches:
                 searches[key] = _joined(workbench, experiment)
-            search, progress = searches[key]
             try:
-                if search.outcome() is not None:
-                    continue
-                workbench.current = experiment.name
-                progress.enter(Phase.TUNE)
-                is_busy = search.advance() or is_busy
+                is_busy = _advance(workbench, experiment, *searches[key]) or is_busy
             except PhaseError:  # all trials have failed, as whoever is at the item will say
                 del left[fit_key]
-            finally:
-                progress.leave()
-                workbench.current = ""
+            deadline = time.monotonic() + _PATIENCE_SECONDS  # from now on: a trial may take long
         if not is_busy:
             time.sleep(_LOOK_SECONDS)
+
+
+def _advance(workbench: Workbench, experiment: Experiment, search: TunedSearch, progress: Progress) -> bool:
+    """Compute a trial of a search, or propose some; return whether there was anything to do."""
+    if search.outcome() is not None:
+        return False
+    workbench.current = experiment.name
+    try:
+        progress.enter(Phase.TUNE)
+        return search.advance()
+    finally:
+        progress.leave()
+        workbench.current = ""
 
 
 def _joined(workbench: Workbench, experiment: Experiment) -> tuple[TunedSearch, Progress]:

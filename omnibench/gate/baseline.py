@@ -38,7 +38,11 @@ else:
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = 1
+FORMAT = 2
+"""The newest format that is read."""
+
+_UNTUNED_FORMAT = 1
+"""What is written unless something is tuned, of which those who read no more than this know nothing."""
 
 _MAGIC = b"PAR1"
 _METADATA_KEY, _DIGEST_KEY = b"omnibench", b"omnibench.sha256"
@@ -91,6 +95,8 @@ class Baseline:
                 index,
                 tuple(fields.get("sources", ())),  # which the first baselines lack
                 fields.get("deterministic", False),  # likewise
+                {int(fold): values for fold, values in fields.get("chosen", {}).items()},
+                fields.get("user_label", ""),
             )
             for index, fields in enumerate(metadata["entries"])
         ]
@@ -221,7 +227,7 @@ def _parquet(source: EntrySource, entries: Sequence[Entry], git: Mapping[str, An
         next(group_numbers) if any(score.per_user for score in entry.scores.values()) else None for entry in entries
     ]
     metadata = {
-        "format": FORMAT,
+        "format": FORMAT if any(entry.is_tuned for entry in entries) else _UNTUNED_FORMAT,
         "omnibench": __version__,
         "written": timestamp(),
         "git": git,
@@ -243,6 +249,8 @@ def _parquet(source: EntrySource, entries: Sequence[Entry], git: Mapping[str, An
                 "finished": entry.finished,
                 "sources": list(entry.sources),
                 "deterministic": entry.deterministic,
+                **({"chosen": entry.chosen} if entry.chosen else {}),
+                **({"user_label": entry.user_label} if entry.user_label else {}),
                 "row_group": row_group,
                 "scores": {
                     label: {

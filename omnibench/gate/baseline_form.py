@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 
 _configuration = object_of(
     {"parameters": of_type(dict)},
-    {"seed": optional(is_count), "runner": is_name, "refit": of_type(str, type(None))},
+    {
+        "seed": optional(is_count),
+        "runner": is_name,
+        "refit": of_type(str, type(None)),
+        "search": of_type(dict, type(None)),
+    },
 )
 _git = object_of({"commit": is_name, "dirty": of_type(bool)})
 _dataset: dict[str, Check] = {"name": is_name, "shown": is_name, "key": is_name, "test": list_of(is_name)}
@@ -51,7 +56,23 @@ _entry: dict[str, Check] = {
     "finished": lambda value: value == "" or is_moment(value),
     "row_group": optional(is_natural),
 }
-_later: dict[str, Check] = {"sources": list_of(is_name), "deterministic": of_type(bool)}
+
+
+def _is_fold(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 5 and str(int(text)) == text  # noqa: PLR2004 - int16
+
+
+def _is_choice(value: Any) -> bool:
+    """Whether a value has the hyperparameters that a search has chosen, by fold."""
+    return type(value) is dict and all(_is_fold(fold) and type(chosen) is dict for fold, chosen in value.items())
+
+
+_later: dict[str, Check] = {
+    "sources": list_of(is_name),
+    "deterministic": of_type(bool),
+    "chosen": _is_choice,
+    "user_label": is_name,
+}
 """What the first baselines lack."""
 
 
@@ -153,7 +174,7 @@ def _check_score(score: Any, name: str, *, has_rows: bool) -> None:
     if score["per_user"] and not has_rows:
         raise BaselineError(f"{name} has values per user, and no rows")
     for fold, value in score["folds"].items():
-        if not (fold.isascii() and fold.isdecimal() and len(fold) < 5 and str(int(fold)) == fold):  # noqa: PLR2004 - int16
+        if not _is_fold(fold):
             raise BaselineError(f"{name} has a fold {abridged(fold)}")
         if not is_number(value):
             raise BaselineError(f"{name} has the value {abridged(value)} in fold {fold}")

@@ -12,11 +12,12 @@ from omnibench.comparison.measured import test_to_train
 from omnibench.comparison.user_values import UserValues, has_user_values, user_values_of
 from omnibench.errors import BaselineError
 from omnibench.experiment.circumstances import USUAL_THREADS
+from omnibench.experiment.search import TUNED
 from omnibench.keys import canonical, digest
 from omnibench.metrics.directions import direction
 from omnibench.naming import value_text
 from omnibench.store.beneath import tree
-from omnibench.store.schema import Record, RecordLookup, RecordType, Status, configuration_in
+from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType, Status, configuration_in
 
 MetricDirections: TypeAlias = Mapping[str, Mapping[str, bool]]
 """By an item's fit key and a metric's label, whether larger values are better."""
@@ -74,6 +75,8 @@ class Entry:
         index: Its position among the entries of its source.
         sources: The bench functions and scripts that it comes from, as far as that is recorded.
         deterministic: Whether it states that its lists do not depend on the seed.
+        chosen: The hyperparameters that the search of a tuned one has chosen, by fold.
+        user_label: The user's label of a tuned one, which tells it from others of its algorithm; empty where there is none.
         series_key: Identifies dataset and configuration but for the seed.
     """
 
@@ -86,6 +89,8 @@ class Entry:
     index: int
     sources: tuple[str, ...] = ()
     deterministic: bool = False
+    chosen: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    user_label: str = ""
     series_key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,12 +111,22 @@ class Entry:
         return f"{self.series_key}/{self.seed}"
 
     @property
+    def is_tuned(self) -> bool:
+        """Whether a search has chosen its hyperparameters, but for those that the plan gives."""
+        return bool(self.configuration.get("search"))
+
+    @property
     def label(self) -> str:
-        """The names for people, with all hyperparameters that were given, e.g. ``MovieLens100K/RecPack.EASE(l2=500.0)``."""
+        """The names for people, with all hyperparameters that were given.
+
+        E.g. ``MovieLens100K/RecPack.EASE(l2=500.0)``, or ``MovieLens100K/RecBole.BPR (tuned, epochs=50)``.
+        """
         values = dict(self.configuration["parameters"])
         if self.configuration.get("refit"):
             values.setdefault("refit", self.configuration["refit"])
         arguments = ",".join(f"{name}={value_text(value)}" for name, value in values.items())
+        if self.is_tuned:
+            return f"{self.dataset.name}/{self.user_label or self.algorithm} ({', '.join(filter(None, [TUNED, arguments]))})"
         return f"{self.dataset.name}/{self.algorithm}{f'({arguments})' if arguments else ''}"
 
     @property
@@ -236,6 +251,7 @@ class Measurements:
             len(self._evaluations),  # of no evaluation
             self._sources_of(items),
             bool(first_item.get("deterministic")),
+            user_label=_label_of_tuned(first_item),
         )
 
     def _sources_of(self, items: Iterable[Record]) -> tuple[str, ...]:
@@ -281,6 +297,8 @@ class Measurements:
             len(self._evaluations) - 1,
             self._sources_of(items),
             bool(first_item.get("deterministic")),
+            {item["fold"] or 0: item["chosen"]["parameters"] for item in items if item.get("chosen")},
+            _label_of_tuned(first_item),
         )
 
     def _data_of(self, lookup: RecordLookup, item: Record) -> Record:
@@ -316,7 +334,9 @@ def newest(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     for entry in entries:
         settings = canonical([entry.configuration.get(name) for name in ("seed", "device", "salt", "refit")])
         threads = str(entry.configuration.get("threads", USUAL_THREADS))  # keys did not name them in earlier releases
-        series = (entry.dataset.key, entry.algorithm, entry.parameters, settings, threads)
+        # Of a tuned one, what is searched stands for the hyperparameters; with which effort does not.
+        searched = canonical([(entry.configuration.get("search") or {}).get("space"), entry.user_label])
+        series = (entry.dataset.key, entry.algorithm, entry.parameters, searched, settings, threads)
         if series not in latest or entry.finished >= latest[series].finished:
             latest[series] = entry
     latest_ids = {id(entry) for entry in latest.values()}
@@ -327,6 +347,11 @@ def _algorithm_of(configuration: Mapping[str, Any]) -> str:
     """Return the name of a configuration's algorithm with its framework; a user's own class has none."""
     framework = "" if configuration["runner"] == "Own" else f"{configuration['runner']}."
     return f"{framework}{configuration['algorithm']}"
+
+
+def _label_of_tuned(item: Record) -> str:
+    """Return the user's label of a tuned item; of others it does not matter, since hyperparameters tell them apart."""
+    return str(item.get("user_label", "")) if item.get(SEARCHED) else ""
 
 
 def _configuration(item: Record) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class Match:
 
     Attributes:
         pairs: Current series, each with that of the baseline.
-        reparametrised: Those of the pairs whose hyperparameters have changed.
+        reparametrised: Those of the pairs whose hyperparameters have changed; of tuned ones also whose search has.
         resplit: Current datasets with those of the baseline, whose test parts differ; their users cannot be paired.
         ambiguities: Which series or datasets cannot be told apart, in sentences.
         new: Series that the baseline does not have.
@@ -40,7 +40,8 @@ def match(current: Sequence[Entry], baseline: Sequence[Entry]) -> Match:
 
     Datasets go by their keys, and what is left of one name by its test parts and then, where there is one on each side,
     by the name alone. Configurations on a dataset go by their keys, whatever the seed, then by algorithm, hyperparameters
-    and what else is configured; where one of an algorithm is left on each side, its hyperparameters have changed.
+    and what else is configured; where one of an algorithm is left on each side, its hyperparameters have changed. A tuned
+    algorithm is one thing, whatever its search space and budget: it goes by its label, and never with one that is not.
 
     Args:
         current: The entries that are measured now.
@@ -81,7 +82,9 @@ def _match_configurations(matched: Match, current: Sequence[Series], baseline: S
     pairs, new, missing = _paired(current, baseline, (lambda series: series.key, *keys))
     matched.pairs.extend(pairs)
     new, missing = _without_ambiguous(matched, new, missing, _grid_point_of)
-    reparametrised, new, missing = _paired(new, missing, (lambda series: series.algorithm,))
+    reparametrised, new, missing = _paired(
+        new, missing, (_labelled_grid_point_of, _labelled_algorithm_of, _algorithm_of)
+    )
     matched.pairs.extend(reparametrised)
     matched.reparametrised.extend(reparametrised)
     matched.new.extend(new)
@@ -109,9 +112,23 @@ def _without_ambiguous(
     )
 
 
-def _grid_point_of(series: Series) -> tuple[str, str]:
-    """Return an algorithm and its hyperparameters."""
-    return series.algorithm, series.parameters
+def _grid_point_of(series: Series) -> tuple[str, str, str]:
+    """Return an algorithm, its hyperparameters, and how the others are searched for."""
+    return series.algorithm, series.parameters, canonical(series.configuration.get("search"))
+
+
+def _labelled_grid_point_of(series: Series) -> tuple[str, bool, str, str]:
+    return *_labelled_algorithm_of(series), series.parameters
+
+
+def _labelled_algorithm_of(series: Series) -> tuple[str, bool, str]:
+    """Return an algorithm, whether it is tuned, and the label that then tells it from others."""
+    return *_algorithm_of(series), series.user_label
+
+
+def _algorithm_of(series: Series) -> tuple[str, bool]:
+    """Return an algorithm, and whether it is tuned."""
+    return series.algorithm, series.is_tuned
 
 
 def _name_of(dataset: Dataset) -> str:

@@ -58,6 +58,21 @@ class Series:
         return self.entries[0].parameters
 
     @property
+    def is_tuned(self) -> bool:
+        """Whether a search has chosen its hyperparameters."""
+        return self.entries[0].is_tuned
+
+    @property
+    def user_label(self) -> str:
+        """The user's label of a tuned one; see ``Entry.user_label``."""
+        return self.entries[0].user_label
+
+    @property
+    def chosen(self) -> Mapping[int, Mapping[str, Any]]:
+        """By fold, what its search has chosen, which all seeds share."""
+        return {fold: values for entry in reversed(self.entries) for fold, values in entry.chosen.items()}
+
+    @property
     def label(self) -> str:
         """The names for people; see ``Entry.label``."""
         return self.entries[0].label

@@ -15,6 +15,7 @@ from support.projects import OWN_ALGORITHMS, Project
 from omnibench import (
     HR,
     NDCG,
+    Baseline,
     Evaluator,
     ExperimentPlan,
     FitTime,
@@ -370,3 +371,29 @@ def test_a_metric_of_a_function_that_was_deselected_is_not_missed(project: Proje
     result = project.run(*ARGUMENTS)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "HR@3 is in the baseline, but was not measured now of 1 configuration" in told(result)
+
+
+TUNED = """
+data = from_frame(frame, "tiny").pipe(MakeImplicit(2), CorePruning(4), UserHoldout(validation_size=0.2, test_size=0.2))
+plan = ExperimentPlan("tuned", tuning=Tuning("NDCG@10", trials={trials}, sampler="random"))
+plan.tune(Popular, {{"noise": Int(0, {high})}})
+"""
+
+
+def test_a_tuned_algorithm_is_one_thing_whatever_its_search(project: Project) -> None:
+    """More trials in a wider space: compared with the tuned one of the baseline, and said; untuned it is another thing."""
+    project.bench(TUNED.format(trials=2, high=9))
+    assert project.run("--omnirec-baseline=baseline.parquet", "--omnirec-table=none").ret == pytest.ExitCode.OK
+    project.bench(TUNED.format(trials=3, high=90))
+    result = project.run(*ARGUMENTS)
+    assert result.ret == pytest.ExitCode.OK
+    printed = " ".join(" ".join(result.outlines).split())
+    assert "tiny/Popular (tuned): budget 2 -> 3 trials; noise 0 to 9 -> 0 to 90" in printed
+    assert "3 comparisons: 3 same" in printed
+    (note,) = (note for note in compare_with_baseline("checkpoints", "baseline.parquet").notes if "budget" in note)
+    assert note.startswith("tiny/Popular (tuned): budget 2 -> 3 trials; noise 0 to 9 -> 0 to 90")
+    assert Baseline("baseline.parquet").entries[0].chosen[0].keys() <= {"noise"}
+    project.bench(f"{TUNED.format(trials=2, high=9)}\nplan = ExperimentPlan('untuned')\nplan.add_algorithm(Popular)")
+    result = project.run(*ARGUMENTS)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["tiny/Popular (tuned): in the baseline, but not in the plan any more"])

@@ -42,6 +42,8 @@ class Measurements:
         higher: bool | None = True,
         metric: str = "",
         finished: str = "2026-01-01T00:00:00Z",
+        chosen: Mapping[int, Mapping[str, Any]] | None = None,
+        user_label: str = "",
         **configuration: Any,
     ) -> Entry:
         """Add an entry; of each label the values of each fold's users, or one number per fold where there are none."""
@@ -63,7 +65,15 @@ class Measurements:
                 )
         display_name = f"{algorithm}-{len(self.entries):08d}"
         entry = Entry(
-            dataset, algorithm, display_name, {**fields, **configuration}, scores, finished, len(self.entries)
+            dataset,
+            algorithm,
+            display_name,
+            {**fields, **configuration},
+            scores,
+            finished,
+            len(self.entries),
+            chosen=chosen or {},
+            user_label=user_label,
         )
         self.entries.append(entry)
         self._values.append(user_values)
