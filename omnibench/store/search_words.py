@@ -88,8 +88,8 @@ def search_words(search: Record, tuning: Any = None) -> SearchWords:
     words: dict[str, Any] = {}
     space = space_of(search)
     if space is not None:
-        kinds = {Log: "logarithmic", Choice: "categories"}
-        for distribution, member in kinds.items():
+        members = {Log: "logarithmic", Choice: "categories"}
+        for distribution, member in members.items():
             words[member] = frozenset(
                 dimension.name for dimension in space.dimensions if isinstance(dimension.distribution, distribution)
             )

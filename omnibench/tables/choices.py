@@ -19,7 +19,9 @@ def choice_notes(rows: Mapping[str, Sequence[Result]]) -> Iterator[str]:
     Args:
         rows: The results of each row, by what its first cell shows.
     """
-    tuned = {label: chosen for label, results in rows.items() if (chosen := [each for each in results if each.chosen])}
+    tuned = {
+        label: chosen for label, results in rows.items() if (chosen := [result for result in results if result.chosen])
+    }
     for label, results in tuned.items():
         yield f"{label}: {choice_text(results)}"
     yield from budget_notes(tuned)
@@ -44,10 +46,10 @@ def choice_text(results: Sequence[Result]) -> str:
     counts = sorted({int(_chosen(result).get("trials") or 0) for result in results})
     trials = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     plural = "" if counts == [1] else "s"
-    each = " each" if len(results) > 1 else ""
+    effort = " each" if len(results) > 1 else ""
     metrics = dict.fromkeys(str(_chosen(result).get("metric") or "the metric") for result in results)
     listed = ", ".join([*parts, *([f"{more} more"] if more > 0 else [])])
-    return f"{listed}; {trials} trial{plural}{each}, by {' and '.join(metrics)} on validation data"
+    return f"{listed}; {trials} trial{plural}{effort}, by {' and '.join(metrics)} on validation data"
 
 
 def chosen_values(result: Result) -> str:
