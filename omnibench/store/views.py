@@ -206,6 +206,14 @@ VIEWS = {
     "metrics": _metrics(),
     # One row per file of an item, so that a path leads back to what made it.
     "files": " UNION ALL ".join(_files(record_type, role) for record_type, role in _ROLES.items()),
+    # One row per trial of every search for hyperparameters.
+    "trials": _view(
+        RecordType.TRIAL,
+        _members(SEARCHED, "number", "status", "metric", "value", "parameters", "seconds", "epochs"),
+        _member("pruned.epoch", "pruned_epoch"),
+        _member("error.message", "error"),
+        _members("reused", "fit_key", "finished", "run", "worker"),
+    ),
     "datasets": _view(
         RecordType.DATA,
         _members("name", "directory", "users", "items", "interactions", "seconds", "finished"),
