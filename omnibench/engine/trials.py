@@ -203,7 +203,9 @@ class TrialAttempt:
 
         def measure(predictions: Path) -> float:
             with self._workbench.evaluating:
-                evaluation = evaluate(dataset, self._experiment.fold, predictions, self._item.columns, judged=VALIDATION)
+                evaluation = evaluate(
+                    dataset, self._experiment.fold, predictions, self._item.columns, judged=VALIDATION
+                )
             return evaluation.values[label]
 
         return EpochMetric(label, self._item.list_length, self._item.outputs, measure)
