@@ -118,8 +118,12 @@ class CheckpointStore:
         return self._workspace.lock.relative_to(self.root).as_posix()
 
     def register(self, records: Mapping[str, Record]) -> None:
-        """Commit those records that are not there yet; what belongs to no item is repeated in the root's manifest."""
+        """Commit those records that are not there yet, and repeat them in manifests.
+
+        What belongs to no item stands in the root's; of the others those that name a directory in that of this.
+        """
         self.records.add(records)
+        self._append_manifests(records, {})
         of_no_item = {
             key: record for key, record in records.items() if RecordType.of(key) in (RecordType.RUN, RecordType.RECIPE)
         }
