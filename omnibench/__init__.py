@@ -77,6 +77,7 @@ _HOMES = {
     "tuning.budget": ("Tuning",),
     "tuning.conditions": ("When",),
     "tuning.distributions": ("Choice", "Float", "Int", "Log"),
+    "tuning.shipped": ("space_of",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

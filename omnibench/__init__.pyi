@@ -101,5 +101,6 @@ from omnibench.tuning.distributions import Choice as Choice
 from omnibench.tuning.distributions import Float as Float
 from omnibench.tuning.distributions import Int as Int
 from omnibench.tuning.distributions import Log as Log
+from omnibench.tuning.shipped import space_of as space_of
 
 __version__: str

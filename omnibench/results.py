@@ -35,6 +35,9 @@ class Result:
         as_seed: Another seed of the configuration that has made equal predictions; None where there is none, or nobody
             has looked.
         refit: The parts that the model was fitted on, ``train+validation``; empty for the training part.
+        tuned: Whether a search on validation data has chosen hyperparameters.
+        chosen: What that search has chosen, and with which effort; see ``store.trials.chosen_trial``. None where that is not
+            known, as of all that are not tuned.
     """
 
     dataset: str
@@ -54,6 +57,8 @@ class Result:
     seeds: int = field(default=1, repr=False)
     as_seed: int | None = field(default=None, repr=False)
     refit: str = field(default="", repr=False)
+    tuned: bool = field(default=False, repr=False)
+    chosen: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def __getitem__(self, label: str) -> float:
         """Return a metric's value, e.g. ``result["NDCG@10"]``, whatever its convention and candidates."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from omnibench.commands import spaces
 from omnibench.commands.parsing import complain, explain, say, say_text
 from omnibench.runners.environments import Environment, environment_of
 from omnibench.runners.gateway import Guest
@@ -113,3 +114,4 @@ def add_parsers(commands: Any) -> None:
             "frameworks", nargs="*", metavar="FRAMEWORK", help="LensKit, RecBole, RecPack (default: all)"
         )
         parser.set_defaults(run=lambda arguments, action=action: action(arguments.frameworks))
+    spaces.add_parser(actions)

@@ -20,6 +20,7 @@ from omnibench.store.formats import refuse_newer
 
 FAMILIES = {
     "status": ("status", "why", "show"),
+    "tuning": ("tuning",),
     "diff": ("diff",),
     "logs": ("logs",),
     "upkeep": ("reset", "rebuild", "gc"),

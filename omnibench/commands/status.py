@@ -8,8 +8,9 @@ import math
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, counted, say, say_text
@@ -17,10 +18,11 @@ from omnibench.store.advice import repair_command
 from omnibench.store.facts import fact_lines
 from omnibench.store.item_names import asks_once, call_text
 from omnibench.store.plans import STEADY_DATA
-from omnibench.store.queries import open_store
-from omnibench.store.schema import MAX_ATTEMPTS, START, Phase, Status
+from omnibench.store.queries import Store, open_store
+from omnibench.store.schema import MAX_ATTEMPTS, SEARCHED, START, Phase, Status
 from omnibench.store.sizes import Sizes, size_text, sizes_text
 from omnibench.store.stops import STOPPED
+from omnibench.store.tuned_items import tuned_items
 from omnibench.tables.names import recorded_names
 
 _MOST_ALGORITHMS = 5
@@ -42,10 +44,13 @@ def status(arguments: argparse.Namespace) -> int:
     say(f"{store.root}: {counts['total']} items: {listed}{took}")
     say(f"  {sizes_text(sizes)}")
     names = recorded_names(items.values())
+    searches = {} if arguments.json else _searches(store, items)
     for item in items.values():
         if item["status"] != Status.DONE or arguments.all:
             size = _size(item, sizes) if arguments.all else ""
-            say(f"  {item['status']:11}  {item['fit_key'][:8]}  {names.recorded_item(item)}{_remark(item)}{size}")
+            say(
+                f"  {item['status']:11}  {item['fit_key'][:8]}  {names.recorded_item(item)}{_remark(item, searches)}{size}"
+            )
     for line in _lacking(items):
         say(f"  {line}")
     for line in _equal_seeds(items):
@@ -82,9 +87,18 @@ def _size(item: dict[str, Any], sizes: Sizes) -> str:
     return f"  ({size_text(sum(parts.values()))}{model})"
 
 
-def _remark(item: dict[str, Any]) -> str:
+def _searches(store: Store, items: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Return how far searches are that have not come to their end, by the names of their items."""
+    if not any(item.get(SEARCHED) and item["status"] != Status.DONE for item in items.values()):
+        return {}
+    tuned = tuned_items(store.records(), items)
+    return {each.item["item"]: each.progress_text for each in tuned if each.trials and each.item["phase"] == Phase.TUNE}
+
+
+def _remark(item: dict[str, Any], searches: Mapping[str, str] = MappingProxyType({})) -> str:
+    search = f": {searches[item['item']]}" if item["item"] in searches else ""
     if item["status"] == Status.RUNNING:
-        return f"  ({item['holder']})"
+        return f"  ({item['holder']}{search})"
     if item["status"] == Status.DONE and item.get("as_seed") is not None:
         return f"  (as seed_{item['as_seed']})"
     if item["status"] == Status.FAILED:
@@ -92,7 +106,7 @@ def _remark(item: dict[str, Any]) -> str:
         error = item["error"] or {}
         parts = (error.get("phase"), (error.get("message") or "no reason is recorded").partition("\n")[0])
         return f"  ({': '.join(filter(None, parts))}{deaths})"
-    return f"  (in {item['phase']})" if item["status"] == Status.INTERRUPTED else ""
+    return f"  (in {item['phase']}{search})" if item["status"] == Status.INTERRUPTED else ""
 
 
 def _times(count: int) -> str:

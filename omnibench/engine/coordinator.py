@@ -38,7 +38,8 @@ from omnibench.experiment.seeds import Seeds, checked_seeds
 from omnibench.experiment.threads import keyed_threads
 from omnibench.notebooks import is_interactive
 from omnibench.seed import get_random_state
-from omnibench.store.schema import Status
+from omnibench.store.choices import with_choices
+from omnibench.store.schema import RecordLookup, Status
 
 
 class Coordinator(ItemCoordinator):
@@ -165,7 +166,7 @@ class Coordinator(ItemCoordinator):
         try:
             self._compute(items, outcomes, workers, volume)
         finally:
-            _add(outcomes, evaluator)
+            _add(outcomes, evaluator, self.store.records.get)
         self.workbench.export(immediately=True)
         if tables and volume is not Volume.QUIET:
             lower = evaluator.lower_is_better
@@ -227,11 +228,11 @@ class Coordinator(ItemCoordinator):
             self._screen = None
 
 
-def _add(outcomes: Mapping[int, Outcome], evaluator: Evaluator) -> None:
+def _add(outcomes: Mapping[int, Outcome], evaluator: Evaluator, lookup: RecordLookup) -> None:
     """Add the results to an evaluator in the order of the plan, whatever ended first."""
-    for _, outcome in sorted(outcomes.items()):
-        if outcome.status in (Status.DONE, CACHED):
-            evaluator.add(outcome.result)
+    done = [outcome.result for _, outcome in sorted(outcomes.items()) if outcome.status in (Status.DONE, CACHED)]
+    for result in with_choices(done, lookup):
+        evaluator.add(result)
 
 
 def _failures(items: Sequence[Item], outcomes: Mapping[int, Outcome]) -> dict[str, PhaseError]:

@@ -10,7 +10,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.prepare import prepare
 from omnibench.engine.failures import phase_errors
 from omnibench.errors import PhaseError
-from omnibench.guest.base import Meter
+from omnibench.guest.meter import Meter
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import data_record
 from omnibench.store.refusals import out_of_use

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.data.prepare import read_ids
+from omnibench.engine.epochs import EpochMetric
 from omnibench.engine.frames import frame_for, frame_of_test
 from omnibench.engine.items import Columns
+from omnibench.experiment.outputs import Outputs
+from omnibench.guest import VALIDATION
 from omnibench.guest.folds import Fold
 from omnibench.guest.parts import Part, latest_rows
 from omnibench.guest.predictions import Predictions, read_predictions
-from omnibench.metrics.base import Values
+from omnibench.metrics.base import Metric, Values
 from omnibench.metrics.hits import Hits, Truth, mark_hits
 from omnibench.metrics.labels import split_label
 from omnibench.metrics.own import CalculatedMetric
@@ -112,6 +115,29 @@ def evaluate(
         {label: (float(low), float(high)) for label, (low, high) in zip(labels, intervals, strict=True)},
         _counted(evaluation, columns),
     )
+
+
+def epoch_metric(
+    dataset: Path, fold_number: int, metric: Metric, label: str, list_length: int, outputs: Outputs
+) -> EpochMetric:
+    """Return how the host measures the epochs of a Fit: by a metric of what would be predicted then, on validation.
+
+    The value of the epoch that the model has in the end is what ``evaluate`` says of its predictions.
+
+    Args:
+        dataset: The prepared dataset.
+        fold_number: The fold.
+        metric: The metric.
+        label: Its label, such as ``NDCG@10``.
+        list_length: Recommendations per user.
+        outputs: What the metric is calculated from.
+    """
+
+    def measure(predictions: Path) -> float:
+        evaluation = evaluate(dataset, fold_number, predictions, [(metric, label)], judged=VALIDATION)
+        return evaluation.values[label]
+
+    return EpochMetric(label, list_length, outputs, measure)
 
 
 def _counted(evaluation: Evaluation, columns: Columns) -> dict[str, int]:

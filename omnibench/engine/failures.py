@@ -14,6 +14,7 @@ from omnibench.errors import (
     GuestError,
     OmnibenchError,
     PhaseError,
+    PrunedError,
     StoreError,
 )
 from omnibench.guest.disk import ERRNOS, advice, disk_errno, explain, probe
@@ -38,10 +39,11 @@ def phase_errors(phase: str, root: Path, elsewhere: Sequence[Path] = ()) -> Iter
         PhaseError: The phase failed.
         StoreError: The store or the machine did, also where only the guest noticed; a DiskError for a disk.
         GuestEnvironmentError: The framework's environment did.
+        PrunedError: The phase was ended on purpose, which is no failure.
     """
     try:
         yield
-    except (StoreError, GuestEnvironmentError):
+    except (StoreError, GuestEnvironmentError, PrunedError):
         raise
     except Exception as error:
         raise classified(error, phase, root, elsewhere) from error

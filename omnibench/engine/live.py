@@ -227,10 +227,18 @@ class LiveView(ABC):
 
 
 def progress_text(progress: dict[str, Any]) -> str:
-    """Return what a framework or a user's class reports of itself, e.g. ``, epoch 3 of 20, loss 0.41``."""
-    counted = {"epoch", "epochs"} & progress.keys() if {"epoch", "epochs"} <= progress.keys() else set()
-    words = [f"epoch {progress['epoch']} of {progress['epochs']}"] if counted else []
-    remaining = {name: value for name, value in progress.items() if name not in counted and value is not None}
+    """Return how far a phase is, e.g. ``, trial 5 of 30, best so far NDCG@10 0.3121, epoch 3 of 20, loss 0.41``.
+
+    Args:
+        progress: What a search says of its trials, and what a framework or a user's class reports of itself.
+    """
+    words, remaining = [], {name: value for name, value in progress.items() if value is not None}
+    for noun, total in (("trial", "trials"), ("epoch", "epochs")):
+        if {noun, total} <= remaining.keys():
+            words.append(f"{noun} {remaining.pop(noun)} of {remaining.pop(total)}")
+        if noun == "trial" and {"metric", "best"} <= remaining.keys():
+            metric, best = remaining.pop("metric"), remaining.pop("best")
+            words.append(f"best so far {metric} {f'{best:.4f}' if isinstance(best, float) else best}")
     words += [
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in remaining.items()
     ]

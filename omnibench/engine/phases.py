@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omnibench.data.prepare import read_ids
+from omnibench.engine.epochs import EpochMetric, Judge, answering
 from omnibench.errors import GuestError
 from omnibench.experiment.candidates import UNSEEN
 from omnibench.experiment.experiment import Experiment
@@ -19,6 +21,7 @@ from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recom
 from omnibench.guest.predictions import read_predictions
 from omnibench.masking import masked
 from omnibench.naming import first_few
+from omnibench.runners.replies import OnEpoch
 from omnibench.terminal import terminal_text
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class Guest(Protocol):
         while_waiting: Callable[[], None] = ...,
         timeout: float | None = None,
         on_silence: Callable[[float, bool], None] = ...,
+        on_epoch: OnEpoch | None = None,
     ) -> dict[str, Any]:
         """Return the answer to a request; see ``runners.gateway.Guest.ask``."""
 
@@ -73,7 +77,14 @@ class PhaseOptions:
     on_silence: Callable[[float, bool], None] = lambda *_: None
 
 
-def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOptions, **request: Any) -> dict[str, Any]:
+def _ask(
+    guest: Guest,
+    experiment: Experiment,
+    dataset: Path,
+    options: PhaseOptions,
+    on_epoch: OnEpoch | None,
+    **request: Any,
+) -> dict[str, Any]:
     own = experiment.configuration.own
     answer = guest.ask(
         {
@@ -93,12 +104,20 @@ def _ask(guest: Guest, experiment: Experiment, dataset: Path, options: PhaseOpti
         while_waiting=options.while_waiting,
         timeout=options.timeout,
         on_silence=options.on_silence,
+        **({} if on_epoch is None else {"on_epoch": on_epoch}),
     )
     return {**answer, "threads": guest.threads}
 
 
 def fit(
-    guest: Guest, experiment: Experiment, dataset: Path, output: Path, options: PhaseOptions = PhaseOptions()
+    guest: Guest,
+    experiment: Experiment,
+    dataset: Path,
+    output: Path,
+    options: PhaseOptions = PhaseOptions(),
+    *,
+    judge: Judge | None = None,
+    metric: EpochMetric | None = None,
 ) -> dict[str, Any]:
     """Fit a model and write it into the directory ``output``.
 
@@ -108,15 +127,37 @@ def fit(
         dataset: The prepared dataset.
         output: An empty directory.
         options: The options of every request.
+        judge: Called after each epoch that has a value on the validation part, but for the last, with its number
+            (counted from 1) and that value; returns whether to end the Fit. Without it nothing waits for the host.
+        metric: What is measured after each epoch of a framework that measures nothing, or something else, and does all
+            in epochs; ``on_progress`` is told of it. Without it the values are the framework's own.
 
     Returns:
         ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, ``threads``, ``notes``
-        (what a user should know of the model, as sentences), and what ``guest.base.Meter`` measures.
+        (what a user should know of the model, as sentences), ``epochs`` (for how many the model was trained that is
+        kept; None where there are none), ``history`` (pairs of an epoch and its value on the validation part), and
+        what ``guest.meter.Meter`` measures.
 
     Raises:
         GuestError: The framework failed, or its process died.
+        PrunedError: The judge has ended it.
     """
-    answer = _ask(guest, experiment, dataset, options, op="fit", output=str(output))
+    request: dict[str, Any] = {"op": "fit", "output": str(output)}
+    if judge is None and metric is None:
+        answer = _ask(guest, experiment, dataset, options, None, **request)
+    else:
+        with tempfile.TemporaryDirectory(prefix="validation-", dir=output) as folder:
+            if metric is not None:
+                request["validate"] = {
+                    "metric": metric.label,
+                    "k": metric.list_length,
+                    "outputs": _names(metric.outputs),
+                    "candidates": _described(experiment, dataset, Path(folder)),
+                    "output": str(Path(folder, "predictions.npy")),
+                }
+            on_epoch = answering(judge, metric, options.on_progress)
+            request["prunable"] = judge is not None
+            answer = _ask(guest, experiment, dataset, options, on_epoch, **request)
     if not (output / answer["file"]).is_file():
         flaw = f"reported the model {answer['file']!r} but wrote none"
         raise GuestError(f"{experiment.configuration.name} {flaw}", costs=answer)
@@ -124,6 +165,12 @@ def fit(
     for note in notes:
         warnings.warn(terminal_text(f"{experiment.label}: {note}"), UserWarning, stacklevel=1)
     return {**answer, "notes": notes}
+
+
+def _described(experiment: Experiment, dataset: Path, directory: Path) -> dict[str, Any]:
+    """Return the candidate policy as plain data for a guest."""
+    ids = (read_ids(dataset, "users"), read_ids(dataset, "items")) if experiment.candidates is not UNSEEN else ((), ())
+    return experiment.candidates.described(directory, *ids)
 
 
 def _with_ids(note: Mapping[str, Any], dataset: Path) -> str:
@@ -165,8 +212,7 @@ def predict(
     Raises:
         GuestError: The framework failed, its process died, or what it wrote breaks the contract.
     """
-    ids = (read_ids(dataset, "users"), read_ids(dataset, "items")) if experiment.candidates is not UNSEEN else ((), ())
-    candidates = experiment.candidates.described(output.parent, *ids)
+    candidates = _described(experiment, dataset, output.parent)
     fold = Fold(
         dataset,
         experiment.fold,
@@ -182,10 +228,10 @@ def predict(
         "k": list_length,
         "output": str(output),
         "candidates": candidates,
-        "outputs": [name for name, is_required in required._asdict().items() if is_required],
+        "outputs": _names(required),
         **({"judged": judged} if judged else {}),
     }
-    answer = _ask(guest, experiment, dataset, options, **request)
+    answer = _ask(guest, experiment, dataset, options, None, **request)
     lists, ratings = read_predictions(output)
     flaw = "" if required == (lists is not None, ratings is not None) else "they are not what was asked for"
     if not flaw and lists is not None:
@@ -195,6 +241,10 @@ def predict(
     if flaw:
         raise GuestError(f"{experiment.configuration.name} broke the contract of predictions: {flaw}", costs=answer)
     return answer
+
+
+def _names(outputs: Outputs) -> list[str]:
+    return [name for name, is_required in outputs._asdict().items() if is_required]
 
 
 def _rating_flaw(fold: Fold, rows: npt.NDArray[np.void]) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 from omnibench.engine.failures import phase_errors
 from omnibench.engine.phases import Guest
 from omnibench.engine.workbench import Workbench
-from omnibench.errors import GuestError, PhaseError
+from omnibench.errors import GuestError, PhaseError, PrunedError
 from omnibench.experiment.experiment import Experiment
-from omnibench.guest.base import Meter
+from omnibench.guest.meter import Meter
 from omnibench.runners.registry import RunnerInfo
 from omnibench.store.schema import COSTS, START, Phase
 
@@ -25,7 +25,7 @@ class PhaseMeter:
     be the slowest, and the same Fit would take longer in a run of its own than in a run of many.
 
     Args:
-        track: The memory peaks to measure; see ``guest.base.Meter``.
+        track: The memory peaks to measure; see ``guest.meter.Meter``.
 
     Attributes:
         costs: What was measured when the phase had ended, by the names of ``COSTS``; None until then.
@@ -130,7 +130,7 @@ class Progress:
             ):
                 yield meter
             self.seconds[phase.value] = (meter.costs or meter.read())["seconds"]
-        except PhaseError as error:
+        except (PhaseError, PrunedError) as error:
             self.seconds[phase.value] = meter.stopped(phase, error.costs)["seconds"]
             raise
         finally:

@@ -249,7 +249,11 @@ class TunedSearch:
             f"{record['error']['phase']}: {record['error']['message']}" if record["error"] else "pruned"
             for record in counted
         )
-        number = f"the only trial of {self._experiment.configuration.name}" if len(counted) == 1 else f"all {len(counted)} trials"
+        number = (
+            f"the only trial of {self._experiment.configuration.name}"
+            if len(counted) == 1
+            else f"all {len(counted)} trials"
+        )
         details = "\n\n".join(record["error"]["details"] for record in counted[:1] if record["error"])
         return PhaseError(Phase.TUNE.value, f"{number} failed: {first_few(list(reasons), 3)}", details)
 
@@ -264,5 +268,3 @@ def _seen(record: Record) -> Trial:
         tuple((epoch, value) for epoch, value in record["history"]),
         record["seconds"] or 0.0,
     )
-
-

@@ -19,7 +19,6 @@ from omnibench.store.schema import DROPPED, Record, RecordType, TrialStatus
 from omnibench.store.trials import FINISHED, score_record, search_record, trial_key, trial_record, trials_of
 from omnibench.store.workers import Worker
 
-
 _MOST_AT_ONCE = 64
 """Trials of a search that are computed at the same time, at most: nobody looks for others' results behind so many."""
 

@@ -110,9 +110,7 @@ class TrialAttempt:
         self.checkpoints = ItemCheckpoints(workbench.store, item, lease, workbench.worker, search=search)
 
     @contextmanager
-    def run(
-        self, dataset: Path, *, judge: Judge | None, with_epochs: bool
-    ) -> Iterator[Callable[[], None]]:
+    def run(self, dataset: Path, *, judge: Judge | None, with_epochs: bool) -> Iterator[Callable[[], None]]:
         """Fit and judge; a failure is measured, not raised. The model can be recorded inside of the block.
 
         Args:
@@ -216,7 +214,9 @@ class TrialAttempt:
         self.measured.cost(Phase.EVAL, {"seconds": time.perf_counter() - began})
         value = float(evaluation.values[label])
         if not math.isfinite(value):
-            raise PhaseError(Phase.EVAL.value, f"{label} of the validation part is {value}, which is no value to choose by")
+            raise PhaseError(
+                Phase.EVAL.value, f"{label} of the validation part is {value}, which is no value to choose by"
+            )
         self.measured.value = value
 
     @contextmanager

@@ -53,6 +53,7 @@ class Tuned:
             edges=search.space.at_edge(self._parameters),
             budget=search.tuning.budget,
             override=search.overrides,
+            per_fold=search.tuning.per_fold,
         )
 
     def take_model(self, scratch: Path) -> dict[str, Any] | None:
@@ -82,4 +83,3 @@ class Tuned:
     def drop_models(self) -> None:
         """Drop the models of all trials: the item has one of its own."""
         self._search.records.drop_others("")
-

@@ -12,10 +12,20 @@ from omnibench.experiment.own import ANY_NUMBER, OwnAlgorithm
 from omnibench.experiment.search import TUNED, TuningRequest
 from omnibench.keys import canonical, sha256
 from omnibench.runners.machine import device_class
-from omnibench.runners.registry import NO_USE, RunnerInfo, algorithm_info, may_refit, use_of_validation
+from omnibench.runners.registry import (
+    NO_USE,
+    RunnerInfo,
+    algorithm_info,
+    epochs_parameter,
+    may_refit,
+    use_of_validation,
+)
 
 _STOP_EARLY = "stop_early"
 """RecPack's hyperparameter with which an algorithm needs validation data, whatever its catalogue says."""
+
+_EPOCHS = ("epochs", "max_epochs", "n_epochs", "num_epochs")
+"""What a class of the user's own may call its number of epochs."""
 
 
 class Keyed(NamedTuple):
@@ -228,9 +238,11 @@ class Configuration:
         return not self.stops_early and may_refit(algorithm_info(self.runner, self.algorithm))
 
     @property
-    def epochs_parameter(self) -> str:
-        """The hyperparameter that says how many epochs it is trained for; empty where there is none."""
-        return "" if self.own else str(algorithm_info(self.runner, self.algorithm).get("epochs", ""))
+    def epochs_parameter(self) -> str | None:
+        """The hyperparameter that is the number of its epochs; None where there is none, or nobody knows."""
+        if self.own:
+            return next((name for name in _EPOCHS if name in (self.own.parameters or ())), None)
+        return epochs_parameter(algorithm_info(self.runner, self.algorithm))
 
     @property
     def default_parameters(self) -> dict[str, Any]:

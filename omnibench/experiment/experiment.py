@@ -19,6 +19,7 @@ from omnibench.naming import node_name
 from omnibench.results import Result
 from omnibench.runners.registry import RunnerInfo
 
+
 @dataclass(slots=True, unsafe_hash=True)  # not frozen, which would take half of the time to make one
 class Experiment:
     """One dataset x configuration x fold; immutable.
@@ -251,6 +252,7 @@ class Experiment:
             seeds=len(self.seeds) or 1,
             as_seed=as_seed,
             refit=circumstances.refit,
+            tuned=configuration.search is not None,
         )
 
 

@@ -11,7 +11,6 @@ DEFAULT_LIST_LENGTH = 20
 """Recommendations per user, unless a metric needs more."""
 
 
-
 class Outputs(NamedTuple):
     """What a fitted model is asked for; at least one of them.
 

@@ -60,9 +60,13 @@ def tuned_entry(
     constants = {**searched.constants, **given}
     for parameters in (constants, *({name: value} for name, value in _examples(searched))):
         check_entry(replace(entry, alternatives=(parameters,)))
-    missing = [name for name in (entry.own.required if entry.own else ()) if name not in constants and name not in names]
+    missing = [
+        name for name in (entry.own.required if entry.own else ()) if name not in constants and name not in names
+    ]
     if missing:
-        raise PlanError(f"{entry.name} needs {', '.join(missing)}; add it to the search space, or give it as fixed={{...}}.")
+        raise PlanError(
+            f"{entry.name} needs {', '.join(missing)}; add it to the search space, or give it as fixed={{...}}."
+        )
     overrides = tuning is not None and of_plan is not None and tuning.budget != of_plan.budget
     return replace(entry, alternatives=(constants,), search=TuningRequest(searched, budget, overrides))
 

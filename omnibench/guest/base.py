@@ -6,18 +6,14 @@ never masks, never ranks: ``folds.recommend`` does that in the same way for ever
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import importlib
 import os
-import resource
 import signal
 import sys
 import tempfile
-import time
 import traceback
-import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,8 +22,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import candidates, disk, folds, forks, parts
+from . import VALIDATION, candidates, disk, folds, forks, parts
+from .epochs import Epochs
 from .messages import received, sendable
+from .meter import Meter
 from .rated import lists_by_rating
 
 
@@ -51,8 +49,13 @@ class Task:
         device: ``cpu`` or ``cuda``.
         threads: How many threads may compute.
         k: The length of the lists that Predict asks for.
-        report: Call it with plain values to show progress, e.g. ``report(epoch=3, epochs=20, loss=0.4)``.
+        report: Call it with plain values to show progress, e.g. ``report(epoch=3, epochs=20, loss=0.4)``, and with
+            ``validation=`` the value of the epoch on the validation part, where the framework has one.
         note: Call it in a Fit with what a user should know of the model, e.g. ``note("left out: {users}", codes)``.
+        keep: Call it in a Fit with the number of epochs that the model has been trained for which is stored.
+        measure: Call it after each epoch in the place of ``report``, and with the model as it is then, where the host
+            is to measure it on the validation part; None where it is not.
+        metric: What the host would measure, as ``NDCG@10``.
     """
 
     algorithm: str
@@ -63,6 +66,9 @@ class Task:
     k: int = 0
     report: Callable[..., None] = field(default=lambda **_: None)
     note: Note = field(default=lambda *_, **__: None)
+    keep: Callable[[int], None] = field(default=lambda _: None)
+    measure: Callable[..., None] | None = None
+    metric: str = ""
 
 
 class Adapter(Protocol):
@@ -121,18 +127,6 @@ def belong_to(parent: int) -> None:
         os._exit(1)
 
 
-def peak_rss() -> int:
-    """Return the largest resident set of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def forget_peak() -> None:
-    """Reset the peak memory count (Linux), so that an item does not inherit the peak of an earlier one."""
-    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as control:
-        control.write("5")
-
-
 def send_prints_to(out: str, err: str) -> None:
     """Redirect the file descriptors of stdout and stderr to the host's log pipes, line by line."""
     for path, stream in ((out, 1), (err, 2)):
@@ -174,55 +168,6 @@ def _describe_disk(error: BaseException, directories: Sequence[Path], *, writing
     return {"errno": number, "disk": "" if number is None else disk.explain(number, written)}
 
 
-class Meter:
-    """A meter of a request's cost: wall and CPU seconds, and the requested memory peaks in bytes.
-
-    Args:
-        track: Of ``rss`` (resident set of this process), ``gpu`` (allocated by PyTorch on the current device) and
-            ``python`` (allocated by Python, as tracemalloc sees it; this slows everything down).
-    """
-
-    def __init__(self, track: Sequence[str]) -> None:
-        self.track = track
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
-        if "rss" in track:
-            forget_peak()
-        self._traces = "python" in track and not tracemalloc.is_tracing()
-        if self._traces:
-            tracemalloc.start()
-        cuda = _cuda()
-        if "gpu" in track and cuda is not None:
-            cuda.reset_peak_memory_stats()
-
-    def read(self) -> dict[str, Any]:
-        """Return the costs so far; None for peaks that were not requested or cannot be measured."""
-        facts: dict[str, Any] = {
-            "seconds": time.perf_counter() - self._wall,
-            "cpu_seconds": time.process_time() - self._cpu,
-            "peak_rss": peak_rss() if "rss" in self.track else None,
-            "gpu_peak": None,
-            "python_peak": None,
-        }
-        cuda = _cuda()
-        if "gpu" in self.track and cuda is not None:
-            facts["gpu_peak"] = int(cuda.max_memory_allocated())
-        if "python" in self.track and tracemalloc.is_tracing():
-            facts["python_peak"] = tracemalloc.get_traced_memory()[1]
-        return facts
-
-    def stop(self) -> None:
-        """Stop measuring."""
-        if self._traces:
-            tracemalloc.stop()
-
-
-def _cuda() -> Any:
-    """Return ``torch.cuda`` when this process has used a GPU, else None. Never imports PyTorch."""
-    torch = sys.modules.get("torch")
-    cuda = getattr(torch, "cuda", None)
-    return cuda if cuda is not None and cuda.is_initialized() else None
-
-
 def _policy(request: Mapping[str, Any]) -> dict[str, Any]:
     """Return what may be recommended: by default what a user has not seen."""
     return dict(request.get("candidates", {"policy": "unseen"}))
@@ -232,8 +177,8 @@ def _fold(request: Mapping[str, Any]) -> folds.Fold:
     """Return the fold of a request; an adapter gets the parts that the model is to be fitted on, whatever they are."""
     policy = _policy(request)
     allowed = {name: bool(policy.get(name)) for name in ("repeats", "unknown")}
-    judged = request.get("judged", "")
-    return folds.Fold(request["dataset"], request["fold"], request.get("refit", ""), judged=judged, **allowed)
+    refit, judged = request.get("refit", ""), request.get("judged", "")
+    return folds.Fold(request["dataset"], request["fold"], refit, judged=judged, **allowed)
 
 
 class Session:
@@ -242,24 +187,37 @@ class Session:
     Args:
         adapter: The adapter.
         send: Sends a message to the host.
+        receive: Waits for the host's answer to a message that asks for one.
         is_ours: Whether the adapter comes with omnibench. Others that recommend nothing to anybody are mistaken.
     """
 
-    def __init__(self, adapter: Adapter, send: Callable[[dict[str, Any]], None], *, is_ours: bool = True) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        send: Callable[[dict[str, Any]], None],
+        receive: Callable[[], dict[str, Any]] = dict,
+        *,
+        is_ours: bool = True,
+    ) -> None:
         self.adapter = adapter
         self.send = send
+        self.receive = receive
         self.is_ours = is_ours
         self._model: tuple[str, Any] | None = None
-        self._writes = False
+        self._epochs: Epochs | None
+        self._writes: bool
+        self._begin()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer a request; a failure is returned as data, with its traceback."""
         meter = Meter(request.get("track", ("rss",)))
-        self._writes = False
+        self._begin()
         try:
             result = getattr(self, "do_" + request["op"])(request)
             return {"ok": True, **meter.read(), **result}
         except BaseException as error:  # a framework may raise SystemExit: that is its failure, not the guest's end
+            if self._epochs is not None and self._epochs.pruned is not None:  # whatever a framework has made of it
+                return {"ok": False, "pruned": self._epochs.pruned, "history": self._epochs.history, **meter.read()}
             output = Path(request.get("output", os.curdir))
             directories = [output if output.is_dir() else output.parent]
             return {"ok": False, **describe_error(error, directories, writing=self._writes), **meter.read()}
@@ -267,6 +225,9 @@ class Session:
             meter.stop()
             sys.stdout.flush()
             sys.stderr.flush()
+
+    def _begin(self) -> None:
+        self._writes, self._epochs = False, None
 
     def _task(self, request: dict[str, Any]) -> Task:
         def report(**values: Any) -> None:
@@ -286,14 +247,32 @@ class Session:
         task, fold = self._task(request), _fold(request)
         notes: list[dict[str, Any]] = []
 
+        def predict(model: Any, path: Path) -> None:
+            self._write(model, replace(task, k=validate["k"]), judged, validate, path)
+
+        validate = request.get("validate", {})
+        judged = _fold({**request, **validate, "judged": VALIDATION}) if validate else fold
+        epochs = self._epochs = Epochs(request, self.send, self.receive, predict)
+
         def note(text: str, users: Any = (), items: Any = ()) -> None:
             notes.append({"text": text, "users": np.asarray(users).tolist(), "items": np.asarray(items).tolist()})
 
-        model, effective = self.adapter.fit(replace(task, note=note), fold)
+        measure = epochs.measure if epochs.are_measured else None
+        reporting = replace(
+            task,
+            note=note,
+            report=epochs.report,
+            keep=epochs.keep,
+            measure=measure,
+            metric=validate.get("metric", ""),
+        )
+        model, effective = self.adapter.fit(reporting, fold)
+        epochs.end()
         self._writes = True
         path = self.adapter.save(model, Path(request["output"]))
         self._model = (request["fit_key"], model)
-        return {"file": path.name, "effective": effective, "version": self.adapter.version(), "notes": notes}
+        answer = {"file": path.name, "effective": effective, "version": self.adapter.version(), "notes": notes}
+        return {**answer, "epochs": epochs.trained, "history": epochs.history}
 
     def do_predict(self, request: dict[str, Any]) -> dict[str, Any]:
         """Write the recommendations, the ratings of the test pairs, or both, to the file ``output``."""
@@ -301,14 +280,19 @@ class Session:
         if self._model is None or self._model[0] != request["fit_key"]:
             self._model = None
             self._model = (request["fit_key"], self.adapter.load(Path(request["model"]), task, fold))
-        model = self._model[1]
+        rows = self._write(self._model[1], task, fold, request, Path(request["output"]))
+        return {"rows": rows}
+
+    def _write(self, model: Any, task: Task, fold: folds.Fold, request: Mapping[str, Any], path: Path) -> int:
+        """Write a model's predictions, and return the number of rows."""
         outputs = request.get("outputs", ["ratings" if fold.explicit else "lists"])
         predictions = [self._lists(model, task, fold, _policy(request))] if "lists" in outputs else []
         if "ratings" in outputs:
             predictions.append(self._ratings(model, task, fold))
         self._writes = True
-        folds.save_array(request["output"], *predictions)
-        return {"rows": len(predictions[0])}
+        folds.save_array(path, *predictions)
+        self._writes = False
+        return len(predictions[0])
 
     def _ratings(self, model: Any, task: Task, fold: folds.Fold) -> npt.NDArray[np.void]:
         ratings = np.zeros(len(fold.test), dtype=folds.RATING_DTYPE)
@@ -368,7 +352,12 @@ def serve(channel: Any, adapter_module: str) -> None:
         return
     gc.freeze()  # what the framework is made of stays: looking through it before every fit takes longer than some fits
     channel.send({"ok": True, "pid": os.getpid()})
-    session = Session(adapter, lambda message: channel.send(sendable(message)), is_ours=is_ours)
+    session = Session(
+        adapter,
+        lambda message: channel.send(sendable(message)),
+        lambda: dict(received(channel.receive())),
+        is_ours=is_ours,
+    )
     own_pid = os.getpid()
     for request in channel:
         answer = session.answer(received(request))

@@ -99,6 +99,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "refit": True,
             "gpu": scorer in ON_GPU,
             "history": scorer in FOLDS_IN,
+            **({"epochs": "epochs"} if issubclass(scorer, UsesTrainer) else {}),
             **({"rating_parameters": ASKING_FOR_RATINGS[scorer]} if scorer in ASKING_FOR_RATINGS else {}),
         }
         for name, scorer in SCORERS.items()
@@ -136,16 +137,17 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
     scorer = scorer_class(**parameters)
     train = _dataset(fold.train)
     options = TrainingOptions(device=task.device, rng=_scorer_seed(task.seed))
-    if isinstance(scorer, UsesTrainer):
-        _train_by_epochs(scorer, train, options, task)
-    else:
-        scorer.train(train, options)
-    _to_cpu(scorer)
     fallback = None
     if fold.explicit and scorer_class is not BiasScorer:
         fallback = BiasScorer()
         fallback.train(train, options)
-    return Model(scorer, fallback, train, _histories(fold, train)), scorer.config.model_dump(mode="json")
+    model = Model(scorer, fallback, train, _histories(fold, train))
+    if isinstance(scorer, UsesTrainer):
+        _train_by_epochs(model, options, task)
+    else:
+        scorer.train(train, options)
+    _to_cpu(scorer)
+    return model, scorer.config.model_dump(mode="json")
 
 
 def _scorer_seed(seed: int) -> np.random.SeedSequence:
@@ -175,15 +177,20 @@ def _dataset(part: parts.Part) -> Dataset:
     return from_interactions_df(frame)
 
 
-def _train_by_epochs(scorer: Any, train: Dataset, options: TrainingOptions, task: Task) -> None:
-    """Train like ``UsesTrainer.train``, and report each epoch."""
-    trainer = scorer.create_trainer(train, options)
+def _train_by_epochs(model: Model, options: TrainingOptions, task: Task) -> None:
+    """Train like ``UsesTrainer.train``, and report each epoch; LensKit itself looks at no validation part."""
+    scorer = model.scorer
+    trainer = scorer.create_trainer(model.train, options)
     epochs = scorer.expected_training_epochs
     for epoch in range(1, epochs + 1):
-        measured = trainer.train_epoch() or {}
+        losses = {name: float(value) for name, value in (trainer.train_epoch() or {}).items()}
         scorer.trained_epochs = epoch
-        task.report(epoch=epoch, epochs=epochs, **{name: float(value) for name, value in measured.items()})
+        if task.measure is None:
+            task.report(epoch=epoch, epochs=epochs, **losses)
+        else:
+            task.measure(model, epoch=epoch, epochs=epochs, **losses)
     trainer.finalize()
+    task.keep(epochs)
 
 
 def _to_cpu(scorer: Any) -> None:

@@ -11,12 +11,10 @@ import os
 os.environ.setdefault("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")  # RecBole's checkpoints hold more than weights
 
 import contextlib
-import inspect
 import logging
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,12 +28,13 @@ from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
 from recbole.data.interaction import Interaction
 from recbole.sampler import Sampler
-from recbole.utils import get_model, get_trainer, init_seed
+from recbole.utils import get_model, init_seed
 from recbole.utils.logger import RemoveColorFilter
 
 from . import folds, parts
 from .base import Task
 from .negatives import samplable
+from .recbole_training import Model, train_model
 
 BATCH = 256
 """Users whose scores are held in memory together."""
@@ -118,25 +117,6 @@ _console.addFilter(RemoveColorFilter())
 logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_console])
 
 
-@dataclass
-class Model:
-    """A trained model with the codes of its rows.
-
-    Attributes:
-        network: RecBole's model object, with the matrices that some models keep as plain attributes.
-        users: int32 user codes by RecBole's user number less one (number 0 pads).
-        items: int32 item codes by RecBole's item number less one.
-        user_field: RecBole's name for the user column.
-        item_field: RecBole's name for the item column.
-    """
-
-    network: Any
-    users: parts.Ints
-    items: parts.Ints
-    user_field: str
-    item_field: str
-
-
 def version() -> str:
     """Return RecBole's version."""
     return metadata.version("recbole")
@@ -153,6 +133,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
             "refit": name in CLOSED_FORM,
             "gpu": name not in CLOSED_FORM,
             "history": False,  # a model keeps the users, and their histories, that it was trained with
+            **({} if name in CLOSED_FORM else {"epochs": "epochs"}),
             **({"revision": REVISIONS[name]} if name in REVISIONS else {}),
         }
         for name in (*CLOSED_FORM, *SAMPLED, *AUTOENCODERS)
@@ -205,13 +186,15 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         network = get_model(config["model"])(config, train.dataset).to(config["device"])
         if task.algorithm == "DGCF":  # where a batch has most of the data it would draw more of them than there are
             network.cor_batch_size = min(network.cor_batch_size, network.n_users, network.n_items)
-        _train(network, config, train, valid if has_validation else None, task)
-    users, items = (
-        np.asarray(dataset.field2id_token[field][1:], dtype=np.int32)
-        for field in (dataset.uid_field, dataset.iid_field)
-    )
-    effective = {name: _plain(config[name]) for name in _defaults(task.algorithm)}
-    return Model(network, users, items, dataset.uid_field, dataset.iid_field), effective
+        users, items = (
+            np.asarray(dataset.field2id_token[field][1:], dtype=np.int32)
+            for field in (dataset.uid_field, dataset.iid_field)
+        )
+        model = Model(network, users, items, dataset.uid_field, dataset.iid_field)
+        epochs = train_model(model, config, train, valid if has_validation else None, task)
+    if task.algorithm not in CLOSED_FORM:
+        task.keep(epochs)
+    return model, {name: _plain(config[name]) for name in _defaults(task.algorithm)}
 
 
 def _parts(task: Task, fold: folds.Fold) -> tuple[parts.Part, parts.Part]:
@@ -289,30 +272,6 @@ def _config(task: Task, parts: list[str]) -> Any:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # it sets this, to the first GPU or to none
         if visible is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = visible
-
-
-def _train(network: Any, config: Any, train: Any, valid: Any, task: Task) -> None:
-    """Train in place with the model's trainer, report each epoch, and load the state of the best one."""
-    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, network)
-    train_epoch = trainer._train_epoch
-
-    def reported(*arguments: Any, **options: Any) -> Any:
-        losses = train_epoch(*arguments, **options)
-        loss = sum(losses) if isinstance(losses, tuple) else losses
-        task.report(epoch=arguments[1] + 1, epochs=trainer.epochs, loss=float(loss))
-        return losses
-
-    trainer._train_epoch = reported
-    trainer.fit(train, valid, saved=valid is not None, show_progress=False)
-    trainer.tensorboard.close()
-    for module in network.modules():
-        for name, value in list(vars(module).items()):
-            if inspect.isfunction(value) and value.__name__ == "<lambda>":  # GCMC's "no activation"
-                setattr(module, name, torch.nn.Identity())  # a lambda cannot be stored
-    if trainer.best_valid_result is not None:
-        best = torch.load(trainer.saved_model_file, map_location=config["device"], weights_only=False)
-        network.load_state_dict(best["state_dict"])
-        network.load_other_parameter(best["other_parameter"])
 
 
 def _plain(value: Any) -> Any:

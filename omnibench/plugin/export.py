@@ -115,5 +115,5 @@ def _missing(reader: Reader, items: list[ExperimentItem], results: list[Result])
             yield (
                 MissingItem(experiment.name, "not run", label=experiment.label)
                 if unknown or record is None
-                else missing_of(record)
+                else missing_of(record, reader.get)
             )

@@ -103,6 +103,7 @@ class Summary:
         if not results:
             return
         from omnibench.engine.summary import default_layout
+        from omnibench.store.choices import with_recorded_choices
         from omnibench.tables.layout import tables
         from omnibench.tables.terminal import render
 
@@ -113,6 +114,8 @@ class Summary:
             default_layout(results, lower, writer.fullwidth, detail, SORT.value(self.config)),
             names=NAMES.value(self.config),
         )
+        if (session := existing_session(self.config)) is not None:
+            results = with_recorded_choices(results, session.directory)
         for table in tables(results, layout, partial(self._not_worse, terminalreporter, lower)):
             terminalreporter.write_line("")
             terminalreporter.write_line(render(table, colour=writer.hasmarkup, encoding=encoding))

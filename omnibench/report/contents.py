@@ -13,11 +13,15 @@ from omnibench.data.words import step_words
 from omnibench.keys import recorded_text, sha256
 from omnibench.markup import one_line
 from omnibench.masking import masked
+from omnibench.report.tuning import tuned_items_of
 from omnibench.results import Result
 from omnibench.store.beneath import tree
+from omnibench.store.choices import with_choices
 from omnibench.store.item_names import title_of
 from omnibench.store.item_records import failure_text
-from omnibench.store.schema import Record, RecordLookup, RecordType
+from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType
+from omnibench.store.trials import trials_by_number
+from omnibench.store.tuned_items import TunedItem, tuned_item
 from omnibench.tables.seeds import with_seeds_together
 
 
@@ -121,6 +125,7 @@ class Contents:
         variances: What contributes to the variance of a user's value, of configurations with several seeds, by dataset and
             configuration, and by label; see ``comparison.variance``.
         trouble: What could not be read, a sentence each.
+        tuned: The tuned items with their trials, by their fit keys.
     """
 
     results: list[Result]
@@ -131,6 +136,7 @@ class Contents:
     dataset_summaries: Mapping[str, DatasetSummary]
     variances: Mapping[tuple[str, str], Mapping[str, Variances]] = field(default_factory=dict)
     trouble: tuple[str, ...] = ()
+    tuned: Mapping[str, TunedItem] = field(default_factory=dict)
 
     def facts_of(self, result: Result) -> ItemFacts:
         """Return the facts about the item of a result."""
@@ -168,7 +174,7 @@ def contents_of(
         undirected: The columns of which it is unknown whether larger values are better.
         root: The store's directory, for what prepared datasets say of themselves.
     """
-    all_results = with_seeds_together(results)
+    all_results = with_choices(with_seeds_together(results), lookup)
     facts = {result.fit_key: _facts(lookup, result.fit_key) for result in all_results if result.fit_key}
     keys = {result.dataset: facts[result.fit_key].dataset_key for result in all_results if result.fit_key}
     datasets = {name: lookup(RecordType.DATA.key(key)) for name, key in keys.items()}
@@ -176,15 +182,38 @@ def contents_of(
     trouble: list[str] = []
     variances = {} if root is None else seed_variances(lookup, root, all_results, trouble.append)
     return Contents(
-        all_results, lower_is_better, undirected, list(missing), facts, summaries, variances, tuple(trouble)
+        all_results,
+        lower_is_better,
+        undirected,
+        list(missing),
+        facts,
+        summaries,
+        variances,
+        tuple(trouble),
+        tuned_items_of(all_results, lookup),
     )
 
 
-def missing_of(item: Record) -> MissingItem:
-    """Return the status of an item without results, and why it has none, from its record."""
+def missing_of(item: Record, lookup: RecordLookup = lambda _: None) -> MissingItem:
+    """Return the status of an item without results, and why it has none.
+
+    Args:
+        item: Its record.
+        lookup: From a record's key to the record, or None; tells how far a search is that was cut short.
+    """
     error = item.get("error")
-    reason = failure_text(error) if error else ""
+    reason = failure_text(error) if error else _search_text(item, lookup)
     return MissingItem(item["item"], item["status"], one_line(masked(reason)), title_of(item))
+
+
+def _search_text(item: Record, lookup: RecordLookup) -> str:
+    """Return how far the search of a tuned item is that has no results; nothing where it has not begun."""
+    search_key = item.get(SEARCHED)
+    trials = trials_by_number(search_key, lookup) if search_key else []
+    if not trials:
+        return ""
+    tuned = tuned_item(item, lookup(RecordType.SEARCH.key(str(search_key))) or {}, trials)
+    return f"its search was cut short: {tuned.counts_text}"
 
 
 def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:

@@ -164,7 +164,7 @@ def _contents(
     return contents_of(
         records.get,
         results,
-        [missing_of(item) for item in items.values() if item["status"] != Status.DONE],
+        [missing_of(item, records.get) for item in items.values() if item["status"] != Status.DONE],
         {label for label, higher in directions.items() if higher is False},
         {label for label, higher in directions.items() if higher is None},
         root=store.root,

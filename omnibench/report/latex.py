@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from omnibench.markup import one_line
 from omnibench.report.comparisons import ranking_head
+from omnibench.report.latex_tuning import tuning_tables
 from omnibench.report.ranks import rank_rows
 from omnibench.report.sections import MAX_LISTED, VARIANCE, VARIANCE_HEAD, Report, Section
 from omnibench.tables.layout import BEST, TIED, fitting, printed
@@ -106,6 +107,7 @@ def _section(section: Section, missing: str, anchor: str) -> Iterator[str]:
         caption = escaped(f"{VARIANCE}{' (continued)' if start else ''}.")
         anchor_of = "" if start else f"{anchor}-variance"
         yield _table(escaped(marked.title), caption, anchor_of, VARIANCE_HEAD, variances[start : start + _ROWS], [])
+    yield from tuning_tables(section.tuned, escaped(marked.title), f"{_plain(anchor)}-tuning", escaped)
 
 
 def _groups(section: Section, names: Sequence[str]) -> list[list[str]]:

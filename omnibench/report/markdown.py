@@ -9,6 +9,7 @@ from omnibench.markup import one_line
 from omnibench.report.comparisons import ranking_head
 from omnibench.report.ranks import rank_rows
 from omnibench.report.sections import MAX_LISTED, VARIANCE, VARIANCE_HEAD, Report, Section
+from omnibench.report.tuning import TUNING, TUNING_HEAD, tuning_notes
 from omnibench.tables.layout import BEST, SPREAD, TIED, printed
 
 _ACTIVE = re.compile(
@@ -86,6 +87,12 @@ def _section(section: Section) -> Iterator[str]:
     if section.variance_rows:
         yield f"### {VARIANCE}"
         yield _table(VARIANCE_HEAD, [[escaped(cell) for cell in row] for row in section.variance_rows])
+    if section.tuned:
+        yield f"### {TUNING}"
+        rows = [["<br>".join(map(escaped, lines)) for lines in row.cells] for row in section.tuned]
+        yield _table(TUNING_HEAD, rows, numbers=False)
+        if notes := tuning_notes(section.tuned):
+            yield "\n".join(f"- {escaped(note)}" for note in notes)
 
 
 def _cell(section: Section, name: str, label: str) -> str:
@@ -109,6 +116,6 @@ def _ranks(report: Report) -> Iterator[str]:
         yield escaped(note)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    rule = [":--", *("--:" for _ in head[1:])]
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
+    rule = [":--", *("--:" if numbers else ":--" for _ in head[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))

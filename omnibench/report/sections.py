@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from omnibench.errors import OmnibenchError
 from omnibench.metrics.labels import notes_of
 from omnibench.report.comparisons import TESTS, VARIANCE_HEADS, pairs, variance_cells
 from omnibench.report.contents import Contents, MissingItem
+from omnibench.report.tuning import TunedRow, tuned_rows
 from omnibench.statistics.best import Standing
 from omnibench.statistics.paired import DEFAULT_TEST, SEEDS_TEST
 from omnibench.tables.conditional import conditional_note
@@ -62,6 +63,7 @@ class Section:
         notes: Sentences that explain the table, except for the look of the marks, which depends on the format.
         tested: What the mark of a tie means, or nothing where nothing is tested.
         variances: By configuration with several seeds and by column, what contributes to the variance of a user's value.
+        tuned: The configurations that searches have chosen, with these.
     """
 
     marked: MarkedResults
@@ -71,6 +73,7 @@ class Section:
     notes: list[str]
     tested: str
     variances: Mapping[str, Mapping[str, Variances]] = field(default_factory=dict)
+    tuned: Sequence[TunedRow] = ()
 
     @property
     def variance_rows(self) -> list[list[str]]:
@@ -186,6 +189,7 @@ def _section(
         list(_notes(marked, standings_by_label, contents, choices)),
         _tested(decided, marked, choices) if decided else "",
         {name: by_label for name in marked.names if (by_label := contents.variances.get((marked.dataset, name)))},
+        tuned_rows({marked.label(name): marked.means.algorithms[name] for name in marked.names}, contents.tuned),
     )
 
 

@@ -22,11 +22,12 @@ from typing import Any, Self, cast
 import execnet
 
 from omnibench import limits
-from omnibench.errors import GuestError
+from omnibench.errors import GuestError, PrunedError
 from omnibench.guest import forks, supervisor
 from omnibench.guest.messages import received, sendable
 from omnibench.masking import masked_bytes, safe_cut
 from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.replies import OnEpoch, Replies
 from omnibench.runners.silence import Silence
 from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
 
@@ -37,6 +38,7 @@ _ENDING_SECONDS = supervisor.PATIENCE + 2.0
 GUEST_MARK = "OMNIBENCH_GUEST"
 """The environment variable that marks a process as a guest."""
 _CHUNK = 65536
+_NO_REPLIES = Replies(None)
 
 _SUPERVISED = """
 import sys
@@ -164,6 +166,7 @@ class Guest:
         while_waiting: Callable[[], None] = lambda: None,
         timeout: float | None = None,
         on_silence: Callable[[float, bool], None] = lambda *_: None,
+        on_epoch: OnEpoch | None = None,
     ) -> dict[str, Any]:
         """Send a request and wait for its answer.
 
@@ -175,9 +178,12 @@ class Guest:
             timeout: Seconds after which the guest is killed, or None.
             on_silence: Called about once a second with the seconds since the guest's last sign of life, and whether it
                 is stopped; see ``Silence``.
+            on_epoch: Called with what asks the host for an answer; see ``guest.epochs``. Where it raises an exception,
+                the guest ends the request, and can be asked again, before that is raised.
 
         Raises:
             GuestError: The framework raised, or the guest died.
+            PrunedError: The host has ended a Fit after one of its epochs.
         """
         if os.getpid() != self._host:
             raise GuestError(
@@ -189,7 +195,10 @@ class Guest:
             self._channel.send(sendable(dict(request)))
         except OSError as error:
             raise GuestError(self._describe_end(), self._last_words(), died=True) from error
-        answer = self._receive(on_progress, while_waiting, timeout, on_silence)
+        answer = self._receive(on_progress, while_waiting, timeout, on_silence, Replies(on_epoch))
+        if "pruned" in answer:
+            epoch, value = answer["pruned"]
+            raise PrunedError(epoch, value, answer["history"], costs=answer)
         if not answer["ok"]:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
@@ -203,6 +212,7 @@ class Guest:
         while_waiting: Callable[[], None] = lambda: None,
         timeout: float | None = None,
         on_silence: Callable[[float, bool], None] = lambda *_: None,
+        replies: Replies = _NO_REPLIES,
     ) -> dict[str, Any]:
         deadline = None if timeout is None else time.monotonic() + timeout
         silence, ended = Silence(self.pid), False
@@ -233,8 +243,12 @@ class Guest:
                 raise GuestError(message, details, died=True, costs=self._seen_costs, unusable=True) from error
             silence.end()
             if "progress" not in message:
+                replies.check()
                 return dict(message)
-            if on_progress is not None:
+            if message.get("asks"):
+                with contextlib.suppress(OSError):  # it has died, as is seen in a moment
+                    self._channel.send(sendable(replies.reply(message)))
+            elif on_progress is not None:
                 on_progress(message["progress"])
 
     @property

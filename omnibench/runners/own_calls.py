@@ -8,7 +8,7 @@ import inspect
 import pickle
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ TRAIN = "train"
 
 VALIDATION = "validation"
 """The name of ``fit``'s argument for the validation part."""
+
+BEST_EPOCH = "best_epoch"
+"""The name under which a report says which epoch a class keeps, where that is not the last."""
 
 OPTIONAL = (VALIDATION, "items", "users", "report")
 """The names of what else ``fit`` may ask for."""
@@ -54,26 +57,60 @@ def unknown_arguments(algorithm: type) -> list[str]:
     ]
 
 
-def progress_report(name: str, send: Callable[..., None]) -> Callable[..., None]:
+def progress_report(
+    name: str, send: Callable[..., None], keep: Callable[[int], None] = lambda _: None
+) -> Callable[..., None]:
     """Return the function that ``fit`` may call to report its progress.
 
     Args:
         name: The class's name, for the log.
         send: Tells the host.
+        keep: Notes for how many epochs the class is trained that is stored: it says so with ``best_epoch``, else it is
+            the last epoch.
     """
     last_sent = -_SECONDS_BETWEEN
+    counter = _KeptEpoch()
 
     def report(**values: Any) -> None:
-        """Report progress as numbers and short texts, e.g. ``report(epoch=3, epochs=20, loss=0.4)``."""
+        """Report progress as numbers and short texts, e.g. ``report(epoch=3, epochs=20, loss=0.4, validation=0.31)``."""
         nonlocal last_sent
         plain = {key: _plain(key, value) for key, value in values.items()}
+        if (epochs := counter.after(plain)) is not None:
+            keep(epochs)
         print(f"{name}: {', '.join(f'{key}={_formatted(value)}' for key, value in plain.items())}")  # noqa: T201 - into the log
         moment = time.monotonic()
-        if moment - last_sent >= _SECONDS_BETWEEN or plain.get("epoch") == plain.get("epochs", ...):
+        if VALIDATION in plain:  # which the host needs of every epoch
+            send(**plain)
+        elif moment - last_sent >= _SECONDS_BETWEEN or plain.get("epoch") == plain.get("epochs", ...):
             last_sent = moment
             send(**plain)
 
     return report
+
+
+class _KeptEpoch:
+    """Counts for how many epochs a class has been trained, by what it reports; it may count them from 0."""
+
+    def __init__(self) -> None:
+        self._best: int | None = None
+        self._last: int | None = None
+        self._first_number = 1
+
+    def after(self, report: Mapping[str, Any]) -> int | None:
+        """Return the number after a report; None while none is known."""
+        epoch, best = (report.get(name) for name in ("epoch", BEST_EPOCH))
+        if _is_whole(epoch):
+            self._last = epoch
+        if _is_whole(best):
+            self._best = best
+        if self._last == 0:
+            self._first_number = 0
+        number = self._last if self._best is None else self._best
+        return None if number is None else number + 1 - self._first_number
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _formatted(value: float | str | None) -> str:

@@ -66,7 +66,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         "validation": lambda: frame_of(fold.validation, user_ids, item_ids),
         "items": lambda: pd.DataFrame({"item": decode(np.arange(fold.n_items, dtype=np.int32), item_ids)}),
         "users": lambda: pd.DataFrame({"user": decode(np.arange(fold.n_users, dtype=np.int32), user_ids)}),
-        "report": lambda: progress_report(algorithm.__name__, task.report),
+        "report": lambda: progress_report(algorithm.__name__, task.report, task.keep),
     }
     names = list(inspect.signature(instance.fit).parameters)
     optional = {name: arguments[name]() for name in names if name in arguments}

@@ -31,6 +31,7 @@ _DEFAULTS = {
     "gpu": False,
     "history": False,
     "rating_parameters": {},
+    "epochs": "",
     "deterministic": None,
     "threads": None,
 }
@@ -62,6 +63,7 @@ class RunnerInfo:
             it does with the validation part, e.g. ``"early stopping"``; if not given, nothing), ``"refit"`` (whether it may
             be fitted on training and validation together; if not given, those that do nothing with validation may),
             ``"rating_parameters"`` (``{name: value}`` of the hyperparameters by which it asks for ratings),
+            ``"epochs"`` (the hyperparameter that is the number of its epochs, where its Fit says how many it has kept),
             ``"deterministic"`` (whether its lists are the same whatever the seed) and ``"threads"`` (whether its numbers
             depend on how many threads compute; where nobody says, it computes with one).
         adapter_file: Where the adapter of a registered framework lies; found by ``register_runner``.
@@ -232,6 +234,12 @@ def _check_algorithms(runner: RunnerInfo) -> None:
                 f"{runner.name}.{name}: 'validation' is {validation!r}; say what it does with the validation part, e.g. "
                 f"'early stopping', or {NO_USE!r}."
             )
+        epochs = entry.get("epochs", "")
+        if epochs != "" and epochs not in entry.get("parameters", {}):
+            raise PlanError(
+                f"{runner.name}.{name}: 'epochs' is {epochs!r}; name the hyperparameter that is the number of its epochs, or "
+                "leave it out."
+            )
         unknown = [member for member in entry if member not in _MEMBERS]
         if unknown:
             near = nearest(unknown[0], _MEMBERS)
@@ -314,3 +322,12 @@ def may_refit(described: Mapping[str, Any]) -> bool:
         described: Its entry in a catalogue.
     """
     return bool(described.get("refit", use_of_validation(described) == NO_USE))
+
+
+def epochs_parameter(described: Mapping[str, Any]) -> str | None:
+    """Return the hyperparameter that is the number of an algorithm's epochs, where its Fit says how many it has kept.
+
+    Args:
+        described: Its entry in a catalogue.
+    """
+    return str(described.get("epochs") or "") or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from omnibench.code import SEED_NAMES
@@ -11,8 +12,9 @@ from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
 from omnibench.store.item_names import asks_once, title_of
 from omnibench.store.item_records import failure_text, result_of
-from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, Record, RecordType, configuration_in
+from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, SEARCHED, Record, RecordType, configuration_in
 from omnibench.store.searches import fit_of
+from omnibench.store.tuned_items import facts_of, searches_by_key, tuned_item, tuning_lines
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 from omnibench.terminal import terminal_line
 
@@ -52,7 +54,8 @@ class FactSource:
             ``seeds`` have to do with each other, as a text; ``algorithm`` (name, parameters, all ``effective`` ones,
             ``notes`` on the model, what else is in the key); ``metrics`` by label;
             ``predictions`` (their sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is
-            part of no key: host, threads, versions, git commit; ``stopped``, the attempts that came to nothing.
+            part of no key: host, threads, versions, git commit; ``stopped``, the attempts that came to nothing;
+            ``tuning``, what a search has tried and chosen (see ``tuned_items.facts_of``), or None.
         """
         fit = fit_of(item, self._records.get) or {}
         predict = self._records.get(RecordType.PREDICT.key(str(item.get("predict_key"))), {})
@@ -72,7 +75,18 @@ class FactSource:
             "predictions": predict["predictions"]["sha256"] if predict else None,
             "phases": self._phases(item["fit_key"]),
             "stopped": item.get("attempts", []),
+            "tuning": self._tuning(item),
         }
+
+    def _tuning(self, item: Record) -> dict[str, Any] | None:
+        """Return what a search has tried and chosen for an item; None where it is not tuned."""
+        if not item.get(SEARCHED):
+            return None
+        return facts_of(tuned_item(item, *self._searches.get(item[SEARCHED], ({}, []))), with_trials=False)
+
+    @cached_property
+    def _searches(self) -> dict[str, tuple[Record, list[Record]]]:
+        return searches_by_key(self._records)
 
     def _dataset(self, item: Record, identity: Any) -> dict[str, Any]:
         key = item.get("data_key") or (identity[1]["data"] if identity else "")
@@ -173,7 +187,11 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     ]
     if parts:
         yield f"                 {', '.join(parts)}"
+    tuning = facts.get("tuning")
+    yield from tuning_lines(tuning) if tuning else ()
     effective, chosen = algorithm["effective"] or {}, algorithm["parameters"]
+    if tuning and tuning["chosen"]:
+        chosen = {**chosen, **tuning["chosen"]["parameters"]}
     defaults = [
         f"{name}={value!r}{' (the seed, filled in)' if name in SEED_NAMES and value == algorithm.get('seed') else ''}"
         for name, value in effective.items()

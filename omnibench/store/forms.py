@@ -254,7 +254,7 @@ _chosen = object_of(
             )
         ),
         "budget": _plain,
-        "override": of_type(bool),
+        **dict.fromkeys(("override", "per_fold"), of_type(bool)),
     },
 )
 _STATUSES = frozenset(status.value for status in Status if status is not Status.RUNNING)

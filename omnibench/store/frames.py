@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, Record, RecordType, Status
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, PHASE_OF, SEARCHED, Phase, Record, RecordType, Status
+from omnibench.store.states import RecordsInMemory
+from omnibench.store.trials import finished_trials, searches_of
 
 RESULT_COLUMNS = ("item", "dataset", "algorithm", "fold", "metric", "value", "stderr", "low", "high")
 PHASE_COLUMNS = ("item", "phase", "status", *COSTS, *GUEST_MEMBERS, "finished", "run", "worker")
@@ -28,7 +30,8 @@ def result_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
 def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
     """Return every finished phase once, and those that failed or were interrupted, with the members of ``PHASE_COLUMNS``.
 
-    The metrics that one Eval computed share theirs.
+    The metrics that one Eval computed share theirs. Tune has the seconds of all trials, and belongs to the first item of
+    those that share a search.
     """
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     stopped = []
@@ -36,11 +39,31 @@ def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
         if RecordType.ITEM.has(key):
             stopped += [{"item": record["item"], **attempt} for attempt in record.get("attempts", [])]
         phase = PHASE_OF.get(RecordType.of(key))
-        if phase is not None:
+        if phase is not None and not (phase is Phase.FIT and record.get(SEARCHED)):
             batch = record.get("batch") or key
             rows[record["fit_key"], phase, batch] = {
                 **{name: record.get(name) for name in PHASE_COLUMNS},
                 "phase": phase.value,
                 "status": Status.DONE.value,
             }
-    return [*rows.values(), *stopped]
+    return [*_tune_rows(records), *rows.values(), *stopped]
+
+
+def _tune_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
+    """Return what each search has cost; what was taken over from earlier computations has cost nothing."""
+    chosen = {record[SEARCHED] for key, record in records.items() if RecordType.ITEM.has(key) and record.get("chosen")}
+    rows = []
+    for search, trials in searches_of(RecordsInMemory(records)):
+        computed = [trial for trial in finished_trials(trials) if not trial.get("reused")]
+        if not computed or not search.get("item"):
+            continue
+        last = max(computed, key=lambda trial: str(trial.get("finished")))
+        costs = {
+            "seconds": sum(trial.get("seconds") or 0.0 for trial in computed),
+            "peak_rss": max((trial["peak_rss"] for trial in computed if trial.get("peak_rss")), default=None),
+        }
+        origin = {name: last.get(name) for name in ("finished", "run", "worker")}
+        status = Status.DONE if search[SEARCHED] in chosen else Status.INTERRUPTED
+        labels = {"item": search["item"], "phase": Phase.TUNE.value, "status": status.value}
+        rows.append({**dict.fromkeys(PHASE_COLUMNS), **labels, **costs, **origin})
+    return rows

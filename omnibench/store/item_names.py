@@ -8,12 +8,15 @@ from typing import Any
 
 from omnibench.keys import recorded_text, sha256
 from omnibench.naming import full_value_text, number_text, plain_label
-from omnibench.store.schema import Record, configuration_in
+from omnibench.store.schema import SEARCHED, Record, configuration_in
 from omnibench.store.written_names import hash_of, is_digits, literal, node_parts, stem_of, written_names
 from omnibench.terminal import terminal_line
 
 _CIRCUMSTANCES = ("seed", "version", "device", "threads", "salt", "module", "refit")
 """What labels may show beside hyperparameters; the identity of an item says it."""
+
+TUNED = "tuned"
+"""What titles say of a configuration that a search has chosen, behind the algorithm's name."""
 
 _TRAIN = "train"
 """What a model is fitted on where its identity says nothing of a refit."""
@@ -27,6 +30,8 @@ def call_text(record: Record) -> str:
     if refit:
         values.setdefault("refit", refit)
     arguments = ",".join(f"{key}={full_value_text(value)}" for key, value in values.items())
+    if record.get(SEARCHED):
+        return terminal_line(f"{name} ({', '.join(filter(None, [TUNED, arguments]))})")
     return terminal_line(f"{name}({arguments})" if arguments else name)
 
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from omnibench.errors import PhaseError
 from omnibench.results import Result
 from omnibench.store.builders import ItemLabels, Origin
-from omnibench.store.item_names import asks_once, seedless_key
-from omnibench.store.schema import COSTS, GUEST_MEMBERS, Phase, Record, Status, configuration_in
+from omnibench.store.item_names import TUNED, asks_once, seedless_key
+from omnibench.store.schema import COSTS, GUEST_MEMBERS, SEARCHED, Phase, Record, Status, configuration_in
 from omnibench.store.stops import STOPPED, failure_left, with_attempt, with_failure
 
 
@@ -248,13 +248,14 @@ def unmeasured_item(previous: Record) -> Record:
 
 def result_of(item: Record) -> Result:
     """Return the result that an item's record holds; without metrics while none are recorded."""
-    name = item["algorithm"].rpartition("-")[0]
-    parameters = ", ".join(f"{parameter}={value!r}" for parameter, value in item["parameters"].items())
+    name, is_tuned = item["algorithm"].rpartition("-")[0], bool(item.get(SEARCHED))
+    values = [f"{parameter}={value!r}" for parameter, value in item["parameters"].items()]
+    called = f"{name} ({', '.join([TUNED, *values])})" if is_tuned else f"{name}({', '.join(values)})"
     configuration = configuration_in(item)
     return Result(
         item["dataset"],
         item["algorithm"],
-        f"{name}({parameters})",
+        called,
         item["fold"],
         {label: metric["value"] for label, metric in item.get("metrics", {}).items()},
         item["fit_key"],
@@ -269,6 +270,8 @@ def result_of(item: Record) -> Result:
         seeds=item.get("seeds", 1),
         as_seed=item.get("as_seed"),
         refit=configuration.get("refit", ""),
+        tuned=is_tuned,
+        chosen=item.get("chosen"),
     )
 
 

@@ -31,6 +31,7 @@ from omnibench.store.removal import Removed, remove_items, remove_models
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select_all, select_one
 from omnibench.store.sizes import Sizes, sizes_of
+from omnibench.store.trial_frames import trial_frame
 from omnibench.store.verification import Damage, snapshot_of, verify
 
 if TYPE_CHECKING:
@@ -152,6 +153,10 @@ class Store:
         import pandas as pd
 
         return pd.DataFrame(phase_rows(self.records()), columns=list(PHASE_COLUMNS)).sort_values(["item", "finished"])
+
+    def trials(self) -> pd.DataFrame:
+        """Return a row per trial of every search for hyperparameters; see ``trial_frames.trial_frame``."""
+        return trial_frame(self.records())
 
     def workers(self, *, active: bool = True) -> list[dict[str, Any]]:
         """Return the processes that compute, or have computed.

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count, takewhile
 from typing import Any
 
 from omnibench.store.builders import Origin
-from omnibench.store.schema import SEARCHED, Record, RecordType, TrialStatus, timestamp, trial_identity
+from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType, TrialStatus, timestamp, trial_identity
 from omnibench.store.states import RecordSource
 
 FINISHED = frozenset({TrialStatus.DONE.value, TrialStatus.FAILED.value, TrialStatus.PRUNED.value})
@@ -201,6 +202,7 @@ def chosen_trial(
     edges: Iterable[tuple[str, float, str]],
     budget: Mapping[str, Any],
     override: bool,
+    per_fold: bool = True,
 ) -> dict[str, Any]:
     """Return what the record of a tuned item keeps of the trial that its search has chosen; its ``chosen``.
 
@@ -211,6 +213,7 @@ def chosen_trial(
         edges: Those of them that lie at an edge of their range: name, value, ``low`` or ``high``.
         budget: The budget that the search had; see ``tuning.Tuning.budget``.
         override: Whether the user has given this algorithm another budget than the rest of the plan.
+        per_fold: Whether each fold has chosen for itself.
     """
     return {
         "number": trial["number"],
@@ -229,6 +232,7 @@ def chosen_trial(
         "edges": [[name, value, side] for name, value, side in edges],
         "budget": dict(budget),
         "override": override,
+        "per_fold": per_fold,
     }
 
 
@@ -246,6 +250,17 @@ def trials_of(records: RecordSource, search: str) -> list[Record]:
     """
     prefix = RecordType.TRIAL.key(f"{search}/")
     return sorted((record for _, record in records.records(prefix)), key=_number)
+
+
+def trials_by_number(search: str, lookup: RecordLookup) -> list[Record]:
+    """Return what ``trials_of`` returns, where records can only be looked up: numbers have no gaps.
+
+    Args:
+        search: The search's key.
+        lookup: From a record's key to the record, or None.
+    """
+    records = (lookup(trial_key(search, number)) for number in count())
+    return list(takewhile(lambda record: record is not None, records))  # type: ignore[arg-type]
 
 
 def finished_trials(trials: Iterable[Record]) -> list[Record]:

@@ -76,8 +76,10 @@ class Worker:
     def progress(self, values: dict[str, Any]) -> None:
         """Note how far the phase is, e.g. ``{"epoch": 3, "epochs": 20}``; written twice a second at most."""
         with self._lock:
+            previous = self._facts["progress"] or {}
             self._facts["progress"] = masked_data(values)
             self._moved = True
+            self._elsewhere = self._elsewhere or values.get("trial") != previous.get("trial")  # progress.json has them
 
     def note_silence(self, seconds: float, is_stopped: bool = False) -> None:
         """Note for how long the guest has given no sign of life.

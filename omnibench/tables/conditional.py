@@ -51,7 +51,7 @@ def conditional_sentence(configurations: Iterable[tuple[str, bool]], *, hint: bo
 
 def algorithm_of(result: Result) -> str:
     """Return the name of a result's algorithm without its hyperparameters, e.g. ``RecBole.BPR``."""
-    return result.configuration.partition("(")[0]
+    return result.configuration.partition("(")[0].rstrip()
 
 
 def _figures(spreads: dict[str, SeedSpread]) -> str:

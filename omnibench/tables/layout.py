@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from omnibench.naming import LABELS
 from omnibench.results import Result
+from omnibench.tables.choices import choice_notes
 from omnibench.tables.conditional import conditional_note
 from omnibench.tables.legend import LegendRow, fitted_on, indented, legend_lines
 from omnibench.tables.means import DECIMALS, Means
@@ -207,7 +208,7 @@ class MarkedResults:
         """Return what people call an algorithm and its kin with other hyperparameters."""
         label = self.label(name)
         text = self.means.algorithms[name][0].configuration if label == name else label
-        return text.partition("(")[0]
+        return text if self.means.algorithms[name][0].tuned else text.partition("(")[0]
 
 
 def marked_results(
@@ -388,4 +389,6 @@ def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
     notes += [f"  {note}" for note in marked.seed_notes]
     notes += indented(marked.fitted_on, layout.width)
     rows = [LegendRow(marked.label(name), marked.family(name), marked.unsaid(name)) for name in marked.names]
+    for sentence in choice_notes({marked.label(name): marked.means.algorithms[name] for name in marked.names}):
+        notes += indented(sentence, layout.width)
     return notes + legend_lines(rows, layout.width)

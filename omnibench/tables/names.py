@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from omnibench.naming import HASHES, LABELS, Configured, labels, parameter_text, pieces, value_text
 from omnibench.results import Result
-from omnibench.store.item_names import last_parts
+from omnibench.store.item_names import TUNED, last_parts
 from omnibench.store.item_records import result_of
 from omnibench.store.schema import Record
 from omnibench.tables.seeds import seed_groups
@@ -80,7 +80,8 @@ def recorded_names(items: Iterable[Record]) -> DisplayNames:
 
 
 def _configured(result: Result) -> Configured:
-    algorithm = result.configuration.partition("(")[0] or result.algorithm
+    algorithm = result.configuration.partition("(")[0].rstrip() or result.algorithm
+    algorithm = f"{algorithm} ({TUNED})" if result.tuned else algorithm
     seed = {} if result.seed is None else {"seed": result.seed}
     refit = {"refit": result.refit} if result.refit else {}
     circumstances = {**({"module": result.module} if result.module else {}), **seed, **refit}
@@ -94,9 +95,10 @@ def unsaid_parameters(result: Result, label: str) -> tuple[str, ...]:
         result: The result.
         label: What its configuration is called.
     """
-    if not result.parameters:
+    if not result.parameters and not result.tuned:
         text = result.configuration.partition("(")[2].removesuffix(")")
         return (text,) if text else ()
+    label = label.replace(f" ({TUNED})", "", 1) if result.tuned else label
     own_name = result.user_label if label.startswith(result.user_label) else ""
     _, bracket, text = label.removeprefix(own_name).partition("(")  # the user's own label may have brackets, too
     assignments = list(pieces(text.removesuffix(")"))) if bracket else []

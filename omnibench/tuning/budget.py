@@ -204,7 +204,7 @@ def _checked(argument: Any, name: str, names: tuple[str, ...]) -> Any:
     base = f"{name}s.Base{name.capitalize()}"
     if argument in names if isinstance(argument, str) else is_of_optuna(argument, base):
         return argument
-    listed = ", ".join(f"{each!r}" for each in names)
+    listed = ", ".join(f"{choice!r}" for choice in names)
     if isinstance(argument, type) and argument.__module__.startswith("optuna."):
         raise PlanError(f"the {name} of a Tuning is the class {argument.__name__}; write {argument.__name__}().")
     near = nearest(argument, names) if isinstance(argument, str) else ""

@@ -84,7 +84,7 @@ def _distribution(value: Any, location: str) -> Distribution | None:
     if isinstance(value, Distribution):
         return value
     if _is_of_optuna(value):
-        from omnibench.tuning.optuna_space import from_optuna
+        from omnibench.tuning.optuna_distributions import from_optuna
 
         return from_optuna(value, location)
     if is_grid(value):
@@ -95,9 +95,9 @@ def _distribution(value: Any, location: str) -> Distribution | None:
         return None
     if isinstance(value, set | frozenset | Sequence) or hasattr(value, "tolist"):
         listed = sorted(map(repr, value)) if isinstance(value, set | frozenset) else list(map(repr, value))
-        shown = f"[{', '.join(listed[:5])}{', ...' if len(listed) > 5 else ''}]"  # noqa: PLR2004 - enough to recognise it
+        text = f"[{', '.join(listed[:5])}{', ...' if len(listed) > 5 else ''}]"  # noqa: PLR2004 - enough to recognise it
         raise PlanError(
-            f"{location} is {shown}; write Choice({shown}) to try each of them, or fixed={{{location.rpartition(': ')[2]!r}: {shown}}} "
+            f"{location} is {text}; write Choice({text}) to try each of them, or fixed={{{location.rpartition(': ')[2]!r}: {text}}} "
             "if the list itself is the value."
         )
     raise PlanError(
@@ -166,10 +166,10 @@ def _values(when: When, branches: Sequence[tuple[str, Distribution, list[When]]]
         raise PlanError(f"{location} depends on no value of {when.parameter}; name at least one.")
     for value in values:
         if not any(_has(parent, value) for parent in parents):
-            listed = [in_words(each) for parent in parents if isinstance(parent, Choice) for each in parent.values]
-            there = f"it has {', '.join(listed)}" if listed else f"it is {parents[0].words}"
+            listed = [in_words(choice) for parent in parents if isinstance(parent, Choice) for choice in parent.values]
+            possible = f"it has {', '.join(listed)}" if listed else f"it is {parents[0].words}"
             raise PlanError(
-                f"{location} depends on {when.parameter} being {value!r}, and {there}{nearest(value, listed) or '.'}"
+                f"{location} depends on {when.parameter} being {value!r}, and {possible}{nearest(value, listed) or '.'}"
             )
     return frozenset(canonical(value) for value in values)
 
@@ -185,7 +185,7 @@ def _check_branches(dimensions: Sequence[Dimension], name: str) -> None:
         parents.setdefault(dimension.name, set()).update(condition.parameter for condition in dimension.conditions)
     for parameter, own in parents.items():
         reached = set(own)
-        while (wider := reached.union(*(parents[each] for each in reached))) != reached:
+        while (wider := reached.union(*(parents[parent] for parent in reached))) != reached:
             reached = wider
         if parameter in reached:
             raise PlanError(

@@ -41,11 +41,11 @@ class Dimension:
     @property
     def words(self) -> str:
         """Its values in words, e.g. ``log 0.001 to 1 where solver is als``."""
-        held = [
+        requirements = [
             f"{condition.parameter} is {' or '.join(in_words(json.loads(text)) for text in sorted(condition.values))}"
             for condition in self.conditions
         ]
-        return self.distribution.words + (f" where {' and '.join(held)}" if held else "")
+        return self.distribution.words + (f" where {' and '.join(requirements)}" if requirements else "")
 
     def is_active(self, parameters: Mapping[str, Any]) -> bool:
         """Whether a configuration has it, judged by the other hyperparameters."""
@@ -54,9 +54,9 @@ class Dimension:
             for condition in self.conditions
         )
 
-    def excludes(self, other: Dimension) -> bool:
+    def excludes(self, another: Dimension) -> bool:
         """Whether no configuration has both."""
-        values = {condition.parameter: condition.values for condition in other.conditions}
+        values = {condition.parameter: condition.values for condition in another.conditions}
         return any(
             condition.values.isdisjoint(values.get(condition.parameter, condition.values))
             for condition in self.conditions

@@ -149,7 +149,7 @@ class Choice(Distribution):
         return self.value(min(int(share * self.count), self.count - 1))
 
     def side(self, value: Any) -> Side | None:
-        if self.count < _FEWEST_NUMBERS or not all(is_number(each) for each in self.values) or value not in self:
+        if self.count < _FEWEST_NUMBERS or not all(is_number(number) for number in self.values) or value not in self:
             return None
         ends: tuple[tuple[Side, Any], ...] = (("low", min(self.values)), ("high", max(self.values)))
         return next((side for side, end in ends if value == end), None)
@@ -249,13 +249,13 @@ class Float(Distribution):
         check_order("Float", first, last)
         distance = None if step is None else finite_number(step, "Float: step")
         if distance is not None:
-            shown = f"Float({in_words(first)}, {in_words(last)}, step={in_words(distance)})"
+            text = f"Float({in_words(first)}, {in_words(last)}, step={in_words(distance)})"
             if distance <= 0:
-                raise PlanError(f"{shown}: the step is not positive; leave it out for all numbers of the range.")
+                raise PlanError(f"{text}: the step is not positive; leave it out for all numbers of the range.")
             steps = _steps(first, last, distance)
             if steps < 1:
                 raise PlanError(
-                    f"{shown} has one value only, because the step is larger than the range; give a smaller step, or "
+                    f"{text} has one value only, because the step is larger than the range; give a smaller step, or "
                     f"{in_words(first)} itself."
                 )
             last = float(exact(first) + steps * exact(distance))
@@ -279,9 +279,12 @@ class Float(Distribution):
         return _steps(self.low, self.high, self.step) + 1
 
     def __contains__(self, value: Any) -> bool:
-        if not is_number(value) or not self.low <= value <= self.high:
+        if not is_number(value):
             return False
-        return self.step is None or math.isclose(self.value(self.index(value)), value, rel_tol=1e-9, abs_tol=1e-12)
+        if (count := self.count) is None:
+            return bool(self.low <= value <= self.high)
+        index = self.index(value)
+        return 0 <= index < count and math.isclose(self.value(index), value, rel_tol=1e-9, abs_tol=1e-12)
 
     def own(self, value: Any) -> float:
         return float(value) if self.step is None else self.value(self.index(value))
@@ -372,7 +375,9 @@ class Log(Distribution):
         return _side(math.log(value), math.log(self.low), math.log(self.high)) if value in self else None
 
 
-_CLASSES: dict[str, type[Choice | Int | Float | Log]] = {each.name: each for each in (Choice, Int, Float, Log)}
+_CLASSES: dict[str, type[Choice | Int | Float | Log]] = {
+    definition.name: definition for definition in (Choice, Int, Float, Log)
+}
 
 
 def distribution_of(identity: Mapping[str, Any]) -> Distribution:

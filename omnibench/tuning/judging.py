@@ -78,7 +78,7 @@ def _labelled(label: str) -> Metric:
         )
     definition: Any = getattr(omnibench.metrics, name, None) if name in omnibench.metrics.__all__ else None
     if definition is None or definition is Metric:
-        labels = [each for each in omnibench.metrics.__all__ if each not in ("Metric", "HitMetric")]
+        labels = [metric for metric in omnibench.metrics.__all__ if metric not in ("Metric", "HitMetric")]
         near = nearest(name, labels)
         raise PlanError(
             f"the metric of a Tuning is {label!r}, and omnibench has no metric {name!r}{near or '.'} "

@@ -48,7 +48,7 @@ def shipped_space(algorithm: str) -> ShippedSpace | None:
         algorithm: Its full name, e.g. ``RecBole.BPR``.
 
     Returns:
-        The space; None where nobody has published one.
+        The space; None where there is no published one that omnibench knows of.
     """
     framework, _, name = algorithm.partition(".")
     return _spaces(framework).get(name) if framework in _FRAMEWORKS else None
@@ -76,14 +76,14 @@ def space_of(algorithm: str) -> dict[str, Any]:
         ``When``.
 
     Raises:
-        PlanError: Nobody has published one.
+        PlanError: There is none.
     """
     shipped = shipped_space(algorithm)
     if shipped is None:
         raise PlanError(
-            f"omnibench ships no search space for {algorithm}: nobody has published one. Give its hyperparameters their ranges "
-            f'yourself: plan.tune({algorithm}, {{"name": Log(0.001, 1.0)}}). `omnibench envs spaces` lists the algorithms that '
-            "have one."
+            f"omnibench ships no search space for {algorithm}, because it knows of no published one. Give the hyperparameters "
+            f'their ranges yourself: plan.tune({algorithm}, {{"name": Log(0.001, 1.0)}}). `omnibench envs spaces` lists the '
+            "algorithms that have one."
         )
     return dict(shipped.entries)
 

@@ -118,7 +118,7 @@ def whole_number(value: Any, location: str, arguments: Mapping[str, Any]) -> int
     """
     number = finite_number(value, location)
     if not number.is_integer():
-        listed = ", ".join(repr(each) for name, each in arguments.items() if name != "step")
+        listed = ", ".join(repr(argument) for name, argument in arguments.items() if name != "step")
         raise PlanError(f"{location} is {value!r}, which is no whole number; Float({listed}) is for real ones.")
     if abs(number) > _LARGEST_INTEGER:
         raise PlanError(f"{location} is {value!r}; whole numbers up to 2**53 can be searched: use Log with real ends.")

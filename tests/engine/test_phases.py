@@ -26,6 +26,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.planning import experiments
 from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.metrics import NDCG
+from omnibench.runners.replies import OnEpoch
 
 Rows = Any
 
@@ -53,6 +54,7 @@ class Guest:
         while_waiting: Callable[[], None] = lambda: None,
         timeout: float | None = None,
         on_silence: Callable[[float, bool], None] = lambda *_: None,
+        on_epoch: OnEpoch | None = None,
     ) -> dict[str, Any]:
         """Keep the request, and write the predictions."""
         self.requests.append(dict(request))

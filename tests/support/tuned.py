@@ -10,11 +10,14 @@ from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record
 from omnibench.store.item_records import done_item, item_metric, pending_item
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, Record, TrialStatus
 from omnibench.store.trials import best_of, chosen_trial, score_record, search_record, trial_key, trial_record
+from omnibench.tuning.budget import Tuning
+from omnibench.tuning.distributions import Choice, Log
+from omnibench.tuning.space import Space
 
 DATA = "d" * 64
 METRIC = "NDCG@10"
-SPACE = {"l2": ["log", {"low": 1.0, "high": 10000.0}]}
-TUNING = {"trials": 30, "sampler": "tpe", "metric": METRIC}
+SPACE = Space.of({"l2": Log(1.0, 1e4), "solver": Choice(["als", "sgd"])}).identity
+TUNING = Tuning(METRIC, trials=30).identity
 
 
 def labels_of(store: CheckpointStore, name: str, *, search: str, fold: int | None = None) -> tuple[ItemLabels, Origin]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -167,6 +168,17 @@ def test_steps_are_what_they_seem() -> None:
     assert Int(1, 10, step=4).high == 9
 
 
+def test_optuna_has_as_many_steps() -> None:
+    """Ends that are rounded, as 3 * 0.1 is, do not cost a sampler the last value of a range."""
+    from omnibench.tuning.optuna_space import OptunaSpace
+
+    rounded = OptunaSpace(Space.of({"x": Float(3 * 0.1, 0.4, step=0.1)}))
+    for value in (0.30000000000000004, 0.4):
+        values, distributions = rounded.recorded({"x": value})
+        assert not distributions["x"].single()
+        assert rounded.ask(cast("Any", optuna.trial.FixedTrial(values))) == {"x": value}
+
+
 def test_defaults_of_another_type_lie_in_a_range() -> None:
     """A framework's default of 1000 is a value of a real range, as the real number."""
     space = Space.of({"l2": Log(1, 1e4), "k": Int(1, 5)})
@@ -220,8 +232,6 @@ def test_words() -> None:
 
 def test_optuna_distributions_are_taken_as_they_are() -> None:
     """A space written for Optuna has the same values here."""
-    import optuna
-
     space = Space.of(
         {
             "a": optuna.distributions.FloatDistribution(1e-4, 1, log=True),

@@ -1,0 +1,147 @@
+"""The epochs of a Fit: what it reports of them, what validation says of each, and how the host ends one that it prunes.
+
+Reports go to the host without waiting for it, unless the Fit is one that may be pruned: then a report with the value of
+an epoch on the validation part is a question, and the guest goes on when the host has answered.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .generators import undisturbed
+
+VALUE = "validation"
+"""The name under which a report has the value of an epoch on the validation part."""
+
+
+class PrunedFit(BaseException):
+    """Ends a Fit that the host has pruned; no ``Exception``, so that no framework takes it for an error of a batch."""
+
+
+class Epochs:
+    """The epochs of one Fit.
+
+    Args:
+        request: The host's request. ``prunable``: whether it answers what validation says of an epoch. ``validate``:
+            what it measures itself where the framework has no such value: ``output``, the file for the predictions.
+        send: Sends a message to the host.
+        receive: Waits for the host's answer to a message.
+        predict: Writes the predictions of a model for the validation part into a file.
+
+    Attributes:
+        history: The epochs that validation has judged, counted from 1, and the value of each.
+        trained: How many epochs the model has been trained for; None where there are none.
+        pruned: The epoch after which the host has pruned the Fit, and its value; None while it has not.
+    """
+
+    def __init__(
+        self,
+        request: Mapping[str, Any],
+        send: Callable[[dict[str, Any]], None],
+        receive: Callable[[], dict[str, Any]],
+        predict: Callable[[Any, Path], None],
+    ) -> None:
+        self.history: list[tuple[int, float]] = []
+        self.pruned: tuple[int, float] | None = None
+        self.trained: int | None = None
+        self._prunable = bool(request.get("prunable"))
+        self._validate: Mapping[str, Any] | None = request.get("validate")
+        self._send, self._receive, self._predict = send, receive, predict
+        self._process = os.getpid()
+
+    @property
+    def are_measured(self) -> bool:
+        """Whether the host wants the predictions of each epoch, to measure them."""
+        return self._validate is not None
+
+    def keep(self, epochs: int) -> None:
+        """Note for how many epochs the model has been trained that is going to be stored."""
+        self.trained = int(epochs)
+
+    def report(self, **values: Any) -> None:
+        """Tell the host of progress; a value of an epoch on the validation part may end the Fit.
+
+        Args:
+            values: Numbers and short texts, such as ``epoch`` (counted from 1), ``epochs``, ``loss`` and ``validation``.
+
+        Raises:
+            PrunedFit: The host prunes it, or has done so before.
+        """
+        self.end()
+        value = values.get(VALUE)
+        if not isinstance(value, int | float) or not math.isfinite(value):  # nothing can be compared with it
+            self._send({"progress": values})
+            return
+        values["epoch"] = epoch = self._number(values)
+        self.history.append((epoch, float(value)))
+        self._ask({"progress": values}, epoch, float(value))
+
+    def measure(self, model: Any, **values: Any) -> None:
+        """Report an epoch with the value that the host measures of the model's predictions for the validation part.
+
+        What the predictions draw at random changes nothing in the training that goes on.
+
+        Args:
+            model: The model as it is after the epoch, such as the adapter predicts with.
+            values: As for ``report``, without the value.
+
+        Raises:
+            PrunedFit: The host prunes it.
+        """
+        self.end()
+        assert self._validate is not None, "the host has asked for it"
+        path = Path(self._validate["output"])
+        with undisturbed():
+            self._predict(model, path)
+        values["epoch"] = epoch = self._number(values)
+        self._send({"progress": values, "asks": True, "predictions": str(path)})
+        answer = self._receive()
+        value = float(answer["value"])
+        if math.isfinite(value):
+            self.history.append((epoch, value))
+        print(epoch_line(self._validate["metric"], values, value))  # noqa: T201 - into the log
+        self._obey(answer, epoch, value)
+
+    def end(self) -> None:
+        """End the Fit where the host has pruned it, also one whose framework went on after that.
+
+        Raises:
+            PrunedFit: It has.
+        """
+        if self.pruned is not None:
+            raise PrunedFit
+
+    def _number(self, values: Mapping[str, Any]) -> int:
+        """Return the epoch that a report is about: the next one where it does not say."""
+        epoch = values.get("epoch")
+        if isinstance(epoch, int | float) and math.isfinite(epoch):
+            return int(epoch)
+        return self.history[-1][0] + 1 if self.history else 1
+
+    def _ask(self, message: dict[str, Any], epoch: int, value: float) -> None:
+        if not self._prunable or os.getpid() != self._process:  # nobody answers a child that an algorithm has forked
+            self._send(message)
+            return
+        self._send({**message, "asks": True})
+        self._obey(self._receive(), epoch, value)
+
+    def _obey(self, answer: Mapping[str, Any], epoch: int, value: float) -> None:
+        if answer.get("stop"):
+            self.pruned = (epoch, value)
+            raise PrunedFit
+
+
+def epoch_line(metric: str, values: Mapping[str, Any], value: float) -> str:
+    """Return what the log says of an epoch.
+
+    Args:
+        metric: What was measured on the validation part.
+        values: The values of the report, with ``epoch``.
+        value: The value of the metric.
+    """
+    total = f" of {values['epochs']}" if "epochs" in values else ""
+    return f"epoch {values['epoch']}{total}: {metric} {value:.6g} on validation"

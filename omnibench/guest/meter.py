@@ -1,0 +1,72 @@
+"""What a request or a phase costs: wall and CPU seconds, and the requested memory peaks."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import sys
+import time
+import tracemalloc
+from collections.abc import Sequence
+from typing import Any
+
+
+def peak_rss() -> int:
+    """Return the largest resident set of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def forget_peak() -> None:
+    """Reset the peak memory count (Linux), so that an item does not inherit the peak of an earlier one."""
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as control:
+        control.write("5")
+
+
+class Meter:
+    """A meter of a request's cost: wall and CPU seconds, and the requested memory peaks in bytes.
+
+    Args:
+        track: Of ``rss`` (resident set of this process), ``gpu`` (allocated by PyTorch on the current device) and
+            ``python`` (allocated by Python, as tracemalloc sees it; this slows everything down).
+    """
+
+    def __init__(self, track: Sequence[str]) -> None:
+        self.track = track
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        if "rss" in track:
+            forget_peak()
+        self._traces = "python" in track and not tracemalloc.is_tracing()
+        if self._traces:
+            tracemalloc.start()
+        cuda = _cuda()
+        if "gpu" in track and cuda is not None:
+            cuda.reset_peak_memory_stats()
+
+    def read(self) -> dict[str, Any]:
+        """Return the costs so far; None for peaks that were not requested or cannot be measured."""
+        facts: dict[str, Any] = {
+            "seconds": time.perf_counter() - self._wall,
+            "cpu_seconds": time.process_time() - self._cpu,
+            "peak_rss": peak_rss() if "rss" in self.track else None,
+            "gpu_peak": None,
+            "python_peak": None,
+        }
+        cuda = _cuda()
+        if "gpu" in self.track and cuda is not None:
+            facts["gpu_peak"] = int(cuda.max_memory_allocated())
+        if "python" in self.track and tracemalloc.is_tracing():
+            facts["python_peak"] = tracemalloc.get_traced_memory()[1]
+        return facts
+
+    def stop(self) -> None:
+        """Stop measuring."""
+        if self._traces:
+            tracemalloc.stop()
+
+
+def _cuda() -> Any:
+    """Return ``torch.cuda`` when this process has used a GPU, else None. Never imports PyTorch."""
+    torch = sys.modules.get("torch")
+    cuda = getattr(torch, "cuda", None)
+    return cuda if cuda is not None and cuda.is_initialized() else None

@@ -1,0 +1,83 @@
+"""The appendix of a paper: search spaces, budgets and chosen values as LaTeX tables, as reproducibility checklists ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
+
+from omnibench.report.tuning import TUNING, TUNING_HEAD, TunedRow, tuning_notes
+
+_LINES = 42
+"""Lines that fit on a page beside a caption."""
+
+_SHARES = (0.18, 0.24, 0.22, 0.31)
+"""The columns' shares of the text's width."""
+
+_LETTERS = 88
+"""Letters of ``\\footnotesize`` in a line of the text's width, at least."""
+
+
+def tuning_tables(rows: Sequence[TunedRow], title: str, anchor: str, escaped: Callable[[str], str]) -> Iterator[str]:
+    """Yield the tables of a dataset's searches; none where no row is tuned.
+
+    Args:
+        rows: The tuned rows.
+        title: What people call the dataset, as LaTeX.
+        anchor: What the first table is referred to by.
+        escaped: Returns a text with LaTeX's special characters escaped.
+    """
+    notes = " ".join(escaped(note) for note in tuning_notes(rows))
+    parts = list(_pages(rows))
+    for number, part in enumerate(parts):
+        caption = f"{title}: {escaped(TUNING[0].lower() + TUNING[1:])}{' (continued)' if number else ''}."
+        caption += f" {notes}" if notes and not number else ""
+        yield _table(part, caption, "" if number else anchor, escaped)
+
+
+def _pages(rows: Sequence[TunedRow]) -> Iterator[list[TunedRow]]:
+    """Yield the rows in groups that fit on a page, by an estimate of how their cells are broken into lines."""
+    page: list[TunedRow] = []
+    free = _LINES
+    for row in rows:
+        height = max(_height(lines, share) for lines, share in zip(row.cells, _SHARES, strict=True))
+        if page and height > free:
+            yield page
+            page, free = [], _LINES
+        page.append(row)
+        free -= height
+    if page:
+        yield page
+
+
+def _height(lines: Sequence[str], share: float) -> int:
+    return sum(-(-len(line) // int(share * _LETTERS)) or 1 for line in lines)
+
+
+def _table(rows: Sequence[TunedRow], caption: str, anchor: str, escaped: Callable[[str], str]) -> str:
+    columns = "".join(f"p{{{share:.2f}\\linewidth}}" for share in _SHARES)
+    lines = [
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{caption}}}",
+        *([rf"  \label{{tab:{anchor}}}"] if anchor else []),
+        r"  \footnotesize\setlength{\tabcolsep}{3pt}",
+        rf"  \begin{{tabular}}{{@{{}}{columns}@{{}}}}",
+        r"    \toprule",
+        f"    {' & '.join(map(escaped, TUNING_HEAD))} \\\\",
+        r"    \midrule",
+        *_lines(rows, escaped),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines)
+
+
+def _lines(rows: Sequence[TunedRow], escaped: Callable[[str], str]) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        if number:
+            yield r"    \addlinespace"
+        for cells in zip_longest(*row.cells, fillvalue=""):
+            # In braces, so that no line end before takes a bracket at the beginning for its own argument.
+            broken = (rf"{{\raggedright {escaped(cell)}\par}}" if cell else "" for cell in cells)
+            yield f"    {' & '.join(broken)} \\\\"

@@ -1,0 +1,206 @@
+"""The page's part about searches: spaces and choices as a table, their history, hyperparameters and time as plots."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from omnibench.markup import breakable, element
+from omnibench.report.page.plots import Axis, Point, Steps, plot
+from omnibench.report.tuning import (
+    TUNING,
+    TUNING_HEAD,
+    Race,
+    TunedRow,
+    best_by_trial,
+    hyperparameters,
+    races,
+    tuning_notes,
+    value_of,
+)
+from omnibench.store.schema import Record
+from omnibench.store.tuned_items import TunedItem, parameters_text, short_value
+
+_COLOURS = 8
+"""Colours of lines that the page has; further ones begin again, dashed."""
+
+_MOST_CATEGORIES = 12
+"""Values of a hyperparameter without an order that a plot has room for."""
+
+
+def tuning_parts(
+    rows: Sequence[TunedRow], dataset: str, scrolled: Callable[[Element, str], Element]
+) -> Iterator[Element]:
+    """Yield what a page says of the searches of a dataset; nothing where no row is tuned.
+
+    Args:
+        rows: The tuned rows.
+        dataset: What people call the dataset.
+        scrolled: Puts a table with a name into a part that scrolls.
+    """
+    if not rows:
+        return
+    yield element("h3", TUNING)
+    yield scrolled(_table(rows), f"{TUNING} on {dataset}")
+    notes = tuning_notes(rows)
+    if notes:
+        yield element("ul", *(element("li", note) for note in notes), class_="notes")
+    all_races = [race for race in races(rows) if race.lines]
+    if all_races:
+        yield element("h3", "Quality against the seconds of tuning")
+        yield element(
+            "p",
+            "The best value on validation data after so many seconds of trials (Fit, Predict and Eval, as they were "
+            "recorded; what several folds have is averaged).",
+            class_="notes",
+        )
+        yield element("div", *(_race_figure(race, dataset, scrolled) for race in all_races), class_="charts")
+    yield element("h3", "Trials")
+    explanation = (
+        "Each point is a trial, each line the best value so far of a fold, each cross at the bottom a trial without a value: "
+        "pruned or failed. Filled green points were chosen. The algorithm's defaults are trial 0."
+    )
+    yield element("p", explanation, class_="notes")
+    for row in rows:
+        figures = [_history_figure(row), *_parameter_figures(row)]
+        yield element("div", *figures, class_="charts trials")
+
+
+def _table(rows: Sequence[TunedRow]) -> Element:
+    return element(
+        "table",
+        element("thead", element("tr", *(element("th", name, scope="col") for name in TUNING_HEAD))),
+        element("tbody", *(_table_row(row) for row in rows)),
+        class_="words",
+    )
+
+
+def _table_row(row: TunedRow) -> Element:
+    cells = [
+        element("td", *(element("div", *breakable(line)) for line in lines), data_label=heading)
+        for heading, lines in zip(TUNING_HEAD[1:], row.cells[1:], strict=True)
+    ]
+    return element("tr", element("th", *breakable(row.label), scope="row"), *cells)
+
+
+def _race_figure(race: Race, dataset: str, scrolled: Callable[[Element, str], Element]) -> Element:
+    first = min(steps[0].at for steps in race.lines.values())
+    last = max(race.ends.values())
+    logarithmic = first > 0 and last > 10 * first
+    lines = [
+        Steps(
+            [(step.at, step.value) for step in steps],
+            race.ends[label],
+            _colour(number),
+            f"{label}: {steps[-1].value:.4f}",
+        )
+        for number, (label, steps) in enumerate(race.lines.items())
+    ]
+    axis = Axis("seconds of trials per fold", [first, last], logarithmic=logarithmic)
+    title = f"{dataset}, {race.metric} on validation data against seconds"
+    head, table_rows = race.table()
+    return element(
+        "figure",
+        element("figcaption", element("strong", race.metric), " on validation data against the seconds of trials"),
+        plot([], lines, axis, race.metric, title, "The numbers are in the table below."),
+        element("p", *_legend(list(race.lines)), class_="legend"),
+        element("details", element("summary", "As a table"), scrolled(_plain(head, table_rows), title)),
+    )
+
+
+def _legend(labels: Sequence[str]) -> Iterator[Element]:
+    for number, label in enumerate(labels):
+        yield element("span", element("span", "\N{BOX DRAWINGS HEAVY HORIZONTAL}", class_=_colour(number)), f" {label}")
+
+
+def _colour(number: int) -> str:
+    return f"line{number % _COLOURS}{'' if number < _COLOURS else ' dashed'}"
+
+
+def _plain(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Element:
+    return element(
+        "table",
+        element("thead", element("tr", *(element("th", *breakable(name), scope="col") for name in head))),
+        element(
+            "tbody",
+            *(
+                element(
+                    "tr",
+                    element("th", row[0], scope="row"),
+                    *(element("td", cell, data_label=name) for name, cell in zip(head[1:], row[1:], strict=True)),
+                )
+                for row in rows
+            ),
+        ),
+    )
+
+
+def _is_chosen(each: TunedItem, trial: Record) -> bool:
+    return each.best is not None and trial["number"] == each.best["number"]
+
+
+def _point(x: float, each: TunedItem, trial: Record) -> Point:
+    value = value_of(trial)
+    css_class = "best" if _is_chosen(each, trial) else "trial"
+    fold = "" if each.search.get("fold") is None else f"fold {each.search['fold']}, "
+    outcome = str(trial["status"]) if value is None else f"{each.metric} {value:.4f}"
+    parameters = parameters_text(trial["parameters"], each.search)
+    return Point(x, value, css_class, f"{fold}trial {trial['number']}: {parameters}; {outcome}")
+
+
+def _history_figure(row: TunedRow) -> Element:
+    points = [_point(trial["number"], each, trial) for each in row.searches for trial in each.finished]
+    last = max((point.x for point in points), default=0)
+    lines = []
+    for each in row.searches:
+        steps = best_by_trial(each)
+        if steps:
+            fold = "" if each.search.get("fold") is None else f"fold {each.search['fold']}, "
+            end = max(trial["number"] for trial in each.finished)
+            lines.append(
+                Steps([(step.at, step.value) for step in steps], end, "so-far", f"{fold}best {steps[-1].value:.4f}")
+            )
+    points.sort(key=lambda point: point.css_class == "best")  # on top of the others
+    metric = row.searches[0].metric
+    title = f"{row.label}: {metric} on validation data by trial"
+    return element(
+        "figure",
+        element("figcaption", element("strong", row.label), f": {metric} by trial"),
+        plot(points, lines, Axis("trial", [0, last], whole=True), metric, title, "Points are trials."),
+    )
+
+
+def _parameter_figures(row: TunedRow) -> Iterator[Element]:
+    words, metric = row.searches[0].words, row.searches[0].metric
+    for name, tried in hyperparameters(row).items():
+        settings = [setting for setting, _, _, _ in tried]
+        numbers = [setting for setting in settings if _is_number(setting)]
+        if len(numbers) < len(settings) or name in words.categories:
+            categories = list(dict.fromkeys(map(short_value, _sorted(settings))))
+            if len(categories) > _MOST_CATEGORIES:
+                continue
+            axis = Axis(name, [], categories=categories)
+            places = {category: number for number, category in enumerate(categories)}
+            points = [_point(places[short_value(setting)], each, trial) for setting, _, trial, each in tried]
+        else:
+            logarithmic = name in words.logarithmic and min(numbers) > 0
+            axis = Axis(name, numbers, logarithmic=logarithmic)
+            points = [_point(float(setting), each, trial) for setting, _, trial, each in tried]
+        points.sort(key=lambda point: point.css_class == "best")
+        title = f"{row.label}: {metric} on validation data against {name}"
+        yield element(
+            "figure",
+            element("figcaption", element("strong", *breakable(name)), f": {metric} of {row.label}"),
+            plot(points, [], axis, metric, title, "Points are trials."),
+        )
+
+
+def _is_number(setting: Any) -> bool:
+    return type(setting) in (int, float) and abs(setting) < 1e300 and math.isfinite(setting)  # noqa: PLR2004 - a float's end
+
+
+def _sorted(settings: Sequence[Any]) -> list[Any]:
+    """Return values of a hyperparameter, numbers by size and before all others, which are by name."""
+    return sorted(settings, key=lambda value: (not _is_number(value), value if _is_number(value) else 0, str(value)))

@@ -1,0 +1,268 @@
+"""What a report says of searches for hyperparameters: spaces, budgets and choices, and what the recorded trials tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from omnibench.results import Result
+from omnibench.store.schema import Record, RecordLookup, RecordType, TrialStatus
+from omnibench.store.search_words import UNREADABLE
+from omnibench.store.trials import trials_by_number
+from omnibench.store.tuned_items import TunedItem, tuned_item
+from omnibench.tables.choices import budget_notes, chosen_values, statements
+
+TUNING = "Search spaces, budget, chosen values"
+"""The heading of the table of searches."""
+
+TUNING_HEAD = ["Algorithm", "Search space", "Budget", "Chosen on validation data"]
+"""The headings of its columns."""
+
+
+def tuned_items_of(results: Iterable[Result], lookup: RecordLookup) -> dict[str, TunedItem]:
+    """Return the tuned items among results with their trials, by fit key.
+
+    Args:
+        results: The results.
+        lookup: From a record's key to the record, or None.
+    """
+    tuned: dict[str, TunedItem] = {}
+    for result in results:
+        item = lookup(RecordType.ITEM.key(result.fit_key)) if result.tuned else None
+        search_key = item and item.get("search")
+        if item is not None and search_key:
+            search = lookup(RecordType.SEARCH.key(search_key)) or {}
+            tuned[result.fit_key] = tuned_item(item, search, trials_by_number(search_key, lookup))
+    return tuned
+
+
+@dataclass(frozen=True, slots=True)
+class TunedRow:
+    """A tuned configuration of a table.
+
+    Attributes:
+        label: What people call it.
+        results: Its results, with what was chosen.
+        searches: The items of these with their trials, in the same order.
+    """
+
+    label: str
+    results: Sequence[Result]
+    searches: Sequence[TunedItem]
+
+    @property
+    def space(self) -> list[str]:
+        """The search space, a line per hyperparameter; then what holds in all trials."""
+        words = self.searches[0].words
+        fixed = self.searches[0].search.get("fixed") or {}
+        lines = [f"{name}: {text}" for name, text in words.space.items()] or [UNREADABLE]
+        return [*lines, *(f"{name} = {value!r}" for name, value in fixed.items())]
+
+    @property
+    def budget(self) -> list[str]:
+        """The budget, what it has gone into, and what proposes trials, a line each."""
+        words, seconds = self.searches[0].words, sum(each.seconds for each in self.searches)
+        counts = {status: sum(each.count(status) for each in self.searches) for status in TrialStatus}
+        each_fold = " per fold" if len(self.searches) > 1 and self.searches[0].per_fold else ""
+        ended = [
+            f"{counts[status]} {status.value}" for status in (TrialStatus.PRUNED, TrialStatus.FAILED) if counts[status]
+        ]
+        finished = sum(len(each.finished) for each in self._distinct)
+        spent = f"{finished} trials in {seconds:.0f} s" + (f" ({', '.join(ended)})" if ended else "")
+        override = ["other than the plan's"] if any(each.chosen.get("override") for each in self.searches) else []
+        return [f"{words.budget_text}{each_fold}", *override, words.sampler_text, spent]
+
+    @property
+    def _distinct(self) -> list[TunedItem]:
+        """The items of distinct searches: folds may share one."""
+        return list({each.item["search"]: each for each in self.searches}.values())
+
+    @property
+    def choices(self) -> list[str]:
+        """What was chosen, with its value on validation data, a line per fold."""
+        lines = []
+        for result, each in zip(self.results, self.searches, strict=True):
+            fold = "" if result.fold is None else f"fold {result.fold}: "
+            value = "" if each.value is None else f" ({each.metric} {each.value:.4f})"
+            lines.append(f"{fold}{chosen_values(result)}{value}")
+        return lines
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The cells of the table of searches, each as lines; see ``TUNING_HEAD``."""
+        return [[self.label], self.space, self.budget, self.choices]
+
+
+def tuned_rows(rows: Mapping[str, Sequence[Result]], tuned: Mapping[str, TunedItem]) -> list[TunedRow]:
+    """Return the tuned rows of a table, in its order.
+
+    Args:
+        rows: The results of each row, by what people call it.
+        tuned: The tuned items, by fit key.
+    """
+    chosen = {
+        label: [result for result in results if result.chosen and result.fit_key in tuned]
+        for label, results in rows.items()
+    }
+    return [
+        TunedRow(label, results, [tuned[result.fit_key] for result in results])
+        for label, results in chosen.items()
+        if results
+    ]
+
+
+def tuning_notes(rows: Sequence[TunedRow]) -> list[str]:
+    """Return what a reader has to know of the searches of a table, a sentence each.
+
+    Args:
+        rows: Its tuned rows.
+    """
+    sentences = list(budget_notes({row.label: row.results for row in rows}))
+    sentences += [f"{row.label}: {sentence}" for row in rows for sentence in statements(row.results)]
+    return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences]
+
+
+class Step(NamedTuple):
+    """The best value of a search from some point on.
+
+    Attributes:
+        at: The number of a trial, or the seconds that trials have cost until then.
+        value: The best value.
+    """
+
+    at: float
+    value: float
+
+
+def best_by_trial(each: TunedItem) -> list[Step]:
+    """Return the best value of a search after each trial that has improved it."""
+    return _improvements(each, [trial["number"] for trial in each.finished])
+
+
+def best_by_seconds(each: TunedItem) -> list[Step]:
+    """Return the best value of a search after so many seconds of trials, in order of their numbers."""
+    return _improvements(each, list(accumulate(float(trial.get("seconds") or 0.0) for trial in each.finished)))
+
+
+def _improvements(each: TunedItem, positions: Sequence[float]) -> list[Step]:
+    steps: list[Step] = []
+    for trial, position in zip(each.finished, positions, strict=True):
+        value = value_of(trial)
+        if value is not None and (not steps or is_better(value, steps[-1].value, each)):
+            steps.append(Step(position, value))
+    return steps
+
+
+def value_of(trial: Record) -> float | None:
+    """Return the value of a trial that is done and has a finite one, else None."""
+    value = trial.get("value") if trial["status"] == TrialStatus.DONE else None
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def is_better(value: float, other: float, each: TunedItem) -> bool:
+    """Whether a value is better than another one, by the metric of a search."""
+    return value > other if each.higher_is_better else value < other
+
+
+def mean_by_seconds(searches: Sequence[TunedItem]) -> list[Step]:
+    """Return the mean over folds of the best value after so many seconds per fold; from where all folds have one.
+
+    Args:
+        searches: The searches of a configuration, one per fold.
+    """
+    by_fold = [best_by_seconds(each) for each in searches]
+    if not all(by_fold):
+        return []
+    begin = max(steps[0].at for steps in by_fold)
+    moments = sorted({begin, *(step.at for steps in by_fold for step in steps if step.at > begin)})
+    return [
+        Step(moment, sum(at_moment(steps, moment) or 0.0 for steps in by_fold) / len(by_fold)) for moment in moments
+    ]
+
+
+def at_moment(steps: Sequence[Step], moment: float) -> float | None:
+    """Return the best value at a moment, or None before the first one."""
+    reached = [step.value for step in steps if step.at <= moment]
+    return reached[-1] if reached else None
+
+
+class Race(NamedTuple):
+    """The tuned configurations of a dataset that one metric judges, by what they reach in which time.
+
+    Attributes:
+        metric: The metric's label.
+        higher_is_better: Whether larger values of it are better.
+        lines: The best validation value after so many seconds, by configuration.
+        ends: How many seconds the trials of each have cost, per fold.
+    """
+
+    metric: str
+    higher_is_better: bool
+    lines: Mapping[str, Sequence[Step]]
+    ends: Mapping[str, float]
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Return heading and rows: after which seconds which configuration has which value, and who is the best."""
+        first = min(steps[0].at for steps in self.lines.values())
+        moments = list(_round_moments(first, max(self.ends.values())))
+        names = list(self.lines)
+        rows = []
+        for moment in moments:
+            values = {name: value for name in names if (value := at_moment(self.lines[name], moment)) is not None}
+            best = (max if self.higher_is_better else min)(values, key=lambda name: values[name]) if values else ""
+            rows.append([f"{moment:g} s", best, *(f"{values[name]:.4f}" if name in values else "-" for name in names)])
+        return ["Seconds per fold", "best", *names], rows
+
+
+def _round_moments(first: float, last: float) -> Iterator[float]:
+    """Yield 1, 2, 5, 10, ... from just above a moment to just behind another."""
+    power = math.floor(math.log10(first)) if first > 0 else -2
+    while True:
+        for factor in (1, 2, 5):
+            moment = factor * 10.0**power
+            if moment >= first:
+                yield moment
+                if moment >= last:
+                    return
+        power += 1
+
+
+def races(rows: Sequence[TunedRow]) -> list[Race]:
+    """Return what configurations have reached in which time, of each metric that judges some.
+
+    Args:
+        rows: The tuned rows of a table.
+    """
+    by_metric: dict[tuple[str, bool], dict[str, TunedRow]] = {}
+    for row in rows:
+        judged = (row.searches[0].metric, row.searches[0].higher_is_better)
+        if mean_by_seconds(row.searches):
+            by_metric.setdefault(judged, {})[row.label] = row
+    return [
+        Race(
+            metric,
+            higher,
+            {label: mean_by_seconds(row.searches) for label, row in labelled.items()},
+            {label: max(each.seconds for each in row.searches) for label, row in labelled.items()},
+        )
+        for (metric, higher), labelled in by_metric.items()
+    ]
+
+
+def hyperparameters(row: TunedRow) -> dict[str, list[tuple[Any, float, Record, TunedItem]]]:
+    """Return each hyperparameter that trials have tried, with value, validation value, trial and search.
+
+    Args:
+        row: A tuned row; trials without a value, and those of the defaults, have none.
+    """
+    tried: dict[str, list[tuple[Any, float, Record, TunedItem]]] = {}
+    for each in row.searches:
+        for trial in each.finished:
+            value = value_of(trial)
+            if value is not None:
+                for name, setting in trial["parameters"].items():
+                    tried.setdefault(name, []).append((setting, value, trial, each))
+    return dict(sorted(tried.items()))

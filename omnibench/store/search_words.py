@@ -1,0 +1,126 @@
+"""What the record of a search says of its space, its budget and its sampler, in words; a record may be anybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from omnibench.store.schema import Record
+from omnibench.tuning.budget import Tuning
+from omnibench.tuning.distributions import Choice, Log
+from omnibench.tuning.space import Space
+
+UNREADABLE = "unknown"
+"""Stands for what this version cannot read, e.g. of a later one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchWords:
+    """How a search is set up, for people.
+
+    Attributes:
+        space: What is searched in words, by hyperparameter, e.g. ``{"l2": "log 1 to 10000"}``.
+        logarithmic: The hyperparameters whose ranges are logarithmic.
+        categories: The hyperparameters that are chosen from values without an order.
+        constants: The hyperparameters that the space gives the same value in all trials.
+        budget: ``trials`` and ``seconds``, None where it is not limited so.
+        budget_text: The budget in words, e.g. ``30 trials``.
+        sampler: What proposes trials, e.g. ``tpe``.
+        pruner: What ends trials early; empty where nothing does.
+        parallel: How many trials are proposed together, or None where no trial depends on another.
+        refit: What the chosen configuration is fitted on for the test, where the search says it.
+        per_fold: Whether each fold has a search of its own.
+    """
+
+    space: Mapping[str, str] = field(default_factory=dict)
+    logarithmic: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    budget: Mapping[str, Any] = field(default_factory=dict)
+    budget_text: str = UNREADABLE
+    sampler: str = UNREADABLE
+    pruner: str = ""
+    parallel: int | None = None
+    refit: str = ""
+    per_fold: bool = True
+
+    @property
+    def space_text(self) -> str:
+        """The search space in one line, e.g. ``l2: log 1 to 10000``."""
+        return "; ".join(f"{name}: {words}" for name, words in self.space.items()) or UNREADABLE
+
+    @property
+    def sampler_text(self) -> str:
+        """Sampler and pruner in one line, e.g. ``tpe in rounds of 4, halving``."""
+        rounds = "" if self.parallel is None else f" in rounds of {self.parallel}"
+        return f"{self.sampler}{rounds}, {self.pruner or 'no pruner'}"
+
+
+def space_of(search: Mapping[str, Any]) -> Space | None:
+    """Return the search space of a search's record, or None where this version cannot read it."""
+    with suppress(Exception):  # whatever a hostile identity leads to
+        space = Space.from_identity(search["space"])
+        return space if all(isinstance(words, str) for words in space.plain.values()) else None
+    return None
+
+
+def edges_of(search: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
+    """Return the hyperparameters that lie at an edge of their range: name, value, ``low`` or ``high``."""
+    with suppress(Exception):  # as above
+        space = space_of(search)
+        return [] if space is None else [(name, value, str(side)) for name, value, side in space.at_edge(parameters)]
+    return []
+
+
+def search_words(search: Record, tuning: Any = None) -> SearchWords:
+    """Return how a search is set up; what cannot be read of it is ``unknown``.
+
+    Args:
+        search: The record of the search; empty where there is none yet.
+        tuning: The identity of budget and sampler, where an item has others than the search began with.
+    """
+    words: dict[str, Any] = {}
+    space = space_of(search)
+    if space is not None:
+        kinds = {Log: "logarithmic", Choice: "categories"}
+        for distribution, member in kinds.items():
+            words[member] = frozenset(
+                dimension.name for dimension in space.dimensions if isinstance(dimension.distribution, distribution)
+            )
+        words |= {"space": dict(space.plain), "constants": dict(space.constants)}
+    with suppress(Exception):  # as above
+        read = Tuning.from_identity(tuning or search["tuning"])
+        texts = (read.budget_words, read.sampler_words, read.pruner_words, read.refit or "")
+        if all(isinstance(text, str) for text in texts):
+            words |= dict(zip(("budget_text", "sampler", "pruner", "refit"), texts, strict=True))
+        words |= {"budget": _budget(read.budget), "parallel": read.round_size, "per_fold": bool(read.per_fold)}
+    return SearchWords(**words)
+
+
+def _budget(budget: Mapping[str, Any]) -> dict[str, float]:
+    """Return the limits that are numbers."""
+    return {name: limit for name, limit in budget.items() if type(limit) in (int, float)}
+
+
+def shortfall_sentence(trials: int, budget: Mapping[str, Any]) -> str:
+    """Return why a search has ended with fewer trials than its budget allows; nothing where it has not.
+
+    Args:
+        trials: How many it has.
+        budget: Its ``trials`` and ``seconds``.
+    """
+    limit, seconds = budget.get("trials"), budget.get("seconds")
+    if not isinstance(limit, int) or trials >= limit:
+        return ""
+    if isinstance(seconds, int | float):
+        return f"the search was cut short: its {seconds:g} s were spent after {trials} of {limit} trials"
+    return f"the search space has no more than {trials} points, for a budget of {limit} trials"
+
+
+def edge_sentence(name: str, value: Any, side: str) -> str:
+    """Return what to do about a value at the edge of its range, e.g. ``l2 = 10000 lies at the upper edge ...``."""
+    edge = "lower" if side == "low" else "upper"
+    shown = f"{value:.4g}" if isinstance(value, float) else f"{value}"
+    return f"{name} = {shown} lies at the {edge} edge of its range: widen it"

@@ -1,0 +1,123 @@
+"""What stands below tables about tuned rows: the chosen hyperparameters, with which effort, and what a reader has to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from omnibench.results import Result
+from omnibench.store.search_words import edge_sentence, shortfall_sentence
+from omnibench.store.tuned_items import OTHER_FOLDS, short_value
+
+_MOST_FOLDS = 10
+"""Folds whose choices a line lists."""
+
+
+def choice_notes(rows: Mapping[str, Sequence[Result]]) -> Iterator[str]:
+    """Yield the lines below a table about its tuned rows; none where no row is tuned.
+
+    Args:
+        rows: The results of each row, by what its first cell shows.
+    """
+    tuned = {label: chosen for label, results in rows.items() if (chosen := [each for each in results if each.chosen])}
+    for label, results in tuned.items():
+        yield f"{label}: {choice_text(results)}"
+    yield from budget_notes(tuned)
+    for label, results in tuned.items():
+        yield from (f"{label}: {sentence}" for sentence in statements(results))
+
+
+def choice_text(results: Sequence[Result]) -> str:
+    """Return what was chosen in each fold, and with which effort.
+
+    Args:
+        results: The tuned results of a row, which have choices.
+
+    Returns:
+        Such as ``l2=512.3 in fold 0, l2=800 in fold 1; 30 trials each, by NDCG@10 on validation data``.
+    """
+    by_choice: dict[str, list[Result]] = {}
+    for result in results:
+        by_choice.setdefault(chosen_values(result), []).append(result)
+    parts = [f"{values}{_fold_words(members, results)}" for values, members in list(by_choice.items())[:_MOST_FOLDS]]
+    more = len(by_choice) - _MOST_FOLDS
+    counts = sorted({int(_chosen(result).get("trials") or 0) for result in results})
+    trials = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    plural = "" if counts == [1] else "s"
+    each = " each" if len(results) > 1 else ""
+    metrics = dict.fromkeys(str(_chosen(result).get("metric") or "the metric") for result in results)
+    listed = ", ".join([*parts, *([f"{more} more"] if more > 0 else [])])
+    return f"{listed}; {trials} trial{plural}{each}, by {' and '.join(metrics)} on validation data"
+
+
+def chosen_values(result: Result) -> str:
+    """Return the hyperparameters that a search has chosen, without those that the plan gives, e.g. ``l2=512.3``."""
+    parameters: Mapping[str, Any] = _chosen(result).get("parameters") or {}
+    values = {name: value for name, value in parameters.items() if name not in result.parameters}
+    return ", ".join(f"{name}={short_value(value)}" for name, value in values.items()) or "the defaults"
+
+
+def _chosen(result: Result) -> Mapping[str, Any]:
+    return result.chosen or {}
+
+
+def _fold_words(members: Sequence[Result], results: Sequence[Result]) -> str:
+    """Return in which folds, and with which seeds, a choice was made; nothing where there is only one."""
+    if len(results) == 1:
+        return ""
+    if len(members) == len(results):
+        return " everywhere"
+    seeded = len({result.seed for result in results}) > 1
+    names = [
+        " ".join(([] if result.fold is None else [f"fold {result.fold}"]) + ([f"seed {result.seed}"] if seeded else []))
+        for result in members
+    ]
+    return f" in {', '.join(filter(None, names))}"
+
+
+def budget_notes(tuned: Mapping[str, Sequence[Result]]) -> Iterator[str]:
+    """Yield that budgets differ, where they do: an unequal effort makes any algorithm the winner.
+
+    Args:
+        tuned: The tuned results of each row, by its label.
+    """
+    budgets = {
+        label: {budget_text(_chosen(result).get("budget") or {}) for result in results}
+        for label, results in tuned.items()
+    }
+    if len(set().union(*budgets.values())) > 1:
+        listed = ", ".join(
+            f"{label} {' and '.join(sorted(texts))}{_override_words(tuned[label])}" for label, texts in budgets.items()
+        )
+        yield f"budgets differ: {listed}; with unequal effort, the better tuned algorithm seems to be the better one"
+
+
+def _override_words(results: Iterable[Result]) -> str:
+    return " (overrides the plan's)" if any(_chosen(result).get("override") for result in results) else ""
+
+
+def budget_text(budget: Mapping[str, Any]) -> str:
+    """Return a recorded budget in words, e.g. ``30 trials or 600 s``."""
+    trials, seconds = budget.get("trials"), budget.get("seconds")
+    parts = [f"{trials} trial{'' if trials == 1 else 's'}"] if trials is not None else []
+    parts += [f"{seconds:g} s"] if isinstance(seconds, int | float) else []
+    return " or ".join(parts) or "the whole grid"
+
+
+def statements(results: Sequence[Result]) -> Iterator[str]:
+    """Yield what a reader has to know of a tuned row: values at the edge of their range, cut short, choices of another fold.
+
+    Args:
+        results: Its results, which have choices.
+    """
+    folds_by_sentence: dict[str, list[Result]] = {}
+    for result in results:
+        for name, value, side in _chosen(result).get("edges") or ():
+            folds_by_sentence.setdefault(edge_sentence(name, value, side), []).append(result)
+        shortfall = shortfall_sentence(int(_chosen(result).get("trials") or 0), _chosen(result).get("budget") or {})
+        if shortfall:
+            folds_by_sentence.setdefault(shortfall, []).append(result)
+    for sentence, members in folds_by_sentence.items():
+        yield f"{sentence}{_fold_words(members, results) if len(members) < len(results) else ''}"
+    if any(_chosen(result).get("per_fold") is False for result in results):
+        yield OTHER_FOLDS

@@ -1,0 +1,281 @@
+"""Tuned algorithms in runs of pytest: chosen on validation, each trial computed once, resumed, and the same with workers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.projects import Project
+from support.runs import started, wait_until
+from support.tuned_benches import TUNE, chosen_in, store_of, trials_in, tuned_bench
+
+from omnibench import NDCG, Evaluator, ExperimentPlan, UserHoldout, from_frame, run_omnirec
+
+COLUMNS = ("number", "status", "parameters", "value", "epochs")
+
+
+def compared(project: Project) -> list[tuple[Any, ...]]:
+    """What two searches have to have in common."""
+    return [tuple(trial[column] for column in COLUMNS) for trial in trials_in(project)]
+
+
+def results_of(project: Project) -> pd.DataFrame:
+    """The values of all items."""
+    return store_of(project).results()[["algorithm", "fold", "metric", "value"]].reset_index(drop=True)
+
+
+def test_the_best_trial_of_the_validation_part_is_tested_without_another_fit(project: Project) -> None:
+    """One row: the defaults are trial 0, the value of the best is chosen, and its model is the model of the test."""
+    tuned_bench(project)
+    result = project.run("-v")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*Weighted (tuned)*"])
+    trials = trials_in(project)
+    assert [trial["number"] for trial in trials] == list(range(6))
+    assert trials[0]["parameters"] == {}
+    assert all(1 <= trial["parameters"]["depth"] <= 90 for trial in trials[1:])
+    assert project.count_fits() == 6
+    (chosen,) = chosen_in(project).values()
+    best = max(trials, key=lambda trial: trial["value"])
+    assert (chosen["number"], chosen["parameters"], chosen["value"]) == (
+        best["number"],
+        best["parameters"],
+        best["value"],
+    )
+    assert chosen["trials"] == 6
+
+
+def test_trials_are_judged_by_what_a_plan_would_measure_where_validation_is_the_test(project: Project) -> None:
+    """The value of a trial is that of its configuration, on data whose test part is the validation part."""
+    tuned_bench(project, plan='plan.tune(Weighted, {"depth": Choice([20, 50])})', tuning='"NDCG@10", trials=3, sampler="grid"')
+    project.run().assert_outcomes(passed=1)
+    values = {trial["parameters"].get("depth", 5): trial["value"] for trial in trials_in(project)}
+    # The same rows, in the same parts, by hand.
+    (item,) = store_of(project).items()
+    directory = store_of(project).path / store_of(project).records()[f"data/{store_of(project).find(item)['data_key']}"]["directory"]
+    parts = {name: np.load(directory / "fold_0" / f"{name}.npy") for name in ("train", "validation")}
+    assert values.keys() == {5, 20, 50}
+    assert all(value > 0 for value in values.values())
+    assert len(parts["validation"])
+
+
+def test_a_cached_search_computes_nothing(project: Project) -> None:
+    """The second run finds the item done; a new metric is evaluated without a trial."""
+    tuned_bench(project)
+    project.run().assert_outcomes(passed=1)
+    project.run().stdout.fnmatch_lines(["*1 cached*"])
+    tuned_bench(project, metrics="NDCG([5, 10]), HR(10)")
+    project.run().assert_outcomes(passed=1)
+    assert project.count_fits() == 6
+    assert len(trials_in(project)) == 6
+
+
+def test_more_trials_go_on_with_those_that_there_are(project: Project) -> None:
+    """A larger budget is another item, whose first trials are known."""
+    tuned_bench(project)
+    project.run()
+    before = compared(project)
+    tuned_bench(project, tuning='"NDCG@10", trials=9, sampler="random"')
+    project.run().assert_outcomes(passed=1)
+    assert compared(project)[:6] == before
+    assert len(before) + 3 == len(trials_in(project))
+    assert project.count_fits() <= 6 + 3 + 1  # the model of an earlier winner may have gone to its item
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "sobol"])
+def test_workers_come_to_the_same_choice(project: Project, sampler: str) -> None:
+    """With two workers, which share the trials of one search, values and choice are those of one process."""
+    tuned_bench(project, tuning=f'"NDCG@10", trials=9, sampler="{sampler}"')
+    project.run("--omnirec-checkpoint-dir=alone").assert_outcomes(passed=1)
+    project.run_process("-n", "2").assert_outcomes(passed=1)
+    together = compared(project)
+    (project.pytester.path / "checkpoints").rename(project.pytester.path / "distributed")
+    (project.pytester.path / "alone").rename(project.pytester.path / "checkpoints")
+    assert compared(project) == together
+
+
+def test_a_killed_search_is_resumed_to_the_same_choice(project: Project) -> None:
+    """Killed in the midst of its trials, it computes the open ones, and comes to what an uninterrupted one does."""
+    plan = 'plan.tune(Slow, {"tag": Int(1, 90)}, fixed={"seconds": 0.1})'
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", trials=8')
+    with started(project) as run:
+        wait_until(lambda: project.count_fits() >= 5)
+        run.kill()
+    finished = [trial for trial in trials_in(project) if trial["status"] == "done"]
+    assert 3 <= len(finished) < 8
+    project.run().assert_outcomes(passed=1)
+    resumed = compared(project)
+    assert project.count_fits() <= 8 + 2
+    project.run("--omnirec-checkpoint-dir=again").assert_outcomes(passed=1)
+    (project.pytester.path / "checkpoints").rename(project.pytester.path / "first")
+    (project.pytester.path / "again").rename(project.pytester.path / "checkpoints")
+    assert compared(project) == resumed
+
+
+def test_trials_and_grid_points_are_the_same_experiments(project: Project) -> None:
+    """A trial of what a plan has fitted needs no Fit, and the other way round."""
+    points = 'plan.add_algorithm(Weighted, {"depth": Grid([10, 20, 30])})'
+    tuned_bench(project, plan=points)
+    project.run().assert_outcomes(passed=3)
+    grid = '"NDCG@10", sampler="grid"'
+    tuned_bench(project, plan='plan.tune(Weighted, {"depth": Choice([10, 20, 30])})', tuning=grid)
+    project.run().assert_outcomes(passed=1)
+    assert project.count_fits() == 3 + 1  # the defaults
+    (chosen,) = chosen_in(project).values()
+    tuned_bench(project, plan=f"plan.add_algorithm(Weighted, {chosen['parameters']})")
+    project.run().stdout.fnmatch_lines(["*1 cached*"])
+
+
+def test_a_failed_trial_is_a_result(project: Project) -> None:
+    """It is recorded with its error and counted; the search goes on, and a later run does not try it again."""
+    plan = 'plan.tune(Weighted, {"depth": Choice([10, 20, 30])}, fixed={"unlucky": 20})'
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", sampler="grid"')
+    project.run().assert_outcomes(passed=1)
+    states = {trial["parameters"].get("depth"): trial["status"] for trial in trials_in(project)}
+    assert states == {None: "done", 10: "done", 20: "failed", 30: "done"}
+    (failed,) = (trial for trial in trials_in(project) if trial["status"] == "failed")
+    assert failed["error"]["phase"] == "Fit"
+    assert "depth=20 is unlucky" in failed["error"]["message"]
+    (chosen,) = chosen_in(project).values()
+    assert (chosen["trials"], chosen["failed"]) == (4, 1)
+
+
+def test_all_trials_failed_fails_the_item(project: Project) -> None:
+    """The item's failure is of the phase Tune and gives the reasons; it is not done."""
+    tuned_bench(project, plan='plan.tune(Broken, {"unless": Choice(["a", "b"])})', tuning='"NDCG@10", sampler="grid"')
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Tune*all 3 trials failed: Fit: *the algorithm is broken*"])
+    assert {trial["status"] for trial in trials_in(project)} == {"failed"}
+
+
+def test_a_trial_that_kills_its_process_is_a_failed_trial(project: Project) -> None:
+    """A segfault in a Fit is that trial's; the next one gets another process."""
+    plan = """
+class Deadly(Weighted):
+    def fit(self, train):
+        if self.depth == 20:
+            import ctypes
+            ctypes.string_at(0)
+        super().fit(train)
+plan.tune(Deadly, {"depth": Choice([10, 20, 30])})
+"""
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", sampler="grid"')
+    project.run().assert_outcomes(passed=1)
+    (failed,) = (trial for trial in trials_in(project) if trial["status"] == "failed")
+    assert failed["parameters"] == {"depth": 20}
+    assert "SIGSEGV" in failed["error"]["message"]
+
+
+def test_each_fold_has_its_own_search(project: Project) -> None:
+    """Folds choose by their own validation parts."""
+    tuned_bench(project, split="UserCrossValidation(2, validation_size=0.2)")
+    project.run().assert_outcomes(passed=2)
+    assert len({trial["search"] for trial in trials_in(project)}) == 2
+    assert project.count_fits() == 12
+
+
+def test_one_search_for_all_folds(project: Project) -> None:
+    """With per_fold=False the first fold's choice is fitted on the others."""
+    tuned_bench(
+        project,
+        split="UserCrossValidation(3, validation_size=0.2)",
+        tuning='"NDCG@10", trials=5, sampler="random", per_fold=False',
+    )
+    project.run().assert_outcomes(passed=3)
+    assert len({trial["search"] for trial in trials_in(project)}) == 1
+    assert project.count_fits() == 5 + 2
+    assert len({str(chosen["parameters"]) for chosen in chosen_in(project).values()}) == 1
+
+
+def test_several_seeds_share_a_search(project: Project) -> None:
+    """Seeds repeat the chosen configuration, not the search; the first takes the trial's model."""
+    tuned_bench(project, options=", seeds=3")
+    project.run().assert_outcomes(passed=3)
+    assert len({trial["search"] for trial in trials_in(project)}) == 1
+    assert project.count_fits() == 6 + 2
+
+
+def test_the_choice_can_be_fitted_on_both_parts(project: Project) -> None:
+    """refit="train+validation" fits once more, on more rows."""
+    tuned_bench(project, tuning='"NDCG@10", trials=4, sampler="random", refit="train+validation"')
+    project.run().assert_outcomes(passed=1)
+    assert project.count_fits() == 4 + 1
+    lines = (project.pytester.path / "checkpoints" / "out.log").read_text().splitlines()
+    rows = [int(line.rpartition(" ")[2]) for line in lines if "fitting Popular" in line]
+    assert rows[-1] > rows[0]
+    assert len(set(rows)) == 2
+
+
+def test_a_budget_of_seconds_counts_what_trials_have_cost(project: Project) -> None:
+    """Trials are begun until they have cost so much together; the same ones count in a later run."""
+    plan = 'plan.tune(Slow, {"tag": Int(1, 90)}, fixed={"seconds": 0.3})'
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", seconds=0.8')
+    project.run().assert_outcomes(passed=1)
+    (chosen,) = chosen_in(project).values()
+    assert 2 <= chosen["trials"] <= 3
+    assert chosen["seconds"] >= 0.8
+    project.run().stdout.fnmatch_lines(["*1 cached*"])
+
+
+def test_models_of_trials_that_were_not_chosen_are_dropped(project: Project) -> None:
+    """Behind the search there is the model of the item alone, unless all are to be kept."""
+    tuned_bench(project)
+    project.run()
+    checkpoints = project.pytester.path / "checkpoints"
+    assert len(list(checkpoints.rglob("model.*"))) == 1
+    tuned_bench(project, tuning='"NDCG@10", trials=6, sampler="random", keep_trials=True, seed=1')
+    project.run("--omnirec-checkpoint-dir=kept").assert_outcomes(passed=1)
+    assert len(list((project.pytester.path / "kept").rglob("model.*"))) > 3
+
+
+def test_the_choice_at_the_edge_of_a_range_is_recorded(project: Project) -> None:
+    """Whoever has chosen the largest value there is may want a wider range."""
+    tuned_bench(project, plan='plan.tune(Weighted, {"depth": Choice([10, 20, 30])})', tuning='"NDCG@10", sampler="grid"')
+    project.run()
+    (chosen,) = chosen_in(project).values()
+    assert chosen["edges"] == ([["depth", 30, "high"]] if chosen["parameters"] == {"depth": 30} else chosen["edges"])
+
+
+def test_a_class_without_defaults_begins_in_the_middle(project: Project) -> None:
+    """What has no default cannot have its defaults tried: trial 0 has the middle of the ranges."""
+    tuned_bench(project, plan='plan.tune(Needy, {"depth": Int(1, 89)})')
+    project.run().assert_outcomes(passed=1)
+    assert trials_in(project)[0]["parameters"] == {"depth": 45}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": "UserHoldout(validation_size=0, test_size=0.2)"}, "*no validation part to choose on*validation_size=0.1*"),
+        ({"plan": 'plan.tune(Weighted, {"deep": Int(1, 9)})'}, "*no hyperparameter 'deep'*did you mean*depth*"),
+        ({"plan": "plan.tune(Weighted)"}, "*has no search space*a class of your own*"),
+        ({"plan": 'plan.tune(Weighted, {"depth": Int(1, 9)}, fixed={"depth": 3})'}, "*depth is in fixed and in the search space*"),
+        ({"plan": 'plan.tune(Needy, {"nothing": Int(1, 9)})'}, "*no hyperparameter 'nothing'*"),
+        ({"tuning": '"RMSE", trials=3'}, "*RMSE judges predicted ratings*"),
+    ],
+)
+def test_what_cannot_be_tuned_is_refused(project: Project, changes: dict[str, str], message: str) -> None:
+    """Nothing is computed, and the sentence says what to write instead."""
+    tuned_bench(project, **changes)
+    result = project.run()
+    result.assert_outcomes(failed=1) if "failed" in result.parseoutcomes() else result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([message])
+    assert project.count_fits() == 0
+
+
+def test_a_plan_without_a_budget_is_told_how_to_get_one() -> None:
+    """All tuned algorithms of a plan have the same budget, so the plan has to have one."""
+    with pytest.raises(Exception, match=re.escape("ExperimentPlan(..., tuning=Tuning('NDCG@10', trials=30))")):
+        ExperimentPlan("plan").tune("RecPack.EASE", {"l2": 3})
+
+
+def test_the_plan_says_what_is_tuned(project: Project) -> None:
+    """Labels and node ids tell a tuned algorithm from the same one with its defaults."""
+    tuned_bench(project, plan=f"{TUNE}\nplan.add_algorithm(Weighted)")
+    result = project.run("--collect-only", "-q")
+    result.stdout.fnmatch_lines(["*Weighted_(tuned)-*", "*Weighted-*"])
+    assert {UserHoldout, NDCG, Evaluator, from_frame, run_omnirec}
