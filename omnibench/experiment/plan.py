@@ -105,7 +105,7 @@ class ExperimentPlan:
             space: The search space: by name ``Choice``, ``Int``, ``Float``, ``Log``, or a constant; ``When`` for
                 hyperparameters that exist only with a value of another. By default the one that omnibench ships; see
                 ``omnibench envs spaces``.
-            fixed: Hyperparameters that all trials have.
+            fixed: Hyperparameters that all trials have; of a space that omnibench ships, they are searched no more.
             tuning: Another budget than the plan's, which tables and exports say.
             label: What tables and node ids call it instead of its name.
 
@@ -165,11 +165,12 @@ class ExperimentPlan:
         configurations: dict[tuple[str, str, str, str], Configuration] = {}
         for entry in self._entries:
             for mapping in entry.alternatives:
-                check_required(entry, mapping)
+                searched = entry.search.space.names if entry.search is not None else ()
+                check_required(entry, {**dict.fromkeys(searched), **mapping})
                 for point in points_of(mapping):
                     configuration = _configuration(entry, point)
-                    searched = "" if entry.search is None else canonical(entry.search.identity)
-                    identity = entry.name, configuration.canonical_parameters, entry.refit, searched
+                    request = "" if entry.search is None else canonical(entry.search.identity)
+                    identity = entry.name, configuration.canonical_parameters, entry.refit, request
                     first = configurations.setdefault(identity, configuration)
                     if first.user_label != configuration.user_label:
                         raise PlanError(
