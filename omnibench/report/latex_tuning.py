@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import zip_longest
 
+from omnibench.markup import words
 from omnibench.report.tuning import TUNING, TUNING_HEAD, TunedRow, tuning_notes
 
 _LINES = 42
 """Lines that fit on a page beside a caption."""
 
-_SHARES = (0.18, 0.24, 0.22, 0.31)
+_SHARES = (0.18, 0.24, 0.22, 0.3)
 """The columns' shares of the text's width."""
+
+_LONGEST_TOKEN = 12
+"""Letters up to which a name is never broken."""
 
 _LETTERS = 88
 """Letters of ``\\footnotesize`` in a line of the text's width, at least."""
@@ -54,7 +57,7 @@ def _height(lines: Sequence[str], share: float) -> int:
 
 
 def _table(rows: Sequence[TunedRow], caption: str, anchor: str, escaped: Callable[[str], str]) -> str:
-    columns = "".join(f"p{{{share:.2f}\\linewidth}}" for share in _SHARES)
+    columns = "".join(f"p{{{share:g}\\linewidth}}" for share in _SHARES)
     lines = [
         r"\begin{table}",
         r"  \centering",
@@ -77,7 +80,22 @@ def _lines(rows: Sequence[TunedRow], escaped: Callable[[str], str]) -> Iterator[
     for number, row in enumerate(rows):
         if number:
             yield r"    \addlinespace"
-        for cells in zip_longest(*row.cells, fillvalue=""):
-            # In braces, so that no line end before takes a bracket at the beginning for its own argument.
-            broken = (rf"{{\raggedright {escaped(cell)}\par}}" if cell else "" for cell in cells)
-            yield f"    {' & '.join(broken)} \\\\"
+        boxes = (_box(lines, escaped) for lines in row.cells)
+        yield f"    {' & '.join(boxes)} \\\\"
+
+
+def _box(lines: Sequence[str], escaped: Callable[[str], str]) -> str:
+    """Return the lines of a cell, flush left, in a box as wide as its column."""
+    text = r"\newline ".join(_breakable(line, escaped) for line in lines)
+    return rf"\parbox[t]{{\linewidth}}{{\raggedright {text}\strut}}"
+
+
+def _breakable(line: str, escaped: Callable[[str], str]) -> str:
+    """Return a line as LaTeX in which long names may be broken behind dots, commas, brackets and underscores."""
+    return " ".join(_token(token, escaped) for token in line.split(" "))
+
+
+def _token(token: str, escaped: Callable[[str], str]) -> str:
+    if len(token) <= _LONGEST_TOKEN:
+        return escaped(token)
+    return r"\allowbreak{}".join(map(escaped, words(token))).replace(r"\_", r"\_\allowbreak{}")

@@ -13,7 +13,7 @@ from omnibench.store.schema import Record, RecordLookup, RecordType, TrialStatus
 from omnibench.store.search_words import UNREADABLE
 from omnibench.store.trials import trials_by_number
 from omnibench.store.tuned_items import TunedItem, tuned_item
-from omnibench.tables.choices import budget_notes, chosen_values, statements
+from omnibench.tables.choices import budget_notes, chosen_values, statement_notes
 
 TUNING = "Search spaces, budget, chosen values"
 """The heading of the table of searches."""
@@ -124,7 +124,7 @@ def tuning_notes(rows: Sequence[TunedRow]) -> list[str]:
         rows: Its tuned rows.
     """
     sentences = list(budget_notes({row.label: row.results for row in rows}))
-    sentences += [f"{row.label}: {sentence}" for row in rows for sentence in statements(row.results)]
+    sentences += statement_notes({row.label: row.results for row in rows})
     return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences]
 
 

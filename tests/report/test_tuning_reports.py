@@ -72,8 +72,9 @@ def test_latex_has_a_table_of_searches(root: Path) -> None:
     text = written(root, ".tex")
     table = text[text.index(r"\label{tab:D-tuning}") :]
     assert r"Search space & Budget & Chosen on validation data" in table
-    assert r"{\raggedright l2: log 1 to 10000\par}" in table
-    assert r"{\raggedright l2=10000, solver=sgd (NDCG@10 0.4000)\par}" in table
+    assert r"{\raggedright l2: log 1 to 10000\newline solver: als or sgd\newline alpha = 2\strut}" in table
+    assert r"{\raggedright l2=10000, solver=sgd (NDCG@10 0.4000)\strut}" in table
+    assert "RecPack.EASE (tuned)" in table
     caption = re.search(r"\\caption\{(D: search spaces.*)\}", text)
     assert caption is not None
     assert "widen it" in caption[1]
