@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, Self
 
+from omnibench.guest.family import end_started
 from omnibench.notebooks import is_interactive
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -167,6 +168,7 @@ class Stopping:
         if not first:
             self.hurry()
             self.on_second_signal()
+            end_started()
         raise StoppedError(f"stopped by {self.reason}")
 
     def _end_late(self) -> None:

@@ -90,4 +90,34 @@ class Forking:
             mark("metric")
             time.sleep(SECONDS)
         return 1.0
+
+
+def nap(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+class Fanning:
+    """A metric that shares its work with two processes; they take their time where a file says so."""
+
+    def __init__(self, how):
+        self.how = how
+
+    def calculate(self, predictions, test):
+        marks = Path(os.environ["COUNT_FITS_IN"])
+        is_slow = (marks / "fork").exists() and any(marks.glob("fit-*"))
+        seconds = SECONDS if is_slow else 0.01
+        if is_slow:
+            mark("metric")
+        if self.how == "pool":
+            with multiprocessing.Pool(2) as pool:
+                slept = pool.map(nap, [seconds] * 2)
+        elif self.how == "loky":
+            from joblib import Parallel, delayed
+            slept = Parallel(n_jobs=2)(delayed(nap)(seconds) for _ in range(2))
+        else:
+            from concurrent.futures import ProcessPoolExecutor
+            with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(self.how)) as executor:
+                slept = list(executor.map(nap, [seconds] * 2))
+        return float(len(slept))
 '''
