@@ -43,24 +43,25 @@ class _Guard:
         """Start the guard unless there is one; without processes or descriptors to spare, the code computes without."""
         if self.pid or sys.platform != "linux" or not sys.executable:
             return
-        self._token = os.urandom(16).hex()
-        reading, self._pipe = os.pipe()
-        state = os.fstat(self._pipe)
-        self._identity = state.st_dev, state.st_ino
-        os.set_blocking(self._pipe, False)
-        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        command = [sys.executable, "-I", "-S", family_guard.__file__, str(os.getpid()), f"{MARK}={self._token}"]
-        streams = [
-            (os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in enumerate((reading, nothing, nothing))
-        ]
-        try:
-            os.posix_spawn(command[0], command, _ENVIRONMENT, file_actions=streams, setsid=True, setsigmask=())
-            self.pid = os.getpid()
-        except (OSError, NotImplementedError):
-            os.close(self._pipe)
-        finally:
-            os.close(reading)
-            os.close(nothing)
+        with contextlib.ExitStack() as opened:
+            nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            opened.callback(os.close, nothing)
+            reading, writing = os.pipe()
+            opened.callback(os.close, reading)
+            self._token = os.urandom(16).hex()
+            command = [sys.executable, "-I", "-S", family_guard.__file__, str(os.getpid()), f"{MARK}={self._token}"]
+            streams = [
+                (os.POSIX_SPAWN_DUP2, descriptor, number)
+                for number, descriptor in enumerate((reading, nothing, nothing))
+            ]
+            try:
+                os.set_blocking(writing, False)
+                state = os.fstat(writing)
+                os.posix_spawn(command[0], command, _ENVIRONMENT, file_actions=streams, setsid=True, setsigmask=())
+            except (OSError, NotImplementedError):
+                os.close(writing)
+                return
+            self.pid, self._pipe, self._identity = os.getpid(), writing, (state.st_dev, state.st_ino)
 
     def say(self, message: str) -> None:
         """Send a message, if the pipe is still what it was: a child may have closed everything, and opened other files."""
@@ -76,9 +77,8 @@ class _Guard:
 
     def enter(self) -> None:
         """Begin a section in this thread."""
-        with self._lock:
-            with contextlib.suppress(OSError):
-                self.start()
+        with self._lock, contextlib.suppress(OSError):  # too many open files, for one
+            self.start()
             if not self.pid:
                 return
             own = threading.get_native_id()

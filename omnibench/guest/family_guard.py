@@ -19,7 +19,7 @@ import time
 
 NAME = b"omnibench-guard"
 """What ``ps`` and ``top`` show, as for the supervisors of guests."""
-_LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.25
 _IDLE_SECONDS = 1.0
 _ENDING_LOOK_SECONDS = 0.05
 _GENTLE_SECONDS = 1.0
@@ -198,7 +198,7 @@ def _guard(parent: int, mark: bytes) -> None:
     pending = b""
     is_alive = True
     while is_alive:
-        poll.poll(1000 * (idle_seconds if family.is_idle else _LOOK_SECONDS))
+        poll.poll(1000 * (idle_seconds if family.is_idle else LOOK_SECONDS))
         is_alive = os.getppid() == parent
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(0, 65536):

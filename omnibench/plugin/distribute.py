@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from fnmatch import fnmatch
@@ -223,10 +224,15 @@ class Distribution:
     def _end_workers(self) -> None:
         """Kill the workers that are left, and say what they were at.
 
-        What guests have started is ended by their supervisors, and what own metrics have by the workers' guards.
+        What guests have started is ended by their supervisors, and what own metrics have by the workers' guards, which get
+        a moment to see it all while nobody starts anything any more.
         """
+        from omnibench.guest.family_guard import LOOK_SECONDS
+
         benchmarks = existing_session(self.config)
         assert benchmarks is not None, "its signals are handled"
+        if self._signal_workers(self._nodes, signal.SIGSTOP):
+            time.sleep(1.5 * LOOK_SECONDS)
         ended = [node for node in self._signal_workers(self._nodes, signal.SIGKILL) if node not in self._finished_nodes]
         if ended:
             labels = {item.nodeid: item.experiment.label for item in benchmarks.items}

@@ -79,6 +79,16 @@ class Family(Popular):
         super().fit(train)
 
 
+def start_in_step(frame):
+    """A data step that starts processes and waits."""
+    start_programs()
+    start_daemon()
+    pool = start_pool()
+    mark("step")
+    time.sleep(SECONDS)
+    return frame
+
+
 class Forking:
     """A metric that starts a pool and waits, as long as a file says so; not where it is only rehearsed, before any Fit."""
 

@@ -153,6 +153,18 @@ def test_what_an_own_metric_has_started_ends_with_its_process(family_project: Pr
 
 
 @pytest.mark.slow
+def test_what_a_data_step_has_started_ends_with_its_process(family_project: Project) -> None:
+    """A step is computed by the process that prepares the data."""
+    steps = "start_in_step, MakeImplicit(2), CorePruning(4), UserCrossValidation(2)"
+    plan = f"from families import *\ndata = from_frame(frame, 'stepped').pipe({steps})\nplan.add_algorithm(Popular)"
+    family_project.bench(plan=plan)
+    with started(family_project, "-k", "fold_0") as run:
+        wait_until(lambda: family_project.count_fits("step-") >= 1)
+        run.kill()
+        wait_until(lambda: nobody_left(family_project), 15)
+
+
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_what_a_metric_waits_for(family_project: Project) -> None:
     """Without workers: the metric's executor waits for its processes, and they are ended."""
     family_project.bench(plan="from families import *\nplan.add_algorithm(Popular)", metrics="Fanning('fork')")
