@@ -147,9 +147,9 @@ def test_what_an_own_metric_has_started_ends_with_its_process(family_project: Pr
             os.kill(first_worker(run.pid), signal.SIGKILL)
             wait_until(lambda: family_project.count_fits("fit-") >= 2)
         run.kill()
-        wait_until(lambda: nobody_left(family_project), 15)
+        wait_until(lambda: nobody_left(family_project), 60)
     with started(family_project, "-n", workers, "--omnirec-max-attempts=5", output="again.txt") as again:
-        assert again.wait(timeout=90) == 0
+        assert again.wait(timeout=180) == 0
 
 
 @pytest.mark.slow
@@ -161,7 +161,7 @@ def test_what_a_data_step_has_started_ends_with_its_process(family_project: Proj
     with started(family_project, "-k", "fold_0") as run:
         wait_until(lambda: family_project.count_fits("step-") >= 1)
         run.kill()
-        wait_until(lambda: nobody_left(family_project), 15)
+        wait_until(lambda: nobody_left(family_project), 60)
 
 
 @pytest.mark.slow
