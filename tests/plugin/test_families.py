@@ -21,7 +21,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 
 WAITING = "from families import *\nplan.add_algorithm(Family, {'then': 'wait'})"
 LOKY = pytest.param(
-    "loky", marks=pytest.mark.xfail(reason="its processes were left in two of four rounds", strict=False)
+    "loky",
+    marks=pytest.mark.xfail(
+        reason="loky keeps processes of the trial at declaration, outside of sections", strict=False
+    ),
 )
 METRICS = "NDCG([5, 10]), Forking()"
 
