@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from fnmatch import fnmatch
@@ -226,17 +227,18 @@ class Distribution:
         stop_soon(self.config, f"asked to stop by {benchmarks.stopping.reason}")
 
     def _end_workers(self) -> None:
-        """Kill the workers that are left and what own metrics have started in them, and say what they were at.
+        """Kill the workers that are left, and say what they were at.
 
-        Guests, and what they have started, are ended by their supervisors.
+        What guests have started is ended by their supervisors, and what own metrics have by the workers' guards, which get
+        a moment to see it all while nobody starts anything any more.
         """
-        from omnibench.guest.supervisor import descendants, end_all
+        from omnibench.guest.family_guard import LOOK_SECONDS
 
         benchmarks = existing_session(self.config)
         assert benchmarks is not None, "its signals are handled"
-        started = [pid for worker in living(self._nodes).values() for pid in descendants(worker.pid, unguarded=True)]
+        if self._signal_workers(self._nodes, signal.SIGSTOP):
+            time.sleep(1.5 * LOOK_SECONDS)
         ended = [node for node in self._signal_workers(self._nodes, signal.SIGKILL) if node not in self._finished_nodes]
-        end_all(started)
         if ended:
             labels = {item.nodeid: item.experiment.label for item in benchmarks.items}
             begun = [labels.get(nodeid, nodeid) for nodeid in self._unfinished.begun]
