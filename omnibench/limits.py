@@ -159,6 +159,17 @@ def oom_kills() -> int:
     )
 
 
+def process_limits() -> list[Limit]:
+    """Return the limits of how many processes and threads there may be, those with the least room first."""
+    limits = (*_user_limits(os.getpid()), *_group_limits("pids"), *_machine_limits())
+    return sorted(limits, key=lambda limit: limit.maximum - limit.amount)
+
+
+def address_limit() -> Limit | None:
+    """Return how much address space this process may have, and has had; None where there is no limit."""
+    return next(_address_limits(os.getpid()), None)
+
+
 def memory_limits() -> str:
     """Return the memory limits of this process's control groups, as sentences; nothing where there is none."""
     return "; ".join(limit.text for limit in _group_limits("memory"))
@@ -172,15 +183,7 @@ def _limits(resource_name: Resource, pid: int) -> Iterator[Limit]:
         yield from _user_limits(pid)
         yield from _group_limits("pids")
         yield from _address_limits(pid, ", of which each thread needs some for its stack")
-        machine = number_in(text_of(Path("/proc/sys/kernel/threads-max")), r"(\d+)")
-        if machine:
-            threads = number_in(text_of(Path("/proc/loadavg")), r"/(\d+)")
-            yield Limit(
-                machine,
-                threads,
-                f"this machine may run {machine} threads (kernel.threads-max), and runs {threads}: raise it with "
-                f"`sysctl kernel.threads-max={2 * machine}`",
-            )
+        yield from _machine_limits()
     if resource_name == "memory":
         yield from _address_limits(pid)
         yield from _group_limits("memory")
@@ -251,6 +254,18 @@ def _threads_of_user() -> int:
         if number_in(text, r"^Uid:\s+(\d+)") == os.getuid():
             amount += number_in(text, r"^Threads:\s+(\d+)")
     return amount
+
+
+def _machine_limits() -> Iterator[Limit]:
+    machine = number_in(text_of(Path("/proc/sys/kernel/threads-max")), r"(\d+)")
+    if machine:
+        threads = number_in(text_of(Path("/proc/loadavg")), r"/(\d+)")
+        yield Limit(
+            machine,
+            threads,
+            f"this machine may run {machine} threads (kernel.threads-max), and runs {threads}: raise it with "
+            f"`sysctl kernel.threads-max={2 * machine}`",
+        )
 
 
 def _address_limits(pid: int, remark: str = "") -> Iterator[Limit]:
