@@ -139,10 +139,11 @@ class Progress:
 
     @contextmanager
     def _discarding_dead_guests(self) -> Iterator[None]:
+        """End a guest that is dead, or at its limits: what it keeps open, the next one does not."""
         try:
             yield
-        except GuestError:
-            if not self._workbench.guests.is_alive(*self.runner):
+        except GuestError as error:
+            if error.short or not self._workbench.guests.is_alive(*self.runner):
                 self._workbench.guests.discard(*self.runner)
             raise
 
