@@ -128,10 +128,10 @@ class Records:
                 raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_READONLY:
                 check_header(self._database)
+            trouble = current_trouble(directory)
             raise limit_error(error) or StoreError(
-                f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}"
-                f"{current_trouble(directory)}). "
-                "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
+                f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}{trouble}). Choose "
+                f"another place with --omnirec-checkpoint-dir, or {'mend that' if trouble else 'make this one writable'}."
             ) from error
         if is_shared(directory):  # SQLite lets nobody else write
             for file in directory.glob("cache.db*"):
