@@ -37,6 +37,7 @@ from omnibench.store.reading import DATABASE, read_all, text_of
 from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal
+from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
 from omnibench.store.views import create_views
 from omnibench.store.waiting import LockedStoreError, LockWait, is_locked
@@ -147,6 +148,7 @@ class Records:
 
     def _open(self, version: int) -> None:
         """Open the database, unless another process writes: diskcache would wait for it for a minute, in silence."""
+        require_room(self.directory)
         if self._database.exists():
             # Read first: opened to be written, a damaged one would lose its log. Only who uses it already may be writing.
             try:
@@ -259,6 +261,7 @@ class Records:
     def _transaction(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
         """Open a write transaction; diskcache's own would try again for ever, whatever the error is, or hide it."""
         connection = self._connection
+        require_room(self.directory)
         self._waiting.until_free(self._database, lambda: connection.execute("BEGIN IMMEDIATE"), patience)
         with ExitStack() as whole:
             try:  # a forked child would roll its copy back, in the memory that SQLite's processes share

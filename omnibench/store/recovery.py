@@ -18,6 +18,7 @@ from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
 from omnibench.store.reading import read_all
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
+from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
 from omnibench.store.waiting import LockWait
 
@@ -145,6 +146,7 @@ def _noted_format(root: Path) -> int:
 
 
 def _connected(root: Path) -> sqlite3.Connection:
+    require_room(root / "store")
     uri = f"{(root / 'store' / 'cache.db').absolute().as_uri()}?mode=rw"
     return sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)
 
