@@ -25,6 +25,9 @@ def require_room(directory: Path) -> None:
     Raises:
         sqlite3.OperationalError: The file system has small blocks, and few of them are left; what SQLite says of a full disk.
     """
-    status = os.statvfs(directory)
+    try:
+        status = os.statvfs(directory)
+    except OSError:  # it was removed, which whoever uses it says
+        return
     if status.f_frsize < mmap.PAGESIZE and status.f_bavail * status.f_frsize < MARGIN:
         raise sqlite3.OperationalError("database or disk is full")
