@@ -157,7 +157,12 @@ class Stopping:
         if not self._insistent:
             return
         if first:
-            _thread.start_new_thread(self._end_late, ())  # threading's own start takes locks that this thread may hold
+            with contextlib.suppress(
+                RuntimeError
+            ):  # no thread is to be had, so that nobody ends what hangs but a second signal
+                _thread.start_new_thread(
+                    self._end_late, ()
+                )  # threading's own start takes locks that this thread may hold
         if first and self._in_phase:
             with contextlib.suppress(RuntimeError):  # the signal came while this very thread was writing
                 self._notify(

@@ -51,12 +51,13 @@ class Distribution:
         config = self.config
         if not _has_bench_files(config):
             return
-        from omnibench.plugin import garbage
+        from omnibench.plugin import garbage, surroundings
 
         try:
             session.perform_collect()
         finally:
             garbage.resume()
+            surroundings.refuse(config)
         self._collected = session.testscollected
         if session.testsfailed and not config.option.continue_on_collection_errors:
             self._remaining = 0
@@ -66,7 +67,17 @@ class Distribution:
         if self._remaining == 0:  # xdist's display of workers cannot show none
             config.pluginmanager.unregister(name="terminaldistreporter")
         elif self._remaining is not None and all(spec == "popen" for spec in config.option.tx):
-            config.option.tx = config.option.tx[: self._most_workers()]
+            config.option.tx = config.option.tx[: self._allowed_workers()]
+
+    def _allowed_workers(self) -> int:
+        """Return how many workers to start, which the limits of processes allow."""
+        workers, benchmarks = self._most_workers(), existing_session(self.config)
+        if benchmarks is None:
+            return workers
+        from omnibench.plugin import surroundings
+
+        automatic = self.config.stash.get(automatic_key, False)
+        return surroundings.allowed_workers(workers, automatic=automatic, notify=benchmarks.notify)
 
     def _most_workers(self) -> int:
         """Return how many workers to start: at most one per item or trial, and with ``-n auto`` no more than fit into memory."""

@@ -29,7 +29,11 @@ def received_path(value: Any) -> Any:
 
 
 def make_sendable(config: pytest.Config) -> None:
-    """Put our arguments into a form that xdist can send to its workers, and refuse others that it cannot.
+    """Put arguments into a form that xdist can send to its workers, and refuse those that it cannot.
+
+    The rootdir is among them: where no file names it, pytest takes what all paths on the command line have in common, and
+    workers see there a checkpoint directory, of which it does not know yet that it is an option's, that was not there before.
+    Their items would have other names than those of the overseeing process.
 
     Raises:
         pytest.UsageError: A path that is not ours is not UTF-8.
@@ -39,8 +43,6 @@ def make_sendable(config: pytest.Config) -> None:
     invocation = config.invocation_params
     arguments = [str(argument) for argument in invocation.args]
     texts = [*arguments, str(config.rootpath), str(invocation.dir), *sys.path]
-    if all(map(is_utf8, texts)):
-        return
     flags = ["", *arguments]
     sent = [_sent(argument, flag) for argument, flag in zip(arguments, flags, strict=False)]
     for text in [*sent, *texts[len(arguments) :]]:
@@ -49,7 +51,7 @@ def make_sendable(config: pytest.Config) -> None:
                 f"{text!r} is not UTF-8, and pytest-xdist cannot tell its workers of it. Run without -n, or rename it."
             )
     config.invocation_params = pytest.Config.InvocationParams(
-        args=tuple(sent), plugins=invocation.plugins, dir=invocation.dir
+        args=(f"--rootdir={config.rootpath}", *sent), plugins=invocation.plugins, dir=invocation.dir
     )
 
 

@@ -15,7 +15,7 @@ from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.owners import user_name
 from omnibench.paths import dangling, expanded
-from omnibench.store import artifacts, leases, manifests, recovery, selftest, text_logs
+from omnibench.store import artifacts, leases, manifests, recovery, reserve, selftest, text_logs
 from omnibench.store.beneath import OF_ALL, open_file, read_bytes, refuse_links, relative_path
 from omnibench.store.copies import encoded
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
@@ -96,6 +96,7 @@ class CheckpointStore:
                 opened.callback(self._workspace.remove)
                 with self.temporary() as scratch:
                     selftest.check_once(self.root, scratch, self._notify, insisted=allow_network_fs)
+                    reserve.keep(self.root)
                 self.records = self._open_records()
             self._opened = opened.pop_all()
 

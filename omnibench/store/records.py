@@ -37,6 +37,7 @@ from omnibench.store.reading import DATABASE, read_all, text_of
 from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal
+from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
 from omnibench.store.views import create_views
 from omnibench.store.waiting import LockedStoreError, LockWait, is_locked
@@ -128,10 +129,10 @@ class Records:
                 raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_READONLY:
                 check_header(self._database)
+            trouble = current_trouble(directory)
             raise limit_error(error) or StoreError(
-                f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}"
-                f"{current_trouble(directory)}). "
-                "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
+                f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}{trouble}). Choose "
+                f"another place with --omnirec-checkpoint-dir, or {'mend that' if trouble else 'make this one writable'}."
             ) from error
         if is_shared(directory):  # SQLite lets nobody else write
             for file in directory.glob("cache.db*"):
@@ -147,6 +148,7 @@ class Records:
 
     def _open(self, version: int) -> None:
         """Open the database, unless another process writes: diskcache would wait for it for a minute, in silence."""
+        require_room(self.directory)
         if self._database.exists():
             # Read first: opened to be written, a damaged one would lose its log. Only who uses it already may be writing.
             try:
@@ -259,6 +261,7 @@ class Records:
     def _transaction(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
         """Open a write transaction; diskcache's own would try again for ever, whatever the error is, or hide it."""
         connection = self._connection
+        require_room(self.directory)
         self._waiting.until_free(self._database, lambda: connection.execute("BEGIN IMMEDIATE"), patience)
         with ExitStack() as whole:
             try:  # a forked child would roll its copy back, in the memory that SQLite's processes share
