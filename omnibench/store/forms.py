@@ -243,6 +243,7 @@ _OF_ITEM: dict[str, Check] = {
     "deterministic": of_type(bool),
     "predicted": _optional_name,
 }
+_SIZES = ("users", "items", "interactions")
 _OF_DATA: dict[str, Check] = {
     **_MEMBERS,
     **_costs,
@@ -250,7 +251,7 @@ _OF_DATA: dict[str, Check] = {
     "identity": _is_recipe,
     "directory": matching(DATA_DIRECTORY),
     "test": lambda value: list_of(is_name)(value) and bool(value),
-    **dict.fromkeys(("users", "items", "interactions"), is_natural),
+    **dict.fromkeys(_SIZES, is_natural),
     "finished": _optional_moment,
 }
 _OF_RUN: dict[str, Check] = {
@@ -298,14 +299,14 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
     record_type: (required, tuple(members.items()))
     for record_type, required, members in (
         (RecordType.FIT, _LABELS, {**_OF_ITEMS, **_OF_FIT}),
-        (RecordType.PREDICT, _LABELS, {**_OF_ITEMS, **_OF_PREDICT}),
-        (RecordType.EVAL, _LABELS, {**_OF_ITEMS, **_OF_EVAL}),
-        (RecordType.ITEM, (*_LABELS, "status"), {**_OF_ITEMS, **_OF_ITEM}),
-        (RecordType.DATA, ("name", "directory", "files"), _OF_DATA),
+        (RecordType.PREDICT, (*_LABELS, "predictions"), {**_OF_ITEMS, **_OF_PREDICT}),
+        (RecordType.EVAL, (*_LABELS, "value"), {**_OF_ITEMS, **_OF_EVAL}),
+        (RecordType.ITEM, (*_LABELS, "status", "metrics", "finished"), {**_OF_ITEMS, **_OF_ITEM}),
+        (RecordType.DATA, ("name", "identity", "directory", "files", "test", *_SIZES), _OF_DATA),
         (RecordType.RECIPE, ("name", "identity"), _OF_DATA),
-        (RecordType.RUN, (), _OF_RUN),
+        (RecordType.RUN, ("host", "user"), _OF_RUN),
         (RecordType.WORKER, ("id", "started", "heartbeat", "lock", "ended", "item", "phase"), _OF_WORKER),
-        (RecordType.PLAN, ("source", "root", "columns", "items"), _OF_PLAN),
+        (RecordType.PLAN, ("source", "root", "columns", "items", "noted"), _OF_PLAN),
         (RecordType.MARKS, ("of", "not_worse"), _OF_MARKS),
         (None, (), _MEMBERS),
     )
