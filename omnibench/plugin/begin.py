@@ -17,6 +17,7 @@ from omnibench.plugin.lines import usage_error
 from omnibench.plugin.options import PLAN, RESET, RESUME, SORT, YES
 from omnibench.plugin.plan import note_plan
 from omnibench.plugin.session import BenchSession
+from omnibench.store.beneath import OF_ALL, refuse_links
 from omnibench.store.formats import NewerStoreError
 from omnibench.store.ownership import refuse_foreign
 from omnibench.store.permissions import sharing
@@ -98,6 +99,7 @@ def _check_directory(session: BenchSession) -> None:
             refuse_strangers(session.directory, session.policy.shared)
         refuse_unreadable(session.directory)
         refuse_foreign(session.directory)
+        refuse_links(session.directory, *OF_ALL)  # which a run that finds everything done would not meet
         if not session.looks_only and sharing(session.policy.shared) != "no" and session.directory.exists():
             make_root(session.directory, shared=True, notify=session.notify)
     except StoreError as error:
