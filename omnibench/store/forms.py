@@ -112,8 +112,15 @@ def flaw(key: str, record: Record, text: str) -> str:
     for name, is_sound in members:
         if name in record and not is_sound(record[name]):
             return f"its {name} is {abridged(record[name])}"
+    return _contradiction(key, record_type, record)
+
+
+def _contradiction(key: str, record_type: RecordType | None, record: Record) -> str:
+    """Return which of its members, sound by themselves, do not go together; empty where they do."""
     if record_type in _KEYED and record_type.identity(key) != record["fit_key"]:
         return f"its fit_key {abridged(record['fit_key'])} is not that of its key"
+    if record_type is RecordType.ITEM and record["status"] == Status.DONE and record["finished"] is None:
+        return "it is done, and does not say when"
     return ""
 
 
@@ -304,7 +311,7 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
         (RecordType.ITEM, (*_LABELS, "status", "metrics", "finished"), {**_OF_ITEMS, **_OF_ITEM}),
         (RecordType.DATA, ("name", "identity", "directory", "files", "test", *_SIZES), _OF_DATA),
         (RecordType.RECIPE, ("name", "identity"), _OF_DATA),
-        (RecordType.RUN, ("host", "user"), _OF_RUN),
+        (RecordType.RUN, ("id", "host", "user", "versions", "git"), _OF_RUN),
         (RecordType.WORKER, ("id", "started", "heartbeat", "lock", "ended", "item", "phase"), _OF_WORKER),
         (RecordType.PLAN, ("source", "root", "columns", "items", "noted"), _OF_PLAN),
         (RecordType.MARKS, ("of", "not_worse"), _OF_MARKS),

@@ -126,8 +126,8 @@ def with_planned_labels(records: dict[str, Record]) -> dict[str, Record]:
             seeds = all_seeds.get(item["algorithm"], 1)
             named = seeds > 1 and item["algorithm"] not in fitted_once
             labels = {
-                "dataset_label": plan["datasets"].get(item["dataset"], ""),
-                "user_label": plan["configurations"].get(item["algorithm"], ""),
+                "dataset_label": plan.get("datasets", {}).get(item["dataset"], ""),
+                "user_label": plan.get("configurations", {}).get(item["algorithm"], ""),
                 "seeds": seeds,
                 "seed": configuration_in(item).get("seed") if named else None,
             }

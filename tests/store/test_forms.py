@@ -42,7 +42,14 @@ RECORDS: dict[str, dict[str, Any]] = {
         "error": None,
         "finished": MOMENT,
     },
-    f"old/0/item/{KEY}": {**LABELS, "status": "done", "metrics": {}, "kept": False, "reset": MOMENT, "finished": None},
+    f"old/0/item/{KEY}": {
+        **LABELS,
+        "status": "done",
+        "metrics": {},
+        "kept": False,
+        "reset": MOMENT,
+        "finished": MOMENT,
+    },
     f"data/{DATA}": {
         **PREPARED,
         "name": "tiny",
@@ -58,7 +65,7 @@ RECORDS: dict[str, dict[str, Any]] = {
         "ended": None,
         "lock": "tmp/work.17.0123abcd/.lock",
     },
-    "run/r": {"id": "r", "started": MOMENT, "host": None, "user": "somebody"},
+    "run/r": {"id": "r", "started": MOMENT, "host": None, "user": "somebody", "versions": {}, "git": None},
     "plan/b.py::b": {
         "source": "b.py::b",
         "root": "/home",
@@ -170,12 +177,20 @@ def test_what_came_later_has_its_form_too(key: str, member: str, sound: Any, wro
         read(key, {**RECORDS[key], member: wrong})
 
 
+def test_what_is_done_says_when() -> None:
+    """Baselines are dated by it; an item that is to be computed has no such moment."""
+    key = f"item/{KEY}"
+    with pytest.raises(DamagedRecordError, match="it is done, and does not say when"):
+        read(key, {**RECORDS[key], "finished": None})
+    assert read(key, {**RECORDS[key], "status": "pending", "finished": None})["finished"] is None
+
+
 NEEDED = {
     f"item/{KEY}": ("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "status", "metrics", "finished"),
     "predict/p": ("predictions",),
     "eval/e": ("value",),
     f"data/{DATA}": ("name", "identity", "test", "users", "items", "interactions"),
-    "run/r": ("host", "user"),
+    "run/r": ("id", "host", "user", "versions", "git"),
     "plan/b.py::b": ("noted",),
 }
 
