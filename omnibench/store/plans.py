@@ -56,7 +56,8 @@ class Planned:
     @property
     def key(self) -> str:
         """The key of its record."""
-        return RecordType.PLAN.key(self.source)
+        # SQLite takes no half characters, which names of files that are not UTF-8 have in Python.
+        return RecordType.PLAN.key(self.source.encode(errors="backslashreplace").decode())
 
     @property
     def record(self) -> Record:
