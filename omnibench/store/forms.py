@@ -224,7 +224,7 @@ _OF_FIT: dict[str, Check] = {
     "effective": optional(_plain),
     "notes": list_of(of_type(str)),
 }
-_OF_PREDICT: dict[str, Check] = {"rows": is_natural, "as_seed": is_count}
+_OF_PREDICT: dict[str, Check] = {"predictions": _item_file, "rows": is_natural, "as_seed": is_count}
 _OF_EVAL: dict[str, Check] = {
     "label": is_name,
     "value": optional(is_number),

@@ -185,6 +185,12 @@ def test_what_is_done_says_when() -> None:
     assert read(key, {**RECORDS[key], "status": "pending", "finished": None})["finished"] is None
 
 
+def test_a_prediction_has_its_file() -> None:
+    """Nothing in its place is no file that was dropped: only models are."""
+    with pytest.raises(DamagedRecordError, match="its predictions is None"):
+        read("predict/p", {**RECORDS["predict/p"], "predictions": None})
+
+
 NEEDED = {
     f"item/{KEY}": ("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "status", "metrics", "finished"),
     "predict/p": ("predictions",),
