@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from omnibench.plugin.lines import usage_error
+
 _MARK = "omnibench-bytes:"
 """What a text begins with that stands for the bytes of a name."""
 
@@ -47,7 +49,7 @@ def make_sendable(config: pytest.Config) -> None:
     sent = [_sent(argument, flag) for argument, flag in zip(arguments, flags, strict=False)]
     for text in [*sent, *texts[len(arguments) :]]:
         if not is_utf8(text):
-            raise pytest.UsageError(
+            raise usage_error(
                 f"{text!r} is not UTF-8, and pytest-xdist cannot tell its workers of it. Run without -n, or rename it."
             )
     config.invocation_params = pytest.Config.InvocationParams(

@@ -21,7 +21,7 @@ from omnibench.errors import StoreError
 from omnibench.guest import forks
 from omnibench.guest.disk import current_trouble
 from omnibench.limits import limit_error
-from omnibench.store.beneath import open_file, refuse_links
+from omnibench.store.beneath import open_file
 from omnibench.store.damage import (
     DamagedStoreError,
     ReplacedStoreError,
@@ -33,7 +33,7 @@ from omnibench.store.damage import (
 from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_database
 from omnibench.store.forms import record_of
 from omnibench.store.permissions import is_shared, make_directory, open_to_group
-from omnibench.store.reading import DATABASE, read_all, text_of
+from omnibench.store.reading import read_all, text_of
 from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal
@@ -102,7 +102,7 @@ class Records:
     """The records of one store. Open it once per process.
 
     Args:
-        directory: The diskcache directory.
+        directory: The diskcache directory; ``recovery.open_records`` has looked for links, since SQLite opens it by path.
         version: The format to note in the database when it notes none or an older one.
         waiting: How to wait while other processes write.
 
@@ -118,7 +118,6 @@ class Records:
         self._pid = os.getpid()
         self._database = directory / "cache.db"
         self._waiting = waiting or LockWait()
-        refuse_links(directory.parent, *(f"{directory.name}/{name}" for name in DATABASE))  # SQLite opens them by path
         try:
             make_directory(directory)
             self._waiting.until_free(self._database, lambda: self._open(version))

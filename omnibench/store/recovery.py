@@ -57,7 +57,7 @@ def open_records(root: Path, waiting: LockWait | None = None) -> tuple[Records, 
         StoreError: They are locked, read-only, out of room, or of a newer format.
     """
     repairs: list[str] = []
-    refuse_links(root, *OF_ALL)  # for whoever comes without a ``CheckpointStore``
+    refuse_links(root, *OF_ALL)
     try:
         repairs += _check_format(root)
         return Records(root / "store", waiting=waiting), repairs
