@@ -13,6 +13,7 @@ from omnibench.store.item_names import title_of
 from omnibench.store.queries import open_store
 from omnibench.store.schema import Record, Status, TrialStatus
 from omnibench.store.tuned_items import TunedItem, by_value, facts_of, parameters_text, tuned_items
+from omnibench.tables.names import recorded_names
 
 _GAP = "  "
 
@@ -51,18 +52,19 @@ def _overview(root: str, tuned: Sequence[TunedItem]) -> Iterator[str]:
     if not tuned:
         yield "  plan.tune(algorithm, space) has the hyperparameters of an algorithm chosen on validation data"
         return
-    rows = [_overview_row(search) for search in tuned]
+    names = recorded_names(search.item for search in tuned)
+    rows = [_overview_row(search, names.recorded_item(search.item)) for search in tuned]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for search, row in zip(tuned, rows, strict=True):
         yield _GAP + _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         yield from (f"{_GAP}{' ' * widths[0]}{_GAP}{sentence}" for sentence in search.statements)
 
 
-def _overview_row(search: TunedItem) -> tuple[str, ...]:
+def _overview_row(search: TunedItem, name: str) -> tuple[str, ...]:
     best = "" if search.value is None else f"{search.metric} {search.value:.4f}"
     parameters = "" if search.best is None else search.parameters_text
     seconds = f"{search.seconds:.1f} s" if search.finished else ""
-    return search.state, title_of(search.item), search.counts_text, best, seconds, parameters
+    return search.state, name, search.counts_text, best, seconds, parameters
 
 
 def _details(search: TunedItem) -> Iterator[str]:

@@ -64,30 +64,33 @@ class TunedRow:
     @property
     def budget(self) -> list[str]:
         """The budget, what it has gone into, and what proposes trials, a line each."""
-        words, seconds = self.searches[0].words, sum(search.seconds for search in self.searches)
-        counts = {status: sum(search.count(status) for search in self.searches) for status in TrialStatus}
+        words, seconds = self.searches[0].words, sum(search.seconds for search in self.distinct)
+        counts = {status: sum(search.count(status) for search in self.distinct) for status in TrialStatus}
         each_fold = " per fold" if len(self.searches) > 1 and self.searches[0].per_fold else ""
         ended = [
             f"{counts[status]} {status.value}" for status in (TrialStatus.PRUNED, TrialStatus.FAILED) if counts[status]
         ]
-        finished = sum(len(search.finished) for search in self._distinct)
+        finished = sum(len(search.finished) for search in self.distinct)
         spent = f"{finished} trials in {seconds:.0f} s" + (f" ({', '.join(ended)})" if ended else "")
         override = ["other than the plan's"] if any(search.chosen.get("override") for search in self.searches) else []
         return [f"{words.budget_text}{each_fold}", *override, words.sampler_text, spent]
 
     @property
-    def _distinct(self) -> list[TunedItem]:
-        """The items of distinct searches: folds may share one."""
+    def distinct(self) -> list[TunedItem]:
+        """One item of each search: folds may share one."""
         return list({search.item["search"]: search for search in self.searches}.values())
 
     @property
     def choices(self) -> list[str]:
         """What was chosen, with its value on validation data, a line per fold."""
         lines = []
+        seeded = len({result.seed for result in self.results}) > 1
         for result, search in zip(self.results, self.searches, strict=True):
-            fold = "" if result.fold is None else f"fold {result.fold}: "
+            names = [] if result.fold is None else [f"fold {result.fold}"]
+            names += [f"seed {result.seed}"] if seeded else []
+            begin = f"{', '.join(names)}: " if names else ""
             value = "" if search.value is None else f" ({search.metric} {search.value:.4f})"
-            lines.append(f"{fold}{chosen_values(result)}{value}")
+            lines.append(f"{begin}{chosen_values(result)}{value}")
         return lines
 
     @property
@@ -259,7 +262,7 @@ def hyperparameters(row: TunedRow) -> dict[str, list[tuple[Any, float, Record, T
         row: A tuned row; trials without a value, and those of the defaults, have none.
     """
     tried: dict[str, list[tuple[Any, float, Record, TunedItem]]] = {}
-    for search in row.searches:
+    for search in row.distinct:
         for trial in search.finished:
             value = value_of(trial)
             if value is not None:

@@ -136,7 +136,10 @@ class TunedItem:
     @property
     def per_fold(self) -> bool:
         """Whether each fold has a search of its own."""
-        return bool(self.search_record.get("per_fold", self.words.per_fold))
+        recorded = self.chosen.get("per_fold")
+        if recorded is None:  # else the plan that has begun the search may have been another
+            recorded = self.words.per_fold if tuning_of(self.item) else self.search_record.get("per_fold")
+        return recorded is not False
 
     @property
     def counts_text(self) -> str:
@@ -167,9 +170,8 @@ class TunedItem:
     def statements(self) -> list[str]:
         """What a reader has to know of the search: edges, other folds, what was cut short."""
         sentences = [edge_sentence(*edge) for edge in self.edges]
-        if self.state != Status.DONE and self.trials:
-            verb = "is going on" if self.state == Status.RUNNING else "was not brought to its end"
-            sentences.append(f"the search {verb}: {self.counts_text}")
+        if self.state in (Status.INTERRUPTED, Status.FAILED) and self.trials:
+            sentences.append(f"the search was not brought to its end: {self.counts_text}")
         if self.finished and not any(trial["status"] == TrialStatus.DONE for trial in self.finished):
             sentences.append(f"no trial has a value: {self.counts_text}")
         if self.chosen and (shortfall := shortfall_sentence(len(self.finished), self.words.budget)):

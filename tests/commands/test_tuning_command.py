@@ -15,8 +15,10 @@ from support.stored import compute
 from omnibench.commands.main import main
 from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
+from omnibench.store.item_records import pending_item
 from omnibench.store.queries import open_store
 from omnibench.store.schema import Record, TrialStatus
+from omnibench.store.views import select
 from omnibench.tuning.budget import Tuning
 from omnibench.tuning.distributions import Log
 from omnibench.tuning.space import Space
@@ -237,6 +239,52 @@ def test_items_that_share_a_search_count_their_own_trials(tmp_path: Path, capsys
     store.close()
     facts = json.loads(run(capsys, "tuning", "--json", "--store", str(tmp_path / "store")))
     assert sorted((each["counts"]["finished"], each["best"]["number"]) for each in facts) == [(2, 1), (4, 3)]
+
+
+def test_an_item_that_shares_a_search_has_not_begun_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With per_fold=False the first fold's item is at work; the others are pending, and say that one choice is for all."""
+    store = CheckpointStore(tmp_path / "store")
+    first = tuned.begin(store, "a", DONE, fold=0, per_fold=False)
+    tuned.judge(store, first, 0, {}, 0.5)
+    labels, _ = tuned.labels_of(store, "b", search=DONE, fold=1)
+    with store.lease(labels.fit_key) as lease:
+        store.commit(lease, {f"item/{labels.fit_key}": pending_item(labels.item_members)})
+    statement = "SELECT item, status, phase FROM items ORDER BY item"
+    rows = select(store.snapshot(), statement, ())[1]
+    assert rows == [(first.item, "interrupted", "Tune"), (labels.item, "pending", None)]
+    store.close()
+    items = open_store(tmp_path / "store").items()
+    assert [(item["status"], item["phase"]) for item in items.values()] == [("interrupted", "Tune"), ("pending", None)]
+    output = run(capsys, "tuning", "--store", str(tmp_path / "store"))
+    assert output.count("test interactions of the other folds took part") == 2
+    assert output.count("was not brought to its end") == 1
+
+
+def test_a_worker_that_waits_for_a_search_is_in_tune(tmp_path: Path) -> None:
+    """It says that it starts a framework; records and SQL agree on what that is."""
+    store = CheckpointStore(tmp_path / "store")
+    labels = tuned.begin(store, "a", DONE)
+    worker = {
+        "id": "w",
+        "run": "r",
+        "pid": 1,
+        "host": "h",
+        "started": "2026-01-01T00:00:00Z",
+        "heartbeat": "2026-01-01T00:00:00Z",
+        "item": labels.item,
+        "ended": None,
+        "lock": "tmp/work.17.0123abcd/.lock",
+    }
+    for said, phase in (
+        ("starting RecPack for Tune", "Tune"),
+        ("starting RecPack for Fit", "Fit"),
+        ("Predict", "Predict"),
+    ):
+        store.records.commit({"worker/w": {**worker, "phase": said}})
+        (item,) = open_store(tmp_path / "store").items().values()
+        assert item["phase"] == phase
+        assert select(store.snapshot(), "SELECT phase FROM items", ())[1] == [(phase,)]
+    store.close()
 
 
 def test_the_budget_of_an_item_is_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ def labels_of(store: CheckpointStore, name: str, *, search: str, fold: int | Non
         item=directory,
         fit_key=key,
         dataset=f"D-{DATA[:8]}",
-        algorithm=f"RecPack.EASE-{key[:8]}",
+        algorithm=f"RecPack.EASE-{key[:8] if fold is None else 'e' * 8}",  # folds share a configuration
         parameters={},
         fold=fold,
         identity=identity,

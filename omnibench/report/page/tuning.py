@@ -152,10 +152,10 @@ def _point(x: float, search: TunedItem, trial: Record) -> Point:
 
 
 def _history_figure(row: TunedRow) -> Element:
-    points = [_point(trial["number"], search, trial) for search in row.searches for trial in search.finished]
+    points = [_point(trial["number"], search, trial) for search in row.distinct for trial in search.finished]
     last = max((point.x for point in points), default=0)
     lines = []
-    for search in row.searches:
+    for search in row.distinct:
         steps = best_by_trial(search)
         if steps:
             fold = "" if search.search_record.get("fold") is None else f"fold {search.search_record['fold']}, "
