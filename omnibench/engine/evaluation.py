@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,7 +122,13 @@ def evaluate(
 
 
 def epoch_metric(
-    dataset: Path, fold_number: int, metric: Metric, label: str, list_length: int, outputs: Outputs
+    dataset: Path,
+    fold_number: int,
+    metric: Metric,
+    label: str,
+    list_length: int,
+    outputs: Outputs,
+    epochs: Iterable[int] | None = None,
 ) -> EpochMetric:
     """Return how the host measures the epochs of a Fit: by a metric of what would be predicted then, on validation.
 
@@ -135,13 +141,14 @@ def epoch_metric(
         label: Its label, such as ``NDCG@10``.
         list_length: Recommendations per user.
         outputs: What the metric is calculated from.
+        epochs: The epochs that are measured; each by default.
     """
 
     def measure(predictions: Path) -> float:
         evaluation = evaluate(dataset, fold_number, predictions, [(metric, label)], judged=VALIDATION)
         return evaluation.values[label]
 
-    return EpochMetric(label, list_length, outputs, measure)
+    return EpochMetric(label, list_length, outputs, measure, None if epochs is None else frozenset(epochs))
 
 
 def _counted(evaluation: Evaluation, columns: Columns) -> dict[str, int]:
