@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from omnibench.markup import words
-from omnibench.report.tuning import TUNING, TUNING_HEAD, TunedRow, tuning_notes
+from omnibench.report.tuning import TUNING, TunedRow, tuning_notes, tuning_table
 
 _LINES = 42
 """Lines that fit on a page beside a caption."""
@@ -19,6 +19,9 @@ _LONGEST_TOKEN = 12
 _LETTERS = 88
 """Letters of ``\\footnotesize`` in a line of the text's width, at least."""
 
+_Cells = Sequence[Sequence[str]]
+"""A row of the table: its cells, each as lines."""
+
 
 def tuning_tables(rows: Sequence[TunedRow], title: str, anchor: str, escaped: Callable[[str], str]) -> Iterator[str]:
     """Yield the tables of a dataset's searches; none where no row is tuned.
@@ -30,19 +33,19 @@ def tuning_tables(rows: Sequence[TunedRow], title: str, anchor: str, escaped: Ca
         escaped: Returns a text with LaTeX's special characters escaped.
     """
     notes = " ".join(escaped(note) for note in tuning_notes(rows))
-    parts = list(_pages(rows))
-    for number, part in enumerate(parts):
+    head, table_rows = tuning_table(rows)
+    for number, part in enumerate(_pages(table_rows)):
         caption = f"{title}: {escaped(TUNING[0].lower() + TUNING[1:])}{' (continued)' if number else ''}."
         caption += f" {notes}" if notes and not number else ""
-        yield _table(part, caption, "" if number else anchor, escaped)
+        yield _table(head, part, caption, "" if number else anchor, escaped)
 
 
-def _pages(rows: Sequence[TunedRow]) -> Iterator[list[TunedRow]]:
+def _pages(rows: Sequence[_Cells]) -> Iterator[list[_Cells]]:
     """Yield the rows in groups that fit on a page, by an estimate of how their cells are broken into lines."""
-    page: list[TunedRow] = []
+    page: list[_Cells] = []
     free = _LINES
     for row in rows:
-        height = max(_height(lines, share) for lines, share in zip(row.cells, _SHARES, strict=True))
+        height = max(_height(lines, share) for lines, share in zip(row, _SHARES, strict=True))
         if page and height > free:
             yield page
             page, free = [], _LINES
@@ -56,7 +59,9 @@ def _height(lines: Sequence[str], share: float) -> int:
     return sum(-(-len(line) // int(share * _LETTERS)) or 1 for line in lines)
 
 
-def _table(rows: Sequence[TunedRow], caption: str, anchor: str, escaped: Callable[[str], str]) -> str:
+def _table(
+    head: Sequence[str], rows: Sequence[_Cells], caption: str, anchor: str, escaped: Callable[[str], str]
+) -> str:
     columns = "".join(f"p{{{share:g}\\linewidth}}" for share in _SHARES)
     lines = [
         r"\begin{table}",
@@ -66,7 +71,7 @@ def _table(rows: Sequence[TunedRow], caption: str, anchor: str, escaped: Callabl
         r"  \footnotesize\setlength{\tabcolsep}{3pt}",
         rf"  \begin{{tabular}}{{@{{}}{columns}@{{}}}}",
         r"    \toprule",
-        f"    {' & '.join(map(escaped, TUNING_HEAD))} \\\\",
+        f"    {' & '.join(_box([name], escaped) for name in head)} \\\\",
         r"    \midrule",
         *_lines(rows, escaped),
         r"    \bottomrule",
@@ -76,11 +81,11 @@ def _table(rows: Sequence[TunedRow], caption: str, anchor: str, escaped: Callabl
     return "\n".join(lines)
 
 
-def _lines(rows: Sequence[TunedRow], escaped: Callable[[str], str]) -> Iterator[str]:
+def _lines(rows: Sequence[_Cells], escaped: Callable[[str], str]) -> Iterator[str]:
     for number, row in enumerate(rows):
         if number:
             yield r"    \addlinespace"
-        boxes = (_box(lines, escaped) for lines in row.cells)
+        boxes = (_box(lines, escaped) for lines in row)
         yield f"    {' & '.join(boxes)} \\\\"
 
 
