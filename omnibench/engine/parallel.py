@@ -78,7 +78,8 @@ def checked_workers(workers: int | str) -> int | str:
 
 def most_workers(experiments: Iterable[Experiment]) -> int:
     """Return how many workers could be busy at once: one for each item, and for each trial that a tuned one tries at once."""
-    return sum(1 if each.search is None else _most_trials(each.search.tuning) for each in experiments)
+    searches = [experiment.search for experiment in experiments]
+    return sum(1 if search is None else _most_trials(search.tuning) for search in searches)
 
 
 def _most_trials(tuning: Tuning) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -176,9 +176,9 @@ class TunedSearch:
             if score is not None:
                 self.records.take_over(lease, record, score)
                 return True
-            self._show(number)
+            options = self._shown(number)
             attempt = TrialAttempt(
-                self._workbench, experiment, item, lease, self._progress, self._options, self._experiment.search_key
+                self._workbench, experiment, item, lease, self._progress, options, self._experiment.search_key
             )
             judge = self._judge_of(number, experiment)
             with attempt.run(self._dataset, judge=judge, with_epochs=self._needs_epochs) as record_model:
@@ -227,18 +227,19 @@ class TunedSearch:
 
         return judge
 
-    def _show(self, number: int) -> None:
-        """Tell people which trial is computed."""
+    def _shown(self, number: int) -> PhaseOptions:
+        """Tell people which trial is computed; return the options with which its epochs are told beside it."""
         trials = [_seen(record) for record in self.records.finished.values()]
         leading = best(trials, self._higher)
-        self._options.on_progress(
-            {
-                "trial": number + 1,
-                "trials": self._search.tuning.trials,
-                "best": None if leading is None else leading.value,
-                "metric": self._search.label,
-            }
-        )
+        facts = {
+            "trial": number + 1,
+            "trials": self._search.tuning.trials,
+            "best": None if leading is None else leading.value,
+            "metric": self._search.label,
+        }
+        tell = self._options.on_progress
+        tell(facts)
+        return replace(self._options, on_progress=lambda values: tell({**values, **facts}))
 
     def _log(self, number: int, proposed: Record) -> None:
         record = self.records.finished[number]

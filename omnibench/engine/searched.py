@@ -170,17 +170,17 @@ class SearchRecords:
             measured: What it has come to.
             keep: Whether its model is kept: it is the best so far.
         """
-        others: dict[str, Record] = {}
+        records: dict[str, Record] = {}
         if measured.value is not None:
             fit_key, label = item.experiment.fit_key, self._search.qualified_label
-            others[self._score_key(item)] = score_record(
+            records[self._score_key(item)] = score_record(
                 self._origin, fit_key, label, measured.value, **measured.effort
             )
         spare = None if keep else self._spare_fit(item.experiment.fit_key)
         if spare is not None:
-            others[item.fit_record_key] = without_model(spare)
+            records[item.fit_record_key] = without_model(spare)
         facts = {**measured.effort, "value": measured.value, "pruned": measured.pruned, "error": measured.error}
-        self._finish(lease, proposed, facts, measured.status, others)
+        self._finish(lease, proposed, facts, measured.status, records)
         if spare is not None:
             remove_file(self._store, spare["model"])
 
@@ -190,7 +190,7 @@ class SearchRecords:
         proposed: Record,
         facts: Mapping[str, Any],
         status: TrialStatus,
-        others: Mapping[str, Record],
+        records: Mapping[str, Record],
         *,
         reused: bool = False,
     ) -> None:
@@ -205,7 +205,7 @@ class SearchRecords:
             reused=reused,
             **facts,
         )
-        self._store.commit(lease, {**others, trial_key(self._key, proposed["number"]): record})
+        self._store.commit(lease, {**records, trial_key(self._key, proposed["number"]): record})
         self._note(record)
 
     def _spare_fit(self, fit_key: str) -> Record | None:
@@ -225,8 +225,8 @@ class SearchRecords:
 
     def drop_others(self, fit_key: str) -> None:
         """Drop the models of all finished trials but one; of all where no key is given."""
-        for other in {record["fit_key"] for record in self.finished.values()} - {fit_key}:
-            self.drop_model(other)
+        for loser in {record["fit_key"] for record in self.finished.values()} - {fit_key}:
+            self.drop_model(loser)
 
     def drop_model(self, fit_key: str) -> None:
         """Drop a trial's model, unless it is needed or somebody is at it."""

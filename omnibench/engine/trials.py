@@ -136,6 +136,8 @@ class TrialAttempt:
                     self.checkpoints.save_model(answer, scratch)
                     answer.clear()
 
+            experiment = self._experiment
+            self.checkpoints.watch(self._workbench.datasets.files(experiment.dataset, experiment.fold))
             try:
                 model = self._model(with_epochs=with_epochs)
                 if model is None:
@@ -146,6 +148,7 @@ class TrialAttempt:
                         record_model()
                         model = self.checkpoints.model() or scratch / name
                 self._judge(dataset, model, scratch)
+                self.checkpoints.check_inputs()
             except PrunedError as pruned:
                 self.measured.status = TrialStatus.PRUNED
                 self.measured.cost(Phase.FIT, pruned.costs or {})

@@ -38,8 +38,8 @@ class Tuned:
     def requested(self) -> Experiment:
         """The experiment with the chosen hyperparameters; fitted on both parts, it is trained as long as validation found."""
         epochs, name = self._outcome.chosen.get("epochs"), self._experiment.configuration.epochs_parameter
-        found = {name: epochs} if self._experiment.refit and name and epochs else {}
-        return self._experiment.chosen({**self._parameters, **found})
+        duration = {name: epochs} if self._experiment.refit and name and epochs else {}
+        return self._experiment.chosen({**self._parameters, **duration})
 
     @property
     def record(self) -> dict[str, Any]:
@@ -67,10 +67,10 @@ class Tuned:
         """
         if self.requested.fit_key != self._outcome.chosen["fit_key"]:
             return None
-        kept = self._search.records.model(self.requested)
-        if kept is None:
+        model_and_fit = self._search.records.model(self.requested)
+        if model_and_fit is None:
             return None
-        model, fit = kept
+        model, fit = model_and_fit
         try:
             os.link(model, scratch / model.name)
         except OSError:  # a file system without hard links

@@ -54,14 +54,14 @@ def tuned_entry(
             f"all: ExperimentPlan(..., tuning={_EXAMPLE})."
         )
     searched = _space_of(entry, space)
-    given = copied(entry.name, fixed)
+    fixed_values = copied(entry.name, fixed)
     if space is None:  # nobody can leave something out of a space that omnibench ships
-        searched = with_fixed(searched, given, entry.name)
+        searched = with_fixed(searched, fixed_values, entry.name)
     names = dict.fromkeys(dimension.name for dimension in searched.dimensions)
-    twice = next((name for name in given if name in names or name in searched.constants), None)
+    twice = next((name for name in fixed_values if name in names or name in searched.constants), None)
     if twice is not None:
         raise PlanError(f"{entry.name}: {twice} is in fixed and in the search space; leave it out of one of them.")
-    constants = {**searched.constants, **given}
+    constants = {**searched.constants, **fixed_values}
     for parameters in (constants, *({name: value} for name, value in _examples(searched))):
         check_entry(replace(entry, alternatives=(parameters,)))
     missing = [
