@@ -39,6 +39,7 @@ from omnibench.statistics.paired import SEEDS_TEST, Comparison, check_alpha
 from omnibench.store.item_records import result_of
 from omnibench.tables.conditional import algorithm_of, conditional_note, conditional_sentence
 from omnibench.tables.legend import fitted_on
+from omnibench.tables.picking import picking
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -184,6 +185,9 @@ def _compare_all(store: Measured, datasets: Sequence[str], arguments: argparse.N
                 continue
             lines += ["", *_ranking_lines(store, label, ranking, arguments.alpha)]
             rankings.append({"metric": label, **_ranking_plain(ranking)})
+    picked = picking(result_of(item) for item in store.items.values() if item["dataset"] in datasets)
+    if picked is not None:
+        lines += ["", f"{picked.sentence[0].upper()}{picked.sentence[1:]}:", f"  {picked.call}"]
     plain = {"standings": standings, "rankings": rankings, "condition": condition}
     return {"lines": lines, "json": plain}
 

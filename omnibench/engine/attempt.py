@@ -173,10 +173,7 @@ class Attempt:
             answer = self._tuned.take_model(scratch) if self._tuned is not None else None
             if answer is None:
                 answer = phases.fit(self.progress.guest(Phase.FIT), self.requested, dataset, scratch, self._options)
-            model = self.checkpoints.save_model(meter.answered(answer), scratch)
-        if self._tuned is not None:
-            self._tuned.drop_models()
-        return model
+            return self.checkpoints.save_model(meter.answered(answer), scratch)
 
     def _predict(self, dataset: Path) -> Path:
         """Return the predictions' file, predicting when there is none."""
@@ -236,6 +233,9 @@ class Attempt:
             evaluation = evaluate(dataset, fold, predictions, missing, refit) if missing else None
             spare = self._spare_model()
             values = self.checkpoints.save_metrics(recorded, evaluation, meter, scratch, spare_model=spare)
+        if self._tuned is not None:
+            is_copied = self.workbench.policy.keep_models not in ("all", "auto")
+            self._tuned.drop_models(all_of_them=spare is not None or is_copied)
         metrics = self.item.qualified_values(values | self.item.costs(self.workbench.store.records.get))
         self.workbench.worker.count_completed()
         return {name: float(value) for name, value in metrics.items()}

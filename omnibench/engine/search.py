@@ -27,7 +27,7 @@ from omnibench.store.leases import free_leases
 from omnibench.store.schema import Phase, Record, TrialStatus
 from omnibench.tuning.choice import best, is_spent
 from omnibench.tuning.proposals import Proposals
-from omnibench.tuning.pruning import prune
+from omnibench.tuning.pruning import Judge as PruningJudge
 from omnibench.tuning.trials import Trial
 
 _LOOK_SECONDS = 0.05
@@ -180,7 +180,7 @@ class TunedSearch:
             attempt = TrialAttempt(
                 self._workbench, experiment, item, lease, self._progress, self._options, self._experiment.search_key
             )
-            judge = self._judge_of(number)
+            judge = self._judge_of(number, experiment)
             with attempt.run(self._dataset, judge=judge, with_epochs=self._needs_epochs) as record_model:
                 measured = attempt.measured
                 is_best = self._is_best(number, measured.value)
@@ -213,15 +213,17 @@ class TunedSearch:
         mine = Trial(number, {}, TrialStatus.DONE.value, value)
         return value is not None and best([*trials, mine], self._higher) is mine
 
-    def _judge_of(self, number: int) -> Judge | None:
+    def _judge_of(self, number: int, experiment: Experiment) -> Judge | None:
         tuning = self._search.tuning
-        if tuning.pruner is None or number == 0:  # the defaults are always there to compare with
+        if tuning.pruner is None:
             return None
-        start = self._proposals.round_of(number).start
-        earlier = [_seen(record) for other, record in self.records.finished.items() if other < start]
+        name, configuration = experiment.configuration.epochs_parameter, experiment.configuration
+        epochs = {**configuration.default_parameters, **configuration.plain_parameters}.get(name) if name else None
+        trials = [_seen(record) for record in self.records.finished.values()]
+        pruning = PruningJudge(tuning, number, trials, epochs if isinstance(epochs, int) else None)
 
-        def judge(epoch: int, value: float, history: Mapping[int, float]) -> str:  # noqa: ARG001 - they are in the history
-            return prune(tuning.pruner, number, tuple(history.items()), earlier, self._higher) or ""
+        def judge(history: Mapping[int, float]) -> str:
+            return pruning.reason(tuple(sorted(history.items()))) or ""
 
         return judge
 

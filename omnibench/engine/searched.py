@@ -92,8 +92,8 @@ class SearchRecords:
             unfinished = 0 if self.look_again(number) else unfinished + 1
             if unfinished == _MOST_AT_ONCE:
                 break
-        while (record := self._store.records.get(trial_key(self._key, self.proposed))) is not None:
-            self._note(record)
+        while (proposed := self._store.records.get(trial_key(self._key, self.proposed))) is not None:
+            self._note(proposed)
 
     def look_again(self, number: int) -> bool:
         """Return whether a trial is finished by now."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from omnibench.engine import phases
 from omnibench.engine.checkpoint import ItemCheckpoints
+from omnibench.engine.epochs import EpochMetric
 from omnibench.engine.evaluation import evaluate
 from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
@@ -27,8 +28,8 @@ from omnibench.store.schema import Phase, TrialStatus
 _PUBLISHED_AT_ONCE = 1.0
 """Seconds of a Fit from which on its model is recorded before it is judged: less is done again sooner than written."""
 
-Judge = Callable[[int, float, Mapping[int, float]], str]
-"""From an epoch, its validation value and those of the epochs so far to why the trial is to be pruned, or nothing."""
+Judge = Callable[[Mapping[int, float]], str]
+"""From the validation values of the epochs so far to why the trial is to be pruned, or nothing."""
 
 
 @dataclass(slots=True)
@@ -147,7 +148,7 @@ class TrialAttempt:
                 self._judge(dataset, model, scratch)
             except PrunedError as pruned:
                 self.measured.status = TrialStatus.PRUNED
-                self.measured.cost(Phase.FIT, pruned.costs)
+                self.measured.cost(Phase.FIT, pruned.costs or {})
                 assert self.measured.pruned is not None, "the judge has said why"
             except PhaseError as error:
                 self._fail(error)
@@ -159,7 +160,7 @@ class TrialAttempt:
         self.measured.status = TrialStatus.FAILED
         self.measured.value = None
         if error.phase in {Phase.FIT.value, Phase.PREDICT.value}:
-            self.measured.cost(Phase(error.phase), error.costs)
+            self.measured.cost(Phase(error.phase), error.costs or {})
         self.measured.error = {"phase": error.phase, "message": error.message, "details": error.details}
 
     def _model(self, *, with_epochs: bool) -> Path | None:
@@ -178,19 +179,36 @@ class TrialAttempt:
 
         def is_hopeless(epoch: int, value: float) -> bool:
             measured.history[epoch] = value
-            reason = judge(epoch, value, measured.history) if judge is not None else ""
+            reason = judge(measured.history) if judge is not None else ""
             if reason:
                 measured.pruned = {"epoch": epoch, "value": value, "reason": reason}
             return bool(reason)
 
-        judged = {} if judge is None else {"judge": is_hopeless, "metric": self._epoch_metric(dataset)}
         with self._errors(Phase.FIT):
             guest = self._progress.guest(Phase.TUNE)
-            answer = phases.fit(guest, self._experiment, dataset, scratch, self._options, **judged)
+            if judge is None:
+                answer = phases.fit(guest, self._experiment, dataset, scratch, self._options)
+            else:
+                metric = self._epoch_metric(dataset)
+                answer = phases.fit(
+                    guest, self._experiment, dataset, scratch, self._options, judge=is_hopeless, metric=metric
+                )
         measured.cost(Phase.FIT, answer)
         measured.threads, measured.epochs = answer["threads"], answer.get("epochs")
         measured.history |= dict(answer.get("history", ()))
         return {**answer, "start_seconds": 0.0}
+
+    def _epoch_metric(self, dataset: Path) -> EpochMetric:
+        ((_, label),) = self._item.columns
+
+        def measure(predictions: Path) -> float:
+            with self._workbench.evaluating:
+                evaluation = evaluate(
+                    dataset, self._experiment.fold, predictions, self._item.columns, judged=VALIDATION
+                )
+            return evaluation.values[label]
+
+        return EpochMetric(label, self._item.list_length, self._item.outputs, measure)
 
     def _judge(self, dataset: Path, model: Path, scratch: Path) -> None:
         experiment, ((_, label),) = self._experiment, self._item.columns

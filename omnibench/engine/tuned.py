@@ -80,6 +80,11 @@ class Tuned:
             return None
         return {**fit, "file": model.name}
 
-    def drop_models(self) -> None:
-        """Drop the models of all trials: the item has one of its own."""
-        self._search.records.drop_others("")
+    def drop_models(self, *, all_of_them: bool) -> None:
+        """Drop the models of the trials.
+
+        Args:
+            all_of_them: Also that of the chosen one, which is the item's by another name: a plan that has this
+                configuration as well need not fit it.
+        """
+        self._search.records.drop_others("" if all_of_them else self._outcome.chosen["fit_key"])

@@ -165,11 +165,12 @@ class ExperimentPlan:
         configurations: dict[tuple[str, str, str, str], Configuration] = {}
         for entry in self._entries:
             for mapping in entry.alternatives:
-                check_required(entry, mapping)
+                searched = entry.search.space.names if entry.search is not None else ()
+                check_required(entry, {**dict.fromkeys(searched), **mapping})
                 for point in points_of(mapping):
                     configuration = _configuration(entry, point)
-                    searched = "" if entry.search is None else canonical(entry.search.identity)
-                    identity = entry.name, configuration.canonical_parameters, entry.refit, searched
+                    request = "" if entry.search is None else canonical(entry.search.identity)
+                    identity = entry.name, configuration.canonical_parameters, entry.refit, request
                     first = configurations.setdefault(identity, configuration)
                     if first.user_label != configuration.user_label:
                         raise PlanError(

@@ -11,6 +11,7 @@ from omnibench.experiment.entries import PlanEntry, check_entry, copied
 from omnibench.experiment.search import TuningRequest
 from omnibench.tuning.budget import Tuning
 from omnibench.tuning.fixing import with_fixed
+from omnibench.tuning.proposals import check_sampler
 from omnibench.tuning.space import Space
 
 _EXAMPLE = "Tuning('NDCG@10', trials=30)"
@@ -70,6 +71,7 @@ def tuned_entry(
         raise PlanError(
             f"{entry.name} needs {', '.join(missing)}; add it to the search space, or give it as fixed={{...}}."
         )
+    check_sampler(searched, budget, entry.name)
     overrides = tuning is not None and of_plan is not None and tuning.budget != of_plan.budget
     return replace(entry, alternatives=(constants,), search=TuningRequest(searched, budget, overrides))
 

@@ -38,11 +38,7 @@ else:
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = 2
-"""The newest format that is read."""
-
-_UNTUNED_FORMAT = 1
-"""What is written unless something is tuned, of which those who read no more than this know nothing."""
+FORMAT = 1
 
 _MAGIC = b"PAR1"
 _METADATA_KEY, _DIGEST_KEY = b"omnibench", b"omnibench.sha256"
@@ -95,7 +91,7 @@ class Baseline:
                 index,
                 tuple(fields.get("sources", ())),  # which the first baselines lack
                 fields.get("deterministic", False),  # likewise
-                {int(fold): values for fold, values in fields.get("chosen", {}).items()},
+                {int(fold): values for fold, values in fields.get("chosen", {}).items()},  # what is not tuned lacks it
                 fields.get("user_label", ""),
             )
             for index, fields in enumerate(metadata["entries"])
@@ -227,7 +223,7 @@ def _parquet(source: EntrySource, entries: Sequence[Entry], git: Mapping[str, An
         next(group_numbers) if any(score.per_user for score in entry.scores.values()) else None for entry in entries
     ]
     metadata = {
-        "format": FORMAT if any(entry.is_tuned for entry in entries) else _UNTUNED_FORMAT,
+        "format": FORMAT,
         "omnibench": __version__,
         "written": timestamp(),
         "git": git,

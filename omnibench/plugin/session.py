@@ -25,7 +25,7 @@ from omnibench.limits import limit_error
 from omnibench.plugin import garbage
 from omnibench.plugin.copies import refresh_stale_copies
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.lines import write_line
+from omnibench.plugin.lines import usage_error, write_line
 from omnibench.plugin.options import ENVIRONMENTS, PLAN, READONLY, TMP_DIR
 from omnibench.plugin.settings import checkpoint_dir, path_of, policy
 from omnibench.plugin.wire import RunMessage
@@ -67,6 +67,7 @@ class BenchSession:
         planned: All items that bench functions declare, by the function's node id; also those that are deselected.
         validation: Who uses the validation parts of the datasets that bench functions declare.
         begun: Whether the records were looked at.
+        gave_up: Whether the run ended because of what would keep every item from being computed.
         say: Writes a line to the terminal from any thread, while something is displayed there.
     """
 
@@ -107,7 +108,7 @@ class BenchSession:
         self.planned: dict[str, list[ExperimentItem]] = {}
         self.validation = ValidationUse()
         self._positions: dict[int, int] = {}
-        self._gave_up = False
+        self.gave_up = False
 
     def device_of(self, configuration: Configuration) -> str:
         """Return the device class of a configuration: a plugin's choice, else the options'.
@@ -281,28 +282,20 @@ class BenchSession:
         except LockedStoreError as error:
             self.give_up(error)
 
-    def help_others(self, session: pytest.Session) -> None:
-        """On a worker that has run its last item, compute trials of tuned items that other workers are at."""
-        tuned = [
-            item.experiment
-            for item in session.items
-            if isinstance(item, ExperimentItem) and item.experiment.search is not None
-        ]
-        if tuned and not (session.shouldstop or session.shouldfail or self._gave_up):
-            self.coordinator.help_searches(tuned)
-
     def give_up(self, error: StoreError) -> NoReturn:
         """End the run: what keeps one item from being computed, and is none's failure, would keep the next one as well.
 
         Args:
             error: The reason.
         """
-        self._gave_up = True
+        self.gave_up = True
         self.stopping.ask("locked records")
         if self.is_worker:  # the overseeing process ends the run when it hears of this
             self._stop_soon(str(error))
             pytest.skip(f"{error}")
-        pytest.exit(str(error), pytest.ExitCode.INTERRUPTED)
+        from omnibench.terminal import terminal_text  # as in plugin.lines
+
+        pytest.exit(terminal_text(str(error)), pytest.ExitCode.INTERRUPTED)
 
     def _start_next_guests(self, item: ExperimentItem) -> None:
         """Start the next framework's guest early, unless workers leave no core idle or costs are measured."""
@@ -364,7 +357,7 @@ class BenchSession:
 
     def close(self) -> None:
         """End the guests and close the store; on the overseeing process, bring the exports up to date."""
-        idle = self.looks_only or self.is_worker or not self.begun or self._gave_up
+        idle = self.looks_only or self.is_worker or not self.begun or self.gave_up
         if self._coordinator is None and self.pending and not idle:
             try:
                 _ = self.coordinator
@@ -383,7 +376,7 @@ def _throwaway_workspace() -> Workspace:
     try:
         return throwaway_workspace()
     except OmnibenchError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise usage_error(error) from error
 
 
 def prints_are_shown(config: pytest.Config) -> bool:

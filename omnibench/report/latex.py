@@ -10,7 +10,8 @@ from omnibench.report.comparisons import ranking_head
 from omnibench.report.latex_tuning import tuning_tables
 from omnibench.report.ranks import rank_rows
 from omnibench.report.sections import MAX_LISTED, VARIANCE, VARIANCE_HEAD, Report, Section
-from omnibench.tables.layout import BEST, TIED, fitting, printed
+from omnibench.tables.fitting import fitting
+from omnibench.tables.layout import BEST, TIED, printed
 
 _ROWS = 40
 """Rows that fit on a page; more of them make several tables, because LaTeX cuts off what does not fit."""
@@ -100,6 +101,7 @@ def _section(section: Section, missing: str, anchor: str) -> Iterator[str]:
             last = labels[-1:] == section.labels[-1:]
             explained = [name for name in names if last and name in marked.legend]
             legend = [f"{escaped(marked.label(name))}: {escaped(marked.legend[name])}" for name in explained]
+            legend += _picking(section) if last and names[-1] == marked.names[-1] else []
             yield _table(title, " ".join(captions), label, head, rows, legend)
             title, captions, label = f"{escaped(marked.title)} (continued)", [], ""
     variances = [[escaped(cell) for cell in row] for row in section.variance_rows]
@@ -108,6 +110,14 @@ def _section(section: Section, missing: str, anchor: str) -> Iterator[str]:
         anchor_of = "" if start else f"{anchor}-variance"
         yield _table(escaped(marked.title), caption, anchor_of, VARIANCE_HEAD, variances[start : start + _ROWS], [])
     yield from tuning_tables(section.tuned, escaped(marked.title), f"{_plain(anchor)}-tuning", escaped)
+
+
+def _picking(section: Section) -> list[str]:
+    """Return the line about several configurations of one algorithm, if there is something to say."""
+    picked = section.marked.picking
+    if picked is None:
+        return []
+    return [rf"{escaped(f'{picked.sentence[0].upper()}{picked.sentence[1:]}')}: \texttt{{{escaped(picked.call)}}}"]
 
 
 def _groups(section: Section, names: Sequence[str]) -> list[list[str]]:

@@ -84,6 +84,8 @@ def _section(section: Section) -> Iterator[str]:
         yield "\n".join(
             f"- {escaped(marked.label(name))}: {code(parameters)}" for name, parameters in marked.legend.items()
         )
+    if (picked := marked.picking) is not None:
+        yield f"{escaped(f'{picked.sentence[0].upper()}{picked.sentence[1:]}')}: {code(picked.call)}"
     if section.variance_rows:
         yield f"### {VARIANCE}"
         yield _table(VARIANCE_HEAD, [[escaped(cell) for cell in row] for row in section.variance_rows])

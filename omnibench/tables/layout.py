@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from omnibench.naming import LABELS
 from omnibench.results import Result
 from omnibench.tables.choices import choice_notes
 from omnibench.tables.conditional import conditional_note
+from omnibench.tables.fitting import fitting
 from omnibench.tables.legend import LegendRow, fitted_on, indented, legend_lines
 from omnibench.tables.means import DECIMALS, Means
 from omnibench.tables.names import DisplayNames, display_names, unsaid_parameters
+from omnibench.tables.picking import Picking, picking
 from omnibench.tables.seeds import ONCE, is_fitted_once, seed_groups, seed_notes, seeds_of, with_seeds
 from omnibench.terminal import terminal_line
 
@@ -204,6 +206,12 @@ class MarkedResults:
         """Which parts the models that are shown are fitted on, where not all of them are fitted on training alone."""
         return fitted_on({self.label(name): self.means.algorithms[name][0].refit for name in self.names})
 
+    @property
+    def picking(self) -> Picking | None:
+        """What there is to say of several configurations of one algorithm; see ``tables.picking``."""
+        examples = {name: rows[0] for name, rows in self.means.algorithms.items()}
+        return picking((examples[name] for name in self.names), examples.values())
+
     def family(self, name: str) -> str:
         """Return what people call an algorithm and its kin with other hyperparameters."""
         label = self.label(name)
@@ -291,23 +299,6 @@ def _cut(table: ResultTable, fixed: int, width: int | None) -> list[ResultTable]
     ]
 
 
-AnyColumn = TypeVar("AnyColumn")
-
-
-def fitting(columns: Iterable[AnyColumn], needed: Callable[[AnyColumn], float], room: float) -> list[list[AnyColumn]]:
-    """Cut columns into groups that fit into a width; a column that is too wide by itself gets a group of its own."""
-    groups: list[list[AnyColumn]] = [[]]
-    free = room
-    for column in columns:
-        width = needed(column)
-        if width > free and groups[-1]:
-            groups.append([])
-            free = room
-        groups[-1].append(column)
-        free -= width
-    return groups
-
-
 def _fold_rows(marked: MarkedResults, name: str) -> list[list[Cell]]:
     means, labels = marked.means, marked.means.labels
     leading_cells = _leading_cells(marked, name)
@@ -391,4 +382,7 @@ def _notes(marked: MarkedResults, layout: Layout) -> list[str]:
     rows = [LegendRow(marked.label(name), marked.family(name), marked.unsaid(name)) for name in marked.names]
     for sentence in choice_notes({marked.label(name): marked.means.algorithms[name] for name in marked.names}):
         notes += indented(sentence, layout.width)
-    return notes + legend_lines(rows, layout.width)
+    notes += legend_lines(rows, layout.width)
+    if (picked := marked.picking) is not None:
+        notes += [*indented(f"{picked.sentence}:", layout.width), f"    {picked.call}"]  # uncut, to be copied
+    return notes

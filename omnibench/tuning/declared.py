@@ -100,6 +100,11 @@ def _distribution(value: Any, location: str) -> Distribution | None:
             f"{location} is {text}; write Choice({text}) to try each of them, or fixed={{{location.rpartition(': ')[2]!r}: {text}}} "
             "if the list itself is the value."
         )
+    if isinstance(value, Mapping) and any(is_distribution(member) for member in value.values()):
+        raise PlanError(
+            f"{location} is a dictionary of distributions; write When(hyperparameter, value, {{...}}) for what there is under a "
+            "condition only, or give them without the dictionary."
+        )
     raise PlanError(
         f"{location} is {value!r}; give Choice([...]), Int(low, high), Float(low, high), Log(low, high), a distribution of "
         "Optuna, or a constant; other values that do not change belong into fixed."

@@ -76,7 +76,7 @@ def state_of(trial: Trial) -> TrialState:
 
 
 class TreeParzen:
-    """Proposals of the tree-structured Parzen estimator: each round has a study, each trial a sampler of its own.
+    """Proposals of the tree-structured Parzen estimator: each trial has a sampler of its own, with a seed of its own.
 
     A trial avoids the neighbourhood of those that were proposed before it in its round, as if these had been bad (the
     "constant liar"), so that the trials of a round differ.
@@ -95,7 +95,10 @@ class TreeParzen:
         self._key = search_key
         self._higher_is_better = higher_is_better
         self._defaults = defaults
-        self._earlier: list[Trial] | None = None
+        self._study: Study | None = None
+        self._running: list[RunningTrial] = []
+        self._earlier: list[Trial] = []
+        self._new: list[Trial] = []
         self._begin(0, [])
 
     def propose(self, number: int, first: int, earlier: Sequence[Trial]) -> dict[str, Any] | None:
@@ -115,11 +118,16 @@ class TreeParzen:
         return None if point is None else dict(point)
 
     def _begin(self, first: int, earlier: Sequence[Trial]) -> None:
+        """Begin a round."""
+        if list(earlier[: len(self._earlier)]) != self._earlier:
+            self._study, self._earlier, self._new = None, [], []
+        while self._running:
+            self._end(self._running.pop())
+        self._new += earlier[len(self._earlier) :]
         self._first, self._earlier = first, list(earlier)
         self._proposed: list[dict[str, Any] | None] = []
         tried = [self._defaults] if self._defaults is not None else []
         self._untried = Untried(self._space.space, [*tried, *(trial.parameters for trial in earlier if trial.number)])
-        self._study: Study | None = None
 
     def _next(self, number: int) -> dict[str, Any] | None:
         """Return the next point of the round."""
@@ -127,26 +135,33 @@ class TreeParzen:
             return {}
         if self._untried.is_empty:
             return None
-        if self._study is None:
-            self._study = self._with_earlier()
+        study = self._with_earlier()
         for attempt in range(_MOST_REPEATS):
-            self._study.sampler = self._sampler(number, attempt)
-            running = self._study.ask()
+            study.sampler = self._sampler(number, attempt)
+            running = study.ask()
+            self._running.append(running)
             point = self._space.ask(running)
             if self._untried.take(point):
                 return point
-            self._study.tell(running, state=TrialState.FAIL)
+            self._end(running)
         rest = in_random_order(self._space.space, digest([self._key, number]))
         return next((point for point in rest if self._untried.take(point)), None)
 
     def _with_earlier(self) -> Study:
-        """Return a study with the trials of earlier rounds."""
-        study = study_of(self._higher_is_better, self._sampler(0, 0))
-        for trial in self._earlier or []:
+        """Return the study, with the finished trials of earlier rounds, and the running ones of this."""
+        if self._study is None:
+            self._study = study_of(self._higher_is_better, self._sampler(0, 0))
+        for trial in self._new:
             parameters = trial.parameters if trial.number else self._defaults
             if parameters is not None and self._space.space.contains(parameters):
-                study.add_trial(frozen(self._space, trial, parameters))
-        return study
+                self._study.add_trial(frozen(self._space, trial, parameters))
+        self._new = []
+        return self._study
+
+    def _end(self, running: RunningTrial) -> None:
+        """End a trial of the study without a result: the estimator takes no notice of it any more."""
+        if self._study is not None:
+            self._study.tell(running, state=TrialState.FAIL, skip_if_finished=True)
 
     def _sampler(self, number: int, attempt: int) -> TPESampler:
         seed = int(digest(["tpe", self._key, number, attempt])[:8], 16)

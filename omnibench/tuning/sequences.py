@@ -23,12 +23,14 @@ class Untried:
 
     Args:
         space: The space.
-        points: Those that have been tried.
+        points: Those that have been tried; what lies outside of the space does not count.
     """
 
     def __init__(self, space: Space, points: Iterable[Mapping[str, Any]]) -> None:
         self._size = space.size
-        self._tried = {canonical(point) for point in points} if self._size is not None else set()
+        self._tried: set[str] = set()
+        if self._size is not None:
+            self._tried = {canonical(point) for point in points if space.contains(point)}
 
     @property
     def is_empty(self) -> bool:

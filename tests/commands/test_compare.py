@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -90,11 +91,22 @@ def test_all_are_compared_with_the_best(compare: Command, measured_store: Path, 
     (ranks,) = [line for line in lines if "average ranks over 2 datasets" in line]
     assert ranks.startswith("NDCG@10: average ranks over 2 datasets; too few datasets to say: with 2")
     expected = rank_configurations(measured_store, "NDCG@10")
-    told = {line.split()[1]: line.split()[0] for line in lines[lines.index(ranks) + 1 :]}
+    below = itertools.takewhile(bool, lines[lines.index(ranks) + 1 :])
+    told = {line.split()[1]: line.split()[0] for line in below}
     assert told == {
         called(name): f"{rank:.2f}" for name, rank in zip(expected.configurations, expected.ranking.ranks, strict=True)
     }
     assert list(told.values()) == sorted(told.values())
+
+
+def test_a_ranking_of_a_grid_says_that_it_is_no_tuning(compare: Command) -> None:
+    """In its last lines, once for all tables, with what to do instead; two that were named are a comparison, no choice."""
+    lines = compare().splitlines()
+    assert lines[-2].startswith("Picking the best Rotated by these numbers is tuning on the test part; to choose on ")
+    assert lines[-1].startswith('  plan.tune(Rotated, {"by": Choice([0, ')
+    assert sum("tuning on the test part" in line for line in lines) == 1
+    first, second, *_ = (line.split()[0] for line in lines if line.strip().startswith("Rotated("))
+    assert "tuning on the test part" not in compare(first, second)
 
 
 def test_all_for_programs(compare: Command, measured_store: Path) -> None:

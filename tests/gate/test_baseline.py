@@ -125,11 +125,10 @@ def test_any_other_parquet_file_is_refused_and_left_alone(measurements: Measurem
 
 def test_a_newer_format_is_refused(measurements: Measurements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A newer format is refused; the error names the version that wrote it, and the ways out."""
-    monkeypatch.setattr(baseline, "_UNTUNED_FORMAT", 3)
-    monkeypatch.setattr(baseline, "FORMAT", 3)
+    monkeypatch.setattr(baseline, "FORMAT", 2)
     path = measurements.baseline(tmp_path).path
     monkeypatch.undo()
-    with pytest.raises(BaselineError, match=r"has the format 3 of omnibench .* reads formats up to 2\. Upgrade"):
+    with pytest.raises(BaselineError, match=r"has the format 2 of omnibench .* reads formats up to 1\. Upgrade"):
         Baseline(path)
 
 

@@ -18,7 +18,6 @@ from omnibench import Choice, Float, Int, Log, Tuning
 from omnibench.experiment.candidates import UNSEEN
 from omnibench.experiment.search import TuningRequest
 from omnibench.experiment.tuned import search_of
-from omnibench.gate.baseline import Baseline
 from omnibench.gate.entries import newest
 from omnibench.gate.matching import Match, match
 from omnibench.gate.report import lines
@@ -173,21 +172,17 @@ def test_a_loss_after_a_changed_search_says_so_in_a_quiet_run(tmp_path: Path) ->
 
 
 def test_a_baseline_keeps_search_choice_and_label(tmp_path: Path) -> None:
-    """And only a baseline with something tuned has the format of those who know what that is."""
+    """What is not tuned has neither, as in baselines of earlier omnibenches."""
     store = measured(chosen={0: {"l2": 5.0}, 3: {"l2": 7.5}}, user_label="mine")
     baseline = store.baseline(tmp_path)
     (entry,) = baseline.entries
     assert entry.chosen == {0: {"l2": 5.0}, 3: {"l2": 7.5}}
     assert (entry.user_label, entry.is_tuned, entry.key) == ("mine", True, store.entries[0].key)
     assert search_words(entry.configuration)["l2"] == "log 1 to 10000"
-    assert _format_of(baseline) == 2
-    assert _format_of(measured(search=None).baseline(tmp_path)) == 1
-
-
-def _format_of(baseline: Baseline) -> int:
-    metadata = json.loads(pq.ParquetFile(baseline.path).metadata.metadata[b"omnibench"])
-    assert "chosen" in metadata["entries"][0] or not baseline.entries[0].is_tuned
-    return int(metadata["format"])
+    (untuned,) = measured(search=None, user_label="mine").baseline(tmp_path).entries
+    assert (untuned.chosen, untuned.is_tuned) == ({}, False)
+    metadata = json.loads(pq.ParquetFile(tmp_path / "baseline.parquet").metadata.metadata[b"omnibench"])
+    assert "chosen" not in metadata["entries"][0]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from support.projects import Project
 
-from omnibench import ExperimentPlan, RunnerInfo, register_runner
+from omnibench import ExperimentPlan, Int, RunnerInfo, Tuning, open_store, register_runner
 from omnibench.errors import PlanError
 from omnibench.runners import registry
 from omnibench.runners.environments import Environments
@@ -107,6 +107,29 @@ def test_an_adapter_of_the_project_runs_in_a_guest(project: Project) -> None:
         project.run_process("-n", "2").stdout.fnmatch_lines([outcome])
 
 
+TUNED = """
+data = from_frame(frame, "tiny").pipe(MakeImplicit(2), CorePruning(4), UserHoldout(validation_size=0.2, test_size=0.2))
+plan = ExperimentPlan("tuned", tuning=Tuning("NDCG@10", trials=3, sampler="grid"))
+plan.tune("Scipy.SVD", {"factors": Choice([2, 4, 16])})
+"""
+
+
+@pytest.mark.guests
+def test_an_adapter_of_the_project_is_tuned(project: Project) -> None:
+    """As any framework: trials in its guest, the defaults first, and the best by validation is what the test judges."""
+    project.pytester.makepyfile(svd_adapter=ADAPTER, svd_scores=SCORES)
+    project.pytester.makeconftest(REGISTER)
+    project.bench(TUNED, metrics="NDCG(10)")
+    project.run_process().stdout.fnmatch_lines(["*Scipy.SVD (tuned)*", "*1 passed*"])
+    records = list(open_store(project.pytester.path / "checkpoints").records().values())
+    trials = {record["number"]: record for record in records if record.get("number") is not None}
+    assert trials[0]["parameters"] == {}
+    assert len({trial["parameters"].get("factors") for trial in trials.values()} & {None, 2, 4, 16}) == 3
+    (item,) = (record for record in records if record.get("chosen"))
+    assert item["chosen"]["value"] == max(trial["value"] for trial in trials.values())
+    assert item["chosen"]["parameters"] == trials[item["chosen"]["number"]]["parameters"]
+
+
 @pytest.mark.slow
 @pytest.mark.guests
 def test_its_scores_rank_to_the_last_digit(project: Project) -> None:
@@ -154,6 +177,13 @@ def test_a_registered_framework_is_known_to_plans(tmp_path: Path, monkeypatch: p
         plan.add_algorithm("Scipy.SVD", {"factor": 4}, force=True)
     with pytest.raises(PlanError, match=r"write 'RecPack.SVD' or 'Scipy.SVD'"):
         plan.add_algorithm("SVD")
+    tuned = ExperimentPlan(tuning=Tuning("NDCG@10", trials=3))
+    with pytest.raises(PlanError, match="no hyperparameter 'factor'; did you mean 'factors'"):
+        tuned.tune("Scipy.SVD", {"factor": Int(2, 16)})
+    with pytest.raises(PlanError, match=r"Scipy\.SVD has no search space"):
+        tuned.tune("Scipy.SVD")
+    tuned.tune("Scipy.SVD", {"factors": Int(2, 16)})
+    assert [configuration.label for configuration in tuned.configurations()] == ["Scipy.SVD (tuned)"]
 
 
 ALGORITHMS: dict[str, dict[str, dict[str, int]]] = {"SVD": {"parameters": {}}}
@@ -185,6 +215,11 @@ MINE = RunnerInfo("Mine", "scipy", "svd_adapter", 1, algorithms=ALGORITHMS)
             {"algorithms": {"SVD": 3}},
             "is described by 3; give a dictionary",
             {"algorithms": {"Popularity": {"parameters": {"k": 20}}}},
+        ),
+        (
+            {"algorithms": {"SVD": {"parameters": {"n_iter": 5}, "epochs": "iterations"}}},
+            "'epochs' is 'iterations'; name the hyperparameter that is the number of its epochs, or leave it out",
+            {"algorithms": {"SVD": {"parameters": {"n_iter": 5}, "epochs": "n_iter"}}},
         ),
         (
             {"algorithms": {"SVD": {"threads": 4}}},

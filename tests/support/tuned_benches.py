@@ -70,6 +70,7 @@ def tuned_bench(
     options: str = "",
 ) -> None:
     """Write the bench file, or write it anew."""
+    (project.pytester.path / "bench_tiny.py").unlink(missing_ok=True)
     text = _DATA.format(plan=plan, tuning=tuning, split=split, metrics=metrics, options=options)
     project.pytester.makepyfile(tuned_algorithms=TUNED_ALGORITHMS, bench_tuned=text)
 

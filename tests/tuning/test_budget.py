@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
+import pickle
 import subprocess
 import sys
 from typing import Any
@@ -10,10 +13,11 @@ from typing import Any
 import optuna
 import pytest
 
-from omnibench import NDCG, RMSE, HitMetric, Recall, Tuning
+from omnibench import NDCG, RMSE, Choice, Float, HitMetric, Int, Log, Recall, Tuning, When
 from omnibench.errors import PlanError
 from omnibench.keys import canonical
 from omnibench.tuning.optuna_objects import identity_of
+from omnibench.tuning.space import Space
 
 
 def test_a_label_is_the_metric() -> None:
@@ -92,6 +96,7 @@ _IDENTITIES = """
 import warnings; warnings.simplefilter("ignore")
 import json, optuna
 from omnibench.tuning.optuna_objects import identity_of
+from omnibench.tuning.space import Space
 samplers = [optuna.samplers.TPESampler(), optuna.samplers.TPESampler(seed=5), optuna.samplers.QMCSampler(scramble=True),
             optuna.samplers.NSGAIISampler(), optuna.samplers.GridSampler({"x": [1, 2]}), optuna.samplers.BruteForceSampler(),
             optuna.samplers.PartialFixedSampler({"y": 1}, optuna.samplers.RandomSampler()), optuna.samplers.NSGAIIISampler(),
@@ -177,6 +182,22 @@ def test_arguments_are_checked(arguments: dict[str, Any], sentence: str) -> None
         Tuning("NDCG@10", **arguments)
 
 
+def test_a_tuning_can_be_copied_and_changed() -> None:
+    """An override of a plan's tuning is a copy with another budget; copies, and those of spaces, are equal."""
+    tuning = Tuning("NDCG@10", trials=30, sampler=optuna.samplers.TPESampler())
+    assert dataclasses.replace(tuning, trials=60).budget == {"trials": 60, "seconds": None}
+    assert copy.deepcopy(tuning) == pickle.loads(pickle.dumps(tuning)) == tuning
+    space = Space.of(
+        {
+            "solver": Choice(["als", [1]]),
+            "rate": When("solver", "als", Log(1e-4, 1.0)),
+            "k": Int(1, 9),
+            "x": Float(0, 1),
+        }
+    )
+    assert copy.deepcopy(space) == pickle.loads(pickle.dumps(space)) == space
+
+
 def fraction(hits: Any, relevant: Any) -> Any:  # noqa: ARG001 - what every metric gets
     """Return a value per user."""
     return hits.mean(axis=1)
@@ -196,6 +217,7 @@ def test_nothing_imports_optuna_before_it_is_needed() -> None:
         "import sys, omnibench; omnibench.Tuning('NDCG@10', trials=3); "
         "from omnibench.tuning.space import Space; Space.of({'l2': omnibench.Log(1, 10)}); "
         "import omnibench.plugin.hooks; "
+        "plan = omnibench.ExperimentPlan('untuned'); plan.add_algorithm(omnibench.RecPack.EASE, {'l2': omnibench.Grid([1, 10])}); "
         "assert 'optuna' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -143,6 +143,15 @@ def test_proposals_are_a_pure_function(space: Space, sampler: str, number: int, 
     assert used.propose(number, shuffled) == trials[number].parameters
 
 
+def test_a_round_that_nobody_has_asked_about_is_not_forgotten() -> None:
+    """A process that proposes a trial of a later round knows all rounds before it, whichever it has seen coming."""
+    whole = searched(proposals(FLAT), 24)
+    source = proposals(FLAT)
+    for number in (0, 4, 0, 13, 20):
+        first = source.round_of(number).start
+        assert source.propose(number, whole[:first]) == whole[number].parameters
+
+
 def test_another_key_is_another_search() -> None:
     """Folds, algorithms and seeds search independently of each other."""
     for sampler in ("tpe", "random", "sobol", "optuna.TPE"):

@@ -309,6 +309,10 @@ class NDCG:
         (lambda: Space.of({"l2": np.logspace(0, 1, 3)}), "write Choice(["),
         (lambda: Space.of({"l2": Log}), "l2 is the class Log; write Log(...) with its values"),
         (lambda: Space.of({"l2": NDCG}), "give Choice"),
+        (
+            lambda: Space.of({"als": {"reg": Log(1, 9)}}),
+            "als is a dictionary of distributions; write When(hyperparameter, value, {...})",
+        ),
         (lambda: Space.of({"l2": float("nan"), "k": Int(1, 2)}), "l2 is nan"),
         (lambda: untyped_space.of({3: Int(1, 2)}), "the hyperparameter 3 is no text; write its name in quotes"),
         (

@@ -24,6 +24,7 @@ from omnibench import (
     Apply,
     AveragePopularity,
     Baseline,
+    Choice,
     Comparison,
     Coordinator,
     CorePruning,
@@ -31,17 +32,20 @@ from omnibench import (
     Evaluator,
     ExperimentPlan,
     FitTime,
+    Float,
     FoldedData,
     Gate,
     Gini,
     GivenCandidates,
     Grid,
     HitMetric,
+    Int,
     IntraListDiversity,
     ItemCoverage,
     LeaveLastOut,
     LeaveNOut,
     LensKit,
+    Log,
     MakeImplicit,
     Novelty,
     OmnibenchError,
@@ -73,11 +77,13 @@ from omnibench import (
     Subsample,
     TimeBasedHoldout,
     TimeFilter,
+    Tuning,
     UserCoverage,
     UserCrossValidation,
     UserHoldout,
     UserTimeBasedHoldout,
     Verdict,
+    When,
     against_best,
     benchmark,
     compare,
@@ -279,3 +285,11 @@ assert_type(
     export_results("checkpoints", Path("results.html"), "results.md", metrics=["NDCG@10"], top=None, better="lower"),
     list[str],
 )
+
+assert_type(Choice([32, 64]).values, tuple[Any, ...])
+assert_type(Int(1, 90, step=2).high, int)
+assert_type(Float(0, 1, step=0.1).step, float | None)
+assert_type(Log(1e-4, 1e-2).low, float)
+assert_type(When("solver", ["als", "cd"], {"reg": Log(1, 1e4)}).parameter, str)
+assert_type(Tuning("NDCG@10", trials=30, sampler="sobol", pruner="halving", refit="train+validation").label, str)
+assert_type(Tuning(RMSE(), seconds=600.0, per_fold=False, keep_trials=True).budget, dict[str, Any])

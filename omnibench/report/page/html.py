@@ -104,6 +104,9 @@ def _section(section: Section, report: Report, name: str) -> Element:
     notes = [*section.notes, "Bold green: the best mean of its column."]
     notes += [f"†: {section.tested}."] if section.tested else []
     page_section.append(element("p", " ".join(notes), class_="notes"))
+    if (picked := marked.picking) is not None:
+        sentence = f"{picked.sentence[0].upper()}{picked.sentence[1:]}: "
+        page_section.append(element("p", sentence, element("code", picked.call), class_="notes"))
     if section.standings:
         coverage = percent(report.choices.alpha)
         explanation = (

@@ -12,7 +12,8 @@ from omnibench.markup import breakable, element, words
 from omnibench.report.contents import Contents, ItemFacts
 from omnibench.report.sections import Section
 from omnibench.results import Result
-from omnibench.tables.layout import BEST, SPREAD, TIED, MarkedResults, fitting, printed
+from omnibench.tables.fitting import fitting
+from omnibench.tables.layout import BEST, SPREAD, TIED, MarkedResults, printed
 from omnibench.tables.seeds import ONCE
 
 _MIB = 1 << 20
