@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import zip_longest
 
-from omnibench.report.tuning import TUNING, TUNING_HEAD, TunedRow, tuning_notes
+from omnibench.markup import words
+from omnibench.report.tuning import TUNING, TunedRow, tuning_notes, tuning_table
 
 _LINES = 42
 """Lines that fit on a page beside a caption."""
 
-_SHARES = (0.18, 0.24, 0.22, 0.31)
+_SHARES = (0.18, 0.24, 0.22, 0.3)
 """The columns' shares of the text's width."""
+
+_LONGEST_TOKEN = 12
+"""Letters up to which a name is never broken."""
 
 _LETTERS = 88
 """Letters of ``\\footnotesize`` in a line of the text's width, at least."""
+
+_Cells = Sequence[Sequence[str]]
+"""A row of the table: its cells, each as lines."""
 
 
 def tuning_tables(rows: Sequence[TunedRow], title: str, anchor: str, escaped: Callable[[str], str]) -> Iterator[str]:
@@ -27,19 +33,19 @@ def tuning_tables(rows: Sequence[TunedRow], title: str, anchor: str, escaped: Ca
         escaped: Returns a text with LaTeX's special characters escaped.
     """
     notes = " ".join(escaped(note) for note in tuning_notes(rows))
-    parts = list(_pages(rows))
-    for number, part in enumerate(parts):
+    head, table_rows = tuning_table(rows)
+    for number, part in enumerate(_pages(table_rows)):
         caption = f"{title}: {escaped(TUNING[0].lower() + TUNING[1:])}{' (continued)' if number else ''}."
         caption += f" {notes}" if notes and not number else ""
-        yield _table(part, caption, "" if number else anchor, escaped)
+        yield _table(head, part, caption, "" if number else anchor, escaped)
 
 
-def _pages(rows: Sequence[TunedRow]) -> Iterator[list[TunedRow]]:
+def _pages(rows: Sequence[_Cells]) -> Iterator[list[_Cells]]:
     """Yield the rows in groups that fit on a page, by an estimate of how their cells are broken into lines."""
-    page: list[TunedRow] = []
+    page: list[_Cells] = []
     free = _LINES
     for row in rows:
-        height = max(_height(lines, share) for lines, share in zip(row.cells, _SHARES, strict=True))
+        height = max(_height(lines, share) for lines, share in zip(row, _SHARES, strict=True))
         if page and height > free:
             yield page
             page, free = [], _LINES
@@ -53,8 +59,10 @@ def _height(lines: Sequence[str], share: float) -> int:
     return sum(-(-len(line) // int(share * _LETTERS)) or 1 for line in lines)
 
 
-def _table(rows: Sequence[TunedRow], caption: str, anchor: str, escaped: Callable[[str], str]) -> str:
-    columns = "".join(f"p{{{share:.2f}\\linewidth}}" for share in _SHARES)
+def _table(
+    head: Sequence[str], rows: Sequence[_Cells], caption: str, anchor: str, escaped: Callable[[str], str]
+) -> str:
+    columns = "".join(f"p{{{share:g}\\linewidth}}" for share in _SHARES)
     lines = [
         r"\begin{table}",
         r"  \centering",
@@ -63,7 +71,7 @@ def _table(rows: Sequence[TunedRow], caption: str, anchor: str, escaped: Callabl
         r"  \footnotesize\setlength{\tabcolsep}{3pt}",
         rf"  \begin{{tabular}}{{@{{}}{columns}@{{}}}}",
         r"    \toprule",
-        f"    {' & '.join(map(escaped, TUNING_HEAD))} \\\\",
+        f"    {' & '.join(_box([name], escaped) for name in head)} \\\\",
         r"    \midrule",
         *_lines(rows, escaped),
         r"    \bottomrule",
@@ -73,11 +81,26 @@ def _table(rows: Sequence[TunedRow], caption: str, anchor: str, escaped: Callabl
     return "\n".join(lines)
 
 
-def _lines(rows: Sequence[TunedRow], escaped: Callable[[str], str]) -> Iterator[str]:
+def _lines(rows: Sequence[_Cells], escaped: Callable[[str], str]) -> Iterator[str]:
     for number, row in enumerate(rows):
         if number:
             yield r"    \addlinespace"
-        for cells in zip_longest(*row.cells, fillvalue=""):
-            # In braces, so that no line end before takes a bracket at the beginning for its own argument.
-            broken = (rf"{{\raggedright {escaped(cell)}\par}}" if cell else "" for cell in cells)
-            yield f"    {' & '.join(broken)} \\\\"
+        boxes = (_box(lines, escaped) for lines in row)
+        yield f"    {' & '.join(boxes)} \\\\"
+
+
+def _box(lines: Sequence[str], escaped: Callable[[str], str]) -> str:
+    """Return the lines of a cell, flush left, in a box as wide as its column."""
+    text = r"\newline ".join(_breakable(line, escaped) for line in lines)
+    return rf"\parbox[t]{{\linewidth}}{{\raggedright {text}\strut}}"
+
+
+def _breakable(line: str, escaped: Callable[[str], str]) -> str:
+    """Return a line as LaTeX in which long names may be broken behind dots, commas, brackets and underscores."""
+    return " ".join(_token(token, escaped) for token in line.split(" "))
+
+
+def _token(token: str, escaped: Callable[[str], str]) -> str:
+    if len(token) <= _LONGEST_TOKEN:
+        return escaped(token)
+    return r"\allowbreak{}".join(map(escaped, words(token))).replace(r"\_", r"\_\allowbreak{}")

@@ -9,7 +9,7 @@ from omnibench.markup import one_line
 from omnibench.report.comparisons import ranking_head
 from omnibench.report.ranks import rank_rows
 from omnibench.report.sections import MAX_LISTED, VARIANCE, VARIANCE_HEAD, Report, Section
-from omnibench.report.tuning import TUNING, TUNING_HEAD, tuning_notes
+from omnibench.report.tuning import TUNING, tuning_notes, tuning_table
 from omnibench.tables.layout import BEST, SPREAD, TIED, printed
 
 _ACTIVE = re.compile(
@@ -91,8 +91,9 @@ def _section(section: Section) -> Iterator[str]:
         yield _table(VARIANCE_HEAD, [[escaped(cell) for cell in row] for row in section.variance_rows])
     if section.tuned:
         yield f"### {TUNING}"
-        rows = [["<br>".join(map(escaped, lines)) for lines in row.cells] for row in section.tuned]
-        yield _table(TUNING_HEAD, rows, numbers=False)
+        head, cells = tuning_table(section.tuned)
+        rows = [["<br>".join(map(escaped, lines)) for lines in row] for row in cells]
+        yield _table([escaped(name) for name in head], rows, numbers=False)
         if notes := tuning_notes(section.tuned):
             yield "\n".join(f"- {escaped(note)}" for note in notes)
 

@@ -13,13 +13,12 @@ from omnibench.store.schema import Record, RecordLookup, RecordType, TrialStatus
 from omnibench.store.search_words import UNREADABLE
 from omnibench.store.trials import trials_by_number
 from omnibench.store.tuned_items import TunedItem, tuned_item
-from omnibench.tables.choices import budget_notes, chosen_values, statements
+from omnibench.tables.choices import budget_notes, chosen_values, statement_notes
 
 TUNING = "Search spaces, budget, chosen values"
 """The heading of the table of searches."""
 
-TUNING_HEAD = ["Algorithm", "Search space", "Budget", "Chosen on validation data"]
-"""The headings of its columns."""
+_HEAD = ("Algorithm", "Search space", "Budget", "Chosen on validation data")
 
 
 def tuned_items_of(results: Iterable[Result], lookup: RecordLookup) -> dict[str, TunedItem]:
@@ -80,23 +79,42 @@ class TunedRow:
         """One item of each search: folds may share one."""
         return list({search.item["search"]: search for search in self.searches}.values())
 
-    @property
-    def choices(self) -> list[str]:
-        """What was chosen, with its value on validation data, a line per fold."""
+    def _choices(self, metric: str) -> list[str]:
+        """Return what was chosen, with its value on validation data, a line per fold.
+
+        Args:
+            metric: The metric that the heading names; another one is named here.
+        """
         lines = []
         seeded = len({result.seed for result in self.results}) > 1
         for result, search in zip(self.results, self.searches, strict=True):
             names = [] if result.fold is None else [f"fold {result.fold}"]
             names += [f"seed {result.seed}"] if seeded else []
             begin = f"{', '.join(names)}: " if names else ""
-            value = "" if search.value is None else f" ({search.metric} {search.value:.4f})"
+            judge = "" if search.metric == metric else f"{search.metric} "
+            value = "" if search.value is None else f" ({judge}{search.value:.4f})"
             lines.append(f"{begin}{chosen_values(result)}{value}")
         return lines
 
-    @property
-    def cells(self) -> list[list[str]]:
-        """The cells of the table of searches, each as lines; see ``TUNING_HEAD``."""
-        return [[self.label], self.space, self.budget, self.choices]
+    def cells(self, metric: str) -> list[list[str]]:
+        """Return the cells of the table of searches, each as lines.
+
+        Args:
+            metric: The metric that the heading names.
+        """
+        return [[self.label], self.space, self.budget, self._choices(metric)]
+
+
+def tuning_table(rows: Sequence[TunedRow]) -> tuple[list[str], list[list[list[str]]]]:
+    """Return the headings of the table of searches, and its rows of cells, each as lines.
+
+    Args:
+        rows: The tuned rows of a dataset.
+    """
+    metrics = {search.metric for row in rows for search in row.searches}
+    metric = metrics.pop() if len(metrics) == 1 else ""
+    head = [*_HEAD[:-1], f"{_HEAD[-1]} ({metric})" if metric else _HEAD[-1]]
+    return head, [row.cells(metric) for row in rows]
 
 
 def tuned_rows(rows: Mapping[str, Sequence[Result]], tuned: Mapping[str, TunedItem]) -> list[TunedRow]:
@@ -124,7 +142,7 @@ def tuning_notes(rows: Sequence[TunedRow]) -> list[str]:
         rows: Its tuned rows.
     """
     sentences = list(budget_notes({row.label: row.results for row in rows}))
-    sentences += [f"{row.label}: {sentence}" for row in rows for sentence in statements(row.results)]
+    sentences += statement_notes({row.label: row.results for row in rows})
     return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences]
 
 

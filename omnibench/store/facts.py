@@ -21,6 +21,9 @@ from omnibench.terminal import terminal_line
 _MADE_OF = ("salt", "seed", "version", "adapter", "device", "threads", "refit", "code")
 """What is part of a configuration's key beside its algorithm and hyperparameters."""
 
+_SEARCH = "search"
+"""What a tuned configuration's key has beside that: its search space, its budget, how trials are proposed."""
+
 _MOST_DEFAULTS = 10
 """Hyperparameters that nobody has chosen and that are shown; as JSON there are all."""
 
@@ -146,7 +149,7 @@ def _algorithm(item: Record, fit: Record) -> dict[str, Any]:
         "parameters": item["parameters"],
         "effective": fit.get("effective"),
         "notes": fit.get("notes", []),
-        **{member: configuration[member] for member in _MADE_OF if member in configuration},
+        **{member: configuration[member] for member in (*_MADE_OF, _SEARCH) if member in configuration},
     }
 
 

@@ -30,12 +30,10 @@ from omnibench.store.checks import (
     of_type,
     optional,
 )
+from omnibench.store.identity_forms import DIGEST, is_identity, is_recipe
 from omnibench.store.schema import SEARCHED, Record, RecordType, Status, TrialStatus, trial_identity
 from omnibench.store.sealing import DamagedRecordError, unseal, unsealed
 from omnibench.store.stops import STOPPED
-
-DIGEST = re.compile(r"[0-9a-f]{64}")
-"""Keys of items and datasets, and digests of files: sha256 as hex digits."""
 
 _OWNED = r"[\w.+-]+-[0-9a-f]{8,64}"
 """The name of a directory that belongs to a key; see ``CheckpointStore.claim``."""
@@ -140,42 +138,6 @@ def _is_artifact(pattern: re.Pattern[str]) -> Check:
 
 _item_file, _data_file = _is_artifact(ITEM_FILE), _is_artifact(DATA_FILE)
 
-_is_configuration = object_of(
-    {"runner": is_name, "algorithm": is_name, "parameters": _plain},
-    {"seed": optional(is_count), "refit": is_name, "version": _optional_name, "code": _optional_name},
-)
-
-
-def _is_tagged(value: Any, check: Check) -> bool:
-    """Whether a value is a form's name with its members, as identities are made of."""
-    return type(value) is list and len(value) == 2 and type(value[0]) is str and check(value[1])  # noqa: PLR2004
-
-
-_identity_members = object_of(
-    {
-        "data": _key,
-        "fold": _natural_or_none,
-        "configuration": lambda value: _is_tagged(value, _is_configuration),
-    }
-)
-_recipe_members = object_of({"source": of_type(list), "steps": of_type(list), "seed": optional(is_count)})
-
-
-def _is_identity(value: Any) -> bool:
-    return value is None or _is_tagged(value, _identity_members)
-
-
-def _is_recipe(value: Any) -> bool:
-    """Whether a value is the recipe of a dataset, of which people can be told."""
-    if not _is_tagged(value, _recipe_members):
-        return False
-    from omnibench.data.words import source_words, step_words  # few records have one, and few sessions read them
-
-    try:
-        return isinstance(step_words(value[1]["steps"]) + source_words(value[1]["source"]), str)
-    except Exception:
-        return False
-
 
 _costs: dict[str, Check] = dict.fromkeys(
     ("seconds", "cpu_seconds", "peak_rss", "gpu_peak", "python_peak", "start_seconds"), is_cost
@@ -216,7 +178,7 @@ _OF_ITEMS: dict[str, Check] = {
     "algorithm": is_name,
     "parameters": _plain,
     "fold": _natural_or_none,
-    "identity": _is_identity,
+    "identity": is_identity,
     "phase": _optional_name,
     "finished": _optional_moment,
     "run": _optional_name,
@@ -284,7 +246,7 @@ _OF_DATA: dict[str, Check] = {
     **_MEMBERS,
     **_costs,
     "name": is_name,
-    "identity": _is_recipe,
+    "identity": is_recipe,
     "directory": matching(DATA_DIRECTORY),
     "test": lambda value: list_of(is_name)(value) and bool(value),
     **dict.fromkeys(_SIZES, is_natural),

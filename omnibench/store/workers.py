@@ -16,12 +16,15 @@ from omnibench.masking import masked_data
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.logbook import NAME, NOTICE, LogBook
-from omnibench.store.schema import RecordType, timestamp
+from omnibench.store.schema import Phase, RecordType, timestamp
 
 HEARTBEAT_SECONDS = 5.0
 _FLUSH_SECONDS = 0.5
 _PAUSE_SECONDS = 0.02
 """Seconds between two writes of the state, so that a series of short phases does not keep the records busy."""
+_OF_SEARCH = ("trial", "trials", "best", "metric")
+"""What a search says of itself in the progress of a worker."""
+
 _SILENCE_STEP = 5
 """Seconds in which a guest's silence is counted, so that it costs as few writes as the heartbeat."""
 _EXPORT_SHARE = 0.02
@@ -69,17 +72,28 @@ class Worker:
     def note_phase(self, item: str | None, phase: str | None = None) -> None:
         """Note the item and the phase that this worker computes now; None when it is idle."""
         with self._lock:
-            self._facts |= {"item": item, "phase": phase, "progress": None, "silence": None}
+            goes_on = item == self._facts["item"] and phase is not None and phase.endswith(Phase.TUNE.value)
+            kept = self._of_search() or None if goes_on else None  # a guest starts for a trial
+            self._facts |= {"item": item, "phase": phase, "progress": kept, "silence": None}
             self._elsewhere = item is not None
         self._wake.set()
 
     def progress(self, values: dict[str, Any]) -> None:
-        """Note how far the phase is, e.g. ``{"epoch": 3, "epochs": 20}``; written twice a second at most."""
+        """Note how far the phase is, e.g. ``{"epoch": 3, "epochs": 20}``; written twice a second at most.
+
+        What a search has said of its trial stays while that says something of itself.
+        """
         with self._lock:
-            previous = self._facts["progress"] or {}
-            self._facts["progress"] = masked_data(values)
+            of_search = self._of_search()
+            self._facts["progress"] = {**({} if "trial" in values else of_search), **masked_data(values)}
             self._moved = True
-            self._elsewhere = self._elsewhere or values.get("trial") != previous.get("trial")  # progress.json has them
+            # progress.json says which trial it is.
+            self._elsewhere = self._elsewhere or values.get("trial", of_search.get("trial")) != of_search.get("trial")
+
+    def _of_search(self) -> dict[str, Any]:
+        """Return what a search has said of its trial."""
+        progress = self._facts["progress"] or {}
+        return {name: progress[name] for name in _OF_SEARCH if name in progress} if "trial" in progress else {}
 
     def note_silence(self, seconds: float, is_stopped: bool = False) -> None:
         """Note for how long the guest has given no sign of life.

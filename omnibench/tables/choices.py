@@ -25,8 +25,7 @@ def choice_notes(rows: Mapping[str, Sequence[Result]]) -> Iterator[str]:
     for label, results in tuned.items():
         yield f"{label}: {choice_text(results)}"
     yield from budget_notes(tuned)
-    for label, results in tuned.items():
-        yield from (f"{label}: {sentence}" for sentence in statements(results))
+    yield from statement_notes(tuned)
 
 
 def choice_text(results: Sequence[Result]) -> str:
@@ -106,12 +105,20 @@ def budget_text(budget: Mapping[str, Any]) -> str:
     return " or ".join(parts) or "the whole grid"
 
 
-def statements(results: Sequence[Result]) -> Iterator[str]:
-    """Yield what a reader has to know of a tuned row: values at the edge of their range, cut short, choices of another fold.
+def statement_notes(tuned: Mapping[str, Sequence[Result]]) -> Iterator[str]:
+    """Yield what a reader has to know of tuned rows: values at the edge of their range, cut short, choices of another fold.
 
     Args:
-        results: Its results, which have choices.
+        tuned: The tuned results of each row, by its label; they have choices.
     """
+    labels_by_sentence: dict[str, list[str]] = {}
+    for label, results in tuned.items():
+        for sentence in _statements(results):
+            labels_by_sentence.setdefault(sentence, []).append(label)
+    yield from (f"{', '.join(labels)}: {sentence}" for sentence, labels in labels_by_sentence.items())
+
+
+def _statements(results: Sequence[Result]) -> Iterator[str]:
     folds_by_sentence: dict[str, list[Result]] = {}
     for result in results:
         for name, value, side in _chosen(result).get("edges") or ():

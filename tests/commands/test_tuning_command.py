@@ -14,6 +14,7 @@ from support.stored import compute
 
 from omnibench.commands.main import main
 from omnibench.store import CheckpointStore
+from omnibench.store.builders import ItemLabels
 from omnibench.store.exports import Exports
 from omnibench.store.item_records import pending_item
 from omnibench.store.queries import open_store
@@ -287,16 +288,30 @@ def test_a_worker_that_waits_for_a_search_is_in_tune(tmp_path: Path) -> None:
     store.close()
 
 
-def test_the_budget_of_an_item_is_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A search that was begun with fewer trials is shown with those that the item asks for."""
-    store = CheckpointStore(tmp_path / "store")
-    labels = tuned.begin(store, "a", DONE, space=Space.of({"l2": Log(1, 9)}).identity)
-    search = {"search": {"tuning": Tuning("NDCG@10", trials=60, sampler="random", parallel=3).identity}}
-    configuration = {**labels.identity[1]["configuration"][1], **search}
+def ask(store: CheckpointStore, labels: ItemLabels, tuning: Tuning) -> None:
+    """Have the identity of an item ask for a tuning."""
+    configuration = {**labels.identity[1]["configuration"][1], "search": {"tuning": tuning.identity}}
     identity = [labels.identity[0], {**labels.identity[1], "configuration": ["c/1", configuration]}]
     with store.lease(labels.fit_key) as lease:
         item = store.snapshot()[f"item/{labels.fit_key}"]
         store.commit(lease, {f"item/{labels.fit_key}": {**item, "identity": identity}})
+
+
+def test_why_says_that_budgets_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two items of one search: what their keys differ in is named down to the number of trials."""
+    store = CheckpointStore(tmp_path / "store")
+    for name, trials in (("a", 30), ("b", 60)):
+        ask(store, tuned.begin(store, name, DONE), Tuning("NDCG@10", trials=trials))
+    store.close()
+    output = run(capsys, "why", "a" * 8, "b" * 8, "--store", str(tmp_path / "store"))
+    assert "  search.tuning.budget.trials  30 -> 60" in output
+
+
+def test_the_budget_of_an_item_is_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A search that was begun with fewer trials is shown with those that the item asks for."""
+    store = CheckpointStore(tmp_path / "store")
+    labels = tuned.begin(store, "a", DONE, space=Space.of({"l2": Log(1, 9)}).identity)
+    ask(store, labels, Tuning("NDCG@10", trials=60, sampler="random", parallel=3))
     tuned.judge(store, labels, 0, {}, 0.5)
     store.close()
     output = run(capsys, "tuning", "RecPack.EASE", "--store", str(tmp_path / "store"))

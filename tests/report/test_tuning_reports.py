@@ -61,7 +61,7 @@ def test_markdown_has_a_table_of_searches(root: Path) -> None:
     assert cells[1:] == [
         "l2: log 1 to 10000<br>solver: als or sgd<br>alpha = 2",
         "30 trials<br>other than the plan's<br>tpe in rounds of 4, no pruner<br>5 trials in 8 s (1 failed)",
-        "l2=10000, solver=sgd (NDCG@10 0.4000)",
+        "l2=10000, solver=sgd (0.4000)",
     ]
     assert "- RecPack.EASE (tuned): l2 = 10000 lies at the upper edge of its range: widen it." in text
     assert "(interrupted): `its search was cut short: 1 of 30 trials`" in text
@@ -71,9 +71,10 @@ def test_latex_has_a_table_of_searches(root: Path) -> None:
     """Its columns wrap, its lines are separate rows, and every special character is escaped."""
     text = written(root, ".tex")
     table = text[text.index(r"\label{tab:D-tuning}") :]
-    assert r"Search space & Budget & Chosen on validation data" in table
-    assert r"{\raggedright l2: log 1 to 10000\par}" in table
-    assert r"{\raggedright l2=10000, solver=sgd (NDCG@10 0.4000)\par}" in table
+    assert r"{\raggedright Chosen on validation data (NDCG@10)\strut}" in table
+    assert r"{\raggedright l2: log 1 to 10000\newline solver: als or sgd\newline alpha = 2\strut}" in table
+    assert r"{\raggedright l2=10000, solver=sgd (0.4000)\strut}" in table
+    assert "RecPack.EASE (tuned)" in table
     caption = re.search(r"\\caption\{(D: search spaces.*)\}", text)
     assert caption is not None
     assert "widen it" in caption[1]

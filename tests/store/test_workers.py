@@ -54,6 +54,32 @@ def working(store: CheckpointStore, name: str = "main") -> Iterator[Worker]:
         worker.end()
 
 
+def test_a_worker_says_which_trial_it_computes(store: CheckpointStore) -> None:
+    """While the framework reports its epochs, and while it starts; the next phase has nothing of it."""
+
+    def progress(worker: Worker) -> Any:
+        worker._write()
+        record = store.records.get(f"worker/{worker.id}")
+        return record and record["progress"]
+
+    with working(store) as worker:
+        worker.note_phase("D/A", "Tune")
+        trial = {"trial": 2, "trials": 9, "best": 0.5, "metric": "NDCG@10"}
+        worker.progress(trial)
+        worker.note_phase("D/A", "starting RecPack for Tune")
+        worker.note_phase("D/A", "Tune")
+        assert progress(worker) == trial
+        worker.progress({"epoch": 1, "epochs": 3})
+        assert progress(worker) == {**trial, "epoch": 1, "epochs": 3}
+        worker.progress({**trial, "trial": 3})
+        assert progress(worker) == {**trial, "trial": 3}
+        worker.note_phase("D/A", "Fit")
+        assert progress(worker) is None
+        worker.progress({"epoch": 1, "metric": 0.1})
+        worker.progress({"epoch": 2})
+        assert progress(worker) == {"epoch": 2}
+
+
 @contextmanager
 def working_elsewhere(root: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Another process is a worker until its stdin is closed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ def tuned(name: str, fold: int | None, parameters: dict[str, Any], value: float 
     }
     return Result(
         "D-01234567",
-        f"{name}-{abs(hash(name)) % 10**8:08}",
+        f"{name}-{zlib.crc32(name.encode()):08x}",
         f"{name} (tuned)",
         fold,
         {"NDCG@10": value},

@@ -11,13 +11,13 @@ from omnibench.markup import breakable, element
 from omnibench.report.page.plots import Axis, Point, Steps, plot
 from omnibench.report.tuning import (
     TUNING,
-    TUNING_HEAD,
     Race,
     TunedRow,
     best_by_trial,
     hyperparameters,
     races,
     tuning_notes,
+    tuning_table,
     value_of,
 )
 from omnibench.store.schema import Record
@@ -70,20 +70,21 @@ def tuning_parts(
 
 
 def _table(rows: Sequence[TunedRow]) -> Element:
+    head, table_rows = tuning_table(rows)
     return element(
         "table",
-        element("thead", element("tr", *(element("th", name, scope="col") for name in TUNING_HEAD))),
-        element("tbody", *(_table_row(row) for row in rows)),
+        element("thead", element("tr", *(element("th", *breakable(name), scope="col") for name in head))),
+        element("tbody", *(_table_row(head, cells) for cells in table_rows)),
         class_="words",
     )
 
 
-def _table_row(row: TunedRow) -> Element:
-    cells = [
+def _table_row(head: Sequence[str], cells: Sequence[Sequence[str]]) -> Element:
+    boxes = [
         element("td", *(element("div", *breakable(line)) for line in lines), data_label=heading)
-        for heading, lines in zip(TUNING_HEAD[1:], row.cells[1:], strict=True)
+        for heading, lines in zip(head[1:], cells[1:], strict=True)
     ]
-    return element("tr", element("th", *breakable(row.label), scope="row"), *cells)
+    return element("tr", element("th", *breakable(cells[0][0]), scope="row"), *boxes)
 
 
 def _race_figure(race: Race, dataset: str, scrolled: Callable[[Element, str], Element]) -> Element:

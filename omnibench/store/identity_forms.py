@@ -1,0 +1,48 @@
+"""The forms of what keys are digests of: the identities of items, and the recipes of datasets."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from omnibench.store.checks import Check, is_count, is_name, is_natural, matching, object_of, of_type, optional
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+"""Keys of items and datasets, and digests of files: sha256 as hex digits."""
+
+_is_configuration = object_of(
+    {"runner": is_name, "algorithm": is_name, "parameters": of_type(dict)},
+    {"seed": optional(is_count), "refit": is_name, "version": optional(is_name), "code": optional(is_name)},
+)
+
+
+def _is_tagged(value: Any, check: Check) -> bool:
+    """Whether a value is a form's name with its members, as identities are made of."""
+    return type(value) is list and len(value) == 2 and type(value[0]) is str and check(value[1])  # noqa: PLR2004
+
+
+_identity_members = object_of(
+    {
+        "data": matching(DIGEST),
+        "fold": optional(is_natural),
+        "configuration": lambda value: _is_tagged(value, _is_configuration),
+    }
+)
+_recipe_members = object_of({"source": of_type(list), "steps": of_type(list), "seed": optional(is_count)})
+
+
+def is_identity(value: Any) -> bool:
+    """Whether a value is what the key of an item is the digest of, or None where that is not recorded."""
+    return value is None or _is_tagged(value, _identity_members)
+
+
+def is_recipe(value: Any) -> bool:
+    """Whether a value is the recipe of a dataset, of which people can be told."""
+    if not _is_tagged(value, _recipe_members):
+        return False
+    from omnibench.data.words import source_words, step_words  # few records have one, and few sessions read them
+
+    try:
+        return isinstance(step_words(value[1]["steps"]) + source_words(value[1]["source"]), str)
+    except Exception:
+        return False
