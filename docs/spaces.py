@@ -16,14 +16,15 @@ HEAD = """\
 <!-- Written by docs/spaces.py from omnibench/tuning/spaces. Do not edit: run it again. -->
 
 `plan.tune(RecBole.LightGCN)` searches the space that omnibench ships for the algorithm. Each was published by the
-framework, by its authors, or by a tuning study; none of the numbers is omnibench's own. `space_of` returns one to change
-some of it:
+framework, by its authors, or by a tuning study; none of the numbers is omnibench's own. What `fixed` names is not searched;
+`space_of` returns a space to change some of it:
 
 ```python
-from omnibench import ExperimentPlan, Log, RecBole, Tuning, space_of
+from omnibench import ExperimentPlan, LensKit, Log, RecBole, Tuning, space_of
 
 plan = ExperimentPlan("tuned", tuning=Tuning("NDCG@10", trials=30))
 plan.tune(RecBole.LightGCN)
+plan.tune(LensKit.FlexMFImplicitScorer, fixed={"epochs": 10})
 plan.tune(RecBole.BPR, space_of(RecBole.BPR) | {"learning_rate": Log(1e-4, 1e-2)})
 ```
 

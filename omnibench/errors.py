@@ -68,6 +68,7 @@ class GuestError(OmnibenchError):
         disk: What the guest found wrong with which disk.
         costs: What the request has cost until then, as far as that is known; see ``guest.meter.Meter``.
         unusable: Whether its process could not even begin, because something is missing in its environment.
+        short: Whether a limit on files, processes or threads is to blame, and not what the framework has taken itself.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class GuestError(OmnibenchError):
         disk: str = "",
         costs: Mapping[str, object] | None = None,
         unusable: bool = False,
+        short: bool = False,
     ) -> None:
         from omnibench.masking import masked  # every pytest session imports this module, and few have an error
 
@@ -87,6 +89,7 @@ class GuestError(OmnibenchError):
         self.details = masked(details or "")
         self.died = died
         self.unusable = unusable
+        self.short = short
         self.errno = errno
         self.disk = disk
         self.costs = costs

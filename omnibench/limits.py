@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from omnibench.errors import LimitReachedError
 from omnibench.proc import groups_of, number_in, text_of
 
 _MEBIBYTE = 2**20
-_TIGHT = 0.8
+TIGHT = 0.8
 """The share of a limit from which on it is named; below it, only where it is the tightest."""
 
 Resource = Literal["files", "processes", "memory"]
@@ -28,14 +30,12 @@ Resource = Literal["files", "processes", "memory"]
 _ERRNOS: dict[int, Resource] = {
     errno.EMFILE: "files",
     errno.ENFILE: "files",
-    errno.EAGAIN: "processes",
     errno.ENOMEM: "memory",
 }
 _NOUNS: dict[Resource, str] = {"files": "open files", "processes": "processes or threads", "memory": "memory"}
 _PHRASES: tuple[tuple[str, Resource], ...] = (
     ("too many open files", "files"),
     ("can't start new thread", "processes"),
-    ("resource temporarily unavailable", "processes"),
     ("pthread_create", "processes"),
     ("cannot allocate memory", "memory"),
     ("can't allocate memory", "memory"),
@@ -66,11 +66,17 @@ class Limit:
         return self.amount / max(self.maximum, 1)
 
 
-def resource_of(error: BaseException | str) -> Resource | None:
+_UNAVAILABLE = os.strerror(errno.EAGAIN).casefold()
+_STARTS = re.compile(r"\b(fork\w*|_fork_exec|posix_spawnp?|Popen|start_new_thread|pthread_create)\b")
+"""What starts a process or a thread. Of anything else, "Resource temporarily unavailable" says that it would have to wait."""
+
+
+def resource_of(error: BaseException | str, trace: str = "") -> Resource | None:
     """Return of which resource there was too little, or None where an error is of no such kind.
 
     Args:
         error: The error (those that have caused it count as well), or a text, e.g. the last line of a traceback.
+        trace: The traceback of an error that is given as a text.
     """
     text = error if isinstance(error, str) else ""
     current = None if isinstance(error, str) else error
@@ -79,33 +85,50 @@ def resource_of(error: BaseException | str) -> Resource | None:
         met.add(id(current))
         if isinstance(current, MemoryError):
             return "memory"
-        if isinstance(current, OSError) and current.errno in _ERRNOS:
+        if isinstance(current, OSError) and current.errno == errno.EAGAIN:
+            if _is_start("".join(traceback.format_tb(current.__traceback__)[-1:])):
+                return "processes"
+        elif isinstance(current, OSError) and current.errno in _ERRNOS:
             return _ERRNOS[current.errno]
         text += f"{current}\n"
         current = current.__cause__ or current.__context__
     folded = text.casefold()
     if "unable to open database file" in folded:  # how SQLite says that it got no descriptor; it has other reasons, too
         limit = file_limit()
-        return "files" if limit is not None and limit.share > _TIGHT else None
+        return "files" if limit is not None and limit.share > TIGHT else None
+    if isinstance(error, str) and _UNAVAILABLE in folded and _is_start(error + _raised_at(trace)):
+        return "processes"
     return next((resource_name for phrase, resource_name in _PHRASES if phrase in folded), None)
 
 
-def reached_limit(error: BaseException | str, pid: int | None = None) -> str:
+def _is_start(text: str) -> bool:
+    """Whether a line of code, or what a program has said, is of the start of a process or of a thread."""
+    return _STARTS.search(text) is not None
+
+
+def _raised_at(trace: str) -> str:
+    """Return the last frame of the traceback of an error that says "Resource temporarily unavailable"."""
+    before = trace.casefold().find(_UNAVAILABLE)
+    return trace[max(0, trace.rfind("  File ", 0, before)) : before]
+
+
+def reached_limit(error: BaseException | str, pid: int | None = None, trace: str = "") -> str:
     """Return which limit an error comes from, its value and how to raise it; nothing where it comes from none.
 
     Args:
         error: As in ``resource_of``.
         pid: The process that met it, if it still lives; by default this one, whose limits its children have as well.
+        trace: As in ``resource_of``.
 
     Returns:
         Sentences such as ``this process may have 64 files open (RLIMIT_NOFILE), and has 64: raise it by ...``.
     """
-    resource_name = resource_of(error)
+    resource_name = resource_of(error, trace)
     if resource_name is None:
         return ""
     process = os.getpid() if pid is None or not os.path.exists(f"/proc/{pid}") else pid
     limits = sorted(_limits(resource_name, process), key=lambda limit: -limit.share)
-    tight = [limit for limit in limits if limit.share > _TIGHT] or limits[:1]
+    tight = [limit for limit in limits if limit.share > TIGHT] or limits[:1]
     return "; ".join(limit.text for limit in tight)
 
 
@@ -146,9 +169,9 @@ def limits_told(activity: str) -> Iterator[None]:
         raise
 
 
-def with_limit(error: BaseException | str, pid: int | None = None) -> str:
-    """Return the text of an error, with the limit that it comes from, if it does."""
-    limit = reached_limit(error, pid)
+def with_limit(error: BaseException | str, pid: int | None = None, trace: str = "") -> str:
+    """Return the text of an error, with the limit that it comes from, if it does; see ``reached_limit``."""
+    limit = reached_limit(error, pid, trace)
     return f"{error} ({limit})" if limit else str(error)
 
 
@@ -157,6 +180,17 @@ def oom_kills() -> int:
     return max(
         (number_in(_flat(group, _OOM_FILES), r"^oom_kill (\d+)") for group in groups_of(None, "memory")), default=0
     )
+
+
+def process_limits() -> list[Limit]:
+    """Return the limits of how many processes and threads there may be, those with the least room first."""
+    limits = (*_user_limits(os.getpid()), *_group_limits("pids"), *_machine_limits())
+    return sorted(limits, key=lambda limit: limit.maximum - limit.amount)
+
+
+def address_limit() -> Limit | None:
+    """Return how much address space this process may have, and has had; None where there is no limit."""
+    return next(_address_limits(os.getpid()), None)
 
 
 def memory_limits() -> str:
@@ -172,15 +206,7 @@ def _limits(resource_name: Resource, pid: int) -> Iterator[Limit]:
         yield from _user_limits(pid)
         yield from _group_limits("pids")
         yield from _address_limits(pid, ", of which each thread needs some for its stack")
-        machine = number_in(text_of(Path("/proc/sys/kernel/threads-max")), r"(\d+)")
-        if machine:
-            threads = number_in(text_of(Path("/proc/loadavg")), r"/(\d+)")
-            yield Limit(
-                machine,
-                threads,
-                f"this machine may run {machine} threads (kernel.threads-max), and runs {threads}: raise it with "
-                f"`sysctl kernel.threads-max={2 * machine}`",
-            )
+        yield from _machine_limits()
     if resource_name == "memory":
         yield from _address_limits(pid)
         yield from _group_limits("memory")
@@ -251,6 +277,18 @@ def _threads_of_user() -> int:
         if number_in(text, r"^Uid:\s+(\d+)") == os.getuid():
             amount += number_in(text, r"^Threads:\s+(\d+)")
     return amount
+
+
+def _machine_limits() -> Iterator[Limit]:
+    machine = number_in(text_of(Path("/proc/sys/kernel/threads-max")), r"(\d+)")
+    if machine:
+        threads = number_in(text_of(Path("/proc/loadavg")), r"/(\d+)")
+        yield Limit(
+            machine,
+            threads,
+            f"this machine may run {machine} threads (kernel.threads-max), and runs {threads}: raise it with "
+            f"`sysctl kernel.threads-max={2 * machine}`",
+        )
 
 
 def _address_limits(pid: int, remark: str = "") -> Iterator[Limit]:

@@ -79,6 +79,10 @@ def expanded(path: str | os.PathLike[str], base: Path | None = None) -> Path:
         path: The path, as somebody has written it.
         base: Where a relative one begins; the working directory by default.
     """
+    if not os.fspath(path).isprintable():
+        from omnibench.terminal import note_names  # which is slow to import, and hardly ever needed
+
+        note_names(path)
     return Path(os.path.join(base or os.getcwd(), os.path.expanduser(path)))
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import socket
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,7 +113,10 @@ def test_control_groups(version: int, tmp_path: Path, monkeypatch: pytest.Monkey
     ("error", "expected"),
     [
         (OSError(errno.EMFILE, "Too many open files"), "files"),
-        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "processes"),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), None),
+        ("OpenBLAS: pthread_create failed for thread 1 of 2: Resource temporarily unavailable", "processes"),
+        ("bash: fork: retry: Resource temporarily unavailable", "processes"),
+        ("BlockingIOError: [Errno 11] Resource temporarily unavailable", None),
         (RuntimeError("can't start new thread"), "processes"),
         (MemoryError(), "memory"),
         ("RuntimeError: bad_alloc", "memory"),
@@ -125,6 +130,27 @@ def test_what_an_error_tells_of(error: BaseException | str, expected: str | None
     assert resource_of(error) == expected
     if expected is None:
         assert (reached_limit(error), with_limit(error)) == ("", str(error))
+
+
+def test_who_would_have_to_wait_has_met_no_limit() -> None:
+    """What is "temporarily unavailable" tells of a limit where a process was to be started, and of none elsewhere."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        with pytest.raises(BlockingIOError) as waiting:
+            ours.recv(1)
+
+    def fork_exec() -> None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    with pytest.raises(BlockingIOError) as started:
+        fork_exec()
+    shown = [
+        (error.value, str(error.value), "".join(traceback.format_exception(error.value)))
+        for error in (waiting, started)
+    ]
+    assert [resource_of(error) for error, _, _ in shown] == [None, "processes"]
+    assert [resource_of(text, trace) for _, text, trace in shown] == [None, "processes"]
 
 
 def test_the_cause_counts_and_may_be_its_own() -> None:
@@ -148,7 +174,10 @@ def test_the_start_of_a_process_is_no_items_matter() -> None:
     assert issubclass(LimitReachedError, StoreError)
     with pytest.raises(RuntimeError, match="another"), limits_told("this"):
         raise RuntimeError("another")
-    for error, noun in ((BlockingIOError(errno.EAGAIN, "no"), "processes or threads"), (MemoryError("no"), "memory")):
+    for error, noun in (
+        (RuntimeError("no: can't start new thread"), "processes or threads"),
+        (MemoryError("no"), "memory"),
+    ):
         with (
             pytest.raises(
                 LimitReachedError, match=f"^this needs more {noun} than there may be: .*no: .*no item counts"

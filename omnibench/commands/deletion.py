@@ -19,6 +19,7 @@ from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
 from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
+from omnibench.store.reserve import making_room
 from omnibench.store.schema import Record
 from omnibench.store.sizes import Sizes, size_text
 
@@ -29,6 +30,7 @@ _LAST_LINES = 15
 """Lines of pytest's output that are shown when a plan cannot be collected."""
 
 
+@making_room
 def delete(arguments: argparse.Namespace) -> int:
     """Remove items for good, with all that was recorded and computed of them, or only their models."""
     store = open_store(arguments.store)
@@ -37,6 +39,7 @@ def delete(arguments: argparse.Namespace) -> int:
     return _remove(store, items, names, arguments)
 
 
+@making_room
 def prune(arguments: argparse.Namespace) -> int:
     """Remove what no bench file names any more, older versions of own classes too; or what is older than an age."""
     if arguments.plan is None and arguments.older is None:

@@ -13,6 +13,7 @@ from omnibench.store.item_names import title_of
 from omnibench.store.queries import open_store
 from omnibench.store.schema import Record, Status, TrialStatus
 from omnibench.store.tuned_items import TunedItem, by_value, facts_of, parameters_text, tuned_items
+from omnibench.tables.names import recorded_names
 
 _GAP = "  "
 
@@ -22,7 +23,7 @@ def tuning(arguments: argparse.Namespace) -> int:
     store = open_store(arguments.store)
     records = store.records()
     items = store.items_in(records)
-    tuned = {each.item["item"]: each for each in tuned_items(records, items)}
+    tuned = {search.item["item"]: search for search in tuned_items(records, items)}
     if arguments.item is None:
         chosen = list(tuned.values())
     else:
@@ -34,13 +35,13 @@ def tuning(arguments: argparse.Namespace) -> int:
             )
     if arguments.json:
         whole = arguments.item is not None
-        say_text(json.dumps([facts_of(each, with_trials=whole) for each in chosen], indent=1))
+        say_text(json.dumps([facts_of(search, with_trials=whole) for search in chosen], indent=1))
     elif arguments.item is None:
         for line in _overview(str(store.root), chosen):
             say(line)
     else:
-        for position, each in enumerate(chosen):
-            for line in (*([""] if position else []), *_details(each)):
+        for position, search in enumerate(chosen):
+            for line in (*([""] if position else []), *_details(search)):
                 say(line)
     return 0
 
@@ -51,80 +52,81 @@ def _overview(root: str, tuned: Sequence[TunedItem]) -> Iterator[str]:
     if not tuned:
         yield "  plan.tune(algorithm, space) has the hyperparameters of an algorithm chosen on validation data"
         return
-    rows = [_overview_row(each) for each in tuned]
+    names = recorded_names(search.item for search in tuned)
+    rows = [_overview_row(search, names.recorded_item(search.item)) for search in tuned]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for each, row in zip(tuned, rows, strict=True):
+    for search, row in zip(tuned, rows, strict=True):
         yield _GAP + _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        yield from (f"{_GAP}{' ' * widths[0]}{_GAP}{sentence}" for sentence in each.statements)
+        yield from (f"{_GAP}{' ' * widths[0]}{_GAP}{sentence}" for sentence in search.statements)
 
 
-def _overview_row(each: TunedItem) -> tuple[str, ...]:
-    best = "" if each.value is None else f"{each.metric} {each.value:.4f}"
-    parameters = "" if each.best is None else each.parameters_text
-    seconds = f"{each.seconds:.1f} s" if each.finished else ""
-    return each.state, title_of(each.item), each.counts_text, best, seconds, parameters
+def _overview_row(search: TunedItem, name: str) -> tuple[str, ...]:
+    best = "" if search.value is None else f"{search.metric} {search.value:.4f}"
+    parameters = "" if search.best is None else search.parameters_text
+    seconds = f"{search.seconds:.1f} s" if search.finished else ""
+    return search.state, name, search.counts_text, best, seconds, parameters
 
 
-def _details(each: TunedItem) -> Iterator[str]:
-    words = each.words
-    yield f"{title_of(each.item)}: {each.state}"
-    yield f"  item             {each.item['item']}"
+def _details(search: TunedItem) -> Iterator[str]:
+    words = search.words
+    yield f"{title_of(search.item)}: {search.state}"
+    yield f"  item             {search.item['item']}"
     for position, (name, text) in enumerate(words.space.items() or [("", words.space_text)]):
         yield f"  {'' if position else 'search space':16} {name}{': ' if name else ''}{text}"
-    if each.search.get("fixed"):
-        yield f"  in all trials    {parameters_text(each.search['fixed'], {})}"
-    override = "; another budget than the plan's" if each.chosen.get("override") else ""
+    if search.search_record.get("fixed"):
+        yield f"  in all trials    {parameters_text(search.search_record['fixed'], {})}"
+    override = "; another budget than the plan's" if search.chosen.get("override") else ""
     yield f"  budget           {words.budget_text}{override}"
     yield f"  proposed by      {words.sampler_text}"
-    fold = each.search.get("fold")
-    yield f"  judged by        {each.metric} on the validation part{'' if fold is None else f' of fold {fold}'}"
-    yield f"  tried            {each.counts_text}{_reused_text(each)}"
-    if each.finished:
-        yield f"  spent            {_spent_text(each)}"
-    if each.best is not None:
-        noun = "chosen" if each.state == Status.DONE else "best so far"
-        yield f"  {noun:16} trial {each.best['number']}: {each.parameters_text}, {each.metric} {each.value:.6f}{_gain(each)}"
-    yield from (f"  note             {sentence}" for sentence in each.statements)
-    if each.trials:
+    fold = search.search_record.get("fold")
+    yield f"  judged by        {search.metric} on the validation part{'' if fold is None else f' of fold {fold}'}"
+    yield f"  tried            {search.counts_text}{_reused_text(search)}"
+    if search.finished:
+        yield f"  spent            {_spent_text(search)}"
+    if search.best is not None:
+        noun = "chosen" if search.state == Status.DONE else "best so far"
+        yield f"  {noun:16} trial {search.best['number']}: {search.parameters_text}, {search.metric} {search.value:.6f}{_gain(search)}"
+    yield from (f"  note             {sentence}" for sentence in search.statements)
+    if search.trials:
         yield "  trials by value"
-        yield from _trial_lines(each)
+        yield from _trial_lines(search)
 
 
-def _reused_text(each: TunedItem) -> str:
-    count, seconds = len(each.reused), sum(trial.get("seconds") or 0.0 for trial in each.reused)
+def _reused_text(search: TunedItem) -> str:
+    count, seconds = len(search.reused), sum(trial.get("seconds") or 0.0 for trial in search.reused)
     return f"; {count} of them taken over from earlier ones, which took {seconds:.1f} s" if count else ""
 
 
-def _spent_text(each: TunedItem) -> str:
+def _spent_text(search: TunedItem) -> str:
     """Return what the budget went into: seconds by phase, and the shares of what came to nothing."""
-    phases = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in each.phase_seconds.items())
+    phases = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in search.phase_seconds.items())
     shares = [
-        f"{status.value} trials {each.seconds_of(status) / each.seconds:.0%}"
+        f"{status.value} trials {search.seconds_of(status) / search.seconds:.0%}"
         for status in (TrialStatus.PRUNED, TrialStatus.FAILED)
-        if each.count(status) and each.seconds
+        if search.count(status) and search.seconds
     ]
-    return f"{each.seconds:.1f} s: {phases}" + (f"; {', '.join(shares)}" if shares else "")
+    return f"{search.seconds:.1f} s: {phases}" + (f"; {', '.join(shares)}" if shares else "")
 
 
-def _gain(each: TunedItem) -> str:
+def _gain(search: TunedItem) -> str:
     """Return what the algorithm's defaults have come to, which are trial 0."""
-    defaults = next((trial for trial in each.finished if trial["number"] == 0), None)
-    if defaults is None or each.best is None or each.best["number"] == 0:
+    defaults = next((trial for trial in search.finished if trial["number"] == 0), None)
+    if defaults is None or search.best is None or search.best["number"] == 0:
         return ""
     value = defaults.get("value") if defaults["status"] == TrialStatus.DONE else None
     return f" (the defaults, trial 0: {defaults['status'] if value is None else f'{value:.6f}'})"
 
 
-def _trial_lines(each: TunedItem) -> Iterator[str]:
-    rows = [_trial_row(each, trial) for trial in by_value(each)]
+def _trial_lines(search: TunedItem) -> Iterator[str]:
+    rows = [_trial_row(search, trial) for trial in by_value(search)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield f"  {_GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()}"
 
 
-def _trial_row(each: TunedItem, trial: Record) -> tuple[str, ...]:
-    is_chosen = each.best is not None and trial["number"] == each.best["number"] and each.state == Status.DONE
-    parameters = parameters_text(trial["parameters"], each.search)
+def _trial_row(search: TunedItem, trial: Record) -> tuple[str, ...]:
+    is_chosen = search.best is not None and trial["number"] == search.best["number"] and search.state == Status.DONE
+    parameters = parameters_text(trial["parameters"], search.search_record)
     seconds = "" if trial.get("seconds") is None else f"{trial['seconds']:.2f} s"
     return f"{'*' if is_chosen else ' '} {trial['number']}", _outcome(trial), parameters, seconds, _remark(trial)
 
@@ -153,5 +155,5 @@ def _remark(trial: Record) -> str:
 def add_parsers(commands: Any) -> None:
     """Declare the command to argparse."""
     parser = add_parser(commands, "tuning", tuning)
-    parser.add_argument("item", metavar="ITEM", nargs="?", help=f"{ITEM}; all tuned items, a line each, without one")
+    parser.add_argument("item", metavar="ITEM", nargs="?", help=f"{ITEM}; all tuned items, a line search, without one")
     parser.add_argument("--json", action="store_true", help="for programs")

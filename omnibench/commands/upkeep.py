@@ -16,9 +16,11 @@ from omnibench.store.checkpoints import PRESENCE
 from omnibench.store.exports import refresh_copies
 from omnibench.store.ownership import no_store, refuse_foreign
 from omnibench.store.queries import open_store
+from omnibench.store.reserve import making_room
 from omnibench.store.schema import RESETS
 
 
+@making_room
 def reset(arguments: argparse.Namespace) -> int:
     """Have items computed anew by the next run."""
     store = open_store(arguments.store)
@@ -39,6 +41,7 @@ def reset(arguments: argparse.Namespace) -> int:
     return int(bool(outcome.busy))
 
 
+@making_room
 def rebuild(arguments: argparse.Namespace) -> int:
     """Put records back from the manifests beside the files, where the database lacks them."""
     root = Path(arguments.store)

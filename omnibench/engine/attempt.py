@@ -173,8 +173,7 @@ class Attempt:
             answer = self._tuned.take_model(scratch) if self._tuned is not None else None
             if answer is None:
                 answer = phases.fit(self.progress.guest(Phase.FIT), self.requested, dataset, scratch, self._options)
-            model = self.checkpoints.save_model(meter.answered(answer), scratch)
-        return model
+            return self.checkpoints.save_model(meter.answered(answer), scratch)
 
     def _predict(self, dataset: Path) -> Path:
         """Return the predictions' file, predicting when there is none."""

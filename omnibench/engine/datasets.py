@@ -10,6 +10,7 @@ from omnibench.data.dataset import RecSysDataSet
 from omnibench.data.prepare import prepare
 from omnibench.engine.failures import phase_errors
 from omnibench.errors import PhaseError
+from omnibench.guest.family import own_code
 from omnibench.guest.meter import Meter
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import data_record
@@ -74,7 +75,7 @@ class PreparedDatasets:
                 partial = scratch / "dataset"
                 partial.mkdir(mode=0o700)
                 (partial / ".key").write_text(dataset.key, encoding="utf-8")
-                with phase_errors(Phase.PREPARE.value, self.store.root, self._elsewhere):
+                with phase_errors(Phase.PREPARE.value, self.store.root, self._elsewhere), own_code():
                     manifest = prepare(dataset, partial)
                 files = self.store.publish_directory(partial, directory)
             record = data_record(manifest, meter.read(), directory.relative_to(self.store.root).as_posix(), files)

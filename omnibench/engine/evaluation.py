@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,14 @@ from omnibench.engine.frames import frame_for, frame_of_test
 from omnibench.engine.items import Columns
 from omnibench.experiment.outputs import Outputs
 from omnibench.guest import VALIDATION
+from omnibench.guest.family import own_code
 from omnibench.guest.folds import Fold
 from omnibench.guest.parts import Part, latest_rows
 from omnibench.guest.predictions import Predictions, read_predictions
 from omnibench.metrics.base import Metric, Values
 from omnibench.metrics.hits import Hits, Truth, mark_hits
 from omnibench.metrics.labels import split_label
-from omnibench.metrics.own import CalculatedMetric
+from omnibench.metrics.own import CalculatedMetric, HitMetric
 from omnibench.metrics.ranking import RankingMetric
 from omnibench.metrics.rating import RatingMetric, errors_of
 from omnibench.metrics.relevance import EVERYTHING, Relevance
@@ -100,8 +102,10 @@ def evaluate(
         EvaluationError: A metric lacks something, e.g. features of a recommended item.
     """
     fold, content = Fold(dataset, fold_number, refit, judged=judged), read_predictions(predictions)
-    evaluation = _measured(dataset, fold, content, columns)
-    evaluation.values.update(_calculated(dataset, fold, content, columns))
+    is_own = any(isinstance(metric, CalculatedMetric | HitMetric) for metric, _ in columns)
+    with own_code() if is_own else nullcontext():
+        evaluation = _measured(dataset, fold, content, columns)
+        evaluation.values.update(_calculated(dataset, fold, content, columns))
     values = {label: evaluation.values[label] for _, label in columns}
     means = [number for number, (metric, label) in enumerate(columns) if metric.is_mean and np.isfinite(values[label])]
     labels = [columns[number][1] for number in means]
@@ -118,7 +122,13 @@ def evaluate(
 
 
 def epoch_metric(
-    dataset: Path, fold_number: int, metric: Metric, label: str, list_length: int, outputs: Outputs
+    dataset: Path,
+    fold_number: int,
+    metric: Metric,
+    label: str,
+    list_length: int,
+    outputs: Outputs,
+    epochs: Iterable[int] | None = None,
 ) -> EpochMetric:
     """Return how the host measures the epochs of a Fit: by a metric of what would be predicted then, on validation.
 
@@ -131,13 +141,14 @@ def epoch_metric(
         label: Its label, such as ``NDCG@10``.
         list_length: Recommendations per user.
         outputs: What the metric is calculated from.
+        epochs: The epochs that are measured; each by default.
     """
 
     def measure(predictions: Path) -> float:
         evaluation = evaluate(dataset, fold_number, predictions, [(metric, label)], judged=VALIDATION)
         return evaluation.values[label]
 
-    return EpochMetric(label, list_length, outputs, measure)
+    return EpochMetric(label, list_length, outputs, measure, None if epochs is None else frozenset(epochs))
 
 
 def _counted(evaluation: Evaluation, columns: Columns) -> dict[str, int]:

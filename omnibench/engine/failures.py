@@ -12,6 +12,7 @@ from omnibench.errors import (
     DiskError,
     GuestEnvironmentError,
     GuestError,
+    LimitReachedError,
     OmnibenchError,
     PhaseError,
     PrunedError,
@@ -69,6 +70,11 @@ def classified(error: Exception, phase: str, root: Path, elsewhere: Sequence[Pat
         return DiskError(
             f"{phase} was given up because {reason}: {error}. What was recorded is safe, and this does not count as "
             f"the item's failure; {advice(number)}, and run again."
+        )
+    if isinstance(error, GuestError) and error.short:
+        return LimitReachedError(
+            f"{phase} was given up: {error}. What was recorded is safe, and this does not count as the item's failure; raise "
+            "the limit and run again."
         )
     if isinstance(error, GuestError):
         return PhaseError(phase, str(error), error.details, died=error.died, costs=error.costs)

@@ -236,9 +236,13 @@ def progress_text(progress: dict[str, Any]) -> str:
     for noun, total in (("trial", "trials"), ("epoch", "epochs")):
         if {noun, total} <= remaining.keys():
             words.append(f"{noun} {remaining.pop(noun)} of {remaining.pop(total)}")
-        if noun == "trial" and {"metric", "best"} <= remaining.keys():
-            metric, best = remaining.pop("metric"), remaining.pop("best")
-            words.append(f"best so far {metric} {f'{best:.4f}' if isinstance(best, float) else best}")
+        elif noun in remaining:
+            words.append(f"{noun} {remaining.pop(noun)}")
+        if noun == "trial" and words:
+            metric, best = remaining.pop("metric", ""), remaining.pop("best", None)
+            words += (
+                [] if best is None else [f"best so far {metric} {f'{best:.4f}' if isinstance(best, float) else best}"]
+            )
     words += [
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in remaining.items()
     ]

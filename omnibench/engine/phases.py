@@ -152,6 +152,7 @@ def fit(
                     "metric": metric.label,
                     "k": metric.list_length,
                     "outputs": _names(metric.outputs),
+                    "epochs": None if metric.epochs is None else sorted(metric.epochs),
                     "candidates": _described(experiment, dataset, Path(folder)),
                     "output": str(Path(folder, "predictions.npy")),
                 }

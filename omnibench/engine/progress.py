@@ -139,11 +139,11 @@ class Progress:
 
     @contextmanager
     def discarding_dead_guests(self) -> Iterator[None]:
-        """Forget a guest that has died, so that the next request gets another."""
+        """End a guest that is dead, or at its limits: what it keeps open, the next one does not."""
         try:
             yield
-        except GuestError:
-            if not self._workbench.guests.is_alive(*self.runner):
+        except GuestError as error:
+            if error.short or not self._workbench.guests.is_alive(*self.runner):
                 self._workbench.guests.discard(*self.runner)
             raise
 

@@ -10,6 +10,7 @@ from omnibench.engine.frames import frame_for, frame_of_test
 from omnibench.engine.items import Columns
 from omnibench.errors import EvaluationError
 from omnibench.experiment.outputs import outputs_of
+from omnibench.guest.family import own_code
 from omnibench.guest.folds import NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.guest.predictions import Predictions
 from omnibench.metrics.base import Metric
@@ -82,7 +83,8 @@ def rehearse(dataset: Path, fold_number: int, list_length: int, columns: Columns
     for metric in calculators:
         predictions, test = frame_for(metric, dataset, content), frame_of_test(dataset, fold, is_theirs)
         try:
-            metric.try_on(predictions, test)
+            with own_code():
+                metric.try_on(predictions, test)
         except Exception as error:
             error.add_note(
                 f"{metric.name} was tried on {len(users)} users of the data with made-up predictions, before anything "

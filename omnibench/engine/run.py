@@ -19,7 +19,7 @@ from omnibench.owners import is_swappable
 from omnibench.results import Result
 from omnibench.store.schema import Status
 from omnibench.store.workspaces import Workspace
-from omnibench.terminal import terminal_line, terminal_text
+from omnibench.terminal import command_line, terminal_line, terminal_text
 
 CACHED, SKIPPED = "cached", "skipped"
 """How an item ends when nothing is computed, beside ``schema.Status``."""
@@ -107,7 +107,7 @@ def throwaway_workspace() -> Workspace:
     if is_swappable(parent):
         raise OmnibenchError(
             f"everybody can replace what is in {str(parent)!r}, as it has no sticky bit, so no models are kept there, not even "
-            f"for a moment. Set TMPDIR to a directory of yours, or have the administrator say `chmod +t {parent}`."
+            f"for a moment. Set TMPDIR to a directory of yours, or have the administrator say `{command_line('chmod', '+t', parent)}`."
         )
     return Workspace(parent, "omnibench-")
 

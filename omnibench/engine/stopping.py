@@ -5,19 +5,25 @@ Signals are those that mean "stop": SIGINT (Ctrl-C) and SIGTERM (``kill``, Slurm
 A phase looks at the grace period itself while it waits for a guest. What does not, because it hangs in Python code of the
 user's that may have swallowed the first signal, or in a worker, is ended as by a second signal, a few seconds after the
 grace period.
+
+What is forked meanwhile has the same handlers, which would keep a pool from ending its workers by SIGTERM: in a child it
+works as before. The first Ctrl-C of a terminal, which children hear as well, leaves them to the phase that they work for.
 """
 
 from __future__ import annotations
 
 import _thread
 import contextlib
+import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, Self
 
+from omnibench.guest.family import end_started
 from omnibench.notebooks import is_interactive
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -26,6 +32,9 @@ _ENDING_SECONDS = 5.0
 """So long after the grace period, what should have ended by itself is ended: guests need a moment, records are written."""
 
 _LOOK_SECONDS = 0.1
+
+_entered: weakref.WeakSet[Stopping] = weakref.WeakSet()
+"""Those whose handlers a forked child has."""
 
 
 class StoppedError(KeyboardInterrupt):
@@ -109,6 +118,7 @@ class Stopping:
             if threading.current_thread() is threading.main_thread():
                 for number in _SIGNALS:
                     self._earlier_handlers[number] = signal.signal(number, self._on_signal)
+                _entered.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,10 +127,24 @@ class Stopping:
             return
         with self._leaving:  # behind it, nobody sends a signal that these handlers have to hear
             self._deadline = 0.0
-        for number, handler in self._earlier_handlers.items():
+        self._restore(*_SIGNALS)
+        _entered.discard(self)
+
+    def _restore(self, *numbers: int) -> None:
+        for number in numbers:
+            handler = self._earlier_handlers.pop(number, None)
             if handler is not None:  # None: it was set outside of Python, and cannot be put back
                 signal.signal(number, handler)
-        self._earlier_handlers.clear()
+
+    def let_go(self) -> None:
+        """Leave signals to others, in a forked child; the first SIGINT goes by, unless it has come before the fork."""
+        self._leaving = threading.Lock()
+        self._deadline = 0.0
+        self._restore(signal.SIGTERM)
+        if self.reason:
+            self._restore(signal.SIGINT)
+        elif signal.SIGINT in self._earlier_handlers:
+            signal.signal(signal.SIGINT, lambda number, _: self._restore(number))
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         if self._is_late and not self._depth:
@@ -133,7 +157,12 @@ class Stopping:
         if not self._insistent:
             return
         if first:
-            _thread.start_new_thread(self._end_late, ())  # threading's own start takes locks that this thread may hold
+            with contextlib.suppress(
+                RuntimeError
+            ):  # no thread is to be had, so that nobody ends what hangs but a second signal
+                _thread.start_new_thread(
+                    self._end_late, ()
+                )  # threading's own start takes locks that this thread may hold
         if first and self._in_phase:
             with contextlib.suppress(RuntimeError):  # the signal came while this very thread was writing
                 self._notify(
@@ -144,6 +173,7 @@ class Stopping:
         if not first:
             self.hurry()
             self.on_second_signal()
+            end_started()
         raise StoppedError(f"stopped by {self.reason}")
 
     def _end_late(self) -> None:
@@ -205,3 +235,26 @@ class Stopping:
         """
         if self.reason and time.monotonic() >= self._deadline:
             raise StoppedError(f"stopped by {self.reason}")
+
+
+_masks = threading.local()
+
+
+def _before_fork() -> None:
+    """Keep signals waiting until a child has the handlers that are right for it."""
+    _masks.earlier = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS) if _entered else None
+
+
+def _after_fork() -> None:
+    if _masks.earlier is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _masks.earlier)
+
+
+def _after_fork_in_child() -> None:
+    for stopping in tuple(_entered):
+        stopping.let_go()
+    _after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)

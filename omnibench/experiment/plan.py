@@ -105,7 +105,7 @@ class ExperimentPlan:
             space: The search space: by name ``Choice``, ``Int``, ``Float``, ``Log``, or a constant; ``When`` for
                 hyperparameters that exist only with a value of another. By default the one that omnibench ships; see
                 ``omnibench envs spaces``.
-            fixed: Hyperparameters that all trials have.
+            fixed: Hyperparameters that all trials have; of a space that omnibench ships, they are searched no more.
             tuning: Another budget than the plan's, which tables and exports say.
             label: What tables and node ids call it instead of its name.
 

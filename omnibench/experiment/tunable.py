@@ -10,6 +10,7 @@ from omnibench.errors import PlanError
 from omnibench.experiment.entries import PlanEntry, check_entry, copied
 from omnibench.experiment.search import TuningRequest
 from omnibench.tuning.budget import Tuning
+from omnibench.tuning.fixing import with_fixed
 from omnibench.tuning.proposals import check_sampler
 from omnibench.tuning.space import Space
 
@@ -54,6 +55,8 @@ def tuned_entry(
         )
     searched = _space_of(entry, space)
     given = copied(entry.name, fixed)
+    if space is None:  # nobody can leave something out of a space that omnibench ships
+        searched = with_fixed(searched, given, entry.name)
     names = dict.fromkeys(dimension.name for dimension in searched.dimensions)
     twice = next((name for name in given if name in names or name in searched.constants), None)
     if twice is not None:

@@ -27,7 +27,8 @@ class Epochs:
 
     Args:
         request: The host's request. ``prunable``: whether it answers what validation says of an epoch. ``validate``:
-            what it measures itself where the framework has no such value: ``output``, the file for the predictions.
+            what it measures itself where the framework has no such value: ``output``, the file for the predictions,
+            ``metric``, and ``epochs``, the numbers of the epochs that it measures (None for each).
         send: Sends a message to the host.
         receive: Waits for the host's answer to a message.
         predict: Writes the predictions of a model for the validation part into a file.
@@ -81,7 +82,7 @@ class Epochs:
         self._ask({"progress": values}, epoch, float(value))
 
     def measure(self, model: Any, **values: Any) -> None:
-        """Report an epoch with the value that the host measures of the model's predictions for the validation part.
+        """Report an epoch, and with it what the host measures of the model's predictions for the validation part.
 
         What the predictions draw at random changes nothing in the training that goes on.
 
@@ -94,10 +95,14 @@ class Epochs:
         """
         self.end()
         assert self._validate is not None, "the host has asked for it"
+        values["epoch"] = epoch = self._number(values)
+        measured = self._validate.get("epochs")
+        if measured is not None and epoch not in measured:
+            self.report(**values)
+            return
         path = Path(self._validate["output"])
         with undisturbed():
             self._predict(model, path)
-        values["epoch"] = epoch = self._number(values)
         self._send({"progress": values, "asks": True, "predictions": str(path)})
         answer = self._receive()
         value = float(answer["value"])

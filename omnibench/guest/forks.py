@@ -8,10 +8,14 @@ be given to other files, which whoever believes to own the numbers would close.
 Descriptors of SQLite stay: its locks (``fcntl``) belong to a process and are not inherited, and SQLite that finds its files
 gone beneath it may take itself for the last user and remove the log. A fork waits for the end of a transaction instead,
 so that a child has no half of one to roll back; see ``whole_transaction``.
+
+Nor does a child collect its parent's garbage: what is finalized there, e.g. a connection of SQLite, may wait for a lock
+that another thread of the parent had at that moment, and nobody ever releases.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import weakref
@@ -85,17 +89,26 @@ def withhold_gateway(gateway: Any) -> None:
         withhold_file(getattr(gateway._io, name))
 
 
+_collected_before: list[bool] = []
+"""Whether Python collected garbage before the fork in progress; there is one at a time."""
+
+
 def _before() -> None:
     _transaction.acquire()
     _opening.acquire()
+    _collected_before[:] = [gc.isenabled()]
+    gc.disable()
 
 
 def _in_parent() -> None:
+    if _collected_before == [True]:
+        gc.enable()
     _opening.release()
     _transaction.release()
 
 
 def _in_child() -> None:
+    gc.freeze()
     _in_parent()  # the only thread that is left is the one that holds them
     descriptors = [*_descriptors, *(file.fileno() for file in _files if not file.closed)]
     _descriptors.clear()

@@ -63,12 +63,11 @@ def supervise(parent: int) -> None:
         _end_like(status)
 
 
-def descendants(root: int, *, unguarded: bool = False) -> list[int]:
+def descendants(root: int) -> list[int]:
     """Return all processes below a process, as /proc knows them right now; none where there is no /proc.
 
     Args:
         root: The process.
-        unguarded: Without supervisors and what is below them, which ends by itself.
     """
     children: dict[int, list[int]] = {}
     try:
@@ -79,10 +78,8 @@ def descendants(root: int, *, unguarded: bool = False) -> list[int]:
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:
-                    program, _, numbers = file.read().rpartition(b")")
+                    numbers = file.read().rpartition(b")")[2]
             except OSError:  # it has ended
-                continue
-            if unguarded and program.endswith(b"(" + _NAME):
                 continue
             fields = numbers.split()
             children.setdefault(int(fields[1]), []).append(int(name))

@@ -13,9 +13,11 @@ from omnibench.engine.survey import State, count, is_begun
 from omnibench.errors import OmnibenchError, StoreError
 from omnibench.metrics.labels import alternatives
 from omnibench.plugin.items import ExperimentItem
+from omnibench.plugin.lines import usage_error
 from omnibench.plugin.options import PLAN, RESET, RESUME, SORT, YES
 from omnibench.plugin.plan import note_plan
 from omnibench.plugin.session import BenchSession
+from omnibench.store.beneath import OF_ALL, refuse_links
 from omnibench.store.formats import NewerStoreError
 from omnibench.store.ownership import refuse_foreign
 from omnibench.store.permissions import sharing
@@ -47,7 +49,7 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
         reset, busy = _reset(session)
         states = session.look_at_records(session.items)
     except NewerStoreError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise usage_error(error) from error
     except LockedStoreError as error:
         session.give_up(error)
     except (StoreError, OSError) as error:
@@ -56,7 +58,7 @@ def start_run(session: BenchSession, items: Sequence[pytest.Item]) -> None:
     try:
         require_reset(zip((item.experiment for item in session.items), states, strict=True), busy)
     except OmnibenchError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise usage_error(error) from error
     _note_states(session, states, reset)
     if PLAN.is_on(session.config):
         from omnibench.plugin.preview import show_plan  # imports that other runs save
@@ -88,9 +90,7 @@ def _check_sort(session: BenchSession) -> None:
     evaluators = {id(item.evaluator): item.evaluator for item in session.items}
     labels = {name for evaluator in evaluators.values() for name in evaluator.labels}
     if label and label not in labels:
-        raise pytest.UsageError(
-            f"{SORT.flag} is {label!r}, which is not measured; {alternatives(label, sorted(labels))}"
-        )
+        raise usage_error(f"{SORT.flag} is {label!r}, which is not measured; {alternatives(label, sorted(labels))}")
 
 
 def _check_directory(session: BenchSession) -> None:
@@ -99,10 +99,11 @@ def _check_directory(session: BenchSession) -> None:
             refuse_strangers(session.directory, session.policy.shared)
         refuse_unreadable(session.directory)
         refuse_foreign(session.directory)
+        refuse_links(session.directory, *OF_ALL)  # which a run that finds everything done would not meet
         if not session.looks_only and sharing(session.policy.shared) != "no" and session.directory.exists():
             make_root(session.directory, shared=True, notify=session.notify)
     except StoreError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise usage_error(error) from error
     except OSError as error:
         session.notify(f"the checkpoints cannot be shared: {error}")
 
@@ -114,7 +115,7 @@ def _check_resume(session: BenchSession) -> None:
     try:
         require_begun(is_begun(snapshot.get, Item.of(item.experiment, item.evaluator)) for item in session.items)
     except OmnibenchError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise usage_error(error) from error
 
 
 def _reset(session: BenchSession) -> tuple[str, frozenset[str]]:
@@ -129,7 +130,7 @@ def _reset(session: BenchSession) -> tuple[str, frozenset[str]]:
         raise
     except (StoreError, OSError) as error:  # or the run would serve the numbers that nobody wants any more
         option = RESET if session.policy.resume != "fresh" else RESUME
-        raise pytest.UsageError(f"{option.flag} could not be done, so nothing ran: {error}") from error
+        raise usage_error(f"{option.flag} could not be done, so nothing ran: {error}") from error
 
 
 def _reset_items(session: BenchSession) -> tuple[str, frozenset[str]]:
@@ -140,7 +141,7 @@ def _reset_items(session: BenchSession) -> tuple[str, frozenset[str]]:
     if not extent:
         return "", frozenset()
     if extent == RESET.bare and not YES.is_on(session.config) and not _agreed(session, len(items)):
-        raise pytest.UsageError("nothing was reset, and nothing ran.")
+        raise usage_error("nothing was reset, and nothing ran.")
     reset = session.coordinator.reset(items, extent)
     return f" after the reset of {len(reset.items)}", frozenset(reset.busy)
 

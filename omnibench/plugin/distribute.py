@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from fnmatch import fnmatch
@@ -50,12 +51,13 @@ class Distribution:
         config = self.config
         if not _has_bench_files(config):
             return
-        from omnibench.plugin import garbage
+        from omnibench.plugin import garbage, surroundings
 
         try:
             session.perform_collect()
         finally:
             garbage.resume()
+            surroundings.refuse(config)
         self._collected = session.testscollected
         if session.testsfailed and not config.option.continue_on_collection_errors:
             self._remaining = 0
@@ -65,7 +67,17 @@ class Distribution:
         if self._remaining == 0:  # xdist's display of workers cannot show none
             config.pluginmanager.unregister(name="terminaldistreporter")
         elif self._remaining is not None and all(spec == "popen" for spec in config.option.tx):
-            config.option.tx = config.option.tx[: self._most_workers()]
+            config.option.tx = config.option.tx[: self._allowed_workers()]
+
+    def _allowed_workers(self) -> int:
+        """Return how many workers to start, which the limits of processes allow."""
+        workers, benchmarks = self._most_workers(), existing_session(self.config)
+        if benchmarks is None:
+            return workers
+        from omnibench.plugin import surroundings
+
+        automatic = self.config.stash.get(automatic_key, False)
+        return surroundings.allowed_workers(workers, automatic=automatic, notify=benchmarks.notify)
 
     def _most_workers(self) -> int:
         """Return how many workers to start: at most one per item or trial, and with ``-n auto`` no more than fit into memory."""
@@ -226,17 +238,18 @@ class Distribution:
         stop_soon(self.config, f"asked to stop by {benchmarks.stopping.reason}")
 
     def _end_workers(self) -> None:
-        """Kill the workers that are left and what own metrics have started in them, and say what they were at.
+        """Kill the workers that are left, and say what they were at.
 
-        Guests, and what they have started, are ended by their supervisors.
+        What guests have started is ended by their supervisors, and what own metrics have by the workers' guards, which get
+        a moment to see it all while nobody starts anything any more.
         """
-        from omnibench.guest.supervisor import descendants, end_all
+        from omnibench.guest.family_guard import LOOK_SECONDS
 
         benchmarks = existing_session(self.config)
         assert benchmarks is not None, "its signals are handled"
-        started = [pid for worker in living(self._nodes).values() for pid in descendants(worker.pid, unguarded=True)]
+        if self._signal_workers(self._nodes, signal.SIGSTOP):
+            time.sleep(1.5 * LOOK_SECONDS)
         ended = [node for node in self._signal_workers(self._nodes, signal.SIGKILL) if node not in self._finished_nodes]
-        end_all(started)
         if ended:
             labels = {item.nodeid: item.experiment.label for item in benchmarks.items}
             begun = [labels.get(nodeid, nodeid) for nodeid in self._unfinished.begun]

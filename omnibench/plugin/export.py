@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from omnibench.errors import ExportError, OmnibenchError
-from omnibench.plugin.lines import write_line
+from omnibench.plugin.lines import usage_error, write_line
 from omnibench.plugin.options import EXPORT, SORT, TABLE
 from omnibench.plugin.state import existing_session
 from omnibench.plugin.summary import Summary
@@ -44,7 +44,7 @@ class Export:
         try:
             self._files = check_files(Path(file) for file in EXPORT.paths(config))
         except ExportError as error:
-            raise pytest.UsageError(f"{EXPORT.flag}: {error}") from error
+            raise usage_error(f"{EXPORT.flag}: {error}") from error
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from omnibench.errors import OmnibenchError
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.lines import write_line
+from omnibench.plugin.lines import usage_error, write_line
 from omnibench.plugin.options import BASELINE, GATE, GATE_ALPHA, GATE_METRICS, GATE_MISSING, GATE_TOLERANCE, PLAN
 from omnibench.plugin.plan import CollectedFiles, columns_of
 from omnibench.plugin.settings import path_of, share_of
@@ -72,7 +72,7 @@ class RegressionGate:
             if BASELINE.value(self.config):
                 refuse_other_files(path_of(BASELINE, self.config))
         except OmnibenchError as error:
-            raise pytest.UsageError(str(error)) from error
+            raise usage_error(error) from error
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Note that there were benchmarks, and what failed."""

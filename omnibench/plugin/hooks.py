@@ -99,6 +99,10 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     """Make bench files modules in which an impossible benchmark is a failed item, not a broken run."""
     if not fnmatch(module_path.name, BENCH_FILES):
         return None
+    from omnibench.plugin.surroundings import Unread, has_little_address_space
+
+    if has_little_address_space(parent.config):
+        return Unread.from_parent(parent, path=module_path)
     from omnibench.plugin.collect import BenchModule
 
     return BenchModule.from_parent(parent, path=module_path)
@@ -156,11 +160,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Start Python's garbage collector again when everything is collected; see ``garbage``."""
     try:
         return (yield)
     finally:
+        if "omnibench.plugin.surroundings" in sys.modules:  # else there is no bench file
+            sys.modules["omnibench.plugin.surroundings"].refuse(session.config)
         if "omnibench.plugin.garbage" in sys.modules:  # else nothing has paused
             sys.modules["omnibench.plugin.garbage"].resume()
 

@@ -17,6 +17,7 @@ from omnibench.engine.policy import DEVICES
 from omnibench.engine.policy import FAILED as FAILED_CHOICES
 from omnibench.engine.policy import RESUME as RESUME_CHOICES
 from omnibench.paths import expanded
+from omnibench.plugin.lines import usage_error
 from omnibench.plugin.sent_paths import received_path
 from omnibench.store.schema import KEEP_MODELS as KEEP_MODELS_CHOICES
 from omnibench.store.schema import RESETS
@@ -75,7 +76,7 @@ class Option(NamedTuple):
         """
         value = self.typed(config) or self._preset(config) or self.default
         if self.choices and value not in self.choices and value != self.default:
-            raise pytest.UsageError(f"{self.flag} is {value!r}; choose from {', '.join(self.choices)}.")
+            raise usage_error(f"{self.flag} is {value!r}; choose from {', '.join(self.choices)}.")
         return str(value)
 
     def typed(self, config: pytest.Config) -> Any:
@@ -113,7 +114,7 @@ class Option(NamedTuple):
         elif self.listed or self.repeated:
             types = "a text or a list of texts"
         file = f" in {config.inipath}" if config.inipath else ""
-        raise pytest.UsageError(f"{self.name} is {value!r}{file}; write {types}.")
+        raise usage_error(f"{self.name} is {value!r}{file}; write {types}.")
 
     def paths(self, config: pytest.Config) -> list[str]:
         """Return the values of a repeated option as paths, relative ones from where ``base`` says.
@@ -125,7 +126,7 @@ class Option(NamedTuple):
         try:
             paths = self.typed(config) or shlex.split(text)
         except ValueError as error:
-            raise pytest.UsageError(f"{self.preset_name} is {text!r}, which cannot be split ({error}).") from error
+            raise usage_error(f"{self.preset_name} is {text!r}, which cannot be split ({error}).") from error
         return [str(expanded(path, self.base(config))) for path in paths]
 
     @property
@@ -146,7 +147,7 @@ class Option(NamedTuple):
         """
         value = self.value(config).strip().lower()
         if value not in (*_TRUE, *_FALSE):
-            raise pytest.UsageError(f"{self.preset_name} is {value!r}; write yes or no.")
+            raise usage_error(f"{self.preset_name} is {value!r}; write yes or no.")
         return value in _TRUE
 
     def add_to(self, group: pytest.OptionGroup, parser: pytest.Parser) -> None:

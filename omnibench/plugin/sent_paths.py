@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from omnibench.plugin.lines import usage_error
+
 _MARK = "omnibench-bytes:"
 """What a text begins with that stands for the bytes of a name."""
 
@@ -29,7 +31,11 @@ def received_path(value: Any) -> Any:
 
 
 def make_sendable(config: pytest.Config) -> None:
-    """Put our arguments into a form that xdist can send to its workers, and refuse others that it cannot.
+    """Put arguments into a form that xdist can send to its workers, and refuse those that it cannot.
+
+    The rootdir is among them: where no file names it, pytest takes what all paths on the command line have in common, and
+    workers see there a checkpoint directory, of which it does not know yet that it is an option's, that was not there before.
+    Their items would have other names than those of the overseeing process.
 
     Raises:
         pytest.UsageError: A path that is not ours is not UTF-8.
@@ -39,17 +45,15 @@ def make_sendable(config: pytest.Config) -> None:
     invocation = config.invocation_params
     arguments = [str(argument) for argument in invocation.args]
     texts = [*arguments, str(config.rootpath), str(invocation.dir), *sys.path]
-    if all(map(is_utf8, texts)):
-        return
     flags = ["", *arguments]
     sent = [_sent(argument, flag) for argument, flag in zip(arguments, flags, strict=False)]
     for text in [*sent, *texts[len(arguments) :]]:
         if not is_utf8(text):
-            raise pytest.UsageError(
+            raise usage_error(
                 f"{text!r} is not UTF-8, and pytest-xdist cannot tell its workers of it. Run without -n, or rename it."
             )
     config.invocation_params = pytest.Config.InvocationParams(
-        args=tuple(sent), plugins=invocation.plugins, dir=invocation.dir
+        args=(f"--rootdir={config.rootpath}", *sent), plugins=invocation.plugins, dir=invocation.dir
     )
 
 

@@ -25,7 +25,7 @@ from omnibench.limits import limit_error
 from omnibench.plugin import garbage
 from omnibench.plugin.copies import refresh_stale_copies
 from omnibench.plugin.items import ExperimentItem
-from omnibench.plugin.lines import write_line
+from omnibench.plugin.lines import usage_error, write_line
 from omnibench.plugin.options import ENVIRONMENTS, PLAN, READONLY, TMP_DIR
 from omnibench.plugin.settings import checkpoint_dir, path_of, policy
 from omnibench.plugin.wire import RunMessage
@@ -302,7 +302,9 @@ class BenchSession:
         if self.is_worker:  # the overseeing process ends the run when it hears of this
             self._stop_soon(str(error))
             pytest.skip(f"{error}")
-        pytest.exit(str(error), pytest.ExitCode.INTERRUPTED)
+        from omnibench.terminal import terminal_text  # as in plugin.lines
+
+        pytest.exit(terminal_text(str(error)), pytest.ExitCode.INTERRUPTED)
 
     def _start_next_guests(self, item: ExperimentItem) -> None:
         """Start the next framework's guest early, unless workers leave no core idle or costs are measured."""
@@ -383,7 +385,7 @@ def _throwaway_workspace() -> Workspace:
     try:
         return throwaway_workspace()
     except OmnibenchError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise usage_error(error) from error
 
 
 def prints_are_shown(config: pytest.Config) -> bool:

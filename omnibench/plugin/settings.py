@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from omnibench.engine.policy import Policy, seconds, share, tracked
 from omnibench.errors import OmnibenchError
 from omnibench.paths import expanded, overlong_name
+from omnibench.plugin.lines import usage_error
 from omnibench.plugin.options import (
     ALLOW_NETWORK_FS,
     BASELINE,
@@ -63,20 +63,20 @@ def policy(config: pytest.Config) -> Policy:
             threads=int(threads) if (threads := THREADS.value(config)).isdecimal() else threads,
         )
     except OmnibenchError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise usage_error(error) from error
 
 
 def _duration(option: Option, config: pytest.Config) -> float:
     try:
         return seconds(option.value(config))
     except OmnibenchError as error:
-        raise pytest.UsageError(f"{option.flag}: {error}") from error
+        raise usage_error(f"{option.flag}: {error}") from error
 
 
 def _whole_number(option: Option, config: pytest.Config) -> int:
     text = option.value(config)
     if not text.isascii() or not text.isdigit():
-        raise pytest.UsageError(f"{option.flag} is {text!r}; give a whole number from 1 on.")
+        raise usage_error(f"{option.flag} is {text!r}; give a whole number from 1 on.")
     return int(text)
 
 
@@ -101,9 +101,9 @@ def check_options(config: pytest.Config) -> None:
         (PLAN.flag, PLAN.is_on(config)),
     ):
         if is_set and changing:
-            raise pytest.UsageError(f"{flag} changes no store, and {changing[0]} does; give one of them.")
+            raise usage_error(f"{flag} changes no store, and {changing[0]} does; give one of them.")
     if READONLY.is_on(config) and resume == "never":
-        raise pytest.UsageError(f"{READONLY.flag} computes nothing, and --omnirec-resume=never reads nothing.")
+        raise usage_error(f"{READONLY.flag} computes nothing, and --omnirec-resume=never reads nothing.")
 
 
 def _check_paths(config: pytest.Config) -> None:
@@ -111,7 +111,7 @@ def _check_paths(config: pytest.Config) -> None:
     for option, path in [*paths, *((EXPORT, path) for path in EXPORT.paths(config))]:
         problem = overlong_name(path)
         if problem:
-            raise pytest.UsageError(f"{option.flag}: {problem}; give a shorter one.")
+            raise usage_error(f"{option.flag}: {problem}; give a shorter one.")
 
 
 def share_of(option: Option, config: pytest.Config) -> float:
@@ -123,7 +123,7 @@ def share_of(option: Option, config: pytest.Config) -> float:
     try:
         return share(option.value(config))
     except OmnibenchError as error:
-        raise pytest.UsageError(f"{option.flag}: {error}") from error
+        raise usage_error(f"{option.flag}: {error}") from error
 
 
 def checkpoint_dir(config: pytest.Config) -> Path:
@@ -141,10 +141,12 @@ def command_for(item: pytest.Item) -> str:
 
     It has the options that decide where pytest looks, which records count, and what the item's key is.
     """
+    from omnibench.terminal import command_line  # as in plugin.lines
+
     config = item.config
     lookup = {"-c": config.option.inifilename, "--rootdir": config.option.rootdir}
     arguments = [word for flag, value in lookup.items() if value for word in (flag, str(value))]
     decisive = [option for option in OPTIONS if option.in_item_command]
     arguments += [f"{option.flag}={value}" for option in decisive if (value := option.typed(config))]
     file = os.path.relpath(item.path, config.invocation_params.dir)
-    return shlex.join(["pytest", *arguments, f"{file}::{item.nodeid.partition('::')[2]}"])
+    return command_line("pytest", *arguments, f"{file}::{item.nodeid.partition('::')[2]}")

@@ -22,6 +22,7 @@ import pytest
 from omnibench.data.sources import FileSource
 from omnibench.engine.collected import FILE_VARIABLE, Collected
 from omnibench.errors import StoreError
+from omnibench.plugin.lines import usage_error
 from omnibench.plugin.plan import planned_of
 from omnibench.store.plans import STEADY_DATA, Planned, differing_labels, plan_of
 from omnibench.store.reading import read
@@ -60,13 +61,13 @@ def refuse_strange_items(session: BenchSession, worker: str, nodeids: Iterable[s
     if redrawn:
         for part in planned_of(session):
             _note_unsteady(session, part, [label for label, source in redrawn if source == part.source])
-        raise pytest.UsageError(
+        raise usage_error(
             f"the data {_listed(redrawn)} differs from process to process: it is {', '.join(redrawn.values())}. {STEADY_DATA}"
         )
     if benchmarks:  # the others are no benchmarks; xdist says itself what is wrong
         nodeid, source = benchmarks[0]
         configuration = nodeid.removeprefix(f"{source}::{_dataset_of(nodeid, source)}/").partition("/")[0]
-        raise pytest.UsageError(
+        raise usage_error(
             f"{configuration} of {source} exists only in worker {worker}: a hyperparameter, a class's code "
             "or the seed differs from process to process, so that its results could not be found again. Give a seed to what "
             "draws at random, and sort what comes out of a set."
@@ -148,7 +149,7 @@ def _refuse_what_differs_again(
     if unsteady:
         for source in dict.fromkeys(source for _, source in unsteady):
             _note_unsteady(session, earlier[source], [label for label, file in unsteady if file == source])
-        raise pytest.UsageError(
+        raise usage_error(
             f"the data {_listed(unsteady)} differs from process to process: it had one content in the last run, has another in "
             f"this, and a third in a process that only made it again. {STEADY_DATA}"
         )

@@ -57,37 +57,40 @@ class TunedRow:
     def space(self) -> list[str]:
         """The search space, a line per hyperparameter; then what holds in all trials."""
         words = self.searches[0].words
-        fixed = self.searches[0].search.get("fixed") or {}
+        fixed = self.searches[0].search_record.get("fixed") or {}
         lines = [f"{name}: {text}" for name, text in words.space.items()] or [UNREADABLE]
         return [*lines, *(f"{name} = {value!r}" for name, value in fixed.items())]
 
     @property
     def budget(self) -> list[str]:
         """The budget, what it has gone into, and what proposes trials, a line each."""
-        words, seconds = self.searches[0].words, sum(each.seconds for each in self.searches)
-        counts = {status: sum(each.count(status) for each in self.searches) for status in TrialStatus}
+        words, seconds = self.searches[0].words, sum(search.seconds for search in self.distinct)
+        counts = {status: sum(search.count(status) for search in self.distinct) for status in TrialStatus}
         each_fold = " per fold" if len(self.searches) > 1 and self.searches[0].per_fold else ""
         ended = [
             f"{counts[status]} {status.value}" for status in (TrialStatus.PRUNED, TrialStatus.FAILED) if counts[status]
         ]
-        finished = sum(len(each.finished) for each in self._distinct)
+        finished = sum(len(search.finished) for search in self.distinct)
         spent = f"{finished} trials in {seconds:.0f} s" + (f" ({', '.join(ended)})" if ended else "")
-        override = ["other than the plan's"] if any(each.chosen.get("override") for each in self.searches) else []
+        override = ["other than the plan's"] if any(search.chosen.get("override") for search in self.searches) else []
         return [f"{words.budget_text}{each_fold}", *override, words.sampler_text, spent]
 
     @property
-    def _distinct(self) -> list[TunedItem]:
-        """The items of distinct searches: folds may share one."""
-        return list({each.item["search"]: each for each in self.searches}.values())
+    def distinct(self) -> list[TunedItem]:
+        """One item of each search: folds may share one."""
+        return list({search.item["search"]: search for search in self.searches}.values())
 
     @property
     def choices(self) -> list[str]:
         """What was chosen, with its value on validation data, a line per fold."""
         lines = []
-        for result, each in zip(self.results, self.searches, strict=True):
-            fold = "" if result.fold is None else f"fold {result.fold}: "
-            value = "" if each.value is None else f" ({each.metric} {each.value:.4f})"
-            lines.append(f"{fold}{chosen_values(result)}{value}")
+        seeded = len({result.seed for result in self.results}) > 1
+        for result, search in zip(self.results, self.searches, strict=True):
+            names = [] if result.fold is None else [f"fold {result.fold}"]
+            names += [f"seed {result.seed}"] if seeded else []
+            begin = f"{', '.join(names)}: " if names else ""
+            value = "" if search.value is None else f" ({search.metric} {search.value:.4f})"
+            lines.append(f"{begin}{chosen_values(result)}{value}")
         return lines
 
     @property
@@ -137,21 +140,21 @@ class Step(NamedTuple):
     value: float
 
 
-def best_by_trial(each: TunedItem) -> list[Step]:
+def best_by_trial(search: TunedItem) -> list[Step]:
     """Return the best value of a search after each trial that has improved it."""
-    return _improvements(each, [trial["number"] for trial in each.finished])
+    return _improvements(search, [trial["number"] for trial in search.finished])
 
 
-def best_by_seconds(each: TunedItem) -> list[Step]:
+def best_by_seconds(search: TunedItem) -> list[Step]:
     """Return the best value of a search after so many seconds of trials, in order of their numbers."""
-    return _improvements(each, list(accumulate(float(trial.get("seconds") or 0.0) for trial in each.finished)))
+    return _improvements(search, list(accumulate(float(trial.get("seconds") or 0.0) for trial in search.finished)))
 
 
-def _improvements(each: TunedItem, positions: Sequence[float]) -> list[Step]:
+def _improvements(search: TunedItem, positions: Sequence[float]) -> list[Step]:
     steps: list[Step] = []
-    for trial, position in zip(each.finished, positions, strict=True):
+    for trial, position in zip(search.finished, positions, strict=True):
         value = value_of(trial)
-        if value is not None and (not steps or is_better(value, steps[-1].value, each)):
+        if value is not None and (not steps or is_better(value, steps[-1].value, search)):
             steps.append(Step(position, value))
     return steps
 
@@ -162,9 +165,9 @@ def value_of(trial: Record) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def is_better(value: float, other: float, each: TunedItem) -> bool:
-    """Whether a value is better than another one, by the metric of a search."""
-    return value > other if each.higher_is_better else value < other
+def is_better(value: float, previous: float, search: TunedItem) -> bool:
+    """Whether a value is better than an earlier one, by the metric of a search."""
+    return value > previous if search.higher_is_better else value < previous
 
 
 def mean_by_seconds(searches: Sequence[TunedItem]) -> list[Step]:
@@ -173,7 +176,7 @@ def mean_by_seconds(searches: Sequence[TunedItem]) -> list[Step]:
     Args:
         searches: The searches of a configuration, one per fold.
     """
-    by_fold = [best_by_seconds(each) for each in searches]
+    by_fold = [best_by_seconds(search) for search in searches]
     if not all(by_fold):
         return []
     begin = max(steps[0].at for steps in by_fold)
@@ -246,7 +249,7 @@ def races(rows: Sequence[TunedRow]) -> list[Race]:
             metric,
             higher,
             {label: mean_by_seconds(row.searches) for label, row in labelled.items()},
-            {label: max(each.seconds for each in row.searches) for label, row in labelled.items()},
+            {label: max(search.seconds for search in row.searches) for label, row in labelled.items()},
         )
         for (metric, higher), labelled in by_metric.items()
     ]
@@ -259,10 +262,10 @@ def hyperparameters(row: TunedRow) -> dict[str, list[tuple[Any, float, Record, T
         row: A tuned row; trials without a value, and those of the defaults, have none.
     """
     tried: dict[str, list[tuple[Any, float, Record, TunedItem]]] = {}
-    for each in row.searches:
-        for trial in each.finished:
+    for search in row.distinct:
+        for trial in search.finished:
             value = value_of(trial)
             if value is not None:
                 for name, setting in trial["parameters"].items():
-                    tried.setdefault(name, []).append((setting, value, trial, each))
+                    tried.setdefault(name, []).append((setting, value, trial, search))
     return dict(sorted(tried.items()))

@@ -28,6 +28,7 @@ from omnibench.guest.messages import received, sendable
 from omnibench.masking import masked_bytes, safe_cut
 from omnibench.runners.registry import RunnerInfo
 from omnibench.runners.replies import OnEpoch, Replies
+from omnibench.runners.shortage import judged, open_files
 from omnibench.runners.silence import Silence
 from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
 
@@ -190,6 +191,7 @@ class Guest:
                 f"the {self.runner.name} process {self.pid} answers process {self._host}, not its children"
             )
         self._errors.clear()
+        files_before = open_files(self.pid)
         self._peak = _memory_of(self.pid, "VmRSS")  # the guest, too, forgets the peak of earlier requests
         try:
             self._channel.send(sendable(dict(request)))
@@ -203,7 +205,8 @@ class Guest:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
             disk = {"errno": answer.get("errno"), "disk": answer.get("disk", "")}
-            raise GuestError(limits.with_limit(answer["error"], self.pid), details, **disk, costs=answer)
+            reason, short = judged(answer["error"], answer["traceback"], self.pid, files_before)
+            raise GuestError(reason, details, **disk, costs=answer, short=short)
         return answer
 
     def _receive(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
+
+from omnibench.terminal import command_line
 
 DEFAULT_DIRECTORY = "checkpoints"
 """The store that the command looks into where nobody says otherwise."""
@@ -20,4 +21,4 @@ def repair_command(root: Path, items: Sequence[str] = ()) -> str:
     """
     default = Path(os.environ.get("OMNIREC_CHECKPOINT_DIR") or DEFAULT_DIRECTORY)
     elsewhere = [] if os.path.abspath(default) == os.path.abspath(root) else ["--store", str(root)]
-    return shlex.join(["omnibench", "verify", *items, "--repair", *elsewhere])
+    return command_line("omnibench", "verify", *items, "--repair", *elsewhere)

@@ -92,16 +92,26 @@ def refuse_links(root: Path, *names: str | os.PathLike[str]) -> None:
     Raises:
         LinkedFileError: One of them is a link, or reached through one.
     """
+    present: dict[Path, bool] = {}
     for name in names:
         path = root
         for part in _parts(name):
             path /= part
-            try:
-                mode = os.lstat(path).st_mode
-            except OSError:
+            if path not in present:  # the files of the database have one directory
+                present[path] = _is_present(path)
+            if not present[path]:
                 break
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise _refusal(path)
+
+
+def _is_present(path: Path) -> bool:
+    """Whether a file or directory is there; what is neither is refused."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return False
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise _refusal(path)
+    return True
 
 
 def paths_like(root: Path, pattern: str) -> list[Path]:

@@ -15,8 +15,8 @@ from omnibench.errors import StoreError
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.owners import user_name
 from omnibench.paths import dangling, expanded
-from omnibench.store import artifacts, leases, manifests, recovery, selftest, text_logs
-from omnibench.store.beneath import OF_ALL, open_file, read_bytes, refuse_links, relative_path
+from omnibench.store import artifacts, leases, manifests, recovery, reserve, selftest, text_logs
+from omnibench.store.beneath import open_file, read_bytes, refuse_links, relative_path
 from omnibench.store.copies import encoded
 from omnibench.store.damage import DamagedStoreError, ReplacedStoreError
 from omnibench.store.filesystems import refuse_networked
@@ -87,7 +87,7 @@ class CheckpointStore:
         refuse_strangers(self.root, self._shared)
         refuse_newer(self.root)
         refuse_foreign(self.root)
-        refuse_links(self.root, *OF_ALL)
+        refuse_links(self.root, "leases", "tmp")  # what is written to before ``open_records`` looks at all
         with ExitStack() as opened:
             with cannot_be_written(self.root):
                 make_root(self.root, shared=self._shared != "no", notify=self._notify)
@@ -96,6 +96,7 @@ class CheckpointStore:
                 opened.callback(self._workspace.remove)
                 with self.temporary() as scratch:
                     selftest.check_once(self.root, scratch, self._notify, insisted=allow_network_fs)
+                    reserve.keep(self.root)
                 self.records = self._open_records()
             self._opened = opened.pop_all()
 
@@ -118,8 +119,12 @@ class CheckpointStore:
         return self._workspace.lock.relative_to(self.root).as_posix()
 
     def register(self, records: Mapping[str, Record]) -> None:
-        """Commit those records that are not there yet; what belongs to no item is repeated in the root's manifest."""
+        """Commit those records that are not there yet, and repeat them in manifests.
+
+        What belongs to no item stands in the root's; of the others those that name a directory in that of this.
+        """
         self.records.add(records)
+        self._append_manifests(records, {})
         of_no_item = {
             key: record for key, record in records.items() if RecordType.of(key) in (RecordType.RUN, RecordType.RECIPE)
         }

@@ -17,9 +17,9 @@ from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.copies import are_current, with_header
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import SEARCHED, Phase, Record, RecordType, Status
-from omnibench.store.search_words import search_words
 from omnibench.store.states import RecordSource, Sighting, item_states, sightings
-from omnibench.store.trials import best_of, finished_trials, searches_of
+from omnibench.store.trials import searches_of
+from omnibench.store.tuned_items import TunedItem, tuned_item
 
 _PATIENCE = 60.0
 """Seconds to wait after a failure before trying again."""
@@ -144,7 +144,7 @@ def progress(
         seen: What workers are doing; see ``states.sightings``.
         holder_of: The process that computes the item of a record right now, or None.
     """
-    searches = _trials_by_search(records)
+    searches = {search[SEARCHED]: (search, trials) for search, trials in searches_of(records)}
     items: dict[str, Any] = {}
     for record, state in item_states(records, seen, lambda _: False):
         item = {
@@ -158,24 +158,15 @@ def progress(
         holder = holder_of(record) if state.status is not Status.DONE else None
         if holder is not None:
             item["computed_by"] = holder
-        if state.phase == Phase.TUNE and (search := searches.get(record.get(SEARCHED, ""))):
-            item["trials"] = search
+        if state.phase == Phase.TUNE and record.get(SEARCHED) in searches:
+            item["trials"] = _trials(tuned_item(record, *searches[record[SEARCHED]]))
         items[record["item"]] = item
     return dict(sorted(items.items()))
 
 
-def _trials_by_search(records: RecordSource) -> dict[str, dict[str, Any]]:
-    """Return how far each search is: the number of finished trials, of how many, and the best value, by search key."""
-    searches: dict[str, dict[str, Any]] = {}
-    for search, trials in searches_of(records):
-        best = best_of(trials, higher_is_better=bool(search.get("higher_is_better", True)))
-        searches[search[SEARCHED]] = {
-            "finished": len(finished_trials(trials)),
-            "of": search_words(search).budget.get("trials"),
-            "metric": search["metric"],
-            "best": best and best["value"],
-        }
-    return searches
+def _trials(tuned: TunedItem) -> dict[str, Any]:
+    """Return how far a search is: the number of finished trials, of how many, and the best value."""
+    return {"finished": len(tuned.finished), "of": tuned.limit, "metric": tuned.metric, "best": tuned.value}
 
 
 def results(records: RecordSource) -> list[dict[str, Any]]:

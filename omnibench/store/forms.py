@@ -114,9 +114,16 @@ def flaw(key: str, record: Record, text: str) -> str:
     for name, is_sound in members:
         if name in record and not is_sound(record[name]):
             return f"its {name} is {abridged(record[name])}"
+    return _contradiction(key, record_type, record)
+
+
+def _contradiction(key: str, record_type: RecordType | None, record: Record) -> str:
+    """Return which of its members, sound by themselves, do not go together; empty where they do."""
     member, identity = _KEYED.get(record_type, ("", None))
     if identity is not None and key.partition("/")[2] != identity(record):
         return f"its {member} {abridged(record[member])} is not that of its key"
+    if record_type is RecordType.ITEM and record["status"] == Status.DONE and record["finished"] is None:
+        return "it is done, and does not say when"
     return ""
 
 
@@ -222,7 +229,7 @@ _OF_FIT: dict[str, Check] = {
     "notes": list_of(of_type(str)),
     "epochs": _natural_or_none,
 }
-_OF_PREDICT: dict[str, Check] = {"rows": is_natural, "as_seed": is_count}
+_OF_PREDICT: dict[str, Check] = {"predictions": _item_file, "rows": is_natural, "as_seed": is_count}
 _OF_EVAL: dict[str, Check] = {
     "label": is_name,
     "value": optional(is_number),
@@ -272,6 +279,7 @@ _OF_ITEM: dict[str, Check] = {
     "predicted": _optional_name,
     "chosen": optional(_chosen),
 }
+_SIZES = ("users", "items", "interactions")
 _OF_DATA: dict[str, Check] = {
     **_MEMBERS,
     **_costs,
@@ -279,7 +287,7 @@ _OF_DATA: dict[str, Check] = {
     "identity": _is_recipe,
     "directory": matching(DATA_DIRECTORY),
     "test": lambda value: list_of(is_name)(value) and bool(value),
-    **dict.fromkeys(("users", "items", "interactions"), is_natural),
+    **dict.fromkeys(_SIZES, is_natural),
     "finished": _optional_moment,
 }
 _OF_RUN: dict[str, Check] = {
@@ -367,17 +375,17 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
     record_type: (required, tuple(members.items()))
     for record_type, required, members in (
         (RecordType.FIT, _LABELS, {**_OF_ITEMS, **_OF_FIT}),
-        (RecordType.PREDICT, _LABELS, {**_OF_ITEMS, **_OF_PREDICT}),
-        (RecordType.EVAL, _LABELS, {**_OF_ITEMS, **_OF_EVAL}),
-        (RecordType.ITEM, (*_LABELS, "status"), {**_OF_ITEMS, **_OF_ITEM}),
-        (RecordType.DATA, ("name", "directory", "files"), _OF_DATA),
+        (RecordType.PREDICT, (*_LABELS, "predictions"), {**_OF_ITEMS, **_OF_PREDICT}),
+        (RecordType.EVAL, (*_LABELS, "value"), {**_OF_ITEMS, **_OF_EVAL}),
+        (RecordType.ITEM, (*_LABELS, "status", "metrics", "finished"), {**_OF_ITEMS, **_OF_ITEM}),
+        (RecordType.DATA, ("name", "identity", "directory", "files", "test", *_SIZES), _OF_DATA),
         (RecordType.RECIPE, ("name", "identity"), _OF_DATA),
         (RecordType.SEARCH, (SEARCHED, "algorithm", "dataset", "fold", "metric", "space", "tuning"), _OF_SEARCH),
         (RecordType.TRIAL, (SEARCHED, "number", "status", "parameters", "fit_key", "metric"), _OF_TRIAL),
         (RecordType.SCORE, ("fit_key", "metric", "value"), _OF_VALUE),
-        (RecordType.RUN, (), _OF_RUN),
+        (RecordType.RUN, ("id", "host", "user", "versions", "git"), _OF_RUN),
         (RecordType.WORKER, ("id", "started", "heartbeat", "lock", "ended", "item", "phase"), _OF_WORKER),
-        (RecordType.PLAN, ("source", "root", "columns", "items"), _OF_PLAN),
+        (RecordType.PLAN, ("source", "root", "columns", "items", "noted"), _OF_PLAN),
         (RecordType.MARKS, ("of", "not_worse"), _OF_MARKS),
         (None, (), _MEMBERS),
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from omnibench.store import leases, manifests, recovery, searches
+from omnibench.store import leases, manifests, recovery, reserve, searches
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import paths_like
 from omnibench.store.changes import remove_trees
@@ -26,6 +26,7 @@ from omnibench.store.history import History, outdated_records, remove_history
 from omnibench.store.ownership import no_store
 from omnibench.store.records import Records
 from omnibench.store.refusals import told_as_store_errors
+from omnibench.store.reserve import PORTION
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
 from omnibench.store.states import RecordsInMemory, item_states, sightings
 
@@ -83,11 +84,13 @@ def collect(
     """
     if not os.path.exists(root / "store" / "cache.db"):  # unlike Path's, it says no to a name that is too long
         raise no_store(root)
-    with leases.exclusive_use(root / PRESENCE):
+    with reserve.released(root) as is_tight, leases.exclusive_use(root / PRESENCE):
         records, _ = recovery.open_records(root)
         try:
             with told_as_store_errors(root, "removed"):
-                return _collect(root, records, dry_run, kept, planned, datasets, aside_older_than, history_older_than)
+                return _collect(
+                    root, records, is_tight, dry_run, kept, planned, datasets, aside_older_than, history_older_than
+                )
         finally:
             records.checkpoint()
             records.close()
@@ -96,6 +99,7 @@ def collect(
 def _collect(
     root: Path,
     records: Records,
+    is_tight: bool,
     dry_run: bool,
     kept: bool,
     planned: bool,
@@ -121,6 +125,7 @@ def _collect(
     garbage.records = sorted(removed_records)
     kept_records = {key: record for key, record in recorded.items() if key not in removed_records}
     named_paths = {artifact["path"] for record in kept_records.values() for artifact in artifacts_of(record)}
+    all_paths = {path for record in recorded.values() for path in _paths_of(record)}
     homes = {record["directory"] for key, record in kept_records.items() if RecordType.DATA.has(key)}
     directories = {str(record["directory"]) for record in kept_records.values() if record.get("directory")}
     for path in [
@@ -131,7 +136,11 @@ def _collect(
         garbage.files.append(path)
         garbage.size += sum(file.stat().st_size for file in _files_in(path))
     if not dry_run:
-        _remove(root, records, removed_records, garbage.files)
+        of_no_record = [path for path in garbage.files if path.relative_to(root).as_posix() not in all_paths]
+        _remove_files(root, of_no_record)  # first: there may be no room to forget records
+        _forget(root, records, removed_records, PORTION if is_tight else len(removed_records))
+        _remove_files(root, [path for path in garbage.files if path not in of_no_record])
+        remove_empty(root)
     if history_older_than is not None:
         garbage.history = remove_history(root, kept_records, history_older_than, dry_run=dry_run)
     return garbage
@@ -154,8 +163,13 @@ def _never_begun(root: Path, records: dict[str, Record]) -> dict[str, Record]:
     }
 
 
-def _remove(root: Path, records: Records, removed_records: dict[str, Record], files: list[Path]) -> None:
-    # Records first: a kill in between leaves files that nobody names, never a record of files that are gone.
+def _paths_of(record: Record) -> list[str]:
+    """Return the paths of the files and directories that a record names."""
+    return [*(artifact["path"] for artifact in artifacts_of(record)), *filter(None, [record.get("directory")])]
+
+
+def _forget(root: Path, records: Records, removed_records: dict[str, Record], portion: int) -> None:
+    """Forget records, before their files go: a kill in between leaves files that nobody names, never the reverse."""
     forget_datasets(root, {key: record for key, record in removed_records.items() if RecordType.RECIPE.has(key)})
     manifests.append(root, root, {}, [key for key in removed_records if RecordType.RUN.has(key)])
     for directory in sorted(
@@ -163,7 +177,14 @@ def _remove(root: Path, records: Records, removed_records: dict[str, Record], fi
     ):
         keys = [key for key, record in removed_records.items() if record.get("directory") == directory]
         manifests.append(root / directory, root, {}, keys)
-    records.commit({}, removed_records)
+    keys = sorted(removed_records)
+    for start in range(0, len(keys), max(1, portion)):
+        records.commit({}, keys[start : start + portion])
+        if portion < len(keys):
+            records.checkpoint()  # so that the log takes no more room than one portion of them
+
+
+def _remove_files(root: Path, files: list[Path]) -> None:
     directories = [path for path in files if path.is_dir() and not path.is_symlink()]
     remove_files(root, [path for path in files if path not in directories])
     try:
@@ -171,7 +192,6 @@ def _remove(root: Path, records: Records, removed_records: dict[str, Record], fi
     finally:
         for parent in {path.parent for path in directories}:
             sync_directory(parent)
-    remove_empty(root)
 
 
 def _unnamed_files(root: Path, named_paths: set[str], directories: set[str]) -> Iterator[Path]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from omnibench.store import logbook, manifests
 from omnibench.store.schema import Record, RecordType, Status
+from omnibench.store.small_blocks import require_room
 
 _LASTING = frozenset({"store.lock", "opening.lock"})
 """Locks that are not of an item or a dataset."""
@@ -142,7 +143,7 @@ def _remove_entries(path: Path, runs: list[str], older_than: float, *, dry_run: 
     condition = "FROM logs WHERE time < ? AND (run IS NULL OR run NOT IN (SELECT value FROM json_each(?)))"
     parameters = (stamp, json.dumps(runs))
     # A log that cannot be read, or is being read for long, is nobody's loss.
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as connection:
+    with suppress(sqlite3.Error), closing(_connected(path)) as connection:
         ((number,),) = connection.execute(f"SELECT count(*) {condition}", parameters).fetchall()
         if number and not dry_run:
             connection.execute(f"DELETE {condition}", parameters)
@@ -150,3 +151,8 @@ def _remove_entries(path: Path, runs: list[str], older_than: float, *, dry_run: 
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return number, max(0, before - path.stat().st_size)
     return 0, 0
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    require_room(path.parent)
+    return sqlite3.connect(path, timeout=1, isolation_level=None)

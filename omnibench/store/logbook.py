@@ -23,6 +23,7 @@ from omnibench.store.artifacts import aside_name
 from omnibench.store.beneath import LinkedFileError, has_link, refuse_links
 from omnibench.store.permissions import create
 from omnibench.store.reading import readable
+from omnibench.store.small_blocks import require_room
 
 NAME = "logs.db"
 NOTICE = "omnibench.notice"
@@ -66,6 +67,7 @@ def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[LogE
         return []
     query = "SELECT id, worker, message FROM logs WHERE id > ? AND run = ? AND logger = ? ORDER BY id"
     try:
+        require_room(directory)
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             return [LogEntry(*row) for row in connection.execute(query, (since, run, logger))]
     except sqlite3.Error:
@@ -214,6 +216,7 @@ class LogBook:
     def _write(self, entries: list[_Row]) -> None:
         refuse_links(self.path.parent, *_FILES)  # SQLite opens them by path
         create(self.path)
+        require_room(self.path.parent)
         with contextlib.closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")

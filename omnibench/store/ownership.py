@@ -10,6 +10,7 @@ from omnibench.naming import first_few
 from omnibench.paths import dangling, overlong_name
 from omnibench.store.beneath import LinkedFileError, paths_like, read_bytes
 from omnibench.store.strangers import cannot_be_read
+from omnibench.terminal import command_line
 
 _MADE_FIRST = frozenset({"leases", "tmp", "store", "STORE.json", "STORE.json.new"})
 """What a store has whose making was cut off before it could be recognized."""
@@ -48,7 +49,7 @@ def refuse_foreign(root: Path) -> None:
     if is_omnirec(root):
         raise StoreError(
             f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench, so nothing is written there. {_WAY_OUT}; "
-            f"`omnibench import-omnirec {root} --store NEW` says what of it can be taken over, and takes it."
+            f"`{command_line('omnibench', 'import-omnirec', root)} --store NEW` says what of it can be taken over, and takes it."
         )
     raise StoreError(
         f"{str(root)!r} is not empty and no checkpoint directory of omnibench (it holds {listed}), so nothing is written "
@@ -67,7 +68,7 @@ def no_store(root: Path) -> StoreError:
         return unreadable
     if is_omnirec(root):
         return StoreError(
-            f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench; `omnibench import-omnirec {root} --store NEW` says "
+            f"{str(root)!r} holds the checkpoints of OmniRec, not of omnibench; `{command_line('omnibench', 'import-omnirec', root)} --store NEW` says "
             "what of it can be taken over, and takes it."
         )
     return StoreError(f"there are no checkpoints in {str(root)!r}; give the directory that a run wrote to.")

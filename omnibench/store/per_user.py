@@ -112,10 +112,16 @@ def read_per_user(root: Path, record: Mapping[str, Any]) -> tuple[Users, Values]
         raise StoreError(
             f"{root / artifact['path']} differs from its record; `{repair}` moves it aside, and the next run evaluates again."
         )
-    if "place" not in record:
-        return _read_matrix(content, root, record)
-    users = _column(content, "<i4", record["users"], record["place"]["user"])
-    values = _column(content, "<f8", record["users"], record["place"]["value"])
+    try:
+        if "place" not in record:
+            return _read_matrix(content, root, record)
+        users = _column(content, "<i4", record["users"], record["place"]["user"])
+        values = _column(content, "<f8", record["users"], record["place"]["value"])
+    except (KeyError, IndexError, ValueError, TypeError) as error:  # a record of ours says where they are
+        raise StoreError(
+            f"the values per user of {label} are not where its record says ({type(error).__name__}: {error}); `{repair}`, and the "
+            "next run evaluates again."
+        ) from error
     counted = ~np.isnan(values)
     return (users, values) if counted.all() else (users[counted], values[counted])
 

@@ -56,7 +56,8 @@ class Planned:
     @property
     def key(self) -> str:
         """The key of its record."""
-        return RecordType.PLAN.key(self.source)
+        # SQLite takes no half characters, which names of files that are not UTF-8 have in Python.
+        return RecordType.PLAN.key(self.source.encode(errors="backslashreplace").decode())
 
     @property
     def record(self) -> Record:
@@ -126,8 +127,8 @@ def with_planned_labels(records: dict[str, Record]) -> dict[str, Record]:
             seeds = all_seeds.get(item["algorithm"], 1)
             named = seeds > 1 and item["algorithm"] not in fitted_once
             labels = {
-                "dataset_label": plan["datasets"].get(item["dataset"], ""),
-                "user_label": plan["configurations"].get(item["algorithm"], ""),
+                "dataset_label": plan.get("datasets", {}).get(item["dataset"], ""),
+                "user_label": plan.get("configurations", {}).get(item["algorithm"], ""),
                 "seeds": seeds,
                 "seed": configuration_in(item).get("seed") if named else None,
             }

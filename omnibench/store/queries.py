@@ -380,7 +380,7 @@ class Store:
         return self.reset([item], what)
 
     def sql(self, query: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:
-        """Return the rows of a query over the views ``items, phases, metrics, files, datasets, runs, workers``.
+        """Return the rows of a query over the views ``items, phases, metrics, files, trials, datasets, runs, workers``.
 
         They are made of the records that are sound, in memory, with the statuses that ``items`` has as of now: nothing
         that the query does reaches the store.

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from omnibench.store.forms import record_of
 from omnibench.store.revision import revision_of
 from omnibench.store.schema import Phase, Record, RecordType
 from omnibench.store.sealing import DamagedRecordError, checked
+from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
 from omnibench.store.strangers import cannot_be_read
 
@@ -199,6 +200,8 @@ def read(
         return take(_empty(on_damage))
 
     def select(database: Path, uri_options: str) -> Answer:
+        if not uri_options.startswith("immutable") and database.parent == directory:  # not a copy
+            require_room(directory)
         with closing(
             sqlite3.connect(f"{database.absolute().as_uri()}?{uri_options}", uri=True, timeout=30)
         ) as connection:
@@ -239,6 +242,7 @@ def readable(database: Path) -> Iterator[sqlite3.Connection]:
     """
     uri = f"{database.absolute().as_uri()}?mode=ro"
     with ExitStack() as stack:
+        require_room(database.parent)
         connection = stack.enter_context(closing(sqlite3.connect(uri, uri=True, timeout=30)))
         try:
             connection.execute("SELECT name FROM sqlite_master").fetchone()
@@ -299,6 +303,8 @@ def _select_with_repair(
             except sqlite3.Error as last:
                 if "no such table" in str(last):  # nor was there any to create one
                     return empty()
+        with suppress(sqlite3.Error, OSError), _copied(database) as copy:  # also with its log
+            return select(copy, "mode=rw")
         raise _unreadable(database.parent, error) from again
 
 

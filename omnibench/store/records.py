@@ -21,7 +21,7 @@ from omnibench.errors import StoreError
 from omnibench.guest import forks
 from omnibench.guest.disk import current_trouble
 from omnibench.limits import limit_error
-from omnibench.store.beneath import open_file, refuse_links
+from omnibench.store.beneath import open_file
 from omnibench.store.damage import (
     DamagedStoreError,
     ReplacedStoreError,
@@ -33,10 +33,11 @@ from omnibench.store.damage import (
 from omnibench.store.formats import SEALED_SINCE, NewerStoreError, refuse_newer_database
 from omnibench.store.forms import record_of
 from omnibench.store.permissions import is_shared, make_directory, open_to_group
-from omnibench.store.reading import DATABASE, read_all, text_of
+from omnibench.store.reading import read_all, text_of
 from omnibench.store.revision import count_revisions
 from omnibench.store.schema import Record, timestamp
 from omnibench.store.sealing import DamagedRecordError, seal
+from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
 from omnibench.store.views import create_views
 from omnibench.store.waiting import LockedStoreError, LockWait, is_locked
@@ -101,7 +102,7 @@ class Records:
     """The records of one store. Open it once per process.
 
     Args:
-        directory: The diskcache directory.
+        directory: The diskcache directory; ``recovery.open_records`` has looked for links, since SQLite opens it by path.
         version: The format to note in the database when it notes none or an older one.
         waiting: How to wait while other processes write.
 
@@ -117,7 +118,6 @@ class Records:
         self._pid = os.getpid()
         self._database = directory / "cache.db"
         self._waiting = waiting or LockWait()
-        refuse_links(directory.parent, *(f"{directory.name}/{name}" for name in DATABASE))  # SQLite opens them by path
         try:
             make_directory(directory)
             self._waiting.until_free(self._database, lambda: self._open(version))
@@ -128,10 +128,10 @@ class Records:
                 raise DamagedStoreError(f"the checkpoint records in {directory} are damaged ({error})") from error
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_READONLY:
                 check_header(self._database)
+            trouble = current_trouble(directory)
             raise limit_error(error) or StoreError(
-                f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}"
-                f"{current_trouble(directory)}). "
-                "Choose another place with --omnirec-checkpoint-dir, or make this one writable."
+                f"the checkpoint records in {directory} cannot be opened ({type(error).__name__}: {error}{trouble}). Choose "
+                f"another place with --omnirec-checkpoint-dir, or {'mend that' if trouble else 'make this one writable'}."
             ) from error
         if is_shared(directory):  # SQLite lets nobody else write
             for file in directory.glob("cache.db*"):
@@ -147,6 +147,7 @@ class Records:
 
     def _open(self, version: int) -> None:
         """Open the database, unless another process writes: diskcache would wait for it for a minute, in silence."""
+        require_room(self.directory)
         if self._database.exists():
             # Read first: opened to be written, a damaged one would lose its log. Only who uses it already may be writing.
             try:
@@ -259,6 +260,7 @@ class Records:
     def _transaction(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
         """Open a write transaction; diskcache's own would try again for ever, whatever the error is, or hide it."""
         connection = self._connection
+        require_room(self.directory)
         self._waiting.until_free(self._database, lambda: connection.execute("BEGIN IMMEDIATE"), patience)
         with ExitStack() as whole:
             try:  # a forked child would roll its copy back, in the memory that SQLite's processes share

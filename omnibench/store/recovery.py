@@ -19,6 +19,7 @@ from omnibench.store.reading import read_all
 from omnibench.store.records import Records
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
 from omnibench.store.searches import fit_keys_of
+from omnibench.store.small_blocks import require_room
 from omnibench.store.stops import settled
 from omnibench.store.waiting import LockWait
 
@@ -56,7 +57,7 @@ def open_records(root: Path, waiting: LockWait | None = None) -> tuple[Records, 
         StoreError: They are locked, read-only, out of room, or of a newer format.
     """
     repairs: list[str] = []
-    refuse_links(root, *OF_ALL)  # for whoever comes without a ``CheckpointStore``
+    refuse_links(root, *OF_ALL)
     try:
         repairs += _check_format(root)
         return Records(root / "store", waiting=waiting), repairs
@@ -147,6 +148,7 @@ def _noted_format(root: Path) -> int:
 
 
 def _connected(root: Path) -> sqlite3.Connection:
+    require_room(root / "store")
     uri = f"{(root / 'store' / 'cache.db').absolute().as_uri()}?mode=rw"
     return sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)
 

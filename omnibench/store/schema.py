@@ -245,14 +245,25 @@ def finished_phases(item: Mapping[str, Any] | None, keys: Collection[str]) -> li
 
 
 def _furthest(finished: Collection[Phase], *seen: str | None) -> str:
-    """Return the phase after all finished ones, or a later one that a worker was seen in.
-
-    A worker that waits for a guest to start says so instead of a phase; that is taken for the beginning of Fit.
-    """
-    fit = WORKED.index(Phase.FIT)
-    positions = [WORKED.index(Phase(phase)) if phase in WORKED else fit for phase in seen if phase]
+    """Return the phase after all finished ones, or a later one that a worker was seen in."""
+    positions = [position_of(phase) for phase in seen if phase]
     positions += [WORKED.index(phase) + 1 for phase in finished]
-    return WORKED[max(positions, default=fit)].value
+    return WORKED[max(positions, default=WORKED.index(Phase.FIT))].value
+
+
+def position_of(phase: str) -> int:
+    """Return the position among ``WORKED`` of what a worker says that it is in.
+
+    One that waits for a guest to start says so instead of a phase: that is taken for the beginning of Tune where it waits
+    for that, else of Fit.
+    """
+    if phase in WORKED:
+        return WORKED.index(Phase(phase))
+    return WORKED.index(Phase.TUNE if phase.endswith(FOR_TUNE) else Phase.FIT)
+
+
+FOR_TUNE = f" for {Phase.TUNE.value}"
+"""The end of what a worker says that waits for a guest of a search."""
 
 
 def phase_keys(records: Iterable[tuple[str, Record]]) -> dict[str, set[str]]:

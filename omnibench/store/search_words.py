@@ -7,10 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from omnibench.naming import full_value_text
 from omnibench.store.schema import Record
 from omnibench.tuning.budget import Tuning
 from omnibench.tuning.distributions import Choice, Log
 from omnibench.tuning.space import Space
+
+_WHOLE_FROM, _WHOLE_TO = 1000, 10_000_000
+"""Numbers between them are shown without digits behind the point."""
 
 UNREADABLE = "unknown"
 """Stands for what this version cannot read, e.g. of a later one."""
@@ -84,8 +88,8 @@ def search_words(search: Record, tuning: Any = None) -> SearchWords:
     words: dict[str, Any] = {}
     space = space_of(search)
     if space is not None:
-        kinds = {Log: "logarithmic", Choice: "categories"}
-        for distribution, member in kinds.items():
+        members = {Log: "logarithmic", Choice: "categories"}
+        for distribution, member in members.items():
             words[member] = frozenset(
                 dimension.name for dimension in space.dimensions if isinstance(dimension.distribution, distribution)
             )
@@ -119,8 +123,14 @@ def shortfall_sentence(trials: int, budget: Mapping[str, Any]) -> str:
     return f"the search space has no more than {trials} points, for a budget of {limit} trials"
 
 
+def short_value(value: Any) -> str:
+    """Return the value of a hyperparameter with the digits that people read, e.g. ``512.3`` or ``10000``."""
+    if not isinstance(value, float):
+        return full_value_text(value)
+    return f"{value:.0f}" if _WHOLE_FROM <= abs(value) < _WHOLE_TO else f"{value:.4g}"
+
+
 def edge_sentence(name: str, value: Any, side: str) -> str:
     """Return what to do about a value at the edge of its range, e.g. ``l2 = 10000 lies at the upper edge ...``."""
     edge = "lower" if side == "low" else "upper"
-    shown = f"{value:.4g}" if isinstance(value, float) else f"{value}"
-    return f"{name} = {shown} lies at the {edge} edge of its range: widen it"
+    return f"{name} = {short_value(value)} lies at the {edge} edge of its range: widen it"

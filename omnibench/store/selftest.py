@@ -19,6 +19,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.guest import disk
 from omnibench.store.filesystems import SOUND, file_system_of
+from omnibench.store.small_blocks import MARGIN
 
 _SIZE = 4096
 _OPEN_FILE_LOCK: int | None = getattr(fcntl, "F_OFD_SETLK", None)
@@ -80,8 +81,8 @@ def check_once(root: Path, scratch: Path, notify: Callable[[str], None], *, insi
     if block < mmap.PAGESIZE:
         notify(
             f"the file system of the checkpoint directory {str(root)!r} has blocks of {block} bytes, less than a page of "
-            f"memory ({mmap.PAGESIZE}): where it gets full, the system ends processes that use it by SIGBUS, before they can "
-            "say so. Nothing that was recorded is lost; keep room on it"
+            f"memory ({mmap.PAGESIZE}): it counts as full when {MARGIN // 2**10} KiB are left, for where SQLite's memory finds no "
+            "room, the system would end processes by SIGBUS"
         )
     (scratch / "passed").write_text(json.dumps({"device": device, "file_system": file_system}), encoding="utf-8")
     (scratch / "passed").replace(passed)

@@ -10,6 +10,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.owners import group_name
 from omnibench.store.permissions import RECORDS, is_shared, keep_to_oneself, make_directory, open_to_group, umask
+from omnibench.terminal import command_line
 
 _noted: set[Path] = set()
 """The stores of which this process has said what the umask keeps their groups from."""
@@ -30,7 +31,7 @@ def make_root(root: Path, *, shared: bool, notify: Callable[[str], None]) -> Non
     make_directory(root, shared=shared)
     if root.stat().st_mode & stat.S_IWOTH:
         notify(
-            f"everybody can write into {root}, and put models there that your runs load; `chmod o-w {root}` ends that"
+            f"everybody can write into {root}, and put models there that your runs load; `{command_line('chmod', 'o-w', root)}` ends that"
         )
     if not shared:
         return

@@ -9,7 +9,6 @@ from typing import NamedTuple, Protocol
 from omnibench.store.leases import is_held
 from omnibench.store.schema import (
     SEARCHED,
-    WORKED,
     ItemState,
     Phase,
     Record,
@@ -17,6 +16,7 @@ from omnibench.store.schema import (
     Status,
     finished_phases,
     phase_keys,
+    position_of,
     status_of,
 )
 
@@ -97,7 +97,7 @@ def sightings(root: Path, workers: Iterable[Record]) -> dict[str, Sighting]:
 
 def _weight(sighting: Sighting) -> tuple[bool, int]:
     """Return the order of sightings of one item: a living worker counts most, then the later phase."""
-    return sighting.alive, WORKED.index(Phase(sighting.phase) if sighting.phase in WORKED else Phase.FIT)
+    return sighting.alive, position_of(sighting.phase)
 
 
 def item_states(
@@ -111,19 +111,20 @@ def item_states(
         is_running: Whether somebody computes the item of a record right now, which its lease tells. Not asked of
             items that are done.
     """
-    searches = {RecordType.SEARCH.identity(key) for key, _ in records.records(RecordType.SEARCH.prefix)}
+    begun = {search[SEARCHED]: search.get("item") for _, search in records.records(RecordType.SEARCH.prefix)}
     keys = phase_keys(pair for phase in (RecordType.FIT, RecordType.PREDICT) for pair in records.records(phase.prefix))
 
     def recorded_state(item: Record | None, labelled: Record, recorded: Collection[str]) -> RecordedState:
         sighting = seen.get(labelled["item"])
-        begun = Phase.TUNE.value if labelled.get(SEARCHED) in searches else None
+        # Others that share the search of an item have not begun with it.
+        own_search = Phase.TUNE.value if begun.get(labelled.get(SEARCHED, "")) == labelled["item"] else None
         running = labelled.get("status") != Status.DONE and is_running(labelled)
         return RecordedState(
             labelled,
             status_of(
                 item,
                 finished_phases(item, recorded),
-                last_seen=sighting.phase if sighting else begun,
+                last_seen=sighting.phase if sighting else own_search,
                 running=running,
             ),
         )

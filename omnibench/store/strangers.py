@@ -9,6 +9,7 @@ from pathlib import Path
 from omnibench.errors import StoreError
 from omnibench.owners import group_name, login_name, user_name, who_can_write
 from omnibench.store.permissions import sharing
+from omnibench.terminal import command_line
 
 
 def refuse_strangers(root: Path, shared: str | None = None) -> None:
@@ -33,7 +34,7 @@ def refuse_strangers(root: Path, shared: str | None = None) -> None:
     if status.st_mode & stat.S_IWOTH:
         raise StoreError(
             f"the checkpoint directory {str(root)!r} {who_can_write(root)}: anybody could put a model there that your process "
-            f"would load. Choose another directory (--omnirec-checkpoint-dir), or have its owner say `chmod o-w {root}`."
+            f"would load. Choose another directory (--omnirec-checkpoint-dir), or have its owner say `{command_line('chmod', 'o-w', root)}`."
         )
     if sharing(shared) == "no":
         raise StoreError(
@@ -89,7 +90,7 @@ def cannot_be_read(root: Path) -> StoreError | None:
         owner = user_name(status.st_uid)
     return StoreError(
         f"the checkpoints in {str(root)!r} cannot be read by {user_name(os.geteuid())}; they belong to {owner}. Have the "
-        f"owner let you read them (`chmod -R g+rX {root}` for the group), or take a copy."
+        f"owner let you read them (`{command_line('chmod', '-R', 'g+rX', root)}` for the group), or take a copy."
     )
 
 

@@ -224,11 +224,11 @@ def chosen_trial(
         "epochs": trial.get("epochs"),
         "trials": len(trials),
         **{
-            status.value: sum(other["status"] == status for other in trials)
+            status.value: sum(judged["status"] == status for judged in trials)
             for status in (TrialStatus.PRUNED, TrialStatus.FAILED)
         },
-        "reused": sum(bool(other.get("reused")) for other in trials),
-        "seconds": sum(other.get("seconds") or 0.0 for other in trials),
+        "reused": sum(bool(judged.get("reused")) for judged in trials),
+        "seconds": sum(judged.get("seconds") or 0.0 for judged in trials),
         "edges": [[name, value, side] for name, value, side in edges],
         "budget": dict(budget),
         "override": override,

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from omnibench.naming import full_value_text
 from omnibench.store.item_names import title_of
 from omnibench.store.schema import COMPUTED, SEARCHED, Record, Status, TrialStatus, configuration_in
-from omnibench.store.search_words import SearchWords, edge_sentence, edges_of, search_words, shortfall_sentence
+from omnibench.store.search_words import (
+    SearchWords,
+    edge_sentence,
+    edges_of,
+    search_words,
+    short_value,
+    shortfall_sentence,
+)
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.trials import best_of, finished_trials, searches_of
 
@@ -24,13 +30,13 @@ class TunedItem:
 
     Attributes:
         item: Its record, with its status and phase as of now.
-        search: The record of its search; empty while there is none.
+        search_record: The record of its search; empty while there is none.
         trials: The records of the trials that its budget pays for, finished or not, in order of their numbers.
         words: How the search is set up.
     """
 
     item: Record
-    search: Record
+    search_record: Record
     trials: tuple[Record, ...]
     words: SearchWords
 
@@ -55,12 +61,12 @@ class TunedItem:
     @property
     def higher_is_better(self) -> bool:
         """Whether larger values of the metric are better."""
-        return bool(self.search.get("higher_is_better", True))
+        return bool(self.search_record.get("higher_is_better", True))
 
     @property
     def metric(self) -> str:
         """The label of the metric that judges trials."""
-        return str(self.search.get("metric") or self.chosen.get("metric") or "the metric")
+        return str(self.search_record.get("metric") or self.chosen.get("metric") or "the metric")
 
     @property
     def value(self) -> float | None:
@@ -82,7 +88,7 @@ class TunedItem:
         status, phase = self.item["status"], self.item["phase"]
         if self.chosen or phase in COMPUTED or status == Status.DONE:
             return Status.DONE.value
-        if status == Status.INTERRUPTED and not self.trials and not self.search:
+        if status == Status.INTERRUPTED and not self.trials and not self.search_record:
             return Status.PENDING.value
         return str(status)
 
@@ -125,12 +131,15 @@ class TunedItem:
         recorded = self.chosen.get("edges")
         if recorded is not None:
             return [(str(name), value, str(side)) for name, value, side in recorded]
-        return [] if self.best is None else edges_of(self.search, self.best["parameters"])
+        return [] if self.best is None else edges_of(self.search_record, self.best["parameters"])
 
     @property
     def per_fold(self) -> bool:
         """Whether each fold has a search of its own."""
-        return bool(self.search.get("per_fold", self.words.per_fold))
+        recorded = self.chosen.get("per_fold")
+        if recorded is None:  # else the plan that has begun the search may have been another
+            recorded = self.words.per_fold if tuning_of(self.item) else self.search_record.get("per_fold")
+        return recorded is not False
 
     @property
     def counts_text(self) -> str:
@@ -147,7 +156,7 @@ class TunedItem:
     @property
     def parameters_text(self) -> str:
         """The hyperparameters of the best trial, e.g. ``l2=512.3``; ``the defaults`` where it is trial 0."""
-        return parameters_text(self.parameters, self.search)
+        return parameters_text(self.parameters, self.search_record)
 
     @property
     def progress_text(self) -> str:
@@ -161,9 +170,8 @@ class TunedItem:
     def statements(self) -> list[str]:
         """What a reader has to know of the search: edges, other folds, what was cut short."""
         sentences = [edge_sentence(*edge) for edge in self.edges]
-        if self.state != Status.DONE and self.trials:
-            verb = "is going on" if self.state == Status.RUNNING else "was not brought to its end"
-            sentences.append(f"the search {verb}: {self.counts_text}")
+        if self.state in (Status.INTERRUPTED, Status.FAILED) and self.trials:
+            sentences.append(f"the search was not brought to its end: {self.counts_text}")
         if self.finished and not any(trial["status"] == TrialStatus.DONE for trial in self.finished):
             sentences.append(f"no trial has a value: {self.counts_text}")
         if self.chosen and (shortfall := shortfall_sentence(len(self.finished), self.words.budget)):
@@ -184,11 +192,6 @@ def parameters_text(parameters: Mapping[str, Any], search: Mapping[str, Any]) ->
     own = {name: value for name, value in parameters.items() if name not in fixed}
     values = ", ".join(f"{name}={short_value(value)}" for name, value in own.items())
     return values or "the defaults"
-
-
-def short_value(value: Any) -> str:
-    """Return the value of a hyperparameter with the digits that people read, e.g. ``512.3``."""
-    return f"{value:.4g}" if isinstance(value, float) else full_value_text(value)
 
 
 def tuned_items(records: Mapping[str, Record], items: Mapping[str, Record]) -> Iterator[TunedItem]:
@@ -254,10 +257,10 @@ def facts_of(tuned: TunedItem, *, with_trials: bool = True) -> dict[str, Any]:
         "state": tuned.state,
         "metric": tuned.metric,
         "higher_is_better": tuned.higher_is_better,
-        "fold": tuned.search.get("fold"),
+        "fold": tuned.search_record.get("fold"),
         "per_fold": tuned.per_fold,
         "space": dict(words.space),
-        "fixed": tuned.search.get("fixed") or {},
+        "fixed": tuned.search_record.get("fixed") or {},
         "budget": dict(words.budget),
         "override": bool(tuned.chosen.get("override", False)),
         "sampler": words.sampler,

@@ -13,6 +13,7 @@ from omnibench.store import artifacts, manifests
 from omnibench.store.copies import NAMES, is_current
 from omnibench.store.damage import DamagedStoreError
 from omnibench.store.formats import SEALED_SINCE
+from omnibench.store.forms import record_of
 from omnibench.store.reading import Reader, read, text_of
 from omnibench.store.schema import Artifact, Record, RecordType, Status, artifacts_of
 from omnibench.store.sealing import DamagedRecordError, unseal
@@ -131,7 +132,7 @@ def lacking_in_manifests(root: Path, reader: Reader) -> dict[str, dict[str, Reco
     for key, mode, value in reader.texts():
         with suppress(DamagedRecordError):  # which is damage of its own
             text = text_of(mode, value)
-            directory = unseal(key, text).get("directory")
+            directory = record_of(key, text).get("directory")
             if directory and not RecordType.OLD.has(key):
                 expected.setdefault(directory, {})[key] = hash(f"{key}\t{text}")  # the texts of all would be too many
     lacking: dict[str, dict[str, Record]] = {}

@@ -17,6 +17,7 @@ from omnibench.errors import StoreError
 from omnibench.store.schema import (
     COSTS,
     DROPPED,
+    FOR_TUNE,
     GUEST_MEMBERS,
     PHASE_OF,
     SEARCHED,
@@ -59,9 +60,10 @@ _PHASE_MEMBERS = (*COSTS, *GUEST_MEMBERS, "finished", "run", "worker")
 
 
 def _position(phase: str) -> str:
-    """Return SQL for the position of a phase among ``WORKED``; whatever else a worker says counts as Fit."""
-    cases = " ".join(f"WHEN {_text(worked)} THEN {position}" for position, worked in enumerate(WORKED))
-    return f"CASE {phase} {cases} ELSE {WORKED.index(Phase.FIT)} END"
+    """Return SQL for the position among ``WORKED`` of what a worker says; see ``schema.position_of``."""
+    cases = " ".join(f"WHEN {phase} = {_text(worked)} THEN {position}" for position, worked in enumerate(WORKED))
+    for_tune = f"WHEN {phase} LIKE {_text('%' + FOR_TUNE)} THEN {WORKED.index(Phase.TUNE)}"
+    return f"CASE {cases} {for_tune} ELSE {WORKED.index(Phase.FIT)} END"
 
 
 def _items() -> str:
@@ -126,8 +128,10 @@ def _last_seen() -> str:
 
 
 def _tuned() -> str:
-    """Return the position of Tune where an item's search has begun, or -1."""
-    return f"CASE WHEN {_exists(RecordType.SEARCH, SEARCHED)} THEN {WORKED.index(Phase.TUNE)} ELSE -1 END"
+    """Return the position of Tune where an item's search has begun, or -1; others may share it, which have not."""
+    same = " AND json_extract(other.value, '$.item') = json_extract(record.value, '$.item')"
+    exists = f"{_exists(RecordType.SEARCH, SEARCHED).removesuffix(')')}{same})"
+    return f"CASE WHEN {exists} THEN {WORKED.index(Phase.TUNE)} ELSE -1 END"
 
 
 def _standing(record_type: RecordType, status: str, condition: str = "") -> str:
@@ -206,6 +210,14 @@ VIEWS = {
     "metrics": _metrics(),
     # One row per file of an item, so that a path leads back to what made it.
     "files": " UNION ALL ".join(_files(record_type, role) for record_type, role in _ROLES.items()),
+    # One row per trial of every search for hyperparameters.
+    "trials": _view(
+        RecordType.TRIAL,
+        _members(SEARCHED, "number", "status", "metric", "value", "parameters", "seconds", "epochs"),
+        _member("pruned.epoch", "pruned_epoch"),
+        _member("error.message", "error"),
+        _members("reused", "fit_key", "finished", "run", "worker"),
+    ),
     "datasets": _view(
         RecordType.DATA,
         _members("name", "directory", "users", "items", "interactions", "seconds", "finished"),

@@ -14,6 +14,7 @@ from typing import TypeVar
 from omnibench.errors import StoreError
 from omnibench.store import holders
 from omnibench.store.damage import primary_code
+from omnibench.terminal import command_line, terminal_text
 
 PATIENCE_SECONDS = 600.0
 """How long anybody waits for the lock of the records before the run is given up."""
@@ -48,12 +49,12 @@ def described_writers(database: Path) -> str:
         return " and ".join(other_writers)
     if writing:
         return f"this process itself ({os.getpid()}, in another thread)"
-    return f"another process (`lsof {database}` may know which; in another container, only there)"
+    return f"another process (`{command_line('lsof', database)}` may know which; in another container, only there)"
 
 
 def on_stderr(sentence: str) -> None:
     """Tell somebody who has called a command or a script; a run has other ways."""
-    sys.stderr.write(f"omnibench: {sentence}\n")
+    sys.stderr.write(f"omnibench: {terminal_text(sentence)}\n")
     sys.stderr.flush()
 
 

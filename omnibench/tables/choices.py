@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from omnibench.results import Result
-from omnibench.store.search_words import edge_sentence, shortfall_sentence
-from omnibench.store.tuned_items import OTHER_FOLDS, short_value
+from omnibench.store.search_words import edge_sentence, short_value, shortfall_sentence
+from omnibench.store.tuned_items import OTHER_FOLDS
 
 _MOST_FOLDS = 10
 """Folds whose choices a line lists."""
@@ -19,7 +19,9 @@ def choice_notes(rows: Mapping[str, Sequence[Result]]) -> Iterator[str]:
     Args:
         rows: The results of each row, by what its first cell shows.
     """
-    tuned = {label: chosen for label, results in rows.items() if (chosen := [each for each in results if each.chosen])}
+    tuned = {
+        label: chosen for label, results in rows.items() if (chosen := [result for result in results if result.chosen])
+    }
     for label, results in tuned.items():
         yield f"{label}: {choice_text(results)}"
     yield from budget_notes(tuned)
@@ -44,10 +46,10 @@ def choice_text(results: Sequence[Result]) -> str:
     counts = sorted({int(_chosen(result).get("trials") or 0) for result in results})
     trials = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     plural = "" if counts == [1] else "s"
-    each = " each" if len(results) > 1 else ""
+    effort = " each" if len(results) > 1 else ""
     metrics = dict.fromkeys(str(_chosen(result).get("metric") or "the metric") for result in results)
     listed = ", ".join([*parts, *([f"{more} more"] if more > 0 else [])])
-    return f"{listed}; {trials} trial{plural}{each}, by {' and '.join(metrics)} on validation data"
+    return f"{listed}; {trials} trial{plural}{effort}, by {' and '.join(metrics)} on validation data"
 
 
 def chosen_values(result: Result) -> str:
@@ -118,6 +120,7 @@ def statements(results: Sequence[Result]) -> Iterator[str]:
         if shortfall:
             folds_by_sentence.setdefault(shortfall, []).append(result)
     for sentence, members in folds_by_sentence.items():
-        yield f"{sentence}{_fold_words(members, results) if len(members) < len(results) else ''}"
+        folds = _fold_words(members, results).lstrip() if len(members) < len(results) else ""
+        yield f"{folds} {sentence}".lstrip()
     if any(_chosen(result).get("per_fold") is False for result in results):
         yield OTHER_FOLDS

@@ -18,12 +18,15 @@ from support.newest import Newest
 
 from omnibench import ExperimentPlan, GivenCandidates, MakeImplicit, SampledNegatives, UserHoldout, from_frame
 from omnibench.engine import phases
+from omnibench.engine.epochs import EpochMetric
 from omnibench.engine.phases import PhaseOptions
 from omnibench.errors import EvaluationError, GuestError
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.configuration import plain
 from omnibench.experiment.experiment import Experiment
+from omnibench.experiment.outputs import Outputs
 from omnibench.experiment.planning import experiments
+from omnibench.guest import VALIDATION
 from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recommendation_dtype
 from omnibench.metrics import NDCG
 from omnibench.runners.replies import OnEpoch
@@ -141,6 +144,44 @@ def test_a_fit_asks_for_all_that_the_model_depends_on(tmp_path: Path) -> None:
         "track": ["rss", "gpu"],
         "output": str(tmp_path),
     }
+
+
+def test_a_fit_that_is_watched_says_so_and_leaves_nothing_beside_its_model(
+    tmp_path: Path, lists: tuple[Path, Rows]
+) -> None:
+    """What is measured, of what, and where predictions go: to a folder that is gone in the end."""
+    (tmp_path / "model.pkl").touch()
+    guest = Guest(file="model.pkl", version="")
+    metric = EpochMetric("NDCG@10", 10, Outputs(lists=True, ratings=False), lambda _: 0.5, frozenset({4, 2}))
+    phases.fit(guest, experiment(), lists[0], tmp_path, judge=lambda *_: False, metric=metric)
+    (request,) = guest.requests
+    validate = request["validate"]
+    assert request["prunable"]
+    assert Path(validate.pop("output")).is_relative_to(tmp_path)
+    assert validate == {
+        "metric": "NDCG@10",
+        "k": 10,
+        "outputs": ["lists"],
+        "epochs": [2, 4],
+        "candidates": {"policy": "unseen"},
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pkl"]
+
+
+def test_predictions_for_validation_may_have_what_is_in_validation(tmp_path: Path, lists: tuple[Path, Rows]) -> None:
+    """Which is refused of predictions for the test part; what is in training is refused of both."""
+    rows, fold = lists[1].copy(), Fold(lists[0], 0)
+    row = longest(rows)
+    row["item"][0] = fold.validation.item[fold.validation.user == row["user"]][0]
+    row["score"][0] += 1
+    assert refusal(lists[0], rows, tmp_path) == "a list has an item that the user has in training or validation"
+    arguments = experiment(), lists[0], tmp_path / "model.pkl", LENGTH, tmp_path / "predictions.npy"
+    guest = Guest(rows, rows=1)
+    phases.predict(guest, *arguments, judged=VALIDATION)
+    assert guest.requests[0]["judged"] == VALIDATION
+    row["item"][0] = fold.train.item[fold.train.user == row["user"]][0]
+    with pytest.raises(GuestError, match="an item that the user has in training or validation"):
+        phases.predict(guest, *arguments, judged=VALIDATION)
 
 
 def test_options_reach_the_guest(tmp_path: Path) -> None:

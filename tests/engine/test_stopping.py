@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -262,3 +264,42 @@ def test_a_worker_is_left_to_its_controller(told: list[str], monkeypatch: pytest
     with Stopping(0.0, told.append, insistent=False) as stopping, stopping.phases("D/A"):
         send(TERM)
         threading.Event().wait(0.3)
+
+
+@pytest.mark.parametrize("insistent", [True, False], ids=["overseer", "worker"])
+def test_sigterm_ends_what_was_forked_meanwhile(told: list[str], insistent: bool) -> None:
+    """A pool ends its workers by SIGTERM, and waits for them: with our handlers they would live on, and it wait for ever."""
+    with Stopping(60, told.append, insistent=insistent) as stopping, stopping.phases("D/A"):
+        children = [multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,)) for _ in range(3)]
+        for child in children:
+            child.start()
+            child.terminate()
+        for child in children:
+            child.join(10)
+        statuses = [child.exitcode for child in children]
+        for child in children:
+            child.kill()
+        assert statuses == [-TERM] * 3
+        assert handlers() == [stopping._on_signal] * 2
+    assert told == []
+
+
+def hear_twice() -> None:
+    """Hear a Ctrl-C, and then another one."""
+    os.kill(os.getpid(), INT)
+    print("went by", flush=True)
+    os.kill(os.getpid(), INT)
+    print("went by", flush=True)
+
+
+def test_the_first_ctrl_c_of_a_terminal_leaves_what_was_forked_to_its_phase(
+    told: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The phase may finish, and so may those who work for it; the second one is meant for all."""
+    with Stopping(60, told.append) as stopping, stopping.phases("D/A"):
+        child = multiprocessing.get_context("fork").Process(target=hear_twice)
+        child.start()
+        child.join(60)
+    printed = capfd.readouterr()
+    assert (child.exitcode, told, printed.out) == (1, [], "went by\n")
+    assert "KeyboardInterrupt" in printed.err

@@ -79,6 +79,16 @@ class Family(Popular):
         super().fit(train)
 
 
+def start_in_step(frame):
+    """A data step that starts processes and waits."""
+    start_programs()
+    start_daemon()
+    pool = start_pool()
+    mark("step")
+    time.sleep(SECONDS)
+    return frame
+
+
 class Forking:
     """A metric that starts a pool and waits, as long as a file says so; not where it is only rehearsed, before any Fit."""
 
@@ -90,4 +100,34 @@ class Forking:
             mark("metric")
             time.sleep(SECONDS)
         return 1.0
+
+
+def nap(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+class Fanning:
+    """A metric that shares its work with two processes; they take their time where a file says so."""
+
+    def __init__(self, how):
+        self.how = how
+
+    def calculate(self, predictions, test):
+        marks = Path(os.environ["COUNT_FITS_IN"])
+        is_slow = (marks / "fork").exists() and any(marks.glob("fit-*"))
+        seconds = SECONDS if is_slow else 0.01
+        if is_slow:
+            mark("metric")
+        if self.how == "pool":
+            with multiprocessing.Pool(2) as pool:
+                slept = pool.map(nap, [seconds] * 2)
+        elif self.how == "loky":
+            from joblib import Parallel, delayed
+            slept = Parallel(n_jobs=2)(delayed(nap)(seconds) for _ in range(2))
+        else:
+            from concurrent.futures import ProcessPoolExecutor
+            with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(self.how)) as executor:
+                slept = list(executor.map(nap, [seconds] * 2))
+        return float(len(slept))
 '''

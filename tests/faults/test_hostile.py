@@ -9,6 +9,7 @@ import pytest
 
 from faults.children import run
 from faults.hostile import COMMANDS, LINKED, TARGETS, HostileStores, Judge, Stranger
+from faults.lacking import VALUES, lacking, members
 from faults.sessions import METRICS, HostileSessions
 from faults.sweeps import Tally
 from faults.tracing import why_not
@@ -118,4 +119,18 @@ def test_links_all_over(directory: Path, target: str, capsys: pytest.CaptureFixt
         tally.take(f"{found} leads to {target}", violations)
     with capsys.disabled():
         print(f"\n{target}: {tally}")
+    tally.check()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("change", VALUES)
+def test_every_member_of_every_record(directory: Path, change: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Records of each type without one of their members, or with nothing or a list in its place."""
+    stores = HostileStores(directory / "hostile")
+    stores.fresh()
+    tally = Tally("members of records")
+    for key, member in list(members(stores.root)):
+        tally.take(f"{member} of {key} {change}", lacking(stores, key, member, change))
+    with capsys.disabled():
+        print(f"\n{change}: {tally}")
     tally.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -78,3 +79,33 @@ def test_a_fork_waits_for_what_must_be_whole(whole: Callable[[], AbstractContext
     assert order == ["whole", "forked"]
     with whole():
         assert in_child(lambda: in_child(lambda: True))
+
+
+class Garbage:
+    """Part of a cycle, and finalized when that is collected."""
+
+    def __init__(self, finalized: Callable[[], object]) -> None:
+        self.itself = self
+        self._finalized = finalized
+
+    def __del__(self) -> None:
+        self._finalized()
+
+
+def test_a_child_leaves_garbage_to_its_parent() -> None:
+    """A finalizer may wait for a lock that another thread of the parent had; the child's own garbage it does collect."""
+    finalized: list[int] = []
+    is_enabled = gc.isenabled()
+    Garbage(lambda: finalized.append(os.getpid()))
+
+    def leaves_it() -> bool:
+        gc.collect()
+        before = list(finalized)
+        Garbage(lambda: finalized.append(os.getpid()))
+        gc.collect()
+        return (before, finalized, gc.isenabled()) == ([], [os.getpid()], is_enabled)
+
+    assert in_child(leaves_it)
+    assert gc.isenabled() == is_enabled
+    gc.collect()
+    assert finalized == [os.getpid()]

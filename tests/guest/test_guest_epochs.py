@@ -113,6 +113,19 @@ def test_the_host_measures_what_a_framework_does_not(tmp_path: Path, capsys: pyt
     ]
 
 
+def test_only_the_epochs_that_are_wanted_are_measured(tmp_path: Path) -> None:
+    """Predictions take their time: of the other epochs the host hears as in any other Fit."""
+    host = Host({"value": 0.5, "stop": False})
+    predicted: list[Any] = []
+    validate = {"metric": "NDCG@10", "output": str(tmp_path / "rows.npy"), "epochs": [2]}
+    epochs = host.epochs(lambda model, _: predicted.append(model), validate=validate, prunable=True)
+    for epoch in (1, 2, 3):
+        epochs.measure(epoch, epoch=epoch, epochs=3)
+    assert predicted == [2]
+    assert [message.get("asks", False) for message in host.messages] == [False, True, False]
+    assert epochs.history == [(2, 0.5)]
+
+
 def draws() -> tuple[float, float]:
     """Draw from Python's and from numpy's global generator."""
     return random.random(), float(np.random.random())  # noqa: NPY002 - the one that frameworks draw from

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from support.projects import Project
 
@@ -66,3 +68,16 @@ def test_benchmarks_without_pythons_files(project: Project) -> None:
     """Where nobody collects Python files there are no benchmarks, and nothing breaks."""
     project.bench()
     assert project.run_process("-p", "no:python").ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+@pytest.mark.slow
+def test_workers_have_the_rootdir_of_the_run(tmp_path: Path, project: Project) -> None:
+    """A checkpoint directory elsewhere that the run makes, as a word of its own, is no part of the rootdir of workers."""
+    project.bench()
+    project.pytester.path.joinpath("tox.ini").unlink()
+    store = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    result = project.run_process(
+        "-n", "2", "-p", "no:cacheprovider", "--omnirec-checkpoint-dir", str(store), "bench_tiny.py"
+    )
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["* 2 passed *"])

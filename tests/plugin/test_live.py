@@ -148,6 +148,11 @@ def test_progress_text() -> None:
     """Epochs when the framework tells both numbers, and every measured value; nothing of what it did not tell."""
     assert progress_text({}) == ""
     assert progress_text({"epoch": 3, "epochs": 20, "loss": 0.41234567}) == ", epoch 3 of 20, loss 0.4123"
+    trial = {"trial": 12, "trials": 30, "best": 0.31214, "metric": "NDCG@10"}
+    assert progress_text(trial) == ", trial 12 of 30, best so far NDCG@10 0.3121"
+    first = {"trial": 1, "trials": 30, "best": None, "metric": "NDCG@10", "epoch": 2, "epochs": 9}
+    assert progress_text(first) == ", trial 1 of 30, epoch 2 of 9"
+    assert progress_text({"trial": 3, "trials": None, "best": None, "metric": "NDCG@10"}) == ", trial 3"
     assert progress_text({"epoch": 3}) == ", epoch 3"
     assert progress_text({"stage": "factors", "iteration": 7, "left": None}) == ", stage factors, iteration 7"
 

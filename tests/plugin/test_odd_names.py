@@ -111,6 +111,23 @@ def test_what_cannot_be_told_to_workers(project: Project, monkeypatch: pytest.Mo
     assert results_in(root / "checkpoints") == 6
 
 
+@pytest.mark.slow
+def test_a_bench_file_below_a_directory_that_is_not_utf8(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the rootdir lies above it, node ids have half characters: they are computed, remembered, and cached."""
+    below = project.pytester.path / os.fsdecode(b"caf\xe9")
+    below.mkdir()
+    for file in ("bench_tiny.py", "own_algorithms.py"):
+        (below / file).write_text((project.pytester.path / file).read_text())
+        (project.pytester.path / file).unlink()
+    monkeypatch.chdir(below)
+    monkeypatch.setenv("PYTHONPATH", str(below))
+    for outcome in ("2 passed", "2 cached"):
+        ended = ran(f"--rootdir={project.pytester.path}", "-o", "pythonpath=.")
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert outcome in ended.stdout
+    assert main(["status", "--store", str(project.pytester.path / "checkpoints")]) == 0
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [

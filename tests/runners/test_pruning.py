@@ -220,6 +220,10 @@ ALGORITHMS: dict[str, tuple[dict[str, Any], str]] = {
 """Algorithms, hyperparameters, and what a search judges them by; RecBole itself calculates NDCG@10."""
 
 
+EVERYDAY = ("RecBole.BPR", "RecPack.BPRMF", "LensKit.FlexMFImplicitScorer", "LensKit.ImplicitMFScorer", "Learns")
+NAMES = [name if name in EVERYDAY else pytest.param(name, marks=pytest.mark.slow) for name in ALGORITHMS]
+
+
 def case(name: str, guests: Callable[[str], Watched], own: dict[str, Any]) -> tuple[Watched, Experiment]:
     """Return the guest and the experiment of an algorithm."""
     parameters, _ = ALGORITHMS[name]
@@ -227,7 +231,7 @@ def case(name: str, guests: Callable[[str], Watched], own: dict[str, Any]) -> tu
     return guests(framework), experiment(own.get(name, name), parameters)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_pruned_fit_ends_after_its_epoch_and_leaves_a_guest_as_good_as_new(
     name: str, guests: Callable[[str], Watched], own: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
@@ -256,7 +260,7 @@ def test_a_pruned_fit_ends_after_its_epoch_and_leaves_a_guest_as_good_as_new(
     assert watched.threads <= threads
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_watched_fit_makes_the_model_of_any_other(
     name: str, guests: Callable[[str], Watched], own: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
@@ -274,7 +278,7 @@ def test_a_watched_fit_makes_the_model_of_any_other(
     assert len(epochs) - len(judge.asked) in (0, 1)  # of the last one nobody asks
 
 
-@pytest.mark.parametrize("name", [name for name in ALGORITHMS if "." in name])
+@pytest.mark.parametrize("name", NAMES[:-1])
 def test_the_value_of_the_epoch_that_is_kept_is_that_of_the_trial(
     name: str, guests: Callable[[str], Watched], own: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
@@ -373,10 +377,10 @@ def test_the_number_of_epochs_is_that_of_the_best_where_training_went_on(
     ("name", "parameter", "others"),
     [
         ("RecBole.BPR", "epochs", {"stopping_step": 1}),
-        ("RecBole.MultiVAE", "epochs", {}),
+        pytest.param("RecBole.MultiVAE", "epochs", {}, marks=pytest.mark.slow),
         ("RecPack.BPRMF", "max_epochs", {"stop_early": True}),
         ("RecPack.MultVAE", "max_epochs", {"stop_early": True, "max_iter_no_change": 1}),
-        ("RecPack.Prod2Vec", "max_epochs", {}),
+        pytest.param("RecPack.Prod2Vec", "max_epochs", {}, marks=pytest.mark.slow),
     ],
 )
 def test_a_fit_on_both_parts_trains_just_the_epochs_that_it_is_told(

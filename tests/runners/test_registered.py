@@ -217,6 +217,11 @@ MINE = RunnerInfo("Mine", "scipy", "svd_adapter", 1, algorithms=ALGORITHMS)
             {"algorithms": {"Popularity": {"parameters": {"k": 20}}}},
         ),
         (
+            {"algorithms": {"SVD": {"parameters": {"n_iter": 5}, "epochs": "iterations"}}},
+            "'epochs' is 'iterations'; name the hyperparameter that is the number of its epochs, or leave it out",
+            {"algorithms": {"SVD": {"parameters": {"n_iter": 5}, "epochs": "n_iter"}}},
+        ),
+        (
             {"algorithms": {"SVD": {"threads": 4}}},
             "'threads' is 4; give True or False, or leave it out",
             {"algorithms": {"SVD": {"threads": True}}},

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.stored import PREPARED
 
 from omnibench.store import forms
 from omnibench.store.checks import depth
@@ -34,9 +35,23 @@ RECORDS: dict[str, dict[str, Any]] = {
     f"fit/{KEY}": {**LABELS, "model": FILE, "seconds": 0.5, "finished": MOMENT},
     "predict/p": {**LABELS, "predictions": {**FILE, "path": f"{DIRECTORY}/generation_2/predictions-01234567.npy"}},
     "eval/e": {**LABELS, "per_user": FILE, "label": "NDCG@10", "value": 0.25, "interval": [0.2, 0.3]},
-    f"item/{KEY}": {**LABELS, "status": "done", "metrics": {"NDCG@10": {"value": 0.25, "key": "e"}}, "error": None},
-    f"old/0/item/{KEY}": {**LABELS, "status": "done", "metrics": {}, "kept": False, "reset": MOMENT},
+    f"item/{KEY}": {
+        **LABELS,
+        "status": "done",
+        "metrics": {"NDCG@10": {"value": 0.25, "key": "e"}},
+        "error": None,
+        "finished": MOMENT,
+    },
+    f"old/0/item/{KEY}": {
+        **LABELS,
+        "status": "done",
+        "metrics": {},
+        "kept": False,
+        "reset": MOMENT,
+        "finished": MOMENT,
+    },
     f"data/{DATA}": {
+        **PREPARED,
         "name": "tiny",
         "directory": "datasets/tiny-dddddddd",
         "files": [{**FILE, "path": "datasets/tiny-dddddddd/fold_0/test.npy"}],
@@ -92,7 +107,14 @@ RECORDS: dict[str, dict[str, Any]] = {
         "kept": True,
         "reset": MOMENT,
     },
-    "plan/b.py::b": {"source": "b.py::b", "root": "/home", "columns": {"NDCG@10": True}, "items": [KEY]},
+    "run/r": {"id": "r", "started": MOMENT, "host": None, "user": "somebody", "versions": {}, "git": None},
+    "plan/b.py::b": {
+        "source": "b.py::b",
+        "root": "/home",
+        "columns": {"NDCG@10": True},
+        "items": [KEY],
+        "noted": MOMENT,
+    },
 }
 
 
@@ -214,10 +236,33 @@ def test_what_came_later_has_its_form_too(key: str, member: str, sound: Any, wro
         read(key, {**RECORDS[key], member: wrong})
 
 
-@pytest.mark.parametrize("member", ["item", "fit_key", "dataset", "algorithm", "parameters", "fold", "status"])
-def test_members_that_everybody_asks_for_are_there(member: str) -> None:
-    """An item without them is none."""
+def test_what_is_done_says_when() -> None:
+    """Baselines are dated by it; an item that is to be computed has no such moment."""
     key = f"item/{KEY}"
+    with pytest.raises(DamagedRecordError, match="it is done, and does not say when"):
+        read(key, {**RECORDS[key], "finished": None})
+    assert read(key, {**RECORDS[key], "status": "pending", "finished": None})["finished"] is None
+
+
+def test_a_prediction_has_its_file() -> None:
+    """Nothing in its place is no file that was dropped: only models are."""
+    with pytest.raises(DamagedRecordError, match="its predictions is None"):
+        read("predict/p", {**RECORDS["predict/p"], "predictions": None})
+
+
+NEEDED = {
+    f"item/{KEY}": ("item", "fit_key", "dataset", "algorithm", "parameters", "fold", "status", "metrics", "finished"),
+    "predict/p": ("predictions",),
+    "eval/e": ("value",),
+    f"data/{DATA}": ("name", "identity", "test", "users", "items", "interactions"),
+    "run/r": ("id", "host", "user", "versions", "git"),
+    "plan/b.py::b": ("noted",),
+}
+
+
+@pytest.mark.parametrize(("key", "member"), [(key, member) for key, members in NEEDED.items() for member in members])
+def test_members_that_everybody_asks_for_are_there(key: str, member: str) -> None:
+    """A record without them is none."""
     with pytest.raises(DamagedRecordError, match=f"it has no {member}"):
         read(key, {name: value for name, value in RECORDS[key].items() if name != member})
 

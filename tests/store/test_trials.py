@@ -168,6 +168,18 @@ def test_a_search_survives_its_database(store: CheckpointStore, tmp_path: Path) 
     assert_sound(tmp_path / "store")
 
 
+def test_a_search_that_is_registered_stands_in_the_manifest(store: CheckpointStore) -> None:
+    """Whoever begins a search holds no lease of the item, and yet it survives the database."""
+    labels, origin = tuned.labels_of(store, "a", search=S)
+    search = tuned.search_of(labels, origin)
+    for _ in range(2):
+        store.register({f"search/{S}": search})
+    assert damages(store) == []
+    root = store.root
+    store.close()
+    assert_sound(root)
+
+
 def test_deleting_a_tuned_item_deletes_its_search(store: CheckpointStore) -> None:
     """With the trials, their models and scores; an equal item of a Grid and another search stay whole."""
     labels, _ = a_search(store)

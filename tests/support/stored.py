@@ -11,6 +11,13 @@ from omnibench.store.reading import read_all
 from omnibench.store.schema import Record, artifacts_of
 
 DATA = "d" * 64
+PREPARED: Record = {
+    "name": "D",
+    "identity": ["data/1", {"source": ["table", "e" * 64], "steps": [], "seed": 42}],
+    "test": ["test"],
+    **dict.fromkeys(("users", "items", "interactions"), 1),
+}
+"""What the record of a prepared dataset has beside its files."""
 
 
 def compute(store: CheckpointStore, name: str, fold: int | None = None) -> str:
@@ -34,7 +41,7 @@ def compute(store: CheckpointStore, name: str, fold: int | None = None) -> str:
         records: dict[str, Record] = {
             f"fit/{key}": {**labels, "model": file("model.bin", place)},
             f"predict/p{name}": {**labels, "predictions": file("predictions-0123abcd.npy", place)},
-            f"eval/e{name}": {**labels, "per_user": file("per_user-0123abcd.npy", place)},
+            f"eval/e{name}": {**labels, "value": 0.5, "per_user": file("per_user-0123abcd.npy", place)},
             f"item/{key}": {**labels, **item, "status": "done", "metrics": {}, "predict_key": f"p{name}"}
             | {"finished": "2026-01-01T00:00:00Z"},
         }
@@ -50,7 +57,7 @@ def prepare(store: CheckpointStore, name: str) -> None:
         directory = store.claim(store.root / "datasets", "D", name * 64)
         files = store.publish_directory(scratch / "d", directory)
         place = directory.relative_to(store.root).as_posix()
-        store.commit(lease, {f"data/{name * 64}": {"name": "D", "directory": place, "files": files}})
+        store.commit(lease, {f"data/{name * 64}": {**PREPARED, "directory": place, "files": files}})
 
 
 def files(root: Path) -> set[str]:

@@ -35,7 +35,7 @@ def labels_of(store: CheckpointStore, name: str, *, search: str, fold: int | Non
         item=directory,
         fit_key=key,
         dataset=f"D-{DATA[:8]}",
-        algorithm=f"RecPack.EASE-{key[:8]}",
+        algorithm=f"RecPack.EASE-{key[:8] if fold is None else 'e' * 8}",  # folds share a configuration
         parameters={},
         fold=fold,
         identity=identity,
@@ -44,6 +44,26 @@ def labels_of(store: CheckpointStore, name: str, *, search: str, fold: int | Non
         search=search,
     )
     return labels, Origin("run", "worker", directory)
+
+
+def search_of(labels: ItemLabels, origin: Origin, **members: Any) -> Record:
+    """Return the record of the search of an item, with some members otherwise than by default."""
+    facts: dict[str, Any] = {
+        "item": labels.item,
+        "algorithm": labels.algorithm,
+        "dataset": labels.dataset,
+        "dataset_label": "D",
+        "label": "RecPack.EASE (tuned)",
+        "fold": labels.fold,
+        "data_key": DATA,
+        "metric": METRIC,
+        "higher_is_better": True,
+        "space": SPACE,
+        "fixed": {},
+        "tuning": TUNING,
+        "per_fold": True,
+    }
+    return search_record(labels.search, origin, **{**facts, **members})
 
 
 def begin(store: CheckpointStore, name: str, search: str, *, fold: int | None = None, **members: Any) -> ItemLabels:
@@ -57,26 +77,11 @@ def begin(store: CheckpointStore, name: str, search: str, *, fold: int | None = 
         members: What its record has otherwise than by default.
     """
     labels, origin = labels_of(store, name, search=search, fold=fold)
-    facts: dict[str, Any] = {
-        "item": labels.item,
-        "algorithm": labels.algorithm,
-        "dataset": labels.dataset,
-        "dataset_label": "D",
-        "label": "RecPack.EASE (tuned)",
-        "fold": fold,
-        "data_key": DATA,
-        "metric": METRIC,
-        "higher_is_better": True,
-        "space": SPACE,
-        "fixed": {},
-        "tuning": TUNING,
-        "per_fold": True,
-    }
     with store.lease(labels.fit_key) as lease:
         store.commit(
             lease,
             {
-                f"search/{search}": search_record(search, origin, **{**facts, **members}),
+                f"search/{search}": search_of(labels, origin, **members),
                 f"item/{labels.fit_key}": pending_item(labels.item_members),
             },
         )

@@ -158,13 +158,10 @@ def ends(space: ShippedSpace) -> Iterator[dict[str, Any]]:
 
     Learning rates stay in the middle: with the highest that were published some models diverge, which is a result.
     """
-    parameters, space_of_it = parameters_of(space), space.space
-    epochs = {
-        name: 1 for name in ("epochs", "max_epochs") if parameters.get(name, 1) != 1 and name not in space_of_it.names
-    }
+    epochs = {name: 1 for name in ("epochs", "max_epochs") if parameters_of(space).get(name, 1) != 1}
     for share in (0.0, 0.5, math.nextafter(1, 0)):
-        shares = [0.5 if each.name == "learning_rate" else share for each in space_of_it.dimensions]
-        yield {**space_of_it.constants, **space_of_it.at(shares), **epochs}
+        shares = [0.5 if each.name == "learning_rate" else share for each in space.space.dimensions]
+        yield {**space.space.constants, **space.space.at(shares), **epochs}
 
 
 @pytest.mark.slow
@@ -185,4 +182,4 @@ def test_the_framework_accepts_both_ends_of_every_range(
         pytest.skip(f"all algorithms of {framework} rank")
     metric = NDCG(10) if rankings else RMSE()
     results = run_omnirec(datasets[rankings], plan, Evaluator(metric), tmp_path / "checkpoints", quiet=True)
-    assert len(results.to_frame()) == len(plan)
+    assert len(results.to_frame()) == len(plan.configurations())

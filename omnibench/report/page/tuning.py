@@ -21,7 +21,8 @@ from omnibench.report.tuning import (
     value_of,
 )
 from omnibench.store.schema import Record
-from omnibench.store.tuned_items import TunedItem, parameters_text, short_value
+from omnibench.store.search_words import short_value
+from omnibench.store.tuned_items import TunedItem, parameters_text
 
 _COLOURS = 8
 """Colours of lines that the page has; further ones begin again, dashed."""
@@ -137,28 +138,28 @@ def _plain(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Element:
     )
 
 
-def _is_chosen(each: TunedItem, trial: Record) -> bool:
-    return each.best is not None and trial["number"] == each.best["number"]
+def _is_chosen(search: TunedItem, trial: Record) -> bool:
+    return search.best is not None and trial["number"] == search.best["number"]
 
 
-def _point(x: float, each: TunedItem, trial: Record) -> Point:
+def _point(x: float, search: TunedItem, trial: Record) -> Point:
     value = value_of(trial)
-    css_class = "best" if _is_chosen(each, trial) else "trial"
-    fold = "" if each.search.get("fold") is None else f"fold {each.search['fold']}, "
-    outcome = str(trial["status"]) if value is None else f"{each.metric} {value:.4f}"
-    parameters = parameters_text(trial["parameters"], each.search)
+    css_class = "best" if _is_chosen(search, trial) else "trial"
+    fold = "" if search.search_record.get("fold") is None else f"fold {search.search_record['fold']}, "
+    outcome = str(trial["status"]) if value is None else f"{search.metric} {value:.4f}"
+    parameters = parameters_text(trial["parameters"], search.search_record)
     return Point(x, value, css_class, f"{fold}trial {trial['number']}: {parameters}; {outcome}")
 
 
 def _history_figure(row: TunedRow) -> Element:
-    points = [_point(trial["number"], each, trial) for each in row.searches for trial in each.finished]
+    points = [_point(trial["number"], search, trial) for search in row.distinct for trial in search.finished]
     last = max((point.x for point in points), default=0)
     lines = []
-    for each in row.searches:
-        steps = best_by_trial(each)
+    for search in row.distinct:
+        steps = best_by_trial(search)
         if steps:
-            fold = "" if each.search.get("fold") is None else f"fold {each.search['fold']}, "
-            end = max(trial["number"] for trial in each.finished)
+            fold = "" if search.search_record.get("fold") is None else f"fold {search.search_record['fold']}, "
+            end = max(trial["number"] for trial in search.finished)
             lines.append(
                 Steps([(step.at, step.value) for step in steps], end, "so-far", f"{fold}best {steps[-1].value:.4f}")
             )
@@ -182,12 +183,12 @@ def _parameter_figures(row: TunedRow) -> Iterator[Element]:
             if len(categories) > _MOST_CATEGORIES:
                 continue
             axis = Axis(name, [], categories=categories)
-            places = {category: number for number, category in enumerate(categories)}
-            points = [_point(places[short_value(setting)], each, trial) for setting, _, trial, each in tried]
+            positions = {category: number for number, category in enumerate(categories)}
+            points = [_point(positions[short_value(setting)], search, trial) for setting, _, trial, search in tried]
         else:
             logarithmic = name in words.logarithmic and min(numbers) > 0
             axis = Axis(name, numbers, logarithmic=logarithmic)
-            points = [_point(float(setting), each, trial) for setting, _, trial, each in tried]
+            points = [_point(float(setting), search, trial) for setting, _, trial, search in tried]
         points.sort(key=lambda point: point.css_class == "best")
         title = f"{row.label}: {metric} on validation data against {name}"
         yield element(
