@@ -179,7 +179,9 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         ended = yield
         benchmarks = existing_session(config)
         if benchmarks is not None:
-            benchmarks.help_others(session)
+            from omnibench.plugin.helping import help_others
+
+            help_others(benchmarks, session)
         return ended
     if config.option.collectonly or config.pluginmanager.has_plugin("dsession"):
         return (yield)

@@ -67,6 +67,7 @@ class BenchSession:
         planned: All items that bench functions declare, by the function's node id; also those that are deselected.
         validation: Who uses the validation parts of the datasets that bench functions declare.
         begun: Whether the records were looked at.
+        gave_up: Whether the run ended because of what would keep every item from being computed.
         say: Writes a line to the terminal from any thread, while something is displayed there.
     """
 
@@ -107,7 +108,7 @@ class BenchSession:
         self.planned: dict[str, list[ExperimentItem]] = {}
         self.validation = ValidationUse()
         self._positions: dict[int, int] = {}
-        self._gave_up = False
+        self.gave_up = False
 
     def device_of(self, configuration: Configuration) -> str:
         """Return the device class of a configuration: a plugin's choice, else the options'.
@@ -281,23 +282,13 @@ class BenchSession:
         except LockedStoreError as error:
             self.give_up(error)
 
-    def help_others(self, session: pytest.Session) -> None:
-        """On a worker that has run its last item, compute trials of tuned items that other workers are at."""
-        tuned = [
-            item.experiment
-            for item in session.items
-            if isinstance(item, ExperimentItem) and item.experiment.search is not None
-        ]
-        if tuned and not (session.shouldstop or session.shouldfail or self._gave_up):
-            self.coordinator.help_searches(tuned)
-
     def give_up(self, error: StoreError) -> NoReturn:
         """End the run: what keeps one item from being computed, and is none's failure, would keep the next one as well.
 
         Args:
             error: The reason.
         """
-        self._gave_up = True
+        self.gave_up = True
         self.stopping.ask("locked records")
         if self.is_worker:  # the overseeing process ends the run when it hears of this
             self._stop_soon(str(error))
@@ -366,7 +357,7 @@ class BenchSession:
 
     def close(self) -> None:
         """End the guests and close the store; on the overseeing process, bring the exports up to date."""
-        idle = self.looks_only or self.is_worker or not self.begun or self._gave_up
+        idle = self.looks_only or self.is_worker or not self.begun or self.gave_up
         if self._coordinator is None and self.pending and not idle:
             try:
                 _ = self.coordinator

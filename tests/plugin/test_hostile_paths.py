@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from faults.transactions import holding
-from store.test_formats import commands
 from support.markers import starts_guests
 from support.projects import Project
+from support.store_commands import store_commands
 
 from omnibench.commands.main import main
 from omnibench.store import waiting
@@ -140,7 +140,7 @@ def test_what_runs_print(screen: Screen, project: Project) -> None:
 @pytest.mark.slow
 def test_what_commands_print(screen: Screen) -> None:
     """Every command that looks into a store, also into one that is not there. New commands are covered."""
-    for name, arguments in commands():
+    for name, arguments in store_commands():
         screen.command(name, *arguments)
         screen.command(name, *arguments, name=f"{NAME}new")
     for line in ("status --all", "logs *", "delete * --dry-run", "prune --older 0s --dry-run", "why Popular/fold_0"):
