@@ -151,18 +151,22 @@ class InProcessGuests:
         """Keep it: it is this process."""
 
 
-@cache
-def dataset() -> RecSysDataSet:
-    """About 300 interactions in two folds."""
+def interactions() -> pd.DataFrame:
+    """About 300 interactions."""
     random = np.random.default_rng(7)
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "user": random.integers(0, 30, 420),
             "item": (random.pareto(1.0, 420) * 8).astype(int) % 60,
             "rating": random.integers(2, 6, 420),
         }
     ).drop_duplicates(["user", "item"])
-    return from_frame(frame, "tiny").pipe(MakeImplicit(2), CorePruning(2), UserCrossValidation(2))
+
+
+@cache
+def dataset() -> RecSysDataSet:
+    """Two folds of them."""
+    return from_frame(interactions(), "tiny").pipe(MakeImplicit(2), CorePruning(2), UserCrossValidation(2))
 
 
 @cache
@@ -208,6 +212,11 @@ class Errand:
     pause: float = 0.0
     failed: str = "retry"
 
+    @property
+    def inputs(self) -> tuple[RecSysDataSet, ExperimentPlan]:
+        """The dataset and the plan."""
+        return dataset(), plan()
+
     def __call__(self) -> dict[str, Any]:
         """Run it; what it finds and says is plain data.
 
@@ -235,7 +244,7 @@ class Errand:
             if self.reset:
                 coordinator.reset([items()[number] for number in self.reset])
             try:
-                coordinator.run(dataset(), plan(), evaluator)
+                coordinator.run(*self.inputs, evaluator)
             except ItemsFailedError as error:
                 failed = {name: str(failure) for name, failure in error.failures.items()}
         return {
