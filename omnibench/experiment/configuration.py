@@ -231,10 +231,10 @@ class Configuration:
     @functools.cached_property
     def may_refit(self) -> bool:
         """Whether it may be fitted on training and validation together."""
+        if self.search is not None and self.epochs_parameter:  # then its search finds how long it is to be trained
+            return True
         if self.own:
             return not self.own.validates
-        if self.search is not None and self.epochs_parameter:  # then its search has found how long it is to be trained
-            return True
         return not self.stops_early and may_refit(algorithm_info(self.runner, self.algorithm))
 
     @property

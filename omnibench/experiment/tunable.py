@@ -83,7 +83,7 @@ def _space_of(entry: PlanEntry, space: Mapping[str, Any] | Space | None) -> Spac
 
     shipped = None if entry.own else shipped_space(entry.name)
     if shipped is None:
-        reason = "it is a class of your own" if entry.own else "nobody has published one that omnibench could ship"
+        reason = "it is a class of your own" if entry.own else "omnibench knows of no published one"
         raise PlanError(
             f"{entry.name} has no search space ({reason}). Give one: plan.tune({entry.name}, {{'...': Log(1e-4, 1e-1)}}); "
             "`omnibench envs spaces` lists the algorithms that have one."

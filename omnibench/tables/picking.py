@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from omnibench.code import SEED_NAMES
@@ -24,8 +24,10 @@ _IMPORTED = ("LensKit", "RecBole", "RecPack")
 _WIDE = 100
 """From how large a ratio on numbers are searched by their logarithms."""
 
-Values = list[tuple[str, Any]]
+Values = list[tuple[Hashable, Any]]
 """Different values of a hyperparameter, with what tells each from the others."""
+
+_PLAIN = frozenset({bool, int, str, type(None)})
 
 
 class Picking(NamedTuple):
@@ -40,21 +42,27 @@ class Picking(NamedTuple):
     call: str
 
 
-def picking(shown: Iterable[Result], others: Iterable[Result] = ()) -> Picking | None:
+def picking(visible: Iterable[Result], unlisted: Iterable[Result] = ()) -> Picking | None:
     """Return what there is to say of a table's configurations; None where none has a rival of its own algorithm.
 
     Configurations that differ by label, seed, or in what they are fitted on are no choice of hyperparameters, nor is a
     tuned one.
 
     Args:
-        shown: A result of each row.
-        others: Results of configurations that are not shown, for the values that are searched.
+        visible: A result of each row.
+        unlisted: Results of configurations that are not shown, for the values that are searched.
     """
-    several = {name: rows for name, rows in _by_algorithm(shown).items() if len(rows) > 1}
+    several = {name: rows for name, rows in _by_algorithm(visible).items() if len(rows) > 1}
     if not several:
         return None
     first, rows = next(iter(several.items()))
-    hidden = _by_algorithm(result for result in others if (algorithm_of(result), result.module) == first)
+    hidden = [  # there may be thousands
+        result.parameters
+        for result in unlisted
+        if not result.tuned
+        and result.configuration.startswith(first[0])
+        and (algorithm_of(result), result.module) == first
+    ]
     names = list(dict.fromkeys(name for name, _ in several))
     listed = names[0] if len(names) == 1 else f"{first_few(names[:-1], _MOST_NAMED - 1)} or {names[-1]}"
     if len(names) > _MOST_NAMED:
@@ -62,7 +70,7 @@ def picking(shown: Iterable[Result], others: Iterable[Result] = ()) -> Picking |
     example = "" if len(names) == 1 else ", e.g."
     return Picking(
         f"picking the best {listed} by these numbers is tuning on the test part; to choose on validation data{example}",
-        _call(first[0], list({**rows, **hidden.get(first, {})}.values())),
+        _call(first[0], [*rows.values(), *hidden]),
     )
 
 
@@ -78,7 +86,7 @@ def _by_algorithm(results: Iterable[Result]) -> dict[tuple[str, str], dict[str, 
 
 def _call(algorithm: str, configurations: Sequence[Mapping[str, Any]]) -> str:
     """Return the call of ``plan.tune`` that searches what some configurations have."""
-    names = dict.fromkeys(name for values in configurations for name in values)
+    names = dict.fromkeys(name for values in configurations for name in values if name not in SEED_NAMES)
     values_of = {name: _different(values[name] for values in configurations if name in values) for name in names}
     everywhere = {name for name in names if all(name in values for values in configurations)}
     fixed = {name: values[0][1] for name, values in values_of.items() if name in everywhere and len(values) == 1}
@@ -95,7 +103,9 @@ def _call(algorithm: str, configurations: Sequence[Mapping[str, Any]]) -> str:
 
 def _different(values: Iterable[Any]) -> Values:
     """Return different values, numbers in order, others as they come."""
-    unique = {f"{type(value).__name__} {value!r}": value for value in values}
+    unique: dict[Hashable, Any] = {
+        (type(value), value if type(value) in _PLAIN else repr(value)): value for value in values
+    }
     if all(_is_number(value) for value in unique.values()):
         return sorted(unique.items(), key=lambda pair: pair[1])
     return list(unique.items())
@@ -123,12 +133,12 @@ def _distribution(values: Values, *, exact: bool) -> str:
 
 def _condition(name: str, configurations: Sequence[Mapping[str, Any]], deciding: Iterable[str]) -> str:
     """Return the condition on which a hyperparameter is there, with ``...`` for its values; empty where none is known."""
-    for other in sorted(deciding):
-        present = _different(values[other] for values in configurations if name in values)
-        absent = _different(values[other] for values in configurations if name not in values)
-        if not {text for text, _ in present} & {text for text, _ in absent}:
+    for parent in sorted(deciding):
+        present = _different(values[parent] for values in configurations if name in values)
+        absent = _different(values[parent] for values in configurations if name not in values)
+        if not {identity for identity, _ in present} & {identity for identity, _ in absent}:
             values = [value for _, value in present]
-            return f"When({_literal(other)}, {_literal(values[0] if len(values) == 1 else values)}, ...)"
+            return f"When({_literal(parent)}, {_literal(values[0] if len(values) == 1 else values)}, ...)"
     return ""
 
 

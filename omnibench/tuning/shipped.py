@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -91,6 +90,8 @@ def space_of(algorithm: str) -> dict[str, Any]:
 @cache
 def _spaces(framework: str) -> dict[str, ShippedSpace]:
     """Return a framework's spaces by the name of the algorithm, read from its file once."""
+    import tomllib  # every plan imports this module, and few search a space that omnibench ships
+
     described = tomllib.loads((_FOLDER / f"{framework.lower()}.toml").read_text(encoding="utf-8"))
     return {name: _shipped(f"{framework}.{name}", entry) for name, entry in described.items()}
 

@@ -210,6 +210,45 @@ def test_the_choice_can_be_fitted_on_both_parts(project: Project) -> None:
     assert len(set(rows)) == 2
 
 
+def test_the_last_fit_is_trained_as_long_as_validation_found(project: Project) -> None:
+    """Fitted on both parts there is nothing to stop by: the number of epochs is that of the chosen trial's best epoch."""
+    plan = 'plan.tune(Staged, {"depth": Int(40, 60)})'
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", trials=3, sampler="random", refit="train+validation"')
+    project.run().assert_outcomes(passed=1)
+    assert {trial["epochs"] for trial in trials_in(project)} == {3}
+    (chosen,) = chosen_in(project).values()
+    assert chosen["parameters"]["epochs"] == 3
+    lines = (project.pytester.path / "checkpoints" / "out.log").read_text().splitlines()
+    fits = [line.partition("Staged: ")[2] for line in lines if " rows, " in line]
+    assert len(fits) == 4
+    assert fits[-1].startswith("3 epochs")
+    assert fits[-1].endswith(" 0 to validate")
+
+
+@pytest.mark.parametrize("pruner", ["median", "halving"])
+def test_a_pruned_trial_is_recorded_with_the_epoch_and_the_value_that_decided(project: Project, pruner: str) -> None:
+    """Trials that look bad end early and are never chosen; the values of their epochs are kept."""
+    plan = 'plan.tune(Staged, {"depth": Choice([90, 80, 70, 60, 10, 20, 30, 40, 35])})'
+    tuned_bench(project, plan=plan, tuning=f'"NDCG@10", trials=10, sampler="random", pruner="{pruner}", seed=3')
+    project.run().assert_outcomes(passed=1)
+    pruned = [trial for trial in trials_in(project) if trial["status"] == "pruned"]
+    assert pruned
+    assert all(trial["number"] >= 4 for trial in pruned), "the first round has nobody to be compared with"
+    for trial in pruned:
+        assert trial["value"] is None
+        epoch, value = trial["history"][-1]
+        assert (trial["pruned"]["epoch"], trial["pruned"]["value"]) == (epoch, value)
+        assert epoch < 10
+        assert trial["pruned"]["reason"]
+    (chosen,) = chosen_in(project).values()
+    assert chosen["pruned"] == len(pruned)
+    again = compared(project)
+    project.run("--omnirec-checkpoint-dir=again")
+    (project.pytester.path / "checkpoints").rename(project.pytester.path / "first")
+    (project.pytester.path / "again").rename(project.pytester.path / "checkpoints")
+    assert compared(project) == again
+
+
 def test_a_budget_of_seconds_counts_what_trials_have_cost(project: Project) -> None:
     """Trials are begun until they have cost so much together; the same ones count in a later run."""
     plan = 'plan.tune(Slow, {"tag": Int(1, 90)}, fixed={"seconds": 0.3})'

@@ -120,7 +120,7 @@ def test_configurations_that_are_not_shown_count_for_the_values() -> None:
         (TEXTS, f"Choice([{LISTED}])"),
     ):
         rows = [result(parameters={"K": number}) for number in numbers]
-        (table,) = tables(rows, Layout(limit=2))
+        (table,) = tables([*rows, result(parameters={"similarity": "cosine"}, tuned=True)], Layout(limit=2))
         assert table.notes[-1] == f'    plan.tune(RecPack.ItemKNN, {{"K": {words}}})'
 
 
