@@ -56,7 +56,7 @@ def test_what_only_a_command_says(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_reset_is_refused() -> None:
     """A wrong reset is refused by name, and the error lists what can be reset."""
     with pytest.raises(
-        pytest.UsageError, match=r"^--omnirec-reset is 'everything'; choose from all, failed, incomplete, Fit"
+        pytest.UsageError, match=r"^--omnirec-reset is 'everything'; choose from all, failed, incomplete, Tune, Fit"
     ):
         check_options(config_of(omnirec_reset="everything"))
 
