@@ -119,7 +119,7 @@ def test_reset_takes_no_path_for_its_value(project: Project) -> None:
     refused = project.run("--omnirec-reset=fit")
     assert refused.ret == 4
     refused.stderr.fnmatch_lines(
-        ["*--omnirec-reset is 'fit'; choose from all, failed, incomplete, Fit, Predict, Eval*"]
+        ["*--omnirec-reset is 'fit'; choose from all, failed, incomplete, Tune, Fit, Predict, Eval*"]
     )
 
 
