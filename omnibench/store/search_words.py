@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -130,7 +130,14 @@ def short_value(value: Any) -> str:
     return f"{value:.0f}" if _WHOLE_FROM <= abs(value) < _WHOLE_TO else f"{value:.4g}"
 
 
-def edge_sentence(name: str, value: Any, side: str) -> str:
-    """Return what to do about a value at the edge of its range, e.g. ``l2 = 10000 lies at the upper edge ...``."""
+def edge_sentence(name: str, values: Sequence[Any], side: str) -> str:
+    """Return what to do about values at the edge of their range, e.g. ``l2 = 10000 lies at the upper edge ...``.
+
+    Args:
+        name: The hyperparameter.
+        values: What was chosen, in one fold or in several.
+        side: ``low`` or ``high``.
+    """
     edge = "lower" if side == "low" else "upper"
-    return f"{name} = {short_value(value)} lies at the {edge} edge of its range: widen it"
+    chosen = ", ".join(dict.fromkeys(map(short_value, values)))
+    return f"{name} = {chosen} lies at the {edge} edge of its range: widen it"

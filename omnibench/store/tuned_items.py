@@ -169,7 +169,7 @@ class TunedItem:
     @property
     def statements(self) -> list[str]:
         """What a reader has to know of the search: edges, other folds, what was cut short."""
-        sentences = [edge_sentence(*edge) for edge in self.edges]
+        sentences = [edge_sentence(name, [value], side) for name, value, side in self.edges]
         if self.state in (Status.INTERRUPTED, Status.FAILED) and self.trials:
             sentences.append(f"the search was not brought to its end: {self.counts_text}")
         if self.finished and not any(trial["status"] == TrialStatus.DONE for trial in self.finished):

@@ -120,9 +120,14 @@ def statement_notes(tuned: Mapping[str, Sequence[Result]]) -> Iterator[str]:
 
 def _statements(results: Sequence[Result]) -> Iterator[str]:
     folds_by_sentence: dict[str, list[Result]] = {}
+    at_edge: dict[tuple[str, str], list[tuple[Any, Result]]] = {}
     for result in results:
         for name, value, side in _chosen(result).get("edges") or ():
-            folds_by_sentence.setdefault(edge_sentence(name, value, side), []).append(result)
+            at_edge.setdefault((name, side), []).append((value, result))
+    for (name, side), chosen in at_edge.items():
+        sentence = edge_sentence(name, [value for value, _ in chosen], side)
+        folds_by_sentence[sentence] = [result for _, result in chosen]
+    for result in results:
         shortfall = shortfall_sentence(int(_chosen(result).get("trials") or 0), _chosen(result).get("budget") or {})
         if shortfall:
             folds_by_sentence.setdefault(shortfall, []).append(result)

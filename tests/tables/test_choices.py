@@ -79,6 +79,8 @@ def test_edges_other_folds_and_short_searches_are_told() -> None:
     at_edge: dict[str, Any] = {"edges": [["l2", 10000.0, "high"]]}
     rows = [tuned("A", 0, {"l2": 10000.0}, **at_edge), tuned("A", 1, {"l2": 5.0})]
     assert "A (tuned): in fold 0 l2 = 10000 lies at the upper edge of its range: widen it" in notes(*rows)
+    both = [tuned("A", fold, {"l2": 9000.0 + fold}, edges=[["l2", 9000.0 + fold, "high"]]) for fold in range(2)]
+    assert "A (tuned): l2 = 9000, 9001 lies at the upper edge of its range: widen it" in notes(*both)
     shared = [tuned("A", fold, {"l2": 5.0}, per_fold=False) for fold in range(2)]
     assert any("test interactions of the other folds took part" in note for note in notes(*shared))
     short = tuned("A", None, {"l2": 1}, trials=12, budget={"trials": 30, "seconds": 60})
