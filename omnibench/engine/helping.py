@@ -52,7 +52,11 @@ def _help(workbench: Workbench, tuned: Sequence[Experiment]) -> None:
                 continue
             key = experiment.search_key
             if key not in searches:
-                searches[key] = _joined(workbench, experiment)
+                begun = workbench.store.records.get(RecordType.SEARCH.key(key))
+                if begun is None:  # its item is being prepared
+                    deadline = time.monotonic() + _PATIENCE_SECONDS
+                    continue
+                searches[key] = _joined(workbench, experiment, begun["directory"])
             try:
                 is_busy = _advance(workbench, experiment, *searches[key]) or is_busy
             except PhaseError:  # all trials have failed, as whoever is at the item will say
@@ -75,14 +79,18 @@ def _advance(workbench: Workbench, experiment: Experiment, search: TunedSearch, 
         workbench.current = ""
 
 
-def _joined(workbench: Workbench, experiment: Experiment) -> tuple[TunedSearch, Progress]:
+def _joined(workbench: Workbench, experiment: Experiment, directory: str | None) -> tuple[TunedSearch, Progress]:
+    """Take part in a search, whose trials stand in the manifest of its item, whoever computes them."""
     progress = Progress(workbench, experiment)
     dataset = workbench.datasets.get(experiment.dataset)
-    search = TunedSearch(workbench, experiment, progress, dataset, phase_options(workbench), None)
+    search = TunedSearch(workbench, experiment, progress, dataset, phase_options(workbench), directory)
     search.records.refresh(everything=True)
     return search, progress
 
 
 def _has_ended(workbench: Workbench, fit_key: str) -> bool:
-    record = workbench.store.records.get(RecordType.ITEM.key(fit_key))
-    return record is not None and record["status"] in {Status.DONE, Status.FAILED}
+    """Whether nothing more is to come of an item in this run; what has failed in an earlier one is tried again."""
+    record = workbench.store.records.get(RecordType.ITEM.key(fit_key)) or {}
+    if record.get("status") == Status.FAILED:
+        return any(attempt.get("run") == workbench.worker.log.run for attempt in record.get("attempts", ())[-1:])
+    return record.get("status") == Status.DONE

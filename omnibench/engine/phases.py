@@ -129,8 +129,8 @@ def fit(
         options: The options of every request.
         judge: Called after each epoch that has a value on the validation part, but for the last, with its number
             (counted from 1) and that value; returns whether to end the Fit. Without it nothing waits for the host.
-        metric: What is measured after each epoch of a framework that measures nothing, or something else, and does all
-            in epochs; ``on_progress`` is told of it. Without it the values are the framework's own.
+        metric: What is measured after each epoch where the framework measures nothing, or something else, but trains in
+            epochs; ``on_progress`` is told of it. Without it the values are the framework's own, which may be losses.
 
     Returns:
         ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, ``threads``, ``notes``

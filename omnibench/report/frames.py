@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omnibench.comparison.variance import COMPONENTS
+from omnibench.keys import recorded_text
 from omnibench.report.contents import Contents, Uncertainty
 from omnibench.results import Result
 from omnibench.tables.conditional import algorithm_of
@@ -56,6 +57,14 @@ _TYPES = {
     "mean": "float64",
     "std": "float64",
     **{f"{component}_variance": "float64" for component in COMPONENTS},
+    "chosen": "string",
+    "tuning_metric": "string",
+    "tuning_value": "float64",
+    "tuning_trials": "Int64",
+    "tuning_seconds": "float64",
+    "tuning_budget": "string",
+    "tuning_override": "boolean",
+    "tuning_per_fold": "boolean",
 }
 
 
@@ -71,7 +80,10 @@ def frame(contents: Contents) -> pd.DataFrame:
     fit_seconds, predict_seconds, start_seconds (of the framework's process, part of neither), peak_memory (bytes) of
     the item; fit_key; and of the configuration with all of its seeds: seeds (how many), mean and std (over folds and
     seeds, n - 1), and, where there are several seeds, the variance of a user's value by what contributes to it:
-    user_variance, fold_variance, seed_variance, residual_variance.
+    user_variance, fold_variance, seed_variance, residual_variance. Of what was tuned: chosen (canonical JSON of the chosen
+    hyperparameters), tuning_metric and tuning_value (on validation data), tuning_trials and tuning_seconds (what the
+    search has cost), tuning_budget (canonical JSON), tuning_override (whether it is another budget than the plan's),
+    tuning_per_fold (False where all folds take the first one's choice).
     """
     import pandas as pd
 
@@ -117,7 +129,25 @@ def _rows(contents: Contents) -> Iterator[tuple[Any, ...]]:
                 result.fit_key,
                 seeds,
                 *_summary(contents, configuration, label).values(),
+                *_tuning(result).values(),
             )
+
+
+def _tuning(result: Result) -> dict[str, Any]:
+    """Return what was chosen for a tuned result, and with which effort; None of others."""
+    chosen = result.chosen
+    if chosen is None:
+        return dict.fromkeys(("chosen", "metric", "value", "trials", "seconds", "budget", "override", "per_fold"))
+    return {
+        "chosen": recorded_text(chosen["parameters"]),
+        "metric": chosen.get("metric"),
+        "value": _finite(chosen.get("value")),
+        "trials": chosen.get("trials"),
+        "seconds": chosen.get("seconds"),
+        "budget": recorded_text(chosen.get("budget") or {}),
+        "override": chosen.get("override"),
+        "per_fold": chosen.get("per_fold"),
+    }
 
 
 class _WithSeeds(NamedTuple):
@@ -223,7 +253,7 @@ def _configuration(
         "name": rows[0].algorithm,
         "label": names.configuration(rows[0].algorithm),
         "key": facts.configuration_key,
-        "parameters": json.loads(facts.parameters),
+        "parameters": _plain(facts.parameters),
         "seed": rows[0].seed,
         "refit": rows[0].refit or None,
         "framework": facts.framework,
@@ -232,6 +262,11 @@ def _configuration(
         "summary": summary,
         "folds": [_fold(contents, result) for result in rows],
     }
+
+
+def _plain(text: str) -> Any:
+    """Return recorded data, in which texts stand for numbers that JSON does not have, e.g. ``Infinity``."""
+    return json.loads(text, parse_constant=str)
 
 
 def _labels(rows: Iterable[Result]) -> list[str]:
@@ -258,7 +293,13 @@ def _fold(contents: Contents, result: Result) -> dict[str, Any]:
         "start_seconds": facts.start_seconds,
         "peak_memory": facts.peak_memory,
         "metrics": metrics,
+        **({"tuning": _nested_tuning(result)} if result.chosen is not None else {}),
     }
+
+
+def _nested_tuning(result: Result) -> dict[str, Any]:
+    facts = _tuning(result)
+    return {**facts, "chosen": _plain(facts["chosen"]), "budget": _plain(facts["budget"])}
 
 
 def _finite(value: float | None) -> float | None:

@@ -18,14 +18,17 @@ from omnibench.store.copies import are_current, with_header
 from omnibench.store.reading import Reader, read
 from omnibench.store.schema import SEARCHED, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordSource, Sighting, item_states, sightings
-from omnibench.store.trials import searches_of
-from omnibench.store.tuned_items import TunedItem, tuned_item
+from omnibench.store.trials import trials_of
+from omnibench.store.tuned_items import tuned_item
 
 _PATIENCE = 60.0
 """Seconds to wait after a failure before trying again."""
 
 _FEW_ITEMS = 100
 """Up to so many items an export takes milliseconds, and is due whenever there is something new to say."""
+
+_QUICK = 0.1
+"""Seconds of the processor that an export takes at most which is due whenever there is something new to say."""
 
 _MOST_TRIES = 3
 """How often copies are written at the end of a run, while other processes write theirs."""
@@ -95,11 +98,13 @@ class Exports:
     def _timed(self) -> Iterator[None]:
         """Write while no other thread does, and set when the next export is due."""
         with _writing:
-            started = time.monotonic()
+            started, used = time.monotonic(), time.thread_time()
             self._next = started + _PATIENCE
             yield
             took = time.monotonic() - started
-            self._next = time.monotonic() + (0.0 if self._items <= _FEW_ITEMS else max(1.0, took / self.share))
+            # A few tuned items may have thousands of trials; whether others keep the machine busy does not count.
+            is_quick = self._items <= _FEW_ITEMS and time.thread_time() - used < _QUICK
+            self._next = time.monotonic() + (0.0 if is_quick else max(1.0, took / self.share))
 
     def _progress(self, reader: Reader) -> dict[str, Any]:
         seen = sightings(self.store.root, (record for _, record in reader.records(RecordType.WORKER.prefix)))
@@ -144,8 +149,8 @@ def progress(
         seen: What workers are doing; see ``states.sightings``.
         holder_of: The process that computes the item of a record right now, or None.
     """
-    searches = {search[SEARCHED]: (search, trials) for search, trials in searches_of(records)}
     items: dict[str, Any] = {}
+    in_search: list[Record] = []
     for record, state in item_states(records, seen, lambda _: False):
         item = {
             "status": state.status.value,
@@ -158,14 +163,19 @@ def progress(
         holder = holder_of(record) if state.status is not Status.DONE else None
         if holder is not None:
             item["computed_by"] = holder
-        if state.phase == Phase.TUNE and record.get(SEARCHED) in searches:
-            item["trials"] = _trials(tuned_item(record, *searches[record[SEARCHED]]))
+        if state.phase == Phase.TUNE and record.get(SEARCHED):
+            in_search.append(record)
         items[record["item"]] = item
+    for record in in_search:
+        items[record["item"]]["trials"] = _trials(records, record)
     return dict(sorted(items.items()))
 
 
-def _trials(tuned: TunedItem) -> dict[str, Any]:
-    """Return how far a search is: the number of finished trials, of how many, and the best value."""
+def _trials(records: RecordSource, item: Record) -> dict[str, Any]:
+    """Return how far the search of an item is: the number of finished trials, of how many, and the best value."""
+    key = item[SEARCHED]
+    search = dict(records.records(RecordType.SEARCH.key(key))).get(RecordType.SEARCH.key(key), {})
+    tuned = tuned_item(item, search, trials_of(records, key))
     return {"finished": len(tuned.finished), "of": tuned.limit, "metric": tuned.metric, "best": tuned.value}
 
 

@@ -316,7 +316,8 @@ class Records:
             if not is_locked(error):
                 raise self._trouble("brought up to date", error) from error
         finally:
-            connection.execute(f"PRAGMA busy_timeout = {1000 * _LOOK_SECONDS}")
+            with suppress(sqlite3.Error):  # on a disk that fails for good, what failed first is the thing to say
+                connection.execute(f"PRAGMA busy_timeout = {1000 * _LOOK_SECONDS}")
 
     def _set_aside(self, key: str, error: DamagedRecordError) -> None:
         """Take a damaged record out, keeping its text for whoever wants to look at it."""

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omnibench import Tuning
 from omnibench.engine.estimates import Estimates, estimates_from
 from omnibench.runners.pool import GUEST_MEGABYTES
 from omnibench.store import CheckpointStore
@@ -26,7 +27,17 @@ def item(dataset: str, algorithm: str) -> Any:
     name = algorithm.rpartition("-")[0]
     runner = SimpleNamespace(name=name.partition(".")[0] if "." in name else "Own")
     configuration = SimpleNamespace(name=name, runner=runner)
-    return SimpleNamespace(configuration=configuration, dataset_name=dataset, algorithm_name=algorithm)
+    return SimpleNamespace(configuration=configuration, dataset_name=dataset, algorithm_name=algorithm, search=None)
+
+
+def test_a_tuned_item_takes_as_long_as_its_trials() -> None:
+    """What a Fit of the algorithm takes, times the trials; the scheduler begins with the longest."""
+    estimates = Estimates()
+    estimates.learn("Small-1", "LensKit.ALS-a", 2.0)
+    plain = item("Small-1", "LensKit.ALS-b")
+    tuned = SimpleNamespace(**{**vars(plain), "search": SimpleNamespace(tuning=Tuning("NDCG@10", trials=15))})
+    assert estimates.expected(plain) == 2.0
+    assert estimates.expected(tuned) == estimates.usual(tuned) == 30.0  # type: ignore[arg-type]
 
 
 def test_the_most_alike_counts() -> None:

@@ -17,7 +17,7 @@ def item(algorithm: str, dataset: str = "Small-1") -> Any:
     """What an experiment says of itself."""
     name = algorithm.rpartition("-")[0]
     configuration = SimpleNamespace(name=name, runner=SimpleNamespace(name=name.partition(".")[0]))
-    return SimpleNamespace(configuration=configuration, dataset_name=dataset, algorithm_name=algorithm)
+    return SimpleNamespace(configuration=configuration, dataset_name=dataset, algorithm_name=algorithm, search=None)
 
 
 def test_unknown_until_one_of_the_kind_has_ended() -> None:

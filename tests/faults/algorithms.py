@@ -1,4 +1,4 @@
-"""Two small algorithms of a user's own: cheap, deterministic, and with different models."""
+"""Small algorithms of a user's own: cheap, deterministic, and with different models."""
 
 from __future__ import annotations
 
@@ -41,3 +41,20 @@ class Shuffled:
     def recommend(self, users: list[int], k: int) -> dict[int, list[int]]:
         """Recommend the same to everybody."""
         return dict.fromkeys(users, self.items[:k])
+
+
+class Blended(Popular):
+    """Popular items, out of order the more its depth is away from 40; of some depths it cannot be fitted."""
+
+    def __init__(self, depth: int = 5, steps: int = 1) -> None:
+        self.depth = depth
+        self.steps = steps
+
+    def fit(self, train: pd.DataFrame) -> None:
+        """Order the items."""
+        if self.depth > 70:
+            raise ValueError(f"depth={self.depth} diverges")
+        super().fit(train)
+        chance, noise = random.Random(self.depth), abs(self.depth - 40) / 4
+        ranked = sorted((rank + chance.gauss(0.0, noise), item) for rank, item in enumerate(self.items))
+        self.items = [item for _, item in ranked]

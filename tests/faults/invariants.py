@@ -125,15 +125,24 @@ def _is_whole(path: Path) -> bool:
     return True
 
 
-def broken_end(root: Path, ended: Ended, reference: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with an undisturbed run after a disturbed one."""
+def broken_end(
+    root: Path, ended: Ended, reference: Mapping[str, Any], results: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return what is wrong with an undisturbed run after a disturbed one.
+
+    Args:
+        root: The store.
+        ended: How the run ended.
+        reference: What it is to come to.
+        results: What results.json is to say, see ``exported``; by default what the run itself says.
+    """
     if ended.outcome is None or ended.hung:
         message = "I0 the store does not open" if "StoreError" in str(ended.error.get("type")) else "I2 no table"
         return [f"{message}: {ended}"]
     violations = [f"I2 {wrong}" for wrong in wrong_numbers(ended.outcome, reference)]
     if not violations and as_text(ended.outcome) != as_text(reference):
         violations.append(f"I2 the table is another: failed {ended.outcome['failed']}\n{ended.outcome['table']}")
-    if exported(root) != exported_values(reference):
+    if exported(root) != (exported_values(reference) if results is None else results):
         violations.append("I2 results.json has other numbers")
     left = sorted(path.name for path in (root / "tmp").glob("*") if path.is_dir())
     if left:

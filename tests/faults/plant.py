@@ -30,7 +30,7 @@ from omnibench.data.split import UserCrossValidation
 from omnibench.engine.coordinator import Coordinator
 from omnibench.engine.policy import Policy
 from omnibench.engine.run import ItemsFailedError
-from omnibench.errors import GuestError
+from omnibench.errors import GuestError, PrunedError
 from omnibench.experiment.algorithms import LensKit
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
@@ -42,6 +42,7 @@ from omnibench.metrics import HR, MRR, NDCG
 from omnibench.metrics.base import Metric
 from omnibench.runners import own_guest as own
 from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.replies import OnEpoch, Replies
 from omnibench.seed import get_random_state
 from omnibench.store.exports import Exports
 from omnibench.tables.layout import Layout, tables
@@ -96,10 +97,13 @@ class InProcessGuest:
         self.pid = os.getpid()
         self._work = work
         self._pause = pause
-        self._session = Session(own, lambda _: None)
+        self._messages: list[dict[str, Any]] = []
+        self._session = Session(own, self._messages.append)
 
-    def ask(self, request: Mapping[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any], *_: Any, on_epoch: OnEpoch | None = None, **__: Any) -> dict[str, Any]:
         """Answer a request as a guest process would, out of reach of the signals that the host gets."""
+        replies = Replies(on_epoch)
+        self._session.receive = lambda: replies.reply(self._messages[-1])
         waiting = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
         try:
             self._work.note("begin", request["op"], request["fit_key"])
@@ -109,6 +113,11 @@ class InProcessGuest:
             self._work.note("end", request["op"], request["fit_key"])
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
+            self._messages.clear()
+        replies.check()
+        if "pruned" in answer:
+            epoch, value = answer["pruned"]
+            raise PrunedError(epoch, value, answer["history"], costs=answer)
         if not answer["ok"] and resource_of(answer["error"]) == "files":  # a real guest has a limit of its own
             raise OSError(errno.EMFILE, answer["error"])
         if not answer["ok"]:
@@ -142,18 +151,22 @@ class InProcessGuests:
         """Keep it: it is this process."""
 
 
-@cache
-def dataset() -> RecSysDataSet:
-    """About 300 interactions in two folds."""
+def interactions() -> pd.DataFrame:
+    """About 300 interactions."""
     random = np.random.default_rng(7)
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "user": random.integers(0, 30, 420),
             "item": (random.pareto(1.0, 420) * 8).astype(int) % 60,
             "rating": random.integers(2, 6, 420),
         }
     ).drop_duplicates(["user", "item"])
-    return from_frame(frame, "tiny").pipe(MakeImplicit(2), CorePruning(2), UserCrossValidation(2))
+
+
+@cache
+def dataset() -> RecSysDataSet:
+    """Two folds of them."""
+    return from_frame(interactions(), "tiny").pipe(MakeImplicit(2), CorePruning(2), UserCrossValidation(2))
 
 
 @cache
@@ -199,6 +212,11 @@ class Errand:
     pause: float = 0.0
     failed: str = "retry"
 
+    @property
+    def inputs(self) -> tuple[RecSysDataSet, ExperimentPlan]:
+        """The dataset and the plan."""
+        return dataset(), plan()
+
     def __call__(self) -> dict[str, Any]:
         """Run it; what it finds and says is plain data.
 
@@ -226,7 +244,7 @@ class Errand:
             if self.reset:
                 coordinator.reset([items()[number] for number in self.reset])
             try:
-                coordinator.run(dataset(), plan(), evaluator)
+                coordinator.run(*self.inputs, evaluator)
             except ItemsFailedError as error:
                 failed = {name: str(failure) for name, failure in error.failures.items()}
         return {

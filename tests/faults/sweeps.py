@@ -87,51 +87,64 @@ class Sweep:
         start: What the runs start from.
         directory: An empty directory of its own.
         mutation: What the disturbed run (and what it is compared with) does to omnibench first.
+
+    Attributes:
+        start: What the runs start from.
+        mutation: What they do to omnibench first.
+        directory: Where all of it lies.
+        before: The files that they start from.
+        already: Those artifacts among them that are damaged.
+        reference: What an undisturbed run comes to.
+        operations: The operations of an undisturbed run.
+        alone: The phases that it executes.
+        finished: The files that it leaves.
     """
 
     def __init__(self, start: Start, directory: Path, mutation: Mutation = unchanged) -> None:
         directory.mkdir()
         self.start = start
         self.mutation = mutation
-        self._directory = directory
+        self.directory = directory
         self._pristine = directory / "pristine"
         if start.make is not None:
-            finished = run(plant.Errand(self._pristine, directory / "work"), directory / "log")
+            finished = run(self.first_errand(self._pristine), directory / "log")
             assert finished.outcome is not None, finished.error
             start.make(self._pristine)
         self.before = invariants.files_of(self._pristine)
         records = invariants.records_of(self._pristine)
-        self._already = invariants.damaged_artifacts(self._pristine, records)
-        ended = self._disturb(Points(self.root, self._directory / "trail"))
+        self.already = invariants.damaged_artifacts(self._pristine, records)
+        ended = self._disturb(Points(self.root, self.directory / "trail"))
         assert ended.outcome is not None, ended.error
         assert not ended.outcome["failed"]
         self.reference: dict[str, Any] = ended.outcome
-        self.operations = operations(self._directory / "trail")
-        self.alone = plant.executed(self._directory / "work")
+        self.operations = operations(self.directory / "trail")
+        self.alone = plant.executed(self.directory / "work")
         self.finished = invariants.files_of(self.root)
 
     @property
     def root(self) -> Path:
         """The store of the point being tried."""
-        return self._directory / "store"
+        return self.directory / "store"
 
     def fresh(self) -> None:
         """Make the store what runs start from, and forget what was executed."""
         for left in (self.root, moved(self.root)):
             shutil.rmtree(left, ignore_errors=True)
-        (self._directory / "work").unlink(missing_ok=True)
+        (self.directory / "work").unlink(missing_ok=True)
         if self.start.make is not None:
             shutil.copytree(self._pristine, self.root)
 
+    def first_errand(self, root: Path) -> plant.Errand:
+        """Return the run that makes the finished store which the others start from."""
+        return plant.Errand(root, self.directory / "work")
+
     def errand(self, *, resumed: bool = False) -> plant.Errand:
         """Return what the run does; the run after it resets nothing."""
-        return plant.Errand(
-            self.root, self._directory / "work", self.start.metrics, () if resumed else self.start.reset
-        )
+        return plant.Errand(self.root, self.directory / "work", self.start.metrics, () if resumed else self.start.reset)
 
     def _disturb(self, points: Points) -> Ended:
         self.fresh()
-        return run(partial(_disturbed, points, self.mutation, self.errand()), self._directory / "log")
+        return run(partial(_disturbed, points, self.mutation, self.errand()), self.directory / "log")
 
     def point(self, number: int, how: str = CRASH, *, lasting: bool = False) -> list[str] | None:
         """Try one point of the in-process counter.
@@ -139,8 +152,8 @@ class Sweep:
         Returns:
             What is wrong, or None when the run came to its end before that operation.
         """
-        ended = self._disturb(Points(self.root, self._directory / "trail", number, how, lasting))
-        if len(operations(self._directory / "trail")) < number:
+        ended = self._disturb(Points(self.root, self.directory / "trail", number, how, lasting))
+        if len(operations(self.directory / "trail")) < number:
             return None
         if moved(self.root).exists():  # somebody puts it back
             shutil.rmtree(self.root, ignore_errors=True)
@@ -156,16 +169,16 @@ class Sweep:
         """
         crashed = ended.status in (CRASHED, KILLED) and not ended.hung
         violations = [] if crashed else invariants.broken_failure(ended, self.reference)
-        violations += invariants.broken_store(self.root, self.before, self.finished, self._already)
+        violations += invariants.broken_store(self.root, self.before, self.finished, self.already)
         if any(violation.startswith("I0") for violation in violations):
             return violations
         done = invariants.committed(self.root)
-        first = plant.executed(self._directory / "work")
-        resumed = run(self.errand(resumed=True), self._directory / "log")
+        first = plant.executed(self.directory / "work")
+        resumed = run(self.errand(resumed=True), self.directory / "log")
         violations += invariants.broken_end(self.root, resumed, self.reference)
         violations += invariants.broken_store(self.root, self.before, self.finished, set())
         violations += invariants.broken_agreement(self.root)
-        second = plant.executed(self._directory / "work")[len(first) :]
+        second = plant.executed(self.directory / "work")[len(first) :]
         return violations + invariants.broken_work(first, second, self.alone, done, spare)
 
     def over(self, numbers: Iterable[int], how: str = CRASH, *, lasting: bool = False) -> Tally:
@@ -175,7 +188,7 @@ class Sweep:
             violations = self.point(number, how, lasting=lasting)
             if violations is None:
                 break
-            name = operations(self._directory / "trail")[number - 1]
+            name = operations(self.directory / "trail")[number - 1]
             tally.take(f"{self.start.name}, {how} at {number} ({name})", violations)
         return tally
 

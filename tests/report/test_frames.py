@@ -125,6 +125,9 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
             **{name: fold[name] for name in ("peak_memory", "fit_key")},
             "seeds": configuration["seeds"],
             **configuration["summary"][label],
+            **dict.fromkeys(
+                name for name in rows if name == "chosen" or name.startswith("tuning_")
+            ),  # nothing is tuned
         }
         for dataset in document["datasets"]
         for configuration in dataset["configurations"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
+import math
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from support import tuned
 
@@ -224,3 +228,37 @@ def test_spaces_are_told_in_words(tmp_path: Path) -> None:
     store.close()
     text = written(tmp_path / "store", ".md")
     assert "a: 1 to 9 in steps of 2<br>b: 0 to 1<br>c: 1 or 2<br>d: log 0.0001 to 1" in text
+
+
+def test_data_files_have_what_was_chosen(root: Path) -> None:
+    """Chosen hyperparameters, their value, the effort and whether it is another than the plan's; nothing of plain rows."""
+    table = pd.read_csv(io.StringIO(written(root, ".csv")))
+    (row,) = table.to_dict("records")
+    assert json.loads(row["chosen"]) == {"l2": 10000.0, "solver": "sgd"}
+    assert json.loads(row["tuning_budget"]) == {"trials": 30, "seconds": None}
+    assert (row["tuning_value"], row["tuning_trials"], row["tuning_override"]) == (0.4, 5, True)
+    (configuration,) = json.loads(written(root, ".json"))["datasets"][0]["configurations"]
+    assert configuration["folds"][0]["tuning"] == {
+        "chosen": {"l2": 10000.0, "solver": "sgd"},
+        "metric": "NDCG@10",
+        "value": 0.4,
+        "trials": 5,
+        "seconds": 7.5,
+        "budget": {"trials": 30, "seconds": None},
+        "override": True,
+        "per_fold": True,
+    }
+    export_results(root, root.parent / "report.parquet", all_items=True)
+    assert pd.read_parquet(root.parent / "report.parquet")["tuning_metric"].tolist() == ["NDCG@10"]
+
+
+def test_infinite_hyperparameters_are_exported(tmp_path: Path) -> None:
+    """JSON has no infinity: a text stands for it."""
+    store = CheckpointStore(tmp_path / "store")
+    labels = tuned.begin(store, "a", "1" * 64)
+    tuned.finish(store, labels, [tuned.judge(store, labels, 0, {"age": math.inf}, 0.5)])
+    store.close()
+    document = json.loads(written(tmp_path / "store", ".json"), parse_constant=pytest.fail)
+    assert document["datasets"][0]["configurations"][0]["folds"][0]["tuning"]["chosen"] == {"age": "Infinity"}
+    for suffix in (".md", ".tex", ".html", ".csv"):
+        assert "inf" in written(tmp_path / "store", suffix).lower()
