@@ -196,6 +196,7 @@ class ExperimentPlan:
             (f"{entry.label}: " if entry.label else "")
             + str(_configuration(entry, point)).removesuffix("()")
             + (f", refit={entry.refit!r}" if entry.refit else "")
+            + ("" if entry.search is None else f": {entry.search.words}")
             for entry in self._entries
             for mapping in entry.alternatives
             for point in points_of(mapping)

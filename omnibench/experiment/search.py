@@ -32,6 +32,12 @@ class TuningRequest:
     overrides: bool = False
 
     @property
+    def words(self) -> str:
+        """What is searched with which effort, e.g. ``l2 log 1 to 10000; 30 trials by NDCG@10``."""
+        ranges = [f"{name} {words}" for name, words in self.space.plain.items()]
+        return "; ".join([*ranges, f"{self.tuning.budget_words} by {self.tuning.label}"])
+
+    @property
     def identity(self) -> list[Any]:
         """What tells it from other requests of a plan."""
         return [self.space.identity, self.tuning.identity]

@@ -35,9 +35,9 @@ def search_sentence(current: Series, baseline: Series) -> str:
     return f"{current}: {'; '.join(changes)}" if changes else ""
 
 
-def _changes(now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[str]:
+def _changes(current: Mapping[str, Any], baseline: Mapping[str, Any]) -> Iterator[str]:
     """Yield what has changed in the space, the budget, and whatever else a choice depends on."""
-    words, earlier_words = search_words(now), search_words(then)
+    words, earlier_words = search_words(current), search_words(baseline)
     names = [name for name in dict.fromkeys([*words, *earlier_words]) if words.get(name) != earlier_words.get(name)]
     for name in names:
         text, earlier = words.get(name, ""), earlier_words.get(name, "")
@@ -47,7 +47,7 @@ def _changes(now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} {earlier} no more"
         else:
             yield f"{name} {_without_unit(earlier, text)} -> {text}"
-    if not names and canonical(now.get("search")) != canonical(then.get("search")):
+    if not names and canonical(current.get("search")) != canonical(baseline.get("search")):
         yield "the search has changed"
 
 
@@ -95,14 +95,14 @@ def _without_unit(earlier: str, text: str) -> str:
 
 def _choices(current: Series, baseline: Series) -> Iterator[str]:
     """Yield in which folds other values were chosen; where values are chosen that say the same, nothing."""
-    now, then = _searched(current), _searched(baseline)
-    folds = sorted(now.keys() & then.keys())
-    different = [fold for fold in folds if canonical(now[fold]) != canonical(then[fold])]
+    chosen, earlier = _searched(current), _searched(baseline)
+    folds = sorted(chosen.keys() & earlier.keys())
+    different = [fold for fold in folds if canonical(chosen[fold]) != canonical(earlier[fold])]
     if not different:
         return
-    has_folds = {*now, *then} != {0}
+    has_folds = {*chosen, *earlier} != {0}
     listed = [
-        f"{f'in fold {fold}: ' if has_folds else ''}{_chosen_change(now[fold], then[fold])}"
+        f"{f'in fold {fold}: ' if has_folds else ''}{_chosen_change(chosen[fold], earlier[fold])}"
         for fold in different[:_MOST_FOLDS]
     ]
     more = len(different) - _MOST_FOLDS
@@ -119,15 +119,15 @@ def _searched(series: Series) -> dict[int, dict[str, Any]]:
     }
 
 
-def _chosen_change(now: Mapping[str, Any], then: Mapping[str, Any]) -> str:
+def _chosen_change(current: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
     """Return which values are others now, e.g. ``l2 512.3 -> 800``."""
     changes = []
-    for name in dict.fromkeys([*then, *now]):
-        if (name in now) == (name in then) and canonical(now.get(name)) == canonical(then.get(name)):
+    for name in dict.fromkeys([*baseline, *current]):
+        if (name in current) == (name in baseline) and canonical(current.get(name)) == canonical(baseline.get(name)):
             continue
-        texts = [_short(values[name]) if name in values else _DEFAULT for values in (then, now)]
+        texts = [_short(values[name]) if name in values else _DEFAULT for values in (baseline, current)]
         if texts[0] == texts[1]:
-            texts = [value_text(values[name]) for values in (then, now)]
+            texts = [value_text(values[name]) for values in (baseline, current)]
         changes.append(f"{name} {texts[0]} -> {texts[1]}")
     return ", ".join(changes)
 
