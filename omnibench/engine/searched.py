@@ -56,26 +56,27 @@ class SearchRecords:
     def begin(self) -> None:
         """Record the search, unless that was done."""
         key, experiment, search = RecordType.SEARCH.key(self._key), self._experiment, self._search
-        if self._store.records.get(key) is not None:
-            return
-        record = search_record(
-            self._key,
-            self._origin,
-            item=experiment.name,
-            algorithm=experiment.algorithm_name,
-            dataset=experiment.dataset_name,
-            dataset_label=experiment.dataset_label,
-            label=experiment.configuration.label,
-            fold=None if experiment.dataset.folds is None else experiment.fold,
-            data_key=experiment.dataset.key,
-            metric=search.qualified_label,
-            higher_is_better=search.metric.higher_is_better,
-            space=search.space.identity,
-            fixed=experiment.configuration.plain_parameters,
-            tuning=search.tuning.identity,
-            per_fold=search.tuning.per_fold,
-        )
-        self._store.register({key: record})
+        with self._store.lease(self._key) as lease:
+            if self._store.records.get(key) is not None:
+                return
+            record = search_record(
+                self._key,
+                self._origin,
+                item=experiment.name,
+                algorithm=experiment.algorithm_name,
+                dataset=experiment.dataset_name,
+                dataset_label=experiment.dataset_label,
+                label=experiment.configuration.label,
+                fold=None if experiment.dataset.folds is None else experiment.fold,
+                data_key=experiment.dataset.key,
+                metric=search.qualified_label,
+                higher_is_better=search.metric.higher_is_better,
+                space=search.space.identity,
+                fixed=experiment.configuration.plain_parameters,
+                tuning=search.tuning.identity,
+                per_fold=search.tuning.per_fold,
+            )
+            self._store.commit(lease, {key: record})
 
     def refresh(self, *, everything: bool = False) -> None:
         """Look for what others have recorded meanwhile.

