@@ -29,14 +29,14 @@ class _Guard:
         pid: The process that it guards; 0 while there is none, or no guard could be started.
         threads: The threads in sections, with those that were there before and are in none.
         is_member: Whether this process was forked within a section.
-        kept: What was started before there was a guard and is to end with this process, and when that was.
+        survivors: What was started before there was a guard and is to end with this process, and when that was.
     """
 
     def __init__(self) -> None:
         self.pid = 0
         self.threads: dict[int, frozenset[int]] = {}
         self.is_member = False
-        self.kept: dict[int, int] = {}
+        self.survivors: dict[int, int] = {}
         self._token = ""
         self._pipe = -1
         self._identity: tuple[int, int] = (0, 0)
@@ -65,7 +65,7 @@ class _Guard:
                 os.close(writing)
                 return
             self.pid, self._pipe, self._identity = os.getpid(), writing, (state.st_dev, state.st_ino)
-        for pid, start in self.kept.items():
+        for pid, start in self.survivors.items():
             self.say(f"f {pid} {start}")
 
     def _make_token(self) -> None:
@@ -91,18 +91,18 @@ class _Guard:
             if not self.pid:
                 return
             own = threading.get_native_id()
-            others = self._others()
-            self.threads[own] = others
-            self.say(f"b {own} {_joined(others)} / {_joined(family_guard.children_of(self.pid))}")
+            outside_threads = self._outside_threads()
+            self.threads[own] = outside_threads
+            self.say(f"b {own} {_joined(outside_threads)} / {_joined(family_guard.children_of(self.pid))}")
             os.environ[MARK] = self._token
 
     def leave(self) -> None:
         """End the section of this thread."""
         with self._lock:
             own = threading.get_native_id()
-            others = self.threads.pop(own, None)
-            if others is not None:
-                self.say(f"e {own} / {_joined(family_guard.children_of(self.pid, others))}")
+            outside_threads = self.threads.pop(own, None)
+            if outside_threads is not None:
+                self.say(f"e {own} / {_joined(family_guard.children_of(self.pid, outside_threads))}")
             if not self.threads:
                 os.environ.pop(MARK, None)
 
@@ -111,7 +111,7 @@ class _Guard:
         """Note what is started inside and lives on, and start the guard only for that; programs are marked meanwhile."""
         process = os.getpid()
         try:
-            others, before = self._others(), frozenset(family_guard.children_of(process))
+            outside_threads, before = self._outside_threads(), frozenset(family_guard.children_of(process))
         except OSError:  # no Linux, or too many open files
             yield
             return
@@ -121,30 +121,30 @@ class _Guard:
             yield
         finally:
             if process == os.getpid():  # no child that code of the user's has forked, and that returns
-                self._keep(set(family_guard.children_of(process, others)) - before)
+                self._keep(set(family_guard.children_of(process, outside_threads)) - before)
 
     def _keep(self, started: set[int]) -> None:
         with self._lock, contextlib.suppress(OSError):
             if not self.threads:
                 os.environ.pop(MARK, None)
-            self.kept |= {pid: start for pid in started if (start := _start_of(pid)) is not None}
-            if self.kept:
+            self.survivors |= {pid: start for pid in started if (start := _start_of(pid)) is not None}
+            if self.survivors:
                 self.start()
 
-    def _others(self) -> frozenset[int]:
+    def _outside_threads(self) -> frozenset[int]:
         """Return the threads that are there and in no section, without this one."""
         threads = frozenset(int(name) for name in os.listdir("/proc/self/task"))
         return threads - {threading.get_native_id(), *self.threads}
 
     def forget(self) -> None:
         """In a child that has no guard: what its parent has started is none of its own."""
-        self.kept.clear()
+        self.survivors.clear()
         self._token = ""
 
     def note_fork(self, forking: int) -> None:
         """Report this child, if its thread was in a section or its parent is a member."""
         self._lock = threading.Lock()
-        is_inside = any(forking not in others for others in self.threads.values())
+        is_inside = any(forking not in outside_threads for outside_threads in self.threads.values())
         self.threads.clear()
         if is_inside:
             self.is_member = True

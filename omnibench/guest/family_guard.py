@@ -55,9 +55,11 @@ def children_by_thread(pid: int) -> dict[int, list[int]]:
     return children
 
 
-def children_of(pid: int, others: frozenset[int] = frozenset()) -> list[int]:
+def children_of(pid: int, outside_threads: frozenset[int] = frozenset()) -> list[int]:
     """Return the children of a process, without those of some of its threads."""
-    return [child for thread, pids in children_by_thread(pid).items() if thread not in others for child in pids]
+    return [
+        child for thread, pids in children_by_thread(pid).items() if thread not in outside_threads for child in pids
+    ]
 
 
 class Family:
@@ -133,13 +135,13 @@ class Family:
                 if _start_of(pid) != start:
                     del group[pid]
         if self._sections:
-            others = frozenset.intersection(*self._sections.values())
+            outside_threads = frozenset.intersection(*self._sections.values())
             children = children_by_thread(self.parent)
             # A section may have ended before they were started; and threads that live on get the children of one that dies.
             if not _has_message() and all(numbers_of(thread)[1] for thread in self._sections):
                 for thread, pids in children.items():
                     group, contrast = (
-                        (self._outside, self.members) if thread in others else (self.members, self._outside)
+                        (self._outside, self.members) if thread in outside_threads else (self.members, self._outside)
                     )
                     self._take(group, [pid for pid in pids if pid not in contrast])
         waiting = list(self.members)

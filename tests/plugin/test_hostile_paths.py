@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from faults.transactions import holding
-from store.test_formats import commands
+from support.commands import commands
 from support.markers import starts_guests
 from support.projects import Project
 

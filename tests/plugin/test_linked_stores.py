@@ -55,6 +55,6 @@ def test_who_opens_a_store_looks_once(tmp_path: Path, monkeypatch: pytest.Monkey
         looks[str(path)] += 1
         return lstat(path)
 
-    monkeypatch.setattr(beneath.os, "lstat", counted)
+    monkeypatch.setattr(os, "lstat", counted)
     CheckpointStore(tmp_path).close()
     assert {looks[str(tmp_path / name)] for name in beneath.OF_ALL if name not in ("leases", "tmp")} == {1}

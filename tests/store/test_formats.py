@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.commands import commands
 from support.projects import Project
 
 from omnibench import Coordinator, compare_with_baseline, export_results, open_store, write_baseline
-from omnibench.commands.main import _parser, main
+from omnibench.commands.main import main
 from omnibench.comparison.configurations import measured
 from omnibench.store.formats import FORMAT, NewerStoreError
 from omnibench.store.reading import read_all
@@ -48,21 +47,6 @@ def newer(measured_store: Path, tmp_path: Path) -> Path:
 def content_of(root: Path) -> dict[Path, bytes]:
     """Return every file; without what SQLite's readers make beside the database."""
     return {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and not path.name.endswith("-shm")}
-
-
-def commands() -> Iterator[tuple[str, list[str]]]:
-    """Yield every command that looks into a store, with arguments that argparse takes."""
-    (subparsers,) = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
-    for name, command in subparsers.choices.items():
-        if "--store" not in command._option_string_actions:
-            continue
-        arguments = []
-        for action in command._actions:
-            if action.required and not action.option_strings:
-                arguments.append(str(next(iter(action.choices))) if action.choices else "some.csv")
-            elif action.required:
-                arguments += [action.option_strings[0], "some.csv"]
-        yield name, arguments
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_budgets_that_differ_are_told() -> None:
 
 def test_edges_other_folds_and_short_searches_are_told() -> None:
     """Where the best value lies at an edge, where folds share a choice, where fewer trials were made than asked for."""
-    at_edge = {"edges": [["l2", 10000.0, "high"]]}
+    at_edge: dict[str, Any] = {"edges": [["l2", 10000.0, "high"]]}
     rows = [tuned("A", 0, {"l2": 10000.0}, **at_edge), tuned("A", 1, {"l2": 5.0})]
     assert "A (tuned): in fold 0 l2 = 10000 lies at the upper edge of its range: widen it" in notes(*rows)
     shared = [tuned("A", fold, {"l2": 5.0}, per_fold=False) for fold in range(2)]
