@@ -24,8 +24,12 @@ _IDLE_SECONDS = 1.0
 _ENDING_LOOK_SECONDS = 0.05
 _GENTLE_SECONDS = 1.0
 """So long after SIGTERM, which lets trackers of shared memory clean up, what is left gets SIGKILL."""
+_BEGINNING_SECONDS = 2.0
+"""So long the guard waits for who has only just begun: a child to report itself, a program to have its environment."""
 _PATIENCE = 6.0
 """Seconds for which the guard waits for processes that it has killed: one that waits for a disk cannot die."""
+_KERNEL = b"2"
+"""The parent of the kernel's threads."""
 _STATE, _PARENT, _START = 0, 1, 19
 """Positions in ``/proc/PID/stat`` behind the name."""
 
@@ -51,9 +55,11 @@ def children_by_thread(pid: int) -> dict[int, list[int]]:
     return children
 
 
-def children_of(pid: int, others: frozenset[int] = frozenset()) -> list[int]:
+def children_of(pid: int, outside_threads: frozenset[int] = frozenset()) -> list[int]:
     """Return the children of a process, without those of some of its threads."""
-    return [child for thread, pids in children_by_thread(pid).items() if thread not in others for child in pids]
+    return [
+        child for thread, pids in children_by_thread(pid).items() if thread not in outside_threads for child in pids
+    ]
 
 
 class Family:
@@ -68,11 +74,30 @@ class Family:
         self.parent = parent
         self._mark = mark
         self.members: dict[int, bytes] = {}
+        self._since = int(numbers_of(os.getpid())[1][_START])
         self._outside: dict[int, bytes] = {}
         self._sections: dict[int, frozenset[int]] = {}
+        self._unread = b""
+        self.is_told_all = False
+        """Whether all who could send messages are gone."""
+
+    def messages(self) -> list[bytes]:
+        """Return the messages that have come."""
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(0, 65536):
+                self._unread += chunk
+            self.is_told_all = True
+        *lines, self._unread = self._unread.split(b"\n")
+        return lines
 
     def hear(self, line: bytes) -> bool:
-        """Note a message; return whether it asks to end all members.
+        """Note a message; return whether it asks to end all members. Of two long ones at once nothing can be read."""
+        with contextlib.suppress(ValueError, IndexError):
+            return self._hear(line)
+        return False
+
+    def _hear(self, line: bytes) -> bool:
+        """See ``hear``.
 
         A section begins (``b THREAD other threads / children``) and ends (``e THREAD / children of its threads``), a child
         reports itself (``f PID START``), and ``k`` asks for the end. A child belongs to the section in which it appears.
@@ -110,12 +135,13 @@ class Family:
                 if _start_of(pid) != start:
                     del group[pid]
         if self._sections:
-            others = frozenset.intersection(*self._sections.values())
+            outside_threads = frozenset.intersection(*self._sections.values())
             children = children_by_thread(self.parent)
-            if not _has_message():  # else a section may have ended before they were started
+            # A section may have ended before they were started; and threads that live on get the children of one that dies.
+            if not _has_message() and all(numbers_of(thread)[1] for thread in self._sections):
                 for thread, pids in children.items():
                     group, contrast = (
-                        (self._outside, self.members) if thread in others else (self.members, self._outside)
+                        (self._outside, self.members) if thread in outside_threads else (self.members, self._outside)
                     )
                     self._take(group, [pid for pid in pids if pid not in contrast])
         waiting = list(self.members)
@@ -125,14 +151,25 @@ class Family:
                     self.members[pid] = start
                     waiting.append(pid)
 
-    def look_for_marked(self) -> None:
-        """Note programs that were started since the last look; only once the parent is dead, as it takes all of /proc."""
+    def look_for_marked(self) -> bool:
+        """Note programs that were started since the last look; only once the parent is dead, as it takes all of /proc.
+
+        Returns:
+            Whether a program that is younger than the guard has no environment: it may have one in a moment.
+        """
+        is_beginning = False
         for name in os.listdir("/proc"):
             if name.isdigit() and int(name) not in self.members and int(name) not in self._outside:
-                start = _start_of(int(name))
+                name_of_program, fields = numbers_of(int(name))
+                if not fields or name_of_program == NAME:
+                    continue
                 with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
-                    if start and self._mark in file.read().split(b"\0"):
-                        self.members[int(name)] = start
+                    environment = file.read()
+                    if self._mark in environment.split(b"\0"):
+                        self.members[int(name)] = fields[_START]
+                    is_young = int(fields[_START]) >= self._since and fields[_PARENT] != _KERNEL
+                    is_beginning |= is_young and not environment
+        return is_beginning
 
     def end(self, *, marked: bool) -> None:
         """End all members, and what they start meanwhile.
@@ -143,10 +180,11 @@ class Family:
         begun = time.monotonic()
         asked: dict[int, bytes] = {}
         while (seconds := time.monotonic() - begun) < _PATIENCE:
+            for line in self.messages():
+                self.hear(line)
             self.look()
-            if marked:
-                self.look_for_marked()
-            if not self.members:
+            is_beginning = marked and (self.look_for_marked() or not self.is_told_all)
+            if not self.members and not (is_beginning and seconds < _BEGINNING_SECONDS):
                 return
             for pid, start in self.members.items():
                 if seconds >= _GENTLE_SECONDS:
@@ -195,21 +233,16 @@ def _guard(parent: int, mark: bytes) -> None:
         poll.register(os.pidfd_open(parent), select.POLLIN)
         idle_seconds = 60.0
     os.set_blocking(0, False)
-    pending = b""
     is_alive = True
     while is_alive:
         poll.poll(1000 * (idle_seconds if family.is_idle else LOOK_SECONDS))
         is_alive = os.getppid() == parent
-        with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(0, 65536):
-                pending += chunk
-            with contextlib.suppress(KeyError):  # it has been closed: nothing more will come
+        for line in family.messages():
+            if family.hear(line):
+                family.end(marked=False)
+        if family.is_told_all:
+            with contextlib.suppress(KeyError):
                 poll.unregister(0)
-        *lines, pending = pending.split(b"\n")
-        for line in lines:
-            with contextlib.suppress(ValueError, IndexError):  # two long messages at once
-                if family.hear(line):
-                    family.end(marked=False)
         if is_alive:
             family.look()
     family.end(marked=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from omnibench.code import code_of
 from omnibench.data.own_code import codes_within
 from omnibench.errors import DataError, EvaluationError, PlanError
+from omnibench.guest.family import tried_code
 from omnibench.keys import canonical
 from omnibench.metrics.base import Metric, Values, checked_name
 from omnibench.metrics.examples import hits_example, ranking_example, rating_example, trial
@@ -77,7 +78,8 @@ class HitMetric(RelevanceMetric):
         for k in self.k:
             hits, relevant = hits_example(k)
             try:
-                values = self.function(hits, relevant, **self._arguments)
+                with tried_code():
+                    values = self.function(hits, relevant, **self._arguments)
             except Exception as error:
                 raise EvaluationError(
                     f"{self.name} fails on an example of two users, hits of shape (2, {k}) and relevant [1, 3]: "
@@ -146,7 +148,7 @@ class CalculatedMetric(Metric):
         """Return the list lengths for which it answers on an example; nothing if it needs the data itself."""
         for example in (ranking_example, rating_example):
             try:
-                with trial(self.calculator) as calculate:
+                with tried_code(), trial(self.calculator) as calculate:
                     answer = _result(calculate(*example()))
             except Exception as error:  # such as a KeyError for what only real items have
                 self._doubt = f"{type(error).__name__}: {error}"

@@ -14,6 +14,7 @@ from omnibench.paths import relative_to
 from omnibench.plugin.options import BASELINE, EXPORT, GATE, PLAN, add_options, with_whole_reset
 from omnibench.plugin.settings import check_options
 from omnibench.plugin.state import BENCH_FILES, automatic_key, existing_session, only_running
+from omnibench.plugin.stores import refuse_conftest_files, store_directory
 from omnibench.plugin.summary import Summary
 from omnibench.plugin.wire import ItemMessage, RunMessage
 
@@ -34,9 +35,16 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(args: list[str]) -> None:
-    """Keep ``--omnirec-reset`` from taking the path that follows it for its value."""
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Keep ``--omnirec-reset`` from taking the path that follows it for its value; load no conftest file of a store."""
     args[:] = with_whole_reset(args)
+    refuse_conftest_files(early_config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect nothing in a store, nor load its conftest files, as pytest does for directories of its own alone."""
+    return store_directory(path, parent)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -93,10 +93,10 @@ def lives(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def families(how: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, list[int]]]]:
+def families(how: str, script: str = SCRIPT) -> Iterator[tuple[subprocess.Popen[str], dict[str, list[int]]]]:
     """A process that starts others inside and outside of sections, and those by group; none is left."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -128,6 +128,32 @@ def test_what_sections_start_ends_with_the_process(how: str) -> None:
         assert all(map(lives, pids["outside"]))
         counts = {"at once": (2, 3), "within": (4, 5)}
         assert (len(pids["inside"]), len(pids["outside"])) == counts.get(how, (4, 7))
+
+
+KEPT = """
+import json, os, subprocess, sys
+from omnibench.guest import family
+
+with family.tried_code():
+    subprocess.run(["true"])
+assert not family._guard.pid and family.MARK not in os.environ
+before = subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL)
+with family.tried_code():
+    kept = subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL, env={})
+    orphan = int(subprocess.check_output("sleep 600 >/dev/null & echo $!", shell=True))
+assert family._guard.pid == os.getpid() and family.MARK not in os.environ
+print(json.dumps({"inside": [kept.pid, orphan], "outside": [before.pid]}), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_trial_at_declaration_keeps_ends_with_the_process() -> None:
+    """A trial that keeps nothing starts no guard; with one that does, as joblib's loky, a run is guarded from then on."""
+    with families("kept", KEPT) as (process, pids):
+        assert all(map(lives, pids["inside"]))
+        process.kill()
+        wait_until(lambda: not any(map(lives, pids["inside"])), 15)
+        assert all(map(lives, pids["outside"]))
 
 
 def test_without_a_guard_own_code_computes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

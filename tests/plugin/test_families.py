@@ -20,12 +20,6 @@ from omnibench.guest import family
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 WAITING = "from families import *\nplan.add_algorithm(Family, {'then': 'wait'})"
-LOKY = pytest.param(
-    "loky",
-    marks=pytest.mark.xfail(
-        reason="loky keeps processes of the trial at declaration, outside of sections", strict=False
-    ),
-)
 METRICS = "NDCG([5, 10]), Forking()"
 
 
@@ -136,7 +130,7 @@ def test_a_worker_that_dies_beside_its_pool_does_not_hang_the_run(family_project
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["worker", "controller", "whole run"])
-@pytest.mark.parametrize("how", ["fork", "spawn", "forkserver", "pool", LOKY])
+@pytest.mark.parametrize("how", ["fork", "spawn", "forkserver", "pool", "loky"])
 def test_what_an_own_metric_has_started_ends_with_its_process(family_project: Project, how: str, victim: str) -> None:
     """Whatever a metric shares its work with, nobody is left of it after kill -9, and the next run is a run like any other."""
     if how == "loky":
