@@ -1,4 +1,4 @@
-"""What a trial costs beside Fit, Predict and Eval: ``python benchmarks/tuning/overhead.py``.
+"""What a trial costs beside Fit, Predict and Eval: ``python benchmarks/tuning/per_trial.py``.
 
 Two runs of pytest in one process, of a search with few and of one with many trials of an own class that fits in a
 millisecond: the difference is what one more trial takes when the guest is warm. From it goes what the records say of Fit,
