@@ -159,7 +159,9 @@ def test_the_store_is_where_one_says(store: Store, omnibench: Command, monkeypat
     assert "there are no checkpoints in '/nowhere'" in omnibench("status", "--store", "/nowhere", ends=2)
 
 
-@pytest.mark.parametrize("command", ["status", "why x", "tuning", "tuning x", "show x", "logs", "reset --yes", "gc", "rebuild"])
+@pytest.mark.parametrize(
+    "command", ["status", "why x", "tuning", "tuning x", "show x", "logs", "reset --yes", "gc", "rebuild"]
+)
 def test_a_directory_without_a_store_is_an_error(
     command: str, omnibench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,7 +106,17 @@ def test_no_command_prints_what_a_terminal_obeys(
     outputs = {}
     item = changed[first]["fit_key"][:12]
     for command in (
-        *("status", "status --all", "tuning", f"show {item}", f"why {item}", "logs", f"logs {item}", "compare", "gc --dry-run"),
+        *(
+            "status",
+            "status --all",
+            "tuning",
+            f"show {item}",
+            f"why {item}",
+            "logs",
+            f"logs {item}",
+            "compare",
+            "gc --dry-run",
+        ),
         *("rebuild", "baseline b.parquet", "gate b.parquet -v", "export r.md r.csv", f"reset {item}", f"show {item}x"),
         *("delete *no* --dry-run", f"delete {item} --dry-run", "prune --failed --dry-run", f"diff {item} {item}"),
     ):
