@@ -35,7 +35,9 @@ def tuning(arguments: argparse.Namespace) -> int:
             )
     if arguments.json:
         whole = arguments.item is not None
-        say_text(json.dumps([facts_of(search, with_trials=whole) for search in chosen], indent=1))
+        text = json.dumps([facts_of(search, with_trials=whole) for search in chosen])
+        # JSON has no infinity, which a hyperparameter may be: a text stands for it.
+        say_text(json.dumps(json.loads(text, parse_constant=str), indent=1))
     elif arguments.item is None:
         for line in _overview(str(store.root), chosen):
             say(line)

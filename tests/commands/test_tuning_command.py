@@ -138,6 +138,16 @@ def test_json_is_for_programs(root: Path, capsys: pytest.CaptureFixture[str]) ->
     assert [trial["status"] for trial in whole["trials"]] == ["done", "proposed"]
 
 
+def test_json_has_no_infinity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A hyperparameter that is infinite is a text, so that every program can read the rest."""
+    store = CheckpointStore(tmp_path / "store")
+    tuned.judge(store, tuned.begin(store, "a", DONE), 0, {"age": math.inf}, 0.5)
+    store.close()
+    output = run(capsys, "tuning", "RecPack.EASE", "--json", "--store", str(tmp_path / "store"))
+    (facts,) = json.loads(output, parse_constant=pytest.fail)
+    assert facts["best"]["parameters"] == {"age": "Infinity"}
+
+
 def test_an_item_that_is_not_tuned_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What can be done about it is said; a store without tuned items says how to get one."""
     store = CheckpointStore(tmp_path / "plain")
