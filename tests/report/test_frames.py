@@ -126,7 +126,7 @@ def test_json_nests_the_same(measured_store: Path, tmp_path: Path) -> None:
             "seeds": configuration["seeds"],
             **configuration["summary"][label],
             **dict.fromkeys(
-                name for name in rows if name == "chosen" or name.startswith("tuning_")
+                name for name in map(str, rows) if name == "chosen" or name.startswith("tuning_")
             ),  # nothing is tuned
         }
         for dataset in document["datasets"]
