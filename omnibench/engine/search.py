@@ -18,7 +18,7 @@ from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
 from omnibench.engine.progress import Progress
 from omnibench.engine.searched import SearchRecords
-from omnibench.engine.trials import Judge, TrialAttempt
+from omnibench.engine.trials import TrialAttempt
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError
 from omnibench.experiment.experiment import Experiment
@@ -27,7 +27,7 @@ from omnibench.store.leases import free_leases
 from omnibench.store.schema import Phase, Record, TrialStatus
 from omnibench.tuning.choice import best, is_spent
 from omnibench.tuning.proposals import Proposals
-from omnibench.tuning.pruning import Judge as PruningJudge
+from omnibench.tuning.pruning import Judge
 from omnibench.tuning.trials import Trial
 
 _LOOK_SECONDS = 0.05
@@ -220,12 +220,7 @@ class TunedSearch:
         name, configuration = experiment.configuration.epochs_parameter, experiment.configuration
         epochs = {**configuration.default_parameters, **configuration.plain_parameters}.get(name) if name else None
         trials = [_seen(record) for record in self.records.finished.values()]
-        pruning = PruningJudge(tuning, number, trials, epochs if isinstance(epochs, int) else None)
-
-        def judge(history: Mapping[int, float]) -> str:
-            return pruning.reason(tuple(sorted(history.items()))) or ""
-
-        return judge
+        return Judge(tuning, number, trials, epochs if isinstance(epochs, int) else None)
 
     def _shown(self, number: int) -> PhaseOptions:
         """Tell people which trial is computed; return the options with which its epochs are told beside it."""

@@ -12,8 +12,7 @@ from typing import Any
 
 from omnibench.engine import phases
 from omnibench.engine.checkpoint import ItemCheckpoints
-from omnibench.engine.epochs import EpochMetric
-from omnibench.engine.evaluation import evaluate
+from omnibench.engine.evaluation import epoch_metric, evaluate
 from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
@@ -24,12 +23,10 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.guest import VALIDATION
 from omnibench.store.leases import Lease
 from omnibench.store.schema import Phase, TrialStatus
+from omnibench.tuning.pruning import Judge
 
 _PUBLISHED_AT_ONCE = 1.0
 """Seconds of a Fit from which on its model is recorded before it is judged: less is done again sooner than written."""
-
-Judge = Callable[[Mapping[int, float]], str]
-"""From the validation values of the epochs so far to why the trial is to be pruned, or nothing."""
 
 
 @dataclass(slots=True)
@@ -182,7 +179,7 @@ class TrialAttempt:
 
         def is_hopeless(epoch: int, value: float) -> bool:
             measured.history[epoch] = value
-            reason = judge(measured.history) if judge is not None else ""
+            reason = judge.reason(tuple(sorted(measured.history.items()))) if judge is not None else None
             if reason:
                 measured.pruned = {"epoch": epoch, "value": value, "reason": reason}
             return bool(reason)
@@ -192,26 +189,18 @@ class TrialAttempt:
             if judge is None:
                 answer = phases.fit(guest, self._experiment, dataset, scratch, self._options)
             else:
-                metric = self._epoch_metric(dataset)
+                ((metric, label),) = self._item.columns
+                length, outputs = self._item.list_length, self._item.outputs
+                measured_by = epoch_metric(
+                    dataset, self._experiment.fold, metric, label, length, outputs, judge.judged_epochs
+                )
                 answer = phases.fit(
-                    guest, self._experiment, dataset, scratch, self._options, judge=is_hopeless, metric=metric
+                    guest, self._experiment, dataset, scratch, self._options, judge=is_hopeless, metric=measured_by
                 )
         measured.cost(Phase.FIT, answer)
         measured.threads, measured.epochs = answer["threads"], answer.get("epochs")
         measured.history |= dict(answer.get("history", ()))
         return {**answer, "start_seconds": 0.0}
-
-    def _epoch_metric(self, dataset: Path) -> EpochMetric:
-        ((_, label),) = self._item.columns
-
-        def measure(predictions: Path) -> float:
-            with self._workbench.evaluating:
-                evaluation = evaluate(
-                    dataset, self._experiment.fold, predictions, self._item.columns, judged=VALIDATION
-                )
-            return evaluation.values[label]
-
-        return EpochMetric(label, self._item.list_length, self._item.outputs, measure)
 
     def _judge(self, dataset: Path, model: Path, scratch: Path) -> None:
         experiment, ((_, label),) = self._experiment, self._item.columns

@@ -53,6 +53,13 @@ class Judge:
         self._earlier = sorted((trial for trial in finished if trial.number < first), key=lambda trial: trial.number)
         self._epochs = epochs
 
+    @property
+    def judged_epochs(self) -> list[int] | None:
+        """The epochs after which it looks at a trial, the first ones first; None where these may be all."""
+        if self._tuning.pruner != HALVING or self._epochs is None:
+            return None
+        return self._rungs(self._epochs)[::-1]
+
     def reason(self, history: History) -> str | None:
         """Return why the trial is to end now; None where it goes on.
 

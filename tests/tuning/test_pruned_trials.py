@@ -189,3 +189,11 @@ def test_every_process_judges_the_same() -> None:
     }
     assert len(outputs) == 1
     assert "HyperbandPruner ends it" in next(iter(outputs))
+
+
+def test_halving_says_which_epochs_it_looks_at() -> None:
+    """Only these have to be measured, where measuring takes longer than an epoch; the median may look at any."""
+    halving = Tuning("NDCG@10", trials=30, pruner="halving")
+    assert Judge(halving, 5, [], 27).judged_epochs == [3, 9]
+    assert Judge(halving, 5, []).judged_epochs is None
+    assert Judge(Tuning("NDCG@10", trials=30, pruner="median"), 5, [], 27).judged_epochs is None
