@@ -15,6 +15,7 @@ from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
 from omnibench.engine.progress import Progress
+from omnibench.engine.rehearsal import rehearse
 from omnibench.engine.search import TunedSearch
 from omnibench.engine.tuned import Tuned
 from omnibench.engine.workbench import Workbench
@@ -155,6 +156,9 @@ class Attempt:
             item, fold = self.item, self.experiment.fold
             with phase_errors(Phase.EVAL.value, self.workbench.store.root, self.workbench.elsewhere):
                 self.workbench.rehearsals.check(dataset, fold, item.list_length, item.columns)
+                search = self.experiment.search
+                if search is not None and all(label != search.label for _, label in item.columns):
+                    rehearse(dataset, fold, search.list_length, ((search.metric, search.label),))
 
     def _tune(self, dataset: Path) -> None:
         """Choose the hyperparameters of a tuned item, as far as that was not done."""

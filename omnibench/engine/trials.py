@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -194,8 +194,19 @@ class TrialAttempt:
                 measured_by = epoch_metric(
                     dataset, self._experiment.fold, metric, label, length, outputs, judge.judged_epochs
                 )
+
+                def alone(predictions: Path) -> float:
+                    with self._workbench.evaluating:
+                        return measured_by.measure(predictions)
+
                 answer = phases.fit(
-                    guest, self._experiment, dataset, scratch, self._options, judge=is_hopeless, metric=measured_by
+                    guest,
+                    self._experiment,
+                    dataset,
+                    scratch,
+                    self._options,
+                    judge=is_hopeless,
+                    metric=replace(measured_by, measure=alone),
                 )
         measured.cost(Phase.FIT, answer)
         measured.threads, measured.epochs = answer["threads"], answer.get("epochs")
