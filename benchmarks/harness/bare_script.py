@@ -30,6 +30,7 @@ BARE = """
 import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("guest", f"{sys.argv[1]}/__init__.py", submodule_search_locations=[sys.argv[1]])
 sys.modules["guest"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["guest"])
 adapter, (folds, base) = importlib.import_module(f"guest.{sys.argv[2]}"), map(importlib.import_module, ("guest.folds", "guest.base"))
 import numpy as np
 

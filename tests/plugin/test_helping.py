@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,3 +197,23 @@ def test_workers_of_a_script_help(project: Project) -> None:
     assert result.ret == 0
     assert len({trial["worker"] for trial in trials_in(project)}) == 2
     assert project.count_fits() == 12
+
+
+def test_commands_meet_a_search_that_goes_on(project: Project) -> None:
+    """Looking at it, and asking to remove or reset what is in use, neither disturbs it nor waits for it."""
+    gates = [str(project.pytester.path / f"gate-{number}") for number in range(3)]
+    tuned_bench(project, plan=f'plan.tune(Gated, {{"gate": Choice({gates})}})', tuning='"NDCG@10", sampler="grid"')
+    with started(project, "-n", "2") as run:
+        wait_until(lambda: project.count_fits("begin-") == 3)  # the defaults have no gate
+        for command in (["status"], ["tuning"], ["tuning", "--json"], ["verify"], ["gc"], ["reset", "--yes"]):
+            ended = project.pytester.run(sys.executable, "-m", "omnibench", *command, timeout=_PATIENCE)
+            assert "Traceback" not in ended.stderr.str(), command
+            assert "usage:" not in ended.stderr.str(), command
+        assert run.poll() is None, "it was to be met while it goes on"
+        for gate in gates:
+            Path(gate).touch()
+        assert run.wait(_PATIENCE) == 0
+    trials = trials_in(project)
+    assert [trial["number"] for trial in trials] == list(range(4))
+    assert {trial["status"] for trial in trials} == {"done"}
+    assert project.count_fits() == 4
