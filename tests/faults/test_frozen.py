@@ -111,7 +111,8 @@ def _round(directory: Path, seed: int, way: str) -> tuple[list[str], bool]:
             ended = child.wait(_PATIENCE)
             violations += invariants.broken_failure(ended, reference)
             told = " ".join(ended.outcome["told"]) if ended.outcome else ended.error.get("message", "")
-            if within and child is others[0] and "waiting for" in told and f"process {still.pid}" not in told:
+            waits_for_the_lock = "waiting for" in told and "which has kept the records" in told
+            if within and child is others[0] and waits_for_the_lock and f"process {still.pid}" not in told:
                 violations.append(f"the holder is not named: {told}")
         if killed:
             still.wait(_PATIENCE)
