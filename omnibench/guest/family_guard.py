@@ -178,7 +178,7 @@ class Family:
             marked: Also whoever has the mark.
         """
         begun = time.monotonic()
-        asked: dict[int, bytes] = {}
+        terminated: dict[int, bytes] = {}
         while (seconds := time.monotonic() - begun) < _PATIENCE:
             for line in self.messages():
                 self.hear(line)
@@ -189,8 +189,8 @@ class Family:
             for pid, start in self.members.items():
                 if seconds >= _GENTLE_SECONDS:
                     _send(pid, start, signal.SIGKILL)
-                elif asked.get(pid) != start:
-                    asked[pid] = start
+                elif terminated.get(pid) != start:
+                    terminated[pid] = start
                     _send(pid, start, signal.SIGTERM)
             time.sleep(_ENDING_LOOK_SECONDS)
 
