@@ -147,12 +147,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=TRIALS)
     arguments = parser.parse_args()
     costs: dict[str, list[Cost]] = {"bare Optuna": [], "omnibench": []}
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         lines = "\n".join(map(tuned, SPACES))
-        (directory / "bench_plan.py").write_text(BENCH.format(trials=TRIALS, tuned=lines))
+        (directory / "bench_plan.py").write_text(BENCH.format(trials=arguments.trials, tuned=lines))
         measured([*_PYTEST, "-k", "bench_prepare"], directory)
         shutil.copytree(directory / "checkpoints", directory / "prepared")
         (dataset,) = (directory / "prepared" / "datasets").glob("MovieLens100K-*")
@@ -163,7 +164,7 @@ def main() -> None:
     found = {name: least(each) for name, each in costs.items()}
     ours, theirs = found["omnibench"], found["bare Optuna"]
     print(
-        f"{TRIALS} trials each of {', '.join(SPACES)}: bare Optuna {theirs.wall:.1f} s (CPU {theirs.cpu:.1f} s), "
+        f"{arguments.trials} trials each of {', '.join(SPACES)}: bare Optuna {theirs.wall:.1f} s (CPU {theirs.cpu:.1f} s), "
         f"omnibench {ours.wall:.1f} s (CPU {ours.cpu:.1f} s): {ours.wall / theirs.wall:.3f}x (CPU {ours.cpu / theirs.cpu:.3f}x)"
     )
 

@@ -168,6 +168,7 @@ class Attempt:
             directory = self.checkpoints.directory
             search = TunedSearch(self.workbench, self.experiment, self.progress, dataset, self._options, directory)
             self._tuned = Tuned(self.experiment, search, search.choose())
+        self._tuned.drop_models(all_of_them=False)  # now: an item that is done is not looked at again
         self.requested = self._tuned.requested
         self.checkpoints.chosen = self._tuned.record
 

@@ -12,10 +12,11 @@ from omnibench.engine.trials import Measured
 from omnibench.experiment.experiment import Experiment
 from omnibench.keys import digest
 from omnibench.store import CheckpointStore
+from omnibench.store.artifacts import resolve
 from omnibench.store.builders import Origin
 from omnibench.store.leases import Lease, free_leases
 from omnibench.store.models import remove_file, without_model
-from omnibench.store.schema import DROPPED, Record, RecordType, TrialStatus
+from omnibench.store.schema import DROPPED, Artifact, Record, RecordType, TrialStatus
 from omnibench.store.trials import FINISHED, score_record, search_record, trial_key, trial_record, trials_of
 from omnibench.store.workers import Worker
 
@@ -230,11 +231,23 @@ class SearchRecords:
             self.drop_model(loser)
 
     def drop_model(self, fit_key: str) -> None:
-        """Drop a trial's model, unless it is needed or somebody is at it."""
-        if self._spare_fit(fit_key) is None:
+        """Drop a trial's model, unless it is needed or somebody is at it; also the file that a killed run has left of one."""
+        if self._spare_fit(fit_key) is None and self._left_file(fit_key) is None:
             return
         with free_leases(self._store.lease, [fit_key], []) as leases:
-            spare = self._spare_fit(fit_key)
-            if fit_key in leases and spare is not None:
+            if fit_key not in leases:
+                return
+            spare, left = self._spare_fit(fit_key), self._left_file(fit_key)
+            if spare is not None:
                 self._store.commit(leases[fit_key], {RecordType.FIT.key(fit_key): without_model(spare)})
                 remove_file(self._store, spare["model"])
+            elif left is not None:
+                remove_file(self._store, left)
+
+    def _left_file(self, fit_key: str) -> Artifact | None:
+        """Return a model whose file is there although its record says that it was dropped, or None."""
+        fit = self._store.records.get(RecordType.FIT.key(fit_key))
+        if fit is None or not fit.get(DROPPED):
+            return None
+        path = resolve(fit["model"], self._store.root)
+        return fit["model"] if path is not None and path.exists() else None

@@ -28,6 +28,9 @@ from omnibench.tuning.pruning import Judge
 _PUBLISHED_AT_ONCE = 1.0
 """Seconds of a Fit from which on its model is recorded before it is judged: less is done again sooner than written."""
 
+_LAST_MOMENT = 0.2
+"""Seconds after the death of a guest in which the run itself may be ended, so that the trial is not a failed one for good."""
+
 
 @dataclass(slots=True)
 class Measured:
@@ -156,7 +159,9 @@ class TrialAttempt:
 
     def _fail(self, error: PhaseError) -> None:
         if error.died:
-            self._workbench.stopping.expired()  # which has ended the guest, if the run is to stop at once
+            # Who ends a whole run (a batch system, a container's end) ends its guests with it, and they may be the first.
+            time.sleep(_LAST_MOMENT)
+            self._workbench.stopping.check()
         self.measured.status = TrialStatus.FAILED
         self.measured.value = None
         if error.phase in {Phase.FIT.value, Phase.PREDICT.value}:

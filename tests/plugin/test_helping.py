@@ -117,7 +117,7 @@ def test_a_guest_that_dies_is_one_failed_trial(project: Project) -> None:
         assert run.wait(_PATIENCE) == 0
     (failed,) = (trial for trial in trials_in(project) if trial["status"] == "failed")
     assert "SIGKILL" in failed["error"]["message"]
-    assert sum(_fits(project).values()) == 12
+    assert sum(_fits(project).values()) in (11, 12)  # it may not have begun to fit
 
 
 def test_a_failure_at_which_the_run_stops_lets_the_search_in_progress_end(project: Project) -> None:
@@ -168,6 +168,20 @@ def test_a_second_interrupt_ends_the_trials_in_progress(project: Project) -> Non
     wait_until(lambda: nobody_left(project))
     project.run().assert_outcomes(passed=1)
     assert sum(_fits(project).values()) == 3 + 1
+
+
+@linux
+def test_a_run_that_is_ended_with_its_guests_has_no_failed_trial(project: Project) -> None:
+    """A batch system asks all processes of a job to stop: the trial in progress stays open, whoever hears of it first."""
+    plan = 'plan.tune(Slow, {"tag": Int(1, 90)}, fixed={"seconds": 3.0})'
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", trials=3, sampler="random"')
+    with started(project) as run:
+        wait_until(lambda: sum(_fits(project).values()) == 2)
+        for pid in (*guests_of(project), run.pid):
+            os.kill(pid, signal.SIGTERM)
+        assert run.wait(_PATIENCE) != 0
+    assert [trial["status"] for trial in trials_in(project)] == ["done", "proposed", "proposed"]
+    wait_until(lambda: nobody_left(project))
 
 
 def test_a_time_limit_of_the_item_is_none_of_a_trial(project: Project) -> None:
