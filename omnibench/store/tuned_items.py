@@ -235,6 +235,17 @@ def tuning_of(item: Record) -> Any:
     return search.get("tuning") if isinstance(search, dict) else None
 
 
+def paid_trials(trials: Sequence[Record], search: Record, item: Record) -> Sequence[Record]:
+    """Return the trials that the budget of an item pays for: another item may have added some to the same search.
+
+    Args:
+        trials: The records of the search's trials.
+        search: The record of the search; empty while there is none.
+        item: The record of the item.
+    """
+    return _paid(trials, search_words(search, tuning_of(item)), item)
+
+
 def _paid(trials: Sequence[Record], words: SearchWords, item: Record) -> Sequence[Record]:
     """Return the trials that the budget of an item pays for: another item may have added some to the same search."""
     paid = (item.get("chosen") or {}).get("trials")

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from support import tuned
 from support.stored import compute
@@ -15,6 +16,7 @@ from support.stored import compute
 from omnibench.commands.main import main
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import ItemLabels
+from omnibench.store.deletion import delete
 from omnibench.store.exports import Exports
 from omnibench.store.item_records import pending_item
 from omnibench.store.queries import open_store
@@ -229,6 +231,59 @@ def test_trials_are_a_frame(root: Path) -> None:
     assert first["pruned_epoch"].tolist()[3] == 2
     assert first["fit_seconds"].sum() == 3.75
     assert frame["fold"].tolist() == [0] * 5 + [1] * 2
+
+
+def test_every_item_that_shares_a_search_has_its_trials(tmp_path: Path) -> None:
+    """Three budgets over one search: rows per item and a choice per item, in the frame and in SQL; after one is deleted, too."""
+    store = CheckpointStore(tmp_path / "store")
+    first = tuned.begin(store, "a", DONE)
+    trials: list[Record] = [tuned.judge(store, first, number, {"l2": 1.0 + number}, number / 10) for number in range(4)]
+    error = {"phase": "Fit", "message": "no memory", "details": ""}
+    trials.append(tuned.judge(store, first, 4, {}, None, status=TrialStatus.FAILED, error=error))
+    tuned.finish(store, first, trials[:3], budget={"trials": 3, "seconds": None})
+    for name, budget in (("b", 5), ("c", 2)):
+        tuned.finish(store, tuned.begin(store, name, DONE), trials[:budget], budget={"trials": budget, "seconds": None})
+    tuned.begin(store, "d", DONE)  # its plan allows 30
+    opened = open_store(tmp_path / "store")
+    names = [store.snapshot()[f"item/{name * 64}"]["item"] for name in "abcd"]
+
+    def rows() -> list[tuple[str | None, list[int], list[int]]]:
+        frame = opened.trials()
+        sql = opened.sql("SELECT * FROM trials ORDER BY item IS NULL, item, number")
+        columns = [
+            "dataset",
+            "algorithm",
+            "search",
+            "number",
+            "status",
+            "value",
+            "fit_seconds",
+            "pruned_value",
+            "reason",
+        ]
+        assert frame[columns].astype("object").where(frame[columns].notna(), None).to_dict("list") == sql[
+            columns
+        ].astype("object").where(sql[columns].notna(), None).to_dict("list")
+        assert frame["chosen"].tolist() == sql["chosen"].astype(bool).tolist()
+        assert set(sql.columns) == {name for name in frame.columns if not name.startswith("parameters.")}
+        return [
+            (
+                None if pd.isna(item) else str(item),
+                own["number"].tolist(),
+                own["number"][own["chosen"].astype(bool)].tolist(),
+            )
+            for item, own in frame.groupby("item", dropna=False, sort=False)
+        ]
+
+    assert rows() == [
+        (names[0], [0, 1, 2], [2]),
+        (names[1], [0, 1, 2, 3, 4], [3]),
+        (names[2], [0, 1], [1]),
+        (names[3], [0, 1, 2, 3, 4], []),
+    ]
+    delete(store, ["b" * 64, "d" * 64])
+    assert rows() == [(names[0], [0, 1, 2], [2]), (names[2], [0, 1], [1]), (None, [3, 4], [])]
+    store.close()
 
 
 def test_a_store_without_searches_has_an_empty_frame(tmp_path: Path) -> None:
