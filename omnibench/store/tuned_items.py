@@ -13,9 +13,11 @@ from omnibench.store.search_words import (
     SearchWords,
     edge_sentence,
     edges_of,
+    ended_words,
     search_words,
     short_value,
     shortfall_sentence,
+    survivor_sentence,
 )
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.trials import best_of, finished_trials, searches_of
@@ -143,15 +145,14 @@ class TunedItem:
 
     @property
     def counts_text(self) -> str:
-        """How many trials there are of how many, e.g. ``28 of 30 trials (2 pruned, 1 failed)``."""
+        """How many trials there are of how many, e.g. ``28 of 30 trials (2 pruned, 1 failed)`` or ``4 trials, of at most 1.5 s``."""
         total = f"{len(self.finished)}" + ("" if self.limit is None else f" of {self.limit}")
         plural = "" if (self.limit or len(self.finished)) == 1 else "s"
-        special = [
-            f"{count} {status.value}"
-            for status in (TrialStatus.PRUNED, TrialStatus.FAILED)
-            if (count := self.count(status))
-        ]
-        return f"{total} trial{plural}" + (f" ({', '.join(special)})" if special else "")
+        limit = (
+            f", of at most {self.words.budget_text}" if self.limit is None and self.words.budget.get("seconds") else ""
+        )
+        special = ended_words({status.value: self.count(status) for status in TrialStatus})
+        return f"{total} trial{plural}{limit}" + (f" ({', '.join(special)})" if special else "")
 
     @property
     def parameters_text(self) -> str:
@@ -176,7 +177,9 @@ class TunedItem:
             sentences.append(f"no trial has a value: {self.counts_text}")
         if self.chosen and (shortfall := shortfall_sentence(len(self.finished), self.words.budget)):
             sentences.append(shortfall)
-        if not self.per_fold:
+        if sentence := survivor_sentence(self.chosen):
+            sentences.append(sentence)
+        if not self.per_fold and self.item.get("fold") != self.search_record.get("fold"):
             sentences.append(OTHER_FOLDS)
         return sentences
 
@@ -271,12 +274,14 @@ def facts_of(tuned: TunedItem, *, with_trials: bool = True) -> dict[str, Any]:
         "fold": tuned.search_record.get("fold"),
         "per_fold": tuned.per_fold,
         "space": dict(words.space),
+        "space_identity": tuned.search_record.get("space"),
         "fixed": tuned.search_record.get("fixed") or {},
         "budget": dict(words.budget),
         "override": bool(tuned.chosen.get("override", False)),
         "sampler": words.sampler,
         "pruner": words.pruner or None,
         "parallel": words.parallel,
+        "counts_text": tuned.counts_text,
         "counts": {
             "finished": len(tuned.finished),
             **{status.value: tuned.count(status) for status in TrialStatus},
@@ -304,12 +309,11 @@ def tuning_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """
     best = facts["best"]
     noun = "tuned" if facts["state"] == Status.DONE else facts["state"]
-    counts = facts["counts"]
     if best is not None:
         value = f"{facts['metric']} {best['value']:.4f} on validation data"
         yield f"{noun:16} {parameters_text(best['parameters'], facts)}: trial {best['number']}, {value}"
     space = "; ".join(f"{name}: {words}" for name, words in facts["space"].items())
-    yield f"{'' if best is not None else noun:16} {counts['finished']} trials by {facts['sampler']}; {space}"
+    yield f"{'' if best is not None else noun:16} {facts['counts_text']} by {facts['sampler']}; {space}"
     yield from (f"{'':16} {sentence}" for sentence in facts["statements"])
 
 
