@@ -156,6 +156,18 @@ def short_value(value: Any) -> str:
     return f"{value:.0f}" if _WHOLE_FROM <= abs(value) < _WHOLE_TO else f"{value:.4g}"
 
 
+def values_text(parameters: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> str:
+    """Return chosen hyperparameters for people, e.g. ``l2=512.3`` or, without any, ``the defaults (l2=1000)``.
+
+    Args:
+        parameters: The hyperparameters by name; none of the trial that has the defaults.
+        defaults: What the searched ones are by default, where that is recorded.
+    """
+    if parameters:
+        return ", ".join(f"{name}={short_value(value)}" for name, value in parameters.items())
+    return f"the defaults ({values_text(defaults)})" if defaults else "the defaults"
+
+
 def seconds_text(seconds: float) -> str:
     """Return seconds with the digits that people read, e.g. ``0.4 s`` or ``137 s``."""
     return f"{seconds:.0f} s" if seconds >= _WHOLE_SECONDS else f"{seconds:.2g} s"

@@ -15,9 +15,9 @@ from omnibench.store.search_words import (
     edges_of,
     ended_words,
     search_words,
-    short_value,
     shortfall_sentence,
     survivor_sentence,
+    values_text,
 )
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.trials import best_of, finished_trials, searches_of
@@ -157,7 +157,7 @@ class TunedItem:
     @property
     def parameters_text(self) -> str:
         """The hyperparameters of the best trial, e.g. ``l2=512.3``; ``the defaults`` where it is trial 0."""
-        return parameters_text(self.parameters, self.search_record)
+        return parameters_text(self.parameters, self.search_record, self.chosen.get("defaults"))
 
     @property
     def progress_text(self) -> str:
@@ -184,17 +184,18 @@ class TunedItem:
         return sentences
 
 
-def parameters_text(parameters: Mapping[str, Any], search: Mapping[str, Any]) -> str:
+def parameters_text(
+    parameters: Mapping[str, Any], search: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> str:
     """Return hyperparameters of a trial for people, without those that hold in all trials.
 
     Args:
         parameters: The hyperparameters.
         search: The record of the search, or its facts.
+        defaults: What the searched ones are by default, where that is recorded.
     """
     fixed = search.get("fixed") or {}
-    own = {name: value for name, value in parameters.items() if name not in fixed}
-    values = ", ".join(f"{name}={short_value(value)}" for name, value in own.items())
-    return values or "the defaults"
+    return values_text({name: value for name, value in parameters.items() if name not in fixed}, defaults)
 
 
 def tuned_items(records: Mapping[str, Record], items: Mapping[str, Record]) -> Iterator[TunedItem]:
@@ -311,7 +312,8 @@ def tuning_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     noun = "tuned" if facts["state"] == Status.DONE else facts["state"]
     if best is not None:
         value = f"{facts['metric']} {best['value']:.4f} on validation data"
-        yield f"{noun:16} {parameters_text(best['parameters'], facts)}: trial {best['number']}, {value}"
+        defaults = (facts["chosen"] or {}).get("defaults")
+        yield f"{noun:16} {parameters_text(best['parameters'], facts, defaults)}: trial {best['number']}, {value}"
     space = "; ".join(f"{name}: {words}" for name, words in facts["space"].items())
     yield f"{'' if best is not None else noun:16} {facts['counts_text']} by {facts['sampler']}; {space}"
     yield from (f"{'':16} {sentence}" for sentence in facts["statements"])

@@ -11,9 +11,9 @@ from omnibench.store.search_words import (
     edge_sentence,
     ended_words,
     search_words,
-    short_value,
     shortfall_sentence,
     survivor_sentence,
+    values_text,
 )
 from omnibench.store.tuned_items import OTHER_FOLDS
 
@@ -46,17 +46,17 @@ def choice_text(results: Sequence[Result]) -> str:
         Such as ``l2=512.3 in fold 0, l2=800 in fold 1; 30 trials each, by NDCG@10 on validation data``.
     """
     by_choice: dict[str, list[Result]] = {}
-    told = _of_searches(results)
+    told = of_searches(results)
     for result in told:
         by_choice.setdefault(chosen_values(result), []).append(result)
     parts = [f"{values}{_fold_words(members, told)}" for values, members in list(by_choice.items())[:_MOST_FOLDS]]
     more = len(by_choice) - _MOST_FOLDS
     metrics = dict.fromkeys(str(_chosen(result).get("metric") or "the metric") for result in results)
     listed = ", ".join([*parts, *([f"{more} more"] if more > 0 else [])])
-    return f"{listed}; {_effort_text(told)}, by {' and '.join(metrics)} on validation data"
+    return f"{listed}; {effort_text(told)}, by {' and '.join(metrics)} on validation data"
 
 
-def _of_searches(results: Sequence[Result]) -> list[Result]:
+def of_searches(results: Sequence[Result]) -> list[Result]:
     """Return one result of those seeds that share a search, as far as they do."""
     if len({result.seed for result in results}) == 1:
         return list(results)
@@ -73,7 +73,7 @@ def _search_text(result: Result) -> str:
     return f"{chosen_values(result)} {[chosen.get(name) for name in ('number', 'value', 'trials', 'seconds')]}"
 
 
-def _effort_text(results: Sequence[Result]) -> str:
+def effort_text(results: Sequence[Result]) -> str:
     """Return how many trials a row has taken, e.g. ``30 trials each (4 failed in all)`` or ``1.5 s each (4 trials)``.
 
     Args:
@@ -98,7 +98,7 @@ def chosen_values(result: Result) -> str:
     """Return the hyperparameters that a search has chosen, without those that the plan gives, e.g. ``l2=512.3``."""
     parameters: Mapping[str, Any] = _chosen(result).get("parameters") or {}
     values = {name: value for name, value in parameters.items() if name not in result.parameters}
-    return ", ".join(f"{name}={short_value(value)}" for name, value in values.items()) or "the defaults"
+    return values_text(values, _chosen(result).get("defaults"))
 
 
 def _chosen(result: Result) -> Mapping[str, Any]:
@@ -179,7 +179,7 @@ def statement_notes(tuned: Mapping[str, Sequence[Result]]) -> Iterator[str]:
 
 
 def _statements(results: Sequence[Result]) -> Iterator[str]:
-    results = _of_searches(results)
+    results = of_searches(results)
     folds_by_sentence: dict[str, list[Result]] = {}
     at_edge: dict[tuple[str, str], list[tuple[Any, Result]]] = {}
     for result in results:

@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from support import tuned
 from support.stored import compute
@@ -233,6 +232,14 @@ def test_trials_are_a_frame(root: Path) -> None:
     assert frame["fold"].tolist() == [0] * 5 + [1] * 2
 
 
+def test_programs_get_the_bounds_of_a_space(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Words are for people; the identity makes the space again."""
+    facts = json.loads(run(capsys, "tuning", "--json", "--store", str(root)))
+    space = Space.from_identity(facts[0]["space_identity"])
+    assert dict(space.plain) == facts[0]["space"]
+    assert space.identity == tuned.SPACE
+
+
 def test_every_item_that_shares_a_search_has_its_trials(tmp_path: Path) -> None:
     """Three budgets over one search: rows per item and a choice per item, in the frame and in SQL; after one is deleted, too."""
     store = CheckpointStore(tmp_path / "store")
@@ -247,7 +254,7 @@ def test_every_item_that_shares_a_search_has_its_trials(tmp_path: Path) -> None:
     opened = open_store(tmp_path / "store")
     names = [store.snapshot()[f"item/{name * 64}"]["item"] for name in "abcd"]
 
-    def rows() -> list[tuple[str | None, list[int], list[int]]]:
+    def rows() -> list[tuple[str, list[int], list[int]]]:
         frame = opened.trials()
         sql = opened.sql("SELECT * FROM trials ORDER BY item IS NULL, item, number")
         columns = [
@@ -268,11 +275,11 @@ def test_every_item_that_shares_a_search_has_its_trials(tmp_path: Path) -> None:
         assert set(sql.columns) == {name for name in frame.columns if not name.startswith("parameters.")}
         return [
             (
-                None if pd.isna(item) else str(item),
+                str(item),
                 own["number"].tolist(),
                 own["number"][own["chosen"].astype(bool)].tolist(),
             )
-            for item, own in frame.groupby("item", dropna=False, sort=False)
+            for item, own in frame.groupby(frame["item"].fillna("nobody"), sort=False)
         ]
 
     assert rows() == [
@@ -282,7 +289,7 @@ def test_every_item_that_shares_a_search_has_its_trials(tmp_path: Path) -> None:
         (names[3], [0, 1, 2, 3, 4], []),
     ]
     delete(store, ["b" * 64, "d" * 64])
-    assert rows() == [(names[0], [0, 1, 2], [2]), (names[2], [0, 1], [1]), (None, [3, 4], [])]
+    assert rows() == [(names[0], [0, 1, 2], [2]), (names[2], [0, 1], [1]), ("nobody", [3, 4], [])]
     store.close()
 
 

@@ -59,6 +59,8 @@ def test_equal_choices_are_said_once() -> None:
     rows = [tuned("EASE", fold, {"l2": 7, "solver": "als"}) for fold in range(3)]
     assert choice_text(rows).startswith("l2=7, solver=als everywhere; 30 trials each")
     assert choice_text([tuned("EASE", None, {})]) == "the defaults; 30 trials, by NDCG@10 on validation data"
+    named = tuned("EASE", None, {}, defaults={"l2": 1000.0, "mode": "a"})
+    assert choice_text([named]).startswith("the defaults (l2=1000, mode=a); 30 trials")
     fixed = Result("D", "E-1", "E (tuned, K=3)", None, {}, parameters={"K": 3}, tuned=True, chosen=rows[0].chosen)
     assert "K" not in choice_text([fixed])
     mixed = [*rows[:2], tuned("EASE", 2, {"l2": 8, "solver": "als"}, trials=12)]
