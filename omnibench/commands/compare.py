@@ -33,10 +33,12 @@ from omnibench.report.comparisons import (
     standing_rows,
     variance_cells,
 )
+from omnibench.results import Result
 from omnibench.statistics.best import Standing
 from omnibench.statistics.holm import holm
 from omnibench.statistics.paired import SEEDS_TEST, Comparison, check_alpha
 from omnibench.store.item_records import result_of
+from omnibench.tables.choices import budget_notes, statement_notes
 from omnibench.tables.conditional import algorithm_of, conditional_note, conditional_sentence
 from omnibench.tables.legend import fitted_on
 from omnibench.tables.picking import picking
@@ -70,6 +72,7 @@ def compare(arguments: argparse.Namespace) -> int:
         else _compare_all(store, datasets, arguments)
     )
     report["lines"] += _fitted_on(store, datasets, arguments.configurations)
+    report["lines"] += _tuned_alike(store, datasets, arguments.configurations)
     if arguments.json:
         say_text(json.dumps(_plain(report["json"]), indent=1))
     else:
@@ -89,6 +92,18 @@ def _fitted_on(store: Measured, datasets: Sequence[str], texts: Sequence[str]) -
     }
     sentence = fitted_on(refits)
     return [f"{sentence[0].upper()}{sentence[1:]}."] if sentence else []
+
+
+def _tuned_alike(store: Measured, datasets: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """Return what those compared were not tuned alike in: budgets, metrics, samplers; and what else a reader has to know."""
+    choices = [find_configuration(text, store, datasets) for text in texts]
+    named = {member for choice in choices for member in choice.members}
+    rows: dict[str, list[Result]] = {}
+    for item in store.items.values():
+        if item["dataset"] in datasets and item.get("chosen") and (not named or item["algorithm"] in named):
+            rows.setdefault(store.described(store.members(item["algorithm"])), []).append(result_of(item))
+    differences = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in budget_notes(rows)]
+    return [*differences, *(f"{sentence}." for sentence in statement_notes(rows))]
 
 
 def _labels(store: Measured, dataset: str, arguments: argparse.Namespace) -> list[str]:

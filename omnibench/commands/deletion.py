@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
 from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
+from omnibench.store.removal import Removed
 from omnibench.store.reserve import making_room
 from omnibench.store.schema import Record
-from omnibench.store.sizes import Sizes, size_text
+from omnibench.store.sizes import size_text
 
 _LONGEST_LIST = 20
 """Items that are listed before the question; of more, the others are counted."""
@@ -118,17 +119,12 @@ def _remove(store: Store, items: Mapping[str, Record], names: Sequence[str], arg
     if not names:
         say("Nothing is to be removed.")
         return 0
-    sizes = store.sizes()
     part = "the models of " if arguments.models else ""
-    for name in names[:_LONGEST_LIST]:
-        say(
-            f"  {items[name]['fit_key'][:8]}  {title_of(items[name])}  {_size(items[name], sizes, models=arguments.models)}"
-        )
-    if len(names) > _LONGEST_LIST:
-        say(f"  and {len(names) - _LONGEST_LIST} more")
+    preview = store.delete(names, models=arguments.models, dry_run=True)
+    for line in _listed(store, items, names, preview, models=arguments.models):
+        say(f"  {line}")
     if arguments.dry_run:
-        outcome = store.delete(names, models=arguments.models, dry_run=True)
-        say(f"would remove {part}{counted(len(outcome.items), 'item')} ({size_text(outcome.size)})")
+        say(f"would remove {part}{counted(len(preview.items), 'item')} ({size_text(preview.size)})")
         return 0
     if not arguments.yes and not _agreed(
         f"Remove {part}{counted(len(names), 'item')} of {store.root} for good? [y/N] "
@@ -144,9 +140,26 @@ def _remove(store: Store, items: Mapping[str, Record], names: Sequence[str], arg
     return int(bool(outcome.busy))
 
 
-def _size(item: Record, sizes: Sizes, *, models: bool) -> str:
-    parts = sizes.items.get(item.get("directory") or item["item"], {})
-    return size_text(parts.get("models", 0) if models else sum(parts.values()))
+def _listed(
+    store: Store, items: Mapping[str, Record], names: Sequence[str], preview: Removed, *, models: bool
+) -> Iterator[str]:
+    """Yield a line per item with what of its files would go: a search that other items share stays with them."""
+    sizes, listed = store.sizes(), 0
+    for position, name in enumerate(names):
+        parts = sizes.items.get(_directory_of(items[name]), {})
+        size = parts.get("models", 0) if models else preview.sizes.get(_directory_of(items[name]), sum(parts.values()))
+        listed += size
+        if position < _LONGEST_LIST:
+            yield f"{items[name]['fit_key'][:8]}  {title_of(items[name])}  {size_text(size)}"
+    if len(names) > _LONGEST_LIST:
+        yield f"and {len(names) - _LONGEST_LIST} more"
+    if not models and not preview.busy and preview.size > listed:
+        yield f"and what only their searches have needed  {size_text(preview.size - listed)}"
+
+
+def _directory_of(item: Record) -> str:
+    """Return the directory of an item, relative to the store's."""
+    return str(item.get("directory") or item["item"])
 
 
 def _agreed(question: str) -> bool:

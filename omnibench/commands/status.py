@@ -20,6 +20,7 @@ from omnibench.store.item_names import asks_once, call_text
 from omnibench.store.plans import STEADY_DATA
 from omnibench.store.queries import Store, open_store
 from omnibench.store.schema import MAX_ATTEMPTS, SEARCHED, START, Phase, Status
+from omnibench.store.search_words import seconds_text
 from omnibench.store.sizes import Sizes, size_text, sizes_text
 from omnibench.store.stops import STOPPED
 from omnibench.store.tuned_items import tuned_items
@@ -38,7 +39,7 @@ def status(arguments: argparse.Namespace) -> int:
         statuses = {name: item["status"] for name, item in items.items()}
         say_text(json.dumps({**counts, "bytes": sizes.parts, "items": statuses, "unsteady": unsteady}, indent=1))
         return int(bool(unsteady))
-    took = f"; {counts['elapsed']:.0f} s computed in all" if counts["elapsed"] else ""
+    took = f"; {seconds_text(counts['elapsed'])} computed in all" if counts["elapsed"] else ""
     tally = {word.value: counts["completed" if word is Status.DONE else word.value] for word in Status}
     listed = ", ".join(f"{count} {word}" for word, count in tally.items())
     say(f"{store.root}: {counts['total']} items: {listed}{took}")
@@ -236,12 +237,15 @@ def show(arguments: argparse.Namespace) -> int:
 def _show_phase(phase: dict[str, Any], framework: str) -> None:
     """Print what a phase has cost, and below it how long its framework's process took to start."""
     finished = phase["finished"] if isinstance(phase["finished"], str) else "at an unknown time"
+    ending = "" if phase["status"] == Status.DONE else f"  {phase['status']}"
     if phase["phase"] == Phase.PREDICT and phase["status"] == Status.DONE and math.isnan(phase["seconds"] or math.nan):
         say(f"  {phase['phase']:16} taken over from another seed  {finished}")
         return
     wall, cpu = (_number(phase[name], "{:.3f} s") for name in ("seconds", "cpu_seconds"))
     peak = _number(phase["peak_rss"], "{:.0f} MiB", 2**20)
-    ending = "" if phase["status"] == Status.DONE else f"  {phase['status']}"
+    if phase["phase"] == Phase.TUNE:  # several trials may be computed at a time, so it is no wall time
+        say(f"  {phase['phase']:16} {wall} in all trials together, peak {peak}  {finished}{ending}")
+        return
     if phase["start_seconds"] and not math.isnan(phase["start_seconds"]):
         say(f"  {START:16} {phase['start_seconds']:.3f} s until the process of {framework} ran")
     say(f"  {phase['phase']:16} {wall} wall, {cpu} CPU, peak {peak}  {finished}{ending}")

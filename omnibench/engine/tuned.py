@@ -54,7 +54,22 @@ class Tuned:
             budget=search.tuning.budget,
             override=search.overrides,
             per_fold=search.tuning.per_fold,
+            defaults=self._searched_defaults,
         )
+
+    @property
+    def _searched_defaults(self) -> dict[str, Any]:
+        """What the searched hyperparameters are by default, as far as that is a plain value that is known."""
+        configuration, search = self._experiment.configuration, self._experiment.search
+        assert search is not None, "it is tuned"
+        defaults = {**configuration.default_parameters, **configuration.parameters}
+        return {
+            dimension.name: defaults[dimension.name]
+            for dimension in search.space.dimensions
+            if dimension.name in defaults
+            and isinstance(defaults[dimension.name], str | int | float | None)
+            and dimension.is_active(defaults)
+        }
 
     def take_model(self, scratch: Path) -> dict[str, Any] | None:
         """Link the model of the chosen trial into a directory, as if it had been fitted there; None where it has to be.

@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # every pytest session imports this module, and few have benc
     from omnibench.results import Result
     from omnibench.tables.layout import NotWorse
 
+_TUNE = "Tune"
+
 
 class Summary:
     """Gathers results as reports come in, from this process or from workers, and prints them at the end."""
@@ -48,17 +50,30 @@ class Summary:
             self._announce(report.nodeid, status, message.result, message.seconds)
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            self._show_phases(reporter, report.nodeid, message.seconds)
+            self._show_phases(reporter, report.nodeid, message)
         return result
 
-    def _show_phases(self, reporter: Any, nodeid: str, phases: Mapping[str, float]) -> None:
+    def _show_phases(self, reporter: Any, nodeid: str, message: ItemMessage) -> None:
+        phases = message.seconds
         # Not reports of their own: they would count twice in the times of JUnit files.
         durations = [SimpleNamespace(nodeid=nodeid, when=phase, duration=phases[phase]) for phase in phases]
         reporter.stats.setdefault("", []).extend(durations)
         if self.config.getoption("verbose", 0) > 0 and phases:
             reporter.ensure_newline()
+            trials = self._trials_text(message.result) if _TUNE in phases else ""
             for phase, seconds in phases.items():
-                write_line(reporter, f"    {phase:8} {seconds:9.3f} s")
+                write_line(reporter, f"    {phase:8} {seconds:9.3f} s{trials if phase == _TUNE else ''}")
+
+    def _trials_text(self, result: Result) -> str:
+        """Return what came of the trials of a tuned item that is done, e.g. ``  8 trials (2 failed)``."""
+        session = existing_session(self.config)
+        if session is None:
+            return ""
+        from omnibench.store.choices import with_recorded_choices
+        from omnibench.tables.choices import effort_text
+
+        (recorded,) = with_recorded_choices([result], session.directory)
+        return f"  {effort_text([recorded])}" if recorded.chosen else ""
 
     def add_cached(self, items: list[BenchItem]) -> None:
         """Add items that were done before, and of which there are no reports."""

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from omnibench.results import Result
 from omnibench.store.schema import Record, RecordLookup, RecordType, TrialStatus
-from omnibench.store.search_words import UNREADABLE
+from omnibench.store.search_words import UNREADABLE, ended_words, seconds_text
 from omnibench.store.trials import trials_by_number
 from omnibench.store.tuned_items import TunedItem, tuned_item
-from omnibench.tables.choices import budget_notes, chosen_values, statement_notes
+from omnibench.tables.choices import budget_notes, chosen_values, of_searches, statement_notes
 
 TUNING = "Search spaces, budget, chosen values"
 """The heading of the table of searches."""
@@ -65,12 +65,12 @@ class TunedRow:
         """The budget, what it has gone into, and what proposes trials, a line each."""
         words, seconds = self.searches[0].words, sum(search.seconds for search in self.distinct)
         counts = {status: sum(search.count(status) for search in self.distinct) for status in TrialStatus}
-        each_fold = " per fold" if len(self.searches) > 1 and self.searches[0].per_fold else ""
-        ended = [
-            f"{counts[status]} {status.value}" for status in (TrialStatus.PRUNED, TrialStatus.FAILED) if counts[status]
-        ]
+        folds = {result.fold for result in self.results}
+        each_fold = "" if len(folds) == 1 else " per fold" if self.searches[0].per_fold else " once, on the first fold"
+        ended = ended_words({status.value: count for status, count in counts.items()})
         finished = sum(len(search.finished) for search in self.distinct)
-        spent = f"{finished} trials in {seconds:.0f} s" + (f" ({', '.join(ended)})" if ended else "")
+        spent = f"{finished} trial{'' if finished == 1 else 's'} in {seconds_text(seconds)}"
+        spent += f" ({', '.join(ended)})" if ended else ""
         override = ["other than the plan's"] if any(search.chosen.get("override") for search in self.searches) else []
         return [f"{words.budget_text}{each_fold}", *override, words.sampler_text, spent]
 
@@ -86,8 +86,11 @@ class TunedRow:
             metric: The metric that the heading names; another one is named here.
         """
         lines = []
-        seeded = len({result.seed for result in self.results}) > 1
+        told = of_searches(self.results)  # seeds may share one
+        seeded = len(told) > len({result.fold for result in told})
         for result, search in zip(self.results, self.searches, strict=True):
+            if result not in told:
+                continue
             names = [] if result.fold is None else [f"fold {result.fold}"]
             names += [f"seed {result.seed}"] if seeded else []
             begin = f"{', '.join(names)}: " if names else ""
@@ -141,9 +144,12 @@ def tuning_notes(rows: Sequence[TunedRow]) -> list[str]:
     Args:
         rows: Its tuned rows.
     """
-    sentences = list(budget_notes({row.label: row.results for row in rows}))
-    sentences += statement_notes({row.label: row.results for row in rows})
-    return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences]
+    labelled = {row.label: row.results for row in rows}
+    differences = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in budget_notes(labelled)]
+    return [
+        *differences,
+        *(f"{sentence}." for sentence in statement_notes(labelled)),
+    ]  # which begin with a user's label
 
 
 class Step(NamedTuple):

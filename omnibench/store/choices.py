@@ -9,6 +9,7 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.results import Result
+from omnibench.store.item_records import choice_of
 from omnibench.store.reading import read
 from omnibench.store.schema import RecordLookup, RecordType
 
@@ -25,7 +26,7 @@ def with_choices(results: Iterable[Result], lookup: RecordLookup) -> list[Result
 
 def _with_choice(result: Result, lookup: RecordLookup) -> Result:
     item = lookup(RecordType.ITEM.key(result.fit_key)) or {}
-    return replace(result, chosen=item.get("chosen"))
+    return replace(result, chosen=choice_of(item))
 
 
 def with_recorded_choices(results: list[Result], root: Path) -> list[Result]:

@@ -40,11 +40,13 @@ class Deleted:
         items: Fit keys of the items.
         busy: Those that somebody computes right now, so that they were left alone.
         size: Bytes of their files.
+        sizes: The same by directory, relative to the store's: of the items, and of what only their searches have needed.
     """
 
     items: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
     size: int = 0
+    sizes: dict[str, int] = field(default_factory=dict)
 
 
 def delete(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = False) -> Deleted:
@@ -58,7 +60,7 @@ def delete(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = Fals
     Raises:
         StoreError: The store cannot be written.
     """
-    deleted = Deleted()
+    deleted, counted = Deleted(), set[Path]()
     fit_keys = list(dict.fromkeys(items))
     for portion in portions(fit_keys):
         with free_leases(store.lease, portion, deleted.busy) as leased:
@@ -69,13 +71,18 @@ def delete(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = Fals
             directories = sorted({record["directory"] for record in removed.values() if record.get("directory")})
             # Those of a search that other items share lie with one of them.
             shared = {record.get("directory") for key, record in recorded.items() if key not in removed}
-            files = [
-                file
+            directory_of = {
+                file: directory
                 for directory in directories
                 for file in files_of(store.root, store.root / directory)
                 if file.name != manifests.NAME or directory not in shared
-            ]
-            deleted.size += sum(file.stat().st_size for file in files)
+            }
+            files = list(directory_of)
+            for file in set(files) - counted:
+                size, directory = file.stat().st_size, directory_of[file]
+                deleted.sizes[directory] = deleted.sizes.get(directory, 0) + size
+            counted.update(files)
+            deleted.size = sum(deleted.sizes.values())
             if removed and not dry_run:
                 store.commit(list(leased.values()), {}, removed)
                 remove_files(store.root, files)

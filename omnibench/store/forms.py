@@ -222,7 +222,7 @@ _chosen = object_of(
                 and _edge(value[2])
             )
         ),
-        "budget": _plain,
+        **dict.fromkeys(("budget", "defaults"), _plain),
         **dict.fromkeys(("override", "per_fold"), of_type(bool)),
     },
 )

@@ -46,7 +46,12 @@ def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
                 "phase": phase.value,
                 "status": Status.DONE.value,
             }
-    return [*_tune_rows(records), *rows.values(), *stopped]
+    tune = {row["item"]: row for row in _tune_rows(records)}
+    for attempt in stopped:  # its seconds are those of the trials, which are counted once
+        if attempt.get("phase") == Phase.TUNE and tune.get(attempt["item"], {}).get("status") == Status.INTERRUPTED:
+            tune[attempt["item"]]["status"] = attempt["status"]
+    others = [attempt for attempt in stopped if attempt.get("phase") != Phase.TUNE or attempt["item"] not in tune]
+    return [*tune.values(), *rows.values(), *others]
 
 
 def _tune_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:

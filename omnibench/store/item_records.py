@@ -271,8 +271,18 @@ def result_of(item: Record) -> Result:
         as_seed=item.get("as_seed"),
         refit=configuration.get("refit", ""),
         tuned=is_tuned,
-        chosen=item.get("chosen"),
+        chosen=choice_of(item),
     )
+
+
+def choice_of(item: Record) -> dict[str, Any] | None:
+    """Return what a tuned item's record says of the chosen trial, with ``tuning``, what all trials were proposed by."""
+    chosen = item.get("chosen")
+    if chosen is None:
+        return None
+    search = configuration_in(item).get("search")
+    tuning = search.get("tuning") if isinstance(search, dict) else None
+    return {**chosen, "tuning": tuning}
 
 
 def alike_seed_in(text: str) -> int | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from omnibench.store.checkpoints import CheckpointStore
@@ -21,12 +21,14 @@ class Removed:
         busy: Keys of items that somebody computes right now, so that they were left alone.
         needed: Keys of items that still need their models, because they have no predictions yet.
         size: Bytes of their files.
+        sizes: The same by directory, relative to the store's; not of models alone.
     """
 
     items: tuple[str, ...]
     busy: tuple[str, ...]
     needed: tuple[str, ...]
     size: int
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 def remove_models(root: Path, fit_keys: Iterable[str], *, dry_run: bool) -> Removed:
@@ -69,4 +71,4 @@ def remove_items(root: Path, fit_keys: Iterable[str], *, dry_run: bool) -> Remov
         store.close()
     if has_changed:
         tidy(root)
-    return Removed(tuple(deleted.items), tuple(deleted.busy), (), deleted.size)
+    return Removed(tuple(deleted.items), tuple(deleted.busy), (), deleted.size, deleted.sizes)

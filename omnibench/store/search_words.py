@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omnibench.naming import full_value_text
-from omnibench.store.schema import Record
+from omnibench.store.schema import Record, TrialStatus
 from omnibench.tuning.budget import Tuning
 from omnibench.tuning.distributions import Choice, Log
 from omnibench.tuning.space import Space
 
 _WHOLE_FROM, _WHOLE_TO = 1000, 10_000_000
 """Numbers between them are shown without digits behind the point."""
+
+_WHOLE_SECONDS = 10
+"""Seconds from which on tenths are not shown."""
 
 UNREADABLE = "unknown"
 """Stands for what this version cannot read, e.g. of a later one."""
@@ -123,11 +126,51 @@ def shortfall_sentence(trials: int, budget: Mapping[str, Any]) -> str:
     return f"the search space has no more than {trials} points, for a budget of {limit} trials"
 
 
+def ended_words(counts: Mapping[str, Any]) -> list[str]:
+    """Return how many trials came to nothing, e.g. ``2 failed``; nothing of what there is none of.
+
+    Args:
+        counts: ``pruned`` and ``failed``.
+    """
+    statuses = (TrialStatus.PRUNED.value, TrialStatus.FAILED.value)
+    return [f"{counts[status]} {status}" for status in statuses if counts.get(status)]
+
+
+def survivor_sentence(choice: Mapping[str, Any]) -> str:
+    """Return that the defaults were chosen because nothing else has a value; nothing where it is otherwise.
+
+    Args:
+        choice: ``number`` (of the chosen trial), ``trials`` (how many there are), ``pruned`` and ``failed``.
+    """
+    trials, ended = choice.get("trials") or 0, ended_words(choice)
+    lost = sum(choice.get(status.value) or 0 for status in (TrialStatus.PRUNED, TrialStatus.FAILED))
+    if choice.get("number") != 0 or not ended or trials - lost != 1:
+        return ""
+    return f"only the defaults have a value, so nothing was tuned: of {trials} trials {' and '.join(ended)}"
+
+
 def short_value(value: Any) -> str:
     """Return the value of a hyperparameter with the digits that people read, e.g. ``512.3`` or ``10000``."""
     if not isinstance(value, float):
         return full_value_text(value)
     return f"{value:.0f}" if _WHOLE_FROM <= abs(value) < _WHOLE_TO else f"{value:.4g}"
+
+
+def values_text(parameters: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> str:
+    """Return chosen hyperparameters for people, e.g. ``l2=512.3`` or, without any, ``the defaults (l2=1000)``.
+
+    Args:
+        parameters: The hyperparameters by name; none of the trial that has the defaults.
+        defaults: What the searched ones are by default, where that is recorded.
+    """
+    if parameters:
+        return ", ".join(f"{name}={short_value(value)}" for name, value in parameters.items())
+    return f"the defaults ({values_text(defaults)})" if defaults else "the defaults"
+
+
+def seconds_text(seconds: float) -> str:
+    """Return seconds with the digits that people read, e.g. ``0.4 s`` or ``137 s``."""
+    return f"{seconds:.0f} s" if seconds >= _WHOLE_SECONDS else f"{seconds:.2g} s"
 
 
 def edge_sentence(name: str, values: Sequence[Any], side: str) -> str:

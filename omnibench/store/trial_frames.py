@@ -1,4 +1,4 @@
-"""Rows for a table of trials: one per trial of every search."""
+"""Rows for a table of trials: one per trial of every tuned item."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from omnibench.store.schema import COMPUTED, SEARCHED, Record, RecordType
-from omnibench.store.states import RecordsInMemory
-from omnibench.store.trials import searches_of
+from omnibench.store.tuned_items import paid_trials, searches_by_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,19 +38,23 @@ _TYPES = {
     "worker": "string",
 }
 
+_LABELS = ("item", "dataset", "algorithm", "fold")
+
 PARAMETER = "parameters."
 """What the names of the columns of single hyperparameters begin with."""
 
 
 def trial_frame(records: Mapping[str, Record]) -> pd.DataFrame:
-    """Return a row per trial of every search, by item and number.
+    """Return a row per trial of every tuned item, by item and number.
 
-    Columns: item, dataset, algorithm and fold of the search (of the first fold where all folds share it); search (its
-    key), number (0 has the algorithm's defaults), status (done, pruned, failed, proposed), metric and value (on the
-    validation part), chosen; parameters (those that were proposed), and each of them as ``parameters.<name>``; seconds,
-    and fit_seconds, predict_seconds, eval_seconds; epochs (the best one), pruned_epoch and pruned_value, reason (why it
-    was pruned or has failed), reused (taken over from an earlier computation); threads, peak_rss (bytes), fit_key,
-    finished, run, worker.
+    Items may share a search, e.g. folds with ``per_fold=False`` or plans with other budgets: each has a row for every
+    trial that its budget pays for. A trial that no item has any more stands last, with no item.
+
+    Columns: item, dataset, algorithm, fold; search (its key), number (0 has the algorithm's defaults; together they say
+    which trial a row is of), status (done, pruned, failed, proposed), metric and value (on the validation part), chosen (by
+    this item); parameters (those that were proposed), and each of them as ``parameters.<name>``; seconds, and fit_seconds,
+    predict_seconds, eval_seconds; epochs (the best one), pruned_epoch and pruned_value, reason (why it was pruned or has
+    failed), reused (taken over from an earlier computation); threads, peak_rss (bytes), fit_key, finished, run, worker.
 
     Args:
         records: All records.
@@ -66,26 +69,38 @@ def trial_frame(records: Mapping[str, Record]) -> pd.DataFrame:
 
 
 def _rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
-    chosen = {
-        (item[SEARCHED], item["chosen"]["number"])
-        for key, item in records.items()
-        if RecordType.ITEM.has(key) and item.get(SEARCHED) and item.get("chosen")
+    items = sorted(
+        (record for key, record in records.items() if RecordType.ITEM.has(key) and record.get(SEARCHED)),
+        key=lambda item: str(item["item"]),
+    )
+    searches = searches_by_key(records)
+    rows, paid = [], set()
+    for item in items:
+        search, trials = searches.get(item[SEARCHED], ({}, []))
+        chosen = (item.get("chosen") or {}).get("number")
+        labels = {name: item.get(name) for name in _LABELS}
+        for trial in paid_trials(trials, search, item):
+            rows.append(_row(trial, labels, is_chosen=trial["number"] == chosen))
+            paid.add((item[SEARCHED], trial["number"]))
+    for search, trials in sorted(searches.values(), key=lambda pair: str(pair[0].get("item"))):
+        labels = {**{name: search.get(name) for name in _LABELS}, "item": None}
+        rows += [
+            _row(trial, labels, is_chosen=False) for trial in trials if (trial[SEARCHED], trial["number"]) not in paid
+        ]
+    return rows
+
+
+def _row(trial: Record, labels: Mapping[str, Any], *, is_chosen: bool) -> dict[str, Any]:
+    return {
+        **labels,
+        **{name: trial.get(name) for name in _TYPES if name in trial},
+        **_costs(trial),
+        "chosen": is_chosen,
+        "reused": bool(trial.get("reused")),
+        "pruned_epoch": (trial.get("pruned") or {}).get("epoch"),
+        "pruned_value": (trial.get("pruned") or {}).get("value"),
+        "reason": (trial.get("pruned") or {}).get("reason") or (trial.get("error") or {}).get("message"),
     }
-    searches = sorted(searches_of(RecordsInMemory(records)), key=lambda pair: str(pair[0].get("item")))
-    return [
-        {
-            **{name: search.get(name) for name in ("item", "dataset", "algorithm", "fold")},
-            **{name: trial.get(name) for name in _TYPES if name in trial},
-            **_costs(trial),
-            "chosen": (trial[SEARCHED], trial["number"]) in chosen,
-            "reused": bool(trial.get("reused")),
-            "pruned_epoch": (trial.get("pruned") or {}).get("epoch"),
-            "pruned_value": (trial.get("pruned") or {}).get("value"),
-            "reason": (trial.get("pruned") or {}).get("reason") or (trial.get("error") or {}).get("message"),
-        }
-        for search, trials in searches
-        for trial in trials
-    ]
 
 
 def _costs(trial: Record) -> dict[str, float | None]:

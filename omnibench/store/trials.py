@@ -203,6 +203,7 @@ def chosen_trial(
     budget: Mapping[str, Any],
     override: bool,
     per_fold: bool = True,
+    defaults: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what the record of a tuned item keeps of the trial that its search has chosen; its ``chosen``.
 
@@ -214,6 +215,7 @@ def chosen_trial(
         budget: The budget that the search had; see ``tuning.Tuning.budget``.
         override: Whether the user has given this algorithm another budget than the rest of the plan.
         per_fold: Whether each fold has chosen for itself.
+        defaults: The values that the searched hyperparameters have by default, as far as they are known.
     """
     return {
         "number": trial["number"],
@@ -233,6 +235,7 @@ def chosen_trial(
         "budget": dict(budget),
         "override": override,
         "per_fold": per_fold,
+        **({"defaults": dict(defaults)} if defaults and not trial["number"] else {}),
     }
 
 

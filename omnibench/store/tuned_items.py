@@ -13,9 +13,11 @@ from omnibench.store.search_words import (
     SearchWords,
     edge_sentence,
     edges_of,
+    ended_words,
     search_words,
-    short_value,
     shortfall_sentence,
+    survivor_sentence,
+    values_text,
 )
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.trials import best_of, finished_trials, searches_of
@@ -143,20 +145,19 @@ class TunedItem:
 
     @property
     def counts_text(self) -> str:
-        """How many trials there are of how many, e.g. ``28 of 30 trials (2 pruned, 1 failed)``."""
+        """How many trials there are of how many, e.g. ``28 of 30 trials (2 pruned, 1 failed)`` or ``4 trials, of at most 1.5 s``."""
         total = f"{len(self.finished)}" + ("" if self.limit is None else f" of {self.limit}")
         plural = "" if (self.limit or len(self.finished)) == 1 else "s"
-        special = [
-            f"{count} {status.value}"
-            for status in (TrialStatus.PRUNED, TrialStatus.FAILED)
-            if (count := self.count(status))
-        ]
-        return f"{total} trial{plural}" + (f" ({', '.join(special)})" if special else "")
+        limit = (
+            f", of at most {self.words.budget_text}" if self.limit is None and self.words.budget.get("seconds") else ""
+        )
+        special = ended_words({status.value: self.count(status) for status in TrialStatus})
+        return f"{total} trial{plural}{limit}" + (f" ({', '.join(special)})" if special else "")
 
     @property
     def parameters_text(self) -> str:
         """The hyperparameters of the best trial, e.g. ``l2=512.3``; ``the defaults`` where it is trial 0."""
-        return parameters_text(self.parameters, self.search_record)
+        return parameters_text(self.parameters, self.search_record, self.chosen.get("defaults"))
 
     @property
     def progress_text(self) -> str:
@@ -176,22 +177,25 @@ class TunedItem:
             sentences.append(f"no trial has a value: {self.counts_text}")
         if self.chosen and (shortfall := shortfall_sentence(len(self.finished), self.words.budget)):
             sentences.append(shortfall)
-        if not self.per_fold:
+        if sentence := survivor_sentence(self.chosen):
+            sentences.append(sentence)
+        if not self.per_fold and self.item.get("fold") != self.search_record.get("fold"):
             sentences.append(OTHER_FOLDS)
         return sentences
 
 
-def parameters_text(parameters: Mapping[str, Any], search: Mapping[str, Any]) -> str:
+def parameters_text(
+    parameters: Mapping[str, Any], search: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> str:
     """Return hyperparameters of a trial for people, without those that hold in all trials.
 
     Args:
         parameters: The hyperparameters.
         search: The record of the search, or its facts.
+        defaults: What the searched ones are by default, where that is recorded.
     """
     fixed = search.get("fixed") or {}
-    own = {name: value for name, value in parameters.items() if name not in fixed}
-    values = ", ".join(f"{name}={short_value(value)}" for name, value in own.items())
-    return values or "the defaults"
+    return values_text({name: value for name, value in parameters.items() if name not in fixed}, defaults)
 
 
 def tuned_items(records: Mapping[str, Record], items: Mapping[str, Record]) -> Iterator[TunedItem]:
@@ -235,6 +239,17 @@ def tuning_of(item: Record) -> Any:
     return search.get("tuning") if isinstance(search, dict) else None
 
 
+def paid_trials(trials: Sequence[Record], search: Record, item: Record) -> Sequence[Record]:
+    """Return the trials that the budget of an item pays for: another item may have added some to the same search.
+
+    Args:
+        trials: The records of the search's trials.
+        search: The record of the search; empty while there is none.
+        item: The record of the item.
+    """
+    return _paid(trials, search_words(search, tuning_of(item)), item)
+
+
 def _paid(trials: Sequence[Record], words: SearchWords, item: Record) -> Sequence[Record]:
     """Return the trials that the budget of an item pays for: another item may have added some to the same search."""
     paid = (item.get("chosen") or {}).get("trials")
@@ -260,12 +275,14 @@ def facts_of(tuned: TunedItem, *, with_trials: bool = True) -> dict[str, Any]:
         "fold": tuned.search_record.get("fold"),
         "per_fold": tuned.per_fold,
         "space": dict(words.space),
+        "space_identity": tuned.search_record.get("space"),
         "fixed": tuned.search_record.get("fixed") or {},
         "budget": dict(words.budget),
         "override": bool(tuned.chosen.get("override", False)),
         "sampler": words.sampler,
         "pruner": words.pruner or None,
         "parallel": words.parallel,
+        "counts_text": tuned.counts_text,
         "counts": {
             "finished": len(tuned.finished),
             **{status.value: tuned.count(status) for status in TrialStatus},
@@ -293,12 +310,12 @@ def tuning_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """
     best = facts["best"]
     noun = "tuned" if facts["state"] == Status.DONE else facts["state"]
-    counts = facts["counts"]
     if best is not None:
         value = f"{facts['metric']} {best['value']:.4f} on validation data"
-        yield f"{noun:16} {parameters_text(best['parameters'], facts)}: trial {best['number']}, {value}"
+        defaults = (facts["chosen"] or {}).get("defaults")
+        yield f"{noun:16} {parameters_text(best['parameters'], facts, defaults)}: trial {best['number']}, {value}"
     space = "; ".join(f"{name}: {words}" for name, words in facts["space"].items())
-    yield f"{'' if best is not None else noun:16} {counts['finished']} trials by {facts['sampler']}; {space}"
+    yield f"{'' if best is not None else noun:16} {facts['counts_text']} by {facts['sampler']}; {space}"
     yield from (f"{'':16} {sentence}" for sentence in facts["statements"])
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.store.schema import (
+    COMPUTED,
     COSTS,
     DROPPED,
     FOR_TUNE,
@@ -199,6 +200,32 @@ def _files(record_type: RecordType, role: str) -> str:
     return _view(record_type, *columns, condition=with_file).replace("SELECT ", "SELECT DISTINCT ", 1)
 
 
+def _trials() -> str:
+    """Return the view of trials: a row for each item whose budget pays for one, and for those that no item has any more."""
+    limit, of_item = "tuning.budget.trials", "identity[1].configuration[1].search."
+    identity = _member(f"{of_item}tuning", "tuning"), _member(f"{of_item}{limit}", "budget")
+    choice = _member("chosen.number", "number"), _member("chosen.trials", "paid")
+    items = _view(RecordType.ITEM, _LABELS, _member(SEARCHED), *choice, *identity)
+    searches = _view(RecordType.SEARCH, _members(SEARCHED, "dataset", "algorithm", "fold"), _member(limit, "budget"))
+    seconds = (_member(f"phases.{phase}", f"{phase.lower()}_seconds") for phase in COMPUTED)
+    tried = _view(
+        RecordType.TRIAL,
+        _members(SEARCHED, "number", "status", "metric", "value", "parameters", "seconds"),
+        *seconds,
+        *(_member("epochs"), _member("pruned.epoch", "pruned_epoch"), _member("pruned.value", "pruned_value")),
+        "coalesce(json_extract(value, '$.pruned.reason'), json_extract(value, '$.error.message')) AS reason",
+        _members("reused", "threads", "peak_rss", "fit_key", "finished", "run", "worker"),
+    )
+    labels = ", ".join(f"coalesce(tuned.{name}, begun.{name}) AS {name}" for name in ("dataset", "algorithm", "fold"))
+    budget = "CASE WHEN tuned.tuning IS NULL THEN begun.budget ELSE tuned.budget END"
+    return (
+        f"SELECT tuned.item AS item, {labels}, tried.*, coalesce(tried.number = tuned.number, 0) AS chosen "  # noqa: S608 - of constants
+        f"FROM ({tried}) AS tried LEFT JOIN ({searches}) AS begun ON begun.{SEARCHED} = tried.{SEARCHED} "
+        f"LEFT JOIN ({items}) AS tuned ON tuned.{SEARCHED} = tried.{SEARCHED} "
+        f"AND tried.number < coalesce(tuned.paid, {budget}, tried.number + 1)"
+    )
+
+
 _ROLES = {RecordType.FIT: "model", RecordType.PREDICT: "predictions", RecordType.EVAL: "per_user"}
 
 VIEWS = {
@@ -210,14 +237,8 @@ VIEWS = {
     "metrics": _metrics(),
     # One row per file of an item, so that a path leads back to what made it.
     "files": " UNION ALL ".join(_files(record_type, role) for record_type, role in _ROLES.items()),
-    # One row per trial of every search for hyperparameters.
-    "trials": _view(
-        RecordType.TRIAL,
-        _members(SEARCHED, "number", "status", "metric", "value", "parameters", "seconds", "epochs"),
-        _member("pruned.epoch", "pruned_epoch"),
-        _member("error.message", "error"),
-        _members("reused", "fit_key", "finished", "run", "worker"),
-    ),
+    # One row per trial of every tuned item, as `Store.trials()` has them.
+    "trials": _trials(),
     "datasets": _view(
         RecordType.DATA,
         _members("name", "directory", "users", "items", "interactions", "seconds", "finished"),

@@ -13,10 +13,12 @@ from support import tuned
 from support.stored import compute
 
 from omnibench.commands.main import main
+from omnibench.errors import PhaseError
 from omnibench.store import CheckpointStore
 from omnibench.store.builders import ItemLabels
+from omnibench.store.deletion import delete
 from omnibench.store.exports import Exports
-from omnibench.store.item_records import pending_item
+from omnibench.store.item_records import failed_item, pending_item
 from omnibench.store.queries import open_store
 from omnibench.store.schema import Record, TrialStatus
 from omnibench.store.views import select
@@ -91,7 +93,6 @@ def test_without_an_item_there_is_a_line_per_search(root: Path, capsys: pytest.C
         "the search space has no more than 5 points, for a budget of 30 trials",
         "interrupted D/RecPack.EASE (tuned)/fold_1 1 of 30 trials NDCG@10 0.2500 1.5 s the defaults",
         "the search was not brought to its end: 1 of 30 trials",
-        "tuned on the first fold for all: test interactions of the other folds took part in the choice",
         "interrupted D/RecPack.EASE (tuned)/fold_2 0 of 30 trials",
     ]
 
@@ -204,7 +205,7 @@ def test_status_show_and_progress_say_how_far_a_search_is(root: Path, capsys: py
     assert "fold_1  (in Tune: trial 1 of 30, best so far NDCG@10 0.2500)" in status
     shown = run(capsys, "show", "RecPack.EASE/fold_0", "--store", str(root))
     assert "tuned            l2=9996, solver=als: trial 1, NDCG@10 0.3000 on validation data" in shown
-    assert "Tune             3.750 s wall" in shown  # without what was taken over
+    assert "Tune             3.750 s in all trials together, peak unknown" in shown  # without what was taken over
     progress = json.loads((root / "progress.json").read_text())["items"]
     search = {name.rpartition("/")[2]: item.get("trials") for name, item in progress.items()}
     assert search["fold_0"] is None
@@ -229,6 +230,67 @@ def test_trials_are_a_frame(root: Path) -> None:
     assert first["pruned_epoch"].tolist()[3] == 2
     assert first["fit_seconds"].sum() == 3.75
     assert frame["fold"].tolist() == [0] * 5 + [1] * 2
+
+
+def test_programs_get_the_bounds_of_a_space(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Words are for people; the identity makes the space again."""
+    facts = json.loads(run(capsys, "tuning", "--json", "--store", str(root)))
+    space = Space.from_identity(facts[0]["space_identity"])
+    assert dict(space.plain) == facts[0]["space"]
+    assert space.identity == tuned.SPACE
+
+
+def test_every_item_that_shares_a_search_has_its_trials(tmp_path: Path) -> None:
+    """Three budgets over one search: rows per item and a choice per item, in the frame and in SQL; after one is deleted, too."""
+    store = CheckpointStore(tmp_path / "store")
+    first = tuned.begin(store, "a", DONE)
+    trials: list[Record] = [tuned.judge(store, first, number, {"l2": 1.0 + number}, number / 10) for number in range(4)]
+    error = {"phase": "Fit", "message": "no memory", "details": ""}
+    trials.append(tuned.judge(store, first, 4, {}, None, status=TrialStatus.FAILED, error=error))
+    tuned.finish(store, first, trials[:3], budget={"trials": 3, "seconds": None})
+    for name, budget in (("b", 5), ("c", 2)):
+        tuned.finish(store, tuned.begin(store, name, DONE), trials[:budget], budget={"trials": budget, "seconds": None})
+    tuned.begin(store, "d", DONE)  # its plan allows 30
+    opened = open_store(tmp_path / "store")
+    names = [store.snapshot()[f"item/{name * 64}"]["item"] for name in "abcd"]
+
+    def rows() -> list[tuple[str, list[int], list[int]]]:
+        frame = opened.trials()
+        sql = opened.sql("SELECT * FROM trials ORDER BY item IS NULL, item, number")
+        columns = [
+            "dataset",
+            "algorithm",
+            "search",
+            "number",
+            "status",
+            "value",
+            "fit_seconds",
+            "pruned_value",
+            "reason",
+        ]
+        assert frame[columns].astype("object").where(frame[columns].notna(), None).to_dict("list") == sql[
+            columns
+        ].astype("object").where(sql[columns].notna(), None).to_dict("list")
+        assert frame["chosen"].tolist() == sql["chosen"].astype(bool).tolist()
+        assert set(sql.columns) == {name for name in frame.columns if not name.startswith("parameters.")}
+        return [
+            (
+                str(item),
+                own["number"].tolist(),
+                own["number"][own["chosen"].astype(bool)].tolist(),
+            )
+            for item, own in frame.groupby(frame["item"].fillna("nobody"), sort=False)
+        ]
+
+    assert rows() == [
+        (names[0], [0, 1, 2], [2]),
+        (names[1], [0, 1, 2, 3, 4], [3]),
+        (names[2], [0, 1], [1]),
+        (names[3], [0, 1, 2, 3, 4], []),
+    ]
+    delete(store, ["b" * 64, "d" * 64])
+    assert rows() == [(names[0], [0, 1, 2], [2]), (names[2], [0, 1], [1]), ("nobody", [3, 4], [])]
+    store.close()
 
 
 def test_a_store_without_searches_has_an_empty_frame(tmp_path: Path) -> None:
@@ -267,8 +329,52 @@ def test_an_item_that_shares_a_search_has_not_begun_with_it(tmp_path: Path, caps
     items = open_store(tmp_path / "store").items()
     assert [(item["status"], item["phase"]) for item in items.values()] == [("interrupted", "Tune"), ("pending", None)]
     output = run(capsys, "tuning", "--store", str(tmp_path / "store"))
-    assert output.count("test interactions of the other folds took part") == 2
+    assert output.count("test interactions of the other folds took part") == 1  # of the first fold none did
     assert output.count("was not brought to its end") == 1
+
+
+def test_a_failed_search_has_cost_its_trials_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for Tune, which says that it failed: the seconds of the attempt are those of its trials."""
+    store = CheckpointStore(tmp_path / "store")
+    labels = tuned.begin(store, "a", DONE)
+    failed: dict[str, Any] = {"status": TrialStatus.FAILED, "phases": {"Fit": 0.125}}
+    error = {"phase": "Fit", "message": "no memory", "details": ""}
+    tuned.judge(store, labels, 0, {}, None, error=error, **failed)
+    costs = {"seconds": 0.25, "cpu_seconds": None, "peak_rss": None}
+    origin = tuned.labels_of(store, "a", search=DONE)[1]
+    item = failed_item(labels, origin, {}, predict_key="p", error=PhaseError("Tune", "all failed"), costs=costs)
+    with store.lease(labels.fit_key) as lease:
+        store.commit(lease, {f"item/{labels.fit_key}": item})
+    store.close()
+    shown = run(capsys, "show", "RecPack.EASE", "--store", str(tmp_path / "store"))
+    (line,) = [line.split() for line in shown.splitlines() if line.startswith("  Tune ")]
+    assert " ".join(line[:7]) == "Tune 0.125 s in all trials together,"
+    assert line[-1] == "failed"
+    assert "; 0.12 s computed in all" in run(capsys, "status", "--store", str(tmp_path / "store"))
+
+
+def test_delete_says_what_goes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it lists adds up: files of a search that another item shares stay, and are not counted."""
+    store = CheckpointStore(tmp_path / "store")
+    first = tuned.begin(store, "a", DONE)
+    trials = [tuned.judge(store, first, number, {"l2": 1.0}, 0.5, keep=number == 0) for number in range(20)]
+    items = [tuned.finish(store, tuned.begin(store, name, DONE), trials, budget={}) for name in "abc"]
+    store.close()
+    root = str(tmp_path / "store")
+
+    def sizes(*texts: str) -> tuple[list[float], float]:
+        lines = run(capsys, "delete", *texts, "--dry-run", "--store", root).splitlines()
+        units = {"bytes": 1, "kB": 1000}
+        listed = [float(line.split()[-2]) * units[line.split()[-1]] for line in lines[:-1]]
+        match = re.search(r"\(([\d.]+) (\w+)\)", lines[-1])
+        assert match is not None
+        return listed, float(match[1]) * units[match[2]]
+
+    for texts in (["*"], [items[0]["fit_key"]], [items[1]["fit_key"], items[2]["fit_key"]]):
+        listed, total = sizes(*texts)
+        assert sum(listed) == pytest.approx(total, abs=200)
+    alone, together = sizes(items[0]["fit_key"])[1], sizes("*")[1]
+    assert alone < together / 3  # the trials stay
 
 
 def test_a_worker_that_waits_for_a_search_is_in_tune(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from support.runs import started, wait_until
 from support.tuned_benches import TUNE, chosen_in, store_of, trials_in, tuned_bench
 
 from omnibench import ExperimentPlan
+from omnibench.commands.main import main
 
 COLUMNS = ("number", "status", "parameters", "value", "epochs")
 
@@ -45,6 +46,7 @@ def test_the_best_trial_of_the_validation_part_is_tested_without_another_fit(pro
         best["value"],
     )
     assert chosen["trials"] == 6
+    result.stdout.re_match_lines([r"    Tune +[\d.]+ s  6 trials$"])
 
 
 def test_a_cached_search_computes_nothing(project: Project) -> None:
@@ -58,8 +60,8 @@ def test_a_cached_search_computes_nothing(project: Project) -> None:
     assert len(trials_in(project)) == 6
 
 
-def test_more_trials_go_on_with_those_that_there_are(project: Project) -> None:
-    """A larger budget is another item, whose first trials are known."""
+def test_more_trials_go_on_with_those_that_there_are(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """A larger budget is another item, whose first trials are known; those who compare both are told."""
     tuned_bench(project)
     project.run()
     before = compared(project)
@@ -68,6 +70,11 @@ def test_more_trials_go_on_with_those_that_there_are(project: Project) -> None:
     assert compared(project)[:6] == before
     assert len(before) + 3 == len(trials_in(project))
     assert project.count_fits() <= 6 + 3 + 1  # the model of an earlier winner may have gone to its item
+    capsys.readouterr()
+    assert main(["compare", "--all", "--store", str(project.pytester.path / "checkpoints")]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Budgets differ: ")]
+    assert "6 trials" in line
+    assert "9 trials" in line
 
 
 @pytest.mark.parametrize(
@@ -121,7 +128,9 @@ def test_a_failed_trial_is_a_result(project: Project) -> None:
     """It is recorded with its error and counted; the search goes on, and a later run does not try it again."""
     plan = 'plan.tune(Weighted, {"depth": Choice([10, 20, 30])}, fixed={"unlucky": 20})'
     tuned_bench(project, plan=plan, tuning='"NDCG@10", sampler="grid"')
-    project.run().assert_outcomes(passed=1)
+    result = project.run("-v")
+    result.assert_outcomes(passed=1)
+    result.stdout.re_match_lines([r"    Tune +[\d.]+ s  the whole grid \(4 trials, 1 failed\)$"])
     states = {trial["parameters"].get("depth"): trial["status"] for trial in trials_in(project)}
     assert states == {None: "done", 10: "done", 20: "failed", 30: "done"}
     (failed,) = (trial for trial in trials_in(project) if trial["status"] == "failed")
@@ -129,6 +138,7 @@ def test_a_failed_trial_is_a_result(project: Project) -> None:
     assert "depth=20 is unlucky" in failed["error"]["message"]
     (chosen,) = chosen_in(project).values()
     assert (chosen["trials"], chosen["failed"]) == (4, 1)
+    assert chosen.get("defaults") == (None if chosen["number"] else {"depth": 5})
 
 
 def test_all_trials_failed_fails_the_item(project: Project) -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_markdown_has_a_table_of_searches(root: Path) -> None:
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[1:] == [
         "l2: log 1 to 10000<br>solver: als or sgd<br>alpha = 2",
-        "30 trials<br>other than the plan's<br>tpe in rounds of 4, no pruner<br>5 trials in 8 s (1 failed)",
+        "30 trials<br>other than the plan's<br>tpe in rounds of 4, no pruner<br>5 trials in 7.5 s (1 failed)",
         "l2=10000, solver=sgd (0.4000)",
     ]
     assert "- RecPack.EASE (tuned): l2 = 10000 lies at the upper edge of its range: widen it." in text
@@ -114,6 +115,31 @@ def test_the_page_draws_trials_hyperparameters_and_time(root: Path) -> None:
     assert text.count('class="cross trial"') == 1
     assert text.count('class="best"') >= 3
     assert "Seconds per fold" in text.replace("<wbr>", "")
+
+
+def test_documents_say_what_a_search_has_taken(tmp_path: Path) -> None:
+    """Folds that share a search have taken it once; one trial is no "trials", and half a second is not none."""
+    store = CheckpointStore(tmp_path / "store")
+    first = tuned.begin(store, "a", "1" * 64, fold=0, per_fold=False)
+    trials = [tuned.judge(store, first, 0, {}, 0.25, phases={"Fit": 0.4})]
+    tuned.finish(store, first, trials, per_fold=False, defaults={"l2": 1000.0})
+    labels, _ = tuned.labels_of(store, "b", search="1" * 64, fold=1)
+    tuned.finish(store, labels, trials, per_fold=False, edges=[["l2", 1e4, "high"]])
+    store.close()
+    text = written(tmp_path / "store", ".md")
+    assert "30 trials once, on the first fold<br>tpe in rounds of 4, no pruner<br>1 trial in 0.4 s |" in text
+    assert "fold 0: the defaults (l2=1000) (0.2500)<br>fold 1: the defaults (0.2500)" in text
+
+
+def test_labels_of_users_keep_their_case(tmp_path: Path) -> None:
+    """A sentence that begins with a label is not written with another first letter."""
+    store = CheckpointStore(tmp_path / "store")
+    labels = replace(tuned.begin(store, "a", "1" * 64), user_label="d both")
+    tuned.finish(store, labels, [tuned.judge(store, labels, 0, {}, 0.25)], edges=[["l2", 1e4, "high"]])
+    store.close()
+    text = written(tmp_path / "store", ".md")
+    assert "- d both: l2 = 10000 lies at the upper edge" in text
+    assert "D both" not in text
 
 
 def test_untuned_reports_say_nothing_of_searches(root: Path, tmp_path: Path) -> None:
