@@ -103,7 +103,7 @@ class Choice(Distribution):
     values: tuple[Any, ...]
     _texts: tuple[str, ...]
 
-    @refuse_unknown
+    @refuse_unknown("Choice([32, 64, 128])")
     def __init__(self, values: Sequence[Any]) -> None:
         argument: Any = values  # sets, texts and arrays come from callers without a type checker
         if hasattr(argument, "tolist") and getattr(argument, "ndim", None) == 1:
@@ -176,7 +176,7 @@ class Int(Distribution):
     high: int
     step: int = 1
 
-    @refuse_unknown
+    @refuse_unknown("Int(1, 90)")
     def __init__(self, low: int, high: int, step: int = 1) -> None:
         arguments = {"low": low, "high": high, "step": step}
         first, last, distance = (whole_number(value, f"Int: {name}", arguments) for name, value in arguments.items())
@@ -243,7 +243,7 @@ class Float(Distribution):
     high: float
     step: float | None = None
 
-    @refuse_unknown
+    @refuse_unknown("Float(0, 1)")
     def __init__(self, low: float, high: float, step: float | None = None) -> None:
         first, last = finite_number(low, "Float: low"), finite_number(high, "Float: high")
         check_order("Float", first, last)
@@ -322,7 +322,7 @@ class Log(Distribution):
     low: float
     high: float
 
-    @refuse_unknown
+    @refuse_unknown("Log(1e-4, 1e-2)")
     def __init__(self, low: float, high: float) -> None:
         whole = is_integer(low) and is_integer(high)
         first, last = (finite_number(value, f"Log: {name}") for name, value in (("low", low), ("high", high)))

@@ -9,7 +9,7 @@ from typing import Any
 
 from omnibench.errors import PlanError, nearest
 from omnibench.keys import canonical
-from omnibench.tuning.declared import declared_dimensions
+from omnibench.tuning.declared import EXAMPLE, declared_dimensions
 from omnibench.tuning.dimensions import Dimension, in_order, recorded_dimension
 from omnibench.tuning.distributions import Side
 from omnibench.tuning.grids import number_of_points, point
@@ -29,18 +29,19 @@ class Space:
     constants: Mapping[str, Any]
 
     @classmethod
-    def of(cls, mapping: Mapping[str, Any] | Space, name: str = "the search space") -> Space:
+    def of(cls, mapping: Mapping[str, Any] | Space, name: str = "the search space", example: str = EXAMPLE) -> Space:
         """Return the space that a plan declares.
 
         Args:
             mapping: By name a distribution of omnibench or of Optuna, a constant (number, text, truth value, None), or a
                 ``When``.
             name: What errors call it, e.g. ``RecPack.EASE``.
+            example: A space that errors name as an example.
 
         Raises:
             PlanError: It is no mapping, searches nothing, has something else, or a condition can never hold.
         """
-        return mapping if isinstance(mapping, Space) else cls(*declared_dimensions(mapping, name))
+        return mapping if isinstance(mapping, Space) else cls(*declared_dimensions(mapping, name, example))
 
     @classmethod
     def from_identity(cls, data: Mapping[str, Any]) -> Space:
