@@ -179,7 +179,7 @@ def _values(when: When, branches: Sequence[tuple[str, Distribution, list[When]]]
             raise PlanError(
                 f"{location} depends on {when.parameter} being {value!r}, and {possible}{nearest(value, listed) or '.'}"
             )
-    return frozenset(canonical(value) for value in values)
+    return frozenset(canonical(parent.own(value)) for value in values for parent in parents if _has(parent, value))
 
 
 def _has(distribution: Distribution, value: Any) -> bool:
