@@ -10,7 +10,7 @@ from typing import Any
 from omnibench.commands.parsing import say, say_text
 from omnibench.runners.registry import algorithm_info, get_runner, runners
 from omnibench.tuning.dimensions import Dimension
-from omnibench.tuning.distributions import Choice, Distribution, Float, Int, Log
+from omnibench.tuning.distributions import WHOLE, Choice, Distribution, Float, Int, Log
 from omnibench.tuning.shipped import ShippedSpace, shipped_space
 from omnibench.tuning.values import in_words
 
@@ -113,7 +113,8 @@ def searched(dimension: Dimension) -> tuple[str, str, str]:
     scale = _SCALES[type(distribution)]
     if isinstance(distribution, Log) and distribution.is_whole:
         scale += ", whole"
-    return distribution.words.removeprefix("log "), scale, dimension.words.removeprefix(distribution.words).strip()
+    words = distribution.words.removeprefix("log ").removesuffix(WHOLE)
+    return words, scale, dimension.words.removeprefix(distribution.words).strip()
 
 
 def add_parser(actions: Any) -> None:

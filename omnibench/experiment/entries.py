@@ -16,6 +16,7 @@ from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
 from omnibench.masking import UNMASKED, secret_variable
 from omnibench.naming import one_line_label
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
+from omnibench.tuning.values import is_distribution
 
 Hyperparameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Grid
 """Hyperparameters by name; or several such mappings, a configuration (or grid) for each."""
@@ -44,6 +45,11 @@ class PlanEntry:
     label: str = ""
     refit: str = ""
     search: TuningRequest | None = None
+
+    @property
+    def display_name(self) -> str:
+        """What messages call it, and code that a user copies from them: a class of the user's own goes by its name."""
+        return self.name if self.own is None else self.own.name
 
     @property
     def values(self) -> list[tuple[str, Any]]:
@@ -127,20 +133,25 @@ def check_required(entry: PlanEntry, parameters: Mapping[str, Any]) -> None:
     required = entry.own.required if entry.own else ()
     missing = [parameter for parameter in required if parameter not in parameters]
     if missing:
-        raise PlanError(f"{entry.name} needs {', '.join(missing)}; give it in add_algorithm({entry.name}, {{...}}).")
+        name = entry.display_name
+        raise PlanError(f"{name} needs {', '.join(missing)}; give it in add_algorithm({name}, {{...}}).")
 
 
-def check_entry(entry: PlanEntry) -> None:
+def check_entry(entry: PlanEntry, *, is_searched: bool = False) -> None:
     """Refuse hyperparameters that an algorithm does not have, and values that it cannot take.
+
+    Args:
+        entry: The algorithm with hyperparameters.
+        is_searched: Whether these are values that a search tries, for the advice.
 
     Raises:
         PlanError: There is one.
     """
-    _refuse_stray_lists(entry)
+    _refuse_stray_lists(entry, is_searched=is_searched)
     _check_parameters(entry)
 
 
-def _refuse_stray_lists(entry: PlanEntry) -> None:
+def _refuse_stray_lists(entry: PlanEntry, *, is_searched: bool) -> None:
     """Refuse lists as values of hyperparameters that take none: a Grid was meant."""
     own = entry.own
     defaults = {} if own else algorithm_info(entry.runner, entry.algorithm)["parameters"]
@@ -150,12 +161,18 @@ def _refuse_stray_lists(entry: PlanEntry) -> None:
             continue
         in_grid = isinstance(value, Grid)
         for choice in value.values if in_grid else (value,):
-            refuse_stray_list(choice, f"{entry.name}: {parameter}", in_grid=in_grid, is_own=own is not None)
+            refuse_stray_list(
+                choice,
+                f"{entry.display_name}: {parameter}",
+                in_grid=in_grid,
+                is_own=own is not None,
+                is_searched=is_searched,
+            )
 
 
 def _check_parameters(entry: PlanEntry) -> None:
     """Refuse hyperparameters that the algorithm does not have, and values that cannot be handed to it."""
-    name, own = entry.name, entry.own
+    name, own = entry.display_name, entry.own
     accepted = own.parameters if own else algorithm_info(entry.runner, entry.algorithm)["parameters"]
     for parameter, value in entry.values:
         if not isinstance(parameter, str):
@@ -164,6 +181,11 @@ def _check_parameters(entry: PlanEntry) -> None:
             raise PlanError(
                 f"{name} has no hyperparameter {parameter!r}{nearest(parameter, accepted) or '.'} "
                 f"It has {', '.join(accepted) or 'none'}."
+            )
+        if is_distribution(value) or (isinstance(value, Grid) and any(map(is_distribution, value.values))):
+            raise PlanError(
+                f"{name}: {parameter} is {value!r}, which is for a search. plan.tune({name}, {{{parameter!r}: ...}}) chooses the "
+                "best on validation data; Grid([...]) with plain values makes a configuration of each."
             )
         if not isinstance(value, Grid):  # which has looked at its values itself
             canonical_value(value, f"{name}: {parameter}")

@@ -11,9 +11,9 @@ from typing import Any
 
 from omnibench.code import HISTORY, SEED_NAMES
 from omnibench.errors import PlanError
-from omnibench.experiment.stray_lists import scalar_arguments
+from omnibench.experiment.stray_lists import scalar_arguments, single_types
 from omnibench.keys import overlong_label
-from omnibench.runners.own_calls import OPTIONAL, TRAIN, VALIDATION, takes, unknown_arguments
+from omnibench.runners.own_calls import OPTIONAL, REPORT, TRAIN, VALIDATION, takes, unknown_arguments
 
 ANY_NUMBER = 0
 """Stands for any number of threads."""
@@ -44,6 +44,8 @@ class OwnAlgorithm:
         threads: The number of threads that it says (``threads = 4``) it computes with; 0 when it says (``threads =
             "any"``) that its numbers do not depend on that; None when it says nothing.
         defaults: The defaults of its constructor that are plain values, by name.
+        single_types: The arguments of its constructor that take numbers alone, or texts alone; see ``stray_lists``.
+        reports: Whether its ``fit`` takes ``report``, by which it may tell of its epochs.
     """
 
     module: str
@@ -64,6 +66,8 @@ class OwnAlgorithm:
     validates: bool = False
     threads: int | None = None
     defaults: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
+    single_types: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    reports: bool = field(default=False, compare=False)
 
     @classmethod
     def of(cls, algorithm: type) -> OwnAlgorithm:
@@ -122,6 +126,8 @@ class OwnAlgorithm:
             validates=takes(algorithm, VALIDATION),
             threads=_threads(algorithm),
             defaults=_defaults(algorithm),
+            single_types=single_types(_signature(algorithm) or []),
+            reports=takes(algorithm, REPORT),
         )
 
     def with_other_code(self) -> OwnAlgorithm:

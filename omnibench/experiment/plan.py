@@ -22,11 +22,14 @@ from omnibench.experiment.entries import (
 )
 from omnibench.experiment.grid import number_of_points, points_of
 from omnibench.experiment.refit import check_may_refit, checked_refit
-from omnibench.experiment.tunable import checked_tuning, tuned_entry
+from omnibench.experiment.tunable import check_update, checked_tuning, tuned_entry
 from omnibench.keys import DISPLAY_DIGITS, canonical, sha256
 from omnibench.markup import heading_and_list, one_line
 from omnibench.naming import Configured, labels
-from omnibench.tuning.budget import Tuning
+from omnibench.tuning.arguments import refuse_unknown
+from omnibench.tuning.budget import BUDGET_ARGUMENTS, Tuning
+
+_BUDGET_EXAMPLE = "tuning=Tuning('NDCG@10', trials=30)"
 
 _MOST_SHOWN = 30
 """Configurations that a plan shows of itself."""
@@ -87,6 +90,11 @@ class ExperimentPlan:
             self._entries = [earlier for earlier in self._entries if earlier.name != entry.name]
         self._entries.append(entry)
 
+    @refuse_unknown(
+        'plan.tune(RecPack.EASE, {"l2": Log(1, 10000)})',
+        "plan.tune",
+        dict.fromkeys(BUDGET_ARGUMENTS, f"it belongs to a budget: {_BUDGET_EXAMPLE}"),
+    )
     def tune(
         self,
         algorithm: str | type,
@@ -95,6 +103,7 @@ class ExperimentPlan:
         fixed: Mapping[str, Any] | None = None,
         tuning: Tuning | None = None,
         label: str = "",
+        refit: str | None = None,
     ) -> None:
         """Add an algorithm whose hyperparameters are chosen on the validation part of each fold.
 
@@ -108,12 +117,17 @@ class ExperimentPlan:
             fixed: Hyperparameters that all trials have; of a space that omnibench ships, they are searched no more.
             tuning: Another budget than the plan's, which tables and exports say.
             label: What tables and node ids call it instead of its name.
+            refit: The parts that the chosen configuration is fitted on for the test, instead of what the budget or the
+                benchmark says: ``train+validation`` or ``train``.
 
         Raises:
-            PlanError: The algorithm, a hyperparameter or the budget does not exist, or a range is empty.
+            PlanError: The algorithm, a hyperparameter or the budget does not exist, a range is empty, or it cannot be fitted
+                on both parts.
         """
-        entry = tuned_entry(entry_of(algorithm), space, fixed or {}, tuning, self.tuning)
-        self._entries.append(replace(entry, label=checked_label(label)))
+        entry = replace(entry_of(algorithm), label=checked_label(label), refit=checked_refit(refit))
+        entry = tuned_entry(entry, space, {} if fixed is None else fixed, tuning, self.tuning)
+        check_may_refit(_configuration(entry, {}))
+        self._entries.append(entry)
 
     def update_algorithm(self, algorithm: str | type, config: Mapping[str, Any]) -> None:
         """Change hyperparameters of an algorithm that the plan has, in all of its configurations; those not named stay.
@@ -122,7 +136,10 @@ class ExperimentPlan:
             PlanError: The plan does not have it, or a hyperparameter does not exist.
         """
         existing = self._existing(algorithm)
-        changes = copied(existing[0].name, config)
+        changes = copied(existing[0].display_name, config)
+        for entry in existing:
+            if entry.search is not None:
+                check_update(entry.display_name, changes, entry.search.space)
         updated = {
             id(entry): replace(entry, alternatives=tuple({**old, **changes} for old in entry.alternatives))
             for entry in existing

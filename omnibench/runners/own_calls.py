@@ -23,7 +23,10 @@ VALIDATION = "validation"
 BEST_EPOCH = "best_epoch"
 """The name under which a report says which epoch a class keeps, where that is not the last."""
 
-OPTIONAL = (VALIDATION, "items", "users", "report")
+REPORT = "report"
+"""The name of ``fit``'s argument for the function that reports its progress."""
+
+OPTIONAL = (VALIDATION, "items", "users", REPORT)
 """The names of what else ``fit`` may ask for."""
 
 _SECONDS_BETWEEN = 0.1

@@ -28,7 +28,17 @@ PRUNERS = (HALVING, MEDIAN)
 DEFAULT_ROUND = 4
 """Trials that are proposed together where the next ones depend on their results: a machine's usual workers."""
 
+BUDGET_ARGUMENTS = ("metric", "trials", "seconds", "sampler", "pruner", "parallel", "per_fold", "seed", "keep_trials")
+"""What a Tuning takes, and nothing else: its refit, too, is said of single algorithms."""
+
 _TRAIN = "train"
+
+_ELSEWHERE = {
+    "direction": "the metric itself says whether more is better (higher_is_better)",
+    "timeout": "did you mean 'seconds'",
+}
+"""Arguments of Optuna's studies that a Tuning does not have."""
+
 _SEED_END = 2**32
 
 
@@ -67,7 +77,7 @@ class Tuning:
     seed: int | None
     keep_trials: bool
 
-    @refuse_unknown
+    @refuse_unknown("Tuning('NDCG@10', trials=30)", elsewhere=_ELSEWHERE)
     def __init__(
         self,
         metric: str | Metric,

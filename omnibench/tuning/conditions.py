@@ -32,7 +32,7 @@ class When:
     values: Any
     parameters: Any
 
-    @refuse_unknown
+    @refuse_unknown('When("solver", "als", {"reg": Log(0.001, 1)})')
     def __init__(self, parameter: str, values: Any, parameters: Any) -> None:
         argument: Any = parameter
         if not isinstance(argument, str):

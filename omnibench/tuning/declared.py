@@ -13,16 +13,19 @@ from omnibench.tuning.dimensions import Dimension, in_order
 from omnibench.tuning.distributions import Choice, Distribution, Int
 from omnibench.tuning.values import in_words, is_distribution, is_grid, plain_value, text_of
 
-_EXAMPLE = '{"l2": Log(1, 10000)}'
+EXAMPLE = '{"l2": Log(1, 10000)}'
 _CONSTANTS = (str, int, float, bool, type(None))
 
 
-def declared_dimensions(mapping: Any, name: str) -> tuple[tuple[Dimension, ...], dict[str, Any]]:
+def declared_dimensions(
+    mapping: Any, name: str, example: str = EXAMPLE
+) -> tuple[tuple[Dimension, ...], dict[str, Any]]:
     """Return the dimensions and the constants of a mapping.
 
     Args:
         mapping: By name a distribution, a constant, or a ``When``.
         name: What errors call the space.
+        example: A space that errors name as an example.
 
     Raises:
         PlanError: Something in it is none of these, it searches nothing, or a condition can never hold.
@@ -32,7 +35,7 @@ def declared_dimensions(mapping: Any, name: str) -> tuple[tuple[Dimension, ...],
     _read(mapping, name, [], branches, constants)
     if not branches:
         raise PlanError(
-            f"{name} searches nothing; give at least one distribution, e.g. {_EXAMPLE}, or add the configuration with "
+            f"{name} searches nothing; give at least one distribution, e.g. {example}, or add the configuration with "
             "add_algorithm."
         )
     _check_names(branches, constants, name)
@@ -53,7 +56,7 @@ def _read(
 ) -> None:
     """Collect distributions with their conditions, and constants, from a mapping."""
     if not isinstance(mapping, Mapping):
-        raise PlanError(f"{name} is {mapping!r}; give a dictionary of distributions, e.g. {_EXAMPLE}.")
+        raise PlanError(f"{name} is {mapping!r}; give a dictionary of distributions, e.g. {EXAMPLE}.")
     for parameter, value in mapping.items():
         if not isinstance(parameter, str):
             raise PlanError(f"{name}: the hyperparameter {parameter!r} is no text; write its name in quotes.")
@@ -176,7 +179,7 @@ def _values(when: When, branches: Sequence[tuple[str, Distribution, list[When]]]
             raise PlanError(
                 f"{location} depends on {when.parameter} being {value!r}, and {possible}{nearest(value, listed) or '.'}"
             )
-    return frozenset(canonical(value) for value in values)
+    return frozenset(canonical(parent.own(value)) for value in values for parent in parents if _has(parent, value))
 
 
 def _has(distribution: Distribution, value: Any) -> bool:

@@ -7,11 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, cast
 
 from omnibench.errors import PlanError
 from omnibench.keys import canonical
 from omnibench.tuning.arguments import refuse_unknown
+from omnibench.tuning.edges import Side, side_of_linear_range, side_of_numbers, side_of_range
 from omnibench.tuning.values import (
     check_order,
     exact,
@@ -19,18 +20,14 @@ from omnibench.tuning.values import (
     in_words,
     is_integer,
     is_number,
+    is_whole,
     plain_value,
     text_of,
     whole_number,
 )
 
-Side = Literal["low", "high"]
-
-_EDGE = 0.02
-"""The share of a range, in its scale, that counts as its edge: continuous values never lie at the end itself."""
-
-_FEWEST_NUMBERS = 3
-"""Numbers in a Choice that have an edge: of two, each would be."""
+WHOLE = " (whole)"
+"""What words say of a range whose values are whole numbers."""
 
 
 class Distribution:
@@ -103,7 +100,7 @@ class Choice(Distribution):
     values: tuple[Any, ...]
     _texts: tuple[str, ...]
 
-    @refuse_unknown
+    @refuse_unknown("Choice([32, 64, 128])")
     def __init__(self, values: Sequence[Any]) -> None:
         argument: Any = values  # sets, texts and arrays come from callers without a type checker
         if hasattr(argument, "tolist") and getattr(argument, "ndim", None) == 1:
@@ -134,7 +131,7 @@ class Choice(Distribution):
         return len(self.values)
 
     def __contains__(self, value: Any) -> bool:
-        return text_of(value) in self._texts
+        return self._position(value) is not None
 
     def own(self, value: Any) -> Any:
         return self.value(self.index(value))
@@ -143,16 +140,23 @@ class Choice(Distribution):
         return json.loads(self._texts[index])  # a copy, which its receiver may change
 
     def index(self, value: Any) -> int:
-        return self._texts.index(canonical(value))
+        return cast("int", self._position(value))
+
+    def _position(self, value: Any) -> int | None:
+        """Return the position of a value; a number that has another type there is the same: 1.0 is 1."""
+        text = text_of(value)
+        if text in self._texts:
+            return self._texts.index(text)
+        if not is_number(value):
+            return None
+        equal = (index for index, number in enumerate(self.values) if is_number(number) and number == value)
+        return next(equal, None)
 
     def at(self, share: float) -> Any:
         return self.value(min(int(share * self.count), self.count - 1))
 
     def side(self, value: Any) -> Side | None:
-        if self.count < _FEWEST_NUMBERS or not all(is_number(number) for number in self.values) or value not in self:
-            return None
-        ends: tuple[tuple[Side, Any], ...] = (("low", min(self.values)), ("high", max(self.values)))
-        return next((side for side, end in ends if value == end), None)
+        return side_of_numbers(value, self.values) if value in self else None
 
     def __repr__(self) -> str:
         return f"Choice({list(self.values)!r})"
@@ -176,7 +180,7 @@ class Int(Distribution):
     high: int
     step: int = 1
 
-    @refuse_unknown
+    @refuse_unknown("Int(1, 90)")
     def __init__(self, low: int, high: int, step: int = 1) -> None:
         arguments = {"low": low, "high": high, "step": step}
         first, last, distance = (whole_number(value, f"Int: {name}", arguments) for name, value in arguments.items())
@@ -200,14 +204,15 @@ class Int(Distribution):
 
     @property
     def words(self) -> str:
-        return f"{self.low} to {self.high}" + (f" in steps of {self.step}" if self.step != 1 else "")
+        steps = f" in steps of {self.step}" if self.step != 1 else ""
+        return f"{self.low} to {self.high}{steps}{WHOLE}"
 
     @property
     def count(self) -> int:
         return (self.high - self.low) // self.step + 1
 
     def __contains__(self, value: Any) -> bool:
-        return is_integer(value) and self.low <= value <= self.high and (int(value) - self.low) % self.step == 0
+        return is_whole(value) and self.low <= value <= self.high and (int(value) - self.low) % self.step == 0
 
     def own(self, value: Any) -> int:
         return int(value)
@@ -222,7 +227,7 @@ class Int(Distribution):
         return self.value(min(int(share * self.count), self.count - 1))
 
     def side(self, value: Any) -> Side | None:
-        return _side(value, self.low, self.high) if value in self else None
+        return side_of_linear_range(value, self.low, self.high) if value in self else None
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
@@ -243,7 +248,7 @@ class Float(Distribution):
     high: float
     step: float | None = None
 
-    @refuse_unknown
+    @refuse_unknown("Float(0, 1)")
     def __init__(self, low: float, high: float, step: float | None = None) -> None:
         first, last = finite_number(low, "Float: low"), finite_number(high, "Float: high")
         check_order("Float", first, last)
@@ -301,7 +306,7 @@ class Float(Distribution):
         return min(max(self.low * (1 - share) + self.high * share, self.low), self.high)
 
     def side(self, value: Any) -> Side | None:
-        return _side(value, self.low, self.high) if value in self else None
+        return side_of_linear_range(value, self.low, self.high) if value in self else None
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
@@ -322,17 +327,19 @@ class Log(Distribution):
     low: float
     high: float
 
-    @refuse_unknown
+    @refuse_unknown("Log(1e-4, 1e-2)")
     def __init__(self, low: float, high: float) -> None:
         whole = is_integer(low) and is_integer(high)
         first, last = (finite_number(value, f"Log: {name}") for name, value in (("low", low), ("high", high)))
         if first <= 0:
+            example = 1 if whole and last > 1 else 0.001
             raise PlanError(
                 f"Log({in_words(first)}, {in_words(last)}): a logarithmic range begins above 0; give the smallest value that is "
-                f"worth a try, e.g. Log(0.001, {in_words(last) if last > 0.001 else 1}), or Float({in_words(first)}, "  # noqa: PLR2004
+                f"worth a try, e.g. Log({example}, {in_words(last) if last > example else 1}), or Float({in_words(first)}, "
                 f"{in_words(last)})."
             )
-        check_order("Log", first, last)
+        words = in_words if whole else repr  # Log(1, 1000) has other values than Log(1.0, 1000.0)
+        check_order("Log", first, last, words)
         object.__setattr__(self, "low", whole_number(low, "Log: low", {}) if whole else first)
         object.__setattr__(self, "high", whole_number(high, "Log: high", {}) if whole else last)
 
@@ -347,14 +354,14 @@ class Log(Distribution):
 
     @property
     def words(self) -> str:
-        return f"log {in_words(self.low)} to {in_words(self.high)}"
+        return f"log {in_words(self.low)} to {in_words(self.high)}{WHOLE if self.is_whole else ''}"
 
     @property
     def count(self) -> int | None:
         return int(self.high - self.low) + 1 if self.is_whole else None
 
     def __contains__(self, value: Any) -> bool:
-        return (is_integer(value) if self.is_whole else is_number(value)) and self.low <= value <= self.high
+        return (is_whole(value) if self.is_whole else is_number(value)) and self.low <= value <= self.high
 
     def own(self, value: Any) -> float:
         return int(value) if self.is_whole else float(value)
@@ -372,7 +379,7 @@ class Log(Distribution):
         return min(max(round(value) if self.is_whole else value, self.low), self.high)
 
     def side(self, value: Any) -> Side | None:
-        return _side(math.log(value), math.log(self.low), math.log(self.high)) if value in self else None
+        return side_of_range(math.log(value), math.log(self.low), math.log(self.high)) if value in self else None
 
 
 _CLASSES: dict[str, type[Choice | Int | Float | Log]] = {
@@ -389,10 +396,3 @@ def distribution_of(identity: Mapping[str, Any]) -> Distribution:
 def _steps(low: float, high: float, step: float) -> int:
     """Return how many steps fit into a range, whose last end may be rounded."""
     return int((exact(high) - exact(low)) / exact(step) + Decimal("1e-9"))
-
-
-def _side(value: float, low: float, high: float) -> Side | None:
-    margin = _EDGE * (high - low)
-    if value <= low + margin:
-        return "low"
-    return "high" if value >= high - margin else None

@@ -80,6 +80,8 @@ def _labelled(label: str) -> Metric:
     if definition is None or definition is Metric:
         labels = [metric for metric in omnibench.metrics.__all__ if metric not in ("Metric", "HitMetric")]
         near = nearest(name, labels)
+        if near and at and length:
+            near = f"{near.removesuffix(chr(39) + '?')}@{length}'?"
         raise PlanError(
             f"the metric of a Tuning is {label!r}, and omnibench has no metric {name!r}{near or '.'} "
             f"Write a label such as 'NDCG@10', or give your own metric as an object."

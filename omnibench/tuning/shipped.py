@@ -58,7 +58,7 @@ def shipped_spaces() -> list[ShippedSpace]:
     return [space for framework in _FRAMEWORKS for space in _spaces(framework).values()]
 
 
-def space_of(algorithm: str) -> dict[str, Any]:
+def space_of(algorithm: str | type) -> dict[str, Any]:
     """Return the search space that omnibench ships for an algorithm, to change some of it.
 
     ``plan.tune(RecBole.BPR)`` searches it as it is; this one with another range of one hyperparameter::
@@ -68,7 +68,7 @@ def space_of(algorithm: str) -> dict[str, Any]:
     ``omnibench envs spaces RecBole.BPR`` shows it, and where it was published.
 
     Args:
-        algorithm: An algorithm, e.g. ``RecBole.BPR``.
+        algorithm: An algorithm, e.g. ``RecBole.BPR``; for a class of your own there is none.
 
     Returns:
         A new dictionary: by hyperparameter its distribution or its constant; what depends on another hyperparameter is a
@@ -77,11 +77,17 @@ def space_of(algorithm: str) -> dict[str, Any]:
     Raises:
         PlanError: There is none.
     """
-    shipped = shipped_space(algorithm)
+    argument: Any = algorithm
+    is_own = isinstance(argument, type)
+    name = argument.__name__ if is_own else argument
+    if not isinstance(name, str):
+        raise PlanError(f"{argument!r} is no algorithm; give a member such as RecBole.BPR, or its name 'RecBole.BPR'.")
+    shipped = None if is_own else shipped_space(name)
     if shipped is None:
+        reason = "it is a class of your own" if is_own else "it knows of no published one"
         raise PlanError(
-            f"omnibench ships no search space for {algorithm}, because it knows of no published one. Give the hyperparameters "
-            f'their ranges yourself: plan.tune({algorithm}, {{"name": Log(0.001, 1.0)}}). `omnibench envs spaces` lists the '
+            f"omnibench ships no search space for {name}, because {reason}. Give the hyperparameters "
+            f'their ranges yourself: plan.tune({name}, {{"name": Log(0.001, 1.0)}}). `omnibench envs spaces` lists the '
             "algorithms that have one."
         )
     return dict(shipped.entries)

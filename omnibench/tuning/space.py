@@ -9,9 +9,9 @@ from typing import Any
 
 from omnibench.errors import PlanError, nearest
 from omnibench.keys import canonical
-from omnibench.tuning.declared import declared_dimensions
+from omnibench.tuning.declared import EXAMPLE, declared_dimensions
 from omnibench.tuning.dimensions import Dimension, in_order, recorded_dimension
-from omnibench.tuning.distributions import Side
+from omnibench.tuning.edges import Side
 from omnibench.tuning.grids import number_of_points, point
 
 
@@ -29,18 +29,19 @@ class Space:
     constants: Mapping[str, Any]
 
     @classmethod
-    def of(cls, mapping: Mapping[str, Any] | Space, name: str = "the search space") -> Space:
+    def of(cls, mapping: Mapping[str, Any] | Space, name: str = "the search space", example: str = EXAMPLE) -> Space:
         """Return the space that a plan declares.
 
         Args:
             mapping: By name a distribution of omnibench or of Optuna, a constant (number, text, truth value, None), or a
                 ``When``.
             name: What errors call it, e.g. ``RecPack.EASE``.
+            example: A space that errors name as an example.
 
         Raises:
             PlanError: It is no mapping, searches nothing, has something else, or a condition can never hold.
         """
-        return mapping if isinstance(mapping, Space) else cls(*declared_dimensions(mapping, name))
+        return mapping if isinstance(mapping, Space) else cls(*declared_dimensions(mapping, name, example))
 
     @classmethod
     def from_identity(cls, data: Mapping[str, Any]) -> Space:
@@ -119,17 +120,20 @@ class Space:
 
     def values_of(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of a configuration that lie in the space, by hyperparameter that is searched."""
-        return {
-            dimension.name: dimension.distribution.own(parameters[dimension.name])
-            for dimension in self.active(parameters)
-            if parameters[dimension.name] in dimension.distribution
-        }
+        own = dict(parameters)  # conditions are about values as the space has them
+        values: dict[str, Any] = {}
+        for dimension in self.dimensions:
+            name = dimension.name
+            if name in own and dimension.is_active(own) and own[name] in dimension.distribution:
+                values[name] = own[name] = dimension.distribution.own(own[name])
+        return values
 
     def contains(self, parameters: Mapping[str, Any]) -> bool:
         """Whether a configuration is a point of the space: has all hyperparameters that exist in it, and no others."""
         searched = {name: value for name, value in parameters.items() if name not in self.constants}
-        required = {dimension.name for dimension in self.dimensions if dimension.is_active(searched)}
-        return self.values_of(searched).keys() == searched.keys() == required and all(
+        values = self.values_of(searched)
+        required = {dimension.name for dimension in self.dimensions if dimension.is_active(values)}
+        return values.keys() == searched.keys() == required and all(
             canonical(parameters[name]) == canonical(value)
             for name, value in self.constants.items()
             if name in parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
@@ -87,6 +87,11 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number, of whatever type: 3 or 3.0; a truth value is none."""
+    return is_number(value) and float(value).is_integer()
+
+
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number, of Python or numpy; a truth value is none."""
     return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
@@ -125,18 +130,20 @@ def whole_number(value: Any, location: str, arguments: Mapping[str, Any]) -> int
     return int(value)
 
 
-def check_order(name: str, low: float, high: float) -> None:
+def check_order(name: str, low: float, high: float, words: Callable[[float], str] | None = None) -> None:
     """Refuse a range without at least two values.
+
+    Args:
+        name: The class of the range.
+        low: Its smallest value.
+        high: Its largest.
+        words: What writes its ends; as short as possible by default.
 
     Raises:
         PlanError: It is one.
     """
+    first, last = (in_words if words is None else words)(low), (in_words if words is None else words)(high)
     if low == high:
-        raise PlanError(
-            f"{name}({in_words(low)}, {in_words(high)}) has one value only; give {in_words(low)} itself, or a wider range."
-        )
+        raise PlanError(f"{name}({first}, {last}) has one value only; give {first} itself, or a wider range.")
     if low > high:
-        raise PlanError(
-            f"{name}({in_words(low)}, {in_words(high)}) is empty: low is above high; write {name}({in_words(high)}, "
-            f"{in_words(low)})."
-        )
+        raise PlanError(f"{name}({first}, {last}) is empty: low is above high; write {name}({last}, {first}).")

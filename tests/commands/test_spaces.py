@@ -82,7 +82,7 @@ def test_json_has_all_of_it(spaces: Run) -> None:
     assert described["algorithm"] == "RecPack.MultVAE"
     assert described["parameters"]["learning_rate"] == [{"type": "log", "low": 1e-5, "high": 1.0}]
     assert described["constants"] == {"max_epochs": 300}
-    assert described["words"]["dim_hidden_layer"] == "400 to 800"
+    assert described["words"]["dim_hidden_layer"] == "400 to 800 (whole)"
     assert described["defaults"]["max_epochs"] == 200
     assert described["source"].startswith("Anelli, Bellogín")
     everything: list[dict[str, Any]] = json.loads(spaces("--json"))

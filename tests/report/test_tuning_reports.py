@@ -253,7 +253,7 @@ def test_spaces_are_told_in_words(tmp_path: Path) -> None:
     tuned.finish(store, labels, [tuned.judge(store, labels, 0, {}, 0.5)])
     store.close()
     text = written(tmp_path / "store", ".md")
-    assert "a: 1 to 9 in steps of 2<br>b: 0 to 1<br>c: 1 or 2<br>d: log 0.0001 to 1" in text
+    assert "a: 1 to 9 in steps of 2 (whole)<br>b: 0 to 1<br>c: 1 or 2<br>d: log 0.0001 to 1" in text
 
 
 def test_data_files_have_what_was_chosen(root: Path) -> None:

@@ -128,7 +128,8 @@ class Class:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("NDGC@10",), "omnibench has no metric 'NDGC'; did you mean 'NDCG'"),
+        (("NDGC@10",), "omnibench has no metric 'NDGC'; did you mean 'NDCG@10'?"),
+        (("ndcg@10",), "did you mean 'NDCG@10'?"),
         (("NDCG",), "give its list length, e.g. 'NDCG@10'"),
         (("RMSE@10",), "RMSE has no list length, write 'RMSE'"),
         (("NDCG@0",), "the list length is a positive number"),

@@ -130,7 +130,7 @@ def test_a_hyperparameter_has_other_ranges_under_other_conditions() -> None:
     assert space.size == 5 + 2 * 3
     assert space.contains({"solver": "als", "reg": 5})
     assert not space.contains({"solver": "sgd", "reg": 5})
-    assert space.plain["reg"] == "1 to 5 where solver is als; 7 to 9 where solver is cd or sgd"
+    assert space.plain["reg"] == "1 to 5 (whole) where solver is als; 7 to 9 (whole) where solver is cd or sgd"
 
 
 def test_whole_numbers_where_both_ends_are() -> None:
@@ -222,10 +222,10 @@ def test_words() -> None:
     )
     assert space.plain == {
         "a": "log 1 to 10000",
-        "b": "1 to 9",
+        "b": "1 to 9 (whole)",
         "c": "0 to 1 in steps of 0.1",
         "d": "32, x or None",
-        "e": "2 to 8 in steps of 2",
+        "e": "2 to 8 in steps of 2 (whole)",
     }
     assert space.constants == {"f": 7}
 
