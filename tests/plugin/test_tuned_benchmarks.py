@@ -12,6 +12,7 @@ from support.runs import started, wait_until
 from support.tuned_benches import TUNE, chosen_in, store_of, trials_in, tuned_bench
 
 from omnibench import ExperimentPlan
+from omnibench.tables.names import recorded_names
 
 COLUMNS = ("number", "status", "parameters", "value", "epochs")
 
@@ -325,3 +326,14 @@ def test_the_plan_says_what_is_tuned(project: Project) -> None:
     tuned_bench(project, plan=f"{TUNE}\nplan.add_algorithm(Weighted)")
     result = project.run("--collect-only", "-q")
     result.stdout.fnmatch_lines(["*Weighted_(tuned)-*", "*Weighted-*"])
+
+
+def test_outputs_call_two_searches_of_an_algorithm_the_same(project: Project) -> None:
+    """The table of a run and the commands have one name for each search, which commands take."""
+    tuned_bench(project, tuning='"NDCG@10", trials=1', plan=f'{TUNE}\nplan.tune(Weighted, {{"depth": Int(2, 3)}})')
+    output = project.run().stdout.str()
+    names = sorted(set(re.findall(r"Weighted \(tuned, search=[0-9a-f]{8}\)", output)))
+    assert len(names) == 2
+    listed = recorded_names(store_of(project).items().values())
+    assert sorted(listed.configurations.values()) == names
+    assert len({item for name in names for item in store_of(project).select(name)}) == 2
