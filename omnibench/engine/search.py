@@ -23,8 +23,10 @@ from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError
 from omnibench.experiment.experiment import Experiment
 from omnibench.naming import first_few
+from omnibench.store.advice import search_advice
 from omnibench.store.leases import free_leases
 from omnibench.store.schema import Phase, Record, TrialStatus
+from omnibench.store.search_words import short_value
 from omnibench.tuning.choice import best, is_spent
 from omnibench.tuning.proposals import Proposals
 from omnibench.tuning.pruning import Judge
@@ -181,7 +183,10 @@ class TunedSearch:
                 self._workbench, experiment, item, lease, self._progress, options, self._experiment.search_key
             )
             judge = self._judge_of(number, experiment)
-            with attempt.run(self._dataset, judge=judge, with_epochs=self._needs_epochs) as record_model:
+            with (
+                self._workbench.at_trial(number),
+                attempt.run(self._dataset, judge=judge, with_epochs=self._needs_epochs) as record_model,
+            ):
                 measured = attempt.measured
                 is_best = self._is_best(number, measured.value)
                 if measured.status is TrialStatus.DONE and (is_best or self._search.tuning.keep_trials):
@@ -238,13 +243,19 @@ class TunedSearch:
 
     def _log(self, number: int, proposed: Record) -> None:
         record = self.records.finished[number]
-        value, reason = record["value"], record["error"] or record["pruned"]
-        ending = f"{self._search.label} {value:.4f}" if value is not None else f"{record['status']}: {reason}"
-        self._progress.log(logging.INFO, f"trial {number} {dict(proposed['parameters'])}: {ending}")
+        self._progress.log(logging.INFO, f"trial {number} ({_parameters(proposed)}): {self._ending(record)}")
+
+    def _ending(self, record: Record) -> str:
+        """Return in one line how a trial has ended; its record has the rest."""
+        if record["error"]:
+            return f"failed in {record['error']['phase']}: {_first_line(record['error']['message'])}"
+        if record["pruned"]:
+            return f"pruned in epoch {record['pruned']['epoch']}: {record['pruned']['reason']}"
+        return str(record["status"]) if record["value"] is None else f"{self._search.label} {record['value']:.4f}"
 
     def _failed(self, counted: list[Record]) -> PhaseError:
         reasons = dict.fromkeys(
-            f"{record['error']['phase']}: {record['error']['message']}" if record["error"] else "pruned"
+            f"{record['error']['phase']}: {_first_line(record['error']['message'])}" if record["error"] else "pruned"
             for record in counted
         )
         number = (
@@ -253,7 +264,18 @@ class TunedSearch:
             else f"all {len(counted)} trials"
         )
         details = "\n\n".join(record["error"]["details"] for record in counted[:1] if record["error"])
-        return PhaseError(Phase.TUNE.value, f"{number} failed: {first_few(list(reasons), 3)}", details)
+        advice = search_advice(self._workbench.store.root, self._experiment.name)
+        return PhaseError(Phase.TUNE.value, f"{number} failed: {first_few(list(reasons), 3)}\n{advice}", details)
+
+
+def _parameters(record: Record) -> str:
+    """Return the proposed hyperparameters in one line, e.g. ``depth=12, noise=0.05819``."""
+    values = (f"{name}={short_value(value)}" for name, value in record["parameters"].items())
+    return ", ".join(values) or "the defaults"
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _seen(record: Record) -> Trial:
