@@ -101,7 +101,7 @@ class TunedSearch:
             record = self.records.finished.get(len(self._counted))
             if record is None:
                 return None
-            self._counted.append(_seen(record))
+            self._counted.append(seen_trial(record))
         winner = best(self._counted, self._higher)
         counted = [self.records.finished[trial.number] for trial in self._counted]
         if winner is None:
@@ -143,7 +143,7 @@ class TunedSearch:
                 return False
             self.records.refresh()
             first = self.records.proposed
-            trials = [_seen(record) for record in self.records.finished.values()]
+            trials = [seen_trial(record) for record in self.records.finished.values()]
             together = self._proposals.round_of(first)
             if any(number not in self.records.finished for number in range(min(together.start, first))):
                 return False
@@ -214,7 +214,7 @@ class TunedSearch:
 
     def _is_best(self, number: int, value: float | None) -> bool:
         self.records.refresh()
-        trials = [_seen(record) for record in self.records.finished.values()]
+        trials = [seen_trial(record) for record in self.records.finished.values()]
         mine = Trial(number, {}, TrialStatus.DONE.value, value)
         return value is not None and best([*trials, mine], self._higher) is mine
 
@@ -224,12 +224,12 @@ class TunedSearch:
             return None
         name, configuration = experiment.configuration.epochs_parameter, experiment.configuration
         epochs = {**configuration.default_parameters, **configuration.plain_parameters}.get(name) if name else None
-        trials = [_seen(record) for record in self.records.finished.values()]
+        trials = [seen_trial(record) for record in self.records.finished.values()]
         return Judge(tuning, number, trials, epochs if isinstance(epochs, int) else None)
 
     def _shown(self, number: int) -> PhaseOptions:
         """Tell people which trial is computed; return the options with which its epochs are told beside it."""
-        trials = [_seen(record) for record in self.records.finished.values()]
+        trials = [seen_trial(record) for record in self.records.finished.values()]
         leading = best(trials, self._higher)
         facts = {
             "trial": number + 1,
@@ -278,7 +278,7 @@ def _first_line(text: str) -> str:
     return text.partition("\n")[0]
 
 
-def _seen(record: Record) -> Trial:
+def seen_trial(record: Record) -> Trial:
     """Return a trial as those who propose see it."""
     return Trial(
         record["number"],

@@ -380,3 +380,25 @@ def test_logs_say_which_trial_a_line_is_of(project: Project) -> None:
     assert printed == [f"[{item}#0", f"[{item}#1", f"[{item}"]
     entries = [entry for entry in store_of(project).logs(item=item, limit=-1) if " epochs on " in entry["message"]]
     assert [entry["logger"] for entry in entries] == ["guest.stdout#0", "guest.stdout#1", "guest.stdout"]
+
+
+def test_a_plan_says_how_many_trials_are_known(project: Project) -> None:
+    """What is not tuned yet runs from Tune, and says how far its search is; with all trials, from Fit."""
+    tuned_bench(project, tuning='"NDCG@10", trials=2, sampler="random"')
+    project.run("--omnirec-plan").stdout.fnmatch_lines(
+        [
+            "*from Tune *Weighted (tuned)*(nothing is recorded under its key; 0 of 2 trials known)",
+            "*would run 1 items (1 from Tune)*",
+        ]
+    )
+    project.run().assert_outcomes(passed=1)
+    (item,) = store_of(project).items()
+    tuned_bench(project, tuning='"NDCG@10", trials=3, sampler="random"')
+    plan = project.run("--omnirec-plan", "-v").stdout
+    plan.fnmatch_lines(["*from Tune *(nothing is recorded under its key; 2 of 3 trials known)"])
+    plan.fnmatch_lines([f"*The nearest item that was fitted is {item}*", "*tuning*trials* 2 -> 3"])
+    tuned_bench(project, tuning='"NDCG@10", trials=2, sampler="random"')
+    store_of(project).reset([item], "Fit")
+    project.run("--omnirec-plan").stdout.fnmatch_lines(["*from Fit *2 of 2 trials known*"])
+    store_of(project).reset([item])
+    project.run("--omnirec-plan").stdout.fnmatch_lines(["*from Tune *(it was reset; 0 of 2 trials known)"])
