@@ -20,6 +20,9 @@ LONGEST_VALUE = 40
 MOST_PARAMETERS = 6
 """Hyperparameters in a label; of more, the first ones are shown and the others counted."""
 
+TUNED = "tuned"
+"""What labels say of a configuration that a search chooses, in parentheses behind the algorithm's name."""
+
 LABELS, HASHES = "labels", "hash"
 """What tables call configurations and datasets: by readable labels, or as directories of the store, ``name-hash``."""
 
@@ -28,6 +31,7 @@ _EXACT = 2**53
 
 _PLAIN_TYPES = frozenset({bool, int, float, type(None)})
 
+_IS_TUNED = re.compile(rf" \({TUNED}(?:, .*)?\)$")
 _UNSAFE = re.compile(r"[^\w.+-]")
 _UNSAFE_NAME = re.compile(r"[^\w.+()=,-]")
 
@@ -81,6 +85,16 @@ def labels(configurations: Iterable[Configured]) -> dict[str, str]:
             for configuration in namesakes:
                 texts[configuration.name] += f"-{configuration.name.rpartition('-')[2]}"
     return texts
+
+
+def tuned_label(name: str, arguments: Iterable[str] = ()) -> str:
+    """Return what a tuned configuration is called, e.g. ``RecPack.EASE (tuned)`` or ``RecBole.BPR (tuned, epochs=50)``.
+
+    Args:
+        name: The algorithm's name, or the user's label.
+        arguments: The hyperparameters that all trials have, and what else tells it from others, e.g. ``epochs=50``.
+    """
+    return f"{name} ({', '.join([TUNED, *arguments])})"
 
 
 def one_line_label(label: str) -> str:
@@ -194,15 +208,28 @@ def _called(base: str, parameters: Mapping[str, Any], differing: Sequence[str]) 
     words = [f"{parameter_text(name)}={value_text(parameters[name])}" for name in names[:MOST_PARAMETERS]]
     if len(names) > MOST_PARAMETERS:
         words.append(f"+{len(names) - MOST_PARAMETERS}")
-    return f"{base}({','.join(words)})" if words else base
+    return _merged(base, words)
 
 
 def _with(text: str, circumstances: Mapping[str, Any], differing: Sequence[str]) -> str:
     """Return a label with what else tells its configuration apart."""
     words = [f"{parameter_text(name)}={value_text(circumstances[name])}" for name in differing if name in circumstances]
+    return _merged(text, words, extends=True)
+
+
+def _merged(text: str, words: Sequence[str], *, extends: bool = False) -> str:
+    """Return a label with more words in its parentheses; those of the user's own label stay as they are.
+
+    Args:
+        text: The label.
+        words: What is to be in its parentheses, e.g. ``K=100``.
+        extends: Whether parentheses at its end are the label's, not the user's.
+    """
     if not words:
         return text
-    return f"{text[:-1]},{','.join(words)})" if text.endswith(")") else f"{text}({','.join(words)})"
+    if _IS_TUNED.search(text):
+        return f"{text[:-1]}, {', '.join(words)})"
+    return f"{text[:-1]},{','.join(words)})" if extends and text.endswith(")") else f"{text}({','.join(words)})"
 
 
 def _differing(mappings: Sequence[Mapping[str, Any]]) -> list[str]:

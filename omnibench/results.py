@@ -36,6 +36,7 @@ class Result:
             has looked.
         refit: The parts that the model was fitted on, ``train+validation``; empty for the training part.
         tuned: Whether a search on validation data has chosen hyperparameters.
+        search: What labels tell that search by from another one; empty where there is none.
         chosen: What that search has chosen, and with which effort; see ``store.trials.chosen_trial``. None where that is not
             known, as of all that are not tuned.
     """
@@ -58,6 +59,7 @@ class Result:
     as_seed: int | None = field(default=None, repr=False)
     refit: str = field(default="", repr=False)
     tuned: bool = field(default=False, repr=False)
+    search: str = field(default="", repr=False)
     chosen: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def __getitem__(self, label: str) -> float:

@@ -17,6 +17,7 @@ from omnibench.naming import (
     node_name,
     one_line_label,
     plain_label,
+    tuned_label,
     value_text,
     with_keywords,
 )
@@ -165,3 +166,21 @@ def test_assignments_become_keywords_of_pytest(expression: str, translated: str)
 def test_a_label_keeps_its_brackets() -> None:
     """What the user typed stays readable."""
     assert plain_label(" ours (K=1), 5-core ") == "ours_(K=1),_5-core"
+
+
+def test_what_tells_tuned_configurations_apart_stands_in_their_parentheses() -> None:
+    """Fixed hyperparameters and the hash of a search join the word ``tuned``, so that titles are spelled the same."""
+    tuned = tuned_label("Slow")
+    configurations = [
+        Configured("Slow-1", tuned),
+        Configured("Slow-2", tuned, {"boom": 20.0}),
+        Configured("Other-1", tuned_label("Other"), {}, {"search": "9d5127bf"}),
+        Configured("Other-2", tuned_label("Other"), {}, {"search": "a4615252"}),
+    ]
+    assert list(labels(configurations).values()) == [
+        "Slow (tuned)",
+        "Slow (tuned, boom=20.0)",
+        "Other (tuned, search=9d5127bf)",
+        "Other (tuned, search=a4615252)",
+    ]
+    assert tuned_label("Slow", ["boom=20.0"]) == "Slow (tuned, boom=20.0)"

@@ -84,6 +84,9 @@ def classified(error: Exception, phase: str, root: Path, elsewhere: Sequence[Pat
         return out_of_use(root, error)
     if isinstance(error, ChangedDataError):
         return StoreError(f"{phase} was given up: {error}")
+    if isinstance(error, PhaseError):  # which says the phase itself
+        words = error.message if error.phase == phase else str(error)
+        return PhaseError(phase, words, error.details, died=error.died, costs=error.costs)
     if isinstance(error, OmnibenchError):
         return PhaseError(phase, str(error))
     return PhaseError(phase, f"{type(error).__name__}: {with_limit(error)}", traceback.format_exc())

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from omnibench.engine.equal_seeds import equal_seed
 from omnibench.engine.items import Item
+from omnibench.engine.search import seen_trial
 from omnibench.store.schema import DROPPED, Phase, Record, RecordLookup, RecordType, Status, status_of
+from omnibench.store.trials import finished_trials, trials_by_number
+from omnibench.tuning.choice import best, is_spent, within_budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,7 @@ class Outlook:
     """What a run would do with an item.
 
     Attributes:
-        phase: The first phase that it would run: Fit, Predict or Eval.
+        phase: The first phase that it would run: Tune, Fit, Predict or Eval.
         reason: Why it would run, as a text for people.
     """
 
@@ -39,7 +42,8 @@ def outlook(get: RecordLookup, item: Item, has_files: Callable[[Record], bool]) 
         if fit is None and predict is None and equal_seed(get, item) is not None:
             return Outlook(Phase.PREDICT.value, "two seeds have made equal predictions, which it takes over")
         if fit is None:
-            return Outlook(Phase.FIT.value, last_attempt or _first_time(record))
+            phase, words = _search_outlook(get, item)
+            return Outlook(phase.value, "; ".join(filter(None, [last_attempt or _first_time(record), words])))
         if fit.get(DROPPED):
             lists = "lists of" if predict is None else "the missing predictions with lists of"
             return Outlook(
@@ -59,11 +63,25 @@ def outlook(get: RecordLookup, item: Item, has_files: Callable[[Record], bool]) 
     return Outlook(Phase.EVAL.value, f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not recorded")
 
 
+def _search_outlook(get: RecordLookup, item: Item) -> tuple[Phase, str]:
+    """Return the phase from which an item without a model would run, and how many trials of its search are known."""
+    search = item.experiment.search
+    if search is None:
+        return Phase.FIT, ""
+    budget = search.tuning.budget
+    finished = finished_trials(trials_by_number(item.experiment.search_key, get))
+    trials = within_budget(budget, map(seen_trial, finished))
+    is_chosen = is_spent(budget, trials) and best(trials, search.metric.higher_is_better) is not None
+    limit = "" if budget.get("trials") is None else f" of {budget['trials']}"
+    plural = "" if (budget.get("trials") or len(trials)) == 1 else "s"
+    return Phase.FIT if is_chosen else Phase.TUNE, f"{len(trials)}{limit} trial{plural} known"
+
+
 def _last_attempt(record: Record) -> str:
     """Say how the last attempt ended when it failed or was interrupted, of an item's record."""
     status, phase = status_of(record or None, ())
     if status is Status.FAILED:
-        message = (record.get("error") or {}).get("message")
+        message = ((record.get("error") or {}).get("message") or "").partition("\n")[0]
         return f"it failed{f' in {phase}' if phase else ''}{f': {message}' if message else ''}"
     return f"it was interrupted in {phase}" if status is Status.INTERRUPTED else ""
 

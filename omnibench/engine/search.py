@@ -23,8 +23,10 @@ from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError
 from omnibench.experiment.experiment import Experiment
 from omnibench.naming import first_few
+from omnibench.store.advice import search_advice
 from omnibench.store.leases import free_leases
 from omnibench.store.schema import Phase, Record, TrialStatus
+from omnibench.store.search_words import short_value
 from omnibench.tuning.choice import best, is_spent
 from omnibench.tuning.proposals import Proposals
 from omnibench.tuning.pruning import Judge
@@ -99,7 +101,7 @@ class TunedSearch:
             record = self.records.finished.get(len(self._counted))
             if record is None:
                 return None
-            self._counted.append(_seen(record))
+            self._counted.append(seen_trial(record))
         winner = best(self._counted, self._higher)
         counted = [self.records.finished[trial.number] for trial in self._counted]
         if winner is None:
@@ -141,7 +143,7 @@ class TunedSearch:
                 return False
             self.records.refresh()
             first = self.records.proposed
-            trials = [_seen(record) for record in self.records.finished.values()]
+            trials = [seen_trial(record) for record in self.records.finished.values()]
             together = self._proposals.round_of(first)
             if any(number not in self.records.finished for number in range(min(together.start, first))):
                 return False
@@ -181,7 +183,10 @@ class TunedSearch:
                 self._workbench, experiment, item, lease, self._progress, options, self._experiment.search_key
             )
             judge = self._judge_of(number, experiment)
-            with attempt.run(self._dataset, judge=judge, with_epochs=self._needs_epochs) as record_model:
+            with (
+                self._workbench.at_trial(number),
+                attempt.run(self._dataset, judge=judge, with_epochs=self._needs_epochs) as record_model,
+            ):
                 measured = attempt.measured
                 is_best = self._is_best(number, measured.value)
                 if measured.status is TrialStatus.DONE and (is_best or self._search.tuning.keep_trials):
@@ -209,7 +214,7 @@ class TunedSearch:
 
     def _is_best(self, number: int, value: float | None) -> bool:
         self.records.refresh()
-        trials = [_seen(record) for record in self.records.finished.values()]
+        trials = [seen_trial(record) for record in self.records.finished.values()]
         mine = Trial(number, {}, TrialStatus.DONE.value, value)
         return value is not None and best([*trials, mine], self._higher) is mine
 
@@ -219,12 +224,12 @@ class TunedSearch:
             return None
         name, configuration = experiment.configuration.epochs_parameter, experiment.configuration
         epochs = {**configuration.default_parameters, **configuration.plain_parameters}.get(name) if name else None
-        trials = [_seen(record) for record in self.records.finished.values()]
+        trials = [seen_trial(record) for record in self.records.finished.values()]
         return Judge(tuning, number, trials, epochs if isinstance(epochs, int) else None)
 
     def _shown(self, number: int) -> PhaseOptions:
         """Tell people which trial is computed; return the options with which its epochs are told beside it."""
-        trials = [_seen(record) for record in self.records.finished.values()]
+        trials = [seen_trial(record) for record in self.records.finished.values()]
         leading = best(trials, self._higher)
         facts = {
             "trial": number + 1,
@@ -238,13 +243,19 @@ class TunedSearch:
 
     def _log(self, number: int, proposed: Record) -> None:
         record = self.records.finished[number]
-        value, reason = record["value"], record["error"] or record["pruned"]
-        ending = f"{self._search.label} {value:.4f}" if value is not None else f"{record['status']}: {reason}"
-        self._progress.log(logging.INFO, f"trial {number} {dict(proposed['parameters'])}: {ending}")
+        self._progress.log(logging.INFO, f"trial {number} ({_parameters(proposed)}): {self._ending(record)}")
+
+    def _ending(self, record: Record) -> str:
+        """Return in one line how a trial has ended; its record has the rest."""
+        if record["error"]:
+            return f"failed in {record['error']['phase']}: {_first_line(record['error']['message'])}"
+        if record["pruned"]:
+            return f"pruned in epoch {record['pruned']['epoch']}: {record['pruned']['reason']}"
+        return str(record["status"]) if record["value"] is None else f"{self._search.label} {record['value']:.4f}"
 
     def _failed(self, counted: list[Record]) -> PhaseError:
         reasons = dict.fromkeys(
-            f"{record['error']['phase']}: {record['error']['message']}" if record["error"] else "pruned"
+            f"{record['error']['phase']}: {_first_line(record['error']['message'])}" if record["error"] else "pruned"
             for record in counted
         )
         number = (
@@ -253,10 +264,21 @@ class TunedSearch:
             else f"all {len(counted)} trials"
         )
         details = "\n\n".join(record["error"]["details"] for record in counted[:1] if record["error"])
-        return PhaseError(Phase.TUNE.value, f"{number} failed: {first_few(list(reasons), 3)}", details)
+        advice = search_advice(self._workbench.store.root, self._experiment.name)
+        return PhaseError(Phase.TUNE.value, f"{number} failed: {first_few(list(reasons), 3)}\n{advice}", details)
 
 
-def _seen(record: Record) -> Trial:
+def _parameters(record: Record) -> str:
+    """Return the proposed hyperparameters in one line, e.g. ``depth=12, noise=0.05819``."""
+    values = (f"{name}={short_value(value)}" for name, value in record["parameters"].items())
+    return ", ".join(values) or "the defaults"
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+def seen_trial(record: Record) -> Trial:
     """Return a trial as those who propose see it."""
     return Trial(
         record["number"],

@@ -8,8 +8,8 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from omnibench.engine.datasets import PreparedDatasets
@@ -57,6 +57,7 @@ class Workbench:
         stopping: Whether the run was asked to stop.
         policy: The settings that are the same for all items.
         current: The name of the item that is computed right now, or nothing.
+        trial: The number of its trial that is computed right now, or None.
         echo: Called with (``out`` or ``err``, whole lines) as guests print them, from other threads; None for nobody.
         evaluating: Held during Eval, so that metrics of the user's own meet no other thread.
 
@@ -82,6 +83,7 @@ class Workbench:
         self.stopping = stopping
         self.evaluating = threading.Lock()
         self.current = ""
+        self.trial: int | None = None
         self.echo: Callable[[str, bytes], None] | None = None
         self._notify = notify
         self._run_id = run_id
@@ -131,6 +133,19 @@ class Workbench:
         predict_keys = self._predict_keys.get(fit_key, frozenset())
         return not all(self.store.records.get(RecordType.PREDICT.key(key)) for key in predict_keys)
 
+    @contextmanager
+    def at_trial(self, number: int) -> Iterator[None]:
+        """Have logs say that what guests print is of a trial of the current item.
+
+        Args:
+            number: The trial's number.
+        """
+        self.trial = number
+        try:
+            yield
+        finally:
+            self.trial = None
+
     def beside(self, worker: str, threads: int) -> Workbench:
         """Return a workbench for another thread: the same store and datasets, guests of its own; it has to be left.
 
@@ -139,7 +154,7 @@ class Workbench:
             threads: Threads per guest, as above.
         """
         twin = copy.copy(self)
-        twin.current = ""
+        twin.current, twin.trial = "", None
         twin.worker = Worker(self.store, self._run_id, worker)
         gpu = dealt_gpu(worker)
         twin.guests = GuestPool(self._environments, self._scratch, threads, twin._log, self._notify, gpu)  # noqa: SLF001 - its own class
@@ -209,9 +224,10 @@ class Workbench:
         """Write what a guest prints to the store's logs, and to whoever wants to see it."""
         if self.echo is not None:
             self.echo(stream, lines)
-        self._print(stream, lines, self.current)
+        at_trial = "" if self.trial is None else f"#{self.trial}"
+        self._print(stream, lines, f"{self.current}{at_trial}")
         level = logging.INFO if stream == "out" else logging.WARNING
-        self.worker.log.add_lines(level, f"guest.std{stream}", lines, self.current or None)
+        self.worker.log.add_lines(level, f"guest.std{stream}{at_trial}", lines, self.current or None)
 
 
 def written_elsewhere(tmp_dir: str | os.PathLike[str] | None) -> tuple[Path, ...]:

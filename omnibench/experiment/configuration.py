@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from omnibench.experiment.circumstances import USUAL_THREADS, Circumstances
 from omnibench.experiment.own import ANY_NUMBER, OwnAlgorithm
-from omnibench.experiment.search import TUNED, TuningRequest
+from omnibench.experiment.search import TuningRequest
 from omnibench.keys import canonical, sha256
+from omnibench.naming import tuned_label
 from omnibench.runners.machine import device_class
 from omnibench.runners.registry import (
     NO_USE,
@@ -78,7 +79,7 @@ class Configuration:
     @property
     def display_algorithm(self) -> str:
         """The full name as labels have it, which say of a tuned one that it is."""
-        return f"{self.name} ({TUNED})" if self.search is not None else self.name
+        return tuned_label(self.name) if self.search is not None else self.name
 
     @property
     def module(self) -> str:
@@ -267,7 +268,7 @@ class Configuration:
     def _text(self) -> str:
         arguments = [f"{name}={value!r}" for name, value in self.parameters.items()]
         if self.search is not None:
-            return f"{self.name} ({', '.join([TUNED, *arguments])})"
+            return tuned_label(self.name, arguments)
         return f"{self.name}({', '.join(arguments)})"
 
     def __str__(self) -> str:

@@ -253,6 +253,7 @@ class Experiment:
             as_seed=as_seed,
             refit=circumstances.refit,
             tuned=configuration.search is not None,
+            search="" if configuration.search is None else configuration.search.short_hash,
         )
 
 

@@ -23,7 +23,7 @@ from omnibench.experiment.entries import (
 from omnibench.experiment.grid import number_of_points, points_of
 from omnibench.experiment.refit import check_may_refit, checked_refit
 from omnibench.experiment.tunable import check_update, checked_tuning, tuned_entry
-from omnibench.keys import DISPLAY_DIGITS, canonical, sha256
+from omnibench.keys import canonical
 from omnibench.markup import heading_and_list, one_line
 from omnibench.naming import Configured, labels
 from omnibench.tuning.arguments import refuse_unknown
@@ -256,7 +256,7 @@ def _labelled(configurations: Mapping[tuple[str, str, str, str], Configuration])
                 for name, value in (
                     ("module", configuration.module),
                     ("refit", refit),
-                    ("search", sha256(searched)[:DISPLAY_DIGITS] if searched else ""),
+                    ("search", configuration.search.short_hash if configuration.search is not None else ""),
                 )
                 if value
             },

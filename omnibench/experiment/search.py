@@ -7,14 +7,11 @@ from typing import Any
 
 from omnibench.experiment.candidates import UNSEEN, Candidates
 from omnibench.experiment.outputs import DEFAULT_LIST_LENGTH
-from omnibench.keys import canonical
+from omnibench.keys import DISPLAY_DIGITS, canonical, sha256
 from omnibench.metrics.base import Metric
 from omnibench.metrics.labels import split_label
 from omnibench.tuning.budget import Tuning
 from omnibench.tuning.space import Space
-
-TUNED = "tuned"
-"""What labels say of a tuned algorithm, in parentheses behind its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +38,11 @@ class TuningRequest:
     def identity(self) -> list[Any]:
         """What tells it from other requests of a plan."""
         return [self.space.identity, self.tuning.identity]
+
+    @property
+    def short_hash(self) -> str:
+        """What labels tell it by from another request for the same algorithm."""
+        return sha256(canonical(self.identity))[:DISPLAY_DIGITS]
 
 
 @dataclass(frozen=True, slots=True)

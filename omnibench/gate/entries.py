@@ -12,10 +12,9 @@ from omnibench.comparison.measured import test_to_train
 from omnibench.comparison.user_values import UserValues, has_user_values, user_values_of
 from omnibench.errors import BaselineError
 from omnibench.experiment.circumstances import USUAL_THREADS
-from omnibench.experiment.search import TUNED
 from omnibench.keys import canonical, digest
 from omnibench.metrics.directions import direction
-from omnibench.naming import value_text
+from omnibench.naming import tuned_label, value_text
 from omnibench.store.beneath import tree
 from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType, Status, configuration_in
 
@@ -124,10 +123,10 @@ class Entry:
         values = dict(self.configuration["parameters"])
         if self.configuration.get("refit"):
             values.setdefault("refit", self.configuration["refit"])
-        arguments = ",".join(f"{name}={value_text(value)}" for name, value in values.items())
+        arguments = [f"{name}={value_text(value)}" for name, value in values.items()]
         if self.is_tuned:
-            return f"{self.dataset.name}/{self.user_label or self.algorithm} ({', '.join(filter(None, [TUNED, arguments]))})"
-        return f"{self.dataset.name}/{self.algorithm}{f'({arguments})' if arguments else ''}"
+            return f"{self.dataset.name}/{tuned_label(self.user_label or self.algorithm, arguments)}"
+        return f"{self.dataset.name}/{self.algorithm}{'(' + ','.join(arguments) + ')' if arguments else ''}"
 
     @property
     def name(self) -> str:

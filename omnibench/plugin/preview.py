@@ -11,7 +11,7 @@ from omnibench.keys import canonical
 from omnibench.plugin.lines import write_line
 from omnibench.plugin.session import BenchSession
 from omnibench.store.artifacts import is_intact
-from omnibench.store.schema import COMPUTED, Phase, Record, artifacts_of
+from omnibench.store.schema import WORKED, Phase, Record, artifacts_of
 from omnibench.store.why import explain
 
 
@@ -29,10 +29,10 @@ def show_plan(session: BenchSession, snapshot: dict[str, Record]) -> None:
         expected = outlook(snapshot.get, Item.of(item.experiment, item.evaluator), is_there)
         phases[expected.phase] += 1
         write_line(reporter, f"  from {expected.phase:7}  {item.experiment.label}  ({expected.reason})")
-        if session.config.option.verbose > 0 and expected.phase == Phase.FIT:
+        if session.config.option.verbose > 0 and expected.phase in (Phase.TUNE, Phase.FIT):
             dataset = item.experiment.dataset
             recipes = {dataset.key: json.loads(canonical(dataset.identity))}
             explanation = explain(item.experiment.recorded_identity, item.experiment.fit_key, snapshot, recipes)
             write_line(reporter, "      " + explanation.replace("\n", "\n      "))
-    counts = ", ".join(f"{phases[phase]} from {phase}" for phase in COMPUTED if phases[phase])
+    counts = ", ".join(f"{phases[phase]} from {phase}" for phase in WORKED if phases[phase])
     write_line(reporter, f"omnibench: would run {phases.total()} items ({counts or 'nothing'}); nothing was run")

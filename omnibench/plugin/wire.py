@@ -24,7 +24,7 @@ _DIGITS = 16
 _RESULT = (
     *("dataset", "algorithm", "configuration", "fold", "fit_key"),
     *("dataset_label", "label", "user_label", "seed", "module", "deterministic"),
-    *("seedless_key", "seeds", "as_seed", "refit", "tuned"),
+    *("seedless_key", "seeds", "as_seed", "refit", "tuned", "search"),
 )
 """The members of a result that travel as they are."""
 
@@ -109,6 +109,7 @@ class ItemMessage(NamedTuple):
             "as_seed": result.as_seed,
             "refit": result.refit,
             "tuned": result.tuned,
+            "search": result.search,
             "metrics": dict(result.metrics),
             "seconds": dict(self.seconds),
             "replayed": self.replayed,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from omnibench.store.schema import Phase
 from omnibench.terminal import command_line
 
 DEFAULT_DIRECTORY = "checkpoints"
@@ -19,6 +20,22 @@ def repair_command(root: Path, items: Sequence[str] = ()) -> str:
         root: The store's directory.
         items: The names of the items; none for the whole store.
     """
+    return command_line("omnibench", "verify", *items, "--repair", *_elsewhere(root))
+
+
+def search_advice(root: Path, item: str) -> str:
+    """Return what to do about a search whose trials have all failed.
+
+    Args:
+        root: The store's directory.
+        item: The name of the tuned item.
+    """
+    listing = command_line("omnibench", "tuning", item, *_elsewhere(root))
+    again = command_line("omnibench", "reset", item, "--what", Phase.TUNE.value, *_elsewhere(root))
+    return f"`{listing}` lists its trials; `{again}` has the next run compute them again."
+
+
+def _elsewhere(root: Path) -> list[str]:
+    """Return the arguments that name a store which commands would not look into by themselves."""
     default = Path(os.environ.get("OMNIREC_CHECKPOINT_DIR") or DEFAULT_DIRECTORY)
-    elsewhere = [] if os.path.abspath(default) == os.path.abspath(root) else ["--store", str(root)]
-    return command_line("omnibench", "verify", *items, "--repair", *elsewhere)
+    return [] if os.path.abspath(default) == os.path.abspath(root) else ["--store", str(root)]

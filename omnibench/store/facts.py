@@ -12,7 +12,7 @@ from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
 from omnibench.store.item_names import asks_once, title_of
 from omnibench.store.item_records import failure_text, result_of
-from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, SEARCHED, Record, RecordType, configuration_in
+from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, SEARCHED, Record, RecordType, Status, configuration_in
 from omnibench.store.searches import fit_of
 from omnibench.store.tuned_items import facts_of, searches_by_key, tuned_item, tuning_lines
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
@@ -247,8 +247,16 @@ def explanation(item: Record, records: Mapping[str, Record]) -> str:
         facts = FactSource(records).facts_of(item)
         lines += [f"  {terminal_line(line)}" for line in (*fact_lines(facts), *origin_lines(facts))]
     elif "identity" in item:
-        lines.append("No model is recorded under its key.")
-        lines.append(explain(item["identity"], item["fit_key"], records))
+        search = (
+            tuned_item(item, *searches_by_key(records).get(item[SEARCHED], ({}, []))) if item.get(SEARCHED) else None
+        )
+        if search is not None and search.finished:
+            lines += [f"  {terminal_line(line)}" for line in tuning_lines(facts_of(search, with_trials=False))]
+            if search.state == Status.INTERRUPTED:
+                lines.append(f"The next run goes on with its search: {search.counts_text} known.")
+        else:
+            lines.append("No model is recorded under its key.")
+            lines.append(explain(item["identity"], item["fit_key"], records))
     return "\n".join(lines)
 
 

@@ -6,17 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from omnibench.keys import recorded_text, sha256
-from omnibench.naming import full_value_text, number_text, plain_label
+from omnibench.keys import DISPLAY_DIGITS, recorded_text, sha256
+from omnibench.naming import full_value_text, number_text, plain_label, tuned_label
 from omnibench.store.schema import SEARCHED, Record, configuration_in
 from omnibench.store.written_names import hash_of, is_digits, literal, node_parts, stem_of, written_names
 from omnibench.terminal import terminal_line
 
-_CIRCUMSTANCES = ("seed", "version", "device", "threads", "salt", "module", "refit")
+_CIRCUMSTANCES = ("seed", "version", "device", "threads", "salt", "module", "refit", "search")
 """What labels may show beside hyperparameters; the identity of an item says it."""
-
-TUNED = "tuned"
-"""What titles say of a configuration that a search has chosen, behind the algorithm's name."""
 
 _TRAIN = "train"
 """What a model is fitted on where its identity says nothing of a refit."""
@@ -29,10 +26,10 @@ def call_text(record: Record) -> str:
     refit = configuration_in(record).get("refit")
     if refit:
         values.setdefault("refit", refit)
-    arguments = ",".join(f"{key}={full_value_text(value)}" for key, value in values.items())
+    arguments = [f"{key}={full_value_text(value)}" for key, value in values.items()]
     if record.get(SEARCHED):
-        return terminal_line(f"{name} ({', '.join(filter(None, [TUNED, arguments]))})")
-    return terminal_line(f"{name}({arguments})" if arguments else name)
+        return terminal_line(tuned_label(name, arguments))
+    return terminal_line(f"{name}({','.join(arguments)})" if arguments else name)
 
 
 def title_of(record: Record) -> str:
@@ -56,6 +53,17 @@ def seed_of(record: Record) -> int | None:
 def asks_once(record: Record) -> bool:
     """Whether an item is fitted once for several seeds, because its configuration is known to be deterministic."""
     return record.get("seeds", 1) > 1 and record.get("seed") is None
+
+
+def search_hash(record: Record) -> str:
+    """Return what labels tell a search by from another one for the same algorithm; empty where there is none.
+
+    It is that of ``experiment.search.TuningRequest``.
+    """
+    search = configuration_in(record).get("search")
+    if not isinstance(search, dict) or not {"space", "tuning"} <= search.keys():
+        return ""
+    return sha256(recorded_text([search["space"], search["tuning"]]))[:DISPLAY_DIGITS]
 
 
 def seedless_key(record: Record) -> str:
@@ -97,6 +105,7 @@ def is_algorithm(text: str, record: Record) -> bool:
     bases = algorithm_names(record)
     return any(
         part.base in bases
+        and (not part.tuned or bool(record.get(SEARCHED)))
         and any(own_hash.startswith(part.digits) for own_hash in hashes(record))
         and all(_has_argument(record, name, value) for name, value in part.arguments.items())
         for part in written_names(text)
@@ -114,6 +123,7 @@ def _has_argument(record: Record, name: str, text: str) -> bool:
     values: dict[str, Any] = dict(record.get("parameters") or {})
     if name not in values and name in _CIRCUMSTANCES:
         values |= {"module": record.get("module"), "refit": _TRAIN, **configuration_in(record)}
+        values["search"] = search_hash(record)
     if name not in values:
         return False
     own = full_value_text(values[name])
@@ -130,6 +140,12 @@ def group_names(record: Record) -> Iterator[str]:
         yield algorithm
         for dataset in dataset_names(record):
             yield f"{dataset}/{algorithm}"
+
+
+def exact_names(record: Record) -> list[str]:
+    """Return what outputs call an item, with and without its dataset and its fold."""
+    words, dataset = call_text(record), record.get("dataset_label") or stem_of(record["dataset"])
+    return [f"{start}{words}{end}" for start in ("", f"{dataset}/") for end in ends_of(record)]
 
 
 def ends_of(record: Record) -> list[str]:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from omnibench.errors import PhaseError
+from omnibench.naming import tuned_label
 from omnibench.results import Result
 from omnibench.store.builders import ItemLabels, Origin
-from omnibench.store.item_names import TUNED, asks_once, seedless_key
+from omnibench.store.item_names import asks_once, search_hash, seedless_key
 from omnibench.store.schema import COSTS, GUEST_MEMBERS, SEARCHED, Phase, Record, Status, configuration_in
 from omnibench.store.stops import STOPPED, failure_left, with_attempt, with_failure
 
@@ -250,7 +251,7 @@ def result_of(item: Record) -> Result:
     """Return the result that an item's record holds; without metrics while none are recorded."""
     name, is_tuned = item["algorithm"].rpartition("-")[0], bool(item.get(SEARCHED))
     values = [f"{parameter}={value!r}" for parameter, value in item["parameters"].items()]
-    called = f"{name} ({', '.join([TUNED, *values])})" if is_tuned else f"{name}({', '.join(values)})"
+    called = tuned_label(name, values) if is_tuned else f"{name}({', '.join(values)})"
     configuration = configuration_in(item)
     return Result(
         item["dataset"],
@@ -271,6 +272,7 @@ def result_of(item: Record) -> Result:
         as_seed=item.get("as_seed"),
         refit=configuration.get("refit", ""),
         tuned=is_tuned,
+        search=search_hash(item),
         chosen=choice_of(item),
     )
 

@@ -8,26 +8,31 @@ where one is needed that is an error that lists them.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from omnibench.errors import StoreError, nearest
+from omnibench.naming import TUNED
 from omnibench.store.item_names import (
     algorithm_names,
     call_text,
     dataset_names,
     ends_of,
+    exact_names,
     group_names,
     has_hashes,
     has_name,
     hashes,
     is_algorithm,
     is_dataset,
+    search_hash,
     seed_of,
     seedless_key,
     title_of,
     was_called,
 )
-from omnibench.store.schema import Record
+from omnibench.store.schema import Record, configuration_in
+from omnibench.store.search_words import search_words
 from omnibench.store.written_names import (
     FEWEST_DIGITS,
     WrittenItem,
@@ -191,7 +196,11 @@ def _named(text: str, items: Mapping[str, Record]) -> list[str]:
             ]
         if any(words.is_of(record.get("fold"), seed_of(record)) for words in fits[group]):
             names.append(name)
-    return names
+    if f"({TUNED}" not in text:
+        return names
+    # What outputs call a search is its name, although others are called so with more in the parentheses.
+    exact = [name for name in names if text in exact_names(items[name])]
+    return exact or names
 
 
 def _nodes(node_id: str, items: Mapping[str, Record]) -> list[str]:
@@ -232,8 +241,21 @@ def _fitting(text: str, items: Mapping[str, Record]) -> list[str]:
 
 
 def _listed(names: Sequence[str], items: Mapping[str, Record]) -> str:
-    lines = [f"  {items[name]['fit_key'][:8]}  {title_of(items[name])}" for name in names]
+    titles = Counter(title_of(items[name]) for name in names)
+    lines = [
+        f"  {items[name]['fit_key'][:8]}  {title_of(items[name])}"
+        + (_search_remark(items[name]) if titles[title_of(items[name])] > 1 else "")
+        for name in names
+    ]
     return "\n" + "\n".join(_shortened(lines))
+
+
+def _search_remark(record: Record) -> str:
+    """Return what tells a tuned item from another one of the same title: its budget, and the hash of its search."""
+    search = search_hash(record)
+    if not search:
+        return ""
+    return f"  ({search_words({}, configuration_in(record)['search']['tuning']).budget_text}, search={search})"
 
 
 def _shortened(lines: Sequence[str]) -> list[str]:

@@ -105,6 +105,16 @@ class TunedItem:
         return None if limit is None else int(limit)
 
     @property
+    def _is_exhausted(self) -> bool:
+        """Whether its budget pays for no more trials, as far as their number tells."""
+        if self.limit is not None and len(self.finished) >= self.limit:
+            return True
+        # Seconds or the points of a grid may have come to an end as well: that no trial has a value is found then only.
+        return (
+            self.state == Status.FAILED and len(self.finished) == len(self.trials) and not self.count(TrialStatus.DONE)
+        )
+
+    @property
     def seconds(self) -> float:
         """Wall seconds of all finished trials, also of those that were taken over."""
         return sum(trial.get("seconds") or 0.0 for trial in self.finished)
@@ -171,10 +181,14 @@ class TunedItem:
     def statements(self) -> list[str]:
         """What a reader has to know of the search: edges, other folds, what was cut short."""
         sentences = [edge_sentence(name, [value], side) for name, value, side in self.edges]
-        if self.state in (Status.INTERRUPTED, Status.FAILED) and self.trials:
+        if self.state in (Status.INTERRUPTED, Status.FAILED) and self.trials and not self._is_exhausted:
             sentences.append(f"the search was not brought to its end: {self.counts_text}")
-        if self.finished and not any(trial["status"] == TrialStatus.DONE for trial in self.finished):
+        if self.finished and not self.count(TrialStatus.DONE):
             sentences.append(f"no trial has a value: {self.counts_text}")
+            if self.state == Status.FAILED:
+                sentences.append(
+                    f"`omnibench reset {self.item['item']} --what Tune` has the next run compute them again"
+                )
         if self.chosen and (shortfall := shortfall_sentence(len(self.finished), self.words.budget)):
             sentences.append(shortfall)
         if sentence := survivor_sentence(self.chosen):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from omnibench.keys import canonical
-from omnibench.store.schema import Record, RecordType
+from omnibench.store.schema import SEARCHED, Record, RecordType
 
 _ABSENT = "(absent)"
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
@@ -95,9 +95,9 @@ def explain(identity: Any, fit_key: str, records: Mapping[str, Record], more: Ma
     """
     recipes = {**recipes_of(records), **(more or {})}
     fitted = [
-        (record, expanded(record["identity"], recipes))
+        (record, expanded(record["identity"], recipes))  # trials are no items
         for key, record in records.items()
-        if RecordType.FIT.has(key) and record["fit_key"] != fit_key
+        if RecordType.FIT.has(key) and record["fit_key"] != fit_key and not record.get(SEARCHED)
     ]
     match = nearest(expanded(identity, recipes), fitted)
     if match is None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from omnibench.naming import pieces
+from omnibench.naming import TUNED, pieces
 
 FEWEST_DIGITS = 4
 """Digits that the beginning of a key or of a name's hash has at least; fewer are taken for a name."""
@@ -28,11 +28,13 @@ class WrittenName(NamedTuple):
         base: The name without the rest.
         arguments: The texts of hyperparameters by name.
         digits: The beginning of the name's hash, or nothing.
+        tuned: Whether it says that a search has chosen the configuration, e.g. ``ItemKNN (tuned)``.
     """
 
     base: str
     arguments: Mapping[str, str]
     digits: str
+    tuned: bool = False
 
 
 class WrittenItem(NamedTuple):
@@ -86,9 +88,18 @@ def written_names(text: str) -> Iterator[WrittenName]:
     for body, digits in ((text, ""), *([(match["body"], match["digits"])] if match else [])):
         yield WrittenName(body.strip(), {}, digits)
         for bracket in (position for position, character in enumerate(body) if character == "("):
-            arguments = arguments_in(body[bracket + 1 : -1]) if body.endswith(")") else None
+            if not body.endswith(")"):
+                continue
+            first, _, rest = body[bracket + 1 : -1].partition(",")
+            is_tuned = first.strip() == TUNED
+            # Node ids have underscores where labels have spaces.
+            text = rest.replace(",_", ",").removeprefix("_") if is_tuned else body[bracket + 1 : -1]
+            arguments = arguments_in(text)
             if arguments is not None:
-                yield WrittenName(body[:bracket].strip(), arguments, digits)
+                name = body[:bracket].strip()
+                yield WrittenName(name, arguments, digits, is_tuned)
+                if is_tuned and name.endswith("_"):
+                    yield WrittenName(name[:-1], arguments, digits, is_tuned)
 
 
 def arguments_in(text: str) -> dict[str, str] | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from omnibench.naming import HASHES, LABELS, Configured, labels, parameter_text, pieces, value_text
+from omnibench.naming import HASHES, LABELS, TUNED, Configured, labels, parameter_text, pieces, tuned_label, value_text
 from omnibench.results import Result
-from omnibench.store.item_names import TUNED, last_parts
+from omnibench.store.item_names import last_parts
 from omnibench.store.item_records import result_of
 from omnibench.store.schema import Record
 from omnibench.tables.seeds import seed_groups
@@ -81,10 +81,11 @@ def recorded_names(items: Iterable[Record]) -> DisplayNames:
 
 def _configured(result: Result) -> Configured:
     algorithm = result.configuration.partition("(")[0].rstrip() or result.algorithm
-    algorithm = f"{algorithm} ({TUNED})" if result.tuned else algorithm
+    algorithm = tuned_label(algorithm) if result.tuned else algorithm
     seed = {} if result.seed is None else {"seed": result.seed}
     refit = {"refit": result.refit} if result.refit else {}
-    circumstances = {**({"module": result.module} if result.module else {}), **seed, **refit}
+    search = {"search": result.search} if result.search else {}
+    circumstances = {**({"module": result.module} if result.module else {}), **seed, **refit, **search}
     return Configured(result.algorithm, algorithm, result.parameters, circumstances, result.user_label)
 
 
@@ -98,10 +99,11 @@ def unsaid_parameters(result: Result, label: str) -> tuple[str, ...]:
     if not result.parameters and not result.tuned:
         text = result.configuration.partition("(")[2].removesuffix(")")
         return (text,) if text else ()
-    label = label.replace(f" ({TUNED})", "", 1) if result.tuned else label
+    if result.tuned:
+        label = label.replace(f" ({TUNED})", "", 1).replace(f" ({TUNED}, ", "(", 1)
     own_name = result.user_label if label.startswith(result.user_label) else ""
     _, bracket, text = label.removeprefix(own_name).partition("(")  # the user's own label may have brackets, too
-    assignments = list(pieces(text.removesuffix(")"))) if bracket else []
+    assignments = [piece.strip() for piece in pieces(text.removesuffix(")"))] if bracket else []
     return tuple(
         f"{parameter_text(name)}={value!r}"
         for name, value in result.parameters.items()

@@ -433,3 +433,10 @@ def test_the_budget_of_an_item_is_its_own(tmp_path: Path, capsys: pytest.Capture
     output = run(capsys, "tuning", "RecPack.EASE", "--store", str(tmp_path / "store"))
     assert "1 of 60 trials" in output
     assert "random, no pruner" in output
+
+
+def test_why_says_that_an_interrupted_search_goes_on(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a search that was cut short there is nothing to explain: it says how far it is, and that it goes on."""
+    output = run(capsys, "why", "D/RecPack.EASE (tuned)/fold_1", "--store", str(root))
+    assert "The next run goes on with its search: 1 of 30 trials known." in output
+    assert "nearest item" not in output

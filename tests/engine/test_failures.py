@@ -29,6 +29,8 @@ ERRORS: dict[str, tuple[Exception, type[Exception], str]] = {
         "Fit was given up because there is no room: unexpected pos.*; make room, and run again",
     ),
     "the framework meets another error": (GuestError("gone", errno=errno.ENOENT), PhaseError, "Fit failed: gone"),
+    "a search says its phase": (PhaseError("Fit", "all failed", "traceback"), PhaseError, "^Fit failed: all failed"),
+    "another phase fails in it": (PhaseError("Eval", "no users"), PhaseError, "^Fit failed: Eval failed: no users"),
     "omnibench refuses": (DataError("no test part"), PhaseError, "Fit failed: no test part"),
     "the data changes": (ChangedDataError("it has changed"), StoreError, "Fit was given up: it has changed"),
     "the user's code raises": (ValueError("one"), PhaseError, "Fit failed: ValueError: one"),

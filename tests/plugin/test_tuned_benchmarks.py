@@ -13,6 +13,8 @@ from support.tuned_benches import TUNE, chosen_in, store_of, trials_in, tuned_be
 
 from omnibench import ExperimentPlan
 from omnibench.commands.main import main
+from omnibench.store.tuned_items import tuned_items
+from omnibench.tables.names import recorded_names
 
 COLUMNS = ("number", "status", "parameters", "value", "epochs")
 
@@ -146,8 +148,37 @@ def test_all_trials_failed_fails_the_item(project: Project) -> None:
     tuned_bench(project, plan='plan.tune(Broken, {"unless": Choice(["a", "b"])})', tuning='"NDCG@10", sampler="grid"')
     result = project.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*Tune*all 3 trials failed: Fit: *the algorithm is broken*"])
+    result.stdout.fnmatch_lines(
+        [
+            "Tune failed: all 3 trials failed: Fit: *the algorithm is broken*",
+            "`omnibench tuning */Broken-*` lists its trials; `omnibench reset */Broken-* --what Tune` has the next run *",
+            "Traceback*",
+        ]
+    )
     assert {trial["status"] for trial in trials_in(project)} == {"failed"}
+    (item,) = store_of(project).items()
+    (search,) = tuned_items(store_of(project).records(), store_of(project).items())
+    assert search.statements == [
+        "no trial has a value: 3 trials (3 failed)",
+        f"`omnibench reset {item} --what Tune` has the next run compute them again",
+    ]
+    store_of(project).reset([item], "Tune")
+    assert trials_in(project) == []
+
+
+def test_the_log_has_a_line_per_trial(project: Project) -> None:
+    """Hyperparameters have the digits that people read, and a failure its message; the record has the traceback."""
+    plan = 'plan.tune(Weighted, {"unlucky": Float(0.1, 0.9)})'
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", sampler="random", trials=2')
+    project.run().assert_outcomes(passed=1)
+    plan = 'plan.tune(Weighted, {"depth": Choice([20])}, fixed={"unlucky": 20})'
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", sampler="grid"')
+    project.run().assert_outcomes(passed=1)
+    messages = [entry["message"] for entry in store_of(project).logs(limit=-1)]
+    trials = [message for message in messages if message.startswith("trial ")]
+    assert re.fullmatch(r"trial 0 \(the defaults\): NDCG@10 0\.\d{4}", trials[0])
+    assert re.fullmatch(r"trial 1 \(unlucky=0\.\d{1,4}\): NDCG@10 0\.\d{4}", trials[1])
+    assert trials[-1] == "trial 1 (depth=20): failed in Fit: ValueError: depth=20 is unlucky"
 
 
 def test_a_trial_that_kills_its_process_is_a_failed_trial(project: Project) -> None:
@@ -335,3 +366,49 @@ def test_the_plan_says_what_is_tuned(project: Project) -> None:
     tuned_bench(project, plan=f"{TUNE}\nplan.add_algorithm(Weighted)")
     result = project.run("--collect-only", "-q")
     result.stdout.fnmatch_lines(["*Weighted_(tuned)-*", "*Weighted-*"])
+
+
+def test_outputs_call_two_searches_of_an_algorithm_the_same(project: Project) -> None:
+    """The table of a run and the commands have one name for each search, which commands take."""
+    tuned_bench(project, tuning='"NDCG@10", trials=1', plan=f'{TUNE}\nplan.tune(Weighted, {{"depth": Int(2, 3)}})')
+    output = project.run().stdout.str()
+    names = sorted(set(re.findall(r"Weighted \(tuned, search=[0-9a-f]{8}\)", output)))
+    assert len(names) == 2
+    listed = recorded_names(store_of(project).items().values())
+    assert sorted(listed.configurations.values()) == names
+    assert len({item for name in names for item in store_of(project).select(name)}) == 2
+
+
+def test_logs_say_which_trial_a_line_is_of(project: Project) -> None:
+    """What a trial prints has its number behind the item's name, and what the item itself prints has none."""
+    plan = 'plan.tune(Staged, {"depth": Int(1, 9)}, fixed={"epochs": 4})'
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", sampler="random", trials=2, refit="train+validation"')
+    project.run().assert_outcomes(passed=1)
+    (item,) = store_of(project).items()
+    lines = (store_of(project).root / "out.log").read_text().splitlines()
+    printed = [line.partition("] Staged")[0] for line in lines if " epochs on " in line]
+    assert printed == [f"[{item}#0", f"[{item}#1", f"[{item}"]
+    entries = [entry for entry in store_of(project).logs(item=item, limit=-1) if " epochs on " in entry["message"]]
+    assert [entry["logger"] for entry in entries] == ["guest.stdout#0", "guest.stdout#1", "guest.stdout"]
+
+
+def test_a_plan_says_how_many_trials_are_known(project: Project) -> None:
+    """What is not tuned yet runs from Tune, and says how far its search is; with all trials, from Fit."""
+    tuned_bench(project, tuning='"NDCG@10", trials=2, sampler="random"')
+    project.run("--omnirec-plan").stdout.fnmatch_lines(
+        [
+            "*from Tune *Weighted (tuned)*(nothing is recorded under its key; 0 of 2 trials known)",
+            "*would run 1 items (1 from Tune)*",
+        ]
+    )
+    project.run().assert_outcomes(passed=1)
+    (item,) = store_of(project).items()
+    tuned_bench(project, tuning='"NDCG@10", trials=3, sampler="random"')
+    plan = project.run("--omnirec-plan", "-v").stdout
+    plan.fnmatch_lines(["*from Tune *(nothing is recorded under its key; 2 of 3 trials known)"])
+    plan.fnmatch_lines([f"*The nearest item that was fitted is {item}*", "*tuning*trials* 2 -> 3"])
+    tuned_bench(project, tuning='"NDCG@10", trials=2, sampler="random"')
+    store_of(project).reset([item], "Fit")
+    project.run("--omnirec-plan").stdout.fnmatch_lines(["*from Fit *2 of 2 trials known*"])
+    store_of(project).reset([item])
+    project.run("--omnirec-plan").stdout.fnmatch_lines(["*from Tune *(it was reset; 0 of 2 trials known)"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 import pytest
@@ -19,6 +20,9 @@ from omnibench.store.selection import (
     select_datasets,
     select_one,
 )
+from omnibench.tuning.budget import Tuning
+from omnibench.tuning.distributions import Log
+from omnibench.tuning.space import Space
 
 
 def _digest(*words: object) -> str:
@@ -254,3 +258,55 @@ def test_every_item_is_selected_by_its_name_its_key_and_its_node_id(records: lis
         label = call_text(record)
         if not any(character in label for character in "*?"):
             assert name in select(label, items), label
+
+
+def _tuned(budget: dict[str, Any], parameters: dict[str, Any] | None = None, fold: int = 0, **members: Any) -> Record:
+    """Return the record of an item that a search with a budget chooses."""
+    space = Space.of({"l2": Log(1.0, 10.0)}).identity
+    search = {"space": space, "tuning": Tuning("NDCG@10", **budget).identity}
+    record = _item("Own.Slow", parameters, dataset="purchases", fold=fold, code=_digest(budget), **members)
+    record["identity"][1]["configuration"][1]["search"] = search
+    return {**record, "search": _digest("search", fold)}
+
+
+SEARCHED = _tuned({"trials": 8})
+SEARCHED_1 = _tuned({"trials": 8}, fold=1)
+FIXED = _tuned({"trials": 8}, {"boom": 20.0})
+
+
+@pytest.mark.parametrize(
+    ("text", "records"),
+    [
+        ("Own.Slow (tuned)", [SEARCHED, SEARCHED_1]),
+        ("purchases/Own.Slow (tuned)/fold_0", [SEARCHED]),
+        ("Own.Slow (tuned, boom=20.0)", [FIXED]),
+        ("purchases/Own.Slow (tuned, boom=20)/fold_0", [FIXED]),
+        ("Slow(boom=20.0)", [FIXED]),
+        ("Slow", [SEARCHED, SEARCHED_1, FIXED]),
+        (f"{SEARCHED['dataset']}/Own.Slow_(tuned)-{SEARCHED['algorithm'][-8:]}/fold_0", [SEARCHED]),
+        (f"{FIXED['dataset']}/Own.Slow_(tuned,_boom=20.0)-{FIXED['algorithm'][-8:]}/fold_0", [FIXED]),
+    ],
+)
+def test_what_outputs_call_a_tuned_item_selects_it(text: str, records: list[Record]) -> None:
+    """Titles, labels and the ends of node ids of tuned items are names of theirs; the exact one comes first."""
+    items = _store(SEARCHED, SEARCHED_1, FIXED, SMALL)
+    assert select(text, items) == [record["item"] for record in records]
+
+
+def test_tuned_is_no_name_of_what_nobody_has_tuned() -> None:
+    """An algorithm with given hyperparameters is not meant by the name of a tuned one."""
+    with pytest.raises(StoreError, match="no such item"):
+        select("RecPack.ItemKNN (tuned)", _store(SMALL, SEARCHED))
+
+
+def test_searches_of_one_title_are_told_apart() -> None:
+    """An error that lists items says the budget of those of one title, and by which name each is selected."""
+    larger = _tuned({"trials": 20})
+    items = _store(SEARCHED, larger)
+    with pytest.raises(StoreError) as caught:
+        select_one("Slow", items)
+    names = re.findall(
+        r"purchases/Own.Slow \(tuned\)/fold_0  \((\d+ trials), (search=[0-9a-f]{8})\)", str(caught.value)
+    )
+    assert [budget for budget, _ in names] == ["8 trials", "20 trials"]
+    assert [select_one(f"Slow (tuned, {search})", items) for _, search in names] == [SEARCHED["item"], larger["item"]]
