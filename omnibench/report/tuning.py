@@ -72,7 +72,7 @@ class TunedRow:
         finished = sum(len(search.finished) for search in self.distinct)
         spent = f"{finished} trials in {seconds:.0f} s" + (f" ({', '.join(ended)})" if ended else "")
         override = ["other than the plan's"] if any(search.chosen.get("override") for search in self.searches) else []
-        return [f"{words.budget_text}{each_fold}", *override, words.sampler_text, spent]
+        return [f"{words.budget_text}{each_fold}", *override, self.searches[0].sampler_text, spent]
 
     @property
     def distinct(self) -> list[TunedItem]:

@@ -327,3 +327,18 @@ def test_the_budget_of_an_item_is_its_own(tmp_path: Path, capsys: pytest.Capture
     output = run(capsys, "tuning", "RecPack.EASE", "--store", str(tmp_path / "store"))
     assert "1 of 60 trials" in output
     assert "random, no pruner" in output
+
+
+def test_a_pruner_that_no_trial_has_told_epochs_is_said_to_have_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A reader who sees a pruner would think that trials were ended early."""
+    store = CheckpointStore(tmp_path / "store")
+    labels = tuned.begin(store, "a", DONE, space=Space.of({"l2": Log(1, 9)}).identity)
+    ask(store, labels, Tuning("NDCG@10", trials=60, pruner="halving"))
+    tuned.judge(store, labels, 0, {}, 0.5)
+    output = run(capsys, "tuning", "RecPack.EASE", "--store", str(tmp_path / "store"))
+    assert "tpe in rounds of 4, halving (no epochs to prune)" in output
+    tuned.judge(store, labels, 1, {"l2": 2}, 0.5, history=[[1, 0.5]])
+    store.close()
+    assert "rounds of 4, halving\n" in run(capsys, "tuning", "RecPack.EASE", "--store", str(tmp_path / "store"))
