@@ -79,7 +79,7 @@ def _details(search: TunedItem) -> Iterator[str]:
         yield f"  in all trials    {parameters_text(search.search_record['fixed'], {})}"
     override = "; another budget than the plan's" if search.chosen.get("override") else ""
     yield f"  budget           {words.budget_text}{override}"
-    yield f"  proposed by      {words.sampler_text}"
+    yield f"  proposed by      {search.sampler_text}"
     fold = search.search_record.get("fold")
     yield f"  judged by        {search.metric} on the validation part{'' if fold is None else f' of fold {fold}'}"
     yield f"  tried            {search.counts_text}{_reused_text(search)}"

@@ -25,7 +25,7 @@ from omnibench.runners.registry import (
 _STOP_EARLY = "stop_early"
 """RecPack's hyperparameter with which an algorithm needs validation data, whatever its catalogue says."""
 
-_EPOCHS = ("epochs", "max_epochs", "n_epochs", "num_epochs")
+EPOCHS_NAMES = ("epochs", "max_epochs", "n_epochs", "num_epochs")
 """What a class of the user's own may call its number of epochs."""
 
 
@@ -242,8 +242,13 @@ class Configuration:
     def epochs_parameter(self) -> str | None:
         """The hyperparameter that is the number of its epochs; None where there is none, or nobody knows."""
         if self.own:
-            return next((name for name in _EPOCHS if name in (self.own.parameters or ())), None)
+            return next((name for name in EPOCHS_NAMES if name in (self.own.parameters or ())), None)
         return epochs_parameter(algorithm_info(self.runner, self.algorithm))
+
+    @property
+    def may_report_epochs(self) -> bool:
+        """Whether it may tell of epochs while it is trained, after which a pruner can end it."""
+        return self.own.reports if self.own else self.epochs_parameter is not None
 
     @property
     def default_parameters(self) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class ExperimentPlan:
         """
         entry = replace(entry_of(algorithm), label=checked_label(label), refit=checked_refit(refit))
         check_may_refit(_configuration(entry, {}))
-        entry = replace(entry, alternatives=alternatives_of(entry.name, {} if config is None else config))
+        entry = replace(entry, alternatives=alternatives_of(entry.display_name, {} if config is None else config))
         check_entry(entry)
         if force:
             self._entries = [earlier for earlier in self._entries if earlier.name != entry.name]
@@ -157,17 +157,19 @@ class ExperimentPlan:
         alternatives = [mapping for entry in self._existing(algorithm) for mapping in entry.alternatives]
         if len(alternatives) > 1:
             raise PlanError(
-                f"the plan {self.plan_name!r} has {entry_of(algorithm).name} with {len(alternatives)} sets of "
+                f"the plan {self.plan_name!r} has {entry_of(algorithm).display_name} with {len(alternatives)} sets of "
                 "hyperparameters; configurations() returns all of them."
             )
         return copy.deepcopy(dict(alternatives[0]))
 
     def _existing(self, algorithm: str | type) -> list[PlanEntry]:
-        name = entry_of(algorithm).name
-        entries = [entry for entry in self._entries if entry.name == name]
+        sought = entry_of(algorithm)
+        entries = [entry for entry in self._entries if entry.name == sought.name]
         if not entries:
-            near = nearest(name, [entry.name for entry in self._entries])
-            raise PlanError(f"the plan {self.plan_name!r} has no {name}{near}; add it with add_algorithm.")
+            near = nearest(sought.display_name, [entry.display_name for entry in self._entries])
+            raise PlanError(
+                f"the plan {self.plan_name!r} has no {sought.display_name}{near}; add it with add_algorithm."
+            )
         return entries
 
     def configurations(self) -> list[Configuration]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from omnibench.data.dataset import RecSysDataSet
 from omnibench.errors import PlanError
-from omnibench.experiment.configuration import Configuration
+from omnibench.experiment.configuration import EPOCHS_NAMES, Configuration
 from omnibench.guest import TRAIN_AND_VALIDATION
 from omnibench.runners.registry import NO_USE
 
@@ -57,11 +57,34 @@ def refit_of(configuration: Configuration, dataset: RecSysDataSet, requested: st
         dataset: The dataset; one without a validation part has nothing to add.
         requested: What the benchmark asks for.
     """
-    tuned = configuration.search.tuning.refit if configuration.search is not None else None
-    choice = configuration.refit or tuned or requested
-    if choice != TRAIN_AND_VALIDATION or not configuration.may_refit:
+    if _choice(configuration, requested) != TRAIN_AND_VALIDATION or not configuration.may_refit:
         return ""
     return TRAIN_AND_VALIDATION if dataset.split is not None and dataset.split.validates is not False else ""
+
+
+def _choice(configuration: Configuration, requested: str) -> str:
+    """Return what is said of a configuration's refit, by its plan, its budget, or the benchmark: the first counts."""
+    tuned = configuration.search.tuning.refit if configuration.search is not None else None
+    return configuration.refit or tuned or requested
+
+
+def _of_search(configuration: Configuration) -> tuple[str | None, ...]:
+    """Return what a configuration's search says of refit and pruning, as far as configurations differ by it."""
+    if configuration.search is None:
+        return ()
+    return configuration.search.tuning.refit, configuration.search.tuning.pruner_words
+
+
+def _left_reason(configuration: Configuration) -> str:
+    """Return why a configuration is fitted on training alone, and what helps."""
+    use = configuration.use_of_validation
+    if configuration.search is None or configuration.own is None:
+        return use
+    first, *others = EPOCHS_NAMES
+    return (
+        f"{use}, and none of its arguments is called {first}, or {', '.join(others)}; with one, it is fitted on both for as "
+        "many epochs as validation found best"
+    )
 
 
 def check_refit(configurations: Sequence[Configuration], requested: str) -> None:
@@ -95,6 +118,7 @@ class ValidationUse:
         sizes: By what argument the split of a dataset has a validation part, likewise.
         left: The algorithms that are fitted on training alone although the benchmark asks for both parts, and why.
         without: The names of datasets without a validation part although the benchmark asks for both parts.
+        unpruned: The tuned algorithms without epochs after which a pruner could end their trials, with the pruner.
     """
 
     unused: dict[str, bool] = field(default_factory=dict)
@@ -102,6 +126,7 @@ class ValidationUse:
     sizes: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
+    unpruned: dict[str, str] = field(default_factory=dict)
 
     def note(self, datasets: Iterable[RecSysDataSet], configurations: Sequence[Configuration], requested: str) -> None:
         """Note what the configurations of a benchmark do with the validation parts of its datasets."""
@@ -109,7 +134,7 @@ class ValidationUse:
         with_validation = [(each, split) for each, split in divided if split.validates]
         # Of all configurations of an algorithm one is enough: there may be thousands.
         examples = {
-            (each.name, each.module, each.refit, each.stops_early, each.search is None): each for each in configurations
+            (each.name, each.module, each.refit, each.stops_early, *_of_search(each)): each for each in configurations
         }.values()
         for dataset, split in with_validation:
             is_unused = not requested and all(
@@ -120,10 +145,17 @@ class ValidationUse:
             self.sizes[dataset.key] = split.validation_argument
         if requested == TRAIN_AND_VALIDATION:
             self.without += [each.name for each, split in divided if split.validates is False]
-        if requested == TRAIN_AND_VALIDATION and with_validation:
+        if with_validation:
             self.left |= {
-                each.name: each.use_of_validation for each in examples if not each.may_refit and each.refit != TRAIN
+                each.name: _left_reason(each)
+                for each in examples
+                if _choice(each, requested) == TRAIN_AND_VALIDATION and not each.may_refit
             }
+        self.unpruned |= {
+            each.name: each.search.tuning.pruner_words
+            for each in examples
+            if each.search is not None and each.search.tuning.pruner is not None and not each.may_report_epochs
+        }
 
     def sentences(self) -> list[str]:
         """Return what is worth telling once in a run, a sentence each."""
@@ -146,4 +178,10 @@ class ValidationUse:
         if self.without:
             names = ", ".join(dict.fromkeys(self.without))
             sentences.append(f"refit={TRAIN_AND_VALIDATION!r} adds nothing on {names}: there is no validation part")
+        for pruner in dict.fromkeys(self.unpruned.values()):
+            names = ", ".join(name for name, its_pruner in self.unpruned.items() if its_pruner == pruner)
+            sentences.append(
+                f"the pruner {pruner} ends no trial of {names}, of which no epochs are known; a class of your own tells of "
+                "them by report(epoch=..., validation=...) in its fit"
+            )
         return sentences

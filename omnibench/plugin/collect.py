@@ -124,7 +124,10 @@ class BenchFunction(pytest.Class):
                 yield self._with_keywords(fixture_item)
 
     def _with_keywords(self, item: ExperimentItem) -> ExperimentItem:
-        """Let ``-k "K=100"`` find an item by its hyperparameters; see ``naming.with_keywords``."""
+        """Let ``-k "K=100"`` find an item by its hyperparameters, and ``-k K`` one of which K is searched."""
+        search = item.experiment.configuration.search
+        if search is not None and self.config.option.keyword:  # names of items have the values of all others
+            item.extra_keyword_matches.update(search.space.names)
         if ":" in self.config.option.keyword:
             configuration = item.experiment.configuration
             experiment = item.experiment

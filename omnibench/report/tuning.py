@@ -72,7 +72,7 @@ class TunedRow:
         spent = f"{finished} trial{'' if finished == 1 else 's'} in {seconds_text(seconds)}"
         spent += f" ({', '.join(ended)})" if ended else ""
         override = ["other than the plan's"] if any(search.chosen.get("override") for search in self.searches) else []
-        return [f"{words.budget_text}{each_fold}", *override, words.sampler_text, spent]
+        return [f"{words.budget_text}{each_fold}", *override, self.searches[0].sampler_text, spent]
 
     @property
     def distinct(self) -> list[TunedItem]:

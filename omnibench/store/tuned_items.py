@@ -85,6 +85,12 @@ class TunedItem:
         return dict(parameters)
 
     @property
+    def sampler_text(self) -> str:
+        """Sampler and pruner in one line, and whether the pruner had nothing to judge: no trial has told of epochs."""
+        without = self.words.pruner and self.best is not None and not any(each.get("history") for each in self.finished)
+        return f"{self.words.sampler_text}{' (no epochs to prune)' if without else ''}"
+
+    @property
     def state(self) -> str:
         """``done``, ``running``, ``failed``, ``interrupted`` or ``pending``: the state of the search, not of the item."""
         status, phase = self.item["status"], self.item["phase"]

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, ClassVar, cast
 
 from omnibench.errors import PlanError
@@ -22,6 +21,8 @@ from omnibench.tuning.values import (
     is_number,
     is_whole,
     plain_value,
+    steps_within,
+    tell_if_short,
     text_of,
     whole_number,
 )
@@ -195,7 +196,9 @@ class Int(Distribution):
                 f"a smaller step, or {first} itself."
             )
         object.__setattr__(self, "low", first)
-        object.__setattr__(self, "high", first + (last - first) // distance * distance)
+        reached = first + (last - first) // distance * distance
+        tell_if_short(f"Int({first}, {last}, step={distance})", reached, last, distance)
+        object.__setattr__(self, "high", reached)
         object.__setattr__(self, "step", distance)
 
     @property
@@ -257,13 +260,15 @@ class Float(Distribution):
             text = f"Float({in_words(first)}, {in_words(last)}, step={in_words(distance)})"
             if distance <= 0:
                 raise PlanError(f"{text}: the step is not positive; leave it out for all numbers of the range.")
-            steps = _steps(first, last, distance)
+            steps = steps_within(first, last, distance)
             if steps < 1:
                 raise PlanError(
                     f"{text} has one value only, because the step is larger than the range; give a smaller step, or "
                     f"{in_words(first)} itself."
                 )
-            last = float(exact(first) + steps * exact(distance))
+            reached = float(exact(first) + steps * exact(distance))
+            tell_if_short(text, reached, last, distance)
+            last = reached
         object.__setattr__(self, "low", first)
         object.__setattr__(self, "high", last)
         object.__setattr__(self, "step", distance)
@@ -281,7 +286,7 @@ class Float(Distribution):
     def count(self) -> int | None:
         if self.step is None:
             return None
-        return _steps(self.low, self.high, self.step) + 1
+        return steps_within(self.low, self.high, self.step) + 1
 
     def __contains__(self, value: Any) -> bool:
         if not is_number(value):
@@ -391,8 +396,3 @@ def distribution_of(identity: Mapping[str, Any]) -> Distribution:
     """Return the distribution with an identity."""
     arguments = {name: value for name, value in identity.items() if name not in ("type", "when")}
     return _CLASSES[identity["type"]](**arguments)
-
-
-def _steps(low: float, high: float, step: float) -> int:
-    """Return how many steps fit into a range, whose last end may be rounded."""
-    return int((exact(high) - exact(low)) / exact(step) + Decimal("1e-9"))

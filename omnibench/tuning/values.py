@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from numbers import Integral, Real
@@ -80,6 +81,32 @@ def text_of(value: Any) -> str | None:
 def exact(value: float) -> Decimal:
     """Return the decimal number that a user wrote: sums of 0.1 are then what they seem."""
     return Decimal(repr(value))
+
+
+_ROUNDING = Decimal("1e-9")
+"""The share of a step by which the end of a range may be rounded."""
+
+
+def steps_within(low: float, high: float, step: float) -> int:
+    """Return how many steps fit into a range, whose last end may be rounded."""
+    return int((exact(high) - exact(low)) / exact(step) + _ROUNDING)
+
+
+def tell_if_short(text: str, reached: float, high: float, step: float) -> None:
+    """Warn of a range whose steps end below its last value: it is never tried.
+
+    Args:
+        text: The range as code.
+        reached: The last value that steps reach.
+        high: The last value that was written.
+        step: The distance of two values.
+    """
+    if exact(high) - exact(reached) > _ROUNDING * exact(step):
+        warnings.warn(
+            f"{text} ends at {in_words(reached)}: its steps do not reach {in_words(high)}. Another step does, or write that end.",
+            UserWarning,
+            stacklevel=4,  # where the range is written
+        )
 
 
 def is_integer(value: Any) -> bool:

@@ -440,3 +440,18 @@ def test_why_says_that_an_interrupted_search_goes_on(root: Path, capsys: pytest.
     output = run(capsys, "why", "D/RecPack.EASE (tuned)/fold_1", "--store", str(root))
     assert "The next run goes on with its search: 1 of 30 trials known." in output
     assert "nearest item" not in output
+
+
+def test_a_pruner_that_no_trial_has_told_epochs_is_said_to_have_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A reader who sees a pruner would think that trials were ended early."""
+    store = CheckpointStore(tmp_path / "store")
+    labels = tuned.begin(store, "a", DONE, space=Space.of({"l2": Log(1, 9)}).identity)
+    ask(store, labels, Tuning("NDCG@10", trials=60, pruner="halving"))
+    tuned.judge(store, labels, 0, {}, 0.5)
+    output = run(capsys, "tuning", "RecPack.EASE", "--store", str(tmp_path / "store"))
+    assert "tpe in rounds of 4, halving (no epochs to prune)" in output
+    tuned.judge(store, labels, 1, {"l2": 2}, 0.5, history=[[1, 0.5]])
+    store.close()
+    assert "rounds of 4, halving\n" in run(capsys, "tuning", "RecPack.EASE", "--store", str(tmp_path / "store"))

@@ -81,6 +81,7 @@ def test_a_changed_space_and_budget_are_said_in_words(tmp_path: Path) -> None:
         ({"search": search(tuning=Tuning("NDCG@10", trials=30, per_fold=False))}, "a search per fold yes -> no"),
         ({"search": search(tuning=Tuning("Recall@20", trials=30))}, "metric NDCG@10 -> Recall@20"),
         ({"search": search(seed=43), "seed": 43}, "seed 42 -> 43"),
+        ({"search": search({"l2": Log(1, 10000)})}, "l2 log 1 to 10000 -> log 1 to 10000 (whole)"),
         ({"search": search({**L2, "density": Float(0.1, 0.5)})}, "density 0.1 to 0.5, which was not there"),
         ({"search": search({"density": Int(1, 5)})}, "l2 log 1 to 10000 no more"),
         ({"parameters": {"epochs": 20}}, "epochs 20, which was not there"),

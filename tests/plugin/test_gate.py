@@ -388,10 +388,10 @@ def test_a_tuned_algorithm_is_one_thing_whatever_its_search(project: Project) ->
     result = project.run(*ARGUMENTS)
     assert result.ret == pytest.ExitCode.OK
     printed = " ".join(" ".join(result.outlines).split())
-    assert "tiny/Popular (tuned): budget 2 -> 3 trials; noise 0 to 9 -> 0 to 90" in printed
+    assert "tiny/Popular (tuned): budget 2 -> 3 trials; noise 0 to 9 (whole) -> 0 to 90 (whole)" in printed
     assert "3 comparisons: 3 same" in printed
     (note,) = (note for note in compare_with_baseline("checkpoints", "baseline.parquet").notes if "budget" in note)
-    assert note.startswith("tiny/Popular (tuned): budget 2 -> 3 trials; noise 0 to 9 -> 0 to 90")
+    assert note.startswith("tiny/Popular (tuned): budget 2 -> 3 trials; noise 0 to 9 (whole) -> 0 to 90 (whole)")
     assert Baseline("baseline.parquet").entries[0].chosen[0].keys() <= {"noise"}
     project.bench(f"{TUNED.format(trials=2, high=9)}\nplan = ExperimentPlan('untuned')\nplan.add_algorithm(Popular)")
     result = project.run(*ARGUMENTS)

@@ -51,6 +51,13 @@ def test_the_best_trial_of_the_validation_part_is_tested_without_another_fit(pro
     result.stdout.re_match_lines([r"    Tune +[\d.]+ s  6 trials$"])
 
 
+def test_hyperparameters_that_are_searched_select_items(project: Project) -> None:
+    """``-k depth`` finds the item whose depth is searched, as it finds one whose depth is in its name."""
+    tuned_bench(project)
+    project.run("--collect-only", "-q", "-k", "depth").stdout.fnmatch_lines(["*Weighted_(tuned)*"])
+    project.run("--collect-only", "-q", "-k", "not depth").stdout.fnmatch_lines(["*1 deselected*"])
+
+
 def test_a_cached_search_computes_nothing(project: Project) -> None:
     """The second run finds the item done; a new metric is evaluated without a trial."""
     tuned_bench(project)

@@ -161,11 +161,17 @@ def test_numbers_of_numpy_and_tuples_are_taken_as_records_hold_them() -> None:
 
 def test_steps_are_what_they_seem() -> None:
     """Decimal steps give the numbers that a user would write, and a range ends at its last step."""
-    assert [Float(0, 0.35, step=0.1).value(index) for index in range(4)] == [0.0, 0.1, 0.2, 0.3]
-    assert Float(0, 0.35, step=0.1).high == 0.3
+    with pytest.warns(
+        UserWarning, match=r"Float\(0, 0.35, step=0.1\) ends at 0.3: its steps do not reach 0.35"
+    ) as told:
+        short = Float(0, 0.35, step=0.1)
+    assert told[0].filename == __file__
+    assert [short.value(index) for index in range(4)] == [0.0, 0.1, 0.2, 0.3]
+    assert short.high == 0.3
     assert 0.30000000000000004 in Float(0, 1, step=0.1)
     assert Float(0, 1, step=0.1).own(0.30000000000000004) == 0.3
-    assert Int(1, 10, step=4).high == 9
+    with pytest.warns(UserWarning, match=r"Int\(1, 10, step=4\) ends at 9: its steps do not reach 10"):
+        assert Int(1, 10, step=4).high == 9
 
 
 def test_optuna_has_as_many_steps() -> None:
