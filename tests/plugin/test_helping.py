@@ -63,6 +63,7 @@ def test_rounds_of_a_sampler_that_learns_are_shared(project: Project) -> None:
     assert project.count_fits() == 9
 
 
+@pytest.mark.slow
 def test_trials_of_helpers_survive_the_loss_of_the_records(project: Project) -> None:
     """They stand in the manifest of the item as those of its own worker do, and records are rebuilt from it."""
     tuned_bench(project, plan=SLOW, tuning=TRIALS)
@@ -76,6 +77,7 @@ def test_trials_of_helpers_survive_the_loss_of_the_records(project: Project) -> 
 
 
 @linux
+@pytest.mark.slow
 def test_a_worker_that_dies_while_it_helps_loses_nothing(project: Project) -> None:
     """Others compute what it was at, and its end is nobody's failure."""
     tuned_bench(project, plan=SLOW, tuning=TRIALS)
@@ -89,6 +91,7 @@ def test_a_worker_that_dies_while_it_helps_loses_nothing(project: Project) -> No
 
 
 @linux
+@pytest.mark.slow
 def test_the_search_of_a_worker_that_died_is_shared_again(project: Project) -> None:
     """The next run goes on behind the trials that were recorded, with all of its workers: the failure was an earlier run's."""
     tuned_bench(project, plan=SLOW, tuning='"NDCG@10", trials=16, sampler="random"')
@@ -108,6 +111,7 @@ def test_the_search_of_a_worker_that_died_is_shared_again(project: Project) -> N
 
 
 @linux
+@pytest.mark.slow
 def test_a_guest_that_dies_is_one_failed_trial(project: Project) -> None:
     """With two workers as with one: the trial says what its process died of, the others are computed."""
     tuned_bench(project, plan=SLOW, tuning=TRIALS)
@@ -120,6 +124,7 @@ def test_a_guest_that_dies_is_one_failed_trial(project: Project) -> None:
     assert sum(_fits(project).values()) in (11, 12)  # it may not have begun to fit
 
 
+@pytest.mark.slow
 def test_a_failure_at_which_the_run_stops_lets_the_search_in_progress_end(project: Project) -> None:
     """With -x the items in progress come to their ends, as those without a search do, and no other is begun."""
     tuned_bench(project, plan=f"{SLOW}\nplan.add_algorithm(Broken)", tuning=TRIALS)
@@ -129,6 +134,7 @@ def test_a_failure_at_which_the_run_stops_lets_the_search_in_progress_end(projec
     wait_until(lambda: nobody_left(project))
 
 
+@pytest.mark.slow
 def test_a_failure_of_another_item_leaves_the_search_alone(project: Project) -> None:
     """Its worker helps then."""
     tuned_bench(project, plan=f"{SLOW}\nplan.add_algorithm(Broken)", tuning=TRIALS)
@@ -138,6 +144,7 @@ def test_a_failure_of_another_item_leaves_the_search_alone(project: Project) -> 
 
 
 @linux
+@pytest.mark.slow
 def test_an_interrupted_search_is_resumed(project: Project) -> None:
     """Ctrl-C lets the trials in progress end, and the next run goes on behind them."""
     tuned_bench(project, plan=SLOW, tuning='"NDCG@10", trials=30, sampler="random"')
@@ -154,6 +161,7 @@ def test_an_interrupted_search_is_resumed(project: Project) -> None:
 
 
 @linux
+@pytest.mark.slow
 def test_a_second_interrupt_ends_the_trials_in_progress(project: Project) -> None:
     """They are no failed trials, and the next run computes them anew."""
     plan = 'plan.tune(Slow, {"tag": Int(1, 90)}, fixed={"seconds": 3.0})'
@@ -171,6 +179,7 @@ def test_a_second_interrupt_ends_the_trials_in_progress(project: Project) -> Non
 
 
 @linux
+@pytest.mark.slow
 def test_a_run_that_is_ended_with_its_guests_has_no_failed_trial(project: Project) -> None:
     """A batch system asks all processes of a job to stop: the trial in progress stays open, whoever hears of it first."""
     plan = 'plan.tune(Slow, {"tag": Int(1, 90)}, fixed={"seconds": 3.0})'
@@ -184,6 +193,7 @@ def test_a_run_that_is_ended_with_its_guests_has_no_failed_trial(project: Projec
     wait_until(lambda: nobody_left(project))
 
 
+@pytest.mark.slow
 def test_a_time_limit_of_the_item_is_none_of_a_trial(project: Project) -> None:
     """pytest-timeout ends the item in the midst of its search; the trial that it was at stays open for the next run."""
     tuned_bench(project, plan=SLOW, tuning='"NDCG@10", trials=90, sampler="random"')
@@ -213,6 +223,7 @@ def test_workers_of_a_script_help(project: Project) -> None:
     assert project.count_fits() == 12
 
 
+@pytest.mark.slow
 def test_commands_meet_a_search_that_goes_on(project: Project) -> None:
     """Looking at it, and asking to remove or reset what is in use, neither disturbs it nor waits for it."""
     gates = [str(project.pytester.path / f"gate-{number}") for number in range(3)]

@@ -220,7 +220,7 @@ ALGORITHMS: dict[str, tuple[dict[str, Any], str]] = {
 """Algorithms, hyperparameters, and what a search judges them by; RecBole itself calculates NDCG@10."""
 
 
-EVERYDAY = ("RecBole.BPR", "RecPack.BPRMF", "LensKit.FlexMFImplicitScorer", "LensKit.ImplicitMFScorer", "Learns")
+EVERYDAY = ("RecBole.BPR", "LensKit.ImplicitMFScorer", "Learns")
 NAMES = [name if name in EVERYDAY else pytest.param(name, marks=pytest.mark.slow) for name in ALGORITHMS]
 
 
