@@ -61,6 +61,8 @@ _TYPES = {
     "tuning_metric": "string",
     "tuning_value": "float64",
     "tuning_trials": "Int64",
+    "tuning_pruned": "Int64",
+    "tuning_failed": "Int64",
     "tuning_seconds": "float64",
     "tuning_budget": "string",
     "tuning_override": "boolean",
@@ -81,9 +83,9 @@ def frame(contents: Contents) -> pd.DataFrame:
     the item; fit_key; and of the configuration with all of its seeds: seeds (how many), mean and std (over folds and
     seeds, n - 1), and, where there are several seeds, the variance of a user's value by what contributes to it:
     user_variance, fold_variance, seed_variance, residual_variance. Of what was tuned: chosen (canonical JSON of the chosen
-    hyperparameters), tuning_metric and tuning_value (on validation data), tuning_trials and tuning_seconds (what the
-    search has cost), tuning_budget (canonical JSON), tuning_override (whether it is another budget than the plan's),
-    tuning_per_fold (False where all folds take the first one's choice).
+    hyperparameters), tuning_metric and tuning_value (on validation data), tuning_trials, tuning_pruned and
+    tuning_failed (of these), tuning_seconds (what the search has cost), tuning_budget (canonical JSON), tuning_override
+    (whether it is another budget than the plan's), tuning_per_fold (False where all folds take the first one's choice).
     """
     import pandas as pd
 
@@ -137,12 +139,13 @@ def _tuning(result: Result) -> dict[str, Any]:
     """Return what was chosen for a tuned result, and with which effort; None of others."""
     chosen = result.chosen
     if chosen is None:
-        return dict.fromkeys(("chosen", "metric", "value", "trials", "seconds", "budget", "override", "per_fold"))
+        names = ("metric", "value", "trials", "pruned", "failed", "seconds", "budget", "override", "per_fold")
+        return dict.fromkeys(("chosen", *names))
     return {
         "chosen": recorded_text(chosen["parameters"]),
         "metric": chosen.get("metric"),
         "value": _finite(chosen.get("value")),
-        "trials": chosen.get("trials"),
+        **{name: chosen.get(name) for name in ("trials", "pruned", "failed")},
         "seconds": chosen.get("seconds"),
         "budget": recorded_text(chosen.get("budget") or {}),
         "override": chosen.get("override"),

@@ -269,6 +269,8 @@ def test_data_files_have_what_was_chosen(root: Path) -> None:
         "metric": "NDCG@10",
         "value": 0.4,
         "trials": 5,
+        "pruned": 0,
+        "failed": 1,
         "seconds": 7.5,
         "budget": {"trials": 30, "seconds": None},
         "override": True,
