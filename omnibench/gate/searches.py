@@ -78,7 +78,7 @@ def search_words(configuration: Mapping[str, Any]) -> dict[str, str]:
             "metric": str(tuning.proposing["metric"]["label"]),
             "sampler": tuning.sampler_words,
             "pruner": tuning.pruner_words or "none",
-            "trials proposed together": tuning.round_size,
+            "trials proposed together": tuning.round_size or "any number",
             "seed of the sampler": tuning.seed,
             "a search per fold": "yes" if tuning.per_fold else "no",
         }

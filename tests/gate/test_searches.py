@@ -74,6 +74,10 @@ def test_a_changed_space_and_budget_are_said_in_words(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"search": search(tuning=Tuning("NDCG@10", seconds=60))}, "budget 30 trials -> 60 s"),
+        (
+            {"search": search(tuning=Tuning("NDCG@10", trials=30, sampler="random"))},
+            "trials proposed together 4 -> any number",
+        ),
         ({"search": search(tuning=Tuning("NDCG@10", trials=30, sampler="random"))}, "sampler tpe -> random"),
         ({"search": search(tuning=Tuning("NDCG@10", trials=30, pruner="halving"))}, "pruner none -> halving"),
         ({"search": search(tuning=Tuning("NDCG@10", trials=30, parallel=8))}, "trials proposed together 4 -> 8"),
