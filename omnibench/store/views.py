@@ -15,6 +15,7 @@ from typing import Any
 
 from omnibench.errors import StoreError
 from omnibench.store.schema import (
+    COMPUTED,
     COSTS,
     DROPPED,
     FOR_TUNE,
@@ -199,6 +200,28 @@ def _files(record_type: RecordType, role: str) -> str:
     return _view(record_type, *columns, condition=with_file).replace("SELECT ", "SELECT DISTINCT ", 1)
 
 
+def _trials() -> str:
+    """Return a SELECT of trials with the items that they were tried for; several may share a search."""
+    phases = ", ".join(
+        f"json_extract(value, '$.phases.{phase.value}') AS {phase.value.lower()}_seconds" for phase in COMPUTED
+    )
+    members = (
+        *(_members(SEARCHED, "number", "status", "metric", "value", "parameters", "seconds"), phases),
+        *(_members("epochs"), _member("pruned.epoch", "pruned_epoch"), _member("pruned.value", "pruned_value")),
+        "coalesce(json_extract(value, '$.pruned.reason'), json_extract(value, '$.error.message')) AS reason",
+        _members("reused", "threads", "peak_rss", "fit_key", "finished", "run", "worker"),
+    )
+    trials = _view(RecordType.TRIAL, *members)
+    chosen = (_member("chosen.number", "chosen_number"), _member("chosen.trials", "paid"))
+    searched = f" AND json_extract(value, '$.{SEARCHED}') IS NOT NULL"
+    items = _view(RecordType.ITEM, _LABELS, f"{_member(SEARCHED, 'of_search')}", *chosen, condition=searched)
+    return (
+        "SELECT item, dataset, algorithm, fold, "  # noqa: S608 - of constants
+        f"coalesce(number = chosen_number, 0) AS chosen, trial.* FROM ({trials}) AS trial "
+        f"LEFT JOIN ({items}) AS tuned ON of_search = {SEARCHED} AND (paid IS NULL OR number < paid)"
+    )
+
+
 _ROLES = {RecordType.FIT: "model", RecordType.PREDICT: "predictions", RecordType.EVAL: "per_user"}
 
 VIEWS = {
@@ -210,14 +233,8 @@ VIEWS = {
     "metrics": _metrics(),
     # One row per file of an item, so that a path leads back to what made it.
     "files": " UNION ALL ".join(_files(record_type, role) for record_type, role in _ROLES.items()),
-    # One row per trial of every search for hyperparameters.
-    "trials": _view(
-        RecordType.TRIAL,
-        _members(SEARCHED, "number", "status", "metric", "value", "parameters", "seconds", "epochs"),
-        _member("pruned.epoch", "pruned_epoch"),
-        _member("error.message", "error"),
-        _members("reused", "fit_key", "finished", "run", "worker"),
-    ),
+    # One row per tuned item and trial that its budget pays for; of trials that no item needs any more without the item.
+    "trials": _trials(),
     "datasets": _view(
         RecordType.DATA,
         _members("name", "directory", "users", "items", "interactions", "seconds", "finished"),
