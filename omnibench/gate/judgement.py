@@ -19,7 +19,7 @@ from omnibench.gate.entries import Dataset, Entry, EntrySource, JudgedSource, Sc
 from omnibench.gate.matching import match
 from omnibench.gate.samples import Side, paired_rows
 from omnibench.gate.scope import ACCEPTED_HINT, Scope, missing_sentences, summarised
-from omnibench.gate.searches import search_sentence
+from omnibench.gate.searches import has_other_search, search_sentence
 from omnibench.gate.series import Series, condition, series_of
 from omnibench.gate.testing import tests_of
 from omnibench.gate.verdicts import IMPROVED, SAME, TOLERATED, UNDECIDED, WORSE, Gate, Verdict, count
@@ -115,8 +115,9 @@ class Judge:
             for current, baseline in matched.reparametrised
             if current.labels and not current.is_tuned
         ]
-        tuned = (pair for pair in matched.pairs if pair[0].is_tuned and pair[0].labels)
+        tuned = [pair for pair in matched.pairs if pair[0].is_tuned and pair[0].labels]
         notes += [sentence for pair in tuned if (sentence := search_sentence(*pair))]
+        retuned = frozenset(search_sentence(*pair) for pair in tuned if has_other_search(*pair))
         new = [series for series in matched.new if series.folds]
         notes += [*summarised(new, "new, so there is nothing to compare with"), *left_out]
         return Gate(
@@ -137,6 +138,7 @@ class Judge:
                 for current, _ in matched.pairs
                 if (current.dataset.display_name, current.display_name) in conditional
             ),
+            retuned,
         )
 
     @staticmethod

@@ -73,9 +73,11 @@ def lines(gate: Gate, width: int = 80, *, verbosity: int = 0) -> Iterator[Line]:
 def _remarks(gate: Gate, verbosity: int) -> Iterator[str]:
     """Yield what the reader has to know beside the verdicts, a sentence each."""
     worse = gate.those(WORSE)
-    # What explains a loss is said in a quiet run, too: the search of a tuned algorithm has changed.
+    # A quiet run says what explains a loss, and what may hide one: a tuned algorithm is searched for with another effort.
     yield from (
-        note for note in gate.notes if verbosity >= 0 or any(note.startswith(f"{loss.label}: ") for loss in worse)
+        note
+        for note in gate.notes
+        if verbosity >= 0 or note in gate.retuned or any(note.startswith(f"{loss.label}: ") for loss in worse)
     )
     is_doubtful = any(verdict.of_fitted_models for verdict in worse)
     if gate.condition and (verbosity >= 0 or is_doubtful):

@@ -35,6 +35,11 @@ def search_sentence(current: Series, baseline: Series) -> str:
     return f"{current}: {'; '.join(changes)}" if changes else ""
 
 
+def has_other_search(current: Series, baseline: Series) -> bool:
+    """Whether the space, the budget or what else a choice depends on has changed; what was chosen is a result."""
+    return any(_changes(current.configuration, baseline.configuration))
+
+
 def _changes(current: Mapping[str, Any], baseline: Mapping[str, Any]) -> Iterator[str]:
     """Yield what has changed in the space, the budget, and whatever else a choice depends on."""
     words, earlier_words = search_words(current), search_words(baseline)
@@ -78,7 +83,7 @@ def search_words(configuration: Mapping[str, Any]) -> dict[str, str]:
             "metric": str(tuning.proposing["metric"]["label"]),
             "sampler": tuning.sampler_words,
             "pruner": tuning.pruner_words or "none",
-            "trials proposed together": tuning.round_size,
+            "trials proposed together": tuning.round_size or "any number",
             "seed of the sampler": tuning.seed,
             "a search per fold": "yes" if tuning.per_fold else "no",
         }

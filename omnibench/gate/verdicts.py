@@ -87,6 +87,7 @@ class Gate:
         notes: Other facts that the reader has to know, a sentence each.
         tested: Over how many comparisons p is corrected.
         condition: Which verdicts hold for the fitted models alone, in a sentence; empty where none does.
+        retuned: Those of the notes that say that a tuned algorithm has another search space, budget or the like.
     """
 
     baseline: str
@@ -102,6 +103,7 @@ class Gate:
     notes: tuple[str, ...] = ()
     tested: int = 0
     condition: str = ""
+    retuned: frozenset[str] = frozenset()
 
     @property
     def passed(self) -> bool:
@@ -135,7 +137,7 @@ class Gate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data."""
-        return {"passed": self.passed, **asdict(self)}
+        return {"passed": self.passed, **asdict(self), "retuned": sorted(self.retuned)}
 
 
 def count(number: int, word: str) -> str:

@@ -276,9 +276,10 @@ class BenchSession:
         try:
             return self.coordinator.run_item(Item.of(item.experiment, item.evaluator))
         except StoppedError as stopped:
+            words = f"{stopped}" if self.policy.resume == "never" else f"{stopped}; the next run goes on from there"
             if self.is_worker:
-                pytest.skip(f"{stopped}; the next run goes on with it")
-            raise
+                pytest.skip(words)
+            raise StoppedError(words) from stopped
         except LockedStoreError as error:
             self.give_up(error)
 

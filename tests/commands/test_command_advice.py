@@ -241,3 +241,15 @@ def test_a_name_that_no_file_system_takes(line: str, run: Run) -> None:
     said = run(f"omnibench {line.format('x' * 300)}", fails=True)
     assert len(said.splitlines()) == 1
     assert re.search(r"give (a shorter one|the directory that a run wrote to)|cannot be read|name another file", said)
+
+
+def test_two_items_are_no_stores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever gives `diff` two items or keys is told which command compares them."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["diff", "1a2b3c4d", "D/Popular (tuned)"]) == 2
+    assert "`omnibench why 1a2b3c4d 'D/Popular (tuned)'`" in capsys.readouterr().err
+    (tmp_path / "left").mkdir()
+    assert main(["diff", "left", "1a2b3c4d"]) == 2
+    assert "omnibench why" not in capsys.readouterr().err

@@ -455,3 +455,39 @@ def test_a_pruner_that_no_trial_has_told_epochs_is_said_to_have_none(
     tuned.judge(store, labels, 1, {"l2": 2}, 0.5, history=[[1, 0.5]])
     store.close()
     assert "rounds of 4, halving\n" in run(capsys, "tuning", "RecPack.EASE", "--store", str(tmp_path / "store"))
+
+
+def test_sql_knows_whose_trials_they_are(root: Path) -> None:
+    """The view has what ``Store.trials()`` has: the item, what was chosen, seconds of phases, why a trial was pruned."""
+    store = open_store(root)
+    frame = store.trials()
+    rows = store.sql("SELECT * FROM trials ORDER BY item, number")
+    assert set(rows.columns) == {name for name in frame.columns if not name.startswith("parameters.")}
+    assert rows["item"].notna().all()
+    assert list(zip(rows["fold"], rows["number"], rows["chosen"], strict=True)) == [
+        *((0, number, int(number == 1)) for number in range(5)),
+        *((1, number, 0) for number in range(2)),
+    ]
+    assert rows["reason"][3:5].tolist() == ["below the median", "MemoryError: too much\nmore of it"]
+    assert rows["pruned_value"][3] == 0.01
+    assert rows["fit_seconds"][3] == 0.5
+
+
+def test_sql_gives_each_item_the_trials_that_its_budget_pays_for(tmp_path: Path) -> None:
+    """Two items of a search have rows of their own; trials that no item needs any more stand there without one."""
+    store = CheckpointStore(tmp_path / "store")
+    labels = tuned.begin(store, "a", DONE, fold=0)
+    trials = [tuned.judge(store, labels, number, {"l2": 1.0 + number}, 0.1 * number) for number in range(3)]
+    tuned.finish(store, labels, trials[:2], edges=[], budget={"trials": 2, "seconds": None})
+    tuned.judge(store, tuned.begin(store, "b", OPEN, fold=1), 0, {}, 0.1)
+    records = store.snapshot()
+    store.close()
+    item = records[f"item/{labels.fit_key}"]
+    larger = {**item, "item": "larger", "fit_key": "f" * 64, "chosen": {**item["chosen"], "number": 2, "trials": 3}}
+    kept = {key: record for key, record in records.items() if not (key.startswith("item/") and record["fold"] == 1)}
+    statement = "SELECT item, number, chosen FROM trials ORDER BY item, number"
+    assert select({**kept, f"item/{'f' * 64}": larger}, statement, ())[1] == [
+        (None, 0, 0),
+        *((labels.item, number, int(number == 1)) for number in range(2)),
+        *(("larger", number, int(number == 2)) for number in range(3)),
+    ]

@@ -74,6 +74,10 @@ def test_a_changed_space_and_budget_are_said_in_words(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"search": search(tuning=Tuning("NDCG@10", seconds=60))}, "budget 30 trials -> 60 s"),
+        (
+            {"search": search(tuning=Tuning("NDCG@10", trials=30, sampler="random"))},
+            "trials proposed together 4 -> any number",
+        ),
         ({"search": search(tuning=Tuning("NDCG@10", trials=30, sampler="random"))}, "sampler tpe -> random"),
         ({"search": search(tuning=Tuning("NDCG@10", trials=30, pruner="halving"))}, "pruner none -> halving"),
         ({"search": search(tuning=Tuning("NDCG@10", trials=30, parallel=8))}, "trials proposed together 4 -> 8"),
@@ -162,14 +166,24 @@ def test_other_values_that_were_chosen_are_said_and_fail_nothing(tmp_path: Path)
     assert single == "shop/RecPack.EASE (tuned): chosen l2 0.5 -> 0.50001"
 
 
-def test_a_loss_after_a_changed_search_says_so_in_a_quiet_run(tmp_path: Path) -> None:
-    """The code is not blamed for what another search may have done; of what is not worse a quiet run says nothing."""
+def test_a_quiet_run_says_that_a_search_has_changed(tmp_path: Path) -> None:
+    """The code is not blamed for what another search may have done, and a larger budget hides no loss silently."""
     now = measured(WORSE, search=search(tuning=Tuning("NDCG@10", trials=5)))
     gate = judged(tmp_path, measured(), now)
     assert not gate.passed
     assert "budget 30 -> 5 trials" in printed(gate, verbosity=-1)
     same = judged(tmp_path, measured(), measured(search=search(tuning=Tuning("NDCG@10", trials=5))))
-    assert "budget" not in printed(same, verbosity=-1)
+    assert same.passed
+    assert "budget 30 -> 5 trials" in printed(same, verbosity=-1)
+    assert same.to_dict()["retuned"] == list(same.notes)
+
+
+def test_a_quiet_run_says_nothing_of_another_choice(tmp_path: Path) -> None:
+    """What is chosen is a result, as the numbers are; where nothing is worse, a quiet run leaves it out."""
+    then, now = (measured(chosen={0: {"l2": value}}) for value in (5.0, 6.0))
+    gate = judged(tmp_path, then, now)
+    assert "chosen l2 5 -> 6" in printed(gate)
+    assert "l2" not in printed(gate, verbosity=-1)
 
 
 def test_a_baseline_keeps_search_choice_and_label(tmp_path: Path) -> None:

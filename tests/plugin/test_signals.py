@@ -124,7 +124,7 @@ def test_workers_say_which_signal_it_was(project: Project) -> None:
         run.send_signal(signal.SIGINT)
         wait_until(lambda: run.poll() is not None, 30)
     output = output_of(project)
-    assert "stopped by SIGINT; the next run goes on with it" in output
+    assert "stopped by SIGINT; the next run goes on from there" in output
     assert "SIGTERM" not in output
 
 

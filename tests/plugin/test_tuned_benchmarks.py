@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import signal
 from typing import Any
 
 import pandas as pd
 import pytest
 from support.projects import Project
-from support.runs import started, wait_until
+from support.runs import output_of, started, wait_until
 from support.tuned_benches import TUNE, chosen_in, store_of, trials_in, tuned_bench
 
 from omnibench import ExperimentPlan
@@ -422,3 +423,27 @@ def test_a_plan_says_how_many_trials_are_known(project: Project) -> None:
     project.run("--omnirec-plan").stdout.fnmatch_lines(["*from Fit *2 of 2 trials known*"])
     store_of(project).reset([item])
     project.run("--omnirec-plan").stdout.fnmatch_lines(["*from Tune *(it was reset; 0 of 2 trials known)"])
+
+
+@pytest.mark.slow
+def test_a_stop_within_a_search_says_that_the_next_run_goes_on(project: Project) -> None:
+    """Pytest's last lines say it, and the next run keeps the trials that are finished."""
+    plan = """
+import time
+
+class Tired(Weighted):
+    def fit(self, train):
+        super().fit(train)
+        time.sleep(0.3)
+
+plan.tune(Tired, {"depth": Int(1, 90)})
+"""
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", trials=200, sampler="random"')
+    with started(project) as run:
+        wait_until(lambda: project.count_fits() >= 2)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=30) == 2
+    assert "stopped by SIGINT; the next run goes on from there" in output_of(project)
+    known = sum(trial["status"] == "done" for trial in trials_in(project))
+    assert known >= 1
+    project.run("--omnirec-plan").stdout.fnmatch_lines([f"*from Tune *{known} of 200 trials known*"])

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from support.markers import starts_guests
+from support.runs import wait_until
 
 from omnibench.errors import GuestError
 from omnibench.guest.supervisor import descendants
