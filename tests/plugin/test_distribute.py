@@ -54,7 +54,11 @@ class Run:
         """One of LensKit's algorithms."""
         configuration = SimpleNamespace(name=f"LensKit.A{number}", runner=SimpleNamespace(name="LensKit"))
         experiment = SimpleNamespace(
-            configuration=configuration, dataset_name="D-1", algorithm_name=f"LensKit.A{number}-f", seeds=(), search=None
+            configuration=configuration,
+            dataset_name="D-1",
+            algorithm_name=f"LensKit.A{number}-f",
+            seeds=(),
+            search=None,
         )
         return SimpleNamespace(nodeid=f"item-{number}", experiment=experiment)
 
