@@ -67,7 +67,7 @@ class SearchRecords:
                 dataset=experiment.dataset_name,
                 dataset_label=experiment.dataset_label,
                 label=experiment.configuration.label,
-                fold=None if experiment.dataset.folds is None else experiment.fold,
+                fold=None if experiment.dataset.folds is None else experiment.fold_of_trials(search),
                 data_key=experiment.dataset.key,
                 metric=search.qualified_label,
                 higher_is_better=search.metric.higher_is_better,

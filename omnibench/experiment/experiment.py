@@ -98,7 +98,7 @@ class Experiment:
         if search is None:
             return ""
         configuration = self.configuration.identity(self._circumstances_of_trials(search))
-        fold = self._fold_of_trials(search)
+        fold = self.fold_of_trials(search)
         return digest(
             [
                 "search/1",
@@ -117,7 +117,7 @@ class Experiment:
             self,
             configuration=self.configuration.chosen(parameters),
             circumstances=self._circumstances_of_trials(self.search),
-            fold=self._fold_of_trials(self.search),
+            fold=self.fold_of_trials(self.search),
             seeds=(),
         )
 
@@ -129,7 +129,8 @@ class Experiment:
     def _circumstances_of_trials(self, search: Search) -> Circumstances:
         return self.circumstances._replace(search=None, refit="", seed=search.seed)
 
-    def _fold_of_trials(self, search: Search) -> int:
+    def fold_of_trials(self, search: Search) -> int:
+        """Return the fold whose validation part judges the trials of its search: the first one where all folds share it."""
         return self.fold if search.tuning.per_fold else 0
 
     @property

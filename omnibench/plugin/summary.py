@@ -70,10 +70,10 @@ class Summary:
         if session is None:
             return ""
         from omnibench.store.choices import with_recorded_choices
-        from omnibench.tables.choices import effort_text
+        from omnibench.tables.choices import trials_text
 
         (recorded,) = with_recorded_choices([result], session.directory)
-        return f"  {effort_text([recorded])}" if recorded.chosen else ""
+        return f"  {trials_text(recorded)}" if recorded.chosen else ""
 
     def add_cached(self, items: list[BenchItem]) -> None:
         """Add items that were done before, and of which there are no reports."""

@@ -179,7 +179,7 @@ class TunedItem:
             sentences.append(shortfall)
         if sentence := survivor_sentence(self.chosen):
             sentences.append(sentence)
-        if not self.per_fold and self.item.get("fold") != self.search_record.get("fold"):
+        if not self.per_fold and self.item.get("fold"):  # it is the first fold's own choice
             sentences.append(OTHER_FOLDS)
         return sentences
 

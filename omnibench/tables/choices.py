@@ -53,7 +53,7 @@ def choice_text(results: Sequence[Result]) -> str:
     more = len(by_choice) - _MOST_FOLDS
     metrics = dict.fromkeys(str(_chosen(result).get("metric") or "the metric") for result in results)
     listed = ", ".join([*parts, *([f"{more} more"] if more > 0 else [])])
-    return f"{listed}; {effort_text(told)}, by {' and '.join(metrics)} on validation data"
+    return f"{listed}; {_effort_text(told)}, by {' and '.join(metrics)} on validation data"
 
 
 def of_searches(results: Sequence[Result]) -> list[Result]:
@@ -73,7 +73,7 @@ def _search_text(result: Result) -> str:
     return f"{chosen_values(result)} {[chosen.get(name) for name in ('number', 'value', 'trials', 'seconds')]}"
 
 
-def effort_text(results: Sequence[Result]) -> str:
+def _effort_text(results: Sequence[Result]) -> str:
     """Return how many trials a row has taken, e.g. ``30 trials each (4 failed in all)`` or ``1.5 s each (4 trials)``.
 
     Args:
@@ -92,6 +92,12 @@ def effort_text(results: Sequence[Result]) -> str:
     if len(budgets) == 1 and all((choice.get("budget") or {}).get("trials") is None for choice in chosen):
         return f"{budgets.pop()}{several} ({', '.join([trials, *ended])})"
     return f"{trials}{several}" + (f" ({', '.join(ended)})" if ended else "")
+
+
+def trials_text(result: Result) -> str:
+    """Return how many trials a search has taken for a result, e.g. ``8 trials (2 failed)``."""
+    count, ended = int(_chosen(result).get("trials") or 0), ended_words(_chosen(result))
+    return f"{count} trial{'' if count == 1 else 's'}" + (f" ({', '.join(ended)})" if ended else "")
 
 
 def chosen_values(result: Result) -> str:
