@@ -93,6 +93,7 @@ def test_without_an_item_there_is_a_line_per_search(root: Path, capsys: pytest.C
         "the search space has no more than 5 points, for a budget of 30 trials",
         "interrupted D/RecPack.EASE (tuned)/fold_1 1 of 30 trials NDCG@10 0.2500 1.5 s the defaults",
         "the search was not brought to its end: 1 of 30 trials",
+        "tuned on the first fold for all: test interactions of the other folds took part in the choice",
         "interrupted D/RecPack.EASE (tuned)/fold_2 0 of 30 trials",
     ]
 
