@@ -24,6 +24,10 @@ if TYPE_CHECKING:  # every pytest session imports this module, and few have benc
     from omnibench.tables.layout import NotWorse
 
 
+_TUNE = "Tune"
+"""The phase ``store.schema.Phase.TUNE``."""
+
+
 class Summary:
     """Gathers results as reports come in, from this process or from workers, and prints them at the end."""
 
@@ -48,17 +52,19 @@ class Summary:
             self._announce(report.nodeid, status, message.result, message.seconds)
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            self._show_phases(reporter, report.nodeid, message.seconds)
+            self._show_phases(reporter, report.nodeid, message)
         return result
 
-    def _show_phases(self, reporter: Any, nodeid: str, phases: Mapping[str, float]) -> None:
+    def _show_phases(self, reporter: Any, nodeid: str, message: ItemMessage) -> None:
+        phases = message.seconds
         # Not reports of their own: they would count twice in the times of JUnit files.
         durations = [SimpleNamespace(nodeid=nodeid, when=phase, duration=phases[phase]) for phase in phases]
         reporter.stats.setdefault("", []).extend(durations)
         if self.config.getoption("verbose", 0) > 0 and phases:
             reporter.ensure_newline()
             for phase, seconds in phases.items():
-                write_line(reporter, f"    {phase:8} {seconds:9.3f} s")
+                trials = f"  ({message.trials})" if message.trials and phase == _TUNE else ""
+                write_line(reporter, f"    {phase:8} {seconds:9.3f} s{trials}")
 
     def add_cached(self, items: list[BenchItem]) -> None:
         """Add items that were done before, and of which there are no reports."""

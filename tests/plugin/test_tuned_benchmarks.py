@@ -124,7 +124,9 @@ def test_a_failed_trial_is_a_result(project: Project) -> None:
     """It is recorded with its error and counted; the search goes on, and a later run does not try it again."""
     plan = 'plan.tune(Weighted, {"depth": Choice([10, 20, 30])}, fixed={"unlucky": 20})'
     tuned_bench(project, plan=plan, tuning='"NDCG@10", sampler="grid"')
-    project.run().assert_outcomes(passed=1)
+    result = project.run("-v")
+    result.assert_outcomes(passed=1)
+    result.stdout.re_match_lines([r" +Tune +\d+\.\d+ s  \(4 trials, 1 failed\)$"])
     states = {trial["parameters"].get("depth"): trial["status"] for trial in trials_in(project)}
     assert states == {None: "done", 10: "done", 20: "failed", 30: "done"}
     (failed,) = (trial for trial in trials_in(project) if trial["status"] == "failed")
