@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -218,7 +219,8 @@ class ItemCoordinator:
             finally:
                 workbench.current = ""
                 workbench.export()
-            return Outcome(Status.DONE, experiment.result(metrics, attempt.as_seed), attempt.progress.seconds)
+            result = replace(experiment.result(metrics, attempt.as_seed), chosen=attempt.checkpoints.chosen)
+            return Outcome(Status.DONE, result, attempt.progress.seconds)
 
     def _blocked(self, item: Item, status: str) -> Outcome | None:
         """Return the outcome of an item whose framework's environment cannot be used, or None.

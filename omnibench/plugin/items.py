@@ -25,6 +25,8 @@ from omnibench.plugin.options import FAILED
 from omnibench.plugin.settings import command_for
 from omnibench.plugin.wire import ItemMessage
 from omnibench.results import Result
+from omnibench.store.schema import Phase
+from omnibench.store.trials import trials_text
 from omnibench.terminal import terminal_line
 
 _PROPERTY = "omnibench."
@@ -111,10 +113,14 @@ class ExperimentItem(pytest.Item):
         result = outcome.result
         self.message = ItemMessage(
             status=str(outcome.status),
-            result=replace(result, metrics=dict(result.metrics)),  # the body may do with its own what it likes
+            # The body may do with its own what it likes; of what was chosen, records are read at the end.
+            result=replace(result, metrics=dict(result.metrics), chosen=None),
             seconds=outcome.seconds,
             replayed=outcome.replayed,
             lower_is_better=tuple(self.evaluator.lower_is_better),
+            trials=""
+            if result.chosen is None or Phase.TUNE.value not in outcome.seconds
+            else trials_text(result.chosen),
         )
         properties = {
             f"{_PROPERTY}status": str(outcome.status),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # every pytest session imports this module, and few have benc
     from omnibench.tables.layout import NotWorse
 
 _TUNE = "Tune"
+"""The phase ``store.schema.Phase.TUNE``."""
 
 
 class Summary:
@@ -60,20 +61,9 @@ class Summary:
         reporter.stats.setdefault("", []).extend(durations)
         if self.config.getoption("verbose", 0) > 0 and phases:
             reporter.ensure_newline()
-            trials = self._trials_text(message.result) if _TUNE in phases else ""
             for phase, seconds in phases.items():
-                write_line(reporter, f"    {phase:8} {seconds:9.3f} s{trials if phase == _TUNE else ''}")
-
-    def _trials_text(self, result: Result) -> str:
-        """Return what came of the trials of a tuned item that is done, e.g. ``  8 trials (2 failed)``."""
-        session = existing_session(self.config)
-        if session is None:
-            return ""
-        from omnibench.store.choices import with_recorded_choices
-        from omnibench.tables.choices import trials_text
-
-        (recorded,) = with_recorded_choices([result], session.directory)
-        return f"  {trials_text(recorded)}" if recorded.chosen else ""
+                trials = f"  ({message.trials})" if message.trials and phase == _TUNE else ""
+                write_line(reporter, f"    {phase:8} {seconds:9.3f} s{trials}")
 
     def add_cached(self, items: list[BenchItem]) -> None:
         """Add items that were done before, and of which there are no reports."""

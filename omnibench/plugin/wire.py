@@ -77,6 +77,7 @@ class ItemMessage(NamedTuple):
         seconds: Wall time of each phase that ran, and of waiting for a process to start; see ``Progress.seconds``.
         replayed: Whether the failure is an earlier run's, and nothing was tried now.
         lower_is_better: The labels of the metrics of which the smallest value is the best.
+        trials: How many trials Tune had, where it ran, e.g. ``8 trials, 2 failed``.
     """
 
     status: str
@@ -84,6 +85,7 @@ class ItemMessage(NamedTuple):
     seconds: Mapping[str, float]
     replayed: bool
     lower_is_better: tuple[str, ...]
+    trials: str = ""
 
     def attach(self, report: Any) -> None:
         """Let a report carry the message."""
@@ -114,6 +116,7 @@ class ItemMessage(NamedTuple):
             "seconds": dict(self.seconds),
             "replayed": self.replayed,
             "lower_is_better": list(self.lower_is_better),
+            "trials": self.trials,
         }
 
     @property
@@ -132,4 +135,7 @@ class ItemMessage(NamedTuple):
 
         members = {name: fields[name] for name in _RESULT}
         result = Result(**members, parameters=received(fields["parameters"]), metrics=dict(fields["metrics"]))
-        return cls(fields["status"], result, fields["seconds"], fields["replayed"], tuple(fields["lower_is_better"]))
+        lower_is_better = tuple(fields["lower_is_better"])
+        return cls(
+            fields["status"], result, fields["seconds"], fields["replayed"], lower_is_better, fields.get("trials", "")
+        )

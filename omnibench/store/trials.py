@@ -239,6 +239,21 @@ def chosen_trial(
     }
 
 
+def trials_text(chosen: Mapping[str, Any]) -> str:
+    """Return how many trials there were to choose from, e.g. ``8 trials, 2 failed``.
+
+    Args:
+        chosen: As ``chosen_trial`` returns it.
+    """
+    number = chosen["trials"]
+    special = [
+        f"{chosen[status.value]} {status.value}"
+        for status in (TrialStatus.PRUNED, TrialStatus.FAILED)
+        if chosen.get(status.value)
+    ]
+    return ", ".join([f"{number} trial{'' if number == 1 else 's'}", *special])
+
+
 def trial_key(search: str, number: int) -> str:
     """Return the key of the record of a trial."""
     return RecordType.TRIAL.key(trial_identity(search, number))

@@ -140,7 +140,7 @@ def test_a_failed_trial_is_a_result(project: Project) -> None:
     tuned_bench(project, plan=plan, tuning='"NDCG@10", sampler="grid"')
     result = project.run("-v")
     result.assert_outcomes(passed=1)
-    result.stdout.re_match_lines([r"    Tune +[\d.]+ s  4 trials \(1 failed\)$"])
+    result.stdout.re_match_lines([r" +Tune +\d+\.\d+ s  \(4 trials, 1 failed\)$"])
     states = {trial["parameters"].get("depth"): trial["status"] for trial in trials_in(project)}
     assert states == {None: "done", 10: "done", 20: "failed", 30: "done"}
     (failed,) = (trial for trial in trials_in(project) if trial["status"] == "failed")
