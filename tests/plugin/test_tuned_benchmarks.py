@@ -49,7 +49,7 @@ def test_the_best_trial_of_the_validation_part_is_tested_without_another_fit(pro
         best["value"],
     )
     assert chosen["trials"] == 6
-    result.stdout.re_match_lines([r"    Tune +[\d.]+ s  6 trials$"])
+    result.stdout.re_match_lines([r"    Tune +[\d.]+ s  \(6 trials\)$"])
 
 
 def test_hyperparameters_that_are_searched_select_items(project: Project) -> None:
