@@ -178,7 +178,7 @@ class TunedSearch:
             if score is not None:
                 self.records.take_over(lease, record, score)
                 return True
-            options = self._shown(number)
+            options = self._options_of(number)
             attempt = TrialAttempt(
                 self._workbench, experiment, item, lease, self._progress, options, self._experiment.search_key
             )
@@ -227,7 +227,7 @@ class TunedSearch:
         trials = [seen_trial(record) for record in self.records.finished.values()]
         return Judge(tuning, number, trials, epochs if isinstance(epochs, int) else None)
 
-    def _shown(self, number: int) -> PhaseOptions:
+    def _options_of(self, number: int) -> PhaseOptions:
         """Tell people which trial is computed; return the options with which its epochs are told beside it."""
         trials = [seen_trial(record) for record in self.records.finished.values()]
         leading = best(trials, self._higher)

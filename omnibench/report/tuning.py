@@ -86,10 +86,10 @@ class TunedRow:
             metric: The metric that the heading names; another one is named here.
         """
         lines = []
-        told = of_searches(self.results)  # seeds may share one
-        seeded = len(told) > len({result.fold for result in told})
+        distinct = of_searches(self.results)  # seeds may share one
+        seeded = len(distinct) > len({result.fold for result in distinct})
         for result, search in zip(self.results, self.searches, strict=True):
-            if result not in told:
+            if result not in distinct:
                 continue
             names = [] if result.fold is None else [f"fold {result.fold}"]
             names += [f"seed {result.seed}"] if seeded else []

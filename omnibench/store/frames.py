@@ -50,8 +50,10 @@ def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
     for attempt in stopped:  # its seconds are those of the trials, which are counted once
         if attempt.get("phase") == Phase.TUNE and tune.get(attempt["item"], {}).get("status") == Status.INTERRUPTED:
             tune[attempt["item"]]["status"] = attempt["status"]
-    others = [attempt for attempt in stopped if attempt.get("phase") != Phase.TUNE or attempt["item"] not in tune]
-    return [*tune.values(), *rows.values(), *others]
+    stopped_phases = [
+        attempt for attempt in stopped if attempt.get("phase") != Phase.TUNE or attempt["item"] not in tune
+    ]
+    return [*tune.values(), *rows.values(), *stopped_phases]
 
 
 def _tune_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:

@@ -87,7 +87,9 @@ class TunedItem:
     @property
     def sampler_text(self) -> str:
         """Sampler and pruner in one line, and whether the pruner had nothing to judge: no trial has told of epochs."""
-        without = self.words.pruner and self.best is not None and not any(each.get("history") for each in self.finished)
+        without = (
+            self.words.pruner and self.best is not None and not any(trial.get("history") for trial in self.finished)
+        )
         return f"{self.words.sampler_text}{' (no epochs to prune)' if without else ''}"
 
     @property

@@ -217,12 +217,12 @@ def _trials() -> str:
         _members("reused", "threads", "peak_rss", "fit_key", "finished", "run", "worker"),
     )
     labels = ", ".join(f"coalesce(tuned.{name}, begun.{name}) AS {name}" for name in ("dataset", "algorithm", "fold"))
-    kept = " LIMIT -1 OFFSET 0"  # read once, and looked up by an index of SQLite's own, not read again for every trial
+    once = " LIMIT -1 OFFSET 0"  # read once, and looked up by an index of SQLite's own, not read again for every trial
     budget = "CASE WHEN tuned.tuning IS NULL THEN begun.budget ELSE tuned.budget END"
     return (
         f"SELECT tuned.item AS item, {labels}, tried.*, coalesce(tried.number = tuned.number, 0) AS chosen "  # noqa: S608 - of constants
-        f"FROM ({tried}) AS tried LEFT JOIN ({searches}{kept}) AS begun ON begun.{SEARCHED} = tried.{SEARCHED} "
-        f"LEFT JOIN ({items}{kept}) AS tuned ON tuned.{SEARCHED} = tried.{SEARCHED} "
+        f"FROM ({tried}) AS tried LEFT JOIN ({searches}{once}) AS begun ON begun.{SEARCHED} = tried.{SEARCHED} "
+        f"LEFT JOIN ({items}{once}) AS tuned ON tuned.{SEARCHED} = tried.{SEARCHED} "
         f"AND tried.number < coalesce(tuned.paid, {budget}, tried.number + 1)"
     )
 

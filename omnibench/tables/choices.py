@@ -46,14 +46,14 @@ def choice_text(results: Sequence[Result]) -> str:
         Such as ``l2=512.3 in fold 0, l2=800 in fold 1; 30 trials each, by NDCG@10 on validation data``.
     """
     by_choice: dict[str, list[Result]] = {}
-    told = of_searches(results)
-    for result in told:
+    distinct = of_searches(results)
+    for result in distinct:
         by_choice.setdefault(chosen_values(result), []).append(result)
-    parts = [f"{values}{_fold_words(members, told)}" for values, members in list(by_choice.items())[:_MOST_FOLDS]]
+    parts = [f"{values}{_fold_words(members, distinct)}" for values, members in list(by_choice.items())[:_MOST_FOLDS]]
     more = len(by_choice) - _MOST_FOLDS
     metrics = dict.fromkeys(str(_chosen(result).get("metric") or "the metric") for result in results)
     listed = ", ".join([*parts, *([f"{more} more"] if more > 0 else [])])
-    return f"{listed}; {_effort_text(told)}, by {' and '.join(metrics)} on validation data"
+    return f"{listed}; {_effort_text(distinct)}, by {' and '.join(metrics)} on validation data"
 
 
 def of_searches(results: Sequence[Result]) -> list[Result]:
