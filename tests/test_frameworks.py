@@ -172,6 +172,7 @@ print(run_omnirec(data, plan, Evaluator(NDCG(10), HR(10)), sys.argv[1]).to_frame
 """
 
 
+@pytest.mark.slow
 def test_kill_9_during_a_real_fit_changes_nothing_but_time(
     tmp_path: Path, environment_python: Callable[[str], Path]
 ) -> None:

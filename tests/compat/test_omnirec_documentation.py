@@ -196,7 +196,9 @@ def write_script(documentation: Path, reader: Reader) -> None:
 
 @pytest.mark.guests
 @pytest.mark.usefixtures("small_datasets", "brief_training")
-@pytest.mark.parametrize("page", RUNNING)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.slow) if page == "getting_started" else page for page in RUNNING]
+)
 def test_pages_that_run_experiments_run_them_in_the_real_frameworks(
     documentation: Path, page: str, reader: Reader, capsys: pytest.CaptureFixture[str]
 ) -> None:

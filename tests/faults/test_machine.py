@@ -248,6 +248,7 @@ def _planted(points: Points, errand: Callable[[], dict[str, Any]]) -> dict[str, 
 _CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
+@pytest.mark.slow
 def test_a_few_histories_of_a_store() -> None:
     """The same few every day."""
     run_state_machine_as_test(

@@ -123,6 +123,7 @@ def _rounds(directory: Path, seeds: range) -> Tally:
     return tally
 
 
+@pytest.mark.slow
 def test_runs_that_meet_at_a_search(directory: Path) -> None:
     """Each trial is computed once, and once more for each run that was ended; trials and choice are those of one run."""
     _rounds(directory, range(2)).check()

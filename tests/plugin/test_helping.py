@@ -55,6 +55,7 @@ def test_all_workers_are_busy_with_one_search(project: Project) -> None:
     assert project.count_fits() == len(trials) == 12
 
 
+@pytest.mark.slow
 def test_rounds_of_a_sampler_that_learns_are_shared(project: Project) -> None:
     """Of TPE's rounds of four, both workers compute."""
     tuned_bench(project, plan=SLOW, tuning='"NDCG@10", trials=9')
@@ -213,6 +214,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_workers_of_a_script_help(project: Project) -> None:
     """As those of pytest do."""
     tuned_bench(project, plan=SLOW, tuning=TRIALS)

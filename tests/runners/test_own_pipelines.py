@@ -260,6 +260,7 @@ def test_every_exception_of_the_page_is_needed(framework: str, comparisons: Call
 
 @pytest.mark.guests
 @pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.slow
 def test_hyperparameters_are_the_frameworks_defaults_but_for_what_the_page_says(
     framework: str, comparisons: Callable[[str], list[Comparison]]
 ) -> None:

@@ -109,9 +109,8 @@ def test_what_learns_from_ratings_ranks_as_lenskits_own_pipeline_does(
         assert len(listed) == 20 or mine["item"][len(listed)] == -1
 
 
-@pytest.mark.parametrize(
-    "framework", ["LensKit", *(pytest.param(name, marks=pytest.mark.slow) for name in ("RecPack", "RecBole"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", ["LensKit", "RecPack", "RecBole"])
 def test_who_does_not_ask_for_ratings_gives_the_same_as_without(
     framework: str, folds: dict[str, Path], environment_python: Callable[[str], Path], tmp_path: Path
 ) -> None:

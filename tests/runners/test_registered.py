@@ -84,6 +84,7 @@ def _unregistered() -> Iterator[None]:
 
 
 @pytest.mark.guests
+@pytest.mark.slow
 def test_an_adapter_of_the_project_runs_in_a_guest(project: Project) -> None:
     """Its lists are judged as everybody's; cached, longer from the saved model, and anew when adapter or helper change."""
     project.pytester.makepyfile(svd_adapter=ADAPTER, svd_scores=SCORES)
