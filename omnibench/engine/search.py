@@ -27,6 +27,7 @@ from omnibench.store.advice import search_advice
 from omnibench.store.leases import free_leases
 from omnibench.store.schema import Phase, Record, TrialStatus
 from omnibench.store.search_words import short_value
+from omnibench.store.trials import best_of
 from omnibench.tuning.choice import best, is_spent
 from omnibench.tuning.proposals import Proposals
 from omnibench.tuning.pruning import Judge
@@ -102,11 +103,11 @@ class TunedSearch:
             if record is None:
                 return None
             self._counted.append(seen_trial(record))
-        winner = best(self._counted, self._higher)
         counted = [self.records.finished[trial.number] for trial in self._counted]
+        winner = best_of(counted, higher_is_better=self._higher)
         if winner is None:
             raise self._failed(counted)
-        return Outcome(self.records.finished[winner.number], counted)
+        return Outcome(winner, counted)
 
     def choose(self) -> Outcome:
         """Compute trials, or wait for those that others compute, until there is an outcome; return it.
@@ -143,7 +144,7 @@ class TunedSearch:
                 return False
             self.records.refresh()
             first = self.records.proposed
-            trials = [seen_trial(record) for record in self.records.finished.values()]
+            trials = self._finished
             together = self._proposals.round_of(first)
             if any(number not in self.records.finished for number in range(min(together.start, first))):
                 return False
@@ -198,6 +199,11 @@ class TunedSearch:
         return True
 
     @property
+    def _finished(self) -> list[Trial]:
+        """The finished trials, as those who propose see them."""
+        return [seen_trial(record) for record in self.records.finished.values()]
+
+    @property
     def _needed(self) -> dict[str, Any]:
         """The hyperparameters of a user's class that have no default: the defaults' trial has the middle of their ranges."""
         configuration = self._experiment.configuration
@@ -214,9 +220,8 @@ class TunedSearch:
 
     def _is_best(self, number: int, value: float | None) -> bool:
         self.records.refresh()
-        trials = [seen_trial(record) for record in self.records.finished.values()]
         mine = Trial(number, {}, TrialStatus.DONE.value, value)
-        return value is not None and best([*trials, mine], self._higher) is mine
+        return value is not None and best([*self._finished, mine], self._higher) is mine
 
     def _judge_of(self, number: int, experiment: Experiment) -> Judge | None:
         tuning = self._search.tuning
@@ -224,17 +229,15 @@ class TunedSearch:
             return None
         name, configuration = experiment.configuration.epochs_parameter, experiment.configuration
         epochs = {**configuration.default_parameters, **configuration.plain_parameters}.get(name) if name else None
-        trials = [seen_trial(record) for record in self.records.finished.values()]
-        return Judge(tuning, number, trials, epochs if isinstance(epochs, int) else None)
+        return Judge(tuning, number, self._finished, epochs if isinstance(epochs, int) else None)
 
     def _options_of(self, number: int) -> PhaseOptions:
         """Tell people which trial is computed; return the options with which its epochs are told beside it."""
-        trials = [seen_trial(record) for record in self.records.finished.values()]
-        leading = best(trials, self._higher)
+        leading = best_of(self.records.finished.values(), higher_is_better=self._higher)
         facts = {
             "trial": number + 1,
             "trials": self._search.tuning.trials,
-            "best": None if leading is None else leading.value,
+            "best": None if leading is None else leading["value"],
             "metric": self._search.label,
         }
         tell = self._options.on_progress
