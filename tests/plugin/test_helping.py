@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,16 @@ def _owner_and_helper(project: Project) -> dict[str, int]:
     workers = {record["id"]: record["pid"] for key, record in records.items() if key.startswith("worker/")}
     helper = next(trial["worker"] for trial in _finished(project) if trial["worker"] != owner)
     return {"owner": workers[owner], "helper": workers[helper]}
+
+
+@contextmanager
+def _in_second_trial(project: Project) -> Iterator[subprocess.Popen[bytes]]:
+    """A run that is in the midst of the second of three long trials."""
+    plan = 'plan.tune(Slow, {"tag": Int(1, 90)}, fixed={"seconds": 3.0})'
+    tuned_bench(project, plan=plan, tuning='"NDCG@10", trials=3, sampler="random"')
+    with started(project) as run:
+        wait_until(lambda: sum(_fits(project).values()) == 2)
+        yield run
 
 
 def _is_shared(project: Project) -> bool:
@@ -165,10 +178,7 @@ def test_an_interrupted_search_is_resumed(project: Project) -> None:
 @pytest.mark.slow
 def test_a_second_interrupt_ends_the_trials_in_progress(project: Project) -> None:
     """They are no failed trials, and the next run computes them anew."""
-    plan = 'plan.tune(Slow, {"tag": Int(1, 90)}, fixed={"seconds": 3.0})'
-    tuned_bench(project, plan=plan, tuning='"NDCG@10", trials=3, sampler="random"')
-    with started(project) as run:
-        wait_until(lambda: sum(_fits(project).values()) == 2)
+    with _in_second_trial(project) as run:
         run.send_signal(signal.SIGINT)
         wait_until(lambda: "Once more (Ctrl-C)" in output_of(project))
         run.send_signal(signal.SIGINT)
@@ -183,10 +193,7 @@ def test_a_second_interrupt_ends_the_trials_in_progress(project: Project) -> Non
 @pytest.mark.slow
 def test_a_run_that_is_ended_with_its_guests_has_no_failed_trial(project: Project) -> None:
     """A batch system asks all processes of a job to stop: the trial in progress stays open, whoever hears of it first."""
-    plan = 'plan.tune(Slow, {"tag": Int(1, 90)}, fixed={"seconds": 3.0})'
-    tuned_bench(project, plan=plan, tuning='"NDCG@10", trials=3, sampler="random"')
-    with started(project) as run:
-        wait_until(lambda: sum(_fits(project).values()) == 2)
+    with _in_second_trial(project) as run:
         for pid in (*guests_of(project), run.pid):
             os.kill(pid, signal.SIGTERM)
         assert run.wait(_PATIENCE) != 0

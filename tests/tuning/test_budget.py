@@ -12,6 +12,7 @@ from typing import Any
 
 import optuna
 import pytest
+from support.hash_seeds import run_with_hash_seeds
 
 from omnibench import NDCG, RMSE, Choice, Float, HitMetric, Int, Log, Recall, Tuning, When
 from omnibench.errors import PlanError
@@ -107,16 +108,7 @@ print(json.dumps([identity_of(each) for each in samplers], sort_keys=True))
 
 def test_the_identity_of_an_optuna_sampler_is_the_same_in_every_process() -> None:
     """Neither the hash seed, nor a generator that is seeded from the clock, nor an address is part of it."""
-    texts = {
-        subprocess.run(
-            [sys.executable, "-c", _IDENTITIES],
-            check=True,
-            capture_output=True,
-            text=True,
-            env={"PYTHONHASHSEED": seed},
-        ).stdout
-        for seed in ("1", "2")
-    }
+    texts = {process.stdout for process in run_with_hash_seeds(_IDENTITIES)}
     assert len(texts) == 1
     assert "0x" not in next(iter(texts))
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +10,7 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hash_seeds import run_with_hash_seeds
 from support.spaces import SPACES
 
 from omnibench import Choice, Float, Int, Log, Tuning, When
@@ -297,17 +296,9 @@ for sampler in ("tpe", "random", "sobol", optuna.samplers.TPESampler(n_startup_t
 
 def test_every_process_proposes_the_same_and_is_silent() -> None:
     """Neither the hash seed nor the clock is part of a proposal; Optuna's log and warnings do not appear."""
-    outputs = []
-    for seed in ("1", "2"):
-        process = subprocess.run(
-            [sys.executable, "-W", "always", "-c", _PROCESS],
-            check=True,
-            capture_output=True,
-            text=True,
-            env={"PYTHONHASHSEED": seed},
-        )
-        assert process.stderr == ""
-        outputs.append(process.stdout)
+    processes = run_with_hash_seeds(_PROCESS)
+    assert [process.stderr for process in processes] == ["", ""]
+    outputs = [process.stdout for process in processes]
     assert outputs[0] == outputs[1]
     assert outputs[0].count("\n") == 5
 

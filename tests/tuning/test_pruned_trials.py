@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.hash_seeds import run_with_hash_seeds
 
 from omnibench import Tuning
 from omnibench.errors import PlanError
@@ -177,16 +176,7 @@ for number in range(12, 16):
 
 def test_every_process_judges_the_same() -> None:
     """Hyperband divides trials among brackets by a name, which is no random one."""
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-W", "always", "-c", _PROCESS],
-            check=True,
-            capture_output=True,
-            text=True,
-            env={"PYTHONHASHSEED": seed},
-        ).stdout
-        for seed in ("1", "2")
-    }
+    outputs = {process.stdout for process in run_with_hash_seeds(_PROCESS)}
     assert len(outputs) == 1
     assert "HyperbandPruner ends it" in next(iter(outputs))
 
