@@ -14,7 +14,6 @@ RESUME = ("auto", "fresh", "require", "never")
 FAILED = ("retry", "skip", "replay")
 DEVICES = ("auto", "cpu", "cuda")
 TRACK = ("rss", "gpu", "python")
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True)
@@ -100,18 +99,6 @@ class Policy:
 def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:
     if value not in choices:
         raise OmnibenchError(f"{name} is {value!r}{nearest(value, choices)}; choose from {', '.join(choices)}.")
-
-
-def seconds(text: str) -> float:
-    """Read a duration such as ``90``, ``90s``, ``5m``, ``1.5h``.
-
-    Raises:
-        OmnibenchError: The text says something else.
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text)
-    if not match:
-        raise OmnibenchError(f"{text!r} is no duration; write e.g. 90s, 5m or 1h.")
-    return float(match[1]) * _UNITS[match[2]]
 
 
 def share(text: str) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from omnibench.arguments import refuse_unknown
 from omnibench.errors import PlanError, nearest
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.entries import (
@@ -26,7 +27,6 @@ from omnibench.experiment.tunable import check_update, checked_tuning, tuned_ent
 from omnibench.keys import canonical
 from omnibench.markup import heading_and_list, one_line
 from omnibench.naming import Configured, labels
-from omnibench.tuning.arguments import refuse_unknown
 from omnibench.tuning.budget import BUDGET_ARGUMENTS, Tuning
 
 _BUDGET_EXAMPLE = "tuning=Tuning('NDCG@10', trials=30)"

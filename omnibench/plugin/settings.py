@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from omnibench.engine.policy import Policy, seconds, share, tracked
+from omnibench.durations import seconds
+from omnibench.engine.policy import Policy, share, tracked
 from omnibench.errors import OmnibenchError
 from omnibench.paths import expanded, overlong_name
 from omnibench.plugin.lines import usage_error
