@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from omnibench.engine.asking import Requests
+from omnibench.engine.chkpt import working_directory
 from omnibench.engine.datasets import PreparedDatasets
 from omnibench.engine.items import Item
 from omnibench.engine.policy import Policy
@@ -54,6 +56,7 @@ class Workbench:
         datasets: The prepared datasets.
         rehearsals: The trials of users' own metrics.
         worker: This process, as the store knows it.
+        requests: The snapshots that somebody asks this process for by hand.
         stopping: Whether the run was asked to stop.
         policy: The settings that are the same for all items.
         current: The name of the item that is computed right now, or nothing.
@@ -109,6 +112,8 @@ class Workbench:
             self.store.close()
             raise
         self.worker = Worker(self.store, run_id, worker)
+        self._directory = working_directory()
+        self.requests = Requests(self.store.root, self.worker.id, notify, self._directory)
         self.guests = GuestPool(environments, self._scratch, threads, self._log, notify, dealt_gpu(worker))
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
         self._finalizer = weakref.finalize(
@@ -156,6 +161,7 @@ class Workbench:
         twin = copy.copy(self)
         twin.current, twin.trial = "", None
         twin.worker = Worker(self.store, self._run_id, worker)
+        twin.requests = Requests(self.store.root, twin.worker.id, self._notify, self._directory)
         gpu = dealt_gpu(worker)
         twin.guests = GuestPool(self._environments, self._scratch, threads, twin._log, self._notify, gpu)  # noqa: SLF001 - its own class
         twin._finalizer = weakref.finalize(  # noqa: SLF001 - its own class
