@@ -161,6 +161,7 @@ class Workbench:
         twin = copy.copy(self)
         twin.current, twin.trial = "", None
         twin.worker = Worker(self.store, self._run_id, worker)
+        twin.requests = Requests(self.store.root, twin.worker.id, self._notify, working_directory())
         twin.requests = Requests(self.store.root, twin.worker.id, self._notify, self._directory)
         gpu = dealt_gpu(worker)
         twin.guests = GuestPool(self._environments, self._scratch, threads, twin._log, self._notify, gpu)  # noqa: SLF001 - its own class
@@ -216,6 +217,10 @@ class Workbench:
     def _report_lost(self) -> None:
         if self.worker.log.lost:
             self._notify(f"{self.worker.log.lost} log entries could not be written to {self.worker.log.path}")
+
+    def say(self, line: str) -> None:
+        """Tell whoever watches the run something that is worth it."""
+        self._notify(line)
 
     def print_error(self, item: str, text: str) -> None:
         """Write why an item failed to ``err.log``, beside what its guest has printed."""
