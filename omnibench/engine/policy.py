@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from omnibench.errors import OmnibenchError, nearest
 from omnibench.experiment.circumstances import ALL, FIXED
 from omnibench.store.schema import KEEP_MODELS, MAX_ATTEMPTS, SHARED, VERIFY
+
+if TYPE_CHECKING:  # every pytest session imports this module
+    from omnibench.experiment.experiment import Experiment
+    from omnibench.snapshots.control import Snapshots
 
 RESUME = ("auto", "fresh", "require", "never")
 FAILED = ("retry", "skip", "replay")
@@ -41,6 +46,9 @@ class Policy:
         allow_network_fs: Whether the store may lie on NFS, SMB and the like.
         shared: Whether the store is a group's: ``no``, ``yes``, or ``models`` to load also the models of its other members,
             which runs what is in them; nothing for what the environment variable ``OMNIREC_SHARED`` says, else ``no``.
+        snapshots: When the state of running Fits is kept, where neither plan nor benchmark says so: ``Snapshots(...)``, or a
+            text such as ``10m``, ``50it`` or ``off``, which switches all of them off. By default every 5 minutes; see
+            ``Snapshots.by_default``.
         keep_models: Which models are kept of items that are done: ``auto`` (small ones, and those that took longer to
             fit than a second per megabyte), ``all``, ``best`` (of each dataset and algorithm those of the best
             configuration), or ``none``. Without its model an item stays done; longer lists or other candidates fit it
@@ -63,6 +71,7 @@ class Policy:
     keep_models: str = "auto"
     shared: str = ""
     threads: int | str = FIXED
+    snapshots: Snapshots | str | None = None
 
     def __post_init__(self) -> None:
         for name, choices in (
@@ -86,6 +95,10 @@ class Policy:
             raise OmnibenchError(f"grace is {self.grace!r}; give seconds from 0 on.")
         if self.timeout is not None and not self.timeout > 0:
             raise OmnibenchError(f"timeout is {self.timeout!r}; give seconds above 0, or None for no limit.")
+        if self.snapshots is not None:
+            from omnibench.snapshots.control import as_snapshots  # every pytest session imports this module
+
+            object.__setattr__(self, "snapshots", as_snapshots(self.snapshots))
 
     def guest_threads(self, cores: int) -> int:
         """Return how many threads a guest has where its algorithm does not ask for another number.
@@ -94,6 +107,26 @@ class Policy:
             cores: How many cores are there for it.
         """
         return self.threads if isinstance(self.threads, int) else max(1, cores)
+
+
+def snapshots_for(experiment: Experiment, policy: Policy) -> Snapshots:
+    """Return when the state of an experiment's Fit is kept: what is said nearest to it counts.
+
+    That is what the plan says of its algorithm, then of all, then what the benchmark says, then the policy. Only where the
+    policy has switched snapshots off, there are none, whatever the others say.
+
+    Args:
+        experiment: The experiment.
+        policy: The policy of the run.
+    """
+    from omnibench.snapshots.control import OFF, Snapshots, as_snapshots
+
+    of_run = as_snapshots(policy.snapshots)
+    if of_run is not None and of_run.is_off:
+        return OFF
+    if experiment.snapshots is not None:
+        return experiment.snapshots
+    return Snapshots.by_default() if of_run is None else of_run
 
 
 def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:
