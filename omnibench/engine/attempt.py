@@ -24,6 +24,7 @@ from omnibench.errors import GuestEnvironmentError, PhaseError, StoreError
 from omnibench.store.leases import Lease
 from omnibench.store.models import is_spare
 from omnibench.store.schema import Phase, Record
+from omnibench.store.superseded import BEGINS
 
 
 def phase_options(workbench: Workbench) -> PhaseOptions:
@@ -65,7 +66,7 @@ class Attempt:
             GuestEnvironmentError: The framework's environment cannot be used; no failure of the item's.
             KeyboardInterrupt: The run was asked to stop; that is recorded.
         """
-        self.progress.log(logging.INFO, "begins")
+        self.progress.log(logging.INFO, BEGINS)
         try:
             self.progress.enter(Phase.PREPARE)
             dataset = self._prepare()
