@@ -14,14 +14,13 @@ from typing import Any
 
 from omnibench.engine.asking import Requests
 from omnibench.engine.checkpoint import ItemCheckpoints
-from omnibench.engine.policy import Policy
+from omnibench.engine.policy import snapshots_for
 from omnibench.engine.progress import Progress
 from omnibench.engine.stopping import StoppedError
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import GuestError, OmnibenchError, SnapshotError, StoreError
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.snapshots import MANIFEST, progress
-from omnibench.snapshots.control import Snapshots
 from omnibench.snapshots.names import free_name, surplus
 from omnibench.store import snapshots as stored
 from omnibench.store.schema import COSTS, Record, timestamp
@@ -30,11 +29,6 @@ from omnibench.terminal import terminal_text
 
 _PARTIAL = ".partial."
 """The beginning of the names of folders, in a directory of the user's, in which snapshots are written aside."""
-
-
-def snapshots_for(experiment: Experiment, policy: Policy) -> Snapshots:
-    """Return the snapshots of an experiment's Fit."""
-    return getattr(policy, "snapshots", None) or getattr(experiment, "snapshots", None) or Snapshots.by_default()
 
 
 class FitSnapshots:
