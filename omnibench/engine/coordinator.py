@@ -21,6 +21,7 @@ from omnibench.engine.parallel import (
     most_workers,
     number_of_workers,
 )
+from omnibench.engine.policy import check_directories
 from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_outcome, require_begun, require_reset
 from omnibench.engine.sentences import Volume, ended_line, stop_sentence
 from omnibench.engine.stopping import StoppedError, stopped_for_good
@@ -129,6 +130,7 @@ class Coordinator(ItemCoordinator):
                     validation=validation,
                     snapshots=snapshots,
                 )
+                check_directories(planned, self.policy, self.store.root)
                 for sentence in validation.sentences() if volume is not Volume.QUIET else ():
                     self._notify(sentence)
                 return self._run(planned, evaluator, outcomes, workers, volume, tables=tables)

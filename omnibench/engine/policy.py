@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import OmnibenchError, nearest
@@ -133,6 +134,27 @@ def snapshots_for(experiment: Experiment, policy: Policy) -> Snapshots:
     if experiment.snapshots is not None:
         return experiment.snapshots
     return Snapshots.by_default() if of_run is None else of_run
+
+
+def check_directories(experiments: Iterable[Experiment], policy: Policy, root: Path) -> None:
+    """Refuse snapshots that are to lie among a store's own files, where nobody would know them.
+
+    Args:
+        experiments: The experiments of a run.
+        policy: Its policy.
+        root: The store's directory.
+
+    Raises:
+        OmnibenchError: A directory of snapshots is the store's, or lies in it.
+    """
+    controls: dict[int, Any] = {id(control): control for each in experiments if (control := each.snapshots) is not None}
+    for control in (*controls.values(), policy.snapshots):
+        directory = getattr(control, "directory", None)
+        if directory is not None and directory.resolve().is_relative_to(root.resolve()):
+            raise OmnibenchError(
+                f"the directory of snapshots, {str(directory)!r}, lies in the checkpoint directory, whose files are the store's "
+                "own. Leave it out, and they lie there beside the other files of their item; or name another directory."
+            )
 
 
 def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -21,7 +22,7 @@ from omnibench import (
     UserCrossValidation,
     from_frame,
 )
-from omnibench.engine.policy import snapshots_for
+from omnibench.engine.policy import check_directories, snapshots_for
 from omnibench.errors import PlanError
 from omnibench.experiment.experiment import Experiment
 from omnibench.experiment.planning import experiments
@@ -141,3 +142,18 @@ def test_a_plan_shows_it() -> None:
     """Whoever prints a plan sees what is said of single algorithms."""
     assert "RecBole.BPR(epochs=5), snapshots=Snapshots.off()" in repr(plan_with(None, "off"))
     assert "snapshots" not in repr(plan_with())
+
+
+def test_no_snapshots_among_the_files_of_a_store(tmp_path: Path) -> None:
+    """GloMPO's default is called as a store is: a directory in one is refused, whoever says it; one beside it is taken."""
+    (tmp_path / "link").symlink_to("checkpoints")
+    root, of_run = tmp_path / "checkpoints", Policy()
+    for directory in ("checkpoints", "checkpoints/kept", "link"):
+        inside = Snapshots(60, checkpointing_dir=tmp_path / directory)
+        root.mkdir(exist_ok=True)
+        for planned, policy in ((made(plan_with(inside)), of_run), (made(plan_with()), Policy(snapshots=inside))):
+            with pytest.raises(OmnibenchError, match=f"{directory}', lies in the checkpoint directory.*Leave it out"):
+                check_directories(planned, policy, root)
+    for directory in ("checkpoints2", "."):
+        check_directories(made(plan_with(Snapshots(60, directory=tmp_path / directory))), of_run, root)
+    check_directories(made(plan_with("10m")), Policy(snapshots="off"), root)

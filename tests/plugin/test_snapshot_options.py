@@ -66,18 +66,24 @@ def test_what_was_computed_is_there_whatever_is_said(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "line"),
-    [("HR(10)))", "HR(10)), snapshots='often')"), ("(Popular)", "(Popular, snapshots=Snapshots(keep_past=-2))")],
+    ("place", "line", "sentence"),
+    [
+        ("HR(10)))", "HR(10)), snapshots='often')", "snapshots: 'often' is no interval of snapshots; write e.g. 10m*"),
+        ("(Popular)", "(Popular, snapshots=Snapshots(keep_past=-2))", "keep_past is -2; give how many*"),
+        (
+            '("tests")',
+            '("tests", snapshots=Snapshots(checkpointing_dir="checkpoints"))',
+            "the directory of snapshots, '*/checkpoints', lies in the checkpoint directory*Leave it out*",
+        ),
+    ],
 )
-def test_impossible_values_fail_before_any_work(project: Project, place: str, line: str) -> None:
+def test_impossible_values_fail_before_any_work(project: Project, place: str, line: str, sentence: str) -> None:
     """A bench file with an impossible value is one failed item with the sentence, and nothing is computed."""
     bench = project.pytester.path / "bench_tiny.py"
     bench.write_text(bench.read_text().replace(place, line))
     result = project.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["*snapshots: 'often' is no interval*" if "often" in line else "*keep_past is -2; give*"]
-    )
+    result.stdout.fnmatch_lines([f"*{sentence}"])
     assert not project.count_fits()
 
 
