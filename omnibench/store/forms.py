@@ -116,6 +116,8 @@ def _contradiction(key: str, record_type: RecordType | None, record: Record) -> 
         return f"its {member} {abridged(record[member])} is not that of its key"
     if record_type is RecordType.ITEM and record["status"] == Status.DONE and record["finished"] is None:
         return "it is done, and does not say when"
+    if record_type is RecordType.SNAPSHOT and not record["files"] and not record.get("outside"):
+        return "it names no files"
     return ""
 
 
