@@ -120,6 +120,10 @@ class PrunedError(OmnibenchError):
         self.costs = costs
 
 
+class SnapshotError(OmnibenchError):
+    """A Fit cannot go on from a snapshot; from another one, or from the beginning, it may."""
+
+
 class PhaseError(OmnibenchError):
     """A phase of an item failed.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, busy_sentence, counted, say
-from omnibench.engine.policy import seconds
+from omnibench.durations import seconds
 from omnibench.errors import OmnibenchError
 from omnibench.store import gc, leases, recovery
 from omnibench.store.checkpoints import PRESENCE

@@ -38,6 +38,7 @@ from omnibench.experiment.seeds import Seeds, checked_seeds
 from omnibench.experiment.threads import keyed_threads
 from omnibench.notebooks import is_interactive
 from omnibench.seed import get_random_state
+from omnibench.snapshots.control import Snapshots
 from omnibench.store.choices import with_choices
 from omnibench.store.schema import RecordLookup, Status
 
@@ -73,6 +74,7 @@ class Coordinator(ItemCoordinator):
         verbose: bool = False,
         tables: bool = True,
         refit: str | None = None,
+        snapshots: Snapshots | str | None = None,
     ) -> Evaluator:
         """Run every experiment that is not done, and fill the evaluator with the results of all.
 
@@ -91,6 +93,8 @@ class Coordinator(ItemCoordinator):
             verbose: Say each item's times also where there is a block.
             tables: Print the tables; False for a caller who shows the results otherwise.
             refit: ``train+validation`` to fit on both parts what needs no validation; by default on training alone.
+            snapshots: When the state of running Fits is kept, where the plan says nothing: ``Snapshots(...)``, or a text such as
+                ``10m``, ``50it`` or ``off``; by default what the policy says.
 
         Raises:
             OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
@@ -123,6 +127,7 @@ class Coordinator(ItemCoordinator):
                     ),
                     refit=refit,
                     validation=validation,
+                    snapshots=snapshots,
                 )
                 for sentence in validation.sentences() if volume is not Volume.QUIET else ():
                     self._notify(sentence)

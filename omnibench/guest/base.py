@@ -27,6 +27,7 @@ from .epochs import Epochs
 from .messages import received, sendable
 from .meter import Meter
 from .rated import lists_by_rating
+from .snapshots import Snapshots, UnusableSnapshotError
 
 
 class Note(Protocol):
@@ -56,6 +57,9 @@ class Task:
         measure: Call it after each epoch in the place of ``report``, and with the model as it is then, where the host
             is to measure it on the validation part; None where it is not.
         metric: What the host would measure, as ``NDCG@10``.
+        record: Call it in a Fit with the numbers of an epoch that are not worth a ``report`` of their own, for the series
+            of losses.
+        snapshots: The points of a Fit where a snapshot may be taken, and the one that it goes on from.
     """
 
     algorithm: str
@@ -69,6 +73,8 @@ class Task:
     keep: Callable[[int], None] = field(default=lambda _: None)
     measure: Callable[..., None] | None = None
     metric: str = ""
+    record: Callable[..., None] = field(default=lambda **_: None)
+    snapshots: Snapshots = field(default_factory=Snapshots)
 
 
 class Adapter(Protocol):
@@ -204,6 +210,7 @@ class Session:
         self.receive = receive
         self.is_ours = is_ours
         self._model: tuple[str, Any] | None = None
+        self._costs: Callable[[], dict[str, Any]] = dict
         self._epochs: Epochs | None
         self._writes: bool
         self._begin()
@@ -212,15 +219,18 @@ class Session:
         """Answer a request; a failure is returned as data, with its traceback."""
         meter = Meter(request.get("track", ("rss",)))
         self._begin()
+        self._costs = meter.read
         try:
             result = getattr(self, "do_" + request["op"])(request)
             return {"ok": True, **meter.read(), **result}
         except BaseException as error:  # a framework may raise SystemExit: that is its failure, not the guest's end
             if self._epochs is not None and self._epochs.pruned is not None:  # whatever a framework has made of it
                 return {"ok": False, "pruned": self._epochs.pruned, "history": self._epochs.history, **meter.read()}
+            unusable = {"unusable": str(error)} if isinstance(error, UnusableSnapshotError) else {}
             output = Path(request.get("output", os.curdir))
             directories = [output if output.is_dir() else output.parent]
-            return {"ok": False, **describe_error(error, directories, writing=self._writes), **meter.read()}
+            description = describe_error(error, directories, writing=self._writes)
+            return {"ok": False, **description, **unusable, **meter.read()}
         finally:
             meter.stop()
             sys.stdout.flush()
@@ -253,6 +263,7 @@ class Session:
         validate = request.get("validate", {})
         judged = _fold({**request, **validate, "judged": VALIDATION}) if validate else fold
         epochs = self._epochs = Epochs(request, self.send, self.receive, predict)
+        snapshots = Snapshots(request.get("snapshots"), epochs, self.send, self.receive, self._costs)
 
         def note(text: str, users: Any = (), items: Any = ()) -> None:
             notes.append({"text": text, "users": np.asarray(users).tolist(), "items": np.asarray(items).tolist()})
@@ -265,14 +276,18 @@ class Session:
             keep=epochs.keep,
             measure=measure,
             metric=validate.get("metric", ""),
+            record=epochs.record,
+            snapshots=snapshots,
         )
+        snapshots.announce()
         model, effective = self.adapter.fit(reporting, fold)
         epochs.end()
+        snapshots.end()
         self._writes = True
         path = self.adapter.save(model, Path(request["output"]))
         self._model = (request["fit_key"], model)
         answer = {"file": path.name, "effective": effective, "version": self.adapter.version(), "notes": notes}
-        return {**answer, "epochs": epochs.trained, "history": epochs.history}
+        return {**answer, "epochs": epochs.trained, "history": epochs.history, "series": epochs.series}
 
     def do_predict(self, request: dict[str, Any]) -> dict[str, Any]:
         """Write the recommendations, the ratings of the test pairs, or both, to the file ``output``."""

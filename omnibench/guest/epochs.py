@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .generators import undisturbed
+from .random_states import undisturbed
 
 VALUE = "validation"
 """The name under which a report has the value of an epoch on the validation part."""
+
+_COUNTS = ("epoch", "epochs", "iteration", "iterations", "best_epoch")
+"""The names under which a report says how far a Fit is, beside what it has measured."""
 
 
 class PrunedFit(BaseException):
@@ -47,6 +50,7 @@ class Epochs:
         predict: Callable[[Any, Path], None],
     ) -> None:
         self.history: list[tuple[int, float]] = []
+        self._values: dict[int, dict[str, float]] = {}
         self.pruned: tuple[int, float] | None = None
         self.trained: int | None = None
         self._prunable = bool(request.get("prunable"))
@@ -58,6 +62,38 @@ class Epochs:
     def are_measured(self) -> bool:
         """Whether the host wants the predictions of each epoch, to measure them."""
         return self._validate is not None
+
+    @property
+    def series(self) -> list[tuple[int, dict[str, float]]]:
+        """The numbers that were reported of each epoch, such as ``loss`` and ``validation``, each epoch once."""
+        return sorted(self._values.items())
+
+    def record(self, **values: Any) -> None:
+        """Note the numbers of an epoch for the series, without telling the host.
+
+        Args:
+            values: As for ``report``; of a number that was noted before, the later one counts.
+        """
+        number = values.get("epoch", values.get("iteration"))
+        if not isinstance(number, int) or isinstance(number, bool):
+            return
+        numbers = {
+            name: float(value)
+            for name, value in values.items()
+            if name not in _COUNTS and isinstance(value, int | float) and math.isfinite(value)
+        }
+        if numbers:
+            self._values.setdefault(number, {}).update(numbers)
+
+    def restore(self, history: Iterable[Any], series: Iterable[Any]) -> None:
+        """Go on after the epochs of an earlier process.
+
+        Args:
+            history: Its history.
+            series: Its series.
+        """
+        self.history[:] = [(int(epoch), float(value)) for epoch, value in history]
+        self._values = {int(epoch): dict(values) for epoch, values in series}
 
     def keep(self, epochs: int) -> None:
         """Note for how many epochs the model has been trained that is going to be stored."""
@@ -73,6 +109,7 @@ class Epochs:
             PrunedFit: The host prunes it, or has done so before.
         """
         self.end()
+        self.record(**values)
         value = values.get(VALUE)
         if not isinstance(value, int | float) or not math.isfinite(value):  # nothing can be compared with it
             self._send({"progress": values})
@@ -108,6 +145,7 @@ class Epochs:
         value = float(answer["value"])
         if math.isfinite(value):
             self.history.append((epoch, value))
+        self.record(**{**values, VALUE: value})
         print(epoch_line(self._validate["metric"], values, value))  # noqa: T201 - into the log
         self._obey(answer, epoch, value)
 

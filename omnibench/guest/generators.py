@@ -6,7 +6,7 @@ import contextlib
 import importlib.abc
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -111,21 +111,3 @@ def seed_everything(seed: int) -> None:
         module = sys.modules.get(name)
         if module is not None:
             _seed_package(name, module, seed)
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Leave Python's, numpy's and PyTorch's global generators as they were, whatever is drawn from them meanwhile."""
-    states = random.getstate(), np.random.get_state()
-    torch = sys.modules.get("torch")
-    of_torch = None if torch is None else torch.get_rng_state()
-    of_gpus = torch.cuda.get_rng_state_all() if torch is not None and torch.cuda.is_initialized() else None
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        if torch is not None:
-            torch.set_rng_state(of_torch)
-        if torch is not None and of_gpus is not None:
-            torch.cuda.set_rng_state_all(of_gpus)

@@ -160,6 +160,7 @@ class BenchFunction(pytest.Class):
             recorded=RecordedKeys(session.directory, session.present, session.recorded_threads),
             refit=self.declaration.refit,
             validation=session.validation,
+            snapshots=self.declaration.snapshots,
         )
 
     def _evaluator(self) -> Evaluator:

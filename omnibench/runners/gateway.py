@@ -22,12 +22,12 @@ from typing import Any, Self, cast
 import execnet
 
 from omnibench import limits
-from omnibench.errors import GuestError, PrunedError
+from omnibench.errors import GuestError, PrunedError, SnapshotError
 from omnibench.guest import forks, supervisor
 from omnibench.guest.messages import received, sendable
 from omnibench.masking import masked_bytes, safe_cut
 from omnibench.runners.registry import RunnerInfo
-from omnibench.runners.replies import OnEpoch, Replies
+from omnibench.runners.replies import OnEpoch, OnSnapshot, Replies
 from omnibench.runners.shortage import judged, open_files
 from omnibench.runners.silence import Silence
 from omnibench.variables import SCRATCH, foreign_variables, misleading_variables
@@ -73,7 +73,7 @@ class Guest:
         scratch: An existing directory of its own, for the log pipes.
         work: Its working directory.
         threads: How many threads it may compute with.
-        variables: Environment variables in addition to ours; see ``thread_variables``.
+        variables: Environment variables in addition to ours; see ``thread_variables.thread_variables``.
         log: Called with (``out`` or ``err``, whole lines) as the guest prints them.
 
     Raises:
@@ -168,6 +168,7 @@ class Guest:
         timeout: float | None = None,
         on_silence: Callable[[float, bool], None] = lambda *_: None,
         on_epoch: OnEpoch | None = None,
+        on_snapshot: OnSnapshot | None = None,
     ) -> dict[str, Any]:
         """Send a request and wait for its answer.
 
@@ -181,9 +182,12 @@ class Guest:
                 is stopped; see ``Silence``.
             on_epoch: Called with what asks the host for an answer; see ``guest.epochs``. Where it raises an exception,
                 the guest ends the request, and can be asked again, before that is raised.
+            on_snapshot: Called with each snapshot that the guest has written, which goes on when it returns; an exception
+                ends the request as one of ``on_epoch`` does.
 
         Raises:
             GuestError: The framework raised, or the guest died.
+            SnapshotError: It cannot go on from the snapshot in the request.
             PrunedError: The host has ended a Fit after one of its epochs.
         """
         if os.getpid() != self._host:
@@ -197,10 +201,12 @@ class Guest:
             self._channel.send(sendable(dict(request)))
         except OSError as error:
             raise GuestError(self._describe_end(), self._last_words(), died=True) from error
-        answer = self._receive(on_progress, while_waiting, timeout, on_silence, Replies(on_epoch))
+        answer = self._receive(on_progress, while_waiting, timeout, on_silence, Replies(on_epoch, on_snapshot))
         if "pruned" in answer:
             epoch, value = answer["pruned"]
             raise PrunedError(epoch, value, answer["history"], costs=answer)
+        if "unusable" in answer:
+            raise SnapshotError(answer["unusable"])
         if not answer["ok"]:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"
@@ -248,11 +254,19 @@ class Guest:
             if "progress" not in message:
                 replies.check()
                 return dict(message)
-            if message.get("asks"):
-                with contextlib.suppress(OSError):  # it has died, as is seen in a moment
-                    self._channel.send(sendable(replies.reply(message)))
-            elif on_progress is not None:
-                on_progress(message["progress"])
+            self._hear(message, replies, on_progress)
+
+    def _hear(
+        self, message: dict[str, Any], replies: Replies, on_progress: Callable[[dict[str, Any]], None] | None
+    ) -> None:
+        """Hear what a guest says while it works, and answer where it asks."""
+        if message.get("asks"):
+            with contextlib.suppress(OSError):  # it has died, as is seen in a moment
+                self._channel.send(sendable(replies.reply(message)))
+        elif "snapshot" in message:
+            replies.note(message)
+        elif on_progress is not None:
+            on_progress(message["progress"])
 
     @property
     def _seen_costs(self) -> dict[str, Any]:
@@ -360,26 +374,6 @@ def _whole_lines(pipe: Any, ended: Callable[[], bool]) -> Iterator[bytes]:
             break
     if pending:
         yield pending + b"\n"
-
-
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "RAYON_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-)
-_EXACT = {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
-"""Without these, libraries may take fewer threads than they are told, of a machine that is busy."""
-
-
-def thread_variables(threads: int) -> dict[str, str]:
-    """Return the environment variables that set the number of threads of numeric libraries when they are imported."""
-    return {**dict.fromkeys(_THREAD_VARIABLES, str(threads)), **_EXACT}
 
 
 def _memory_of(pid: int, member: str) -> int:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from omnibench.errors import GuestEnvironmentError, GuestError
 from omnibench.limits import limits_told
 from omnibench.runners.environments import Environments
-from omnibench.runners.gateway import Guest, thread_variables
+from omnibench.runners.gateway import Guest
 from omnibench.runners.machine import available_memory, total_memory
 from omnibench.runners.registry import ISOLATED, RunnerInfo
+from omnibench.runners.thread_variables import thread_variables
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor

@@ -26,6 +26,7 @@ from omnibench.store.history import History, outdated_records, remove_history
 from omnibench.store.ownership import no_store
 from omnibench.store.records import Records
 from omnibench.store.refusals import told_as_store_errors
+from omnibench.store.requests import remove_dead_requests
 from omnibench.store.reserve import PORTION
 from omnibench.store.schema import Record, RecordType, Status, artifacts_of
 from omnibench.store.states import RecordsInMemory, item_states, sightings
@@ -141,6 +142,7 @@ def _collect(
         _forget(root, records, removed_records, PORTION if is_tight else len(removed_records))
         _remove_files(root, [path for path in garbage.files if path not in of_no_record])
         remove_empty(root)
+        remove_dead_requests(root)
     if history_older_than is not None:
         garbage.history = remove_history(root, kept_records, history_older_than, dry_run=dry_run)
     return garbage

@@ -48,6 +48,8 @@ class RecordType(StrEnum):
     """A configuration that a search has judged on the validation part; by the search key and its number."""
     SCORE = "score"
     """The value of a metric on the validation part, for whoever else needs it; by its score key."""
+    SNAPSHOT = "snapshot"
+    """The state of a Fit that was running; by the fit key and the snapshot's name."""
     RUN = "run"
     """A run that had something to compute; by its id."""
     WORKER = "worker"
@@ -294,6 +296,11 @@ record of a fit that a trial has made and that belongs to no item."""
 def trial_identity(search: str, number: int) -> str:
     """Return what the key of a trial consists of behind its type; these sort as the numbers do."""
     return f"{search}/{number:06d}"
+
+
+def snapshot_identity(fit_key: str, name: str) -> str:
+    """Return what the key of a snapshot consists of behind its type."""
+    return f"{fit_key}/{name}"
 
 
 def artifacts_of(record: Record) -> list[Artifact]:

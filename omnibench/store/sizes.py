@@ -51,7 +51,7 @@ def sizes_of(root: Path) -> Sizes:
         part = next((part for part, pattern in _PARTS if slash and pattern.fullmatch(name)), "")
         if top == "datasets":
             part = "datasets"
-        elif not part and (top in ("", "store", "leases") or name in ("records.jsonl", ".key")):
+        elif not part and (top in ("", "store", "leases", "requests") or name in ("records.jsonl", ".key")):
             part = "records"
         sizes.parts[part or "other"] += size
         if top != "datasets" and (part in _ITEM_PARTS or name == "records.jsonl"):

@@ -43,8 +43,9 @@ from omnibench.guest.candidates import candidate_sets
 from omnibench.guest.folds import NO_ITEM, Fold
 from omnibench.guest.parts import Part
 from omnibench.guest.predictions import read_predictions
-from omnibench.runners.gateway import Guest, thread_variables
+from omnibench.runners.gateway import Guest
 from omnibench.runners.registry import get_runner
+from omnibench.runners.thread_variables import thread_variables
 
 SPLITS: dict[str, Split] = {
     "of each user": UserHoldout(0.2, 0.2),

@@ -29,8 +29,9 @@ from omnibench.guest import TRAIN_AND_VALIDATION, VALIDATION
 from omnibench.guest.folds import Fold
 from omnibench.guest.parts import save_columns
 from omnibench.metrics.base import Metric
-from omnibench.runners.gateway import Guest, thread_variables
+from omnibench.runners.gateway import Guest
 from omnibench.runners.registry import get_runner
+from omnibench.runners.thread_variables import thread_variables
 
 LENGTH = 10
 LISTS, RATINGS = Outputs(lists=True, ratings=False), Outputs(lists=False, ratings=True)
