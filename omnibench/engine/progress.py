@@ -16,6 +16,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.guest.meter import Meter
 from omnibench.runners.registry import RunnerInfo
 from omnibench.store.schema import COSTS, START, Phase
+from omnibench.store.superseded import OWN, phase_words
 
 
 class PhaseMeter:
@@ -135,7 +136,7 @@ class Progress:
             raise
         finally:
             meter.stop()
-        self.log(logging.INFO, f"{phase} took {self.seconds[phase.value]:.3f} s")
+        self.log(logging.INFO, phase_words(phase.value, self.seconds[phase.value]))
 
     @contextmanager
     def discarding_dead_guests(self) -> Iterator[None]:
@@ -173,4 +174,4 @@ class Progress:
 
     def log(self, level: int, message: str) -> None:
         """Add an entry to the log of the run."""
-        self._workbench.worker.log.add(level, "omnibench", message, self._experiment.name)
+        self._workbench.worker.log.add(level, OWN, message, self._experiment.name)

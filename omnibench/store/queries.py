@@ -185,7 +185,13 @@ class Store:
         return sorted(runs, key=lambda run: str(run["started"]))
 
     def logs(
-        self, since_id: int | None = None, *, item: str | None = None, min_level: int = 0, limit: int = 1000
+        self,
+        since_id: int | None = None,
+        *,
+        item: str | None = None,
+        min_level: int = 0,
+        limit: int = 1000,
+        superseded: bool = False,
     ) -> list[dict[str, Any]]:
         """Return log entries, oldest first: the newest ones, or those that follow an entry.
 
@@ -195,9 +201,10 @@ class Store:
             item: Only those about an item, or about all items that this text stands for.
             min_level: Only those from this level on, as in ``logging``.
             limit: At most this many.
+            superseded: Also what a killed Fit has printed behind the snapshot from which a later attempt goes on.
 
         Returns:
-            For each ``id, time, run, worker, item, level, level_name, logger, message``.
+            For each ``id, time, run, worker, item, level, level_name, logger, message, superseded`` (by which entry).
 
         Raises:
             StoreError: The log cannot be read.
@@ -205,21 +212,24 @@ class Store:
         if not (self.root / logbook.NAME).exists():
             return []
         names = self.select(item) if item else None
-        return logbook.select(self.root, since_id, items=names, min_level=min_level, limit=limit)
+        return logbook.select(self.root, since_id, items=names, min_level=min_level, limit=limit, superseded=superseded)
 
-    def count_logs(self, before_id: int | None = None, *, item: str | None = None, min_level: int = 0) -> int:
+    def count_logs(
+        self, before_id: int | None = None, *, item: str | None = None, min_level: int = 0, superseded: bool = False
+    ) -> int:
         """Return how many log entries there are.
 
         Args:
             before_id: Only entries before this one.
             item: Only those about an item, or about all items that this text stands for.
             min_level: Only those from this level on, as in ``logging``.
+            superseded: Also those that ``logs`` leaves out without it.
 
         Raises:
             StoreError: The log cannot be read.
         """
         names = self.select(item) if item else None
-        return logbook.count(self.root, before_id, items=names, min_level=min_level)
+        return logbook.count(self.root, before_id, items=names, min_level=min_level, superseded=superseded)
 
     def find(self, item: str) -> Record:
         """Return the record of one item.

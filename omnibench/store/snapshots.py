@@ -41,6 +41,7 @@ _MEMBERS = ("iteration", "iterations", "unit", "within", "reason", "missing", "s
 def snapshot_record(
     labels: ItemLabels,
     origin: Origin,
+    requested: str,
     name: str,
     number: int,
     manifest: Mapping[str, Any],
@@ -53,6 +54,7 @@ def snapshot_record(
     Args:
         labels: The item whose Fit it is of.
         origin: The run and worker of the Fit.
+        requested: The fit key of what is fitted: of a tuned item another than its own.
         name: Its name.
         number: Its number among those of the Fit, rising.
         manifest: What it says of itself; see ``guest.snapshots``.
@@ -63,6 +65,7 @@ def snapshot_record(
     return {
         **labels.common_members,
         **origin.members(Phase.FIT.value),
+        "requested": requested,
         "name": name,
         "number": number,
         **{member: manifest[member] for member in _MEMBERS},
