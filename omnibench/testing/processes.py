@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Self
 
 from omnibench.runners.environments import Environments
-from omnibench.runners.gateway import Guest, thread_variables
+from omnibench.runners.gateway import Guest
 from omnibench.runners.registry import RunnerInfo
+from omnibench.runners.thread_variables import thread_variables
 
 HERE, ELSEWHERE = "here", "elsewhere"
 """The process that most checks share, in the user's directory; and another, in an empty directory."""
