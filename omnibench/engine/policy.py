@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +100,12 @@ class Policy:
             from omnibench.snapshots.control import as_snapshots  # every pytest session imports this module
 
             object.__setattr__(self, "snapshots", as_snapshots(self.snapshots))
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The settings as plain data, for the record of a run."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {**values, "snapshots": None if self.snapshots is None else repr(self.snapshots)}
 
     def guest_threads(self, cores: int) -> int:
         """Return how many threads a guest has where its algorithm does not ask for another number.
