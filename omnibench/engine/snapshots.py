@@ -135,6 +135,7 @@ class FitSnapshots:
             self._pass_over(SnapshotError(str(error)))
             return
         self._resumed = record
+        self._workbench.worker.note_snapshot(record)
         self.request["resume"] = {"name": record["name"], "directory": str(folder)}
         sentence = f"goes on after {progress(record)} from the snapshot {record['name']} of {record['finished']}"
         self._attempt.log(logging.INFO, sentence)
@@ -203,6 +204,7 @@ class FitSnapshots:
         except (OmnibenchError, OSError) as error:
             shutil.rmtree(partial, ignore_errors=True)
             return self._note_failure(snapshot, str(error), getattr(error, "errno", None))
+        self._workbench.worker.note_snapshot(record)
         self._requests.recorded(record)
         self._workbench.export_progress()
         reason = self._workbench.stopping.reason
