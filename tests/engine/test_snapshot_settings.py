@@ -154,6 +154,8 @@ def test_failed_snapshots(counting: Project) -> None:
         ]
     )
     assert recorded(counting) == {"on": [("n_000", 4)], "strict": [("n_000", 2)]}
+    log = (counting.pytester.path / "checkpoints" / "out.log").read_text()
+    assert log.count("snapshot n_000 after epoch") == 2, "of what has failed the log does not say that it was made"
 
 
 @pytest.mark.guests
