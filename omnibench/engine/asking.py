@@ -8,7 +8,7 @@ failed, that there is nothing to snapshot, or that the Fit has ended before.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -33,6 +33,8 @@ class Outcome(StrEnum):
     """There is nothing to snapshot: the algorithm has no iterations, snapshots are off."""
     ENDED = "ended"
     """The Fit has ended, and is recorded."""
+    LATE = "late"
+    """Nothing has come within the time that the asker waits."""
     STOPPED = "stopped"
     """The Fit has failed, or was interrupted, without a snapshot."""
 
@@ -60,6 +62,23 @@ class Answer:
     unit: str = ""
     size: int = 0
     seconds: float = 0.0
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> Answer | None:
+        """Return an answer that was written as plain data, or None where it is none: a store may come from anybody.
+
+        Args:
+            plain: What ``asdict`` has made of it.
+        """
+        types = {"outcome": str, "sentence": str, "name": str, "iteration": int, "unit": str, "size": int}
+        if any(type(plain.get(member)) is not expected for member, expected in types.items()):
+            return None
+        iterations, spent = plain.get("iterations"), plain.get("seconds")
+        return cls(
+            **{member: plain[member] for member in types},
+            iterations=iterations if type(iterations) is int else None,
+            seconds=float(spent) if isinstance(spent, int | float) else 0.0,
+        )
 
     @classmethod
     def of_snapshot(cls, record: dict[str, Any]) -> Answer:
