@@ -19,9 +19,11 @@ from omnibench.paths import expanded
 from omnibench.store.formats import refuse_newer
 
 FAMILIES = {
-    "status": ("status", "why", "show"),
+    "status": ("status", "why"),
+    "show": ("show",),
     "snapshot": ("snapshot",),
     "tuning": ("tuning",),
+    "snapshots": ("snapshots",),
     "diff": ("diff",),
     "logs": ("logs",),
     "upkeep": ("reset", "rebuild", "gc"),

@@ -31,6 +31,7 @@ from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.models import BestModels
 from omnibench.store.schema import RecordType
+from omnibench.store.superseded import ANEW_WORDS, FitBeginning, guest_logger, resumed_words
 from omnibench.store.workers import Worker
 from omnibench.store.workspaces import Workspace
 
@@ -217,6 +218,10 @@ class Workbench:
         if self.worker.log.lost:
             self._notify(f"{self.worker.log.lost} log entries could not be written to {self.worker.log.path}")
 
+    def say(self, line: str) -> None:
+        """Tell whoever watches the run something that is worth it."""
+        self._notify(line)
+
     def print_error(self, item: str, text: str) -> None:
         """Write why an item failed to ``err.log``, beside what its guest has printed."""
         with suppress(OSError):  # the item's record has it, too
@@ -230,10 +235,34 @@ class Workbench:
         """Write what a guest prints to the store's logs, and to whoever wants to see it."""
         if self.echo is not None:
             self.echo(stream, lines)
-        at_trial = "" if self.trial is None else f"#{self.trial}"
-        self._print(stream, lines, f"{self.current}{at_trial}")
+        logger = guest_logger(stream, self.trial)
+        snapshot, progress = self.worker.log.resumed_from(logger, lines)
+        if snapshot:
+            self._print_supersession(resumed_words(snapshot, progress))
+        self._print(stream, lines, self._of_current)
         level = logging.INFO if stream == "out" else logging.WARNING
-        self.worker.log.add_lines(level, f"guest.std{stream}{at_trial}", lines, self.current or None)
+        self.worker.log.add_lines(level, logger, lines, self.current or None)
+
+    @property
+    def _of_current(self) -> str:
+        """What begins the lines of the current item, or of its trial, in out.log and err.log."""
+        return f"{self.current}{'' if self.trial is None else f'#{self.trial}'}"
+
+    def begin_fit(self, snapshot: str = "", worker: str = "") -> None:
+        """Have logs say that the Fit of the current item, or trial, goes on with what an earlier attempt has begun.
+
+        Args:
+            snapshot: The name of the snapshot that it goes on from; empty where it begins anew.
+            worker: The id of the worker that has taken the snapshot.
+        """
+        if not snapshot:
+            self._print_supersession(ANEW_WORDS)
+        self.worker.log.begin_fit(FitBeginning(self.current, self.trial, snapshot, worker))
+
+    def _print_supersession(self, words: str) -> None:
+        with suppress(OSError):  # a full disk
+            for stream in ("out", "err"):
+                self._print(stream, f"{words}\n".encode(), self._of_current)
 
 
 def written_elsewhere(tmp_dir: str | os.PathLike[str] | None) -> tuple[Path, ...]:
