@@ -141,8 +141,8 @@ class Snapshots:
         Args:
             reason: Why, e.g. ``EASE is calculated in a single step``.
         """
-        _print(f"nothing to snapshot: {reason}")
         if self._is_possible:
+            _print(f"nothing to snapshot: {reason}")
             self._send({"progress": {}, "snapshot": {"nothing": reason}})
 
     def point(
