@@ -120,7 +120,7 @@ def snapshots_for(experiment: Experiment, policy: Policy) -> Snapshots:
     """Return when the state of an experiment's Fit is kept: what is said nearest to it counts.
 
     That is what the plan says of its algorithm, then of all, then what the benchmark says, then the policy. Only where the
-    policy has switched snapshots off, there are none, whatever the others say.
+    policy has switched snapshots off, or keeps nothing of a run, there are none, whatever the others say.
 
     Args:
         experiment: The experiment.
@@ -129,7 +129,7 @@ def snapshots_for(experiment: Experiment, policy: Policy) -> Snapshots:
     from omnibench.snapshots.control import OFF, Snapshots, as_snapshots
 
     of_run = as_snapshots(policy.snapshots)
-    if of_run is not None and of_run.is_off:
+    if policy.resume == "never" or (of_run is not None and of_run.is_off):
         return OFF
     if experiment.snapshots is not None:
         return experiment.snapshots

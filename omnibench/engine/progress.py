@@ -95,6 +95,16 @@ class Progress:
         self._workbench = workbench
         self._experiment = experiment
 
+    @property
+    def item(self) -> str:
+        """The name of the item; of a trial that of the tuned item."""
+        return self._experiment.name
+
+    @property
+    def label(self) -> str:
+        """What people call the item."""
+        return self._experiment.label
+
     def enter(self, phase: Phase) -> None:
         """Report that a phase begins."""
         self.phase = phase

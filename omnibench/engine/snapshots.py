@@ -76,8 +76,7 @@ class FitSnapshots:
         Returns:
             The guest's answer, whose costs are those of all attempts.
         """
-        label = self._item.experiment.label
-        with self._requests.during_fit(self._item.experiment.name, label), self._written_aside():
+        with self._requests.during_fit(self._attempt.item, self._attempt.label), self._written_aside():
             if self._control.is_off:
                 self.nothing("snapshots are off")
             while True:
@@ -139,7 +138,7 @@ class FitSnapshots:
         self.request["resume"] = {"name": record["name"], "directory": str(folder)}
         sentence = f"goes on after {progress(record)} from the snapshot {record['name']} of {record['finished']}"
         self._attempt.log(logging.INFO, sentence)
-        self._workbench.say(f"{self._item.experiment.label}: {sentence}")
+        self._workbench.say(f"{self._attempt.label}: {sentence}")
 
     def _pass_over(self, error: SnapshotError) -> None:
         """Note that a Fit cannot go on from a snapshot; what is in it stays."""
@@ -209,7 +208,7 @@ class FitSnapshots:
         reason = self._workbench.stopping.reason
         if reason:
             self._workbench.say(
-                f"{self._item.experiment.label}: snapshot {record['name']} after {progress(record)}; the next run goes on from there"
+                f"{self._attempt.label}: snapshot {record['name']} after {progress(record)}; the next run goes on from there"
             )
             raise StoppedError(f"stopped by {reason}")
         return {"name": record["name"]}
@@ -226,7 +225,7 @@ class FitSnapshots:
 
     def _warn(self, sentence: str) -> None:
         self._attempt.log(logging.WARNING, sentence)
-        warnings.warn(terminal_text(f"{self._item.experiment.label}: {sentence}."), UserWarning, stacklevel=3)
+        warnings.warn(terminal_text(f"{self._attempt.label}: {sentence}."), UserWarning, stacklevel=3)
 
     def _record(self, snapshot: Mapping[str, Any], partial: Path) -> Record:
         """Publish a snapshot, record it, and forget those that it replaces."""

@@ -70,7 +70,7 @@ def repair(store: CheckpointStore, damages: Sequence[Damage]) -> list[Damage]:
         with free_leases(store.lease, [fit_key], busy) as leases:
             for lease in leases.values():
                 _repair_snapshots(store, lease, of_item)
-                _repair_item(store, lease, fit_key, [each for each in of_item if each.part is not Part.SNAPSHOT])
+                _repair_item(store, lease, fit_key, [damage for damage in of_item if damage.part is not Part.SNAPSHOT])
     if any(damage.part is Part.MANIFEST for damage in damages):
         _repair_manifests(store)
     Exports(store).refresh(immediately=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omnibench.errors import StoreError, nearest
 from omnibench.store.advice import refit_command, snapshots_command
 from omnibench.store.checkpoints import CheckpointStore
+from omnibench.store.exports import Exports
 from omnibench.store.item_names import title_of
 from omnibench.store.leases import free_leases
+from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.resumption import snapshot_rows
 from omnibench.store.schema import DROPPED, PASSED_OVER, Record, RecordType, snapshot_identity, timestamp
 from omnibench.store.snapshot_files import trouble_in
@@ -39,7 +42,8 @@ def restore(store: CheckpointStore, item: Record, name: str) -> Restored:
         name: The snapshot's name; one that was passed over before counts again.
 
     Raises:
-        StoreError: There is no such snapshot, or it is damaged; the item's Fit is recorded; somebody computes it.
+        StoreError: There is no such snapshot, or it is damaged; the item's Fit is recorded; somebody computes it; or the
+            store cannot be written.
     """
     fit_key = _fit_key(store, item, name)
     busy: list[str] = []
@@ -76,9 +80,27 @@ def restore(store: CheckpointStore, item: Record, name: str) -> Restored:
     return Restored(chosen, tuple(str(record["name"]) for record in names))
 
 
+def restore_in(root: Path, item: Record, name: str) -> Restored:
+    """Choose a snapshot in a store that no run has open here; see ``restore``.
+
+    Args:
+        root: The store's directory.
+        item: The item's record.
+        name: The snapshot's name.
+    """
+    store = CheckpointStore(root)
+    try:
+        with told_as_store_errors(root, "changed"):
+            restored = restore(store, item, name)
+            Exports(store).refresh(immediately=True)
+            return restored
+    finally:
+        store.close()
+
+
 def _fit_key(store: CheckpointStore, item: Record, name: str) -> str:
     """Return the key of the Fit that a snapshot is of: the item's, or that of a trial of its search."""
-    rows = [row for row in snapshot_rows(RecordsInMemory(store.snapshot()), store.root) if row["item"] == item["item"]]
+    rows = [row for row in snapshot_rows(RecordsInMemory(store.snapshot())) if row["item"] == item["item"]]
     named = [row for row in rows if row["name"] == name]
     if not named:
         raise _unknown(store, item, name, [row["name"] for row in rows])

@@ -15,7 +15,7 @@ from omnibench.store.damage import DamagedStoreError
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.forms import record_of
 from omnibench.store.reading import Reader, read, text_of
-from omnibench.store.schema import Artifact, Record, RecordType, Status, artifacts_of
+from omnibench.store.schema import Artifact, Record, RecordType, Status, artifacts_of, snapshot_identity
 from omnibench.store.sealing import DamagedRecordError, unseal
 from omnibench.store.snapshot_files import trouble_in
 from omnibench.store.states import is_alive
@@ -199,7 +199,8 @@ def _chosen(records: dict[str, Record], fit_keys: Collection[str] | None) -> dic
 
 def _expected_keys(records: Mapping[str, Record], fit_keys: Collection[str], damaged: Iterable[str]) -> set[str]:
     """Return the keys that records of items have, as far as the sound ones, and the damaged ones' keys, tell."""
-    keys = {key for key in damaged if any(key.startswith(RecordType.SNAPSHOT.key(f"{each}/")) for each in fit_keys)}
+    prefixes = tuple(RecordType.SNAPSHOT.key(snapshot_identity(fit_key, "")) for fit_key in fit_keys)
+    keys = {key for key in damaged if key.startswith(prefixes)}
     keys |= {record_type.key(fit_key) for fit_key in fit_keys for record_type in (RecordType.ITEM, RecordType.FIT)}
     for key, item in records.items():
         if RecordType.ITEM.has(key):

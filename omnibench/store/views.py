@@ -144,8 +144,8 @@ def _phase(record_type: RecordType) -> str:
 def _attempts() -> str:
     """Return a SELECT of the phases that failed or were interrupted, which the records of items keep."""
     costs = ("seconds", "cpu_seconds")
-    others = (name for name in _PHASE_MEMBERS if name not in costs)
-    columns = ", ".join([members("phase", "status"), *map(uncontinued, costs), members(*others)])
+    further = (name for name in _PHASE_MEMBERS if name not in costs)
+    columns = ", ".join([members("phase", "status"), *map(uncontinued, costs), members(*further)])
     return _member_rows("attempts", "attempt", columns.replace("json_extract(value,", "json_extract(attempt.value,"))
 
 

@@ -60,6 +60,28 @@ SINGLE_ITEMS = (
     "what needs two items of a user or two candidates (a division by n - 1, a variance, negative samples of a user who has "
     "nearly everything), or lists that are longer than the catalogue: `k` may be larger than what there is."
 )
+TAKING = (
+    "what `checkpoint_save` or `__getstate__` changes in `self`: a snapshot has to leave everything as it is, because the "
+    "Fit goes on after it."
+)
+SAVING = (
+    "let `checkpoint_save(directory)` write all of the state into the directory that it gets, or leave it out: then the "
+    "attributes of `self` are pickled."
+)
+RESUMING = (
+    "keep all that the next iteration depends on in attributes of `self` (or write it in `checkpoint_save`, and take it back "
+    "in `checkpoint_load`): a variable of `fit` is gone after a resume, be it an optimizer, a learning rate that decays, or a "
+    "generator. Let the loop begin with `report.iteration + 1`, set up what the first iteration needs only if "
+    "`report.iteration == 0`, and name random states that lie elsewhere in `random_state_of`."
+)
+LACKING = (
+    "let `restore_parts(self, missing)` make the missing parts anew, or `checkpoint_save` and `checkpoint_load` keep them. "
+    "What can be made from the others may be left out in `__getstate__`."
+)
+KILLED = (
+    "what a process that is killed leaves behind, in the way of the next one: a lock, a file that is half written, a folder "
+    "that has to be new."
+)
 
 
 def of_failure(error: OmnibenchError, usual: str) -> str:
@@ -88,6 +110,6 @@ def of_failure(error: OmnibenchError, usual: str) -> str:
     return usual
 
 
-def message(found: str, change: str, details: str = "") -> str:
+def message(finding: str, change: str, details: str = "") -> str:
     """Return a check's message: what was found, what to change, and a traceback if there is one."""
-    return "\n\n".join(filter(None, [f"{found.rstrip('.')}.", f"  Change: {change}", details.strip()]))
+    return "\n\n".join(filter(None, [f"{finding.rstrip('.')}.", f"  Change: {change}", details.strip()]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ else:
 _PRIVATE = ("omnibench_own_", "omnibench_cells_")
 """How the modules begin that a guest has imported under a name of its own."""
 
-_MOST_NAMED, _LONGEST = 3, 60
+_LONGEST = 60
 
 
 def difference_of_predictions(first: Predictions, second: Predictions) -> str:
@@ -41,30 +41,30 @@ def difference_of_predictions(first: Predictions, second: Predictions) -> str:
     return ""
 
 
-def difference_of_models(first: Path, second: Path, algorithm: object, ignored: Iterable[str] = ()) -> str | None:
-    """Say which attributes of two stored models differ; nothing where they are the same, None where nobody can tell.
+def differing_attributes(first: Path, second: Path, algorithm: object) -> dict[str, str]:
+    """Return the attributes at which two stored models of a class differ, each with the first place in it.
 
-    Files with the same bytes are the same model. Others are read, if they are a user's own class: pickles of equal values
-    may differ.
+    Files with the same bytes are the same model. Others are read, if they are of a user's own class: pickles of equal
+    values may differ. Of a framework's model nobody here can read more than that.
 
     Args:
         first: The file of a model.
         second: The file of another one.
         algorithm: The class, if it is the user's.
-        ignored: Attributes that do not count.
     """
-    if first.read_bytes() == second.read_bytes():
-        return ""
-    if not isinstance(algorithm, type):
-        return None
+    if not isinstance(algorithm, type) or first.read_bytes() == second.read_bytes():
+        return {}
     try:
-        left, right = (_Reader(path.read_bytes(), algorithm).load() for path in (first, second))
-        states = [
-            {name: value for name, value in vars(model).items() if name not in set(ignored)} for model in (left, right)
-        ]
-        return _difference_of_states(*states)
+        left, right = (vars(_Reader(path.read_bytes(), algorithm).load()) for path in (first, second))
+        places = {
+            name: next(_differences(left[name], right[name], f"self.{name}", set()), "")
+            if name in left and name in right
+            else f"self.{name} (only one of them has it)"
+            for name in left | right
+        }
     except Exception:  # whatever a class does when it is read in another process than its own
-        return None
+        return {}
+    return {name: place for name, place in places.items() if place}
 
 
 class _Reader(pickle.Unpickler):
@@ -82,20 +82,6 @@ class _Reader(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _difference_of_states(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
-    """Say at which attributes two objects differ, with the first place in each."""
-    names = [*first, *(name for name in second if name not in first)]
-    places = [
-        f"self.{name}, which only one of them has"
-        if (name in first) != (name in second)
-        else next(_differences(first[name], second[name], f"self.{name}", set()), "")
-        for name in names
-    ]
-    differing = list(filter(None, places))
-    more = f" and {len(differing) - _MOST_NAMED} more" if len(differing) > _MOST_NAMED else ""
-    return ", ".join(differing[:_MOST_NAMED]) + more
-
-
 def _differences(left: Any, right: Any, path: str, compared: set[tuple[int, int]]) -> Iterator[str]:
     """Yield the places at which two values differ, as ``self.vectors[3]``."""
     if left is right or (id(left), id(right)) in compared:
@@ -104,16 +90,16 @@ def _differences(left: Any, right: Any, path: str, compared: set[tuple[int, int]
     if type(left) is not type(right):
         yield f"{path} (a {type(left).__name__}, and a {type(right).__name__})"
         return
-    children, others = _children(left), _children(right)
-    if children is None or others is None:
+    children, counterparts = _children(left), _children(right)
+    if children is None or counterparts is None:
         if _content(left) != _content(right):
-            shown = f" ({left!r} and {right!r})" if isinstance(left, str | int | float) else ""
-            yield f"{path}{shown if len(shown) <= _LONGEST else ''}"
-    elif list(children) != list(others):
-        yield f"{path} ({len(children)} and {len(others)} elements, not the same ones)"
+            values = f" ({left!r} and {right!r})" if isinstance(left, str | int | float) else ""
+            yield f"{path}{values if len(values) <= _LONGEST else ''}"
+    elif list(children) != list(counterparts):
+        yield f"{path} ({len(children)} and {len(counterparts)} elements, not the same ones)"
     else:
         for name, child in children.items():
-            yield from _differences(child, others[name], f"{path}{name}", compared)
+            yield from _differences(child, counterparts[name], f"{path}{name}", compared)
 
 
 def _children(value: Any) -> dict[str, Any] | None:

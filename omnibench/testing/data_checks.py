@@ -62,8 +62,8 @@ class DataChecks(PredictionChecks):
         try:
             subject.predict(subject.fitted(data.with_unknown_pairs()), ratings=True)
         except OmnibenchError as error:
-            found = f"{subject.name} does not rate pairs whose user or item is unknown in training"
-            fail_with(error, found, advice.RATINGS)
+            finding = f"{subject.name} does not rate pairs whose user or item is unknown in training"
+            fail_with(error, finding, advice.RATINGS)
 
     def _check(self, subject: Subject, dataset: RecSysDataSet, called: str, change: str, length: int = 0) -> None:
         """Fail where the algorithm does not fit on some data, or does not predict.

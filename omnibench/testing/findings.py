@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,26 +20,45 @@ _FRAME = re.compile(r'^  File "(.*?)", line .*\n(?:(?!  File )    .*\n)*', re.MU
 _PEAK = re.compile(r"^Its peak memory was .*$", re.MULTILINE)
 
 
-def fail(found: str, change: str, details: str = "") -> NoReturn:
+def fail(finding: str, change: str, details: str = "") -> NoReturn:
     """Fail with what was found, what to change, and what was printed or raised."""
-    raise pytest.fail.Exception(advice.message(found, change, details), pytrace=False) from None
+    raise pytest.fail.Exception(advice.message(finding, change, details), pytrace=False) from None
 
 
-def fail_with(error: OmnibenchError, found: str, usual: str) -> NoReturn:
+def fail_with(error: OmnibenchError, finding: str, usual: str) -> NoReturn:
     """Fail with an error of the algorithm's, its traceback, and what to change.
 
     Args:
         error: The error.
-        found: What has failed.
+        finding: What has failed.
         usual: What to change where the algorithm itself has raised it.
     """
     details = _PEAK.sub("", getattr(error, "details", ""))
-    fail(f"{found}: {error}", advice.of_failure(error, usual), _FRAME.sub(_without_ours, details))
+    fail(f"{finding}: {error}", advice.of_failure(error, usual), _FRAME.sub(_without_ours, details))
 
 
 def _without_ours(frame: re.Match[str]) -> str:
     """Leave out the frames of a traceback that are omnibench's, which nobody has to change."""
     return "" if frame[1].startswith(_PACKAGE) else frame[0]
+
+
+def once(subject: Subject, name: str, check: Callable[[], None]) -> None:
+    """Do a check that others depend on; the second time, end as the first time.
+
+    Args:
+        subject: The algorithm.
+        name: What to remember it by.
+        check: The check; it may fail, and be skipped.
+    """
+    if name not in subject.outcomes:
+        subject.outcomes[name] = None
+        try:
+            check()
+        except (pytest.fail.Exception, pytest.skip.Exception) as error:
+            subject.outcomes[name] = error
+    outcome = subject.outcomes[name]
+    if outcome is not None:
+        raise outcome
 
 
 def fitted(subject: Subject) -> Fitted:

@@ -12,7 +12,7 @@ from omnibench.testing.contents import difference_of_predictions
 from omnibench.testing.declared import Declared
 from omnibench.testing.findings import fail, fail_with, fitted, predicted, skip_unless_fits
 from omnibench.testing.lists import short_lists
-from omnibench.testing.processes import ELSEWHERE, HERE
+from omnibench.testing.processes import ELSEWHERE, SHARED
 from omnibench.testing.subject import Fitted, Subject
 
 
@@ -54,14 +54,13 @@ class PredictionChecks(Declared):
     def test_same_seed_same_lists(self, subject: Subject) -> None:
         """With the same seed it predicts the same to the last bit, in another process and again in the same one."""
         expected = predicted(subject)
-        subject.processes.renew(ELSEWHERE)
-        for process, where, change in (
+        for process, called, change in (
             (ELSEWHERE, "another process", advice.UNSEEDED),
-            (HERE, "the same process", advice.LEFTOVERS),
+            (SHARED, "the same process", advice.LEFTOVERS),
         ):
-            found = difference_of_predictions(expected, subject.usual(subject.fit(process=process), process))
-            if found:
-                fail(f"{subject.name} is fitted again in {where} with the same seed, and {found}", change)
+            difference = difference_of_predictions(expected, subject.again(process)[1])
+            if difference:
+                fail(f"{subject.name} is fitted again in {called} with the same seed, and {difference}", change)
 
     def test_other_seed_other_lists(self, subject: Subject) -> None:
         """Another seed changes what it predicts, unless it says that it is deterministic."""
@@ -69,12 +68,12 @@ class PredictionChecks(Declared):
         equal = not difference_of_predictions(expected, subject.usual(subject.fit(seed=subject.seed + 1)))
         says_so = subject.configuration.deterministic
         if says_so and not equal:
-            found = f"{subject.name} says that it is deterministic, and another seed changes what it predicts"
-            fail(found, advice.DETERMINISTIC)
+            finding = f"{subject.name} says that it is deterministic, and another seed changes what it predicts"
+            fail(finding, advice.DETERMINISTIC)
         if equal and not says_so:
             once = "; with `deterministic = True` in the class it is fitted once for several seeds"
             reason = f"{subject.name} has no randomness here: another seed predicts the same"
-            pytest.skip(reason + (once if subject.is_own else ""))
+            pytest.skip(reason + (once if subject.own_class else ""))
 
     def test_saved_and_loaded_elsewhere(self, subject: Subject) -> None:
         """Another process in another directory predicts the same from the stored model, wherever its file lies."""
@@ -90,9 +89,9 @@ class PredictionChecks(Declared):
             predictions = subject.usual(subject.moved(model), ELSEWHERE)
         except OmnibenchError as error:
             fail_with(error, f"{elsewhere}, and does not predict", advice.ELSEWHERE)
-        found = difference_of_predictions(expected, predictions)
-        if found:
-            fail(f"{elsewhere}, and {found}", advice.ELSEWHERE)
+        difference = difference_of_predictions(expected, predictions)
+        if difference:
+            fail(f"{elsewhere}, and {difference}", advice.ELSEWHERE)
 
     @property
     def _explicit(self) -> RecSysDataSet:
@@ -108,5 +107,5 @@ class PredictionChecks(Declared):
     def _check_lengths(self, subject: Subject, model: Fitted, predictions: Predictions, length: int) -> None:
         n_short, example = self._short_lists(model, predictions, length)
         if n_short:
-            change = advice.FULL_LISTS if subject.is_own else advice.FULL_LISTS_OF_FRAMEWORKS
+            change = advice.FULL_LISTS if subject.own_class else advice.FULL_LISTS_OF_FRAMEWORKS
             fail(f"{n_short} users get shorter lists than there are items for: {example}", change)

@@ -13,8 +13,8 @@ from omnibench.runners.gateway import Guest
 from omnibench.runners.registry import RunnerInfo
 from omnibench.runners.thread_variables import thread_variables
 
-HERE, ELSEWHERE = "here", "elsewhere"
-"""The process that most checks share, in the user's directory; and another, in an empty directory."""
+SHARED, KILLED, ELSEWHERE = "shared", "killed", "elsewhere"
+"""The process that most checks share and the one that is killed, in the user's directory; another, in an empty one."""
 
 _LINES = 40
 
@@ -74,7 +74,7 @@ class Processes:
         python = self._environments.python(self._runner, self.printed.append)
         scratch = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._folder))
         is_own = not self._runner.distribution
-        work = Path.cwd() if is_own and name == HERE else scratch
+        work = Path.cwd() if is_own and name != ELSEWHERE else scratch
         variables = thread_variables(self._threads)
         if self._device == "cpu" and not is_own:
             variables["CUDA_VISIBLE_DEVICES"] = ""

@@ -23,7 +23,8 @@ from omnibench.guest.predictions import Predictions, read_predictions
 from omnibench.metrics import NDCG, RMSE
 from omnibench.runners.environments import Environments
 from omnibench.testing import data
-from omnibench.testing.processes import HERE, Processes
+from omnibench.testing.processes import SHARED, Processes
+from omnibench.testing.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class Subject:
         environments: Where frameworks run.
         device: ``auto``, ``cpu`` or ``cuda``.
 
+    Attributes:
+        own_class: The class, if it is the user's; else None.
+        outcomes: How checks have ended that others depend on, by name.
+
     Raises:
         OmnibenchError: No plan would take it.
     """
@@ -79,6 +84,7 @@ class Subject:
         )
         self._plan = ExperimentPlan("contract")
         self._plan.add_algorithm(algorithm, dict(parameters))
+        self.own_class = algorithm if isinstance(algorithm, type) else None
         (self.configuration,) = self._plan.configurations()
         self._device = self.configuration.device(device)
         self._folder = folder
@@ -86,9 +92,11 @@ class Subject:
         self.list_length = list_length
         self.options = PhaseOptions(timeout=timeout)
         self.dataset = dataset or data.usual(self.form)
+        self.outcomes: dict[str, BaseException | None] = {}
         self._numbers = itertools.count()
         self._prepared: dict[str, Path] = {}
         self._fits: dict[str, Fitted | OmnibenchError] = {}
+        self._again: dict[str, tuple[Fitted, Predictions]] = {}
         self._asked: dict[tuple[Path, bool], Predictions] = {}
         threads = self.configuration.fixed_threads or 1
         self.processes = Processes(self.configuration.runner, self._environments, threads, self._device)
@@ -102,11 +110,6 @@ class Subject:
     def name(self) -> str:
         """What plans call it."""
         return self.configuration.name
-
-    @property
-    def is_own(self) -> bool:
-        """Whether it is a class of the user's."""
-        return self.configuration.own is not None
 
     @property
     def ranks(self) -> bool:
@@ -155,20 +158,28 @@ class Subject:
         """Return an empty directory."""
         return Path(tempfile.mkdtemp(dir=self._folder))
 
-    def fit(self, dataset: RecSysDataSet | None = None, process: str = HERE, seed: int | None = None) -> Fitted:
+    def fit(
+        self,
+        dataset: RecSysDataSet | None = None,
+        process: str = SHARED,
+        seed: int | None = None,
+        recorder: Recorder | None = None,
+    ) -> Fitted:
         """Fit it, whatever was fitted before.
 
         Args:
             dataset: The data; those of most checks by default.
             process: In which of its processes.
             seed: Another seed.
+            recorder: What keeps its snapshots, and says which one it goes on from.
 
         Raises:
             OmnibenchError: It fails.
         """
         dataset = dataset or self.dataset
         experiment, directory, output = self.experiment(dataset, seed), self.prepared(dataset), self.new_folder()
-        answer = phases.fit(self.processes.get(process), experiment, directory, output, self.options)
+        guest = self.processes.get(process)
+        answer = phases.fit(guest, experiment, directory, output, self.options, snapshots=recorder)
         return Fitted(experiment, directory, output / answer["file"], answer)
 
     def fitted(self, dataset: RecSysDataSet | None = None) -> Fitted:
@@ -189,7 +200,7 @@ class Subject:
             raise fitted
         return fitted
 
-    def predict(self, model: Fitted, process: str = HERE, *, ratings: bool = False, length: int = 0) -> Predictions:
+    def predict(self, model: Fitted, process: str = SHARED, *, ratings: bool = False, length: int = 0) -> Predictions:
         """Return what a fitted model predicts.
 
         Args:
@@ -220,9 +231,22 @@ class Subject:
             self._asked[model.file, ratings] = self.predict(model, ratings=ratings)
         return self._asked[model.file, ratings]
 
-    def usual(self, model: Fitted, process: str = HERE) -> Predictions:
+    def usual(self, model: Fitted, process: str = SHARED) -> Predictions:
         """Return what a fitted model predicts: lists, if the algorithm recommends; see ``predict``."""
         return self.predict(model, process, ratings=not self.ranks)
+
+    def again(self, process: str) -> tuple[Fitted, Predictions]:
+        """Return a second model of the same seed and what it predicts, once for all checks; see ``fit``.
+
+        Args:
+            process: In which of its processes; another than the shared one knows nothing yet.
+        """
+        if process not in self._again:
+            if process != SHARED:
+                self.processes.renew(process)
+            model = self.fit(process=process)
+            self._again[process] = model, self.usual(model, process)
+        return self._again[process]
 
     def moved(self, model: Fitted) -> Fitted:
         """Return a model whose file lies in another directory, where nobody who remembers the first one looks."""
