@@ -42,7 +42,16 @@ Save = Callable[[Path], Iterable[str] | None]
 
 
 class UnusableSnapshotError(Exception):
-    """A snapshot cannot be gone on from; the host takes another, or begins anew."""
+    """A snapshot cannot be gone on from; the host takes another, or begins anew.
+
+    Args:
+        message: Why.
+        anew: Whether it is the same with all others.
+    """
+
+    def __init__(self, message: str, *, anew: bool = False) -> None:
+        super().__init__(message)
+        self.anew = anew
 
 
 class RefusedSnapshotError(Exception):
@@ -126,6 +135,16 @@ class Snapshots:
             message: Which part is missing, and how to supply it.
         """
         raise RefusedSnapshotError(message)
+
+    def give_up(self, message: str, *, anew: bool = False) -> NoReturn:
+        """End a Fit that does not go on from its snapshot as it should; the host takes another, or begins anew.
+
+        Args:
+            message: What is wrong.
+            anew: Whether it would be wrong with every other snapshot as well.
+        """
+        _print(f"does not go on from the snapshot: {message}")
+        raise UnusableSnapshotError(message, anew=anew)
 
     def announce(self) -> None:
         """Print which snapshot the Fit goes on from, before it prints anything else."""

@@ -8,6 +8,7 @@ Where it reads ``report.iteration`` to begin its loop, the random states become 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import Any
 
 from omnibench.guest import states
 from omnibench.guest.base import Task
-from omnibench.guest.snapshots import UnusableSnapshotError
 from omnibench.runners import own_attributes
 from omnibench.runners.own_frames import GivenFrames
 from omnibench.runners.own_random_states import RandomStates
@@ -99,21 +99,27 @@ class FitSnapshots:
         else:
             self._begin = self._resumed["begin"]
             self._random_states.restore(self._resumed["now" if self._loop is None else "begin"])
+        problem = self._problem_of(fit)
+        if problem:
+            with contextlib.suppress(Exception):  # one of its generators may be gone
+                self._random_states.restore(self._begin)
+            self._task.snapshots.give_up(problem, anew=True)
+
+    def _problem_of(self, fit: Callable[[], object]) -> str:
+        """Call ``fit``; return why it does not go on from the snapshot, and nothing where all is well."""
         try:
             fit()
         except (AttributeError, NameError) as error:
             if self._resumed is None or not self.report.is_first:
                 raise
-            raise UnusableSnapshotError(
-                f"{name}.fit does not go on from it ({type(error).__name__}: {error}): what it needs after a resume "
-                "has to be an attribute of the instance, or be made whatever report.iteration is"
-            ) from error
-        except BaseException as error:
+            return (
+                f"{self._algorithm.__name__}.fit does not go on from it ({type(error).__name__}: {error}); what it needs after "
+                "a resume has to be an attribute of the instance, or be made whatever report.iteration is"
+            )
+        except BaseException:  # what a class has made of it
             if not self.report.failure:
                 raise
-            raise UnusableSnapshotError(self.report.failure) from error
-        if self.report.failure:
-            raise UnusableSnapshotError(self.report.failure)
+        return self.report.failure
 
     @property
     def _loop(self) -> Position | None:
@@ -218,7 +224,7 @@ class FitSnapshots:
         instance = object.__new__(self._algorithm) if own_attributes.is_plain(self._algorithm) else None
         state = states.load(directory, self._shared(), {"self": instance, "report": self.report})
         if self._task.snapshots.native_only and state["way"] != "native":
-            raise UnusableSnapshotError(f"the class was pickled, and native_only asks for its {SAVE}")
+            self._task.snapshots.give_up(f"the class was pickled, and native_only asks for its {SAVE}")
         self._resumed = state
         self.report.go_on(state["report"], must_read=state["loop"] is not None)
         if state["way"] == "whole":
@@ -241,16 +247,21 @@ class FitSnapshots:
         missing, name = list(manifest.get("missing", ())), self._algorithm.__name__
         if not missing:
             return
-        lacks = f"the snapshot lacks {', '.join(missing)} of {name}, which could not be pickled"
+        problem = ""
         if not callable(getattr(instance, RESTORE, None)):
-            self._task.snapshots.refuse(f"{lacks}, and {name} has no {RESTORE}(self, missing) that makes it anew")
-        try:
-            instance.restore_parts([*missing])
-        except Exception as error:
-            self._task.snapshots.refuse(f"{lacks}, and {RESTORE} has failed: {type(error).__name__}: {error}")
+            problem = f"{name} has no {RESTORE}(self, missing) that makes it anew"
+        else:
+            try:
+                instance.restore_parts([*missing])
+            except Exception as error:
+                problem = f"its {RESTORE} has failed: {type(error).__name__}: {error}"
         absent = [part for part in missing if not own_attributes.has(instance, part)]
-        if absent:
-            self._task.snapshots.refuse(f"{lacks}, and {RESTORE} has not set {', '.join(absent)}")
+        if problem or absent:
+            self._task.snapshots.refuse(
+                f"the snapshot lacks {', '.join(missing)} of {name}, which could not be pickled, and "
+                f"{problem or f'its {RESTORE} has not set ' + ', '.join(absent)}. Mend that, or have the Fit begin anew with "
+                "--omnirec-reset=failed."
+            )
         print(f"{name}: {RESTORE} has made {', '.join(missing)} anew, which the snapshot lacks")  # noqa: T201 - into the log
 
     def _mark(self, iteration: int, iterations: int | None) -> None:

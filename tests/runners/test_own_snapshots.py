@@ -42,11 +42,20 @@ class Host:
         self._answer: dict[str, Any] = {}
         self._kill_after: int | None = None
 
-    def fit(self, algorithm: type, *, kill_after: int | None = None, resume: bool = False, **settings: Any) -> Any:
-        """Fit a class in a state of its modules as after their import; return what the guest answers."""
-        noise.reset()
-        resumable.rng.bit_generator.state = np.random.default_rng(11).bit_generator.state
-        resumable.counter.value = 0
+    def fit(
+        self,
+        algorithm: type,
+        *,
+        kill_after: int | None = None,
+        resume: bool = False,
+        same_process: bool = False,
+        **settings: Any,
+    ) -> Any:
+        """Fit a class, if not in the same process then with its modules as after their import; return the instance or the answer."""
+        if not same_process:
+            noise.reset()
+            resumable.rng.bit_generator.state = np.random.default_rng(11).bit_generator.state
+            resumable.counter.value = 0
         self._kill_after = kill_after
         working = self.directory / "working"
         shutil.rmtree(working, ignore_errors=True)
@@ -254,6 +263,14 @@ def test_a_fit_that_does_not_go_on_is_noticed(algorithm: type, reason: str, host
     kill_after = 1 if algorithm is resumable.Twice else 3
     answer = _resumed(host, algorithm, kill_after)
     assert re.search(reason, answer["unusable"])
+    assert answer["anew"], "it would be no other from an earlier snapshot"
+
+
+def test_what_begins_anew_is_the_uninterrupted_fit(host: Host) -> None:
+    """Though its process has put the generators of its modules into the states of the snapshot before."""
+    expected = host.fit(resumable.Again).scores.tobytes()
+    assert "unusable" in _resumed(host, resumable.Again)
+    assert host.fit(resumable.Again, same_process=True).scores.tobytes() == expected
 
 
 def test_phases_that_count_anew_end_the_snapshots(host: Host) -> None:
