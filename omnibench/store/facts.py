@@ -14,6 +14,7 @@ from omnibench.store.item_names import asks_once, title_of
 from omnibench.store.item_records import failure_text, result_of
 from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, SEARCHED, Record, RecordType, Status, configuration_in
 from omnibench.store.searches import fit_of
+from omnibench.store.series import Epoch, series_facts, series_records, series_words
 from omnibench.store.tuned_items import facts_of, searches_by_key, tuned_item, tuning_lines
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 from omnibench.terminal import terminal_line
@@ -57,7 +58,8 @@ class FactSource:
             ``seeds`` have to do with each other, as a text; ``algorithm`` (name, parameters, all ``effective`` ones,
             ``notes`` on the model, what else is in the key); ``metrics`` by label;
             ``predictions`` (their sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is
-            part of no key: host, threads, versions, git commit; ``stopped``, the attempts that came to nothing;
+            part of no key: host, threads, versions, git commit; ``series``, the losses and validation values by epoch in
+            short (see ``series.series_facts``), or None; ``stopped``, the attempts that came to nothing;
             ``tuning``, what a search has tried and chosen (see ``tuned_items.facts_of``), or None.
         """
         fit = fit_of(item, self._records.get) or {}
@@ -77,6 +79,7 @@ class FactSource:
             "metrics": {label: metric["value"] for label, metric in item.get("metrics", {}).items()},
             "predictions": predict["predictions"]["sha256"] if predict else None,
             "phases": self._phases(item["fit_key"]),
+            "series": series_facts([Epoch(*pair) for pair in self._series.get(item["fit_key"], {}).get("series", ())]),
             "stopped": item.get("attempts", []),
             "tuning": self._tuning(item),
         }
@@ -86,6 +89,10 @@ class FactSource:
         if not item.get(SEARCHED):
             return None
         return facts_of(tuned_item(item, *self._searches.get(item[SEARCHED], ({}, []))), with_trials=False)
+
+    @cached_property
+    def _series(self) -> dict[str, Record]:
+        return series_records(self._records)
 
     @cached_property
     def _searches(self) -> dict[str, tuple[Record, list[Record]]]:
@@ -203,6 +210,8 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if defaults:
         more = f" and {len(defaults) - _MOST_DEFAULTS} more" if len(defaults) > _MOST_DEFAULTS else ""
         yield f"by default       {', '.join(defaults[:_MOST_DEFAULTS])}{more}"
+    if facts.get("series"):
+        yield f"by epoch         {series_words(facts['series'])}"
     for note in algorithm["notes"] or ():
         yield f"note             {note}"
     if facts["fold"] is not None:

@@ -30,6 +30,7 @@ from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.removal import Removed, remove_items, remove_models
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select_all, select_one
+from omnibench.store.series import epoch_frame
 from omnibench.store.sizes import Sizes, sizes_of
 from omnibench.store.trial_frames import trial_frame
 from omnibench.store.verification import Damage, snapshot_of, verify
@@ -157,6 +158,10 @@ class Store:
     def trials(self) -> pd.DataFrame:
         """Return a row per trial of every search for hyperparameters; see ``trial_frames.trial_frame``."""
         return trial_frame(self.records())
+
+    def epochs(self) -> pd.DataFrame:
+        """Return a row per epoch that the Fits of items have reported: losses, validation values; see ``series.epoch_frame``."""
+        return epoch_frame(self.records())
 
     def workers(self, *, active: bool = True) -> list[dict[str, Any]]:
         """Return the processes that compute, or have computed.
@@ -390,7 +395,7 @@ class Store:
         return self.reset([item], what)
 
     def sql(self, query: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:
-        """Return the rows of a query over the views ``items, phases, metrics, files, trials, datasets, runs, workers``.
+        """Return the rows of a query over the views ``items, phases, metrics, files, trials, epochs, datasets, runs, workers``.
 
         They are made of the records that are sound, in memory, with the statuses that ``items`` has as of now: nothing
         that the query does reaches the store.

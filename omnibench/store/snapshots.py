@@ -20,6 +20,7 @@ from omnibench.store.changes import remove_trees
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.permissions import is_own_work, is_shared
 from omnibench.store.schema import Artifact, Phase, Record, RecordType, snapshot_identity
+from omnibench.store.series import bounded
 from omnibench.terminal import terminal_line
 
 FOLDER = "snapshots"
@@ -28,7 +29,7 @@ FOLDER = "snapshots"
 _OWNER = "snapshot.key"
 """The file that says of a folder outside of the store which snapshot it is."""
 
-_MEMBERS = ("iteration", "iterations", "unit", "within", "reason", "missing", "seconds", "series")
+_MEMBERS = ("iteration", "iterations", "unit", "within", "reason", "missing", "seconds")
 """What a record repeats of what a snapshot says of itself."""
 
 
@@ -60,6 +61,7 @@ def snapshot_record(
         "name": name,
         "number": number,
         **{member: manifest[member] for member in _MEMBERS},
+        "series": bounded(manifest["series"]),
         "fit_seconds": sum(attempt["seconds"] for attempt in attempts),
         "attempts": attempts,
         "size": sum(file["size"] for file in files),
