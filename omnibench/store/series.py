@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from omnibench.guest.epochs import VALUE
 from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.checks import is_natural, is_number
 from omnibench.store.schema import SEARCHED, Phase, Record, RecordLookup, RecordType
@@ -17,8 +16,8 @@ from omnibench.store.schema import SEARCHED, Phase, Record, RecordLookup, Record
 if TYPE_CHECKING:
     import pandas as pd
 
-LOSS, VALIDATION = "loss", VALUE
-"""The numbers of an epoch that have columns and charts."""
+LOSS, VALIDATION = "loss", "validation"
+"""The numbers of an epoch that have columns and charts, by the names under which guests report them."""
 
 MOST_EPOCHS = 1000
 """How many epochs of a longer series are recorded, about: those of an own class may be batches."""
@@ -93,8 +92,9 @@ def thinned(series: Sequence[Epoch], most: int) -> list[Epoch]:
         return list(series)
     judged = [epoch for epoch in series if VALIDATION in epoch.numbers]
     kept = {series[0].number, series[-1].number}
-    for epochs in (series, judged):
-        step = max(1, math.ceil(2 * len(epochs) / most))
+    parts = (series, judged) if 0 < len(judged) < len(series) else (series,)
+    for epochs in parts:
+        step = max(1, math.ceil(len(parts) * len(epochs) / most))
         kept.update(epoch.number for epoch in epochs[::step])
     if judged:
         by_value = sorted(judged, key=lambda epoch: epoch.numbers[VALIDATION])
