@@ -19,8 +19,10 @@ from omnibench.paths import expanded
 from omnibench.store.formats import refuse_newer
 
 FAMILIES = {
-    "status": ("status", "why", "show"),
+    "status": ("status", "why"),
+    "show": ("show",),
     "tuning": ("tuning",),
+    "snapshots": ("snapshots",),
     "diff": ("diff",),
     "logs": ("logs",),
     "upkeep": ("reset", "rebuild", "gc"),

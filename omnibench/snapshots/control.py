@@ -38,9 +38,10 @@ class Snapshots:
     Each argument may have the name that it has in GloMPO's CheckpointingControl.
 
     Args:
-        every_seconds: A snapshot is taken when more seconds than these have passed since the last attempt to take it, or
+        every_seconds: A snapshot is taken when more seconds than these have passed since the last attempt to take one, or
             since the Fit has begun.
-        every_iterations: The same in iterations: epochs, or whatever a class of one's own counts.
+        every_iterations: A snapshot is taken after so many iterations since the last attempt to take one: epochs, or
+            whatever a class of one's own counts.
         at_init: Whether a snapshot is taken before the first iteration.
         at_end: Whether a snapshot is taken after the last iteration; it stays when the Fit is recorded.
         keep_past: How many snapshots stay beside the newest. Older ones go when the newest is complete; with 0 all of

@@ -116,6 +116,8 @@ def _contradiction(key: str, record_type: RecordType | None, record: Record) -> 
         return f"its {member} {abridged(record[member])} is not that of its key"
     if record_type is RecordType.ITEM and record["status"] == Status.DONE and record["finished"] is None:
         return "it is done, and does not say when"
+    if record_type is RecordType.SNAPSHOT and not record["files"] and not record.get("outside"):
+        return "it names no files"
     return ""
 
 
@@ -219,7 +221,7 @@ _chosen = object_of(
 _STATUSES = frozenset(status.value for status in Status if status is not Status.RUNNING)
 _OF_ITEM: dict[str, Check] = {
     **dict.fromkeys(("user_label", "dataset_label", "module", "node", "predict_key", "test"), is_name),
-    **dict.fromkeys(("generation", "failures", "deaths", "exported", "seeds"), is_natural),
+    **dict.fromkeys(("generation", "failures", "deaths", "exported", "seeds", "snapshot"), is_natural),
     "status": lambda value: type(value) is str and value in _STATUSES,
     "metrics": mapping_of(_metric),
     "error": optional(_error),
@@ -342,6 +344,7 @@ _OF_SNAPSHOT: dict[str, Check] = {
             {"files": list_of(_outside_file)},
         )
     ),
+    "requested": _key,
     **dict.fromkeys(("name", "unit", "reason"), is_name),
     **dict.fromkeys(("number", "iteration", "size"), is_natural),
     "iterations": _natural_or_none,

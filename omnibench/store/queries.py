@@ -28,6 +28,8 @@ from omnibench.store.plans import plan_of, with_planned_labels
 from omnibench.store.reading import read_all
 from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.removal import Removed, remove_items, remove_models
+from omnibench.store.restoring import Restored, restore_in
+from omnibench.store.resumption import snapshot_frame
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select_all, select_one
 from omnibench.store.series import epoch_frame
@@ -154,6 +156,14 @@ class Store:
         import pandas as pd
 
         return pd.DataFrame(phase_rows(self.records()), columns=list(PHASE_COLUMNS)).sort_values(["item", "finished"])
+
+    def snapshots(self, *items: str) -> pd.DataFrame:
+        """Return a row per snapshot of a Fit, of all items or of some; see ``resumption.snapshot_frame``."""
+        return snapshot_frame(self.records(), self.select(*items) if items else None)
+
+    def restore(self, item: str, snapshot: str) -> Restored:
+        """Have the next attempt at an item go on from an older snapshot; see ``restoring.restore``."""
+        return restore_in(self.root, self.find(item), snapshot)
 
     def trials(self) -> pd.DataFrame:
         """Return a row per trial of every search for hyperparameters; see ``trial_frames.trial_frame``."""
@@ -387,7 +397,7 @@ class Store:
             return remove_datasets(self.root, lambda key: key in needed, dry_run=dry_run)
 
     def sizes(self) -> Sizes:
-        """Return what the store's files take on disk: of models, predictions, values per user, datasets; and by item."""
+        """Return what the store's files take on disk: of models, predictions, values per user, snapshots, datasets; by item."""
         return sizes_of(self.root)
 
     def reset_item(self, item: str, what: str = "all") -> Reset:
@@ -395,7 +405,7 @@ class Store:
         return self.reset([item], what)
 
     def sql(self, query: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:
-        """Return the rows of a query over the views ``items, phases, metrics, files, trials, epochs, datasets, runs, workers``.
+        """Return the rows of a query over the views that ``docs/store.md`` lists, e.g. ``items``, ``phases``, ``snapshots``.
 
         They are made of the records that are sound, in memory, with the statuses that ``items`` has as of now: nothing
         that the query does reaches the store.

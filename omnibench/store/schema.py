@@ -286,6 +286,10 @@ def phase_keys(records: Iterable[tuple[str, Record]]) -> dict[str, set[str]]:
     return keys
 
 
+PASSED_OVER = "passed_over"
+"""The member of a snapshot's record that says when an older one was chosen in its place."""
+
+
 DROPPED = "dropped"
 """The member of a fit's record that says when its model was removed to save space; the rest of the record holds."""
 

@@ -34,7 +34,7 @@ def fit_of(item: Record, lookup: RecordLookup) -> Record | None:
 def belongings(searches: Collection[str], records: Mapping[str, Record]) -> dict[str, Record]:
     """Return the records of searches and of what belongs to them alone.
 
-    That is their trials, and the models and scores of these, and what was reset of all that. What is also an item's, or
+    That is their trials, and the models, snapshots and scores of these, and what was reset of all that. What is also an item's, or
     a trial's of another search, belongs to that as well.
 
     Args:
@@ -56,8 +56,8 @@ def belongings(searches: Collection[str], records: Mapping[str, Record]) -> dict
     for key, record in records.items():
         of_fit = RecordType.of(current_key(key)) in (RecordType.FIT, RecordType.SERIES)
         is_model = of_fit and record.get(SEARCHED) in searches
-        is_score = RecordType.SCORE.has(key) and record["fit_key"] in judged
-        if (is_model or is_score) and record["fit_key"] not in shared:
+        is_judged = RecordType.of(key) in (RecordType.SCORE, RecordType.SNAPSHOT) and record["fit_key"] in judged
+        if (is_model or is_judged) and record["fit_key"] not in shared:
             own[key] = record
     return own
 

@@ -16,18 +16,24 @@ from omnibench.errors import StoreError
 from omnibench.owners import user_name
 from omnibench.store import artifacts
 from omnibench.store.builders import ItemLabels, Origin
-from omnibench.store.changes import remove_trees
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.permissions import is_own_work, is_shared
 from omnibench.store.schema import Artifact, Phase, Record, RecordType, snapshot_identity
 from omnibench.store.series import bounded
+from omnibench.store.snapshot_files import FOLDER, OWNER, folder_of, is_ours, remove_folder
 from omnibench.terminal import terminal_line
 
-FOLDER = "snapshots"
-"""The folder of an item's directory that its snapshots lie in."""
-
-_OWNER = "snapshot.key"
-"""The file that says of a folder outside of the store which snapshot it is."""
+__all__ = [
+    "FOLDER",  # it and what is next lie lower, for what looks at files without a store
+    "folder_of",
+    "key_of",
+    "newest_first",
+    "publish",
+    "remove_files",
+    "snapshot_record",
+    "snapshots_of",
+    "usable",
+]
 
 _MEMBERS = ("iteration", "iterations", "unit", "within", "reason", "missing", "seconds")
 """What a record repeats of what a snapshot says of itself."""
@@ -36,6 +42,7 @@ _MEMBERS = ("iteration", "iterations", "unit", "within", "reason", "missing", "s
 def snapshot_record(
     labels: ItemLabels,
     origin: Origin,
+    requested: str,
     name: str,
     number: int,
     manifest: Mapping[str, Any],
@@ -48,6 +55,7 @@ def snapshot_record(
     Args:
         labels: The item whose Fit it is of.
         origin: The run and worker of the Fit.
+        requested: The fit key of what is fitted: of a tuned item another than its own.
         name: Its name.
         number: Its number among those of the Fit, rising.
         manifest: What it says of itself; see ``guest.snapshots``.
@@ -58,6 +66,7 @@ def snapshot_record(
     return {
         **labels.common_members,
         **origin.members(Phase.FIT.value),
+        "requested": requested,
         "name": name,
         "number": number,
         **{member: manifest[member] for member in _MEMBERS},
@@ -92,20 +101,6 @@ def newest_first(records: Iterable[Record]) -> list[Record]:
     return sorted(records, key=lambda record: int(record["number"]), reverse=True)
 
 
-def folder_of(record: Record, root: Path) -> Path:
-    """Return the folder of a snapshot.
-
-    Args:
-        record: Its record.
-        root: The store's directory.
-    """
-    if outside := record.get("outside"):
-        return Path(outside["folder"])
-    path = Path(record["files"][0]["path"])
-    depth = path.parts.index(FOLDER) + 2
-    return root.joinpath(*path.parts[:depth])
-
-
 def publish(store: CheckpointStore, partial: Path, final: Path, identity: str) -> list[Artifact]:
     """Move a finished folder into place durably, inside or outside of the store, and describe its files.
 
@@ -121,7 +116,7 @@ def publish(store: CheckpointStore, partial: Path, final: Path, identity: str) -
     """
     if final.is_relative_to(store.root):
         return store.publish_directory(partial, final)
-    (partial / _OWNER).write_text(identity, encoding="utf-8")
+    (partial / OWNER).write_text(identity, encoding="utf-8")
     artifacts.sync_tree(partial)
     sums = {
         file.relative_to(partial): artifacts.sha256_of(file) for file in sorted(partial.rglob("*")) if file.is_file()
@@ -145,7 +140,7 @@ def usable(store: CheckpointStore, record: Record) -> Path | None:
     outside = record.get("outside")
     root, files = (folder, outside["files"]) if outside else (store.root, record["files"])
     name = f"the snapshot {terminal_line(record['name'])} of {terminal_line(record['item'])}"
-    if outside and not _is_ours(record, folder):
+    if outside and not is_ours(record, folder):
         _warn(f"{name} is missing: {terminal_line(str(folder))} is not there, or is something else")
         return None
     if not files or not all([artifacts.is_intact(file, root) for file in files]):  # noqa: C419 - as of prepared datasets
@@ -173,15 +168,6 @@ def _warn(sentence: str) -> None:
     warnings.warn(f"{sentence}.", UserWarning, stacklevel=3)
 
 
-def _is_ours(record: Record, folder: Path) -> bool:
-    """Whether a folder outside of the store is the one that a record was made for."""
-    try:
-        identity = (folder / _OWNER).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return False
-    return not folder.is_symlink() and identity == snapshot_identity(record["fit_key"], record["name"])
-
-
 def remove_files(store: CheckpointStore, records: Iterable[Record]) -> None:
     """Remove the folders of snapshots that no record names any more; if that fails, ``omnibench gc`` does it.
 
@@ -194,7 +180,7 @@ def remove_files(store: CheckpointStore, records: Iterable[Record]) -> None:
         with suppress(OSError, StoreError):
             if not record.get("outside"):
                 artifacts.refuse_outside(folder, store.root)
-            elif not _is_ours(record, folder):
+            elif not is_ours(record, folder):
                 continue
-            remove_trees([folder])
+            remove_folder(folder)
             folder.parent.rmdir()  # unless others lie there
