@@ -200,6 +200,8 @@ def counting_lines(lines: Sequence[LogLine], beginning: FitBeginning) -> set[int
         beginning: The beginning.
     """
     snapshots = {line.id: name for line in lines if (name := _name(_SNAPSHOT, line))}
+    if not lines:
+        return set()
     parts = _parts(lines, {*snapshots.values(), beginning.snapshot})
     counting = set(parts[-1].ids)
     position, snapshot = len(parts) - 1, beginning.snapshot
