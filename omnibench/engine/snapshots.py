@@ -79,8 +79,11 @@ class FitSnapshots:
         with self._requests.during_fit(self._attempt.item, self._attempt.label), self._written_aside():
             if self._control.is_off:
                 self.nothing("snapshots are off")
+            is_repeated = self._attempt.was_left
             while True:
                 self._choose()
+                self._note_beginning(is_repeated=is_repeated)
+                is_repeated = True
                 try:
                     return self._with_earlier_attempts(request_fit())
                 except SnapshotError as error:
@@ -126,6 +129,17 @@ class FitSnapshots:
                 return
             if not stored.folder_of(record, self._workbench.store.root).exists():
                 self._checkpoints.forget([record])
+
+    def _note_beginning(self, *, is_repeated: bool) -> None:
+        """Have logs say what the Fit supersedes.
+
+        Args:
+            is_repeated: Whether an earlier attempt may have begun it.
+        """
+        if self._resumed is not None:
+            self._workbench.begin_fit(self._resumed["name"], str(self._resumed["worker"]))
+        elif is_repeated:
+            self._workbench.begin_fit()
 
     def _go_on_from(self, record: Record, folder: Path) -> None:
         assert self.request is not None, "it was set up before"
