@@ -133,14 +133,14 @@ def attempt_lines(attempts: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for number, attempt in enumerate(attempts, 1):
         costs = [f"{attempt[name]:.3f} s {noun}" for name, noun in _TIMES if attempt.get(name) is not None]
         peaks = [f"peak {attempt[name] / 2**20:.0f} MiB{noun}" for name, noun in _PEAKS if attempt.get(name)]
-        span = [f"{preposition} {attempt[name]}" for name, preposition in _SPAN if attempt.get(name) is not None]
-        yield f"attempt {number:<6} {', '.join([*costs, *peaks])}{'; iterations ' if span else ''}{' '.join(span)}"
+        last = "the end" if attempt.get("to") is None else attempt["to"]
+        span = "" if attempt.get("from") is None else f"; iterations from {attempt['from']} to {last}"
+        yield f"attempt {number:<6} {', '.join([*costs, *peaks])}{span}"
 
 
 _TIMES = (("seconds", "wall"), ("cpu_seconds", "CPU"))
 _PEAKS = (("peak_rss", ""), ("gpu_peak", " of the GPU"))
-_SPAN = (("from", "from"), ("to", "to"))
-"""The members of an attempt that say what it has cost and which iterations it went through, and their words."""
+"""The members of an attempt that say what it has cost, and their words."""
 
 
 def newest_members(snapshot: Mapping[str, Any]) -> dict[str, Any]:
