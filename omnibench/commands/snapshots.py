@@ -46,7 +46,7 @@ def snapshots(arguments: argparse.Namespace) -> int:
 def _restore(arguments: argparse.Namespace) -> int:
     if len(arguments.items) != 1:
         raise OmnibenchError(
-            "say of which item: omnibench snapshots ITEM --restore NAME; `omnibench snapshots` lists items and names."
+            "say of which item: omnibench snapshots ITEM --restore SNAPSHOT; `omnibench snapshots` lists items and names."
         )
     store = open_store(arguments.store)
     (item,) = arguments.items
@@ -71,6 +71,8 @@ def add_parsers(commands: Any) -> None:
     parser = add_parser(commands, "snapshots", snapshots)
     parser.add_argument("items", metavar="ITEM", nargs="*", help=f"{ITEM} (default: all)")
     parser.add_argument(
-        "--restore", metavar="NAME", help="have the next attempt go on from this snapshot; newer ones are passed over"
+        "--restore",
+        metavar="SNAPSHOT",
+        help="have the next attempt go on from this snapshot; newer ones are passed over",
     )
     parser.add_argument("--json", action="store_true", help="for programs")

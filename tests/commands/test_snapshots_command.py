@@ -124,7 +124,7 @@ def snapshots_in(store: CheckpointStore) -> list[Record]:
 def test_restoring_refuses_and_says_what_to_do(store: CheckpointStore, omnibench: Command) -> None:
     """No item, an unknown name, an item without snapshots, a damaged one; nothing is changed."""
     before = store.snapshot()
-    assert "omnibench snapshots ITEM --restore NAME" in omnibench("snapshots", "--restore", "first", ends=2)
+    assert "omnibench snapshots ITEM --restore SNAPSHOT" in omnibench("snapshots", "--restore", "first", ends=2)
     said = omnibench("snapshots", "Deep(n='a')", "--restore", "frist", ends=2)
     assert "D/Deep(n=a) has no snapshot 'frist'; did you mean 'first'? `omnibench snapshots D-" in said
     assert "has no snapshots" in omnibench("snapshots", "Deep(n='b')", "--restore", "first", ends=2)
