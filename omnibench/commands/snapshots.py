@@ -12,6 +12,7 @@ from omnibench.errors import OmnibenchError
 from omnibench.store.queries import Store, open_store
 from omnibench.store.reserve import making_room
 from omnibench.store.resumption import resume_text, snapshot_line, snapshot_rows
+from omnibench.store.schema import Status
 from omnibench.store.states import RecordsInMemory
 from omnibench.tables.names import recorded_names
 
@@ -38,7 +39,7 @@ def snapshots(arguments: argparse.Namespace) -> int:
         item = items.get(name)
         say(name if item is None else f"{labels.recorded_item(item)}: {item['status']}")
         for row in of_item:
-            say(f"  {snapshot_line(row)}")
+            say(f"  {snapshot_line(row, running=item is not None and item['status'] == Status.RUNNING)}")
     return 0
 
 
