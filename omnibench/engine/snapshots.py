@@ -149,6 +149,7 @@ class FitSnapshots:
             self._pass_over(SnapshotError(str(error)))
             return
         self._resumed = record
+        self._workbench.worker.note_snapshot(record)
         self.request["resume"] = {"name": record["name"], "directory": str(folder)}
         sentence = f"goes on after {progress(record)} from the snapshot {record['name']} of {record['finished']}"
         self._attempt.log(logging.INFO, sentence)
@@ -158,10 +159,11 @@ class FitSnapshots:
         """Note that a Fit cannot go on from a snapshot; what is in it stays."""
         record = self._resumed
         assert record is not None, "the guest was asked to go on from it"
-        self._checkpoints.commit({stored.key_of(record): {**record, "passed_over": timestamp()}})
-        self._warn(
-            f"the Fit cannot go on from the snapshot {record['name']}: {error}. An earlier one is taken, or it begins anew"
-        )
+        recorded = self._recorded() if error.anew else [record]
+        remaining = {stored.key_of(snapshot): snapshot for snapshot in recorded if not snapshot.get("passed_over")}
+        self._checkpoints.commit({key: {**snapshot, "passed_over": timestamp()} for key, snapshot in remaining.items()})
+        instead = "It begins anew" if error.anew else "An earlier one is taken, or it begins anew"
+        self._warn(f"the Fit cannot go on from the snapshot {record['name']}: {error}. {instead}")
 
     def _recorded(self) -> list[Record]:
         return stored.snapshots_of(self._workbench.store, self._item.experiment.fit_key)
@@ -217,6 +219,7 @@ class FitSnapshots:
         except (OmnibenchError, OSError) as error:
             shutil.rmtree(partial, ignore_errors=True)
             return self._note_failure(snapshot, str(error), getattr(error, "errno", None))
+        self._workbench.worker.note_snapshot(record)
         self._requests.recorded(record)
         self._workbench.worker.log.flush()  # a kill takes no line with it that was printed before the snapshot
         self._workbench.export_progress()

@@ -163,7 +163,6 @@ class Workbench:
         twin = copy.copy(self)
         twin.current, twin.trial = "", None
         twin.worker = Worker(self.store, self._run_id, worker)
-        twin.requests = Requests(self.store.root, twin.worker.id, self._notify, working_directory())
         twin.requests = Requests(self.store.root, twin.worker.id, self._notify, self._directory)
         gpu = dealt_gpu(worker)
         twin.guests = GuestPool(self._environments, self._scratch, threads, twin._log, self._notify, gpu)  # noqa: SLF001 - its own class

@@ -145,6 +145,10 @@ _failure = object_of(
     {"metrics": optional(mapping_of(is_name))},
 )
 _silence = object_of({"seconds": is_natural, "stopped": of_type(bool)})
+_newest = object_of(
+    {"name": is_name, "iteration": is_natural, "iterations": _natural_or_none, "unit": is_name, "made": is_moment},
+    {"bytes": is_natural},
+)
 _columns = object_of({"user": list_of(is_natural), "value": list_of(is_natural)})
 _git = object_of({"commit": is_name, "dirty": of_type(bool)})
 
@@ -265,6 +269,7 @@ _OF_WORKER: dict[str, Check] = {
     **dict.fromkeys(("item", "phase"), _optional_name),
     "progress": optional(_plain),
     "silence": optional(_silence),
+    "snapshot": optional(_newest),
     "completed": is_natural,
     "ended": _optional_moment,
     "lock": matching(LIFELINE),

@@ -29,7 +29,7 @@ from omnibench.store.schema import (
     RecordType,
     Status,
 )
-from omnibench.store.snapshot_views import attempts_of_fits, files_of_snapshots, in_fit, snapshots, uncontinued
+from omnibench.store.snapshot_views import attempts_of_fits, files_of_snapshots, in_fit, is_continued, snapshots
 from omnibench.store.view_parts import LABELS, SOUND, member, members, text, view, within
 
 _OF_TRIAL = f"json_extract(value, '$.{SEARCHED}')"
@@ -143,10 +143,8 @@ def _phase(record_type: RecordType) -> str:
 
 def _attempts() -> str:
     """Return a SELECT of the phases that failed or were interrupted, which the records of items keep."""
-    costs = ("seconds", "cpu_seconds")
-    further = (name for name in _PHASE_MEMBERS if name not in costs)
-    columns = ", ".join([members("phase", "status"), *map(uncontinued, costs), members(*further)])
-    return _member_rows("attempts", "attempt", columns.replace("json_extract(value,", "json_extract(attempt.value,"))
+    columns = members("phase", "status", *_PHASE_MEMBERS).replace("json_extract(value,", "json_extract(attempt.value,")
+    return _member_rows("attempts", "attempt", columns, f" AND NOT {is_continued()}")
 
 
 def _metrics() -> str:
