@@ -191,7 +191,8 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
             for field in (dataset.uid_field, dataset.iid_field)
         )
         model = Model(network, users, items, dataset.uid_field, dataset.iid_field)
-        epochs = train_model(model, config, train, valid if has_validation else None, task)
+        nothing = f"{task.algorithm} is fitted in a single pass" if task.algorithm in CLOSED_FORM else ""
+        epochs = train_model(model, config, train, valid if has_validation else None, task, nothing)
     if task.algorithm not in CLOSED_FORM:
         task.keep(epochs)
     return model, {name: _plain(config[name]) for name in _defaults(task.algorithm)}

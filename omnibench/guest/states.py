@@ -138,7 +138,10 @@ class _Shared:
 
 
 def _members(shared: Any) -> list[tuple[str, Any]]:
-    """Return the arrays that an object keeps as attributes, such as those of a sparse matrix."""
+    """Return the arrays that an object keeps as attributes, such as those of a sparse matrix; a network's are its state."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(shared, torch.nn.Module):
+        return []
     attributes = getattr(shared, "__dict__", {})
     return [(name, value) for name, value in attributes.items() if _view(value) is not None]
 

@@ -1,0 +1,315 @@
+"""Are Fits that were killed and went on from a snapshot those that nobody killed? One row of a table for each algorithm.
+
+python resumed_fits.py RecBole BPR LightGCN ...      (all iterative algorithms of the framework by default)
+
+Each algorithm is fitted on a small data set with and without a validation part: once without interruption, and three times
+killed by SIGKILL after a snapshot: in the first epoch, in the middle (where possible between two batches), and before the
+last epoch. Each goes on in another process, with another seed of Python's hashes. Compared are the bytes of everything in
+the model, the files of predictions of all items, the metrics, and the series of losses and validation values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import omnibench
+from omnibench.data.prepare import prepare
+from omnibench.guest.folds import Fold
+from omnibench.runners.environments import environment_of
+from omnibench.runners.registry import get_runner
+
+HERE = Path(__file__).parent
+GUEST = Path(omnibench.__path__[0]) / "guest"
+SEED = 42
+USERS, ITEMS, EACH = 60, 90, 20
+"""The size of the small data set: users, items, and interactions of each user."""
+
+WITHOUT_VALIDATION, WITH_VALIDATION = "without validation", "with validation"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a Fit is killed.
+
+    Attributes:
+        name: The name of the place.
+        point: The number of the point where the snapshot is taken, from 1.
+        iteration: The iterations that are finished there.
+        within: Whether it is between two batches.
+    """
+
+    name: str
+    point: int
+    iteration: int
+    within: bool
+
+    def __str__(self) -> str:
+        return f"{self.iteration}{'+' if self.within else ''}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A Fit that went on, against the one without interruption.
+
+    Attributes:
+        algorithm: The name of the algorithm, with its framework.
+        data: With or without validation.
+        iterations: How many iterations the Fit without interruption has had.
+        place: Where the other was killed.
+        equal: What was compared, and whether it is equal to the byte.
+        size: The bytes of the snapshot.
+        seconds: What it took to write it.
+        rss: The growth of the guest's memory by the snapshot, as a factor.
+        error: Why there is nothing to compare; empty where there is.
+    """
+
+    algorithm: str
+    data: str
+    iterations: int
+    place: Place
+    equal: dict[str, bool]
+    size: int
+    seconds: float
+    rss: float
+    error: str = ""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether everything is equal."""
+        return not self.error and all(self.equal.values())
+
+
+def tastes() -> omnibench.RecSysDataSet:
+    """Return what users with tastes like most, of items that few others like."""
+    rng = np.random.default_rng(7)
+    taste, nature = rng.normal(size=(USERS, 4)), rng.normal(size=(ITEMS, 4))
+    liked = taste @ nature.T + rng.gumbel(size=(USERS, ITEMS))
+    item = np.argsort(-liked, axis=1)[:, :EACH]
+    user = np.repeat(np.arange(USERS), EACH)
+    return omnibench.from_frame(pd.DataFrame({"user": user, "item": item.ravel()}), "tastes")
+
+
+def published(directory: Path) -> dict[str, Path]:
+    """Publish the data set with and without validation, and return the directories."""
+    directories = {}
+    for name, share in ((WITHOUT_VALIDATION, 0), (WITH_VALIDATION, 0.1)):
+        directories[name] = directory / name.replace(" ", "_")
+        directories[name].mkdir()
+        prepare(tastes().pipe(omnibench.UserHoldout(share, 0.2)), directories[name])
+    return directories
+
+
+def run_jobs(framework: str, jobs: Sequence[Mapping[str, Any]], work: Path, hash_seed: int) -> list[dict[str, Any]]:
+    """Run jobs of ``guest_fits.py`` in the framework's environment, and return the answers.
+
+    Args:
+        framework: The framework.
+        jobs: The jobs.
+        work: An empty directory.
+        hash_seed: The seed of Python's hashes.
+    """
+    work.mkdir(parents=True)
+    (work / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
+    python = environment_of(get_runner(framework)).ensure(lambda line: print(line, file=sys.stderr))
+    single = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMBA", "RAYON")}
+    command = [python, HERE / "guest_fits.py", GUEST, framework.lower(), "jobs.json", "answers"]
+    with (work / "log").open("wb") as log:
+        subprocess.run(
+            [str(word) for word in command],
+            cwd=work,
+            env={**os.environ, **single, "PYTHONHASHSEED": str(hash_seed)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    answers = [json.loads(line) for line in (work / "answers").read_text(encoding="utf-8").splitlines()]
+    if len(answers) != len(jobs):
+        raise RuntimeError(f"{len(answers)} of {len(jobs)} jobs are answered; see {work / 'log'}")
+    return answers
+
+
+def places(points: Sequence[tuple[int, bool]]) -> list[Place]:
+    """Choose three points: an early one, one in the middle of an iteration if there is any, and the last before one.
+
+    Args:
+        points: The points of a Fit: the finished iterations, and whether it is within the next one.
+    """
+    numbers = range(1, len(points))  # the last point is behind the last iteration
+    within = [number for number in numbers if points[number - 1][1]] or list(numbers)
+    between = [number for number in numbers if not points[number - 1][1]]
+    middle = min(within, key=lambda number: abs(number - len(points) / 2))
+    chosen = {"early": 2 if len(points) > 2 else 1, "middle": middle, "late": between[-1]}
+    return [Place(name, number, *points[number - 1]) for name, number in chosen.items()]
+
+
+def job(
+    algorithm: str,
+    parameters: Mapping[str, Any],
+    dataset: Path,
+    directory: Path,
+    *,
+    take: Iterable[int] = (),
+    kill: int | None = None,
+    resume: str | None = None,
+) -> dict[str, Any]:
+    """Return a job of ``guest_fits.py``, whose files go into a directory of its own."""
+    request = {
+        "algorithm": algorithm,
+        "parameters": dict(parameters),
+        "seed": SEED,
+        "device": "cpu",
+        "threads": 1,
+        "dataset": str(dataset),
+        "fold": 0,
+        "output": str(directory / "model"),
+        "fit_key": algorithm,
+    }
+    predict = {"k": Fold(dataset, 0).n_items, "output": str(directory / "predictions.npy")}
+    places = {"take": list(take), "kill": kill, "resume": resume, "published": str(directory / "snapshots")}
+    return {"request": request, "predict": predict, **places}
+
+
+def compare(
+    framework: str, algorithms: Mapping[str, Mapping[str, Any]], directories: Mapping[str, Path], work: Path
+) -> Iterator[Comparison]:
+    """Yield the comparisons of algorithms: for each of the data sets, three places.
+
+    Args:
+        framework: The framework.
+        algorithms: The algorithms and their hyperparameters.
+        directories: The directories of published data sets by any names.
+        work: A directory for all files.
+    """
+    cases = [(name, data) for name in algorithms for data in directories]
+
+    def job_of(case: tuple[str, str], name: str, **options: Any) -> dict[str, Any]:
+        directory = work / f"{case[0]}-{case[1].replace(' ', '_')}-{name}"
+        return job(case[0], algorithms[case[0]], directories[case[1]], directory, **options)
+
+    whole = run_jobs(framework, [job_of(case, "whole") for case in cases], work / "run-whole", 1)
+    tries = [
+        (case, answer, place)
+        for case, answer in zip(cases, whole, strict=True)
+        if "error" not in answer and answer["points"]
+        for place in places(answer["points"])
+    ]
+    killed_jobs = [
+        job_of(case, f"{place.name}-killed", take=[place.point], kill=min(place.point + 2, len(answer["points"])))
+        for case, answer, place in tries
+    ]
+    killed = run_jobs(framework, killed_jobs, work / "run-killed", 1)
+    taken = [answer.get("snapshots") or [{"directory": None}] for answer in killed]
+    resumed_jobs = [
+        job_of(case, place.name, resume=snapshots[0]["directory"])
+        for (case, _, place), snapshots in zip(tries, taken, strict=True)
+    ]
+    resumed = run_jobs(framework, resumed_jobs, work / "run-resumed", 2)
+    for case, answer in zip(cases, whole, strict=True):
+        if "error" in answer or not answer["points"]:
+            error = answer.get("error", "it has no points")
+            yield Comparison(f"{framework}.{case[0]}", case[1], 0, Place("", 0, 0, False), {}, 0, 0.0, 0.0, error)
+    for (case, answer, place), killed_answer, other in zip(tries, killed, resumed, strict=True):
+        yield _comparison(framework, case, place, work, answer, killed_answer, other)
+
+
+def _comparison(
+    framework: str,
+    case: tuple[str, str],
+    place: Place,
+    work: Path,
+    whole: Mapping[str, Any],
+    killed: Mapping[str, Any],
+    resumed: Mapping[str, Any],
+) -> Comparison:
+    name, data = f"{framework}.{case[0]}", case[1]
+    iterations = whole["points"][-1][0]
+    if "error" in resumed or not killed.get("snapshots"):
+        error = resumed.get("error") or "; ".join(killed.get("failures", ["no snapshot was taken"]))
+        return Comparison(name, data, iterations, place, {}, 0, 0.0, 0.0, error)
+    files = [work / f"{case[0]}-{data.replace(' ', '_')}-{part}" / "predictions.npy" for part in ("whole", place.name)]
+    snapshot = killed["snapshots"][0]
+    equal = {
+        "parameters": whole["digest"] == resumed["digest"],
+        "predictions": files[0].read_bytes() == files[1].read_bytes(),
+        "series": [whole[part] for part in ("series", "history", "epochs")]
+        == [resumed[part] for part in ("series", "history", "epochs")],
+        "went on": len(resumed["points"]) < len(whole["points"]),
+    }
+    before, after = snapshot.get("rss", [1, 1])
+    return Comparison(name, data, iterations, place, equal, snapshot["bytes"], snapshot["seconds"], after / before)
+
+
+def markdown(comparisons: Iterable[Comparison]) -> str:
+    """Return the table: a row for each algorithm and data set."""
+    rows = [
+        "| Algorithm | validation | iterations | killed after | equal parameters | predictions | losses | bytes | seconds |",
+        "| :-- | :-- | --: | :-- | :-- | :-- | :-- | --: | --: |",
+    ]
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for comparison in comparisons:
+        groups.setdefault((comparison.algorithm, comparison.data), []).append(comparison)
+    for (algorithm, data), group in groups.items():
+        errors = [entry.error for entry in group if entry.error]
+        validation = "yes" if data == WITH_VALIDATION else "no"
+        if errors:
+            rows.append(f"| {algorithm} | {validation} | | | {errors[0].strip().splitlines()[-1]} | | | | |")
+            continue
+        yes = [_yes(entry.equal[name] for entry in group) for name in ("parameters", "predictions", "series")]
+        killed = ", ".join(str(entry.place) for entry in group)
+        sizes, seconds = max(entry.size for entry in group), max(entry.seconds for entry in group)
+        cells = [algorithm, validation, group[0].iterations, killed, *yes, f"{sizes:,}", f"{seconds:.3f}"]
+        rows.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(rows)
+
+
+def _yes(values: Iterable[bool]) -> str:
+    answers = list(values)
+    return "yes" if all(answers) else "**no** " + ", ".join("yes" if value else "no" for value in answers)
+
+
+def iterative(framework: str) -> dict[str, dict[str, Any]]:
+    """Return the algorithms of a framework that train by epochs, with settings for a few small ones."""
+    offered = get_runner(framework).catalogue["algorithms"]
+    settings: dict[str, Any] = {"epochs": 6, "max_epochs": 6, "train_batch_size": 128, "stopping_step": 2}
+    return {
+        name: {setting: value for setting, value in settings.items() if setting in info["parameters"]}
+        for name, info in offered.items()
+        if "epochs" in info
+    }
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("framework")
+    parser.add_argument("algorithms", nargs="*")
+    parser.add_argument("--work", type=Path, help="keep all files here")
+    parser.add_argument("--set", type=json.loads, default={}, help="more hyperparameters, as JSON")
+    options = parser.parse_args()
+    offered = iterative(options.framework)
+    chosen = {name: {**offered[name], **options.set} for name in options.algorithms or offered}
+    with tempfile.TemporaryDirectory() as temporary:
+        work = options.work or Path(temporary)
+        work.mkdir(parents=True, exist_ok=True)
+        comparisons = list(compare(options.framework, chosen, published(work), work))
+    print(markdown(comparisons))
+    for comparison in comparisons:
+        if not comparison.is_exact:
+            print(f"\n{comparison.algorithm} ({comparison.data}, {comparison.place.name}): {comparison.equal}")
+            print(comparison.error)
+
+
+if __name__ == "__main__":
+    main()
