@@ -14,7 +14,6 @@ from omnibench.commands.parsing import ITEM, add_parser, say
 from omnibench.commands.status import remark
 from omnibench.store.advice import repair_command
 from omnibench.store.facts import FactSource, fact_lines, provenance_of
-from omnibench.store.frames import continued_part
 from omnibench.store.queries import Store, open_store
 from omnibench.store.resumption import attempt_lines, resumable, snapshot_line
 from omnibench.store.schema import START, Phase, Record, Status
@@ -86,9 +85,7 @@ def _show_phase(phase: dict[str, Any], framework: str, attempts: Sequence[Record
         return
     if phase["start_seconds"] and not math.isnan(phase["start_seconds"]):
         say(f"  {START:16} {phase['start_seconds']:.3f} s until the process of {framework} ran")
-    is_rest = continued_part(phase, {"attempts": list(attempts)}) is not None
-    beyond = ", behind its last snapshot" if is_rest else ""
-    say(f"  {phase['phase']:16} {wall} wall, {cpu} CPU, peak {peak}  {finished}{ending}{beyond}")
+    say(f"  {phase['phase']:16} {wall} wall, {cpu} CPU, peak {peak}  {finished}{ending}")
     if phase["phase"] == Phase.FIT and phase["status"] == Status.DONE and len(attempts) > 1:
         _show_attempts(attempts)
 

@@ -29,9 +29,9 @@ def snapshots(arguments: argparse.Namespace) -> int:
         say_text(json.dumps({"snapshots": rows}, indent=1))
         return 0
     if not rows:
-        whose = f"of {counted(len(names), 'item')} " if arguments.items else ""
+        of_items = f"of {counted(len(names), 'item')} " if arguments.items else ""
         say(
-            f"{store.root}: no snapshots {whose}(by default, a Fit of more than 5 minutes has one until it is recorded)"
+            f"{store.root}: no snapshots {of_items}(by default, a Fit of more than 5 minutes has one until it is recorded)"
         )
     labels = recorded_names(items.values())
     for name, of_item in groupby(rows, key=lambda row: str(row["item"])):

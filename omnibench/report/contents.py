@@ -20,6 +20,7 @@ from omnibench.store.choices import with_choices
 from omnibench.store.item_names import title_of
 from omnibench.store.item_records import failure_text
 from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType
+from omnibench.store.series import Epoch, series_of
 from omnibench.store.trials import trials_by_number
 from omnibench.store.tuned_items import TunedItem, tuned_item
 from omnibench.tables.seeds import with_seeds_together
@@ -126,6 +127,7 @@ class Contents:
             configuration, and by label; see ``comparison.variance``.
         trouble: What could not be read, a sentence each.
         tuned: The tuned items with their trials, by their fit keys.
+        series: The losses and validation values of items by epoch, by their fit keys; of those that have reported any.
     """
 
     results: list[Result]
@@ -137,6 +139,7 @@ class Contents:
     variances: Mapping[tuple[str, str], Mapping[str, Variances]] = field(default_factory=dict)
     trouble: tuple[str, ...] = ()
     tuned: Mapping[str, TunedItem] = field(default_factory=dict)
+    series: Mapping[str, Sequence[Epoch]] = field(default_factory=dict)
 
     def facts_of(self, result: Result) -> ItemFacts:
         """Return the facts about the item of a result."""
@@ -191,6 +194,7 @@ def contents_of(
         variances,
         tuple(trouble),
         tuned_items_of(all_results, lookup),
+        {result.fit_key: epochs for result in all_results if (epochs := series_of(result.fit_key, lookup))},
     )
 
 

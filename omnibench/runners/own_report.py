@@ -101,7 +101,7 @@ class ProgressReport:
         """
         if self.failure:
             raise BeginsAgainError(self.failure)
-        plain = {key: _plain(key, value) for key, value in values.items()}
+        plain = {key: value if type(value) in _PLAIN else _plain(key, value) for key, value in values.items()}
         iteration = _counted(plain, "iteration")
         is_point = bool(iteration) and self._is_next(iteration)
         if (epochs := self._epoch_count.after(plain)) is not None:
@@ -132,6 +132,9 @@ class ProgressReport:
             BeginsAgainError: The Fit does not go on from its snapshot.
         """
         step = iteration - self._iteration
+        if not self.is_first and step > 0:
+            self._steps.add(step)
+            return self.marks
         is_first, self.is_first = self.is_first, False
         if self._is_resumed and is_first and (step <= 0 or not self._steps.may_be(step)):
             self.fail(f"goes on with iteration {iteration}, where {self._iteration} was the last that is finished")
@@ -229,24 +232,24 @@ class _EpochCount:
 
     def after(self, report: Mapping[str, Any]) -> int | None:
         """Return the number after a report; None while none is known."""
-        epoch, best = report.get("epoch", report.get("iteration")), report.get(BEST_EPOCH)
+        epoch = report.get("epoch", report.get("iteration"))
         if _is_whole(epoch):
             self._last = epoch
-        if _is_whole(best):
+            if epoch == 0:
+                self._first_number = 0
+        if BEST_EPOCH in report and _is_whole(best := report[BEST_EPOCH]):
             self._best = best
-        if self._last == 0:
-            self._first_number = 0
         return self.number
 
 
 def _counted(report: Mapping[str, Any], name: str) -> int:
     """Return a number of a report that counts something; 0 where there is none."""
     value = report.get(name)
-    return value if _is_whole(value) else 0
+    return value if type(value) is int and value > 0 else 0
 
 
 def _is_whole(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return type(value) is int and value >= 0
 
 
 def _with_epoch(plain: dict[str, Any]) -> dict[str, Any]:
@@ -259,16 +262,21 @@ def _with_epoch(plain: dict[str, Any]) -> dict[str, Any]:
 
 def _total(plain: Mapping[str, Any]) -> int | None:
     """Return how many iterations there will be, as far as a report says so."""
-    name = "epochs" if plain.get("epoch") == plain["iteration"] and "iterations" not in plain else "iterations"
-    return _counted(plain, name) or None
+    if "iterations" in plain:
+        return _counted(plain, "iterations") or None
+    return _counted(plain, "epochs") or None if plain.get("epoch") == plain["iteration"] else None
 
 
 def _is_last(plain: Mapping[str, Any]) -> bool:
-    return any(plain.get(noun) == plain.get(f"{noun}s", ...) for noun in ("epoch", "iteration"))
+    is_last = plain.get("epoch") == plain.get("epochs", ...) or plain.get("iteration") == plain.get("iterations", ...)
+    return bool(is_last)
 
 
 def _formatted(value: float | str | None) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+_PLAIN = frozenset((int, float, str))
 
 
 def _plain(name: str, value: Any) -> int | float | str | None:
