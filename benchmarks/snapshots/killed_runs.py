@@ -86,11 +86,15 @@ def row(algorithm: str, epochs: int, every: float, snapshots: str) -> str:
         while not run(directories[1], snapshots, every):
             kills += 1
         log = (directories[1] / "checkpoints" / "out.log").read_text()
-        resumed = [line.split("goes on after ")[1].split(" from")[0] for line in log.splitlines() if "goes on after" in line]
+        resumed = [
+            line.split("goes on after ")[1].split(" from")[0] for line in log.splitlines() if "goes on after" in line
+        ]
         first, second = map(results, directories)
         equal = ["yes" if first[name] == second[name] else "NO" for name in first]
         return (
-            f"| {algorithm} | {epochs} | {undisturbed:.0f} | {kills} | {'; '.join(resumed)} | " + " | ".join(equal) + " |"
+            f"| {algorithm} | {epochs} | {undisturbed:.0f} | {kills} | {'; '.join(resumed)} | "
+            + " | ".join(equal)
+            + " |"
         )
 
 
