@@ -20,7 +20,7 @@ GROUPS = {
         "keep-models",
         "allow-network-fs",
     ),
-    "What runs": ("plan", "failed", "max-attempts", "timeout", "grace"),
+    "What runs": ("plan", "failed", "max-attempts", "timeout", "grace", "snapshots"),
     "Frameworks and the machine": ("environments", "device", "threads", "track", "tmp-dir"),
     "The table and files": ("table", "sort", "export"),
     "The regression gate": ("gate", "gate-tolerance", "gate-alpha", "gate-metrics", "gate-missing", "baseline"),

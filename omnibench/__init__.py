@@ -67,6 +67,7 @@ _HOMES = {
     "engine.script": ("run_omnirec",),
     "runners.registry": ("RunnerInfo", "register_runner"),
     "seed": ("set_random_state",),
+    "snapshots.control": ("Snapshots",),
     "statistics.best": ("Standing", "against_best"),
     "comparison.configurations": ("compare_configurations", "compare_with_best", "rank_configurations"),
     "statistics.holm": ("holm",),

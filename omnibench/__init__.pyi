@@ -83,6 +83,7 @@ from omnibench.report.export import export_results as export_results
 from omnibench.runners.registry import RunnerInfo as RunnerInfo
 from omnibench.runners.registry import register_runner as register_runner
 from omnibench.seed import set_random_state as set_random_state
+from omnibench.snapshots.control import Snapshots as Snapshots
 from omnibench.statistics.best import Standing as Standing
 from omnibench.statistics.best import against_best as against_best
 from omnibench.statistics.components import VarianceComponents as VarianceComponents

@@ -121,7 +121,16 @@ class PrunedError(OmnibenchError):
 
 
 class SnapshotError(OmnibenchError):
-    """A Fit cannot go on from a snapshot; from another one, or from the beginning, it may."""
+    """A Fit cannot go on from a snapshot; from another one, or from the beginning, it may.
+
+    Args:
+        message: Why.
+        anew: Whether it can go on from no other one either.
+    """
+
+    def __init__(self, message: str, *, anew: bool = False) -> None:
+        super().__init__(message)
+        self.anew = anew
 
 
 class PhaseError(OmnibenchError):

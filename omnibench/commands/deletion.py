@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, busy_sentence, counted, say
+from omnibench.durations import seconds
 from omnibench.engine.collected import FILE_VARIABLE, Collected
-from omnibench.engine.policy import seconds
 from omnibench.errors import OmnibenchError
 from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from omnibench.commands.parsing import ITEM, add_parser, say
+from omnibench.commands.parsing import ITEM, add_parser, counted, say
 from omnibench.store.item_names import title_of
 from omnibench.store.queries import Store, open_store
 from omnibench.terminal import terminal_text
@@ -27,21 +27,40 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 def logs(arguments: argparse.Namespace) -> int:
     """Show the newest entries of the log: what happened, by run, worker and item."""
     store = open_store(arguments.store)
-    filters = {"item": arguments.item, "min_level": logging.getLevelNamesMapping()[arguments.level]}
+    filters = {
+        "item": arguments.item,
+        "min_level": logging.getLevelNamesMapping()[arguments.level],
+        "superseded": arguments.all,
+    }
     if arguments.since is None:
         newest = store.logs(limit=arguments.tail, **filters) if arguments.tail else []
         left_out = store.count_logs(newest[0]["id"] if newest else None, **filters)
         if left_out and not arguments.json:
             more = arguments.tail * 10 or _TAIL
             say(f"... {left_out:,} earlier entries are left out; `--tail {more}` shows more, `--tail all` all of them.")
+        if newest and not arguments.json:
+            _tell_superseded(store, newest[0]["id"] if left_out else 0, filters)
         _show(newest, store, as_json=arguments.json)
         seen = newest[-1]["id"] if newest else _last_id(store)
     else:
+        if not arguments.json:
+            _tell_superseded(store, arguments.since + 1, filters)
         seen = _show(_following(store, arguments.since, filters), store, as_json=arguments.json) or arguments.since
     while arguments.follow:
         time.sleep(1)
         seen = _show(_following(store, seen, filters), store, as_json=arguments.json) or seen
     return 0
+
+
+def _tell_superseded(store: Store, first: int, filters: dict[str, Any]) -> None:
+    """Say how many entries from one on are left out because a later attempt has superseded them."""
+    before, in_all = (
+        store.count_logs(end, **{**filters, "superseded": True}) - store.count_logs(end, **filters)
+        for end in (first, None)
+    )
+    if in_all > before:
+        lines, verb = counted(in_all - before, "superseded line"), "is" if in_all - before == 1 else "are"
+        say(f"... {lines} of earlier attempts {verb} left out; `--all` shows what was superseded, too.")
 
 
 class _Titles:
@@ -80,7 +99,8 @@ def _show(entries: Iterable[dict[str, Any]], store: Store, *, as_json: bool) -> 
         last = int(entry["id"])
         about = f" {titles.of(entry['item'])}" if entry["item"] and not as_json else ""
         first, *following = terminal_text(entry["message"]).split("\n")
-        line = f"{last} {entry['time']} {entry['level_name']} {entry['logger']}{about}: {first}"
+        mark = "" if entry["superseded"] is None else f" (superseded by {entry['superseded']})"
+        line = f"{last} {entry['time']} {entry['level_name']} {entry['logger']}{about}{mark}: {first}"
         say(json.dumps(entry) if as_json else line)
         for text in () if as_json else following:
             say(f"    {text}")  # which shows that it is no entry of its own
@@ -109,6 +129,11 @@ def add_parsers(commands: Any) -> None:
         "--tail", type=_count, default=_TAIL, metavar="N", help=f"the newest N entries, or all (default: {_TAIL})"
     )
     begin.add_argument("--since", type=int, metavar="ID", help="all entries after this one; 0: from the first on")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="also what was superseded: printed by a Fit that was killed, behind the snapshot from which a later attempt went on",
+    )
     parser.add_argument("--follow", action="store_true", help="go on with what is logged from now on")
     parser.add_argument("--level", default="DEBUG", choices=_LEVELS, help="only entries from this level on")
     parser.add_argument("--json", action="store_true", help="for programs: a JSON object a line")

@@ -1,27 +1,25 @@
-"""``omnibench status | why | show``: what a checkpoint store knows."""
+"""``omnibench status | why``: what a checkpoint store knows."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, counted, say, say_text
-from omnibench.store.advice import repair_command
-from omnibench.store.facts import fact_lines
 from omnibench.store.item_names import asks_once, call_text
 from omnibench.store.plans import STEADY_DATA
-from omnibench.store.queries import Store, open_store
-from omnibench.store.schema import MAX_ATTEMPTS, SEARCHED, START, Phase, Status
+from omnibench.store.queries import open_store
+from omnibench.store.resumption import newest_members, resumable, snapshot_text
+from omnibench.store.schema import MAX_ATTEMPTS, SEARCHED, Phase, Record, Status
 from omnibench.store.search_words import seconds_text
 from omnibench.store.sizes import Sizes, size_text, sizes_text
+from omnibench.store.states import RecordsInMemory
 from omnibench.store.stops import STOPPED
 from omnibench.store.tuned_items import tuned_items
 from omnibench.tables.names import recorded_names
@@ -33,11 +31,16 @@ _MOST_ALGORITHMS = 5
 def status(arguments: argparse.Namespace) -> int:
     """Show what is done, failed, interrupted, running and pending, and who computes."""
     store = open_store(arguments.store)
-    items, counts = store.items(), store.summary()
+    records = store.records()
+    items, counts = store.items_in(records), store.summary()
     sizes, unsteady = store.sizes(), store.unsteady
+    unfinished = (item for item in items.values() if item["status"] != Status.DONE)
+    snapshots = resumable(RecordsInMemory(records), unfinished)
     if arguments.json:
         statuses = {name: item["status"] for name, item in items.items()}
-        say_text(json.dumps({**counts, "bytes": sizes.parts, "items": statuses, "unsteady": unsteady}, indent=1))
+        newest = {name: newest_members(snapshot) for name, snapshot in snapshots.items()}
+        facts = {"bytes": sizes.parts, "items": statuses, "snapshots": newest, "unsteady": unsteady}
+        say_text(json.dumps({**counts, **facts}, indent=1))
         return int(bool(unsteady))
     took = f"; {seconds_text(counts['elapsed'])} computed in all" if counts["elapsed"] else ""
     tally = {word.value: counts["completed" if word is Status.DONE else word.value] for word in Status}
@@ -45,12 +48,13 @@ def status(arguments: argparse.Namespace) -> int:
     say(f"{store.root}: {counts['total']} items: {listed}{took}")
     say(f"  {sizes_text(sizes)}")
     names = recorded_names(items.values())
-    searches = {} if arguments.json else _searches(store, items)
+    searches = _searches(records, items)
     for item in items.values():
         if item["status"] != Status.DONE or arguments.all:
             size = _size(item, sizes) if arguments.all else ""
             say(
-                f"  {item['status']:11}  {item['fit_key'][:8]}  {names.recorded_item(item)}{_remark(item, searches)}{size}"
+                f"  {item['status']:11}  {item['fit_key'][:8]}  {names.recorded_item(item)}"
+                f"{remark(item, searches, snapshots.get(item['item']))}{size}"
             )
     for line in _lacking(items):
         say(f"  {line}")
@@ -88,26 +92,36 @@ def _size(item: dict[str, Any], sizes: Sizes) -> str:
     return f"  ({size_text(sum(parts.values()))}{model})"
 
 
-def _searches(store: Store, items: dict[str, dict[str, Any]]) -> dict[str, str]:
+def _searches(records: dict[str, Record], items: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Return how far searches are that have not come to their end, by the names of their items."""
     if not any(item.get(SEARCHED) and item["status"] != Status.DONE for item in items.values()):
         return {}
-    tuned = tuned_items(store.records(), items)
+    tuned = tuned_items(records, items)
     return {each.item["item"]: each.progress_text for each in tuned if each.trials and each.item["phase"] == Phase.TUNE}
 
 
-def _remark(item: dict[str, Any], searches: Mapping[str, str] = MappingProxyType({})) -> str:
+def remark(
+    item: dict[str, Any], searches: Mapping[str, str] = MappingProxyType({}), snapshot: Record | None = None
+) -> str:
+    """Return what the line of an item says behind its name: who computes it, why it failed, where it goes on.
+
+    Args:
+        item: Its record, with its status as of now.
+        searches: How far searches are, by the names of their items.
+        snapshot: The snapshot that its next attempt goes on from, or None.
+    """
     search = f": {searches[item['item']]}" if item["item"] in searches else ""
+    resumes = "" if snapshot is None else f"; {snapshot_text(snapshot, running=item['status'] == Status.RUNNING)}"
     if item["status"] == Status.RUNNING:
-        return f"  ({item['holder']}{search})"
+        return f"  ({item['holder']}{search}{resumes})"
     if item["status"] == Status.DONE and item.get("as_seed") is not None:
         return f"  (as seed_{item['as_seed']})"
     if item["status"] == Status.FAILED:
         deaths = f", its process died {_times(item['deaths'])}" if item.get("deaths") else ""
         error = item["error"] or {}
         parts = (error.get("phase"), (error.get("message") or "no reason is recorded").partition("\n")[0])
-        return f"  ({': '.join(filter(None, parts))}{deaths})"
-    return f"  (in {item['phase']}{search})" if item["status"] == Status.INTERRUPTED else ""
+        return f"  ({': '.join(filter(None, parts))}{deaths}{resumes})"
+    return f"  (in {item['phase']}{search}{resumes})" if item["status"] == Status.INTERRUPTED else ""
 
 
 def _times(count: int) -> str:
@@ -190,80 +204,14 @@ def why(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def show(arguments: argparse.Namespace) -> int:
-    """Show everything that is known of an item: state, metrics, phases, files, where its numbers come from."""
-    store = open_store(arguments.store)
-    item = store.find(arguments.item)
-    provenance, facts = store.provenance(arguments.item), store.describe(arguments.item)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is damaged is said below
-        paths = store.files(arguments.item)
-    if arguments.json:
-        files = [str(path) for path in paths]
-        say(json.dumps({"record": item, "facts": facts, "provenance": provenance, "files": files}))
-        return 0
-    say(f"{facts['title']}: {item['status']}{_remark(item)}")
-    say(f"  item             {item['item']}")
-    for line in fact_lines(facts):
-        say(f"  {line}")
-    for label, metric in item.get("metrics", {}).items():
-        say(f"  {label:16} {metric['value']:.6f}")
-    phases = store.phases()
-    for phase in phases[phases["item"] == item["item"]].to_dict("records"):
-        _show_phase(phase, facts["algorithm"]["name"].partition(".")[0])
-    for line in (item["error"]["details"] if item.get("error") else "").strip().splitlines():
-        say(f"  | {line}".rstrip())
-    damages = {damage.name: damage.trouble for damage in store.verify(arguments.item)}
-    for path in paths:
-        trouble = damages.get(path.relative_to(store.root).as_posix())
-        say(f"  {path}{f'  ({trouble})' if trouble else ''}")
-    if damages:
-        say(f"  damaged: `{repair_command(store.root, [arguments.item])}`, and the next run computes it again")
-    if provenance["dropped"]:
-        say(
-            f"  its model was dropped {provenance['dropped']} to save space; longer lists or other candidates fit it again"
-        )
-    say(f"  key {provenance['sha256']} is the sha256 of")
-    say(f"  {provenance['configuration_json']}")
-    run = provenance["run"]
-    if run:
-        git = f", git {run['git']['commit'][:12]}{' (changed)' if run['git']['dirty'] else ''}" if run["git"] else ""
-        versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-        user, host = run["user"] or "an unknown user", run["host"] or "an unknown host"
-        say(f"  run {run['id']} by {user} on {host}{git}; {versions}")
-    return 0
-
-
-def _show_phase(phase: dict[str, Any], framework: str) -> None:
-    """Print what a phase has cost, and below it how long its framework's process took to start."""
-    finished = phase["finished"] if isinstance(phase["finished"], str) else "at an unknown time"
-    ending = "" if phase["status"] == Status.DONE else f"  {phase['status']}"
-    if phase["phase"] == Phase.PREDICT and phase["status"] == Status.DONE and math.isnan(phase["seconds"] or math.nan):
-        say(f"  {phase['phase']:16} taken over from another seed  {finished}")
-        return
-    wall, cpu = (_number(phase[name], "{:.3f} s") for name in ("seconds", "cpu_seconds"))
-    peak = _number(phase["peak_rss"], "{:.0f} MiB", 2**20)
-    if phase["phase"] == Phase.TUNE:  # several trials may be computed at a time, so it is no wall time
-        say(f"  {phase['phase']:16} {wall} in all trials together, peak {peak}  {finished}{ending}")
-        return
-    if phase["start_seconds"] and not math.isnan(phase["start_seconds"]):
-        say(f"  {START:16} {phase['start_seconds']:.3f} s until the process of {framework} ran")
-    say(f"  {phase['phase']:16} {wall} wall, {cpu} CPU, peak {peak}  {finished}{ending}")
-
-
-def _number(value: Any, template: str, unit: float = 1.0) -> str:
-    return template.format(value / unit) if isinstance(value, int | float) and not math.isnan(value) else "unknown"
-
-
 def add_parsers(commands: Any) -> None:
     """Declare the commands to argparse."""
     parsers = {name: add_parser(commands, name, run) for name, run in _COMMANDS.items()}
     parsers["status"].add_argument("--all", action="store_true", help="also list what is done, and workers that ended")
     parsers["why"].add_argument("item", metavar="ITEM", help=f"{ITEM}, or a pytest node id")
     parsers["why"].add_argument("other", metavar="ITEM", nargs="?", help="the item to compare it with")
-    parsers["show"].add_argument("item", metavar="ITEM", help=ITEM)
-    for name in ("status", "show", "why"):
+    for name in ("status", "why"):
         parsers[name].add_argument("--json", action="store_true", help="for programs")
 
 
-_COMMANDS = {"status": status, "why": why, "show": show}
+_COMMANDS = {"status": status, "why": why}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, busy_sentence, counted, say
-from omnibench.engine.policy import seconds
+from omnibench.durations import seconds
 from omnibench.errors import OmnibenchError
 from omnibench.store import gc, leases, recovery
 from omnibench.store.checkpoints import PRESENCE
@@ -76,6 +76,7 @@ def collect(arguments: argparse.Namespace) -> int:
         kept=arguments.kept,
         planned=arguments.planned,
         datasets=arguments.datasets,
+        snapshots=arguments.snapshots,
         aside_older_than=None if arguments.damaged is None else seconds(arguments.damaged),
         history_older_than=seconds(arguments.history),
     )
@@ -97,6 +98,9 @@ def add_parsers(commands: Any) -> None:
     parsers["gc"].add_argument("--kept", action="store_true", help="also what --omnirec-resume=fresh has put aside")
     parsers["gc"].add_argument("--planned", action="store_true", help="also items that were planned and never begun")
     parsers["gc"].add_argument("--datasets", action="store_true", help="also prepared datasets that no item is of")
+    parsers["gc"].add_argument(
+        "--snapshots", action="store_true", help="also snapshots that were to stay when their Fit was recorded"
+    )
     parsers["gc"].add_argument(
         "--history",
         metavar="AGE",

@@ -17,12 +17,14 @@ from omnibench.engine.phases import PhaseOptions
 from omnibench.engine.progress import Progress
 from omnibench.engine.rehearsal import rehearse
 from omnibench.engine.search import TunedSearch
+from omnibench.engine.snapshots import FitSnapshots
 from omnibench.engine.tuned import Tuned
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import GuestEnvironmentError, PhaseError, StoreError
 from omnibench.store.leases import Lease
 from omnibench.store.models import is_spare
 from omnibench.store.schema import Phase, Record
+from omnibench.store.superseded import BEGINS
 
 
 def phase_options(workbench: Workbench) -> PhaseOptions:
@@ -64,7 +66,7 @@ class Attempt:
             GuestEnvironmentError: The framework's environment cannot be used; no failure of the item's.
             KeyboardInterrupt: The run was asked to stop; that is recorded.
         """
-        self.progress.log(logging.INFO, "begins")
+        self.progress.log(logging.INFO, BEGINS)
         try:
             self.progress.enter(Phase.PREPARE)
             dataset = self._prepare()
@@ -176,9 +178,13 @@ class Attempt:
         """Fit, and return the model's file; of a tuned item it may be that of the best trial."""
         with self.workbench.store.temporary() as scratch, self.progress.timed(Phase.FIT) as meter:
             answer = self._tuned.take_model(scratch) if self._tuned is not None else None
+            snapshots = FitSnapshots(self.workbench, self.requested, self.checkpoints, self.progress)
             if answer is None:
-                answer = phases.fit(self.progress.guest(Phase.FIT), self.requested, dataset, scratch, self._options)
-            return self.checkpoints.save_model(meter.answered(answer), scratch)
+                guest = self.progress.guest(Phase.FIT)
+                answer = snapshots.fit(
+                    lambda: phases.fit(guest, self.requested, dataset, scratch, self._options, snapshots=snapshots)
+                )
+            return self.checkpoints.save_model(meter.answered(answer), scratch, snapshots.spare)
 
     def _predict(self, dataset: Path) -> Path:
         """Return the predictions' file, predicting when there is none."""

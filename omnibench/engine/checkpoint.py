@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from omnibench.engine.records import labels_of
 from omnibench.engine.survey import look_up, missing_metrics
 from omnibench.errors import PhaseError
 from omnibench.keys import DISPLAY_DIGITS, digest
-from omnibench.store import CheckpointStore
+from omnibench.store import CheckpointStore, snapshots
 from omnibench.store.builders import ItemLabels, Origin, eval_record, fit_record, predict_record
 from omnibench.store.item_records import (
     done_item,
@@ -31,6 +31,7 @@ from omnibench.store.models import remove_file, without_model
 from omnibench.store.per_user import write_per_user
 from omnibench.store.permissions import keep_to_oneself
 from omnibench.store.schema import DROPPED, Artifact, Phase, Record, RecordType, Status, status_of
+from omnibench.store.series import series_record
 from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
 
@@ -151,12 +152,13 @@ class ItemCheckpoints:
         """
         self._inputs.check()
 
-    def save_model(self, answer: Mapping[str, Any], scratch: Path) -> Path:
+    def save_model(self, answer: Mapping[str, Any], scratch: Path, spare: Sequence[Record] = ()) -> Path:
         """Publish and record a fitted model.
 
         Args:
             answer: The answer that ``phases.fit`` returned.
             scratch: The directory that the model was written into.
+            spare: The records of the snapshots that nobody needs when it is recorded.
 
         Returns:
             The model's file.
@@ -167,9 +169,47 @@ class ItemCheckpoints:
         self.watch([model])
         is_item = bool(self.previous)  # a plan may have what a search tries
         search = "" if is_item else self._search
-        record = fit_record(self._labels, self._origin, answer, model, search=search)
-        self.store.commit(self._lease, {self.item.fit_record_key: record})
+        records = {self.item.fit_record_key: fit_record(self._labels, self._origin, answer, model, search=search)}
+        series = series_record(self._labels, self._origin, answer.get("series", ()), search=search)
+        if series is not None:
+            records[RecordType.SERIES.key(self.item.experiment.fit_key)] = series
+        self.store.commit(self._lease, records, {snapshots.key_of(snapshot): snapshot for snapshot in spare})
+        snapshots.remove_files(self.store, spare)
         return self.store.root / model["path"]
+
+    def claimed(self) -> Path:
+        """Return the directory of the item's files in its generation, and make it where it is missing."""
+        if self._base is None:
+            self.claim()
+        return self._directory
+
+    def snapshot_record(
+        self,
+        requested: str,
+        name: str,
+        number: int,
+        manifest: Mapping[str, Any],
+        attempts: list[Record],
+        files: list[Artifact],
+        outside: Path | None,
+    ) -> Record:
+        """Return the record of a snapshot of the item's Fit; see ``store.snapshots.snapshot_record``."""
+        return snapshots.snapshot_record(
+            self._labels, self._origin, requested, name, number, manifest, attempts, files, outside
+        )
+
+    def _snapshots(self) -> list[Record]:
+        return snapshots.snapshots_of(self.store, self.item.experiment.fit_key)
+
+    def commit(self, records: Mapping[str, Record], forget: Mapping[str, Record] | None = None) -> None:
+        """Commit records of snapshots under the item's lease."""
+        self.store.commit(self._lease, records, forget)
+
+    def forget(self, spare: Sequence[Record]) -> None:
+        """Forget snapshots, then remove their files."""
+        if spare:
+            self.commit({}, {snapshots.key_of(snapshot): snapshot for snapshot in spare})
+            snapshots.remove_files(self.store, spare)
 
     @property
     def has_export(self) -> bool:
@@ -288,11 +328,18 @@ class ItemCheckpoints:
         return {name: metric for name, metric in metrics.items() if get(RecordType.EVAL.key(metric["key"]))}
 
     def save_failure(self, error: PhaseError, costs: Mapping[str, Any]) -> None:
-        """Record that the attempt failed, and what the phase has cost in which it did; what is done stays done."""
+        """Record that the attempt failed, and what the phase has cost in which it did; what is done stays done.
+
+        Deaths in a row are counted from the last snapshot on: behind it the item has come further.
+        """
+        previous = self.previous
+        number = max((int(snapshot["number"]) for snapshot in self._snapshots()), default=0)
+        if number > previous.get("snapshot", 0):
+            previous = {**previous, "deaths": 0, "snapshot": number}
         record = failed_item(
             self._labels,
             self._origin,
-            self.previous,
+            previous,
             predict_key=self.item.predict_key,
             error=error,
             costs=costs,

@@ -21,6 +21,7 @@ from omnibench.engine.parallel import (
     most_workers,
     number_of_workers,
 )
+from omnibench.engine.policy import check_directories
 from omnibench.engine.run import CACHED, ItemsFailedError, Outcome, recorded_outcome, require_begun, require_reset
 from omnibench.engine.sentences import Volume, ended_line, stop_sentence
 from omnibench.engine.stopping import StoppedError, stopped_for_good
@@ -38,6 +39,7 @@ from omnibench.experiment.seeds import Seeds, checked_seeds
 from omnibench.experiment.threads import keyed_threads
 from omnibench.notebooks import is_interactive
 from omnibench.seed import get_random_state
+from omnibench.snapshots.control import Snapshots
 from omnibench.store.choices import with_choices
 from omnibench.store.schema import RecordLookup, Status
 
@@ -73,6 +75,7 @@ class Coordinator(ItemCoordinator):
         verbose: bool = False,
         tables: bool = True,
         refit: str | None = None,
+        snapshots: Snapshots | str | None = None,
     ) -> Evaluator:
         """Run every experiment that is not done, and fill the evaluator with the results of all.
 
@@ -91,6 +94,8 @@ class Coordinator(ItemCoordinator):
             verbose: Say each item's times also where there is a block.
             tables: Print the tables; False for a caller who shows the results otherwise.
             refit: ``train+validation`` to fit on both parts what needs no validation; by default on training alone.
+            snapshots: When the state of running Fits is kept, where the plan says nothing: ``Snapshots(...)``, or a text such as
+                ``10m``, ``50it`` or ``off``; by default what the policy says.
 
         Raises:
             OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
@@ -123,7 +128,9 @@ class Coordinator(ItemCoordinator):
                     ),
                     refit=refit,
                     validation=validation,
+                    snapshots=snapshots,
                 )
+                check_directories(planned, self.policy, self.store.root)
                 for sentence in validation.sentences() if volume is not Volume.QUIET else ():
                     self._notify(sentence)
                 return self._run(planned, evaluator, outcomes, workers, volume, tables=tables)

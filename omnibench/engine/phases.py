@@ -21,7 +21,7 @@ from omnibench.guest.folds import LIST_SCORE, NO_ITEM, RATING_DTYPE, Fold, recom
 from omnibench.guest.predictions import read_predictions
 from omnibench.masking import masked
 from omnibench.naming import first_few
-from omnibench.runners.replies import OnEpoch
+from omnibench.runners.replies import OnEpoch, OnSnapshot
 from omnibench.terminal import terminal_text
 
 if TYPE_CHECKING:
@@ -53,8 +53,23 @@ class Guest(Protocol):
         timeout: float | None = None,
         on_silence: Callable[[float, bool], None] = ...,
         on_epoch: OnEpoch | None = None,
+        on_snapshot: OnSnapshot | None = None,
     ) -> dict[str, Any]:
         """Return the answer to a request; see ``runners.gateway.Guest.ask``."""
+
+
+class SnapshotTaker(Protocol):
+    """What publishes the snapshots of a running Fit; see ``engine.snapshots``."""
+
+    @property
+    def request(self) -> dict[str, Any] | None:
+        """What the guest is asked to do; None for no snapshots."""
+
+    def publish(self, snapshot: dict[str, Any]) -> dict[str, Any]:
+        """Publish what the guest has written."""
+
+    def hear(self) -> None:
+        """Pass on that somebody asks for a snapshot; called about once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +98,14 @@ def _ask(
     dataset: Path,
     options: PhaseOptions,
     on_epoch: OnEpoch | None,
+    snapshots: SnapshotTaker | None,
     **request: Any,
 ) -> dict[str, Any]:
+    wait = options.while_waiting
+    if snapshots is not None:
+        wait = _each(options.while_waiting, snapshots.hear)
+        if snapshots.request is not None:
+            request["snapshots"] = snapshots.request
     own = experiment.configuration.own
     answer = guest.ask(
         {
@@ -101,12 +122,21 @@ def _ask(
             **request,
         },
         on_progress=options.on_progress,
-        while_waiting=options.while_waiting,
+        while_waiting=wait,
         timeout=options.timeout,
         on_silence=options.on_silence,
         **({} if on_epoch is None else {"on_epoch": on_epoch}),
+        **({} if snapshots is None else {"on_snapshot": snapshots.publish}),
     )
     return {**answer, "threads": guest.threads}
+
+
+def _each(*functions: Callable[[], None]) -> Callable[[], None]:
+    def call() -> None:
+        for function in functions:
+            function()
+
+    return call
 
 
 def fit(
@@ -118,6 +148,7 @@ def fit(
     *,
     judge: Judge | None = None,
     metric: EpochMetric | None = None,
+    snapshots: SnapshotTaker | None = None,
 ) -> dict[str, Any]:
     """Fit a model and write it into the directory ``output``.
 
@@ -131,20 +162,22 @@ def fit(
             (counted from 1) and that value; returns whether to end the Fit. Without it nothing waits for the host.
         metric: What is measured after each epoch where the framework measures nothing, or something else, but trains in
             epochs; ``on_progress`` is told of it. Without it the values are the framework's own, which may be losses.
+        snapshots: What publishes snapshots, and says which one the guest goes on from; without it there are none.
 
     Returns:
         ``file`` (its name), ``effective`` (all hyperparameters), ``version`` of the framework, ``threads``, ``notes``
         (what a user should know of the model, as sentences), ``epochs`` (for how many the model was trained that is
-        kept; None where there are none), ``history`` (pairs of an epoch and its value on the validation part), and
-        what ``guest.meter.Meter`` measures.
+        kept; None where there are none), ``history`` (pairs of an epoch and its value on the validation part), ``series``
+        (pairs of an epoch and the numbers that were reported of it, by name), and what ``guest.meter.Meter`` measures.
 
     Raises:
         GuestError: The framework failed, or its process died.
         PrunedError: The judge has ended it.
+        SnapshotError: The guest cannot go on from the snapshot.
     """
     request: dict[str, Any] = {"op": "fit", "output": str(output)}
     if judge is None and metric is None:
-        answer = _ask(guest, experiment, dataset, options, None, **request)
+        answer = _ask(guest, experiment, dataset, options, None, snapshots, **request)
     else:
         with tempfile.TemporaryDirectory(prefix="validation-", dir=output) as folder:
             if metric is not None:
@@ -158,7 +191,7 @@ def fit(
                 }
             on_epoch = answering(judge, metric, options.on_progress)
             request["prunable"] = judge is not None
-            answer = _ask(guest, experiment, dataset, options, on_epoch, **request)
+            answer = _ask(guest, experiment, dataset, options, on_epoch, snapshots, **request)
     if not (output / answer["file"]).is_file():
         flaw = f"reported the model {answer['file']!r} but wrote none"
         raise GuestError(f"{experiment.configuration.name} {flaw}", costs=answer)
@@ -232,7 +265,7 @@ def predict(
         "outputs": _names(required),
         **({"judged": judged} if judged else {}),
     }
-    answer = _ask(guest, experiment, dataset, options, None, **request)
+    answer = _ask(guest, experiment, dataset, options, None, None, **request)
     lists, ratings = read_predictions(output)
     flaw = "" if required == (lists is not None, ratings is not None) else "they are not what was asked for"
     if not flaw and lists is not None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from omnibench.errors import OmnibenchError, nearest
 from omnibench.experiment.circumstances import ALL, FIXED
 from omnibench.store.schema import KEEP_MODELS, MAX_ATTEMPTS, SHARED, VERIFY
 
+if TYPE_CHECKING:  # every pytest session imports this module
+    from omnibench.experiment.experiment import Experiment
+    from omnibench.snapshots.control import Snapshots
+
 RESUME = ("auto", "fresh", "require", "never")
 FAILED = ("retry", "skip", "replay")
 DEVICES = ("auto", "cpu", "cuda")
 TRACK = ("rss", "gpu", "python")
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,9 @@ class Policy:
         allow_network_fs: Whether the store may lie on NFS, SMB and the like.
         shared: Whether the store is a group's: ``no``, ``yes``, or ``models`` to load also the models of its other members,
             which runs what is in them; nothing for what the environment variable ``OMNIREC_SHARED`` says, else ``no``.
+        snapshots: When the state of running Fits is kept, where neither plan nor benchmark says so: ``Snapshots(...)``, or a
+            text such as ``10m``, ``50it`` or ``off``, which switches all of them off. By default every 5 minutes; see
+            ``Snapshots.by_default``.
         keep_models: Which models are kept of items that are done: ``auto`` (small ones, and those that took longer to
             fit than a second per megabyte), ``all``, ``best`` (of each dataset and algorithm those of the best
             configuration), or ``none``. Without its model an item stays done; longer lists or other candidates fit it
@@ -64,6 +72,7 @@ class Policy:
     keep_models: str = "auto"
     shared: str = ""
     threads: int | str = FIXED
+    snapshots: Snapshots | str | None = None
 
     def __post_init__(self) -> None:
         for name, choices in (
@@ -87,6 +96,16 @@ class Policy:
             raise OmnibenchError(f"grace is {self.grace!r}; give seconds from 0 on.")
         if self.timeout is not None and not self.timeout > 0:
             raise OmnibenchError(f"timeout is {self.timeout!r}; give seconds above 0, or None for no limit.")
+        if self.snapshots is not None:
+            from omnibench.snapshots.control import as_snapshots  # every pytest session imports this module
+
+            object.__setattr__(self, "snapshots", as_snapshots(self.snapshots))
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The settings as plain data, for the record of a run."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {**values, "snapshots": None if self.snapshots is None else repr(self.snapshots)}
 
     def guest_threads(self, cores: int) -> int:
         """Return how many threads a guest has where its algorithm does not ask for another number.
@@ -97,21 +116,50 @@ class Policy:
         return self.threads if isinstance(self.threads, int) else max(1, cores)
 
 
+def snapshots_for(experiment: Experiment, policy: Policy) -> Snapshots:
+    """Return when the state of an experiment's Fit is kept: what is said nearest to it counts.
+
+    That is what the plan says of its algorithm, then of all, then what the benchmark says, then the policy. Only where the
+    policy has switched snapshots off, or keeps nothing of a run, there are none, whatever the others say.
+
+    Args:
+        experiment: The experiment.
+        policy: The policy of the run.
+    """
+    from omnibench.snapshots.control import OFF, Snapshots, as_snapshots
+
+    of_run = as_snapshots(policy.snapshots)
+    if policy.resume == "never" or (of_run is not None and of_run.is_off):
+        return OFF
+    if experiment.snapshots is not None:
+        return experiment.snapshots
+    return Snapshots.by_default() if of_run is None else of_run
+
+
+def check_directories(experiments: Iterable[Experiment], policy: Policy, root: Path) -> None:
+    """Refuse snapshots that are to lie among a store's own files, where nobody would know them.
+
+    Args:
+        experiments: The experiments of a run.
+        policy: Its policy.
+        root: The store's directory.
+
+    Raises:
+        OmnibenchError: A directory of snapshots is the store's, or lies in it.
+    """
+    controls: dict[int, Any] = {id(control): control for each in experiments if (control := each.snapshots) is not None}
+    for control in (*controls.values(), policy.snapshots):
+        directory = getattr(control, "directory", None)
+        if directory is not None and directory.resolve().is_relative_to(root.resolve()):
+            raise OmnibenchError(
+                f"the directory of snapshots, {str(directory)!r}, lies in the checkpoint directory, whose files are the store's "
+                "own. Leave it out, and they lie there beside the other files of their item; or name another directory."
+            )
+
+
 def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:
     if value not in choices:
         raise OmnibenchError(f"{name} is {value!r}{nearest(value, choices)}; choose from {', '.join(choices)}.")
-
-
-def seconds(text: str) -> float:
-    """Read a duration such as ``90``, ``90s``, ``5m``, ``1.5h``.
-
-    Raises:
-        OmnibenchError: The text says something else.
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text)
-    if not match:
-        raise OmnibenchError(f"{text!r} is no duration; write e.g. 90s, 5m or 1h.")
-    return float(match[1]) * _UNITS[match[2]]
 
 
 def share(text: str) -> float:

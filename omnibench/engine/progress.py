@@ -15,7 +15,8 @@ from omnibench.errors import GuestError, PhaseError, PrunedError
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.meter import Meter
 from omnibench.runners.registry import RunnerInfo
-from omnibench.store.schema import COSTS, START, Phase
+from omnibench.store.schema import COSTS, START, Phase, RecordType, Status
+from omnibench.store.superseded import OWN, phase_words
 
 
 class PhaseMeter:
@@ -94,6 +95,23 @@ class Progress:
         self._workbench = workbench
         self._experiment = experiment
 
+    @property
+    def item(self) -> str:
+        """The name of the item; of a trial that of the tuned item."""
+        return self._experiment.name
+
+    @property
+    def label(self) -> str:
+        """What people call the item."""
+        return self._experiment.label
+
+    @property
+    def was_left(self) -> bool:
+        """Whether an earlier attempt at the item has ended before the item was done, also without a word."""
+        record = self._workbench.store.records.get(RecordType.ITEM.key(self._experiment.fit_key)) or {}
+        stopped = record.get("status") in (Status.FAILED, Status.INTERRUPTED)
+        return stopped or self._experiment.name in self._workbench.abandoned
+
     def enter(self, phase: Phase) -> None:
         """Report that a phase begins."""
         self.phase = phase
@@ -135,7 +153,7 @@ class Progress:
             raise
         finally:
             meter.stop()
-        self.log(logging.INFO, f"{phase} took {self.seconds[phase.value]:.3f} s")
+        self.log(logging.INFO, phase_words(phase.value, self.seconds[phase.value]))
 
     @contextmanager
     def discarding_dead_guests(self) -> Iterator[None]:
@@ -173,4 +191,4 @@ class Progress:
 
     def log(self, level: int, message: str) -> None:
         """Add an entry to the log of the run."""
-        self._workbench.worker.log.add(level, "omnibench", message, self._experiment.name)
+        self._workbench.worker.log.add(level, OWN, message, self._experiment.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from omnibench.engine.policy import Policy
@@ -35,7 +34,7 @@ def opening_records(
         run_id,
         items=len(experiments),
         pending=sum(not state.is_done for state in states),
-        policy=asdict(policy),
+        policy=policy.plain,
         provenance=provenance(directory),
     )
     recipes = {

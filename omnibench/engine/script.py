@@ -14,6 +14,7 @@ from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.plan import ExperimentPlan
 from omnibench.experiment.seeds import Seeds, checked_seeds
 from omnibench.seed import get_random_state
+from omnibench.snapshots.control import Snapshots
 
 
 def run_omnirec(
@@ -30,6 +31,7 @@ def run_omnirec(
     quiet: bool = False,
     verbose: bool = False,
     refit: str | None = None,
+    snapshots: Snapshots | str | None = None,
 ) -> Evaluator:
     """Run every experiment that is not done, print the tables, and return the evaluator with all results.
 
@@ -52,6 +54,8 @@ def run_omnirec(
         quiet: Say nothing but what goes wrong, and print no tables.
         verbose: Say each item's times also where there is a block.
         refit: ``train+validation`` to fit on both parts what needs no validation; by default on training alone.
+        snapshots: When the state of running Fits is kept, where the plan says nothing: ``Snapshots(...)``, or a text such as
+            ``10m``, ``50it`` or ``off``; by default what the policy says.
 
     Raises:
         OmnibenchError: Datasets, plan and metrics do not go together; nothing has been computed.
@@ -64,5 +68,13 @@ def run_omnirec(
     checked_seeds(seeds, get_random_state())
     with Coordinator(checkpoint_dir, tmp_dir, policy=policy, environments=environments) as coordinator:
         return coordinator.run(
-            datasets, plan, evaluator, seeds=seeds, workers=workers, quiet=quiet, verbose=verbose, refit=refit
+            datasets,
+            plan,
+            evaluator,
+            seeds=seeds,
+            workers=workers,
+            quiet=quiet,
+            verbose=verbose,
+            refit=refit,
+            snapshots=snapshots,
         )

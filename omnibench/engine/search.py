@@ -27,6 +27,7 @@ from omnibench.store.advice import search_advice
 from omnibench.store.leases import free_leases
 from omnibench.store.schema import Phase, Record, TrialStatus
 from omnibench.store.search_words import short_value
+from omnibench.store.superseded import trial_words
 from omnibench.store.trials import best_of
 from omnibench.tuning.choice import best, is_spent
 from omnibench.tuning.proposals import Proposals
@@ -246,7 +247,7 @@ class TunedSearch:
 
     def _log(self, number: int, proposed: Record) -> None:
         record = self.records.finished[number]
-        self._progress.log(logging.INFO, f"trial {number} ({_parameters(proposed)}): {self._ending(record)}")
+        self._progress.log(logging.INFO, trial_words(number, _parameters(proposed), self._ending(record)))
 
     def _ending(self, record: Record) -> str:
         """Return in one line how a trial has ended; its record has the rest."""

@@ -12,11 +12,13 @@ from typing import Any
 
 from omnibench.engine import phases
 from omnibench.engine.checkpoint import ItemCheckpoints
+from omnibench.engine.epochs import EpochMetric
 from omnibench.engine.evaluation import epoch_metric, evaluate
 from omnibench.engine.failures import phase_errors
 from omnibench.engine.items import Item
 from omnibench.engine.phases import PhaseOptions
 from omnibench.engine.progress import Progress
+from omnibench.engine.snapshots import FitSnapshots
 from omnibench.engine.workbench import Workbench
 from omnibench.errors import PhaseError, PrunedError
 from omnibench.experiment.experiment import Experiment
@@ -109,6 +111,7 @@ class TrialAttempt:
         self._progress = progress
         self._options = options
         self.checkpoints = ItemCheckpoints(workbench.store, item, lease, workbench.worker, search=search)
+        self._snapshots = FitSnapshots(workbench, experiment, self.checkpoints, progress)
 
     @contextmanager
     def run(self, dataset: Path, *, judge: Judge | None, with_epochs: bool) -> Iterator[Callable[[], None]]:
@@ -133,7 +136,7 @@ class TrialAttempt:
             def record_model() -> None:
                 if answer:
                     self.checkpoints.claim()
-                    self.checkpoints.save_model(answer, scratch)
+                    self.checkpoints.save_model(answer, scratch, self._snapshots.spare)
                     answer.clear()
 
             experiment = self._experiment
@@ -156,6 +159,7 @@ class TrialAttempt:
             except PhaseError as error:
                 self._fail(error)
             yield record_model
+            self._snapshots.discard()
 
     def _fail(self, error: PhaseError) -> None:
         if error.died:
@@ -191,32 +195,38 @@ class TrialAttempt:
 
         with self._errors(Phase.FIT):
             guest = self._progress.guest(Phase.TUNE)
-            if judge is None:
-                answer = phases.fit(guest, self._experiment, dataset, scratch, self._options)
-            else:
-                ((metric, label),) = self._item.columns
-                length, outputs = self._item.list_length, self._item.outputs
-                measured_by = epoch_metric(
-                    dataset, self._experiment.fold, metric, label, length, outputs, judge.judged_epochs
-                )
+            epochs_measured = self._epoch_metric(dataset, judge) if judge is not None else None
 
-                def alone(predictions: Path) -> float:
-                    with self._workbench.evaluating:
-                        return measured_by.measure(predictions)
-
-                answer = phases.fit(
+            def fit() -> dict[str, Any]:
+                measured.history = self._snapshots.history
+                return phases.fit(
                     guest,
                     self._experiment,
                     dataset,
                     scratch,
                     self._options,
-                    judge=is_hopeless,
-                    metric=replace(measured_by, measure=alone),
+                    judge=None if judge is None else is_hopeless,
+                    metric=epochs_measured,
+                    snapshots=self._snapshots,
                 )
+
+            answer = self._snapshots.fit(fit)
         measured.cost(Phase.FIT, answer)
         measured.threads, measured.epochs = answer["threads"], answer.get("epochs")
         measured.history |= dict(answer.get("history", ()))
         return {**answer, "start_seconds": 0.0}
+
+    def _epoch_metric(self, dataset: Path, judge: Judge) -> EpochMetric:
+        """Return how the epochs are measured that a judge looks at."""
+        ((metric, label),) = self._item.columns
+        length, outputs = self._item.list_length, self._item.outputs
+        measured_by = epoch_metric(dataset, self._experiment.fold, metric, label, length, outputs, judge.judged_epochs)
+
+        def alone(predictions: Path) -> float:
+            with self._workbench.evaluating:
+                return measured_by.measure(predictions)
+
+        return replace(measured_by, measure=alone)
 
     def _judge(self, dataset: Path, model: Path, scratch: Path) -> None:
         experiment, ((_, label),) = self._experiment, self._item.columns

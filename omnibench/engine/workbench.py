@@ -10,8 +10,11 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 
+from omnibench.engine.asking import Requests
+from omnibench.engine.chkpt import working_directory
 from omnibench.engine.datasets import PreparedDatasets
 from omnibench.engine.items import Item
 from omnibench.engine.policy import Policy
@@ -29,6 +32,7 @@ from omnibench.store import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.models import BestModels
 from omnibench.store.schema import RecordType
+from omnibench.store.superseded import ANEW_WORDS, FitBeginning, guest_logger, resumed_words
 from omnibench.store.workers import Worker
 from omnibench.store.workspaces import Workspace
 
@@ -54,6 +58,7 @@ class Workbench:
         datasets: The prepared datasets.
         rehearsals: The trials of users' own metrics.
         worker: This process, as the store knows it.
+        requests: The snapshots that somebody asks this process for by hand.
         stopping: Whether the run was asked to stop.
         policy: The settings that are the same for all items.
         current: The name of the item that is computed right now, or nothing.
@@ -109,6 +114,8 @@ class Workbench:
             self.store.close()
             raise
         self.worker = Worker(self.store, run_id, worker)
+        self._directory = working_directory()
+        self.requests = Requests(self.store.root, self.worker.id, notify, self._directory)
         self.guests = GuestPool(environments, self._scratch, threads, self._log, notify, dealt_gpu(worker))
         # Also when nobody closes it: DESIGN's `Coordinator(...).run(...)` leaves that to the interpreter's end.
         self._finalizer = weakref.finalize(
@@ -156,6 +163,7 @@ class Workbench:
         twin = copy.copy(self)
         twin.current, twin.trial = "", None
         twin.worker = Worker(self.store, self._run_id, worker)
+        twin.requests = Requests(self.store.root, twin.worker.id, self._notify, self._directory)
         gpu = dealt_gpu(worker)
         twin.guests = GuestPool(self._environments, self._scratch, threads, twin._log, self._notify, gpu)  # noqa: SLF001 - its own class
         twin._finalizer = weakref.finalize(  # noqa: SLF001 - its own class
@@ -211,6 +219,10 @@ class Workbench:
         if self.worker.log.lost:
             self._notify(f"{self.worker.log.lost} log entries could not be written to {self.worker.log.path}")
 
+    def say(self, line: str) -> None:
+        """Tell whoever watches the run something that is worth it."""
+        self._notify(line)
+
     def print_error(self, item: str, text: str) -> None:
         """Write why an item failed to ``err.log``, beside what its guest has printed."""
         with suppress(OSError):  # the item's record has it, too
@@ -224,10 +236,41 @@ class Workbench:
         """Write what a guest prints to the store's logs, and to whoever wants to see it."""
         if self.echo is not None:
             self.echo(stream, lines)
-        at_trial = "" if self.trial is None else f"#{self.trial}"
-        self._print(stream, lines, f"{self.current}{at_trial}")
+        logger = guest_logger(stream, self.trial)
+        snapshot, progress = self.worker.log.resumed_from(logger, lines)
+        if snapshot:
+            self._print_supersession(resumed_words(snapshot, progress))
+        self._print(stream, lines, self._of_current)
         level = logging.INFO if stream == "out" else logging.WARNING
-        self.worker.log.add_lines(level, f"guest.std{stream}{at_trial}", lines, self.current or None)
+        self.worker.log.add_lines(level, logger, lines, self.current or None)
+
+    @property
+    def _of_current(self) -> str:
+        """What begins the lines of the current item, or of its trial, in out.log and err.log."""
+        return f"{self.current}{'' if self.trial is None else f'#{self.trial}'}"
+
+    @cached_property
+    def abandoned(self) -> frozenset[str]:
+        """The names of the items that processes were at which had died before this one began, or live elsewhere."""
+        workers = self.store.read(lambda reader: [worker for _, worker in reader.records(RecordType.WORKER.prefix)])
+        others = (worker for worker in workers if worker["id"] != self.worker.id and not worker["ended"])
+        return frozenset(worker["item"] for worker in others if worker["item"])
+
+    def begin_fit(self, snapshot: str = "", worker: str = "") -> None:
+        """Have logs say that the Fit of the current item, or trial, goes on with what an earlier attempt has begun.
+
+        Args:
+            snapshot: The name of the snapshot that it goes on from; empty where it begins anew.
+            worker: The id of the worker that has taken the snapshot.
+        """
+        if not snapshot and self.trial is None:  # whether a trial was begun before only its lines tell
+            self._print_supersession(ANEW_WORDS)
+        self.worker.log.begin_fit(FitBeginning(self.current, self.trial, snapshot, worker))
+
+    def _print_supersession(self, words: str) -> None:
+        with suppress(OSError):  # a full disk
+            for stream in ("out", "err"):
+                self._print(stream, f"{words}\n".encode(), self._of_current)
 
 
 def written_elsewhere(tmp_dir: str | os.PathLike[str] | None) -> tuple[Path, ...]:

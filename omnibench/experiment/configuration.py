@@ -21,6 +21,7 @@ from omnibench.runners.registry import (
     may_refit,
     use_of_validation,
 )
+from omnibench.snapshots.control import Snapshots
 
 _STOP_EARLY = "stop_early"
 """RecPack's hyperparameter with which an algorithm needs validation data, whatever its catalogue says."""
@@ -60,6 +61,7 @@ class Configuration:
         user_label: The label that the user chose; empty when the label is made of hyperparameters.
         refit: The parts that the plan wants it fitted on; empty where the benchmark decides. See ``experiment.refit``.
         search: How its other hyperparameters are chosen; None where the plan gives all.
+        snapshots: When the state of its Fits is kept, by its plan; None where the plan says nothing. Never part of a key.
     """
 
     runner: RunnerInfo
@@ -70,6 +72,7 @@ class Configuration:
     user_label: str = field(default="", compare=False)
     refit: str = ""
     search: TuningRequest | None = field(default=None, compare=False)
+    snapshots: Snapshots | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from omnibench.experiment.stray_lists import refuse_stray_list, takes_no_list
 from omnibench.masking import UNMASKED, secret_variable
 from omnibench.naming import one_line_label
 from omnibench.runners.registry import RunnerInfo, algorithm_info, get_runner, runners
+from omnibench.snapshots.control import Snapshots
 from omnibench.tuning.values import is_distribution
 
 Hyperparameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | Grid
@@ -35,6 +36,7 @@ class PlanEntry:
         label: The user's label for its configurations; empty where there is none.
         refit: The parts that the plan wants it fitted on; empty where the benchmark decides.
         search: How its other hyperparameters are chosen; None where the plan gives all.
+        snapshots: When the state of its Fits is kept; None where nobody says so for it alone.
     """
 
     name: str
@@ -45,6 +47,7 @@ class PlanEntry:
     label: str = ""
     refit: str = ""
     search: TuningRequest | None = None
+    snapshots: Snapshots | None = None
 
     @property
     def display_name(self) -> str:

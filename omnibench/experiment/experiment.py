@@ -18,6 +18,7 @@ from omnibench.metrics.base import Metric
 from omnibench.naming import node_name
 from omnibench.results import Result
 from omnibench.runners.registry import RunnerInfo
+from omnibench.snapshots.control import Snapshots
 
 
 @dataclass(slots=True, unsafe_hash=True)  # not frozen, which would take half of the time to make one
@@ -35,6 +36,8 @@ class Experiment:
         dataset_label: What people call the dataset among those of its benchmark, e.g. ``MovieLens100K``.
         digits: How many digits of the keys are shown.
         seeds: All seeds that its benchmark asks for, where these are several; else empty.
+        snapshots: When the state of its Fit is kept, by its plan or its benchmark; None where it is the run that says so.
+            Never part of a key.
         configuration_key: Identifies the configuration, whatever the data.
         fit_key: Identifies the fitted model, and the experiment as a whole.
         seedless_key: Identifies what configurations that differ by the seed alone have in common.
@@ -48,6 +51,7 @@ class Experiment:
     dataset_label: str = ""
     digits: int = DISPLAY_DIGITS
     seeds: tuple[int, ...] = ()
+    snapshots: Snapshots | None = field(default=None, compare=False)
     configuration_key: str = field(init=False)
     fit_key: str = field(init=False)
     seedless_key: str = field(init=False)

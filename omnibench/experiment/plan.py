@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from omnibench.arguments import refuse_unknown
 from omnibench.errors import PlanError, nearest
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.entries import (
@@ -26,7 +27,7 @@ from omnibench.experiment.tunable import check_update, checked_tuning, tuned_ent
 from omnibench.keys import canonical
 from omnibench.markup import heading_and_list, one_line
 from omnibench.naming import Configured, labels
-from omnibench.tuning.arguments import refuse_unknown
+from omnibench.snapshots.control import Snapshots, as_snapshots
 from omnibench.tuning.budget import BUDGET_ARGUMENTS, Tuning
 
 _BUDGET_EXAMPLE = "tuning=Tuning('NDCG@10', trials=30)"
@@ -44,6 +45,8 @@ class ExperimentPlan:
     Args:
         plan_name: What to call the plan; a label.
         tuning: The budget of what is tuned, the same for all algorithms.
+        snapshots: When the state of running Fits is kept: ``Snapshots(...)``, or a text such as ``10m``, ``50it`` or ``off``;
+            by default what the benchmark says, or the run. Part of no key.
 
     Example:
         >>> plan = ExperimentPlan("baselines")
@@ -52,9 +55,16 @@ class ExperimentPlan:
         2
     """
 
-    def __init__(self, plan_name: str = "Unnamed-Plan", *, tuning: Tuning | None = None) -> None:
+    def __init__(
+        self,
+        plan_name: str = "Unnamed-Plan",
+        *,
+        tuning: Tuning | None = None,
+        snapshots: Snapshots | str | None = None,
+    ) -> None:
         self.plan_name = plan_name
         self.tuning = checked_tuning(tuning)
+        self.snapshots = as_snapshots(snapshots)
         self._entries: list[PlanEntry] = []
 
     def add_algorithm(
@@ -65,6 +75,7 @@ class ExperimentPlan:
         label: str = "",
         force: bool = False,
         refit: str | None = None,
+        snapshots: Snapshots | str | None = None,
     ) -> None:
         """Add an algorithm; one that the plan has already gets these configurations as well.
 
@@ -78,12 +89,13 @@ class ExperimentPlan:
             force: Replace what the plan has of the algorithm.
             refit: ``train+validation`` to fit it on both parts, ``train`` to fit it on training alone; by default what the
                 benchmark asks for.
+            snapshots: When the state of its running Fits is kept, instead of what the plan, the benchmark or the run says.
 
         Raises:
-            PlanError: The algorithm or a hyperparameter does not exist, or it needs the validation part for itself.
+            OmnibenchError: The algorithm or a hyperparameter does not exist, or it needs the validation part for itself.
         """
-        entry = replace(entry_of(algorithm), label=checked_label(label), refit=checked_refit(refit))
-        check_may_refit(_configuration(entry, {}))
+        entry = _entry(algorithm, label, refit, snapshots)
+        check_may_refit(self._configuration(entry, {}))
         entry = replace(entry, alternatives=alternatives_of(entry.display_name, {} if config is None else config))
         check_entry(entry)
         if force:
@@ -104,6 +116,7 @@ class ExperimentPlan:
         tuning: Tuning | None = None,
         label: str = "",
         refit: str | None = None,
+        snapshots: Snapshots | str | None = None,
     ) -> None:
         """Add an algorithm whose hyperparameters are chosen on the validation part of each fold.
 
@@ -119,14 +132,15 @@ class ExperimentPlan:
             label: What tables and node ids call it instead of its name.
             refit: The parts that the chosen configuration is fitted on for the test, instead of what the budget or the
                 benchmark says: ``train+validation`` or ``train``.
+            snapshots: As for ``add_algorithm``; for the Fits of all its trials, too.
 
         Raises:
-            PlanError: The algorithm, a hyperparameter or the budget does not exist, a range is empty, or it cannot be fitted
+            OmnibenchError: The algorithm, a hyperparameter or the budget does not exist, a range is empty, or it cannot be fitted
                 on both parts.
         """
-        entry = replace(entry_of(algorithm), label=checked_label(label), refit=checked_refit(refit))
+        entry = _entry(algorithm, label, refit, snapshots)
         entry = tuned_entry(entry, space, {} if fixed is None else fixed, tuning, self.tuning)
-        check_may_refit(_configuration(entry, {}))
+        check_may_refit(self._configuration(entry, {}))
         self._entries.append(entry)
 
     def update_algorithm(self, algorithm: str | type, config: Mapping[str, Any]) -> None:
@@ -177,7 +191,7 @@ class ExperimentPlan:
 
         Raises:
             PlanError: The plan is empty, a class of the user's lacks an argument that it needs, or a configuration has
-                two labels.
+                two labels, or two sorts of snapshots.
         """
         if not self._entries:
             raise PlanError(f"the plan {self.plan_name!r} is empty; add algorithms with add_algorithm.")
@@ -187,7 +201,7 @@ class ExperimentPlan:
                 searched = entry.search.space.names if entry.search is not None else ()
                 check_required(entry, {**dict.fromkeys(searched), **mapping})
                 for point in points_of(mapping):
-                    configuration = _configuration(entry, point)
+                    configuration = self._configuration(entry, point)
                     request = "" if entry.search is None else canonical(entry.search.identity)
                     identity = entry.name, configuration.canonical_parameters, entry.refit, request
                     first = configurations.setdefault(identity, configuration)
@@ -196,7 +210,29 @@ class ExperimentPlan:
                             f"the plan {self.plan_name!r} has {configuration} twice, {_label_words(first)} and "
                             f"{_label_words(configuration)}; leave out one of them."
                         )
+                    self._check_snapshots(first, configuration)
         return _labelled(configurations)
+
+    def _configuration(self, entry: PlanEntry, point: Mapping[str, Any]) -> Configuration:
+        """Return the configuration of a point of an entry's grid."""
+        return Configuration(
+            entry.runner,
+            entry.algorithm,
+            point,
+            entry.own,
+            user_label=entry.label,
+            refit=entry.refit,
+            search=entry.search,
+            snapshots=self.snapshots if entry.snapshots is None else entry.snapshots,
+        )
+
+    def _check_snapshots(self, first: Configuration, again: Configuration) -> None:
+        """Refuse two sorts of snapshots of one configuration: it is fitted once."""
+        if first.snapshots != again.snapshots:
+            raise PlanError(
+                f"the plan {self.plan_name!r} has {again} twice, with snapshots={first.snapshots!r} and with "
+                f"{again.snapshots!r}; leave out one of them."
+            )
 
     def __len__(self) -> int:
         return len({entry.name for entry in self._entries})
@@ -213,8 +249,9 @@ class ExperimentPlan:
         total = sum(number_of_points(mapping) for entry in self._entries for mapping in entry.alternatives)
         configurations: Iterator[str] = (
             (f"{entry.label}: " if entry.label else "")
-            + str(_configuration(entry, point)).removesuffix("()")
+            + str(self._configuration(entry, point)).removesuffix("()")
             + (f", refit={entry.refit!r}" if entry.refit else "")
+            + ("" if entry.snapshots is None else f", snapshots={entry.snapshots!r}")
             + ("" if entry.search is None else f": {entry.search.words}")
             for entry in self._entries
             for mapping in entry.alternatives
@@ -229,16 +266,10 @@ class ExperimentPlan:
         return f"ExperimentPlan {self.plan_name!r}: {words}", [*examples, *more]
 
 
-def _configuration(entry: PlanEntry, point: Mapping[str, Any]) -> Configuration:
-    """Return the configuration of a point of an entry's grid."""
-    return Configuration(
-        entry.runner,
-        entry.algorithm,
-        point,
-        entry.own,
-        user_label=entry.label,
-        refit=entry.refit,
-        search=entry.search,
+def _entry(algorithm: str | type, label: str, refit: str | None, snapshots: Snapshots | str | None) -> PlanEntry:
+    """Return an algorithm as an entry without hyperparameters, with what a plan may say of it beside them."""
+    return replace(
+        entry_of(algorithm), label=checked_label(label), refit=checked_refit(refit), snapshots=as_snapshots(snapshots)
     )
 
 

@@ -22,6 +22,7 @@ from omnibench.experiment.threads import keyed_threads
 from omnibench.experiment.tuned import check_tuned, search_of
 from omnibench.keys import DISPLAY_DIGITS
 from omnibench.metrics.base import Metric
+from omnibench.snapshots.control import Snapshots, as_snapshots
 
 _ALL_DIGITS = 64
 """Digits of a whole key."""
@@ -41,6 +42,7 @@ def experiments(
     recorded: RecordedKeys = NOTHING_RECORDED,
     refit: str | None = None,
     validation: ValidationUse | None = None,
+    snapshots: Snapshots | str | None = None,
 ) -> list[Experiment]:
     """Return every experiment of a plan, datasets first, then algorithms, folds, and seeds; each once.
 
@@ -58,14 +60,16 @@ def experiments(
         recorded: The keys under which the store has something; what it has under those of earlier releases keeps them.
         refit: The parts that models are fitted on where the plan leaves it open: ``train+validation``, or training alone.
         validation: Notes who uses the validation parts.
+        snapshots: When the state of Fits is kept, where the plan says nothing.
 
     Raises:
-        DataError, PlanError, EvaluationError: Something does not go together; nothing has been computed.
+        OmnibenchError: Something does not go together, or is impossible; nothing has been computed.
     """
     all_datasets = [recorded.dataset(dataset) for dataset in _checked_datasets(datasets, metrics, candidates)]
     if not isinstance(plan, ExperimentPlan):
         raise PlanError(f"the plan is {plan!r}; give an ExperimentPlan.")
     configurations = plan.configurations()
+    of_benchmark = as_snapshots(snapshots)
     requested = checked_refit(refit)
     check_refit(configurations, requested)
     _check_together(all_datasets, configurations, metrics)
@@ -95,11 +99,12 @@ def experiments(
                 search = search_of(configuration.search, candidates, seeds[0])
                 check_tuned(dataset, configuration.name, search)
                 lowest = lowest._replace(search=search)
+            kept = of_benchmark if configuration.snapshots is None else configuration.snapshots
             all_circumstances = [lowest, *(lowest._replace(seed=seed) for seed in further_seeds)]
             for fold in range(dataset.folds or 1):
                 for circumstances in all_circumstances:
                     experiment = Experiment(
-                        dataset, configuration, fold, circumstances, candidates, label, seeds=several
+                        dataset, configuration, fold, circumstances, candidates, label, seeds=several, snapshots=kept
                     )
                     by_fit_key.setdefault(experiment.fit_key, experiment)
     return _with_clear_names(recorded.experiments(list(by_fit_key.values())))

@@ -27,7 +27,7 @@ from .epochs import Epochs
 from .messages import received, sendable
 from .meter import Meter
 from .rated import lists_by_rating
-from .snapshots import Snapshots, UnusableSnapshotError
+from .snapshots import RefusedSnapshotError, Snapshots, UnusableSnapshotError
 
 
 class Note(Protocol):
@@ -226,11 +226,14 @@ class Session:
         except BaseException as error:  # a framework may raise SystemExit: that is its failure, not the guest's end
             if self._epochs is not None and self._epochs.pruned is not None:  # whatever a framework has made of it
                 return {"ok": False, "pruned": self._epochs.pruned, "history": self._epochs.history, **meter.read()}
-            unusable = {"unusable": str(error)} if isinstance(error, UnusableSnapshotError) else {}
+            if isinstance(error, UnusableSnapshotError):
+                return {"ok": False, "unusable": str(error), "anew": error.anew, **meter.read()}
             output = Path(request.get("output", os.curdir))
             directories = [output if output.is_dir() else output.parent]
             description = describe_error(error, directories, writing=self._writes)
-            return {"ok": False, **description, **unusable, **meter.read()}
+            if isinstance(error, RefusedSnapshotError):  # no error of a program
+                description |= {"error": str(error), "traceback": ""}
+            return {"ok": False, **description, **meter.read()}
         finally:
             meter.stop()
             sys.stdout.flush()

@@ -33,6 +33,7 @@ from lenskit.training import TrainingOptions, UsesTrainer
 
 from . import folds, parts
 from .base import Task
+from .lenskit_training import train_by_epochs, train_by_features
 
 BATCH = 256
 """Users whose scores are held in memory together."""
@@ -143,8 +144,11 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         fallback.train(train, options)
     model = Model(scorer, fallback, train, _histories(fold, train))
     if isinstance(scorer, UsesTrainer):
-        _train_by_epochs(model, options, task)
+        train_by_epochs(model, options, task)
+    elif isinstance(scorer, FunkSVDScorer):
+        train_by_features(model, options, task)
     else:
+        task.snapshots.nothing(f"{task.algorithm} is computed in one call, without points in between")
         scorer.train(train, options)
     _to_cpu(scorer)
     return model, scorer.config.model_dump(mode="json")
@@ -175,22 +179,6 @@ def _dataset(part: parts.Part) -> Dataset:
         columns["rating"] = part.rating
     frame = pd.DataFrame(columns).drop_duplicates(["user_id", "item_id"], keep="last")
     return from_interactions_df(frame)
-
-
-def _train_by_epochs(model: Model, options: TrainingOptions, task: Task) -> None:
-    """Train like ``UsesTrainer.train``, and report each epoch; LensKit itself looks at no validation part."""
-    scorer = model.scorer
-    trainer = scorer.create_trainer(model.train, options)
-    epochs = scorer.expected_training_epochs
-    for epoch in range(1, epochs + 1):
-        losses = {name: float(value) for name, value in (trainer.train_epoch() or {}).items()}
-        scorer.trained_epochs = epoch
-        if task.measure is None:
-            task.report(epoch=epoch, epochs=epochs, **losses)
-        else:
-            task.measure(model, epoch=epoch, epochs=epochs, **losses)
-    trainer.finalize()
-    task.keep(epochs)
 
 
 def _to_cpu(scorer: Any) -> None:

@@ -18,13 +18,13 @@ import pandas as pd
 import recpack.algorithms
 import torch
 from recpack.algorithms.base import TorchMLAlgorithm
-from recpack.algorithms.stopping_criterion import EarlyStoppingException
 from recpack.matrix import InteractionMatrix
 from scipy.sparse import csr_matrix
 
 from . import folds, parts
 from .base import Task
-from .epochs import epoch_line
+from .recpack_iterations import fit_by_steps
+from .recpack_training import Epochs
 
 BATCH = 1000
 """Users whose scores are held in memory together, a multiple of most algorithms' own batch size."""
@@ -100,7 +100,7 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Any, dict[str, Any]]:
         parameters.setdefault("seed", task.seed % 2**32)
     if not issubclass(algorithm_class, TorchMLAlgorithm):
         algorithm = algorithm_class(**parameters)
-        algorithm.fit(_matrix(fold, fold.train))
+        fit_by_steps(algorithm, _matrix(fold, fold.train), task)
     else:
         if len(fold.validation) == 0:
             if fold.refit and parameters.get("stop_early"):  # by now it is settled how many epochs there are
@@ -140,90 +140,9 @@ def _with_order(fold: folds.Fold) -> InteractionMatrix:
     return InteractionMatrix(frame, "item", "user", "timestamp", shape=(fold.n_users, fold.n_items))
 
 
-class _Epochs:
-    """Reports each epoch of a torch algorithm: the mean of its batch losses, and what validation says of it.
-
-    Args:
-        algorithm: The algorithm, which is made to report; ``release`` makes it what it was.
-        task: The Fit.
-        has_validation: Whether there is anything to judge by.
-
-    Attributes:
-        trained: The epoch that the algorithm predicts with, counted from 1.
-    """
-
-    HOOKS = ("_train_epoch", "_evaluate", "_save_best")
-
-    def __init__(self, algorithm: Any, task: Task, *, has_validation: bool) -> None:
-        self.trained = 0
-        self._algorithm, self._task = algorithm, task
-        self._epoch, self._loss, self._value = 0, float("nan"), float("nan")
-        self._criterion = algorithm.stopping_criterion
-        self._loss_function = self._criterion.loss_function
-        self._train, self._evaluate, self._save = (getattr(algorithm, name) for name in self.HOOKS)
-        algorithm._train_epoch, algorithm._save_best = self.train, self.save
-        algorithm._evaluate = self.evaluate if has_validation else lambda *_: None
-        self._criterion.loss_function = self.calculate
-
-    def release(self) -> None:
-        """Leave nothing of this in the algorithm, nor of what is of use in training only: some of it cannot be stored."""
-        self._criterion.loss_function = self._loss_function
-        best = vars(self._algorithm).get("best_model")
-        if best is not None:
-            best.close()  # a file
-        for name in (*self.HOOKS, "best_model", "optimizer", "enc_optimizer", "dec_optimizer"):
-            vars(self._algorithm).pop(name, None)
-
-    def train(self, train: Any) -> Any:
-        """Train an epoch, and report it."""
-        losses = self._train(train)
-        self._epoch += 1
-        if self._algorithm.keep_last or isinstance(self._algorithm, recpack.algorithms.Prod2Vec):
-            self.trained = self._epoch
-        self._loss = float(np.mean(losses))
-        self._task.report(epoch=self._epoch, epochs=self._algorithm.max_epochs, loss=self._loss)
-        return losses
-
-    def save(self) -> None:
-        """Keep the epoch as the best one so far."""
-        self._save()
-        if not isinstance(self._algorithm, recpack.algorithms.Prod2Vec):  # it predicts with the last one all the same
-            self.trained = self._epoch
-
-    def calculate(self, *matrices: Any, **arguments: Any) -> Any:
-        """Calculate the stopping criterion, and note its value."""
-        value = self._loss_function(*matrices, **arguments)
-        self._value = float(value)
-        return value
-
-    def _metric(self) -> str:
-        """Return what the stopping criterion is called, as ``ndcg@50``; RecPack forgets its name."""
-        functions = {criterion["loss_function"]: name for name, criterion in self._criterion.FUNCTIONS.items()}
-        name, k = functions.get(self._loss_function, "criterion"), self._criterion.kwargs.get("k")
-        return name if k is None else f"{name}@{k}"
-
-    def evaluate(self, *matrices: Any) -> None:
-        """Have RecPack judge the epoch, and report that."""
-        epochs = self._algorithm.max_epochs
-        stopped: EarlyStoppingException | None = None
-        try:
-            self._evaluate(*matrices)
-        except EarlyStoppingException as error:
-            epochs, stopped = self._epoch, error
-        values = {"epoch": self._epoch, "epochs": epochs, "loss": self._loss}
-        if self._task.measure is not None:
-            self._task.measure(self._algorithm, **values)
-        else:
-            metric = self._metric()
-            print(epoch_line(metric, values, self._value))  # noqa: T201 - into the log
-            self._task.report(**values, validation=self._value, metric=metric)
-        if stopped is not None:
-            raise stopped
-
-
 def _fit_by_epochs(algorithm: Any, task: Task, fold: folds.Fold) -> None:
     """Fit a torch algorithm, and report each epoch."""
-    epochs = _Epochs(algorithm, task, has_validation=len(fold.validation) > 0)
+    epochs = Epochs(algorithm, task, has_validation=len(fold.validation) > 0)
     validation_users = np.intersect1d(fold.validation.user, fold.history.user).astype(np.int32)
     validation = _matrix(fold, fold.history, validation_users), _matrix(fold, fold.validation, validation_users)
     ordered = isinstance(algorithm, recpack.algorithms.Prod2Vec)

@@ -30,13 +30,19 @@ array begins may decide in which order a processor adds its numbers."""
 _Bytes = npt.NDArray[np.uint8]
 
 
-def save(directory: Path, state: Any, shared: Mapping[str, Any] | None = None) -> None:
+def save(
+    directory: Path,
+    state: Any,
+    shared: Mapping[str, Any] | None = None,
+    alone: Mapping[str, Any] | None = None,
+) -> None:
     """Write a graph of objects as files of a directory.
 
     Args:
         directory: The directory, which is there.
         state: The graph, e.g. a dict of an optimizer, a network and numbers.
         shared: Objects that are stored by name: they themselves, and arrays that lie in the memory of their arrays.
+        alone: Objects that are stored by name, without what they consist of.
 
     Raises:
         OSError: It cannot be written.
@@ -52,16 +58,31 @@ def save(directory: Path, state: Any, shared: Mapping[str, Any] | None = None) -
             sizes.append(raw.nbytes)
             return False  # not into the graph
 
-        _StatePickler(graph, write, _Shared(shared or {})).dump(state)
+        _StatePickler(graph, write, _Shared(shared or {}, alone)).dump(state)
     (directory / SIZES).write_text(json.dumps(sizes), encoding="ascii")
 
 
-def load(directory: Path, shared: Mapping[str, Any] | None = None) -> Any:
+def check(state: Any, shared: Mapping[str, Any] | None = None, alone: Mapping[str, Any] | None = None) -> None:
+    """Do what ``save`` does, and write nothing.
+
+    Args:
+        state: The graph.
+        shared: As for ``save``.
+        alone: As for ``save``.
+
+    Raises:
+        Exception: Something in it cannot be pickled.
+    """
+    _StatePickler(_Nowhere(), lambda _: False, _Shared(shared or {}, alone)).dump(state)
+
+
+def load(directory: Path, shared: Mapping[str, Any] | None = None, alone: Mapping[str, Any] | None = None) -> Any:
     """Return a graph of objects that ``save`` has written.
 
     Args:
         directory: The directory.
         shared: The objects of this Fit by the names that ``save`` had.
+        alone: Likewise.
 
     Raises:
         LookupError: The state names an object that is not among them.
@@ -69,7 +90,7 @@ def load(directory: Path, shared: Mapping[str, Any] | None = None) -> Any:
     """
     sizes = json.loads((directory / SIZES).read_text(encoding="ascii"))
     with (directory / GRAPH).open("rb") as graph, (directory / ARRAYS).open("rb") as arrays:
-        return _StateUnpickler(graph, _read(arrays, sizes), _Shared(shared or {})).load()
+        return _StateUnpickler(graph, _read(arrays, sizes), _Shared(shared or {}, alone)).load()
 
 
 def _read(file: IO[bytes], sizes: list[int]) -> Iterator[_Bytes]:
@@ -84,15 +105,24 @@ def _read(file: IO[bytes], sizes: list[int]) -> Iterator[_Bytes]:
         yield data
 
 
+class _Nowhere:
+    """A file of which nothing is kept."""
+
+    def write(self, data: Any) -> int:
+        """Take bytes."""
+        return len(data)
+
+
 class _Shared:
     """The objects that are stored by name, and the arrays that they consist of.
 
     Args:
         objects: The objects by name.
+        alone: Further ones, whose arrays are not stored by name.
     """
 
-    def __init__(self, objects: Mapping[str, Any]) -> None:
-        self.by_name = dict(objects)
+    def __init__(self, objects: Mapping[str, Any], alone: Mapping[str, Any] | None = None) -> None:
+        self.by_name = {**objects, **(alone or {})}
         for name, shared in objects.items():
             for member, value in _members(shared):
                 self.by_name.setdefault(f"{name}.{member}", value)
@@ -143,7 +173,7 @@ class _Storage:
 class _StatePickler(pickle.Pickler):
     """Pickles tensors as views of their memory, whose bytes go beside the graph as those of numpy's arrays do."""
 
-    def __init__(self, file: IO[bytes], write: Any, shared: _Shared) -> None:
+    def __init__(self, file: Any, write: Any, shared: _Shared) -> None:
         super().__init__(file, protocol=5, buffer_callback=write)
         self._shared = shared
         self._storages: dict[int, _Storage] = {}
@@ -154,6 +184,10 @@ class _StatePickler(pickle.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         """Return how a dense tensor is made again; everything else is pickled as always."""
+        if (
+            isinstance(obj, np.dtype) and obj.isbuiltin == 1
+        ):  # numpy makes a copy, which pickles of the model would show
+            return np.dtype, (obj.str,)
         if type(obj) is _Storage:
             data: Any = obj.data
             return _RestoredStorage, (pickle.PickleBuffer(data), obj.device)

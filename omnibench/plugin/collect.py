@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from omnibench.engine.policy import check_directories
 from omnibench.errors import OmnibenchError
 from omnibench.experiment.evaluator import Evaluator
 from omnibench.experiment.experiment import Experiment
@@ -147,7 +148,7 @@ class BenchFunction(pytest.Class):
             self.keywords[mark.name] = mark
 
     def _experiments(self, session: BenchSession, evaluator: Evaluator) -> list[Experiment]:
-        return experiments(
+        declared = experiments(
             self.declaration.datasets,
             self.declaration.plan,
             evaluator.metrics,
@@ -160,7 +161,10 @@ class BenchFunction(pytest.Class):
             recorded=RecordedKeys(session.directory, session.present, session.recorded_threads),
             refit=self.declaration.refit,
             validation=session.validation,
+            snapshots=self.declaration.snapshots,
         )
+        check_directories(declared, session.policy, session.directory)
+        return declared
 
     def _evaluator(self) -> Evaluator:
         """Return the metrics to measure: the declared ones, and those that plugins add.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # conftest files that only name the decorator need none of it
     from omnibench.experiment.evaluator import Evaluator
     from omnibench.experiment.plan import ExperimentPlan
     from omnibench.experiment.seeds import Seeds
+    from omnibench.snapshots.control import Snapshots
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,6 +33,7 @@ class Declaration:
     seeds: Any
     random_state: int
     refit: Any = None
+    snapshots: Any = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +77,7 @@ def benchmark(
     *,
     seeds: Seeds = 1,
     refit: str | None = None,
+    snapshots: Snapshots | str | None = None,
 ) -> Callable[[Function], Function]:
     """Make a function a benchmark: one pytest item per dataset, configuration, fold and seed.
 
@@ -88,6 +91,8 @@ def benchmark(
         seeds: How many seeds, the first being that of ``set_random_state``, or a list of them. With several, an item's
             name ends in ``/seed_43``; what is known to be deterministic is fitted once.
         refit: ``train+validation`` to fit on both parts what needs no validation; by default on training alone.
+        snapshots: When the state of running Fits is kept, where the plan says nothing: ``Snapshots(...)``, or a text such as
+            ``10m``, ``50it`` or ``off``; by default what the run says.
 
     Example:
         >>> @benchmark(movielens, plan, Evaluator(NDCG([10, 20])))
@@ -99,7 +104,9 @@ def benchmark(
     def declare(function: Function) -> Function:
         # Of a static method, too, the function inside is looked at: else nobody would see it, nor refuse it.
         inner: Any = function.__func__ if isinstance(function, staticmethod | classmethod) else function
-        inner.__omnibench__ = Declaration(declared, plan, evaluator, _copied(seeds), get_random_state(), refit)
+        inner.__omnibench__ = Declaration(
+            declared, plan, evaluator, _copied(seeds), get_random_state(), refit, snapshots
+        )
         return function
 
     return declare

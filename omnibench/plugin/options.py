@@ -219,6 +219,13 @@ GRACE = Option(
     "--omnirec-grace", "How long a phase in progress may go on when the run is asked to stop (default: 10s).", "10s"
 )
 TIMEOUT = Option("--omnirec-timeout", "How long a phase may take, e.g. 90s, 5m, 2h (default: no limit).")
+SNAPSHOTS = Option(
+    "--omnirec-snapshots",
+    "How often the state of a running Fit is kept, so that a Fit that is killed goes on from there: e.g. 10m, 50it (iterations, "
+    "as epochs), 10m,50it, or off for no snapshots at all (default: 5m). What a plan or a benchmark says counts before it, but "
+    "for off.",
+    listed=True,
+)
 ENVIRONMENTS = Option(
     "--omnirec-environments",
     "Where frameworks run: isolated (default), current, or e.g. LensKit=current,RecBole=isolated.",
@@ -338,6 +345,7 @@ OPTIONS = (
     TRACK,
     GRACE,
     TIMEOUT,
+    SNAPSHOTS,
     ENVIRONMENTS,
     DEVICE,
     THREADS,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from omnibench.engine.policy import Policy, seconds, share, tracked
+from omnibench.durations import seconds
+from omnibench.engine.policy import Policy, share, tracked
 from omnibench.errors import OmnibenchError
 from omnibench.paths import expanded, overlong_name
 from omnibench.plugin.lines import usage_error
@@ -31,6 +33,7 @@ from omnibench.plugin.options import (
     RESUME,
     SALT,
     SHARED,
+    SNAPSHOTS,
     THREADS,
     TIMEOUT,
     TMP_DIR,
@@ -38,6 +41,9 @@ from omnibench.plugin.options import (
     VERIFY,
     Option,
 )
+
+if TYPE_CHECKING:
+    from omnibench.snapshots.control import Snapshots
 
 
 def policy(config: pytest.Config) -> Policy:
@@ -60,6 +66,7 @@ def policy(config: pytest.Config) -> Policy:
             allow_network_fs=ALLOW_NETWORK_FS.is_on(config),
             keep_models=KEEP_MODELS.value(config),
             shared=SHARED.value(config),
+            snapshots=_snapshots(config),
             threads=int(threads) if (threads := THREADS.value(config)).isdecimal() else threads,
         )
     except OmnibenchError as error:
@@ -71,6 +78,15 @@ def _duration(option: Option, config: pytest.Config) -> float:
         return seconds(option.value(config))
     except OmnibenchError as error:
         raise usage_error(f"{option.flag}: {error}") from error
+
+
+def _snapshots(config: pytest.Config) -> Snapshots | None:
+    text = SNAPSHOTS.value(config)
+    if not text:
+        return None
+    from omnibench.snapshots.control import as_snapshots  # most runs say nothing
+
+    return as_snapshots(text, SNAPSHOTS.flag)
 
 
 def _whole_number(option: Option, config: pytest.Config) -> int:

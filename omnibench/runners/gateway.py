@@ -206,7 +206,7 @@ class Guest:
             epoch, value = answer["pruned"]
             raise PrunedError(epoch, value, answer["history"], costs=answer)
         if "unusable" in answer:
-            raise SnapshotError(answer["unusable"])
+            raise SnapshotError(answer["unusable"], anew=bool(answer.get("anew")))
         if not answer["ok"]:
             peak = f"\nIts peak memory was {answer['peak_rss'] / 2**20:.0f} MiB.\n" if answer.get("peak_rss") else ""
             details = f"{answer['traceback']}{self._last_words()}{peak}"

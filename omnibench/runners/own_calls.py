@@ -1,4 +1,4 @@
-"""What is around the calls of a user's own class: the report of its progress, and errors that say what to do."""
+"""What is around the calls of a user's own class: the arguments of ``fit``, and errors that say what to do."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import contextlib
 import functools
 import inspect
 import pickle
-import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,17 +19,11 @@ TRAIN = "train"
 VALIDATION = "validation"
 """The name of ``fit``'s argument for the validation part."""
 
-BEST_EPOCH = "best_epoch"
-"""The name under which a report says which epoch a class keeps, where that is not the last."""
-
 REPORT = "report"
 """The name of ``fit``'s argument for the function that reports its progress."""
 
 OPTIONAL = (VALIDATION, "items", "users", REPORT)
 """The names of what else ``fit`` may ask for."""
-
-_SECONDS_BETWEEN = 0.1
-"""The host is told of progress this often at most; the log has all of it."""
 
 
 def takes(algorithm: type, argument: str) -> bool:
@@ -58,74 +51,6 @@ def unknown_arguments(algorithm: type) -> list[str]:
         and parameter.name not in by_name
         and (position > 0 or parameter.kind is parameter.KEYWORD_ONLY)
     ]
-
-
-def progress_report(
-    name: str, send: Callable[..., None], keep: Callable[[int], None] = lambda _: None
-) -> Callable[..., None]:
-    """Return the function that ``fit`` may call to report its progress.
-
-    Args:
-        name: The class's name, for the log.
-        send: Tells the host.
-        keep: Notes for how many epochs the class is trained that is stored: it says so with ``best_epoch``, else it is
-            the last epoch.
-    """
-    last_sent = -_SECONDS_BETWEEN
-    counter = _KeptEpoch()
-
-    def report(**values: Any) -> None:
-        """Report progress as numbers and short texts, e.g. ``report(epoch=3, epochs=20, loss=0.4, validation=0.31)``."""
-        nonlocal last_sent
-        plain = {key: _plain(key, value) for key, value in values.items()}
-        if (epochs := counter.after(plain)) is not None:
-            keep(epochs)
-        print(f"{name}: {', '.join(f'{key}={_formatted(value)}' for key, value in plain.items())}")  # noqa: T201 - into the log
-        moment = time.monotonic()
-        if VALIDATION in plain:  # which the host needs of every epoch
-            send(**plain)
-        elif moment - last_sent >= _SECONDS_BETWEEN or plain.get("epoch") == plain.get("epochs", ...):
-            last_sent = moment
-            send(**plain)
-
-    return report
-
-
-class _KeptEpoch:
-    """Counts for how many epochs a class has been trained, by what it reports; it may count them from 0."""
-
-    def __init__(self) -> None:
-        self._best: int | None = None
-        self._last: int | None = None
-        self._first_number = 1
-
-    def after(self, report: Mapping[str, Any]) -> int | None:
-        """Return the number after a report; None while none is known."""
-        epoch, best = (report.get(name) for name in ("epoch", BEST_EPOCH))
-        if _is_whole(epoch):
-            self._last = epoch
-        if _is_whole(best):
-            self._best = best
-        if self._last == 0:
-            self._first_number = 0
-        number = self._last if self._best is None else self._best
-        return None if number is None else number + 1 - self._first_number
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _formatted(value: float | str | None) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _plain(name: str, value: Any) -> int | float | str | None:
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        value = value.item()
-    if value is None or isinstance(value, int | float | str):
-        return value
-    raise TypeError(f"report({name}=...) got {type(value).__name__}; it takes numbers and texts, e.g. loss.mean().")
 
 
 def unpicklable(instance: Any, error: Exception) -> str:

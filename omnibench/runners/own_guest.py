@@ -22,8 +22,18 @@ from omnibench.guest.generators import seed_everything
 from omnibench.guest.rated import lists_by_rating
 from omnibench.runners.answer_frames import EXPECTED
 from omnibench.runners.answers import read_ratings, read_recommendations
-from omnibench.runners.own_calls import TRAIN, explaining_missing_columns, progress_report, unpicklable
+from omnibench.runners.own_calls import (
+    OPTIONAL,
+    REPORT,
+    TRAIN,
+    VALIDATION,
+    explaining_missing_columns,
+    takes,
+    unpicklable,
+)
 from omnibench.runners.own_class import find
+from omnibench.runners.own_frames import GivenFrames
+from omnibench.runners.own_snapshots import FitSnapshots
 
 BATCH = 256
 """Users that ``recommend`` is asked for at once."""
@@ -49,7 +59,10 @@ class Model:
 
 
 def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
-    """Construct the class and call ``fit`` with those of ``train, validation, items, users, report`` that it takes."""
+    """Construct the class and call ``fit`` with those of ``train, validation, items, users, report`` that it takes.
+
+    A Fit that goes on from a snapshot calls ``fit`` of the instance that lies there.
+    """
     seed_everything(task.seed)  # its module may draw when it is imported
     algorithm = find(task.algorithm)
     parameters = dict(task.parameters)
@@ -59,22 +72,27 @@ def fit(task: Task, fold: folds.Fold) -> tuple[Model, dict[str, Any]]:
         print(f"{algorithm.__name__}: {name}={seed}, the seed of the run, which the constructor takes")  # noqa: T201 - into the log
     parameters |= filled_in
     user_ids, item_ids = read_ids(fold.directory, "users"), read_ids(fold.directory, "items")
-    seed_everything(task.seed)
-    instance = algorithm(**parameters)
-    train = frame_of(fold.train, user_ids, item_ids)
-    arguments: dict[str, Callable[[], Any]] = {
-        "validation": lambda: frame_of(fold.validation, user_ids, item_ids),
+    frame_makers: dict[str, Callable[[], Any]] = {
+        TRAIN: lambda: frame_of(fold.train, user_ids, item_ids),
+        VALIDATION: lambda: frame_of(fold.validation, user_ids, item_ids),
         "items": lambda: pd.DataFrame({"item": decode(np.arange(fold.n_items, dtype=np.int32), item_ids)}),
         "users": lambda: pd.DataFrame({"user": decode(np.arange(fold.n_users, dtype=np.int32), user_ids)}),
-        "report": lambda: progress_report(algorithm.__name__, task.report, task.keep),
     }
+
+    def construct() -> Any:
+        seed_everything(task.seed)
+        return algorithm(**parameters)
+
+    frames = {name: make() for name, make in frame_makers.items() if name == TRAIN or takes(algorithm, name)}
+    snapshots = FitSnapshots(task, algorithm, GivenFrames(frames, frame_makers))
+    instance = snapshots.begin(construct)
     names = list(inspect.signature(instance.fit).parameters)
-    optional = {name: arguments[name]() for name in names if name in arguments}
-    with explaining_missing_columns(train):
-        if TRAIN in names[1:]:
-            instance.fit(**{TRAIN: train}, **optional)
-        else:
-            instance.fit(*([train] if names and names[0] not in arguments else []), **optional)
+    frames |= {name: make() for name, make in frame_makers.items() if name in names and name not in frames}
+    optional = {name: snapshots.report if name == REPORT else frames[name] for name in names if name in OPTIONAL}
+    train = [] if TRAIN in names[1:] or not names or names[0] in OPTIONAL else [frames[TRAIN]]
+    by_name = {TRAIN: frames[TRAIN]} if TRAIN in names[1:] else {}
+    with explaining_missing_columns(frames[TRAIN]):
+        snapshots.run(lambda: instance.fit(*train, **by_name, **optional), reports=REPORT in names)
     return Model(instance, user_ids, item_ids), parameters
 
 

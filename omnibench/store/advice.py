@@ -35,6 +35,26 @@ def search_advice(root: Path, item: str) -> str:
     return f"`{listing}` lists its trials; `{again}` has the next run compute them again."
 
 
+def snapshots_command(root: Path, *words: str) -> str:
+    """Return the command that lists snapshots, or chooses one of them.
+
+    Args:
+        root: The store's directory.
+        words: What it is given beside the store.
+    """
+    return command_line("omnibench", "snapshots", *words, *_elsewhere(root))
+
+
+def refit_command(root: Path, item: str) -> str:
+    """Return the command that has an item fitted again, from the beginning.
+
+    Args:
+        root: The store's directory.
+        item: The item's name.
+    """
+    return command_line("omnibench", "reset", item, "--what", Phase.FIT.value, *_elsewhere(root))
+
+
 def _elsewhere(root: Path) -> list[str]:
     """Return the arguments that name a store which commands would not look into by themselves."""
     default = Path(os.environ.get("OMNIREC_CHECKPOINT_DIR") or DEFAULT_DIRECTORY)

@@ -21,7 +21,16 @@ from omnibench.store.permissions import file_mode
 
 _DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 OF_ALL = (
-    *("STORE.json", "leases", "leases/opening.lock", "leases/store.lock", "tmp", "datasets", "records.jsonl"),
+    *(
+        "STORE.json",
+        "leases",
+        "leases/opening.lock",
+        "leases/store.lock",
+        "tmp",
+        "requests",
+        "datasets",
+        "records.jsonl",
+    ),
     *("store", *(f"store/cache.db{ending}" for ending in ("", "-wal", "-shm", "-journal"))),
     *(f"logs.db{ending}" for ending in ("", "-wal", "-shm", "-journal")),
     *("out.log", "err.log", "progress.json", "results.json", "damaged-records.jsonl"),

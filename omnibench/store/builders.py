@@ -120,7 +120,8 @@ def fit_record(
         labels: The item of the model.
         origin: The run and worker that fitted it.
         answer: The answer of the guest: its costs, ``start_seconds``, ``threads``, ``effective`` (all
-            hyperparameters), the framework's ``version``, and ``notes``, what a user should know of the model.
+            hyperparameters), the framework's ``version``, ``notes``, what a user should know of the model, and where
+            it went on from a snapshot its ``attempts``.
         model: Its file.
         search: The key of the search one of whose trials it is; empty where the model belongs to an item.
     """
@@ -132,6 +133,7 @@ def fit_record(
         "version": answer["version"],
         **({"notes": answer["notes"]} if answer.get("notes") else {}),
         **({"epochs": answer["epochs"]} if answer.get("epochs") is not None else {}),
+        **({"attempts": answer["attempts"]} if answer.get("attempts") else {}),
         **({SEARCHED: search} if search else {}),
         "identity": labels.identity,
         "model": model,

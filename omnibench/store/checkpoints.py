@@ -304,13 +304,18 @@ class CheckpointStore:
         warnings.warn(f"{terminal_line(artifact['path'])} {damage}; it is computed again.", UserWarning, stacklevel=3)
         return None
 
+    @property
+    def loads_models_of_others(self) -> bool:
+        """Whether models and snapshots of other members of the group may be loaded, which runs what is in them."""
+        return self._shared == "models"
+
     def loadable(self, model: Path) -> bool:
         """Whether a model may be loaded, which runs what is in it: it is this user's, or was asked for.
 
         Args:
             model: The model's file; one that may not is told of in a warning.
         """
-        if self._shared == "models" or is_own_work(model, shared=is_shared(self.root)):
+        if self.loads_models_of_others or is_own_work(model, shared=is_shared(self.root)):
             return True
         warnings.warn(
             f"{model.relative_to(self.root)} belongs to {user_name(model.stat().st_uid)}, and loading a model runs what is in it: "

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from omnibench.errors import StoreError
-from omnibench.store import leases, manifests, recovery
+from omnibench.store import leases, manifests, recovery, snapshot_files
 from omnibench.store.artifacts import sync_directory
 from omnibench.store.beneath import has_link, paths_like, relative_path
 from omnibench.store.changes import portions, remove_trees
@@ -21,12 +21,20 @@ from omnibench.store.checkpoints import PRESENCE, CheckpointStore
 from omnibench.store.leases import free_leases
 from omnibench.store.schema import Record, RecordType, current_key
 from omnibench.store.searches import belongings, searches_in
+from omnibench.store.snapshot_files import files_below, outside_files, remove_outside
 
 OURS = re.compile(r"model\.[^.]+|predictions-[0-9a-f]{8}\.npy|per_user-[0-9a-f]{8}\.(?:npy|parquet)")
 """Names of the files that records name."""
 
 EXPORTED = re.compile(r"predictions\.(?:json|parquet)")
 """Names of readable copies, which no record names."""
+
+_SNAPSHOTS = tuple(
+    f"*-*/*-*/{inner}{snapshot_files.FOLDER}{ending}"
+    for ending in ("/*", "")
+    for inner in ("fold_*/generation_*/", "fold_*/", "generation_*/", "")
+)
+"""Where folders of snapshots are, and what has only them."""
 
 ASIDE = re.compile(r".+\.damaged-\d{8}T\d{6}-[0-9a-f]{8}")
 """Names of what was set aside as damaged."""
@@ -78,14 +86,18 @@ def delete(store: CheckpointStore, items: Iterable[str], *, dry_run: bool = Fals
                 if file.name != manifests.NAME or directory not in shared
             }
             files = list(directory_of)
-            for file in set(files) - counted:
+            outside = {file: record["directory"] for record in removed.values() for file in outside_files(record)}
+            directory_of |= outside
+            for file in directory_of.keys() - counted:
                 size, directory = file.stat().st_size, directory_of[file]
                 deleted.sizes[directory] = deleted.sizes.get(directory, 0) + size
-            counted.update(files)
+            counted.update(directory_of)
             deleted.size = sum(deleted.sizes.values())
             if removed and not dry_run:
                 store.commit(list(leased.values()), {}, removed)
                 remove_files(store.root, files)
+                for record in removed.values():
+                    remove_outside(record)
     return deleted
 
 
@@ -124,6 +136,7 @@ def files_of(root: Path, directory: Path) -> Iterator[Path]:
             is_ours = any(pattern.fullmatch(file.name) for pattern in (OURS, EXPORTED, ASIDE))
             if is_ours and file.is_file() and not file.is_symlink():
                 yield file
+        yield from files_below(folder)
     manifest = directory / manifests.NAME
     if manifest.is_file() and not manifest.is_symlink():
         yield manifest
@@ -135,7 +148,7 @@ def remove_files(root: Path, files: Iterable[Path]) -> None:
     for file in files:
         file.unlink(missing_ok=True)
         parents[file.parent] = None
-    for parent in sorted(parents, key=lambda path: len(path.parts), reverse=True):
+    for parent in sorted(snapshot_files.remove_empty(parents), key=lambda path: len(path.parts), reverse=True):
         if parent.is_dir():
             sync_directory(parent)
             if parent.name.startswith(("fold_", "generation_")) and parent != root and not any(parent.iterdir()):
@@ -162,7 +175,7 @@ def remove_empty(root: Path) -> None:
 
     Call it only while nobody else uses the store.
     """
-    for pattern in ("*-*/*-*/fold_*/generation_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*"):
+    for pattern in (*_SNAPSHOTS, "*-*/*-*/fold_*/generation_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*"):
         for directory in paths_like(root, pattern):
             parents = list(directory.parents)
             claimed = any((parent / ".key").is_file() for parent in parents[: parents.index(root)])

@@ -16,6 +16,7 @@ from omnibench.metrics.labels import split_label
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.copies import are_current, with_header
 from omnibench.store.reading import Reader, read
+from omnibench.store.resumption import newest_members, open_snapshots, snapshot_of
 from omnibench.store.schema import SEARCHED, Phase, Record, RecordType, Status
 from omnibench.store.states import RecordSource, Sighting, item_states, sightings
 from omnibench.store.trials import trials_of
@@ -142,7 +143,8 @@ def progress(
     """Return ``{item: {status, phase, ...}}`` for every item that the records know, by name.
 
     A file cannot tell whether the process that computes an item still lives when it is read, so such an item counts as
-    interrupted, as in the SQL view, with ``computed_by`` beside it: after a kill the file is right as it lies there.
+    interrupted, as in the SQL view, with ``computed_by`` beside it: after a kill the file is right as it lies there. The
+    ``snapshot`` that the next attempt at an item goes on from stands there, too.
 
     Args:
         records: All records.
@@ -151,6 +153,7 @@ def progress(
     """
     items: dict[str, Any] = {}
     in_search: list[Record] = []
+    snapshots = open_snapshots(records)
     for record, state in item_states(records, seen, lambda _: False):
         item = {
             "status": state.status.value,
@@ -163,6 +166,9 @@ def progress(
         holder = holder_of(record) if state.status is not Status.DONE else None
         if holder is not None:
             item["computed_by"] = holder
+        snapshot = snapshot_of(records, record, snapshots) if state.status is not Status.DONE else None
+        if snapshot is not None:
+            item["snapshot"] = newest_members(snapshot)
         if state.phase == Phase.TUNE and record.get(SEARCHED):
             in_search.append(record)
         items[record["item"]] = item

@@ -12,8 +12,21 @@ from omnibench.keys import recorded_text, sha256
 from omnibench.store.frames import phase_rows
 from omnibench.store.item_names import asks_once, title_of
 from omnibench.store.item_records import failure_text, result_of
-from omnibench.store.schema import COMPUTED, DROPPED, PHASE_OF, SEARCHED, Record, RecordType, Status, configuration_in
+from omnibench.store.resumption import resumable, resume_text, snapshot_rows
+from omnibench.store.schema import (
+    COMPUTED,
+    DROPPED,
+    PHASE_OF,
+    SEARCHED,
+    Record,
+    RecordType,
+    Status,
+    configuration_in,
+    snapshot_identity,
+)
 from omnibench.store.searches import fit_of
+from omnibench.store.series import Epoch, series_facts, series_records, series_words
+from omnibench.store.states import RecordsInMemory
 from omnibench.store.tuned_items import facts_of, searches_by_key, tuned_item, tuning_lines
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
 from omnibench.terminal import terminal_line
@@ -57,7 +70,10 @@ class FactSource:
             ``seeds`` have to do with each other, as a text; ``algorithm`` (name, parameters, all ``effective`` ones,
             ``notes`` on the model, what else is in the key); ``metrics`` by label;
             ``predictions`` (their sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is
-            part of no key: host, threads, versions, git commit; ``stopped``, the attempts that came to nothing;
+            part of no key: host, threads, versions, git commit; ``attempts``, the parts of a Fit that went on from
+            snapshots, or would, each with its costs; ``snapshots``, as ``resumption.snapshot_rows`` has them; ``series``,
+            the losses and validation values by epoch in short (see ``series.series_facts``), or None; ``stopped``, the
+            attempts that came to nothing;
             ``tuning``, what a search has tried and chosen (see ``tuned_items.facts_of``), or None.
         """
         fit = fit_of(item, self._records.get) or {}
@@ -77,6 +93,9 @@ class FactSource:
             "metrics": {label: metric["value"] for label, metric in item.get("metrics", {}).items()},
             "predictions": predict["predictions"]["sha256"] if predict else None,
             "phases": self._phases(item["fit_key"]),
+            "series": series_facts([Epoch(*pair) for pair in self._series.get(item["fit_key"], {}).get("series", ())]),
+            "attempts": self._attempts(fit, self._snapshots.get(item["item"], [])),
+            "snapshots": self._snapshots.get(item["item"], []),
             "stopped": item.get("attempts", []),
             "tuning": self._tuning(item),
         }
@@ -86,6 +105,27 @@ class FactSource:
         if not item.get(SEARCHED):
             return None
         return facts_of(tuned_item(item, *self._searches.get(item[SEARCHED], ({}, []))), with_trials=False)
+
+    def _attempts(self, fit: Record, snapshots: list[dict[str, Any]]) -> list[Record]:
+        """Return the attempts at a Fit so far: the recorded one's, or those until the snapshot that it would go on from."""
+        if fit:
+            return list(fit.get("attempts") or [])
+        resumed = next((row for row in snapshots if row["resumes"]), None)
+        if resumed is None:
+            return []
+        record = self._records[RecordType.SNAPSHOT.key(snapshot_identity(resumed["fit_key"], resumed["name"]))]
+        return list(record.get("attempts") or [])
+
+    @cached_property
+    def _snapshots(self) -> dict[str, list[dict[str, Any]]]:
+        rows: dict[str, list[dict[str, Any]]] = {}
+        for row in snapshot_rows(RecordsInMemory(self._records)):
+            rows.setdefault(row["item"], []).append(row)
+        return rows
+
+    @cached_property
+    def _series(self) -> dict[str, Record]:
+        return series_records(self._records)
 
     @cached_property
     def _searches(self) -> dict[str, tuple[Record, list[Record]]]:
@@ -203,6 +243,8 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if defaults:
         more = f" and {len(defaults) - _MOST_DEFAULTS} more" if len(defaults) > _MOST_DEFAULTS else ""
         yield f"by default       {', '.join(defaults[:_MOST_DEFAULTS])}{more}"
+    if facts.get("series"):
+        yield f"by epoch         {series_words(facts['series'])}"
     for note in algorithm["notes"] or ():
         yield f"note             {note}"
     if facts["fold"] is not None:
@@ -256,6 +298,11 @@ def explanation(item: Record, records: Mapping[str, Record]) -> str:
                 lines.append(f"The next run goes on with its search: {search.counts_text} known.")
         else:
             lines.append("No model is recorded under its key.")
+            resumed = resumable(RecordsInMemory(records), [item]).get(item["item"])
+            if resumed is not None:
+                lines.append(
+                    f"Its next Fit {resume_text(resumed)}, from the snapshot {terminal_line(resumed['name'])}."
+                )
             lines.append(explain(item["identity"], item["fit_key"], records))
     return "\n".join(lines)
 

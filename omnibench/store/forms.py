@@ -30,34 +30,28 @@ from omnibench.store.checks import (
     of_type,
     optional,
 )
+from omnibench.store.file_forms import (
+    DATA_DIRECTORY,
+    DATA_FILE,
+    ITEM_DIRECTORY,
+    ITEM_FILE,
+    LIFELINE,
+    OUTSIDE_FILE,
+    SNAPSHOT_FILE,
+    is_artifact,
+)
 from omnibench.store.identity_forms import DIGEST, is_identity, is_recipe
-from omnibench.store.schema import SEARCHED, Record, RecordType, Status, TrialStatus, trial_identity
+from omnibench.store.schema import (
+    SEARCHED,
+    Record,
+    RecordType,
+    Status,
+    TrialStatus,
+    snapshot_identity,
+    trial_identity,
+)
 from omnibench.store.sealing import DamagedRecordError, unseal, unsealed
 from omnibench.store.stops import STOPPED
-
-_OWNED = r"[\w.+-]+-[0-9a-f]{8,64}"
-"""The name of a directory that belongs to a key; see ``CheckpointStore.claim``."""
-
-_FILE = r"(?!\.\.?(?:/|\Z))[^/\x00]+"
-"""A name of a file or a directory; ``.`` and ``..`` are none."""
-
-_ARTIFACT = r"(?:model|predictions|per_user)[\w.+-]*"
-"""The name of a file of an item that a record names."""
-
-ITEM_DIRECTORY = re.compile(rf"{_OWNED}/{_OWNED}(?:/fold_\d{{1,9}})?")
-"""The directory of an item, relative to the store's."""
-
-DATA_DIRECTORY = re.compile(rf"datasets/{_OWNED}")
-"""The directory of a prepared dataset, relative to the store's."""
-
-ITEM_FILE = re.compile(rf"{_OWNED}/{_OWNED}(?:/fold_\d{{1,9}})?(?:/generation_\d{{1,9}})?/{_ARTIFACT}")
-"""A file of an item, relative to the store's directory."""
-
-DATA_FILE = re.compile(rf"datasets/{_OWNED}(?:/{_FILE})+")
-"""A file of a prepared dataset, relative to the store's directory."""
-
-LIFELINE = re.compile(r"tmp/work\.\d+\.[0-9a-z_]{8}/\.lock")
-"""The lock that a worker holds for as long as it lives, relative to the store's directory."""
 
 MOST_NESTED = 60
 """Levels of lists and objects in a record; ours have about ten."""
@@ -122,6 +116,8 @@ def _contradiction(key: str, record_type: RecordType | None, record: Record) -> 
         return f"its {member} {abridged(record[member])} is not that of its key"
     if record_type is RecordType.ITEM and record["status"] == Status.DONE and record["finished"] is None:
         return "it is done, and does not say when"
+    if record_type is RecordType.SNAPSHOT and not record["files"] and not record.get("outside"):
+        return "it names no files"
     return ""
 
 
@@ -132,11 +128,7 @@ _plain = of_type(dict)
 _natural_or_none = optional(is_natural)
 
 
-def _is_artifact(pattern: re.Pattern[str]) -> Check:
-    return object_of({"path": matching(pattern), "size": is_natural, "sha256": _key}, {"stat": list_of(of_type(int))})
-
-
-_item_file, _data_file = _is_artifact(ITEM_FILE), _is_artifact(DATA_FILE)
+_item_file, _data_file = is_artifact(ITEM_FILE), is_artifact(DATA_FILE)
 
 
 _costs: dict[str, Check] = dict.fromkeys(
@@ -153,6 +145,10 @@ _failure = object_of(
     {"metrics": optional(mapping_of(is_name))},
 )
 _silence = object_of({"seconds": is_natural, "stopped": of_type(bool)})
+_newest = object_of(
+    {"name": is_name, "iteration": is_natural, "iterations": _natural_or_none, "unit": is_name, "made": is_moment},
+    {"bytes": is_natural},
+)
 _columns = object_of({"user": list_of(is_natural), "value": list_of(is_natural)})
 _git = object_of({"commit": is_name, "dirty": of_type(bool)})
 
@@ -229,7 +225,7 @@ _chosen = object_of(
 _STATUSES = frozenset(status.value for status in Status if status is not Status.RUNNING)
 _OF_ITEM: dict[str, Check] = {
     **dict.fromkeys(("user_label", "dataset_label", "module", "node", "predict_key", "test"), is_name),
-    **dict.fromkeys(("generation", "failures", "deaths", "exported", "seeds"), is_natural),
+    **dict.fromkeys(("generation", "failures", "deaths", "exported", "seeds", "snapshot"), is_natural),
     "status": lambda value: type(value) is str and value in _STATUSES,
     "metrics": mapping_of(_metric),
     "error": optional(_error),
@@ -273,6 +269,7 @@ _OF_WORKER: dict[str, Check] = {
     **dict.fromkeys(("item", "phase"), _optional_name),
     "progress": optional(_plain),
     "silence": optional(_silence),
+    "snapshot": optional(_newest),
     "completed": is_natural,
     "ended": _optional_moment,
     "lock": matching(LIFELINE),
@@ -333,6 +330,41 @@ _OF_TRIAL: dict[str, Check] = {
     "reused": of_type(bool),
 }
 
+_segment = object_of(
+    {"seconds": is_cost},
+    {**_costs, **dict.fromkeys(("from", "to"), _natural_or_none), **dict.fromkeys(("run", "worker"), _optional_name)},
+)
+_OF_FIT["attempts"] = list_of(_segment)
+_series = list_of(
+    lambda value: type(value) is list and len(value) == 2 and is_natural(value[0]) and mapping_of(is_number)(value[1])  # noqa: PLR2004
+)
+_snapshot_file = is_artifact(SNAPSHOT_FILE)
+_outside_file = is_artifact(OUTSIDE_FILE)
+_OF_SNAPSHOT: dict[str, Check] = {
+    **_OF_ITEMS,
+    "files": list_of(_snapshot_file),
+    "outside": optional(
+        object_of(
+            {
+                "folder": lambda value: is_name(value) and value.startswith("/") and "\0" not in value,
+                "files": list_of(_outside_file),
+            }
+        )
+    ),
+    "requested": _key,
+    **dict.fromkeys(("name", "unit", "reason"), is_name),
+    "finished": is_moment,
+    **dict.fromkeys(("number", "iteration", "size"), is_natural),
+    "iterations": _natural_or_none,
+    "within": of_type(bool),
+    "missing": list_of(is_name),
+    "fit_seconds": is_cost,
+    "attempts": list_of(_segment),
+    "series": _series,
+    "passed_over": _optional_moment,
+}
+_OF_SERIES: dict[str, Check] = {**_OF_ITEMS, "epochs": is_natural, "series": _series}
+
 _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], ...]]] = {
     record_type: (required, tuple(members.items()))
     for record_type, required, members in (
@@ -345,6 +377,12 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
         (RecordType.SEARCH, (SEARCHED, "algorithm", "dataset", "fold", "metric", "space", "tuning"), _OF_SEARCH),
         (RecordType.TRIAL, (SEARCHED, "number", "status", "parameters", "fit_key", "metric"), _OF_TRIAL),
         (RecordType.SCORE, ("fit_key", "metric", "value"), _OF_VALUE),
+        (
+            RecordType.SNAPSHOT,
+            (*_LABELS, "name", "number", "iteration", "unit", "finished", "size", "files"),
+            _OF_SNAPSHOT,
+        ),
+        (RecordType.SERIES, (*_LABELS, "series"), _OF_SERIES),
         (RecordType.RUN, ("id", "host", "user", "versions", "git"), _OF_RUN),
         (RecordType.WORKER, ("id", "started", "heartbeat", "lock", "ended", "item", "phase"), _OF_WORKER),
         (RecordType.PLAN, ("source", "root", "columns", "items", "noted"), _OF_PLAN),
@@ -355,8 +393,9 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
 """By type, the members that every record of it has, and the form of those that it may have."""
 
 _KEYED: dict[RecordType | None, tuple[str, Callable[[Record], Any]]] = {
-    **dict.fromkeys((RecordType.FIT, RecordType.ITEM), ("fit_key", itemgetter("fit_key"))),
+    **dict.fromkeys((RecordType.FIT, RecordType.ITEM, RecordType.SERIES), ("fit_key", itemgetter("fit_key"))),
     RecordType.SEARCH: (SEARCHED, itemgetter(SEARCHED)),
+    RecordType.SNAPSHOT: ("name", lambda record: snapshot_identity(record["fit_key"], record["name"])),
     RecordType.TRIAL: ("number", lambda record: trial_identity(record[SEARCHED], record["number"])),
 }
 """The types whose key is made of members: the one that an error shows, and what the key consists of behind its type."""

@@ -31,13 +31,16 @@ def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
     """Return every finished phase once, and those that failed or were interrupted, with the members of ``PHASE_COLUMNS``.
 
     The metrics that one Eval computed share theirs. Tune has the seconds of all trials, and belongs to the first item of
-    those that share a search.
+    those that share a search. A Fit that went on from snapshots has the costs of all its attempts together, which
+    have no rows of their own.
     """
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     stopped = []
     for key, record in records.items():
         if RecordType.ITEM.has(key):
-            stopped += [{"item": record["item"], **attempt} for attempt in record.get("attempts", [])]
+            fit = records.get(RecordType.FIT.key(record["fit_key"]), {})
+            attempts = (attempt for attempt in record.get("attempts", ()) if not _is_continued(attempt, fit))
+            stopped += [{"item": record["item"], **attempt} for attempt in attempts]
         phase = PHASE_OF.get(RecordType.of(key))
         if phase is not None and not (phase is Phase.FIT and record.get(SEARCHED)):
             batch = record.get("batch") or key
@@ -54,6 +57,13 @@ def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
         attempt for attempt in stopped if attempt.get("phase") != Phase.TUNE or attempt["item"] not in tune
     ]
     return [*tune.values(), *rows.values(), *stopped_phases]
+
+
+def _is_continued(attempt: Record, fit: Record) -> bool:
+    """Whether a Fit went on from a snapshot of an attempt that was stopped: that is a part of the Fit, with all its costs."""
+    process = (attempt.get("run"), attempt.get("worker"))
+    parts = ((part.get("run"), part.get("worker")) for part in fit.get("attempts") or ())
+    return attempt.get("phase") == Phase.FIT and process in parts
 
 
 def _tune_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:

@@ -26,9 +26,19 @@ from omnibench.store.history import History, outdated_records, remove_history
 from omnibench.store.ownership import no_store
 from omnibench.store.records import Records
 from omnibench.store.refusals import told_as_store_errors
+from omnibench.store.requests import remove_dead_requests
 from omnibench.store.reserve import PORTION
-from omnibench.store.schema import Record, RecordType, Status, artifacts_of
+from omnibench.store.schema import Record, RecordType, Status, artifacts_of, current_key
+from omnibench.store.snapshot_files import (
+    folder_of,
+    folders_below,
+    is_folder,
+    outside_files,
+    remove_folder,
+    remove_outside,
+)
 from omnibench.store.states import RecordsInMemory, item_states, sightings
+from omnibench.store.trials import open_trials
 
 _ITEM_DIRECTORIES = ("*-*/*-*", "*-*/*-*/fold_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*/generation_*")
 
@@ -64,6 +74,7 @@ def collect(
     kept: bool = False,
     planned: bool = False,
     datasets: bool = False,
+    snapshots: bool = False,
     aside_older_than: float | None = None,
     history_older_than: float | None = None,
 ) -> Collected:
@@ -75,6 +86,7 @@ def collect(
         kept: Also the generations that ``--omnirec-resume=fresh`` has put aside.
         planned: Also the records of items that were planned and never begun.
         datasets: Also prepared datasets that no item is of.
+        snapshots: Also snapshots that were to stay when their Fit was recorded.
         aside_older_than: Also what was set aside as damaged this many seconds ago or longer.
         history_older_than: Also records of runs and workers that no result refers to and log entries of other runs, if
             they are so many seconds old; lock files; and lines of manifests that do not count any more.
@@ -89,7 +101,16 @@ def collect(
         try:
             with told_as_store_errors(root, "removed"):
                 return _collect(
-                    root, records, is_tight, dry_run, kept, planned, datasets, aside_older_than, history_older_than
+                    root,
+                    records,
+                    is_tight,
+                    dry_run=dry_run,
+                    kept=kept,
+                    planned=planned,
+                    datasets=datasets,
+                    snapshots=snapshots,
+                    aside_older_than=aside_older_than,
+                    history_older_than=history_older_than,
                 )
         finally:
             records.checkpoint()
@@ -100,10 +121,12 @@ def _collect(
     root: Path,
     records: Records,
     is_tight: bool,
+    *,
     dry_run: bool,
     kept: bool,
     planned: bool,
     datasets: bool,
+    snapshots: bool,
     aside_older_than: float | None,
     history_older_than: float | None,
 ) -> Collected:
@@ -114,6 +137,8 @@ def _collect(
         dropped = RecordType.OLD.has(key) and (kept or not record["kept"])
         if dropped or RecordType.MARKS.has(key):  # the next table finds the marks out again
             removed_records[key] = record
+    if snapshots:
+        removed_records |= _of_ended_fits(recorded)
     remaining = {key: record for key, record in recorded.items() if key not in removed_records}
     removed_records |= searches.unused(remaining)
     if datasets:
@@ -125,22 +150,34 @@ def _collect(
     garbage.records = sorted(removed_records)
     kept_records = {key: record for key, record in recorded.items() if key not in removed_records}
     named_paths = {artifact["path"] for record in kept_records.values() for artifact in artifacts_of(record)}
-    all_paths = {path for record in recorded.values() for path in _paths_of(record)}
+    all_paths = {path for key, record in recorded.items() for path in _paths_of(key, record, root)}
     homes = {record["directory"] for key, record in kept_records.items() if RecordType.DATA.has(key)}
     directories = {str(record["directory"]) for record in kept_records.values() if record.get("directory")}
+    named_folders = {
+        folder_of(record, root) for key, record in kept_records.items() if RecordType.SNAPSHOT.has(current_key(key))
+    }
+    folders = list(_unnamed_snapshots(root, named_folders))
+    in_folders = frozenset(folders)  # an item that was deleted has them among its files as well
+    outside = {file: record for record in removed_records.values() for file in outside_files(record)}
     for path in [
-        *_unnamed_files(root, named_paths, directories),
+        *(path for path in _unnamed_files(root, named_paths, directories) if not in_folders.intersection(path.parents)),
+        *folders,
         *_unnamed_datasets(root, homes),
         *_set_aside_before(root, aside_older_than),
     ]:
         garbage.files.append(path)
         garbage.size += sum(file.stat().st_size for file in _files_in(path))
+    garbage.size += sum(file.stat().st_size for file in outside)
     if not dry_run:
         of_no_record = [path for path in garbage.files if path.relative_to(root).as_posix() not in all_paths]
         _remove_files(root, of_no_record)  # first: there may be no room to forget records
         _forget(root, records, removed_records, PORTION if is_tight else len(removed_records))
         _remove_files(root, [path for path in garbage.files if path not in of_no_record])
+        for record in removed_records.values():
+            remove_outside(record)
         remove_empty(root)
+        remove_dead_requests(root)
+    garbage.files += outside
     if history_older_than is not None:
         garbage.history = remove_history(root, kept_records, history_older_than, dry_run=dry_run)
     return garbage
@@ -163,9 +200,12 @@ def _never_begun(root: Path, records: dict[str, Record]) -> dict[str, Record]:
     }
 
 
-def _paths_of(record: Record) -> list[str]:
+def _paths_of(key: str, record: Record, root: Path) -> list[str]:
     """Return the paths of the files and directories that a record names."""
-    return [*(artifact["path"] for artifact in artifacts_of(record)), *filter(None, [record.get("directory")])]
+    files = [artifact["path"] for artifact in artifacts_of(record)]
+    is_folder_inside = RecordType.SNAPSHOT.has(current_key(key)) and not record.get("outside")
+    folders = [folder_of(record, root).relative_to(root).as_posix()] if is_folder_inside else []
+    return [*files, *folders, *filter(None, [record.get("directory")])]
 
 
 def _forget(root: Path, records: Records, removed_records: dict[str, Record], portion: int) -> None:
@@ -188,6 +228,8 @@ def _remove_files(root: Path, files: list[Path]) -> None:
     directories = [path for path in files if path.is_dir() and not path.is_symlink()]
     remove_files(root, [path for path in files if path not in directories])
     try:
+        for folder in filter(is_folder, directories):
+            remove_folder(folder)
         remove_trees(directories)
     finally:
         for parent in {path.parent for path in directories}:
@@ -226,6 +268,33 @@ def _is_ours(directory: Path, root: Path) -> bool:
         for parent in (directory, *directory.parents)
         if parent != root and root in parent.parents
     )
+
+
+def _unnamed_snapshots(root: Path, named_folders: set[Path]) -> Iterator[Path]:
+    """Yield the folders of snapshots in items' directories that no record names, and that were not set aside."""
+    for pattern in _ITEM_DIRECTORIES:
+        for directory in paths_like(root, pattern):
+            if not directory.is_dir() or not _is_ours(directory, root):
+                continue
+            for folder in folders_below(directory):
+                if folder not in named_folders and not ASIDE.fullmatch(folder.name):
+                    yield folder
+
+
+def _of_ended_fits(records: dict[str, Record]) -> dict[str, Record]:
+    """Return the records of snapshots whose Fit has ended: they have stayed because somebody wanted them to.
+
+    Of a trial there may be no record of the Fit: it was not the best.
+    """
+    trials = [record for key, record in records.items() if RecordType.TRIAL.has(key)]
+    tried, still_open = ({trial["fit_key"] for trial in group} for group in (trials, open_trials(trials)))
+
+    def has_ended(fit_key: str) -> bool:
+        is_item = RecordType.ITEM.key(fit_key) in records
+        return RecordType.FIT.key(fit_key) in records or (fit_key in tried - still_open and not is_item)
+
+    snapshots = {key: record for key, record in records.items() if RecordType.SNAPSHOT.has(key)}
+    return {key: record for key, record in snapshots.items() if has_ended(record["fit_key"])}
 
 
 def _unnamed_datasets(root: Path, homes: set[str]) -> Iterator[Path]:

@@ -36,7 +36,10 @@ from omnibench.store.schema import (
 from omnibench.store.searches import belongings, searches_in
 from omnibench.store.stops import has_failure, without_failure
 
-_FROM_FIT = (RecordType.FIT, RecordType.SCORE, RecordType.PREDICT, RecordType.EVAL)
+_FROM_FIT = (
+    *(RecordType.SNAPSHOT, RecordType.FIT, RecordType.SERIES, RecordType.SCORE),
+    *(RecordType.PREDICT, RecordType.EVAL),
+)
 _TYPES_FROM = {
     Phase.TUNE: _FROM_FIT,
     Phase.FIT: _FROM_FIT,
@@ -105,7 +108,8 @@ def _search_of(fit_key: str, snapshot: Mapping[str, Record]) -> str:
 def _concerns(records: Mapping[str, Record], scope: str, search: str) -> bool:
     """Whether an item with these records, and perhaps a search, has anything to reset."""
     item = next((record for key, record in records.items() if RecordType.ITEM.has(key)), None)
-    last_seen = Phase.TUNE.value if search else None
+    in_fit = any(map(RecordType.SNAPSHOT.has, records))
+    last_seen = Phase.FIT.value if in_fit else Phase.TUNE.value if search else None
     status = status_of(item, finished_phases(item, records), last_seen=last_seen).status
     if scope == Phase.TUNE:
         return bool(search)
@@ -156,7 +160,7 @@ def _put_aside(store: CheckpointStore, leases: Mapping[str, Lease], scope: str, 
 def _searched(items: Iterable[Record], scope: str, snapshot: Mapping[str, Record]) -> dict[str, Record]:
     """Return the records of the searches of items that go with a reset, by key.
 
-    From Fit on these are the models of trials alone, one of which is the chosen one's. Where it concerns what has failed
+    From Fit on these are the models and snapshots of trials alone, one of which is the chosen one's. Where it concerns what has failed
     or was interrupted, an item that has stopped behind its search keeps that.
     """
     whole: set[str] = set()
@@ -168,8 +172,12 @@ def _searched(items: Iterable[Record], scope: str, snapshot: Mapping[str, Record
                 (whole if stopped_in else models).update(searches_in([item]))
         elif scope in ("all", Phase.TUNE, Phase.FIT):
             (models if scope == Phase.FIT else whole).update(searches_in([item]))
-    fits = {key: record for key, record in belongings(models, snapshot).items() if RecordType.FIT.has(key)}
-    return fits | {key: record for key, record in belongings(whole, snapshot).items() if not RecordType.OLD.has(key)}
+    of_fits = {
+        key: record
+        for key, record in belongings(models, snapshot).items()
+        if RecordType.of(key) in (RecordType.FIT, RecordType.SNAPSHOT)
+    }
+    return of_fits | {key: record for key, record in belongings(whole, snapshot).items() if not RecordType.OLD.has(key)}
 
 
 def _put_searches_aside(
@@ -188,9 +196,10 @@ def _put_searches_aside(
     models: list[Artifact] = []
     generation = next(number for number in count() if all(old_key(number, key) not in snapshot for key in searched))
     for key, record in searched.items():
+        of_fit = RecordType.of(key) in (RecordType.FIT, RecordType.SNAPSHOT)
+        if of_fit and store.holder(record["fit_key"]):
+            continue  # somebody computes it for another search or plan
         if RecordType.FIT.has(key):
-            if store.holder(record["fit_key"]):
-                continue  # somebody computes it for another search or plan
             models += artifacts_of(record)
         aside = record if not record.get("model") or record.get(DROPPED) else without_model(record)
         removed_records[key] = record

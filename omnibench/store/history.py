@@ -64,6 +64,7 @@ def outdated_records(records: Mapping[str, Record], older_than: float) -> dict[s
     results = [
         record for key, record in records.items() if RecordType.of(key) not in (RecordType.RUN, RecordType.WORKER)
     ]
+    results += [attempt for record in results for attempt in record.get("attempts") or ()]
     workers = {str(record["worker"]) for record in results if record.get("worker")}
     runs = {str(record["run"]) for record in results if record.get("run")}
     done = {record["item"] for key, record in records.items() if RecordType.ITEM.has(key) and _is_done(record)}

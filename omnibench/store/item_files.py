@@ -7,10 +7,11 @@ from pathlib import Path
 
 from omnibench.errors import StoreError
 from omnibench.store.schema import EXPORTED_PREDICTIONS, Record, RecordType, artifacts_of
+from omnibench.store.snapshot_files import outside_files
 
 
 def files_of_item(root: Path, records: Mapping[str, Record], fit_key: str) -> list[Path]:
-    """Return the files of an item: those that records name, then the readable copies of its predictions.
+    """Return the files of an item: those that records name, snapshots' too, then the readable copies of its predictions.
 
     Args:
         root: The store's directory.
@@ -23,7 +24,8 @@ def files_of_item(root: Path, records: Mapping[str, Record], fit_key: str) -> li
     paths = dict.fromkeys(artifact["path"] for record in own for artifact in artifacts_of(record))
     directories = dict.fromkeys(record["directory"] for record in own if record.get("directory"))
     copies = [root / directory / name for directory in directories for name in EXPORTED_PREDICTIONS]
-    return [*(root / path for path in paths), *(copy for copy in copies if copy.is_file())]
+    outside = [file for record in own for file in outside_files(record)]
+    return [*(root / path for path in paths), *outside, *(copy for copy in copies if copy.is_file())]
 
 
 def item_of_file(root: Path, records: Mapping[str, Record], file: Path) -> str:
@@ -39,7 +41,8 @@ def item_of_file(root: Path, records: Mapping[str, Record], file: Path) -> str:
     """
     for key, record in records.items():
         is_copy = file.name in EXPORTED_PREDICTIONS and file.parent == root / (record.get("directory") or "-")
-        if is_copy or any(root / artifact["path"] == file for artifact in artifacts_of(record)):
+        is_named = any(root / artifact["path"] == file for artifact in artifacts_of(record))
+        if is_copy or is_named or file in outside_files(record):
             if RecordType.DATA.has(key):
                 raise StoreError(f"{str(file)!r} belongs to the dataset {record['name']}, not to one item.")
             return str(record["item"])

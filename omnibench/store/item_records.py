@@ -204,6 +204,7 @@ def _stopped_item(
         "generation": previous.get("generation", 0),
         "predict_key": predict_key,
         **counts,
+        **({"snapshot": previous["snapshot"]} if previous.get("snapshot") else {}),
         "attempts": attempts,
     }
 

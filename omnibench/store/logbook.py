@@ -24,6 +24,15 @@ from omnibench.store.beneath import LinkedFileError, has_link, refuse_links
 from omnibench.store.permissions import create
 from omnibench.store.reading import readable
 from omnibench.store.small_blocks import require_room
+from omnibench.store.superseded import (
+    BEGINS_ANEW,
+    OWN,
+    FitBeginning,
+    guest_logger,
+    is_snapshot_line,
+    resumed_progress,
+    supersede,
+)
 
 NAME = "logs.db"
 NOTICE = "omnibench.notice"
@@ -46,10 +55,24 @@ CREATE TABLE IF NOT EXISTS logs (
     time TEXT NOT NULL,
     run TEXT, worker TEXT, item TEXT,
     level INTEGER NOT NULL, level_name TEXT NOT NULL,
-    logger TEXT NOT NULL, message TEXT NOT NULL
+    logger TEXT NOT NULL, message TEXT NOT NULL,
+    superseded INTEGER
 )"""
 
+_INSERT = (
+    "INSERT INTO logs (time, run, worker, item, level, level_name, logger, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_ADDED = "ALTER TABLE logs ADD COLUMN superseded INTEGER"
+"""Makes a log of an earlier omnibench one of this."""
+
 _Row = tuple[str, str, str, str | None, int, str, str, str]
+
+
+class _Entry(NamedTuple):
+    """An entry that is to be written, and the beginning of a Fit that it says."""
+
+    row: _Row
+    beginning: FitBeginning | None = None
 
 
 class LogEntry(NamedTuple):
@@ -74,11 +97,13 @@ def entries(directory: Path, run: str, logger: str, since: int = 0) -> list[LogE
         return []
 
 
-_MATCHING = "FROM logs WHERE level >= ? AND (? IS NULL OR item IN (SELECT value FROM json_each(?)))"
+_MATCHING = "FROM {logs} WHERE level >= ? AND (? IS NULL OR item IN (SELECT value FROM json_each(?))) AND (superseded IS NULL OR ?)"
+_OF_EARLIER = "(SELECT *, NULL AS superseded FROM logs)"
+"""The table as an earlier omnibench has made it, where nobody has written since."""
 
 
 def select(
-    directory: Path, since: int | None, *, items: Sequence[str] | None, min_level: int, limit: int
+    directory: Path, since: int | None, *, items: Sequence[str] | None, min_level: int, limit: int, superseded: bool
 ) -> list[dict[str, Any]]:
     """Return log entries with all of their columns, oldest first.
 
@@ -88,28 +113,36 @@ def select(
         items: Only those about these items, by their names.
         min_level: Only those from this level on.
         limit: At most this many.
+        superseded: Also those that a later attempt has superseded; see ``superseded``.
 
     Raises:
         StoreError: The log cannot be read.
     """
-    matching = _matching(items, min_level)
+    matching = _matching(items, min_level, superseded=superseded)
     if since is None:
         newest = _ask(directory, f"SELECT * {_MATCHING} ORDER BY id DESC LIMIT ?", (*matching, limit))
         return newest[::-1]
     return _ask(directory, f"SELECT * {_MATCHING} AND id > ? ORDER BY id LIMIT ?", (*matching, since, limit))
 
 
-def count(directory: Path, before: int | None, *, items: Sequence[str] | None, min_level: int) -> int:
+def count(directory: Path, before: int | None, *, items: Sequence[str] | None, min_level: int, superseded: bool) -> int:
     """Return how many log entries there are before an entry, or in all; see ``select``."""
     query = f"SELECT count(*) AS entries {_MATCHING} AND (? IS NULL OR id < ?)"
-    rows = _ask(directory, query, (*_matching(items, min_level), before, before))
+    rows = _ask(directory, query, (*_matching(items, min_level, superseded=superseded), before, before))
     return int(rows[0]["entries"]) if rows else 0
 
 
-def _matching(items: Sequence[str] | None, min_level: int) -> tuple[int, str | None, str | None]:
+def _matching(
+    items: Sequence[str] | None, min_level: int, *, superseded: bool
+) -> tuple[int, str | None, str | None, bool]:
     """Return the parameters of the condition that all questions have."""
     names = None if items is None else json.dumps(list(items))
-    return min_level, names, names
+    return min_level, names, names, superseded
+
+
+def _is_of_earlier(connection: sqlite3.Connection) -> bool:
+    """Whether a log has no column for what is superseded."""
+    return all(column[1] != "superseded" for column in connection.execute("PRAGMA table_info(logs)"))
 
 
 def _ask(directory: Path, query: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
@@ -119,8 +152,9 @@ def _ask(directory: Path, query: str, parameters: tuple[Any, ...]) -> list[dict[
         return []
     try:
         with readable(path) as connection:
+            logs = _OF_EARLIER if _is_of_earlier(connection) else "logs"
             connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(query, parameters)]
+            return [dict(row) for row in connection.execute(query.format(logs=logs), parameters)]
     except (sqlite3.Error, OSError) as error:
         if "no such table" in str(error):  # somebody is making it right now
             return []
@@ -143,8 +177,9 @@ class LogBook:
         self.run = run
         self.worker = worker
         self.lost = 0
-        self._entries: list[_Row] = []
-        self._lines: Counter[str | None] = Counter()
+        self._entries: list[_Entry] = []
+        self._lines: Counter[tuple[str | None, bool]] = Counter()
+        self._resumed: dict[str, FitBeginning] = {}
         self._lock = threading.Lock()
         self._writing = threading.Lock()
 
@@ -159,22 +194,66 @@ class LogBook:
         """
         self._add(level, logger, masked(message), item)
 
-    def _add(self, level: int, logger: str, message: str, item: str | None) -> None:
+    def _add(
+        self, level: int, logger: str, message: str, item: str | None, beginning: FitBeginning | None = None
+    ) -> None:
         moment = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1000):03d}Z"
         text = message.encode("utf-8", "backslashreplace").decode()
-        entry = (stamp, self.run, self.worker, item, level, logging.getLevelName(level), logger, text)
+        row = (stamp, self.run, self.worker, item, level, logging.getLevelName(level), logger, text)
         with self._lock:
-            self._entries.append(entry)
+            self._entries.append(_Entry(row, beginning))
+
+    def begin_fit(self, beginning: FitBeginning) -> None:
+        """Note that a Fit goes on from a snapshot, or begins anew: it supersedes lines of earlier attempts.
+
+        Of one that goes on the guest says so, in order with its other lines, and from there on it does; see
+        ``resumed_from``.
+
+        Args:
+            beginning: The Fit, which an earlier attempt has begun.
+        """
+        logger = guest_logger("out", beginning.trial)
+        if beginning.snapshot:
+            self._resumed[logger] = beginning
+        else:
+            self._resumed.pop(logger, None)
+            self._add(logging.INFO, OWN, BEGINS_ANEW, beginning.item, beginning)
+
+    def resumed_from(self, logger: str, lines: bytes) -> tuple[str, str]:
+        """Return the snapshot that a Fit goes on from by what a guest prints, and how far it was; else two empty texts.
+
+        Args:
+            logger: The source of the lines.
+            lines: The lines.
+        """
+        beginning = self._resumed.get(logger)
+        if beginning is None:
+            return "", ""
+        for line in lines.decode("utf-8", "replace").splitlines():
+            if progress := resumed_progress(line, beginning.snapshot):
+                return beginning.snapshot, progress
+        return "", ""
 
     def add_lines(self, level: int, logger: str, lines: bytes, item: str | None) -> None:
-        """Add the lines that a guest printed, in which secrets are masked already, up to a number of lines per item."""
+        """Add the lines that a guest printed, in which secrets are masked already, up to a number of lines per item.
+
+        Those that say that a snapshot was taken, or that a Fit goes on from one, are counted for themselves.
+        """
         for line in lines.decode("utf-8", "replace").splitlines():
-            self._lines[item] += 1
-            if self._lines[item] < _MOST_LINES:
-                self._add(level, logger, line, item)
-            elif self._lines[item] == _MOST_LINES:
+            is_mark = is_snapshot_line(line)
+            self._lines[item, is_mark] += 1
+            if self._lines[item, is_mark] < _MOST_LINES:
+                self._add(level, logger, line, item, self._beginning(logger, line))
+            elif self._lines[item, is_mark] == _MOST_LINES:
                 self.add(level, logger, "... more of this item's lines are in out.log and err.log only", item)
+
+    def _beginning(self, logger: str, line: str) -> FitBeginning | None:
+        """Return the Fit that goes on with a line of a guest, once: what a user prints later is no beginning."""
+        beginning = self._resumed.get(logger)
+        if beginning is None or not resumed_progress(line, beginning.snapshot):
+            return None
+        return self._resumed.pop(logger)
 
     def flush(self) -> None:
         """Write what has gathered; what cannot be written is counted in ``lost``."""
@@ -213,7 +292,7 @@ class LogBook:
             self.lost += len(self._entries)
             self._entries = []
 
-    def _write(self, entries: list[_Row]) -> None:
+    def _write(self, entries: list[_Entry]) -> None:
         refuse_links(self.path.parent, *_FILES)  # SQLite opens them by path
         create(self.path)
         require_room(self.path.parent)
@@ -223,8 +302,9 @@ class LogBook:
             connection.execute(_TABLE)
             connection.execute("BEGIN IMMEDIATE")
             with forks.whole_transaction(), connection:  # see there
-                connection.executemany(
-                    "INSERT INTO logs (time, run, worker, item, level, level_name, logger, message) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    entries,
-                )
+                if _is_of_earlier(connection):
+                    connection.execute(_ADDED)
+                for row, beginning in entries:
+                    number = connection.execute(_INSERT, row).lastrowid
+                    if beginning is not None and number is not None:
+                        supersede(connection, number, beginning)

@@ -28,8 +28,11 @@ from omnibench.store.plans import plan_of, with_planned_labels
 from omnibench.store.reading import read_all
 from omnibench.store.refusals import told_as_store_errors
 from omnibench.store.removal import Removed, remove_items, remove_models
+from omnibench.store.restoring import Restored, restore_in
+from omnibench.store.resumption import snapshot_frame
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select_all, select_one
+from omnibench.store.series import epoch_frame
 from omnibench.store.sizes import Sizes, sizes_of
 from omnibench.store.trial_frames import trial_frame
 from omnibench.store.verification import Damage, snapshot_of, verify
@@ -154,9 +157,21 @@ class Store:
 
         return pd.DataFrame(phase_rows(self.records()), columns=list(PHASE_COLUMNS)).sort_values(["item", "finished"])
 
+    def snapshots(self, *items: str) -> pd.DataFrame:
+        """Return a row per snapshot of a Fit, of all items or of some; see ``resumption.snapshot_frame``."""
+        return snapshot_frame(self.records(), self.select(*items) if items else None)
+
+    def restore(self, item: str, snapshot: str) -> Restored:
+        """Have the next attempt at an item go on from an older snapshot; see ``restoring.restore``."""
+        return restore_in(self.root, self.find(item), snapshot)
+
     def trials(self) -> pd.DataFrame:
         """Return a row per trial of every search for hyperparameters; see ``trial_frames.trial_frame``."""
         return trial_frame(self.records())
+
+    def epochs(self) -> pd.DataFrame:
+        """Return a row per epoch that the Fits of items have reported: losses, validation values; see ``series.epoch_frame``."""
+        return epoch_frame(self.records())
 
     def workers(self, *, active: bool = True) -> list[dict[str, Any]]:
         """Return the processes that compute, or have computed.
@@ -175,7 +190,13 @@ class Store:
         return sorted(runs, key=lambda run: str(run["started"]))
 
     def logs(
-        self, since_id: int | None = None, *, item: str | None = None, min_level: int = 0, limit: int = 1000
+        self,
+        since_id: int | None = None,
+        *,
+        item: str | None = None,
+        min_level: int = 0,
+        limit: int = 1000,
+        superseded: bool = False,
     ) -> list[dict[str, Any]]:
         """Return log entries, oldest first: the newest ones, or those that follow an entry.
 
@@ -185,9 +206,10 @@ class Store:
             item: Only those about an item, or about all items that this text stands for.
             min_level: Only those from this level on, as in ``logging``.
             limit: At most this many.
+            superseded: Also what a killed Fit has printed behind the snapshot from which a later attempt goes on.
 
         Returns:
-            For each ``id, time, run, worker, item, level, level_name, logger, message``.
+            For each ``id, time, run, worker, item, level, level_name, logger, message, superseded`` (by which entry).
 
         Raises:
             StoreError: The log cannot be read.
@@ -195,21 +217,24 @@ class Store:
         if not (self.root / logbook.NAME).exists():
             return []
         names = self.select(item) if item else None
-        return logbook.select(self.root, since_id, items=names, min_level=min_level, limit=limit)
+        return logbook.select(self.root, since_id, items=names, min_level=min_level, limit=limit, superseded=superseded)
 
-    def count_logs(self, before_id: int | None = None, *, item: str | None = None, min_level: int = 0) -> int:
+    def count_logs(
+        self, before_id: int | None = None, *, item: str | None = None, min_level: int = 0, superseded: bool = False
+    ) -> int:
         """Return how many log entries there are.
 
         Args:
             before_id: Only entries before this one.
             item: Only those about an item, or about all items that this text stands for.
             min_level: Only those from this level on, as in ``logging``.
+            superseded: Also those that ``logs`` leaves out without it.
 
         Raises:
             StoreError: The log cannot be read.
         """
         names = self.select(item) if item else None
-        return logbook.count(self.root, before_id, items=names, min_level=min_level)
+        return logbook.count(self.root, before_id, items=names, min_level=min_level, superseded=superseded)
 
     def find(self, item: str) -> Record:
         """Return the record of one item.
@@ -372,7 +397,7 @@ class Store:
             return remove_datasets(self.root, lambda key: key in needed, dry_run=dry_run)
 
     def sizes(self) -> Sizes:
-        """Return what the store's files take on disk: of models, predictions, values per user, datasets; and by item."""
+        """Return what the store's files take on disk: of models, predictions, values per user, snapshots, datasets; by item."""
         return sizes_of(self.root)
 
     def reset_item(self, item: str, what: str = "all") -> Reset:
@@ -380,7 +405,7 @@ class Store:
         return self.reset([item], what)
 
     def sql(self, query: str, parameters: Iterable[Any] = ()) -> pd.DataFrame:
-        """Return the rows of a query over the views ``items, phases, metrics, files, trials, datasets, runs, workers``.
+        """Return the rows of a query over the views that ``docs/store.md`` lists, e.g. ``items``, ``phases``, ``snapshots``.
 
         They are made of the records that are sound, in memory, with the statuses that ``items`` has as of now: nothing
         that the query does reaches the store.

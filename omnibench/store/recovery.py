@@ -17,9 +17,10 @@ from omnibench.store.damage import DamagedStoreError, is_damage, set_database_as
 from omnibench.store.formats import FORMAT, MARKER, marked_format, refuse_format
 from omnibench.store.reading import read_all
 from omnibench.store.records import Records
-from omnibench.store.schema import Record, RecordType, Status, artifacts_of
+from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.searches import fit_keys_of
 from omnibench.store.small_blocks import require_room
+from omnibench.store.snapshot_files import is_intact
 from omnibench.store.stops import settled
 from omnibench.store.waiting import LockWait
 
@@ -86,7 +87,7 @@ def rebuild(records: Records, root: Path) -> Rebuilt:
         for key, record in manifests.read(directory).items():
             if key in recorded:
                 continue
-            if all(artifacts.is_intact(artifact, root) for artifact in artifacts_of(record)):
+            if is_intact(record, root):
                 missing[key] = record
             else:
                 lost += 1

@@ -18,7 +18,8 @@ from omnibench.store.exports import Exports
 from omnibench.store.item_records import unmeasured_item
 from omnibench.store.leases import Lease, free_leases
 from omnibench.store.models import without_model
-from omnibench.store.schema import DROPPED, Phase, Record, RecordType, Status, artifacts_of, timestamp
+from omnibench.store.schema import DROPPED, Phase, Record, RecordType, Status, timestamp
+from omnibench.store.snapshot_files import folder_of, is_folder, is_intact, is_ours, trouble_in
 from omnibench.store.verification import MISSING, Damage, Part, lacking_in_manifests, of_items, trouble_of
 
 _ASIDE = "set aside; "
@@ -27,6 +28,7 @@ _REMEDIES = {
     Part.RECORD: f"{_ASIDE}put back from its manifest, or else made again by the next run",
     Part.ITEM: "the next run makes what it lacks",
     Part.MODEL: f"{_ASIDE}fitted again only where other predictions need it",
+    Part.SNAPSHOT: f"{_ASIDE}the next attempt goes on from the one before, or from the beginning",
     Part.PREDICTIONS: f"{_ASIDE}the next run predicts again",
     Part.PER_USER: f"{_ASIDE}the next run evaluates again",
     Part.DATASET: f"{_ASIDE}prepared again when a run needs it",
@@ -43,7 +45,7 @@ def remedy(damage: Damage) -> str:
     return text.removeprefix(_ASIDE) if damage.trouble == MISSING else text
 
 
-_MARKED = {Part.MODEL, Part.PREDICTIONS, Part.PER_USER, Part.EARLIER, Part.ITEM}
+_MARKED = {Part.MODEL, Part.SNAPSHOT, Part.PREDICTIONS, Part.PER_USER, Part.EARLIER, Part.ITEM}
 
 
 def repair(store: CheckpointStore, damages: Sequence[Damage]) -> list[Damage]:
@@ -67,7 +69,8 @@ def repair(store: CheckpointStore, damages: Sequence[Damage]) -> list[Damage]:
     for fit_key, of_item in of_items(damage for damage in damages if damage.part in _MARKED).items():
         with free_leases(store.lease, [fit_key], busy) as leases:
             for lease in leases.values():
-                _repair_item(store, lease, fit_key, of_item)
+                _repair_snapshots(store, lease, of_item)
+                _repair_item(store, lease, fit_key, [damage for damage in of_item if damage.part is not Part.SNAPSHOT])
     if any(damage.part is Part.MANIFEST for damage in damages):
         _repair_manifests(store)
     Exports(store).refresh(immediately=True)
@@ -86,7 +89,7 @@ def _repair_records(store: CheckpointStore, keys: Sequence[str]) -> None:
     for directory in recovery.manifest_directories(store.root):
         repeated = manifests.read(directory)
         for key in repeated.keys() & set(keys):
-            if all(artifacts.is_intact(artifact, store.root) for artifact in artifacts_of(repeated[key])):
+            if is_intact(repeated[key], store.root):
                 restored[key] = repeated[key]
     if restored:
         store.records.add(restored)
@@ -128,6 +131,26 @@ def _repair_item(store: CheckpointStore, lease: Lease, fit_key: str, damages: It
             changed[item_key] = marked
     if changed or forgotten:
         store.commit(lease, changed, forgotten)
+
+
+def _repair_snapshots(store: CheckpointStore, lease: Lease, damages: Iterable[Damage]) -> None:
+    """Set damaged snapshots of an item aside, each with all that is left of it, and forget their records."""
+    damaged: dict[str, Record] = {}
+    for key in dict.fromkeys(key for damage in damages if damage.part is Part.SNAPSHOT for key in damage.keys):
+        record = store.records.get(key)
+        if record is None or not trouble_in(record, store.root):
+            continue
+        folder = folder_of(record, store.root)
+        try:
+            if is_folder(folder) and (not record.get("outside") or is_ours(record, folder)):
+                folder.rename(artifacts.aside_name(folder))
+        except OSError as error:
+            raise StoreError(
+                f"{folder} cannot be set aside ({error.strerror}); make its directory writable."
+            ) from error
+        damaged[key] = record
+    if damaged:
+        store.commit(lease, {}, damaged)
 
 
 def _marked(item: Record, gone: set[str]) -> Record:

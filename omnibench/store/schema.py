@@ -48,6 +48,10 @@ class RecordType(StrEnum):
     """A configuration that a search has judged on the validation part; by the search key and its number."""
     SCORE = "score"
     """The value of a metric on the validation part, for whoever else needs it; by its score key."""
+    SNAPSHOT = "snapshot"
+    """The state of a Fit that was running; by the fit key and the snapshot's name."""
+    SERIES = "series"
+    """The losses and validation values of a Fit, by epoch; by its fit key."""
     RUN = "run"
     """A run that had something to compute; by its id."""
     WORKER = "worker"
@@ -282,6 +286,10 @@ def phase_keys(records: Iterable[tuple[str, Record]]) -> dict[str, set[str]]:
     return keys
 
 
+PASSED_OVER = "passed_over"
+"""The member of a snapshot's record that says when an older one was chosen in its place."""
+
+
 DROPPED = "dropped"
 """The member of a fit's record that says when its model was removed to save space; the rest of the record holds."""
 
@@ -294,6 +302,11 @@ record of a fit that a trial has made and that belongs to no item."""
 def trial_identity(search: str, number: int) -> str:
     """Return what the key of a trial consists of behind its type; these sort as the numbers do."""
     return f"{search}/{number:06d}"
+
+
+def snapshot_identity(fit_key: str, name: str) -> str:
+    """Return what the key of a snapshot consists of behind its type."""
+    return f"{fit_key}/{name}"
 
 
 def artifacts_of(record: Record) -> list[Artifact]:

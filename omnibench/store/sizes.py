@@ -8,16 +8,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from omnibench.store.snapshot_files import FOLDER
+
 _PARTS = (
     ("models", re.compile(r"model\..+")),
     ("predictions", re.compile(r"predictions[-.].+")),
     ("per_user", re.compile(r"per_user-.+")),
+    ("snapshots", re.compile(r"(?!)")),
 )
-"""What an item's files are, by how their names begin; set aside ones count as what they were."""
+"""What an item's files are, by how their names begin; set aside ones count as what they were. Those of snapshots have any."""
 
 _ITEM_PARTS = tuple(part for part, _ in _PARTS)
 
 _GENERATION = re.compile(r"/generation_\d+$")
+_SNAPSHOT = re.compile(rf"/{FOLDER}/.+")
+"""What follows the directory of an item, or of one of its generations, in that of a snapshot's files."""
 
 
 @dataclass
@@ -25,7 +30,7 @@ class Sizes:
     """Bytes of the files of a store.
 
     Attributes:
-        parts: Bytes by part: ``models``, ``predictions``, ``per_user`` (values per user), ``datasets``, ``records``
+        parts: Bytes by part: ``models``, ``predictions``, ``per_user`` (values per user), ``snapshots``, ``datasets``, ``records``
             (database, manifests, logs, readable copies) and ``other``.
         items: Bytes by part of each item, by its directory relative to the store's.
     """
@@ -48,14 +53,16 @@ def sizes_of(root: Path) -> Sizes:
     sizes = Sizes({**{part: 0 for part, _ in _PARTS}, "datasets": 0, "records": 0, "other": 0})
     for directory, name, size in _files(root):
         top, slash, _ = directory.partition("/")
-        part = next((part for part, pattern in _PARTS if slash and pattern.fullmatch(name)), "")
+        home = _SNAPSHOT.sub("", directory)
+        part = "snapshots" if home != directory else ""
+        part = part or next((part for part, pattern in _PARTS if slash and pattern.fullmatch(name)), "")
         if top == "datasets":
             part = "datasets"
-        elif not part and (top in ("", "store", "leases") or name in ("records.jsonl", ".key")):
+        elif not part and (top in ("", "store", "leases", "requests") or name in ("records.jsonl", ".key")):
             part = "records"
         sizes.parts[part or "other"] += size
         if top != "datasets" and (part in _ITEM_PARTS or name == "records.jsonl"):
-            item = sizes.items.setdefault(_GENERATION.sub("", directory), {})
+            item = sizes.items.setdefault(_GENERATION.sub("", home), {})
             item[part] = item.get(part, 0) + size
     return sizes
 

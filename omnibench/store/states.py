@@ -112,19 +112,22 @@ def item_states(
             items that are done.
     """
     begun = {search[SEARCHED]: search.get("item") for _, search in records.records(RecordType.SEARCH.prefix)}
+    in_fit = {snapshot["fit_key"] for _, snapshot in records.records(RecordType.SNAPSHOT.prefix)}
     keys = phase_keys(pair for phase in (RecordType.FIT, RecordType.PREDICT) for pair in records.records(phase.prefix))
 
     def recorded_state(item: Record | None, labelled: Record, recorded: Collection[str]) -> RecordedState:
         sighting = seen.get(labelled["item"])
         # Others that share the search of an item have not begun with it.
         own_search = Phase.TUNE.value if begun.get(labelled.get(SEARCHED, "")) == labelled["item"] else None
+        own_fit = Phase.FIT.value if labelled["fit_key"] in in_fit else None
+        seen_in = [phase for phase in (sighting.phase if sighting else own_search, own_fit) if phase]
         running = labelled.get("status") != Status.DONE and is_running(labelled)
         return RecordedState(
             labelled,
             status_of(
                 item,
                 finished_phases(item, recorded),
-                last_seen=sighting.phase if sighting else own_search,
+                last_seen=max(seen_in, key=position_of, default=None),
                 running=running,
             ),
         )

@@ -15,8 +15,9 @@ from omnibench.store.damage import DamagedStoreError
 from omnibench.store.formats import SEALED_SINCE
 from omnibench.store.forms import record_of
 from omnibench.store.reading import Reader, read, text_of
-from omnibench.store.schema import Artifact, Record, RecordType, Status, artifacts_of
+from omnibench.store.schema import Artifact, Record, RecordType, Status, artifacts_of, snapshot_identity
 from omnibench.store.sealing import DamagedRecordError, unseal
+from omnibench.store.snapshot_files import trouble_in
 from omnibench.store.states import is_alive
 
 
@@ -27,6 +28,7 @@ class Part(StrEnum):
     RECORD = "record"
     ITEM = "item"
     MODEL = "model"
+    SNAPSHOT = "snapshot"
     PREDICTIONS = "predictions"
     PER_USER = "values per user"
     DATASET = "dataset"
@@ -37,6 +39,7 @@ class Part(StrEnum):
 
 PART_OF = {
     RecordType.FIT: Part.MODEL,
+    RecordType.SNAPSHOT: Part.SNAPSHOT,
     RecordType.PREDICT: Part.PREDICTIONS,
     RecordType.EVAL: Part.PER_USER,
     RecordType.DATA: Part.DATASET,
@@ -165,7 +168,7 @@ def verify(
     verification = Verification(sum(map(RecordType.ITEM.has, records)), len(records))
     damages = verification.damages
     for key in snapshot.damaged:
-        if fit_keys is None or key in _expected_keys(records, fit_keys):
+        if fit_keys is None or key in _expected_keys(records, fit_keys, snapshot.damaged):
             damages.append(Damage(Part.RECORD, key, "differs from its checksum", (key,)))
     damages += _incomplete_items(records, snapshot)
     files = _files(records)
@@ -178,6 +181,7 @@ def verify(
             damages.append(Damage(part, artifact["path"], trouble, keys, fit_key, artifact))
         verification.size += artifact["size"]
         on_progress(verification.size, total)
+    damages += _outside(records, root)
     damages += _manifests(snapshot.lacking, records)
     if fit_keys is None:
         damages += _stale_copies(root, snapshot)
@@ -193,9 +197,11 @@ def _chosen(records: dict[str, Record], fit_keys: Collection[str] | None) -> dic
     return own | {key: records[key] for key in datasets if key in records}
 
 
-def _expected_keys(records: Mapping[str, Record], fit_keys: Collection[str]) -> set[str]:
-    """Return the keys that records of items have, as far as the sound ones tell."""
-    keys = {record_type.key(fit_key) for fit_key in fit_keys for record_type in (RecordType.ITEM, RecordType.FIT)}
+def _expected_keys(records: Mapping[str, Record], fit_keys: Collection[str], damaged: Iterable[str]) -> set[str]:
+    """Return the keys that records of items have, as far as the sound ones, and the damaged ones' keys, tell."""
+    prefixes = tuple(RecordType.SNAPSHOT.key(snapshot_identity(fit_key, "")) for fit_key in fit_keys)
+    keys = {key for key in damaged if key.startswith(prefixes)}
+    keys |= {record_type.key(fit_key) for fit_key in fit_keys for record_type in (RecordType.ITEM, RecordType.FIT)}
     for key, item in records.items():
         if RecordType.ITEM.has(key):
             keys |= {RecordType.EVAL.key(metric["key"]) for metric in item["metrics"].values()}
@@ -252,6 +258,17 @@ def _has_changed(root: Path, key: str, artifact: Artifact) -> bool:
     """Whether a run has replaced a file and its record since the records were read."""
     record = read(root / "store", lambda reader: reader.get(key))
     return record is None or all(named["sha256"] != artifact["sha256"] for named in artifacts_of(record))
+
+
+def _outside(records: Mapping[str, Record], root: Path) -> Iterator[Damage]:
+    """Yield the snapshots that lie outside of the store and are not what was recorded."""
+    for key, record in records.items():
+        if record.get("outside"):
+            trouble = trouble_in(record, root)
+            if trouble:
+                yield Damage(
+                    Part.SNAPSHOT, record["outside"]["folder"], f"is damaged: {trouble}", (key,), record["fit_key"]
+                )
 
 
 def _manifests(lacking: Mapping[str, Mapping[str, Record]], records: Mapping[str, Record]) -> Iterator[Damage]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from omnibench.arguments import refuse_unknown
 from omnibench.errors import PlanError, nearest
 from omnibench.guest import TRAIN_AND_VALIDATION
 from omnibench.keys import canonical
 from omnibench.metrics.base import Metric
-from omnibench.tuning.arguments import refuse_unknown
 from omnibench.tuning.judging import RecordedMetric, judging_metric
 from omnibench.tuning.optuna_objects import identity_of, is_of_optuna
 from omnibench.tuning.values import is_integer, is_number

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from omnibench.arguments import refuse_unknown
 from omnibench.errors import PlanError
-from omnibench.tuning.arguments import refuse_unknown
 
 
 @dataclass(frozen=True, slots=True, init=False)

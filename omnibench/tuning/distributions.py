@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
+from omnibench.arguments import refuse_unknown
 from omnibench.errors import PlanError
 from omnibench.keys import canonical
-from omnibench.tuning.arguments import refuse_unknown
 from omnibench.tuning.edges import Side, side_of_linear_range, side_of_numbers, side_of_range
 from omnibench.tuning.values import (
     check_order,

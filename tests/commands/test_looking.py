@@ -20,6 +20,7 @@ from omnibench import Coordinator, Evaluator, Policy, Store, __version__
 from omnibench.commands.main import FAMILIES, families, main
 from omnibench.store.logbook import NAME, LogBook
 from omnibench.store.records import Records
+from omnibench.store.superseded import BEGINS, OWN, FitBeginning
 
 Command = Callable[..., str]
 
@@ -212,6 +213,39 @@ def test_the_newest_200_entries_are_shown_by_default(store: Store, omnibench: Co
     assert first.startswith("... 2,")
     assert [line.rpartition(": ")[2] for line in rest] == [f"entry {number}" for number in range(2300, 2500)]
     assert len(omnibench("logs", "--since", "0").splitlines()) == store.count_logs()
+
+
+def test_logs_show_one_history_and_with_all_what_was_superseded(store: Store, omnibench: Command) -> None:
+    """Lines of a killed Fit behind the snapshot that the next attempt went on from are left out, and counted."""
+    name = store.completed[0]
+    for number, lines in enumerate(
+        (("snapshot s after epoch 1 of 9", "second"), ("goes on after epoch 1 of 9 from snapshot s",))
+    ):
+        book = LogBook(store.root / NAME, "run", f"worker-{number}")
+        book.add(logging.INFO, OWN, BEGINS, name)
+        if number:
+            book.begin_fit(FitBeginning(name, None, "s"))
+        for line in lines:
+            book.add_lines(logging.INFO, "guest.stdout", line.encode(), name)
+        book.flush()
+
+    def shown(*arguments: str) -> tuple[list[str], list[str]]:
+        lines = omnibench("logs", *arguments).splitlines()
+        notices = [line for line in lines if line.startswith("...")]
+        return notices, [line.rpartition(": ")[2] for line in lines[len(notices) :]]
+
+    left_out = "... 1 superseded line of earlier attempts is left out; `--all` shows what was superseded, too."
+    history = ["snapshot s after epoch 1 of 9", "begins", "goes on after epoch 1 of 9 from snapshot s"]
+    for arguments in (("--tail", "all"), ("--since", "0"), (name, "--tail", "all")):
+        notices, messages = shown(*arguments)
+        assert (notices, messages[-3:]) == ([left_out], history)
+    assert shown("--tail", "2")[0][1:] == []  # the line is among the earlier ones
+    notices, messages = shown("--tail", "all", "--all")
+    assert (notices, messages[-4:]) == ([], [history[0], "second", *history[1:]])
+    entries = [json.loads(line) for line in omnibench("logs", "--all", "--json").splitlines()]
+    assert [entry["message"] for entry in entries if entry["superseded"] == entries[-1]["id"]] == ["second"]
+    line = next(line for line in omnibench("logs", "--all").splitlines() if line.endswith("second"))
+    assert f" (superseded by {entries[-1]['id']}): second" in line
 
 
 @pytest.mark.parametrize("arguments", [[], ["envs"]])

@@ -12,7 +12,8 @@ import pytest
 from support.scripted_items import DATA, METRICS, plan_of
 
 from omnibench import Evaluator, Policy, run_omnirec
-from omnibench.engine.policy import seconds, share
+from omnibench.durations import seconds
+from omnibench.engine.policy import share
 from omnibench.errors import OmnibenchError
 from omnibench.runners.environments import Environments
 from omnibench.runners.registry import get_runner

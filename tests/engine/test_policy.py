@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnibench.engine.policy import FAILED, RESUME, TRACK, Policy, seconds, share, tracked
+from omnibench.durations import seconds
+from omnibench.engine.policy import FAILED, RESUME, TRACK, Policy, share, tracked
 from omnibench.errors import OmnibenchError
 from omnibench.store.schema import KEEP_MODELS, VERIFY
 

@@ -24,7 +24,7 @@ Files = Mapping[str, str]
 Phase = tuple[str, str]
 """``fit`` or ``predict``, and the fit key of the item."""
 
-_LOOSE = ("tmp", "store", "leases", "logs", "sessions", "workers")
+_LOOSE = ("tmp", "store", "leases", "requests", "logs", "sessions", "workers")
 """Directories of the store that hold no artifacts."""
 
 

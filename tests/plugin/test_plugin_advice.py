@@ -21,6 +21,11 @@ WRONG_VALUES = [
     ),
     ("--omnirec-timeout=0", r"give seconds above 0", ["--omnirec-timeout=1"]),
     (
+        "--omnirec-snapshots=often",
+        r"^--omnirec-snapshots: 'often' .*write e\.g\. 10m, 90s, 50it, 10m,50it or off",
+        [f"--omnirec-snapshots={value}" for value in ("10m", "90s", "50it", "10m,50it", "off")],
+    ),
+    (
         "--omnirec-gate-tolerance=little",
         r"write e\.g\. 0\.01 or 1%",
         ["--omnirec-gate-tolerance=0.01", "--omnirec-gate-tolerance=1%"],

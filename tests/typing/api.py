@@ -71,6 +71,7 @@ from omnibench import (
     SampledNegatives,
     Serendipity,
     ShannonEntropy,
+    Snapshots,
     SplitData,
     Standing,
     StrongGeneralization,
@@ -253,14 +254,16 @@ def bench_all(result: Result) -> None:
     assert_type(result["NDCG@10"], float)
 
 
-@benchmark([movielens, mine], plan, evaluator)
+@benchmark([movielens, mine], plan, evaluator, snapshots=Snapshots(every_iterations=10, keep_past=2))
 def bench_two(result: Result) -> None: ...
 
 
 try:
     done = run_omnirec(datasets=movielens, plan=plan, evaluator=evaluator)
     assert_type(done, Evaluator)
-    run_omnirec(movielens, plan, evaluator, workers="auto", environments={"LensKit": "current"}, quiet=True)
+    run_omnirec(
+        movielens, plan, evaluator, workers="auto", environments={"LensKit": "current"}, quiet=True, snapshots="10m"
+    )
     with Coordinator(checkpoint_dir=Path("checkpoints"), tmp_dir=None) as coordinator:
         assert_type(coordinator.run([movielens, mine], plan, evaluator), Evaluator)
 except OmnibenchError as error:
@@ -286,6 +289,8 @@ assert_type(
     list[str],
 )
 
+assert_type(Snapshots(checkpoint_time_frequency=600, checkpointing_dir=Path("kept"), force_task_save=True).count, int)
+assert_type(ExperimentPlan("kept", snapshots=Snapshots(600)).snapshots, Snapshots | None)
 assert_type(Choice([32, 64]).values, tuple[Any, ...])
 assert_type(Int(1, 90, step=2).high, int)
 assert_type(Float(0, 1, step=0.1).step, float | None)

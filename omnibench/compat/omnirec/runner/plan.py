@@ -15,6 +15,7 @@ from omnibench.experiment import plan as native
 from omnibench.experiment.configuration import Configuration
 from omnibench.experiment.grid import points_of
 from omnibench.naming import Configured, labels
+from omnibench.snapshots.control import Snapshots
 
 AlgorithmConfig: TypeAlias = Mapping[str, Any]
 """Hyperparameters; a value may be a Grid, a RandomChoice or a RandomRange."""
@@ -25,10 +26,11 @@ class ExperimentPlan(native.ExperimentPlan):
 
     Args:
         plan_name: What to call the plan; a label.
+        snapshots: When the state of running Fits is kept, as omnibench's plan takes it.
     """
 
-    def __init__(self, plan_name: str | None = None) -> None:
-        super().__init__(plan_name or "Unnamed-Plan")
+    def __init__(self, plan_name: str | None = None, *, snapshots: Snapshots | str | None = None) -> None:
+        super().__init__(plan_name or "Unnamed-Plan", snapshots=snapshots)
         self._config: dict[str, dict[str, Any]] = {}
         self._scripts: dict[str, dict[str, Any]] = {}
 
@@ -113,7 +115,7 @@ class ExperimentPlan(native.ExperimentPlan):
     def _script_configurations(self) -> Iterator[Configuration]:
         for name, parameters in self._scripts.items():
             for point in points_of(parameters):
-                yield configuration_of(name, point)
+                yield replace(configuration_of(name, point), snapshots=self.snapshots)
 
     def __len__(self) -> int:
         return len(self._config)

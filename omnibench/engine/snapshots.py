@@ -1,0 +1,333 @@
+"""The snapshots of one Fit, on the host: which one it goes on from, when others are taken, and what is recorded of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from omnibench.engine.asking import Requests
+from omnibench.engine.checkpoint import ItemCheckpoints
+from omnibench.engine.policy import snapshots_for
+from omnibench.engine.progress import Progress
+from omnibench.engine.stopping import StoppedError
+from omnibench.engine.workbench import Workbench
+from omnibench.errors import GuestError, OmnibenchError, SnapshotError, StoreError
+from omnibench.experiment.experiment import Experiment
+from omnibench.guest.snapshots import MANIFEST, progress
+from omnibench.snapshots.names import free_name, surplus
+from omnibench.store import snapshots as stored
+from omnibench.store.schema import COSTS, Record, timestamp
+from omnibench.store.workspaces import Workspace
+from omnibench.terminal import terminal_text
+
+_PARTIAL = ".partial."
+"""The beginning of the names of folders, in a directory of the user's, in which snapshots are written aside."""
+
+
+class FitSnapshots:
+    """The snapshots of one Fit, from its first attempt to its last.
+
+    Args:
+        workbench: The workbench of the process.
+        experiment: The experiment that is fitted; of a tuned item with the hyperparameters that were chosen.
+        checkpoints: The checkpoints of its item, or of the trial.
+        attempt: The progress of the attempt.
+
+    Attributes:
+        request: What the guest is asked to do; None where snapshots are off.
+    """
+
+    def __init__(
+        self,
+        workbench: Workbench,
+        experiment: Experiment,
+        checkpoints: ItemCheckpoints,
+        attempt: Progress,
+    ) -> None:
+        self.request: dict[str, Any] | None = None
+        self._workbench, self._experiment, self._checkpoints = workbench, experiment, checkpoints
+        self._attempt, self._control = attempt, snapshots_for(experiment, workbench.policy)
+        self._item = checkpoints.item
+        self._requests: Requests = workbench.requests
+        self._resumed: Record | None = None
+        self._manifest: Mapping[str, Any] = {}
+        self._scratch = Path()
+        self._is_asked = self._is_asked_to_stop = False
+        self._has_points = True
+
+    @property
+    def history(self) -> dict[int, float]:
+        """The values on the validation part of the epochs before the snapshot that the Fit goes on from."""
+        return {int(epoch): float(value) for epoch, value in self._manifest.get("history", ())}
+
+    def fit(self, request_fit: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Fit, from the newest snapshot that can be used, else from the beginning.
+
+        Args:
+            request_fit: Asks the guest, with ``request``; called again where it cannot go on from a snapshot.
+
+        Returns:
+            The guest's answer, whose costs are those of all attempts.
+        """
+        with self._requests.during_fit(self._attempt.item, self._attempt.label), self._written_aside():
+            if self._control.is_off:
+                self.nothing("snapshots are off")
+            is_repeated = self._attempt.was_left
+            while True:
+                self._choose()
+                self._note_beginning(is_repeated=is_repeated)
+                is_repeated = True
+                try:
+                    return self._with_earlier_attempts(request_fit())
+                except SnapshotError as error:
+                    self._pass_over(error)
+
+    @contextmanager
+    def _written_aside(self) -> Iterator[None]:
+        """Have a folder for what guests write, on the file system on which it will lie."""
+        outside = self._control.directory
+        if outside is None:
+            with self._workbench.store.temporary() as self._scratch:
+                yield
+            return
+        try:
+            workspace = Workspace(outside, _PARTIAL)
+        except OSError as error:
+            raise OmnibenchError(
+                f"snapshots cannot be written to {str(outside)!r} ({error.strerror or error}); name another directory in "
+                "Snapshots(directory=...), or make it writable."
+            ) from error
+        self._scratch = workspace.directory
+        try:
+            yield
+        finally:
+            workspace.remove()
+
+    def _choose(self) -> None:
+        """Choose the snapshot that the Fit goes on from, and set up what the guest is asked to do."""
+        self._resumed, self._manifest = None, {}
+        self._is_asked = self._is_asked_to_stop = False
+        if self._control.is_off:
+            return
+        ask = self._scratch / "ask"
+        ask.unlink(missing_ok=True)
+        self.request = {**self._control.plain, "directory": str(self._scratch), "ask": str(ask)}
+        for record in self._recorded():
+            is_same = record.get("requested") == self._experiment.fit_key  # a search may have chosen something else
+            if record.get("passed_over") or not is_same:
+                continue
+            folder = stored.usable(self._workbench.store, record)
+            if folder is not None:
+                self._go_on_from(record, folder)
+                return
+            if not stored.folder_of(record, self._workbench.store.root).exists():
+                self._checkpoints.forget([record])
+
+    def _note_beginning(self, *, is_repeated: bool) -> None:
+        """Have logs say what the Fit supersedes.
+
+        Args:
+            is_repeated: Whether an earlier attempt may have begun it.
+        """
+        if self._resumed is not None:
+            self._workbench.begin_fit(self._resumed["name"], str(self._resumed["worker"]))
+        elif is_repeated:
+            self._workbench.begin_fit()
+
+    def _go_on_from(self, record: Record, folder: Path) -> None:
+        assert self.request is not None, "it was set up before"
+        try:
+            self._manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            self._pass_over(SnapshotError(str(error)))
+            return
+        self._resumed = record
+        self._workbench.worker.note_snapshot(record)
+        self.request["resume"] = {"name": record["name"], "directory": str(folder)}
+        sentence = f"goes on after {progress(record)} from the snapshot {record['name']} of {record['finished']}"
+        self._attempt.log(logging.INFO, sentence)
+        self._workbench.say(f"{self._attempt.label}: {sentence}")
+
+    def _pass_over(self, error: SnapshotError) -> None:
+        """Note that a Fit cannot go on from a snapshot; what is in it stays."""
+        record = self._resumed
+        assert record is not None, "the guest was asked to go on from it"
+        recorded = self._recorded() if error.anew else [record]
+        remaining = {stored.key_of(snapshot): snapshot for snapshot in recorded if not snapshot.get("passed_over")}
+        self._checkpoints.commit({key: {**snapshot, "passed_over": timestamp()} for key, snapshot in remaining.items()})
+        instead = "It begins anew" if error.anew else "An earlier one is taken, or it begins anew"
+        self._warn(f"the Fit cannot go on from the snapshot {record['name']}: {error}. {instead}")
+
+    def _recorded(self) -> list[Record]:
+        return stored.snapshots_of(self._workbench.store, self._item.experiment.fit_key)
+
+    def hear(self) -> None:
+        """Pass on to the guest that somebody asks for a snapshot, or for the end; to be called about once a second."""
+        if not self._has_points:
+            self._requests.pending()  # which answers whoever asks
+            return
+        if self._workbench.stopping.reason and not self._is_asked_to_stop:
+            self._is_asked_to_stop = True
+            self._ask("stop")
+        elif self._requests.pending() and not self._is_asked:
+            self._ask("request")
+
+    def _ask(self, reason: str) -> None:
+        self._is_asked = True
+        if self.request is not None:
+            with suppress(OSError):  # a full disk: there will be no snapshot either
+                Path(self.request["ask"]).write_text(reason, encoding="utf-8")
+
+    def nothing(self, reason: str) -> None:
+        """Note that there is nothing to take a snapshot of in this Fit.
+
+        Args:
+            reason: Why.
+        """
+        self._has_points = False
+        self._requests.nothing(reason)
+
+    def publish(self, snapshot: dict[str, Any]) -> dict[str, Any]:
+        """Publish and record what a guest has written, and drop what is not to be kept; or hear that there is nothing.
+
+        Args:
+            snapshot: What the guest says of it; see ``guest.snapshots``.
+
+        Returns:
+            Its ``name``, or why it has ``failed``.
+
+        Raises:
+            GuestError: It has failed, and that is to end the Fit.
+            StoppedError: The run is to stop, and goes on from this snapshot when it is run again.
+        """
+        if "nothing" in snapshot:
+            self.nothing(str(snapshot["nothing"]))
+            return {}
+        self._is_asked = False
+        if "failed" in snapshot:
+            return self._note_failure(snapshot, str(snapshot["failed"]), snapshot.get("errno"))
+        partial = self._scratch / snapshot["folder"]
+        try:
+            record = self._record(snapshot, partial)
+        except (OmnibenchError, OSError) as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            return self._note_failure(snapshot, str(error), getattr(error, "errno", None))
+        self._workbench.worker.note_snapshot(record)
+        self._requests.recorded(record)
+        self._workbench.worker.log.flush()  # a kill takes no line with it that was printed before the snapshot
+        self._workbench.export_progress()
+        reason = self._workbench.stopping.reason
+        if reason:
+            self._workbench.say(
+                f"{self._attempt.label}: snapshot {record['name']} after {progress(record)}; the next run goes on from there"
+            )
+            raise StoppedError(f"stopped by {reason}")
+        return {"name": record["name"]}
+
+    def _note_failure(self, snapshot: Mapping[str, Any], reason: str, errno: int | None) -> dict[str, Any]:
+        self._requests.failed(reason)
+        if self._control.strict:
+            sentence = f"the snapshot after {progress(snapshot)} has failed, and snapshots are strict: {reason}"
+            raise GuestError(sentence, errno=errno)
+        self._warn(
+            f"no snapshot after {progress(snapshot)}: {reason}. The Fit goes on, and the next one is tried at its time"
+        )
+        return {"failed": reason}
+
+    def _warn(self, sentence: str) -> None:
+        self._attempt.log(logging.WARNING, sentence)
+        warnings.warn(terminal_text(f"{self._attempt.label}: {sentence}."), UserWarning, stacklevel=3)
+
+    def _record(self, snapshot: Mapping[str, Any], partial: Path) -> Record:
+        """Publish a snapshot, record it, and forget those that it replaces."""
+        control, earlier = self._control, self._recorded()
+        base = self._base()
+        taken = {record["name"] for record in earlier}
+        with suppress(OSError):
+            taken.update(path.name for path in base.iterdir())
+        name = free_name(control.naming_format, datetime.now(), taken)  # noqa: DTZ005 - names have local times
+        files = stored.publish(self._workbench.store, partial, base / name, f"{self._item.experiment.fit_key}/{name}")
+        record = self._checkpoints.snapshot_record(
+            self._experiment.fit_key,
+            name,
+            1 + max((record["number"] for record in earlier), default=0),
+            snapshot,
+            self._attempts(snapshot["costs"], int(snapshot["iteration"])),
+            files,
+            None if control.directory is None else base / name,
+        )
+        names = surplus(control.naming_format, [name, *(record["name"] for record in earlier)], control.keep_past)
+        replaced = [old for old in earlier if old["name"] in names]
+        self._checkpoints.commit({stored.key_of(record): record}, {stored.key_of(old): old for old in replaced})
+        stored.remove_files(self._workbench.store, replaced)
+        return record
+
+    def _base(self) -> Path:
+        """Return the folder that the snapshots of the item lie in."""
+        if self._control.directory is None:
+            return self._checkpoints.claimed() / stored.FOLDER
+        return self._control.directory.joinpath(*self._item.experiment.name.split("/"))
+
+    def _attempts(self, costs: Mapping[str, Any], iteration: int | None) -> list[Record]:
+        """Return what the attempts at the Fit have cost, up to now.
+
+        Args:
+            costs: The costs of this attempt.
+            iteration: How far it has come.
+        """
+        begun_at = 0 if self._resumed is None else int(self._resumed["iteration"])
+        log = self._workbench.worker.log
+        own = {
+            **{name: costs.get(name) for name in COSTS},
+            "from": begun_at,
+            "to": iteration,
+            "run": log.run,
+            "worker": self._workbench.worker.id,
+        }
+        return [*self._earlier_attempts(), own]
+
+    def _earlier_attempts(self) -> list[Record]:
+        """Return the attempts before this one, each with all that it has cost, also behind its last snapshot."""
+        if self._resumed is None:
+            return []
+        stopped = {
+            (attempt.get("run"), attempt.get("worker")): attempt
+            for attempt in self._checkpoints.previous.get("attempts", ())
+            if attempt["phase"] == "Fit"
+        }
+        attempts = []
+        for attempt in self._resumed["attempts"]:
+            whole = stopped.get((attempt["run"], attempt["worker"]), {})
+            is_longer = (whole.get("seconds") or 0) > attempt["seconds"]
+            known = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
+            attempts.append({**attempt, **known})
+        return attempts
+
+    def _with_earlier_attempts(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return a guest's answer with the costs of all attempts."""
+        if self._resumed is None:
+            return answer
+        attempts = self._attempts(answer, answer.get("epochs"))
+        costs: dict[str, Any] = {}
+        for name in COSTS:
+            values = [attempt[name] for attempt in attempts if attempt.get(name) is not None]
+            combined = sum(values) if name in ("seconds", "cpu_seconds") else max(values, default=None)
+            costs[name] = combined if values else None
+        return {**answer, **costs, "attempts": attempts}
+
+    @property
+    def spare(self) -> list[Record]:
+        """The records of snapshots that go with the record of the Fit."""
+        return [] if self._control.stay_after_fit else self._recorded()
+
+    def discard(self) -> None:
+        """Remove the snapshots of a Fit that leaves no record: that of a trial which was pruned, or is not the best."""
+        with suppress(StoreError, OSError):
+            self._checkpoints.forget(self.spare)

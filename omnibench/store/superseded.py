@@ -1,0 +1,258 @@
+"""Which lines of a Fit count: what was printed behind the snapshot that a later attempt went on from is superseded.
+
+Nothing is deleted because a Fit goes on, or begins anew: a line of the log says by which entry it is superseded. All of it
+follows from the lines themselves, so going on from a snapshot that was passed over before makes its lines count again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from omnibench.store.schema import Phase
+
+OWN = "omnibench"
+"""The logger of what omnibench itself says of an item."""
+
+BEGINS = "begins"
+"""What the log says first of an attempt at an item."""
+
+BEGINS_ANEW = "Fit begins anew: no snapshot of an earlier attempt can be gone on from"
+"""What the log says of a Fit that an earlier attempt has left unfinished."""
+SNAPSHOT_LINE = "snapshot {name} after {progress}"
+RESUMED_LINE = "goes on after {progress} from snapshot {name}"
+"""What guests print: the lines of ``guest.snapshots``, which imports numpy."""
+
+
+def _pattern(line: str) -> re.Pattern[str]:
+    return re.compile(line.format(name="(?P<name>.+)", progress="(?P<progress>.+?)"))  # progress has no such words
+
+
+_SNAPSHOT, _RESUMED = _pattern(SNAPSHOT_LINE), _pattern(RESUMED_LINE)
+
+
+def guest_logger(stream: str, trial: int | None) -> str:
+    """Return the logger of what a guest prints.
+
+    Args:
+        stream: ``out`` or ``err``.
+        trial: The number of the trial of a search that it computes, or None.
+    """
+    return f"guest.std{stream}{'' if trial is None else f'#{trial}'}"
+
+
+def phase_words(phase: str, seconds: float) -> str:
+    """Return what the log says of a phase that has ended."""
+    return f"{phase} took {seconds:.3f} s"
+
+
+def trial_words(number: int, parameters: str, ending: str) -> str:
+    """Return what the log says of a trial that has ended."""
+    return f"trial {number} ({parameters}): {ending}"
+
+
+def is_snapshot_line(line: str) -> bool:
+    """Whether a line says that a snapshot was taken, or that a Fit goes on from one."""
+    return bool(_SNAPSHOT.fullmatch(line) or _RESUMED.fullmatch(line))
+
+
+def resumed_progress(line: str, snapshot: str) -> str:
+    """Return how far a Fit was that goes on from a snapshot; empty where a line does not say so.
+
+    Args:
+        line: A line of a guest.
+        snapshot: The name of the snapshot.
+    """
+    match = _RESUMED.fullmatch(line)
+    return match["progress"] if match and match["name"] == snapshot else ""
+
+
+def resumed_words(snapshot: str, progress: str) -> str:
+    """Return what out.log and err.log say above a Fit that goes on from a snapshot."""
+    return (
+        f"omnibench: what stands above of this item and was printed after snapshot {snapshot} (after {progress}) is "
+        "superseded by what follows"
+    )
+
+
+ANEW_WORDS = (
+    "omnibench: what stands above of this item and was printed by a Fit that did not end is superseded by what follows"
+)
+"""What out.log and err.log say above a Fit that begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitBeginning:
+    """The beginning of a Fit that supersedes lines of earlier attempts.
+
+    Attributes:
+        item: The item.
+        trial: The number of the trial of a search that is fitted, or None.
+        snapshot: The name of the snapshot that it goes on from; empty where it begins anew.
+        worker: The worker that has taken the snapshot, where that is known: of a search that several items share, it
+            may have done so for another item.
+    """
+
+    item: str
+    trial: int | None
+    snapshot: str = ""
+    worker: str = ""
+
+
+class LogLine(NamedTuple):
+    """A line of a guest, or an entry of omnibench's own, about an item.
+
+    Attributes:
+        id: Its id.
+        worker: The worker.
+        item: The item.
+        logger: Its source.
+        message: Its text.
+        superseded: The id of the entry that supersedes it, or None.
+    """
+
+    id: int
+    worker: str
+    item: str
+    logger: str
+    message: str
+    superseded: int | None
+
+
+@dataclass(slots=True)
+class _Part:
+    """The lines of a Fit in one process, from its beginning or from a snapshot on.
+
+    Attributes:
+        ids: The ids of its lines.
+        snapshot: The snapshot that it goes on from; empty for none.
+    """
+
+    ids: list[int] = field(default_factory=list)
+    snapshot: str = ""
+
+
+def supersede(connection: sqlite3.Connection, entry: int, beginning: FitBeginning) -> None:
+    """Mark the lines that the beginning of a Fit supersedes, and those that count again.
+
+    Where a Fit begins anew and there is nothing to supersede, its entry says nothing and goes.
+
+    Args:
+        connection: The log, in a transaction.
+        entry: The id of the entry that says so.
+        beginning: The beginning.
+    """
+    lines = _lines_before(connection, entry, beginning)
+    counting = counting_lines(lines, beginning)
+    changed = [
+        (None if line.id in counting else entry, line.id)
+        for line in lines
+        if line.logger != OWN and (line.superseded is None) != (line.id in counting)
+    ]
+    connection.executemany("UPDATE logs SET superseded = ? WHERE id = ?", changed)
+    if not changed and not beginning.snapshot:
+        connection.execute("DELETE FROM logs WHERE id = ?", (entry,))
+
+
+def _lines_before(connection: sqlite3.Connection, entry: int, beginning: FitBeginning) -> list[LogLine]:
+    """Return the lines about a Fit that is not finished, in their order, up to an entry."""
+    loggers = [guest_logger(stream, beginning.trial) for stream in ("out", "err")]
+    items = {beginning.item}
+    if beginning.snapshot and beginning.worker:
+        of_worker = connection.execute(
+            "SELECT DISTINCT item FROM logs WHERE worker = ? AND logger = ? AND item IS NOT NULL AND id < ? "
+            "AND substr(message, 1, length(?)) = ?",
+            (beginning.worker, loggers[0], entry, *[SNAPSHOT_LINE.format(name=beginning.snapshot, progress="")] * 2),
+        )
+        items |= {item for (item,) in of_worker}
+    query = (
+        "SELECT id, worker, item, logger, message, superseded FROM logs WHERE id <= ? "
+        "AND item IN (SELECT value FROM json_each(?)) AND logger IN (?, ?, ?) ORDER BY id"
+    )
+    rows = connection.execute(query, (entry, json.dumps(sorted(items)), *loggers, OWN))
+    lines = [LogLine(*row) for row in rows]
+    finished = _finished(beginning.trial)
+    last = max((line.id for line in lines if line.logger == OWN and line.message.startswith(finished)), default=0)
+    return [line for line in lines if line.id > last]
+
+
+def _finished(trial: int | None) -> str:
+    """Return how an entry begins that says that a Fit has come to its end."""
+    return phase_words(Phase.FIT.value, 0.0).partition("0.")[0] if trial is None else f"trial {trial} ("
+
+
+def _name(pattern: re.Pattern[str], line: LogLine) -> str:
+    """Return the snapshot that a guest's line names by a pattern; empty for other lines."""
+    match = pattern.fullmatch(line.message) if line.logger.startswith(guest_logger("out", None)) else None
+    return match["name"] if match else ""
+
+
+def counting_lines(lines: Sequence[LogLine], beginning: FitBeginning) -> set[int]:
+    """Return the ids of the lines that belong to the history of a Fit that begins, or goes on, with the last one.
+
+    Args:
+        lines: The lines about the Fit, in their order; the last one says that it begins.
+        beginning: The beginning.
+    """
+    snapshots = {line.id: name for line in lines if (name := _name(_SNAPSHOT, line))}
+    if not lines:
+        return set()
+    parts = _parts(lines, {*snapshots.values(), beginning.snapshot})
+    counting = set(parts[-1].ids)
+    position, snapshot = len(parts) - 1, beginning.snapshot
+    while snapshot and position > 0:
+        earlier = parts[:position]
+        last = max((number for part in earlier for number in part.ids if snapshots.get(number) == snapshot), default=0)
+        if not last:
+            return counting | _until_first(earlier, snapshot, lines)
+        position = next(number for number, part in enumerate(earlier) if last in part.ids)
+        counting.update(number for number in parts[position].ids if number <= last)
+        snapshot = parts[position].snapshot
+    return counting
+
+
+def _until_first(parts: Iterable[_Part], snapshot: str, lines: Iterable[LogLine]) -> set[int]:
+    """Return the ids of the lines that count and were printed before a Fit went on from a snapshot for the first time.
+
+    The last lines before a kill are lost, and with them that of the snapshot: what there is was printed before it.
+    """
+    before = itertools.takewhile(lambda part: part.snapshot != snapshot, parts)
+    counting = {line.id for line in lines if line.superseded is None}
+    return {number for part in before for number in part.ids} & counting
+
+
+def _parts(lines: Iterable[LogLine], snapshots: set[str]) -> list[_Part]:
+    """Return the lines of guests by the Fits that have printed them.
+
+    Args:
+        lines: The lines.
+        snapshots: The names of the snapshots that were taken: a user's own line that looks like ours names none of them.
+    """
+    parts: list[_Part] = []
+    attempts: dict[tuple[str, str], int] = {}
+    current: tuple[str, str, int] | None = None
+    has_begun = False
+    for line in lines:
+        attempt = (line.worker, line.item)
+        is_own, resumed = line.logger == OWN, _name(_RESUMED, line)
+        if is_own and line.message == BEGINS:
+            attempts[attempt] = attempts.get(attempt, 0) + 1
+        is_anew = is_own and line.message == BEGINS_ANEW
+        if is_own and not is_anew:
+            continue
+        begins = is_anew or resumed in snapshots - {""}
+        process = (*attempt, attempts.get(attempt, 0))
+        if process != current or (
+            begins and has_begun
+        ):  # what a process prints first, while it starts, belongs to its Fit
+            parts.append(_Part())
+            current, has_begun = process, False
+        parts[-1].ids.append(line.id)
+        if begins:
+            has_begun, parts[-1].snapshot = True, resumed
+    return parts

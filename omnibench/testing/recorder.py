@@ -1,0 +1,108 @@
+"""What keeps the snapshots of a Fit for a check: at every point there is, and the guest may be killed at one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omnibench.guest.snapshots import progress
+from omnibench.snapshots.control import Snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A snapshot that was taken.
+
+    Attributes:
+        name: Its name.
+        folder: Where it lies.
+        progress: How far the Fit had come, e.g. ``epoch 3 of 4``.
+        iteration: The number of finished iterations.
+        missing: The parts that could not be saved.
+    """
+
+    name: str
+    folder: Path
+    progress: str
+    iteration: int
+    missing: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Keeps the snapshots of Fits, and has guests take one at every point; see ``engine.phases.SnapshotTaker``.
+
+    Attributes:
+        directory: An empty directory.
+        native_only: Whether classes are saved by their own methods alone.
+        resumed: The snapshot that the next Fit goes on from.
+        pid: The guest that is killed when it has taken a snapshot, worked on, and is at its next one; 0 for nobody.
+        taken: The snapshots, the oldest first.
+        failures: What was said of snapshots that have failed.
+        nothing: Why there is nothing to take a snapshot of; empty if there is.
+        was_killed: Whether the guest was.
+    """
+
+    directory: Path
+    native_only: bool = False
+    resumed: Taken | None = None
+    pid: int = 0
+    taken: list[Taken] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    nothing: str = ""
+    was_killed: bool = False
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What the guest is asked to do."""
+        (self.directory / "partial").mkdir(exist_ok=True)
+        self._ask()
+        resumed = self.resumed
+        resume = {} if resumed is None else {"resume": {"name": resumed.name, "directory": str(resumed.folder)}}
+        return {
+            **Snapshots(every_iterations=1, at_init=True, at_end=True, native_only=self.native_only).plain,
+            "directory": str(self.directory / "partial"),
+            "ask": str(self.directory / "ask"),
+            **resume,
+        }
+
+    def _ask(self) -> None:
+        """Have the guest take one at the next point, also at one within an iteration."""
+        (self.directory / "ask").write_text("request", encoding="utf-8")
+
+    def hear(self) -> None:
+        """Do nothing: the guest knows already."""
+
+    def publish(self, snapshot: dict[str, Any]) -> dict[str, Any]:
+        """Keep what a guest has written; or kill it, if that is due.
+
+        Args:
+            snapshot: What the guest says of it; see ``guest.snapshots``.
+
+        Returns:
+            Its ``name``.
+        """
+        if "nothing" in snapshot:
+            self.nothing = str(snapshot["nothing"])
+            return {}
+        if self.pid and self.newest is not self.resumed and self.newest is not None and self.newest.iteration:
+            os.kill(self.pid, signal.SIGKILL)
+            self.was_killed, self.pid = True, 0
+            return {}
+        self._ask()
+        if "failed" in snapshot:
+            self.failures.append(f"after {progress(snapshot)}: {snapshot['failed']}")
+            return {"failed": snapshot["failed"]}
+        name = f"snapshot_{len(self.taken):03}"
+        folder = (self.directory / "partial" / snapshot["folder"]).rename(self.directory / name)
+        missing = tuple(snapshot["missing"])
+        self.taken.append(Taken(name, folder, progress(snapshot), int(snapshot["iteration"]), missing))
+        return {"name": name}
+
+    @property
+    def newest(self) -> Taken | None:
+        """The newest snapshot; None before the first."""
+        return self.taken[-1] if self.taken else None

@@ -1,0 +1,130 @@
+"""Checks of the snapshots of a running Fit: whoever goes on from one ends with the model of an uninterrupted Fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+
+from omnibench.errors import GuestError, OmnibenchError, SnapshotError
+from omnibench.testing import advice
+from omnibench.testing.contents import difference_of_predictions, differing_attributes
+from omnibench.testing.data_checks import DataChecks
+from omnibench.testing.findings import fail, fail_with, fitted, once, predicted
+from omnibench.testing.processes import ELSEWHERE, KILLED, SHARED
+from omnibench.testing.recorder import Recorder, Taken
+from omnibench.testing.subject import Fitted, Subject
+
+_MOST_RESUMED = 12
+"""So many snapshots are gone on from at most, spread over the Fit."""
+
+_MOST_NAMED = 3
+_KILLS = 2
+
+
+class SnapshotChecks(DataChecks):
+    """Checks of the snapshots of a running Fit."""
+
+    native_only: ClassVar[bool] = False
+
+    __test__ = False
+
+    def test_snapshot_at_every_iteration(self, subject: Subject) -> None:
+        """A Fit that goes on from a snapshot, of whatever iteration, makes the model of an uninterrupted one."""
+        once(subject, "snapshots", lambda: self._check_resumes(subject))
+
+    def test_killed_in_the_middle(self, subject: Subject) -> None:
+        """A Fit whose process is killed twice, and that goes on each time, makes the model of an uninterrupted one."""
+        try:
+            once(subject, "snapshots", lambda: self._check_resumes(subject))
+        except pytest.fail.Exception:
+            pytest.skip("test_snapshot_at_every_iteration says what is wrong with the snapshots")
+        recorder = self._recorder(subject)
+        for process in (*[KILLED] * _KILLS, SHARED):
+            recorder.pid = 0 if process == SHARED else subject.processes.get(process).pid
+            try:
+                model = subject.fit(process=process, recorder=recorder)
+            except OmnibenchError as error:
+                if not recorder.was_killed:
+                    called = f"{subject.name} does not go on {_from(recorder.resumed)} after kill -9"
+                    fail_with(error, called, advice.KILLED)
+                recorder.resumed, recorder.was_killed = recorder.newest, False
+            else:
+                break
+        if recorder.resumed is None:
+            pytest.skip(f"{subject.name} has a single iteration here; more of them in `parameters` can be interrupted")
+        difference = self._difference(subject, model, process)
+        if difference:
+            fail(f"{subject.name} goes on {_from(recorder.resumed)} after kill -9, and {difference}", advice.KILLED)
+
+    def _check_resumes(self, subject: Subject) -> None:
+        """Go on from the snapshot of every iteration."""
+        expected = predicted(subject)
+        if any(difference_of_predictions(expected, subject.again(process)[1]) for process in (SHARED, ELSEWHERE)):
+            pytest.skip(f"{subject.name} differs without snapshots, too: test_same_seed_same_lists says why")
+        recorder = self._recorder(subject)
+        try:
+            model = subject.fit(recorder=recorder)
+        except OmnibenchError as error:
+            fail_with(error, f"{subject.name} fails when snapshots are taken", advice.TAKING)
+        if recorder.failures:
+            fail(f"{subject.name} has no snapshot {recorder.failures[0]}", advice.SAVING)
+        if not recorder.taken:
+            pytest.skip(recorder.nothing or f"there is nothing to snapshot in {subject.name}: it marks no point")
+        difference = self._difference(subject, model, SHARED)
+        if difference:
+            fail(f"{subject.name} is fitted with snapshots, and {difference}", advice.TAKING)
+        subject.processes.renew(ELSEWHERE)
+        for taken in _spread(recorder.taken):
+            resumed = self._resumed(subject, taken)
+            difference = self._difference(subject, resumed, ELSEWHERE)
+            if difference:
+                fail(f"{subject.name} goes on {_from(taken)}, and {difference}", advice.RESUMING)
+
+    def _recorder(self, subject: Subject) -> Recorder:
+        return Recorder(subject.new_folder(), self.native_only)
+
+    def _resumed(self, subject: Subject, taken: Taken) -> Fitted:
+        """Fit from a snapshot on, in another process."""
+        recorder = replace(self._recorder(subject), resumed=taken)
+        called = f"{subject.name} does not go on {_from(taken)}"
+        try:
+            return subject.fit(process=ELSEWHERE, recorder=recorder)
+        except SnapshotError as error:
+            fail(f"{called}: {error}", advice.RESUMING)
+        except GuestError as error:
+            fail_with(error, called, advice.LACKING if taken.missing and "lacks" in str(error) else advice.RESUMING)
+
+    def _difference(self, subject: Subject, model: Fitted, process: str) -> str:
+        """Say how a model differs from that of the uninterrupted Fit, or return nothing."""
+        whole, expected = fitted(subject), predicted(subject)
+        varying = {
+            name
+            for other in (SHARED, ELSEWHERE)
+            for name in differing_attributes(whole.file, subject.again(other)[0].file, subject.own_class)
+        }
+        attributes = differing_attributes(whole.file, model.file, subject.own_class)
+        places = [place for name, place in attributes.items() if name not in varying]
+        more = f" and {len(places) - _MOST_NAMED} more" if len(places) > _MOST_NAMED else ""
+        named = f"the model differs at {', '.join(places[:_MOST_NAMED])}{more}" if places else ""
+        iterations = [[number for number, _ in fit.answer.get("series", ())] for fit in (whole, model)]
+        reported = f"it reports the iterations {iterations[1]} in the place of {iterations[0]}"
+        differences = [
+            named,
+            difference_of_predictions(expected, subject.usual(model, process)),
+            reported if iterations[0] != iterations[1] else "",
+        ]
+        return "; ".join(filter(None, differences))
+
+
+def _from(taken: Taken | None) -> str:
+    return "from the beginning" if taken is None else f"from its snapshot after {taken.progress}"
+
+
+def _spread(snapshots: list[Taken]) -> list[Taken]:
+    """Return all of a few snapshots, or some of many, the first and the last among them."""
+    if len(snapshots) <= _MOST_RESUMED:
+        return snapshots
+    step = (len(snapshots) - 1) / (_MOST_RESUMED - 1)
+    return [snapshots[round(number * step)] for number in range(_MOST_RESUMED)]
