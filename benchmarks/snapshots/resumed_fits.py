@@ -307,7 +307,7 @@ def _yes(values: Iterable[bool]) -> str:
     return "yes" if all(answers) else "**no** " + ", ".join("yes" if value else "no" for value in answers)
 
 
-SETTINGS: dict[str, Any] = {"epochs": 6, "max_epochs": 6, "train_batch_size": 128, "stopping_step": 2}
+SETTINGS: dict[str, Any] = {"epochs": 4, "max_epochs": 4, "train_batch_size": 256, "stopping_step": 1}
 """Hyperparameters of all algorithms that have them, for a few small epochs."""
 
 _AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
