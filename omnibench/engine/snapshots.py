@@ -59,7 +59,7 @@ class FitSnapshots:
         self._resumed: Record | None = None
         self._manifest: Mapping[str, Any] = {}
         self._scratch = Path()
-        self._is_asked = self._is_asked_to_stop = False
+        self._is_asked = self._is_asked_to_stop = self._is_saved = False
         self._has_points = True
 
     @property
@@ -88,6 +88,10 @@ class FitSnapshots:
                     return self._with_earlier_attempts(request_fit())
                 except SnapshotError as error:
                     self._pass_over(error)
+                except StoppedError:
+                    if not self._is_saved:
+                        self._say_unsaved()
+                    raise
 
     @contextmanager
     def _written_aside(self) -> Iterator[None]:
@@ -225,11 +229,24 @@ class FitSnapshots:
         self._workbench.export_progress()
         reason = self._workbench.stopping.reason
         if reason:
-            self._workbench.say(
-                f"{self._attempt.label}: snapshot {record['name']} after {progress(record)}; the next run goes on from there"
-            )
+            self._is_saved = True
+            sentence = f"snapshot {record['name']} after {progress(record)}"
+            self._attempt.log(logging.INFO, sentence)  # the guest is ended before it prints that
+            self._workbench.say(f"{self._attempt.label}: {sentence}; the next run goes on from there")
             raise StoppedError(f"stopped by {reason}")
         return {"name": record["name"]}
+
+    def _say_unsaved(self) -> None:
+        """Tell whoever has stopped the Fit what of it is lost."""
+        if not self._has_points:
+            return
+        with suppress(StoreError, OSError):
+            usable = [record for record in self._recorded() if not record.get("passed_over")]
+            origin = f"goes on after {progress(usable[0])}" if usable else "begins its Fit anew"
+            self._workbench.say(
+                f"{self._attempt.label}: stopped before a snapshot could be taken, so the next run {origin} "
+                "(--omnirec-grace gives it more time)"
+            )
 
     def _note_failure(self, snapshot: Mapping[str, Any], reason: str, errno: int | None) -> dict[str, Any]:
         self._requests.failed(reason)
