@@ -140,10 +140,9 @@ class FitSnapshots:
         Args:
             is_repeated: Whether an earlier attempt may have begun it.
         """
-        if self._resumed is not None:
-            self._workbench.begin_fit(self._resumed["name"], str(self._resumed["worker"]))
-        elif is_repeated:
-            self._workbench.begin_fit()
+        if self._resumed is not None or is_repeated:
+            name = "" if self._resumed is None else self._resumed["name"]
+            self._workbench.begin_fit(name, is_shared=self._attempt.shares_trials)
 
     def _go_on_from(self, record: Record, folder: Path) -> None:
         assert self.request is not None, "it was set up before"
