@@ -103,7 +103,7 @@ def named(algorithm: type) -> tuple[Any, ...]:
     Raises:
         TypeError: It is something else.
     """
-    stated = getattr(algorithm, RANDOM_STATE_OF, ())
+    stated = getattr(algorithm, RANDOM_STATE_OF, None) or ()
     names = (stated,) if isinstance(stated, str) else stated
     if not isinstance(names, tuple | list) or not all(_is_name(name) for name in names):
         raise TypeError(
