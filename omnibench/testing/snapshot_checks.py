@@ -77,9 +77,7 @@ class SnapshotChecks(DataChecks):
             fail(f"{subject.name} is fitted with snapshots, and {difference}", advice.TAKING)
         subject.processes.renew(ELSEWHERE)
         for taken in _spread(recorder.taken):
-            resumed = self._resumed(
-                subject, replace(self._recorder(subject), resumed=taken), ELSEWHERE, advice.RESUMING
-            )
+            resumed = self._resumed(subject, taken)
             difference = self._difference(subject, resumed, ELSEWHERE)
             if difference:
                 fail(f"{subject.name} goes on {_from(taken)}, and {difference}", advice.RESUMING)
