@@ -164,13 +164,18 @@ def run_job(base: Any, adapter: Any, job: dict[str, Any], path: Path) -> None:
         write()
         return
     answer |= {name: fitted.get(name) for name in ("series", "history", "epochs", "notes", "peak_rss")}
-    answer["digest"] = digest(session._model[1])  # noqa: SLF001 - what is saved, before it is
+    answer["digest"] = digest(_learned(session._model[1]))  # noqa: SLF001
     if job["predict"]:
         predict = {**job["request"], **job["predict"], "op": "predict"}
         predicted = session.answer({**predict, "model": f"{job['request']['output']}/{fitted['file']}"})
         if not predicted["ok"]:
             answer["error"] = predicted["traceback"]
     write()
+
+
+def _learned(model: Any) -> Any:
+    """Return what of a model is saved: not the training data, which LensKit's answers from."""
+    return (model.scorer, model.fallback) if hasattr(model, "fallback") else model
 
 
 def main(guest: str, module: str, jobs: str, answers: str) -> None:

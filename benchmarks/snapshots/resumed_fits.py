@@ -91,23 +91,35 @@ class Comparison:
         return not self.error and all(self.equal.values())
 
 
-def tastes() -> omnibench.RecSysDataSet:
-    """Return what users with tastes like most, of items that few others like."""
+def tastes(*, ratings: bool = False) -> omnibench.RecSysDataSet:
+    """Return what users with tastes like most, of items that few others like.
+
+    Args:
+        ratings: Whether they say how much, from 1 to 5.
+    """
     rng = np.random.default_rng(7)
     taste, nature = rng.normal(size=(USERS, 4)), rng.normal(size=(ITEMS, 4))
     liked = taste @ nature.T + rng.gumbel(size=(USERS, ITEMS))
     item = np.argsort(-liked, axis=1)[:, :EACH]
     user = np.repeat(np.arange(USERS), EACH)
-    return omnibench.from_frame(pd.DataFrame({"user": user, "item": item.ravel()}), "tastes")
+    frame = pd.DataFrame({"user": user, "item": item.ravel()})
+    if ratings:
+        frame["rating"] = 5.0 - np.tile(np.arange(EACH) // (EACH // 5), USERS)
+    return omnibench.from_frame(frame, "tastes")
 
 
-def published(directory: Path) -> dict[str, Path]:
-    """Publish the data set with and without validation, and return the directories."""
+def published(directory: Path, *, ratings: bool = False) -> dict[str, Path]:
+    """Publish the data set with and without validation, and return the directories.
+
+    Args:
+        directory: An empty directory.
+        ratings: Whether it has ratings.
+    """
     directories = {}
     for name, share in ((WITHOUT_VALIDATION, 0), (WITH_VALIDATION, 0.1)):
         directories[name] = directory / name.replace(" ", "_")
         directories[name].mkdir()
-        prepare(tastes().pipe(omnibench.UserHoldout(share, 0.2)), directories[name])
+        prepare(tastes(ratings=ratings).pipe(omnibench.UserHoldout(share, 0.2)), directories[name])
     return directories
 
 
@@ -279,15 +291,50 @@ def _yes(values: Iterable[bool]) -> str:
     return "yes" if all(answers) else "**no** " + ", ".join("yes" if value else "no" for value in answers)
 
 
+SETTINGS: dict[str, Any] = {"epochs": 6, "max_epochs": 6, "train_batch_size": 128, "stopping_step": 2}
+"""Hyperparameters of all algorithms that have them, for a few small epochs."""
+
+SETTINGS_OF: dict[str, dict[str, Any]] = {
+    "LensKit.FlexMFExplicitScorer": {"batch_size": 200},
+    "LensKit.FlexMFImplicitScorer": {"batch_size": 200},
+    "LensKit.FunkSVDScorer": {"embedding_size": 4},
+    "RecPack.MultVAE": {"batch_size": 16},
+    "RecPack.RecVAE": {"batch_size": 16},
+    "RecPack.BPRMF": {"batch_size": 200},
+    "RecPack.Prod2Vec": {"batch_size": 500, "num_components": 16},
+    "RecPack.NMF": {"num_components": 8, "seed": SEED},
+    "RecPack.NMFItemToItem": {"num_components": 8, "seed": SEED},
+    "RecPack.SLIM": {},
+}
+"""Those of single algorithms; also those are here that compute in steps which are no epochs."""
+
+
 def iterative(framework: str) -> dict[str, dict[str, Any]]:
-    """Return the algorithms of a framework that train by epochs, with settings for a few small ones."""
+    """Return the algorithms of a framework that train in steps, with hyperparameters for a few small ones."""
+    chosen = {}
+    for name, info in get_runner(framework).catalogue["algorithms"].items():
+        own = SETTINGS_OF.get(f"{framework}.{name}")
+        if "epochs" in info or own is not None:
+            general = {setting: value for setting, value in SETTINGS.items() if setting in info["parameters"]}
+            chosen[name] = {**general, **(own or {})}
+    return chosen
+
+
+def compare_all(framework: str, algorithms: Mapping[str, Mapping[str, Any]], work: Path) -> Iterator[Comparison]:
+    """Yield the comparisons of algorithms on data that they take: what ranks by likes, what only rates by ratings.
+
+    Args:
+        framework: The framework.
+        algorithms: The algorithms and their hyperparameters.
+        work: A directory for all files.
+    """
     offered = get_runner(framework).catalogue["algorithms"]
-    settings: dict[str, Any] = {"epochs": 6, "max_epochs": 6, "train_batch_size": 128, "stopping_step": 2}
-    return {
-        name: {setting: value for setting, value in settings.items() if setting in info["parameters"]}
-        for name, info in offered.items()
-        if "epochs" in info
-    }
+    for ratings in (False, True):
+        chosen = {name: options for name, options in algorithms.items() if offered[name]["ranking"] is not ratings}
+        if chosen:
+            directory = work / ("ratings" if ratings else "likes")
+            directory.mkdir(parents=True)
+            yield from compare(framework, chosen, published(directory, ratings=ratings), directory)
 
 
 def main() -> None:
@@ -302,8 +349,7 @@ def main() -> None:
     chosen = {name: {**offered[name], **options.set} for name in options.algorithms or offered}
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
-        work.mkdir(parents=True, exist_ok=True)
-        comparisons = list(compare(options.framework, chosen, published(work), work))
+        comparisons = list(compare_all(options.framework, chosen, work))
     print(markdown(comparisons))
     for comparison in comparisons:
         if not comparison.is_exact:

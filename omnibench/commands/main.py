@@ -21,6 +21,7 @@ from omnibench.store.formats import refuse_newer
 FAMILIES = {
     "status": ("status", "why"),
     "show": ("show",),
+    "snapshot": ("snapshot",),
     "tuning": ("tuning",),
     "snapshots": ("snapshots",),
     "diff": ("diff",),
@@ -36,6 +37,9 @@ FAMILIES = {
     "completion": ("completion",),
 }
 """The modules of commands with their commands, in the order of the help."""
+
+_INTERRUPTED = 130
+"""The exit status of a command that was ended by Ctrl-C, as shells have it."""
 
 
 def families(words: Sequence[str]) -> list[ModuleType]:
@@ -61,7 +65,7 @@ def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit status: 0, 1 when something is amiss, 2 when it cannot be done."""
+    """Run the command line and return the exit status: 0, 1 when something is amiss, 2 when it cannot be done, 130 after Ctrl-C."""
     words = sys.argv[1:] if arguments is None else arguments
     parser = _parser(completion.words() or words)
     completion.complete(parser)
@@ -76,6 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OmnibenchError as error:
         complain(str(error))
         return 2
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return _INTERRUPTED
     except BrokenPipeError:  # somebody's `| head` has read enough
         _drop_output()
         return 0

@@ -8,7 +8,7 @@ failed, that there is nothing to snapshot, or that the Fit has ended before.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -17,6 +17,7 @@ from typing import Any
 
 from omnibench.engine.chkpt import NAME, ChkptFile
 from omnibench.errors import PrunedError
+from omnibench.guest.snapshots import progress
 from omnibench.store.requests import OpenRequest, read_request, request_tokens, write_answer
 from omnibench.store.search_words import seconds_text
 from omnibench.store.sizes import size_text
@@ -33,6 +34,8 @@ class Outcome(StrEnum):
     """There is nothing to snapshot: the algorithm has no iterations, snapshots are off."""
     ENDED = "ended"
     """The Fit has ended, and is recorded."""
+    LATE = "late"
+    """Nothing has come within the time that the asker waits."""
     STOPPED = "stopped"
     """The Fit has failed, or was interrupted, without a snapshot."""
 
@@ -44,36 +47,31 @@ class Answer:
     Attributes:
         outcome: One of ``Outcome``.
         sentence: The same for people, to stand behind the item's name and a colon.
-        name: The snapshot's name; empty where none was made, as all that follow.
-        iteration: After which iteration it was taken.
-        iterations: How many there are to be, or None.
-        unit: What is counted, e.g. ``epoch``.
-        size: Bytes of its files.
-        seconds: Seconds that it took.
     """
 
     outcome: str
     sentence: str
-    name: str = ""
-    iteration: int = 0
-    iterations: int | None = None
-    unit: str = ""
-    size: int = 0
-    seconds: float = 0.0
 
     @classmethod
-    def of_snapshot(cls, record: dict[str, Any]) -> Answer:
-        """Return the answer that a snapshot was made.
+    def of_plain(cls, plain: Mapping[str, Any]) -> Answer | None:
+        """Return an answer that was written as plain data, or None where it is none: a store may come from anybody.
+
+        Args:
+            plain: What ``asdict`` has made of it.
+        """
+        outcome, sentence = plain.get("outcome"), plain.get("sentence")
+        return cls(outcome, sentence) if isinstance(outcome, str) and isinstance(sentence, str) else None
+
+    @classmethod
+    def of_snapshot(cls, record: Mapping[str, Any]) -> Answer:
+        """Return the answer that a snapshot was taken.
 
         Args:
             record: The snapshot's record.
         """
-        iteration, iterations, unit = record["iteration"], record.get("iterations"), record.get("unit") or "iteration"
-        size, seconds, missing = record.get("size") or 0, record.get("seconds") or 0.0, record.get("missing") or []
-        total = "" if iterations is None else f" of {iterations}"
-        without = f"; it is incomplete, without {', '.join(map(str, missing))}" if missing else ""
-        sentence = f"snapshot {record['name']} after {unit} {iteration}{total} ({size_text(size)} in {seconds_text(seconds)}){without}"
-        return cls(Outcome.TAKEN, sentence, record["name"], iteration, iterations, unit, size, seconds)
+        cost = f"{size_text(record['size'])} in {seconds_text(record['seconds'])}"
+        without = f"; it is incomplete, without {', '.join(record['missing'])}" if record.get("missing") else ""
+        return cls(Outcome.TAKEN, f"snapshot {record['name']} after {progress(record)} ({cost}){without}")
 
 
 class Requests:
@@ -153,7 +151,7 @@ class Requests:
             if not positions:
                 self._passed_over.add(token)
 
-    def recorded(self, record: dict[str, Any]) -> None:
+    def recorded(self, record: Mapping[str, Any]) -> None:
         """Tell whoever waits that a snapshot was recorded.
 
         Args:

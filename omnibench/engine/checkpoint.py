@@ -31,6 +31,7 @@ from omnibench.store.models import remove_file, without_model
 from omnibench.store.per_user import write_per_user
 from omnibench.store.permissions import keep_to_oneself
 from omnibench.store.schema import DROPPED, Artifact, Phase, Record, RecordType, Status, status_of
+from omnibench.store.series import series_record
 from omnibench.store.states import sightings
 from omnibench.store.workers import Worker
 
@@ -168,12 +169,11 @@ class ItemCheckpoints:
         self.watch([model])
         is_item = bool(self.previous)  # a plan may have what a search tries
         search = "" if is_item else self._search
-        record = fit_record(self._labels, self._origin, answer, model, search=search)
-        self.store.commit(
-            self._lease,
-            {self.item.fit_record_key: record},
-            {snapshots.key_of(snapshot): snapshot for snapshot in spare},
-        )
+        records = {self.item.fit_record_key: fit_record(self._labels, self._origin, answer, model, search=search)}
+        series = series_record(self._labels, self._origin, answer.get("series", ()), search=search)
+        if series is not None:
+            records[RecordType.SERIES.key(self.item.experiment.fit_key)] = series
+        self.store.commit(self._lease, records, {snapshots.key_of(snapshot): snapshot for snapshot in spare})
         snapshots.remove_files(self.store, spare)
         return self.store.root / model["path"]
 

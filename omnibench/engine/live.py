@@ -19,6 +19,7 @@ from omnibench.experiment.experiment import Experiment
 from omnibench.store.leases import is_held
 from omnibench.store.logbook import NOTICE, entries
 from omnibench.store.reading import read
+from omnibench.store.resumption import newest_text
 from omnibench.store.schema import Phase, Record, RecordType, Status
 
 _LOOK_SECONDS = 0.5
@@ -218,7 +219,9 @@ class LiveView(ABC):
         progress = progress_text(worker.get("progress") or {}) + silence_text(worker.get("silence") or {})
         elapsed = clock(time.monotonic() - self._since[worker["id"]][1])
         item = self._tally.labels.get(worker["item"], worker["item"])
-        return f"  {name}: {worker['phase']}{progress}, {elapsed}: {item}"  # a narrow terminal cuts the end
+        snapshot = f" ({newest_text(worker['snapshot'])})" if worker.get("snapshot") else ""
+        # A narrow terminal cuts the end.
+        return f"  {name}: {worker['phase']}{progress}, {elapsed}: {item}{snapshot}"
 
     def _times(self) -> str:
         current = time.monotonic()

@@ -15,7 +15,7 @@ from omnibench.errors import GuestError, PhaseError, PrunedError
 from omnibench.experiment.experiment import Experiment
 from omnibench.guest.meter import Meter
 from omnibench.runners.registry import RunnerInfo
-from omnibench.store.schema import COSTS, START, Phase
+from omnibench.store.schema import COSTS, START, Phase, RecordType, Status
 from omnibench.store.superseded import OWN, phase_words
 
 
@@ -104,6 +104,13 @@ class Progress:
     def label(self) -> str:
         """What people call the item."""
         return self._experiment.label
+
+    @property
+    def was_left(self) -> bool:
+        """Whether an earlier attempt at the item has ended before the item was done, also without a word."""
+        record = self._workbench.store.records.get(RecordType.ITEM.key(self._experiment.fit_key)) or {}
+        stopped = record.get("status") in (Status.FAILED, Status.INTERRUPTED)
+        return stopped or self._experiment.name in self._workbench.abandoned
 
     def enter(self, phase: Phase) -> None:
         """Report that a phase begins."""

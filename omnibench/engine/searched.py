@@ -17,6 +17,7 @@ from omnibench.store.builders import Origin
 from omnibench.store.leases import Lease, free_leases
 from omnibench.store.models import remove_file, without_model
 from omnibench.store.schema import DROPPED, Artifact, Record, RecordType, TrialStatus
+from omnibench.store.series import series_of
 from omnibench.store.trials import FINISHED, score_record, search_record, trial_key, trial_record, trials_of
 from omnibench.store.workers import Worker
 
@@ -223,7 +224,8 @@ class SearchRecords:
         if fit is None or fit.get(DROPPED):
             return None
         path = self._store.usable(fit["model"])
-        return (path, fit) if path is not None and self._store.loadable(path) else None
+        series = series_of(experiment.fit_key, self._store.records.get)
+        return (path, {**fit, "series": series}) if path is not None and self._store.loadable(path) else None
 
     def drop_others(self, fit_key: str) -> None:
         """Drop the models of all finished trials but one; of all where no key is given."""

@@ -79,8 +79,11 @@ class FitSnapshots:
         with self._requests.during_fit(self._attempt.item, self._attempt.label), self._written_aside():
             if self._control.is_off:
                 self.nothing("snapshots are off")
+            is_repeated = self._attempt.was_left
             while True:
                 self._choose()
+                self._note_beginning(is_repeated=is_repeated)
+                is_repeated = True
                 try:
                     return self._with_earlier_attempts(request_fit())
                 except SnapshotError as error:
@@ -127,6 +130,17 @@ class FitSnapshots:
             if not stored.folder_of(record, self._workbench.store.root).exists():
                 self._checkpoints.forget([record])
 
+    def _note_beginning(self, *, is_repeated: bool) -> None:
+        """Have logs say what the Fit supersedes.
+
+        Args:
+            is_repeated: Whether an earlier attempt may have begun it.
+        """
+        if self._resumed is not None:
+            self._workbench.begin_fit(self._resumed["name"], str(self._resumed["worker"]))
+        elif is_repeated:
+            self._workbench.begin_fit()
+
     def _go_on_from(self, record: Record, folder: Path) -> None:
         assert self.request is not None, "it was set up before"
         try:
@@ -135,6 +149,7 @@ class FitSnapshots:
             self._pass_over(SnapshotError(str(error)))
             return
         self._resumed = record
+        self._workbench.worker.note_snapshot(record)
         self.request["resume"] = {"name": record["name"], "directory": str(folder)}
         sentence = f"goes on after {progress(record)} from the snapshot {record['name']} of {record['finished']}"
         self._attempt.log(logging.INFO, sentence)
@@ -204,7 +219,9 @@ class FitSnapshots:
         except (OmnibenchError, OSError) as error:
             shutil.rmtree(partial, ignore_errors=True)
             return self._note_failure(snapshot, str(error), getattr(error, "errno", None))
+        self._workbench.worker.note_snapshot(record)
         self._requests.recorded(record)
+        self._workbench.worker.log.flush()  # a kill takes no line with it that was printed before the snapshot
         self._workbench.export_progress()
         reason = self._workbench.stopping.reason
         if reason:

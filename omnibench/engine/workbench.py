@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 
 from omnibench.engine.asking import Requests
@@ -162,7 +163,6 @@ class Workbench:
         twin = copy.copy(self)
         twin.current, twin.trial = "", None
         twin.worker = Worker(self.store, self._run_id, worker)
-        twin.requests = Requests(self.store.root, twin.worker.id, self._notify, working_directory())
         twin.requests = Requests(self.store.root, twin.worker.id, self._notify, self._directory)
         gpu = dealt_gpu(worker)
         twin.guests = GuestPool(self._environments, self._scratch, threads, twin._log, self._notify, gpu)  # noqa: SLF001 - its own class
@@ -249,6 +249,13 @@ class Workbench:
         """What begins the lines of the current item, or of its trial, in out.log and err.log."""
         return f"{self.current}{'' if self.trial is None else f'#{self.trial}'}"
 
+    @cached_property
+    def abandoned(self) -> frozenset[str]:
+        """The names of the items that processes were at which had died before this one began, or live elsewhere."""
+        workers = self.store.read(lambda reader: [worker for _, worker in reader.records(RecordType.WORKER.prefix)])
+        others = (worker for worker in workers if worker["id"] != self.worker.id and not worker["ended"])
+        return frozenset(worker["item"] for worker in others if worker["item"])
+
     def begin_fit(self, snapshot: str = "", worker: str = "") -> None:
         """Have logs say that the Fit of the current item, or trial, goes on with what an earlier attempt has begun.
 
@@ -256,7 +263,7 @@ class Workbench:
             snapshot: The name of the snapshot that it goes on from; empty where it begins anew.
             worker: The id of the worker that has taken the snapshot.
         """
-        if not snapshot:
+        if not snapshot and self.trial is None:  # whether a trial was begun before only its lines tell
             self._print_supersession(ANEW_WORDS)
         self.worker.log.begin_fit(FitBeginning(self.current, self.trial, snapshot, worker))
 

@@ -21,6 +21,10 @@ _COUNTS = ("epoch", "epochs", "iteration", "iterations", "best_epoch")
 """The names under which a report says how far a Fit is, beside what it has measured."""
 
 
+_DIGITS, _DENSE = 4, 10**4
+"""The series has every epoch up to 10,000, and of a class that reports a million, those with four digits and zeros."""
+
+
 class PrunedFit(BaseException):
     """Ends a Fit that the host has pruned; no ``Exception``, so that no framework takes it for an error of a batch."""
 
@@ -76,6 +80,8 @@ class Epochs:
         """
         number = values.get("epoch", values.get("iteration"))
         if not isinstance(number, int) or isinstance(number, bool):
+            return
+        if number >= _DENSE and VALUE not in values and number % 10 ** (len(str(number)) - _DIGITS):
             return
         numbers = {
             name: float(value)

@@ -20,6 +20,7 @@ from omnibench.store.choices import with_choices
 from omnibench.store.item_names import title_of
 from omnibench.store.item_records import failure_text
 from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType
+from omnibench.store.series import Epoch, series_of
 from omnibench.store.trials import trials_by_number
 from omnibench.store.tuned_items import TunedItem, tuned_item
 from omnibench.tables.seeds import with_seeds_together
@@ -58,6 +59,7 @@ class ItemFacts:
         finished: When it was done, as an ISO timestamp.
         uncertainties: By label, of the metrics that are recorded.
         start_seconds: Wall seconds that Fit and Predict waited for that process to start; 0 when it ran already.
+        attempts: What each attempt at Fit has cost, where it went on from a snapshot; its seconds and memory are those of all.
     """
 
     dataset_key: str = ""
@@ -71,6 +73,7 @@ class ItemFacts:
     finished: str = ""
     uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
     start_seconds: float | None = None
+    attempts: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class Contents:
             configuration, and by label; see ``comparison.variance``.
         trouble: What could not be read, a sentence each.
         tuned: The tuned items with their trials, by their fit keys.
+        series: The losses and validation values of items by epoch, by their fit keys; of those that have reported any.
     """
 
     results: list[Result]
@@ -137,6 +141,7 @@ class Contents:
     variances: Mapping[tuple[str, str], Mapping[str, Variances]] = field(default_factory=dict)
     trouble: tuple[str, ...] = ()
     tuned: Mapping[str, TunedItem] = field(default_factory=dict)
+    series: Mapping[str, Sequence[Epoch]] = field(default_factory=dict)
 
     def facts_of(self, result: Result) -> ItemFacts:
         """Return the facts about the item of a result."""
@@ -191,6 +196,7 @@ def contents_of(
         variances,
         tuple(trouble),
         tuned_items_of(all_results, lookup),
+        {result.fit_key: epochs for result in all_results if (epochs := series_of(result.fit_key, lookup))},
     )
 
 
@@ -244,6 +250,7 @@ def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:
             for label, metric in item["metrics"].items()
         },
         sum(waits) if waits else None,
+        tuple(fit.get("attempts") or ()),
     )
 
 

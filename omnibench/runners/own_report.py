@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeAlias, TypeGuard
+from types import FrameType
+from typing import Any, NoReturn, TypeGuard
 
 from omnibench.guest.base import Task
 from omnibench.runners.own_calls import VALIDATION
@@ -23,10 +24,6 @@ HOW_TO_MARK = "report(iteration=..., iterations=...) at the end of each iteratio
 """What a class has to do that has no snapshots."""
 
 
-Position: TypeAlias = tuple[str, int]
-"""Where in a user's code something happens: the name of a function, and the number of an instruction."""
-
-
 class BeginsAgainError(BaseException):
     """Ends a Fit that was to go on, and begins again or leaves iterations out; no ``Exception``, so that a class lets it through."""
 
@@ -42,7 +39,7 @@ class ProgressReport:
         name: The class's name, for the log.
         task: The Fit: hears of progress.
         mark: Marks a point after so many iterations of so many, if that is known, where a snapshot may be taken.
-        reading: Is called when the class reads ``iteration``, with where that is.
+        reading: Is called when the class reads ``iteration``, with the frame that does.
 
     Attributes:
         failure: Why a Fit that was to go on does not; empty while it does.
@@ -56,7 +53,7 @@ class ProgressReport:
         name: str,
         task: Task,
         mark: Callable[[int, int | None], None] = _nothing,
-        reading: Callable[[Position], None] = _nothing,
+        reading: Callable[[FrameType], None] = _nothing,
     ) -> None:
         self.failure = ""
         self.marks = self.is_first = True
@@ -86,7 +83,7 @@ class ProgressReport:
         Begin the loop with it, as in ``for iteration in range(report.iteration + 1, self.iterations + 1)``.
         """
         caller = sys._getframe(1)  # noqa: SLF001 - CPython's, which the standard library relies on likewise
-        self._reading((caller.f_code.co_qualname, caller.f_lasti))
+        self._reading(caller)
         return self._iteration
 
     @property
@@ -101,7 +98,7 @@ class ProgressReport:
         """
         if self.failure:
             raise BeginsAgainError(self.failure)
-        plain = {key: _plain(key, value) for key, value in values.items()}
+        plain = {key: value if type(value) in _PLAIN else _plain(key, value) for key, value in values.items()}
         iteration = _counted(plain, "iteration")
         is_point = bool(iteration) and self._is_next(iteration)
         if (epochs := self._epoch_count.after(plain)) is not None:
@@ -132,6 +129,9 @@ class ProgressReport:
             BeginsAgainError: The Fit does not go on from its snapshot.
         """
         step = iteration - self._iteration
+        if not self.is_first and step > 0:
+            self._steps.add(step)
+            return self.marks
         is_first, self.is_first = self.is_first, False
         if self._is_resumed and is_first and (step <= 0 or not self._steps.may_be(step)):
             self.fail(f"goes on with iteration {iteration}, where {self._iteration} was the last that is finished")
@@ -229,24 +229,24 @@ class _EpochCount:
 
     def after(self, report: Mapping[str, Any]) -> int | None:
         """Return the number after a report; None while none is known."""
-        epoch, best = report.get("epoch", report.get("iteration")), report.get(BEST_EPOCH)
+        epoch = report.get("epoch", report.get("iteration"))
         if _is_whole(epoch):
             self._last = epoch
-        if _is_whole(best):
+            if epoch == 0:
+                self._first_number = 0
+        if BEST_EPOCH in report and _is_whole(best := report[BEST_EPOCH]):
             self._best = best
-        if self._last == 0:
-            self._first_number = 0
         return self.number
 
 
 def _counted(report: Mapping[str, Any], name: str) -> int:
     """Return a number of a report that counts something; 0 where there is none."""
     value = report.get(name)
-    return value if _is_whole(value) else 0
+    return value if type(value) is int and value > 0 else 0
 
 
 def _is_whole(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return type(value) is int and value >= 0
 
 
 def _with_epoch(plain: dict[str, Any]) -> dict[str, Any]:
@@ -259,16 +259,21 @@ def _with_epoch(plain: dict[str, Any]) -> dict[str, Any]:
 
 def _total(plain: Mapping[str, Any]) -> int | None:
     """Return how many iterations there will be, as far as a report says so."""
-    name = "epochs" if plain.get("epoch") == plain["iteration"] and "iterations" not in plain else "iterations"
-    return _counted(plain, name) or None
+    if "iterations" in plain:
+        return _counted(plain, "iterations") or None
+    return _counted(plain, "epochs") or None if plain.get("epoch") == plain["iteration"] else None
 
 
 def _is_last(plain: Mapping[str, Any]) -> bool:
-    return any(plain.get(noun) == plain.get(f"{noun}s", ...) for noun in ("epoch", "iteration"))
+    is_last = plain.get("epoch") == plain.get("epochs", ...) or plain.get("iteration") == plain.get("iterations", ...)
+    return bool(is_last)
 
 
 def _formatted(value: float | str | None) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+_PLAIN = frozenset((int, float, str))
 
 
 def _plain(name: str, value: Any) -> int | float | str | None:

@@ -25,6 +25,7 @@ from omnibench.store.schema import (
     snapshot_identity,
 )
 from omnibench.store.searches import fit_of
+from omnibench.store.series import Epoch, series_facts, series_records, series_words
 from omnibench.store.states import RecordsInMemory
 from omnibench.store.tuned_items import facts_of, searches_by_key, tuned_item, tuning_lines
 from omnibench.store.why import expanded, explain, recipes_of, without_long_digests
@@ -70,7 +71,8 @@ class FactSource:
             ``notes`` on the model, what else is in the key); ``metrics`` by label;
             ``predictions`` (their sha256); ``phases`` by name, each with its costs, and in ``circumstances`` what is
             part of no key: host, threads, versions, git commit; ``attempts``, the parts of a Fit that went on from
-            snapshots, or would, each with its costs; ``snapshots``, as ``resumption.snapshot_rows`` has them; ``stopped``, the
+            snapshots, or would, each with its costs; ``snapshots``, as ``resumption.snapshot_rows`` has them; ``series``,
+            the losses and validation values by epoch in short (see ``series.series_facts``), or None; ``stopped``, the
             attempts that came to nothing;
             ``tuning``, what a search has tried and chosen (see ``tuned_items.facts_of``), or None.
         """
@@ -91,6 +93,7 @@ class FactSource:
             "metrics": {label: metric["value"] for label, metric in item.get("metrics", {}).items()},
             "predictions": predict["predictions"]["sha256"] if predict else None,
             "phases": self._phases(item["fit_key"]),
+            "series": series_facts([Epoch(*pair) for pair in self._series.get(item["fit_key"], {}).get("series", ())]),
             "attempts": self._attempts(fit, self._snapshots.get(item["item"], [])),
             "snapshots": self._snapshots.get(item["item"], []),
             "stopped": item.get("attempts", []),
@@ -119,6 +122,10 @@ class FactSource:
         for row in snapshot_rows(RecordsInMemory(self._records)):
             rows.setdefault(row["item"], []).append(row)
         return rows
+
+    @cached_property
+    def _series(self) -> dict[str, Record]:
+        return series_records(self._records)
 
     @cached_property
     def _searches(self) -> dict[str, tuple[Record, list[Record]]]:
@@ -236,6 +243,8 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if defaults:
         more = f" and {len(defaults) - _MOST_DEFAULTS} more" if len(defaults) > _MOST_DEFAULTS else ""
         yield f"by default       {', '.join(defaults[:_MOST_DEFAULTS])}{more}"
+    if facts.get("series"):
+        yield f"by epoch         {series_words(facts['series'])}"
     for note in algorithm["notes"] or ():
         yield f"note             {note}"
     if facts["fold"] is not None:

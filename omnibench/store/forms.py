@@ -145,6 +145,10 @@ _failure = object_of(
     {"metrics": optional(mapping_of(is_name))},
 )
 _silence = object_of({"seconds": is_natural, "stopped": of_type(bool)})
+_newest = object_of(
+    {"name": is_name, "iteration": is_natural, "iterations": _natural_or_none, "unit": is_name, "made": is_moment},
+    {"bytes": is_natural},
+)
 _columns = object_of({"user": list_of(is_natural), "value": list_of(is_natural)})
 _git = object_of({"commit": is_name, "dirty": of_type(bool)})
 
@@ -265,6 +269,7 @@ _OF_WORKER: dict[str, Check] = {
     **dict.fromkeys(("item", "phase"), _optional_name),
     "progress": optional(_plain),
     "silence": optional(_silence),
+    "snapshot": optional(_newest),
     "completed": is_natural,
     "ended": _optional_moment,
     "lock": matching(LIFELINE),
@@ -330,6 +335,9 @@ _segment = object_of(
     {**_costs, **dict.fromkeys(("from", "to"), _natural_or_none), **dict.fromkeys(("run", "worker"), _optional_name)},
 )
 _OF_FIT["attempts"] = list_of(_segment)
+_series = list_of(
+    lambda value: type(value) is list and len(value) == 2 and is_natural(value[0]) and mapping_of(is_number)(value[1])  # noqa: PLR2004
+)
 _snapshot_file = is_artifact(SNAPSHOT_FILE)
 _outside_file = is_artifact(OUTSIDE_FILE)
 _OF_SNAPSHOT: dict[str, Check] = {
@@ -337,25 +345,25 @@ _OF_SNAPSHOT: dict[str, Check] = {
     "files": list_of(_snapshot_file),
     "outside": optional(
         object_of(
-            {"folder": lambda value: is_name(value) and value.startswith("/") and "\0" not in value},
-            {"files": list_of(_outside_file)},
+            {
+                "folder": lambda value: is_name(value) and value.startswith("/") and "\0" not in value,
+                "files": list_of(_outside_file),
+            }
         )
     ),
     "requested": _key,
     **dict.fromkeys(("name", "unit", "reason"), is_name),
+    "finished": is_moment,
     **dict.fromkeys(("number", "iteration", "size"), is_natural),
     "iterations": _natural_or_none,
     "within": of_type(bool),
     "missing": list_of(is_name),
     "fit_seconds": is_cost,
     "attempts": list_of(_segment),
-    "series": list_of(
-        lambda value: (
-            type(value) is list and len(value) == 2 and is_natural(value[0]) and mapping_of(is_number)(value[1])  # noqa: PLR2004
-        )
-    ),
+    "series": _series,
     "passed_over": _optional_moment,
 }
+_OF_SERIES: dict[str, Check] = {**_OF_ITEMS, "epochs": is_natural, "series": _series}
 
 _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], ...]]] = {
     record_type: (required, tuple(members.items()))
@@ -369,7 +377,12 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
         (RecordType.SEARCH, (SEARCHED, "algorithm", "dataset", "fold", "metric", "space", "tuning"), _OF_SEARCH),
         (RecordType.TRIAL, (SEARCHED, "number", "status", "parameters", "fit_key", "metric"), _OF_TRIAL),
         (RecordType.SCORE, ("fit_key", "metric", "value"), _OF_VALUE),
-        (RecordType.SNAPSHOT, ("item", "fit_key", "name", "number", "iteration", "files"), _OF_SNAPSHOT),
+        (
+            RecordType.SNAPSHOT,
+            (*_LABELS, "name", "number", "iteration", "unit", "finished", "size", "files"),
+            _OF_SNAPSHOT,
+        ),
+        (RecordType.SERIES, (*_LABELS, "series"), _OF_SERIES),
         (RecordType.RUN, ("id", "host", "user", "versions", "git"), _OF_RUN),
         (RecordType.WORKER, ("id", "started", "heartbeat", "lock", "ended", "item", "phase"), _OF_WORKER),
         (RecordType.PLAN, ("source", "root", "columns", "items", "noted"), _OF_PLAN),
@@ -380,7 +393,7 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
 """By type, the members that every record of it has, and the form of those that it may have."""
 
 _KEYED: dict[RecordType | None, tuple[str, Callable[[Record], Any]]] = {
-    **dict.fromkeys((RecordType.FIT, RecordType.ITEM), ("fit_key", itemgetter("fit_key"))),
+    **dict.fromkeys((RecordType.FIT, RecordType.ITEM, RecordType.SERIES), ("fit_key", itemgetter("fit_key"))),
     RecordType.SEARCH: (SEARCHED, itemgetter(SEARCHED)),
     RecordType.SNAPSHOT: ("name", lambda record: snapshot_identity(record["fit_key"], record["name"])),
     RecordType.TRIAL: ("number", lambda record: trial_identity(record[SEARCHED], record["number"])),

@@ -31,15 +31,15 @@ def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
     """Return every finished phase once, and those that failed or were interrupted, with the members of ``PHASE_COLUMNS``.
 
     The metrics that one Eval computed share theirs. Tune has the seconds of all trials, and belongs to the first item of
-    those that share a search. A Fit that went on from snapshots has the seconds of all its attempts together; of an attempt
-    that was stopped, what came behind its last snapshot is left.
+    those that share a search. A Fit that went on from snapshots has the costs of all its attempts together, which
+    have no rows of their own.
     """
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     stopped = []
     for key, record in records.items():
         if RecordType.ITEM.has(key):
             fit = records.get(RecordType.FIT.key(record["fit_key"]), {})
-            attempts = (without_continued(attempt, fit) for attempt in record.get("attempts", []))
+            attempts = (attempt for attempt in record.get("attempts", ()) if not _is_continued(attempt, fit))
             stopped += [{"item": record["item"], **attempt} for attempt in attempts]
         phase = PHASE_OF.get(RecordType.of(key))
         if phase is not None and not (phase is Phase.FIT and record.get(SEARCHED)):
@@ -59,32 +59,11 @@ def phase_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
     return [*tune.values(), *rows.values(), *stopped_phases]
 
 
-def without_continued(attempt: Record, fit: Record) -> Record:
-    """Return an attempt that was stopped, without the part of its costs that belongs to the Fit that went on from it.
-
-    Args:
-        attempt: What the item's record keeps of it.
-        fit: The record of the item's Fit, or an empty one.
-    """
-    continued = continued_part(attempt, fit)
-    if continued is None:
-        return attempt
-    costs = {name: attempt[name] for name in ("seconds", "cpu_seconds") if attempt.get(name) is not None}
-    return {**attempt, **{name: max(0.0, cost - (continued.get(name) or 0.0)) for name, cost in costs.items()}}
-
-
-def continued_part(attempt: Mapping[str, Any], fit: Record) -> Record | None:
-    """Return the part of an attempt that was stopped from whose snapshot the Fit went on, or None where it did not.
-
-    Args:
-        attempt: A row of ``phase_rows``, or what an item's record keeps of it.
-        fit: The record of the item's Fit, or an empty one.
-    """
-    if attempt.get("phase") != Phase.FIT or attempt.get("status") == Status.DONE:
-        return None
+def _is_continued(attempt: Record, fit: Record) -> bool:
+    """Whether a Fit went on from a snapshot of an attempt that was stopped: that is a part of the Fit, with all its costs."""
     process = (attempt.get("run"), attempt.get("worker"))
-    parts: list[Record] = fit.get("attempts") or []
-    return next((part for part in parts if (part.get("run"), part.get("worker")) == process), None)
+    parts = ((part.get("run"), part.get("worker")) for part in fit.get("attempts") or ())
+    return attempt.get("phase") == Phase.FIT and process in parts
 
 
 def _tune_rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:

@@ -36,7 +36,10 @@ from omnibench.store.schema import (
 from omnibench.store.searches import belongings, searches_in
 from omnibench.store.stops import has_failure, without_failure
 
-_FROM_FIT = (RecordType.SNAPSHOT, RecordType.FIT, RecordType.SCORE, RecordType.PREDICT, RecordType.EVAL)
+_FROM_FIT = (
+    *(RecordType.SNAPSHOT, RecordType.FIT, RecordType.SERIES, RecordType.SCORE),
+    *(RecordType.PREDICT, RecordType.EVAL),
+)
 _TYPES_FROM = {
     Phase.TUNE: _FROM_FIT,
     Phase.FIT: _FROM_FIT,

@@ -32,6 +32,7 @@ from omnibench.store.restoring import Restored, restore_in
 from omnibench.store.resumption import snapshot_frame
 from omnibench.store.schema import Record, RecordType, Status
 from omnibench.store.selection import select_all, select_one
+from omnibench.store.series import epoch_frame
 from omnibench.store.sizes import Sizes, sizes_of
 from omnibench.store.trial_frames import trial_frame
 from omnibench.store.verification import Damage, snapshot_of, verify
@@ -167,6 +168,10 @@ class Store:
     def trials(self) -> pd.DataFrame:
         """Return a row per trial of every search for hyperparameters; see ``trial_frames.trial_frame``."""
         return trial_frame(self.records())
+
+    def epochs(self) -> pd.DataFrame:
+        """Return a row per epoch that the Fits of items have reported: losses, validation values; see ``series.epoch_frame``."""
+        return epoch_frame(self.records())
 
     def workers(self, *, active: bool = True) -> list[dict[str, Any]]:
         """Return the processes that compute, or have computed.

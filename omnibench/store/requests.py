@@ -201,8 +201,7 @@ def remove_dead_requests(root: Path) -> None:
         for name in names
         if (match := _REQUEST.fullmatch(name) or _ANSWER.fullmatch(name)) and match[1] not in alive
     ]
-    if dead:
-        _remove(root, dead)
+    _remove(root, dead)
 
 
 def _was_left_unnamed(path: Path) -> bool:

@@ -50,6 +50,8 @@ class RecordType(StrEnum):
     """The value of a metric on the validation part, for whoever else needs it; by its score key."""
     SNAPSHOT = "snapshot"
     """The state of a Fit that was running; by the fit key and the snapshot's name."""
+    SERIES = "series"
+    """The losses and validation values of a Fit, by epoch; by its fit key."""
     RUN = "run"
     """A run that had something to compute; by its id."""
     WORKER = "worker"

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from omnibench.store.schema import SEARCHED, Record, RecordLookup, RecordType, current_key
 
+_OF_SEARCHES = (RecordType.SEARCH, RecordType.TRIAL, RecordType.FIT, RecordType.SERIES)
+
 
 def searches_in(items: Iterable[Record]) -> set[str]:
     """Return the keys of the searches that choose the configurations of items."""
@@ -52,7 +54,8 @@ def belongings(searches: Collection[str], records: Mapping[str, Record]) -> dict
             users = judged if record_type is RecordType.TRIAL and is_own else shared
             users.add(record["fit_key"])
     for key, record in records.items():
-        is_model = RecordType.FIT.has(current_key(key)) and record.get(SEARCHED) in searches
+        of_fit = RecordType.of(current_key(key)) in (RecordType.FIT, RecordType.SERIES)
+        is_model = of_fit and record.get(SEARCHED) in searches
         is_judged = RecordType.of(key) in (RecordType.SCORE, RecordType.SNAPSHOT) and record["fit_key"] in judged
         if (is_model or is_judged) and record["fit_key"] not in shared:
             own[key] = record
@@ -78,5 +81,5 @@ def unused(records: Mapping[str, Record]) -> dict[str, Record]:
 def _searches_named(records: Mapping[str, Record]) -> Iterator[str]:
     """Yield the keys of the searches that there is anything of."""
     for key, record in records.items():
-        if RecordType.of(key) in (RecordType.SEARCH, RecordType.TRIAL, RecordType.FIT) and record.get(SEARCHED):
+        if RecordType.of(key) in _OF_SEARCHES and record.get(SEARCHED):
             yield record[SEARCHED]

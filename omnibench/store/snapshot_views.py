@@ -7,19 +7,17 @@ from omnibench.store.snapshot_files import FOLDER
 from omnibench.store.view_parts import LABELS, SOUND, member, members, text, view, within
 
 
-def uncontinued(cost: str) -> str:
-    """Return SQL for what an attempt has cost behind the last snapshot from which the Fit went on: ``frames.without_continued``."""
+def is_continued() -> str:
+    """Return the condition that a Fit went on from an ``attempt`` of the item ``record``, as ``frames.phase_rows`` sees it."""
     same = " AND ".join(
         f"json_extract(part.value, '$.{name}') IS json_extract(attempt.value, '$.{name}')" for name in ("run", "worker")
     )
     key = f"'{RecordType.FIT.prefix}' || json_extract(record.value, '$.fit_key')"
-    parts = (
-        f"SELECT json_extract(part.value, '$.{cost}') FROM Cache AS fit, json_each(fit.value, '$.attempts') AS part "  # noqa: S608 - of constants
-        f"WHERE fit.key = {key} AND fit.raw = 1 AND json_valid(fit.value) AND {same} LIMIT 1"
-    )
-    own = f"json_extract(attempt.value, '$.{cost}')"
+    parts = "json_each(CASE WHEN json_valid(fit.value) THEN fit.value ELSE '{}' END, '$.attempts') AS part"
     is_fit = f"json_extract(attempt.value, '$.phase') = {text(Phase.FIT)}"
-    return f'CASE WHEN {is_fit} THEN max(0.0, {own} - coalesce(({parts}), 0.0)) ELSE {own} END AS "{cost}"'
+    return (
+        f"({is_fit} AND EXISTS (SELECT 1 FROM Cache AS fit, {parts} WHERE fit.key = {key} AND fit.raw = 1 AND {same}))"  # noqa: S608 - of constants
+    )
 
 
 def snapshots() -> str:

@@ -19,6 +19,7 @@ from omnibench.store.builders import ItemLabels, Origin
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.permissions import is_own_work, is_shared
 from omnibench.store.schema import Artifact, Phase, Record, RecordType, snapshot_identity
+from omnibench.store.series import bounded
 from omnibench.store.snapshot_files import FOLDER, OWNER, folder_of, is_ours, remove_folder
 from omnibench.terminal import terminal_line
 
@@ -34,7 +35,7 @@ __all__ = [
     "usable",
 ]
 
-_MEMBERS = ("iteration", "iterations", "unit", "within", "reason", "missing", "seconds", "series")
+_MEMBERS = ("iteration", "iterations", "unit", "within", "reason", "missing", "seconds")
 """What a record repeats of what a snapshot says of itself."""
 
 
@@ -69,6 +70,7 @@ def snapshot_record(
         "name": name,
         "number": number,
         **{member: manifest[member] for member in _MEMBERS},
+        "series": bounded(manifest["series"]),
         "fit_seconds": sum(attempt["seconds"] for attempt in attempts),
         "attempts": attempts,
         "size": sum(file["size"] for file in files),

@@ -140,6 +140,8 @@ class _Part:
 def supersede(connection: sqlite3.Connection, entry: int, beginning: FitBeginning) -> None:
     """Mark the lines that the beginning of a Fit supersedes, and those that count again.
 
+    Where a Fit begins anew and there is nothing to supersede, its entry says nothing and goes.
+
     Args:
         connection: The log, in a transaction.
         entry: The id of the entry that says so.
@@ -153,6 +155,8 @@ def supersede(connection: sqlite3.Connection, entry: int, beginning: FitBeginnin
         if line.logger != OWN and (line.superseded is None) != (line.id in counting)
     ]
     connection.executemany("UPDATE logs SET superseded = ? WHERE id = ?", changed)
+    if not changed and not beginning.snapshot:
+        connection.execute("DELETE FROM logs WHERE id = ?", (entry,))
 
 
 def _lines_before(connection: sqlite3.Connection, entry: int, beginning: FitBeginning) -> list[LogLine]:
@@ -196,6 +200,8 @@ def counting_lines(lines: Sequence[LogLine], beginning: FitBeginning) -> set[int
         beginning: The beginning.
     """
     snapshots = {line.id: name for line in lines if (name := _name(_SNAPSHOT, line))}
+    if not lines:
+        return set()
     parts = _parts(lines, {*snapshots.values(), beginning.snapshot})
     counting = set(parts[-1].ids)
     position, snapshot = len(parts) - 1, beginning.snapshot

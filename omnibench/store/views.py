@@ -29,7 +29,7 @@ from omnibench.store.schema import (
     RecordType,
     Status,
 )
-from omnibench.store.snapshot_views import attempts_of_fits, files_of_snapshots, in_fit, snapshots, uncontinued
+from omnibench.store.snapshot_views import attempts_of_fits, files_of_snapshots, in_fit, is_continued, snapshots
 from omnibench.store.view_parts import LABELS, SOUND, member, members, text, view, within
 
 _OF_TRIAL = f"json_extract(value, '$.{SEARCHED}')"
@@ -143,10 +143,8 @@ def _phase(record_type: RecordType) -> str:
 
 def _attempts() -> str:
     """Return a SELECT of the phases that failed or were interrupted, which the records of items keep."""
-    costs = ("seconds", "cpu_seconds")
-    further = (name for name in _PHASE_MEMBERS if name not in costs)
-    columns = ", ".join([members("phase", "status"), *map(uncontinued, costs), members(*further)])
-    return _member_rows("attempts", "attempt", columns.replace("json_extract(value,", "json_extract(attempt.value,"))
+    columns = members("phase", "status", *_PHASE_MEMBERS).replace("json_extract(value,", "json_extract(attempt.value,")
+    return _member_rows("attempts", "attempt", columns, f" AND NOT {is_continued()}")
 
 
 def _metrics() -> str:
@@ -156,16 +154,18 @@ def _metrics() -> str:
     )
 
 
-def _member_rows(member: str, alias: str, columns: str, condition: str = "") -> str:
-    """Return a SELECT of what stands in a member of the records of items, a row for each."""
+def _member_rows(
+    member: str, alias: str, columns: str, condition: str = "", record_type: RecordType = RecordType.ITEM
+) -> str:
+    """Return a SELECT of what stands in a member of the records of a type, a row for each."""
     labels = LABELS.replace("json_extract(value,", "json_extract(record.value,")
     is_sound = SOUND.replace("value", "record.value")
-    is_item = within(RecordType.ITEM).replace("key", "record.key")
+    is_of_type = within(record_type).replace("key", "record.key")
     return (
         f"SELECT {labels}, {columns}, "  # noqa: S608 - of constants
         "json_extract(record.value, '$.fit_key') AS fit_key FROM Cache AS record, "
         f"json_each(CASE WHEN json_valid(record.value) THEN record.value ELSE '{{}}' END, '$.{member}') AS {alias} "
-        f"WHERE {is_sound} AND {is_item}{condition}"
+        f"WHERE {is_sound} AND {is_of_type}{condition}"
     )
 
 
@@ -203,6 +203,35 @@ def _trials() -> str:
     )
 
 
+def _epochs() -> str:
+    """Return the view of epochs: a row for each that an item's Fit has reported, of its newest snapshot while it has not ended."""
+    of_fit = "json_extract(record.value, '$.fit_key')"
+    snapshots, behind = (f"'{RecordType.SNAPSHOT.prefix}' || {of_fit} || '{end}'" for end in "/0")
+    newer = (
+        f"SELECT 1 FROM Cache AS other WHERE other.key >= {snapshots} AND other.key < {behind} AND other.raw = 1 "  # noqa: S608 - of constants
+        "AND json_valid(other.value) AND json_extract(other.value, '$.passed_over') IS NULL "
+        "AND json_extract(other.value, '$.number') > json_extract(record.value, '$.number')"
+    )
+    newest = (
+        f"json_extract(record.value, '$.passed_over') IS NULL AND NOT EXISTS ({newer}) "
+        f"AND {_has_record(RecordType.ITEM, of_fit)} AND NOT {_has_record(RecordType.FIT, of_fit)}"
+    )
+    value = "json_extract(epoch.value, '$[{}]')".format
+    columns = (
+        f"{value(0)} AS epoch, json_extract(epoch.value, '$[1].loss') AS loss, "
+        f"json_extract(epoch.value, '$[1].validation') AS validation, {value(1)} AS numbers, "
+        "json_extract(record.value, '$.name') AS snapshot"
+    )
+    of_item = f" AND json_extract(record.value, '$.{SEARCHED}') IS NULL"
+    recorded = _member_rows("series", "epoch", columns, of_item, RecordType.SERIES)
+    return f"{recorded} UNION ALL {_member_rows('series', 'epoch', columns, f' AND {newest}', RecordType.SNAPSHOT)}"
+
+
+def _has_record(record_type: RecordType, fit_key: str) -> str:
+    key = f"'{record_type.prefix}' || {fit_key}"
+    return f"EXISTS (SELECT 1 FROM Cache AS other WHERE other.key = {key} AND other.raw = 1)"  # noqa: S608 - of constants
+
+
 _ROLES = {RecordType.FIT: "model", RecordType.PREDICT: "predictions", RecordType.EVAL: "per_user"}
 
 VIEWS = {
@@ -221,6 +250,8 @@ VIEWS = {
     "attempts": attempts_of_fits(),
     # One row per trial of every tuned item, as `Store.trials()` has them.
     "trials": _trials(),
+    # One row per epoch that the Fit of an item has reported, as `Store.epochs()` has them.
+    "epochs": _epochs(),
     "datasets": view(
         RecordType.DATA,
         members("name", "directory", "users", "items", "interactions", "seconds", "finished"),

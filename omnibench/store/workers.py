@@ -16,7 +16,8 @@ from omnibench.masking import masked_data
 from omnibench.store.checkpoints import CheckpointStore
 from omnibench.store.exports import Exports
 from omnibench.store.logbook import NAME, NOTICE, LogBook
-from omnibench.store.schema import Phase, RecordType, timestamp
+from omnibench.store.resumption import newest_members
+from omnibench.store.schema import Phase, Record, RecordType, timestamp
 
 HEARTBEAT_SECONDS = 5.0
 _FLUSH_SECONDS = 0.5
@@ -58,6 +59,7 @@ class Worker:
             "phase": None,
             "progress": None,
             "silence": None,
+            "snapshot": None,
             "completed": 0,
             "ended": None,
             "lock": store.lifeline,
@@ -74,7 +76,7 @@ class Worker:
         with self._lock:
             goes_on = item == self._facts["item"] and phase is not None and phase.endswith(Phase.TUNE.value)
             kept = self._of_search() or None if goes_on else None  # a guest starts for a trial
-            self._facts |= {"item": item, "phase": phase, "progress": kept, "silence": None}
+            self._facts |= {"item": item, "phase": phase, "progress": kept, "silence": None, "snapshot": None}
             self._elsewhere = item is not None
         self._wake.set()
 
@@ -109,6 +111,16 @@ class Worker:
                 self._facts["silence"] = silence
                 self._moved = True
 
+    def note_snapshot(self, record: Record) -> None:
+        """Note the newest snapshot of the Fit that this worker computes.
+
+        Args:
+            record: Its record.
+        """
+        with self._lock:
+            self._facts["snapshot"] = newest_members(record)
+            self._moved = True
+
     def note(self, line: str) -> None:
         """Log a line for whoever watches the run."""
         self.log.add(logging.WARNING, NOTICE, line)
@@ -133,7 +145,8 @@ class Worker:
             if self._wake.wait(_FLUSH_SECONDS):
                 time.sleep(_PAUSE_SECONDS)
         with self._lock:
-            self._facts |= {"item": None, "phase": None, "progress": None, "silence": None, "ended": timestamp()}
+            self._facts |= {"item": None, "phase": None, "progress": None, "silence": None, "snapshot": None}
+            self._facts["ended"] = timestamp()
         self._write()
         self.log.finish()
         self.store.records.close()  # this thread's own connection

@@ -8,6 +8,7 @@ import pytest
 
 import omnibench.compat.omnirec as moved
 from omnibench.errors import PlanError
+from omnibench.snapshots.control import OFF, snapshots_of
 
 
 def parameters_of(plan: moved.ExperimentPlan, name: str) -> list[object]:
@@ -105,3 +106,13 @@ def test_impossible_samples_are_refused_when_they_are_made() -> None:
         moved.RandomRange(1, 3, n=4)
     with pytest.raises(PlanError, match="an end above the start"):
         moved.RandomRange(0.5, 0.1, n=1)
+
+
+def test_a_moved_plan_says_how_often_state_is_kept() -> None:
+    """Omnibench's argument is there beside OmniRec's, for a plan and for an algorithm."""
+    plan = moved.ExperimentPlan("kept", snapshots="1h")
+    plan.add_algorithm(moved.RecPack.ItemKNN)
+    plan.add_algorithm(moved.RecBole.BPR, snapshots="off")
+    of_plan, of_algorithm = (configuration.snapshots for configuration in plan.configurations())
+    assert of_plan == snapshots_of("1h")
+    assert of_algorithm == OFF

@@ -154,6 +154,8 @@ def test_failed_snapshots(counting: Project) -> None:
         ]
     )
     assert recorded(counting) == {"on": [("n_000", 4)], "strict": [("n_000", 2)]}
+    log = (counting.pytester.path / "checkpoints" / "out.log").read_text()
+    assert log.count("snapshot n_000 after epoch") == 2, "of what has failed the log does not say that it was made"
 
 
 @pytest.mark.guests
@@ -178,3 +180,14 @@ def test_off_of_the_run(counting: Project) -> None:
     """Who switches snapshots off for a run, has none, whatever a plan says."""
     run(counting, "{'all': (Snapshots(every_iterations=1),)}", "--omnirec-snapshots=off").assert_outcomes(passed=1)
     assert recorded(counting) == {}
+
+
+@pytest.mark.guests
+def test_what_is_computed_anew_begins_anew(counting: Project) -> None:
+    """Snapshots that stay belong to what was reset or put aside: a fresh run and a reset do not go on from them."""
+    cases = "{'mine': (Snapshots(every_iterations=2, at_end=True, naming_format='n_%(count)'),)}"
+    for arguments in ((), ("--omnirec-resume=fresh",), ("--omnirec-reset=Fit",), ("--omnirec-reset", "--omnirec-yes")):
+        result = run(counting, cases, *arguments)
+        result.assert_outcomes(passed=1)
+        result.stdout.no_fnmatch_line("*goes on after*")
+        assert recorded(counting) == {"mine": [("n_000", 2), ("n_001", 4), ("n_002", 6)]}

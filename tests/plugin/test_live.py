@@ -30,6 +30,7 @@ from omnibench.plugin.live import Live, Tally
 from omnibench.plugin.wire import ItemMessage
 from omnibench.store import CheckpointStore
 from omnibench.store.leases import lease
+from omnibench.store.schema import timestamp
 
 pytestmark = pytest.mark.usefixtures("made_up_records")
 
@@ -217,6 +218,19 @@ def test_each_living_worker_has_a_line(tmp_path: Path, monkeypatch: pytest.Monke
         run.worker("gw0", None, "alive")
         run.live._look()
         assert len(run.shown[-1]) == 1
+    run.store.close()
+
+
+def test_a_line_tells_of_the_newest_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the item, which a narrow terminal cuts last: the moment that it is of, its age and size."""
+    run = Run(tmp_path / "store", monkeypatch, terminal=True)
+    (run.store.root / "alive").touch()
+    newest = {"name": "s", "iteration": 7, "iterations": 9, "unit": "epoch", "made": timestamp(), "bytes": 4_100_000}
+    with lease(run.store.root / "alive"):
+        run.worker("gw0", "tiny/A/fold_0", "alive", snapshot=newest)
+        run.live._look()
+        line = re.sub(r"\b\d+ ?s", "Ns", run.shown[-1][1])
+        assert line == "  gw0: Fit, Ns: tiny/A/fold_0 (snapshot after epoch 7 of 9, Ns ago, 4.1 MB)"
     run.store.close()
 
 

@@ -163,3 +163,14 @@ def test_what_goes_is_what_is_old() -> None:
     newest_first = [free_name("%(day)_%(month)", day, ()) for day in reversed(days)]
     assert newest_first == ["02_02", "01_02", "31_01", "30_01"]
     assert surplus("%(day)_%(month)", newest_first, 0) == ["01_02", "31_01", "30_01"]
+
+
+@given(st.lists(st.integers(0, 3000).map("s_{:03}".format) | st.text(max_size=6), unique=True), st.integers(-1, 6))
+def test_only_old_matches_go(names: list[str], keep_past: int) -> None:
+    """What goes matches, and is older than the newest and as many others as are to be kept; all of it goes at once."""
+    gone = surplus("s_%(count)", names, keep_past)
+    matching = [name for name in names if matches("s_%(count)", name)]
+    kept = [name for name in matching if name not in gone]
+    assert kept + gone == matching
+    assert len(kept) == (len(matching) if keep_past < 0 else min(len(matching), keep_past + 1))
+    assert surplus("s_%(count)", [name for name in names if name not in gone], keep_past) == []

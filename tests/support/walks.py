@@ -62,6 +62,7 @@ def fit(task: Any, fold: Any) -> tuple[Any, dict[str, Any]]:
     for step in range(state["step"] + 1, steps + 1):
         state["scores"] += state["random"].normal(size=fold.n_items)
         state["step"] = step
+        print("step", step)
         task.report(epoch=step, epochs=steps, loss=float(state["scores"].mean()))
         task.snapshots.point(save, iteration=step, iterations=steps, unit="step")
         if f"die {step}" in _read(script):

@@ -12,6 +12,7 @@ from omnibench.comparison.configurations import DatasetRanking
 from omnibench.markup import breakable, element, written
 from omnibench.report.comparisons import heads, p_text, percent, ranking_head, standing_rows
 from omnibench.report.page.charts import ChartRow, chart
+from omnibench.report.page.epochs import epoch_parts
 from omnibench.report.page.scores import score_tables, unfolds, values_per
 from omnibench.report.page.tuning import tuning_parts
 from omnibench.report.ranks import rank_rows
@@ -121,6 +122,7 @@ def _section(section: Section, report: Report, name: str) -> Element:
     if section.variance_rows:
         page_section.append(element("h3", VARIANCE))
         page_section.append(_scrolled(_plain_table(VARIANCE_HEAD, section.variance_rows), VARIANCE))
+    page_section.extend(epoch_parts(marked, report.contents.series, _scrolled))
     page_section.extend(tuning_parts(section.tuned, marked.title, _scrolled))
     return page_section
 

@@ -1,4 +1,4 @@
-"""Plots as inline SVG: points and steps over two axes, legible at every width."""
+"""Plots as inline SVG: points, steps and curves over two axes, legible at every width."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ _BOTTOM = 22
 
 _LEFT = 13.0
 """Per cent of the width that belong to the numbers of the vertical axis."""
+
+_COLOURS = 8
+"""Colours of lines that the page has; further ones begin again, dashed."""
+
+_UNITS = 1000
+"""Units of a curve across the width of the plot."""
 
 _LABEL_LENGTH = 14
 """Letters of a category that there is room for."""
@@ -52,6 +58,20 @@ class Steps(NamedTuple):
 
     corners: Sequence[tuple[float, float]]
     end: float
+    css_class: str
+    hover: str
+
+
+class Curve(NamedTuple):
+    """A line through values.
+
+    Attributes:
+        points: Position and value of each, by position.
+        css_class: The class of the line.
+        hover: What it is.
+    """
+
+    points: Sequence[tuple[float, float]]
     css_class: str
     hover: str
 
@@ -111,8 +131,20 @@ def _magnitudes(low: float, high: float) -> list[float]:
     return [value for value in values if low - 1e-9 <= math.log10(value) <= high + 1e-9]
 
 
+def line_class(number: int) -> str:
+    """Return the class of a line by its number, which says its colour."""
+    return f"line{number % _COLOURS}{'' if number < _COLOURS else ' dashed'}"
+
+
+def legend(labels: Sequence[str]) -> Element:
+    """Return what the lines of a plot are called, with the colours of ``line_class``."""
+    lines = (element("span", "\N{BOX DRAWINGS HEAVY HORIZONTAL}", class_=line_class(n)) for n in range(len(labels)))
+    named = (element("span", line, f" {label}") for line, label in zip(lines, labels, strict=True))
+    return element("p", *named, class_="legend")
+
+
 def plot(
-    points: Sequence[Point], lines: Sequence[Steps], axis: Axis, value_name: str, title: str, description: str
+    points: Sequence[Point], lines: Sequence[Steps | Curve], axis: Axis, value_name: str, title: str, description: str
 ) -> Element:
     """Return a plot as SVG.
 
@@ -127,7 +159,7 @@ def plot(
         description: How to read it, for screen readers.
     """
     values = [point.y for point in points if point.y is not None]
-    values += [value for line in lines for _, value in line.corners]
+    values += [value for line in lines for _, value in (line.points if isinstance(line, Curve) else line.corners)]
     scale = Scale(values)
     has_crosses = any(point.y is None for point in points)
 
@@ -141,7 +173,7 @@ def plot(
         element("desc", description),
         *(_value_tick(tick, height_of(tick)) for tick in scale.ticks()),
         *(part for value, text in axis.ticks() for part in _tick(axis.position(value), text)),
-        *(_steps(line, axis, height_of) for line in lines),
+        *(_line(line, axis, height_of) for line in lines),
         *(_mark(point, axis, height_of) for point in points),
         element("text", value_name, x="0", y=_HEIGHT + _AXIS - 4, class_="tick"),
         element("text", axis.name, x="100%", y=_HEIGHT + _AXIS - 4, text_anchor="end", class_="tick"),
@@ -164,6 +196,10 @@ def _tick(position: float, text: str) -> Iterable[Element]:
     yield element("text", text, x=f"{position:.3f}%", y=_HEIGHT + 17, text_anchor=anchor, class_="tick")
 
 
+def _line(line: Steps | Curve, axis: Axis, height_of: Callable[[float], float]) -> Element:
+    return _curve(line, axis, height_of) if isinstance(line, Curve) else _steps(line, axis, height_of)
+
+
 def _steps(line: Steps, axis: Axis, height_of: Callable[[float], float]) -> Element:
     group = element("g", element("title", line.hover), class_=f"steps {line.css_class}")
     ends = [*(position for position, _ in line.corners[1:]), line.end]
@@ -174,6 +210,25 @@ def _steps(line: Steps, axis: Axis, height_of: Callable[[float], float]) -> Elem
         x = f"{axis.position(position):.3f}%"
         group.append(element("line", x1=x, x2=x, y1=f"{height_of(before):.2f}", y2=f"{height_of(after):.2f}"))
     return group
+
+
+def _curve(line: Curve, axis: Axis, height_of: Callable[[float], float]) -> Element:
+    """Return a curve as a part that is stretched to the width: positions along a curve cannot be per cent."""
+    if len(line.points) == 1:
+        ((x, value),) = line.points
+        circle = element("circle", cx=f"{axis.position(x):.3f}%", cy=f"{height_of(value):.2f}", r=3.5)
+        return element("g", element("title", line.hover), circle, class_=f"curve {line.css_class}")
+    points = " ".join(f"{axis.position(x) * _UNITS / 100:.1f},{height_of(value):.1f}" for x, value in line.points)
+    part = element(
+        "svg",
+        element("title", line.hover),
+        element("polyline", points=points, vector_effect="non-scaling-stroke"),
+        width="100%",
+        height=_HEIGHT,
+        class_=f"curve {line.css_class}",
+    )
+    part.attrib.update({"viewBox": f"0 0 {_UNITS} {_HEIGHT}", "preserveAspectRatio": "none"})
+    return part
 
 
 def _mark(point: Point, axis: Axis, height_of: Callable[[float], float]) -> Element:

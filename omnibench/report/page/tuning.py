@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from omnibench.markup import breakable, element
-from omnibench.report.page.plots import Axis, Point, Steps, plot
+from omnibench.report.page.plots import Axis, Point, Steps, legend, line_class, plot
 from omnibench.report.tuning import (
     TUNING,
     Race,
@@ -23,9 +23,6 @@ from omnibench.report.tuning import (
 from omnibench.store.schema import Record
 from omnibench.store.search_words import short_value
 from omnibench.store.tuned_items import TunedItem, parameters_text
-
-_COLOURS = 8
-"""Colours of lines that the page has; further ones begin again, dashed."""
 
 _MOST_CATEGORIES = 12
 """Values of a hyperparameter without an order that a plot has room for."""
@@ -95,7 +92,7 @@ def _race_figure(race: Race, dataset: str, scrolled: Callable[[Element, str], El
         Steps(
             [(step.at, step.value) for step in steps],
             race.ends[label],
-            _colour(number),
+            line_class(number),
             f"{label}: {steps[-1].value:.4f}",
         )
         for number, (label, steps) in enumerate(race.lines.items())
@@ -107,21 +104,18 @@ def _race_figure(race: Race, dataset: str, scrolled: Callable[[Element, str], El
         "figure",
         element("figcaption", element("strong", race.metric), " on validation data against the seconds of trials"),
         plot([], lines, axis, race.metric, title, "The numbers are in the table below."),
-        element("p", *_legend(list(race.lines)), class_="legend"),
-        element("details", element("summary", "As a table"), scrolled(_plain(head, table_rows), title)),
+        legend(list(race.lines)),
+        element("details", element("summary", "As a table"), scrolled(plain_table(head, table_rows), title)),
     )
 
 
-def _legend(labels: Sequence[str]) -> Iterator[Element]:
-    for number, label in enumerate(labels):
-        yield element("span", element("span", "\N{BOX DRAWINGS HEAVY HORIZONTAL}", class_=_colour(number)), f" {label}")
+def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Element:
+    """Return a table of texts.
 
-
-def _colour(number: int) -> str:
-    return f"line{number % _COLOURS}{'' if number < _COLOURS else ' dashed'}"
-
-
-def _plain(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Element:
+    Args:
+        head: The headings of its columns.
+        rows: The cells of its rows.
+    """
     return element(
         "table",
         element("thead", element("tr", *(element("th", *breakable(name), scope="col") for name in head))),
