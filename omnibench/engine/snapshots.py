@@ -146,10 +146,9 @@ class FitSnapshots:
         Args:
             is_repeated: Whether an earlier attempt may have begun it.
         """
-        if self._resumed is not None:
-            self._workbench.begin_fit(self._resumed["name"], str(self._resumed["worker"]))
-        elif is_repeated:
-            self._workbench.begin_fit()
+        if self._resumed is not None or is_repeated:
+            name = "" if self._resumed is None else self._resumed["name"]
+            self._workbench.begin_fit(name, is_shared=self._attempt.shares_trials)
 
     def _go_on_from(self, record: Record, folder: Path) -> None:
         assert self.request is not None, "it was set up before"
@@ -272,10 +271,10 @@ class FitSnapshots:
         """Publish a snapshot, record it, and forget those that it replaces."""
         control, earlier = self._control, self._recorded()
         base = self._base()
-        taken = {record["name"] for record in earlier}
+        names_in_use = {record["name"] for record in earlier}
         with suppress(OSError):
-            taken.update(path.name for path in base.iterdir())
-        name = free_name(control.naming_format, datetime.now(), taken)  # noqa: DTZ005 - names have local times
+            names_in_use.update(path.name for path in base.iterdir())
+        name = free_name(control.naming_format, datetime.now(), names_in_use)  # noqa: DTZ005 - names have local times
         files = stored.publish(self._workbench.store, partial, base / name, f"{self._item.experiment.fit_key}/{name}")
         record = self._checkpoints.snapshot_record(
             self._experiment.fit_key,
@@ -329,8 +328,8 @@ class FitSnapshots:
         for attempt in self._resumed["attempts"]:
             whole = stopped.get((attempt["run"], attempt["worker"]), {})
             is_longer = (whole.get("seconds") or 0) > attempt["seconds"]
-            known = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
-            attempts.append({**attempt, **known})
+            costs = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
+            attempts.append({**attempt, **costs})
         return attempts
 
     def _with_earlier_attempts(self, answer: dict[str, Any]) -> dict[str, Any]:
