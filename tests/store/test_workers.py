@@ -273,3 +273,23 @@ def test_silence_of_a_guest_is_recorded_in_steps(store: CheckpointStore) -> None
         until(lambda: recorded({"seconds": 20, "stopped": False}))
         worker.note_phase("D/A", "Predict")
         until(lambda: recorded(None))
+
+
+def test_a_state_that_could_not_be_written_is_written_in_a_moment(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at the next heartbeat: who asks running Fits for a snapshot would not see one that has begun meanwhile."""
+    monkeypatch.setattr(workers, "HEARTBEAT_SECONDS", 3600.0)
+    note, refused = store.records.note, list[object]()
+
+    def refuse_once(records: Any) -> None:
+        if not refused and any(record["phase"] == "Fit" for record in records.values()):
+            refused.append(records)
+            raise StoreError("database is locked")
+        note(records)
+
+    monkeypatch.setattr(store.records, "note", refuse_once)
+    with working(store) as worker:
+        worker.note_phase("D/A", "Fit")
+        until(lambda: (store.records.get(f"worker/{worker.id}") or {}).get("phase") == "Fit")
+        assert refused
