@@ -26,6 +26,7 @@ import pandas as pd
 
 import omnibench
 from omnibench.data.prepare import prepare
+from omnibench.engine.evaluation import evaluate
 from omnibench.guest.folds import Fold
 from omnibench.runners.environments import environment_of
 from omnibench.runners.registry import get_runner
@@ -36,6 +37,9 @@ SEED = 42
 USERS, ITEMS, EACH = 60, 90, 20
 """The size of the small data set: users, items, and interactions of each user."""
 
+METRICS = [
+    (metric, metric.labels[0]) for metric in (omnibench.NDCG(10), omnibench.Recall(20), omnibench.ItemCoverage(10))
+]
 WITHOUT_VALIDATION, WITH_VALIDATION = "without validation", "with validation"
 
 
@@ -71,7 +75,7 @@ class Comparison:
         equal: What was compared, and whether it is equal to the byte.
         size: The bytes of the snapshot.
         seconds: What it took to write it.
-        rss: The growth of the guest's memory by the snapshot, as a factor.
+        memory: The peak of the guest's memory during the snapshot, as a multiple of what it had before.
         error: Why there is nothing to compare; empty where there is.
     """
 
@@ -82,7 +86,7 @@ class Comparison:
     equal: dict[str, bool]
     size: int
     seconds: float
-    rss: float
+    memory: float
     error: str = ""
 
     @property
@@ -91,23 +95,35 @@ class Comparison:
         return not self.error and all(self.equal.values())
 
 
-def tastes() -> omnibench.RecSysDataSet:
-    """Return what users with tastes like most, of items that few others like."""
+def tastes(*, ratings: bool = False) -> omnibench.RecSysDataSet:
+    """Return what users with tastes like most, of items that few others like.
+
+    Args:
+        ratings: Whether they say how much, from 1 to 5.
+    """
     rng = np.random.default_rng(7)
     taste, nature = rng.normal(size=(USERS, 4)), rng.normal(size=(ITEMS, 4))
     liked = taste @ nature.T + rng.gumbel(size=(USERS, ITEMS))
     item = np.argsort(-liked, axis=1)[:, :EACH]
     user = np.repeat(np.arange(USERS), EACH)
-    return omnibench.from_frame(pd.DataFrame({"user": user, "item": item.ravel()}), "tastes")
+    frame = pd.DataFrame({"user": user, "item": item.ravel()})
+    if ratings:
+        frame["rating"] = 5.0 - np.tile(np.arange(EACH) // (EACH // 5), USERS)
+    return omnibench.from_frame(frame, "tastes")
 
 
-def published(directory: Path) -> dict[str, Path]:
-    """Publish the data set with and without validation, and return the directories."""
+def published(directory: Path, *, ratings: bool = False) -> dict[str, Path]:
+    """Publish the data set with and without validation, and return the directories.
+
+    Args:
+        directory: An empty directory.
+        ratings: Whether it has ratings.
+    """
     directories = {}
     for name, share in ((WITHOUT_VALIDATION, 0), (WITH_VALIDATION, 0.1)):
         directories[name] = directory / name.replace(" ", "_")
         directories[name].mkdir()
-        prepare(tastes().pipe(omnibench.UserHoldout(share, 0.2)), directories[name])
+        prepare(tastes(ratings=ratings).pipe(omnibench.UserHoldout(share, 0.2)), directories[name])
     return directories
 
 
@@ -221,13 +237,14 @@ def compare(
             error = answer.get("error", "it has no points")
             yield Comparison(f"{framework}.{case[0]}", case[1], 0, Place("", 0, 0, False), {}, 0, 0.0, 0.0, error)
     for (case, answer, place), killed_answer, other in zip(tries, killed, resumed, strict=True):
-        yield _comparison(framework, case, place, work, answer, killed_answer, other)
+        yield _comparison(framework, case, place, directories[case[1]], work, answer, killed_answer, other)
 
 
 def _comparison(
     framework: str,
     case: tuple[str, str],
     place: Place,
+    dataset: Path,
     work: Path,
     whole: Mapping[str, Any],
     killed: Mapping[str, Any],
@@ -243,19 +260,28 @@ def _comparison(
     equal = {
         "parameters": whole["digest"] == resumed["digest"],
         "predictions": files[0].read_bytes() == files[1].read_bytes(),
+        "metrics": _metrics(dataset, files[0]) == _metrics(dataset, files[1]),
         "series": [whole[part] for part in ("series", "history", "epochs")]
         == [resumed[part] for part in ("series", "history", "epochs")],
         "went on": len(resumed["points"]) < len(whole["points"]),
     }
-    before, after = snapshot.get("rss", [1, 1])
-    return Comparison(name, data, iterations, place, equal, snapshot["bytes"], snapshot["seconds"], after / before)
+    return Comparison(
+        name, data, iterations, place, equal, snapshot["bytes"], snapshot["seconds"], snapshot.get("memory", 1.0)
+    )
+
+
+def _metrics(dataset: Path, predictions: Path) -> list[bytes]:
+    """Return the bytes of what metrics say of predictions, of each user and altogether."""
+    evaluation = evaluate(dataset, 0, predictions, METRICS)
+    values = [evaluation.values[label] for _, label in METRICS]  # noqa: PD011 - a dict
+    return [np.array(values).tobytes(), evaluation.per_user.tobytes()]
 
 
 def markdown(comparisons: Iterable[Comparison]) -> str:
-    """Return the table: a row for each algorithm and data set."""
+    """Return the table: a row for each algorithm and data set, which says what is equal."""
     rows = [
-        "| Algorithm | validation | iterations | killed after | equal parameters | predictions | losses | bytes | seconds |",
-        "| :-- | :-- | --: | :-- | :-- | :-- | :-- | --: | --: |",
+        "| Algorithm | validation | epochs | killed after | parameters | predictions | metrics | losses | bytes | seconds |",
+        "| :-- | :-- | --: | :-- | :-- | :-- | :-- | :-- | --: | --: |",
     ]
     groups: dict[tuple[str, str], list[Comparison]] = {}
     for comparison in comparisons:
@@ -264,9 +290,11 @@ def markdown(comparisons: Iterable[Comparison]) -> str:
         errors = [entry.error for entry in group if entry.error]
         validation = "yes" if data == WITH_VALIDATION else "no"
         if errors:
-            rows.append(f"| {algorithm} | {validation} | | | {errors[0].strip().splitlines()[-1]} | | | | |")
+            rows.append(f"| {algorithm} | {validation} | | | {errors[0].strip().splitlines()[-1]} | | | | | |")
             continue
-        yes = [_yes(entry.equal[name] for entry in group) for name in ("parameters", "predictions", "series")]
+        yes = [
+            _yes(entry.equal[name] for entry in group) for name in ("parameters", "predictions", "metrics", "series")
+        ]
         killed = ", ".join(str(entry.place) for entry in group)
         sizes, seconds = max(entry.size for entry in group), max(entry.seconds for entry in group)
         cells = [algorithm, validation, group[0].iterations, killed, *yes, f"{sizes:,}", f"{seconds:.3f}"]
@@ -279,15 +307,53 @@ def _yes(values: Iterable[bool]) -> str:
     return "yes" if all(answers) else "**no** " + ", ".join("yes" if value else "no" for value in answers)
 
 
+SETTINGS: dict[str, Any] = {"epochs": 4, "max_epochs": 4, "train_batch_size": 256, "stopping_step": 1}
+"""Hyperparameters of all algorithms that have them, for a few small epochs."""
+
+_AUTOENCODERS = ("MultiVAE", "MultiDAE", "MacridVAE", "CDAE", "RecVAE", "ENMF", "DiffRec", "LDiffRec")
+
+SETTINGS_OF: dict[str, dict[str, Any]] = {
+    **{f"RecBole.{name}": {"train_batch_size": 16} for name in _AUTOENCODERS},  # of users
+    "LensKit.FlexMFExplicitScorer": {"batch_size": 200},
+    "LensKit.FlexMFImplicitScorer": {"batch_size": 200},
+    "LensKit.FunkSVDScorer": {"embedding_size": 4},
+    "RecPack.MultVAE": {"batch_size": 16},
+    "RecPack.RecVAE": {"batch_size": 16},
+    "RecPack.BPRMF": {"batch_size": 200},
+    "RecPack.Prod2Vec": {"batch_size": 500, "num_components": 16},
+    "RecPack.NMF": {"num_components": 8, "seed": SEED},
+    "RecPack.NMFItemToItem": {"num_components": 8, "seed": SEED},
+    "RecPack.SLIM": {},
+}
+"""Those of single algorithms; also those are here that compute in steps which are no epochs."""
+
+
 def iterative(framework: str) -> dict[str, dict[str, Any]]:
-    """Return the algorithms of a framework that train by epochs, with settings for a few small ones."""
+    """Return the algorithms of a framework that train in steps, with hyperparameters for a few small ones."""
+    chosen = {}
+    for name, info in get_runner(framework).catalogue["algorithms"].items():
+        own = SETTINGS_OF.get(f"{framework}.{name}")
+        if "epochs" in info or own is not None:
+            general = {setting: value for setting, value in SETTINGS.items() if setting in info["parameters"]}
+            chosen[name] = {**general, **(own or {})}
+    return chosen
+
+
+def compare_all(framework: str, algorithms: Mapping[str, Mapping[str, Any]], work: Path) -> Iterator[Comparison]:
+    """Yield the comparisons of algorithms on data that they take: what ranks by likes, what only rates by ratings.
+
+    Args:
+        framework: The framework.
+        algorithms: The algorithms and their hyperparameters.
+        work: A directory for all files.
+    """
     offered = get_runner(framework).catalogue["algorithms"]
-    settings: dict[str, Any] = {"epochs": 6, "max_epochs": 6, "train_batch_size": 128, "stopping_step": 2}
-    return {
-        name: {setting: value for setting, value in settings.items() if setting in info["parameters"]}
-        for name, info in offered.items()
-        if "epochs" in info
-    }
+    for ratings in (False, True):
+        chosen = {name: options for name, options in algorithms.items() if offered[name]["ranking"] is not ratings}
+        if chosen:
+            directory = work / ("ratings" if ratings else "likes")
+            directory.mkdir(parents=True)
+            yield from compare(framework, chosen, published(directory, ratings=ratings), directory)
 
 
 def main() -> None:
@@ -302,8 +368,7 @@ def main() -> None:
     chosen = {name: {**offered[name], **options.set} for name in options.algorithms or offered}
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
-        work.mkdir(parents=True, exist_ok=True)
-        comparisons = list(compare(options.framework, chosen, published(work), work))
+        comparisons = list(compare_all(options.framework, chosen, work))
     print(markdown(comparisons))
     for comparison in comparisons:
         if not comparison.is_exact:

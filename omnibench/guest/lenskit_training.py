@@ -66,6 +66,9 @@ class Network:
         task: The Fit.
     """
 
+    LAYERS = ("u_layers", "i_layers")
+    """What convolutions have made of the factors: plain attributes, which are in no ``state_dict``."""
+
     def __init__(self, trainer: Any, task: Task) -> None:
         self._trainer, self._task = trainer, task
         self._epoch_data, self._train_batch = trainer.epoch_data, trainer.train_batch
@@ -79,10 +82,9 @@ class Network:
     def state(self) -> dict[str, Any]:
         """Return all that training changes."""
         trainer, network = self._trainer, self._trainer.model
-        layers = [None if layer is None else layer.detach() for layer in (network.u_layers, network.i_layers)]
         return {
             "network": network.state_dict(),
-            "layers": layers,  # plain attributes, which are in no state_dict
+            "layers": {name: getattr(network, name).detach() for name in self.LAYERS if name in vars(network)},
             "optimizer": trainer.opt.state_dict(),
             "generator": trainer.rng.bit_generator.state,
             "torch_generator": trainer.torch_rng.get_state(),
@@ -96,9 +98,8 @@ class Network:
         """Put a state into network, optimizer and generators; the next epoch begins where it was left."""
         trainer, network = self._trainer, self._trainer.model
         network.load_state_dict(state["network"])
-        network.u_layers, network.i_layers = (
-            None if layer is None else layer.to(trainer.device) for layer in state["layers"]
-        )
+        for name, layers in state["layers"].items():
+            setattr(network, name, layers.to(trainer.device))
         trainer.opt.load_state_dict(state["optimizer"])
         trainer.rng.bit_generator.state = state["generator"]
         trainer.torch_rng.set_state(state["torch_generator"])

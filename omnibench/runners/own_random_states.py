@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import random
 import sys
@@ -24,12 +25,18 @@ class _Source:
     """Something that holds a random state.
 
     Attributes:
+        owner: The generator, or what else has the state; another one when its module was imported anew.
         get: Returns the state, which can be pickled.
         set: Puts it back.
     """
 
+    owner: Any
     get: Callable[[], Any]
     set: Callable[[Any], object]
+
+
+_first_states: dict[tuple[str, int], tuple[Any, Any]] = {}
+"""What had a state, and the state that it had, when the first Fit of this process began that draws from it."""
 
 
 class RandomStates:
@@ -56,10 +63,22 @@ class RandomStates:
             generators["PyTorch's generator"] = torch.default_generator
         return generators | dict(_generators_of_modules(self._algorithm))
 
+    def _sources(self) -> dict[str, _Source]:
+        return {**dict(_of_modules(self._algorithm)), **self._named}
+
+    def reset(self) -> None:
+        """Put what is not global into the state of before the first Fit, so that no Fit depends on those before it."""
+        for name, source in self._sources().items():
+            key = name, id(source.owner)
+            if key in _first_states:
+                source.set(_first_states[key][1])
+            else:
+                _first_states[key] = source.owner, source.get()
+
     def capture(self) -> dict[str, Any]:
         """Return all states, as something that can be pickled."""
-        sources = {**dict(_of_modules(self._algorithm)), **self._named}
-        return {"global": random_states.capture(), "further": {name: source.get() for name, source in sources.items()}}
+        further = {name: source.get() for name, source in self._sources().items()}
+        return {"global": random_states.capture(), "further": further}
 
     def restore(self, states: dict[str, Any]) -> None:
         """Put the generators into states that ``capture`` returned, in this process or in another.
@@ -70,7 +89,7 @@ class RandomStates:
         Raises:
             LookupError: A generator of a module is no longer there.
         """
-        sources = {**dict(_of_modules(self._algorithm)), **self._named}
+        sources = self._sources()
         for name, state in states["further"].items():
             if name not in sources:
                 raise LookupError(f"the generator {name} has a state in the snapshot, and is not there now")
@@ -84,7 +103,7 @@ def named(algorithm: type) -> tuple[Any, ...]:
     Raises:
         TypeError: It is something else.
     """
-    stated = getattr(algorithm, RANDOM_STATE_OF, ())
+    stated = getattr(algorithm, RANDOM_STATE_OF, None) or ()
     names = (stated,) if isinstance(stated, str) else stated
     if not isinstance(names, tuple | list) or not all(_is_name(name) for name in names):
         raise TypeError(
@@ -105,11 +124,15 @@ def _is_name(name: Any) -> bool:
 
 def _named(algorithm: type, name: Any) -> _Source:
     if not isinstance(name, str):
-        return _Source(*name)
+        return _Source(name[0], *name)
     holder, attribute = _holder(algorithm, name)
     source = _source_of(getattr(holder, attribute))
     if source is None:  # a number, or a key of JAX: another one takes its place
-        return _Source(lambda: getattr(holder, attribute), lambda state: setattr(holder, attribute, state))
+        return _Source(
+            holder,
+            lambda: copy.deepcopy(getattr(holder, attribute)),
+            lambda state: setattr(holder, attribute, copy.deepcopy(state)),
+        )
     return source
 
 
@@ -150,7 +173,7 @@ def _generators_of_modules(algorithm: type) -> Iterator[tuple[str, Any]]:
     """Yield the generators at the top level of the modules of a class and of what it inherits from, by name."""
     for module_name in dict.fromkeys(base.__module__ for base in algorithm.__mro__):
         for name, value in list(vars(sys.modules.get(module_name, object)).items()):
-            if isinstance(value, _GENERATORS) or _is_of_torch(value):
+            if is_generator(value):
                 yield f"{module_name}.{name}", value
 
 
@@ -164,9 +187,16 @@ def _of_modules(algorithm: type) -> Iterator[tuple[str, _Source]]:
 _GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 
 
-def _is_of_torch(value: Any) -> bool:
+def is_generator(value: Any) -> bool:
+    """Return whether an object is a random generator of Python, numpy or PyTorch."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Generator)
+    return isinstance(value, _GENERATORS) or (torch is not None and isinstance(value, torch.Generator))
+
+
+def state_of(generator: Any) -> Any:
+    """Return the state of a generator; None of one that has none, as one that asks the system for each number."""
+    source = None if isinstance(generator, random.SystemRandom) else _source_of(generator)
+    return None if source is None else source.get()
 
 
 def _source_of(value: Any) -> _Source | None:
@@ -174,8 +204,8 @@ def _source_of(value: Any) -> _Source | None:
     if isinstance(value, np.random.Generator):
         value = value.bit_generator
     if isinstance(value, np.random.BitGenerator):
-        return _Source(lambda: value.state, lambda state: setattr(value, "state", state))
+        return _Source(value, lambda: value.state, lambda state: setattr(value, "state", state))
     for get, put in (("getstate", "setstate"), ("get_state", "set_state")):
         if callable(getattr(value, get, None)) and callable(getattr(value, put, None)):
-            return _Source(getattr(value, get), getattr(value, put))
+            return _Source(value, getattr(value, get), getattr(value, put))
     return None

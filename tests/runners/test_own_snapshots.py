@@ -17,6 +17,7 @@ from support import noise, resumable
 
 from omnibench import UserHoldout, from_frame
 from omnibench.data.prepare import prepare
+from omnibench.errors import PlanError
 from omnibench.experiment.own import OwnAlgorithm
 from omnibench.guest.base import Session
 from omnibench.runners import own_guest
@@ -39,6 +40,7 @@ class Host:
         self.directory, self.fold = directory, fold
         self.snapshots: list[dict[str, Any]] = []
         self.nothing: list[str] = []
+        self.answers: list[dict[str, Any]] = []
         self._answer: dict[str, Any] = {}
         self._kill_after: int | None = None
 
@@ -80,6 +82,7 @@ class Host:
                 "snapshots": request,
             }
         )
+        self.answers.append(answer)
         if "Killed" in answer.get("error", ""):
             return None
         return answer if session._model is None else session._model[1].instance
@@ -143,6 +146,8 @@ EXACT = [
     resumable.Named,
     resumable.Changed,
     resumable.Reduced,
+    resumable.Aliased,
+    resumable.While,
 ]
 
 
@@ -162,6 +167,17 @@ def test_it_may_be_killed_again_and_again(host: Host) -> None:
     for kill_after in (2, 4, 5):
         assert host.fit(resumable.Walk, resume=True, kill_after=kill_after) is None
     assert host.fit(resumable.Walk, resume=True).scores.tobytes() == expected
+
+
+@pytest.mark.parametrize("kill_after", [1, 4, 12])
+def test_iterations_may_be_reported_seldom(kill_after: int, host: Host) -> None:
+    """The first and every fourth, say; the epoch that is kept is known after a resume, too."""
+    whole = host.fit(resumable.Seldom)
+    model = _resumed(host, resumable.Seldom, kill_after)
+    assert model.scores.tobytes() == whole.scores.tobytes()
+    assert [(answer["epochs"], answer["history"], answer["series"]) for answer in host.answers[::2]] == [
+        (9, [(number, 0.5) for number in (1, 4, 8, 12, 16)], [(n, {"validation": 0.5}) for n in (1, 4, 8, 12, 16)])
+    ] * 2
 
 
 def test_a_snapshot_before_the_first_iteration_holds_what_the_constructor_made(host: Host) -> None:
@@ -280,6 +296,17 @@ def test_phases_that_count_anew_end_the_snapshots(host: Host) -> None:
     assert _resumed(host, resumable.Phases, 2).scores.tobytes() == expected
 
 
+def test_a_generator_in_a_variable_is_noticed(host: Host) -> None:
+    """It would begin anew after a resume, so there are no snapshots; nor does the only one that there is go on."""
+    host.fit(resumable.Local)
+    assert [snapshot["iteration"] for snapshot in host.snapshots] == [1]
+    assert host.nothing == [
+        "Local.fit draws from the generator in its variable local, which a resume would make anew; keep it in self.local"
+    ]
+    answer = host.fit(resumable.Local, resume=True)
+    assert "draws from the generator in its variable local" in answer["unusable"]
+
+
 def test_epochs_alone_mark_nothing(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
     """Classes of before are as they were, and the log says once how to have snapshots."""
     host.fit(resumable.Epochs)
@@ -299,4 +326,5 @@ def test_a_random_state_that_is_not_there_is_an_error_before_the_training(
     answer = host.fit(resumable.Named)
     assert "names 'support.noise.nothing', which is neither in support.resumable nor" in answer["error"]
     monkeypatch.setattr(resumable.Named, "random_state_of", 7)
-    assert "random_state_of is 7; it names generators as texts" in host.fit(resumable.Named)["error"]
+    with pytest.raises(PlanError, match="random_state_of is 7; it names generators as texts"):
+        OwnAlgorithm.of(resumable.Named)

@@ -32,13 +32,14 @@ from omnibench.store.series import (
     series_words,
     thinned,
 )
+from omnibench.store.snapshots import key_of, snapshot_record
 
 SERIES: list[list[Any]] = [[1, {"loss": 0.9}], [2, {"loss": 0.5, "validation": 0.1, "lr": 0.01}], [3, {"loss": 0.25}]]
 NAMES = ("item", "dataset", "algorithm", "fold", "epoch", "loss", "validation")
 
 
 def labels(fit_key: str) -> ItemLabels:
-    return ItemLabels(f"D/{fit_key[0]}", fit_key, "D", f"Algorithm-{fit_key[:8]}", {}, None, ["fit/1", {}], "d" * 64)
+    return ItemLabels(f"D/{fit_key[0]}", fit_key, "D", f"Algorithm-{fit_key[:8]}", {}, None, None, "d" * 64)
 
 
 def recorded(fit_key: str, series: Any = SERIES, **members: Any) -> Record:
@@ -50,20 +51,22 @@ def recorded(fit_key: str, series: Any = SERIES, **members: Any) -> Record:
 
 
 def snapshot(fit_key: str, number: int, series: Any, **members: Any) -> dict[str, Record]:
-    """The record of a snapshot, as far as it matters here."""
-    record = {
-        **labels(fit_key).common_members,
-        "name": f"s{number}",
-        "number": number,
-        "iteration": number,
-        "files": [
-            {"path": f"D-dddddddd/Algorithm-{fit_key[:8]}/snapshots/s{number}/state", "size": 1, "sha256": "e" * 64}
-        ],
-        "series": series,
-        **members,
-    }
-    key = RecordType.SNAPSHOT.key(f"{fit_key}/s{number}")
-    return {key: record_of(key, seal(key, record))}
+    """The record of a snapshot, as it comes back from the store."""
+    place = f"D-dddddddd/Algorithm-{fit_key[:8]}"
+    manifest = {"iteration": number, "iterations": 9, "unit": "epoch", "within": False, "reason": "interval"}
+    record = snapshot_record(
+        labels(fit_key),
+        Origin("run", "worker", place),
+        fit_key,
+        f"s{number}",
+        number,
+        {**manifest, "missing": [], "seconds": 0.1, "series": series},
+        [{"seconds": 1.0, "from": 0, "to": number}],
+        [{"path": f"{place}/snapshots/s{number}/state", "size": 1, "sha256": "e" * 64}],
+        None,
+    )
+    key = key_of(record)
+    return {key: record_of(key, seal(key, {**record, **members}))}
 
 
 @pytest.fixture
@@ -207,16 +210,19 @@ def test_only_what_a_record_can_hold_is_kept() -> None:
 
 
 def test_a_series_in_a_line() -> None:
-    """First and last loss, and where validation was highest; no value of what was not reported."""
+    """First and last of each number, and where validation was highest; losses first, of many numbers three."""
     facts = series_facts(
         [Epoch(*pair) for pair in [*SERIES, [4, {"loss": 0.2, "validation": 0.31}], [5, {"validation": 0.3}]]]
     )
     assert facts is not None
     assert series_words(facts) == (
-        "loss 0.9 in epoch 1, 0.2 in epoch 4; validation 0.1 in epoch 2, 0.3 in epoch 5 (lowest 0.1 in 2, highest 0.31 in 4)"
+        "loss 0.9 in epoch 1, 0.2 in epoch 4; validation 0.1 in epoch 2, 0.3 in epoch 5 (lowest 0.1 in 2, highest 0.31 in 4); "
+        "lr 0.01 in epoch 2"
     )
     only = series_facts([Epoch(7, {"loss": 0.5})])
     assert only is not None
     assert series_words(only) == "loss 0.5 in epoch 7"
-    assert series_facts([Epoch(1, {"lr": 0.1})]) is None
+    others = series_facts([Epoch(1, {"lr": 0.1, "error": 2.0, "norm": 3.0, "loss": 1.0})])
+    assert others is not None
+    assert series_words(others) == "loss 1 in epoch 1; error 2 in epoch 1; lr 0.1 in epoch 1; and 1 more"
     assert series_facts([]) is None
