@@ -52,7 +52,9 @@ class Items:
         """Return the weights of all items for an item, computed now or in a snapshot."""
         n_items = matrix.shape[1]
         if item < self._done:
-            left = matrix.tocoo()  # without a copy: SLIM, too, leaves each item out of the matrix of all items behind it
+            left = (
+                matrix.tocoo()
+            )  # without a copy: SLIM, too, leaves each item out of the matrix of all items behind it
             left.data[left.col == item] = 0
             weights = np.zeros(n_items)
             numbers, values = self._rows[item]
