@@ -12,6 +12,7 @@ from omnibench.paths import expanded
 
 _SHELLS = ("bash", "zsh", "fish")
 _ITEM = "ITEM"
+_SNAPSHOT = "SNAPSHOT"
 _DIRECTORIES = ("DIR", "STORE")
 """What arguments are called, in the help of their commands, that are completed in a way of their own."""
 
@@ -45,6 +46,8 @@ def complete(parser: argparse.ArgumentParser) -> None:
     for action in _actions(parser):
         if action.metavar == _ITEM:
             action.completer = _item_names  # type: ignore[attr-defined]  # where argcomplete looks for it
+        elif action.metavar == _SNAPSHOT:
+            action.completer = _snapshot_names  # type: ignore[attr-defined]  # likewise
         elif action.metavar in _DIRECTORIES:
             action.completer = argcomplete.DirectoriesCompleter()  # type: ignore[attr-defined]  # likewise
     argcomplete.autocomplete(parser, always_complete_options=False)
@@ -76,6 +79,22 @@ def _item_names(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[
         return read(expanded(parsed_args.store) / "store", matching, untouched=True)
     except (OmnibenchError, OSError):
         return []
+
+
+def _snapshot_names(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """Return the names of the store's snapshots, of all items, that begin with a prefix."""
+    from omnibench.errors import OmnibenchError
+    from omnibench.store.reading import read
+    from omnibench.store.schema import RecordType
+
+    def names(reader: Any) -> set[str]:
+        return {str(record["name"]) for _, record in reader.records(RecordType.SNAPSHOT.prefix)}
+
+    try:
+        recorded = read(expanded(parsed_args.store) / "store", names, untouched=True)
+    except (OmnibenchError, OSError):
+        return []
+    return sorted(name for name in recorded if name.startswith(prefix) and name.isprintable())
 
 
 def add_parsers(commands: Any) -> None:

@@ -12,13 +12,16 @@ from typing import Any
 
 from omnibench.commands.parsing import ITEM, add_parser, say
 from omnibench.commands.status import remark
-from omnibench.store.advice import repair_command
+from omnibench.store.advice import repair_command, snapshots_command
 from omnibench.store.facts import FactSource, fact_lines, provenance_of
 from omnibench.store.queries import Store, open_store
 from omnibench.store.resumption import attempt_lines, resumable, snapshot_line
 from omnibench.store.schema import START, Phase, Record, Status
 from omnibench.store.selection import select_one
 from omnibench.store.states import RecordsInMemory
+
+_MOST_SNAPSHOTS = 10
+"""Snapshots that are shown: the newest."""
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -98,13 +101,16 @@ def _show_attempts(attempts: Iterable[Record]) -> None:
 def _show_files(store: Store, item: str, paths: Iterable[Path], snapshots: Iterable[Mapping[str, Any]]) -> None:
     """Print the snapshots and the files of an item, and which of them are damaged."""
     damages = {damage.name: damage.trouble for damage in store.verify(item)}
-    paths = list(paths)
-    for row in snapshots:
+    rows = list(snapshots)
+    if len(rows) > _MOST_SNAPSHOTS:
+        earlier = f"{len(rows) - _MOST_SNAPSHOTS} earlier ones; `{snapshots_command(store.root, item)}` lists them"
+        say(f"  {'snapshots':16} {earlier}")
+    for row in rows[-_MOST_SNAPSHOTS:]:
         damaged = any(name == row["folder"] or name.startswith(f"{row['folder']}/") for name in damages)
         say(f"  {'snapshot':16} {snapshot_line(row)}{'  (damaged)' if damaged else ''}")
         say(f"  {'':16} {store.root / row['folder']}")
-        paths = [path for path in paths if not path.is_relative_to(store.root / row["folder"])]
-    for path in paths:
+    folders = [store.root / row["folder"] for row in rows]
+    for path in (path for path in paths if not any(path.is_relative_to(folder) for folder in folders)):
         trouble = damages.get(path.relative_to(store.root).as_posix())
         say(f"  {path}{f'  ({trouble})' if trouble else ''}")
     if damages:

@@ -12,6 +12,7 @@ from omnibench.errors import OmnibenchError
 from omnibench.store.queries import Store, open_store
 from omnibench.store.reserve import making_room
 from omnibench.store.resumption import resume_text, snapshot_line, snapshot_rows
+from omnibench.store.schema import Status
 from omnibench.store.states import RecordsInMemory
 from omnibench.tables.names import recorded_names
 
@@ -38,7 +39,7 @@ def snapshots(arguments: argparse.Namespace) -> int:
         item = items.get(name)
         say(name if item is None else f"{labels.recorded_item(item)}: {item['status']}")
         for row in of_item:
-            say(f"  {snapshot_line(row)}")
+            say(f"  {snapshot_line(row, running=item is not None and item['status'] == Status.RUNNING)}")
     return 0
 
 
@@ -46,7 +47,7 @@ def snapshots(arguments: argparse.Namespace) -> int:
 def _restore(arguments: argparse.Namespace) -> int:
     if len(arguments.items) != 1:
         raise OmnibenchError(
-            "say of which item: omnibench snapshots ITEM --restore NAME; `omnibench snapshots` lists items and names."
+            "say of which item: omnibench snapshots ITEM --restore SNAPSHOT; `omnibench snapshots` lists items and names."
         )
     store = open_store(arguments.store)
     (item,) = arguments.items
@@ -71,6 +72,8 @@ def add_parsers(commands: Any) -> None:
     parser = add_parser(commands, "snapshots", snapshots)
     parser.add_argument("items", metavar="ITEM", nargs="*", help=f"{ITEM} (default: all)")
     parser.add_argument(
-        "--restore", metavar="NAME", help="have the next attempt go on from this snapshot; newer ones are passed over"
+        "--restore",
+        metavar="SNAPSHOT",
+        help="have the next attempt go on from this snapshot; newer ones are passed over",
     )
     parser.add_argument("--json", action="store_true", help="for programs")

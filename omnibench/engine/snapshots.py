@@ -221,6 +221,7 @@ class FitSnapshots:
             return self._note_failure(snapshot, str(error), getattr(error, "errno", None))
         self._workbench.worker.note_snapshot(record)
         self._requests.recorded(record)
+        self._workbench.worker.log.flush()  # a kill takes no line with it that was printed before the snapshot
         self._workbench.export_progress()
         reason = self._workbench.stopping.reason
         if reason:

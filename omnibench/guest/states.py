@@ -184,6 +184,10 @@ class _StatePickler(pickle.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         """Return how a dense tensor is made again; everything else is pickled as always."""
+        if (
+            isinstance(obj, np.dtype) and obj.isbuiltin == 1
+        ):  # numpy makes a copy, which pickles of the model would show
+            return np.dtype, (obj.str,)
         if type(obj) is _Storage:
             data: Any = obj.data
             return _RestoredStorage, (pickle.PickleBuffer(data), obj.device)

@@ -60,6 +60,7 @@ class Live(live.LiveView):
         self._items: Tally = tally
         self._reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
         self._screen: Screen | None = None
+        self._hidden = self._is_quiet = session.config.getoption("verbose", 0) < 0
 
     def __enter__(self) -> Self:
         from omnibench.plugin.screen import Screen
@@ -80,13 +81,11 @@ class Live(live.LiveView):
     @property
     def _on_terminal(self) -> bool:
         """Whether to draw a block: on a terminal that somebody watches, and that items do not print to."""
-        option = self._session.config.option
-        distributed = getattr(option, "dist", "no") != "no"
         return bool(
             self._reporter.isatty
             and os.environ.get("TERM") != "dumb"
             and not os.environ.get("CI")
-            and (distributed or not prints_are_shown(self._session.config))
+            and (_is_distributed(self._session) or not prints_are_shown(self._session.config))
         )
 
     @property
@@ -109,15 +108,20 @@ class Live(live.LiveView):
 
     def pytest_leave_pdb(self) -> None:
         """Show the run again after the debugger has ended."""
-        self._hidden = False
+        self._hidden = self._is_quiet
+
+
+def _is_distributed(session: BenchSession) -> bool:
+    return bool(getattr(session.config.option, "dist", "no") != "no")
 
 
 @contextlib.contextmanager
 def live_display(session: BenchSession, estimates: Estimates) -> Iterator[None]:
-    """Show a run while it goes on, unless nothing is pending or the user wants it quiet."""
+    """Show a run while it goes on, unless nothing is pending or the user wants it quiet: then only what workers notify of."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    pending = session.pending
-    if not pending or session.looks_only or reporter is None or session.config.getoption("verbose", 0) < 0:
+    pending, verbosity = session.pending, session.config.getoption("verbose", 0)
+    is_silent = verbosity < -1 or (verbosity < 0 and not _is_distributed(session))
+    if not pending or session.looks_only or reporter is None or is_silent:
         yield
         return
     display = Live(session, Tally(pending, len(session.items) - len(pending), estimates))

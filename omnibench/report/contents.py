@@ -59,6 +59,7 @@ class ItemFacts:
         finished: When it was done, as an ISO timestamp.
         uncertainties: By label, of the metrics that are recorded.
         start_seconds: Wall seconds that Fit and Predict waited for that process to start; 0 when it ran already.
+        attempts: What each attempt at Fit has cost, where it went on from a snapshot; its seconds and memory are those of all.
     """
 
     dataset_key: str = ""
@@ -72,6 +73,7 @@ class ItemFacts:
     finished: str = ""
     uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
     start_seconds: float | None = None
+    attempts: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,7 @@ def _facts(lookup: RecordLookup, fit_key: str) -> ItemFacts:
             for label, metric in item["metrics"].items()
         },
         sum(waits) if waits else None,
+        tuple(fit.get("attempts") or ()),
     )
 
 

@@ -295,6 +295,7 @@ def _fold(contents: Contents, result: Result) -> dict[str, Any]:
         "predict_seconds": facts.predict_seconds,
         "start_seconds": facts.start_seconds,
         "peak_memory": facts.peak_memory,
+        **({"attempts": [dict(attempt) for attempt in facts.attempts]} if facts.attempts else {}),
         "metrics": metrics,
         **({"tuning": _nested_tuning(result)} if result.chosen is not None else {}),
     }

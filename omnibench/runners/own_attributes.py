@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -82,7 +83,7 @@ def put_into(instance: Any, members: Mapping[str, Any], slots: Mapping[str, Any]
         instance.__setstate__(dict(members))
         return
     if members:
-        vars(instance).update(members)
+        vars(instance).update({sys.intern(name): value for name, value in members.items()})
     for name, value in slots.items():
         object.__setattr__(instance, name, value)
 

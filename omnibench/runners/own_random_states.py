@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import random
 import sys
@@ -24,12 +25,18 @@ class _Source:
     """Something that holds a random state.
 
     Attributes:
+        owner: The generator, or what else has the state; another one when its module was imported anew.
         get: Returns the state, which can be pickled.
         set: Puts it back.
     """
 
+    owner: Any
     get: Callable[[], Any]
     set: Callable[[Any], object]
+
+
+_first_states: dict[tuple[str, int], tuple[Any, Any]] = {}
+"""What had a state, and the state that it had, when the first Fit of this process began that draws from it."""
 
 
 class RandomStates:
@@ -56,10 +63,22 @@ class RandomStates:
             generators["PyTorch's generator"] = torch.default_generator
         return generators | dict(_generators_of_modules(self._algorithm))
 
+    def _sources(self) -> dict[str, _Source]:
+        return {**dict(_of_modules(self._algorithm)), **self._named}
+
+    def reset(self) -> None:
+        """Put what is not global into the state of before the first Fit, so that no Fit depends on those before it."""
+        for name, source in self._sources().items():
+            key = name, id(source.owner)
+            if key in _first_states:
+                source.set(_first_states[key][1])
+            else:
+                _first_states[key] = source.owner, source.get()
+
     def capture(self) -> dict[str, Any]:
         """Return all states, as something that can be pickled."""
-        sources = {**dict(_of_modules(self._algorithm)), **self._named}
-        return {"global": random_states.capture(), "further": {name: source.get() for name, source in sources.items()}}
+        further = {name: source.get() for name, source in self._sources().items()}
+        return {"global": random_states.capture(), "further": further}
 
     def restore(self, states: dict[str, Any]) -> None:
         """Put the generators into states that ``capture`` returned, in this process or in another.
@@ -70,7 +89,7 @@ class RandomStates:
         Raises:
             LookupError: A generator of a module is no longer there.
         """
-        sources = {**dict(_of_modules(self._algorithm)), **self._named}
+        sources = self._sources()
         for name, state in states["further"].items():
             if name not in sources:
                 raise LookupError(f"the generator {name} has a state in the snapshot, and is not there now")
@@ -105,11 +124,15 @@ def _is_name(name: Any) -> bool:
 
 def _named(algorithm: type, name: Any) -> _Source:
     if not isinstance(name, str):
-        return _Source(*name)
+        return _Source(name[0], *name)
     holder, attribute = _holder(algorithm, name)
     source = _source_of(getattr(holder, attribute))
     if source is None:  # a number, or a key of JAX: another one takes its place
-        return _Source(lambda: getattr(holder, attribute), lambda state: setattr(holder, attribute, state))
+        return _Source(
+            holder,
+            lambda: copy.deepcopy(getattr(holder, attribute)),
+            lambda state: setattr(holder, attribute, copy.deepcopy(state)),
+        )
     return source
 
 
@@ -174,8 +197,8 @@ def _source_of(value: Any) -> _Source | None:
     if isinstance(value, np.random.Generator):
         value = value.bit_generator
     if isinstance(value, np.random.BitGenerator):
-        return _Source(lambda: value.state, lambda state: setattr(value, "state", state))
+        return _Source(value, lambda: value.state, lambda state: setattr(value, "state", state))
     for get, put in (("getstate", "setstate"), ("get_state", "set_state")):
         if callable(getattr(value, get, None)) and callable(getattr(value, put, None)):
-            return _Source(getattr(value, get), getattr(value, put))
+            return _Source(value, getattr(value, get), getattr(value, put))
     return None

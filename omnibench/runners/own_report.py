@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeAlias, TypeGuard
+from types import FrameType
+from typing import Any, NoReturn, TypeGuard
 
 from omnibench.guest.base import Task
 from omnibench.runners.own_calls import VALIDATION
@@ -23,10 +24,6 @@ HOW_TO_MARK = "report(iteration=..., iterations=...) at the end of each iteratio
 """What a class has to do that has no snapshots."""
 
 
-Position: TypeAlias = tuple[str, int]
-"""Where in a user's code something happens: the name of a function, and the number of an instruction."""
-
-
 class BeginsAgainError(BaseException):
     """Ends a Fit that was to go on, and begins again or leaves iterations out; no ``Exception``, so that a class lets it through."""
 
@@ -42,7 +39,7 @@ class ProgressReport:
         name: The class's name, for the log.
         task: The Fit: hears of progress.
         mark: Marks a point after so many iterations of so many, if that is known, where a snapshot may be taken.
-        reading: Is called when the class reads ``iteration``, with where that is.
+        reading: Is called when the class reads ``iteration``, with the frame that does.
 
     Attributes:
         failure: Why a Fit that was to go on does not; empty while it does.
@@ -56,7 +53,7 @@ class ProgressReport:
         name: str,
         task: Task,
         mark: Callable[[int, int | None], None] = _nothing,
-        reading: Callable[[Position], None] = _nothing,
+        reading: Callable[[FrameType], None] = _nothing,
     ) -> None:
         self.failure = ""
         self.marks = self.is_first = True
@@ -86,7 +83,7 @@ class ProgressReport:
         Begin the loop with it, as in ``for iteration in range(report.iteration + 1, self.iterations + 1)``.
         """
         caller = sys._getframe(1)  # noqa: SLF001 - CPython's, which the standard library relies on likewise
-        self._reading((caller.f_code.co_qualname, caller.f_lasti))
+        self._reading(caller)
         return self._iteration
 
     @property

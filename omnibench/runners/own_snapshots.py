@@ -12,14 +12,16 @@ import contextlib
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from omnibench.guest import states
 from omnibench.guest.base import Task
 from omnibench.runners import own_attributes
 from omnibench.runners.own_frames import GivenFrames
+from omnibench.runners.own_loops import LoopBegin, Position, position_in
 from omnibench.runners.own_random_states import RandomStates
-from omnibench.runners.own_report import HOW_TO_MARK, Position, ProgressReport
+from omnibench.runners.own_report import HOW_TO_MARK, ProgressReport
 
 SAVE, LOAD = "checkpoint_save", "checkpoint_load"
 """The methods by which a class writes its state into a directory, and takes it from there."""
@@ -53,8 +55,7 @@ class FitSnapshots:
         self._instance: Any = None
         self._resumed: Mapping[str, Any] | None = None
         self._begin: Any = None
-        self._reads: dict[Position, None] = {}
-        self._rereads: set[Position] = set()
+        self._loop_begin = LoopBegin()
         self._left_out: set[str] = set()
         self._warnings: set[str] = set()
         self._has_native = all(callable(getattr(algorithm, method, None)) for method in (SAVE, LOAD))
@@ -73,6 +74,7 @@ class FitSnapshots:
             UnusableSnapshotError: The snapshot cannot be read.
             RefusedSnapshotError: It lacks a part that the class does not supply.
         """
+        self._random_states.reset()
         with self._task.snapshots.restoring() as directory:
             self._instance = construct() if directory is None else self._restored(directory, construct)
         return self._instance
@@ -123,24 +125,17 @@ class FitSnapshots:
 
     @property
     def _loop(self) -> Position | None:
-        """Where the class reads ``report.iteration`` to begin its loop: last before it reports, and not within the loop.
+        """Where the class begins its loop; None where it never reads ``report.iteration``, and counts by itself."""
+        if self._resumed is None:
+            return self._loop_begin.position
+        position: Position | None = self._resumed["loop"]
+        return position
 
-        None where it does not, and goes on by itself.
-        """
-        if self._resumed is not None:
-            position: Position | None = self._resumed["loop"]
-            return position
-        outside = [position for position in self._reads if position not in self._rereads]
-        return next(reversed(outside or [*self._reads]), None)
-
-    def _reading(self, position: Position) -> None:
+    def _reading(self, frame: FrameType) -> None:
         """Put the random states back, where the class begins its loop."""
         if self._resumed is None:
-            if self.report.is_first:
-                self._reads[position] = self._reads.pop(position, None)
-            elif position in self._reads:
-                self._rereads.add(position)
-        elif self.report.is_first and position == self._loop:
+            self._loop_begin.note(frame, before_report=self.report.is_first)
+        elif self.report.is_first and position_in(frame) == self._loop:
             self.report.must_read = False
             try:
                 self._random_states.restore(self._resumed["now"])

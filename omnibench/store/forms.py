@@ -345,12 +345,15 @@ _OF_SNAPSHOT: dict[str, Check] = {
     "files": list_of(_snapshot_file),
     "outside": optional(
         object_of(
-            {"folder": lambda value: is_name(value) and value.startswith("/") and "\0" not in value},
-            {"files": list_of(_outside_file)},
+            {
+                "folder": lambda value: is_name(value) and value.startswith("/") and "\0" not in value,
+                "files": list_of(_outside_file),
+            }
         )
     ),
     "requested": _key,
     **dict.fromkeys(("name", "unit", "reason"), is_name),
+    "finished": is_moment,
     **dict.fromkeys(("number", "iteration", "size"), is_natural),
     "iterations": _natural_or_none,
     "within": of_type(bool),
@@ -374,7 +377,11 @@ _FORMS: dict[RecordType | None, tuple[tuple[str, ...], tuple[tuple[str, Check], 
         (RecordType.SEARCH, (SEARCHED, "algorithm", "dataset", "fold", "metric", "space", "tuning"), _OF_SEARCH),
         (RecordType.TRIAL, (SEARCHED, "number", "status", "parameters", "fit_key", "metric"), _OF_TRIAL),
         (RecordType.SCORE, ("fit_key", "metric", "value"), _OF_VALUE),
-        (RecordType.SNAPSHOT, ("item", "fit_key", "name", "number", "iteration", "files"), _OF_SNAPSHOT),
+        (
+            RecordType.SNAPSHOT,
+            (*_LABELS, "name", "number", "iteration", "unit", "finished", "size", "files"),
+            _OF_SNAPSHOT,
+        ),
         (RecordType.SERIES, (*_LABELS, "series"), _OF_SERIES),
         (RecordType.RUN, ("id", "host", "user", "versions", "git"), _OF_RUN),
         (RecordType.WORKER, ("id", "started", "heartbeat", "lock", "ended", "item", "phase"), _OF_WORKER),

@@ -38,6 +38,7 @@ from omnibench.store.snapshot_files import (
     remove_outside,
 )
 from omnibench.store.states import RecordsInMemory, item_states, sightings
+from omnibench.store.trials import open_trials
 
 _ITEM_DIRECTORIES = ("*-*/*-*", "*-*/*-*/fold_*", "*-*/*-*/generation_*", "*-*/*-*/fold_*/generation_*")
 
@@ -137,7 +138,7 @@ def _collect(
         if dropped or RecordType.MARKS.has(key):  # the next table finds the marks out again
             removed_records[key] = record
     if snapshots:
-        removed_records |= _of_recorded_fits(recorded)
+        removed_records |= _of_ended_fits(recorded)
     remaining = {key: record for key, record in recorded.items() if key not in removed_records}
     removed_records |= searches.unused(remaining)
     if datasets:
@@ -280,13 +281,20 @@ def _unnamed_snapshots(root: Path, named_folders: set[Path]) -> Iterator[Path]:
                     yield folder
 
 
-def _of_recorded_fits(records: dict[str, Record]) -> dict[str, Record]:
-    """Return the records of snapshots whose Fit is recorded: they have stayed because somebody wanted them to."""
-    return {
-        key: record
-        for key, record in records.items()
-        if RecordType.SNAPSHOT.has(key) and RecordType.FIT.key(record["fit_key"]) in records
-    }
+def _of_ended_fits(records: dict[str, Record]) -> dict[str, Record]:
+    """Return the records of snapshots whose Fit has ended: they have stayed because somebody wanted them to.
+
+    Of a trial there may be no record of the Fit: it was not the best.
+    """
+    trials = [record for key, record in records.items() if RecordType.TRIAL.has(key)]
+    tried, still_open = ({trial["fit_key"] for trial in group} for group in (trials, open_trials(trials)))
+
+    def has_ended(fit_key: str) -> bool:
+        is_item = RecordType.ITEM.key(fit_key) in records
+        return RecordType.FIT.key(fit_key) in records or (fit_key in tried - still_open and not is_item)
+
+    snapshots = {key: record for key, record in records.items() if RecordType.SNAPSHOT.has(key)}
+    return {key: record for key, record in snapshots.items() if has_ended(record["fit_key"])}
 
 
 def _unnamed_datasets(root: Path, homes: set[str]) -> Iterator[Path]:

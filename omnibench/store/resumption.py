@@ -113,14 +113,20 @@ def newest_text(members: Mapping[str, Any]) -> str:
     return f"snapshot {point_text(members)}, {age_text(members['made'])}, {size_text(members['bytes'])}"
 
 
-def snapshot_line(row: Mapping[str, Any]) -> str:
-    """Return a row of ``snapshot_rows`` for people: its name, the moment that it is of, age, size, and what is to be known."""
+def snapshot_line(row: Mapping[str, Any], *, running: bool = False) -> str:
+    """Return a row of ``snapshot_rows`` for people: its name, the moment that it is of, age, size, and what is to be known.
+
+    Args:
+        row: The row.
+        running: Whether somebody computes the item, so that nothing is to be resumed yet.
+    """
     remarks = [
         f"without {', '.join(row['missing'])}" if row["missing"] else "",
         "passed over" if row[PASSED_OVER] else "",
-        resume_text(row) if row["resumes"] else "",
+        resume_text(row) if row["resumes"] and not running else "",
     ]
-    facts = [point_text(row), age_text(row["made"]), size_text(row["size"] or 0), *filter(None, remarks)]
+    moment = point_text(row) if row.get("trial") is None else f"trial {row['trial']} {point_text(row)}"
+    facts = [moment, age_text(row["made"]), size_text(row["size"] or 0), *filter(None, remarks)]
     return f"{row['name']}  {', '.join(facts)}"
 
 
@@ -133,14 +139,14 @@ def attempt_lines(attempts: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for number, attempt in enumerate(attempts, 1):
         costs = [f"{attempt[name]:.3f} s {noun}" for name, noun in _TIMES if attempt.get(name) is not None]
         peaks = [f"peak {attempt[name] / 2**20:.0f} MiB{noun}" for name, noun in _PEAKS if attempt.get(name)]
-        span = [f"{preposition} {attempt[name]}" for name, preposition in _SPAN if attempt.get(name) is not None]
-        yield f"attempt {number:<6} {', '.join([*costs, *peaks])}{'; iterations ' if span else ''}{' '.join(span)}"
+        last = "the end" if attempt.get("to") is None else attempt["to"]
+        span = "" if attempt.get("from") is None else f"; iterations from {attempt['from']} to {last}"
+        yield f"attempt {number:<6} {', '.join([*costs, *peaks])}{span}"
 
 
 _TIMES = (("seconds", "wall"), ("cpu_seconds", "CPU"))
 _PEAKS = (("peak_rss", ""), ("gpu_peak", " of the GPU"))
-_SPAN = (("from", "from"), ("to", "to"))
-"""The members of an attempt that say what it has cost and which iterations it went through, and their words."""
+"""The members of an attempt that say what it has cost, and their words."""
 
 
 def newest_members(snapshot: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,7 +156,20 @@ def newest_members(snapshot: Mapping[str, Any]) -> dict[str, Any]:
 
 
 SNAPSHOT_COLUMNS = (
-    *("item", "name", "number", "made", "iteration", "iterations", "unit", "size", "seconds", "fit_seconds", "reason"),
+    *(
+        "item",
+        "trial",
+        "name",
+        "number",
+        "made",
+        "iteration",
+        "iterations",
+        "unit",
+        "size",
+        "seconds",
+        "fit_seconds",
+        "reason",
+    ),
     *("missing", "within", PASSED_OVER, "resumes", "run", "worker", "folder", "fit_key"),
 )
 
@@ -159,7 +178,7 @@ def snapshot_rows(records: RecordSource) -> list[dict[str, Any]]:
     """Return a row per snapshot, by item and age, with the members of ``SNAPSHOT_COLUMNS``.
 
     ``resumes`` says whether the next attempt goes on from it. The snapshot of a trial belongs to the first tuned item of
-    its search. The ``folder`` is relative to the store's directory, or absolute where it lies outside of that.
+    its search, and has the ``trial``'s number. The ``folder`` is relative to the store's directory, or absolute where it lies outside of that.
 
     Args:
         records: All records.
@@ -176,17 +195,17 @@ def snapshot_rows(records: RecordSource) -> list[dict[str, Any]]:
             **{name: record.get(name) for name in SNAPSHOT_COLUMNS},
             "made": record.get("finished"),
             "folder": folder_of(record, Path()).as_posix(),
-            "item": owners.get(record["fit_key"], record["item"]),
+            **dict(zip(("item", "trial"), owners.get(record["fit_key"], (record["item"], None)), strict=True)),
             "missing": record.get("missing") or [],
             "resumes": (record["fit_key"], record["name"]) in resumed,
         }
         for record in snapshots
     ]
-    return sorted(rows, key=lambda row: (row["item"], row["fit_key"], row["number"]))
+    return sorted(rows, key=lambda row: (row["item"], -1 if row["trial"] is None else row["trial"], row["number"]))
 
 
-def _owners(records: RecordSource, items: Iterable[Record]) -> Iterator[tuple[str, str]]:
-    """Yield the fit keys of trials and items, with the names of the items; items last."""
+def _owners(records: RecordSource, items: Iterable[Record]) -> Iterator[tuple[str, tuple[str, int | None]]]:
+    """Yield the fit keys of trials and items, with the names of the items and the trials' numbers; items last."""
     tuned: dict[str, str] = {}
     for item in items:
         if item.get(SEARCHED):
@@ -194,15 +213,15 @@ def _owners(records: RecordSource, items: Iterable[Record]) -> Iterator[tuple[st
     if tuned:
         for _, trial in records.records(RecordType.TRIAL.prefix):
             if trial[SEARCHED] in tuned:
-                yield trial["fit_key"], tuned[trial[SEARCHED]]
+                yield trial["fit_key"], (tuned[trial[SEARCHED]], int(trial["number"]))
     for item in items:
-        yield item["fit_key"], item["item"]
+        yield item["fit_key"], (item["item"], None)
 
 
 def snapshot_frame(records: Mapping[str, Record], items: Collection[str] | None = None) -> pd.DataFrame:
     """Return a row per snapshot of a Fit, by item, the oldest first.
 
-    Columns: item, name, number; made (when), iteration, iterations (missing where nobody knows how many there will be) and
+    Columns: item, trial (its number, where it is of one), name, number; made (when), iteration, iterations (missing where nobody knows how many there will be) and
     unit, e.g. ``epoch``; size (bytes), seconds (to take it), fit_seconds (of the Fit until then, in all attempts), reason,
     missing (parts that could not be saved), within (whether it is of a moment inside of the next iteration), passed_over
     (when an older one was chosen in its place), resumes (whether the next attempt goes on from it), run, worker, folder

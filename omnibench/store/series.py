@@ -25,6 +25,9 @@ MOST_EPOCHS = 1000
 REPORTED = "reported."
 """What the names of the columns of all other numbers begin with."""
 
+_MOST_NAMED = 3
+"""Numbers of an epoch that a line for people has."""
+
 _LABELS = ("item", "dataset", "algorithm", "fold")
 
 
@@ -170,27 +173,32 @@ def epoch_frame(records: Mapping[str, Record]) -> pd.DataFrame:
     return frame.astype(types).sort_values(["item", "epoch"], ignore_index=True)
 
 
+def number_names(series: Iterable[Epoch]) -> list[str]:
+    """Return the names of the numbers of a series: loss and validation value, then all others in alphabetical order."""
+    names = {name for epoch in series for name in epoch.numbers}
+    return sorted(names, key=lambda name: (name not in (LOSS, VALIDATION), name))
+
+
 def series_facts(series: Sequence[Epoch]) -> dict[str, Any] | None:
-    """Return the first and last loss of a series, and its first, last, lowest and highest value on the validation part.
+    """Return the numbers of a series in short.
 
     Args:
         series: The series.
 
     Returns:
-        ``last_epoch``, and by name of these numbers ``first``, ``last``, ``lowest`` and ``highest``, each as a pair of the
-        epoch and the number; None where there is no such number.
+        ``last_epoch``, and in ``numbers``, by name, ``first``, ``last``, ``lowest`` and ``highest``, each as a pair of the
+        epoch and the number; None where there is no number.
     """
     facts: dict[str, Any] = {}
-    for name in (LOSS, VALIDATION):
+    for name in number_names(series):
         pairs = [(epoch.number, epoch.numbers[name]) for epoch in series if name in epoch.numbers]
-        if pairs:
-            facts[name] = {
-                "first": pairs[0],
-                "last": pairs[-1],
-                "lowest": min(pairs, key=lambda pair: pair[1]),
-                "highest": max(pairs, key=lambda pair: pair[1]),
-            }
-    return {"last_epoch": series[-1].number, **facts} if facts else None
+        facts[name] = {
+            "first": pairs[0],
+            "last": pairs[-1],
+            "lowest": min(pairs, key=lambda pair: pair[1]),
+            "highest": max(pairs, key=lambda pair: pair[1]),
+        }
+    return {"last_epoch": series[-1].number, "numbers": facts} if facts else None
 
 
 def series_words(facts: Mapping[str, Any]) -> str:
@@ -199,15 +207,12 @@ def series_words(facts: Mapping[str, Any]) -> str:
     Args:
         facts: As ``series_facts`` returns them.
     """
-    words = []
-    for name in (LOSS, VALIDATION):
-        if name in facts:
-            (first, value), (last, end) = facts[name]["first"], facts[name]["last"]
-            words.append(
-                f"{name} {value:.4g} in epoch {first}" + (f", {end:.4g} in epoch {last}" if last != first else "")
-            )
-    if VALIDATION in facts:
-        (lowest, low), (highest, high) = facts[VALIDATION]["lowest"], facts[VALIDATION]["highest"]
-        if lowest != highest:
-            words[-1] += f" (lowest {low:.4g} in {lowest}, highest {high:.4g} in {highest})"
-    return "; ".join(words)
+    numbers, words = facts["numbers"], []
+    for name in list(numbers)[:_MOST_NAMED]:
+        (first, value), (last, end) = numbers[name]["first"], numbers[name]["last"]
+        text = f"{name} {value:.4g} in epoch {first}" + (f", {end:.4g} in epoch {last}" if last != first else "")
+        (lowest, low), (highest, high) = numbers[name]["lowest"], numbers[name]["highest"]
+        extremes = f" (lowest {low:.4g} in {lowest}, highest {high:.4g} in {highest})"
+        words.append(text + (extremes if name == VALIDATION and lowest != highest else ""))
+    more = len(numbers) - _MOST_NAMED
+    return "; ".join(words) + (f"; and {more} more" if more > 0 else "")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from omnibench.errors import GuestError, OmnibenchError
+
+_WIDTH = 100
+"""Characters in a line of a message."""
 
 FIT = (
     "what `fit` has raised; it is below. `fit` gets a pandas frame with the columns user and item (rating and timestamp where "
@@ -112,4 +117,6 @@ def of_failure(error: OmnibenchError, usual: str) -> str:
 
 def message(finding: str, change: str, details: str = "") -> str:
     """Return a check's message: what was found, what to change, and a traceback if there is one."""
-    return "\n\n".join(filter(None, [f"{finding.rstrip('.')}.", f"  Change: {change}", details.strip()]))
+    lines = textwrap.TextWrapper(_WIDTH, break_long_words=False, break_on_hyphens=False)
+    advice = textwrap.indent(lines.fill(f"Change: {change}"), "  ")
+    return "\n\n".join(filter(None, [lines.fill(f"{finding.rstrip('.')}."), advice, details.strip()]))

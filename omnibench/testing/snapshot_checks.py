@@ -41,23 +41,20 @@ class SnapshotChecks(DataChecks):
         except pytest.fail.Exception:
             pytest.skip("test_snapshot_at_every_iteration says what is wrong with the snapshots")
         recorder = self._recorder(subject)
-        for _ in range(_KILLS):
-            recorder.pid = subject.processes.get(KILLED).pid
+        for process in (*[KILLED] * _KILLS, SHARED):
+            recorder.pid = 0 if process == SHARED else subject.processes.get(process).pid
             try:
-                model = subject.fit(process=KILLED, recorder=recorder)
+                model = subject.fit(process=process, recorder=recorder)
             except OmnibenchError as error:
                 if not recorder.was_killed:
-                    fail_with(
-                        error, f"{subject.name} does not go on {_from(recorder.resumed)} after kill -9", advice.KILLED
-                    )
+                    called = f"{subject.name} does not go on {_from(recorder.resumed)} after kill -9"
+                    fail_with(error, called, advice.KILLED)
                 recorder.resumed, recorder.was_killed = recorder.newest, False
             else:
                 break
-        else:
-            model = self._resumed(subject, recorder, KILLED, advice.KILLED)
         if recorder.resumed is None:
             pytest.skip(f"{subject.name} has a single iteration here; more of them in `parameters` can be interrupted")
-        difference = self._difference(subject, model, KILLED)
+        difference = self._difference(subject, model, process)
         if difference:
             fail(f"{subject.name} goes on {_from(recorder.resumed)} after kill -9, and {difference}", advice.KILLED)
 
@@ -80,9 +77,7 @@ class SnapshotChecks(DataChecks):
             fail(f"{subject.name} is fitted with snapshots, and {difference}", advice.TAKING)
         subject.processes.renew(ELSEWHERE)
         for taken in _spread(recorder.taken):
-            resumed = self._resumed(
-                subject, replace(self._recorder(subject), resumed=taken), ELSEWHERE, advice.RESUMING
-            )
+            resumed = self._resumed(subject, taken)
             difference = self._difference(subject, resumed, ELSEWHERE)
             if difference:
                 fail(f"{subject.name} goes on {_from(taken)}, and {difference}", advice.RESUMING)
@@ -90,16 +85,16 @@ class SnapshotChecks(DataChecks):
     def _recorder(self, subject: Subject) -> Recorder:
         return Recorder(subject.new_folder(), self.native_only)
 
-    def _resumed(self, subject: Subject, recorder: Recorder, process: str, change: str) -> Fitted:
-        """Fit from a snapshot on."""
-        taken = recorder.resumed
+    def _resumed(self, subject: Subject, taken: Taken) -> Fitted:
+        """Fit from a snapshot on, in another process."""
+        recorder = replace(self._recorder(subject), resumed=taken)
+        called = f"{subject.name} does not go on {_from(taken)}"
         try:
-            return subject.fit(process=process, recorder=recorder)
+            return subject.fit(process=ELSEWHERE, recorder=recorder)
         except SnapshotError as error:
-            fail(f"{subject.name} does not go on {_from(taken)}: {error}", change)
+            fail(f"{called}: {error}", advice.RESUMING)
         except GuestError as error:
-            lacks = taken is not None and taken.missing and "lacks" in str(error)
-            fail_with(error, f"{subject.name} does not go on {_from(taken)}", advice.LACKING if lacks else change)
+            fail_with(error, called, advice.LACKING if taken.missing and "lacks" in str(error) else advice.RESUMING)
 
     def _difference(self, subject: Subject, model: Fitted, process: str) -> str:
         """Say how a model differs from that of the uninterrupted Fit, or return nothing."""

@@ -124,7 +124,7 @@ def snapshots_in(store: CheckpointStore) -> list[Record]:
 def test_restoring_refuses_and_says_what_to_do(store: CheckpointStore, omnibench: Command) -> None:
     """No item, an unknown name, an item without snapshots, a damaged one; nothing is changed."""
     before = store.snapshot()
-    assert "omnibench snapshots ITEM --restore NAME" in omnibench("snapshots", "--restore", "first", ends=2)
+    assert "omnibench snapshots ITEM --restore SNAPSHOT" in omnibench("snapshots", "--restore", "first", ends=2)
     said = omnibench("snapshots", "Deep(n='a')", "--restore", "frist", ends=2)
     assert "D/Deep(n=a) has no snapshot 'frist'; did you mean 'first'? `omnibench snapshots D-" in said
     assert "has no snapshots" in omnibench("snapshots", "Deep(n='b')", "--restore", "first", ends=2)
@@ -237,3 +237,12 @@ def test_gc_takes_snapshots_of_recorded_fits_where_asked(store: CheckpointStore,
     assert "removed 0 records and 0 files" in omnibench("gc")
     assert "removed 3 records and 3 files" in omnibench("gc", "--snapshots")
     assert "no snapshots" in omnibench("snapshots")
+
+
+def test_show_has_the_newest_of_many(store: CheckpointStore, omnibench: Command) -> None:
+    """And says how many others there are, and which command lists them."""
+    for number in range(4, 14):
+        take(store, "a", f"number {number}", number, number=100 + number)
+    lines = [line for line in omnibench("show", "Deep(n='a')").splitlines() if line.startswith("  snapshot")]
+    assert lines[0] == "  snapshots        3 earlier ones; `omnibench snapshots 'Deep(n='\"'\"'a'\"'\"')'` lists them"
+    assert [line.split()[2] for line in lines[1:]] == [str(number) for number in range(4, 14)]

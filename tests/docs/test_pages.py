@@ -48,6 +48,7 @@ _VARYING = (
     (r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)?)?", "<date>"),
     (r"\b\d+(\.\d+)? ?(s|ms|seconds)\b( \(\d+:\d\d:\d\d\))?", "<time>"),
     (r"\b\d+:\d\d\b", "<time>"),
+    (r"\bsnapshot_\d{8}_\d{6}\b", "<snapshot>"),
     (r"\b\d{8}T\d{6}Z-[0-9a-f]{8}(\.\w+\.[0-9a-f]+)?", "<run>"),
     (r"\bprocess \d+( on \S+,)?", "process <pid>"),
     (r"\bgw\d", "<worker>"),

@@ -39,6 +39,7 @@ class Host:
         self.directory, self.fold = directory, fold
         self.snapshots: list[dict[str, Any]] = []
         self.nothing: list[str] = []
+        self.answers: list[dict[str, Any]] = []
         self._answer: dict[str, Any] = {}
         self._kill_after: int | None = None
 
@@ -80,6 +81,7 @@ class Host:
                 "snapshots": request,
             }
         )
+        self.answers.append(answer)
         if "Killed" in answer.get("error", ""):
             return None
         return answer if session._model is None else session._model[1].instance
@@ -143,6 +145,8 @@ EXACT = [
     resumable.Named,
     resumable.Changed,
     resumable.Reduced,
+    resumable.Aliased,
+    resumable.While,
 ]
 
 
@@ -162,6 +166,17 @@ def test_it_may_be_killed_again_and_again(host: Host) -> None:
     for kill_after in (2, 4, 5):
         assert host.fit(resumable.Walk, resume=True, kill_after=kill_after) is None
     assert host.fit(resumable.Walk, resume=True).scores.tobytes() == expected
+
+
+@pytest.mark.parametrize("kill_after", [1, 4, 12])
+def test_iterations_may_be_reported_seldom(kill_after: int, host: Host) -> None:
+    """The first and every fourth, say; the epoch that is kept is known after a resume, too."""
+    whole = host.fit(resumable.Seldom)
+    model = _resumed(host, resumable.Seldom, kill_after)
+    assert model.scores.tobytes() == whole.scores.tobytes()
+    assert [(answer["epochs"], answer["history"], answer["series"]) for answer in host.answers[::2]] == [
+        (9, [(number, 0.5) for number in (1, 4, 8, 12, 16)], [(n, {"validation": 0.5}) for n in (1, 4, 8, 12, 16)])
+    ] * 2
 
 
 def test_a_snapshot_before_the_first_iteration_holds_what_the_constructor_made(host: Host) -> None:

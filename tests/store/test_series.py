@@ -207,16 +207,19 @@ def test_only_what_a_record_can_hold_is_kept() -> None:
 
 
 def test_a_series_in_a_line() -> None:
-    """First and last loss, and where validation was highest; no value of what was not reported."""
+    """First and last of each number, and where validation was highest; losses first, of many numbers three."""
     facts = series_facts(
         [Epoch(*pair) for pair in [*SERIES, [4, {"loss": 0.2, "validation": 0.31}], [5, {"validation": 0.3}]]]
     )
     assert facts is not None
     assert series_words(facts) == (
-        "loss 0.9 in epoch 1, 0.2 in epoch 4; validation 0.1 in epoch 2, 0.3 in epoch 5 (lowest 0.1 in 2, highest 0.31 in 4)"
+        "loss 0.9 in epoch 1, 0.2 in epoch 4; validation 0.1 in epoch 2, 0.3 in epoch 5 (lowest 0.1 in 2, highest 0.31 in 4); "
+        "lr 0.01 in epoch 2"
     )
     only = series_facts([Epoch(7, {"loss": 0.5})])
     assert only is not None
     assert series_words(only) == "loss 0.5 in epoch 7"
-    assert series_facts([Epoch(1, {"lr": 0.1})]) is None
+    others = series_facts([Epoch(1, {"lr": 0.1, "error": 2.0, "norm": 3.0, "loss": 1.0})])
+    assert others is not None
+    assert series_words(others) == "loss 1 in epoch 1; error 2 in epoch 1; lr 0.1 in epoch 1; and 1 more"
     assert series_facts([]) is None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.snapshotted import attempt, begin, directory_of, fit, take
+from support.snapshotted import attempt, begin, directory_of, fit, search, take
 
 from omnibench import open_store
 from omnibench.guest import snapshots as of_guest
@@ -350,3 +350,40 @@ def test_runs_of_earlier_attempts_are_kept(store: CheckpointStore) -> None:
     store.records.commit(runs)
     fit(store, "a", run="second", attempts=[attempt(1.0, 0, 1, run="first"), attempt(1.0, 1, 2, run="second")])
     assert collect(closed(store), history_older_than=0.0).records == ["run/stray"]
+
+
+def test_a_search_goes_on_from_the_snapshot_of_its_open_trial(store: CheckpointStore) -> None:
+    """It belongs to the tuned item, with the number of its trial; what a finished trial has left is only listed."""
+    name = search(store, "a", {"b": "done", "c": "proposed"})
+    take(store, "b", "left", 50)
+    newest = take(store, "c", "newest", 7)
+    opened = open_store(store.root)
+    rows = opened.snapshots(name)[["trial", "name", "resumes"]]
+    assert rows.values.tolist() == [[0, "left", False], [1, "newest", True]]
+    Exports(store).refresh(immediately=True)
+    (item,) = json.loads((store.root / "progress.json").read_text())["items"].values()
+    assert (item["phase"], item["snapshot"]["name"]) == ("Tune", "newest")
+    assert opened.restore(name, "newest").snapshot["fit_key"] == newest["fit_key"]
+
+
+def test_snapshots_of_trials_go_with_their_search(store: CheckpointStore) -> None:
+    """Reset, deleted, or collected once the trial has ended, though there may be no record of its Fit."""
+    name = search(store, "a", {"b": "done", "c": "proposed"})
+    left, newest = take(store, "b", "left", 50), take(store, "c", "newest", 7)
+    root = closed(store)
+    assert collect(root).files == []
+    assert collect(root, snapshots=True).files == [folder_of(left, root)]
+    assert [*open_store(root).snapshots(name)["name"]] == ["newest"]
+    open_store(root).reset([name], "Tune")
+    assert len(open_store(root).snapshots()) == 0
+    assert folder_of(newest, root) in collect(root).files
+    assert not folder_of(newest, root).exists()
+
+
+def test_deletion_takes_snapshots_of_trials_along(store: CheckpointStore) -> None:
+    """Nobody else needs them."""
+    search(store, "a", {"b": "done", "c": "proposed"})
+    records = [take(store, "b", "left", 50), take(store, "c", "newest", 7)]
+    delete(store, [KEY])
+    assert not any(folder_of(record, store.root).exists() for record in records)
+    assert [key for key in store.snapshot() if key.startswith(("snapshot/", "trial/", "search/"))] == []

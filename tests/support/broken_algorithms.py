@@ -16,18 +16,22 @@ class Learner:
     def __init__(self, epochs=4, seed=None):
         self.epochs, self.seed = epochs, seed
 
-    def fit(self, train, items, users, validation):
-        self.items = items["item"].tolist()
-        self.column = {item: number for number, item in enumerate(self.items)}
-        self.rows = {user: row for row, user in enumerate(users["user"])}
-        self.mean = float(train["rating"].mean()) if "rating" in train else 1.0
+    def fit(self, train, items, users, validation, report):
+        rows = {user: row for row, user in enumerate(users["user"])}
+        column = {item: number for number, item in enumerate(items["item"])}
         bought = np.zeros((len(users), len(items)))
-        bought[train["user"].map(self.rows), train["item"].map(self.column)] = 1
-        self.right = self.begin(len(items))
-        for _ in range(self.epochs):
-            left = self.solved(bought, self.right)
-            self.right = self.solved(bought.T, left)
-        self.left = left
+        bought[train["user"].map(rows), train["item"].map(column)] = 1
+        if report.iteration == 0:
+            self.items, self.column, self.rows = items["item"].tolist(), column, rows
+            self.mean = float(train["rating"].mean()) if "rating" in train else 1.0
+            self.right = self.begin(len(items))
+        for epoch in range(report.iteration + 1, self.epochs + 1):
+            self.step(bought, epoch)
+            report(iteration=epoch, iterations=self.epochs, loss=float(((bought - self.left @ self.right.T) ** 2).mean()))
+
+    def step(self, bought, epoch):
+        self.left = self.solved(bought, self.right)
+        self.right = self.solved(bought.T, self.left) + np.random.normal(0, 0.01, self.right.shape)
 
     def begin(self, n_items):
         return np.random.default_rng(self.seed).normal(size=(n_items, 4))
@@ -53,8 +57,8 @@ class Failing(Learner):
 
 
 class Locked(Learner):
-    def fit(self, train, items, users, validation):
-        super().fit(train, items, users, validation)
+    def fit(self, train, items, users, validation, report):
+        super().fit(train, items, users, validation, report)
         self.key = lambda item: item
 
 
@@ -70,9 +74,9 @@ class Endless(Learner):
 
 
 class Rated(Learner):
-    def fit(self, train, items, users, validation):
+    def fit(self, train, items, users, validation, report):
         train["rating"].mean()
-        super().fit(train, items, users, validation)
+        super().fit(train, items, users, validation, report)
 
 
 class Doubling(Learner):
@@ -113,8 +117,8 @@ class Deterministic(Learner):
 
 
 class Forgetful(Learner):
-    def fit(self, train, items, users, validation):
-        super().fit(train, items, users, validation)
+    def fit(self, train, items, users, validation, report):
+        super().fit(train, items, users, validation, report)
         Forgetful.table = self.__dict__.pop("right")
 
     def __getattr__(self, name):
@@ -124,8 +128,8 @@ class Forgetful(Learner):
 
 
 class Relative(Learner):
-    def fit(self, train, items, users, validation):
-        super().fit(train, items, users, validation)
+    def fit(self, train, items, users, validation, report):
+        super().fit(train, items, users, validation, report)
         np.save("right.npy", self.right)
 
     def recommend(self, users, k, history):
@@ -141,27 +145,27 @@ class Changing(Learner):
 
 
 class Timed(Learner):
-    def fit(self, train, items, users, validation):
-        super().fit(train.sort_values("timestamp"), items, users, validation)
+    def fit(self, train, items, users, validation, report):
+        super().fit(train.sort_values("timestamp"), items, users, validation, report)
 
 
 class Narrow(Learner):
-    def fit(self, train, items, users, validation):
+    def fit(self, train, items, users, validation, report):
         if len(train.columns) > 3:
             raise ValueError("too many values to unpack")
-        super().fit(train, items, users, validation)
+        super().fit(train, items, users, validation, report)
 
 
 class Trained(Learner):
-    def fit(self, train, items, users, validation):
+    def fit(self, train, items, users, validation, report):
         numbers = train["user"].value_counts().to_dict()
         self.shares = {user: 1 / numbers[user] for user in users["user"]}
-        super().fit(train, items, users, validation)
+        super().fit(train, items, users, validation, report)
 
 
 class Memorising(Learner):
-    def fit(self, train, items, users, validation):
-        super().fit(train, items, users, validation)
+    def fit(self, train, items, users, validation, report):
+        super().fit(train, items, users, validation, report)
         self.trained = set(train["user"])
 
     def recommend(self, users, k, history):
@@ -171,8 +175,8 @@ class Memorising(Learner):
 
 
 class Unknowing(Learner):
-    def fit(self, train, items, users, validation):
-        super().fit(train, items, users, validation)
+    def fit(self, train, items, users, validation, report):
+        super().fit(train, items, users, validation, report)
         self.trained = set(train["user"])
 
     def predict(self, users, items):
@@ -181,10 +185,87 @@ class Unknowing(Learner):
 
 
 class Pairs(Learner):
-    def fit(self, train, items, users, validation):
+    def fit(self, train, items, users, validation, report):
         if train.groupby("user")["item"].nunique().min() < 2:
             raise ZeroDivisionError("division by zero")
-        super().fit(train, items, users, validation)
+        super().fit(train, items, users, validation, report)
+
+
+class Closed(Learner):
+    def fit(self, train, items, users, validation):
+        super().fit(train, items, users, validation, Quiet())
+
+
+class Quiet:
+    iteration = 0
+
+    def __call__(self, **values):
+        pass
+
+
+class Decaying(Learner):
+    def fit(self, train, items, users, validation, report):
+        self.rate = Rate()
+        super().fit(train, items, users, validation, report)
+        del self.rate
+
+    def step(self, bought, epoch):
+        super().step(bought, epoch)
+        self.right *= self.rate.next()
+
+
+class Rate:
+    value = 1.0
+
+    def next(self):
+        self.value *= 0.9
+        return self.value
+
+
+class Starting(Learner):
+    def fit(self, train, items, users, validation, report):
+        for epoch in range(1, self.epochs + 1):
+            report(iteration=epoch, iterations=self.epochs)
+        super().fit(train, items, users, validation, Quiet())
+
+
+class Rounding(Learner):
+    def checkpoint_save(self, directory):
+        self.right = self.right.round(2)
+        np.savez(directory / "factors.npz", left=getattr(self, "left", 0), right=self.right)
+
+    def checkpoint_load(self, directory):
+        factors = np.load(directory / "factors.npz")
+        self.left, self.right = factors["left"], factors["right"]
+
+
+class Unsaved(Learner):
+    def checkpoint_save(self, directory):
+        raise RuntimeError("no licence")
+
+    def checkpoint_load(self, directory):
+        pass
+
+
+class Keyed(Learner):
+    def fit(self, train, items, users, validation, report):
+        if report.iteration == 0:
+            self.key = lambda item: item
+        super().fit(train, items, users, validation, report)
+        del self.key
+
+
+class Supplying(Keyed):
+    def restore_parts(self, missing):
+        self.key = lambda item: item
+
+
+class Locking(Learner):
+    def fit(self, train, items, users, validation, report):
+        lock = os.path.join(os.path.dirname(__file__), "training.lock")
+        with open(lock, "x"):
+            super().fit(train, items, users, validation, report)
+        os.unlink(lock)
 '''
 """The module ``learners``."""
 

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import threading
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,8 +27,8 @@ class Walk:
 
     iterations = 6
 
-    def __init__(self, seed: int | None = None) -> None:
-        self.seed = seed
+    def __init__(self, seed: int | None = None, script: str = "") -> None:
+        self.seed, self.script = seed, script
         self.start = np.random.rand()
 
     def fit(self, train: Any, items: Any, report: Any) -> None:
@@ -44,7 +46,13 @@ class Walk:
             report(iteration=iteration, iterations=self.iterations, loss=float(self.scores.mean()))
 
     def step(self, weights: Any) -> None:
-        """Do an iteration."""
+        """Do an iteration, unless a file says that no more of them are to be begun."""
+        if self.script and Path(self.script).is_file():
+            remaining = int(Path(self.script).read_text())
+            Path(self.script).write_text(str(remaining - 1))
+            if remaining == 0:
+                Path(self.script).unlink()
+                os.kill(os.getpid(), signal.SIGKILL)
         self.scores = self.scores * weights + np.random.rand(len(weights)) + random.random()
         self.scores += self.rng.random(len(weights)) + rng.random() + self.counts.sum() + len(self.train)
 
@@ -81,8 +89,8 @@ class Slotted:
 class Native(Walk):
     """Writes its own state, which pickle would not take: it keeps a lock."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(seed)
+    def __init__(self, seed: int | None = None, script: str = "") -> None:
+        super().__init__(seed, script)
         self.lock = threading.Lock()
 
     def checkpoint_save(self, directory: Path) -> None:
@@ -226,6 +234,20 @@ class Twice(Walk):
             report(iteration=iteration, validation=0.5)
 
 
+class While(Walk):
+    """Counts by what it has reported, and looks at that in its loop as well."""
+
+    def fit(self, train: Any, items: Any, report: Any) -> None:
+        """Train."""
+        weights = np.random.permutation(len(items)) / len(items)
+        if report.iteration == 0:
+            self.train, self.items, self.counts = train, items["item"].tolist(), np.zeros(3)
+            self.rng, self.scores = np.random.default_rng(self.seed), np.zeros(len(items))
+        while report.iteration < self.iterations:
+            self.step(weights)
+            report(iteration=report.iteration + 1, iterations=self.iterations)
+
+
 class Phases(Walk):
     """Trains in two phases, each of which counts from 1."""
 
@@ -286,6 +308,44 @@ class Changed(Walk):
     def step(self, weights: Any) -> None:
         """Do an iteration."""
         super().step(weights * self.changed["weight"].mean())
+
+
+class Aliased(Walk):
+    """Keeps generators that others draw from as well, the report, and columns of the frame that it was given."""
+
+    def fit(self, train: Any, items: Any, report: Any) -> None:
+        """Train."""
+        if report.iteration == 0:
+            self.of_numpy, self.of_module = np.random.mtrand._rand, rng
+            self.report, self.users = report, train["user"]
+        assert self.of_numpy is np.random.mtrand._rand
+        assert self.of_module is rng
+        assert self.report is report
+        super().fit(train, items, report)
+        del self.report
+
+    def step(self, weights: Any) -> None:
+        """Do an iteration."""
+        super().step(weights + self.of_numpy.rand() + self.of_module.random() + len(self.users))
+
+
+class Seldom(Walk):
+    """Reports the first iteration and every fourth, and reads where it is within its loop, too."""
+
+    iterations = 16
+
+    def fit(self, train: Any, items: Any, report: Any) -> None:
+        """Train."""
+        weights = np.random.permutation(len(items)) / len(items)
+        if report.iteration == 0:
+            self.train, self.items, self.counts = train, items["item"].tolist(), np.zeros(3)
+            self.rng, self.scores = np.random.default_rng(self.seed), np.zeros(len(items))
+        for iteration in range(report.iteration + 1, self.iterations + 1):
+            self.step(weights)
+            if iteration > report.iteration + 1 or report.iteration < 2:
+                self.step(weights)
+            if iteration == 1 or iteration % 4 == 0:
+                report(iteration=iteration, validation=0.5, best_epoch=min(iteration, 9))
 
 
 class Reduced(Walk):

@@ -109,3 +109,30 @@ def fit(store: CheckpointStore, letter: str, **members: Any) -> None:
         of_guest = {"start_seconds": 0.0, "threads": 1, "effective": {}, "version": "1"}
         facts = {**labels.common_members, **origin.members("Fit"), **costs, **of_guest, "identity": labels.identity}
         store.commit(lease, {f"fit/{labels.fit_key}": {**facts, "model": model, **members}})
+
+
+def search(store: CheckpointStore, letter: str, trials: dict[str, str]) -> str:
+    """Record the search of a tuned item; return the item's name.
+
+    Args:
+        store: The store.
+        letter: The item's.
+        trials: The status of each trial, by the letter of what it fits.
+    """
+    key = "5" * 64
+    name = begin(store, letter, search=key)
+    tried = {"search": key, "metric": "NDCG@10", "parameters": {}, "value": 0.5}
+    setting: Record = {
+        "algorithm": "Deep",
+        "dataset": "D-dddddddd",
+        "fold": None,
+        "space": {},
+        "tuning": {},
+        "item": name,
+    }
+    records: dict[str, Record] = {f"search/{key}": {"search": key, "metric": "NDCG@10", **setting}}
+    for number, (trial, status) in enumerate(trials.items()):
+        facts = {"number": number, "status": status, "fit_key": trial * 64}
+        records[f"trial/{key}/{number:06d}"] = {**tried, **facts}
+    store.records.commit(records)
+    return name

@@ -25,13 +25,14 @@ def failed(result: pytest.RunResult) -> list[str]:
 def test_what_keeps_the_contract_passes(project: Project) -> None:
     """Every check passes for a class that does what it should."""
     result = checked(project, "Learner")
-    result.assert_outcomes(passed=11)
+    result.assert_outcomes(passed=13)
 
 
 FAULTS = {
     "Failing": ("test_fits", "does not fit: ValueError: there is no such matrix", "Change: what `fit` has raised"),
     "Locked": ("test_fits", "its attribute key", "leave out what cannot be pickled in `__getstate__`"),
     "Dying": ("test_fits", "ended with exit status 3", "Change: what ends its process"),
+    "Endless": ("test_fits", "took more than 2 s", "`timeout` of the test class"),
     "Rated": ("test_fits", "asked pandas for 'rating'", "Change: "),
     "Doubling": ("test_recommends", "does not recommend as it should", "a list of k different items"),
     "Few": ("test_recommends", "users get shorter lists than there are items for: user", "`fills_lists = False`"),
@@ -48,22 +49,65 @@ FAULTS = {
     "Trained": ("test_empty_histories", "KeyError", "some have no row there"),
     "Memorising": ("test_unknown_users", "a user who is not in training", "`history`"),
     "Unknowing": ("test_unknown_users", "no finite number", "fallback"),
+    "Decaying": (
+        "test_snapshot_at_every_iteration",
+        "after iteration 1 of 4, and the model differs at",
+        "a learning rate",
+    ),
+    "Starting": (
+        "test_snapshot_at_every_iteration",
+        "does not go on from its snapshot after",
+        "`report.iteration + 1`",
+    ),
+    "Rounding": (
+        "test_snapshot_at_every_iteration",
+        "is fitted with snapshots, and",
+        "a snapshot has to leave everything",
+    ),
+    "Unsaved": (
+        "test_snapshot_at_every_iteration",
+        "has no snapshot after iteration 0: RuntimeError: no licence",
+        "`checkpoint_save(directory)`",
+    ),
+    "Keyed": ("test_snapshot_at_every_iteration", "lacks key of Keyed", "`restore_parts(self, missing)`"),
+    "Locking": ("test_killed_in_the_middle", "after kill -9: FileExistsError", "a lock, a file"),
     "Pairs": ("test_single_items", "division by zero", "what needs two items of a user"),
 }
 """By class the check that finds its fault, words of what was found, and words of what to change."""
 
-EVERYDAY = ("Counting",)
+SETTINGS = {"Unsaved": "native_only = True", "Endless": "timeout = 2"}
+"""What the test classes of some of them say."""
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in EVERYDAY else pytest.mark.slow) for name in FAULTS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_where_it_is(name: str, project: Project) -> None:
     """A class that breaks a rule fails the check of that rule and no other, with the words that help."""
     check, found, change = FAULTS[name]
-    result = checked(project, name)
+    result = checked(project, name, body=SETTINGS.get(name, "..."))
     assert failed(result) == [check]
     text = " ".join(result.stdout.str().split())
     assert found in text
     assert change in text
     assert "INTERNALERROR" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Closed", "Closed.fit takes no `report`; report(iteration=..., iterations=...)"),
+        ("Learner", "Learner has a single iteration here; more of them in `parameters` can be interrupted"),
+    ],
+)
+def test_what_has_nothing_to_snapshot_says_so(name: str, reason: str, project: Project) -> None:
+    """The checks of snapshots are skipped with the reason, which says how to have points."""
+    result = checked(project, name, body="parameters = {'epochs': 1}")
+    assert not failed(result)
+    assert reason in " ".join(result.stdout.str().split())
+
+
+@pytest.mark.slow
+def test_a_part_that_is_made_anew_is_no_trouble(project: Project) -> None:
+    """A snapshot without a part that cannot be pickled is gone on from where the class makes it anew."""
+    checked(project, "Supplying").assert_outcomes(passed=13)

@@ -10,13 +10,16 @@ from omnibench.markup import breakable, element
 from omnibench.report.page.plots import Axis, Curve, legend, line_class, plot
 from omnibench.report.page.tuning import plain_table
 from omnibench.results import Result
-from omnibench.store.series import LOSS, VALIDATION, Epoch, thinned
+from omnibench.store.series import Epoch, number_names, thinned
 from omnibench.tables.layout import MarkedResults
 
 _TITLE = "Losses and validation by epoch"
 
 _MOST_CONFIGURATIONS = 25
 """Configurations that have plots; the page of a large study stays of a size that a browser likes."""
+
+_MOST_NUMBERS = 4
+"""Numbers of an epoch that have plots, losses and validation values first."""
 
 _MOST_POINTS = 150
 """Points of a line: more of them than there is room for."""
@@ -51,16 +54,15 @@ def epoch_parts(
         return
     yield element("h3", _TITLE)
     explanation = (
-        "A line is a fit. Losses are the algorithm's own: those of different algorithms cannot be compared. Validation is "
-        "what the training was judged by on the validation part, if it was."
+        "A line is a fit. Losses, and whatever else an algorithm reports, are its own: those of different algorithms cannot be "
+        "compared. Validation is what the training was judged by on the validation part, if it was."
     )
     yield element("p", explanation, class_="notes")
     labels = list(shown)
     figures = [
         _figure(label, name, shown[label], marked.title, scrolled)
         for label in labels[:_MOST_CONFIGURATIONS]
-        for name in (LOSS, VALIDATION)
-        if any(name in epoch.numbers for fit in shown[label] for epoch in fit.series)
+        for name in number_names(epoch for fit in shown[label] for epoch in fit.series)[:_MOST_NUMBERS]
     ]
     yield element("div", *figures, class_="charts trials")
     hidden = len(labels) - _MOST_CONFIGURATIONS
@@ -75,10 +77,7 @@ def _fits(results: Sequence[Result], series: Mapping[str, Sequence[Epoch]]) -> l
     for result in results:
         names = [] if result.fold is None else [f"fold {result.fold}"]
         names += [f"seed {result.seed}"] if has_seeds else []
-        epochs = [
-            epoch for epoch in series.get(result.fit_key, ()) if LOSS in epoch.numbers or VALIDATION in epoch.numbers
-        ]
-        if epochs:
+        if epochs := series.get(result.fit_key):
             fits.append(_Fit(", ".join(names), epochs))
     return fits
 

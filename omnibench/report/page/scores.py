@@ -17,8 +17,9 @@ from omnibench.tables.layout import BEST, SPREAD, TIED, MarkedResults, printed
 from omnibench.tables.seeds import ONCE
 
 _MIB = 1 << 20
+_FIT = "Fit, s"
 _COSTS: dict[str, Callable[[ItemFacts], float | None]] = {
-    "Fit, s": lambda facts: facts.fit_seconds,
+    _FIT: lambda facts: facts.fit_seconds,
     "Predict, s": lambda facts: facts.predict_seconds,
     "Memory, MiB": lambda facts: None if facts.peak_memory is None else facts.peak_memory / _MIB,
 }
@@ -128,7 +129,8 @@ def _mean_cell(section: Section, contents: Contents, algorithm: str, column: _Co
     marked, label, cost_of = section.marked, column.heading, column.cost_of
     if cost_of is not None:
         rows = marked.means.algorithms[algorithm]
-        return _cost(_average(cost_of(contents.facts_of(row)) for row in rows), label)
+        facts = [contents.facts_of(row) for row in rows]
+        return _cost(_average(map(cost_of, facts)), label, _attempts_text(facts, label))
     mean, spread, mark = (
         marked.means.mean(algorithm, label),
         marked.means.spread(algorithm, label),
@@ -172,15 +174,26 @@ def _fold(
     cells = (
         element("td", printed(row.metrics.get(heading)), data_label=heading)
         if cost_of is None
-        else _cost(cost_of(contents.facts_of(row)), heading)
+        else _cost(cost_of(facts := contents.facts_of(row)), heading, _attempts_text([facts], heading))
         for heading, _, cost_of in columns
     )
     return element("tr", element("th", ", ".join(words) or ONCE, scope="row"), *cells, class_="fold")
 
 
-def _cost(value: float | None, heading: str) -> Element:
+def _cost(value: float | None, heading: str, remark: str | None = None) -> Element:
     text = "-" if value is None else _three_digits(value)
-    return element("td", text, class_="cost", data_value=value, data_label=heading)
+    return element("td", text, class_="cost", data_value=value, data_label=heading, title=remark)
+
+
+def _attempts_text(items: Sequence[ItemFacts], heading: str) -> str | None:
+    """Return what to say of the attempts that the time of Fit is that of, e.g. ``2 attempts: 95.0 s and 405 s``."""
+    several = [facts.attempts for facts in items if len(facts.attempts) > 1]
+    if not several or heading != _FIT:
+        return None
+    if len(items) > 1:
+        return f"{len(several)} of {len(items)} in several attempts, all of which count"
+    seconds = [_three_digits(attempt["seconds"] or 0.0) for attempt in several[0]]
+    return f"{len(seconds)} attempts: {', '.join(f'{text} s' for text in seconds[:-1])} and {seconds[-1]} s"
 
 
 def _three_digits(value: float) -> str:

@@ -35,9 +35,17 @@ def key(name: str, fold: int) -> str:
 
 
 def test_a_page_without_series_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither where nothing was fitted by epochs, nor where something else was reported of them."""
+    """Nothing was fitted by epochs."""
     assert len(parts_of(monkeypatch, {})) == 0
-    assert len(parts_of(monkeypatch, {key(BEST, 0): [Epoch(1, {"lr": 0.1})]})) == 0
+
+
+def test_whatever_was_reported_has_a_plot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class may call its loss otherwise; losses and validation values come first, and there are four plots at most."""
+    epochs = [Epoch(1, {"validation": 0.1, "a": 1.0, "b": 2.0, "error": 3.0, "loss": 0.5}), Epoch(2, {"error": 2.0})]
+    captions = [text_of(node) for node in parts_of(monkeypatch, {key(BEST, 0): epochs}).iter("figcaption")]
+    assert captions == [f"Lib.Best: {name} by epoch" for name in ("loss", "validation", "a", "b")]
+    (line,) = parts_of(monkeypatch, {key(BEST, 0): [*epochs[1:], Epoch(3, {"error": 1.0})]}).iter("polyline")
+    assert len(line.get("points", "").split()) == 2
 
 
 def test_each_configuration_has_its_plots(monkeypatch: pytest.MonkeyPatch) -> None:

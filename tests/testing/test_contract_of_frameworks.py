@@ -1,0 +1,48 @@
+"""Every algorithm of every framework keeps the contract that users' own classes are asked to keep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from omnibench.runners.registry import algorithm_info, epochs_parameter, get_runner
+from omnibench.testing import AlgorithmContract
+
+EPOCHS = 3
+
+SOME = ("LensKit.BiasScorer",)
+"""What is quick, and tried every day."""
+
+SAMPLE = ("LensKit.ImplicitMFScorer", "RecBole.BPR", "RecPack.BPRMF", "RecPack.EASE")
+"""What is tried with the slow tests; everything with the catalogue."""
+
+UNFILLED: set[str] = set()
+"""What cannot score every item."""
+
+EXPECTED: dict[str, dict[str, str]] = {}
+"""The checks that cannot hold, and why."""
+
+
+def contract_of(framework: str, name: str) -> type:
+    """Return the test class of an algorithm."""
+    full_name, epochs = f"{framework}.{name}", epochs_parameter(algorithm_info(get_runner(framework), name))
+    marks = [pytest.mark.guests]
+    if full_name not in SOME:
+        marks.append(pytest.mark.slow if full_name in SAMPLE else pytest.mark.catalogue)
+    members: dict[str, Any] = {
+        "__module__": __name__,
+        "__doc__": f"The contract of {full_name}.",
+        "algorithm": full_name,
+        "parameters": {} if epochs is None else {epochs: EPOCHS},
+        "fills_lists": full_name not in UNFILLED,
+        "expected_failures": EXPECTED.get(full_name, {}),
+        "timeout": 300.0,
+        "pytestmark": marks,
+    }
+    return type(f"Test{framework}{name}", (AlgorithmContract,), members)
+
+
+for _framework in ("LensKit", "RecPack", "RecBole"):
+    for _name in get_runner(_framework).catalogue["algorithms"]:
+        globals()[f"Test{_framework}{_name}"] = contract_of(_framework, _name)
