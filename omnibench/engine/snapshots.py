@@ -59,7 +59,7 @@ class FitSnapshots:
         self._resumed: Record | None = None
         self._manifest: Mapping[str, Any] = {}
         self._scratch = Path()
-        self._is_asked = self._is_asked_to_stop = False
+        self._is_asked = self._is_asked_to_stop = self._is_saved = False
         self._has_points = True
 
     @property
@@ -88,6 +88,10 @@ class FitSnapshots:
                     return self._with_earlier_attempts(request_fit())
                 except SnapshotError as error:
                     self._pass_over(error)
+                except StoppedError:
+                    if not self._is_saved:
+                        self._say_unsaved()
+                    raise
 
     @contextmanager
     def _written_aside(self) -> Iterator[None]:
@@ -136,10 +140,9 @@ class FitSnapshots:
         Args:
             is_repeated: Whether an earlier attempt may have begun it.
         """
-        if self._resumed is not None:
-            self._workbench.begin_fit(self._resumed["name"], str(self._resumed["worker"]))
-        elif is_repeated:
-            self._workbench.begin_fit()
+        if self._resumed is not None or is_repeated:
+            name = "" if self._resumed is None else self._resumed["name"]
+            self._workbench.begin_fit(name, is_shared=self._attempt.shares_trials)
 
     def _go_on_from(self, record: Record, folder: Path) -> None:
         assert self.request is not None, "it was set up before"
@@ -225,11 +228,24 @@ class FitSnapshots:
         self._workbench.export_progress()
         reason = self._workbench.stopping.reason
         if reason:
-            self._workbench.say(
-                f"{self._attempt.label}: snapshot {record['name']} after {progress(record)}; the next run goes on from there"
-            )
+            self._is_saved = True
+            sentence = f"snapshot {record['name']} after {progress(record)}"
+            self._attempt.log(logging.INFO, sentence)  # the guest is ended before it prints that
+            self._workbench.say(f"{self._attempt.label}: {sentence}; the next run goes on from there")
             raise StoppedError(f"stopped by {reason}")
         return {"name": record["name"]}
+
+    def _say_unsaved(self) -> None:
+        """Tell whoever has stopped the Fit what of it is lost."""
+        if not self._has_points:
+            return
+        with suppress(StoreError, OSError):
+            usable = [record for record in self._recorded() if not record.get("passed_over")]
+            origin = f"goes on after {progress(usable[0])}" if usable else "begins its Fit anew"
+            self._workbench.say(
+                f"{self._attempt.label}: stopped before a snapshot could be taken, so the next run {origin} "
+                "(--omnirec-grace gives it more time)"
+            )
 
     def _note_failure(self, snapshot: Mapping[str, Any], reason: str, errno: int | None) -> dict[str, Any]:
         self._requests.failed(reason)
@@ -249,10 +265,10 @@ class FitSnapshots:
         """Publish a snapshot, record it, and forget those that it replaces."""
         control, earlier = self._control, self._recorded()
         base = self._base()
-        taken = {record["name"] for record in earlier}
+        names_in_use = {record["name"] for record in earlier}
         with suppress(OSError):
-            taken.update(path.name for path in base.iterdir())
-        name = free_name(control.naming_format, datetime.now(), taken)  # noqa: DTZ005 - names have local times
+            names_in_use.update(path.name for path in base.iterdir())
+        name = free_name(control.naming_format, datetime.now(), names_in_use)  # noqa: DTZ005 - names have local times
         files = stored.publish(self._workbench.store, partial, base / name, f"{self._item.experiment.fit_key}/{name}")
         record = self._checkpoints.snapshot_record(
             self._experiment.fit_key,
@@ -306,8 +322,8 @@ class FitSnapshots:
         for attempt in self._resumed["attempts"]:
             whole = stopped.get((attempt["run"], attempt["worker"]), {})
             is_longer = (whole.get("seconds") or 0) > attempt["seconds"]
-            known = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
-            attempts.append({**attempt, **known})
+            costs = {name: whole[name] for name in COSTS if whole.get(name) is not None} if is_longer else {}
+            attempts.append({**attempt, **costs})
         return attempts
 
     def _with_earlier_attempts(self, answer: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from omnibench.snapshots.control import Snapshots
 from omnibench.store import snapshots as stored
 from omnibench.store.artifacts import describe, sha256_of
 from omnibench.store.queries import Store
-from omnibench.store.superseded import BEGINS_ANEW
+from omnibench.store.superseded import anew_words
 
 Walk = Callable[..., None]
 
@@ -104,7 +104,7 @@ def test_a_fit_without_snapshots_begins_anew(coordinator: Coordinator, walk: Wal
     assert steps(printed(coordinator)) == [f"step {number}" for number in range(1, 9)]
     assert steps(printed(coordinator, superseded=True))[:3] == ["step 1*", "step 2*", "step 1"]
     messages = [entry["message"] for entry in Store(coordinator.store.root).logs()]
-    assert messages.count(BEGINS_ANEW) == 1
+    assert messages.count(anew_words(None)) == 1
     assert "a Fit that did not end is superseded by what follows" in (coordinator.store.root / "out.log").read_text()
 
 
